@@ -1,0 +1,1 @@
+"""An SMPP aggregator and router: clients in, operators out, receipts back."""

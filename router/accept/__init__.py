@@ -1,0 +1,1 @@
+"""A client connects, proves who it is, and submits."""

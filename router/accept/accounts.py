@@ -1,0 +1,112 @@
+"""Who may bind: system_id, password, address, and how many at once.
+
+Everything fails closed. Which of system_id and password was wrong is not told. Failed attempts are
+answered later and later, per address and per system_id, so that guessing is slow and a mistyped
+configuration is not.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Final, Protocol
+
+from router.accept import passwords
+from router.terms.limits import TokenBucket
+from router.terms.names import AccountName
+from router.terms.outcome import FOREIGN_ADDRESS, TOO_MANY_BINDS, WRONG_CREDENTIALS, Refusal
+from router.terms.settings import AccountSettings
+
+SLOWEST_S: Final = 4.0
+"""Shorter than the usual bind_timeout: a peer that is merely wrong shall hear so."""
+FORGET_S: Final = 300.0
+"""How long a failure counts."""
+_MOST_REMEMBERED: Final = 10_000
+"""Addresses and names whose failures are remembered; an attacker must not grow our memory."""
+
+
+class Bound(Protocol):
+    """A client's bind, as its account knows it."""
+
+    @property
+    def bind_type(self) -> str:
+        """transmitter, receiver or transceiver."""
+
+
+class Account:
+    """One client system while the router runs: its binds and what its rate still allows."""
+
+    __slots__ = ("binds", "binding", "bucket", "name", "settings")
+
+    def __init__(self, settings: AccountSettings, now: float) -> None:
+        self.settings = settings
+        self.name = settings.name
+        self.binds: list[Bound] = []
+        self.binding = 0
+        """Binds whose password is being checked; they count too."""
+        self.bucket: TokenBucket | None = None
+        if settings.rate is not None:
+            burst = settings.rate.count if settings.burst is None else settings.burst
+            self.bucket = TokenBucket(settings.rate, burst, now)
+
+
+class Accounts:
+    """All accounts, and the memory of failed binds."""
+
+    def __init__(
+        self, accounts: Mapping[AccountName, AccountSettings], secret: bytes, now: float
+    ) -> None:
+        self.by_name: Final = {name: Account(of, now) for name, of in accounts.items()}
+        self._secret = secret
+        self._proven: dict[AccountName, bytes] = {}
+        self._failures: dict[str, tuple[int, float]] = {}
+
+    def judge(self, system_id: bytes, host: str) -> Account | Refusal:
+        """Everything but the password. `host` is the client's numeric address."""
+        account = self.by_name.get(AccountName(system_id.decode("latin-1")))
+        if account is None:
+            return WRONG_CREDENTIALS
+        address = ip_address(host.partition("%")[0])
+        mapped = getattr(address, "ipv4_mapped", None)
+        if not any((mapped or address) in network for network in account.settings.allow_from):
+            return FOREIGN_ADDRESS
+        if len(account.binds) + account.binding >= account.settings.max_binds:
+            return TOO_MANY_BINDS
+        return account
+
+    def knows(self, account: Account, password: bytes) -> bool | None:
+        """Whether the password is right; None if that takes a thread (`prove`)."""
+        proof = self._proof(password)
+        proven = self._proven.get(account.name)
+        if proven is not None and hmac.compare_digest(proven, proof):
+            return True
+        clear = [one for one in account.settings.passwords if not passwords.is_hash(one)]
+        # Every one is compared, so that the time does not tell which of them is near.
+        if any([passwords.verify(one, password) for one in clear]):
+            return True
+        return None if len(clear) < len(account.settings.passwords) else False
+
+    def prove(self, account: Account, password: bytes) -> bool:
+        """Compare with the hashes. Takes tens of milliseconds: runs in a thread."""
+        hashes = [one for one in account.settings.passwords if passwords.is_hash(one)]
+        return any([passwords.verify(one, password) for one in hashes])
+
+    def proved(self, account: Account, password: bytes) -> None:
+        """Remember a peer that has proved itself, so that its next bind costs no hash."""
+        self._proven[account.name] = self._proof(password)
+
+    def _proof(self, password: bytes) -> bytes:
+        """What is kept in memory is of no use without the secret of this process."""
+        return hmac.digest(self._secret, password, hashlib.sha256)
+
+    def failed(self, host: str, system_id: bytes, now: float) -> float:
+        """Count a failure; return how long to wait before the answer, in seconds."""
+        waits = 0.0
+        for key in (f"host {host}", f"system_id {system_id.decode('latin-1')}"):
+            count, at = self._failures.pop(key, (0, now))
+            count = 1 if now - at > FORGET_S else count + 1
+            self._failures[key] = count, now
+            waits = max(waits, min(SLOWEST_S, 0.25 * 2.0 ** min(count - 1, 10)))
+        while len(self._failures) > _MOST_REMEMBERED:
+            del self._failures[next(iter(self._failures))]
+        return waits

@@ -1,0 +1,101 @@
+"""May this submit_sm go in now? Absorb the burst, then hold it for a moment, then refuse.
+
+A client that is told ESME_RTHROTTLED waits for a minute (Kannel); one that hears nothing for a
+second does not notice. So what is over the rate, the window or the room is held, in order, for at
+most `LONGEST_HOLD_S`, and forgotten if the session ends. Answers and enquire_link pass it by.
+"""
+
+from collections import deque
+from typing import Final, Protocol
+
+from router.accept.accounts import Account
+from router.smpp.pdu import Pdu
+from router.terms.names import AccountName
+from router.terms.outcome import QUEUE_FULL, THROTTLED, Refusal
+
+LONGEST_HOLD_S: Final = 1.0
+MOST_HELD: Final = 1000
+"""PDUs held for one session; what comes on top is refused at once."""
+MOST_HELD_OCTETS: Final = 1_000_000
+_LOOK_AGAIN_S: Final = 0.02
+"""Window and room come free without telling; a held PDU is looked at so often."""
+
+
+class Rooms(Protocol):
+    """Where an account's messages wait."""
+
+    def take_room(self, account: AccountName) -> bool:
+        """Reserve a place for one message, if there is one."""
+
+    def give_room(self, account: AccountName) -> None:
+        """Give it back."""
+
+
+class Admission:
+    """The gate of one session."""
+
+    __slots__ = ("_account", "_held", "_held_octets", "_rooms", "unanswered")
+
+    def __init__(self, account: Account, rooms: Rooms) -> None:
+        self._account = account
+        self._rooms = rooms
+        self._held: deque[tuple[float, Pdu]] = deque()
+        self._held_octets = 0
+        self.unanswered = 0
+        """submit_sm let in and not answered; whoever answers counts down."""
+
+    def judge(self, pdu: Pdu, now: float) -> Refusal | None | bool:
+        """True: it is in and has its room. None: it is held. A refusal: tell the client."""
+        if not self._held:
+            refusal = self._try(now)
+            if refusal is None:
+                return True
+        else:
+            refusal = THROTTLED
+        octets = len(pdu.octets)
+        if len(self._held) >= MOST_HELD or self._held_octets + octets > MOST_HELD_OCTETS:
+            return refusal
+        self._held.append((now + LONGEST_HOLD_S, pdu))
+        self._held_octets += octets
+        return None
+
+    def _try(self, now: float) -> Refusal | None:
+        """Let one in, or say what stands against it. Nothing is taken unless all is granted."""
+        account = self._account
+        if self.unanswered >= account.settings.window:
+            return THROTTLED
+        if not self._rooms.take_room(account.name):
+            return QUEUE_FULL
+        if account.bucket is not None and not account.bucket.take(now):
+            self._rooms.give_room(account.name)
+            return THROTTLED
+        self.unanswered += 1
+        return None
+
+    def release(self, now: float) -> list[tuple[Pdu, Refusal | None, float]]:
+        """Return held PDUs whose time has come, let in or refused, and when each arrived."""
+        released: list[tuple[Pdu, Refusal | None, float]] = []
+        while self._held:
+            until, pdu = self._held[0]
+            refusal = self._try(now)
+            if refusal is not None and now < until:
+                break
+            self._held.popleft()
+            self._held_octets -= len(pdu.octets)
+            released.append((pdu, refusal, until - LONGEST_HOLD_S))
+        return released
+
+    def release_at(self, now: float) -> float:
+        """When `release` is next needed."""
+        if not self._held:
+            return float("inf")
+        at = min(self._held[0][0], now + _LOOK_AGAIN_S)
+        bucket = self._account.bucket
+        return at if bucket is None else min(self._held[0][0], max(at, bucket.ready_at(now)))
+
+    def forget(self) -> int:
+        """The session has ended: drop what is held, which nobody was promised; return how many."""
+        held = len(self._held)
+        self._held.clear()
+        self._held_octets = 0
+        return held

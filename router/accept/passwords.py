@@ -1,0 +1,69 @@
+"""Passwords of clients: clear text or scrypt, compared in constant time.
+
+A hash is written `scrypt$N$r$p$salt$key`, salt and key in base64. scrypt takes tens of
+milliseconds and 16 MiB by design, so `verify` for a hash belongs in a thread.
+
+Source: RFC 7914; the parameters are those that OWASP recommends for interactive logins.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from typing import Final
+
+_N: Final = 2**14
+_R: Final = 8
+_P: Final = 5
+_SALT_OCTETS: Final = 16
+_KEY_OCTETS: Final = 32
+_MOST_MEMORY_OCTETS: Final = 256 * 1024 * 1024
+"""A hash in a configuration that asks for more than this is refused rather than obeyed."""
+
+
+def is_hash(password: str) -> bool:
+    """Whether a configured password is a hash rather than clear text."""
+    return password.startswith("scrypt$")
+
+
+def hash_password(password: bytes, salt: bytes) -> str:
+    """Return what a configuration holds instead of the password. `salt` is 16 random octets."""
+    key = _derive(password, salt, _N, _R, _P)
+    return f"scrypt${_N}${_R}${_P}${_b64(salt)}${_b64(key)}"
+
+
+def check_hash(configured: str) -> str | None:
+    """What is wrong with a hash in a configuration; None if it can be used."""
+    try:
+        salt, _, n, r, _ = _parse(configured)
+    except (ValueError, binascii.Error):
+        return "is not of the form scrypt$N$r$p$salt$key; use `smpp-router hash-password`"
+    if not salt or n & (n - 1) or n < 2:
+        return "has no salt, or an N that is no power of two"
+    if 128 * n * r > _MOST_MEMORY_OCTETS:
+        return "asks for more than 256 MiB of memory"
+    return None
+
+
+def verify(configured: str, password: bytes) -> bool:
+    """Whether this is the password; takes time where `configured` is a hash."""
+    if not is_hash(configured):
+        return hmac.compare_digest(configured.encode(), password)
+    salt, key, n, r, p = _parse(configured)
+    return hmac.compare_digest(_derive(password, salt, n, r, p), key)
+
+
+def _derive(password: bytes, salt: bytes, n: int, r: int, p: int) -> bytes:
+    return hashlib.scrypt(
+        password, salt=salt, n=n, r=r, p=p, maxmem=2 * _MOST_MEMORY_OCTETS, dklen=_KEY_OCTETS
+    )
+
+
+def _parse(configured: str) -> tuple[bytes, bytes, int, int, int]:
+    _, n, r, p, salt, key = configured.split("$")
+    decode = base64.b64decode
+    return decode(salt, validate=True), decode(key, validate=True), int(n), int(r), int(p)
+
+
+def _b64(octets: bytes) -> str:
+    return base64.b64encode(octets).decode()

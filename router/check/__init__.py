@@ -1,0 +1,1 @@
+"""May it send this, and in which normal form?"""

@@ -1,0 +1,31 @@
+"""Until when a message may wait: the times of SMPP, absolute and relative.
+
+Source: SMPP v3.4, 7.1.1: YYMMDDhhmmsstnnp, where p is + or - (absolute, nn quarter hours from UTC)
+or R (relative).
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+_LENGTH: Final = 16
+_DAYS_IN_YEAR: Final = 365
+_DAYS_IN_MONTH: Final = 30
+
+
+def ends_utc(time: bytes, now_utc: float) -> float | None:
+    """The end of a validity_period as a Unix time; None if it cannot be read.
+
+    A year has 365 days and a month 30 where the time is relative.
+    """
+    if len(time) != _LENGTH or not (time[:15].isdigit() and time[15:] in (b"+", b"-", b"R")):
+        return None
+    year, month, day, hour, minute, second = (int(time[at : at + 2]) for at in range(0, 12, 2))
+    if time[15:] == b"R":
+        days = year * _DAYS_IN_YEAR + month * _DAYS_IN_MONTH + day
+        return now_utc + ((days * 24 + hour) * 60 + minute) * 60 + second
+    try:
+        local = datetime(2000 + year, month, day, hour, minute, second, tzinfo=UTC)
+        offset = timedelta(minutes=15 * int(time[13:15]))
+        return (local - offset if time[15:] == b"+" else local + offset).timestamp()
+    except (ValueError, OverflowError):
+        return None

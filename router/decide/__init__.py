@@ -1,0 +1,1 @@
+"""Which operators may take it, in which order?"""

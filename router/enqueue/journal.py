@@ -1,0 +1,104 @@
+"""What the stages ask of the journal, whatever keeps it: a batch is safe, or nothing of it is.
+
+Every operation completes in a later turn of the loop, may be slow and may fail. A stage adds what
+it wants kept to the turn's `Changes`; nothing that depends on it happens before `done` is called
+with them. What is in the router's memory is a cache of the journal.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from router.terms.message import Delivery, Message
+from router.terms.names import OperatorId, OperatorName
+from router.terms.outcome import JournalError, Outcome
+
+__all__ = ["Attempt", "Changes", "Done", "Journal", "JournalError", "Recovered", "Settlement"]
+
+
+@dataclass(slots=True)
+class Attempt:
+    """An operator took a message: a receipt under its id will be this message's."""
+
+    message: Message
+    operator: OperatorName
+    operator_id: OperatorId
+    at_utc: float
+
+
+@dataclass(slots=True)
+class Settlement:
+    """A message has its outcome; this is its final record."""
+
+    message: Message
+    outcome: Outcome
+    at_utc: float
+    reason: str = ""
+    """A word for the log where the router, not the operator, decided."""
+
+
+class Changes:
+    """One batch: made safe together, or not at all."""
+
+    __slots__ = ("accepted", "acknowledged", "attempted", "held", "replies", "settled")
+
+    def __init__(self) -> None:
+        self.accepted: list[Message] = []
+        """Messages that clients submitted; they wait to be told."""
+        self.attempted: list[Attempt] = []
+        self.held: list[Delivery] = []
+        """Receipts and inbound messages for clients, kept until acknowledged."""
+        self.acknowledged: list[Delivery] = []
+        """Deliveries that their client has, or that have ended otherwise."""
+        self.settled: list[Settlement] = []
+        self.replies: list[object] = []
+        """Whom to answer when this is safe. Not the journal's business: it travels along."""
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.accepted
+            or self.settled
+            or self.attempted
+            or self.held
+            or self.acknowledged
+            or self.replies
+        )
+
+
+@dataclass(slots=True)
+class Recovered:
+    """What a journal holds when the router starts."""
+
+    waiting: list[Message] = field(default_factory=list)
+    """Accepted and not settled, no operator has taken them; oldest first."""
+    sent: list[Attempt] = field(default_factory=list)
+    """Taken by an operator; their receipts may come."""
+    held: list[Delivery] = field(default_factory=list)
+    """Not acknowledged by their client; oldest first."""
+
+
+Done = Callable[[Changes, JournalError | None], None]
+
+
+class Journal(Protocol):
+    """The operations. Callbacks run in the loop's thread, in a later turn than the call."""
+
+    def commit(self, changes: Changes, done: Done, *, urgent: bool) -> None:
+        """Make the batch safe, then call `done(changes, error)`.
+
+        `urgent` batches (clients wait for them) share a commit for `commit_every` at most, the
+        others for `settle_every`. Batches are applied in the order of the calls.
+        """
+
+    def reserve_ids(self, count: int, done: Callable[[int, JournalError | None], None]) -> None:
+        """Reserve `count` numbers that nobody had before; `done(first, error)`."""
+
+    def recover(self, done: Callable[[Recovered, JournalError | None], None]) -> None:
+        """Return what an earlier process left. Called once, before anything else."""
+
+    def close(self, done: Callable[[], None]) -> None:
+        """Finish what was asked for, then call `done`."""
+
+    @property
+    def pending(self) -> int:
+        """Batches that are not safe yet."""

@@ -1,0 +1,321 @@
+"""Who goes next? Queues by plan, lane and account, from which operators pull.
+
+Rule 1: an operator pulls from the queues whose plan it is the best available candidate of, so
+failover after queueing moves no message: when an operator goes or comes, queues change hands.
+
+Rule 2: the most urgent lane goes first. A lower lane with a `min_share` gains that much credit with
+each message its operator takes while it has work, and goes when the credit is a whole message; never
+two lower ones in a row while a more urgent one waits.
+
+Rule 3: inside a lane accounts take turns, `weight` messages each, so nobody's million stands before
+another's ten. Within an account the oldest message goes first, whichever plan it follows.
+
+Rule 4: an account has room for `queue` messages. Room is taken before a message is written to the
+journal and given back when an operator has taken the message or it is settled.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from heapq import heapify, heappop, heappush
+from typing import Final
+
+from router.terms.message import Message, Stage
+from router.terms.names import AccountName, OperatorName
+from router.terms.plan import Plan
+from router.terms.settings import AccountSettings, LaneSettings
+
+_NEVER: Final = float("inf")
+_MOST_CREDIT: Final = 2.0
+"""A lane that could not use its share for long does not save it up."""
+
+
+class Queue:
+    """The messages of one account in one lane that follow one plan, in the order of acceptance."""
+
+    __slots__ = ("account", "earliest_expiry_utc", "home", "lane", "messages", "plan")
+
+    def __init__(self, plan: Plan, lane: int, account: AccountName) -> None:
+        self.plan: Final = plan
+        self.lane: Final = lane
+        self.account: Final = account
+        self.messages: deque[Message] = deque()
+        self.home: OperatorName | None = None
+        """The best available candidate; None while there is none."""
+        self.earliest_expiry_utc = float("inf")
+        """No message here expires before; one that has left may have been the one."""
+
+    def expire(self, now_utc: float) -> list[Message]:
+        """Remove and return messages whose validity has passed."""
+        if self.earliest_expiry_utc > now_utc:
+            return []
+        expired = [message for message in self.messages if message.expires_utc <= now_utc]
+        if expired:
+            self.messages = deque(m for m in self.messages if m.expires_utc > now_utc)
+        self.earliest_expiry_utc = min((m.expires_utc for m in self.messages), default=_NEVER)
+        return expired
+
+
+class _Turn:
+    """One account's place in the rotation of one lane at one operator."""
+
+    __slots__ = ("in_rotation", "left", "queues", "weight")
+
+    def __init__(self, weight: int) -> None:
+        self.weight = weight
+        self.left = weight
+        self.in_rotation = False
+        self.queues: list[Queue] = []
+
+    def oldest(self) -> Queue | None:
+        """The queue whose first message is the oldest."""
+        queues = self.queues
+        if len(queues) == 1:
+            return queues[0] if queues[0].messages else None
+        best: Queue | None = None
+        for queue in queues:
+            if queue.messages and (
+                best is None or queue.messages[0].router_id < best.messages[0].router_id
+            ):
+                best = queue
+        return best
+
+
+class _LaneAtOperator:
+    """One lane as one operator sees it."""
+
+    __slots__ = ("credit", "min_share", "rotation", "turns")
+
+    def __init__(self, min_share: float) -> None:
+        self.min_share = min_share
+        self.credit = 0.0
+        self.turns: dict[AccountName, _Turn] = {}
+        self.rotation: deque[_Turn] = deque()
+        """Accounts that have, or had a moment ago, something to send."""
+
+    def next(self) -> Queue | None:
+        """The queue to take from; accounts without work leave the rotation."""
+        rotation = self.rotation
+        while rotation:
+            turn = rotation[0]
+            queue = turn.oldest()
+            if queue is None:
+                rotation.popleft()
+                turn.in_rotation = False
+                turn.left = turn.weight
+            elif turn.left > 0:
+                return queue
+            else:
+                turn.left = turn.weight
+                rotation.rotate(-1)
+        return None
+
+    def took(self) -> None:
+        """The account whose turn it is has sent one."""
+        turn = self.rotation[0]
+        turn.left -= 1
+        if turn.left <= 0:
+            turn.left = turn.weight
+            self.rotation.rotate(-1)
+
+
+class _Feed:
+    """What one operator may pull from."""
+
+    __slots__ = ("lanes", "lower_before")
+
+    def __init__(self, lanes: Sequence[LaneSettings]) -> None:
+        self.lanes = [_LaneAtOperator(lane.min_share) for lane in lanes]
+        self.lower_before = False
+        """The last message came from a lane that was not the most urgent with work."""
+
+    def next(self) -> tuple[_LaneAtOperator, Queue] | None:
+        """The lane and queue of the next message."""
+        urgent: tuple[_LaneAtOperator, Queue] | None = None
+        owed: tuple[_LaneAtOperator, Queue] | None = None
+        for lane in self.lanes:
+            if not lane.rotation or (queue := lane.next()) is None:
+                lane.credit = 0.0
+                continue
+            if urgent is None:
+                urgent = lane, queue
+            elif lane.min_share:
+                lane.credit = min(lane.credit + lane.min_share, _MOST_CREDIT)
+                if lane.credit >= 1.0 and (owed is None or lane.credit > owed[0].credit):
+                    owed = lane, queue
+        if owed is None or self.lower_before:
+            self.lower_before = False
+            return urgent
+        owed[0].credit -= 1.0
+        self.lower_before = True
+        return owed
+
+
+class Lanes:
+    """All messages that wait for an operator."""
+
+    def __init__(
+        self, lanes: Sequence[LaneSettings], accounts: Mapping[AccountName, AccountSettings]
+    ) -> None:
+        self.settings: Final = tuple(lanes)
+        self._accounts = accounts
+        self._queues: dict[tuple[Plan, int, AccountName], Queue] = {}
+        self._feeds: dict[OperatorName, _Feed] = {}
+        self._available: set[OperatorName] = set()
+        self._delayed: list[tuple[float, int, Message]] = []
+        self._taken: dict[AccountName, int] = dict.fromkeys(accounts, 0)
+
+    # Room.
+
+    def take_room(self, account: AccountName) -> bool:
+        """Reserve a place for one more message of this account."""
+        taken = self._taken[account]
+        if taken >= self._accounts[account].queue:
+            return False
+        self._taken[account] = taken + 1
+        return True
+
+    def give_room(self, account: AccountName) -> None:
+        """A message of this account waits no more."""
+        self._taken[account] -= 1
+
+    def waiting_of(self, account: AccountName) -> int:
+        """Places taken by this account."""
+        return self._taken[account]
+
+    # Messages in.
+
+    def put(self, message: Message) -> OperatorName | None:
+        """Queue a message; return the operator that may pull it now."""
+        queue = self._queue_for(message)
+        queue.messages.append(message)
+        return queue.home
+
+    def put_first(self, message: Message) -> OperatorName | None:
+        """Queue a message before the others of its kind: it was pulled and is not sent."""
+        queue = self._queue_for(message)
+        queue.messages.appendleft(message)
+        return queue.home
+
+    def put_later(self, message: Message, not_before: float) -> None:
+        """Queue a message that must wait; nothing waits behind it."""
+        message.stage = Stage.WAITING
+        heappush(self._delayed, (not_before, message.router_id, message))
+
+    def due(self, now: float) -> Iterator[OperatorName]:
+        """Queue, first, what has waited long enough; yield the operators that may pull."""
+        delayed = self._delayed
+        while delayed and delayed[0][0] <= now:
+            home = self.put_first(heappop(delayed)[2])
+            if home is not None:
+                yield home
+
+    def due_at(self) -> float:
+        """When `due` is next needed."""
+        return self._delayed[0][0] if self._delayed else float("inf")
+
+    # Messages out.
+
+    def pull(
+        self, operator: OperatorName, now_utc: float, expired: list[Message]
+    ) -> Message | None:
+        """The next message for this operator; those whose validity has passed go to `expired`."""
+        feed = self._feeds.get(operator)
+        if feed is None:
+            return None
+        while (found := feed.next()) is not None:
+            lane, queue = found
+            message = queue.messages.popleft()
+            if message.stage is not Stage.WAITING:
+                continue  # A late answer has told that it was sent after all.
+            if message.expires_utc > now_utc:
+                lane.took()
+                return message
+            expired.append(message)
+        return None
+
+    def expire(self, now_utc: float) -> list[Message]:
+        """Remove and return messages whose validity has passed."""
+        expired: list[Message] = []
+        for queue in self._queues.values():
+            expired += queue.expire(now_utc)
+        if any(message.expires_utc <= now_utc for _, _, message in self._delayed):
+            expired += [m for _, _, m in self._delayed if m.expires_utc <= now_utc]
+            self._delayed = [entry for entry in self._delayed if entry[2].expires_utc > now_utc]
+            heapify(self._delayed)
+        return [message for message in expired if message.stage is Stage.WAITING]
+
+    # Operators.
+
+    def set_available(self, operator: OperatorName, available: bool) -> set[OperatorName]:
+        """An operator came or went; return those that may now pull something they could not."""
+        if available == (operator in self._available):
+            return set()
+        (self._available.add if available else self._available.discard)(operator)
+        gained: set[OperatorName] = set()
+        for queue in self._queues.values():
+            if operator in queue.plan.candidates:
+                before = queue.home
+                self._rehome(queue)
+                if queue.home is not None and queue.home != before and queue.messages:
+                    gained.add(queue.home)
+        return gained
+
+    def is_available(self, operator: OperatorName) -> bool:
+        """Whether the operator can take messages now."""
+        return operator in self._available
+
+    # What there is, for people.
+
+    def queues(self) -> list[Queue]:
+        """Every queue there has been."""
+        return list(self._queues.values())
+
+    def delayed(self) -> int:
+        """Messages that wait to be tried again."""
+        return len(self._delayed)
+
+    # Inside.
+
+    def _queue_for(self, message: Message) -> Queue:
+        """The queue that this message is about to enter."""
+        message.stage = Stage.WAITING
+        key = (message.plan, message.lane, message.account)
+        queue = self._queues.get(key)
+        if queue is None:
+            queue = self._queues[key] = Queue(*key)
+            self._rehome(queue)
+        if not queue.messages:
+            self._wake(queue)
+        if message.expires_utc < queue.earliest_expiry_utc:
+            queue.earliest_expiry_utc = message.expires_utc
+        return queue
+
+    def _rehome(self, queue: Queue) -> None:
+        home = next((name for name in queue.plan.candidates if name in self._available), None)
+        if home == queue.home:
+            return
+        if queue.home is not None:
+            old = self._feeds[queue.home].lanes[queue.lane]
+            old.turns[queue.account].queues.remove(queue)
+        queue.home = home
+        if home is None:
+            return
+        feed = self._feeds.get(home)
+        if feed is None:
+            feed = self._feeds[home] = _Feed(self.settings)
+        turns = feed.lanes[queue.lane].turns
+        if queue.account not in turns:
+            turns[queue.account] = _Turn(self._accounts[queue.account].weight)
+        turns[queue.account].queues.append(queue)
+        if queue.messages:
+            self._wake(queue)
+
+    def _wake(self, queue: Queue) -> None:
+        """A queue that was empty is about to have work: its account joins the rotation."""
+        if queue.home is None:
+            return
+        lane = self._feeds[queue.home].lanes[queue.lane]
+        turn = lane.turns[queue.account]
+        if not turn.in_rotation:
+            turn.in_rotation = True
+            lane.rotation.append(turn)

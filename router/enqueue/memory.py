@@ -1,0 +1,98 @@
+"""The journal's memory twin: it keeps nothing, for trials and tests.
+
+It is asynchronous like the real one, so that a stage cannot grow used to an answer that comes at
+once: what is asked in one turn of the loop is answered in a later one, in batches. Tests hand in
+their own `later` to delay answers, and set `failing` to break them.
+"""
+
+from collections.abc import Callable
+
+from router.enqueue.journal import Attempt, Changes, Done, JournalError, Recovered
+from router.terms.message import Delivery, Message
+from router.terms.names import OperatorName
+
+_IDS_PER_SECOND = 10_000
+_EPOCH_UTC = 1_704_067_200
+"""2024-01-01. Without a disk, a restart must not repeat the ids of the process before: numbers start
+at 10,000 for every second since. With two digits for the node that is 15 digits until 2055."""
+
+
+class MemoryJournal:
+    """Messages, attempts and deliveries in dictionaries."""
+
+    def __init__(self, later: Callable[[Callable[[], None]], object], now_utc: float) -> None:
+        self._later = later
+        self._next_number = int((now_utc - _EPOCH_UTC) * _IDS_PER_SECOND)
+        self._asked: list[Callable[[JournalError | None], None]] = []
+        self.failing: JournalError | None = None
+        """Set it to make every commit fail, as a full disk would."""
+        self.messages: dict[int, Message] = {}
+        """Accepted and not settled, by router_id."""
+        self.attempts: dict[tuple[int, OperatorName], Attempt] = {}
+        self.held: dict[int, Delivery] = {}
+        """Not acknowledged, by id()."""
+
+    @property
+    def pending(self) -> int:
+        """Operations that are not done yet."""
+        return len(self._asked)
+
+    def commit(self, changes: Changes, done: Done, *, urgent: bool) -> None:
+        """See `Journal`. Here nothing gains by waiting, so urgent or not is all the same."""
+
+        def answer(error: JournalError | None) -> None:
+            if error is None:
+                self._apply(changes)
+            done(changes, error)
+
+        self._ask(answer)
+
+    def reserve_ids(self, count: int, done: Callable[[int, JournalError | None], None]) -> None:
+        """See `Journal`."""
+
+        def answer(error: JournalError | None) -> None:
+            first = self._next_number
+            self._next_number += count
+            done(first, error)
+
+        self._ask(answer)
+
+    def recover(self, done: Callable[[Recovered, JournalError | None], None]) -> None:
+        """See `Journal`. In a new process there is nothing; in a test there may be."""
+
+        def answer(error: JournalError | None) -> None:
+            sent = {attempt.message.router_id for attempt in self.attempts.values()}
+            waiting = [m for number, m in sorted(self.messages.items()) if number not in sent]
+            done(Recovered(waiting, list(self.attempts.values()), list(self.held.values())), error)
+
+        self._ask(answer)
+
+    def close(self, done: Callable[[], None]) -> None:
+        """See `Journal`."""
+        self._ask(lambda _: done())
+
+    def _ask(self, answer: Callable[[JournalError | None], None]) -> None:
+        if not self._asked:
+            self._later(self._answer)
+        self._asked.append(answer)
+
+    def _answer(self) -> None:
+        asked, self._asked = self._asked, []
+        for answer in asked:
+            answer(self.failing)
+
+    def _apply(self, changes: Changes) -> None:
+        messages = self.messages
+        for message in changes.accepted:
+            messages[message.router_id] = message
+        for attempt in changes.attempted:
+            self.attempts[attempt.message.router_id, attempt.operator] = attempt
+        for delivery in changes.held:
+            self.held[id(delivery)] = delivery
+        for settlement in changes.settled:
+            message = settlement.message
+            messages.pop(message.router_id, None)
+            if message.operator is not None:
+                self.attempts.pop((message.router_id, message.operator), None)
+        for delivery in changes.acknowledged:
+            self.held.pop(id(delivery), None)

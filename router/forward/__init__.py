@@ -1,0 +1,1 @@
+"""Out through an operator's binds, within rate and window."""

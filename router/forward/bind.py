@@ -1,0 +1,211 @@
+"""Our binds to operators: connect, bind, keep at it."""
+
+import asyncio
+import random
+from typing import Final, Protocol, cast
+
+import structlog
+
+from router.forward.pool import Bind, Flight, reconnect_wait_s
+from router.smpp import vocabulary as v
+from router.smpp.link import Host, Link
+from router.smpp.pdu import Pdu
+from router.smpp.session import Session, Timers
+from router.smpp.states import BOUND, Side, State
+from router.terms.counters import Counters
+from router.terms.settings import SessionSettings
+
+COMMANDS: Final = {
+    "transmitter": v.BIND_TRANSMITTER,
+    "receiver": v.BIND_RECEIVER,
+    "transceiver": v.BIND_TRANSCEIVER,
+}
+CREDENTIALS: Final = frozenset({v.ESME_RINVPASWD, v.ESME_RINVSYSID, v.ESME_RINVSYSTYP})
+"""Refusals that the next attempt will meet again."""
+LASTED_S: Final = 10.0
+"""A bind that held for so long makes the waits begin anew."""
+MOST_NOTES_LOGGED: Final = 20
+
+log = structlog.get_logger()
+
+
+class Acts(Protocol):
+    """What a bind asks of the journey."""
+
+    counters: Counters
+
+    def answered(self, peer: "OperatorLink", pdu: Pdu, now: float) -> None:
+        """A message of ours was answered."""
+
+    def reported(self, peer: "OperatorLink", pdu: Pdu, now: float) -> None:
+        """The operator delivers something."""
+
+    def doubted(self, flights: list[Flight], why: str, now: float) -> None:
+        """These were not answered in time."""
+
+    def came_up(self, peer: "OperatorLink", now: float) -> None:
+        """The bind is bound."""
+
+    def went_down(self, bind: Bind, lost: list[Flight], now: float) -> None:
+        """It is lost."""
+
+    def availability_changed(self, bind: Bind) -> None:
+        """It may send no more, or again."""
+
+
+class OperatorLink(Link):
+    """One connection to an operator."""
+
+    def __init__(self, host: Host, acts: Acts, bind: Bind, settings: SessionSettings) -> None:
+        timers = Timers(
+            bind_s=settings.response_timeout_s,
+            enquire_link_s=settings.enquire_link_s,
+            response_s=settings.response_timeout_s,
+        )
+        super().__init__(Session(Side.ESME, timers, settings.max_pdu_bytes, host.clock()), host)
+        self.bind: Final = bind
+        self.over: Final[asyncio.Future[None]] = asyncio.get_running_loop().create_future()
+        """Done when the session is over."""
+        self.refused_status: int | None = None
+        """What the operator answered to the bind request, where that was no ESME_ROK."""
+        self._acts = acts
+        self._was_bound = False
+        self._notes_logged = 0
+        self._log = log.bind(operator=bind.operator.name, bind=bind.settings.name)
+
+    def started(self, now: float) -> None:
+        """Connected: bind."""
+        settings = self.bind.settings
+        self.session.bind(
+            COMMANDS[settings.type],
+            system_id=settings.system_id.encode(),
+            password=settings.password.encode(),
+            system_type=settings.system_type.encode(),
+            interface_version=settings.interface_version,
+        )
+
+    def arrived(self, pdu: Pdu, now: float) -> None:
+        """One PDU that is ours to deal with."""
+        if pdu.request is not None:
+            self._acts.answered(self, pdu, now)
+        elif not pdu.command_id & v.RESPONSE:
+            self._acts.reported(self, pdu, now)
+        elif self.session.state in BOUND:
+            self._was_bound = True
+            self._log.info("bind.bound", type=self.bind.settings.type)
+            self._acts.came_up(self, now)
+        else:
+            self.refused_status = pdu.command_status
+            self._log.warning("bind.refused", status=v.status_name(pdu.command_status))
+            self.session.close()
+
+    def overdue(self, whose: list[object], now: float) -> None:
+        """Messages without an answer are in doubt."""
+        self._acts.doubted([one for one in whose if isinstance(one, Flight)], "timeout", now)
+
+    def ended(self, lost: list[object], now: float) -> None:
+        """The session is over; what was in flight is in doubt."""
+        if self._was_bound:
+            flights = [one for one in lost if isinstance(one, Flight)]
+            self._log.warning("bind.lost", in_flight=len(flights))
+            self._acts.went_down(self.bind, flights, now)
+        if not self.over.done():
+            self.over.set_result(None)
+
+    def noted(self) -> None:
+        """Count all notes, log the first few."""
+        notes, self.session.notes = self.session.notes, []
+        for note in notes:
+            self._acts.counters.refused_pdus[note.event] += 1
+            self._notes_logged += 1
+            if self._notes_logged <= MOST_NOTES_LOGGED:
+                self._log.warning(
+                    note.event,
+                    command=v.command_name(note.command_id) if note.command_id else None,
+                    status=v.status_name(note.status) if note.status else None,
+                )
+
+    def pause_writing(self) -> None:
+        """The operator does not read: nothing more is sent on this bind."""
+        self.writable = self.bind.writable = False
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+        self.writable = self.bind.writable = True
+        self._acts.availability_changed(self.bind)
+
+    def rebind(self) -> None:
+        """Unbind, and let the keeper bind anew."""
+        if self.session.state in BOUND:
+            self.session.unbind(self.host.clock())
+            self.host.write_soon(self)
+            self._acts.availability_changed(self.bind)
+
+
+class BindKeeper:
+    """Keeps one configured bind bound, for as long as the router runs. Owns one task."""
+
+    def __init__(self, host: Host, acts: Acts, bind: Bind, settings: SessionSettings) -> None:
+        self._host = host
+        self._acts = acts
+        self._bind = bind
+        self._settings = settings
+        self._link: OperatorLink | None = None
+        self._stopping = False
+        self._log = log.bind(operator=bind.operator.name, bind=bind.settings.name)
+
+    async def run(self) -> None:
+        """Connect and bind, again and again, until `stop` or cancellation."""
+        bind = self._bind
+        while not self._stopping:
+            started_at = self._host.clock()
+            refused = await self._attempt()
+            if self._stopping:
+                return
+            if self._host.clock() - started_at > LASTED_S:
+                bind.failures = 0
+            wait_s = reconnect_wait_s(
+                bind.operator.settings.reconnect,
+                bind.failures,
+                refused=refused,
+                spread=random.random(),  # noqa: S311 - no secret, only a spread.
+            )
+            bind.failures += 1
+            self._log.info("bind.waits", wait_s=round(wait_s, 3), failures=bind.failures)
+            await asyncio.sleep(wait_s)
+
+    async def _attempt(self) -> bool:
+        """One connection, until it is over. Return whether our credentials were refused."""
+        address = self._bind.settings.address
+        loop = asyncio.get_running_loop()
+        link = OperatorLink(self._host, self._acts, self._bind, self._settings)
+        try:
+            async with asyncio.timeout(self._settings.response_timeout_s):
+                # The name is looked up anew at each attempt: operators move.
+                await loop.create_connection(
+                    lambda: cast("asyncio.Protocol", link), address.host, address.port
+                )
+        except (OSError, TimeoutError) as error:
+            self._log.warning("bind.unreachable", address=str(address), error=str(error))
+            return False
+        self._link = link
+        await link.over
+        self._link = None
+        return link.refused_status in CREDENTIALS
+
+    def unbind(self) -> None:
+        """Ask the operator to end the session, and do not bind again."""
+        self._stopping = True
+        link = self._link
+        if link is None:
+            return
+        if link.session.state in BOUND:
+            link.rebind()
+        elif link.session.state is not State.CLOSED:
+            link.session.close()
+            self._host.write_soon(link)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it is left."""
+        return self._link is None

@@ -1,0 +1,171 @@
+"""When may the next submit_sm go out? At most N in any sliding unit of time, as the operator counts.
+
+What counts is when a message arrives, and only its answer tells that it has. The answer came at
+least one round trip after the message was written; so, measured from writes, the message arrived no
+later than `answered - smallest round trip`, however long it stood in a socket buffer or the peer
+was busy. A slot is free again one unit and a margin after that. Because a session is one ordered
+stream, a message also arrived no later than any that was written after it.
+
+Where answers say nothing about arrival (an operator that ponders each message for a different
+time), writing time and a wider margin decide instead: waiting for such answers would waste the rate.
+
+Messages are spread evenly over the unit, so that an urgent one finds a slot soon; after a stall up
+to `CATCH_UP_S` of the spread is made up for, always within the slots.
+"""
+
+from collections import deque
+from typing import Final
+
+from router.terms.limits import Rate
+
+MARGIN_S: Final = 0.0005
+"""Over the answers' estimate; measured with both cores busy (docs/decisions)."""
+WRITE_MARGIN_S: Final = 0.005
+"""Over the time of writing, where answers do not tell."""
+CATCH_UP_S: Final = 0.1
+"""A stall longer than this is not made up for: the operator would see a burst."""
+PONDERING_S: Final = 0.025
+"""When answers are on average this much later than the smallest round trip although later messages
+were answered too, the operator ponders; a busy machine stays well below."""
+ROUND_TRIP_SPAN_S: Final = 10.0
+"""The smallest round trip is that of the last one or two spans: paths change."""
+_LOOK_AHEAD: Final = 16
+_NEVER: Final = float("inf")
+
+
+class RoundTrip:
+    """The smallest round trip of a bind of late, in seconds."""
+
+    __slots__ = ("_current", "_previous", "_span_ends_at", "smallest_s")
+
+    def __init__(self) -> None:
+        self.smallest_s = _NEVER
+        self._current = _NEVER
+        self._previous = _NEVER
+        self._span_ends_at = 0.0
+
+    def took(self, seconds: float, now: float) -> None:
+        """Note one round trip that ended now."""
+        if now >= self._span_ends_at:
+            self._previous, self._current = self._current, _NEVER
+            self._span_ends_at = now + ROUND_TRIP_SPAN_S
+        if seconds < self._current:
+            self._current = seconds
+        self.smallest_s = min(self._current, self._previous)
+
+
+class Pacer:
+    """The slots of one rate: `count` of them, each free again one unit after its message arrived.
+
+    It begins as if it had just been used: what was sent before this process started is unknown.
+    """
+
+    __slots__ = (
+        "_answered_at",
+        "_even_at",
+        "_gap_s",
+        "_late_s",
+        "_next",
+        "_round_trips",
+        "_written_at",
+        "rate",
+    )
+
+    def __init__(self, rate: Rate, now: float) -> None:
+        self.rate = rate
+        self._written_at = [now] * rate.count
+        self._answered_at = [now] * rate.count
+        self._round_trips: list[RoundTrip | None] = [None] * rate.count
+        self._next = 0
+        self._gap_s = rate.per_s / rate.count
+        self._even_at = now
+        self._late_s = 0.0
+
+    def ready_at(self, now: float) -> float:
+        """When the next message may be written: `now` or earlier means at once.
+
+        While the slot's message is unanswered this is the earliest time that is possible; ask
+        again then, or when an answer has come.
+        """
+        slot_at = self._arrived_at(self._next, now) + self.rate.per_s + MARGIN_S
+        even_at = self._even_at
+        return slot_at if slot_at > even_at else even_at
+
+    def _arrived_at(self, slot: int, now: float) -> float:
+        """The latest time, measured at the writer, at which the slot's message can have arrived."""
+        round_trip = self._round_trips[slot]
+        if round_trip is None:
+            return self._written_at[slot]
+        written_at = self._written_at[slot]
+        smallest_s = round_trip.smallest_s
+        latest = self._answered_at[slot] - smallest_s
+        if latest > written_at + MARGIN_S:
+            latest = self._no_later_than_its_followers(slot, latest)
+            if latest == _NEVER:
+                latest = now - smallest_s if smallest_s != _NEVER else now
+            if self._late_s > PONDERING_S:
+                latest = min(latest, written_at + WRITE_MARGIN_S)
+        return latest if latest > written_at else written_at
+
+    def _no_later_than_its_followers(self, slot: int, latest: float) -> float:
+        """What was written later on the same bind and is answered arrived later."""
+        count = self.rate.count
+        round_trip = self._round_trips[slot]
+        written_at = self._written_at[slot]
+        for follower in range(slot + 1, slot + 1 + min(_LOOK_AHEAD, count - 1)):
+            at = follower % count
+            if self._round_trips[at] is round_trip and self._written_at[at] >= written_at:
+                arrived = self._answered_at[at] - (round_trip.smallest_s if round_trip else 0.0)
+                if arrived < latest:
+                    latest = arrived
+        return latest
+
+    def take(self, round_trip: RoundTrip, now: float) -> int:
+        """Use the next slot for a message that is written now; return its number."""
+        slot = self._next
+        if self._answered_at[slot] != _NEVER:
+            late_s = self._arrived_at(slot, now) - self._written_at[slot]
+            self._late_s += (late_s - self._late_s) * 0.02
+        self._written_at[slot] = now
+        self._answered_at[slot] = _NEVER
+        self._round_trips[slot] = round_trip
+        self._next = slot + 1 if slot + 1 < self.rate.count else 0
+        even_at = self._even_at
+        self._even_at = max(even_at, now - CATCH_UP_S) + self._gap_s
+        return slot
+
+    def answered(self, slot: int, written_at: float, now: float) -> None:
+        """The slot's message was answered now, or will not be: it arrived before now."""
+        if self._written_at[slot] == written_at and self._answered_at[slot] == _NEVER:
+            self._answered_at[slot] = now
+
+
+class BusiestSecond:
+    """The most messages in any sliding second of the last minute, by their time of writing."""
+
+    __slots__ = ("_peaks", "_second")
+
+    def __init__(self) -> None:
+        self._second: deque[float] = deque()
+        self._peaks: deque[tuple[float, int]] = deque()
+
+    def written(self, now: float) -> None:
+        """Count one message."""
+        second = self._second
+        second.append(now)
+        while second[0] <= now - 1.0:
+            second.popleft()
+        count = len(second)
+        peaks = self._peaks
+        # Only peaks that a later, higher one does not cover are kept: they fall from left to right.
+        while peaks and peaks[-1][1] <= count:
+            peaks.pop()
+        peaks.append((now, count))
+        if peaks[0][0] < now - 60.0:
+            peaks.popleft()
+
+    def most(self, now: float) -> int:
+        """The peak of the last 60 seconds."""
+        while self._peaks and self._peaks[0][0] < now - 60.0:
+            self._peaks.popleft()
+        return self._peaks[0][1] if self._peaks else 0

@@ -1,0 +1,201 @@
+"""An operator as the router uses it: its binds, and which of them may send now.
+
+Pure: it is told when a bind comes up, when something was written or answered and what time it is,
+and says which bind may send and when to ask again. Rates and windows are those of the contract, and
+belong to a bind's configured name: they outlive the connection.
+"""
+
+from heapq import heappop, heappush, heapreplace
+from typing import Final
+
+from router.forward.pacing import BusiestSecond, Pacer, RoundTrip
+from router.smpp.session import Peer, Session
+from router.smpp.states import State
+from router.terms.message import Message
+from router.terms.settings import BindSettings, OperatorSettings, ReconnectSettings
+
+NEVER: Final = float("inf")
+_SENDING: Final = frozenset({State.BOUND_TX, State.BOUND_TRX})
+
+
+class Flight:
+    """One writing of a message to an operator, until it is answered or given up."""
+
+    __slots__ = ("bind", "message", "operator_slot", "over", "sent_at", "slot")
+
+    def __init__(
+        self, message: Message, bind: "Bind", slot: int, operator_slot: int, sent_at: float
+    ) -> None:
+        self.message = message
+        self.bind = bind
+        self.slot = slot
+        self.operator_slot = operator_slot
+        self.sent_at = sent_at
+        self.over = False
+        """Its fate was decided without an answer: what comes now comes late."""
+
+
+class Bind:
+    """One configured bind to an operator."""
+
+    __slots__ = (
+        "busiest",
+        "changed_at",
+        "failures",
+        "in_heap",
+        "operator",
+        "pacer",
+        "peer",
+        "resting_until",
+        "round_trip",
+        "session",
+        "settings",
+        "writable",
+    )
+
+    def __init__(self, settings: BindSettings, operator: "Operator", now: float) -> None:
+        self.settings: Final = settings
+        self.operator: Final = operator
+        self.pacer: Final = None if settings.rate is None else Pacer(settings.rate, now)
+        self.round_trip: Final = RoundTrip()
+        self.busiest: Final = BusiestSecond()
+        self.peer: Peer | None = None
+        """Who writes, while it is bound."""
+        self.session: Session | None = None
+        self.writable = True
+        """False while the operator does not read what is written."""
+        self.resting_until = 0.0
+        self.failures = 0
+        """Attempts to bind that failed since it was last bound."""
+        self.changed_at = now
+        """When it came up or went down."""
+        self.in_heap = False
+
+    @property
+    def sends(self) -> bool:
+        """Whether submit_sm may travel on it now, rate and window apart."""
+        session = self.session
+        return session is not None and session.state in _SENDING and self.writable
+
+    @property
+    def in_use(self) -> int:
+        """How much of the window is in use."""
+        return 0 if self.session is None else len(self.session.unanswered)
+
+    def ready_at(self, now: float) -> float:
+        """When the rate next allows a message."""
+        at = NEVER if self.pacer is None else self.pacer.ready_at(now)
+        return at if at > self.resting_until else self.resting_until
+
+
+class Operator:
+    """One operator: the pool of its binds and its own rate."""
+
+    def __init__(self, settings: OperatorSettings, now: float) -> None:
+        self.settings: Final = settings
+        self.name: Final = settings.name
+        self.binds: Final = tuple(Bind(bind, self, now) for bind in settings.binds)
+        self.pacer: Final = None if settings.rate is None else Pacer(settings.rate, now)
+        self.in_flight = 0
+        """Messages written and not answered, over all binds."""
+        self.wake_at = NEVER
+        """When `ready_bind` may next find one, if it found none."""
+        self._ready: list[tuple[float, int, Bind]] = []
+        self._order = 0
+
+    @property
+    def is_available(self) -> bool:
+        """Whether any bind is up that messages can travel on."""
+        return any(
+            bind.session is not None and bind.session.state in _SENDING for bind in self.binds
+        )
+
+    def came_up(self, bind: Bind, peer: Peer, now: float) -> None:
+        """A bind is bound."""
+        bind.peer = peer
+        bind.session = peer.session
+        bind.writable = True
+        bind.changed_at = now
+        self.offer(bind, now)
+
+    def went_down(self, bind: Bind, now: float) -> None:
+        """A bind is lost; its session has given back what was in flight."""
+        bind.peer = None
+        bind.session = None
+        bind.changed_at = now
+
+    def offer(self, bind: Bind, now: float) -> None:
+        """A bind may have become able to send: look at it again."""
+        if not bind.in_heap and bind.sends and bind.in_use < bind.settings.window:
+            self._push(bind, now)
+
+    def _push(self, bind: Bind, at: float) -> None:
+        bind.in_heap = True
+        self._order += 1
+        heappush(self._ready, (at, self._order, bind))
+
+    def ready_bind(self, now: float) -> Bind | None:
+        """A bind that may send a message now; None, and `wake_at`, if there is none."""
+        if self.pacer is not None and (at := self.pacer.ready_at(now)) > now:
+            self.wake_at = at
+            return None
+        ready = self._ready
+        while ready:
+            at, order, bind = ready[0]
+            if at > now:
+                self.wake_at = at
+                return None
+            if not bind.sends or bind.in_use >= bind.settings.window:
+                heappop(ready)
+                bind.in_heap = False
+                continue
+            at = bind.ready_at(now)
+            if at <= now:
+                return bind
+            heapreplace(ready, (at, order, bind))
+        self.wake_at = NEVER
+        return None
+
+    def send(self, bind: Bind, message: Message, now: float) -> None:
+        """Write the message to the bind that `ready_bind` has just returned."""
+        session, pacer = bind.session, bind.pacer
+        assert session is not None and pacer is not None
+        slot = pacer.take(bind.round_trip, now)
+        operator_slot = -1 if self.pacer is None else self.pacer.take(bind.round_trip, now)
+        bind.busiest.written(now)
+        self.in_flight += 1
+        session.request(message.octets, Flight(message, bind, slot, operator_slot, now), now)
+        self._order += 1
+        heapreplace(self._ready, (now, self._order, bind))  # Behind the others that are ready.
+
+    def landed(self, flight: Flight, now: float, *, answered: bool) -> None:
+        """The flight is over: answered, or given up."""
+        bind = flight.bind
+        self.in_flight -= 1
+        if answered:
+            bind.round_trip.took(now - flight.sent_at, now)
+        else:
+            flight.over = True
+        if bind.pacer is not None:
+            bind.pacer.answered(flight.slot, flight.sent_at, now)
+        if self.pacer is not None:
+            self.pacer.answered(flight.operator_slot, flight.sent_at, now)
+        self.offer(bind, now)
+
+    def rest(self, bind: Bind, until: float) -> None:
+        """Send nothing on this bind before `until`."""
+        bind.resting_until = max(bind.resting_until, until)
+
+
+def reconnect_wait_s(
+    reconnect: ReconnectSettings, failures: int, *, refused: bool, spread: float
+) -> float:
+    """How long to wait before the next attempt to bind; `spread` is random in 0..1.
+
+    Twice as long after each failure, between half and the whole of that. After refused credentials
+    ten times the longest: an operator may block an address that keeps trying.
+    """
+    if refused:
+        return reconnect.longest_s * 10 * (0.5 + spread / 2)
+    wait_s = min(reconnect.longest_s, reconnect.first_s * 2.0 ** min(failures, 16))
+    return wait_s * (0.5 + spread / 2)

@@ -1,0 +1,1 @@
+"""The receipt comes back, is matched, and goes to the client."""

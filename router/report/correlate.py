@@ -1,0 +1,166 @@
+"""Whose receipt is this? By operator and by the operator's id in one canonical form.
+
+Never by bind (receipts come on any of them) and never over all operators (two of them may count
+alike). A receipt may come before the submit_sm_resp that tells its id: while messages are in flight
+it waits, unanswered, for at most `EARLY_WAIT_S`. One that stays unknown is acknowledged, so that it
+does not come for ever, and counted.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Final, Generic, TypeVar
+
+from router.terms.message import Message
+from router.terms.names import OperatorId
+from router.terms.settings import IdForm, MessageIdSettings
+
+EARLY_WAIT_S: Final = 10.0
+"""An answer that comes later than that after its receipt has been seen, but an operator gives up on
+a deliver_sm after 30 s or more and we must not hold its window for long."""
+MOST_EARLY: Final = 1000
+"""Receipts that may wait per operator; more are sent back to come again."""
+REMEMBERED: Final = 50_000
+"""Ids per operator whose final receipt has come: a repeated one is then no mystery."""
+
+
+Early = TypeVar("Early")
+
+
+def canonical(form: IdForm) -> Callable[[bytes], OperatorId]:
+    """The function that makes ids in this form comparable.
+
+    Text: case and leading zeros do not count. Hex and decimal: the number, of any length. An id that
+    is not what it should be is read as text.
+    """
+    base = {"text": 0, "decimal": 10, "hex": 16}[form]
+
+    def of_text(octets: bytes) -> OperatorId:
+        return OperatorId(octets.strip(b"\0 ").lower().lstrip(b"0") or b"0")
+
+    def of_number(octets: bytes) -> OperatorId:
+        digits = octets.strip(b"\0 ")
+        if len(digits) > 64 or b"_" in digits:
+            return of_text(octets)
+        try:
+            return OperatorId(b"%d" % int(digits, base))
+        except ValueError:
+            return of_text(octets)
+
+    return of_number if base == 16 else of_text
+
+
+def other_forms(octets: bytes) -> Iterator[OperatorId]:
+    """What the id would be if it were written in another base than the settings say."""
+    text = octets.strip(b"\0 ").lower()
+    if len(text) > 64:
+        return
+    if text.isdigit():
+        yield OperatorId(b"%x" % int(text))
+    try:
+        yield OperatorId(b"%d" % int(text, 16))
+    except ValueError:
+        return
+
+
+class Correlator(Generic[Early]):
+    """The receipts that one operator still owes. `Early` is whatever waits for its message."""
+
+    def __init__(self, forms: MessageIdSettings, wait_s: float) -> None:
+        self.of_response: Final = canonical(forms.response)
+        self.of_receipt: Final = canonical(forms.receipt)
+        self.guessed = 0
+        """Receipts that only matched in another base: the settings are probably wrong."""
+        self._wait_s = wait_s
+        self._open: dict[OperatorId, tuple[float, Message]] = {}
+        self._more: dict[OperatorId, list[tuple[float, Message]]] = {}
+        self._done: dict[OperatorId, None] = {}
+        self._early: dict[OperatorId, list[tuple[float, Early]]] = {}
+        self._early_count = 0
+
+    def __len__(self) -> int:
+        return len(self._open) + sum(map(len, self._more.values()))
+
+    def expect(self, operator_id: OperatorId, message: Message, now_utc: float) -> list[Early]:
+        """The operator took the message under this id; return the receipts that came before."""
+        entry = (now_utc + self._wait_s, message)
+        if operator_id in self._open:  # The operator has used an id twice; the older goes first.
+            self._more.setdefault(operator_id, []).append(entry)
+        else:
+            self._open[operator_id] = entry
+        if not self._early:
+            return []
+        early = self._early.pop(operator_id, [])
+        self._early_count -= len(early)
+        return [receipt for _, receipt in early]
+
+    def find(self, octets: bytes, destination_octets: bytes) -> tuple[OperatorId, Message | None]:
+        """Return the id in canonical form, and the message that a receipt with it is about.
+
+        Where an id has been used twice the receipt's address (the message's destination) decides.
+        """
+        operator_id = self.of_receipt(octets)
+        entry = self._open.get(operator_id)
+        if entry is None:
+            if operator_id in self._done:
+                return operator_id, None
+            for other in other_forms(octets):
+                entry = self._open.get(other)
+                if entry is not None:
+                    self.guessed += 1
+                    return other, entry[1]
+            return operator_id, None
+        if self._more and operator_id in self._more:
+            for _, message in (entry, *self._more[operator_id]):
+                if message.destination_octets[2:] == destination_octets[2:]:
+                    return operator_id, message
+        return operator_id, entry[1]
+
+    def is_done(self, operator_id: OperatorId) -> bool:
+        """Whether the final receipt of this id has come before."""
+        return operator_id in self._done
+
+    def close(self, operator_id: OperatorId, message: Message) -> None:
+        """Its final receipt has come: no other is expected."""
+        entry = self._open.get(operator_id)
+        more = self._more.get(operator_id)
+        if entry is not None and entry[1] is message:
+            del self._open[operator_id]
+            if more:
+                self._open[operator_id] = more.pop(0)
+        elif more:
+            self._more[operator_id] = more = [one for one in more if one[1] is not message]
+        if more is not None and not more:
+            del self._more[operator_id]
+        self._done[operator_id] = None
+        if len(self._done) > REMEMBERED:
+            del self._done[next(iter(self._done))]
+
+    def park(self, operator_id: OperatorId, receipt: Early, now: float) -> bool:
+        """Keep a receipt that may have come early; False if there are too many."""
+        if self._early_count >= MOST_EARLY:
+            return False
+        self._early_count += 1
+        self._early.setdefault(operator_id, []).append((now + EARLY_WAIT_S, receipt))
+        return True
+
+    def unclaimed(self, now: float) -> list[Early]:
+        """Remove and return receipts that have waited long enough."""
+        unclaimed: list[Early] = []
+        for operator_id in list(self._early):
+            entries = self._early[operator_id]
+            unclaimed += [receipt for until, receipt in entries if until <= now]
+            self._early[operator_id] = [entry for entry in entries if entry[0] > now]
+            if not self._early[operator_id]:
+                del self._early[operator_id]
+        self._early_count -= len(unclaimed)
+        return unclaimed
+
+    def never_receipted(self, now_utc: float) -> list[Message]:
+        """Remove and return messages whose receipt has been waited for long enough."""
+        overdue: list[Message] = []
+        while self._open:
+            operator_id, (until, message) = next(iter(self._open.items()))
+            if until > now_utc:
+                break
+            overdue.append(message)
+            self.close(operator_id, message)
+        return overdue

@@ -1,0 +1,43 @@
+"""Whose is a message that a subscriber sent? By operator, number and keyword; the first rule."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from router.smpp import text
+from router.smpp.pdu import Sm, deliver_sm_from_data_sm, relay
+from router.smpp.vocabulary import DATA_SM
+from router.terms.names import AccountName, OperatorName
+from router.terms.settings import InboundSettings
+
+
+class InboundRules:
+    """The `inbound` rules, in their order."""
+
+    def __init__(self, rules: Sequence[InboundSettings]) -> None:
+        self._rules: Final = tuple(rules)
+        self._keywords: Final = any(rule.keyword is not None for rule in rules)
+
+    def account_of(self, operator: OperatorName, sm: Sm) -> AccountName | None:
+        """The account that gets this message; None if no rule holds."""
+        number = sm.destination_addr.lstrip(b"+").decode("latin-1")
+        keyword = _first_word(sm) if self._keywords else ""
+        for rule in self._rules:
+            if (
+                rule.operator in (None, operator)
+                and rule.destination in (None, number)
+                and (rule.keyword is None or rule.keyword.casefold() == keyword)
+            ):
+                return rule.to
+        return None
+
+
+def _first_word(sm: Sm) -> str:
+    words = text.decode(text.without_udh(sm.message, sm.esm_class), sm.data_coding).split(
+        maxsplit=1
+    )
+    return words[0].casefold() if words else ""
+
+
+def for_client(sm: Sm, command_id: int) -> bytes:
+    """The same message as a deliver_sm with sequence_number 0, byte for byte where it was one."""
+    return deliver_sm_from_data_sm(sm) if command_id == DATA_SM else relay(sm.octets, 0)

@@ -1,0 +1,1 @@
+"""The wire language: bytes, PDUs, sessions (pure)."""

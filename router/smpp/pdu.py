@@ -1,0 +1,402 @@
+"""Bytes to PDUs and back: the framer, the lazy view over a message, the builders.
+
+A PDU is kept as the octets that arrived. What the router needs is read from them by offset; what it
+was not told to change leaves as it came, and only the header is written anew. So a TLV, a
+data_coding or a TON that no list has costs nothing and cannot fail.
+
+Source: SMPP v3.4, chapters 3 (header), 4.1-4.7 (PDUs) and 5.2 (fields and their lengths).
+"""
+
+import struct
+from collections.abc import Iterator
+from typing import Final
+
+from router.smpp import vocabulary as v
+
+HEADER_OCTETS: Final = 16
+"""command_length, command_id, command_status, sequence_number."""
+
+_HEADER = struct.Struct(">IIII")
+_LENGTH = struct.Struct(">I")
+_STATUS_AND_SEQUENCE = struct.Struct(">II")
+_TLV = struct.Struct(">HH")
+_pack_header = _HEADER.pack
+_unpack_header = _HEADER.unpack_from
+
+
+class Pdu:
+    """One PDU as it came: the header's numbers, all its octets, and what it answers."""
+
+    __slots__ = ("command_id", "command_status", "octets", "request", "sent_at", "sequence_number")
+
+    def __init__(self, command_id: int, status: int, sequence_number: int, octets: bytes) -> None:
+        self.command_id = command_id
+        self.command_status = status
+        self.sequence_number = sequence_number
+        self.octets = octets
+        self.request: object = None
+        """Of a response: what the session was handed with the request that it answers."""
+        self.sent_at = 0.0
+        """Of a response: when that request was written."""
+
+    def __repr__(self) -> str:
+        return (
+            f"<{v.command_name(self.command_id)} status=0x{self.command_status:X} "
+            f"sequence={self.sequence_number} octets={len(self.octets)}>"
+        )
+
+
+class Framer:
+    """Cuts a stream into PDUs, whatever pieces it comes in.
+
+    A command_length under 16 or over the limit is judged as soon as its four octets are there.
+    After that nothing more is read: where the next PDU starts cannot be known.
+    """
+
+    __slots__ = ("_longest", "_rest", "lost_at_sequence")
+
+    def __init__(self, longest_octets: int) -> None:
+        self._longest = longest_octets
+        self._rest = b""
+        self.lost_at_sequence: int | None = None
+        """Set when framing is lost: the sequence_number to answer with, 0 where there is none."""
+
+    def feed(self, octets: bytes) -> list[Pdu]:
+        """Return the PDUs that these octets complete."""
+        if self.lost_at_sequence is not None:
+            return []
+        if self._rest:
+            octets = self._rest + octets
+        pdus: list[Pdu] = []
+        at = 0
+        end = len(octets)
+        while end - at >= HEADER_OCTETS:
+            length, command_id, status, sequence_number = _unpack_header(octets, at)
+            if length < HEADER_OCTETS or length > self._longest:
+                self.lost_at_sequence = sequence_number
+                self._rest = b""
+                return pdus
+            if end - at < length:
+                break
+            pdus.append(Pdu(command_id, status, sequence_number, octets[at : at + length]))
+            at += length
+        self._rest = rest = octets[at:]
+        if 4 <= len(rest) < HEADER_OCTETS:
+            (length,) = _LENGTH.unpack_from(rest)
+            if length < HEADER_OCTETS or length > self._longest:
+                self.lost_at_sequence = 0
+                self._rest = b""
+        return pdus
+
+
+class BodyError(Exception):
+    """A PDU whose body cannot be read: the session lives, the peer hears `status`."""
+
+    def __init__(self, what: str, status: int) -> None:
+        super().__init__(what)
+        self.status = status
+
+
+class Sm:
+    """The view over a submit_sm, deliver_sm or data_sm: where each field stands.
+
+    Raises BodyError with the status that names the fault. A data_sm has no schedule, no
+    short_message and a few fields less; they read as if they were empty.
+    """
+
+    __slots__ = (
+        "_destination_end",
+        "_service_type_end",
+        "_source_end",
+        "_validity_end",
+        "data_coding",
+        "esm_class",
+        "octets",
+        "priority_flag",
+        "registered_delivery",
+        "short_message_at",
+        "tlvs_at",
+    )
+
+    def __init__(self, pdu: Pdu) -> None:
+        octets = self.octets = pdu.octets
+        find = octets.find
+        data_sm = pdu.command_id == v.DATA_SM
+        longest = 65 if data_sm else 21  # octets of an address with its NUL; 3.4, 4.7.1 and 4.4.1
+        try:
+            if (end := find(0, 16, 22)) < 0:
+                raise BodyError("service_type has no end", _cut(octets, 22, v.ESME_RINVSERTYP))
+            self._service_type_end = end
+            if (at := find(0, end + 3, end + 3 + longest)) < 0:
+                at = end + 3 + longest
+                raise BodyError("source_addr has no end", _cut(octets, at, v.ESME_RINVSRCADR))
+            self._source_end = end = at
+            if (at := find(0, end + 3, end + 3 + longest)) < 0:
+                at = end + 3 + longest
+                raise BodyError("destination_addr has no end", _cut(octets, at, v.ESME_RINVDSTADR))
+            self._destination_end = at
+            self.esm_class = octets[at + 1]
+            if data_sm:
+                self.priority_flag = 0
+                self._validity_end = -1
+                self.registered_delivery = octets[at + 2]
+                self.data_coding = octets[at + 3]
+                self.short_message_at = self.tlvs_at = at + 4
+            else:
+                self.priority_flag = octets[at + 3]
+                if (end := find(0, at + 4, at + 21)) < 0:
+                    raise BodyError(
+                        "schedule_delivery_time has no end", _cut(octets, at + 21, v.ESME_RINVSCHED)
+                    )
+                if (at := find(0, end + 1, end + 18)) < 0:
+                    raise BodyError(
+                        "validity_period has no end", _cut(octets, end + 18, v.ESME_RINVEXPIRY)
+                    )
+                self._validity_end = at
+                self.registered_delivery = octets[at + 1]
+                self.data_coding = octets[at + 3]
+                self.short_message_at = at + 6
+                self.tlvs_at = at + 6 + octets[at + 5]
+        except IndexError:
+            raise BodyError("the body ends too early", v.ESME_RINVCMDLEN) from None
+        if self.tlvs_at != len(octets):
+            self._check_tail()
+
+    def _check_tail(self) -> None:
+        octets, at, end = self.octets, self.tlvs_at, len(self.octets)
+        if at > end:
+            raise BodyError("sm_length is more than there is", v.ESME_RINVMSGLEN)
+        while at < end:
+            if at + 4 > end or (at := at + 4 + ((octets[at + 2] << 8) | octets[at + 3])) > end:
+                raise BodyError("a TLV is longer than the PDU", v.ESME_RINVOPTPARSTREAM)
+
+    @property
+    def service_type(self) -> bytes:
+        """Without its NUL."""
+        return self.octets[16 : self._service_type_end]
+
+    @property
+    def source(self) -> tuple[int, int, bytes]:
+        """source_addr_ton, source_addr_npi, source_addr."""
+        at = self._service_type_end
+        return self.octets[at + 1], self.octets[at + 2], self.octets[at + 3 : self._source_end]
+
+    @property
+    def destination(self) -> tuple[int, int, bytes]:
+        """dest_addr_ton, dest_addr_npi, destination_addr."""
+        at = self._source_end
+        return self.octets[at + 1], self.octets[at + 2], self.octets[at + 3 : self._destination_end]
+
+    @property
+    def destination_addr(self) -> bytes:
+        """The destination alone."""
+        return self.octets[self._source_end + 3 : self._destination_end]
+
+    @property
+    def source_octets(self) -> bytes:
+        """TON, NPI, address and NUL of the source, as they stand in the PDU."""
+        return self.octets[self._service_type_end + 1 : self._source_end + 1]
+
+    @property
+    def destination_octets(self) -> bytes:
+        """TON, NPI, address and NUL of the destination, as they stand in the PDU."""
+        return self.octets[self._source_end + 1 : self._destination_end + 1]
+
+    @property
+    def schedule_delivery_time(self) -> bytes:
+        """Without its NUL; empty in a data_sm."""
+        at = self._destination_end + 4
+        return b"" if self._validity_end < 0 else self.octets[at : self.octets.index(0, at)]
+
+    @property
+    def validity_period(self) -> bytes:
+        """Without its NUL; empty in a data_sm."""
+        if self._validity_end < 0:
+            return b""
+        octets = self.octets
+        if octets[self._validity_end - 1] == 0:  # the usual case: empty, right after another NUL
+            return b""
+        return octets[octets.index(0, self._destination_end + 4) + 1 : self._validity_end]
+
+    @property
+    def short_message(self) -> bytes:
+        """With its UDH if it has one; empty in a data_sm."""
+        return self.octets[self.short_message_at : self.tlvs_at]
+
+    @property
+    def message(self) -> bytes:
+        """short_message, or message_payload where that is empty."""
+        return self.short_message or self.tlv(v.MESSAGE_PAYLOAD) or b""
+
+    def tlvs(self) -> Iterator[tuple[int, bytes]]:
+        """Tag and value of each TLV, in their order, known or unknown, repeated or not."""
+        octets, at, end = self.octets, self.tlvs_at, len(self.octets)
+        while at < end:
+            tag, length = _TLV.unpack_from(octets, at)
+            yield tag, octets[at + 4 : at + 4 + length]
+            at += 4 + length
+
+    def tlv(self, tag: int) -> bytes | None:
+        """The value of the first TLV with this tag."""
+        if self.tlvs_at == len(self.octets):
+            return None
+        return next((value for found, value in self.tlvs() if found == tag), None)
+
+
+def _cut(octets: bytes, limit: int, status: int) -> int:
+    """A field without its NUL: over its length where there are octets enough, else a short body."""
+    return status if len(octets) >= limit else v.ESME_RINVCMDLEN
+
+
+def build(command_id: int, status: int, sequence_number: int, body: bytes = b"") -> bytes:
+    """A PDU from its header and body."""
+    return _pack_header(16 + len(body), command_id, status, sequence_number) + body
+
+
+def relay(octets: bytes, sequence_number: int) -> bytes:
+    """The same request with another sequence_number and status 0: all else byte for byte."""
+    return octets[:8] + _STATUS_AND_SEQUENCE.pack(0, sequence_number) + octets[16:]
+
+
+def relay_with(
+    sm: Sm,
+    sequence_number: int,
+    *,
+    source: tuple[int, int, bytes] | None = None,
+    destination: tuple[int, int, bytes] | None = None,
+    short_message: bytes | None = None,
+) -> bytes:
+    """The same request with another sequence_number and, where told, other addresses or text.
+
+    A short_message is at most 255 octets and not for a data_sm.
+    """
+    octets = sm.octets
+    parts = [octets[16 : sm._service_type_end + 1]]
+    parts.append(sm.source_octets if source is None else address(*source))
+    parts.append(sm.destination_octets if destination is None else address(*destination))
+    after = sm._destination_end + 1
+    if short_message is None:
+        parts.append(octets[after:])
+    else:
+        if sm._validity_end < 0:
+            raise ValueError("a data_sm has no short_message")
+        parts.append(octets[after : sm.short_message_at - 1])
+        parts.append(bytes((len(short_message),)) + short_message + octets[sm.tlvs_at :])
+    return build(_LENGTH.unpack_from(octets, 4)[0], 0, sequence_number, b"".join(parts))
+
+
+def deliver_sm_from_data_sm(sm: Sm) -> bytes:
+    """A data_sm as the deliver_sm that says the same: some clients know no other.
+
+    Its sequence_number is 0. A message in the message_payload stays there, as all TLVs do.
+    """
+    head = sm.octets[16 : sm._destination_end + 1]
+    body = struct.pack(
+        ">BBB2sBBBBB",
+        sm.esm_class,
+        0,
+        0,
+        b"\0\0",
+        sm.registered_delivery,
+        0,
+        sm.data_coding,
+        0,
+        0,
+    )
+    return build(v.DELIVER_SM, 0, 0, head + body + sm.octets[sm.tlvs_at :])
+
+
+def address(ton: int, npi: int, digits: bytes) -> bytes:
+    """An address as it stands in a PDU."""
+    return bytes((ton, npi)) + digits + b"\0"
+
+
+def tlv(tag: int, value: bytes) -> bytes:
+    """One TLV."""
+    return _TLV.pack(tag, len(value)) + value
+
+
+def response(command_id: int, sequence_number: int, status: int = 0, body: bytes = b"") -> bytes:
+    """The answer to a request `command_id`; a failure carries no body."""
+    return build(command_id | v.RESPONSE, status, sequence_number, body if status == 0 else b"")
+
+
+def bind(
+    command_id: int,
+    sequence_number: int,
+    *,
+    system_id: bytes,
+    password: bytes,
+    system_type: bytes = b"",
+    interface_version: int = v.VERSION_3_4,
+) -> bytes:
+    """A bind request; addr_ton, addr_npi and address_range are left empty."""
+    body = system_id + b"\0" + password + b"\0" + system_type + b"\0"
+    return build(command_id, 0, sequence_number, body + bytes((interface_version, 0, 0, 0)))
+
+
+def sm(
+    command_id: int,
+    sequence_number: int,
+    *,
+    source: tuple[int, int, bytes] = (0, 0, b""),
+    destination: tuple[int, int, bytes],
+    short_message: bytes = b"",
+    service_type: bytes = b"",
+    esm_class: int = 0,
+    protocol_id: int = 0,
+    priority_flag: int = 0,
+    schedule_delivery_time: bytes = b"",
+    validity_period: bytes = b"",
+    registered_delivery: int = 0,
+    replace_if_present_flag: int = 0,
+    data_coding: int = 0,
+    sm_default_msg_id: int = 0,
+    tlvs: bytes = b"",
+) -> bytes:
+    """A submit_sm or deliver_sm; `tlvs` are octets as `tlv()` makes them."""
+    body = b"".join(
+        (
+            service_type,
+            b"\0",
+            address(*source),
+            address(*destination),
+            bytes((esm_class, protocol_id, priority_flag)),
+            schedule_delivery_time,
+            b"\0",
+            validity_period,
+            b"\0",
+            bytes((registered_delivery, replace_if_present_flag, data_coding, sm_default_msg_id)),
+            bytes((len(short_message),)),
+            short_message,
+            tlvs,
+        )
+    )
+    return build(command_id, 0, sequence_number, body)
+
+
+def message_id_of(pdu: Pdu) -> bytes:
+    """The message_id of a submit_sm_resp or data_sm_resp; empty where there is none.
+
+    Some peers send no NUL, some a body with an error; both are read.
+    """
+    octets = pdu.octets
+    end = octets.find(0, HEADER_OCTETS)
+    return octets[HEADER_OCTETS:] if end < 0 else octets[HEADER_OCTETS:end]
+
+
+class BindRequest:
+    """The fields of a bind request. Raises BodyError."""
+
+    __slots__ = ("interface_version", "password", "system_id", "system_type")
+
+    def __init__(self, pdu: Pdu) -> None:
+        # 64 octets where the specification has 16, 9 and 13: real clients and we ourselves use
+        # longer ones, and a refusal for length would say which part was wrong.
+        fields = pdu.octets[HEADER_OCTETS:].split(b"\0", 3)
+        if len(fields) < 4 or not fields[3]:
+            raise BodyError("the bind request ends too early", v.ESME_RINVCMDLEN)
+        if max(map(len, fields[:3])) > 64:
+            raise BodyError("a field is longer than 64 octets", v.ESME_RINVSYSID)
+        self.system_id, self.password, self.system_type = fields[:3]
+        self.interface_version = fields[3][0]

@@ -1,0 +1,427 @@
+"""One SMPP session, either side: octets and `now` in, PDUs for the stage and octets out.
+
+The session keeps the state (states.py), numbers our requests, holds the window of those that are
+unanswered, answers what needs no stage (enquire_link, unbind, what is out of place or unknown), and
+runs the timers. It never touches a socket and never reads a clock; whoever owns the transport
+
+- calls `receive()` with what arrived and works through the PDUs that come back,
+- writes `take_octets()` at the end of each turn,
+- closes the transport when `state` is CLOSED and everything is written,
+- calls `wake()` when `wake_at()` has passed.
+
+Timers: bind (OPEN, BINDING), enquire_link after silence and its answer, inactivity, response, and
+the answer to unbind (UNBINDING). Source: SMPP v3.4, 7.2.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from router.smpp import pdu as p
+from router.smpp import states
+from router.smpp import vocabulary as v
+from router.smpp.pdu import Framer, Pdu
+from router.smpp.states import Event, Side, State
+
+NEVER: Final = float("inf")
+LAST_SEQUENCE: Final = 0x7FFF_FFFF
+"""Ours run from 1 to here and start again at 1 (3.4, 3.2); the peer's are echoed, any 32 bits."""
+
+MOST_LATE: Final = 1000
+"""Overdue requests whose late answer is still recognised; older ones are forgotten."""
+
+MOST_HELD_OCTETS: Final = 262_144
+"""What a peer may send behind its bind request before that is judged: 1,700 usual submit_sm."""
+
+HANDED_ON: Final = frozenset(
+    {v.SUBMIT_SM, v.DATA_SM, v.DELIVER_SM, v.BIND_RECEIVER, v.BIND_TRANSMITTER, v.BIND_TRANSCEIVER}
+)
+"""Requests that a stage answers; the session answers every other one."""
+
+_RESPONSE = v.RESPONSE
+_NACK = v.GENERIC_NACK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timers:
+    """How long a session waits, in seconds; None is for ever."""
+
+    bind_s: float
+    enquire_link_s: float
+    response_s: float
+    inactivity_s: float | None = None
+
+
+@dataclass(slots=True)
+class Note:
+    """Something an operator of the router may want to count or read: not an error of ours."""
+
+    event: str
+    """One of: pdu.refused, pdu.unknown, framing.lost, response.unasked, response.mismatched,
+    response.late, bind.timed_out, bind.flooded, link.dead, session.idle, unbind.received,
+    unbind.timed_out, nack.received."""
+    command_id: int = 0
+    status: int = 0
+
+
+class Peer(Protocol):
+    """The other end of a session, whose transport somebody owns."""
+
+    session: "Session"
+    to_write: bool
+    """Whether it is already among those that are written to when the turn ends."""
+
+    def flush(self) -> None:
+        """Write what the session has for the peer."""
+
+
+class Session:
+    """One side of one session."""
+
+    def __init__(self, side: Side, timers: Timers, longest_pdu_octets: int, now: float) -> None:
+        self.side: Final = side
+        self.peer: Final = Side.MC if side is Side.ESME else Side.ESME
+        self.state = State.OPEN
+        self.notes: list[Note] = []
+        """What happened since somebody last took it."""
+        self.unanswered: dict[int, tuple[float, object, int]] = {}
+        """Our requests in flight by sequence_number, oldest first: when, whose, which command."""
+        self.owed = 0
+        """Requests handed on by `receive` and not answered yet; bind requests do not count."""
+        self._late: dict[int, tuple[object, int]] = {}
+        self.interface_version = v.VERSION_3_4
+        """The version that the client of this session speaks."""
+        self._timers = timers
+        self._framer = Framer(longest_pdu_octets)
+        self._out: list[bytes] = []
+        self._sequence = 0
+        self._opened_at = now
+        self._heard_at = now
+        self._request_heard_at = now
+        self._enquired_at = NEVER
+        self._unbound_at = NEVER
+        self._bind_request: Pdu | None = None
+        self._unbinds: list[Pdu] = []
+        self._held: list[Pdu] = []
+        self._held_octets = 0
+        self._to_stage = self._legal_for_stage()
+
+    # What comes in.
+
+    def receive(self, octets: bytes, now: float) -> list[Pdu]:
+        """Return the PDUs a stage must deal with: requests to answer, and answers to its own.
+
+        An answer carries the object that its request was sent with. A bind request comes back once
+        and is followed by `accept_bind` or `refuse_bind`; what the peer sent behind it waits.
+        """
+        if self.state is State.CLOSED:
+            return []
+        pdus = self._framer.feed(octets)
+        self._heard_at = now
+        self._enquired_at = NEVER
+        stage = self._sort(pdus, now)
+        if self._framer.lost_at_sequence is not None:
+            self._lose_framing(self._framer.lost_at_sequence)
+        return stage
+
+    def _lose_framing(self, sequence_number: int) -> None:
+        if self.state is not State.CLOSED:  # An unbind in the same octets goes before.
+            self._out.append(p.build(_NACK, v.ESME_RINVCMDLEN, sequence_number))
+            self._end("framing.lost")
+
+    def _sort(self, pdus: Iterable[Pdu], now: float) -> list[Pdu]:
+        stage: list[Pdu] = []
+        unanswered = self.unanswered
+        for pdu in pdus:
+            command_id = pdu.command_id
+            if command_id & _RESPONSE:
+                request = unanswered.get(pdu.sequence_number)
+                if request is not None and (command_id == request[2] or command_id == _NACK):
+                    del unanswered[pdu.sequence_number]
+                    pdu.sent_at = request[0]
+                    pdu.request = request[1]
+                    stage.append(pdu)
+                else:
+                    self._other_response(pdu, stage)
+            elif self._bind_request is not None and self.side is Side.MC:
+                self._hold(pdu)
+            elif command_id in self._to_stage:
+                self._request_heard_at = now
+                stage.append(pdu)
+                if command_id in states.BOUND_BY:
+                    self._bind_request = pdu
+                    self._move(Event.BIND_SENT)
+                else:
+                    self.owed += 1
+            else:
+                self._other_request(pdu, now)
+            if self.state is State.CLOSED:
+                break
+        return stage
+
+    def _hold(self, pdu: Pdu) -> None:
+        """Keep what came behind a bind request, for `accept_bind`."""
+        self._held.append(pdu)
+        self._held_octets += len(pdu.octets)
+        if self._held_octets > MOST_HELD_OCTETS:
+            self._end("bind.flooded")
+
+    def _other_response(self, pdu: Pdu, stage: list[Pdu]) -> None:
+        """An answer to a bind, an enquire_link or an unbind; or to nothing."""
+        command_id = pdu.command_id
+        bind = self._bind_request
+        if bind is not None and self.side is Side.ESME:
+            if command_id not in (bind.command_id | _RESPONSE, _NACK):
+                self._note("response.unasked", command_id)
+                return
+            self._bind_request = None
+            ok = pdu.command_status == v.ESME_ROK and command_id != _NACK
+            self._move(states.BOUND_BY[bind.command_id] if ok else Event.BIND_REFUSED)
+            stage.append(pdu)
+        elif command_id == v.UNBIND_RESP and self.state is State.UNBINDING:
+            self._move(Event.CLOSED)
+        elif command_id == v.ENQUIRE_LINK_RESP:
+            pass  # `receive` has noted that the peer lives.
+        elif command_id == _NACK:
+            self._note("nack.received", status=pdu.command_status)
+        elif pdu.sequence_number in self.unanswered:
+            self._note("response.mismatched", command_id)
+        elif pdu.sequence_number in self._late and self._late[pdu.sequence_number][1] == command_id:
+            pdu.request = self._late.pop(pdu.sequence_number)[0]
+            self._note("response.late", command_id, pdu.command_status)
+            stage.append(pdu)
+        else:
+            self._note("response.unasked", command_id)
+
+    def _other_request(self, pdu: Pdu, now: float) -> None:
+        """Whatever needs no stage: answered here, and the session goes on."""
+        command_id, sequence_number = pdu.command_id, pdu.sequence_number
+        if states.may_issue(self.state, command_id, self.peer):
+            if command_id == v.ENQUIRE_LINK:
+                self._out.append(p.response(command_id, sequence_number))
+            elif command_id == v.UNBIND:
+                self._note("unbind.received")
+                self._unbinds.append(pdu)
+                if self.state is not State.UNBINDING:
+                    self._unbound_at = now
+                    self._move(Event.UNBIND)
+                self._answer_unbind()
+            elif command_id == v.OUTBIND or command_id == v.ALERT_NOTIFICATION:
+                self._note("pdu.refused", command_id)  # These have no answer (3.4, 4.12).
+            else:
+                self._refuse(pdu, v.ESME_RINVCMDID)
+        elif command_id in states.KNOWN_REQUESTS:
+            bound_twice = command_id in states.BOUND_BY and self.state in states.BOUND
+            self._refuse(pdu, v.ESME_RALYBND if bound_twice else v.ESME_RINVBNDSTS)
+        else:
+            self._note("pdu.unknown", command_id, v.ESME_RINVCMDID)
+            self._out.append(p.build(_NACK, v.ESME_RINVCMDID, sequence_number))
+
+    def _refuse(self, pdu: Pdu, status: int) -> None:
+        self._note("pdu.refused", pdu.command_id, status)
+        if pdu.command_id not in (v.OUTBIND, v.ALERT_NOTIFICATION):
+            self._out.append(p.response(pdu.command_id, pdu.sequence_number, status))
+
+    # Binding.
+
+    def bind(
+        self,
+        command_id: int,
+        *,
+        system_id: bytes,
+        password: bytes,
+        system_type: bytes = b"",
+        interface_version: int = v.VERSION_3_4,
+    ) -> None:
+        """Ask to be bound. Its answer comes back from `receive`."""
+        octets = p.bind(
+            command_id,
+            self._next_sequence(),
+            system_id=system_id,
+            password=password,
+            system_type=system_type,
+            interface_version=interface_version,
+        )
+        self.interface_version = interface_version
+        self._bind_request = Pdu(command_id, 0, self._sequence, octets)
+        self._out.append(octets)
+        self._move(Event.BIND_SENT)
+
+    def accept_bind(self, system_id: bytes, interface_version: int, now: float) -> list[Pdu]:
+        """Answer the bind request with ESME_ROK; return what the peer sent behind it.
+
+        Nothing happens if the session has ended while the request was judged. After this it may
+        have ended too, by an unbind that came behind the request.
+        """
+        bind = self._bind_request
+        if bind is None or self.state is not State.BINDING:
+            return []
+        self.interface_version = interface_version
+        body = system_id + b"\0"
+        if interface_version >= v.VERSION_3_4:  # 3.3 has no TLVs.
+            body += p.tlv(v.SC_INTERFACE_VERSION, bytes((interface_version,)))
+        self._out.append(p.response(bind.command_id, bind.sequence_number, body=body))
+        self._bind_request = None
+        self._move(states.BOUND_BY[bind.command_id])
+        self._request_heard_at = now
+        held, self._held = self._held, []
+        return self._sort(held, now)
+
+    def refuse_bind(self, status: int) -> None:
+        """Answer the bind request with `status` and end the session, if it has not ended yet."""
+        bind = self._bind_request
+        if bind is None or self.state is not State.BINDING:
+            return
+        self._out.append(p.response(bind.command_id, bind.sequence_number, status))
+        self._bind_request = None
+        self._held = []
+        self._move(Event.BIND_REFUSED)
+        self._move(Event.CLOSED)
+
+    # What goes out.
+
+    def request(self, octets: bytes, whose: object, now: float) -> None:
+        """Send this request under our next sequence_number; `whose` comes back with its answer."""
+        number = self._sequence + 1
+        unanswered = self.unanswered
+        if number > LAST_SEQUENCE or number in unanswered:
+            self._sequence = number - 1
+            number = self._next_sequence()
+        self._sequence = number
+        command_id = octets[4] << 24 | octets[5] << 16 | octets[6] << 8 | octets[7]
+        unanswered[number] = (now, whose, command_id | _RESPONSE)
+        self._out.append(p.relay(octets, number))
+
+    def respond(self, octets: bytes) -> None:
+        """Send this answer to a request that `receive` handed on."""
+        self.owed -= 1
+        self._out.append(octets)
+        if self._unbinds:
+            self._answer_unbind()
+
+    def _answer_unbind(self) -> None:
+        """Once everything else is answered: a client takes what was not for lost (Kannel, vumi)."""
+        if self.owed == 0 and self.state is State.UNBINDING:
+            self._out += [p.response(v.UNBIND, pdu.sequence_number) for pdu in self._unbinds]
+            self._move(Event.CLOSED)
+
+    def unbind(self, now: float) -> None:
+        """Ask the peer to end the session; answers to what is in flight are still read."""
+        self._out.append(p.build(v.UNBIND, 0, self._next_sequence()))
+        self._unbound_at = now
+        self._move(Event.UNBIND)
+
+    def close(self) -> list[object]:
+        """End the session here and now; return the requests whose fate is unknown, oldest first."""
+        if self.state is not State.CLOSED:
+            self._move(Event.CLOSED)
+        lost = [whose for _, whose, _ in self.unanswered.values()]
+        self.unanswered.clear()
+        self._held = []
+        self._bind_request = None
+        return lost
+
+    def take_octets(self) -> bytes:
+        """Return what there is to write."""
+        out = self._out
+        if not out:
+            return b""
+        octets = out[0] if len(out) == 1 else b"".join(out)
+        out.clear()
+        return octets
+
+    # Time.
+
+    def wake_at(self) -> float:
+        """When `wake` is next needed, in monotonic seconds."""
+        timers = self._timers
+        if self.state is State.CLOSED:
+            return NEVER
+        if self.state in (State.OPEN, State.BINDING):
+            return self._opened_at + timers.bind_s
+        if self._enquired_at == NEVER:
+            at = self._heard_at + timers.enquire_link_s
+        else:
+            at = self._enquired_at + timers.response_s
+        if self.unanswered:
+            at = min(at, next(iter(self.unanswered.values()))[0] + timers.response_s)
+        if timers.inactivity_s is not None:
+            at = min(at, self._request_heard_at + timers.inactivity_s)
+        return min(at, self._unbound_at + timers.response_s)
+
+    def wake(self, now: float) -> list[object]:
+        """Do what is due. Return the requests whose answer is overdue: their fate is unknown.
+
+        An answer that comes late all the same is returned by `receive`, `sent_at` 0.
+
+        A dead link, a bind that did not come and a peer that does not answer unbind leave the
+        session CLOSED; `close` then returns what was in flight.
+        """
+        timers = self._timers
+        if self.state is State.CLOSED:
+            return []
+        if self.state in (State.OPEN, State.BINDING):
+            if now >= self._opened_at + timers.bind_s:
+                self._end("bind.timed_out")
+            return []
+        if now >= self._unbound_at + timers.response_s:
+            self._end("unbind.timed_out")
+            return []
+        if now >= self._enquired_at + timers.response_s:
+            self._end("link.dead")
+            return []
+        if now >= self._heard_at + timers.enquire_link_s and self._enquired_at == NEVER:
+            self._enquired_at = now
+            self._out.append(p.build(v.ENQUIRE_LINK, 0, self._next_sequence()))
+        idle_s = timers.inactivity_s
+        if idle_s is not None and now >= self._request_heard_at + idle_s:
+            if self.state in states.BOUND:
+                self._note("session.idle")
+                self.unbind(now)
+            self._request_heard_at = NEVER
+        return self._overdue(now)
+
+    def _overdue(self, now: float) -> list[object]:
+        overdue: list[object] = []
+        response_s = self._timers.response_s
+        while self.unanswered:
+            number, (sent_at, whose, response) = next(iter(self.unanswered.items()))
+            # The same sum as in `wake_at`: a difference could be rounded the other way, and then
+            # nothing would be overdue at the moment for which we were woken.
+            if sent_at + response_s > now:
+                break
+            del self.unanswered[number]
+            overdue.append(whose)
+            self._late[number] = whose, response
+            if len(self._late) > MOST_LATE:
+                del self._late[next(iter(self._late))]
+        return overdue
+
+    # The state.
+
+    def _move(self, event: Event) -> None:
+        self.state = states.AFTER[self.state][event]
+        self._to_stage = self._legal_for_stage()
+
+    def _legal_for_stage(self) -> frozenset[int]:
+        return frozenset(
+            command for command in HANDED_ON if states.may_issue(self.state, command, self.peer)
+        )
+
+    def _end(self, event: str) -> None:
+        self._note(event)
+        self._move(Event.CLOSED)
+
+    def _note(self, event: str, command_id: int = 0, status: int = 0) -> None:
+        self.notes.append(Note(event, command_id, status))
+
+    def _next_sequence(self) -> int:
+        number = self._sequence
+        while True:
+            number = number + 1 if number < LAST_SEQUENCE else 1
+            if number not in self.unanswered:
+                self._sequence = number
+                return number
+
+    def __repr__(self) -> str:
+        return f"<Session {self.side.name} {self.state.name} unanswered={len(self.unanswered)}>"

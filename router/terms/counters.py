@@ -1,0 +1,77 @@
+"""What is counted: plain numbers that the stages raise and telemetry reads.
+
+A counter here costs a dictionary look-up; a metrics library's costs ten times that, and runs per
+message. Nothing in this file knows about Prometheus: `wiring/telemetry.py` exports it at scrape
+time under the names of `contract/metrics.md`.
+"""
+
+from bisect import bisect_left
+from collections import defaultdict
+from typing import Final
+
+from router.terms.names import AccountName, BindName, LaneName, OperatorName
+from router.terms.outcome import Outcome
+
+SECONDS: Final = (
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+    300.0, 3600.0, 21600.0, 86400.0,
+)  # fmt: skip
+"""Bounds from a quick answer to a receipt that took a day."""
+SHORT_SECONDS: Final = SECONDS[:14]
+MESSAGES: Final = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0)
+
+
+class Histogram:
+    """How many values fell under each bound, and their sum."""
+
+    __slots__ = ("bounds", "counts", "sum")
+
+    def __init__(self, bounds: tuple[float, ...] = SECONDS) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.sum = 0.0
+
+    def add(self, value: float) -> None:
+        """Count one value."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.sum += value
+
+
+class Counters:
+    """All that is counted, by the labels of the metric."""
+
+    def __init__(self) -> None:
+        self.submits: defaultdict[tuple[AccountName, LaneName, int], int] = defaultdict(int)
+        """By account, lane and the status that the client was answered."""
+        self.submit_response_s: defaultdict[AccountName, Histogram] = defaultdict(
+            lambda: Histogram(SHORT_SECONDS)
+        )
+        self.sends: defaultdict[tuple[OperatorName, BindName, int | str], int] = defaultdict(int)
+        """By operator, bind and the status answered; `timeout` and `lost` where none was."""
+        self.operator_response_s: defaultdict[OperatorName, Histogram] = defaultdict(
+            lambda: Histogram(SHORT_SECONDS)
+        )
+        self.queue_wait_s: defaultdict[tuple[OperatorName, LaneName], Histogram] = defaultdict(
+            Histogram
+        )
+        self.failed_binds: defaultdict[str, int] = defaultdict(int)
+        """By reason."""
+        self.receipts: defaultdict[tuple[OperatorName, str], int] = defaultdict(int)
+        """By operator and state."""
+        self.receipts_unmatched: defaultdict[OperatorName, int] = defaultdict(int)
+        self.inbound: defaultdict[tuple[OperatorName, str], int] = defaultdict(int)
+        """Subscribers' messages by operator and what became of them: held, unrouted."""
+        self.delivery_s: defaultdict[tuple[OperatorName, LaneName], Histogram] = defaultdict(
+            Histogram
+        )
+        self.deliveries: defaultdict[tuple[AccountName, str], int] = defaultdict(int)
+        """deliver_sm to clients by account and how it ended: acknowledged, refused, too_old."""
+        self.outcomes: defaultdict[tuple[AccountName, Outcome], int] = defaultdict(int)
+        self.in_doubt: defaultdict[tuple[OperatorName, str], int] = defaultdict(int)
+        """By operator and action."""
+        self.repeated: defaultdict[OperatorName, int] = defaultdict(int)
+        self.refused_pdus: defaultdict[str, int] = defaultdict(int)
+        """By reason: what peers sent that the router could not take."""
+        self.commit_s = Histogram(SHORT_SECONDS)
+        self.batch_messages = Histogram(MESSAGES)
+        self.loop_lag_s = Histogram(SHORT_SECONDS)

@@ -1,0 +1,53 @@
+"""How much may pass: a rate, a token bucket for clients, a sliding window for operators.
+
+Both clients and binds are limited, so these belong to neither. Time is an argument in monotonic
+seconds; nothing here reads a clock.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """`count` in any sliding `per_s` seconds: `50/s` is Rate(50, 1.0), `1/min` is Rate(1, 60.0)."""
+
+    count: int
+    per_s: float
+
+    @property
+    def per_second(self) -> float:
+        """The rate as a number per second."""
+        return self.count / self.per_s
+
+    def __str__(self) -> str:
+        unit = {1.0: "s", 60.0: "min", 3600.0: "h"}.get(self.per_s)
+        return f"{self.count}/{unit}" if unit else f"{self.count}/{self.per_s:g}s"
+
+
+class TokenBucket:
+    """At most `burst + rate x elapsed` taken over any span of time."""
+
+    __slots__ = ("_burst", "_filled_at", "_per_s", "_tokens")
+
+    def __init__(self, rate: Rate, burst: int, now: float) -> None:
+        self._per_s = rate.per_second
+        self._burst = float(max(burst, 1))
+        self._tokens = self._burst
+        self._filled_at = now
+
+    def take(self, now: float) -> bool:
+        """Take one token if there is one."""
+        tokens = self._tokens + (now - self._filled_at) * self._per_s
+        self._filled_at = now
+        if tokens > self._burst:
+            tokens = self._burst
+        if tokens >= 1.0:
+            self._tokens = tokens - 1.0
+            return True
+        self._tokens = tokens
+        return False
+
+    def ready_at(self, now: float) -> float:
+        """When the next token is there, if nobody takes one before."""
+        missing = 1.0 - self._tokens - (now - self._filled_at) * self._per_s
+        return now if missing <= 0.0 else now + missing / self._per_s

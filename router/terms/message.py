@@ -1,0 +1,145 @@
+"""The message itself, and what is sent back about it: one object from the first octet to the last.
+
+A message is built once, when its submit_sm is taken in, and changed in place; what must outlive the
+process is what the journal is told of it.
+"""
+
+from enum import IntEnum
+from typing import Final
+
+from router.terms.names import AccountName, ClientId, OperatorName, RouterId
+from router.terms.plan import Plan
+
+FINAL_BITS: Final = 0x03
+"""registered_delivery: 0 none, 1 every final outcome, 2 failures, 3 successes (3.4, 5.2.17)."""
+INTERMEDIATE_BIT: Final = 0x10
+"""registered_delivery: intermediate notifications too."""
+
+
+class Stage(IntEnum):
+    """Where a message is."""
+
+    ACCEPTING = 0
+    """In the journal's hands; its client has not heard ESME_ROK."""
+    WAITING = 1
+    """In a lane, or waiting to be tried again."""
+    IN_FLIGHT = 2
+    """Written to an operator, not answered."""
+    SENT = 3
+    """An operator took it; a receipt may come."""
+    SETTLED = 4
+    """It has its outcome."""
+
+
+class Message:
+    """One submit_sm or data_sm on its way."""
+
+    __slots__ = (
+        "accepted_at",
+        "accepted_utc",
+        "account",
+        "answer_to",
+        "attempts",
+        "client_id",
+        "command_id",
+        "destination_octets",
+        "expires_utc",
+        "hold_receipt",
+        "lane",
+        "moves",
+        "octets",
+        "operator",
+        "plan",
+        "registered_delivery",
+        "retries",
+        "router_id",
+        "sends",
+        "sent_at",
+        "source_octets",
+        "stage",
+    )
+
+    def __init__(
+        self,
+        *,
+        router_id: RouterId,
+        client_id: ClientId,
+        account: AccountName,
+        lane: int,
+        plan: Plan,
+        command_id: int,
+        octets: bytes,
+        source_octets: bytes,
+        destination_octets: bytes,
+        registered_delivery: int,
+        accepted_at: float,
+        accepted_utc: float,
+        expires_utc: float,
+        answer_to: object = None,
+        hold_receipt: bool = False,
+    ) -> None:
+        self.router_id = router_id
+        self.client_id = client_id
+        self.account = account
+        self.lane = lane
+        """Its place in the list of lanes; 0 is the most urgent."""
+        self.plan = plan
+        self.command_id = command_id
+        self.octets = octets
+        """The PDU as it came; empty once an operator has taken it."""
+        self.source_octets = source_octets
+        self.destination_octets = destination_octets
+        """TON, NPI, address and NUL, for the receipt."""
+        self.registered_delivery = registered_delivery
+        self.accepted_at = accepted_at
+        self.accepted_utc = accepted_utc
+        self.expires_utc = expires_utc
+        """When its validity ends; infinity where it has none."""
+        self.answer_to = answer_to
+        """Who waits for its submit_sm_resp, until that is sent."""
+        self.hold_receipt = hold_receipt
+        """It came over a transmitter: its receipts go out on another connection and may overtake
+        the submit_sm_resp there."""
+        self.stage = Stage.ACCEPTING
+        self.operator: OperatorName | None = None
+        """Who was tried last."""
+        self.attempts = 0
+        """Attempts that an operator took and that have no final receipt yet."""
+        self.sends = 0
+        """How often it was written to an operator."""
+        self.retries = 0
+        """How often its operator has asked for a retry."""
+        self.moves = 0
+        """How often it went on to another operator because of a status."""
+        self.sent_at = 0.0
+        """When it was written last."""
+
+    def __repr__(self) -> str:
+        return f"<Message {self.router_id} {self.account} {self.stage.name}>"
+
+
+class Delivery:
+    """A deliver_sm for a client, kept until the client has acknowledged it."""
+
+    __slots__ = ("account", "final", "made_utc", "not_before", "octets", "router_id", "tries")
+
+    def __init__(
+        self,
+        *,
+        router_id: RouterId,
+        account: AccountName,
+        octets: bytes,
+        made_utc: float,
+        final: bool = True,
+        not_before: float = 0.0,
+    ) -> None:
+        self.router_id = router_id
+        """The message that it is about; for a subscriber's message, its own number."""
+        self.account = account
+        self.octets = octets
+        """The deliver_sm with all its TLVs, sequence_number 0."""
+        self.made_utc = made_utc
+        self.final = final
+        self.not_before = not_before
+        """Monotonic: it is not sent before."""
+        self.tries = 0

@@ -1,0 +1,17 @@
+"""Whose name or number is this? Types that let mypy refuse the mix-ups that lose receipts."""
+
+from typing import NewType
+
+AccountName = NewType("AccountName", str)
+"""A client's system_id."""
+OperatorName = NewType("OperatorName", str)
+BindName = NewType("BindName", str)
+"""One of our binds to an operator; unique over all operators."""
+LaneName = NewType("LaneName", str)
+
+RouterId = NewType("RouterId", int)
+"""Our id of a message: decimal, at most 15 digits, increasing; the last two are the node."""
+ClientId = NewType("ClientId", bytes)
+"""The id of a message as its client sees it, without NUL."""
+OperatorId = NewType("OperatorId", bytes)
+"""An operator's message id in canonical form: comparable between response and receipt."""

@@ -1,0 +1,98 @@
+"""How a message's journey may go on and end: statuses, refusals, what to do next, outcomes.
+
+A refusal is an ordinary value and knows what the peer hears. An operator's status is judged in one
+function, which takes a plain int: operators send statuses that no list has.
+
+Sources: SMPP v3.4, 5.1.3; what real clients do with a status (Kannel gives up a bind for ever on
+0x0E, 0x0F and 0x53 and retries a message only after 0x58, 0x14, 0x64 and 0x08).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+from router.terms.settings import StatusAction
+
+
+class Outcome(IntEnum):
+    """Where a message's journey ended; every accepted message reaches exactly one."""
+
+    DELIVERED = 0
+    FAILED = 1
+    """An operator or the network said so, or the router gave up."""
+    EXPIRED = 2
+    REJECTED = 3
+    SENT = 4
+    """The operator took it and nobody asked for more."""
+    UNKNOWN = 5
+    """A receipt was asked for and never came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a peer's request is not served, and the command_status that it hears."""
+
+    reason: str
+    """A word for counters and logs, from a bounded set."""
+    status: int
+
+
+WRONG_CREDENTIALS: Final = Refusal("wrong_credentials", 0x0E)
+"""Unknown system_id too: ESME_RINVSYSID would tell which names exist."""
+FOREIGN_ADDRESS: Final = Refusal("foreign_address", 0x0D)
+TOO_MANY_BINDS: Final = Refusal("too_many_binds", 0x0D)
+"""Never 0x05 (already bound), which Kannel takes for success."""
+BIND_WHILE_DRAINING: Final = Refusal("draining", 0x0D)
+
+DRAINING: Final = Refusal("draining", 0x08)
+THROTTLED: Final = Refusal("throttled", 0x58)
+QUEUE_FULL: Final = Refusal("queue_full", 0x14)
+JOURNAL_DOWN: Final = Refusal("journal_down", 0x08)
+NO_ROUTE: Final = Refusal("no_route", 0x0B)
+WRONG_DESTINATION: Final = Refusal("wrong_destination", 0x0B)
+WRONG_VALIDITY: Final = Refusal("wrong_validity", 0x62)
+TEMPORARY: Final = Refusal("journal_down", 0x64)
+"""To an operator whose deliver_sm cannot be kept just now: it comes again."""
+NOT_FOR_US: Final = Refusal("unrouted", 0x65)
+"""To an operator whose subscriber's message no account wants."""
+
+TEMPORARY_FOR_CLIENTS: Final = frozenset({0x08, 0x14, 0x58, 0x64})
+"""Statuses of a deliver_sm_resp after which the same deliver_sm is tried again."""
+
+_OTHER_ROUTES: Final = 99
+_FAIL: Final = StatusAction(do="fail")
+_NEXT_ONCE: Final = StatusAction(do="next", times=1)
+_NEXT: Final = StatusAction(do="next", times=_OTHER_ROUTES)
+_REBIND: Final = StatusAction(do="rebind")
+_SYSTEM_ERROR: Final = StatusAction(do="retry", after_s=30.0, times=2, then="next")
+
+DEFAULT_ACTIONS: Final[Mapping[int, StatusAction]] = (
+    dict.fromkeys(
+        (
+            *(0x01, 0x02, 0x03, 0x06, 0x07, 0x0B, 0x15, *range(0x33, 0x45), 0x50, 0x51),
+            *(0x54, 0x55, 0x61, 0x62, 0x63, 0x65, 0x66, *range(0xC0, 0xC5), 0x104),
+        ),
+        _FAIL,
+    )
+    | dict.fromkeys((0x0A, 0x48, 0x49, 0x45, 0xFE, 0xFF), _NEXT_ONCE)
+    | dict.fromkeys((0x22, *range(0x100, 0x104)), _NEXT)
+    | dict.fromkeys((0x04, 0x05, 0x0D, 0x0E, 0x0F, 0x53), _REBIND)
+    | dict.fromkeys((0x08, 0x64), _SYSTEM_ERROR)
+    | {
+        0x58: StatusAction(do="pause", for_s=1.0),
+        0x14: StatusAction(do="retry", after_s=30.0, times=3, then="next"),
+    }
+)
+"""What a status means where an operator's settings do not say otherwise. One that is in no list
+goes to one other operator and then fails."""
+
+
+def judge(status: int, over_default: Mapping[int, StatusAction]) -> StatusAction:
+    """What to do after an operator answered `status`, which is not ESME_ROK."""
+    action = over_default.get(status)
+    return action if action is not None else DEFAULT_ACTIONS.get(status, _NEXT_ONCE)
+
+
+class JournalError(Exception):
+    """The journal could not make a batch safe; nothing of it may be acknowledged."""

@@ -1,0 +1,39 @@
+"""A plan: which operators may carry a message, best first, shared by all messages decided alike.
+
+Equal plans are one object, so that a queue can be found by it and a message pays no memory for it.
+"""
+
+from typing import Final
+
+from router.terms.names import OperatorName
+
+
+class Plan:
+    """Candidates in order. Made by `Plans` only; compared by identity."""
+
+    __slots__ = ("candidates",)
+
+    def __init__(self, candidates: tuple[OperatorName, ...]) -> None:
+        self.candidates: Final = candidates
+
+    def __repr__(self) -> str:
+        return f"<Plan {' > '.join(self.candidates)}>"
+
+
+class Plans:
+    """All plans there are, by value."""
+
+    def __init__(self) -> None:
+        self._plans: dict[tuple[OperatorName, ...], Plan] = {}
+
+    def of(self, candidates: tuple[OperatorName, ...]) -> Plan:
+        """The plan with these candidates."""
+        plan = self._plans.get(candidates)
+        if plan is None:
+            plan = self._plans[candidates] = Plan(candidates)
+        return plan
+
+    def without(self, plan: Plan, operator: OperatorName) -> Plan | None:
+        """The plan that is left when an operator has been tried; None if nobody is."""
+        left = tuple(name for name in plan.candidates if name != operator)
+        return self.of(left) if left else None

@@ -1,0 +1,1 @@
+"""Settings, telemetry, the control interface, and where the parts meet."""

@@ -1,0 +1,269 @@
+"""The running router: build the parts, start them in order, stop them in the other.
+
+Start: the journal tells what an earlier process left; then clients may come; binds to operators come
+up by themselves. Stop: no new binds and submits; what is in flight is answered; unbind; leave.
+"""
+
+import asyncio
+import os
+import signal
+import ssl
+import time
+from collections.abc import Callable
+from typing import Final, cast
+
+import structlog
+
+from router.accept.accounts import Accounts
+from router.accept.server import ClientLink
+from router.enqueue.journal import Journal, JournalError
+from router.enqueue.memory import MemoryJournal
+from router.forward.bind import BindKeeper
+from router.journey import Journey
+from router.smpp.link import Link, Timer
+from router.smpp.states import BOUND
+from router.terms.settings import ListenSettings, Settings
+from router.wiring.control import Control
+from router.wiring.systemd import notify, watchdog_s
+from router.wiring.telemetry import MessageLog
+
+DRAIN_S: Final = 30.0
+"""How long a stop waits for answers; TimeoutStopSec in the unit is longer."""
+UNBIND_S: Final = 5.0
+LAG_EVERY_S: Final = 0.1
+
+log = structlog.get_logger()
+
+
+class App:
+    """One router process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings: Final = settings
+        self.clock: Final = time.monotonic
+        self.started_at = self.clock()
+        self.ready = False
+        """Whether clients are served."""
+        self.stopping = False
+        self.listeners: list[str] = []
+        self.beat_at = self.started_at
+        """When the loop last showed that it lives."""
+        self.clients: set[ClientLink] = set()
+        self._keepers: list[BindKeeper] = []
+        self._servers: list[asyncio.Server] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._armed_for = float("inf")
+        self._stop = asyncio.Event()
+        self._stop_now = asyncio.Event()
+
+    # What links need of their surroundings.
+
+    def write_soon(self, link: Link) -> None:
+        """Have the link written when this turn ends."""
+        self.journey.write_soon(link)
+
+    def call_later(self, delay_s: float, call: Callable[[], None]) -> Timer:
+        """Run `call` after a while."""
+        return self.loop.call_later(delay_s, call)
+
+    # Life.
+
+    def run(self) -> int:
+        """Run until a signal ends it; return the exit status."""
+        import uvloop  # Not at import time: `check` and `explain` need no event loop.
+
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(self.main())
+
+    async def main(self) -> int:
+        """Everything, in order."""
+        self.loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.loop.add_signal_handler(number, self._on_stop)
+        self.loop.add_signal_handler(signal.SIGHUP, self._on_reload)
+        self.journal = self._open_journal()
+        self.journey = Journey(
+            self.settings,
+            journal=self.journal,
+            clock=self.clock,
+            clock_utc=time.time,
+            later=self._later,
+            settled=MessageLog(self.settings),
+        )
+        self.accounts = Accounts(self.settings.accounts, os.urandom(32), self.clock())
+        control = Control(self)
+        control.start()
+        error = await self._recovered()
+        if error is not None:
+            log.error("journal.failed", error=str(error))
+            return 1
+        async with asyncio.TaskGroup() as tasks:
+            self._beat()
+            await self._listen()
+            keepers = [tasks.create_task(keeper.run()) for keeper in self._keep_binds()]
+            self.ready = True
+            notify("READY=1")
+            log.info("router.ready", listeners=self.listeners, telemetry=control.address)
+            await self._stop.wait()
+            notify("STOPPING=1")
+            await self._drain()
+            for task in keepers:
+                task.cancel()
+        control.stop()
+        log.info("router.stopped")
+        return 0
+
+    def _open_journal(self) -> Journal:
+        url = self.settings.journal.url
+        if url != "memory:":
+            log.warning(
+                "journal.not_durable",
+                url=url,
+                meaning="this version keeps messages in memory only: a stop loses what waits",
+            )
+        return MemoryJournal(self.loop.call_soon, time.time())
+
+    async def _recovered(self) -> JournalError | None:
+        done: asyncio.Future[JournalError | None] = self.loop.create_future()
+        self.journey.start(done.set_result)
+        return await done
+
+    async def _listen(self) -> None:
+        for listen in self.settings.listen:
+            server = await self.loop.create_server(
+                lambda: cast("asyncio.Protocol", self._client()),
+                listen.address.host,
+                listen.address.port,
+                ssl=_tls(listen),
+                backlog=1024,
+            )
+            self._servers.append(server)
+            for socket in server.sockets:
+                host, port = socket.getsockname()[:2]
+                address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+                self.listeners.append(address)
+                log.info("router.listening", address=address, tls=listen.tls is not None)
+
+    def _client(self) -> ClientLink:
+        link = ClientLink(self, self.journey, self.accounts, self.settings.session)
+        self.clients.add(link)
+        link.on_ended = self.clients.discard
+        return link
+
+    def _keep_binds(self) -> list[BindKeeper]:
+        self._keepers = [
+            BindKeeper(self, self.journey, bind, self.settings.session)
+            for operator in self.journey.operators.values()
+            for bind in operator.binds
+        ]
+        return self._keepers
+
+    # Turns and time.
+
+    def _later(self, call: Callable[[], None]) -> None:
+        """Run this when the turn ends, and arm the timer for what it leaves to be done."""
+        self.loop.call_soon(self._turn, call)
+
+    def _turn(self, call: Callable[[], None]) -> None:
+        call()
+        self._arm()
+
+    def _arm(self) -> None:
+        wake_at = self.journey.wake_at()
+        if wake_at < self._armed_for:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._armed_for = wake_at
+            self._timer = self.loop.call_later(max(0.0, wake_at - self.clock()), self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        self._armed_for = float("inf")
+        self.journey.wake(self.clock())
+        self._arm()
+
+    def _beat(self) -> None:
+        """Show that the loop lives, and how late it came to it."""
+        now = self.clock()
+        late_s = now - self.beat_at - LAG_EVERY_S
+        if late_s > -LAG_EVERY_S:
+            self.journey.counters.loop_lag_s.add(max(0.0, late_s))
+        self.beat_at = now
+        every_s = watchdog_s()
+        if every_s is not None and now >= self._watchdog_at:
+            self._watchdog_at = now + every_s / 3
+            notify("WATCHDOG=1")
+        self.loop.call_later(LAG_EVERY_S, self._beat)
+
+    _watchdog_at = 0.0
+
+    # Signals.
+
+    def _on_stop(self) -> None:
+        if self.stopping:
+            log.warning("router.stop_repeated")
+            self._stop_now.set()
+        self.stopping = True
+        self._stop.set()
+
+    def _on_reload(self) -> None:
+        log.warning(
+            "config.reload_refused",
+            meaning="this version applies a new configuration by a restart only",
+        )
+
+    async def _drain(self) -> None:
+        """Answer what is in flight, unbind, leave. A second signal cuts it short."""
+        journey = self.journey
+        journey.draining = True
+        self.ready = False
+        for server in self._servers:
+            server.close()
+        log.info("router.draining", clients=len(self.clients))
+        hurry = asyncio.create_task(self._stop_now.wait())
+        await self._until(lambda: not self._in_flight(), DRAIN_S, hurry)
+        for link in list(self.clients):
+            if link.session.state in BOUND:
+                link.session.unbind(self.clock())
+            else:
+                link.session.close()
+            self.write_soon(link)
+        for keeper in self._keepers:
+            keeper.unbind()
+        await self._until(
+            lambda: not self.clients and all(keeper.is_over for keeper in self._keepers),
+            UNBIND_S,
+            hurry,
+        )
+        hurry.cancel()
+        closed = self.loop.create_future()
+        self.journal.close(lambda: closed.set_result(None))
+        await closed
+        left = sum(journey.lanes.waiting_of(name) for name in self.settings.accounts)
+        held = sum(len(outbox) for outbox in journey.outboxes.values())
+        if left or held:
+            log.warning("router.left_behind", messages=left, deliveries=held)
+
+    def _in_flight(self) -> int:
+        journey = self.journey
+        return (
+            self.journal.pending
+            + sum(operator.in_flight for operator in journey.operators.values())
+            + sum(link.session.owed + len(link.session.unanswered) for link in self.clients)
+        )
+
+    async def _until(
+        self, reached: Callable[[], bool], longest_s: float, hurry: asyncio.Task[bool]
+    ) -> None:
+        give_up_at = self.clock() + longest_s
+        while not reached() and self.clock() < give_up_at and not hurry.done():
+            await asyncio.sleep(0.02)
+
+
+def _tls(listen: ListenSettings) -> ssl.SSLContext | None:
+    if listen.tls is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(listen.tls.certificate, listen.tls.key)
+    return context

@@ -1,0 +1,147 @@
+"""From YAML to settings: one file, or a folder whose `*.yaml` files are read as one.
+
+All mistakes are found at once, each with its file, line, column and path. In a folder, `accounts`
+and `operators` may be spread over files, because their keys are names; so may `listen`, `routes`
+and `inbound`, which are then taken in the order of the file names. Every other key stands in one
+file: in which order would the lanes be urgent?
+
+The kinds of value and the keys are in `config_values.py` and `config_keys.py`.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from router.terms.settings import Place, Settings
+from router.wiring.config_keys import SETTINGS
+from router.wiring.config_reading import Reading, RefusedError, Spot, key_of
+from router.wiring.config_warnings import warnings
+from router.wiring.mistakes import Mistake, SettingsError, mistake_at, written_twice
+from router.wiring.yaml_places import Broken, Entry, Node, Scalar, Sequence, Table, read_table
+
+__all__ = ["Mistake", "SettingsError", "load", "warnings"]
+
+BY_NAME: Final = ("accounts", "operators")
+"""Keys of several files are joined name by name."""
+BY_ORDER: Final = ("inbound", "listen", "routes")
+"""Keys of several files are joined in the order of the files."""
+
+
+def load(path: Path, environment: Mapping[str, str]) -> Settings:
+    """The settings that a file or folder holds, or SettingsError with everything wrong with it."""
+    mistakes: list[Mistake] = []
+    folder, files = _files(path, mistakes)
+    tables = [read_table(file, mistakes) for file in files]
+    root = _joined([table for table in tables if table], _root_place(path, files), mistakes)
+    names = _names(root)
+    if None in tables or not files:
+        # What is missing or unknown may stand in the file that could not be read.
+        names = {}
+        for field in SETTINGS.required:
+            place = Place(str(path))
+            unread = Entry(Scalar(place, key_of(field)), Broken(place))
+            root.entries.setdefault(key_of(field), unread)
+    reading = Reading(folder.absolute(), environment, mistakes, names)
+    settings = None
+    with suppress(RefusedError):
+        settings = SETTINGS.read(Spot(root, "", reading))
+    if mistakes or settings is None:
+        raise SettingsError(mistakes)
+    return settings
+
+
+def _files(path: Path, mistakes: list[Mistake]) -> tuple[Path, list[Path]]:
+    """Where relative paths start, and what is to be read."""
+    if not path.is_dir():
+        return path.parent, [path]
+    try:
+        entries = sorted(file for file in path.iterdir() if not file.name.startswith("."))
+    except OSError as error:
+        mistakes.append(Mistake(str(path), 0, 0, "", f"cannot be read: {error.strerror}"))
+        return path, []
+    files = [file for file in entries if file.suffix == ".yaml" and not file.is_dir()]
+    for file in entries:
+        if file.suffix == ".yml":
+            what = "is not read, because its name does not end in .yaml; rename it or move it away"
+            mistakes.append(Mistake(str(file), 0, 0, "", what, f"{file.stem}.yaml"))
+    if not files:
+        mistakes.append(Mistake(str(path), 0, 0, "", "holds no *.yaml file"))
+    return path, files
+
+
+def _root_place(path: Path, files: list[Path]) -> Place:
+    """Where it is said that a key is missing."""
+    return Place(str(path), 1, 1) if files == [path] else Place(str(path))
+
+
+def _joined(tables: list[Table], place: Place, mistakes: list[Mistake]) -> Table:
+    """The tables of several files as one."""
+    root = Table(place)
+    for table in tables:
+        for key, entry in table.entries.items():
+            first = root.entries.get(key)
+            if first is None:
+                root.entries[key] = entry
+            elif key in BY_NAME or key in BY_ORDER:
+                value = _joined_value(key, first.value, entry.value, mistakes)
+                root.entries[key] = Entry(first.key, value)
+            else:
+                what = written_twice(first.key.place)
+                mistakes.append(mistake_at(entry.key.place, key, what))
+    return root
+
+
+def _joined_value(key: str, first: Node, more: Node, mistakes: list[Mistake]) -> Node:
+    """What two files say under one key, as one value."""
+    match first, more:
+        case Sequence(), Sequence() if key in BY_ORDER:
+            return Sequence(first.place, [*first.items, *more.items])
+        case Table(), Table() if key in BY_NAME:
+            joined = Table(first.place, dict(first.entries))
+            for name, entry in more.entries.items():
+                kept = joined.entries.setdefault(name, entry)
+                if kept is not entry:
+                    what = written_twice(kept.key.place)
+                    mistakes.append(mistake_at(entry.key.place, f"{key}.{name}", what))
+            return joined
+        case Broken(), _:
+            return first
+        case _, Broken():
+            return more
+        case _:
+            pass
+    wanted = "a mapping (key: value)" if key in BY_NAME else "a list"
+    mistakes += [
+        mistake_at(node.place, key, f"{wanted} is wanted here")
+        for node in (first, more)
+        if not isinstance(node, Table if key in BY_NAME else Sequence)
+    ]
+    return Broken(first.place)
+
+
+def _names(root: Table) -> dict[str, list[str] | None]:
+    """The names that may be referred to, before anything else is read.
+
+    A lane, account or operator that has a mistake in itself is still there to be named.
+    """
+    names: dict[str, list[str] | None] = {"lane": _lane_names(root)}
+    for key, what in (("accounts", "account"), ("operators", "operator")):
+        entry = root.entries.get(key)
+        value = entry.value if entry else None
+        names[what] = list(value.entries) if isinstance(value, Table) else None
+    return names
+
+
+def _lane_names(root: Table) -> list[str] | None:
+    """None if one lane has no name that can be read here."""
+    entry = root.entries.get("lanes")
+    if entry is None or not isinstance(entry.value, Sequence):
+        return None
+    names = []
+    for lane in entry.value.items:
+        name = lane.entries.get("name") if isinstance(lane, Table) else None
+        if name is None or not isinstance(name.value, Scalar) or "${" in name.value.text:
+            return None
+        names.append(name.value.text)
+    return names

@@ -1,0 +1,348 @@
+"""Every key of a configuration: which there are, how each is written, and what rules join them.
+
+The tables are by field of `terms/settings.py`; a field's key is its name without its unit. What a
+key means stands there too, and `config/README.md` is made of both. Operators are read before
+routes, because a route asks which of them can send.
+"""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple, cast
+
+from router.terms.settings import (
+    AccountSettings,
+    Address,
+    BindSettings,
+    InboundSettings,
+    JournalSettings,
+    LaneSettings,
+    ListenSettings,
+    LogSettings,
+    MessageIdSettings,
+    OperatorSettings,
+    ReconnectSettings,
+    RouteSettings,
+    SessionSettings,
+    Settings,
+    StatusAction,
+    TelemetrySettings,
+    TlsSettings,
+)
+from router.wiring import config_values as value
+from router.wiring.config_reading import (
+    Found,
+    Part,
+    Reader,
+    Spot,
+    key_spot,
+    listing,
+    mapping,
+    named,
+    read_all,
+    read_pairs,
+    reference,
+    take,
+    unique,
+)
+from router.wiring.units import show_percent
+from router.wiring.yaml_places import Sequence, Table
+
+MOST_SHARED: Final = 0.5
+"""Two lower lanes never go in a row while an urgent one waits, so half is all that can be kept."""
+
+TLS: Final = Part(TlsSettings, {"certificate": value.existing_file, "key": value.existing_file})
+
+
+def _finish_listen(spot: Spot, found: Found) -> None:
+    address = found.values.get("address")
+    if isinstance(address, Address) and address.port:
+        take(spot.child(found.entries["address"]), "listener", str(address))
+
+
+LISTEN: Final = Part(
+    ListenSettings,
+    {"address": value.address, "tls": TLS.reader},
+    _finish_listen,
+)
+
+SESSION: Final = Part(
+    SessionSettings,
+    {
+        "system_id": value.text(15),
+        "bind_timeout_s": value.duration("10ms", "10m"),
+        "enquire_link_s": value.duration("10ms", "1d"),
+        "response_timeout_s": value.duration("10ms", "1h"),
+        "inactivity_s": value.duration("10ms", "30d"),
+        "max_pdu_bytes": value.size("1KiB", "16MiB"),
+    },
+)
+
+JOURNAL: Final = Part(
+    JournalSettings,
+    {
+        "url": value.journal_url,
+        "commit_every_s": value.duration("0ms", "1s"),
+        "settle_every_s": value.duration("0ms", "10s"),
+    },
+)
+
+LOG: Final = Part(
+    LogSettings,
+    {
+        "format": value.one_of("json", "console"),
+        "level": value.one_of("debug", "info", "warning", "error"),
+        "messages": value.percent,
+    },
+)
+
+TELEMETRY: Final = Part(
+    TelemetrySettings,
+    {"listen": value.loopback_address, "log": LOG.reader},
+)
+
+LANE: Final = Part(
+    LaneSettings,
+    {
+        "name": unique("lane", value.name),
+        "validity_s": value.duration("10ms", "30d"),
+        "min_share": value.percent,
+        "in_doubt": value.one_of("resend", "elsewhere", "fail"),
+    },
+)
+
+
+def _finish_account(spot: Spot, found: Found) -> None:
+    if "burst" in found.entries and found.lacks("rate"):
+        at = found.entries["burst"].key.place
+        spot.note("a burst needs a rate beside it", at=at, key="burst")
+
+
+ACCOUNT: Final = Part(
+    AccountSettings,
+    {
+        "passwords": value.passwords,
+        "lane": reference("lane"),
+        "allow_from": listing(value.network),
+        "max_binds": value.whole(1, 10_000),
+        "window": value.whole(1, 100_000),
+        "rate": value.rate,
+        "burst": value.whole(1, 10_000_000),
+        "queue": value.whole(1, 100_000_000),
+        "weight": value.whole(1, 1_000),
+        "lane_by_priority": mapping(value.whole(0, 255), reference("lane")),
+        "lane_by_service_type": mapping(value.text(5, shortest=0), reference("lane")),
+        "deliver_window": value.whole(1, 100_000),
+        "outbox_s": value.duration("10ms", "30d"),
+    },
+    _finish_account,
+)
+
+
+def _finish_bind(spot: Spot, found: Found) -> None:
+    is_clear = "type" in found.values or found.lacks("type")
+    sends = found.values.get("type", "transceiver") != "receiver"
+    if is_clear and sends and found.lacks("rate"):
+        spot.note(
+            "is missing and must be written for a bind that sends: it is what the operator has "
+            "contracted, for example 50/s",
+            key="rate",
+        )
+
+
+BIND: Final = Part(
+    BindSettings,
+    {
+        "name": unique("bind", value.name),
+        "address": value.peer_address,
+        "system_id": value.text(64),
+        "password": value.secret,
+        "type": value.one_of("transmitter", "receiver", "transceiver"),
+        "system_type": value.text(64, shortest=0),
+        "interface_version": value.version,
+        "rate": value.rate,
+        "window": value.whole(1, 100_000),
+    },
+    _finish_bind,
+)
+
+MESSAGE_ID: Final = Part(
+    MessageIdSettings,
+    {
+        "response": value.one_of("text", "hex", "decimal"),
+        "receipt": value.one_of("text", "hex", "decimal"),
+    },
+)
+
+
+def _finish_reconnect(spot: Spot, found: Found) -> None:
+    first_s = found.values.get("first_s", ReconnectSettings().first_s)
+    longest_s = found.values.get("longest_s", ReconnectSettings().longest_s)
+    if cast(float, first_s) > cast(float, longest_s):
+        spot.note("the first wait is longer than the longest")
+
+
+RECONNECT: Final = Part(
+    ReconnectSettings,
+    {
+        "first_s": value.duration("10ms", "1h"),
+        "longest_s": value.duration("10ms", "1d"),
+    },
+    _finish_reconnect,
+)
+
+_MEANS_SOMETHING: Final[Mapping[object, tuple[str, ...]]] = {
+    "retry": ("after", "times", "then"),
+    "next": ("times",),
+    "pause": ("for",),
+    "fail": (),
+    "rebind": (),
+}
+
+
+def _finish_action(spot: Spot, found: Found) -> None:
+    do = found.values.get("do")
+    for key in ("after", "times", "then", "for"):
+        if do in _MEANS_SOMETHING and key in found.entries and key not in _MEANS_SOMETHING[do]:
+            spot.note(f"says nothing beside do: {do}", at=found.entries[key].key.place, key=key)
+
+
+ACTION: Final = Part(
+    StatusAction,
+    {
+        "do": value.one_of("retry", "next", "fail", "pause", "rebind"),
+        "after_s": value.duration("10ms", "1d"),
+        "times": value.whole(1, 1_000),
+        "then": value.one_of("next", "fail"),
+        "for_s": value.duration("10ms", "1h"),
+    },
+    _finish_action,
+)
+
+
+def _finish_operator(spot: Spot, found: Found) -> None:
+    binds = cast(tuple[BindSettings, ...], found.values.get("binds", ()))
+    if binds and all(bind.type == "receiver" for bind in binds):
+        spot.reading.receive_only.add(str(found.values["name"]))
+
+
+OPERATOR: Final = Part(
+    OperatorSettings,
+    {
+        "binds": listing(BIND.reader),
+        "rate": value.rate,
+        "message_id": MESSAGE_ID.reader,
+        "reconnect": RECONNECT.reader,
+        "receipt_wait_s": value.duration("10ms", "30d"),
+        "accepted_is_final": value.truth,
+        "unknown_is_final": value.truth,
+        "on_status": mapping(value.status, ACTION.reader),
+    },
+    _finish_operator,
+)
+
+
+class Carriers(NamedTuple):
+    """What `to` says: operators, and their weights where it is a mapping."""
+
+    to: tuple[str, ...]
+    weights: tuple[int, ...] = ()
+
+
+_weight: Final = value.whole(1, 1_000_000)
+_operator: Final = reference("operator")
+
+
+def _read_sender(spot: Spot) -> str:
+    """The name of an operator that can send."""
+    operator = _operator.read(spot)
+    if operator in spot.reading.receive_only:
+        spot.refuse("all binds of this operator are receivers: it can carry nothing")
+    return operator
+
+
+def _read_carriers(spot: Spot) -> Carriers:
+    if isinstance(spot.node, Table) and spot.node.entries:
+        shares = read_pairs(
+            spot,
+            lambda entry: _read_sender(key_spot(spot, entry)),
+            lambda child, _: _weight.read(child),
+        )
+        return Carriers(tuple(shares), tuple(shares.values()))
+    if isinstance(spot.node, Sequence) and spot.node.items:
+        operators = read_all(spot.items(), _read_sender)
+        for index, item in enumerate(spot.items()):
+            if operators[index] in operators[:index]:
+                item.note("this operator stands in the list already")
+        return Carriers(tuple(operators))
+    name = spot.text() if not isinstance(spot.node, Table | Sequence) else None
+    spot.refuse(
+        "operators are wanted here: a list (failover) or a mapping with weights (share)",
+        f"[{name}]" if name else None,
+    )
+
+
+def _finish_route(spot: Spot, found: Found) -> None:
+    if "to" in found.entries and "refuse" in found.entries:
+        at = found.entries["refuse"].key.place
+        spot.note("a route has `to` or `refuse`, not both", at=at, key="refuse")
+    elif found.lacks("to") and found.lacks("refuse"):
+        spot.note("a route needs `to` (operators) or `refuse` (a status)")
+    carriers = found.values.get("to")
+    if isinstance(carriers, Carriers):
+        found.values.update(carriers._asdict())
+    found.values["file"] = spot.node.place.file
+    found.values["line"] = spot.node.place.line
+
+
+ROUTE: Final = Part(
+    RouteSettings,
+    {
+        "destination": value.prefix,
+        "account": reference("account"),
+        "sender": value.text(20),
+        "priority": value.whole(0, 255),
+        "service_type": value.text(5, shortest=0),
+        "to": Reader("operators", _read_carriers, "a list of names, or `{name: weight}`"),
+        "refuse": value.status,
+        "lane": reference("lane"),
+    },
+    _finish_route,
+)
+
+INBOUND: Final = Part(
+    InboundSettings,
+    {
+        "to": reference("account"),
+        "operator": reference("operator"),
+        "destination": value.number,
+        "keyword": value.keyword,
+    },
+)
+
+
+def _finish_settings(spot: Spot, found: Found) -> None:
+    lanes = cast(tuple[LaneSettings, ...], found.values.get("lanes", ()))
+    shares = sum(lane.min_share for lane in lanes)
+    if shares > MOST_SHARED + 1e-9:
+        spot.child(found.entries["lanes"]).note(
+            f"the shares (min_share) add up to {show_percent(shares)}; at most "
+            f"{show_percent(MOST_SHARED)} can be kept while urgent messages wait"
+        )
+    found.values["places"] = spot.reading.places
+
+
+SETTINGS: Final = Part(
+    Settings,
+    {
+        "listen": listing(LISTEN.reader),
+        "session": SESSION.reader,
+        "journal": JOURNAL.reader,
+        "telemetry": TELEMETRY.reader,
+        "lanes": listing(LANE.reader),
+        "accounts": named(ACCOUNT, value.text(64)),
+        "operators": named(OPERATOR, value.name),
+        "routes": listing(ROUTE.reader, at_least=0),
+        "inbound": listing(INBOUND.reader, at_least=0),
+        "node": value.whole(0, 99),
+    },
+    _finish_settings,
+)

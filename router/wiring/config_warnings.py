@@ -1,0 +1,163 @@
+"""What is allowed in a configuration and still is probably not what was meant.
+
+`smpp-router check` shows these beside the mistakes; the router starts all the same.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import Final, TypeVar
+
+from router.accept.passwords import is_hash
+from router.terms.settings import (
+    AccountSettings,
+    BindSettings,
+    InboundSettings,
+    OperatorSettings,
+    Place,
+    RouteSettings,
+    Settings,
+)
+from router.wiring.mistakes import Mistake, item_path, key_path, mistake_at
+
+LONGEST_PASSWORD: Final = 8
+"""The field of a bind request has 9 octets, with the NUL at the end (SMPP v3.4, 4.1.1)."""
+
+Rule = TypeVar("Rule")
+
+
+def warnings(settings: Settings) -> list[Mistake]:
+    """Everything that is probably not meant, in the order of the files."""
+    found = [
+        *_journal(settings),
+        *_accounts(settings.accounts.values(), settings.places),
+        *_operators(settings.operators.values(), settings.places),
+        *_routes(settings.routes),
+        *_inbound(settings.inbound, settings.places),
+    ]
+    return sorted(found, key=lambda warning: warning.place)
+
+
+def _at(places: Mapping[str, Place], path: str, message: str) -> Mistake:
+    """A warning at the place of a path; settings made without a file have no places."""
+    return mistake_at(places.get(path, Place("")), path, message)
+
+
+def _journal(settings: Settings) -> Iterator[Mistake]:
+    if settings.journal.url == "memory:":
+        yield _at(settings.places, "journal.url", "keeps nothing: for trials only")
+
+
+def _accounts(
+    accounts: Iterable[AccountSettings], places: Mapping[str, Place]
+) -> Iterator[Mistake]:
+    for account in accounts:
+        path = key_path("accounts", account.name)
+        clear = [word for word in account.passwords if not is_hash(word)]
+        if any(len(word) > LONGEST_PASSWORD for word in clear):
+            yield _at(places, f"{path}.password", _too_long("many clients cannot send it"))
+        if any(network.prefixlen == 0 for network in account.allow_from):
+            yield _at(places, f"{path}.allow_from", "everybody may try to bind from anywhere")
+
+
+def _operators(
+    operators: Iterable[OperatorSettings], places: Mapping[str, Place]
+) -> Iterator[Mistake]:
+    for operator in operators:
+        path = key_path("operators", operator.name)
+        yield from _operator_rate(operator, f"{path}.rate", places)
+        for index, bind in enumerate(operator.binds):
+            yield from _bind(bind, item_path(f"{path}.binds", index), places)
+
+
+def _operator_rate(
+    operator: OperatorSettings, path: str, places: Mapping[str, Place]
+) -> Iterator[Mistake]:
+    rates = [bind.rate for bind in operator.binds if bind.type != "receiver" and bind.rate]
+    together = sum(rate.per_second for rate in rates)
+    if operator.rate is None:
+        return
+    if not rates:
+        yield _at(places, path, "no bind of this operator sends, so there is nothing to limit")
+    elif operator.rate.per_second > together * (1 + 1e-9):
+        what = f"{operator.rate} is more than its binds carry together ({together:g}/s)"
+        yield _at(places, path, what)
+
+
+def _bind(bind: BindSettings, path: str, places: Mapping[str, Place]) -> Iterator[Mistake]:
+    if len(bind.password) > LONGEST_PASSWORD:
+        yield _at(places, f"{path}.password", _too_long("the operator may refuse it"))
+    if bind.type == "receiver" and bind.rate:
+        yield _at(places, f"{path}.rate", "a receiver sends no messages, so its rate says nothing")
+
+
+def _too_long(consequence: str) -> str:
+    return f"is longer than {LONGEST_PASSWORD} characters, which SMPP allows; {consequence}"
+
+
+def _routes(routes: Sequence[RouteSettings]) -> Iterator[Mistake]:
+    for index, earlier in _never_reached(routes, _route_conditions):
+        route, first = routes[index], routes[earlier]
+        place = Place(route.file, route.line)
+        what = (
+            f"this rule can never match: {item_path('routes', earlier)} "
+            f"({Place(first.file, first.line)}) has the same destination and takes all of its "
+            "messages first"
+        )
+        yield mistake_at(place, item_path("routes", index), what)
+
+
+def _inbound(rules: Sequence[InboundSettings], places: Mapping[str, Place]) -> Iterator[Mistake]:
+    for index, earlier in _never_reached(rules, _inbound_conditions):
+        what = (
+            f"this rule can never match: {item_path('inbound', earlier)} takes all of its "
+            "messages first"
+        )
+        path = item_path("inbound", index)
+        place = places.get(key_path(path, "to"), Place(""))
+        yield mistake_at(Place(place.file, place.line), path, what)
+
+
+def _route_conditions(route: RouteSettings) -> tuple[Hashable, list[tuple[str, Hashable]]]:
+    """Rules compete only at one length of prefix, and there they have the same prefix."""
+    return route.destination, [
+        (name, wanted)
+        for name, wanted in (
+            ("account", route.account),
+            ("sender", route.sender),
+            ("priority", route.priority),
+            ("service_type", route.service_type),
+        )
+        if wanted is not None
+    ]
+
+
+def _inbound_conditions(rule: InboundSettings) -> tuple[Hashable, list[tuple[str, Hashable]]]:
+    keyword = None if rule.keyword is None else rule.keyword.casefold()
+    return None, [
+        (name, wanted)
+        for name, wanted in (
+            ("operator", rule.operator),
+            ("destination", rule.destination),
+            ("keyword", keyword),
+        )
+        if wanted is not None
+    ]
+
+
+def _never_reached(
+    rules: Sequence[Rule],
+    conditions: Callable[[Rule], tuple[Hashable, list[tuple[str, Hashable]]]],
+) -> Iterator[tuple[int, int]]:
+    """The index of each rule that an earlier one covers, and that one's index.
+
+    A rule covers another if its conditions are some of the other's. There are at most four, so
+    looking for each of the 16 sets is quicker than comparing 100,000 rules with each other.
+    """
+    first_with: dict[Hashable, int] = {}
+    for index, rule in enumerate(rules):
+        group, wanted = conditions(rule)
+        sets = (some for count in range(len(wanted) + 1) for some in combinations(wanted, count))
+        earlier = [first_with[group, some] for some in sets if (group, some) in first_with]
+        if earlier:
+            yield index, min(earlier)
+        first_with.setdefault((group, tuple(wanted)), index)

@@ -1,0 +1,119 @@
+"""What is wrong with a configuration, where exactly, and what was probably meant.
+
+Rule: no mistake ever quotes the value of a secret, so none quotes a value that came from the
+environment or from a file, and none quotes any part of a password.
+"""
+
+import difflib
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from router.terms.settings import Place
+
+CLOSE_ENOUGH: Final = 0.5
+"""difflib's ratio; "to" and "tp" reach just this, and two words by chance seldom do."""
+_SIMPLE: Final = re.compile(r"[\w-]+")
+LISTED_AT_MOST: Final = 20
+"""A thousand account names are no help to anybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One thing to mend; as text `file:line:column: path: message; did you mean 'x'?`."""
+
+    file: str
+    line: int
+    """From 1; 0 where the mistake has no line."""
+    column: int
+    path: str
+    """Where in the configuration, for instance `operators.telia.binds[0].window`."""
+    message: str
+    suggestion: str | None = None
+    """What to write instead, as it would stand in the file."""
+    known: str = ""
+    """What could stand there, for instance `known keys are a, b`."""
+
+    @property
+    def place(self) -> Place:
+        """File, line and column as one value; mistakes are shown in this order."""
+        return Place(self.file, self.line, self.column)
+
+    def __str__(self) -> str:
+        text = ": ".join(filter(None, [str(self.place), self.path, self.message]))
+        if self.suggestion is not None:
+            text += f"; did you mean '{self.suggestion}'?"
+        if self.known:
+            text += (" " if self.suggestion is not None else "; ") + self.known
+        return text
+
+
+class SettingsError(Exception):
+    """A configuration that cannot be used, with every mistake that was found in it."""
+
+    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+        self.mistakes: list[Mistake] = sorted(mistakes, key=lambda mistake: mistake.place)
+        super().__init__("\n".join(map(str, self.mistakes)))
+
+
+def mistake_at(
+    place: Place, path: str, message: str, suggestion: str | None = None, known: str = ""
+) -> Mistake:
+    """A mistake at a place."""
+    return Mistake(place.file, place.line, place.column, path, message, suggestion, known)
+
+
+def nearest(word: str, known: Iterable[str], likelier: Collection[str] = frozenset()) -> str | None:
+    """The known word that was probably meant, in whatever case it was written.
+
+    One letter off is nearer than whatever difflib likes better (`fer` is `for`, not `after`), and
+    there the likelier word wins: `rane` is `rate`, but `lane` where a lane is missing.
+    """
+    folded = word.casefold()
+    matcher = difflib.SequenceMatcher(b=folded)
+    best, nearness = None, (False, False, CLOSE_ENOUGH)
+    for name in known:
+        one_off = _one_letter_off(folded, name.casefold())
+        matcher.set_seq1(name.casefold())
+        # Counting letters is quicker than comparing, and there may be 10,000 accounts.
+        if one_off or matcher.quick_ratio() >= CLOSE_ENOUGH:
+            here = (one_off, one_off and name in likelier, matcher.ratio())
+            if here > nearness or (best is None and here == nearness):
+                best, nearness = name, here
+    return best
+
+
+def _one_letter_off(one: str, other: str) -> bool:
+    """Whether changing, adding or leaving out one letter makes one word the other."""
+    shorter, longer = sorted((one, other), key=len)
+    if len(longer) - len(shorter) > 1:
+        return False
+    pairs = enumerate(zip(shorter, longer, strict=False))
+    at = next((index for index, (a, b) in pairs if a != b), len(shorter))
+    return longer[at + 1 :] == shorter[at + len(shorter) - len(longer) + 1 :]
+
+
+def listed(what: str, names: Sequence[str]) -> str:
+    """`known keys are a, b`: what could have been written."""
+    if not names:
+        return f"there are no {what}"
+    more = f" and {len(names) - LISTED_AT_MOST} more" if len(names) > LISTED_AT_MOST else ""
+    return f"known {what} are {', '.join(names[:LISTED_AT_MOST])}{more}"
+
+
+def written_twice(first: Place) -> str:
+    """The message about a second value of one key."""
+    return f"is written twice; the first is at {first}"
+
+
+def key_path(parent: str, key: str) -> str:
+    """The path of a key of a mapping."""
+    if not _SIMPLE.fullmatch(key):
+        return f"{parent}[{key!r}]"
+    return f"{parent}.{key}" if parent else key
+
+
+def item_path(parent: str, index: int) -> str:
+    """The path of an item of a list."""
+    return f"{parent}[{index}]"

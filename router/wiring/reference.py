@@ -1,0 +1,121 @@
+"""Writes the tables of keys in `config/README.md`: `python -m router.wiring.reference FILE`.
+
+What a key means is the text below its field in `terms/settings.py`, how it is written is said by
+its reader in `config_keys.py`. So the page cannot say something else than the program does, as
+long as it is written anew after a change; a test sees to that.
+"""
+
+import ast
+import dataclasses
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from router.terms import settings
+from router.wiring import units
+from router.wiring.config_keys import SETTINGS
+from router.wiring.config_reading import Part, Reader, key_of
+
+BEGINS: Final = "<!-- The keys: written by `python -m router.wiring.reference`, not by hand. -->"
+"""Everything after this line is written anew."""
+
+_SHOW: Final[dict[str, Callable[[float], str]]] = {
+    "duration": units.show_duration,
+    "percent": units.show_percent,
+    "size": lambda octets: units.show_size(int(octets)),
+    "version": lambda number: f"{int(number) >> 4}.{int(number) & 15}",
+}
+
+
+def page_with_keys(page: str) -> str:
+    """The page with its tables written anew."""
+    head, found, _ = page.partition(BEGINS)
+    if not found:
+        raise SystemExit(f"the page has no line {BEGINS!r} to write the keys after")
+    return head + BEGINS + "\n" + "".join(_sections("", SETTINGS))
+
+
+def _sections(path: str, part: Part[object]) -> Iterator[str]:
+    """The table of a part, then those of the parts below it."""
+    told = _docstrings()[_name(part)]
+    yield f"\n## {f'`{path}`' if path else 'Top level'}\n\n{told['']}\n\n"
+    yield "| key | written as | default | meaning |\n|---|---|---|---|\n"
+    for name, reader in part.readers.items():
+        cells = (f"`{key_of(name)}`", _written(reader), _default(part, name, reader), told[name])
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
+    for name, reader in part.readers.items():
+        if reader.part:
+            below = f"{path}.{key_of(name)}" if path else key_of(name)
+            yield from _sections(below + _each(reader), reader.part)
+
+
+def _each(reader: Reader[object]) -> str:
+    """How one of many is named in a path, as in mistakes."""
+    if reader.kind == "list":
+        return "[]"
+    return ".NAME" if reader.allowed else ""
+
+
+def _written(reader: Reader[object]) -> str:
+    return f"{reader.kind}: {reader.allowed}" if reader.allowed else reader.kind
+
+
+def _default(part: Part[object], name: str, reader: Reader[object]) -> str:
+    if name in part.required:
+        return "**required**"
+    fields = dataclasses.fields(part.settings)  # type: ignore[arg-type]  # Every part's is one.
+    value = next(field.default for field in fields if field.name == name)
+    if value is None or value is dataclasses.MISSING or value == ():
+        return ""
+    if reader.part:
+        return "see below"
+    if isinstance(value, int | float) and reader.kind in _SHOW:
+        return f"`{_SHOW[reader.kind](value)}`"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, tuple):
+        return ", ".join(f"`{item}`" for item in value)
+    return f"`{value}`" if value != "" else '`""`'
+
+
+def _name(part: Part[object]) -> str:
+    return part.settings.__name__
+
+
+@cache
+def _docstrings() -> dict[str, dict[str, str]]:
+    """Of every class of the settings: its own text under `""`, and that of every field."""
+    found: dict[str, dict[str, str]] = {}
+    for node in ast.parse(inspect.getsource(settings)).body:
+        if isinstance(node, ast.ClassDef):
+            told = {"": _one_line(ast.get_docstring(node) or "")}
+            for field, text in zip(node.body, node.body[1:], strict=False):
+                match field, text:
+                    case (
+                        ast.AnnAssign(target=ast.Name(id=name)),
+                        ast.Expr(value=ast.Constant(value=str(words))),
+                    ):
+                        told[name] = _one_line(words)
+                    case _:
+                        pass
+            found[node.name] = told
+    return found
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def main() -> None:
+    """Write the tables of the page that is named on the command line."""
+    if len(sys.argv) != 2:
+        raise SystemExit("usage: python -m router.wiring.reference config/README.md")
+    path = Path(sys.argv[1])
+    path.write_text(page_with_keys(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,9 @@
+"""How hard properties are tried: the same few examples in CI, many new ones in `make test-long`."""
+
+from hypothesis import settings
+
+# No deadline: the tests share two cores with whatever else runs there, and a slow example is no
+# wrong one. The same examples every time: whether a change passes depends on the change alone.
+settings.register_profile("short", deadline=None, derandomize=True, max_examples=50)
+settings.register_profile("long", deadline=None, max_examples=2_000, print_blob=True)
+settings.load_profile("short")
