@@ -247,7 +247,7 @@ class Journey:
 
     def _not_taken(self, client: Client, pdu: Pdu, refusal: Refusal) -> None:
         """Refused after it had been let in: its room is free again."""
-        client.admission.unanswered -= 1
+        client.admission.answered()
         self.lanes.give_room(client.account.name)
         self._refuse(client, pdu, refusal)
 
@@ -310,7 +310,7 @@ class Journey:
         counters = self.counters
         counters.submits[account, self.settings.lanes[message.lane].name, status] += 1
         counters.submit_response_s[account].add(now - message.accepted_at)
-        client.admission.unanswered -= 1
+        client.admission.answered()
         if client.session.state is not State.CLOSED:
             body = message.client_id + b"\0"
             client.session.respond(response(message.command_id, sequence_number, status, body))

@@ -18,7 +18,8 @@ MOST_HELD: Final = 1000
 """PDUs held for one session; what comes on top is refused at once."""
 MOST_HELD_OCTETS: Final = 1_000_000
 _LOOK_AGAIN_S: Final = 0.02
-"""Window and room come free without telling; a held PDU is looked at so often."""
+"""Room comes free without telling; a PDU that is held for want of it is looked at so often."""
+NEVER: Final = float("inf")
 
 
 class Rooms(Protocol):
@@ -34,68 +35,90 @@ class Rooms(Protocol):
 class Admission:
     """The gate of one session."""
 
-    __slots__ = ("_account", "_held", "_held_octets", "_rooms", "unanswered")
+    __slots__ = ("_account", "_held", "_held_octets", "_look_at", "_rooms", "_unanswered")
 
     def __init__(self, account: Account, rooms: Rooms) -> None:
         self._account = account
         self._rooms = rooms
         self._held: deque[tuple[float, Pdu]] = deque()
         self._held_octets = 0
-        self.unanswered = 0
-        """submit_sm let in and not answered; whoever answers counts down."""
+        self._look_at = NEVER
+        self._unanswered = 0
 
-    def judge(self, pdu: Pdu, now: float) -> Refusal | None | bool:
+    def judge(self, pdu: Pdu, now: float) -> Refusal | bool | None:
         """True: it is in and has its room. None: it is held. A refusal: tell the client."""
-        if not self._held:
-            refusal = self._try(now)
-            if refusal is None:
-                return True
-        else:
+        if self._held:
             refusal = THROTTLED
+        else:
+            verdict = self._try(now)
+            if verdict is None:
+                return True
+            refusal = verdict
         octets = len(pdu.octets)
         if len(self._held) >= MOST_HELD or self._held_octets + octets > MOST_HELD_OCTETS:
             return refusal
         self._held.append((now + LONGEST_HOLD_S, pdu))
         self._held_octets += octets
+        if len(self._held) == 1:
+            self._look_again(refusal, now)
         return None
 
     def _try(self, now: float) -> Refusal | None:
         """Let one in, or say what stands against it. Nothing is taken unless all is granted."""
         account = self._account
-        if self.unanswered >= account.settings.window:
+        if self._unanswered >= account.settings.window:
             return THROTTLED
         if not self._rooms.take_room(account.name):
             return QUEUE_FULL
         if account.bucket is not None and not account.bucket.take(now):
             self._rooms.give_room(account.name)
             return THROTTLED
-        self.unanswered += 1
+        self._unanswered += 1
         return None
+
+    def answered(self) -> None:
+        """One that was let in has been answered: the window has room."""
+        self._unanswered -= 1
+        if self._held:
+            self._look_at = 0.0
 
     def release(self, now: float) -> list[tuple[Pdu, Refusal | None, float]]:
         """Return held PDUs whose time has come, let in or refused, and when each arrived."""
         released: list[tuple[Pdu, Refusal | None, float]] = []
+        self._look_at = NEVER
         while self._held:
             until, pdu = self._held[0]
             refusal = self._try(now)
             if refusal is not None and now < until:
+                self._look_again(refusal, now)
                 break
             self._held.popleft()
             self._held_octets -= len(pdu.octets)
             released.append((pdu, refusal, until - LONGEST_HOLD_S))
         return released
 
-    def release_at(self, now: float) -> float:
+    def _look_again(self, refusal: Refusal, now: float) -> None:
+        """When the first one that is held may go on: an answer tells, or its rate, or nobody."""
+        at = NEVER
+        if refusal is QUEUE_FULL:
+            at = now + _LOOK_AGAIN_S
+        elif self._unanswered < self._account.settings.window and self._account.bucket is not None:
+            at = self._account.bucket.ready_at(now)
+        self._look_at = min(self._held[0][0], at)
+
+    def release_at(self) -> float:
         """When `release` is next needed."""
-        if not self._held:
-            return float("inf")
-        at = min(self._held[0][0], now + _LOOK_AGAIN_S)
-        bucket = self._account.bucket
-        return at if bucket is None else min(self._held[0][0], max(at, bucket.ready_at(now)))
+        return self._look_at
+
+    @property
+    def held(self) -> int:
+        """How many are held."""
+        return len(self._held)
 
     def forget(self) -> int:
         """The session has ended: drop what is held, which nobody was promised; return how many."""
         held = len(self._held)
         self._held.clear()
         self._held_octets = 0
+        self._look_at = NEVER
         return held

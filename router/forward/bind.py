@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Callable
 from typing import Final, Protocol, cast
 
 import structlog
@@ -64,8 +65,8 @@ class OperatorLink(Link):
         )
         super().__init__(Session(Side.ESME, timers, settings.max_pdu_bytes, host.clock()), host)
         self.bind: Final = bind
-        self.over: Final[asyncio.Future[None]] = asyncio.get_running_loop().create_future()
-        """Done when the session is over."""
+        self.on_ended: Callable[[], None] = lambda: None
+        """Called when the session is over."""
         self.refused_status: int | None = None
         """What the operator answered to the bind request, where that was no ESME_ROK."""
         self._acts = acts
@@ -109,8 +110,7 @@ class OperatorLink(Link):
             flights = [one for one in lost if isinstance(one, Flight)]
             self._log.warning("bind.lost", in_flight=len(flights))
             self._acts.went_down(self.bind, flights, now)
-        if not self.over.done():
-            self.over.set_result(None)
+        self.on_ended()
 
     def noted(self) -> None:
         """Count all notes, log the first few."""
@@ -179,6 +179,8 @@ class BindKeeper:
         address = self._bind.settings.address
         loop = asyncio.get_running_loop()
         link = OperatorLink(self._host, self._acts, self._bind, self._settings)
+        over = asyncio.Event()
+        link.on_ended = over.set
         try:
             async with asyncio.timeout(self._settings.response_timeout_s):
                 # The name is looked up anew at each attempt: operators move.
@@ -189,7 +191,7 @@ class BindKeeper:
             self._log.warning("bind.unreachable", address=str(address), error=str(error))
             return False
         self._link = link
-        await link.over
+        await over.wait()
         self._link = None
         return link.refused_status in CREDENTIALS
 

@@ -1,6 +1,6 @@
 """A delivery receipt: from the texts and TLVs that operators send, to the one that clients read.
 
-Reading is tolerant: fields in any order and case, missing, without blanks, with dates of 10 to 14
+Reading is tolerant: fields in any order and case, missing, without blanks, with dates of 10 to 15
 digits, or TLVs alone. Writing is strict: the eight fields that every client library's pattern
 wants. The text of the message is never read for fields (a subscriber could forge an id there) and
 never repeated (it is private).
@@ -73,10 +73,13 @@ _STATES: Final = {word: state for state, word in _WORDS.items()} | {
 _USUAL: Final = re.compile(
     rb"id:(\S+) sub:\d+ dlvrd:\d+ submit date:(\d+) done date:(\d+) stat:(\S+) err:(\S+)"
 )
+_LABELS: Final = rb"id|sub|dlvrd|submit ?date|done ?date|stat|err"
 _LABELLED: Final = re.compile(
-    rb"(?i)(?<![a-z])(id|sub|dlvrd|submit ?date|done ?date|stat|err):[ ]?(\S*)"
+    # Behind a field without a value comes the next label, which is not its value.
+    rb"(?i)(?<![a-z])(%b):(?: ?(?!(?:%b):)(\S*))?" % (_LABELS, _LABELS)
 )
 _TEXT: Final = re.compile(rb"(?i)(?:^|\s)text:")
+_DATE: Final = re.compile(rb"\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-3])[0-5]\d")
 
 
 @dataclass(slots=True)
@@ -102,10 +105,10 @@ def recognise(sm: Sm) -> Receipt | None:
     marked receipt in which no id can be found comes back with an empty one.
     """
     marked = sm.esm_class & RECEIPT_BITS
-    usual = _USUAL.match(sm.octets, sm.short_message_at) if marked else None
+    usual = _USUAL.match(sm.octets, sm.short_message_at, sm.tlvs_at) if marked else None
     if usual is not None:
         operator_id, _, done, word, err = usual.groups()
-        receipt = Receipt(operator_id, _STATES.get(word), err, _date(done), None)
+        receipt = Receipt(operator_id, _STATES.get(word.upper()), err, _date(done), None)
         if sm.tlvs_at == len(sm.octets):
             return receipt
         tlvs = dict(sm.tlvs())
@@ -119,8 +122,8 @@ def recognise(sm: Sm) -> Receipt | None:
     if id_tlv:
         receipt.operator_id = id_tlv
     state_tlv = tlvs.get(v.MESSAGE_STATE)
-    if state_tlv:
-        receipt.state = _STATE_BY_NUMBER.get(state_tlv[-1])
+    if state_tlv and (state := _STATE_BY_NUMBER.get(state_tlv[-1])) is not None:
+        receipt.state = state
     receipt.network_error_code = tlvs.get(v.NETWORK_ERROR_CODE)
     return receipt
 
@@ -149,22 +152,24 @@ def read_text(text: bytes) -> Receipt:
 
 
 def _date(digits: bytes) -> bytes:
-    """YYMMDDhhmm of any of the forms in use; empty for none, zeros or nonsense."""
+    """YYMMDDhhmm of any of the forms in use; empty for none, zeros or nonsense.
+
+    What follows the minutes is dropped: seconds, tenths and the time zone of `251122170059912+`.
+    Twelve digits and more that begin with 20 have the century, unless they are of the year 2020.
+    """
     if len(digits) != 10 or not digits.isdigit():
         digits = b"".join(re.findall(rb"\d", digits)) if digits else b""
-        if len(digits) >= 14 or (len(digits) == 12 and digits.startswith(b"20")):
+        if len(digits) >= 12 and digits.startswith(b"20"):
             digits = digits[2:]
         digits = digits[:10]
-    month_and_day = digits[2:4] + digits[4:6]
-    if len(digits) < 10 or not (b"0101" <= month_and_day <= b"1231") or digits[6:8] > b"23":
-        return b""
-    return digits
+    return digits if _DATE.fullmatch(digits) else b""
 
 
 def write_text(client_id: bytes, state: State, err: bytes, submitted: bytes, done: bytes) -> bytes:
     """The text that clients read; dates are YYMMDDhhmm.
 
-    err is three characters in every client's pattern: longer codes are cut, others filled up.
+    err is three digits, as some clients' patterns want it: a code of other characters is 000, a
+    longer one is cut.
     """
     delivered = b"001" if state is State.DELIVERED else b"000"
     return b"id:%b sub:001 dlvrd:%b submit date:%b done date:%b stat:%b err:%b text:" % (
@@ -173,8 +178,12 @@ def write_text(client_id: bytes, state: State, err: bytes, submitted: bytes, don
         submitted,
         done,
         _WORDS[state],
-        err if len(err) == 3 else err[:3].rjust(3, b"0"),
+        err if len(err) == 3 and err.isdigit() else _three_digits(err),
     )
+
+
+def _three_digits(err: bytes) -> bytes:
+    return err.lstrip(b"0")[:3].rjust(3, b"0") if err.isdigit() else b"000"
 
 
 def deliver_sm(

@@ -53,9 +53,9 @@ def load(path: Path, environment: Mapping[str, str]) -> Settings:
 
 def _files(path: Path, mistakes: list[Mistake]) -> tuple[Path, list[Path]]:
     """Where relative paths start, and what is to be read."""
-    if not path.is_dir():
-        return path.parent, [path]
     try:
+        if not path.is_dir():
+            return path.parent, [path]
         entries = sorted(file for file in path.iterdir() if not file.name.startswith("."))
     except OSError as error:
         mistakes.append(Mistake(str(path), 0, 0, "", f"cannot be read: {error.strerror}"))
@@ -89,6 +89,8 @@ def _joined(tables: list[Table], place: Place, mistakes: list[Mistake]) -> Table
             else:
                 what = written_twice(first.key.place)
                 mistakes.append(mistake_at(entry.key.place, key, what))
+                # Which of the two is meant nobody can tell, so neither makes anything else wrong.
+                root.entries[key] = Entry(first.key, Broken(first.key.place))
     return root
 
 

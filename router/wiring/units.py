@@ -197,7 +197,7 @@ def show_duration(seconds: float) -> str:
     for unit in ("h", "m", "s"):
         if seconds and not Decimal(str(seconds)) % _SECONDS[unit]:
             return f"{Decimal(str(seconds)) / _SECONDS[unit]:.0f}{unit}"
-    return f"{seconds * 1000:g}ms"
+    return f"{seconds * 1000:.12g}ms" if seconds < 1 else f"{seconds:.12g}s"
 
 
 def show_size(octets: int) -> str:

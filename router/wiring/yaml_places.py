@@ -165,7 +165,9 @@ class _Composer:
             what = "is not YAML: it holds a character that there is not"
             self._note(Place(self._file), what, "")
             return None
-        return Table(Place(self._file, 1, 1)) if self._root is None else self._root
+        if self._root is None or (isinstance(self._root, Scalar) and self._root.is_nothing):
+            return Table(Place(self._file, 1, 1))
+        return self._root
 
     def _take(self, event: yaml.Event) -> None:
         place = self._place(event.start_mark)
@@ -282,6 +284,8 @@ class _Composer:
             problem = "a tag (!) is not understood here; quote text that begins with !"
         elif mark and text[mark.index : mark.index + 1] == "\t":
             problem = "a tab stands where only spaces may"
+        elif "${" in (text.splitlines() or [""])[min(place.line, len(text.splitlines())) - 1]:
+            problem += "; between { } or [ ] a value with ${ in it needs quotes"
         self._note(place, f"is not YAML: {problem}", "")
 
     def _note(self, place: Place, message: str, path: str | None = None) -> None:

@@ -1,0 +1,355 @@
+"""`smpp-simulator operator` and `smpp-simulator client`.
+
+Messages for people go to standard error, results to standard output. Exit status: 0 well, 1 not
+well, 2 wrong usage.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, TypeVar, get_args
+
+from router.smpp import vocabulary as v
+from simulators import behaviour, client, foreign, loops, operator, scenario, units
+from simulators.client import ClientError, ClientSettings
+from simulators.esme import BindType, EsmeSettings
+from simulators.messages import MessageSettings, NumberPattern, number_pattern
+from simulators.operator import OperatorSettings
+from simulators.scenario import Scenario, ScenarioError
+from simulators.units import UnitError
+
+T = TypeVar("T")
+
+SCENARIOS: Final = Path(__file__).parent / "scenarios"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    try:
+        if given.command == "operator":
+            return _operator(given)
+        return _client(given)
+    except UnitError as error:
+        parser.error(str(error))
+    except ScenarioError as error:
+        for mistake in error.mistakes:
+            print(f"smpp-simulator: {mistake}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="smpp-simulator",
+        description="A simulated operator (SMSC) and a simulated client (ESME).",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _operator_arguments(
+        commands.add_parser(
+            "operator",
+            help="an SMSC that throttles, answers with latency, sends receipts, and misbehaves",
+            description="A simulated operator. Every option from --binds-rate on is also a key of "
+            "a scenario file; README.md beside the scenarios explains them.",
+        )
+    )
+    _client_arguments(
+        commands.add_parser(
+            "client",
+            help="an ESME that submits, counts, and checks every answer and receipt",
+            description="A simulated client. Exit status 1 if anything is missing.",
+        )
+    )
+    return parser
+
+
+def _operator_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    add("--port", type=int, required=True, help="port; 0 lets the kernel choose")
+    add(
+        "--scenario",
+        metavar="FILE",
+        help="a YAML file, or the name of one that comes along: "
+        + ", ".join(sorted(path.stem for path in SCENARIOS.glob("*.yaml"))),
+    )
+    add("--duration", type=_unit(units.duration_s), metavar="TIME", help="end after this time")
+    add("--seed", type=int, help="the same chances again")
+    add("--system-id", help="the only one that may bind")
+    add("--password", help="its password")
+    for key, reader in behaviour.READERS.items():
+        add(
+            f"--{key.replace('_', '-')}",
+            dest=f"key_{key}",
+            type=_unit(reader),
+            metavar="VALUE",
+            help=EXAMPLES[key],
+        )
+
+
+EXAMPLES: Final = {
+    "binds_rate": "accepted in any sliding second on one bind: 50/s",
+    "operator_rate": "the same over all binds: 100/s",
+    "latency": "wait before an answer: 20ms, or 5ms..80ms",
+    "ids": "decimal, hex (decimal in receipts), text, or hex/hex",
+    "receipts": "states by weight: delivered:98,failed:2; none is one that never comes",
+    "receipt_delay": "wait before a receipt: 100ms..2s",
+    "receipt_form": "both, text or tlvs",
+    "receipt_bind": "any, same or other than the one that submitted",
+    "receipt_first": "share of receipts that go before the answer: 5%%",
+    "receipts_twice": "share of receipts that are sent twice: 1%%",
+    "receipt_retry": "wait before a receipt that was refused for now is sent again: 1s",
+    "deliver_window": "deliver_sm unanswered on one bind: 1000",
+    "status": "refused by chance: ESME_RSYSERR:1%%",
+    "status_by_destination": "refused by prefix: 372599:ESME_RINVDSTADR",
+    "silent": "share neither answered nor taken: 1%%",
+    "answer_lost": "share taken and never answered: 1%%",
+    "nack": "share answered with a generic_nack: 1%%",
+    "nack_status": "command_status of those: ESME_RSYSERR",
+    "disconnect_every": "cut a bind after so many submit_sm: 500",
+    "read_pause": "wait after each read: 50ms",
+    "bind_latency": "wait before a bind is answered: 2s",
+    "bind_status": "binds refused by chance: ESME_RBINDFAIL:50%%",
+    "inbound": "messages from subscribers: rate:5/s,destination:12302,text:HELLO",
+}
+"""The help of each key of a behaviour."""
+
+
+def _client_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--to", type=_address, required=True, metavar="HOST:PORT", help="where to bind")
+    add("--system-id", required=True)
+    add("--password", required=True)
+    add("--binds", type=_unit(units.count), default=1, help="how many (default: %(default)s)")
+    add(
+        "--bind-type",
+        choices=get_args(BindType),
+        default="transceiver",
+        help="pair is a transmitter and a receiver for each bind (default: %(default)s)",
+    )
+    add(
+        "--interface-version",
+        type=lambda text: int(text, 0),
+        default=v.VERSION_3_4,
+        metavar="VERSION",
+        help="0x33, 0x34 or 0x50 (default: 0x34)",
+    )
+    add(
+        "--window",
+        type=_unit(units.count),
+        default=50,
+        help="submit_sm unanswered on one bind (default: %(default)s)",
+    )
+    add("--count", type=int, help="messages (default: 1000, or without end with --duration)")
+    add(
+        "--rate",
+        type=_unit(units.rate),
+        metavar="N/s",
+        help="submit at this rate whatever the answers do (default: as the window allows)",
+    )
+    add("--duration", type=_unit(units.duration_s), metavar="TIME", help="submit for this time")
+    add(
+        "--destination",
+        type=_unit(_patterns),
+        default=_patterns("3725{7}"),
+        metavar="PATTERN",
+        help="3725{7} is a prefix and 7 random digits; several with commas",
+    )
+    add("--sender", default="BANK", help="a number or a name (default: %(default)s)")
+    add(
+        "--text",
+        default=MessageSettings(destinations=()).text,
+        help="{token} is where the token of each message goes (default: at its end)",
+    )
+    add(
+        "--registered-delivery",
+        type=lambda text: int(text, 0),
+        default=1,
+        metavar="N",
+        help="0 asks for no receipts, 1 for final ones, 17 for intermediate ones too (default: 1)",
+    )
+    add("--priority", type=int, default=0, choices=range(256), metavar="N", help="priority_flag")
+    add("--service-type", default="")
+    add("--validity", default="", metavar="TIME", help="validity_period as SMPP writes it")
+    add(
+        "--wait-receipts",
+        type=_unit(units.duration_s),
+        default=30.0,
+        metavar="TIME",
+        help="how long after the last submit_sm receipts are waited for (default: 30s)",
+    )
+    add(
+        "--response-timeout",
+        type=_unit(units.duration_s),
+        default=30.0,
+        metavar="TIME",
+        help="when a submit_sm counts as unanswered (default: 30s)",
+    )
+    add(
+        "--deliver-status",
+        type=_unit(behaviour.statuses),
+        default=(),
+        metavar="STATUS:SHARE",
+        help="refuse a share of deliver_sm: ESME_RMSGQFUL:5%%",
+    )
+    add(
+        "--reconnect",
+        action="store_true",
+        help="bind again when a bind is lost; nothing is submitted twice",
+    )
+    add(
+        "--engine",
+        choices=("raw", "aiosmpplib"),
+        default="raw",
+        help="aiosmpplib is a client written by others: slower (default: %(default)s)",
+    )
+    add("--seed", type=int, help="the same numbers and chances again")
+
+
+def _unit(read: Callable[[object], T]) -> Callable[[str], T]:
+    """A reader for argparse, which says what a UnitError says."""
+
+    def convert(text: str) -> T:
+        try:
+            return read(text)
+        except UnitError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return convert
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, for example 127.0.0.1:2775")
+    return host, int(port)
+
+
+def _patterns(value: object) -> list[NumberPattern]:
+    return [number_pattern(part) for part in str(value).split(",")]
+
+
+def _scenario(given: argparse.Namespace) -> Scenario:
+    flags = {
+        name.removeprefix("key_"): value
+        for name, value in vars(given).items()
+        # `off` was read as None; a flag that is not there is None too, and means the same here.
+        if name.startswith("key_") and value is not None
+    }
+    if given.scenario is None:
+        return scenario.build({}, "", flags)
+    path = Path(given.scenario)
+    if not path.exists() and path.name == given.scenario:
+        path = SCENARIOS / f"{given.scenario.removesuffix('.yaml')}.yaml"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScenarioError([f"{given.scenario}: {error}"]) from None
+    return scenario.read(text, given.scenario, flags)
+
+
+def _operator(given: argparse.Namespace) -> int:
+    settings = OperatorSettings(
+        host=given.host,
+        port=given.port,
+        scenario=_scenario(given),
+        seed=given.seed,
+        duration_s=given.duration,
+        system_id=given.system_id,
+        password=given.password,
+    )
+    try:
+        totals = loops.run(operator.operate(settings))
+    except OSError as error:
+        print(
+            f"smpp-simulator: cannot listen on {given.host}:{given.port}: {error.strerror}",
+            file=sys.stderr,
+        )
+        return 1
+    print(json.dumps(totals), flush=True)
+    return 0
+
+
+def _client(given: argparse.Namespace) -> int:
+    settings = _client_settings(given)
+    try:
+        if given.engine == "aiosmpplib":
+            totals = loops.run(foreign.run(settings))
+        else:
+            totals = loops.run(client.run(settings))
+    except ClientError as error:
+        print(f"smpp-simulator: {error}", file=sys.stderr)
+        return 1
+    print(json.dumps(totals), flush=True)
+    for says in what_is_wrong(totals):
+        print(f"smpp-simulator: {says}", file=sys.stderr)
+    return 0 if totals["well"] is True else 1
+
+
+def _client_settings(given: argparse.Namespace) -> ClientSettings:
+    count = given.count
+    if given.bind_type == "receiver":
+        count = 0
+    elif count is None and given.duration is None:
+        count = 1000
+    elif count is not None and count < 0:
+        raise UnitError(f"--count {count}: there are no negative messages")
+    host, port = given.to
+    return ClientSettings(
+        host=host,
+        port=port,
+        esme=EsmeSettings(
+            system_id=given.system_id,
+            password=given.password,
+            interface_version=given.interface_version,
+            binds=given.binds,
+            bind_type=given.bind_type,
+            window=given.window,
+            count=count,
+            rate=given.rate,
+            duration_s=given.duration,
+            response_timeout_s=given.response_timeout,
+            wait_receipts_s=given.wait_receipts,
+            deliver_status=given.deliver_status,
+        ),
+        messages=MessageSettings(
+            destinations=given.destination,
+            sender=given.sender,
+            text=given.text,
+            registered_delivery=given.registered_delivery,
+            priority_flag=given.priority,
+            service_type=given.service_type,
+            validity_period=given.validity,
+        ),
+        reconnect=given.reconnect,
+        seed=given.seed,
+    )
+
+
+def what_is_wrong(totals: dict[str, object]) -> list[str]:
+    """A client's totals in sentences for people; none where all is well."""
+    says = {
+        "unanswered": "submit_sm were never answered",
+        "missing": "messages have no final receipt",
+        "unknown": "receipts are for no message of this run",
+        "mismatched": "receipts have other addresses than their message",
+        "conflicting": "messages had two different final states",
+        "unreadable": "PDUs could not be read",
+        "same_id": "messages were given no id, or that of another",
+    }
+    found = [f"{totals[key]} {text}" for key, text in says.items() if totals[key]]
+    if totals["failure"]:
+        found.append(str(totals["failure"]))
+    refused = totals["refused"]
+    if isinstance(refused, dict) and refused:
+        found.append("refused: " + ", ".join(f"{n} x {name}" for name, n in refused.items()))
+    if isinstance(totals["faults"], list):
+        found += [f"  for example: {fault}" for fault in totals["faults"]]
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,416 @@
+"""A simulated operator without its sockets: octets and `now` in, octets out through each session.
+
+It answers after its latency and with its own ids, throttles strictly, sends receipts, and
+misbehaves as its scenario says. Whoever owns the connections
+
+- calls `connected`, then `arrived` with what was read and when, and `lost` at the end,
+- after each of these and after `wake` writes what the `touched` links have to say,
+- cuts a link whose `cut` is set, and closes one whose session is CLOSED,
+- calls `wake` when `wake_at` has passed.
+
+Every submit_sm and data_sm that arrives counts, throttled or not: that is what an operator sees.
+"""
+
+from collections.abc import Sequence
+from random import Random
+from typing import Final
+
+from router.smpp import pdu as p
+from router.smpp import states
+from router.smpp import vocabulary as v
+from router.smpp.pdu import BindRequest, BodyError, Pdu, Sm
+from router.smpp.receipt import State as Message
+from router.smpp.session import Session, Timers
+from router.smpp.states import Side, State
+from simulators import receipts
+from simulators.behaviour import Behaviour
+from simulators.counting import NEVER, Allowance, Schedule
+from simulators.ids import LARGEST, SMALLEST, MessageIds
+from simulators.messages import number_pattern, sender_address
+from simulators.mood import ANSWER_LOST, NACK, SILENT, Mood
+from simulators.outbox import TEMPORARY, Delivery, Link, Outbox
+from simulators.scenario import Event, Phase, Scenario
+from simulators.tally import Tally
+
+TIMERS: Final = Timers(bind_s=30.0, enquire_link_s=30.0, response_s=30.0)
+LONGEST_PDU_OCTETS: Final = 70_000
+SESSIONS_EVERY_S: Final = 0.25
+"""How often sessions look at their timers: those are of 30 s, so a quarter second is exact."""
+SLACK_S: Final = 0.0005
+"""What is due so soon is due now: loops wake by the millisecond, some a little early."""
+AFTER_ITS_RECEIPT_S: Final = 0.05
+"""An answer that is to come after its receipt comes at least so much later."""
+
+_DELIVERED: Final = frozenset({v.DELIVER_SM | v.RESPONSE, v.DATA_SM | v.RESPONSE, v.GENERIC_NACK})
+
+
+class Smsc:
+    """One operator with all its clients."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        rng: Random,
+        *,
+        now: float,
+        now_utc: float,
+        system_id: str | None = None,
+        password: str | None = None,
+    ) -> None:
+        self.touched: set[Link] = set()
+        """Links with something to write, to cut or to close; whoever does so empties it."""
+        self.bound: list[Link] = []
+        """All that ever were, in order of binding."""
+        self.outboxes: dict[str, Outbox] = {}
+        self.tally = Tally(now)
+        self._scenario = scenario
+        self._rng = rng
+        self._login = (system_id, password)
+        self._ids = MessageIds(rng.randrange(SMALLEST, LARGEST))
+        self._dates = receipts.Dates(now, now_utc)
+        self._links: set[Link] = set()
+        self._binds: Schedule[tuple[Link, BindRequest, int]] = Schedule(0.001)
+        # Finer than what waits long: the latency of an answer is what clients measure.
+        self._answers: Schedule[tuple[Link, bytes]] = Schedule(0.0001)
+        self._deliveries: Schedule[Delivery] = Schedule(0.002)
+        self._sessions_at = now + SESSIONS_EVERY_S
+        self._agenda: list[Phase | Event] = sorted(
+            [*scenario.phases[1:], *scenario.events], key=lambda entry: entry.at_s
+        )
+        self._zero_at = now if scenario.clock == "start" else NEVER
+        self._allowance: Allowance | None = None
+        self._inbound_at = NEVER
+        self._mood = Mood(Behaviour(), rng)
+        self._behave(scenario.phases[0].behaviour, now)
+
+    # Connections.
+
+    def connected(self, remote_port: int, now: float) -> Link:
+        """A client has connected."""
+        link = Link(Session(Side.MC, TIMERS, LONGEST_PDU_OCTETS, now), remote_port)
+        self._links.add(link)
+        return link
+
+    def lost(self, link: Link, now: float) -> None:
+        """A connection has ended, whoever ended it."""
+        self._links.discard(link)
+        outbox = link.outbox or self.outboxes.get(link.system_id)
+        self._not_receiving(link)
+        if outbox is not None:
+            self._put_back(outbox, link.session.close(), now)
+
+    def arrived(self, link: Link, octets: bytes, now: float) -> None:
+        """These octets were read at `now`."""
+        self._handle(link, link.session.receive(octets, now), now)
+        self.touched.add(link)
+
+    def _handle(self, link: Link, pdus: list[Pdu], now: float) -> None:
+        submits: list[Pdu] = []
+        for pdu in pdus:
+            command_id = pdu.command_id
+            if command_id in _DELIVERED:
+                self._acknowledged(link, pdu, now)
+            elif command_id in states.BOUND_BY:
+                self._bind_asked(link, pdu, now)
+            else:
+                submits.append(pdu)
+        if submits:
+            self._submitted(link, submits, now)
+        if link.outbox is not None:
+            if link.session.state not in states.BOUND:
+                self._not_receiving(link)
+            elif link.outbox.waiting:
+                self._pump(link.outbox, now)
+
+    def _not_receiving(self, link: Link) -> None:
+        if link.outbox is not None:
+            link.outbox.remove(link)
+
+    def _pump(self, outbox: Outbox, now: float) -> None:
+        behaviour = self._mood.behaviour
+        outbox.pump(behaviour.deliver_window, behaviour.receipt_bind, now)
+
+    def _put_back(self, outbox: Outbox, lost: list[object], now: float) -> None:
+        deliveries = [delivery for delivery in lost if isinstance(delivery, Delivery)]
+        self.tally.unacknowledged += len(deliveries)
+        outbox.put_back(deliveries)
+        self._pump(outbox, now)
+
+    # Binding.
+
+    def _bind_asked(self, link: Link, pdu: Pdu, now: float) -> None:
+        try:
+            request = BindRequest(pdu)
+        except BodyError as error:
+            link.session.refuse_bind(error.status)
+            return
+        wait_s = self._mood.behaviour.bind_latency.at(self._rng.random())
+        if wait_s:
+            self._binds.add(now + wait_s, (link, request, pdu.command_id))
+        else:
+            self._answer_bind(link, request, pdu.command_id, now)
+
+    def _answer_bind(self, link: Link, request: BindRequest, command_id: int, now: float) -> None:
+        if link.session.state is not State.BINDING:
+            return  # The client did not wait for it.
+        self.touched.add(link)
+        status = self._bind_verdict(request)
+        if status:
+            link.session.refuse_bind(status)
+            return
+        link.system_id = request.system_id.decode("latin-1")
+        self.bound.append(link)
+        link.number = len(self.bound)
+        if self._mood.behaviour.binds_rate is not None:
+            link.allowance = Allowance(self._mood.behaviour.binds_rate)
+        self._begin("bind", now)
+        version = request.interface_version
+        if version not in (v.VERSION_3_3, v.VERSION_5_0):
+            version = v.VERSION_3_4
+        held = link.session.accept_bind(b"simulator", version, now)
+        if command_id != v.BIND_TRANSMITTER:
+            outbox = self.outboxes.get(link.system_id)
+            if outbox is None:
+                outbox = self.outboxes[link.system_id] = Outbox(link.system_id, self.touched)
+            outbox.add(link)
+        self._handle(link, held, now)
+
+    def _bind_verdict(self, request: BindRequest) -> int:
+        system_id, password = self._login
+        if system_id is not None and request.system_id != system_id.encode():
+            return v.ESME_RINVSYSID
+        if password is not None and request.password != password.encode():
+            return v.ESME_RINVPASWD
+        return self._mood.bind_status()
+
+    # Messages in.
+
+    def _submitted(self, link: Link, pdus: Sequence[Pdu], now: float) -> None:
+        count = len(pdus)
+        self._begin("submit", now)
+        self.tally.arrived(link, count, now)
+        answer = self._answer
+        for pdu in pdus:
+            answer(link, pdu, now)
+        every = self._mood.behaviour.disconnect_every
+        if every is not None and link.submits // every > (link.submits - count) // every:
+            link.cut = True
+
+    def _answer(self, link: Link, pdu: Pdu, now: float) -> None:
+        """Judge one submit_sm or data_sm, and have it answered in its time."""
+        try:
+            sm = Sm(pdu)
+        except BodyError as error:
+            self._refuse(link, pdu, error.status, now)
+            return
+        allowance, all_binds = link.allowance, self._allowance
+        if (allowance is not None and not allowance.has_room(now)) or (
+            all_binds is not None and not all_binds.has_room(now)
+        ):
+            link.throttled += 1
+            self._refuse(link, pdu, v.ESME_RTHROTTLED, now)
+            return
+        fate = self._mood.fate(sm.destination_addr)
+        if fate > 0:
+            self._refuse(link, pdu, fate, now)
+        elif fate == SILENT:
+            self.tally.silent += 1
+            link.session.respond(b"")  # Nothing, but the session no longer owes it.
+        elif fate == NACK:
+            self.tally.nacked += 1
+            status = self._mood.behaviour.nack_status
+            self._reply(link, p.build(v.GENERIC_NACK, status, pdu.sequence_number), now)
+        else:
+            if allowance is not None:
+                allowance.take(now)
+            if all_binds is not None:
+                all_binds.take(now)
+            self._take(link, pdu, sm, fate, now)
+
+    def _take(self, link: Link, pdu: Pdu, sm: Sm, fate: int, now: float) -> None:
+        self.tally.took(link, sm)
+        in_response, in_receipt = self._ids.take(self._mood.behaviour.ids)
+        not_before = now
+        if sm.registered_delivery & receipts.ANY:
+            not_before = self._plan_receipts(link, sm, in_receipt, now)
+        if fate == ANSWER_LOST:
+            self.tally.answers_lost += 1
+            link.session.respond(b"")
+            return
+        self.tally.statuses[0] += 1
+        body = in_response + b"\0"
+        octets = p.build(pdu.command_id | v.RESPONSE, 0, pdu.sequence_number, body)
+        self._reply(link, octets, now, not_before)
+
+    def _refuse(self, link: Link, pdu: Pdu, status: int, now: float) -> None:
+        self.tally.statuses[status] += 1
+        self._reply(link, p.response(pdu.command_id, pdu.sequence_number, status), now)
+
+    def _reply(self, link: Link, octets: bytes, now: float, not_before: float = 0.0) -> None:
+        due_at = max(now + self._mood.latency_s(), not_before)
+        if due_at > now:
+            self._answers.add(due_at, (link, octets))
+        else:
+            link.session.respond(octets)
+
+    # Messages out.
+
+    def _plan_receipts(self, link: Link, sm: Sm, receipt_id: bytes, now: float) -> float:
+        """Have the receipts sent in their time; return when the answer may go out."""
+        mood, requested = self._mood, sm.registered_delivery
+        outbox = self.outboxes.get(link.system_id)
+        if outbox is None:  # Bound as a transmitter only, so far.
+            outbox = self.outboxes[link.system_id] = Outbox(link.system_id, self.touched)
+        first = mood.receipt_first()
+        wait_s = 0.0 if first else mood.receipt_wait_s()
+        state = mood.receipt_state()
+        if requested & receipts.INTERMEDIATE:
+            notice = self._receipt(link, sm, receipt_id, Message.ENROUTE, now, now + wait_s / 2)
+            self._deliver(Delivery(notice, outbox, link, inbound=False), now + wait_s / 2)
+        if state is None:
+            self.tally.receipts_withheld += 1
+        elif receipts.wanted(requested, state):
+            octets = self._receipt(link, sm, receipt_id, state, now, now + wait_s)
+            for _ in range(2 if mood.receipt_twice() else 1):
+                self._deliver(Delivery(octets, outbox, link, inbound=False), now + wait_s)
+        return now + AFTER_ITS_RECEIPT_S if first else now
+
+    def _receipt(
+        self, link: Link, sm: Sm, receipt_id: bytes, state: Message, now: float, done_at: float
+    ) -> bytes:
+        old = link.session.interface_version < v.VERSION_3_4
+        return receipts.write(
+            sm,
+            receipt_id,
+            state,
+            form="text" if old else self._mood.behaviour.receipt_form,
+            final=state is not Message.ENROUTE,
+            submitted=self._dates.at(now),
+            done=self._dates.at(done_at),
+        )
+
+    def _deliver(self, delivery: Delivery, due_at: float) -> None:
+        self.tally.receipts_due += 1
+        self._deliveries.add(due_at, delivery)
+
+    def _acknowledged(self, link: Link, pdu: Pdu, now: float) -> None:
+        delivery = pdu.request
+        if not isinstance(delivery, Delivery):
+            return
+        status = pdu.command_status
+        if status == v.ESME_ROK and pdu.command_id != v.GENERIC_NACK:
+            link.receipts += 1
+            if delivery.inbound:
+                self.tally.inbound_acked += 1
+            else:
+                self.tally.receipts_acked += 1
+            return
+        self.tally.refused[status] += 1
+        if status in TEMPORARY:
+            wait_s = self._mood.behaviour.receipt_retry.at(self._rng.random())
+            self._deliveries.add(now + wait_s, delivery)
+        elif not delivery.inbound:
+            self.tally.refused_for_good += 1
+
+    def _send_inbound(self, now: float) -> None:
+        inbound = self._mood.behaviour.inbound
+        assert inbound is not None
+        source = number_pattern(inbound.source)
+        while self._inbound_at <= now:
+            self._inbound_at += 1.0 / inbound.rate.per_second
+            boxes = [box for box in self.outboxes.values() if box.links]
+            if not boxes:
+                continue  # Nobody to send to: a subscriber's message is not kept here.
+            self.tally.inbound_due += 1
+            box = boxes[self.tally.inbound_due % len(boxes)]
+            octets = p.sm(
+                v.DELIVER_SM,
+                0,
+                source=sender_address(source.number(self._rng)),
+                destination=sender_address(inbound.destination),
+                short_message=inbound.text.encode("ascii", "replace"),
+            )
+            box.waiting.append(Delivery(octets, box, None, inbound=True))
+            self._pump(box, now)
+
+    # Time.
+
+    def wake_at(self) -> float:
+        """When `wake` is next needed."""
+        at = min(
+            self._answers.next_at(),
+            self._deliveries.next_at(),
+            self._binds.next_at(),
+            self._sessions_at,
+            self._inbound_at,
+        )
+        return min(at, self._zero_at + self._agenda[0].at_s) if self._agenda else at
+
+    def wake(self, now: float) -> None:
+        """Do what is due."""
+        soon = now + SLACK_S
+        while self._agenda and self._zero_at + self._agenda[0].at_s <= soon:
+            self._happen(self._agenda.pop(0), now)
+        for link, request, command_id in self._binds.due(soon):
+            self._answer_bind(link, request, command_id, now)
+        for link, octets in self._answers.due(soon):
+            if link.session.state is not State.CLOSED:
+                link.session.respond(octets)
+                self.touched.add(link)
+        for delivery in (due := self._deliveries.due(soon)):
+            delivery.outbox.waiting.append(delivery)
+        for outbox in {delivery.outbox for delivery in due}:
+            self._pump(outbox, now)
+        if self._inbound_at <= soon:
+            self._send_inbound(soon)
+        if self._sessions_at <= now:
+            self._wake_sessions(now)
+
+    def _wake_sessions(self, now: float) -> None:
+        self._sessions_at = now + SESSIONS_EVERY_S
+        for link in self._links:
+            if link.session.wake_at() > now:
+                continue
+            overdue = link.session.wake(now)
+            if overdue:
+                self._put_back(self.outboxes[link.system_id], overdue, now)
+            self.touched.add(link)
+
+    # The scenario.
+
+    def _begin(self, clock: str, now: float) -> None:
+        if self._scenario.clock == clock and self._zero_at == NEVER:
+            self._zero_at = now
+
+    def _happen(self, entry: Phase | Event, now: float) -> None:
+        if isinstance(entry, Phase):
+            self._behave(entry.behaviour, now)
+            return
+        for link in [*self._links]:
+            if link.number and (entry.binds is None or link.number in entry.binds):
+                if entry.do == "disconnect":
+                    link.cut = True
+                elif link.session.state in states.BOUND:
+                    self._not_receiving(link)
+                    link.session.unbind(now)
+                self.touched.add(link)
+
+    def _behave(self, behaviour: Behaviour, now: float) -> None:
+        before = self._mood.behaviour
+        self._mood = Mood(behaviour, self._rng)
+        if (rate := behaviour.binds_rate) != before.binds_rate:
+            for link in self._links:
+                link.allowance = Allowance(rate) if rate and link.number else None
+        if (rate := behaviour.operator_rate) != before.operator_rate:
+            self._allowance = Allowance(rate) if rate else None
+        if behaviour.inbound != before.inbound:
+            self._inbound_at = NEVER if behaviour.inbound is None else now
+
+    def read_pause_s(self) -> float:
+        """How long a connection rests after each read."""
+        pause = self._mood.behaviour.read_pause
+        return 0.0 if pause is None else pause.at(self._rng.random())
+
+    def totals(self) -> dict[str, object]:
+        """What there is to say at the end."""
+        return self.tally.totals(self.bound, self.outboxes.values())

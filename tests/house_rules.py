@@ -1,0 +1,205 @@
+"""The rules of the house that a program can check: who may import whom, and what stays pure.
+
+Every check takes a path and a text, so that it can be shown a violation; `broken_rules_in` walks a
+tree and asks them all. A rule that is in the way is changed here, with its reason, not worked
+around where it pinches.
+"""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+STAGES: Final = ("accept", "check", "decide", "enqueue", "forward", "report")
+"""The folders of a message's journey; they sort in its order and never import each other."""
+
+LAYERS: Final = {"terms": 0, "smpp": 1, **dict.fromkeys(STAGES, 2), "journey": 3, "wiring": 4}
+"""A part of router/ imports only from parts with a smaller number, and from itself."""
+
+OUTSIDE: Final = frozenset({"benchmarks", "simulators", "tests"})
+"""These use the router; the router does not know that they exist."""
+
+PURE: Final = frozenset({"terms", "smpp", *STAGES})
+"""Handed bytes and `now`, these say what to do; that is what lets tests run 72 hours at once."""
+
+SHELLS: Final = {
+    "router/accept/server.py": "owns the listeners and the clients' connections",
+    "router/enqueue/sqlite.py": "owns the journal's file and the thread that writes it",
+    "router/forward/bind.py": "owns the connection of one bind",
+}
+"""The files of the stages that do what the pure ones decide. Keep the list short."""
+
+SPEAKS_AIOSMPPLIB: Final = frozenset({"router/smpp/vocabulary.py", "router/smpp/text.py"})
+"""Its enumerations and its text codecs, wrapped once; the rest of the core knows ours."""
+
+IMPURE: Final = frozenset(
+    {
+        *("asyncio", "concurrent", "ctypes", "http", "importlib", "logging", "multiprocessing"),
+        *("os", "random", "secrets", "select", "selectors", "shutil", "signal", "socket"),
+        *("sqlite3", "ssl", "subprocess", "tempfile", "threading", "time", "urllib", "uuid"),
+    }
+)
+"""Clock, chance, disk, network, threads, log, in the standard library. All else outside it too."""
+
+IMPURE_CALLS: Final = frozenset({"__import__", "breakpoint", "input", "open", "print"})
+"""Built in, so no import gives them away."""
+
+CLOCK_CALLS: Final = frozenset({"now", "today", "utcnow"})
+"""Of datetime and date. That a time zone is named where one matters is ruff's business (DTZ)."""
+
+NOT_IN_UNIT_TESTS: Final = frozenset({"http", "multiprocessing", "socket", "ssl", "subprocess"})
+"""A unit test that needs one of these is an e2e test."""
+
+MACHINE_PATH: Final = re.compile(rb"/work" + rb"/|/tmp" + rb"/v\b")
+"""Where somebody once built this; on every other machine such a path leads nowhere."""
+
+
+def broken_rules_in(root: Path) -> list[str]:
+    """Every violation in the tree at `root`, each with its file, most with a line."""
+    found: list[str] = []
+    for file in sorted(_files(root)):
+        path = file.relative_to(root).as_posix()
+        octets = file.read_bytes()
+        found += machine_paths(path, octets)
+        if file.suffix == ".py":
+            found += broken_rules(path, octets.decode())
+            if path.startswith(("router/", "simulators/")):
+                found += _folder_without_package(file, path)
+    return found
+
+
+def broken_rules(path: str, source: str) -> list[str]:
+    """What the Python text `source` would break if it stood at `path`."""
+    try:
+        tree = ast.parse(source, filename=path)
+    except SyntaxError as error:
+        return [f"{path}:{error.lineno}: does not parse: {error.msg}"]
+    found = [*_docstring(tree), *_package(path, tree)]
+    parts = PurePosixPath(path).with_suffix("").parts
+    if parts[0] == "router":
+        found += _arrows(parts, tree)
+        if is_pure(path):
+            found += _purity(path, tree)
+    elif parts[:2] == ("tests", "unit"):
+        found += _unit_test(tree)
+    return [f"{path}:{line}: {says}" for line, says in sorted(found)]
+
+
+def machine_paths(path: str, octets: bytes) -> list[str]:
+    """Paths of one machine in a file of any kind."""
+    found = []
+    for hit in MACHINE_PATH.finditer(octets):
+        line = octets.count(b"\n", 0, hit.start()) + 1
+        found.append(f"{path}:{line}: a path of one machine: {hit[0].decode()}")
+    return found
+
+
+def is_pure(path: str) -> bool:
+    """Whether the file at `path` must do without clock, chance, disk and network."""
+    parts = PurePosixPath(path).parts
+    return parts[0] == "router" and parts[1] in PURE and path not in SHELLS
+
+
+Finding = tuple[int, str]
+"""A line and what is wrong there."""
+
+
+def _files(root: Path) -> Iterator[Path]:
+    """Every file that could be committed: no hidden folder but .ci, nothing that a tool made."""
+    for entry in root.iterdir():
+        if entry.is_dir():
+            made = entry.name in {"__pycache__", "build", "dist"}
+            if entry.name == ".ci" or not (made or entry.name.startswith(".")):
+                yield from _files(entry)
+        elif not entry.name.endswith((".db", ".db-wal", ".db-shm")):
+            yield entry
+
+
+def _docstring(tree: ast.Module) -> Iterator[Finding]:
+    if not ast.get_docstring(tree):
+        yield 1, "no docstring: its first line says what the file is for"
+
+
+def _package(path: str, tree: ast.Module) -> Iterator[Finding]:
+    if PurePosixPath(path).name == "__init__.py" and len(tree.body) > 1:
+        line = tree.body[1].lineno
+        yield line, "a package's __init__.py holds its docstring and nothing else"
+
+
+def _folder_without_package(file: Path, path: str) -> list[str]:
+    if (file.parent / "__init__.py").exists():
+        return []
+    return [f"{path}:1: its folder has no __init__.py to say what the folder is for"]
+
+
+def _arrows(parts: tuple[str, ...], tree: ast.Module) -> Iterator[Finding]:
+    """The arrows between the parts of router/, and none that lead out of it."""
+    here = parts[1]
+    if here == "__init__":
+        return
+    if here not in LAYERS:
+        yield 1, f"router/{here} has no place in the layers: give it one in tests/house_rules.py"
+        return
+    for line, module in _imports(parts, tree):
+        top, _, rest = module.partition(".")
+        there = rest.partition(".")[0]
+        if top in OUTSIDE:
+            yield line, f"router never imports {top}"
+        elif top != "router" or there == here:
+            continue
+        elif there in STAGES and here in STAGES:
+            yield line, f"{here} imports {there}: stages meet only in router/journey.py"
+        elif there not in LAYERS or LAYERS[there] >= LAYERS[here]:
+            yield line, f"{here} imports {module}: the arrow points the other way"
+
+
+def _purity(path: str, tree: ast.Module) -> Iterator[Finding]:
+    parts = PurePosixPath(path).with_suffix("").parts
+    for line, module in _imports(parts, tree):
+        top = module.partition(".")[0]
+        if top == "aiosmpplib" and path in SPEAKS_AIOSMPPLIB:
+            continue
+        if top in IMPURE:
+            yield line, f"a pure file imports {top}: time, chance and I/O are handed in"
+        elif top != "router" and top not in sys.stdlib_module_names:
+            yield line, f"a pure file imports {top}: only the standard library"
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        match node.func:
+            case ast.Name(id=name) if name in IMPURE_CALLS:
+                yield node.lineno, f"a pure file calls {name}()"
+            case ast.Attribute(attr=name) if name in CLOCK_CALLS and _is_calendar(node.func.value):
+                yield node.lineno, f"a pure file reads a clock: {ast.unparse(node.func)}()"
+
+
+def _is_calendar(value: ast.expr) -> bool:
+    return ast.unparse(value) in {"datetime", "date", "datetime.datetime", "datetime.date"}
+
+
+def _unit_test(tree: ast.Module) -> Iterator[Finding]:
+    for line, module in _imports(("tests", "unit", ""), tree):
+        top = module.partition(".")[0]
+        if top in NOT_IN_UNIT_TESTS:
+            yield line, f"a unit test imports {top}: no port and no process there"
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        called = ast.unparse(node.func)
+        # sleep(0) only gives up the loop's turn.
+        if called.rpartition(".")[2] == "sleep" and [ast.unparse(a) for a in node.args] != ["0"]:
+            yield node.lineno, f"a unit test sleeps: {ast.unparse(node)}"
+
+
+def _imports(parts: tuple[str, ...], tree: ast.Module) -> Iterator[Finding]:
+    """Every imported name in full, wherever the import stands; what a type needs counts too."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            base = list(parts[: len(parts) - node.level]) if node.level else []
+            for alias in node.names:
+                yield node.lineno, ".".join([*base, *filter(None, [node.module]), alias.name])

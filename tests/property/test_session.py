@@ -1,0 +1,364 @@
+"""router/smpp/session.py: whatever comes, in whatever order, from whichever side.
+
+A session is put through any sequence of what can happen to it: PDUs good and bad, known and unknown,
+in pieces; time; and the calls of its own stage. After each step everything that must always hold is
+looked at. The stage below makes only calls that are legal for it; what a peer sends is unrestricted.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from router.smpp import pdu as p
+from router.smpp import states
+from router.smpp import vocabulary as v
+from router.smpp.pdu import Framer, Pdu
+from router.smpp.session import (
+    HANDED_ON,
+    LAST_SEQUENCE,
+    MOST_HELD_OCTETS,
+    MOST_LATE,
+    NEVER,
+    Session,
+    Timers,
+)
+from router.smpp.states import AFTER, BOUND, Side, State
+
+LONGEST_OCTETS: Final = 200
+NO_ANSWER: Final = {v.OUTBIND, v.ALERT_NOTIFICATION}
+SUBMIT: Final = p.sm(v.SUBMIT_SM, 0, destination=(1, 1, b"3725550001"))
+DELIVER: Final = p.sm(v.DELIVER_SM, 0, destination=(1, 1, b"12302"))
+
+
+def reachable() -> dict[State, set[State]]:
+    """From each state the states that any number of events lead to."""
+    found = {state: {state} for state in State}
+    for _ in State:
+        for state in State:
+            for after in AFTER[state].values():
+                found[state] |= found[after]
+    return found
+
+
+REACHABLE: Final = reachable()
+
+
+def picture(session: Session) -> dict[str, object]:
+    """All there is to know of a session, to compare with later."""
+    return {
+        name: value.copy() if isinstance(value, list | dict) else value
+        for name, value in vars(session).items()
+    }
+
+
+class Observed:
+    """A session, its stage, and a book of what must become of everything."""
+
+    def __init__(self, side: Side, timers: Timers) -> None:
+        self.now = 1000.1
+        self.session = Session(side, timers, LONGEST_OCTETS, self.now)
+        self.to_answer: list[Pdu] = []
+        """Requests that were handed on."""
+        self.bind_request: Pdu | None = None
+        """One that was handed on and is not judged yet."""
+        self.asked: dict[int, str] = {}
+        """What became of each request of ours: open, answered, overdue, late, lost."""
+        self.unread = b""
+        """Octets of a PDU of the peer's that are not there yet."""
+        self.came: list[Pdu] = []
+        """Requests of the peer's that must be answered, by the session or the stage."""
+        self.answered: list[Pdu] = []
+        self.reader = Framer(100_000)
+        self.peer_reader = Framer(LONGEST_OCTETS)
+        self.before = self.session.state
+
+    # What may happen.
+
+    def arrives(self, octets: bytes) -> None:
+        """The peer wrote this, and perhaps the rest of something before."""
+        closed = self.session.state is State.CLOSED
+        got = self.session.receive(octets, self.now)
+        if closed:
+            assert got == []
+        else:
+            self.came += [
+                pdu
+                for pdu in self.peer_reader.feed(octets)
+                if not pdu.command_id & v.RESPONSE and pdu.command_id not in NO_ANSWER
+            ]
+        self.handed_on(got)
+
+    def handed_on(self, pdus: list[Pdu]) -> None:
+        for pdu in pdus:
+            if not pdu.command_id & v.RESPONSE:
+                assert pdu.command_id in HANDED_ON
+                assert pdu.request is None
+                if pdu.command_id in v.BINDS:
+                    assert self.session.side is Side.MC
+                    assert self.bind_request is None
+                    self.bind_request = pdu
+                else:
+                    self.to_answer.append(pdu)
+            elif pdu.request is not None:
+                assert isinstance(pdu.request, int)
+                before = self.asked[pdu.request]
+                assert before == ("overdue" if pdu.sent_at == 0.0 else "open")
+                self.asked[pdu.request] = "late" if before == "overdue" else "answered"
+            else:  # The answer to our bind.
+                assert self.session.side is Side.ESME
+
+    def time_passes(self, seconds: float) -> None:
+        """Nobody looks at the session meanwhile."""
+        self.now += seconds
+
+    def is_woken_in_time(self, seconds: float) -> None:
+        """Its owner sleeps until it wants to be woken, or so long."""
+        end = self.now + seconds
+        wakes = 0
+        while (wake_at := self.session.wake_at()) <= end:
+            self.now = max(self.now, wake_at)
+            self.wakes()
+            wakes += 1
+            assert wakes < 1000, "it asks to be woken again and again, and nothing comes of it"
+        self.now = end
+
+    def wakes(self) -> None:
+        due = self.session.wake_at() <= self.now
+        before = picture(self.session)
+        overdue = self.session.wake(self.now)
+        if due:
+            assert self.session.wake_at() > self.now, "something is due, and stays so"
+        else:
+            assert overdue == []
+            after = picture(self.session)
+            assert {name for name in after if after[name] != before[name]} == set()
+        for whose in overdue:
+            assert isinstance(whose, int)
+            assert self.asked[whose] == "open"
+            self.asked[whose] = "overdue"
+
+    def binds(self, command_id: int) -> None:
+        if self.session.side is Side.ESME and self.session.state is State.OPEN:
+            self.session.bind(command_id, system_id=b"a", password=b"b")
+
+    def judges_bind(self, accept: bool) -> None:
+        """Perhaps after the session has ended: a password takes its time."""
+        if self.bind_request is None:
+            return
+        self.bind_request = None
+        if accept:
+            self.handed_on(self.session.accept_bind(b"smsc", v.VERSION_3_4, self.now))
+        else:
+            self.session.refuse_bind(v.ESME_RINVPASWD)
+
+    def asks(self, count: int) -> None:
+        octets = SUBMIT if self.session.side is Side.ESME else DELIVER
+        if self.session.state in BOUND:
+            for _ in range(count):
+                whose = len(self.asked)
+                self.asked[whose] = "open"
+                self.session.request(octets, whose, self.now)
+
+    def answers(self, which: int, status: int) -> None:
+        if self.to_answer:
+            pdu = self.to_answer.pop(which % len(self.to_answer))
+            self.answered.append(pdu)
+            self.session.respond(p.response(pdu.command_id, pdu.sequence_number, status))
+
+    def unbinds(self) -> None:
+        if self.session.state in BOUND:
+            self.session.unbind(self.now)
+
+    def is_left(self) -> None:
+        """The transport ended."""
+        for whose in self.session.close():
+            assert isinstance(whose, int)
+            assert self.asked[whose] == "open"
+            self.asked[whose] = "lost"
+        assert "open" not in self.asked.values(), "a request whose fate nobody is told"
+        assert self.session.state is State.CLOSED
+
+    # What always holds.
+
+    def check(self) -> None:
+        session = self.session
+        assert session.state in REACHABLE[self.before]
+        self.before = session.state
+        assert session.owed == len(self.to_answer)
+        assert sorted(
+            whose for _, whose, _ in session.unanswered.values() if isinstance(whose, int)
+        ) == [whose for whose, fate in self.asked.items() if fate == "open"]
+        assert all(1 <= number <= LAST_SEQUENCE for number in session.unanswered)
+        times = [sent_at for sent_at, _, _ in session.unanswered.values()]
+        assert times == sorted(times)
+        assert len(session._late) <= MOST_LATE
+        assert session._held_octets <= MOST_HELD_OCTETS + LONGEST_OCTETS
+        self.check_time()
+        self.check_written()
+
+    def check_time(self) -> None:
+        session = self.session
+        if session.state is State.CLOSED:
+            assert session.wake_at() == NEVER
+        else:
+            assert session.wake_at() < NEVER
+
+    def check_written(self) -> None:
+        octets = self.session.take_octets()
+        written = self.reader.feed(octets)
+        assert sum(len(pdu.octets) for pdu in written) == len(octets)
+        ours = [pdu for pdu in written if not pdu.command_id & v.RESPONSE]
+        assert len({pdu.sequence_number for pdu in ours}) == len(ours)
+        for pdu in ours:
+            assert 1 <= pdu.sequence_number <= LAST_SEQUENCE
+        for pdu in written:
+            if pdu.command_id == v.GENERIC_NACK and pdu.command_status == v.ESME_RINVCMDLEN:
+                assert self.session.state is State.CLOSED
+            elif pdu.command_id & v.RESPONSE:
+                self.answers_something(pdu)
+
+    def answers_something(self, answer: Pdu) -> None:
+        for request in self.came:
+            known = request.command_id in states.KNOWN_REQUESTS
+            fits = request.command_id | v.RESPONSE if known else v.GENERIC_NACK
+            if fits == answer.command_id and answer.sequence_number == request.sequence_number:
+                self.came.remove(request)
+                return
+        raise AssertionError(f"{answer} answers nothing")
+
+    def finish(self) -> None:
+        """Let the stage do its work; then no request may be left that nobody answered."""
+        self.judges_bind(True)
+        self.check()
+        while self.to_answer:
+            self.answers(0, 0)
+        self.check()
+        if self.session.state is not State.CLOSED:
+            assert self.came == [], "a request was swallowed"
+        self.is_left()
+
+
+Step = Callable[[Observed], None]
+
+REQUESTS = st.sampled_from(sorted(states.KNOWN_REQUESTS)) | st.sampled_from(
+    [v.SUBMIT_SM, v.DELIVER_SM, v.DATA_SM, v.UNBIND, v.BIND_TRANSCEIVER, v.ENQUIRE_LINK, 0x0BAD]
+)
+SEQUENCES = st.integers(0, 8) | st.sampled_from([0x7FFFFFFF, 0x80000000, 0xFFFFFFFF])
+STATUSES = st.sampled_from([0, v.ESME_RTHROTTLED, 0x401, 0xFFFFFFFF])
+PDUS = st.builds(
+    p.build,
+    REQUESTS | REQUESTS.map(lambda command: command | v.RESPONSE) | st.just(v.GENERIC_NACK),
+    STATUSES,
+    SEQUENCES,
+    st.binary(max_size=20),
+)
+GOOD_OCTETS = st.lists(PDUS, min_size=1, max_size=6).map(b"".join)
+SPANS = st.sampled_from([0.1, 1 / 3, 5.0, 10.0, 30.0]) | st.floats(0, 50)
+
+
+def arriving(octets: bytes) -> Step:
+    return lambda observed: observed.arrives(octets)
+
+
+@st.composite
+def in_two_pieces(draw: st.DrawFn) -> Step:
+    octets = draw(GOOD_OCTETS)
+    cut = draw(st.integers(0, len(octets)))
+
+    def step(observed: Observed) -> None:
+        observed.arrives(octets[:cut])
+        observed.arrives(octets[cut:])
+
+    return step
+
+
+STEPS: st.SearchStrategy[Step] = st.one_of(
+    GOOD_OCTETS.map(arriving),
+    in_two_pieces(),
+    st.binary(max_size=40).map(arriving),
+    st.sampled_from(sorted(v.BINDS)).map(lambda command: lambda o: o.binds(command)),
+    st.booleans().map(lambda accept: lambda o: o.judges_bind(accept)),
+    st.integers(1, 4).map(lambda count: lambda o: o.asks(count)),
+    st.tuples(st.integers(0, 5), STATUSES).map(lambda which: lambda o: o.answers(*which)),
+    SPANS.map(lambda span: lambda o: o.time_passes(span)),
+    SPANS.map(lambda span: lambda o: o.is_woken_in_time(span)),
+    st.just(lambda o: o.wakes()),
+    st.just(lambda o: o.unbinds()),
+)
+LIVES = st.lists(STEPS, min_size=1, max_size=30)
+TIMERS = st.builds(
+    Timers,
+    bind_s=st.just(5.0),
+    enquire_link_s=st.sampled_from([30.0, 7.7]),
+    response_s=st.sampled_from([10.0, 0.3, 60.0]),
+    inactivity_s=st.sampled_from([None, 45.0]),
+)
+
+
+def bound(side: Side, timers: Timers, command: int) -> Observed:
+    """A life that begins bound, so that most of it is about something."""
+    observed = Observed(side, timers)
+    if side is Side.ESME:
+        observed.binds(command)
+        observed.arrives(p.response(command, 1, body=b"smsc\0"))
+    else:
+        observed.arrives(p.bind(command, 1, system_id=b"a", password=b"b"))
+        observed.judges_bind(True)
+    assert observed.session.state in BOUND
+    observed.check()
+    return observed
+
+
+@given(st.sampled_from(Side), TIMERS, st.none() | st.sampled_from(sorted(v.BINDS)), LIVES)
+@example(Side.MC, Timers(bind_s=5, enquire_link_s=30, response_s=10), v.BIND_TRANSCEIVER, [])
+def test_every_life_keeps_its_books(
+    side: Side, timers: Timers, bound_as: int | None, life: list[Step]
+) -> None:
+    observed = Observed(side, timers) if bound_as is None else bound(side, timers, bound_as)
+    for step in life:
+        step(observed)
+        observed.check()
+    observed.finish()
+
+
+@given(TIMERS, st.lists(PDUS, max_size=8), st.lists(st.integers(1, 30), max_size=8))
+def test_any_split_gives_the_same_life(
+    timers: Timers, pdus: list[bytes], sizes: list[int]
+) -> None:
+    octets = p.bind(v.BIND_TRANSCEIVER, 1, system_id=b"a", password=b"b") + b"".join(pdus)
+    whole, split = Observed(Side.MC, timers), Observed(Side.MC, timers)
+    whole.arrives(octets)
+    at = 0
+    for size in sizes:
+        split.arrives(octets[at : at + size])
+        at += size
+    split.arrives(octets[at:])
+    for observed in (whole, split):
+        observed.judges_bind(True)
+    assert [pdu.octets for pdu in split.to_answer] == [pdu.octets for pdu in whole.to_answer]
+    assert split.session.take_octets() == whole.session.take_octets()
+    assert split.session.state is whole.session.state
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=40), st.integers(0, 3))
+def test_numbers_in_flight_are_never_used_twice_around_the_wrap(
+    answered: list[bool], before_the_end: int
+) -> None:
+    session = Session(Side.ESME, Timers(bind_s=5, enquire_link_s=30, response_s=10), 200, 0.0)
+    session._sequence = LAST_SEQUENCE - before_the_end
+    sent = []
+    for number, answer in enumerate(answered):
+        if number == len(answered) // 2:  # Around once more, to those still in flight.
+            session._sequence = LAST_SEQUENCE - before_the_end
+        in_flight = set(session.unanswered)
+        session.request(SUBMIT, number, 0.0)
+        (pdu,) = Framer(200).feed(session.take_octets())
+        assert pdu.sequence_number not in in_flight
+        assert 1 <= pdu.sequence_number <= LAST_SEQUENCE
+        sent.append((number, pdu.sequence_number))
+        if answer:
+            del session.unanswered[pdu.sequence_number]
+    open_ones = {number: whose for number, (_, whose, _) in session.unanswered.items()}
+    assert len(open_ones) == answered.count(False)

@@ -1,0 +1,381 @@
+"""router/smpp/pdu.py: where PDUs begin and end, what a body says, and what is wrong with one."""
+
+import struct
+
+import pytest
+
+from router.smpp import pdu as p
+from router.smpp import vocabulary as v
+from router.smpp.pdu import BodyError, Framer, Pdu, Sm
+
+LONGEST_OCTETS = 300
+TLVS = p.tlv(0x0204, b"\x00\x2a") + p.tlv(0x1401, b"") + p.tlv(0x0204, b"\xff\xfe")
+SUBMIT = p.sm(
+    v.SUBMIT_SM,
+    7,
+    source=(5, 0, b"MESSENTE"),
+    destination=(1, 9, b"3725550001"),
+    short_message=b"\x05\x00\x03\x2a\x02\x01Tere",
+    service_type=b"WAP",
+    esm_class=0x43,
+    protocol_id=0x3F,
+    priority_flag=3,
+    schedule_delivery_time=b"251122170000000+",
+    validity_period=b"000001000000000R",
+    registered_delivery=0x11,
+    replace_if_present_flag=1,
+    data_coding=0xF5,
+    sm_default_msg_id=9,
+    tlvs=TLVS,
+)
+DATA = p.build(
+    v.DATA_SM,
+    0,
+    8,
+    b"USSD\0"
+    + p.address(1, 1, b"3725550001")
+    + p.address(6, 14, b"http://a.example/0123456789")
+    + bytes((0x04, 0x01, 0x08))
+    + p.tlv(v.MESSAGE_PAYLOAD, b"T\0e\0"),
+)
+
+
+def framed(octets: bytes) -> Pdu:
+    """The PDU whose octets these are; command_length is made to fit."""
+    (pdu,) = Framer(70_000).feed(struct.pack(">I", len(octets)) + octets[4:])
+    return pdu
+
+
+def fault_of(octets: bytes) -> int:
+    """The status with which the body is refused."""
+    with pytest.raises(BodyError) as caught:
+        Sm(framed(octets))
+    return caught.value.status
+
+
+# The framer. Any split of any bytes: tests/property/test_wire.py.
+
+
+def test_pdus_are_cut_at_their_lengths_whatever_lies_behind() -> None:
+    octets = SUBMIT + DATA + SUBMIT[:20]
+    framer = Framer(LONGEST_OCTETS)
+    first, second = framer.feed(octets)
+    assert (first.command_id, first.sequence_number, first.octets) == (v.SUBMIT_SM, 7, SUBMIT)
+    assert (second.command_id, second.sequence_number, second.octets) == (v.DATA_SM, 8, DATA)
+    assert [pdu.octets for pdu in framer.feed(SUBMIT[20:])] == [SUBMIT]
+    assert framer.lost_at_sequence is None
+
+
+@pytest.mark.parametrize("length", [16, 17, LONGEST_OCTETS])
+def test_lengths_from_a_header_to_the_limit_are_good(length: int) -> None:
+    octets = p.build(v.ENQUIRE_LINK, 0, 1, bytes(length - 16))
+    framer = Framer(LONGEST_OCTETS)
+    assert [pdu.octets for pdu in framer.feed(octets)] == [octets]
+
+
+@pytest.mark.parametrize("length", [0, 4, 15, LONGEST_OCTETS + 1, 0x7FFFFFFF, 0xFFFFFFFF])
+def test_bad_length_is_judged_with_its_fourth_octet(length: int) -> None:
+    framer = Framer(LONGEST_OCTETS)
+    octets = struct.pack(">I", length)
+    assert framer.feed(octets[:3]) == []
+    assert framer.lost_at_sequence is None
+    assert framer.feed(octets[3:]) == []
+    assert framer.lost_at_sequence == 0
+
+
+@pytest.mark.parametrize("length", [15, LONGEST_OCTETS + 1])
+def test_bad_length_is_answered_with_the_sequence_number_that_came_along(length: int) -> None:
+    framer = Framer(LONGEST_OCTETS)
+    bad = struct.pack(">IIII", length, v.SUBMIT_SM, 0, 0xDEADBEEF)
+    assert [pdu.octets for pdu in framer.feed(DATA + bad + DATA)] == [DATA]
+    assert framer.lost_at_sequence == 0xDEADBEEF
+
+
+@pytest.mark.parametrize("there", [4, 15])
+def test_after_the_loss_nothing_is_read(there: int) -> None:
+    framer = Framer(LONGEST_OCTETS)
+    framer.feed(bytes(there))
+    assert framer.feed(SUBMIT) == []
+    assert framer.lost_at_sequence == 0
+
+
+def test_pdu_says_what_it_is_but_not_what_is_in_it() -> None:
+    assert repr(framed(SUBMIT)) == f"<submit_sm status=0x0 sequence=7 octets={len(SUBMIT)}>"
+
+
+# The view.
+
+
+def test_view_reads_every_field_of_a_submit_sm() -> None:
+    sm = Sm(framed(SUBMIT))
+    assert sm.service_type == b"WAP"
+    assert sm.source == (5, 0, b"MESSENTE")
+    assert sm.source_octets == b"\5\0MESSENTE\0"
+    assert sm.destination == (1, 9, b"3725550001")
+    assert sm.destination_addr == b"3725550001"
+    assert sm.destination_octets == b"\1\0113725550001\0"
+    assert (sm.esm_class, sm.priority_flag) == (0x43, 3)
+    assert sm.schedule_delivery_time == b"251122170000000+"
+    assert sm.validity_period == b"000001000000000R"
+    assert (sm.registered_delivery, sm.data_coding) == (0x11, 0xF5)
+    assert sm.short_message == sm.message == b"\x05\x00\x03\x2a\x02\x01Tere"
+    assert list(sm.tlvs()) == [(0x0204, b"\x00\x2a"), (0x1401, b""), (0x0204, b"\xff\xfe")]
+
+
+def test_view_reads_every_field_of_a_data_sm() -> None:
+    sm = Sm(framed(DATA))
+    assert sm.service_type == b"USSD"
+    assert sm.source == (1, 1, b"3725550001")
+    assert sm.destination == (6, 14, b"http://a.example/0123456789")
+    assert (sm.esm_class, sm.registered_delivery, sm.data_coding) == (4, 1, 8)
+    assert (sm.priority_flag, sm.schedule_delivery_time, sm.validity_period) == (0, b"", b"")
+    assert sm.short_message == b""
+    assert sm.message == b"T\0e\0"
+
+
+@pytest.mark.parametrize("schedule", [b"", b"251122170000000+"])
+@pytest.mark.parametrize("validity", [b"", b"0", b"000001000000000R"])
+def test_each_time_is_read_whatever_the_other(schedule: bytes, validity: bytes) -> None:
+    octets = p.sm(
+        v.DELIVER_SM,
+        1,
+        destination=(0, 0, b"1"),
+        schedule_delivery_time=schedule,
+        validity_period=validity,
+    )
+    sm = Sm(framed(octets))
+    assert (sm.schedule_delivery_time, sm.validity_period) == (schedule, validity)
+
+
+def test_first_of_repeated_tlvs_is_the_one() -> None:
+    sm = Sm(framed(SUBMIT))
+    assert sm.tlv(0x0204) == b"\x00\x2a"
+    assert sm.tlv(0x1401) == b""
+    assert sm.tlv(0x1402) is None
+
+
+def test_message_is_the_payload_only_where_short_message_is_empty() -> None:
+    payload = p.tlv(v.MESSAGE_PAYLOAD, b"long")
+    both = p.sm(v.SUBMIT_SM, 1, destination=(0, 0, b"1"), short_message=b"short", tlvs=payload)
+    neither = p.sm(v.SUBMIT_SM, 1, destination=(0, 0, b"1"))
+    assert Sm(framed(both)).message == b"short"
+    assert Sm(framed(neither)).message == b""
+
+
+# What is wrong with a body.
+
+
+def test_submit_sm_cut_at_any_octet_is_refused_with_what_is_missing() -> None:
+    message_at = SUBMIT.index(b"\x05\x00\x03")
+    tlvs_at = len(SUBMIT) - len(TLVS)
+    whole = {tlvs_at, tlvs_at + 6, tlvs_at + 10, len(SUBMIT)}
+    for end in range(16, len(SUBMIT) + 1):
+        cut = SUBMIT[:end]
+        if end in whole:
+            assert len(list(Sm(framed(cut)).tlvs())) == sorted(whole).index(end)
+        elif end < message_at:
+            assert fault_of(cut) == v.ESME_RINVCMDLEN, end
+        elif end < tlvs_at:
+            assert fault_of(cut) == v.ESME_RINVMSGLEN, end
+        else:
+            assert fault_of(cut) == v.ESME_RINVOPTPARSTREAM, end
+
+
+def test_data_sm_cut_at_any_octet_is_refused_with_what_is_missing() -> None:
+    tlvs_at = DATA.index(b"\x04\x24")
+    for end in range(16, len(DATA)):
+        if end == tlvs_at:
+            assert Sm(framed(DATA[:end])).message == b""
+        else:
+            status = v.ESME_RINVCMDLEN if end < tlvs_at else v.ESME_RINVOPTPARSTREAM
+            assert fault_of(DATA[:end]) == status, end
+
+
+def submit_with(**fields: object) -> bytes:
+    """A submit_sm with one field that a test is about."""
+    return p.sm(v.SUBMIT_SM, 1, **{"destination": (1, 1, b"3725550001"), **fields})  # type: ignore[arg-type]
+
+
+TOO_LONG = {
+    "service_type": (submit_with(service_type=b"x" * 6), v.ESME_RINVSERTYP),
+    "source_addr": (submit_with(source=(5, 0, b"x" * 21)), v.ESME_RINVSRCADR),
+    "destination_addr": (submit_with(destination=(1, 1, b"1" * 21)), v.ESME_RINVDSTADR),
+    "schedule": (submit_with(schedule_delivery_time=b"1" * 17), v.ESME_RINVSCHED),
+    "validity": (submit_with(validity_period=b"1" * 17), v.ESME_RINVEXPIRY),
+}
+
+
+@pytest.mark.parametrize(("octets", "status"), TOO_LONG.values(), ids=TOO_LONG)
+def test_field_without_its_nul_is_refused_by_name(octets: bytes, status: int) -> None:
+    assert fault_of(octets) == status
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"service_type": b"x" * 5},
+        {"source": (5, 0, b"x" * 20)},
+        {"destination": (1, 1, b"1" * 20)},
+        {"schedule_delivery_time": b"1" * 16},
+        {"validity_period": b"1" * 16},
+        {"short_message": b"x" * 255},
+    ],
+)
+def test_field_of_its_full_length_is_good(fields: dict[str, object]) -> None:
+    octets = submit_with(**fields)
+    assert p.relay_with(Sm(framed(octets)), 1) == octets
+
+
+@pytest.mark.parametrize(("length", "good"), [(64, True), (65, False)])
+@pytest.mark.parametrize("which", ["source", "destination"])
+def test_addresses_of_a_data_sm_have_64_octets(which: str, length: int, good: bool) -> None:
+    addresses = {"source": b"1", "destination": b"2"} | {which: b"x" * length}
+    octets = p.build(
+        v.DATA_SM,
+        0,
+        1,
+        b"\0" + b"".join(p.address(1, 1, digits) for digits in addresses.values()) + b"\0\0\0",
+    )
+    if good:
+        assert Sm(framed(octets)).source[2] == addresses["source"]
+    else:
+        status = v.ESME_RINVSRCADR if which == "source" else v.ESME_RINVDSTADR
+        assert fault_of(octets) == status
+
+
+def test_sm_length_beyond_the_pdu_is_refused() -> None:
+    octets = bytearray(submit_with(short_message=b"Tere"))
+    octets[-5] = 5
+    assert fault_of(bytes(octets)) == v.ESME_RINVMSGLEN
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [b"\0", b"\4\x24", b"\4\x24\0", b"\4\x24\0\1", b"\4\x24\xff\xff" + bytes(0xFFFE), TLVS + b"\0"],
+    ids=["1 octet", "2", "3", "no value", "value too short", "behind good ones"],
+)
+def test_tlv_longer_than_the_pdu_is_refused(tail: bytes) -> None:
+    assert fault_of(submit_with(short_message=b"Tere", tlvs=tail)) == v.ESME_RINVOPTPARSTREAM
+
+
+# What leaves again.
+
+
+def test_relay_writes_sequence_number_and_status_and_nothing_else() -> None:
+    came = SUBMIT[:8] + b"\0\0\0\1" + SUBMIT[12:]
+    assert p.relay(came, 0x7FFFFFFF) == SUBMIT[:12] + b"\x7f\xff\xff\xff" + SUBMIT[16:]
+
+
+def test_relay_with_changes_what_it_was_told_and_nothing_else() -> None:
+    changed = p.relay_with(
+        Sm(framed(SUBMIT)),
+        99,
+        source=(3, 0, b"12302"),
+        destination=(1, 1, b"358401234567"),
+        short_message=b"x" * 255,
+    )
+    expected = SUBMIT.replace(b"\5\0MESSENTE\0", b"\3\0" + b"12302\0")
+    expected = expected.replace(b"\1\0113725550001\0", b"\1\1" + b"358401234567\0")
+    expected = expected.replace(b"\x0a\x05\x00\x03\x2a\x02\x01Tere", b"\xff" + b"x" * 255)
+    assert changed[16:] == expected[16:]
+    (pdu,) = Framer(1000).feed(changed)
+    assert (pdu.command_id, pdu.command_status, pdu.sequence_number) == (v.SUBMIT_SM, 0, 99)
+
+
+def test_data_sm_cannot_be_given_a_short_message() -> None:
+    with pytest.raises(ValueError, match="no short_message"):
+        p.relay_with(Sm(framed(DATA)), 1, short_message=b"Tere")
+
+
+def test_short_message_over_255_octets_is_an_error_of_ours() -> None:
+    with pytest.raises(ValueError, match="range"):
+        p.relay_with(Sm(framed(SUBMIT)), 1, short_message=b"x" * 256)
+
+
+def test_data_sm_becomes_the_deliver_sm_that_says_the_same() -> None:
+    data = DATA.replace(b"http://a.example/0123456789", b"12302")
+    came = Sm(framed(data))
+    pdu = framed(p.deliver_sm_from_data_sm(came))
+    assert (pdu.command_id, pdu.command_status, pdu.sequence_number) == (v.DELIVER_SM, 0, 0)
+    sm = Sm(pdu)
+    assert sm.service_type == came.service_type
+    assert sm.source == came.source
+    assert sm.destination == came.destination
+    assert (sm.esm_class, sm.registered_delivery, sm.data_coding) == (4, 1, 8)
+    assert (sm.priority_flag, sm.schedule_delivery_time, sm.validity_period) == (0, b"", b"")
+    assert sm.short_message == b""
+    assert list(sm.tlvs()) == list(came.tlvs())
+
+
+def test_failure_carries_no_body() -> None:
+    good = p.response(v.SUBMIT_SM, 7, 0, b"id\0")
+    assert good == struct.pack(">IIII", 19, v.SUBMIT_SM_RESP, 0, 7) + b"id\0"
+    failed = p.response(v.SUBMIT_SM, 7, v.ESME_RTHROTTLED, b"id\0")
+    assert failed == struct.pack(">IIII", 16, v.SUBMIT_SM_RESP, v.ESME_RTHROTTLED, 7)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "message_id"),
+    [
+        (0, b"31060CC2\0", b"31060CC2"),
+        (0, b"31060CC2", b"31060CC2"),
+        (0, b"31060CC2\0" + TLVS, b"31060CC2"),
+        (0, b"\0", b""),
+        (0, b"", b""),
+        (8, b"31060CC2\0", b"31060CC2"),
+    ],
+)
+def test_message_id_is_read_with_and_without_its_nul(
+    status: int, body: bytes, message_id: bytes
+) -> None:
+    assert p.message_id_of(framed(p.build(v.SUBMIT_SM_RESP, status, 1, body))) == message_id
+
+
+# Binding.
+
+
+@pytest.mark.parametrize("version", [0x00, 0x33, 0x34, 0x50, 0xFF])
+def test_bind_request_is_read_as_it_was_built(version: int) -> None:
+    octets = p.bind(
+        v.BIND_RECEIVER,
+        5,
+        system_id=b"bank",
+        password=b"secret01",
+        system_type=b"OTP",
+        interface_version=version,
+    )
+    request = p.BindRequest(framed(octets))
+    assert (request.system_id, request.password, request.system_type, request.interface_version) == (
+        b"bank",
+        b"secret01",
+        b"OTP",
+        version,
+    )
+
+
+def test_bind_request_may_end_after_its_version() -> None:
+    body = b"bank\0secret01\0\0\x34"
+    assert p.BindRequest(framed(p.build(v.BIND_RECEIVER, 0, 1, body))).interface_version == 0x34
+
+
+@pytest.mark.parametrize("end", range(len(b"bank\0secret01\0OTP\0")))
+def test_bind_request_that_ends_earlier_is_refused(end: int) -> None:
+    octets = p.build(v.BIND_RECEIVER, 0, 1, b"bank\0secret01\0OTP\0"[:end])
+    with pytest.raises(BodyError) as caught:
+        p.BindRequest(framed(octets))
+    assert caught.value.status == v.ESME_RINVCMDLEN
+
+
+@pytest.mark.parametrize("at", range(3))
+def test_bind_request_has_fields_of_at_most_64_octets(at: int) -> None:
+    def bind(length: int) -> Pdu:
+        fields = [b"", b"", b""]
+        fields[at] = b"x" * length
+        body = b"\0".join(fields) + b"\0\x34\0\0\0"
+        return framed(p.build(v.BIND_TRANSMITTER, 0, 1, body))
+
+    request = p.BindRequest(bind(64))
+    assert len(request.system_id + request.password + request.system_type) == 64
+    with pytest.raises(BodyError) as caught:
+        p.BindRequest(bind(65))
+    assert caught.value.status == v.ESME_RINVSYSID
