@@ -5,7 +5,7 @@
     an operator has a slot    _send_on      pulled from a lane, written to a bind
     the operator answers      answered      sent; or again, elsewhere, or given up
     no answer will come       doubted       in doubt: again, elsewhere, or given up
-    the operator's receipt    reported      matched; its outcome and the client's receipt to the journal
+    the operator's receipt    reported      matched; outcome and the client's receipt to the journal
     the journal has those     _kept         ESME_ROK to the operator, the receipt to the outbox
     the client acknowledges   acknowledged  the journal forgets the receipt
 
@@ -67,20 +67,27 @@ SWEEP_S: Final = 1.0
 class Client(Receiver, Protocol):
     """A client's bind."""
 
-    account: Account
-    admission: Admission
+    @property
+    def account(self) -> Account:
+        """Whose it is."""
+
+    @property
+    def admission(self) -> Admission:
+        """Its gate."""
 
 
 class OperatorPeer(Peer, Protocol):
     """A bind to an operator, as it is connected now."""
 
-    bind: Bind
+    @property
+    def bind(self) -> Bind:
+        """Which one."""
 
     def rebind(self) -> None:
         """Unbind, and bind anew."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Reply:
     """Who waits for an answer until a batch is safe."""
 
@@ -89,9 +96,9 @@ class _Reply:
     sequence_number: int
 
 
-@dataclass(frozen=True, slots=True)
-class _EarlyReceipt:
-    """A receipt that came before its message's submit_sm_resp."""
+@dataclass(slots=True)
+class _Arrival:
+    """A receipt as it came; it may have to wait for its message's submit_sm_resp."""
 
     peer: OperatorPeer
     pdu: Pdu
@@ -126,7 +133,7 @@ class Journey:
         self.operators: Final = {
             name: Operator(operator, now) for name, operator in settings.operators.items()
         }
-        self.correlators: Final[dict[OperatorName, Correlator[_EarlyReceipt]]] = {
+        self.correlators: Final[dict[OperatorName, Correlator[_Arrival]]] = {
             name: Correlator(operator.message_id, operator.receipt_wait_s)
             for name, operator in settings.operators.items()
         }
@@ -149,6 +156,9 @@ class Journey:
         self._reserving = False
         self._sweep_at = now + SWEEP_S
         self._retry_at = NEVER
+        self._operators_at = NEVER
+        """When the first operator has a slot again; this and the next may be early, never late."""
+        self._outboxes_at = NEVER
         self._expired: list[Message] = []
 
     # Before anything else.
@@ -464,11 +474,11 @@ class Journey:
         if receipt is None:
             self._from_subscriber(peer, pdu, sm)
         else:
-            self._receipt(_EarlyReceipt(peer, pdu, sm, receipt), now)
+            self._receipt(_Arrival(peer, pdu, sm, receipt), now)
         if not self._turn_ends:
             self._end_turn_soon()
 
-    def _receipt(self, came: _EarlyReceipt, now: float) -> None:
+    def _receipt(self, came: _Arrival, now: float) -> None:
         """Find its message. Whatever it is, it is answered when all it changes is safe."""
         peer, pdu, receipt = came.peer, came.pdu, came.receipt
         operator = peer.bind.operator
@@ -666,16 +676,20 @@ class Journey:
             self._later(self._finish_turn)
 
     def _finish_turn(self) -> None:
-        """Once per turn: lanes to operators, outboxes to clients, the batch to the journal, write."""
+        """Once per turn: lanes to operators, outboxes to clients, a batch to the journal; write."""
         now = self.clock()
         if self.journal_up and not self.draining:  # Else we would forget what we sent.
             pumped, self._to_pump = self._to_pump, set()
             for name in pumped:
-                self._send_on(self.operators[name], now)
+                operator = self.operators[name]
+                self._send_on(operator, now)
+                self._operators_at = min(self._operators_at, operator.wake_at)
         handed, self._to_hand_back = self._to_hand_back, set()
         for account in handed:
-            for receiver in self.outboxes[account].pump(now):
+            outbox = self.outboxes[account]
+            for receiver in outbox.pump(now):
                 self.write_soon(receiver)
+            self._outboxes_at = min(self._outboxes_at, outbox.pump_at())
         if self._accepts.accepted:
             accepts, self._accepts = self._accepts, Changes()
             self.journal.commit(accepts, self._kept, urgent=True)
@@ -696,21 +710,29 @@ class Journey:
             self._sweep_at,
             self._retry_at,
             self.lanes.due_at(),
-            min((operator.wake_at for operator in self.operators.values()), default=NEVER),
-            min((outbox.pump_at() for outbox in self.outboxes.values()), default=NEVER),
+            self._operators_at,
+            self._outboxes_at,
         )
 
     def wake(self, now: float) -> None:
         """Do what is due."""
-        for operator in self.operators.values():
-            if operator.wake_at <= now:
-                self._wants_pump(operator.name)
+        if now >= self._operators_at:
+            self._operators_at = NEVER  # Set again when they have been pumped.
+            for operator in self.operators.values():
+                if operator.wake_at <= now:
+                    self._wants_pump(operator.name)
+                else:
+                    self._operators_at = min(self._operators_at, operator.wake_at)
         for name in self.lanes.due(now):
             self._wants_pump(name)
-        for account, outbox in self.outboxes.items():
-            if outbox.pump_at() <= now:
-                self._to_hand_back.add(account)
-                self._end_turn_soon()
+        if now >= self._outboxes_at:
+            self._outboxes_at = NEVER
+            for account, outbox in self.outboxes.items():
+                if outbox.pump_at() <= now:
+                    self._to_hand_back.add(account)
+                    self._end_turn_soon()
+                else:
+                    self._outboxes_at = min(self._outboxes_at, outbox.pump_at())
         if now >= self._retry_at:
             self._try_journal_again()
         if now >= self._sweep_at:
@@ -718,7 +740,7 @@ class Journey:
             self._sweep(now)
 
     def _try_journal_again(self) -> None:
-        """Tell the journal again what it failed to keep; with nothing to tell, ask if it is back."""
+        """Tell the journal again what it failed to keep; with nothing to tell, ask it."""
         self._retry_at = NEVER
         unsafe, self._unsafe = self._unsafe, []
         for changes in unsafe or [Changes()]:
@@ -782,8 +804,10 @@ class Journey:
 
 
 def _wanted(registered_delivery: int, session: Session) -> int:
-    """What the client asked for. 3 means successes only since 5.0; before, it was reserved, and a
-    client that sends it all the same wants to hear how it ended.
+    """What the client asked for.
+
+    3 means successes only since 5.0; before, it was reserved, and a client that sends it all the
+    same wants to hear how it ended.
     """
     if registered_delivery & 3 == 3 and session.interface_version < v.VERSION_5_0:
         return registered_delivery & ~3 | 1

@@ -21,6 +21,8 @@ SLOWEST_S: Final = 4.0
 """Shorter than the usual bind_timeout: a peer that is merely wrong shall hear so."""
 FORGET_S: Final = 300.0
 """How long a failure counts."""
+MOST_UNBOUND: Final = 2000
+"""Connections that have not bound; each lives for `bind_timeout`. More are closed at once."""
 _MOST_REMEMBERED: Final = 10_000
 """Addresses and names whose failures are remembered; an attacker must not grow our memory."""
 
@@ -36,7 +38,7 @@ class Bound(Protocol):
 class Account:
     """One client system while the router runs: its binds and what its rate still allows."""
 
-    __slots__ = ("binds", "binding", "bucket", "name", "settings")
+    __slots__ = ("binding", "binds", "bucket", "name", "settings")
 
     def __init__(self, settings: AccountSettings, now: float) -> None:
         self.settings = settings
@@ -57,6 +59,8 @@ class Accounts:
         self, accounts: Mapping[AccountName, AccountSettings], secret: bytes, now: float
     ) -> None:
         self.by_name: Final = {name: Account(of, now) for name, of in accounts.items()}
+        self.unbound = 0
+        """Connections that have not bound."""
         self._secret = secret
         self._proven: dict[AccountName, bytes] = {}
         self._failures: dict[str, tuple[int, float]] = {}
@@ -82,14 +86,14 @@ class Accounts:
             return True
         clear = [one for one in account.settings.passwords if not passwords.is_hash(one)]
         # Every one is compared, so that the time does not tell which of them is near.
-        if any([passwords.verify(one, password) for one in clear]):
+        if True in [passwords.verify(one, password) for one in clear]:
             return True
         return None if len(clear) < len(account.settings.passwords) else False
 
     def prove(self, account: Account, password: bytes) -> bool:
         """Compare with the hashes. Takes tens of milliseconds: runs in a thread."""
         hashes = [one for one in account.settings.passwords if passwords.is_hash(one)]
-        return any([passwords.verify(one, password) for one in hashes])
+        return True in [passwords.verify(one, password) for one in hashes]
 
     def proved(self, account: Account, password: bytes) -> None:
         """Remember a peer that has proved itself, so that its next bind costs no hash."""

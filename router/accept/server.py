@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from router.accept.accounts import Account, Accounts
+from router.accept.accounts import MOST_UNBOUND, Account, Accounts
 from router.accept.admission import Admission, Rooms
 from router.smpp import vocabulary as v
 from router.smpp.link import Host, Link, Timer, Transport
@@ -34,9 +34,17 @@ log = structlog.get_logger()
 class Acts(Protocol):
     """What a client's connection asks of the journey."""
 
-    draining: bool
-    counters: Counters
-    lanes: Rooms
+    @property
+    def draining(self) -> bool:
+        """Whether the router is about to stop."""
+
+    @property
+    def counters(self) -> Counters:
+        """What is counted."""
+
+    @property
+    def lanes(self) -> Rooms:
+        """Where messages wait."""
 
     def submitted(self, client: "ClientLink", pdu: Pdu, now: float) -> None:
         """A submit_sm or data_sm came in."""
@@ -90,6 +98,7 @@ class ClientLink(Link):
         self._accounts = accounts
         self._settings = settings
         self._notes_logged = 0
+        self._counts_as_unbound = False
         self._task: asyncio.Task[bool] | None = None
         self._delay: Timer | None = None
         self._log = log
@@ -106,6 +115,20 @@ class ClientLink(Link):
         self.peer_host, port = transport.get_extra_info("peername")[:2]
         self._log = log.bind(client=f"{self.peer_host}:{port}")
         super().connection_made(transport)
+
+    def started(self, now: float) -> None:
+        """Connected: its bind is next. Too many that only connect are not listened to."""
+        if self._accounts.unbound >= MOST_UNBOUND:
+            self._acts.counters.failed_binds["too_many_connections"] += 1
+            self.session.close()
+            return
+        self._accounts.unbound += 1
+        self._counts_as_unbound = True
+
+    def _binds_or_ends(self) -> None:
+        if self._counts_as_unbound:
+            self._counts_as_unbound = False
+            self._accounts.unbound -= 1
 
     def arrived(self, pdu: Pdu, now: float) -> None:
         """One PDU that is ours to deal with."""
@@ -125,6 +148,7 @@ class ClientLink(Link):
     def ended(self, lost: list[object], now: float) -> None:
         """The connection is over."""
         self.on_ended(self)
+        self._binds_or_ends()
         if self._task is not None:
             self._task.cancel()
         if self._delay is not None:
@@ -206,6 +230,7 @@ class ClientLink(Link):
         self.host.write_soon(self)
 
     def _accept(self, account: Account, request: BindRequest, now: float) -> None:
+        self._binds_or_ends()
         version = _version(request.interface_version)
         self.account = account
         self.admission = Admission(account, self._acts.lanes)

@@ -1,8 +1,8 @@
 """The route table: which operators may take a message, in which order.
 
-Among the prefixes that have a rule whose other conditions hold the longest wins; at equal length the
-first such rule. A number is looked up once per length of prefix that the table has, longest first,
-so 100,000 prefixes cost a message no more than ten.
+Among the prefixes that have a rule whose other conditions hold the longest wins; at equal length
+the first such rule. A number is looked up once per length of prefix that the table has, longest
+first, so 100,000 prefixes cost a message no more than ten.
 
 A rule with weights has one plan for each operator that may come first. Which of them a message gets
 goes by the earliest deadline (each choice moves an operator's deadline by 1/weight), which keeps

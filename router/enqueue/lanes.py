@@ -4,8 +4,8 @@ Rule 1: an operator pulls from the queues whose plan it is the best available ca
 failover after queueing moves no message: when an operator goes or comes, queues change hands.
 
 Rule 2: the most urgent lane goes first. A lower lane with a `min_share` gains that much credit with
-each message its operator takes while it has work, and goes when the credit is a whole message; never
-two lower ones in a row while a more urgent one waits.
+each message its operator takes while it has work, and goes when the credit is a whole message;
+never two lower ones in a row while a more urgent one waits.
 
 Rule 3: inside a lane accounts take turns, `weight` messages each, so nobody's million stands before
 another's ten. Within an account the oldest message goes first, whichever plan it follows.

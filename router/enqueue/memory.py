@@ -9,12 +9,11 @@ from collections.abc import Callable
 
 from router.enqueue.journal import Attempt, Changes, Done, JournalError, Recovered
 from router.terms.message import Delivery, Message
-from router.terms.names import OperatorName
 
 _IDS_PER_SECOND = 10_000
 _EPOCH_UTC = 1_704_067_200
-"""2024-01-01. Without a disk, a restart must not repeat the ids of the process before: numbers start
-at 10,000 for every second since. With two digits for the node that is 15 digits until 2055."""
+"""2024-01-01. Without a disk, a restart must not repeat the ids of the process before: numbers
+start at 10,000 for every second since. With two digits for the node: 15 digits until 2055."""
 
 
 class MemoryJournal:
@@ -28,7 +27,8 @@ class MemoryJournal:
         """Set it to make every commit fail, as a full disk would."""
         self.messages: dict[int, Message] = {}
         """Accepted and not settled, by router_id."""
-        self.attempts: dict[tuple[int, OperatorName], Attempt] = {}
+        self.attempts: dict[int, list[Attempt]] = {}
+        """What operators took, by router_id."""
         self.held: dict[int, Delivery] = {}
         """Not acknowledged, by id()."""
 
@@ -61,9 +61,11 @@ class MemoryJournal:
         """See `Journal`. In a new process there is nothing; in a test there may be."""
 
         def answer(error: JournalError | None) -> None:
-            sent = {attempt.message.router_id for attempt in self.attempts.values()}
-            waiting = [m for number, m in sorted(self.messages.items()) if number not in sent]
-            done(Recovered(waiting, list(self.attempts.values()), list(self.held.values())), error)
+            waiting = [
+                m for number, m in sorted(self.messages.items()) if number not in self.attempts
+            ]
+            sent = [attempt for attempts in self.attempts.values() for attempt in attempts]
+            done(Recovered(waiting, sent, list(self.held.values())), error)
 
         self._ask(answer)
 
@@ -86,13 +88,12 @@ class MemoryJournal:
         for message in changes.accepted:
             messages[message.router_id] = message
         for attempt in changes.attempted:
-            self.attempts[attempt.message.router_id, attempt.operator] = attempt
+            self.attempts.setdefault(attempt.message.router_id, []).append(attempt)
         for delivery in changes.held:
             self.held[id(delivery)] = delivery
         for settlement in changes.settled:
-            message = settlement.message
-            messages.pop(message.router_id, None)
-            if message.operator is not None:
-                self.attempts.pop((message.router_id, message.operator), None)
+            router_id = settlement.message.router_id
+            messages.pop(router_id, None)
+            self.attempts.pop(router_id, None)
         for delivery in changes.acknowledged:
             self.held.pop(id(delivery), None)

@@ -33,7 +33,9 @@ log = structlog.get_logger()
 class Acts(Protocol):
     """What a bind asks of the journey."""
 
-    counters: Counters
+    @property
+    def counters(self) -> Counters:
+        """What is counted."""
 
     def answered(self, peer: "OperatorLink", pdu: Pdu, now: float) -> None:
         """A message of ours was answered."""
@@ -168,7 +170,7 @@ class BindKeeper:
                 bind.operator.settings.reconnect,
                 bind.failures,
                 refused=refused,
-                spread=random.random(),  # noqa: S311 - no secret, only a spread.
+                spread=random.random(),
             )
             bind.failures += 1
             self._log.info("bind.waits", wait_s=round(wait_s, 3), failures=bind.failures)

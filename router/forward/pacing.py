@@ -1,4 +1,4 @@
-"""When may the next submit_sm go out? At most N in any sliding unit of time, as the operator counts.
+"""When may the next submit_sm go out? At most N in any unit of time, as the operator counts.
 
 What counts is when a message arrives, and only its answer tells that it has. The answer came at
 least one round trip after the message was written; so, measured from writes, the message arrived no
@@ -7,7 +7,7 @@ was busy. A slot is free again one unit and a margin after that. Because a sessi
 stream, a message also arrived no later than any that was written after it.
 
 Where answers say nothing about arrival (an operator that ponders each message for a different
-time), writing time and a wider margin decide instead: waiting for such answers would waste the rate.
+time), writing time and a wider margin decide instead: waiting for them would waste the rate.
 
 Messages are spread evenly over the unit, so that an urgent one finds a slot soon; after a stall up
 to `CATCH_UP_S` of the spread is made up for, always within the slots.

@@ -159,7 +159,8 @@ class Operator:
     def send(self, bind: Bind, message: Message, now: float) -> None:
         """Write the message to the bind that `ready_bind` has just returned."""
         session, pacer = bind.session, bind.pacer
-        assert session is not None and pacer is not None
+        assert session is not None
+        assert pacer is not None
         slot = pacer.take(bind.round_trip, now)
         operator_slot = -1 if self.pacer is None else self.pacer.take(bind.round_trip, now)
         bind.busiest.written(now)

@@ -28,8 +28,8 @@ Early = TypeVar("Early")
 def canonical(form: IdForm) -> Callable[[bytes], OperatorId]:
     """The function that makes ids in this form comparable.
 
-    Text: case and leading zeros do not count. Hex and decimal: the number, of any length. An id that
-    is not what it should be is read as text.
+    Text: case and leading zeros do not count. Hex and decimal: the number, of any length. An id
+    that is not what it should be is read as text.
     """
     base = {"text": 0, "decimal": 10, "hex": 16}[form]
 

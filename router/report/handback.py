@@ -1,8 +1,8 @@
 """Receipts and inbound messages go to their client, on any receiving bind, until it has them.
 
 Order is kept for one message only (an intermediate receipt before the final one), so one that a
-client refuses holds up no other. A temporary refusal or a silence is tried again with growing waits;
-a permanent refusal and old age end it, counted.
+client refuses holds up no other. A temporary refusal or a silence is tried again with growing
+waits; a permanent refusal and old age end it, counted.
 """
 
 from collections import deque

@@ -59,8 +59,11 @@ class Timer(Protocol):
 class Host(Protocol):
     """What a link needs of its surroundings."""
 
-    clock: Callable[[], float]
-    call_later: Callable[[float, Callable[[], None]], Timer]
+    def clock(self) -> float:
+        """Monotonic seconds."""
+
+    def call_later(self, delay_s: float, call: Callable[[], None]) -> Timer:
+        """Run `call` after a while."""
 
     def write_soon(self, link: "Link") -> None:
         """Call the link's `flush` when this turn of the loop ends."""

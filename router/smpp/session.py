@@ -67,7 +67,10 @@ class Note:
 class Peer(Protocol):
     """The other end of a session, whose transport somebody owns."""
 
-    session: "Session"
+    @property
+    def session(self) -> "Session":
+        """What is said and heard."""
+
     to_write: bool
     """Whether it is already among those that are written to when the turn ends."""
 

@@ -24,7 +24,10 @@ def without_udh(message: bytes, esm_class: int) -> bytes:
 
 
 def decode(octets: bytes, data_coding: int) -> str:
-    """The text, with U+FFFD for what cannot be read; never raises."""
+    """The text; never raises.
+
+    What cannot be read is U+FFFD in UCS-2, and a question mark or a no-break space in GSM 7-bit.
+    """
     if data_coding in (0x08, 0x18, 0x19, 0x1A, 0x1B):
         return octets.decode("utf-16-be", errors="replace")
     if data_coding in (0x00, 0xF0, 0xF1, 0xF2, 0xF3, 0x10, 0x11, 0x12, 0x13):
@@ -35,10 +38,21 @@ def decode(octets: bytes, data_coding: int) -> str:
 def segments_of(text: str) -> tuple[str, int]:
     """Alphabet (`GSM 7-bit` or `UCS-2`) and how many segments a client makes of the text.
 
-    160 or 153 septets, 70 or 67 UCS-2 units: 140 octets, less 6 for the header of a part.
+    160 or 153 septets, 70 or 67 UCS-2 units: 140 octets, less 6 for the header of a part. No part
+    ends between an escape and what it escapes, nor between the two halves of an emoji.
     """
     if GSM7BitCodec.is_gsm_text(text):
-        units = len(_GSM.encode(text)[0])
-        return "GSM 7-bit", 1 if units <= 160 else -(-units // 153)
-    units = len(text.encode("utf-16-be")) // 2
-    return "UCS-2", 1 if units <= 70 else -(-units // 67)
+        return "GSM 7-bit", _parts([len(_GSM.encode(letter)[0]) for letter in text], 160, 153)
+    return "UCS-2", _parts([2 if letter > "\uffff" else 1 for letter in text], 70, 67)
+
+
+def _parts(units: list[int], alone: int, joined: int) -> int:
+    """How many parts hold letters of so many units, by the room of a single and of a joined one."""
+    if sum(units) <= alone:
+        return 1
+    parts, room = 1, joined
+    for needed in units:
+        if needed > room:
+            parts, room = parts + 1, joined
+        room -= needed
+    return parts

@@ -72,6 +72,8 @@ class Counters:
         self.repeated: defaultdict[OperatorName, int] = defaultdict(int)
         self.refused_pdus: defaultdict[str, int] = defaultdict(int)
         """By reason: what peers sent that the router could not take."""
+        self.config_reloads: defaultdict[str, int] = defaultdict(int)
+        """By result."""
         self.commit_s = Histogram(SHORT_SECONDS)
         self.batch_messages = Histogram(MESSAGES)
         self.loop_lag_s = Histogram(SHORT_SECONDS)

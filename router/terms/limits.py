@@ -5,6 +5,7 @@ seconds; nothing here reads a clock.
 """
 
 from dataclasses import dataclass
+from math import ulp
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,5 +50,10 @@ class TokenBucket:
 
     def ready_at(self, now: float) -> float:
         """When the next token is there, if nobody takes one before."""
-        missing = 1.0 - self._tokens - (now - self._filled_at) * self._per_s
-        return now if missing <= 0.0 else now + missing / self._per_s
+        tokens = self._tokens + (now - self._filled_at) * self._per_s
+        if tokens >= 1.0:
+            return now
+        # A hair more than is missing, and a step of the clock: who comes when told to must not come
+        # in vain because of rounding, again and again.
+        at = now + (1.0 - tokens + 1e-9) / self._per_s
+        return at + ulp(at)

@@ -1,10 +1,11 @@
 """The running router: build the parts, start them in order, stop them in the other.
 
-Start: the journal tells what an earlier process left; then clients may come; binds to operators come
-up by themselves. Stop: no new binds and submits; what is in flight is answered; unbind; leave.
+Start: the journal tells what an earlier process left; then clients may come; binds to operators
+come up by themselves. Stop: no new binds and submits; what is in flight is answered; unbind; leave.
 """
 
 import asyncio
+import gc
 import os
 import signal
 import ssl
@@ -23,6 +24,7 @@ from router.journey import Journey
 from router.smpp.link import Link, Timer
 from router.smpp.states import BOUND
 from router.terms.settings import ListenSettings, Settings
+from router.wiring.config import SettingsError
 from router.wiring.control import Control
 from router.wiring.systemd import notify, watchdog_s
 from router.wiring.telemetry import MessageLog
@@ -38,9 +40,10 @@ log = structlog.get_logger()
 class App:
     """One router process."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, reread: Callable[[], Settings]) -> None:
+        """`reread` loads the configuration again, for SIGHUP; it raises SettingsError."""
         self.settings: Final = settings
-        self.clock: Final = time.monotonic
+        self._reread = reread
         self.started_at = self.clock()
         self.ready = False
         """Whether clients are served."""
@@ -57,6 +60,10 @@ class App:
         self._stop_now = asyncio.Event()
 
     # What links need of their surroundings.
+
+    def clock(self) -> float:
+        """Monotonic seconds; not the loop's, which are those of the turn's beginning."""
+        return time.monotonic()
 
     def write_soon(self, link: Link) -> None:
         """Have the link written when this turn ends."""
@@ -85,7 +92,7 @@ class App:
         self.journey = Journey(
             self.settings,
             journal=self.journal,
-            clock=self.clock,
+            clock=time.monotonic,
             clock_utc=time.time,
             later=self._later,
             settled=MessageLog(self.settings),
@@ -101,6 +108,8 @@ class App:
             self._beat()
             await self._listen()
             keepers = [tasks.create_task(keeper.run()) for keeper in self._keep_binds()]
+            gc.collect()
+            gc.freeze()  # Settings and routes live as long as we do: never look at them again.
             self.ready = True
             notify("READY=1")
             log.info("router.ready", listeners=self.listeners, telemetry=control.address)
@@ -207,10 +216,17 @@ class App:
         self._stop.set()
 
     def _on_reload(self) -> None:
-        log.warning(
-            "config.reload_refused",
-            meaning="this version applies a new configuration by a restart only",
-        )
+        """SIGHUP: say what the new configuration is worth. Applying it takes a restart as yet."""
+        try:
+            settings = self._reread()
+        except SettingsError as error:
+            result = "rejected"
+            for mistake in error.mistakes:
+                log.error("config.mistake", mistake=str(mistake))
+        else:
+            result = "unchanged" if settings == self.settings else "needs_restart"
+        self.journey.counters.config_reloads[result] += 1
+        log.warning("config.reread", result=result)
 
     async def _drain(self) -> None:
         """Answer what is in flight, unbind, leave. A second signal cuts it short."""
@@ -256,7 +272,8 @@ class App:
         self, reached: Callable[[], bool], longest_s: float, hurry: asyncio.Task[bool]
     ) -> None:
         give_up_at = self.clock() + longest_s
-        while not reached() and self.clock() < give_up_at and not hurry.done():
+        # A stop watches dozens of things at once: looking is simpler than an event for each.
+        while not reached() and self.clock() < give_up_at and not hurry.done():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 

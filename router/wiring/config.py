@@ -15,7 +15,8 @@ from typing import Final
 
 from router.terms.settings import Place, Settings
 from router.wiring.config_keys import SETTINGS
-from router.wiring.config_reading import Reading, RefusedError, Spot, key_of
+from router.wiring.config_parts import key_of
+from router.wiring.config_reading import Reading, RefusedError, Spot
 from router.wiring.config_warnings import warnings
 from router.wiring.mistakes import Mistake, SettingsError, mistake_at, written_twice
 from router.wiring.yaml_places import Broken, Entry, Node, Scalar, Sequence, Table, read_table

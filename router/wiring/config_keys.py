@@ -28,11 +28,10 @@ from router.terms.settings import (
     TlsSettings,
 )
 from router.wiring import config_values as value
-from router.wiring.config_reading import (
+from router.wiring.config_parts import (
     Found,
     Part,
     Reader,
-    Spot,
     key_spot,
     listing,
     mapping,
@@ -43,6 +42,7 @@ from router.wiring.config_reading import (
     take,
     unique,
 )
+from router.wiring.config_reading import Spot
 from router.wiring.units import show_percent
 from router.wiring.yaml_places import Sequence, Table
 

@@ -12,12 +12,8 @@ from typing import Final
 from router.accept.passwords import check_hash, is_hash
 from router.terms.settings import Address
 from router.wiring import units
-from router.wiring.config_reading import (
-    Reader,
-    Spot,
-    read_all,
-    scalar,
-)
+from router.wiring.config_parts import Reader, read_all, scalar
+from router.wiring.config_reading import Spot
 from router.wiring.mistakes import nearest
 from router.wiring.units import NotUnderstoodError
 from router.wiring.yaml_places import Sequence, Table

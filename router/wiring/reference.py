@@ -17,7 +17,7 @@ from typing import Final
 from router.terms import settings
 from router.wiring import units
 from router.wiring.config_keys import SETTINGS
-from router.wiring.config_reading import Part, Reader, key_of
+from router.wiring.config_parts import Part, Reader, key_of
 
 BEGINS: Final = "<!-- The keys: written by `python -m router.wiring.reference`, not by hand. -->"
 """Everything after this line is written anew."""

@@ -20,7 +20,7 @@ def notify(state: str) -> None:
 
 
 def watchdog_s() -> float | None:
-    """How often systemd wants to hear WATCHDOG=1 of this process at the least; None if it does not."""
+    """How often systemd wants to hear WATCHDOG=1 of this process; None if it does not."""
     microseconds = os.environ.get("WATCHDOG_USEC")
     if not microseconds or os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return None

@@ -233,7 +233,9 @@ class _Composer:
             return
         first = table.entries.setdefault(entry.key.text, entry)
         if first is not entry:
-            path = key_path(self._path(), entry.key.text)
+            path = self._path()
+            if "password" not in path:  # {a, a} without quotes may be meant as one.
+                path = key_path(path, entry.key.text)
             self._note(entry.key.place, written_twice(first.key.place), path)
 
     def _merge(self, parent: _Open, entry: Entry) -> None:
@@ -284,7 +286,7 @@ class _Composer:
             problem = "a tag (!) is not understood here; quote text that begins with !"
         elif mark and text[mark.index : mark.index + 1] == "\t":
             problem = "a tab stands where only spaces may"
-        elif "${" in (text.splitlines() or [""])[min(place.line, len(text.splitlines())) - 1]:
+        elif any("${" in line for line in text.split("\n")[place.line - 1 : place.line]):
             problem += "; between { } or [ ] a value with ${ in it needs quotes"
         self._note(place, f"is not YAML: {problem}", "")
 

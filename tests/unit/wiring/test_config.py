@@ -35,7 +35,7 @@ from router.terms.settings import (
 )
 from router.wiring.config import load, warnings
 from router.wiring.config_keys import SETTINGS
-from router.wiring.config_reading import Part, key_of
+from router.wiring.config_parts import Part, key_of
 from tests.unit.wiring.configurations import (
     CONTRACT,
     CONTRACT_FILE,

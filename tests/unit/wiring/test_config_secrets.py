@@ -176,30 +176,32 @@ def test_a_variable_between_braces_without_quotes_is_explained() -> None:
     assert "needs quotes" in the_mistake(with_password("${PW}"), {"PW": "x"}).message
 
 
-WHERE_A_SECRET_MAY_LAND = [
-    *("{}", "'{}'", "[{}]", "{{{}}}", "{{{}: x}}", "{{file: {}}}", "*{}", "!{}", "&{}", "!a!{}"),
+PASSWORD_FORMS = [
+    *("PW", "'PW'", "[PW]", "{PW}", "{PW: x}", "{file: PW}", "{file: {PW: PW}}", "{file: [PW]}"),
+    *("*PW", "!PW", "&PW", "!a!PW", "!<PW>", "%PW", "@PW", "'aPW", '"\\PW"', "PW: PW", "<<: PW"),
+    *("'a${PW'", "'${A:-PW'", "'${1PW}'", "|\n      PW\n      x", "'PW\u00e4'"),
+    *("[[PW]]", "{PW, PW}", "[{PW: PW}]", "[{PW, PW}]", "{file: x, PW: y}", "{file: x, PW}"),
     *(
-        "'a${{{}'",
-        "${{{}}}x",
-        "'${{A:-{}'",
-        "|\n    {}\n    x",
-        "'{}\u00e4'",
-        "[[{}]]",
-        "%{}",
-        "@{}",
+        "scrypt$PW",
+        "[[{PW, PW}]]",
+        "'PW' PW",
+        "{PW",
+        "[PW",
+        "? PW",
+        "- PW",
+        "{<<: PW}",
+        "{*PW : x}",
     ),
-    *("[{{{}: {}}}]", "scrypt${}", "{}: {}", "<<: {}", "!<{}>"),
 ]
 
 
-@pytest.mark.parametrize("written", WHERE_A_SECRET_MAY_LAND)
+@pytest.mark.parametrize("written", PASSWORD_FORMS)
 def test_a_password_that_is_written_wrong_is_never_shown(tmp_path: Path, written: str) -> None:
     secret = "Zq7wV9kPlm"
-    text = changed(
-        SMALL, ("{password: secret01, lane: urgent}", "\n    lane: urgent\n    password: PW")
-    )
+    both = "{password: secret01, lane: urgent}"
+    text = changed(SMALL, (both, f"\n    lane: urgent\n    password: {written}"))
     try:
-        settings = loaded(text.replace("PW", written.replace("{}", secret)), {}, tmp_path)
+        settings = loaded(text.replace("PW", secret), {}, tmp_path)
     except SettingsError as error:
         shown = str(error) + repr(error) + repr(error.mistakes)
     else:

@@ -1,0 +1,352 @@
+"""What Prometheus is told: every metric of the router, read from its plain counters when asked.
+
+It runs in the thread of the scrape while the loop goes on: it copies what grows before it looks at
+it, and two numbers of one scrape may be a few messages apart. Labels come from bounded sets only,
+configured names, status names and states; statuses that have no name share one.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from typing import Final, TypeVar
+
+from prometheus_client import (
+    CollectorRegistry,
+    GCCollector,
+    Metric,
+    PlatformCollector,
+    ProcessCollector,
+)
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
+
+from router.accept.server import BIND_TYPES
+from router.forward.pool import Bind
+from router.smpp.vocabulary import status_name
+from router.terms.counters import Histogram
+from router.wiring.status import Running, answer_name, is_up, version, waiting_by_operator
+
+PREFIX: Final = "smpp_router_"
+IN_DOUBT_ACTIONS: Final = ("resend", "elsewhere", "fail")
+BUSIEST_OF_S: Final = 60.0
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+Labels = tuple[str, ...]
+Samples = Iterable[tuple[Labels, float]]
+
+
+def registry(app: Running, lines_lost: Callable[[], int]) -> CollectorRegistry:
+    """The router's metrics, and those of its process."""
+    found = CollectorRegistry(auto_describe=False)
+    ProcessCollector(registry=found)
+    PlatformCollector(registry=found)
+    GCCollector(registry=found)
+    found.register(Exporter(app, lines_lost))
+    return found
+
+
+def items(counted: Mapping[Key, Value]) -> list[tuple[Key, Value]]:
+    """A copy of a dictionary that another thread writes to."""
+    while True:
+        try:
+            return list(counted.items())
+        except RuntimeError:  # It grew meanwhile; labels are bounded, so it will not for ever.
+            continue
+
+
+class Exporter(Collector):
+    """Reads the parts of the router. `lines_lost` counts log lines that could not be written."""
+
+    def __init__(self, app: Running, lines_lost: Callable[[], int]) -> None:
+        self._app: Final = app
+        self._lines_lost: Final = lines_lost
+        self._version: Final = version()
+
+    def collect(self) -> Iterator[Metric]:
+        """Everything; a metric that has nothing to say yet has its HELP and TYPE."""
+        yield from self._of_clients()
+        yield from self._of_queues()
+        yield from self._of_operators()
+        yield from self._of_binds()
+        yield from self._of_receipts()
+        yield from self._of_outcomes()
+        yield from self._of_journal()
+        yield from self._of_process()
+
+    def _of_clients(self) -> Iterator[Metric]:
+        journey, counters = self._app.journey, self._app.journey.counters
+        yield _counter(
+            "submits",
+            "submit_sm and data_sm by the status that the client was answered.",
+            ("account", "lane", "status"),
+            (((a, lane, status_name(s)), n) for (a, lane, s), n in items(counters.submits)),
+        )
+        yield _histogram(
+            "submit_response_seconds",
+            "From a client's submit_sm to its submit_sm_resp; with ESME_ROK, the disk included.",
+            ("account",),
+            (((account,), values) for account, values in items(counters.submit_response_s)),
+        )
+        binds: dict[Labels, float] = {}
+        for name, account in self._app.accounts.by_name.items():
+            binds |= {(name, bind_type): 0.0 for bind_type in BIND_TYPES.values()}
+            for bound in list(account.binds):
+                binds[name, bound.bind_type] += 1
+        yield _gauge("client_binds", "Binds of clients.", ("account", "type"), binds.items())
+        yield _counter(
+            "failed_binds",
+            "Bind requests of clients that were refused.",
+            ("reason",),
+            (((reason,), n) for reason, n in items(counters.failed_binds)),
+        )
+        yield _counter(
+            "refused_pdus",
+            "What clients or operators sent that could not be taken.",
+            ("reason",),
+            (((reason,), n) for reason, n in items(counters.refused_pdus)),
+        )
+        yield _gauge(
+            "outbox_messages",
+            "Receipts and inbound messages that the client has not acknowledged.",
+            ("account",),
+            (((name,), _length(outbox)) for name, outbox in journey.outboxes.items()),
+        )
+        yield _counter(
+            "deliveries",
+            "deliver_sm to clients by how it ended: acknowledged, refused, too_old.",
+            ("account", "result"),
+            ((key, value) for key, value in items(counters.deliveries)),
+        )
+
+    def _of_queues(self) -> Iterator[Metric]:
+        journey = self._app.journey
+        waiting = waiting_by_operator(journey.lanes, journey.operators, self._app.clock()).items()
+        yield _gauge(
+            "queue_messages",
+            "Messages that wait for this operator (none: no operator that may take them is up).",
+            ("operator", "lane"),
+            ((key, count) for key, (count, _) in waiting),
+        )
+        yield _gauge(
+            "queue_oldest_seconds",
+            "Age of the oldest message that waits; 0 where none does.",
+            ("operator", "lane"),
+            ((key, oldest_s) for key, (_, oldest_s) in waiting),
+        )
+        yield _gauge(
+            "queue_delayed_messages",
+            "Messages that wait to be tried again, because an operator asked for that.",
+            (),
+            [((), journey.lanes.delayed())],
+        )
+        yield _gauge(
+            "account_queue_messages",
+            "Places of its `queue` that an account has taken: waiting, delayed or in flight.",
+            ("account",),
+            (((name,), journey.lanes.waiting_of(name)) for name in journey.settings.accounts),
+        )
+        yield _histogram(
+            "queue_wait_seconds",
+            "From a message's acceptance to its first writing to an operator.",
+            ("operator", "lane"),
+            ((key, value) for key, value in items(journey.counters.queue_wait_s)),
+        )
+
+    def _of_operators(self) -> Iterator[Metric]:
+        journey, counters = self._app.journey, self._app.journey.counters
+        yield _counter(
+            "sends",
+            "Messages written to an operator by what it answered; timeout and lost: nothing.",
+            ("operator", "bind", "status"),
+            (((o, b, answer_name(s)), n) for (o, b, s), n in items(counters.sends)),
+        )
+        yield _histogram(
+            "operator_response_seconds",
+            "From a message's writing to the operator's answer.",
+            ("operator",),
+            (((operator,), values) for operator, values in items(counters.operator_response_s)),
+        )
+        in_doubt = counters.in_doubt
+        yield _counter(
+            "in_doubt",
+            "Messages that were written and never answered, by what was done about it.",
+            ("operator", "action"),
+            (
+                ((operator, action), in_doubt.get((operator, action), 0))
+                for operator in journey.operators
+                for action in IN_DOUBT_ACTIONS
+            ),
+        )
+        yield _counter(
+            "repeated",
+            "Messages written again although an earlier writing may have arrived.",
+            ("operator",),
+            (((name,), counters.repeated.get(name, 0)) for name in journey.operators),
+        )
+        yield _counter(
+            "inbound",
+            "Messages from subscribers by what became of them: held, unrouted, refused.",
+            ("operator", "result"),
+            ((key, value) for key, value in items(counters.inbound)),
+        )
+
+    def _of_binds(self) -> Iterator[Metric]:
+        now = self._app.clock()
+        labels = ("operator", "bind")
+        binds = [bind for one in self._app.journey.operators.values() for bind in one.binds]
+        named = [((bind.operator.name, bind.settings.name), bind) for bind in binds]
+        sending = [(key, bind, bind.pacer) for key, bind in named if bind.pacer is not None]
+        yield _gauge(
+            "bind_up",
+            "Whether the bind is bound.",
+            labels,
+            ((key, float(is_up(bind))) for key, bind in named),
+        )
+        yield _gauge(
+            "bind_window_in_use",
+            "Messages on the bind that the operator has not answered.",
+            labels,
+            ((key, bind.in_use) for key, bind in named),
+        )
+        yield _gauge(
+            "bind_rate_limit",
+            "Messages per second that the bind may send now.",
+            labels,
+            ((key, pacer.rate.per_second) for key, _, pacer in sending),
+        )
+        yield _gauge(
+            "bind_busiest_second",
+            "Most submit_sm written in any sliding second of the last 60 s.",
+            labels,
+            ((key, _busiest_second(bind, now)) for key, bind, _ in sending),
+        )
+
+    def _of_receipts(self) -> Iterator[Metric]:
+        journey, counters = self._app.journey, self._app.journey.counters
+        yield _counter(
+            "receipts",
+            "Receipts from operators.",
+            ("operator", "state"),
+            ((key, value) for key, value in items(counters.receipts)),
+        )
+        yield _counter(
+            "receipts_unmatched",
+            "Receipts whose message is not known.",
+            ("operator",),
+            (((name,), counters.receipts_unmatched.get(name, 0)) for name in journey.operators),
+        )
+        yield _counter(
+            "receipts_guessed",
+            "Receipts that matched only in another base than `message_id` says.",
+            ("operator",),
+            (((name,), correlator.guessed) for name, correlator in journey.correlators.items()),
+        )
+        yield _gauge(
+            "receipts_outstanding",
+            "Receipts that the operator still owes.",
+            ("operator",),
+            (((name,), _length(correlator)) for name, correlator in journey.correlators.items()),
+        )
+        yield _histogram(
+            "delivery_seconds",
+            "From a message's acceptance to its outcome by receipt.",
+            ("operator", "lane"),
+            ((key, value) for key, value in items(counters.delivery_s)),
+        )
+
+    def _of_outcomes(self) -> Iterator[Metric]:
+        outcomes = items(self._app.journey.counters.outcomes)
+        yield _counter(
+            "outcomes",
+            "Accepted messages by where their journey ended; each ends once.",
+            ("account", "outcome"),
+            (((account, outcome.name.lower()), n) for (account, outcome), n in outcomes),
+        )
+
+    def _of_journal(self) -> Iterator[Metric]:
+        journey, counters = self._app.journey, self._app.journey.counters
+        yield _gauge("journal_up", "Whether commits succeed.", (), [((), journey.journal_up)])
+        yield _gauge(
+            "journal_pending",
+            "Operations that wait for a commit.",
+            (),
+            [((), journey.journal.pending)],
+        )
+        yield _histogram(
+            "journal_commit_seconds", "How long a commit takes.", (), [((), counters.commit_s)]
+        )
+        yield _histogram(
+            "journal_batch_messages",
+            "Messages that share a commit.",
+            (),
+            [((), counters.batch_messages)],
+        )
+
+    def _of_process(self) -> Iterator[Metric]:
+        yield _histogram(
+            "loop_lag_seconds",
+            "How late the event loop came to a call that was due.",
+            (),
+            [((), self._app.journey.counters.loop_lag_s)],
+        )
+        yield _counter("config_reloads", "Configurations applied or refused.", ("result",), [])
+        yield _counter(
+            "log_lines_lost",
+            "Log lines that standard error did not take.",
+            (),
+            [((), self._lines_lost())],
+        )
+        yield _gauge("build_info", "What runs.", ("version",), [((self._version,), 1)])
+
+
+def _busiest_second(bind: Bind, now: float) -> int:
+    """Like `BusiestSecond.most`, which also forgets: only the loop's thread may do that."""
+    peaks = list(bind.busiest._peaks)
+    return max((count for at, count in peaks if at >= now - BUSIEST_OF_S), default=0)
+
+
+def _length(sized: Sized) -> int:
+    """The length of something that the loop works on; it may sum up over a dictionary."""
+    while True:
+        try:
+            return len(sized)
+        except RuntimeError:
+            continue
+
+
+def _gauge(name: str, meaning: str, labels: Labels, samples: Samples) -> Metric:
+    family = GaugeMetricFamily(PREFIX + name, meaning, labels=labels)
+    for values, number in samples:
+        family.add_metric(values, number)
+    return family
+
+
+def _counter(name: str, meaning: str, labels: Labels, samples: Samples) -> Metric:
+    """Samples with the same labels are added up: several statuses share one name."""
+    family = CounterMetricFamily(PREFIX + name, meaning, labels=labels)
+    sums: defaultdict[Labels, float] = defaultdict(float)
+    for values, number in samples:
+        sums[values] += number
+    for values, number in sums.items():
+        family.add_metric(values, number)
+    return family
+
+
+def _histogram(
+    name: str, meaning: str, labels: Labels, samples: Iterable[tuple[Labels, Histogram]]
+) -> Metric:
+    family = HistogramMetricFamily(PREFIX + name, meaning, labels=labels)
+    for values, histogram in samples:
+        total = 0
+        buckets = []
+        bounds = [*map(floatToGoString, histogram.bounds), "+Inf"]
+        for bound, count in zip(bounds, list(histogram.counts), strict=True):
+            total += count
+            buckets.append((bound, float(total)))
+        family.add_metric(values, buckets, histogram.sum)
+    return family

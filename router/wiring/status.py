@@ -1,0 +1,327 @@
+"""What the router looks like at this moment: binds, rates, lanes, who waits. As one JSON document.
+
+`snapshot` runs in the loop's thread, so that its numbers are of one moment, and only counts: no
+message, number or password can be in it. `/v1/status` serves it, `smpp-router status` draws it.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+from typing import Final, Protocol, TypedDict, TypeVar
+
+from router.accept.accounts import Account, Accounts
+from router.enqueue.lanes import Lanes
+from router.forward.pool import Bind, Operator
+from router.journey import Journey
+from router.smpp.states import BOUND
+from router.smpp.vocabulary import status_name
+from router.terms.limits import Rate
+from router.terms.names import LaneName, OperatorName
+from router.terms.settings import Settings
+
+NOBODY: Final = OperatorName("none")
+"""Stands for the operator of messages that no available operator may take."""
+
+Key = TypeVar("Key")
+
+
+class Loop(Protocol):
+    """What is used of the event loop from another thread."""
+
+    def call_soon_threadsafe(self, callback: Callable[[], object], /) -> object:
+        """Run this in the loop's thread."""
+
+
+class Running(Protocol):
+    """What people and Prometheus may see of the running router."""
+
+    @property
+    def settings(self) -> Settings:
+        """What it runs with."""
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """Monotonic seconds, the same in every thread."""
+
+    @property
+    def started_at(self) -> float:
+        """When the process began."""
+
+    @property
+    def beat_at(self) -> float:
+        """When the loop last showed that it lives."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether clients are served."""
+
+    @property
+    def listeners(self) -> list[str]:
+        """Addresses that clients connect to."""
+
+    @property
+    def loop(self) -> Loop:
+        """The loop that all of it lives in."""
+
+    @property
+    def journey(self) -> Journey:
+        """The stages, joined."""
+
+    @property
+    def accounts(self) -> Accounts:
+        """Who may bind, and who is bound."""
+
+
+class JournalStatus(TypedDict):
+    """Whether what is accepted can be kept."""
+
+    up: bool
+    pending: int
+
+
+class BindStatus(TypedDict):
+    """One bind to an operator; a rate and what goes with it is None where nothing is sent."""
+
+    name: str
+    type: str
+    address: str
+    up: bool
+    state: str
+    since_s: float
+    failures: int
+    resting_s: float
+    window: int
+    window_in_use: int
+    rate: str | None
+    busiest_second: int | None
+    round_trip_s: float | None
+
+
+class LaneStatus(TypedDict):
+    """What waits in one lane."""
+
+    lane: str
+    messages: int
+    oldest_s: float
+
+
+class OperatorStatus(TypedDict):
+    """One operator with its binds, and what waits for it."""
+
+    name: str
+    available: bool
+    rate: str | None
+    in_flight: int
+    receipts_outstanding: int
+    receipts_unmatched: int
+    receipts_guessed: int
+    binds: list[BindStatus]
+    lanes: list[LaneStatus]
+
+
+class AccountStatus(TypedDict):
+    """One client."""
+
+    name: str
+    binds: dict[str, int]
+    max_binds: int
+    waiting: int
+    queue: int
+    outbox: int
+
+
+class Totals(TypedDict):
+    """What was counted since the start, over all accounts and operators."""
+
+    submits: dict[str, int]
+    sends: dict[str, int]
+    outcomes: dict[str, int]
+    receipts: dict[str, int]
+    in_doubt: dict[str, int]
+    repeated: int
+    failed_binds: dict[str, int]
+    refused_pdus: dict[str, int]
+
+
+class Snapshot(TypedDict):
+    """The whole document."""
+
+    version: str
+    uptime_s: float
+    ready: bool
+    not_ready: str | None
+    listeners: list[str]
+    journal: JournalStatus
+    operators: list[OperatorStatus]
+    without_operator: list[LaneStatus]
+    delayed: int
+    accounts: list[AccountStatus]
+    totals: Totals
+
+
+def version() -> str:
+    """The version that is installed."""
+    try:
+        return installed_version("smpp-router")
+    except PackageNotFoundError:  # Run from a checkout that nobody installed.
+        return "unknown"
+
+
+def not_ready(app: Running) -> str | None:
+    """Why clients should go elsewhere now; None if they should not."""
+    if app.journey.draining:
+        return "draining"
+    if not app.ready:
+        return "starting"
+    if not app.journey.journal_up:
+        return "journal is down"
+    return None
+
+
+def snapshot(app: Running) -> Snapshot:
+    """The router at this moment. Called in the loop's thread."""
+    journey, now = app.journey, app.clock()
+    reason = not_ready(app)
+    waiting = waiting_by_operator(journey.lanes, journey.operators, now)
+    return Snapshot(
+        version=version(),
+        uptime_s=_s(now - app.started_at),
+        ready=reason is None,
+        not_ready=reason,
+        listeners=list(app.listeners),
+        journal=JournalStatus(up=journey.journal_up, pending=journey.journal.pending),
+        operators=[
+            _operator(journey, operator, waiting, now) for operator in journey.operators.values()
+        ],
+        without_operator=_lanes(journey.lanes, waiting, NOBODY),
+        delayed=journey.lanes.delayed(),
+        accounts=[_account(journey, account) for account in app.accounts.by_name.values()],
+        totals=_totals(journey),
+    )
+
+
+Waiting = dict[tuple[OperatorName, LaneName], tuple[int, float]]
+"""By operator and lane: how many messages wait, and the age of the oldest in seconds."""
+
+
+def waiting_by_operator(lanes: Lanes, operators: Iterable[OperatorName], now: float) -> Waiting:
+    """What waits for each operator in each lane; for nobody's, under NOBODY.
+
+    A message that waits to be tried again is in no queue and not in here. Another thread may call
+    this while the loop works: it copies what grows, and a queue that has just run empty is empty.
+    """
+    names = [lane.name for lane in lanes.settings]
+    waiting: Waiting = {
+        (operator, name): (0, 0.0) for operator in (*operators, NOBODY) for name in names
+    }
+    for queue in lanes.queues():
+        try:
+            oldest = queue.messages[0]
+        except IndexError:
+            continue
+        key = queue.home or NOBODY, names[queue.lane]
+        count, oldest_s = waiting[key]
+        waiting[key] = count + len(queue.messages), max(oldest_s, now - oldest.accepted_at)
+    return waiting
+
+
+def _lanes(lanes: Lanes, waiting: Waiting, operator: OperatorName) -> list[LaneStatus]:
+    found = [(lane.name, *waiting[operator, lane.name]) for lane in lanes.settings]
+    return [
+        LaneStatus(lane=name, messages=count, oldest_s=_s(oldest_s))
+        for name, count, oldest_s in found
+    ]
+
+
+def _operator(journey: Journey, operator: Operator, waiting: Waiting, now: float) -> OperatorStatus:
+    name = operator.name
+    correlator = journey.correlators[name]
+    return OperatorStatus(
+        name=name,
+        available=operator.is_available,
+        rate=_rate(operator.settings.rate),
+        in_flight=operator.in_flight,
+        receipts_outstanding=len(correlator),
+        receipts_unmatched=journey.counters.receipts_unmatched.get(name, 0),
+        receipts_guessed=correlator.guessed,
+        binds=[_bind(bind, now) for bind in operator.binds],
+        lanes=_lanes(journey.lanes, waiting, name),
+    )
+
+
+def _bind(bind: Bind, now: float) -> BindStatus:
+    settings, session = bind.settings, bind.session
+    round_trip_s = bind.round_trip.smallest_s
+    sends = bind.pacer is not None
+    return BindStatus(
+        name=settings.name,
+        type=settings.type,
+        address=str(settings.address),
+        up=is_up(bind),
+        state="down" if session is None else session.state.name.lower(),
+        since_s=_s(now - bind.changed_at),
+        failures=bind.failures,
+        resting_s=_s(max(0.0, bind.resting_until - now)),
+        window=settings.window,
+        window_in_use=bind.in_use,
+        rate=_rate(settings.rate),
+        busiest_second=bind.busiest.most(now) if sends else None,
+        round_trip_s=_s(round_trip_s) if math.isfinite(round_trip_s) else None,
+    )
+
+
+def is_up(bind: Bind) -> bool:
+    """Whether the bind is bound."""
+    session = bind.session
+    return session is not None and session.state in BOUND
+
+
+def _account(journey: Journey, account: Account) -> AccountStatus:
+    binds = dict.fromkeys(("transmitter", "receiver", "transceiver"), 0)
+    for bound in account.binds:
+        binds[bound.bind_type] += 1
+    return AccountStatus(
+        name=account.name,
+        binds=binds,
+        max_binds=account.settings.max_binds,
+        waiting=journey.lanes.waiting_of(account.name),
+        queue=account.settings.queue,
+        outbox=len(journey.outboxes[account.name]),
+    )
+
+
+def _totals(journey: Journey) -> Totals:
+    counters = journey.counters
+    return Totals(
+        submits=_summed(counters.submits, lambda key: status_name(key[2])),
+        sends=_summed(counters.sends, lambda key: answer_name(key[2])),
+        outcomes=_summed(counters.outcomes, lambda key: key[1].name.lower()),
+        receipts=_summed(counters.receipts, lambda key: key[1]),
+        in_doubt=_summed(counters.in_doubt, lambda key: key[1]),
+        repeated=sum(counters.repeated.values()),
+        failed_binds=dict(counters.failed_binds),
+        refused_pdus=dict(counters.refused_pdus),
+    )
+
+
+def answer_name(status: int | str) -> str:
+    """How an operator's answer is called; `timeout` and `lost` where there was none."""
+    return status if isinstance(status, str) else status_name(status)
+
+
+def _summed(counted: Mapping[Key, int], name: Callable[[Key], str]) -> dict[str, int]:
+    sums: defaultdict[str, int] = defaultdict(int)
+    for key, count in counted.items():
+        sums[name(key)] += count
+    return dict(sums)
+
+
+def _rate(rate: Rate | None) -> str | None:
+    return None if rate is None else str(rate)
+
+
+def _s(seconds: float) -> float:
+    """To the microsecond: more digits would be noise."""
+    return round(seconds, 6)

@@ -1,0 +1,262 @@
+"""The log: which events there are, how a line looks, and the one line of each message.
+
+Rule 1: an event is `noun.past_verb` and stands in `EVENTS`; everything else is a key with its unit.
+Rule 2: no line has a message's text or a password, and a number only masked.
+Rule 3: a log that cannot be written loses lines, which are counted, and never a message.
+
+`python -m router.wiring.telemetry docs/LOGS.md` writes the page about it. Metrics: `metrics.py`.
+"""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Final, Literal, NamedTuple, TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from router.enqueue.journal import Settlement
+from router.terms.settings import LogSettings, Settings
+from router.wiring.metrics import Exporter
+
+__all__ = ["EVENTS", "Exporter", "LogLines", "MessageLog", "configure_log", "log_page", "masked"]
+
+Level = Literal["debug", "info", "warning", "error"]
+LEVELS: Final[dict[Level, str]] = {
+    "error": "Somebody should get up.",
+    "warning": "A peer, the disk or a configuration misbehaved, and the router coped.",
+    "info": "A state changed, or a journey ended.",
+    "debug": "What only a developer wants to read.",
+}
+
+
+class Event(NamedTuple):
+    """One event of the log."""
+
+    level: Level
+    meaning: str
+
+
+EVENTS: Final[dict[str, Event]] = {
+    "bind.bound": Event("info", "A bind to an operator is up."),
+    "bind.flooded": Event("warning", "More came behind a bind request than is held until it is judged; the session ends."),
+    "bind.lost": Event("warning", "A bind to an operator is lost; `in_flight` messages are in doubt."),
+    "bind.refused": Event("warning", "An operator refused our bind request."),
+    "bind.timed_out": Event("warning", "No bind request, or no answer to ours, came in time; the session ends."),
+    "bind.unreachable": Event("warning", "No connection to an operator came about."),
+    "bind.waits": Event("info", "The next attempt to bind follows after `wait_s`."),
+    "client.bind_refused": Event("warning", "A client was not let in; `reason` is that of `failed_binds_total`."),
+    "client.bound": Event("info", "A client has bound."),
+    "client.disconnected": Event("debug", "A connection ended that had not bound."),
+    "client.unbound": Event("info", "A client's bind is gone; what it `held` was not promised, `undelivered` goes out again."),
+    "config.reload_refused": Event("warning", "A new configuration was not applied."),
+    "config.warned": Event("warning", "The configuration holds something that is probably not meant."),
+    "control.failed": Event("error", "A request over HTTP met a mistake of ours; the router goes on."),
+    "control.listening": Event("info", "Metrics, health and status are served on `address`."),
+    "framing.lost": Event("warning", "A command_length that cannot be; the session ends."),
+    "journal.failed": Event("error", "The journal cannot be read, so the router does not start."),
+    "journal.not_durable": Event("warning", "What waits is lost when the process ends."),
+    "link.dead": Event("warning", "An enquire_link was not answered in time; the session ends."),
+    "message.settled": Event("info", "A message's journey has ended. Sampled: `telemetry.log.messages`."),
+    "nack.received": Event("warning", "A generic_nack that answers nothing of ours."),
+    "pdu.refused": Event("warning", "A request that has no place in this state of the session, or is not served."),
+    "pdu.unknown": Event("warning", "A command_id that no version of SMPP has."),
+    "python.said": Event("warning", "Python or a library logged this itself, at this level or another."),
+    "response.late": Event("warning", "An answer after its request was given up; it is still used."),
+    "response.mismatched": Event("warning", "An answer to another kind of request than the one with its number."),
+    "response.unasked": Event("warning", "An answer to nothing that was asked."),
+    "router.draining": Event("info", "A stop was asked for: no new binds and submits."),
+    "router.failed": Event("error", "The router could not start, or cannot go on."),
+    "router.left_behind": Event("warning", "What still waited when the router stopped."),
+    "router.listening": Event("info", "Clients can connect to `address`."),
+    "router.ready": Event("info", "Clients are served."),
+    "router.stop_repeated": Event("warning", "A second signal: the router stops at once."),
+    "router.stopped": Event("info", "The last line of a process that ended as it was asked to."),
+    "session.idle": Event("warning", "A client asked for nothing during `inactivity` and is unbound."),
+    "unbind.received": Event("warning", "The peer ends the session."),
+    "unbind.timed_out": Event("warning", "Our unbind was not answered in time."),
+}  # fmt: skip
+"""Every event, in the order of their names."""
+
+SETTLED_KEYS: Final = {
+    "router_id": "our id of the message",
+    "client_id": "the id that its client knows",
+    "account": "whose it is",
+    "lane": "in which lane it waited",
+    "operator": "who was tried last; not there if nobody was",
+    "outcome": "delivered, failed, expired, rejected, sent or unknown",
+    "reason": "why the router ended it; not there if the operator did",
+    "sends": "how often it was written to an operator",
+    "queue_s": "from its acceptance to its last writing",
+    "operator_s": "from its last writing to its outcome: the operator's answer, and its receipt if one was asked for",
+    "total_s": "from its acceptance to its outcome",
+}  # fmt: skip
+"""The keys of `message.settled`. Without a writing, and after a restart, not all are known."""
+
+SECRET_KEYS: Final = frozenset({"octets", "password", "passwords", "short_message", "text"})
+NUMBER_KEYS: Final = frozenset({"destination", "number", "sender", "source"})
+SHOWN_DIGITS: Final = 5
+"""The country and most of an operator's prefix: enough to see the route, too little to call."""
+
+
+class LogLines:
+    """Writes lines to a stream, one `write` each. Lines that it does not take are counted."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    lost: int = 0
+
+    def msg(self, line: str) -> None:
+        """Write one line. A reader that is gone, or a full disk, must not stop a message."""
+        try:
+            self._stream.write(line + "\n")
+            self._stream.flush()
+        except (OSError, ValueError):  # ValueError: the stream is closed.
+            LogLines.lost += 1
+
+    debug = info = warning = error = critical = msg
+
+
+class _FromLogging(logging.Handler):
+    """Has what asyncio and libraries log come out like everything else."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass one record on."""
+        level = min(max(record.levelno // 10 * 10, logging.DEBUG), logging.ERROR)
+        said, exc_info = record.getMessage(), record.exc_info
+        structlog.get_logger().log(
+            level, "python.said", logger=record.name, said=said, exc_info=exc_info
+        )
+
+
+def configure_log(settings: LogSettings, stream: TextIO) -> None:
+    """Set structlog up for the whole process, and Python's own logging to go through it."""
+    level = logging.getLevelNamesMapping()[settings.level.upper()]
+    processors: list[Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        without_secrets,
+    ]
+    if settings.format == "json":
+        # Tracebacks as text: the structured ones hold local variables, and so passwords.
+        processors += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    else:
+        plain = structlog.dev.plain_traceback
+        colours = stream.isatty()
+        processors.append(structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain))
+    structlog.configure(
+        processors=processors,
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=lambda *_: LogLines(stream),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(handlers=[_FromLogging()], level=logging.WARNING, force=True)
+
+
+def without_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Mask what a log must never hold, should a line ever be given it."""
+    for key in event.keys() & SECRET_KEYS:
+        event[key] = "***"
+    for key in event.keys() & NUMBER_KEYS:
+        event[key] = masked(event[key])
+    return event
+
+
+def masked(number: object) -> str:
+    """A phone number of which the first digits are left."""
+    text = number.decode("latin-1") if isinstance(number, bytes) else str(number)
+    return text[:SHOWN_DIGITS] + "*" * len(text[SHOWN_DIGITS:])
+
+
+class MessageLog:
+    """Writes `message.settled` for the configured share of messages.
+
+    Which ones is decided by their id, so that the same are chosen whoever asks, and evenly.
+    """
+
+    __slots__ = ("_below", "_lanes", "_log")
+
+    def __init__(self, settings: Settings) -> None:
+        log_settings = settings.telemetry.log
+        writes = log_settings.level in ("debug", "info")
+        self._below: Final = round(log_settings.messages * 2**32) if writes else 0
+        self._lanes: Final = tuple(lane.name for lane in settings.lanes)
+        self._log: Final = structlog.get_logger().bind()
+
+    def __call__(self, settlement: Settlement) -> None:
+        """Write the line of a message that has just reached its outcome, if it is chosen."""
+        if not self._below:
+            return
+        # Knuth's multiplicative hash: ids that follow each other are spread over the 32 bits.
+        if settlement.message.router_id // 100 * 2654435769 & 0xFFFFFFFF < self._below:
+            self._write(settlement)
+
+    def _write(self, settlement: Settlement) -> None:
+        message = settlement.message
+        total_s = max(0.0, settlement.at_utc - message.accepted_utc)
+        line: dict[str, object] = {
+            "router_id": message.router_id,
+            "client_id": message.client_id.decode("latin-1"),
+            "account": message.account,
+            "lane": self._lanes[message.lane],
+            "outcome": settlement.outcome.name.lower(),
+            "sends": message.sends,
+            "total_s": round(total_s, 6),
+        }
+        if message.operator is not None:
+            line["operator"] = message.operator
+        if settlement.reason:
+            line["reason"] = settlement.reason
+        queue_s = message.sent_at - message.accepted_at
+        if message.sends and queue_s >= 0:
+            line["queue_s"] = round(queue_s, 6)
+            line["operator_s"] = round(max(0.0, total_s - queue_s), 6)
+        self._log.info("message.settled", **line)
+
+
+def log_page() -> str:
+    """The page about the log, `docs/LOGS.md`."""
+    events = "".join(f"| `{name}` | {level} | {text} |\n" for name, (level, text) in EVENTS.items())
+    levels = "".join(f"| {level} | {text} |\n" for level, text in LEVELS.items())
+    settled = "".join(f"| `{key}` | {text} |\n" for key, text in SETTLED_KEYS.items())
+    return f"""\
+# The log
+
+<!-- Written by `python -m router.wiring.telemetry docs/LOGS.md`, not by hand. -->
+
+One line per event on standard error, as JSON or for eyes (`telemetry.log.format`). Each has `event`,
+`level` and `timestamp` (UTC); what else it has is named with its unit: `_s` is seconds. A line about
+a session has its `client` (address) and `account`, or its `operator` and `bind`. `status` is a
+command_status by name, `error` what the system or a library said, `meaning` a sentence for people.
+
+No line holds a message's text or a password; of a phone number only the first digits are left. Lines
+that standard error does not take are lost, and counted in `smpp_router_log_lines_lost_total`.
+
+| level | says |
+|---|---|
+{levels}
+## Events
+
+What one peer does wrong again and again is logged the first few times per connection; all of it is
+counted, in `smpp_router_refused_pdus_total`.
+
+| event | level | meaning |
+|---|---|---|
+{events}
+## The keys of `message.settled`
+
+| key | meaning |
+|---|---|
+{settled}"""
+
+
+def main() -> None:
+    """Write the page that is named on the command line."""
+    if len(sys.argv) != 2:
+        raise SystemExit("usage: python -m router.wiring.telemetry docs/LOGS.md")
+    Path(sys.argv[1]).write_text(log_page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

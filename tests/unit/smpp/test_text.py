@@ -1,0 +1,86 @@
+"""router/smpp/text.py: octets to text, whatever they are, and how many segments a text makes."""
+
+import pytest
+
+from router.smpp import text
+
+EURO_PARTS = "a" * 152 + "€" + "a" * 151
+"""305 septets; the escape of the euro sign would be the last of the first part, so it goes along."""
+
+
+@pytest.mark.parametrize(
+    ("message", "esm_class", "rest"),
+    [
+        (b"Tere", 0x00, b"Tere"),
+        (b"\x05\x00\x03\x2a\x02\x01Tere", 0x40, b"Tere"),
+        (b"\x05\x00\x03\x2a\x02\x01Tere", 0x03, b"\x05\x00\x03\x2a\x02\x01Tere"),
+        (b"\x06\x08\x04\x01\x2a\x02\x01Tere", 0x44, b"Tere"),
+        (b"\x00Tere", 0x40, b"Tere"),
+        (b"\xffTere", 0x40, b""),
+        (b"\x05\x00", 0x40, b""),
+        (b"", 0x40, b""),
+    ],
+)
+def test_header_is_cut_off_where_there_is_one(message: bytes, esm_class: int, rest: bytes) -> None:
+    assert text.without_udh(message, esm_class) == rest
+
+
+@pytest.mark.parametrize(
+    ("octets", "data_coding", "meant"),
+    [
+        (b"\x00 1\x1b\x65 \x05", 0x00, "@ 1€ é"),
+        (b"\x00", 0xF0, "@"),
+        (b"\x00", 0xF1, "@"),
+        (b"\x00", 0x10, "@"),
+        (b"\x00T\x00\xe4", 0x08, "Tä"),
+        (b"\xd8\x3d\xde\x00", 0x08, "😀"),
+        (b"\x00T", 0x18, "T"),
+        (b"T\xe4", 0x03, "Tä"),
+        (b"T\xe4", 0xF5, "Tä"),
+        (b"\x80\x1b\x01\x1b", 0x00, "?\u00a0\u00a0"),
+        (b"\x00T\xd8\x3d", 0x08, "T\ufffd"),
+        (b"\x00T\x00", 0x08, "T\ufffd"),
+        (b"", 0x00, ""),
+        (b"", 0x08, ""),
+    ],
+)
+def test_text_is_what_the_alphabet_says(octets: bytes, data_coding: int, meant: str) -> None:
+    assert text.decode(octets, data_coding) == meant
+
+
+@pytest.mark.parametrize("data_coding", range(256))
+def test_no_octets_cannot_be_shown(data_coding: int) -> None:
+    every = bytes(range(256))
+    for octets in (every, every[::-1], every[1:], b"\x1b" * 3, b"\xd8\x00" * 3):
+        text.decode(octets, data_coding).encode()
+
+
+@pytest.mark.parametrize(
+    ("message", "alphabet", "segments"),
+    [
+        ("", "GSM 7-bit", 1),
+        ("a" * 160, "GSM 7-bit", 1),
+        ("a" * 161, "GSM 7-bit", 2),
+        ("a" * 306, "GSM 7-bit", 2),
+        ("a" * 307, "GSM 7-bit", 3),
+        ("€" * 80, "GSM 7-bit", 1),
+        ("€" * 81, "GSM 7-bit", 2),
+        (EURO_PARTS, "GSM 7-bit", 2),
+        (EURO_PARTS + "a", "GSM 7-bit", 3),
+        ("€" * 77 * 2, "GSM 7-bit", 3),
+        ("õ" * 70, "UCS-2", 1),
+        ("õ" * 71, "UCS-2", 2),
+        ("õ" * 134, "UCS-2", 2),
+        ("õ" * 135, "UCS-2", 3),
+        ("😀" * 35, "UCS-2", 1),
+        ("😀" * 36, "UCS-2", 2),
+        ("😀" * 66, "UCS-2", 2),
+        ("😀" * 67, "UCS-2", 3),
+        ("a\udcff", "UCS-2", 1),
+    ],
+    ids=lambda value: f"{value[:2]!a}x{len(value)}" if isinstance(value, str) else str(value),
+)
+def test_segments_are_what_a_client_makes_of_it(
+    message: str, alphabet: str, segments: int
+) -> None:
+    assert text.segments_of(message) == (alphabet, segments)
