@@ -163,7 +163,7 @@ class Link:
         if transport is not None:
             if octets:
                 transport.write(octets)
-            if session.state is State.CLOSED:
+            if session.state is State.CLOSED and not self._has_ended:
                 self._end()
                 transport.close()
                 self.host.call_later(LINGER_S, self._cut)

@@ -5,7 +5,7 @@ digits, or TLVs alone. Writing is strict: the eight fields that every client lib
 wants. The text of the message is never read for fields (a subscriber could forge an id there) and
 never repeated (it is private).
 
-Source: SMPP v3.4, 5.3.2.26, 5.3.2.35 (TLVs), appendix B (text), and what the field makes of it.
+Source: SMPP v3.4, 5.3.2.12, 5.3.2.35 (TLVs), appendix B (text), and what the field makes of it.
 """
 
 import re

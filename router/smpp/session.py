@@ -120,8 +120,9 @@ class Session:
         if self.state is State.CLOSED:
             return []
         pdus = self._framer.feed(octets)
-        self._heard_at = now
-        self._enquired_at = NEVER
+        if pdus:  # Octets alone are no sign of life: a peer may drip one a minute.
+            self._heard_at = now
+            self._enquired_at = NEVER
         stage = self._sort(pdus, now)
         if self._framer.lost_at_sequence is not None:
             self._lose_framing(self._framer.lost_at_sequence)

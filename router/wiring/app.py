@@ -98,15 +98,19 @@ class App:
             settled=MessageLog(self.settings),
         )
         self.accounts = Accounts(self.settings.accounts, os.urandom(32), self.clock())
-        control = Control(self)
-        control.start()
         error = await self._recovered()
         if error is not None:
             log.error("journal.failed", error=str(error))
             return 1
+        control = Control(self)
+        try:
+            control.start()
+            await self._listen()
+        except OSError as error:
+            log.error("router.not_started", error=error.strerror or str(error))
+            return 1
         async with asyncio.TaskGroup() as tasks:
             self._beat()
-            await self._listen()
             keepers = [tasks.create_task(keeper.run()) for keeper in self._keep_binds()]
             gc.collect()
             gc.freeze()  # Settings and routes live as long as we do: never look at them again.

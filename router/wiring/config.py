@@ -5,7 +5,7 @@ and `operators` may be spread over files, because their keys are names; so may `
 and `inbound`, which are then taken in the order of the file names. Every other key stands in one
 file: in which order would the lanes be urgent?
 
-The kinds of value and the keys are in `config_values.py` and `config_keys.py`.
+Which keys there are stands in `config_keys.py`, how values are written in `config_values.py`.
 """
 
 from collections.abc import Mapping

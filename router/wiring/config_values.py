@@ -221,9 +221,7 @@ def _begin_of_file(spot: Spot, path: Path, size_bytes: int) -> bytes:
         with path.open("rb") as file:
             return file.read(size_bytes)
     except OSError as error:
-        spot.refuse(f"the file cannot be read: {error.strerror or 'its name is none'}")
-    except ValueError:
-        spot.refuse("the file cannot be read: its name is none")
+        spot.refuse(f"the file cannot be read: {error.strerror}")
 
 
 def _read_account_secret(spot: Spot) -> str:

@@ -10,7 +10,7 @@ Rule 3: a log that cannot be written loses lines, which are counted, and never a
 import logging
 import sys
 from pathlib import Path
-from typing import Final, Literal, NamedTuple, TextIO
+from typing import ClassVar, Final, Literal, NamedTuple, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -37,45 +37,62 @@ class Event(NamedTuple):
     meaning: str
 
 
-EVENTS: Final[dict[str, Event]] = {
-    "bind.bound": Event("info", "A bind to an operator is up."),
-    "bind.flooded": Event("warning", "More came behind a bind request than is held until it is judged; the session ends."),
-    "bind.lost": Event("warning", "A bind to an operator is lost; `in_flight` messages are in doubt."),
-    "bind.refused": Event("warning", "An operator refused our bind request."),
-    "bind.timed_out": Event("warning", "No bind request, or no answer to ours, came in time; the session ends."),
-    "bind.unreachable": Event("warning", "No connection to an operator came about."),
-    "bind.waits": Event("info", "The next attempt to bind follows after `wait_s`."),
-    "client.bind_refused": Event("warning", "A client was not let in; `reason` is that of `failed_binds_total`."),
-    "client.bound": Event("info", "A client has bound."),
-    "client.disconnected": Event("debug", "A connection ended that had not bound."),
-    "client.unbound": Event("info", "A client's bind is gone; what it `held` was not promised, `undelivered` goes out again."),
-    "config.reload_refused": Event("warning", "A new configuration was not applied."),
-    "config.warned": Event("warning", "The configuration holds something that is probably not meant."),
-    "control.failed": Event("error", "A request over HTTP met a mistake of ours; the router goes on."),
-    "control.listening": Event("info", "Metrics, health and status are served on `address`."),
-    "framing.lost": Event("warning", "A command_length that cannot be; the session ends."),
-    "journal.failed": Event("error", "The journal cannot be read, so the router does not start."),
-    "journal.not_durable": Event("warning", "What waits is lost when the process ends."),
-    "link.dead": Event("warning", "An enquire_link was not answered in time; the session ends."),
-    "message.settled": Event("info", "A message's journey has ended. Sampled: `telemetry.log.messages`."),
-    "nack.received": Event("warning", "A generic_nack that answers nothing of ours."),
-    "pdu.refused": Event("warning", "A request that has no place in this state of the session, or is not served."),
-    "pdu.unknown": Event("warning", "A command_id that no version of SMPP has."),
-    "python.said": Event("warning", "Python or a library logged this itself, at this level or another."),
-    "response.late": Event("warning", "An answer after its request was given up; it is still used."),
-    "response.mismatched": Event("warning", "An answer to another kind of request than the one with its number."),
-    "response.unasked": Event("warning", "An answer to nothing that was asked."),
-    "router.draining": Event("info", "A stop was asked for: no new binds and submits."),
-    "router.failed": Event("error", "The router could not start, or cannot go on."),
-    "router.left_behind": Event("warning", "What still waited when the router stopped."),
-    "router.listening": Event("info", "Clients can connect to `address`."),
-    "router.ready": Event("info", "Clients are served."),
-    "router.stop_repeated": Event("warning", "A second signal: the router stops at once."),
-    "router.stopped": Event("info", "The last line of a process that ended as it was asked to."),
-    "session.idle": Event("warning", "A client asked for nothing during `inactivity` and is unbound."),
-    "unbind.received": Event("warning", "The peer ends the session."),
-    "unbind.timed_out": Event("warning", "Our unbind was not answered in time."),
-}  # fmt: skip
+_BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
+    "error": {
+        "control.failed": "A request over HTTP met a mistake of ours; the router goes on.",
+        "journal.failed": "The journal cannot be read, so the router does not start.",
+        "router.failed": "The router could not start, or cannot go on.",
+    },
+    "warning": {
+        "bind.flooded": "Too much came behind a bind request before it was judged; session over.",
+        "bind.lost": "A bind to an operator is lost; `in_flight` messages are in doubt.",
+        "bind.refused": "An operator refused our bind request.",
+        "bind.timed_out": "No bind request, or no answer to ours, came in time; session over.",
+        "bind.unreachable": "No connection to an operator came about.",
+        "client.bind_refused": "A client was not let in.",
+        "config.reload_refused": "A new configuration was not applied.",
+        "config.warned": "The configuration holds something that is probably not meant.",
+        "control.refused": "Too many HTTP connections at once: some were closed unread.",
+        "framing.lost": "A command_length that cannot be; session over.",
+        "journal.not_durable": "What waits is lost when the process ends.",
+        "link.dead": "An enquire_link was not answered in time; session over.",
+        "nack.received": "A generic_nack that answers nothing of ours.",
+        "pdu.refused": "A request that is not served, or not in this state of the session.",
+        "pdu.unknown": "A command_id that no version of SMPP has.",
+        "python.said": "Python or a library logged this; the line has the level that it chose.",
+        "response.late": "An answer after its request was given up; it is still used.",
+        "response.mismatched": "An answer to another kind of request than that of its number.",
+        "response.unasked": "An answer to nothing that was asked.",
+        "router.left_behind": "What still waited when the router stopped.",
+        "router.stop_repeated": "A second signal: the router stops at once.",
+        "session.idle": "A client asked for nothing during `inactivity`, and is unbound.",
+        "unbind.received": "The peer ends the session.",
+        "unbind.timed_out": "Our unbind was not answered in time; session over.",
+    },
+    "info": {
+        "bind.bound": "A bind to an operator is up.",
+        "bind.waits": "The next attempt to bind follows after `wait_s`.",
+        "client.bound": "A client has bound.",
+        "client.unbound": "A client is gone; it will send `held` again, we will `undelivered`.",
+        "message.settled": "A message's journey has ended. Sampled: `telemetry.log.messages`.",
+        "router.draining": "A stop was asked for: no new binds and submits.",
+        "router.listening": "Clients can connect to `address`.",
+        "router.ready": "Clients are served; `telemetry` is where metrics and status are.",
+        "router.stopped": "The last line of a process that ended as it was asked to.",
+    },
+    "debug": {
+        "client.disconnected": "A connection ended that had not bound.",
+    },
+}
+
+EVENTS: Final = {
+    name: Event(level, meaning)
+    for name, level, meaning in sorted(
+        (name, level, meaning)
+        for level, events in _BY_LEVEL.items()
+        for name, meaning in events.items()
+    )
+}
 """Every event, in the order of their names."""
 
 SETTLED_KEYS: Final = {
@@ -88,9 +105,9 @@ SETTLED_KEYS: Final = {
     "reason": "why the router ended it; not there if the operator did",
     "sends": "how often it was written to an operator",
     "queue_s": "from its acceptance to its last writing",
-    "operator_s": "from its last writing to its outcome: the operator's answer, and its receipt if one was asked for",
+    "operator_s": "from there to its outcome: the operator's answer, and a receipt if asked for",
     "total_s": "from its acceptance to its outcome",
-}  # fmt: skip
+}
 """The keys of `message.settled`. Without a writing, and after a restart, not all are known."""
 
 SECRET_KEYS: Final = frozenset({"octets", "password", "passwords", "short_message", "text"})
@@ -102,10 +119,11 @@ SHOWN_DIGITS: Final = 5
 class LogLines:
     """Writes lines to a stream, one `write` each. Lines that it does not take are counted."""
 
+    lost: ClassVar[int] = 0
+    """Since the process began, over all loggers."""
+
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-
-    lost: int = 0
 
     def msg(self, line: str) -> None:
         """Write one line. A reader that is gone, or a full disk, must not stop a message."""
@@ -225,13 +243,15 @@ def log_page() -> str:
 
 <!-- Written by `python -m router.wiring.telemetry docs/LOGS.md`, not by hand. -->
 
-One line per event on standard error, as JSON or for eyes (`telemetry.log.format`). Each has `event`,
-`level` and `timestamp` (UTC); what else it has is named with its unit: `_s` is seconds. A line about
-a session has its `client` (address) and `account`, or its `operator` and `bind`. `status` is a
-command_status by name, `error` what the system or a library said, `meaning` a sentence for people.
+One line per event on standard error, as JSON or for eyes (`telemetry.log.format`). Each has
+`event`, `level` and `timestamp` (UTC); what else it has is named with its unit: `_s` is seconds. A
+line about a session has its `client` (address) and `account`, or its `operator` and `bind`.
+`status` is a command_status by name, `reason` one of a few words that metrics use too, `error` what
+the system or a library said, and `meaning` a sentence for people.
 
-No line holds a message's text or a password; of a phone number only the first digits are left. Lines
-that standard error does not take are lost, and counted in `smpp_router_log_lines_lost_total`.
+No line holds a message's text or a password; of a phone number only the first digits are left.
+Lines that standard error does not take are lost, and counted in
+`smpp_router_log_lines_lost_total`.
 
 | level | says |
 |---|---|

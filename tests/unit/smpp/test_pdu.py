@@ -345,7 +345,12 @@ def test_bind_request_is_read_as_it_was_built(version: int) -> None:
         interface_version=version,
     )
     request = p.BindRequest(framed(octets))
-    assert (request.system_id, request.password, request.system_type, request.interface_version) == (
+    assert (
+        request.system_id,
+        request.password,
+        request.system_type,
+        request.interface_version,
+    ) == (
         b"bank",
         b"secret01",
         b"OTP",

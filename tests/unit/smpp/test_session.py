@@ -337,9 +337,7 @@ def test_numbers_wrap_to_1_and_skip_those_in_flight() -> None:
 
 def test_unbind_is_answered_after_what_is_owed() -> None:
     session = session_in(State.BOUND_TRX, Side.MC)
-    got = session.receive(
-        p.relay(SUBMIT, 5) + p.relay(SUBMIT, 6) + p.build(v.UNBIND, 0, 7), 1.0
-    )
+    got = session.receive(p.relay(SUBMIT, 5) + p.relay(SUBMIT, 6) + p.build(v.UNBIND, 0, 7), 1.0)
     assert session.state is State.UNBINDING
     assert written_by(session) == []
     assert events_of(session) == ["unbind.received"]

@@ -64,11 +64,10 @@ def test_silent_peer_is_asked_and_then_given_up(side: Side, state: State) -> Non
         ENQUIRE_LINK_RESP,
         p.build(v.GENERIC_NACK, v.ESME_RINVCMDID, 2),
         p.build(0x0BAD, 0, 7),
-        b"\0\0",
     ],
-    ids=["its answer", "a nack", "an unknown request", "half a PDU"],
+    ids=["its answer", "a nack", "an unknown request"],
 )
-def test_any_octets_of_the_peer_show_that_it_lives(octets: bytes) -> None:
+def test_any_pdu_of_the_peer_shows_that_it_lives(octets: bytes) -> None:
     session = session_in(State.BOUND_RX, Side.ESME)
     session.wake(session.wake_at())
     session.receive(octets, 35.0)
@@ -76,6 +75,14 @@ def test_any_octets_of_the_peer_show_that_it_lives(octets: bytes) -> None:
     session.take_octets()
     assert session.wake(65.0) == []
     assert [command for command, _, _ in written_by(session)] == [v.ENQUIRE_LINK]
+
+
+def test_octets_that_make_no_pdu_are_no_sign_of_life() -> None:
+    session = session_in(State.BOUND_RX, Side.ESME)
+    session.wake(session.wake_at())
+    dead_at = session.wake_at()
+    session.receive(b"\0\0", 35.0)
+    assert session.wake_at() == dead_at
 
 
 def test_late_wake_asks_once() -> None:

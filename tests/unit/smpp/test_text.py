@@ -80,7 +80,5 @@ def test_no_octets_cannot_be_shown(data_coding: int) -> None:
     ],
     ids=lambda value: f"{value[:2]!a}x{len(value)}" if isinstance(value, str) else str(value),
 )
-def test_segments_are_what_a_client_makes_of_it(
-    message: str, alphabet: str, segments: int
-) -> None:
+def test_segments_are_what_a_client_makes_of_it(message: str, alphabet: str, segments: int) -> None:
     assert text.segments_of(message) == (alphabet, segments)

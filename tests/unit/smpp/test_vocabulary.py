@@ -16,7 +16,9 @@ def test_every_status_has_one_name() -> None:
     assert {v.STATUS_BY_NAME[name]: name for name in v.STATUS_BY_NAME} == v.STATUS_NAMES
 
 
-@pytest.mark.parametrize("request_id", [id_ for id_ in range(0x200) if v.command_name(id_)[:2] != "0x"])
+@pytest.mark.parametrize(
+    "request_id", [id_ for id_ in range(0x200) if v.command_name(id_)[:2] != "0x"]
+)
 def test_response_is_named_after_its_request(request_id: int) -> None:
     name = v.command_name(request_id)
     response = v.command_name(request_id | v.RESPONSE)

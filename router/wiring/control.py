@@ -1,0 +1,273 @@
+"""Metrics, health and status over HTTP, in a thread of its own: an answer costs the loop nothing.
+
+    /metrics     for Prometheus
+    /healthz     200 while the event loop lives
+    /readyz      200 while clients are served, whether or not an operator is up
+    /v1/status   what `smpp-router status` shows; the only one that asks the loop
+
+A loop that stands still is answered for too: that is what the thread is for. What peers can use up
+is bounded: so many connections at once, so long for each.
+"""
+
+import json
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from concurrent.futures import Future
+from contextlib import suppress
+from http import HTTPStatus
+from socketserver import TCPServer, ThreadingMixIn
+from typing import IO, TYPE_CHECKING, Final, cast
+from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
+
+import structlog
+from prometheus_client import make_wsgi_app
+
+from router.terms.settings import Address
+from router.wiring.metrics import items, registry
+from router.wiring.status import Running, Snapshot, not_ready, snapshot
+from router.wiring.telemetry import LogLines
+
+if TYPE_CHECKING:
+    from _typeshed import OptExcInfo
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+LOOP_DEAD_S: Final = 5.0
+"""The loop beats ten times a second; a busy machine may delay it, but not for so long."""
+ANSWER_S: Final = 2.0
+"""How long the loop has to answer before the peer hears 503."""
+FRESH_S: Final = 0.25
+"""A status younger than that is shown again: many who ask shall not cost more than one."""
+MOST_PEERS: Final = 16
+"""Connections at once. A scraper, two health checks and some people are five."""
+SILENCE_S: Final = 5.0
+"""How long a peer may take for the next octets."""
+LONGEST_S: Final = 10.0
+"""How long a peer may take for everything; one octet every four seconds ends here."""
+LONGEST_LINE: Final = 8192
+TELL_EVERY_S: Final = 60.0
+
+_Request = socket.socket | tuple[bytes, socket.socket]
+"""As socketserver has it; of TCP it is always the socket."""
+
+log = structlog.get_logger()
+
+
+class Site:
+    """The answers, as a WSGI application. Called in the threads of the server."""
+
+    def __init__(self, app: Running) -> None:
+        self._app: Final = app
+        self._metrics: Final = make_wsgi_app(
+            registry(app, lambda: LogLines.lost), disable_compression=True
+        )
+        self._scraping = threading.Lock()
+        self._asking = threading.Lock()
+        self._last: Snapshot | None = None
+        self._last_at = 0.0
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Answer one request."""
+        answer = {
+            "/metrics": None,
+            "/healthz": self._health,
+            "/readyz": self._readiness,
+            "/v1/status": self._status,
+        }
+        path = environ["PATH_INFO"]
+        if path not in answer:
+            known = ", ".join(answer)
+            return _json(start_response, 404, {"error": f"there is nothing here; try {known}"})
+        if environ["REQUEST_METHOD"] != "GET":
+            return _json(start_response, 405, {"error": "only GET is answered"}, allow="GET")
+        make = answer[path]
+        if make is None:
+            # One at a time: each goes through all metrics and shares the interpreter with the loop.
+            with self._scraping:
+                return cast("Iterable[bytes]", self._metrics(environ, start_response))
+        status, document = make()
+        return _json(start_response, status, document)
+
+    def _health(self) -> tuple[int, object]:
+        silent_s = self._app.clock() - self._app.beat_at
+        if silent_s < LOOP_DEAD_S:
+            return 200, {"healthy": True}
+        reason = f"the event loop has not turned for {silent_s:.1f} s"
+        return 503, {"healthy": False, "reason": reason}
+
+    def _readiness(self) -> tuple[int, object]:
+        reason = not_ready(self._app)
+        if reason is None:
+            return 200, {"ready": True}
+        return 503, {"ready": False, "reason": reason}
+
+    def _status(self) -> tuple[int, object]:
+        try:
+            return 200, self._ask_loop()
+        except TimeoutError:
+            return 503, {"error": f"the event loop did not answer within {ANSWER_S:g} s"}
+        except RuntimeError:  # The loop is closed already.
+            return 503, {"error": "the router is stopping"}
+
+    def _ask_loop(self) -> Snapshot:
+        """The status, made in the loop's thread. Raises TimeoutError; RuntimeError at the end."""
+        if not self._asking.acquire(timeout=ANSWER_S):
+            raise TimeoutError
+        try:
+            last = self._last
+            if last is not None and time.monotonic() - self._last_at < FRESH_S:
+                return last
+            answer: Future[Snapshot] = Future()
+            self._app.loop.call_soon_threadsafe(lambda: _fulfil(answer, self._app))
+            self._last = last = answer.result(ANSWER_S)
+            self._last_at = time.monotonic()
+            return last
+        finally:
+            self._asking.release()
+
+
+def _fulfil(answer: Future[Snapshot], app: Running) -> None:
+    """Make the status. What goes wrong goes wrong for who asked, not for the loop."""
+    try:
+        answer.set_result(snapshot(app))
+    except BaseException as error:  # noqa: BLE001 - The thread that waits raises it again.
+        answer.set_exception(error)
+
+
+def _json(
+    start_response: "StartResponse", status: int, document: object, allow: str | None = None
+) -> list[bytes]:
+    body = json.dumps(document, allow_nan=False).encode() + b"\n"
+    headers = [
+        ("Content-Type", "application/json"),
+        ("Content-Length", str(len(body))),
+        ("Cache-Control", "no-store"),
+    ]
+    if allow is not None:
+        headers.append(("Allow", allow))
+    start_response(f"{status} {HTTPStatus(status).phrase}", headers)
+    return [body]
+
+
+class Control:
+    """The server: `start` opens the port, `stop` closes it."""
+
+    def __init__(self, app: Running) -> None:
+        self.address = ""
+        """Where it listens, as host:port, once it does."""
+        self._app: Final = app
+        self._server: _Server | None = None
+
+    def start(self) -> None:
+        """Open the port and begin to answer. Raises OSError that names the setting."""
+        listen = self._app.settings.telemetry.listen
+        try:
+            self._server = _Server(listen, Site(self._app))
+        except OSError as error:
+            what = f"telemetry.listen: {listen}: {error.strerror or error}"
+            raise OSError(error.errno, what) from error
+        host, port = self._server.socket.getsockname()[:2]
+        self.address = str(Address(host=host, port=port))
+        threading.Thread(target=self._server.serve_forever, name="control", daemon=True).start()
+
+    def stop(self) -> None:
+        """Close the port. Takes up to half a second; who is being answered is still answered."""
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+
+
+class _Answer(ServerHandler):
+    """Runs the application for one request."""
+
+    server_software = "smpp-router"
+
+    def log_exception(self, exc_info: "OptExcInfo") -> None:
+        """Tell of a mistake of ours; the peer hears 500. That a peer is slow or gone is none."""
+        if not isinstance(exc_info[1], OSError):
+            log.error("control.failed", exc_info=exc_info)
+
+
+class _Handler(WSGIRequestHandler):
+    """One connection, one request. Nothing is logged of it."""
+
+    timeout = SILENCE_S
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Do not write to standard error."""
+
+    def handle(self) -> None:
+        """Answer. A peer that is too slow, or gone, needs no answer."""
+        server = self.server
+        assert isinstance(server, _Server)
+        try:
+            self.raw_requestline = self.rfile.readline(LONGEST_LINE + 1)
+            if len(self.raw_requestline) > LONGEST_LINE:
+                self.requestline = self.request_version = self.command = ""
+                self.send_error(HTTPStatus.REQUEST_URI_TOO_LONG)
+            elif self.parse_request():
+                out = cast("IO[bytes]", self.wfile)
+                answer = _Answer(cast("IO[bytes]", self.rfile), out, sys.stderr, self.get_environ())
+                answer.request_handler = self  # type: ignore[attr-defined]  # It asks for it.
+                answer.run(server.site)
+        except OSError:
+            self.close_connection = True
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """A thread for each of a bounded number of peers, for a bounded time."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self, listen: Address, site: Site) -> None:
+        if ":" in listen.host:
+            self.address_family = socket.AF_INET6
+        self.site: Final = site
+        self._since: Final[dict[_Request, float]] = {}
+        """The connections that have a thread, and when each began."""
+        self._told_at = float("-inf")
+        super().__init__((listen.host, listen.port), _Handler)
+
+    def server_bind(self) -> None:
+        """Without looking up the host's name, which may take seconds."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.socket.getsockname()[:2]
+        self.setup_environ()
+
+    def process_request(self, request: _Request, client_address: object) -> None:
+        """Begin with a connection, if there is a place for it."""
+        now = time.monotonic()
+        if len(self._since) < MOST_PEERS:
+            self._since[request] = now
+            super().process_request(request, client_address)
+            return
+        self.shutdown_request(request)
+        if now - self._told_at > TELL_EVERY_S:
+            self._told_at = now
+            log.warning("control.refused", at_once=MOST_PEERS)
+
+    def process_request_thread(self, request: _Request, client_address: object) -> None:
+        """Answer, and give the place back."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._since.pop(request, None)
+
+    def service_actions(self) -> None:
+        """Twice a second and after each connection: end those that take too long."""
+        now = time.monotonic()
+        for request, since in items(self._since):
+            if now - since > LONGEST_S and isinstance(request, socket.socket):
+                with suppress(OSError):  # It has just ended by itself.
+                    request.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: _Request, client_address: object) -> None:
+        """Log a mistake of ours instead of printing it."""
+        self._since.pop(request, None)
+        log.error("control.failed", exc_info=sys.exc_info())
