@@ -94,6 +94,8 @@ class _Reply:
     peer: Peer
     command_id: int
     sequence_number: int
+    brought: Delivery | None = None
+    """What the request brought for a client, and brings again if it is answered to come again."""
 
 
 @dataclass(slots=True)
@@ -303,12 +305,16 @@ class Journey:
         for reply in changes.replies:
             assert isinstance(reply, _Reply)
             self._reply(reply, TEMPORARY.status)
+            if reply.brought is not None:
+                changes.held.remove(reply.brought)
         changes.replies.clear()
         if changes:
             self._unsafe.append(changes)
 
     def _journal_is_back(self) -> None:
         self.journal_up = True
+        if self._unsafe:  # First, because what comes now may follow from it.
+            self._try_journal_again()
         self._to_pump.update(self.operators)
         self._end_turn_soon()
 
@@ -491,13 +497,13 @@ class Journey:
         state = receipt.state
         word = "unreadable" if state is None else state.name.lower()
         self.counters.receipts[operator.name, word] += 1
+        reply = _Reply(peer, pdu.command_id, pdu.sequence_number)
         if message is not None and state is not None:
             if receipts.is_final(state, operator.settings):
                 correlator.close(operator_id, message)
                 self._final(operator, message, receipt, state)
             elif receipts.asked_for(message, state, final=False):
-                self._hold(message, receipt, state, final=False)
-        reply = _Reply(peer, pdu.command_id, pdu.sequence_number)
+                reply.brought = self._hold(message, receipt, state, final=False)
         self._settles.replies.append(reply)
 
     def _final(
@@ -515,7 +521,7 @@ class Journey:
             self._hold(message, receipt, state, final=True)
         self._settle(message, receipts.OUTCOMES[state], self.clock_utc())
 
-    def _hold(self, message: Message, receipt: Receipt, state: r.State, *, final: bool) -> None:
+    def _hold(self, message: Message, receipt: Receipt, state: r.State, *, final: bool) -> Delivery:
         """A receipt for the client: kept until the client has it."""
         delivery = receipts.from_operator(
             message,
@@ -526,6 +532,7 @@ class Journey:
             not_before=_not_before(message),
         )
         self._settles.held.append(delivery)
+        return delivery
 
     def _from_subscriber(self, peer: OperatorPeer, pdu: Pdu, sm: Sm) -> None:
         """A message that is no receipt goes to the account that the inbound rules name."""
@@ -544,6 +551,7 @@ class Journey:
             octets=for_client(sm, pdu.command_id),
             made_utc=self.clock_utc(),
         )
+        reply.brought = delivery
         self._settles.held.append(delivery)
         self._settles.replies.append(reply)
 
@@ -693,7 +701,7 @@ class Journey:
         if self._accepts.accepted:
             accepts, self._accepts = self._accepts, Changes()
             self.journal.commit(accepts, self._kept, urgent=True)
-        if self._settles:
+        if self._settles and self.journal_up:  # Else it would overtake what is told again.
             settles, self._settles = self._settles, Changes()
             self.journal.commit(settles, self._kept, urgent=False)
         self._turn_ends = False

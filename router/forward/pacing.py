@@ -20,13 +20,14 @@ from router.terms.limits import Rate
 
 MARGIN_S: Final = 0.0005
 """Over the answers' estimate; measured with both cores busy (docs/decisions)."""
-WRITE_MARGIN_S: Final = 0.005
-"""Over the time of writing, where answers do not tell."""
+WRITE_MARGIN_S: Final = 0.025
+"""Over the time of writing, where answers do not tell: a stall of the peer as long as that is still
+within the contract, and 2.5 % of a rate per second are given up for it."""
 CATCH_UP_S: Final = 0.1
 """A stall longer than this is not made up for: the operator would see a burst."""
-PONDERING_S: Final = 0.025
-"""When answers are on average this much later than the smallest round trip although later messages
-were answered too, the operator ponders; a busy machine stays well below."""
+PONDERING_S: Final = 0.05
+"""When the answers' bound is on average this much behind the time of writing, the operator ponders
+and waiting for its answers costs more than the wider margin; a busy machine stays well below."""
 ROUND_TRIP_SPAN_S: Final = 10.0
 """The smallest round trip is that of the last one or two spans: paths change."""
 _LOOK_AHEAD: Final = 16
@@ -93,18 +94,22 @@ class Pacer:
 
     def _arrived_at(self, slot: int, now: float) -> float:
         """The latest time, measured at the writer, at which the slot's message can have arrived."""
+        by_answers = self._arrived_by_answers_at(slot, now)
+        if self._late_s > PONDERING_S:
+            return min(by_answers, self._written_at[slot] + WRITE_MARGIN_S)
+        return by_answers
+
+    def _arrived_by_answers_at(self, slot: int, now: float) -> float:
         round_trip = self._round_trips[slot]
-        if round_trip is None:
-            return self._written_at[slot]
         written_at = self._written_at[slot]
+        if round_trip is None:
+            return written_at
         smallest_s = round_trip.smallest_s
         latest = self._answered_at[slot] - smallest_s
         if latest > written_at + MARGIN_S:
             latest = self._no_later_than_its_followers(slot, latest)
             if latest == _NEVER:
                 latest = now - smallest_s if smallest_s != _NEVER else now
-            if self._late_s > PONDERING_S:
-                latest = min(latest, written_at + WRITE_MARGIN_S)
         return latest if latest > written_at else written_at
 
     def _no_later_than_its_followers(self, slot: int, latest: float) -> float:
@@ -124,7 +129,7 @@ class Pacer:
         """Use the next slot for a message that is written now; return its number."""
         slot = self._next
         if self._answered_at[slot] != _NEVER:
-            late_s = self._arrived_at(slot, now) - self._written_at[slot]
+            late_s = self._arrived_by_answers_at(slot, now) - self._written_at[slot]
             self._late_s += (late_s - self._late_s) * 0.02
         self._written_at[slot] = now
         self._answered_at[slot] = _NEVER

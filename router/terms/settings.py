@@ -105,8 +105,9 @@ class LogSettings:
     """`json` for machines, `console` for eyes."""
     level: Literal["debug", "info", "warning", "error"] = "info"
     """The least urgent level that is written."""
-    messages: float = 1.0
-    """Share of messages that get their one line at the end of their journey (`0%` to `100%`)."""
+    messages: float = 0.01
+    """Share of messages that get a line at the end of their journey, `0%` to `100%`. A line costs
+    about as much time as a third of the whole journey."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -294,7 +294,12 @@ class Exporter(Collector):
             (),
             [((), self._app.journey.counters.loop_lag_s)],
         )
-        yield _counter("config_reloads", "Configurations applied or refused.", ("result",), [])
+        yield _counter(
+            "config_reloads",
+            "Configurations read again, by what came of it.",
+            ("result",),
+            (((result,), n) for result, n in items(self._app.journey.counters.config_reloads)),
+        )
         yield _counter(
             "log_lines_lost",
             "Log lines that standard error did not take.",

@@ -77,7 +77,7 @@ def nearest(word: str, known: Iterable[str], likelier: Collection[str] = frozens
         one_off = _one_letter_off(folded, name.casefold())
         matcher.set_seq1(name.casefold())
         # Counting letters is quicker than comparing, and there may be 10,000 accounts.
-        if one_off or matcher.quick_ratio() >= CLOSE_ENOUGH:
+        if matcher.quick_ratio() >= CLOSE_ENOUGH:
             here = (one_off, one_off and name in likelier, matcher.ratio())
             if here > nearness or (best is None and here == nearness):
                 best, nearness = name, here

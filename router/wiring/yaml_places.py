@@ -198,7 +198,7 @@ class _Composer:
 
     def _begin(self, event: yaml.CollectionStartEvent, node: Sequence | Table) -> None:
         self._tag_is_ours(event, node.place)
-        if len(self._open) == 10**9:
+        if len(self._open) == DEEPEST:
             self._note(node.place, f"lists and mappings are nested more than {DEEPEST} deep")
             raise _StopError
         self._anchored(event, node)

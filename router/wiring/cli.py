@@ -1,0 +1,319 @@
+"""The command `smpp-router`: run the daemon, check and explain a configuration, ask a router.
+
+Messages for people go to standard error, results to standard output. Exit status: 0 done, 1 the
+thing asked about is not well, 2 wrong usage.
+"""
+
+import argparse
+import contextlib
+import getpass
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from router.accept.passwords import hash_password
+from router.terms.names import AccountName
+from router.terms.settings import Settings
+from router.wiring.config import Mistake, SettingsError, load, warnings
+from router.wiring.mistakes import listed, nearest
+
+WELL, NOT_WELL, WRONG_USAGE = 0, 1, 2
+DEFAULT_URL: Final = "http://127.0.0.1:9464"
+EVERY_S: Final = 1.0
+"""How often `status --watch` looks."""
+LONGEST_PASSWORD: Final = 8
+"""What SMPP allows (3.4, 4.1.1)."""
+LONGEST_TEXT: Final = 10_000
+"""255 segments hold 39,015 septets; nobody explains more than a few."""
+NOT_SERVED: Final = "not served yet by this version"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit status. Wrong usage exits through argparse, with 2."""
+    arguments = _parser().parse_args(argv)
+    command: Callable[[argparse.Namespace], int] = arguments.command
+    try:
+        status = command(arguments)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # Who read our output has gone (`| head`). Python would complain once more at exit.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOT_WELL
+    except KeyboardInterrupt:
+        return 128 + 2  # As a shell reports SIGINT.
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="smpp-router",
+        description="An SMPP aggregator and router.",
+        epilog="Exit status: 0 done; 1 the thing asked about is not well; 2 wrong usage.",
+    )
+    parser.add_argument("--version", action=_Version)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(
+        name: str, does: str, command: Callable[[argparse.Namespace], int]
+    ) -> argparse.ArgumentParser:
+        one = commands.add_parser(name, help=does, description=f"{does[0].upper()}{does[1:]}.")
+        one.set_defaults(command=command, parser=one)
+        return one
+
+    run = add("run", "run the daemon; SIGTERM drains and stops it", _run)
+    check = add("check", "show all mistakes of a configuration, and warnings", _check)
+    explain = add("explain", "show what would become of a message, and why", _explain)
+    for one in (run, check, explain):
+        one.add_argument("config", metavar="CONFIG", type=Path, help="a file, or a folder")
+    _add_question(explain)
+    add("hash-password", "read a password, and print its hash", _hash_password)
+    status = add("status", "show what a running router is doing", _status)
+    status.add_argument("--watch", action="store_true", help="go on until Ctrl-C")
+    for one in (check, explain, status):
+        one.add_argument("--json", action="store_true", help="print one JSON document")
+    reload = add("reload", f"apply the configuration anew ({NOT_SERVED})", _not_served)
+    drain = add("drain", f"send nothing more to an operator or bind ({NOT_SERVED})", _not_served)
+    resume = add("resume", f"undo a drain ({NOT_SERVED})", _not_served)
+    for one in (drain, resume):
+        one.add_argument("what", metavar="OPERATOR[/BIND]")
+    for one in (status, reload, drain, resume):
+        one.add_argument("--url", type=_url, default=DEFAULT_URL, help="default: %(default)s")
+    return parser
+
+
+def _add_question(explain: argparse.ArgumentParser) -> None:
+    explain.add_argument("--account", required=True, metavar="A", help="who sends it: a system_id")
+    explain.add_argument("--to", required=True, metavar="NUMBER", type=_field)
+    explain.add_argument("--from", default="", metavar="SENDER", dest="sender", type=_field)
+    explain.add_argument("--text", default="", metavar="T", type=_text)
+    explain.add_argument(
+        "--priority", default=0, metavar="N", type=_octet, help="priority_flag; default: 0"
+    )
+    explain.add_argument("--service-type", default="", metavar="S", type=_field)
+
+
+class _Version(argparse.Action):
+    """Prints the version. It is looked up only when somebody asks."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help="show the version")
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Print, and end."""
+        from router.wiring.status import version
+
+        print(f"smpp-router {version()}")
+        parser.exit()
+
+
+# What can be written on the command line.
+
+
+def _url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # A port that is no number, or an open bracket.
+        good = False
+    if not good:
+        raise argparse.ArgumentTypeError(f"{text!r} is no URL such as {DEFAULT_URL}")
+    return text
+
+
+def _field(text: str) -> str:
+    try:
+        octets = text.encode("latin-1")
+    except UnicodeEncodeError:
+        octets = b"\0"
+    if b"\0" in octets:
+        raise argparse.ArgumentTypeError(f"{text!r} cannot stand in a field of SMPP")
+    return text
+
+
+def _text(text: str) -> str:
+    if len(text) > LONGEST_TEXT:
+        raise argparse.ArgumentTypeError(f"the text is longer than {LONGEST_TEXT} characters")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError("the text is not in the terminal's encoding") from None
+    return text
+
+
+def _octet(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= 255):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 255")
+    return int(text)
+
+
+# The commands.
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    path: Path = arguments.config
+    settings = _loaded(path)
+    if settings is None:
+        return NOT_WELL
+    import structlog  # Neither this nor the router is needed to check a configuration.
+
+    from router.wiring.app import App
+    from router.wiring.telemetry import configure_log
+
+    configure_log(settings.telemetry.log, sys.stderr)
+    log = structlog.get_logger()
+    for warning in warnings(settings):
+        place, message = str(warning.place), warning.message
+        log.warning("config.warned", place=place, path=warning.path, meaning=message)
+    return App(settings, lambda: load(path, os.environ)).run()
+
+
+def _loaded(path: Path) -> Settings | None:
+    """The settings; None, and all mistakes on standard error, if they cannot be used."""
+    try:
+        return load(path, os.environ)
+    except SettingsError as error:
+        for mistake in error.mistakes:
+            _tell(str(mistake))
+        _tell(f"{path}: {_counted(len(error.mistakes), 'mistake')}")
+        return None
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    mistakes: list[Mistake] = []
+    found: list[Mistake] = []
+    try:
+        found = warnings(load(arguments.config, os.environ))
+    except SettingsError as error:
+        mistakes = error.mistakes
+    if arguments.json:
+        document = {
+            "ok": not mistakes,
+            "mistakes": [asdict(mistake) for mistake in mistakes],
+            "warnings": [asdict(warning) for warning in found],
+        }
+        print(json.dumps(document, indent=2))
+    else:
+        for mistake in mistakes:
+            print(mistake)
+        for warning in found:
+            parts = (str(warning.place), "warning", warning.path, warning.message)
+            print(": ".join(filter(None, parts)))
+        total = f"{_counted(len(mistakes), 'mistake')}, {_counted(len(found), 'warning')}"
+        _tell(f"{arguments.config}: {total}")
+    return NOT_WELL if mistakes else WELL
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    settings = _loaded(arguments.config)
+    if settings is None:
+        return NOT_WELL
+    from router.wiring.explain import Question, explain
+
+    account = AccountName(arguments.account)
+    if account not in settings.accounts:
+        meant = nearest(account, settings.accounts)
+        known = f"did you mean {meant!r}? " if meant else ""
+        known += listed("accounts", list(settings.accounts))
+        arguments.parser.error(f"argument --account: there is no account {account!r}; {known}")
+    question = Question(
+        account=account,
+        to=arguments.to,
+        sender=arguments.sender,
+        text=arguments.text,
+        priority=arguments.priority,
+        service_type=arguments.service_type,
+    )
+    told = explain(settings, question, time.time())
+    if arguments.json:
+        print(json.dumps(told.as_json(), indent=2))
+    else:
+        for heading, line in told.lines():
+            print(f"{heading:<10} {line}")
+    return WELL if told.refusal is None else NOT_WELL
+
+
+def _hash_password(_arguments: argparse.Namespace) -> int:
+    try:
+        password = _read_password()
+    except (EOFError, UnicodeError):
+        _tell("no password, or one that is not text")
+        return NOT_WELL
+    if not password:
+        return NOT_WELL
+    octets = password.encode()
+    if len(octets) > LONGEST_PASSWORD:
+        _tell(
+            f"longer than {LONGEST_PASSWORD} octets, which SMPP allows: many clients cannot send it"
+        )
+    print(hash_password(octets, os.urandom(16)))
+    return WELL
+
+
+def _read_password() -> str:
+    """From the terminal, twice, or a line of standard input; empty if there is none to use."""
+    if not sys.stdin.isatty():
+        password = sys.stdin.readline().rstrip("\r\n")
+    else:
+        password = getpass.getpass("Password: ")
+        if getpass.getpass("Again: ") != password:
+            _tell("the two passwords differ")
+            return ""
+    if not password:
+        _tell("an empty password is none")
+    return password
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    if arguments.watch and arguments.json:
+        arguments.parser.error("--json prints one document; it does not go with --watch")
+    from router.wiring.status_view import NoStatusError, console, drawn, fetch
+
+    if arguments.watch:
+        return _watch(arguments.url)
+    try:
+        status = fetch(arguments.url)
+    except NoStatusError as error:
+        _tell(str(error))
+        return NOT_WELL
+    if arguments.json:
+        print(json.dumps(status, indent=2))
+    else:
+        console().print(drawn(status))
+    return WELL if status["ready"] else NOT_WELL
+
+
+def _watch(url: str) -> int:
+    """Draw the status anew until Ctrl-C. A router that is restarted comes back into view."""
+    from rich.live import Live
+    from rich.text import Text
+
+    from router.wiring.status_view import NoStatusError, console, drawn, fetch
+
+    with contextlib.suppress(KeyboardInterrupt), Live(console=console(), screen=True) as live:
+        while True:
+            try:
+                live.update(drawn(fetch(url)), refresh=True)
+            except NoStatusError as error:
+                live.update(Text(str(error), style="bold red"), refresh=True)
+            time.sleep(EVERY_S)
+    return WELL
+
+
+def _not_served(arguments: argparse.Namespace) -> int:
+    _tell(f"{arguments.parser.prog}: {NOT_SERVED}; nothing was done")
+    return NOT_WELL
+
+
+def _tell(message: str) -> None:
+    print(message, file=sys.stderr)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -1,0 +1,276 @@
+"""What would become of a message: the router's own checks and route table, asked without a router.
+
+Nothing here decides: `check/` and `decide/` do, with a submit_sm as a client would send it. So an
+explanation cannot say something else than the router does.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Final
+
+from aiosmpplib import GSM7BitCodec
+
+from router.check.submit import Checks
+from router.decide.table import RouteTable, Rule
+from router.smpp import pdu
+from router.smpp.pdu import BodyError, Framer, Sm
+from router.smpp.text import segments_of
+from router.smpp.vocabulary import MESSAGE_PAYLOAD, SUBMIT_SM, status_name
+from router.terms.names import AccountName
+from router.terms.outcome import Refusal
+from router.terms.plan import Plans
+from router.terms.settings import AccountSettings, RouteSettings, Settings
+from router.wiring.units import show_duration
+
+LONGEST_SHORT_MESSAGE: Final = 254
+"""Octets; a longer text travels in a message_payload, as clients send it."""
+INTERNATIONAL: Final = (1, 1)
+ALPHANUMERIC: Final = (5, 0)
+UNKNOWN: Final = (0, 0)
+"""TON and NPI, as clients write them."""
+UCS2: Final = 0x08
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A message that a client might send."""
+
+    account: AccountName
+    to: str
+    sender: str = ""
+    text: str = ""
+    priority: int = 0
+    service_type: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldRule:
+    """One route, as it is told."""
+
+    file: str
+    line: int
+    destination: str
+    says: str
+    """Its conditions and what it does, in words."""
+    why_not: str | None = None
+    """Why it lost; None for the winner."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldPlan:
+    """Operators in the order in which they are tried."""
+
+    operators: tuple[str, ...]
+    weight: int | None
+    """That of the first operator; None where the rule names them in order."""
+    share: float
+    """Of the messages that take the rule."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldRefusal:
+    """Why the client would be refused, and what it would hear."""
+
+    reason: str
+    status: int
+    status_name: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Explanation:
+    """What would become of the message. What comes after a refusal is None or empty."""
+
+    account: str
+    to: str
+    characters: int
+    alphabet: str
+    segments: int
+    """How many a client makes of the text."""
+    number: str | None = None
+    """The routing key: the number in its normal form."""
+    lane: str | None = None
+    lane_by: str = ""
+    """What chose the lane."""
+    validity_s: float | None = None
+    """How long it may wait; None is for ever."""
+    winner: ToldRule | None = None
+    plans: list[ToldPlan] = field(default_factory=list)
+    losers: list[ToldRule] = field(default_factory=list)
+    """The other rules for this number, longest prefix first."""
+    rules_for_other_numbers: int = 0
+    refusal: ToldRefusal | None = None
+
+    def as_json(self) -> dict[str, object]:
+        """The same for a machine."""
+        return {"accepted": self.refusal is None, **asdict(self)}
+
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """The same for people: a heading, or none where it goes on, and a line of text."""
+        yield "account", self.account
+        yield "number", f"{self.number or 'none'} (from {self.to!r})"
+        if self.characters:
+            parts = f"{self.segments} segment{_s(self.segments)}"
+            length = f"{self.characters} character{_s(self.characters)}"
+            yield "text", f"{length}, {self.alphabet}, {parts}"
+        if self.lane is not None:
+            yield "lane", f"{self.lane} ({self.lane_by})"
+            forever = self.validity_s is None
+            valid = "no end" if forever else f"{show_duration(self.validity_s or 0)} (of the lane)"
+            yield "validity", f"{valid}, for a message that brings none of its own"
+        if self.winner is not None:
+            yield "rule", _told(self.winner)
+        yield from self._ending()
+        for number, rule in enumerate(self.losers):
+            yield "" if number else "lost", f"{_told(rule)}: {rule.why_not}"
+        if others := self.rules_for_other_numbers:
+            yield "" if self.losers else "lost", f"{others} rule{_s(others)} for other numbers"
+
+    def _ending(self) -> Iterator[tuple[str, str]]:
+        if self.refusal is not None:
+            status = f"{self.refusal.status_name} (0x{self.refusal.status:08X})"
+            yield "refused", f"{self.refusal.reason}; the client hears {status}"
+        for number, plan in enumerate(self.plans):
+            share = f"{plan.share * 100:.4g} % (weight {plan.weight}): " if plan.weight else ""
+            yield "" if number else "operators", share + ", then ".join(plan.operators)
+
+
+def explain(settings: Settings, question: Question, now_utc: float) -> Explanation:
+    """Ask the checks and the route table. The account must be one of the settings'."""
+    account = settings.accounts[question.account]
+    alphabet, segments = segments_of(question.text)
+    told = Explanation(
+        account=account.name,
+        to=question.to,
+        characters=len(question.text),
+        alphabet=alphabet,
+        segments=segments,
+    )
+    try:
+        sm = Sm(Framer(2**32).feed(_submit_sm(question, alphabet))[0])
+    except BodyError as error:
+        told.refusal = _refusal(Refusal(f"malformed: {error}", error.status))
+        return told
+    checks = Checks(settings.lanes)
+    checked = checks.check(sm, account, now_utc)
+    if isinstance(checked, Refusal):
+        told.refusal = _refusal(checked)
+        return told
+    told.number = checked.number
+    table = RouteTable(settings.routes, Plans(), settings.lanes)
+    verdicts = table.explain(checked.number, account.name, sm)
+    told.losers = [_rule(rule.settings, why) for rule, why in verdicts if why is not None]
+    told.rules_for_other_numbers = len(settings.routes) - len(verdicts)
+    winner = next((rule for rule, why in verdicts if why is None), None)
+    if winner is not None:
+        told.winner = _rule(winner.settings, None)
+    decided = table.decide(checked.number, account.name, sm)
+    if isinstance(decided, Refusal):
+        told.refusal = _refusal(decided)
+        return told
+    lane = checked.lane if decided.lane is None else decided.lane
+    by_rule = decided.lane is not None
+    told.lane = settings.lanes[lane].name
+    told.lane_by = "by the rule" if by_rule else _lane_by(question, account)
+    end_utc = checks.expires_utc(checked, lane, now_utc)
+    told.validity_s = None if end_utc == float("inf") else round(end_utc - now_utc, 6)
+    told.plans = _plans(decided)
+    return told
+
+
+def _lane_by(question: Question, account: AccountSettings) -> str:
+    """What chose the lane where the rule does not; the order is that of `Checks`."""
+    if question.service_type in account.lane_by_service_type:
+        return f"by service_type {question.service_type}"
+    if question.priority in account.lane_by_priority:
+        return f"by priority_flag {question.priority}"
+    return "the account's"
+
+
+def _plans(rule: Rule) -> list[ToldPlan]:
+    """The plans of a rule, as the rule hands them out, each with its share."""
+    weights = dict(zip(rule.settings.to, rule.settings.weights, strict=False))
+    if not weights:
+        return [ToldPlan(operators=rule.next_plan().candidates, weight=None, share=1.0)]
+    total = sum(weights.values())
+    found: dict[str, ToldPlan] = {}
+    # By the earliest deadline each comes first at the latest when the smallest weight is due.
+    for _ in range(total):
+        candidates = rule.next_plan().candidates
+        weight = weights[candidates[0]]
+        plan = ToldPlan(operators=candidates, weight=weight, share=weight / total)
+        found.setdefault(candidates[0], plan)
+        if len(found) == len(weights):
+            break
+    return sorted(found.values(), key=lambda plan: -plan.share)
+
+
+def _submit_sm(question: Question, alphabet: str) -> bytes:
+    """The message as a client would send it."""
+    if alphabet == "UCS-2":
+        octets, data_coding = question.text.encode("utf-16-be"), UCS2
+    else:
+        octets, data_coding = bytes(GSM7BitCodec().encode(question.text)[0]), 0
+    long = len(octets) > LONGEST_SHORT_MESSAGE
+    return pdu.sm(
+        SUBMIT_SM,
+        1,
+        source=_address(question.sender),
+        destination=_address(question.to),
+        short_message=b"" if long else octets,
+        service_type=question.service_type.encode("latin-1"),
+        priority_flag=question.priority,
+        data_coding=data_coding,
+        tlvs=pdu.tlv(MESSAGE_PAYLOAD, octets) if long else b"",
+    )
+
+
+def _address(text: str) -> tuple[int, int, bytes]:
+    if text.startswith("+"):
+        kind = INTERNATIONAL
+    else:
+        kind = UNKNOWN if not text or text.isdigit() else ALPHANUMERIC
+    return *kind, text.encode("latin-1")
+
+
+def _rule(route: RouteSettings, why_not: str | None) -> ToldRule:
+    conditions = [
+        f"{name} {value}"
+        for name, value in (
+            ("account", route.account),
+            ("sender", route.sender),
+            ("priority", route.priority),
+            ("service_type", route.service_type),
+        )
+        if value is not None
+    ]
+    if route.refuse is not None:
+        does = f"refuse {status_name(route.refuse)}"
+    elif route.weights:
+        shares = zip(route.to, route.weights, strict=True)
+        does = "to " + ", ".join(f"{name} {weight}" for name, weight in shares)
+    else:
+        does = "to " + ", ".join(route.to)
+    lane = [] if route.lane is None else [f"lane {route.lane}"]
+    says = [f"destination {route.destination or 'any'}", *conditions, does, *lane]
+    return ToldRule(
+        file=route.file,
+        line=route.line,
+        destination=route.destination,
+        says="; ".join(says),
+        why_not=why_not,
+    )
+
+
+def _refusal(refusal: Refusal) -> ToldRefusal:
+    return ToldRefusal(
+        reason=refusal.reason, status=refusal.status, status_name=status_name(refusal.status)
+    )
+
+
+def _told(rule: ToldRule) -> str:
+    place = f"{rule.file}:{rule.line}: " if rule.file else ""
+    return place + rule.says
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"

@@ -1,0 +1,215 @@
+"""`smpp-router status`: ask a running router what it looks like, and draw it."""
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from http.client import HTTPException
+from typing import Final, cast
+from urllib.error import HTTPError
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from router.wiring.status import (
+    AccountStatus,
+    BindStatus,
+    LaneStatus,
+    OperatorStatus,
+    Snapshot,
+    version,
+)
+
+ASK_S: Final = 5.0
+"""How long the router has to answer."""
+MOST_OCTETS: Final = 100_000_000
+"""Of an answer; 10,000 accounts are 2 MB."""
+
+_GOOD, _BAD, _DIM = "green", "bold red", "dim"
+
+
+class NoStatusError(Exception):
+    """The router did not say what it looks like; the text says why, for people."""
+
+
+def fetch(url: str) -> Snapshot:
+    """The status of the router at this address."""
+    # Not by a proxy of the environment: the router is on loopback.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"{url.rstrip('/')}/v1/status", timeout=ASK_S) as answer:
+            return parsed(answer.read(MOST_OCTETS))
+    except HTTPError as error:
+        with error:
+            raise NoStatusError(f"{url}: {error.code}: {_reason(error.read(10_000))}") from error
+    except (OSError, HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+        what = (
+            f"{url}: no answer: {reason}; is the router running, and is that its telemetry.listen?"
+        )
+        raise NoStatusError(what) from error
+
+
+def parsed(octets: bytes) -> Snapshot:
+    """The document that `/v1/status` answers with."""
+    try:
+        document = json.loads(octets)
+    except ValueError as error:
+        raise NoStatusError("the answer is not JSON: is there a router at that address?") from error
+    if not isinstance(document, dict) or Snapshot.__required_keys__ - document.keys():
+        raise NoStatusError("the answer is not that of a router of this version")
+    return cast("Snapshot", document)
+
+
+def _reason(octets: bytes) -> str:
+    try:
+        return str(json.loads(octets)["error"])
+    except (ValueError, KeyError, TypeError):
+        return "is there a router at that address?"
+
+
+def drawn(status: Snapshot) -> RenderableType:
+    """The status for people. After an upgrade and before the restart the router is older."""
+    try:
+        return Group(*_parts(status))
+    except (KeyError, TypeError, AttributeError) as error:
+        theirs, ours = status["version"], version()
+        what = f"a router of version {theirs} is not understood by this command, which is {ours}"
+        raise NoStatusError(f"{what}; --json shows what it says") from error
+
+
+def _parts(status: Snapshot) -> Iterator[RenderableType]:
+    yield _head(status)
+    yield _binds(status["operators"])
+    yield _lanes(status)
+    yield _accounts(status["accounts"])
+    yield _totals(status)
+
+
+def _head(status: Snapshot) -> Text:
+    reason = status["not_ready"]
+    state = ("ready", _GOOD) if reason is None else (f"not ready: {reason}", _BAD)
+    journal = status["journal"]
+    up = ("up", _GOOD) if journal["up"] else ("down", _BAD)
+    return Text.assemble(
+        f"smpp-router {status['version']}, up {age(status['uptime_s'])}, ",
+        state,
+        ", journal ",
+        up,
+        f" ({journal['pending']} pending), ",
+        f"listening on {', '.join(status['listeners']) or 'nothing'}\n",
+    )
+
+
+def _table(title: str, *columns: str, right: int) -> Table:
+    """A table whose columns from `right` on hold numbers."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if number >= right else "left")
+    return table
+
+
+def _binds(operators: list[OperatorStatus]) -> Table:
+    columns = ("operator", "bind", "state", "since", "window", "rate", "busiest s", "round trip")
+    table = _table("Binds", *columns, right=3)
+    for operator in operators:
+        for bind in operator["binds"]:
+            table.add_row(operator["name"], *_bind(bind))
+    return table
+
+
+def _bind(bind: BindStatus) -> Iterator[RenderableType]:
+    yield bind["name"]
+    state = bind["state"]
+    if bind["resting_s"]:
+        state += f", rests {age(bind['resting_s'])}"
+    elif bind["failures"] and not bind["up"]:
+        state += f", {bind['failures']} failed"
+    yield Text(state, style=_GOOD if bind["up"] else _BAD)
+    yield age(bind["since_s"])
+    yield f"{bind['window_in_use']}/{bind['window']}"
+    yield bind["rate"] or ""
+    yield "" if bind["busiest_second"] is None else str(bind["busiest_second"])
+    round_trip_s = bind["round_trip_s"]
+    yield "" if round_trip_s is None else f"{round_trip_s * 1000:.1f} ms"
+
+
+def _lanes(status: Snapshot) -> Table:
+    names = [lane["lane"] for lane in status["without_operator"]]
+    headings = [heading for name in names for heading in (name, "oldest")]
+    columns = ("operator", *headings, "in flight", "receipts due", "unmatched")
+    table = _table("Waiting", *columns, right=1)
+    for operator in status["operators"]:
+        table.add_row(
+            operator["name"],
+            *_waiting(operator["lanes"]),
+            str(operator["in_flight"]),
+            str(operator["receipts_outstanding"]),
+            str(operator["receipts_unmatched"]),
+        )
+    if any(lane["messages"] for lane in status["without_operator"]):
+        nobody = Text("no operator up", style=_BAD)
+        table.add_row(nobody, *_waiting(status["without_operator"]), "", "", "")
+    if status["delayed"]:
+        table.caption = f"{status['delayed']} more wait to be tried again"
+    return table
+
+
+def _waiting(lanes: list[LaneStatus]) -> Iterator[str]:
+    for lane in lanes:
+        yield str(lane["messages"])
+        yield age(lane["oldest_s"]) if lane["messages"] else ""
+
+
+def _accounts(accounts: list[AccountStatus]) -> Table:
+    table = _table("Accounts", "account", "binds", "tx", "rx", "trx", "queued", "outbox", right=1)
+    for account in accounts:
+        binds = account["binds"]
+        bound = sum(binds.values())
+        table.add_row(
+            account["name"],
+            Text(f"{bound}/{account['max_binds']}", style="" if bound else _DIM),
+            *(str(binds[name]) for name in ("transmitter", "receiver", "transceiver")),
+            f"{account['waiting']}/{account['queue']}",
+            str(account["outbox"]),
+        )
+    return table
+
+
+def _totals(status: Snapshot) -> Table:
+    """Since the start."""
+    totals = status["totals"]
+    counted = {
+        "submits answered": totals["submits"],
+        "operators answered": totals["sends"],
+        "receipts": totals["receipts"],
+        "outcomes": totals["outcomes"],
+        "in doubt": totals["in_doubt"],
+        "failed binds": totals["failed_binds"],
+        "refused PDUs": totals["refused_pdus"],
+        "sent again": {"": totals["repeated"]} if totals["repeated"] else {},
+    }
+    table = Table(title="Since the start", title_justify="left", title_style="bold", box=None)
+    table.show_header = False
+    for what, counts in counted.items():
+        if counts:
+            table.add_row(what, ", ".join(f"{name} {n}".strip() for name, n in counts.items()))
+    return table
+
+
+def age(seconds: float) -> str:
+    """A span of time in its two largest units, such as `2h 5m`."""
+    if seconds < 10:
+        return f"{seconds:.1f}s"
+    left = int(seconds)
+    words: list[str] = []
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, left = divmod(left, length)
+        if count or words:
+            words.append(f"{count}{unit}")
+    return " ".join(words[:2])
+
+
+def console() -> Console:
+    """Standard output, without rich's own ideas about what is a number or a path."""
+    return Console(highlight=False, markup=False, emoji=False)
