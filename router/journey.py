@@ -143,6 +143,9 @@ class Journey:
         self.draining = False
         self.journal_up = True
         """False from a commit that failed until one that does not."""
+        self.taken_up = {"messages": 0, "receipts_expected": 0, "deliveries": 0, "left_waiting": 0}
+        """What an earlier process left. `left_waiting` stays in the journal: its account, or every
+        operator that could take it, is in this configuration no more."""
         self._later = later
         self._settled = settled
         self._turn_ends = False
@@ -178,16 +181,48 @@ class Journey:
         self.journal.recover(recovered)
 
     def _take_up(self, found: Recovered) -> None:
-        now, now_utc = self.clock(), self.clock_utc()
+        now = self.clock()
+        taken_up = self.taken_up
         for message in found.waiting:
+            if message.account not in self.outboxes or not self._still_decided(message):
+                taken_up["left_waiting"] += 1
+                continue
             self.lanes.take_room(message.account)
             self._wants_pump(self.lanes.put(message))
+            taken_up["messages"] += 1
         for attempt in found.sent:
-            attempt.message.stage = Stage.SENT
-            attempt.message.operator = attempt.operator
-            self.correlators[attempt.operator].expect(attempt.operator_id, attempt.message, now_utc)
+            message = attempt.message
+            if attempt.operator not in self.correlators or message.account not in self.outboxes:
+                taken_up["left_waiting"] += 1
+                continue
+            message.stage = Stage.SENT
+            message.operator = attempt.operator
+            message.octets = b""
+            message.attempts += 1
+            correlator = self.correlators[attempt.operator]
+            correlator.expect(attempt.operator_id, message, attempt.at_utc)
+            taken_up["receipts_expected"] += 1
         for delivery in found.held:
+            if delivery.account not in self.outboxes:
+                taken_up["left_waiting"] += 1
+                continue
             self._hand_back(delivery, now)
+            taken_up["deliveries"] += 1
+
+    def _still_decided(self, message: Message) -> bool:
+        """Whether its operators still exist; where one does not, it is decided anew."""
+        if all(name in self.operators for name in message.plan.candidates):
+            return True
+        sm = Sm(Pdu(message.command_id, 0, 0, message.octets))
+        account = self.settings.accounts[message.account]
+        checked = self.checks.check(sm, account, message.accepted_utc)
+        if isinstance(checked, Refusal):
+            return False
+        rule = self.routes.decide(checked.number, account.name, sm)
+        if isinstance(rule, Refusal):
+            return False
+        message.plan = rule.next_plan()
+        return True
 
     # A client's submit_sm.
 
@@ -402,8 +437,12 @@ class Journey:
             self.lanes.give_room(message.account)
         message.stage = Stage.SENT
         message.operator = operator.name
-        if not octets or not receipts.wants_any(message):
+        if not receipts.wants_any(message):
             self._settle(message, Outcome.SENT, now_utc)
+            return
+        if not octets:
+            if not message.attempts:  # Else the receipt of another attempt will tell.
+                self._end_untold(message, "the operator gave no message id")
             return
         message.octets = b""
         message.attempts += 1
@@ -513,13 +552,16 @@ class Journey:
         message.attempts -= 1
         if message.stage is Stage.SETTLED:
             return
-        if state is not r.State.DELIVERED and (message.attempts or message.stage is not Stage.SENT):
+        outcome = receipts.OUTCOMES[state]
+        if outcome is not Outcome.DELIVERED and (
+            message.attempts or message.stage is not Stage.SENT
+        ):
             return
         if message.stage is Stage.WAITING:  # To be sent again in doubt, which is now needless.
             self.lanes.give_room(message.account)
         if receipts.asked_for(message, state, final=True):
             self._hold(message, receipt, state, final=True)
-        self._settle(message, receipts.OUTCOMES[state], self.clock_utc())
+        self._settle(message, outcome, self.clock_utc())
 
     def _hold(self, message: Message, receipt: Receipt, state: r.State, *, final: bool) -> Delivery:
         """A receipt for the client: kept until the client has it."""
@@ -775,8 +817,12 @@ class Journey:
         message.attempts -= 1
         if message.stage is not Stage.SENT or message.attempts:
             return
+        self._end_untold(message, "no receipt came")
+
+    def _end_untold(self, message: Message, reason: str) -> None:
+        """An operator has it, and will not say what became of it."""
         if receipts.wants_success(message):
-            self._give_up(message, Outcome.UNKNOWN, "no receipt came", 0)
+            self._give_up(message, Outcome.UNKNOWN, reason, 0)
         else:  # Only a failure was to be told, and none was.
             self._settle(message, Outcome.SENT, self.clock_utc())
 

@@ -72,8 +72,7 @@ def _operator_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--scenario",
         metavar="FILE",
-        help="a YAML file, or the name of one that comes along: "
-        + ", ".join(sorted(path.stem for path in SCENARIOS.glob("*.yaml"))),
+        help="a YAML file, or the name of one that comes along: " + ", ".join(_scenario_names()),
     )
     add("--duration", type=_unit(units.duration_s), metavar="TIME", help="end after this time")
     add("--seed", type=int, help="the same chances again")
@@ -232,6 +231,10 @@ def _patterns(value: object) -> list[NumberPattern]:
     return [number_pattern(part) for part in str(value).split(",")]
 
 
+def _scenario_names() -> list[str]:
+    return sorted(path.stem for path in SCENARIOS.glob("*.yaml"))
+
+
 def _scenario(given: argparse.Namespace) -> Scenario:
     flags = {
         name.removeprefix("key_"): value
@@ -242,8 +245,11 @@ def _scenario(given: argparse.Namespace) -> Scenario:
     if given.scenario is None:
         return scenario.build({}, "", flags)
     path = Path(given.scenario)
-    if not path.exists() and path.name == given.scenario:
-        path = SCENARIOS / f"{given.scenario.removesuffix('.yaml')}.yaml"
+    if not path.exists():
+        path = SCENARIOS / f"{path.name.removesuffix('.yaml')}.yaml"
+    if not path.exists():
+        known = ", ".join(_scenario_names())
+        raise ScenarioError([f"{given.scenario}: no such file; these come along: {known}"])
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -347,7 +353,7 @@ def what_is_wrong(totals: dict[str, object]) -> list[str]:
     if isinstance(refused, dict) and refused:
         found.append("refused: " + ", ".join(f"{n} x {name}" for name, n in refused.items()))
     if isinstance(totals["faults"], list):
-        found += [f"  for example: {fault}" for fault in totals["faults"]]
+        found += [f"for example: {fault}" for fault in totals["faults"][:3]]
     return found
 
 

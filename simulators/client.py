@@ -254,6 +254,7 @@ async def run(settings: ClientSettings) -> dict[str, object]:
     client = Client(settings, ended)
     cpu_began_s = time.process_time()
     await client.run()
+    client.esme.ledger.gave_up_all()  # After a signal; otherwise there is nothing to give up.
     cpu_s = time.process_time() - cpu_began_s
     esme, ledger = client.esme, client.esme.ledger
     if client.failure is not None and not ledger.submitted:

@@ -124,6 +124,12 @@ class Ledger:
             self._fate[index] = _UNANSWERED
             self.unanswered += 1
 
+    def gave_up_all(self) -> None:
+        """Nobody waits for answers any more."""
+        for index, fate in enumerate(self._fate):
+            if fate == _WAITING:
+                self.gave_up(index)
+
     def receipt(self, notice: Notice) -> None:
         """A receipt came."""
         index = self._numbers.get(notice.message_id)

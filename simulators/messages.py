@@ -122,7 +122,7 @@ class Messages:
         self._numbers = settings.destinations
         before, _, after = text_with_token(settings.text).partition("{token}")
         self._wide = not GSM7BitCodec.is_gsm_text(before + after)
-        first, middle, last = _encode(before, after, self.token(0), wide=self._wide)
+        first, middle, last = _encode(before, after, token(run, 0), wide=self._wide)
         if len(first + middle + last) > LONGEST_MESSAGE_OCTETS:
             raise UnitError(
                 f"the text has {len(first + middle + last)} octets with its token; "
@@ -150,17 +150,22 @@ class Messages:
 
     def build(self, index: int) -> tuple[bytes, bytes]:
         """The submit_sm number `index`, sequence_number 0, and the number that it goes to."""
-        numbers = self._numbers
-        number = numbers[index % len(numbers)].number(self._rng).encode()
+        number = self.number(index)
         mark = b"#%b-%08d" % (self._run, index)
         if self._wide:
             mark = mark.decode().encode("utf-16-be")
         rest = b"%b%b%b%b%b" % (self._head, number, self._rest, mark, self._tail)
         return _LENGTH.pack(len(rest) + 4) + rest, number
 
-    def token(self, index: int) -> bytes:
-        """The token of the message number `index`."""
-        return b"#%b-%08d" % (self._run, index)
+    def number(self, index: int) -> bytes:
+        """A number for the message number `index`; another one each time it is asked."""
+        numbers = self._numbers
+        return numbers[index % len(numbers)].number(self._rng).encode()
+
+    def text(self, index: int) -> str:
+        """The text of the message number `index`, with its token."""
+        mark = token(self._run.decode(), index).decode()
+        return text_with_token(self.settings.text).replace("{token}", mark, 1)
 
 
 def _encode(before: str, after: str, mark: bytes, *, wide: bool) -> tuple[bytes, bytes, bytes]:

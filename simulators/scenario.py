@@ -130,8 +130,8 @@ class _Reader:
 
     def unknown(self, key: str, path: str, known: tuple[str, ...]) -> None:
         near = get_close_matches(key, known, 1)
-        meant = f", did you mean {near[0]!r}?" if near else ""
-        self.mistake(_join(path, key), f"unknown key{meant} Known keys: {', '.join(known)}")
+        meant = f"did you mean {near[0]!r}? " if near else ""
+        self.mistake(_join(path, key), f"unknown key; {meant}known keys: {', '.join(known)}")
 
     def behaviour(
         self, base: Behaviour, entry: dict[str, object], path: str, *, also: tuple[str, ...]

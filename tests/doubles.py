@@ -6,12 +6,13 @@ turn, a closed one hands over nothing, and nothing happens unless `World` is tol
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from heapq import heappop, heappush
 from pathlib import Path
 
 from router.accept.accounts import Accounts
 from router.accept.server import ClientLink
-from router.enqueue.journal import Settlement
+from router.enqueue.journal import JournalError, Settlement, first_number_at
 from router.enqueue.memory import MemoryJournal
 from router.forward.bind import OperatorLink
 from router.forward.pool import Bind
@@ -20,7 +21,9 @@ from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.link import Link, Transport
 from router.smpp.pdu import Framer, Pdu
-from router.terms.settings import Settings
+from router.terms.names import AccountName, LaneName, OperatorName
+from router.terms.outcome import Outcome
+from router.terms.settings import Settings, StatusAction
 from router.wiring.config import load
 
 START = 1000.0
@@ -85,6 +88,38 @@ class World:
         self.now = until
         self.settle()
 
+    def coast(self, seconds: float) -> None:
+        """Let a long time pass in steps: what is due on the way is done a little late."""
+        until = self.now + seconds
+        while self.now < until:
+            self.now = min(until, self.now + 20.0)
+            self.settle()
+
+
+class Disk:
+    """When the memory journal gets to its work: at once, after a while, or when it is let go on."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.delay_s = 0.0
+        self.is_stuck = False
+        self._kept_waiting: list[Callable[[], None]] = []
+
+    def __call__(self, call: Callable[[], None]) -> None:
+        if self.is_stuck:
+            self._kept_waiting.append(call)
+        elif self.delay_s:
+            self.world.call_later(self.delay_s, call)
+        else:
+            self.world.soon(call)
+
+    def go_on(self) -> None:
+        """Be stuck no more."""
+        self.is_stuck = False
+        waiting, self._kept_waiting = self._kept_waiting, []
+        for call in waiting:
+            self.world.soon(call)
+
 
 class MemoryTransport:
     """One end of a connection; what is written arrives at `to` after `delay_s`."""
@@ -144,7 +179,7 @@ class FarEnd:
         self.on_pdu: Callable[[Pdu], None] = lambda _: None
         self._sequence = 0
         self._sent: list[bytes] = []
-        transport: Transport = self.transport  # type: ignore[assignment]
+        transport: Transport = self.transport
         link.connection_made(transport)
 
     def next_sequence(self) -> int:
@@ -179,59 +214,120 @@ class FarEnd:
 class Operator:
     """An operator's end of one bind: answers as told, receipts as told."""
 
-    def __init__(self, world: World, router: "Router", bind: Bind) -> None:
+    def __init__(self, world: World, router: "Router", bind: Bind, bind_status: int = 0) -> None:
         self.world = world
         self.bind = bind
+        self.bind_status = bind_status
         self.status: Callable[[Pdu], int | None] = lambda _: 0
         """Status of the answer; None for silence."""
         self.latency_s = 0.02
         self.next_id = 1
+        self.id_form = b"%d"
+        """How an id is written in a submit_sm_resp; receipts write it in decimal."""
         self.submits: list[tuple[float, Pdu]] = []
         self.ids: dict[bytes, Pdu] = {}
+        """What was taken, by the id that its receipts carry."""
         link = OperatorLink(router, router.journey, bind, router.settings.session)
         self.far = FarEnd(world, link)
         self.far.on_pdu = self._on_pdu
 
     def _on_pdu(self, pdu: Pdu) -> None:
         if pdu.command_id in v.BINDS:
-            self.far.send(p.response(pdu.command_id, pdu.sequence_number, body=b"SMSC\0"))
+            body = b"SMSC\0"
+            answer = p.response(pdu.command_id, pdu.sequence_number, self.bind_status, body)
+            self.far.send(answer)
         elif pdu.command_id in (v.SUBMIT_SM, v.DATA_SM):
             self.submits.append((self.world.now, pdu))
             status = self.status(pdu)
             if status is not None:
                 self.world.call_later(self.latency_s, lambda: self.answer(pdu, status))
-        elif pdu.command_id == v.ENQUIRE_LINK:
-            self.far.send(p.response(pdu.command_id, pdu.sequence_number))
-        elif pdu.command_id == v.UNBIND:
+        elif not pdu.command_id & v.RESPONSE:
             self.far.send(p.response(pdu.command_id, pdu.sequence_number))
 
-    def answer(self, pdu: Pdu, status: int = 0) -> bytes:
-        """Answer a submit_sm; return the id it was given."""
+    def answer(self, pdu: Pdu, status: int = 0) -> None:
+        """Answer a submit_sm; its receipts carry the newest of `ids`."""
         operator_id = b"%d" % self.next_id
+        body = self.id_form % self.next_id + b"\0"
         self.next_id += 1
-        self.ids[operator_id] = pdu
-        body = operator_id + b"\0"
+        if status == 0:
+            self.ids[operator_id] = pdu
         self.far.send(p.response(pdu.command_id, pdu.sequence_number, status, body))
-        return operator_id
 
-    def report(self, operator_id: bytes, state: bytes = b"DELIVRD", esm_class: int = 4) -> int:
-        """Send a receipt; return its sequence_number."""
+    def texts(self) -> list[bytes]:
+        """The texts that arrived, in their order."""
+        return [p.Sm(pdu).short_message for _, pdu in self.submits]
+
+    def report(
+        self,
+        operator_id: bytes,
+        state: bytes = b"DELIVRD",
+        esm_class: int = 4,
+        over: "Operator | None" = None,
+    ) -> int:
+        """Send a receipt, perhaps over another bind; return its sequence_number."""
         sm = p.Sm(self.ids[operator_id])
-        text = (
-            b"id:%b sub:001 dlvrd:001 submit date:2701150800 done date:2701150801 "
-            b"stat:%b err:000 text:" % (operator_id, state)
+        return (over or self).deliver(
+            receipt_text(operator_id, state),
+            source=sm.destination,
+            destination=sm.source,
+            esm_class=esm_class,
         )
+
+    def deliver(
+        self,
+        text: bytes = b"",
+        source: tuple[int, int, bytes] = (1, 1, b"37255512345"),
+        destination: tuple[int, int, bytes] = (5, 0, b"BANK"),
+        esm_class: int = 0,
+        tlvs: bytes = b"",
+        data_coding: int = 0,
+    ) -> int:
+        """Send a deliver_sm; return its sequence_number."""
         number = self.far.next_sequence()
         octets = p.sm(
             v.DELIVER_SM,
             number,
-            source=sm.destination,
-            destination=sm.source,
+            source=source,
+            destination=destination,
             esm_class=esm_class,
+            data_coding=data_coding,
             short_message=text,
+            tlvs=tlvs,
         )
         self.far.send(octets)
         return number
+
+    def answer_to(self, number: int) -> int | None:
+        """The status with which the router answered a deliver_sm or data_sm; None for silence."""
+        for _, pdu in self.far.received:
+            if pdu.command_id in (v.DELIVER_SM_RESP, v.DATA_SM_RESP):  # noqa: SIM102
+                if pdu.sequence_number == number:
+                    return pdu.command_status
+        return None
+
+
+def receipt_text(operator_id: bytes, state: bytes, err: bytes = b"000") -> bytes:
+    """The text of an ordinary receipt."""
+    return (
+        b"id:%b sub:001 dlvrd:001 submit date:2701150800 done date:2701150801 "
+        b"stat:%b err:%b text:" % (operator_id, state, err)
+    )
+
+
+def data_sm(
+    number: int,
+    *,
+    source: tuple[int, int, bytes],
+    destination: tuple[int, int, bytes],
+    esm_class: int = 0,
+    registered_delivery: int = 0,
+    data_coding: int = 0,
+    tlvs: bytes = b"",
+) -> bytes:
+    """A data_sm, which `router/smpp/pdu.py` only passes on."""
+    fields = bytes((esm_class, registered_delivery, data_coding))
+    body = b"\0" + p.address(*source) + p.address(*destination) + fields + tlvs
+    return p.build(v.DATA_SM, 0, number, body)
 
 
 class Client:
@@ -243,14 +339,18 @@ class Client:
         self.far = FarEnd(world, self.link, host)
         self.far.on_pdu = self._on_pdu
         self.answers: dict[int, Pdu] = {}
+        self.answered_at: dict[int, float] = {}
         self.receipts: list[Pdu] = []
+        self.receipts_at: list[float] = []
         self.deliver_status: Callable[[Pdu], int | None] = lambda _: 0
 
     def _on_pdu(self, pdu: Pdu) -> None:
         if pdu.command_id & v.RESPONSE:
             self.answers[pdu.sequence_number] = pdu
+            self.answered_at[pdu.sequence_number] = self.world.now
         elif pdu.command_id == v.DELIVER_SM:
             self.receipts.append(pdu)
+            self.receipts_at.append(self.world.now)
             status = self.deliver_status(pdu)
             if status is not None:
                 answer = p.response(pdu.command_id, pdu.sequence_number, status, b"\0")
@@ -305,6 +405,10 @@ class Client:
         answer = self.answers.get(number)
         return None if answer is None else answer.command_status
 
+    def id_of(self, number: int) -> bytes:
+        """The message_id with which a submit_sm was answered."""
+        return p.message_id_of(self.answers[number])
+
     def receipt_texts(self) -> list[bytes]:
         """The texts of all receipts that came."""
         return [p.Sm(pdu).short_message for pdu in self.receipts]
@@ -313,13 +417,16 @@ class Client:
 class Router:
     """The whole router without sockets: the journey, its host, and what tests look at."""
 
-    def __init__(self, world: World, settings: Settings) -> None:
+    def __init__(
+        self, world: World, settings: Settings, journal: MemoryJournal | None = None
+    ) -> None:
         self.world = world
         self.settings = settings
         self.clock = world.clock
         self.call_later = world.call_later
         self.settled: list[Settlement] = []
-        self.journal = MemoryJournal(world.soon, world.clock_utc())
+        self.disk = Disk(world)
+        self.journal = journal or MemoryJournal(self.disk, first_number_at(world.clock_utc()))
         self.accounts = Accounts(settings.accounts, b"secret", world.now)
         self._timer: ManualTimer | None = None
         self._armed_for = float("inf")
@@ -333,7 +440,8 @@ class Router:
         )
         started: list[object] = []
         self.journey.start(started.append)
-        world.settle()
+        # A rate begins as if it had just been used: after this each has all its slots.
+        world.run(1.1)
         assert started == [None]
 
     def write_soon(self, link: Link) -> None:
@@ -360,20 +468,90 @@ class Router:
         self.journey.wake(self.world.now)
         self._arm()
 
-    def operator(self, name: str, place: int = 0) -> Operator:
+    def operator(self, name: str, place: int = 0, bind_status: int = 0) -> Operator:
         """Connect the far end of one bind, and let it bind."""
-        operator = next(o for o in self.journey.operators.values() if o.name == name)
-        far = Operator(self.world, self, operator.binds[place])
+        operator = self.journey.operators[OperatorName(name)]
+        far = Operator(self.world, self, operator.binds[place], bind_status)
+        if operator.settings.message_id.response == "hex":
+            far.id_form = b"%x"
         self.world.settle()
         return far
 
-    def client(self, system_id: bytes = b"bank", password: bytes = b"secret01") -> Client:
+    def client(
+        self,
+        system_id: bytes = b"bank",
+        password: bytes = b"secret01",
+        command_id: int = v.BIND_TRANSCEIVER,
+        version: int = v.VERSION_3_4,
+    ) -> Client:
         """A client that is bound."""
         client = Client(self.world, self)
-        number = client.bind(system_id, password)
+        number = client.bind(system_id, password, command_id, version)
         self.world.settle()
         assert client.status_of(number) == 0
         return client
+
+    # What tests ask.
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """How the messages that are settled have ended, in that order."""
+        return [settlement.outcome for settlement in self.settled]
+
+    @property
+    def accepted(self) -> int:
+        """How many submit_sm were answered with ESME_ROK."""
+        submits = self.journey.counters.submits
+        return sum(count for (_, _, status), count in submits.items() if status == 0)
+
+    def room_taken(self, account: str = "bank") -> int:
+        """Messages that wait, or have a place where they could."""
+        return self.journey.lanes.waiting_of(AccountName(account))
+
+    def assert_all_is_over(self) -> None:
+        """Each accepted message has one outcome; no room, record or delivery is left behind."""
+        outcomes = self.journey.counters.outcomes
+        assert sum(outcomes.values()) == self.accepted == len(self.settled)
+        numbers = [settlement.message.router_id for settlement in self.settled]
+        assert len(set(numbers)) == len(numbers)
+        assert [self.room_taken(name) for name in self.settings.accounts] == [0, 0]
+        assert not self.journal.messages
+        assert not self.journal.attempts
+        assert not self.journal.held
+        assert all(len(outbox) == 0 for outbox in self.journey.outboxes.values())
+        assert all(operator.in_flight == 0 for operator in self.journey.operators.values())
+
+
+FULL_DISK = JournalError("no space left on device")
+
+
+def with_account(settings: Settings, account: str, **changed: object) -> Settings:
+    """The same settings with some of one account's changed."""
+    name = AccountName(account)
+    one = replace(settings.accounts[name], **changed)  # type: ignore[arg-type]
+    return replace(settings, accounts={**settings.accounts, name: one})
+
+
+def with_operator(settings: Settings, operator: str, **changed: object) -> Settings:
+    """The same settings with some of one operator's changed."""
+    name = OperatorName(operator)
+    one = replace(settings.operators[name], **changed)  # type: ignore[arg-type]
+    return replace(settings, operators={**settings.operators, name: one})
+
+
+def with_action(settings: Settings, operator: str, status: int, action: StatusAction) -> Settings:
+    """The same settings with another action for one status of an operator."""
+    on_status = settings.operators[OperatorName(operator)].on_status
+    return with_operator(settings, operator, on_status={**on_status, status: action})
+
+
+def with_lane(settings: Settings, lane: str, **changed: object) -> Settings:
+    """The same settings with some of one lane's changed."""
+    lanes = tuple(
+        replace(one, **changed) if one.name == LaneName(lane) else one  # type: ignore[arg-type]
+        for one in settings.lanes
+    )
+    return replace(settings, lanes=lanes)
 
 
 def contract_settings(folder: Path, changes: Callable[[str], str] = lambda text: text) -> Settings:

@@ -7,7 +7,7 @@ with them. What is in the router's memory is a cache of the journal.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from router.terms.message import Delivery, Message
 from router.terms.names import OperatorId, OperatorName
@@ -78,6 +78,20 @@ class Recovered:
 
 
 Done = Callable[[Changes, JournalError | None], None]
+
+
+_IDS_PER_SECOND: Final = 10_000
+_EPOCH_UTC: Final = 1_704_067_200
+"""2024-01-01. With two digits for the node, numbers that start here have 15 digits until 2055."""
+
+
+def first_number_at(now_utc: float) -> int:
+    """Where a journal that remembers no ids begins: not where an earlier one has been.
+
+    10,000 for every second since the epoch, so that a lost or forgetful journal repeats an id only
+    after more than that rate on the average of its whole life.
+    """
+    return int((now_utc - _EPOCH_UTC) * _IDS_PER_SECOND)
 
 
 class Journal(Protocol):

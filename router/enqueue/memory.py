@@ -10,18 +10,13 @@ from collections.abc import Callable
 from router.enqueue.journal import Attempt, Changes, Done, JournalError, Recovered
 from router.terms.message import Delivery, Message
 
-_IDS_PER_SECOND = 10_000
-_EPOCH_UTC = 1_704_067_200
-"""2024-01-01. Without a disk, a restart must not repeat the ids of the process before: numbers
-start at 10,000 for every second since. With two digits for the node: 15 digits until 2055."""
-
 
 class MemoryJournal:
     """Messages, attempts and deliveries in dictionaries."""
 
-    def __init__(self, later: Callable[[Callable[[], None]], object], now_utc: float) -> None:
+    def __init__(self, later: Callable[[Callable[[], None]], object], first_number: int) -> None:
         self._later = later
-        self._next_number = int((now_utc - _EPOCH_UTC) * _IDS_PER_SECOND)
+        self._next_number = first_number
         self._asked: list[Callable[[JournalError | None], None]] = []
         self.failing: JournalError | None = None
         """Set it to make every commit fail, as a full disk would."""

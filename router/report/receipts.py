@@ -49,10 +49,9 @@ def asked_for(message: Message, state: State, *, final: bool) -> bool:
     if not final:
         return bool(message.registered_delivery & INTERMEDIATE_BIT)
     wanted = message.registered_delivery & FINAL_BITS
-    if wanted == 2:
-        return state is not State.DELIVERED
-    if wanted == 3:
-        return state is State.DELIVERED
+    if wanted in (2, 3):
+        success = OUTCOMES.get(state) is Outcome.DELIVERED
+        return success == (wanted == 3)
     return wanted == 1
 
 

@@ -121,7 +121,16 @@ class Message:
 class Delivery:
     """A deliver_sm for a client, kept until the client has acknowledged it."""
 
-    __slots__ = ("account", "final", "made_utc", "not_before", "octets", "router_id", "tries")
+    __slots__ = (
+        "account",
+        "final",
+        "kept_as",
+        "made_utc",
+        "not_before",
+        "octets",
+        "router_id",
+        "tries",
+    )
 
     def __init__(
         self,
@@ -143,3 +152,5 @@ class Delivery:
         self.not_before = not_before
         """Monotonic: it is not sent before."""
         self.tries = 0
+        self.kept_as = 0
+        """Its number in the journal, once it is there."""

@@ -11,14 +11,16 @@ import signal
 import ssl
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final, cast
 
 import structlog
 
 from router.accept.accounts import Accounts
 from router.accept.server import ClientLink
-from router.enqueue.journal import Journal, JournalError
+from router.enqueue.journal import Journal, JournalError, first_number_at
 from router.enqueue.memory import MemoryJournal
+from router.enqueue.sqlite import SqliteJournal
 from router.forward.bind import BindKeeper
 from router.journey import Journey
 from router.smpp.link import Link, Timer
@@ -88,7 +90,11 @@ class App:
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, self._on_stop)
         self.loop.add_signal_handler(signal.SIGHUP, self._on_reload)
-        self.journal = self._open_journal()
+        try:
+            self.journal = self._open_journal()
+        except JournalError as error:
+            log.error("journal.failed", error=str(error))
+            return 1
         self.journey = Journey(
             self.settings,
             journal=self.journal,
@@ -98,9 +104,9 @@ class App:
             settled=MessageLog(self.settings),
         )
         self.accounts = Accounts(self.settings.accounts, os.urandom(32), self.clock())
-        error = await self._recovered()
-        if error is not None:
-            log.error("journal.failed", error=str(error))
+        failure = await self._recovered()
+        if failure is not None:
+            log.error("journal.failed", error=str(failure))
             return 1
         control = Control(self)
         try:
@@ -127,19 +133,38 @@ class App:
         return 0
 
     def _open_journal(self) -> Journal:
-        url = self.settings.journal.url
-        if url != "memory:":
-            log.warning(
-                "journal.not_durable",
-                url=url,
-                meaning="this version keeps messages in memory only: a stop loses what waits",
-            )
-        return MemoryJournal(self.loop.call_soon, time.time())
+        """Raises JournalError."""
+        settings = self.settings.journal
+        first_number = first_number_at(time.time())
+        if settings.url == "memory:":
+            log.warning("journal.not_durable", meaning="a stop loses what waits")
+            return MemoryJournal(self.loop.call_soon, first_number)
+        return SqliteJournal(
+            Path(settings.url.removeprefix("sqlite:///")),
+            soon=self.loop.call_soon_threadsafe,
+            plan_of=lambda candidates: self.journey.plans.of(candidates),
+            lanes=[lane.name for lane in self.settings.lanes],
+            settle_every_s=settings.settle_every_s,
+            first_number=first_number,
+            committed=self._committed,
+        )
+
+    def _committed(self, took_s: float, accepted: int) -> None:
+        counters = self.journey.counters
+        counters.commit_s.add(took_s)
+        if accepted:
+            counters.batch_messages.add(accepted)
 
     async def _recovered(self) -> JournalError | None:
         done: asyncio.Future[JournalError | None] = self.loop.create_future()
+        started_at = self.clock()
         self.journey.start(done.set_result)
-        return await done
+        error = await done
+        taken_up = {what: count for what, count in self.journey.taken_up.items() if count}
+        if taken_up:
+            took_s = round(self.clock() - started_at, 3)
+            log.info("journal.recovered", took_s=took_s, **taken_up)
+        return error
 
     async def _listen(self) -> None:
         for listen in self.settings.listen:

@@ -7,7 +7,8 @@ from http.client import HTTPException
 from typing import Final, cast
 from urllib.error import HTTPError
 
-from rich.console import Console, Group, RenderableType
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -96,21 +97,24 @@ def _head(status: Snapshot) -> Text:
         state,
         ", journal ",
         up,
-        f" ({journal['pending']} pending), ",
-        f"listening on {', '.join(status['listeners']) or 'nothing'}\n",
+        f" ({journal['pending']} pending)",
+        f"\nlistening on {', '.join(status['listeners']) or 'nothing'}\n",
     )
 
 
 def _table(title: str, *columns: str, right: int) -> Table:
     """A table whose columns from `right` on hold numbers."""
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
     for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number >= right else "left")
+        justify: JustifyMethod = "right" if number >= right else "left"
+        table.add_column(column, justify=justify, no_wrap=True)
     return table
 
 
 def _binds(operators: list[OperatorStatus]) -> Table:
-    columns = ("operator", "bind", "state", "since", "window", "rate", "busiest s", "round trip")
+    columns = ("operator", "bind", "state", "since", "window", "rate", "busiest", "answer")
     table = _table("Binds", *columns, right=3)
     for operator in operators:
         for bind in operator["binds"]:
@@ -136,9 +140,8 @@ def _bind(bind: BindStatus) -> Iterator[RenderableType]:
 
 def _lanes(status: Snapshot) -> Table:
     names = [lane["lane"] for lane in status["without_operator"]]
-    headings = [heading for name in names for heading in (name, "oldest")]
-    columns = ("operator", *headings, "in flight", "receipts due", "unmatched")
-    table = _table("Waiting", *columns, right=1)
+    columns = ("operator", *names, "in flight", "receipts due", "unmatched")
+    table = _table("Waiting, and the age of the oldest", *columns, right=1)
     for operator in status["operators"]:
         table.add_row(
             operator["name"],
@@ -157,8 +160,8 @@ def _lanes(status: Snapshot) -> Table:
 
 def _waiting(lanes: list[LaneStatus]) -> Iterator[str]:
     for lane in lanes:
-        yield str(lane["messages"])
-        yield age(lane["oldest_s"]) if lane["messages"] else ""
+        count = lane["messages"]
+        yield f"{count}, {age(lane['oldest_s'])}" if count else "0"
 
 
 def _accounts(accounts: list[AccountStatus]) -> Table:
@@ -189,7 +192,9 @@ def _totals(status: Snapshot) -> Table:
         "refused PDUs": totals["refused_pdus"],
         "sent again": {"": totals["repeated"]} if totals["repeated"] else {},
     }
-    table = Table(title="Since the start", title_justify="left", title_style="bold", box=None)
+    table = Table(
+        title="Since the start", title_justify="left", title_style="bold", box=SIMPLE_HEAD
+    )
     table.show_header = False
     for what, counts in counted.items():
         if counts:

@@ -26,6 +26,11 @@ def pdus_in(octets: bytes) -> list[Pdu]:
     return pdus
 
 
+def state_of(session: Session) -> State:
+    """Its state; a call, because mypy believes that what is asserted once stays so."""
+    return session.state
+
+
 def header(pdu: Pdu) -> tuple[int, int, int]:
     """Command, status and sequence number: all that most tests ask of a PDU."""
     return pdu.command_id, pdu.command_status, pdu.sequence_number
@@ -115,5 +120,6 @@ class Conversation:
             for session in (self.esme, self.mc):
                 if session.wake_at() <= self.now:
                     self.overdue += session.wake(self.now)
+                    assert session.wake_at() > self.now, "what it was woken for is still due"
             self.carry()
         self.now = end

@@ -83,6 +83,16 @@ def test_bad_length_is_judged_with_its_fourth_octet(length: int) -> None:
     assert framer.lost_at_sequence == 0
 
 
+@pytest.mark.parametrize("there", range(16))
+@pytest.mark.parametrize("length", [16, LONGEST_OCTETS])
+def test_good_length_waits_for_the_rest_of_the_header(length: int, there: int) -> None:
+    framer = Framer(LONGEST_OCTETS)
+    octets = p.build(v.ENQUIRE_LINK, 0, 1, bytes(length - 16))
+    assert framer.feed(octets[:there]) == []
+    assert framer.lost_at_sequence is None
+    assert [pdu.octets for pdu in framer.feed(octets[there:])] == [octets]
+
+
 @pytest.mark.parametrize("length", [15, LONGEST_OCTETS + 1])
 def test_bad_length_is_answered_with_the_sequence_number_that_came_along(length: int) -> None:
     framer = Framer(LONGEST_OCTETS)
@@ -154,6 +164,13 @@ def test_first_of_repeated_tlvs_is_the_one() -> None:
     assert sm.tlv(0x1402) is None
 
 
+@pytest.mark.parametrize("length", [255, 256, 0x1234, 65_535])
+def test_long_tlv_is_read_to_its_end(length: int) -> None:
+    tlvs = p.tlv(v.MESSAGE_PAYLOAD, b"x" * length) + p.tlv(0x1401, b"behind")
+    sm = Sm(framed(p.sm(v.SUBMIT_SM, 1, destination=(0, 0, b"1"), tlvs=tlvs)))
+    assert list(sm.tlvs()) == [(v.MESSAGE_PAYLOAD, b"x" * length), (0x1401, b"behind")]
+
+
 def test_message_is_the_payload_only_where_short_message_is_empty() -> None:
     payload = p.tlv(v.MESSAGE_PAYLOAD, b"long")
     both = p.sm(v.SUBMIT_SM, 1, destination=(0, 0, b"1"), short_message=b"short", tlvs=payload)
@@ -208,6 +225,26 @@ TOO_LONG = {
 @pytest.mark.parametrize(("octets", "status"), TOO_LONG.values(), ids=TOO_LONG)
 def test_field_without_its_nul_is_refused_by_name(octets: bytes, status: int) -> None:
     assert fault_of(octets) == status
+
+
+@pytest.mark.parametrize(("octets", "status"), TOO_LONG.values(), ids=TOO_LONG)
+def test_field_is_too_long_with_its_last_octet_and_too_short_before(
+    octets: bytes, status: int
+) -> None:
+    """What is the fault where a body ends inside a field: a missing NUL, or missing octets?"""
+    ends = [end for end in range(16, len(octets) + 1) if fault_of(octets[:end]) == status]
+    assert ends == list(range(ends[0], len(octets) + 1))
+    filling = octets[ends[0] - 1]
+    longest = {
+        v.ESME_RINVSERTYP: 6,
+        v.ESME_RINVSRCADR: 21,
+        v.ESME_RINVDSTADR: 21,
+        v.ESME_RINVSCHED: 17,
+        v.ESME_RINVEXPIRY: 17,
+    }[status]
+    assert octets[: ends[0]].endswith(bytes((filling,)) * longest)
+    assert octets[ends[0] - longest - 1] != filling
+    assert fault_of(octets[: ends[0] - 1]) == v.ESME_RINVCMDLEN
 
 
 @pytest.mark.parametrize(

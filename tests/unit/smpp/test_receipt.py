@@ -137,6 +137,9 @@ VARIANTS = {
     "a word that ends like a label": Said(
         b"paid:666 id:0123456789 done date:2511221705 stat:DELIVRD err:000"
     ),
+    "labels twice": Said(
+        b"id:0123456789 done date:2511221705 stat:DELIVRD err:000 id:666 err:001 stat:UNDELIV"
+    ),
     "nothing": Said(b"", operator_id=b"", state=None, err=b"", done=b""),
     "not for machines": Said(
         b"Your message has arrived.", operator_id=b"", state=None, err=b"", done=b""

@@ -23,6 +23,7 @@ from tests.unit.smpp.conversation import (
     header,
     pdus_in,
     session_in,
+    state_of,
     written_by,
 )
 
@@ -196,7 +197,7 @@ def test_peer_that_floods_while_its_bind_is_judged_is_cut_off() -> None:
     some = SUBMIT * 100
     for _ in range(s.MOST_HELD_OCTETS // len(some)):
         session.receive(some, 0.1)
-    assert session.state is State.BINDING
+    assert state_of(session) is State.BINDING
     session.receive(some + some, 0.1)
     assert session.state is State.CLOSED
     assert events_of(session) == ["bind.flooded"]
@@ -338,11 +339,11 @@ def test_numbers_wrap_to_1_and_skip_those_in_flight() -> None:
 def test_unbind_is_answered_after_what_is_owed() -> None:
     session = session_in(State.BOUND_TRX, Side.MC)
     got = session.receive(p.relay(SUBMIT, 5) + p.relay(SUBMIT, 6) + p.build(v.UNBIND, 0, 7), 1.0)
-    assert session.state is State.UNBINDING
+    assert state_of(session) is State.UNBINDING
     assert written_by(session) == []
     assert events_of(session) == ["unbind.received"]
     for pdu in got:
-        assert session.state is State.UNBINDING
+        assert state_of(session) is State.UNBINDING
         session.respond(p.response(v.SUBMIT_SM, pdu.sequence_number, body=b"1\0"))
     assert written_by(session) == [
         (v.SUBMIT_SM_RESP, 0, 5),

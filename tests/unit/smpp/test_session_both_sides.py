@@ -14,6 +14,7 @@ from tests.unit.smpp.conversation import (
     events_of,
     header,
     pdus_in,
+    state_of,
 )
 
 BOUND_STATES = {
@@ -117,7 +118,7 @@ def test_refused_client_hears_why_and_both_end() -> None:
     (answer,) = talk.esme_got
     assert answer.command_status == v.ESME_RINVPASWD
     assert talk.mc.state is State.CLOSED
-    assert talk.esme.state is State.OPEN
+    assert state_of(talk.esme) is State.OPEN
     talk.pass_s(10)
     assert talk.esme.state is State.CLOSED
 
@@ -248,7 +249,7 @@ def test_client_that_leaves_first_hears_what_became_of_its_messages() -> None:
         talk.esme.request(SUBMIT, whose, talk.now)
     talk.esme.unbind(talk.now)
     talk.carry()
-    assert talk.esme.state is talk.mc.state is State.UNBINDING
+    assert state_of(talk.esme) is state_of(talk.mc) is State.UNBINDING
     talk.pass_s(5)
     answer_submits(talk)
     talk.carry()

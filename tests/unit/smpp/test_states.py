@@ -1,4 +1,4 @@
-"""router/smpp/states.py: the tables are whole, and every session ends. And their drawing is fresh."""
+"""router/smpp/states.py: the tables are whole, every session ends, and the drawing is fresh."""
 
 import pytest
 

@@ -5,7 +5,7 @@ import pytest
 from router.smpp import text
 
 EURO_PARTS = "a" * 152 + "€" + "a" * 151
-"""305 septets; the escape of the euro sign would be the last of the first part, so it goes along."""
+"""305 septets. The escape of the euro sign would end the first part, so it opens the second."""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""router/smpp/vocabulary.py: our words are those of the specification, and other numbers have names."""
+"""router/smpp/vocabulary.py: words as in the specification, and a name for every number."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""router/terms/limits.py: never more than the burst and the rate, over any span; and never stuck."""
+"""router/terms/limits.py: never more than burst and rate, over any span; and never stuck."""
 
 import pytest
 from hypothesis import given

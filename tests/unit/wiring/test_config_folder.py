@@ -139,9 +139,10 @@ def test_files_that_disagree_about_the_kind_of_a_key_are_told_so(
 def test_two_files_with_broken_values_under_one_key_show_only_what_is_broken(
     tmp_path: Path,
 ) -> None:
-    files = {"a": "routes: *nobody\n", "b": "routes: []\n", "c": "routes: *nobody\n"}
+    routes = {"b": "routes: *nobody\n", "c": "routes: []\n", "d": "routes: *nobody\n"}
+    files = {"a": "routes: []\n", **routes}
     found = [m for m in mistakes(tmp_path, files) if m.path == "routes"]
-    assert [Path(m.file).name for m in found] == ["a.yaml", "c.yaml"]
+    assert [Path(m.file).name for m in found] == ["b.yaml", "d.yaml"]
 
 
 def test_hidden_files_folders_and_other_kinds_of_file_are_not_read(tmp_path: Path) -> None:

@@ -110,6 +110,7 @@ def test_each_mistake_is_shown_at_its_place(
         ("lane: urgent", 'lane: "urgent\\n"', "accounts.bank.lane", "end of line"),
         ("{name: slow}", "{name: urgent}", "lanes[1].name", "another lane has this already"),
         ("{name: slow}", "slow", "lanes[1]", "a mapping"),
+        (f"\n  {BANK}", " {}", "accounts", "at least one key"),
         ("[{name: urgent}, {name: slow}]", "[]", "lanes", "at least one"),
         ("[{name: urgent}, {name: slow}]", "{urgent: {}}", "lanes", "a list is wanted"),
         (ROUTES, "routes: {}\n", "routes", "a list is wanted here, not a mapping"),

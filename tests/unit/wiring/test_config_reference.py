@@ -35,7 +35,7 @@ def test_a_page_without_the_line_is_refused() -> None:
         "| `bind_timeout` | duration: 10ms to 10m | `5s` | A connection that has not bound by then",
         "| `max_pdu` | size: 1KiB to 16MiB | `70000B` |",
         "| `commit_every` | duration: 0ms to 1s | `2ms` |",
-        "| `messages` | percent: `0%` to `100%` | `100%` |",
+        "| `messages` | percent: `0%` to `100%` | `1%` |",
         "| `allow_from` | list of network: `10.0.0.0/8`, or one address | `127.0.0.0/8`, `::1/128`",
         "| `interface_version` | version: `3.3`, `3.4` or `5.0` | `3.4` |",
         "| `accepted_is_final` | truth: `true` or `false` | `false` |",

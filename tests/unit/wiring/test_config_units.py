@@ -159,7 +159,8 @@ def test_any_text_is_understood_or_refused(parse: Parser, text: str) -> None:
         shown = refused.message
     else:
         shown = ""
-    assert len(text) < 4 or text not in shown
+    # Shorter texts may be a part of the examples that a message gives.
+    assert len(text) < 15 or text not in shown
 
 
 @given(st.integers(0, 10_000_000))
@@ -194,6 +195,7 @@ def test_values_are_shown_in_the_unit_that_a_person_would_choose(shown: str, tex
         ("to", ["tx"], "tx"),
         ("receipt-wait", ["receipt_wait", "reconnect"], "receipt_wait"),
         ("colour", ["window", "rate"], None),
+        ("x", ["y"], None),
         ("x", [], None),
     ],
 )

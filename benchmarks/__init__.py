@@ -1,0 +1,1 @@
+"""What the router can do, measured; README.md says what each number means and does not."""

@@ -1,0 +1,103 @@
+"""What a routing decision costs, by the size of the route table.
+
+A number is looked up once per length of prefix that the table has, so for tables of different size
+to be comparable, the lengths must be equal, and which of them win. Every table here has as many
+prefixes of five digits as of six and so on to nine, and contains the smaller ones.
+
+Two kinds of traffic, because they answer two questions. The same numbers, all to prefixes of the
+smallest table: does it cost more that there are more rules? This has the bound. And numbers that go
+to every prefix equally often, in no order: then each decision fetches another rule from memory, as
+no processor's cache holds a hundred thousand of them. No traffic is that even; real traffic is
+between the two.
+"""
+
+import argparse
+import random
+from collections.abc import Callable, Sequence
+from itertools import cycle, islice
+from typing import Final
+
+from benchmarks.results import Result
+from benchmarks.timing import fastest_us
+from router.decide.table import RouteTable, Rule
+from router.smpp import pdu as p
+from router.smpp import vocabulary as v
+from router.smpp.pdu import Framer, Sm
+from router.terms.names import AccountName, LaneName, OperatorName
+from router.terms.plan import Plans
+from router.terms.settings import LaneSettings, RouteSettings
+
+SUMMARY: Final = "us per routing decision with 10, 1,000 and 100,000 prefixes"
+SIZES: Final = (10, 1_000, 100_000)
+LENGTHS: Final = (5, 6, 7, 8, 9)
+MOST_TIMES: Final = 1.3
+DIGITS: Final = 12
+ACCOUNT: Final = AccountName("load")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Its own options."""
+    parser.add_argument("--count", type=int, help="decisions a round (default: 100000)")
+
+
+def run(given: argparse.Namespace) -> Result:
+    """Measure all tables in turns."""
+    count: int = given.count or (20_000 if given.quick else 100_000)
+    result = Result("routes", {"prefixes": list(SIZES), "lengths": list(LENGTHS), "numbers": count})
+    rng = random.Random(1)
+    prefixes = _prefixes(SIZES[-1], rng)
+    tables = {size: _table(prefixes[:size]) for size in SIZES}
+    same = _numbers(prefixes[: SIZES[0]], count, rng)
+    calls = {f"same {size}": _deciding(table, same) for size, table in tables.items()}
+    for size, table in tables.items():
+        calls[f"even {size}"] = _deciding(table, _numbers(prefixes[:size], count, rng))
+    costs_us = fastest_us(calls, count)
+    for kind, name in (("same", "same_numbers"), ("even", "every_prefix_equally")):
+        by_size = {size: costs_us[f"{kind} {size}"] for size in SIZES}
+        ratio = round(by_size[SIZES[-1]] / by_size[SIZES[0]], 3)
+        result.numbers[name] = {f"us at {size}": us for size, us in by_size.items()} | {
+            "ratio": ratio
+        }
+        if kind == "same":
+            result.at_most(f"{SIZES[-1]} prefixes over {SIZES[0]}, same numbers", ratio, MOST_TIMES)
+    return result
+
+
+def _prefixes(size: int, rng: random.Random) -> list[str]:
+    """Different prefixes; any first ones of them have equal shares of all lengths."""
+    by_length = [
+        map(str, rng.sample(range(10 ** (length - 1), 10**length), size // len(LENGTHS)))
+        for length in LENGTHS
+    ]
+    return [prefix for group in zip(*by_length, strict=True) for prefix in group]
+
+
+def _table(prefixes: Sequence[str]) -> RouteTable:
+    operators = tuple(map(OperatorName, ("telia", "elisa")))
+    routes = [RouteSettings(destination=prefix, to=operators) for prefix in prefixes]
+    return RouteTable(routes, Plans(), [LaneSettings(name=LaneName("bulk"))])
+
+
+def _numbers(prefixes: Sequence[str], count: int, rng: random.Random) -> list[str]:
+    """Numbers behind each of the prefixes equally often, in no order."""
+    numbers = [
+        prefix + "".join(rng.choices("0123456789", k=DIGITS - len(prefix)))
+        for prefix in islice(cycle(prefixes), count)
+    ]
+    rng.shuffle(numbers)
+    # Copied in this order, so that the numbers themselves stand in memory as they are used.
+    return [number[:1] + number[1:] for number in numbers]
+
+
+def _deciding(table: RouteTable, numbers: Sequence[str]) -> Callable[[], object]:
+    """Decide all numbers by this table."""
+    octets = p.sm(v.SUBMIT_SM, 1, destination=(1, 1, b"37255500001"), short_message=b"hello")
+    sm = Sm(Framer(len(octets)).feed(octets)[0])
+    decide = table.decide
+    assert all(isinstance(decide(number, ACCOUNT, sm), Rule) for number in numbers)
+
+    def call() -> None:
+        for number in numbers:
+            decide(number, ACCOUNT, sm)
+
+    return call

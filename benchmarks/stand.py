@@ -1,0 +1,276 @@
+"""The test stand: a simulated operator, the router and a simulated client, on ports of loopback.
+
+The kernel chooses every port. Whoever starts something hands in an ExitStack, and leaving that ends
+what was started, in the opposite order.
+"""
+
+import json
+import signal
+import urllib.request
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from benchmarks.processes import DEADLINE_S, Child, ChildError, Cpu, as_document, until
+
+CLIENT_S: Final = 600.0
+"""For a client with all its messages: a campaign of a million at 2,000/s."""
+PREFIX: Final = "smpp_router_"
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """A simulated operator that listens."""
+
+    child: Child
+    port: int
+
+    def totals(self) -> dict[str, object]:
+        """End it, and return what it has counted."""
+        self.child.signal(signal.SIGTERM)
+        totals = self.child.event("totals")
+        self.child.ends()
+        return totals
+
+
+def operator(stack: ExitStack, *options: str, port: int = 0) -> Operator:
+    """Start a simulated operator; `options` are those of `smpp-simulator operator`."""
+    arguments = ["-m", "simulators.cli", "operator", "--port", str(port), *options]
+    child = stack.enter_context(Child("operator", arguments))
+    listening = child.event("listening")
+    port_now = listening["port"]
+    assert isinstance(port_now, int)
+    return Operator(child, port_now)
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """What /metrics said at one moment."""
+
+    values: dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+    def sum(self, name: str, **labels: str) -> float:
+        """The sum of a metric over all labels that are not given; 0 where it has no sample."""
+        wanted = set(labels.items())
+        return sum(
+            value
+            for (found, at), value in self.values.items()
+            if found == PREFIX + name and wanted <= at
+        )
+
+    def by(self, label: str, name: str, **labels: str) -> dict[str, float]:
+        """The same for each value of one label, without those that are 0."""
+        values = sorted(
+            {
+                value
+                for found, at in self.values
+                if found == PREFIX + name
+                for key, value in at
+                if key == label
+            }
+        )
+        sums = {value: self.sum(name, **labels, **{label: value}) for value in values}
+        return {value: count for value, count in sums.items() if count}
+
+
+@dataclass(frozen=True, slots=True)
+class Router:
+    """A router that serves clients."""
+
+    child: Child
+    ports: Sequence[int]
+    """Of its listeners, in the order of its configuration."""
+    telemetry: str
+    """host:port of its HTTP interface."""
+
+    @property
+    def port(self) -> int:
+        """Of its first listener."""
+        return self.ports[0]
+
+    def http(self, path: str) -> str:
+        """What its HTTP interface answers."""
+        with urllib.request.urlopen(f"http://{self.telemetry}{path}", timeout=DEADLINE_S) as answer:
+            text: str = answer.read().decode()
+            return text
+
+    def samples(self) -> Samples:
+        """What /metrics says now."""
+        return Samples(
+            {
+                (sample.name, frozenset(sample.labels.items())): sample.value
+                for family in text_string_to_metric_families(self.http("/metrics"))
+                for sample in family.samples
+            }
+        )
+
+    def until_bound(self, binds: int) -> None:
+        """Wait until so many binds to operators are up."""
+        until(f"{binds} binds up", lambda: self.samples().sum("bind_up") == binds or None)
+
+
+def router(
+    stack: ExitStack,
+    configuration: Mapping[str, object] | str,
+    folder: Path,
+    *,
+    profile: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Router:
+    """Start the router with this configuration, given as YAML or as what YAML says.
+
+    With `profile` it runs under cProfile, which writes there when the router ends.
+    """
+    path = folder / "router.yaml"
+    # JSON is YAML.
+    text = configuration if isinstance(configuration, str) else json.dumps(configuration, indent=1)
+    path.write_text(text, encoding="utf-8")
+    command = ["-m", "router.wiring.cli", "run", str(path)]
+    if profile is not None:
+        command = ["-m", "cProfile", "-o", str(profile), *command]
+    child = stack.enter_context(Child("router", command, environment))
+    ready = child.event("router.ready")
+    listeners = ready["listeners"]
+    assert isinstance(listeners, list)
+    ports = [int(str(address).rpartition(":")[2]) for address in listeners]
+    telemetry = str(ready["telemetry"]).removeprefix("http://").rstrip("/")
+    return Router(child, ports, telemetry)
+
+
+def client(stack: ExitStack, port: int, *options: str, system_id: str = "load") -> Child:
+    """Start a simulated client; `options` are those of `smpp-simulator client`."""
+    to = ["--to", f"127.0.0.1:{port}", "--system-id", system_id]
+    if "--password" not in options:
+        to += ["--password", PASSWORD]
+    arguments = ["-m", "simulators.cli", "client", *to, *options]
+    return stack.enter_context(Child(f"client {system_id}", arguments))
+
+
+def totals_of(child: Child, within_s: float = CLIENT_S) -> dict[str, object]:
+    """Wait until a client has ended; return its totals. Raises ChildError if it has none."""
+    child.ends(within_s)
+    documents = [as_document(line) for line in child.lines]
+    found = [d for d in documents if d is not None and d.get("event") == "totals"]
+    if not found:
+        raise child.failed("ended without", "its totals")
+    return found[-1]
+
+
+def well(child: Child, totals: Mapping[str, object]) -> None:
+    """Raises ChildError unless all was answered and every receipt came."""
+    if totals["well"] is not True or totals["refused"]:
+        raise child.failed("was not", "well served")
+
+
+# Configurations.
+
+PASSWORD: Final = "secret01"
+
+
+def configuration(
+    operator_port: int,
+    *,
+    binds: int = 2,
+    rate: str = "20000/s",
+    bind_window: int = 1000,
+    lanes: Sequence[str] = ("bulk",),
+    messages_logged: str = "0%",
+) -> dict[str, object]:
+    """One operator with equal binds, one account `load` (and one per further lane, so named).
+
+    Nothing but the operator's rate and windows is in the way of a message.
+    """
+    accounts = {
+        name: {
+            "password": PASSWORD,
+            "lane": lane,
+            "window": 10_000,
+            "deliver_window": 1000,
+            "max_binds": 20,
+            "queue": 1_000_000,
+        }
+        for lane, name in zip(lanes, ["load", *lanes[1:]], strict=True)
+    }
+    return {
+        "listen": [{"address": "127.0.0.1:0"}],
+        "journal": {"url": "memory:"},
+        "telemetry": {
+            "listen": "127.0.0.1:0",
+            "log": {"format": "json", "level": "info", "messages": messages_logged},
+        },
+        "lanes": [{"name": lane} for lane in sorted(lanes, key=lambda lane: lane != "otp")],
+        "accounts": accounts,
+        "operators": {
+            "op": {
+                "binds": [
+                    {
+                        "name": f"op-{bind + 1}",
+                        "address": f"127.0.0.1:{operator_port}",
+                        "system_id": "aggregator",
+                        "password": "secret02",
+                        "rate": rate,
+                        "window": bind_window,
+                    }
+                    for bind in range(binds)
+                ]
+            }
+        },
+        "routes": [{"destination": "", "to": ["op"]}],
+    }
+
+
+# What the router costs.
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a process used while something was measured."""
+
+    user_us: float
+    """Per message."""
+    system_us: float
+    resident_mb: float
+    """At the end."""
+    grown_mb: float
+    """Since the beginning."""
+
+    @property
+    def both_us(self) -> float:
+        """User and system."""
+        return round(self.user_us + self.system_us, 2)
+
+    def document(self) -> dict[str, float]:
+        """As JSON has it."""
+        return {
+            "user_us": self.user_us,
+            "system_us": self.system_us,
+            "both_us": self.both_us,
+            "resident_mb": self.resident_mb,
+            "grown_mb": self.grown_mb,
+        }
+
+
+class Meter:
+    """Reads a child's processor time and memory at the beginning and at the end of a span."""
+
+    def __init__(self, child: Child) -> None:
+        self._child = child
+        self._cpu: Cpu = child.cpu()
+        self._resident_bytes = child.resident_bytes()
+
+    def cost(self, messages: int) -> Cost:
+        """What was used since, by message. Raises ChildError if the child has ended."""
+        if not self._child.running:
+            raise ChildError(f"{self._child.name} has ended while it was measured")
+        used = self._child.cpu() - self._cpu
+        resident_bytes = self._child.resident_bytes()
+        return Cost(
+            user_us=round(used.user_s / messages * 1e6, 2),
+            system_us=round(used.system_s / messages * 1e6, 2),
+            resident_mb=round(resident_bytes / 1e6, 1),
+            grown_mb=round((resident_bytes - self._resident_bytes) / 1e6, 1),
+        )

@@ -1,0 +1,114 @@
+"""A router for tests that does not run: its parts, built from a configuration, without a loop.
+
+`call_soon_threadsafe` runs what it is given at once, unless `answers` is off.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from router.accept.accounts import Accounts
+from router.enqueue.journal import Settlement
+from router.enqueue.memory import MemoryJournal
+from router.journey import Journey
+from router.smpp import vocabulary as v
+from router.smpp.session import Session, Timers
+from router.smpp.states import Side
+from router.terms.message import Message
+from router.terms.names import AccountName, ClientId, OperatorName, RouterId
+from router.terms.settings import Settings
+from tests.unit.wiring.configurations import CONTRACT, loaded
+
+BANK, SHOP = AccountName("bank"), AccountName("shop")
+TELIA, ELISA = OperatorName("telia"), OperatorName("elisa")
+OTP, ALERT, BULK = 0, 1, 2
+STARTED_AT: Final = 1000.0
+
+
+class FakeLoop:
+    """Stands for the event loop."""
+
+    def __init__(self) -> None:
+        self.answers = True
+        self.closed = False
+        self.asked = 0
+
+    def call_soon_threadsafe(self, callback: Callable[[], object], /) -> None:
+        """Run it now."""
+        if self.closed:
+            raise RuntimeError("Event loop is closed")
+        self.asked += 1
+        if self.answers:
+            callback()
+
+
+class FakeRouter:
+    """What telemetry sees of a router: `status.Running`."""
+
+    def __init__(self, text: str = CONTRACT) -> None:
+        self.settings: Settings = loaded(text)
+        self.now = STARTED_AT
+        self.started_at = STARTED_AT
+        self.beat_at = STARTED_AT
+        self.ready = True
+        self.listeners = ["127.0.0.1:2775"]
+        self.loop = FakeLoop()
+        self.settled: list[Settlement] = []
+        self._ids = 100
+        self.journey = Journey(
+            self.settings,
+            journal=MemoryJournal(lambda call: None, 1),
+            clock=self.clock,
+            clock_utc=lambda: 1.8e9,
+            later=lambda call: None,
+            settled=self.settled.append,
+        )
+        self.accounts = Accounts(self.settings.accounts, b"secret", STARTED_AT)
+
+    def clock(self) -> float:
+        """What the test says."""
+        return self.now
+
+    def message(self, account: AccountName = BANK, lane: int = OTP, age_s: float = 0.0) -> Message:
+        """A message for telia, or else elisa, accepted so long ago."""
+        self._ids += 100
+        return Message(
+            router_id=RouterId(self._ids),
+            client_id=ClientId(b"%d" % self._ids),
+            account=account,
+            lane=lane,
+            plan=self.journey.plans.of((TELIA, ELISA)),
+            command_id=v.SUBMIT_SM,
+            octets=b"",
+            source_octets=b"\0\0\0",
+            destination_octets=b"\1\1372555\0",
+            registered_delivery=1,
+            accepted_at=self.now - age_s,
+            accepted_utc=1.8e9 - age_s,
+            expires_utc=float("inf"),
+        )
+
+    def bring_up(self, operator: OperatorName, number: int = 0) -> None:
+        """Bind the operator's bind with this number."""
+        one = self.journey.operators[operator]
+        bind = one.binds[number]
+        peer = FakePeer(self.now)
+        one.came_up(bind, peer, self.now)
+        self.journey.availability_changed(bind)
+
+
+class FakePeer:
+    """An operator that has accepted our bind as a transceiver."""
+
+    def __init__(self, now: float) -> None:
+        timers = Timers(bind_s=5.0, enquire_link_s=30.0, response_s=30.0)
+        self.session = Session(Side.ESME, timers, 70_000, now)
+        self.to_write = False
+        self.session.bind(v.BIND_TRANSCEIVER, system_id=b"a", password=b"b")
+        self.session.receive(
+            (17).to_bytes(4) + v.BIND_TRANSCEIVER.__or__(v.RESPONSE).to_bytes(4)
+            + bytes(4) + (1).to_bytes(4) + b"\0",
+            now,
+        )  # fmt: skip
+
+    def flush(self) -> None:
+        """Nothing is written anywhere."""

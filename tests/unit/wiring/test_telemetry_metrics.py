@@ -1,0 +1,289 @@
+"""router/wiring/metrics.py: every metric of the contract, from the plain counters."""
+
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from router.enqueue.lanes import Lanes
+from router.forward.pacing import BusiestSecond
+from router.smpp import vocabulary as v
+from router.terms.names import BindName, LaneName, OperatorId
+from router.terms.outcome import Outcome
+from router.wiring.metrics import Exporter, items, registry
+from tests.unit.wiring.running import ALERT, BANK, BULK, ELISA, OTP, SHOP, TELIA, FakeRouter
+
+CONTRACT_FILE = Path(__file__).parents[2] / "contract" / "metrics.md"
+OTP_NAME, BULK_NAME = LaneName("otp"), LaneName("bulk")
+TELIA_1 = BindName("telia-1")
+
+
+def families(router: FakeRouter) -> dict[str, tuple[str, set[tuple[str, ...]]]]:
+    """Of everything exported: its type, and the sets of labels that its samples have."""
+    found = {}
+    for family in Exporter(router, lambda: 0).collect():
+        labels = {
+            tuple(name for name in sample.labels if name != "le") for sample in family.samples
+        }
+        total = "_total" if family.type == "counter" else ""
+        found[family.name + total] = (family.type, labels)
+    return found
+
+
+def samples(router: FakeRouter, lost: int = 0) -> dict[str, float]:
+    """All samples by what Prometheus would read: `name{label="value"}`."""
+    text = generate_latest(registry(router, lambda: lost)).decode()
+    return {
+        sample.name + str(sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def value(router: FakeRouter, name: str, **labels: str) -> float | None:
+    """One sample; None if there is none."""
+    return samples(router).get("smpp_router_" + name + str(sorted(labels.items())))
+
+
+def contract() -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Name, type and labels of each row of the table."""
+    for row in CONTRACT_FILE.read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        if row.startswith("| `"):
+            words = re.sub(r"\(.*?\)", "", cells[2])
+            yield (
+                cells[0].strip("`"),
+                re.split(r"\W", cells[1])[0],
+                tuple(filter(None, re.split(r"[,\s]+", words))),
+            )
+
+
+def filled() -> FakeRouter:
+    """A router of which every metric has something to say."""
+    router = FakeRouter()
+    c = router.journey.counters
+    c.submits[BANK, OTP_NAME, v.ESME_ROK] = 7
+    c.submit_response_s[BANK].add(0.004)
+    c.sends[TELIA, TELIA_1, v.ESME_RTHROTTLED] = 3
+    c.sends[TELIA, TELIA_1, "lost"] = 2
+    c.operator_response_s[TELIA].add(0.03)
+    c.queue_wait_s[TELIA, OTP_NAME].add(0.5)
+    c.failed_binds["wrong_credentials"] = 4
+    c.receipts[TELIA, "delivered"] = 9
+    c.receipts_unmatched[TELIA] = 1
+    c.delivery_s[TELIA, BULK_NAME].add(7000.0)
+    c.outcomes[SHOP, Outcome.DELIVERED] = 5
+    c.in_doubt[ELISA, "elsewhere"] = 6
+    c.repeated[TELIA] = 8
+    c.refused_pdus["pdu.unknown"] = 2
+    c.inbound[ELISA, "held"] = 3
+    c.deliveries[BANK, "refused"] = 1
+    c.config_reloads["unchanged"] = 1
+    return router
+
+
+def test_contract_has_all_its_rows_read() -> None:
+    assert len(list(contract())) == 28
+
+
+@pytest.mark.parametrize(("name", "kind", "labels"), list(contract()))
+def test_metric_of_the_contract_is_exported_with_its_type_and_labels(
+    name: str, kind: str, labels: tuple[str, ...]
+) -> None:
+    assert families(filled())["smpp_router_" + name] == (kind, {labels})
+
+
+@pytest.mark.parametrize("name", [name for name, _, _ in contract()])
+def test_metric_that_has_nothing_to_say_yet_is_declared(name: str) -> None:
+    text = generate_latest(registry(FakeRouter(), lambda: 0)).decode()
+    assert f"# HELP smpp_router_{name} " in text
+    assert f"# TYPE smpp_router_{name} " in text
+
+
+def test_what_was_counted_is_what_is_exported() -> None:
+    router = filled()
+    assert value(router, "submits_total", account="bank", lane="otp", status="ESME_ROK") == 7
+    lost = {"operator": "telia", "bind": "telia-1", "status": "lost"}
+    assert value(router, "sends_total", **lost) == 2
+    assert value(router, "outcomes_total", account="shop", outcome="delivered") == 5
+    assert value(router, "in_doubt_total", operator="elisa", action="elsewhere") == 6
+    assert value(router, "in_doubt_total", operator="telia", action="resend") == 0
+    assert value(router, "repeated_total", operator="telia") == 8
+
+
+def test_statuses_without_a_name_share_one_sample() -> None:
+    router = FakeRouter()
+    for status in (0x500, 0xDEADBEEF):
+        router.journey.counters.sends[TELIA, TELIA_1, status] = 2
+    labels = {"operator": "telia", "bind": "telia-1", "status": "other"}
+    assert value(router, "sends_total", **labels) == 4
+
+
+def test_histogram_counts_upwards_to_all_of_its_values() -> None:
+    router = FakeRouter()
+    for seconds in (0.001, 0.02, 0.02, 99.0):
+        router.journey.counters.operator_response_s[TELIA].add(seconds)
+    name = "operator_response_seconds"
+    expected = {"0.001": 1, "0.01": 1, "0.025": 3, "30.0": 3, "+Inf": 4}
+    found = {le: value(router, f"{name}_bucket", operator="telia", le=le) for le in expected}
+    assert found == expected
+    assert value(router, f"{name}_count", operator="telia") == 4
+    assert value(router, f"{name}_sum", operator="telia") == pytest.approx(99.041)
+
+
+def test_message_waits_for_the_operator_that_may_pull_it_or_for_none() -> None:
+    router = FakeRouter()
+    router.journey.lanes.put(router.message(BANK, OTP, age_s=3.0))
+    waiting = {"operator": "none", "lane": "otp"}
+    assert value(router, "queue_messages", **waiting) == 1
+    router.bring_up(TELIA)
+    router.now += 2.0
+    assert value(router, "queue_messages", **waiting) == 0
+    assert value(router, "queue_messages", operator="telia", lane="otp") == 1
+    assert value(router, "queue_oldest_seconds", operator="telia", lane="otp") == 5.0
+    assert value(router, "queue_oldest_seconds", operator="telia", lane="bulk") == 0.0
+
+
+def test_oldest_is_that_of_all_queues_of_the_lane() -> None:
+    router = FakeRouter()
+    for account, age_s in ((BANK, 3.0), (SHOP, 8.0)):
+        router.journey.lanes.put(router.message(account, BULK, age_s))
+    assert value(router, "queue_messages", operator="none", lane="bulk") == 2
+    assert value(router, "queue_oldest_seconds", operator="none", lane="bulk") == 8.0
+
+
+def test_message_that_waits_to_be_tried_again_is_seen() -> None:
+    router = FakeRouter()
+    router.journey.lanes.put_later(router.message(BANK, ALERT), router.now + 30.0)
+    assert value(router, "queue_delayed_messages") == 1
+
+
+def test_bind_is_up_when_it_is_bound() -> None:
+    router = FakeRouter()
+    router.bring_up(TELIA, 1)
+    for number, up in ((1, 0), (2, 1)):
+        assert value(router, "bind_up", operator="telia", bind=f"telia-{number}") == up
+    assert value(router, "bind_rate_limit", operator="telia", bind="telia-2") == 50.0
+    assert value(router, "bind_window_in_use", operator="telia", bind="telia-2") == 0
+
+
+def test_receiver_has_no_rate() -> None:
+    receiver = {"operator": "elisa", "bind": "elisa-rx"}
+    assert value(FakeRouter(), "bind_rate_limit", **receiver) is None
+    assert value(FakeRouter(), "bind_busiest_second", **receiver) is None
+    assert value(FakeRouter(), "bind_up", **receiver) == 0
+
+
+def test_busiest_second_is_that_of_the_last_minute_and_a_scrape_forgets_nothing() -> None:
+    router = FakeRouter()
+    busiest = router.journey.operators[TELIA].binds[0].busiest
+    for ahead_s in (0.0, 0.1, 0.2, 30.0):
+        busiest.written(router.now + ahead_s)
+    kept = list(busiest._peaks)
+    found = []
+    for ahead_s in (30.0, 61.0, 100.0):
+        router.now += ahead_s - (router.now - router.started_at)
+        found.append(value(router, "bind_busiest_second", operator="telia", bind="telia-1"))
+    assert found == [3, 1, 0]
+    assert list(busiest._peaks) == kept
+
+
+def test_busiest_second_agrees_with_the_loop() -> None:
+    router = FakeRouter()
+    bind = router.journey.operators[TELIA].binds[0]
+    for step in range(40):
+        bind.busiest.written(router.now)
+        router.now += 0.05 * (1 + step % 7)
+    agreeing = BusiestSecond()
+    agreeing._peaks.extend(bind.busiest._peaks)
+    labels = {"operator": "telia", "bind": "telia-1"}
+    assert value(router, "bind_busiest_second", **labels) == agreeing.most(router.now)
+
+
+def test_client_binds_are_counted_by_type_and_none_is_zero() -> None:
+    router = FakeRouter()
+    router.accounts.by_name[BANK].binds += [_Bound("receiver"), _Bound("receiver")]
+    assert value(router, "client_binds", account="bank", type="receiver") == 2
+    assert value(router, "client_binds", account="bank", type="transmitter") == 0
+    assert value(router, "client_binds", account="shop", type="receiver") == 0
+
+
+class _Bound:
+    def __init__(self, bind_type: str) -> None:
+        self.bind_type = bind_type
+
+
+def test_receipts_that_are_owed_and_guessed_are_seen() -> None:
+    router = FakeRouter()
+    correlator = router.journey.correlators[ELISA]
+    correlator.expect(OperatorId(b"77"), router.message(), 1.8e9)
+    correlator.guessed = 3
+    assert value(router, "receipts_outstanding", operator="elisa") == 1
+    assert value(router, "receipts_outstanding", operator="telia") == 0
+    assert value(router, "receipts_guessed_total", operator="elisa") == 3
+
+
+def test_places_that_an_account_has_taken_are_seen() -> None:
+    router = FakeRouter()
+    router.journey.lanes.take_room(SHOP)
+    assert value(router, "account_queue_messages", account="shop") == 1
+
+
+def test_journal_that_fails_is_down() -> None:
+    router = FakeRouter()
+    assert value(router, "journal_up") == 1
+    router.journey.journal_up = False
+    assert value(router, "journal_up") == 0
+    assert value(router, "journal_pending") == 0
+
+
+def test_lost_log_lines_and_the_process_are_exported_too() -> None:
+    found = samples(FakeRouter(), lost=5)
+    assert found["smpp_router_log_lines_lost_total[]"] == 5
+    assert found["process_resident_memory_bytes[]"] > 0
+    assert any(name.startswith("smpp_router_build_info[('version', ") for name in found)
+
+
+def test_scrape_survives_a_loop_that_goes_on() -> None:
+    router = filled()
+    over = threading.Event()
+
+    def work() -> None:
+        number = 0
+        while not over.is_set():
+            number += 1
+            router.journey.counters.sends[TELIA, BindName(f"bind-{number}"), 0] += 1
+            router.journey.operators[TELIA].binds[0].busiest.written(router.now + number * 0.3)
+            message = router.message(BANK, OTP)
+            lanes: Lanes = router.journey.lanes
+            lanes.put(message)
+            lanes.queues()[0].messages.popleft()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        for _ in range(20):
+            assert list(Exporter(router, lambda: 0).collect())
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_copy_is_tried_again_when_the_dictionary_grew_meanwhile() -> None:
+    class Growing(dict[str, int]):
+        tries = 0
+
+        def items(self) -> Iterator[tuple[str, int]]:  # type: ignore[override]
+            self.tries += 1
+            for item in super().items():
+                if self.tries == 1:
+                    self["more"] = 2
+                yield item
+
+    growing = Growing(a=1)
+    assert items(growing) == [("a", 1), ("more", 2)]
+    assert growing.tries == 2
