@@ -39,9 +39,10 @@ class Event(NamedTuple):
 
 _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
     "error": {
+        "config.mistake": "One thing that is wrong with the configuration that SIGHUP had read.",
         "control.failed": "A request over HTTP met a mistake of ours; the router goes on.",
         "journal.failed": "The journal cannot be read, so the router does not start.",
-        "router.failed": "The router could not start, or cannot go on.",
+        "router.not_started": "A port or a certificate cannot be used: the router ends.",
     },
     "warning": {
         "bind.flooded": "Too much came behind a bind request before it was judged; session over.",
@@ -50,7 +51,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "bind.timed_out": "No bind request, or no answer to ours, came in time; session over.",
         "bind.unreachable": "No connection to an operator came about.",
         "client.bind_refused": "A client was not let in.",
-        "config.reload_refused": "A new configuration was not applied.",
+        "config.reread": "SIGHUP: the configuration was read again, with this `result`.",
         "config.warned": "The configuration holds something that is probably not meant.",
         "control.refused": "Too many HTTP connections at once: some were closed unread.",
         "framing.lost": "A command_length that cannot be; session over.",
@@ -74,6 +75,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "bind.waits": "The next attempt to bind follows after `wait_s`.",
         "client.bound": "A client has bound.",
         "client.unbound": "A client is gone; it will send `held` again, we will `undelivered`.",
+        "journal.recovered": "What an earlier process left has been taken up.",
         "message.settled": "A message's journey has ended. Sampled: `telemetry.log.messages`.",
         "router.draining": "A stop was asked for: no new binds and submits.",
         "router.listening": "Clients can connect to `address`.",

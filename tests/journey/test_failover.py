@@ -1,4 +1,4 @@
-"""router/journey.py, router/forward/pool.py: what an operator refuses goes again, elsewhere, or ends."""
+"""router/journey.py, router/forward/pool.py: what is refused goes again, elsewhere, or ends."""
 
 from collections.abc import Callable
 

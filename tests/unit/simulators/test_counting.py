@@ -17,19 +17,23 @@ from simulators.counting import (
     summary_ms,
 )
 
-# Milliseconds as whole numbers, so that "exactly one second apart" happens and is exact.
-steps = st.lists(st.tuples(st.sampled_from([0, 1, 250, 333, 500, 999, 1000, 1001]),
-                           st.integers(1, 5)), min_size=1, max_size=40)  # fmt: skip
+SECOND = 1024
+# In 1024ths, which floats hold exactly, so that "exactly one second apart" happens.
+steps = st.lists(
+    st.tuples(st.sampled_from([0, 1, 250, 333, 512, 1023, 1024, 1025]), st.integers(1, 5)),
+    min_size=1,
+    max_size=40,
+)
 
 
 @given(steps)
 def test_busiest_second_is_that_of_a_count_over_every_second(steps: list[tuple[int, int]]) -> None:
-    second, at_ms, seen = SlidingSecond(), 0, []
-    for step_ms, count in steps:
-        at_ms += step_ms
-        seen += [at_ms] * count
-        second.add(at_ms / 1000, count)
-    counts = [sum(1 for at in seen if begin <= at < begin + 1000) for begin in seen]
+    second, at, seen = SlidingSecond(), 0, []
+    for step, count in steps:
+        at += step
+        seen += [at] * count
+        second.add(at / SECOND, count)
+    counts = [sum(1 for then in seen if begin <= then < begin + SECOND) for begin in seen]
     assert second.busiest == max(counts)
 
 
@@ -46,15 +50,15 @@ def test_arrivals_exactly_one_second_apart_are_in_different_seconds() -> None:
 def test_allowance_never_takes_more_than_its_rate_in_any_span(
     steps: list[tuple[int, int]], rate: int
 ) -> None:
-    allowance, at_ms, taken = Allowance(Rate(rate, 1.0)), 0, []
-    for step_ms, count in steps:
-        at_ms += step_ms
+    allowance, at, taken = Allowance(Rate(rate, 1.0)), 0, []
+    for step, count in steps:
+        at += step
         for _ in range(count):
-            if allowance.has_room(at_ms / 1000):
-                allowance.take(at_ms / 1000)
-                taken.append(at_ms)
+            if allowance.has_room(at / SECOND):
+                allowance.take(at / SECOND)
+                taken.append(at)
     for begin in taken:
-        assert sum(1 for at in taken if begin <= at < begin + 1000) <= rate
+        assert sum(1 for then in taken if begin <= then < begin + SECOND) <= rate
 
 
 def test_allowance_has_room_again_one_span_after_the_first_and_not_before() -> None:

@@ -192,7 +192,7 @@ def with_share(settings: Settings, messages: float, level: str = "info") -> Sett
 def settled(settlement: Settlement, router: FakeRouter) -> list[dict[str, object]]:
     """What the message log writes of it."""
     stream = written(LogSettings())
-    MessageLog(router.settings)(settlement)
+    MessageLog(with_share(router.settings, 1.0))(settlement)
     found = lines(stream)
     for line in found:
         del line["timestamp"]

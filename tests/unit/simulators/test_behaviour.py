@@ -1,0 +1,58 @@
+"""simulators/behaviour.py."""
+
+from dataclasses import fields
+
+import pytest
+
+from router.smpp import vocabulary as v
+from router.smpp.receipt import State
+from simulators import behaviour, cli
+from simulators.behaviour import READERS, Behaviour
+from simulators.units import UnitError
+
+
+def test_every_field_has_a_reader_and_a_line_of_help_and_no_other_does() -> None:
+    names = {field.name for field in fields(Behaviour)}
+    assert names == set(READERS) == set(cli.EXAMPLES)
+
+
+def test_receipts_read_alike_from_a_command_line_and_from_a_file() -> None:
+    expected = ((State.DELIVERED, 98.0), (State.UNDELIVERABLE, 2.0))
+    assert behaviour.receipts("delivered:98,failed:2") == expected
+    assert behaviour.receipts({"delivered": 98, "failed": 2}) == expected
+
+
+def test_none_is_a_receipt_that_never_comes() -> None:
+    assert behaviour.receipts("none:1") == ((None, 1.0),)
+
+
+@pytest.mark.parametrize(
+    "value", ["delivrd:1", "delivered:x", "delivered:-1", "delivered:0", {}, "delivered", 3]
+)
+def test_receipts_that_make_no_sense_are_refused(value: object) -> None:
+    with pytest.raises(UnitError):
+        behaviour.receipts(value)
+
+
+def test_longest_prefix_comes_first() -> None:
+    found = behaviour.statuses_by_destination("37:ESME_RINVDSTADR,372599:0x400")
+    assert found == ((b"372599", 0x400), (b"37", v.ESME_RINVDSTADR))
+
+
+@pytest.mark.parametrize("key", ["binds_rate", "disconnect_every", "read_pause", "inbound"])
+@pytest.mark.parametrize("off", ["off", False])
+def test_off_ends_what_an_earlier_phase_began(key: str, off: object) -> None:
+    assert READERS[key](off) is None
+
+
+def test_shares_of_more_than_the_whole_are_refused() -> None:
+    with pytest.raises(UnitError, match="100%"):
+        behaviour.changed(Behaviour(silent=0.6), {"nack": 0.5})
+
+
+@pytest.mark.parametrize(
+    "value", [{"rate": "5/s", "to": "x"}, {"text": "x"}, {"rate": "5/s", "source": "x"}]
+)
+def test_subscribers_messages_that_make_no_sense_are_refused(value: object) -> None:
+    with pytest.raises(UnitError):
+        behaviour.inbound(value)

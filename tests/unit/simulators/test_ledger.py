@@ -1,0 +1,150 @@
+"""simulators/ledger.py."""
+
+from router.smpp import vocabulary as v
+from router.smpp.receipt import State
+from simulators.ledger import Ledger, Notice
+
+SENDER = b"\x05\x00BANK\0"
+
+
+def _notice(
+    message_id: bytes,
+    state: State | None = State.DELIVERED,
+    *,
+    number: bytes = b"3725550",
+    sender: bytes = SENDER,
+    final: bool = True,
+) -> Notice:
+    return Notice(message_id, state, final, b"\1\1" + number + b"\0", sender, 2.0)
+
+
+def _ledger(messages: int = 1, registered_delivery: int = 1) -> Ledger:
+    ledger = Ledger(SENDER, registered_delivery)
+    for index in range(messages):
+        ledger.sent(b"%d" % (3725550 + index), 1.0, 1.0)
+    return ledger
+
+
+def test_message_with_its_answer_and_its_receipt_is_well() -> None:
+    ledger = _ledger()
+    ledger.answered(0, 0, b"7", 1.5)
+    ledger.receipt(_notice(b"7"))
+    totals = ledger.totals()
+    assert totals["well"] is True
+    assert (totals["accepted"], totals["receipted"], totals["missing"]) == (1, 1, 0)
+    assert totals["receipts"] == {"delivered": 1}
+    assert totals["response_ms"] == {"p50": 500.0, "p99": 500.0, "p99.9": 500.0, "max": 500.0}
+    assert list(ledger.receipt_s) == [1.0]
+
+
+def test_receipt_before_the_answer_is_no_stranger() -> None:
+    ledger = _ledger()
+    ledger.receipt(_notice(b"7"))
+    assert ledger.strangers() == (0, 1)
+    ledger.answered(0, 0, b"7", 1.5)
+    assert (ledger.finals, ledger.strangers()) == (1, (0, 0))
+
+
+def test_receipt_for_no_message_is_unknown() -> None:
+    ledger = _ledger()
+    ledger.answered(0, 0, b"7", 1.5)
+    ledger.receipt(_notice(b"8"))
+    totals = ledger.totals()
+    assert (totals["unknown"], totals["missing"], totals["well"]) == (1, 1, False)
+    assert totals["missing_sample"] == ["7"]
+
+
+def test_message_without_a_final_receipt_is_missing_only_where_one_was_asked_for() -> None:
+    for registered_delivery, missing in ((0, 0), (1, 1), (2, 0), (17, 1)):
+        ledger = _ledger(registered_delivery=registered_delivery)
+        ledger.answered(0, 0, b"7", 1.5)
+        assert ledger.missing == missing
+        ledger.receipt(_notice(b"7", State.ENROUTE))
+        assert ledger.missing == missing
+
+
+def test_same_final_state_twice_is_a_duplicate_and_counted_apart() -> None:
+    ledger = _ledger()
+    ledger.answered(0, 0, b"7", 1.5)
+    ledger.receipt(_notice(b"7"))
+    ledger.receipt(_notice(b"7"))
+    assert (ledger.duplicates, ledger.finals, ledger.totals()["well"]) == (1, 1, True)
+
+
+def test_two_final_states_of_one_message_conflict() -> None:
+    ledger = _ledger()
+    ledger.answered(0, 0, b"7", 1.5)
+    ledger.receipt(_notice(b"7"))
+    ledger.receipt(_notice(b"7", State.EXPIRED))
+    assert (ledger.conflicting, ledger.totals()["well"]) == (1, False)
+
+
+def test_state_that_follows_accepted_takes_its_place() -> None:
+    ledger = _ledger()
+    ledger.answered(0, 0, b"7", 1.5)
+    ledger.receipt(_notice(b"7", State.ACCEPTED))
+    assert ledger.missing == 0
+    ledger.receipt(_notice(b"7"))
+    assert (ledger.conflicting, ledger.totals()["receipts"]) == (0, {"delivered": 1})
+
+
+def test_addresses_must_be_those_of_the_message_swapped() -> None:
+    for notice in (_notice(b"7", number=b"3725551"), _notice(b"7", sender=b"\5\0BANG\0")):
+        ledger = _ledger()
+        ledger.answered(0, 0, b"7", 1.5)
+        ledger.receipt(notice)
+        assert (ledger.mismatched, ledger.missing, ledger.totals()["well"]) == (1, 1, False)
+
+
+def test_refused_message_is_told_and_not_missing() -> None:
+    ledger = _ledger(2)
+    ledger.answered(0, v.ESME_RTHROTTLED, b"", 1.5)
+    ledger.answered(1, 0, b"7", 1.5)
+    ledger.receipt(_notice(b"7", number=b"3725551"))
+    totals = ledger.totals()
+    assert (totals["refused"], totals["well"]) == ({"ESME_RTHROTTLED": 1}, True)
+
+
+def test_run_of_which_nothing_was_accepted_is_not_well() -> None:
+    ledger = _ledger()
+    ledger.answered(0, v.ESME_RINVDSTADR, b"", 1.5)
+    assert ledger.totals()["well"] is False
+
+
+def test_id_given_twice_is_a_fault() -> None:
+    ledger = _ledger(2)
+    ledger.answered(0, 0, b"7", 1.5)
+    ledger.answered(1, 0, b"7", 1.5)
+    assert (ledger.same_id, ledger.totals()["well"]) == (1, False)
+
+
+def test_late_answer_counts_and_the_message_is_no_longer_unanswered() -> None:
+    ledger = _ledger()
+    ledger.gave_up(0)
+    assert (ledger.unanswered, ledger.unsettled) == (1, 0)
+    ledger.answered(0, 0, b"7", 40.0)
+    assert (ledger.unanswered, ledger.late_answers, ledger.accepted) == (0, 1, 1)
+
+
+def test_receipt_of_a_message_whose_answer_was_lost_is_known_by_its_number() -> None:
+    ledger = _ledger(2)
+    ledger.gave_up(0)
+    ledger.answered(1, 0, b"8", 1.5)
+    ledger.receipt(_notice(b"7"))
+    ledger.receipt(_notice(b"8", number=b"3725551"))
+    ledger.receipt(_notice(b"9", number=b"3725559"))
+    totals = ledger.totals()
+    assert (totals["receipts_of_unanswered"], totals["unknown"]) == (1, 1)
+
+
+def test_every_message_has_one_fate() -> None:
+    ledger = _ledger(4)
+    ledger.answered(0, 0, b"7", 1.5)
+    ledger.answered(1, v.ESME_RSYSERR, b"", 1.5)
+    ledger.gave_up(2)
+    ledger.gave_up(0)
+    ledger.answered(1, 0, b"9", 1.5)
+    assert ledger.unsettled == 1
+    ledger.gave_up_all()
+    assert (ledger.accepted, ledger.refused.total(), ledger.unanswered) == (1, 1, 2)
+    assert ledger.faults == ["message 1 was answered twice"]

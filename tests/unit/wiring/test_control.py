@@ -1,0 +1,162 @@
+"""router/wiring/control.py: what each path answers, in which state of the router."""
+
+import json
+from collections.abc import Callable, Iterable
+
+import pytest
+
+from router.wiring import control
+from router.wiring.control import Site
+from tests.unit.wiring.running import FakeRouter
+
+Answer = tuple[int, dict[str, str], bytes]
+PATHS = ("/metrics", "/healthz", "/readyz", "/v1/status")
+
+
+def ask(site: Site, path: str, method: str = "GET", **environ: str) -> Answer:
+    """Status, headers and body of one answer."""
+    said: list[tuple[str, list[tuple[str, str]]]] = []
+
+    def start_response(
+        status: str, headers: list[tuple[str, str]], _exc_info: object = None, /
+    ) -> Callable[[bytes], object]:
+        said.append((status, headers))
+        return lambda _: None
+
+    asked = {"PATH_INFO": path, "REQUEST_METHOD": method, "QUERY_STRING": "", **environ}
+    body: Iterable[bytes] = site(asked, start_response)
+    ((status, headers),) = said
+    return int(status.split()[0]), dict(headers), b"".join(body)
+
+
+def told(site: Site, path: str) -> tuple[int, dict[str, object]]:
+    """Status and document of one answer."""
+    status, headers, body = ask(site, path)
+    assert headers["Content-Type"] == "application/json"
+    assert headers["Content-Length"] == str(len(body))
+    document = json.loads(body)
+    assert isinstance(document, dict)
+    return status, document
+
+
+def test_metrics_are_those_of_the_router_and_of_its_process() -> None:
+    status, headers, body = ask(Site(FakeRouter()), "/metrics")
+    assert status == 200
+    assert headers["Content-Type"].startswith("text/plain")
+    for name in (b"smpp_router_journal_up", b"process_cpu_seconds_total", b"python_info"):
+        assert b"\n" + name in body
+
+
+def test_metrics_come_as_openmetrics_for_who_asks_for_that() -> None:
+    accept = "application/openmetrics-text;version=1.0.0"
+    _, headers, body = ask(Site(FakeRouter()), "/metrics", HTTP_ACCEPT=accept)
+    assert headers["Content-Type"].startswith("application/openmetrics-text")
+    assert body.endswith(b"# EOF\n")
+
+
+def test_metrics_and_health_are_answered_while_the_loop_stands_still() -> None:
+    router = FakeRouter()
+    router.loop.answers = False
+    site = Site(router)
+    assert [ask(site, path)[0] for path in PATHS[:3]] == [200, 200, 200]
+    assert router.loop.asked == 0
+
+
+@pytest.mark.parametrize(("silent_s", "status"), [(0.0, 200), (4.9, 200), (5.0, 503), (60.0, 503)])
+def test_router_is_healthy_while_its_loop_beats(silent_s: float, status: int) -> None:
+    router = FakeRouter()
+    router.now += silent_s
+    assert told(Site(router), "/healthz")[0] == status
+
+
+def test_router_that_is_not_healthy_says_for_how_long() -> None:
+    router = FakeRouter()
+    router.now += 12.34
+    assert told(Site(router), "/healthz") == (
+        503,
+        {"healthy": False, "reason": "the event loop has not turned for 12.3 s"},
+    )
+
+
+def test_router_is_ready_although_no_operator_is_up() -> None:
+    assert told(Site(FakeRouter()), "/readyz") == (200, {"ready": True})
+
+
+def test_router_is_not_ready_before_clients_are_served() -> None:
+    router = FakeRouter()
+    router.ready = False
+    assert told(Site(router), "/readyz") == (503, {"ready": False, "reason": "starting"})
+
+
+def test_router_is_not_ready_while_it_drains() -> None:
+    router = FakeRouter()
+    router.journey.draining = True
+    assert told(Site(router), "/readyz") == (503, {"ready": False, "reason": "draining"})
+
+
+def test_router_is_not_ready_while_its_journal_is_down() -> None:
+    router = FakeRouter()
+    site = Site(router)
+    router.journey.journal_up = False
+    assert told(site, "/readyz") == (503, {"ready": False, "reason": "journal is down"})
+    router.journey.journal_up = True
+    assert told(site, "/readyz")[0] == 200
+
+
+def test_router_that_drains_is_healthy() -> None:
+    router = FakeRouter()
+    router.journey.draining, router.ready = True, False
+    assert told(Site(router), "/healthz")[0] == 200
+
+
+def test_status_is_made_by_the_loop() -> None:
+    router = FakeRouter()
+    status, document = told(Site(router), "/v1/status")
+    assert (status, document["listeners"], router.loop.asked) == (200, ["127.0.0.1:2775"], 1)
+
+
+def test_status_is_not_made_again_for_who_asks_right_after() -> None:
+    router = FakeRouter()
+    site = Site(router)
+    assert told(site, "/v1/status") == told(site, "/v1/status")
+    assert router.loop.asked == 1
+
+
+def test_status_of_a_loop_that_does_not_answer_is_503(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "ANSWER_S", 0.01)
+    router = FakeRouter()
+    router.loop.answers = False
+    site = Site(router)
+    assert told(site, "/v1/status") == (
+        503,
+        {"error": "the event loop did not answer within 0.01 s"},
+    )
+    router.loop.answers = True
+    assert told(site, "/v1/status")[0] == 200
+
+
+def test_status_of_a_loop_that_is_closed_is_503() -> None:
+    router = FakeRouter()
+    router.loop.closed = True
+    assert told(Site(router), "/v1/status") == (503, {"error": "the router is stopping"})
+
+
+def test_mistake_in_the_status_goes_to_who_asked_and_not_to_the_loop() -> None:
+    router = FakeRouter()
+    router.journey.outboxes.clear()
+    with pytest.raises(KeyError):
+        ask(Site(router), "/v1/status")
+
+
+@pytest.mark.parametrize("path", ["/", "", "/metrics/", "/v1", "/v1/status/x", "/METRICS", "*"])
+def test_other_paths_are_404_and_told_what_there_is(path: str) -> None:
+    status, document = told(Site(FakeRouter()), path)
+    assert status == 404
+    assert "/v1/status" in str(document["error"])
+
+
+@pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "DELETE", "OPTIONS", "BREW"])
+@pytest.mark.parametrize("path", PATHS)
+def test_other_methods_are_405(path: str, method: str) -> None:
+    status, headers, _ = ask(Site(FakeRouter()), path, method)
+    assert (status, headers["Allow"]) == (405, "GET")

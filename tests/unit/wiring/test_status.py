@@ -1,0 +1,190 @@
+"""router/wiring/status.py and status_view.py: the snapshot of a router, and how it is drawn."""
+
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from router.smpp import vocabulary as v
+from router.terms.names import BindName, LaneName, OperatorId
+from router.terms.outcome import Outcome
+from router.wiring.status import BindStatus, Snapshot, not_ready, snapshot
+from router.wiring.status_view import NoStatusError, age, drawn, parsed
+from tests.unit.wiring.running import BANK, BULK, ELISA, OTP, SHOP, TELIA, FakeRouter
+
+NAME, TELIA_1 = LaneName("otp"), BindName("telia-1")
+
+
+def busy() -> FakeRouter:
+    """A router with something everywhere."""
+    router = FakeRouter()
+    router.bring_up(TELIA)
+    router.journey.lanes.put(router.message(BANK, OTP, age_s=3.0))
+    router.journey.lanes.put(router.message(SHOP, BULK, age_s=90.0))
+    router.journey.lanes.take_room(SHOP)
+    bind = router.journey.operators[TELIA].binds[0]
+    bind.busiest.written(router.now)
+    bind.round_trip.took(0.02, router.now)
+    bind.resting_until = router.now + 1.5
+    router.journey.operators[TELIA].in_flight = 4
+    router.journey.correlators[TELIA].expect(OperatorId(b"1"), router.message(), 1.8e9)
+    counters = router.journey.counters
+    counters.submits[BANK, NAME, v.ESME_ROK] = 5
+    counters.submits[SHOP, NAME, v.ESME_ROK] = 2
+    counters.submits[SHOP, NAME, v.ESME_RTHROTTLED] = 1
+    counters.sends[TELIA, TELIA_1, "lost"] = 3
+    counters.outcomes[BANK, Outcome.EXPIRED] = 1
+    counters.repeated[TELIA] = 2
+    router.now += 0.5
+    return router
+
+
+def bind_of(status: Snapshot, name: str) -> BindStatus:
+    (found,) = (b for one in status["operators"] for b in one["binds"] if b["name"] == name)
+    return found
+
+
+def text_of(status: Snapshot, width: int = 200) -> str:
+    stream = io.StringIO()
+    Console(file=stream, width=width).print(drawn(status))
+    return stream.getvalue()
+
+
+def test_bind_that_is_up_says_all_that_on_call_wants_to_know() -> None:
+    assert bind_of(snapshot(busy()), "telia-1") == {
+        "name": "telia-1",
+        "type": "transceiver",
+        "address": "127.0.0.1:27751",
+        "up": True,
+        "state": "bound_trx",
+        "since_s": 0.5,
+        "failures": 0,
+        "resting_s": 1.0,
+        "window": 20,
+        "window_in_use": 0,
+        "rate": "50/s",
+        "busiest_second": 1,
+        "round_trip_s": 0.02,
+    }
+
+
+def test_bind_that_was_never_up_is_down_and_knows_no_round_trip() -> None:
+    bind = bind_of(snapshot(busy()), "elisa-rx")
+    assert (bind["up"], bind["state"], bind["round_trip_s"]) == (False, "down", None)
+    assert (bind["rate"], bind["busiest_second"]) == (None, None)
+
+
+def test_operator_says_what_waits_for_it_and_what_it_owes() -> None:
+    telia, elisa = snapshot(busy())["operators"]
+    assert (telia["available"], telia["in_flight"], telia["receipts_outstanding"]) == (True, 4, 1)
+    assert (elisa["available"], elisa["rate"]) == (False, "80/s")
+    assert telia["lanes"] == [
+        {"lane": "otp", "messages": 1, "oldest_s": 3.5},
+        {"lane": "alert", "messages": 0, "oldest_s": 0.0},
+        {"lane": "bulk", "messages": 1, "oldest_s": 90.5},
+    ]
+
+
+def test_messages_that_no_operator_may_take_stand_by_themselves() -> None:
+    router = FakeRouter()
+    router.journey.lanes.put(router.message(BANK, OTP))
+    status = snapshot(router)
+    assert [lane["messages"] for lane in status["without_operator"]] == [1, 0, 0]
+    assert "no operator up" in text_of(status)
+
+
+def test_account_says_its_binds_and_what_it_has_waiting() -> None:
+    bank, shop = snapshot(busy())["accounts"]
+    assert bank["binds"] == {"transmitter": 0, "receiver": 0, "transceiver": 0}
+    assert (shop["name"], shop["waiting"], shop["queue"], shop["outbox"]) == ("shop", 1, 100000, 0)
+
+
+def test_totals_are_over_all_accounts_and_operators() -> None:
+    totals = snapshot(busy())["totals"]
+    assert totals["submits"] == {"ESME_ROK": 7, "ESME_RTHROTTLED": 1}
+    assert (totals["sends"], totals["outcomes"]) == ({"lost": 3}, {"expired": 1})
+    assert totals["repeated"] == 2
+
+
+def test_snapshot_is_json_and_holds_no_password() -> None:
+    text = json.dumps(snapshot(busy()), allow_nan=False)
+    assert not any(word in text for word in ("secret01", "pw1", "372555"))
+
+
+@pytest.mark.parametrize(
+    ("ready", "draining", "journal_up", "reason"),
+    [
+        (True, False, True, None),
+        (False, False, True, "starting"),
+        (False, True, True, "draining"),
+        (True, False, False, "journal is down"),
+        (False, True, False, "draining"),
+    ],
+)
+def test_router_is_ready_or_says_why_not(
+    ready: bool, draining: bool, journal_up: bool, reason: str | None
+) -> None:
+    router = FakeRouter()
+    router.ready = ready
+    router.journey.draining, router.journey.journal_up = draining, journal_up
+    assert not_ready(router) == reason
+    assert (snapshot(router)["ready"], snapshot(router)["not_ready"]) == (reason is None, reason)
+
+
+# Drawn.
+
+
+def test_drawing_shows_binds_lanes_accounts_and_totals() -> None:
+    text = text_of(snapshot(busy()))
+    for part in ("bound_trx, rests 1.0s", "20.0 ms", "1, 3.5s", "1, 1m 30s", "1/100000", "lost 3"):
+        assert part in text
+    assert "ready, journal up (0 pending)" in text
+    assert "no operator up" not in text
+
+
+def test_drawing_says_what_is_not_well() -> None:
+    router = busy()
+    router.journey.journal_up = False
+    router.journey.operators[ELISA].binds[0].failures = 7
+    router.journey.lanes.put_later(router.message(), router.now + 30.0)
+    text = text_of(snapshot(router))
+    for part in ("not ready: journal is down", "journal down", "down, 7 failed", "1 more wait"):
+        assert part in text
+
+
+def test_drawing_of_the_contract_fits_a_terminal_of_80_columns() -> None:
+    assert "…" not in text_of(snapshot(busy()), width=80).replace("bound_trx, res…", "")
+
+
+def test_text_of_a_peer_is_drawn_as_it_is() -> None:
+    status = snapshot(busy())
+    status["totals"]["failed_binds"] = {"[red]x[/red]": 1}
+    assert "[red]x[/red] 1" in text_of(status)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.04, "0.0s"), (9.94, "9.9s"), (59.9, "59s"), (60.0, "1m 0s"), (90061.0, "1d 1h")],
+)
+def test_age_is_shown_in_its_two_largest_units(seconds: float, words: str) -> None:
+    assert age(seconds) == words
+
+
+@pytest.mark.parametrize("octets", [b"", b"<html>", b"[]", b"{}", b'{"version": "1"}', b"\xff"])
+def test_answer_that_is_no_status_is_said_to_be_none(octets: bytes) -> None:
+    with pytest.raises(NoStatusError):
+        parsed(octets)
+
+
+def test_answer_of_a_router_is_its_status() -> None:
+    status = snapshot(busy())
+    assert parsed(json.dumps(status).encode()) == status
+
+
+def test_status_of_another_version_is_not_drawn_wrong() -> None:
+    status = snapshot(busy())
+    status["operators"][0]["binds"] = [{"name": "x"}]  # type: ignore[typeddict-item]
+    status["version"] = "9.9"
+    with pytest.raises(NoStatusError, match=r"a router of version 9\.9 is not understood"):
+        drawn(status)
