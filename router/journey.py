@@ -37,6 +37,7 @@ from router.smpp.pdu import BodyError, Pdu, Sm, message_id_of, response
 from router.smpp.receipt import Receipt
 from router.smpp.session import Peer, Session
 from router.smpp.states import State
+from router.terms.clock import SteadyUtc
 from router.terms.counters import Counters
 from router.terms.message import Delivery, Message, Stage
 from router.terms.names import AccountName, ClientId, OperatorName, RouterId
@@ -125,7 +126,8 @@ class Journey:
         self.settings: Final = settings
         self.journal: Final = journal
         self.clock: Final = clock
-        self.clock_utc: Final = clock_utc
+        self.wall: Final = SteadyUtc(now, clock_utc())
+        self._wall_clock: Final = clock_utc
         self.counters: Final = Counters()
         self.plans: Final = Plans()
         self.checks: Final = Checks(settings.lanes)
@@ -165,6 +167,12 @@ class Journey:
         """When the first operator has a slot again; this and the next may be early, never late."""
         self._outboxes_at = NEVER
         self._expired: list[Message] = []
+        self._withheld: dict[RouterId, tuple[Receipt, r.State]] = {}
+        """Failures of one attempt, while another may still end well."""
+
+    def clock_utc(self) -> float:
+        """Unix time, for what outlives a restart; it does not follow the wall clock's jumps."""
+        return self.wall.at(self.clock())
 
     # Before anything else.
 
@@ -391,6 +399,9 @@ class Journey:
             if message.sends == 0:
                 lane = self.settings.lanes[message.lane].name
                 self.counters.queue_wait_s[name, lane].add(now - message.accepted_at)
+            elif message.in_doubt:
+                self.counters.repeated[name] += 1
+                message.in_doubt = False
             message.sends += 1
             message.sent_at = now
             operator.send(bind, message, now)
@@ -425,6 +436,8 @@ class Journey:
         elif not late and message.stage is Stage.IN_FLIGHT:
             action = judge(status, operator.settings.on_status)
             self._go_on(peer, message, action, status, now)
+        else:
+            self._tell_withheld(message)
 
     def _sent(self, operator: Operator, message: Message, octets: bytes, now: float) -> None:
         """An operator took it."""
@@ -441,7 +454,7 @@ class Journey:
             self._settle(message, Outcome.SENT, now_utc)
             return
         if not octets:
-            if not message.attempts:  # Else the receipt of another attempt will tell.
+            if not self._is_open(message):  # Else the receipt of another attempt will tell.
                 self._end_untold(message, "the operator gave no message id")
             return
         message.octets = b""
@@ -490,6 +503,7 @@ class Journey:
             operator.landed(flight, now, answered=False)
             self.counters.sends[operator.name, flight.bind.settings.name, why] += 1
             if message.stage is not Stage.IN_FLIGHT:
+                self._tell_withheld(message)
                 continue
             action = self.settings.lanes[message.lane].in_doubt
             self.counters.in_doubt[operator.name, action] += 1
@@ -499,7 +513,9 @@ class Journey:
             if action == "elsewhere":
                 plan = self.plans.without(message.plan, operator.name)
                 message.plan = plan or message.plan
-            self.counters.repeated[operator.name] += 1
+            else:  # To the same one, though a better one may have come.
+                message.plan = self.plans.first(operator.name, message.plan)
+            message.in_doubt = True
             self._wants_pump(self.lanes.put_first(message))
 
     # The operator reports.
@@ -540,28 +556,44 @@ class Journey:
         if message is not None and state is not None:
             if receipts.is_final(state, operator.settings):
                 correlator.close(operator_id, message)
-                self._final(operator, message, receipt, state)
-            elif receipts.asked_for(message, state, final=False):
+                self._final(message, receipt, state)
+            elif message.stage is Stage.SENT and receipts.asked_for(message, state, final=False):
                 reply.brought = self._hold(message, receipt, state, final=False)
         self._settles.replies.append(reply)
 
-    def _final(
-        self, operator: Operator, message: Message, receipt: Receipt, state: r.State
-    ) -> None:
+    def _final(self, message: Message, receipt: Receipt, state: r.State) -> None:
         """One attempt has ended. Delivered wins; a failure waits for the other attempts."""
         message.attempts -= 1
         if message.stage is Stage.SETTLED:
             return
-        outcome = receipts.OUTCOMES[state]
-        if outcome is not Outcome.DELIVERED and (
-            message.attempts or message.stage is not Stage.SENT
-        ):
+        if receipts.OUTCOMES[state] is not Outcome.DELIVERED and self._is_open(message):
+            self._withheld[message.router_id] = receipt, state
             return
-        if message.stage is Stage.WAITING:  # To be sent again in doubt, which is now needless.
-            self.lanes.give_room(message.account)
+        self._withheld.pop(message.router_id, None)
+        self._end(message, receipt, state)
+
+    def _end(self, message: Message, receipt: Receipt, state: r.State) -> None:
+        """The operator's last word."""
         if receipts.asked_for(message, state, final=True):
             self._hold(message, receipt, state, final=True)
-        self._settle(message, outcome, self.clock_utc())
+        self._settle(message, receipts.OUTCOMES[state], self.clock_utc())
+
+    def _is_open(self, message: Message) -> bool:
+        """Whether an attempt may still end well: one that was taken, or one that is in flight."""
+        if message.attempts or message.sends < 2:
+            return bool(message.attempts)
+        sessions = (bind.session for one in self.operators.values() for bind in one.binds)
+        return any(
+            isinstance(whose, Flight) and whose.message is message
+            for session in sessions
+            if session is not None
+            for _, whose, _ in session.unanswered.values()
+        )
+
+    def _tell_withheld(self, message: Message) -> None:
+        """An attempt came to nothing: a failure that was withheld for it is the last word."""
+        if message.router_id in self._withheld and not self._is_open(message):
+            self._end_untold(message, "")
 
     def _hold(self, message: Message, receipt: Receipt, state: r.State, *, final: bool) -> Delivery:
         """A receipt for the client: kept until the client has it."""
@@ -798,6 +830,7 @@ class Journey:
 
     def _sweep(self, now: float) -> None:
         """What only becomes due with time: validity, receipts that never came, old deliveries."""
+        self.wall.look(now, self._wall_clock())
         now_utc = self.clock_utc()
         self._expire(self.lanes.expire(now_utc), now_utc)
         for name, correlator in self.correlators.items():
@@ -815,13 +848,15 @@ class Journey:
 
     def _never_receipted(self, message: Message) -> None:
         message.attempts -= 1
-        if message.stage is not Stage.SENT or message.attempts:
-            return
-        self._end_untold(message, "no receipt came")
+        if message.stage is Stage.SENT and not self._is_open(message):
+            self._end_untold(message, "no receipt came")
 
     def _end_untold(self, message: Message, reason: str) -> None:
         """An operator has it, and will not say what became of it."""
-        if receipts.wants_success(message):
+        withheld = self._withheld.pop(message.router_id, None)
+        if withheld is not None:  # Another one has said, and nothing better will come.
+            self._end(message, *withheld)
+        elif receipts.wants_success(message):
             self._give_up(message, Outcome.UNKNOWN, reason, 0)
         else:  # Only a failure was to be told, and none was.
             self._settle(message, Outcome.SENT, self.clock_utc())

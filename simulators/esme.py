@@ -173,7 +173,7 @@ class Esme:
     def _delivered(self, link: ClientLink, pdu: Pdu, now: float) -> None:
         sequence_number = pdu.sequence_number
         chance = self._deliver_status
-        status = v.ESME_ROK if chance.certain else chance.pick(self._rng.random())
+        status = chance.pick(0.0 if chance.certain else self._rng.random())
         link.session.respond(p.response(pdu.command_id, sequence_number, status, b"\0"))
         if status != v.ESME_ROK:
             return  # It comes again, or not: that is the other side's affair.

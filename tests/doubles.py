@@ -214,11 +214,18 @@ class FarEnd:
 class Operator:
     """An operator's end of one bind: answers as told, receipts as told."""
 
-    def __init__(self, world: World, router: "Router", bind: Bind, bind_status: int = 0) -> None:
+    def __init__(
+        self,
+        world: World,
+        router: "Router",
+        bind: Bind,
+        bind_status: int = 0,
+        status: int | None = 0,
+    ) -> None:
         self.world = world
         self.bind = bind
         self.bind_status = bind_status
-        self.status: Callable[[Pdu], int | None] = lambda _: 0
+        self.status: Callable[[Pdu], int | None] = lambda _: status
         """Status of the answer; None for silence."""
         self.latency_s = 0.02
         self.next_id = 1
@@ -468,10 +475,12 @@ class Router:
         self.journey.wake(self.world.now)
         self._arm()
 
-    def operator(self, name: str, place: int = 0, bind_status: int = 0) -> Operator:
-        """Connect the far end of one bind, and let it bind."""
+    def operator(
+        self, name: str, place: int = 0, bind_status: int = 0, status: int | None = 0
+    ) -> Operator:
+        """Connect the far end of one bind, and let it bind; `status` is its answer to submits."""
         operator = self.journey.operators[OperatorName(name)]
-        far = Operator(self.world, self, operator.binds[place], bind_status)
+        far = Operator(self.world, self, operator.binds[place], bind_status, status)
         if operator.settings.message_id.response == "hex":
             far.id_form = b"%x"
         self.world.settle()

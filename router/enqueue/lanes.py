@@ -205,7 +205,10 @@ class Lanes:
         """Queue, first, what has waited long enough; yield the operators that may pull."""
         delayed = self._delayed
         while delayed and delayed[0][0] <= now:
-            home = self.put_first(heappop(delayed)[2])
+            message = heappop(delayed)[2]
+            if message.stage is not Stage.WAITING:
+                continue  # A late answer has told that it was sent after all.
+            home = self.put_first(message)
             if home is not None:
                 yield home
 

@@ -7,12 +7,17 @@ was busy. A slot is free again one unit and a margin after that. Because a sessi
 stream, a message also arrived no later than any that was written after it.
 
 Where answers say nothing about arrival (an operator that ponders each message for a different
-time), writing time and a wider margin decide instead: waiting for them would waste the rate.
+time), writing time and a wider margin decide instead: waiting for them would waste the rate. A
+peer that was silent as a whole did not ponder but stall, and is waited for.
+
+What this rests on: within one or two spans at least one round trip was the smallest there can be,
+and the way to the operator is as long on every bind that shares a rate.
 
 Messages are spread evenly over the unit, so that an urgent one finds a slot soon; after a stall up
 to `CATCH_UP_S` of the spread is made up for, always within the slots.
 """
 
+from bisect import bisect_left
 from collections import deque
 from typing import Final
 
@@ -22,37 +27,61 @@ MARGIN_S: Final = 0.0005
 """Over the answers' estimate; measured with both cores busy (docs/decisions)."""
 WRITE_MARGIN_S: Final = 0.025
 """Over the time of writing, where answers do not tell: a stall of the peer as long as that is still
-within the contract, and 2.5 % of a rate per second are given up for it."""
+within the contract, and 2.5 % of a rate per second are given up for it. The same share of a longer
+unit."""
 CATCH_UP_S: Final = 0.1
 """A stall longer than this is not made up for: the operator would see a burst."""
 PONDERING_S: Final = 0.05
 """When the answers' bound is on average this much behind the time of writing, the operator ponders
-and waiting for its answers costs more than the wider margin; a busy machine stays well below."""
+and waiting for its answers costs more than the wider margin. Silence does not count: in a stall
+no message is answered. The same share of a longer unit."""
 ROUND_TRIP_SPAN_S: Final = 10.0
 """The smallest round trip is that of the last one or two spans: paths change."""
+FEWEST_ROUND_TRIPS: Final = 8
+"""A span has so many at least. One or two may all have met a stall, and the smallest of them would
+tell nothing; with a rate of one per minute ten seconds hold no more."""
+_MOST_ANSWERS: Final = 8192
+_OVERDUE_AGAIN_S: Final = 0.01
 _LOOK_AHEAD: Final = 16
 _NEVER: Final = float("inf")
 
 
 class RoundTrip:
-    """The smallest round trip of a bind of late, in seconds."""
+    """The smallest round trip of a bind of late, and when its answers came."""
 
-    __slots__ = ("_current", "_previous", "_span_ends_at", "smallest_s")
+    __slots__ = ("_answers", "_current", "_in_span", "_previous", "_span_ends_at", "smallest_s")
 
     def __init__(self) -> None:
-        self.smallest_s = _NEVER
+        self.smallest_s = 0.0
+        """In seconds; 0 while too few are known: then a message arrived when its answer did."""
         self._current = _NEVER
         self._previous = _NEVER
+        self._in_span = 0
         self._span_ends_at = 0.0
+        self._answers: list[float] = []
 
     def took(self, seconds: float, now: float) -> None:
         """Note one round trip that ended now."""
-        if now >= self._span_ends_at:
+        answers = self._answers
+        answers.append(now)
+        if len(answers) > _MOST_ANSWERS:
+            del answers[: _MOST_ANSWERS // 2]
+        enough = self._in_span >= FEWEST_ROUND_TRIPS
+        if enough and now >= self._span_ends_at:
             self._previous, self._current = self._current, _NEVER
             self._span_ends_at = now + ROUND_TRIP_SPAN_S
+            self._in_span = 0
+        self._in_span += 1
         if seconds < self._current:
             self._current = seconds
-        self.smallest_s = min(self._current, self._previous)
+        if enough or self._previous != _NEVER:
+            self.smallest_s = min(self._current, self._previous)
+
+    def answer_since(self, at: float) -> float:
+        """When the first answer at or after this time came; infinity if none has."""
+        answers = self._answers
+        place = bisect_left(answers, at)
+        return answers[place] if place < len(answers) else _NEVER
 
 
 class Pacer:
@@ -67,7 +96,9 @@ class Pacer:
         "_gap_s",
         "_late_s",
         "_next",
+        "_ponders_s",
         "_round_trips",
+        "_write_margin_s",
         "_written_at",
         "rate",
     )
@@ -81,6 +112,9 @@ class Pacer:
         self._gap_s = rate.per_s / rate.count
         self._even_at = now
         self._late_s = 0.0
+        units = max(1.0, rate.per_s)
+        self._ponders_s = PONDERING_S * units
+        self._write_margin_s = WRITE_MARGIN_S * units
 
     def ready_at(self, now: float) -> float:
         """When the next message may be written: `now` or earlier means at once.
@@ -95,8 +129,8 @@ class Pacer:
     def _arrived_at(self, slot: int, now: float) -> float:
         """The latest time, measured at the writer, at which the slot's message can have arrived."""
         by_answers = self._arrived_by_answers_at(slot, now)
-        if self._late_s > PONDERING_S:
-            return min(by_answers, self._written_at[slot] + WRITE_MARGIN_S)
+        if self._late_s > self._ponders_s:
+            return min(by_answers, self._written_at[slot] + self._write_margin_s)
         return by_answers
 
     def _arrived_by_answers_at(self, slot: int, now: float) -> float:
@@ -109,7 +143,10 @@ class Pacer:
         if latest > written_at + MARGIN_S:
             latest = self._no_later_than_its_followers(slot, latest)
             if latest == _NEVER:
-                latest = now - smallest_s if smallest_s != _NEVER else now
+                latest = now - smallest_s  # It will not be answered before now.
+                if latest > written_at:
+                    # Overdue: nothing follows it, also where a round trip is longer than the unit.
+                    latest = max(latest, now - self.rate.per_s + _OVERDUE_AGAIN_S)
         return latest if latest > written_at else written_at
 
     def _no_later_than_its_followers(self, slot: int, latest: float) -> float:
@@ -129,8 +166,7 @@ class Pacer:
         """Use the next slot for a message that is written now; return its number."""
         slot = self._next
         if self._answered_at[slot] != _NEVER:
-            late_s = self._arrived_by_answers_at(slot, now) - self._written_at[slot]
-            self._late_s += (late_s - self._late_s) * 0.02
+            self._learn(slot, now)
         self._written_at[slot] = now
         self._answered_at[slot] = _NEVER
         self._round_trips[slot] = round_trip
@@ -139,10 +175,33 @@ class Pacer:
         self._even_at = max(even_at, now - CATCH_UP_S) + self._gap_s
         return slot
 
+    def _learn(self, slot: int, now: float) -> None:
+        """Note how much longer than a sign of life of the peer the proof of arrival took."""
+        round_trip = self._round_trips[slot]
+        if round_trip is None or not round_trip.smallest_s:
+            return
+        written_at = self._written_at[slot]
+        late_s = self._arrived_by_answers_at(slot, now) - written_at
+        if late_s > 0.0:
+            smallest_s = round_trip.smallest_s
+            silent_s = round_trip.answer_since(written_at + smallest_s) - smallest_s - written_at
+            late_s = max(0.0, late_s - max(0.0, silent_s))
+        self._late_s += (late_s - self._late_s) * 0.02
+
     def answered(self, slot: int, written_at: float, now: float) -> None:
-        """The slot's message was answered now, or will not be: it arrived before now."""
+        """The slot's message was answered now."""
         if self._written_at[slot] == written_at and self._answered_at[slot] == _NEVER:
             self._answered_at[slot] = now
+
+    def given_up(self, slot: int, written_at: float, now: float) -> None:
+        """The slot's message will not be answered. If it arrived, it did before now.
+
+        Nothing is taken off for the way back, as there was none: up to now the operator may have
+        counted it.
+        """
+        if self._written_at[slot] == written_at and self._answered_at[slot] == _NEVER:
+            self._written_at[slot] = self._answered_at[slot] = now
+            self._round_trips[slot] = None
 
 
 class BusiestSecond:

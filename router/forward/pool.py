@@ -173,14 +173,16 @@ class Operator:
         """The flight is over: answered, or given up."""
         bind = flight.bind
         self.in_flight -= 1
+        flight.over = not answered
         if answered:
             bind.round_trip.took(now - flight.sent_at, now)
-        else:
-            flight.over = True
-        if bind.pacer is not None:
-            bind.pacer.answered(flight.slot, flight.sent_at, now)
-        if self.pacer is not None:
-            self.pacer.answered(flight.operator_slot, flight.sent_at, now)
+        for pacer, slot in ((bind.pacer, flight.slot), (self.pacer, flight.operator_slot)):
+            if pacer is None:
+                continue
+            if answered:
+                pacer.answered(slot, flight.sent_at, now)
+            else:
+                pacer.given_up(slot, flight.sent_at, now)
         self.offer(bind, now)
 
     def rest(self, bind: Bind, until: float) -> None:

@@ -45,6 +45,7 @@ class Message:
         "destination_octets",
         "expires_utc",
         "hold_receipt",
+        "in_doubt",
         "lane",
         "moves",
         "octets",
@@ -113,6 +114,8 @@ class Message:
         """How often it went on to another operator because of a status."""
         self.sent_at = 0.0
         """When it was written last."""
+        self.in_doubt = False
+        """It was written and never answered; to send it now may be to send it twice."""
 
     def __repr__(self) -> str:
         return f"<Message {self.router_id} {self.account} {self.stage.name}>"

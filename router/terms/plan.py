@@ -33,6 +33,11 @@ class Plans:
             plan = self._plans[candidates] = Plan(candidates)
         return plan
 
+    def first(self, operator: OperatorName, plan: Plan) -> Plan:
+        """The plan in which this operator goes before the other candidates."""
+        others = tuple(name for name in plan.candidates if name != operator)
+        return self.of((operator, *others))
+
     def without(self, plan: Plan, operator: OperatorName) -> Plan | None:
         """The plan that is left when an operator has been tried; None if nobody is."""
         left = tuple(name for name in plan.candidates if name != operator)

@@ -4,7 +4,7 @@ import json
 import urllib.request
 from collections.abc import Iterator
 from http.client import HTTPException
-from typing import Final, cast
+from typing import Final, TextIO, cast
 from urllib.error import HTTPError
 
 from rich.box import SIMPLE_HEAD
@@ -126,7 +126,7 @@ def _bind(bind: BindStatus) -> Iterator[RenderableType]:
     yield bind["name"]
     state = bind["state"]
     if bind["resting_s"]:
-        state += f", rests {age(bind['resting_s'])}"
+        state = f"rests {age(bind['resting_s'])}"
     elif bind["failures"] and not bind["up"]:
         state += f", {bind['failures']} failed"
     yield Text(state, style=_GOOD if bind["up"] else _BAD)
@@ -215,6 +215,6 @@ def age(seconds: float) -> str:
     return " ".join(words[:2])
 
 
-def console() -> Console:
-    """Standard output, without rich's own ideas about what is a number or a path."""
-    return Console(highlight=False, markup=False, emoji=False)
+def console(file: TextIO | None = None, width: int | None = None) -> Console:
+    """Standard output, where a text is drawn as it is, whatever rich could read into it."""
+    return Console(file=file, width=width, highlight=False, markup=False, emoji=False)

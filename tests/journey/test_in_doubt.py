@@ -13,14 +13,9 @@ from router.terms.outcome import Outcome
 from router.terms.settings import Settings
 from tests.doubles import Client, Operator, Router, World, with_lane, with_operator
 
-TELIA = OperatorName("telia")
+TELIA, ELISA = OperatorName("telia"), OperatorName("elisa")
 OVERDUE_S = 30.5
 """A little more than the response timeout."""
-
-
-def silent(operator: Operator) -> Operator:
-    operator.status = lambda _: None
-    return operator
 
 
 def alert(client: Client, registered_delivery: int = 1) -> int:
@@ -39,7 +34,7 @@ def report_to(client: Client, number: int) -> None:
 def test_an_unanswered_message_is_resent_to_the_same_operator(
     world: World, router: Router
 ) -> None:
-    telia, elisa = silent(router.operator("telia")), router.operator("elisa")
+    telia, elisa = router.operator("telia", status=None), router.operator("elisa")
     client = router.client()
     client.submit(registered_delivery=0)
     world.run(29.5)
@@ -59,7 +54,7 @@ def test_an_unanswered_message_is_resent_to_the_same_operator(
 def test_the_same_operator_is_asked_again_even_if_a_better_one_has_come(
     world: World, router: Router
 ) -> None:
-    elisa = silent(router.operator("elisa"))
+    elisa = router.operator("elisa", status=None)
     client = router.client()
     client.submit(registered_delivery=0)
     world.run(20.0)
@@ -72,7 +67,7 @@ def test_the_same_operator_is_asked_again_even_if_a_better_one_has_come(
 def test_what_is_resent_goes_elsewhere_when_its_operator_has_no_bind_left(
     world: World, router: Router
 ) -> None:
-    telia, elisa = silent(router.operator("telia")), router.operator("elisa")
+    telia, elisa = router.operator("telia", status=None), router.operator("elisa")
     client = router.client()
     client.submit(registered_delivery=0)
     world.run(1.0)
@@ -81,24 +76,24 @@ def test_what_is_resent_goes_elsewhere_when_its_operator_has_no_bind_left(
     assert len(elisa.submits) == 1
     assert router.outcomes == [Outcome.SENT]
     assert router.journey.counters.in_doubt == {(TELIA, "resend"): 1}
-    assert router.journey.counters.repeated == {TELIA: 1}
+    assert router.journey.counters.repeated == {ELISA: 1}
     router.assert_all_is_over()
 
 
 def test_an_alert_in_doubt_goes_elsewhere(world: World, router: Router) -> None:
-    telia, elisa = silent(router.operator("telia")), router.operator("elisa")
+    telia, elisa = router.operator("telia", status=None), router.operator("elisa")
     client = router.client(b"shop", b"secret02")
     client.submit(b"3721234567", priority_flag=3, registered_delivery=0)
     world.run(OVERDUE_S)
     assert len(telia.submits) == 1
     assert len(elisa.submits) == 1
     assert router.journey.counters.in_doubt == {(TELIA, "elsewhere"): 1}
-    assert router.journey.counters.repeated == {TELIA: 1}
+    assert router.journey.counters.repeated == {ELISA: 1}
     router.assert_all_is_over()
 
 
 def test_elsewhere_without_another_operator_is_the_same_one(world: World, router: Router) -> None:
-    elisa = silent(router.operator("elisa"))
+    elisa = router.operator("elisa", status=None)
     client = router.client(b"shop", b"secret02")
     client.submit(b"358401234567", priority_flag=3, registered_delivery=0)
     world.run(OVERDUE_S)
@@ -109,7 +104,7 @@ def test_a_message_that_must_not_be_repeated_has_failed(
     world: World, contract: Settings
 ) -> None:
     router = Router(world, with_lane(contract, "otp", in_doubt="fail"))
-    telia, elisa = silent(router.operator("telia")), router.operator("elisa")
+    telia, elisa = router.operator("telia", status=None), router.operator("elisa")
     client = router.client()
     number = client.submit()
     world.run(OVERDUE_S)
@@ -127,7 +122,7 @@ def test_a_late_answer_cannot_wake_a_message_that_has_failed(
     world: World, contract: Settings, status: int
 ) -> None:
     router = Router(world, with_lane(contract, "otp", in_doubt="fail"))
-    telia = silent(router.operator("telia"))
+    telia = router.operator("telia", status=None)
     client = router.client()
     client.submit()
     world.run(OVERDUE_S)
@@ -146,7 +141,7 @@ def test_a_late_answer_cannot_wake_a_message_that_has_failed(
 
 
 def test_the_window_of_a_lost_bind_is_resolved_at_once(world: World, router: Router) -> None:
-    lost, other = silent(router.operator("telia", 0)), router.operator("telia", 1)
+    lost, other = router.operator("telia", 0, status=None), router.operator("telia", 1)
     client = router.client()
     for n in range(60):
         client.submit(text=b"%d" % n, registered_delivery=0)
@@ -164,7 +159,7 @@ def test_the_window_of_a_lost_bind_is_resolved_at_once(world: World, router: Rou
 
 
 def test_what_was_in_flight_goes_first_and_in_its_order(world: World, router: Router) -> None:
-    lost = silent(router.operator("telia"))
+    lost = router.operator("telia", status=None)
     client = router.client()
     for n in range(60):
         client.submit(text=b"%d" % n, registered_delivery=0)
@@ -178,7 +173,7 @@ def test_what_was_in_flight_goes_first_and_in_its_order(world: World, router: Ro
 
 
 def test_a_dead_link_is_found_and_its_window_resolved(world: World, router: Router) -> None:
-    dead = silent(router.operator("telia"))
+    dead = router.operator("telia", status=None)
     dead.far.on_pdu = lambda _: None  # A half-open connection: nothing is ever answered.
     client = router.client()
     client.submit(registered_delivery=0)
@@ -192,7 +187,7 @@ def test_a_dead_link_is_found_and_its_window_resolved(world: World, router: Rout
 def test_a_bind_that_is_lost_and_back_sends_what_was_in_flight(
     world: World, router: Router
 ) -> None:
-    telia = silent(router.operator("telia"))
+    telia = router.operator("telia", status=None)
     client = router.client()
     client.submit()
     for _ in range(3):
@@ -200,7 +195,7 @@ def test_a_bind_that_is_lost_and_back_sends_what_was_in_flight(
         assert len(telia.submits) == 1
         telia.far.drop()
         world.run(1.0)
-        telia = silent(router.operator("telia"))
+        telia = router.operator("telia", status=None)
     telia.status = lambda _: 0
     world.run(1.0)
     telia.answer(telia.submits[0][1])
@@ -218,7 +213,7 @@ def test_a_bind_that_is_lost_and_back_sends_what_was_in_flight(
 def test_a_late_success_ends_the_doubt_before_it_is_sent_again(
     world: World, router: Router
 ) -> None:
-    telia = silent(router.operator("telia"))
+    telia = router.operator("telia", status=None)
     client = router.client()
     number = client.submit()
     world.run(20.0)
@@ -242,7 +237,7 @@ def test_a_late_success_ends_the_doubt_before_it_is_sent_again(
 def test_a_late_success_while_it_waits_for_a_retry_is_not_sent_again(
     world: World, router: Router
 ) -> None:
-    telia = silent(router.operator("telia"))
+    telia = router.operator("telia", status=None)
     client = router.client()
     client.submit()
     world.run(OVERDUE_S)
@@ -259,7 +254,7 @@ def test_a_late_success_while_it_waits_for_a_retry_is_not_sent_again(
 
 
 def test_a_receipt_while_it_waits_for_a_retry_ends_it(world: World, router: Router) -> None:
-    telia = silent(router.operator("telia"))
+    telia = router.operator("telia", status=None)
     client = router.client()
     client.submit()
     world.run(OVERDUE_S)
@@ -278,7 +273,7 @@ def test_a_receipt_while_it_waits_for_a_retry_ends_it(world: World, router: Rout
 
 @pytest.mark.parametrize("status", [v.ESME_RINVDSTADR, v.ESME_RTHROTTLED, 0x45, 0x08, 0x0D])
 def test_a_late_refusal_changes_nothing(world: World, router: Router, status: int) -> None:
-    telia, elisa = silent(router.operator("telia")), router.operator("elisa")
+    telia, elisa = router.operator("telia", status=None), router.operator("elisa")
     client = router.client()
     client.submit()
     world.run(OVERDUE_S)
@@ -299,7 +294,7 @@ def test_a_late_refusal_changes_nothing(world: World, router: Router, status: in
 def test_a_late_answer_counts_neither_in_the_window_nor_in_the_rate(
     world: World, router: Router
 ) -> None:
-    telia = silent(router.operator("telia"))
+    telia = router.operator("telia", status=None)
     client = router.client()
     client.submit(registered_delivery=0)
     world.run(OVERDUE_S)
@@ -320,7 +315,7 @@ def test_a_late_answer_counts_neither_in_the_window_nor_in_the_rate(
 
 def taken_twice(world: World, router: Router) -> tuple[Operator, Client, int]:
     """A message whose first sending is answered when the second one has been, too."""
-    telia = silent(router.operator("telia"))
+    telia = router.operator("telia", status=None)
     client = router.client()
     number = client.submit(registered_delivery=17)
     world.run(OVERDUE_S)
@@ -389,7 +384,7 @@ def test_the_same_failure_twice_is_still_one_attempt(world: World, router: Route
 def test_a_failure_is_withheld_while_the_other_attempt_is_not_even_answered(
     world: World, router: Router
 ) -> None:
-    telia = silent(router.operator("telia"))
+    telia = router.operator("telia", status=None)
     client = router.client()
     number = client.submit()
     world.run(OVERDUE_S)
@@ -412,7 +407,7 @@ def test_a_failure_is_withheld_while_the_other_attempt_is_not_even_answered(
 def test_a_withheld_failure_is_told_when_the_other_attempt_was_not_taken(
     world: World, router: Router, ends: str
 ) -> None:
-    telia = silent(router.operator("telia"))
+    telia = router.operator("telia", status=None)
     client = router.client()
     number = client.submit()
     world.run(OVERDUE_S)
@@ -434,7 +429,7 @@ def test_a_withheld_failure_is_told_when_the_other_attempt_was_not_taken(
 def test_a_second_attempt_that_is_refused_takes_nothing_from_the_first(
     world: World, router: Router
 ) -> None:
-    telia = silent(router.operator("telia"))
+    telia = router.operator("telia", status=None)
     client = router.client()
     client.submit()
     world.run(OVERDUE_S)
@@ -462,7 +457,7 @@ def test_an_attempt_that_is_never_receipted_does_not_hide_the_failure_of_the_oth
 
 
 def test_attempts_at_two_operators_are_one_message(world: World, router: Router) -> None:
-    telia, elisa = silent(router.operator("telia")), router.operator("elisa")
+    telia, elisa = router.operator("telia", status=None), router.operator("elisa")
     rx = router.operator("elisa", 2)
     client = router.client(b"shop", b"secret02")
     number = client.submit(b"3721234567", priority_flag=3)
@@ -482,7 +477,7 @@ def test_attempts_at_two_operators_are_one_message(world: World, router: Router)
 def test_a_late_answer_without_an_id_leaves_the_other_attempt_its_receipt(
     world: World, router: Router
 ) -> None:
-    telia = silent(router.operator("telia"))
+    telia = router.operator("telia", status=None)
     client = router.client()
     client.submit()
     world.run(OVERDUE_S)
@@ -499,7 +494,7 @@ def test_a_late_answer_without_an_id_leaves_the_other_attempt_its_receipt(
 
 
 def test_a_message_in_doubt_expires_like_any_other(world: World, router: Router) -> None:
-    telia = silent(router.operator("telia"))
+    telia = router.operator("telia", status=None)
     client = router.client()
     number = client.submit(validity_period=b"000000000020000R")
     world.run(OVERDUE_S + 1.0)

@@ -302,7 +302,7 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
     st.just(lambda o: o.wakes()),
     st.just(lambda o: o.unbinds()),
 )
-LIVES = st.lists(STEPS, min_size=3, max_size=30)
+LIVES = st.lists(STEPS, min_size=15, max_size=40)
 STARTS = st.sampled_from([0.1, 5.3, 1000.1, 9_876_543.21])
 """Clocks start anywhere, and sums of floats are rounded differently everywhere."""
 TIMERS = st.builds(

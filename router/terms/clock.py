@@ -1,0 +1,47 @@
+"""What time is it, for what outlives a restart? The wall clock, made safe against its jumps.
+
+A clock that is set a year ahead by mistake must not expire a million messages, and one that is set
+back must not keep them. So the time goes on by the monotonic clock; small corrections of the wall
+clock are followed at once, larger ones when they have stood for `CONFIRM_S`, and one of more than
+`LARGEST_S` not at all while the process lives: that is a fault, not a correction.
+"""
+
+from typing import Final
+
+SMALL_S: Final = 2.0
+"""NTP slews far less between two looks."""
+CONFIRM_S: Final = 900.0
+LARGEST_S: Final = 86_400.0
+
+
+class SteadyUtc:
+    """Unix time that does not jump. `now` is monotonic, `wall` what the wall clock says."""
+
+    __slots__ = ("_offset", "_suspect", "_suspect_since")
+
+    def __init__(self, now: float, wall: float) -> None:
+        self._offset = wall - now
+        self._suspect = 0.0
+        self._suspect_since: float | None = None
+
+    def at(self, now: float) -> float:
+        """The time to use."""
+        return self._offset + now
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether the wall clock says something else, and is not followed."""
+        return self._suspect_since is not None
+
+    def look(self, now: float, wall: float) -> None:
+        """Compare with the wall clock; call it every second or so."""
+        offset = wall - now
+        if abs(offset - self._offset) <= SMALL_S:
+            self._offset = offset
+            self._suspect_since = None
+        elif self._suspect_since is None or abs(offset - self._suspect) > SMALL_S:
+            self._suspect = offset
+            self._suspect_since = now
+        elif now - self._suspect_since >= CONFIRM_S and abs(offset - self._offset) <= LARGEST_S:
+            self._offset = offset
+            self._suspect_since = None

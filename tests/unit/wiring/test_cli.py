@@ -1,0 +1,281 @@
+"""router/wiring/cli.py: the commands, what they print where, and their exit status."""
+
+import getpass
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from router.accept.passwords import verify
+from router.wiring.cli import DEFAULT_URL, main
+from tests.unit.wiring.configurations import CONTRACT, SMALL, changed
+
+Said = tuple[int, str, str]
+Capture = pytest.CaptureFixture[str]
+FAULTY = changed(SMALL, ("rate: 50/s", "rate: 50"), ("lane: urgent", "lane: urgnt"))
+
+
+class Terminal(io.StringIO):
+    """Standard input where a person sits."""
+
+    def isatty(self) -> bool:
+        """It does."""
+        return True
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "router.yaml"
+    path.write_text(CONTRACT, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def faulty(tmp_path: Path) -> Path:
+    path = tmp_path / "faulty.yaml"
+    path.write_text(FAULTY, encoding="utf-8")
+    return path
+
+
+def said(capsys: Capture, *arguments: str | Path) -> Said:
+    """Exit status, standard output and standard error of one command."""
+    try:
+        status = main([str(argument) for argument in arguments])
+    except SystemExit as exit_:  # argparse's way to say 2, and 0 after --help.
+        assert isinstance(exit_.code, int)
+        status = exit_.code
+    output = capsys.readouterr()
+    return status, output.out, output.err
+
+
+# Usage.
+
+
+def test_help_names_every_command(capsys: Capture) -> None:
+    status, out, _ = said(capsys, "--help")
+    assert status == 0
+    for name in ("run", "check", "explain", "hash-password", "status", "reload", "drain", "resume"):
+        assert f"\n    {name} " in out
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["run", "check", "explain", "hash-password", "status", "reload", "drain", "resume"],
+)
+def test_every_command_has_its_help(capsys: Capture, name: str) -> None:
+    status, out, _ = said(capsys, name, "--help")
+    assert (status, out.startswith(f"usage: smpp-router {name}")) == (0, True)
+
+
+def test_version_is_a_result(capsys: Capture) -> None:
+    status, out, err = said(capsys, "--version")
+    assert (status, err) == (0, "")
+    assert out.startswith("smpp-router ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("fly",),
+        ("run",),
+        ("check",),
+        ("drain",),
+        ("explain", "x.yaml"),
+        ("explain", "x.yaml", "--account", "bank"),
+        ("explain", "x.yaml", "--account", "bank", "--to", "372", "--priority", "256"),
+        ("explain", "x.yaml", "--account", "bank", "--to", "372", "--priority", "-1"),
+        ("explain", "x.yaml", "--account", "bank", "--to", "372", "--from", "Ж"),
+        ("explain", "x.yaml", "--account", "bank", "--to", "372", "--text", "\udcff"),
+        ("status", "--url", "127.0.0.1:9464"),
+        ("status", "--url", "file:///etc/passwd"),
+        ("status", "--url", "http://127.0.0.1:x"),
+        ("status", "--watch", "--json"),
+    ],
+)
+def test_wrong_usage_exits_with_2_and_prints_no_result(
+    capsys: Capture, arguments: tuple[str, ...]
+) -> None:
+    status, out, err = said(capsys, *arguments)
+    assert (status, out) == (2, "")
+    assert "usage: smpp-router" in err
+
+
+@pytest.mark.parametrize(
+    "arguments", [("reload",), ("drain", "telia"), ("resume", "telia/telia-1")]
+)
+def test_command_that_is_not_served_yet_says_so_and_fails(
+    capsys: Capture, arguments: tuple[str, ...]
+) -> None:
+    status, out, err = said(capsys, *arguments)
+    assert (status, out) == (1, "")
+    assert err == f"smpp-router {arguments[0]}: not served yet by this version; nothing was done\n"
+
+
+def test_help_says_what_is_not_served_yet(capsys: Capture) -> None:
+    assert "not served yet" in said(capsys, "drain", "--help")[1]
+
+
+# check
+
+
+def test_check_of_a_good_configuration_prints_its_warnings_only(
+    capsys: Capture, tmp_path: Path
+) -> None:
+    path = tmp_path / "router.yaml"
+    path.write_text(SMALL, encoding="utf-8")
+    status, out, err = said(capsys, "check", path)
+    assert (status, out) == (
+        0,
+        f"{path}:2:16: warning: journal.url: keeps nothing: for trials only\n",
+    )
+    assert err == f"{path}: 0 mistakes, 1 warning\n"
+
+
+def test_check_prints_all_mistakes_at_once_with_their_places(capsys: Capture, faulty: Path) -> None:
+    status, out, err = said(capsys, "check", faulty)
+    first, second = out.splitlines()
+    assert status == 1
+    assert first.startswith(f"{faulty}:5:")
+    assert "did you mean 'urgent'?" in first
+    assert second.startswith(f"{faulty}:8:")
+    assert "operators.telia.binds[0].rate: " in second
+    assert err == f"{faulty}: 2 mistakes, 0 warnings\n"
+
+
+def test_check_as_json_is_one_document(capsys: Capture, faulty: Path) -> None:
+    status, out, _ = said(capsys, "check", faulty, "--json")
+    document = json.loads(out)
+    assert (status, document["ok"], len(document["mistakes"])) == (1, False, 2)
+    assert document["mistakes"][0]["line"] == 5
+    assert document["mistakes"][0]["suggestion"] == "urgent"
+
+
+def test_check_of_a_file_that_is_not_there_is_a_mistake(capsys: Capture, tmp_path: Path) -> None:
+    status, out, _ = said(capsys, "check", tmp_path / "none.yaml")
+    assert status == 1
+    assert "none.yaml" in out
+
+
+# run
+
+
+def test_run_with_a_faulty_configuration_tells_all_mistakes_and_does_not_start(
+    capsys: Capture, faulty: Path
+) -> None:
+    status, out, err = said(capsys, "run", faulty)
+    assert (status, out) == (1, "")
+    assert err.count(f"{faulty}:") == 3
+    assert err.endswith(f"{faulty}: 2 mistakes\n")
+
+
+# explain
+
+
+def test_explain_tells_where_a_message_would_go(capsys: Capture, config: Path) -> None:
+    status, out, err = said(
+        capsys, "explain", config, "--account", "shop", "--to", "+3725123456", "--text", "Tere"
+    )
+    assert (status, err) == (0, "")
+    assert "number     3725123456 (from '+3725123456')\n" in out
+    assert "\noperators  70 % (weight 70): telia, then elisa\n           30 %" in out
+
+
+def test_explain_of_a_message_that_is_refused_exits_with_1(capsys: Capture, config: Path) -> None:
+    status, out, _ = said(capsys, "explain", config, "--account", "bank", "--to", "3581999000")
+    assert status == 1
+    assert "refused    refused_by_route; the client hears ESME_RINVDSTADR (0x0000000B)" in out
+
+
+def test_explain_as_json_is_one_document(capsys: Capture, config: Path) -> None:
+    arguments = ("--account", "shop", "--to", "372", "--priority", "3", "--from", "Shop", "--json")
+    status, out, _ = said(capsys, "explain", config, *arguments)
+    document = json.loads(out)
+    assert (status, document["accepted"], document["lane"]) == (0, True, "alert")
+    assert document["plans"][0]["operators"] == ["telia", "elisa"]
+
+
+def test_explain_of_an_account_that_is_not_there_names_the_nearest(
+    capsys: Capture, config: Path
+) -> None:
+    status, out, err = said(capsys, "explain", config, "--account", "bnak", "--to", "372")
+    assert (status, out) == (2, "")
+    assert "there is no account 'bnak'; did you mean 'bank'? known accounts are bank, shop" in err
+
+
+def test_explain_with_a_faulty_configuration_tells_its_mistakes(
+    capsys: Capture, faulty: Path
+) -> None:
+    status, out, err = said(capsys, "explain", faulty, "--account", "bank", "--to", "372")
+    assert (status, out) == (1, "")
+    assert "2 mistakes" in err
+
+
+# hash-password
+
+
+def test_hash_of_a_line_of_standard_input_proves_that_password(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("s3 cret\r\nmore\n"))
+    status, out, err = said(capsys, "hash-password")
+    assert (status, err) == (0, "")
+    assert verify(out.strip(), b"s3 cret")
+    assert out.count("\n") == 1
+
+
+def test_two_hashes_of_one_password_differ(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashes = set()
+    for _ in range(2):
+        monkeypatch.setattr(sys, "stdin", io.StringIO("secret\n"))
+        hashes.add(said(capsys, "hash-password")[1])
+    assert len(hashes) == 2
+
+
+def test_password_that_is_longer_than_smpp_allows_is_hashed_with_a_warning(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("ninechars\n"))
+    status, out, err = said(capsys, "hash-password")
+    assert (status, out.startswith("scrypt$")) == (0, True)
+    assert "many clients cannot send it" in err
+    assert "ninechars" not in err
+
+
+@pytest.mark.parametrize("line", ["", "\n"])
+def test_empty_password_is_not_hashed(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(line))
+    assert said(capsys, "hash-password") == (1, "", "an empty password is none\n")
+
+
+@pytest.mark.parametrize(("again", "status"), [("secret", 0), ("secert", 1)])
+def test_password_from_a_terminal_is_typed_twice_and_never_shown(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, again: str, status: int
+) -> None:
+    typed = iter(["secret", again])
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    monkeypatch.setattr(getpass, "getpass", lambda _: next(typed))
+    found, out, err = said(capsys, "hash-password")
+    assert (found, out.startswith("scrypt$")) == (status, status == 0)
+    assert ("the two passwords differ" in err) == (status == 1)
+
+
+# status
+
+
+def test_status_of_a_router_that_does_not_run_says_where_it_looked(capsys: Capture) -> None:
+    # Port 1 of loopback: nothing listens there, and nothing has to be opened to know.
+    status, out, err = said(capsys, "status", "--url", "http://127.0.0.1:1")
+    assert (status, out) == (1, "")
+    assert err.startswith("http://127.0.0.1:1: no answer: ")
+
+
+def test_status_looks_where_telemetry_listens_by_default(capsys: Capture) -> None:
+    assert DEFAULT_URL in said(capsys, "status", "--help")[1]
+    assert DEFAULT_URL.removeprefix("http://") in CONTRACT

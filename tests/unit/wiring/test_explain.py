@@ -1,0 +1,200 @@
+"""router/wiring/explain.py: what would become of a message, and why."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.check.submit import Checks
+from router.decide.table import RouteTable
+from router.smpp import pdu
+from router.smpp.pdu import Framer, Sm
+from router.smpp.vocabulary import SUBMIT_SM
+from router.terms.names import AccountName
+from router.terms.outcome import Refusal
+from router.terms.plan import Plans
+from router.wiring.explain import Explanation, Question, explain
+from tests.unit.wiring.configurations import CONTRACT, changed, loaded
+from tests.unit.wiring.running import BANK, SHOP
+
+SETTINGS = loaded(CONTRACT)
+NOW = 1.8e9
+
+
+def told(
+    to: str,
+    account: AccountName = BANK,
+    *,
+    sender: str = "",
+    text: str = "",
+    priority: int = 0,
+    service_type: str = "",
+    configuration: str = "",
+) -> Explanation:
+    """What becomes of a message under the contract's configuration, or another."""
+    settings = loaded(configuration) if configuration else SETTINGS
+    question = Question(
+        account=account,
+        to=to,
+        sender=sender,
+        text=text,
+        priority=priority,
+        service_type=service_type,
+    )
+    return explain(settings, question, NOW)
+
+
+def line_of(part: str) -> int:
+    """Where a part of the contract's configuration stands."""
+    return CONTRACT[: CONTRACT.index(part)].count("\n") + 1
+
+
+def text_of(explanation: Explanation) -> str:
+    return "\n".join(f"{heading}: {line}" for heading, line in explanation.lines())
+
+
+def test_number_is_shown_in_its_normal_form() -> None:
+    assert told("+372 (5) 123-456").number == told("003725123456").number == "3725123456"
+
+
+def test_winner_is_the_longest_prefix_that_holds_and_has_its_line() -> None:
+    bank, shop = told("3725123456", BANK), told("3725123456", SHOP)
+    assert bank.winner is not None
+    assert shop.winner is not None
+    assert bank.winner.line == line_of('- {destination: "372",')
+    assert shop.winner.line == line_of('- {destination: "3725"')
+    assert bank.winner.file.endswith("router.yaml")
+
+
+def test_operators_of_a_list_are_told_in_its_order() -> None:
+    (plan,) = told("372123").plans
+    assert (plan.operators, plan.weight, plan.share) == (("telia", "elisa"), None, 1.0)
+
+
+def test_operators_of_a_mapping_are_told_with_their_shares() -> None:
+    plans = told("3725123456", SHOP).plans
+    assert [(plan.operators, plan.weight, plan.share) for plan in plans] == [
+        (("telia", "elisa"), 70, 0.7),
+        (("elisa", "telia"), 30, 0.3),
+    ]
+
+
+def test_operator_with_a_tiny_weight_is_told_too() -> None:
+    configuration = changed(CONTRACT, ("{telia: 70, elisa: 30}", "{telia: 99999, elisa: 1}"))
+    plans = told("3725123456", SHOP, configuration=configuration).plans
+    assert [plan.operators[0] for plan in plans] == ["telia", "elisa"]
+
+
+def test_every_other_rule_for_the_number_says_why_it_lost() -> None:
+    bank = told("3725123456", BANK)
+    assert [(rule.destination, rule.why_not) for rule in bank.losers] == [
+        ("3725", "is for account shop")
+    ]
+    shop = told("3725123456", SHOP)
+    assert [(rule.destination, rule.why_not) for rule in shop.losers] == [
+        ("372", "stands behind the winner")
+    ]
+    assert (bank.rules_for_other_numbers, shop.rules_for_other_numbers) == (2, 2)
+
+
+def test_rule_that_refuses_wins_and_says_what_the_client_hears() -> None:
+    refused = told("3581999123")
+    assert refused.winner is not None
+    assert refused.winner.destination == "3581999"
+    assert refused.refusal is not None
+    assert (refused.refusal.reason, refused.refusal.status_name) == (
+        "refused_by_route",
+        "ESME_RINVDSTADR",
+    )
+    assert refused.plans == []
+    assert refused.as_json()["accepted"] is False
+
+
+def test_number_without_a_rule_is_refused() -> None:
+    refused = told("49123")
+    assert refused.refusal is not None
+    assert (refused.refusal.reason, refused.winner) == ("no_route", None)
+    assert refused.rules_for_other_numbers == 4
+
+
+def test_what_is_no_number_is_refused_before_any_rule() -> None:
+    refused = told("Eesti")
+    assert refused.refusal is not None
+    assert (refused.refusal.reason, refused.number) == ("wrong_destination", None)
+    assert "number: none (from 'Eesti')" in text_of(refused)
+
+
+def test_sender_that_no_field_can_hold_is_refused_as_the_router_would() -> None:
+    refused = told("372123", sender="x" * 30)
+    assert refused.refusal is not None
+    assert refused.refusal.status_name == "ESME_RINVSRCADR"
+
+
+def test_lane_is_the_accounts_unless_something_chooses_another() -> None:
+    urgent, slow, chosen = told("372123"), told("372123", SHOP), told("372123", SHOP, priority=3)
+    assert (urgent.lane, urgent.lane_by, urgent.validity_s) == ("otp", "the account's", 300.0)
+    assert (slow.lane, slow.validity_s) == ("bulk", 48 * 3600.0)
+    assert (chosen.lane, chosen.lane_by) == ("alert", "by priority_flag 3")
+    assert chosen.validity_s is None
+
+
+def test_lane_of_the_rule_goes_before_all_others() -> None:
+    rule = '- {destination: "372", to: [telia, elisa]}'
+    configuration = changed(CONTRACT, (rule, rule[:-1] + ", lane: bulk}"))
+    explanation = told("372123", configuration=configuration)
+    assert (explanation.lane, explanation.lane_by) == ("bulk", "by the rule")
+    assert explanation.validity_s == 48 * 3600.0
+
+
+def test_lane_by_service_type_goes_before_that_by_priority() -> None:
+    by_priority = "lane_by_priority: {3: alert}"
+    configuration = changed(
+        CONTRACT, (by_priority, by_priority + "\n    lane_by_service_type: {OTP: otp}")
+    )
+    explanation = told("372123", SHOP, priority=3, service_type="OTP", configuration=configuration)
+    assert (explanation.lane, explanation.lane_by) == ("otp", "by service_type OTP")
+
+
+def test_text_is_told_by_alphabet_and_segments() -> None:
+    short, long, other = (
+        told("372", text="Tere"),
+        told("372", text="x" * 161),
+        told("372", text="я"),
+    )
+    assert (short.alphabet, short.segments, short.characters) == ("GSM 7-bit", 1, 4)
+    assert (long.segments, other.alphabet, other.segments) == (2, "UCS-2", 1)
+    assert "text: 161 characters, GSM 7-bit, 2 segments" in text_of(long)
+
+
+def test_text_of_any_length_is_a_message() -> None:
+    assert told("372123", text="я" * 9_000).refusal is None
+
+
+def test_words_say_the_winner_the_shares_and_the_losers() -> None:
+    text = text_of(told("3725123456", SHOP))
+    line = line_of('- {destination: "3725"')
+    assert f"router.yaml:{line}: destination 3725; account shop; to telia 70, elisa 30" in text
+    assert "operators: 70 % (weight 70): telia, then elisa" in text
+    assert "lost: " in text
+    assert ": 2 rules for other numbers" in text
+
+
+@given(
+    to=st.from_regex(r"\+?(372|3725|358|3581999|49|00372)[0-9]{0,8}", fullmatch=True),
+    account=st.sampled_from((BANK, SHOP)),
+    priority=st.integers(0, 4),
+)
+def test_explanation_never_says_something_else_than_the_router_does(
+    to: str, account: AccountName, priority: int
+) -> None:
+    explanation = told(to, account, priority=priority)
+    octets = pdu.sm(SUBMIT_SM, 1, destination=(1, 1, to.encode()), priority_flag=priority)
+    sm = Sm(Framer(1_000).feed(octets)[0])
+    checked = Checks(SETTINGS.lanes).check(sm, SETTINGS.accounts[account], NOW)
+    assert not isinstance(checked, Refusal)
+    rule = RouteTable(SETTINGS.routes, Plans(), SETTINGS.lanes).decide(checked.number, account, sm)
+    if isinstance(rule, Refusal):
+        assert explanation.refusal is not None
+        assert explanation.refusal.status == rule.status
+    else:
+        assert explanation.winner is not None
+        assert explanation.winner.line == rule.settings.line
+        assert explanation.plans[0].operators == rule.next_plan().candidates
