@@ -18,14 +18,23 @@ The acts decide nothing themselves: the stages do.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol, cast
 
 from router.accept.accounts import Account
 from router.accept.admission import Admission
 from router.check.submit import Checks
 from router.decide.table import RouteTable
-from router.enqueue.journal import Attempt, Changes, Journal, Recovered, Settlement
-from router.enqueue.lanes import Lanes
+from router.enqueue.journal import (
+    Attempt,
+    Backlog,
+    Changes,
+    Journal,
+    Recovered,
+    Settlement,
+    Wanted,
+)
+from router.enqueue.lanes import AT_ONCE, Lanes, Queue
 from router.forward.pool import Bind, Flight, Operator
 from router.report import receipts
 from router.report.correlate import Correlator
@@ -51,7 +60,7 @@ from router.terms.outcome import (
     Refusal,
     judge,
 )
-from router.terms.plan import Plans
+from router.terms.plan import Plan, Plans
 from router.terms.settings import Settings, StatusAction
 
 NEVER: Final = float("inf")
@@ -191,13 +200,15 @@ class Journey:
     def _take_up(self, found: Recovered) -> None:
         now = self.clock()
         taken_up = self.taken_up
-        for message in found.waiting:
-            if message.account not in self.outboxes or not self._still_decided(message):
-                taken_up["left_waiting"] += 1
-                continue
-            self.lanes.take_room(message.account)
-            self._wants_pump(self.lanes.put(message))
-            taken_up["messages"] += 1
+        for backlog in found.waiting:
+            if backlog.account not in self.outboxes:
+                taken_up["left_waiting"] += backlog.count
+            elif all(name in self.operators for name in backlog.plan.candidates):
+                self.lanes.restore(backlog.plan, backlog.lane, backlog.account, backlog.count)
+                taken_up["messages"] += backlog.count
+            else:
+                self._decide_anew(Wanted(*_queue_of(backlog), RouterId(0), AT_ONCE))
+        self._fetch_for_hungry()
         for attempt in found.sent:
             message = attempt.message
             if attempt.operator not in self.correlators or message.account not in self.outboxes:
@@ -217,20 +228,47 @@ class Journey:
             self._hand_back(delivery, now)
             taken_up["deliveries"] += 1
 
-    def _still_decided(self, message: Message) -> bool:
-        """Whether its operators still exist; where one does not, it is decided anew."""
-        if all(name in self.operators for name in message.plan.candidates):
-            return True
+    def _decide_anew(self, wanted: Wanted) -> None:
+        """An operator of their plan is in this configuration no more."""
+
+        def fetched(messages: list[Message], error: JournalError | None) -> None:
+            for message in messages:
+                plan = self._plan_anew(message)
+                if plan is None:
+                    self.taken_up["left_waiting"] += 1
+                    continue
+                message.plan = plan
+                self.lanes.take_room(message.account)
+                # First, because only what is in memory is found under its new plan.
+                self._wants_pump(self.lanes.put_first(message))
+                self.taken_up["messages"] += 1
+            if messages and error is None:
+                wanted.after = messages[-1].router_id
+                self.journal.fetch(wanted, fetched)
+
+        self.journal.fetch(wanted, fetched)
+
+    def _plan_anew(self, message: Message) -> Plan | None:
         sm = Sm(Pdu(message.command_id, 0, 0, message.octets))
         account = self.settings.accounts[message.account]
         checked = self.checks.check(sm, account, message.accepted_utc)
         if isinstance(checked, Refusal):
-            return False
+            return None
         rule = self.routes.decide(checked.number, account.name, sm)
-        if isinstance(rule, Refusal):
-            return False
-        message.plan = rule.next_plan()
-        return True
+        return None if isinstance(rule, Refusal) else rule.next_plan()
+
+    def _fetch_for_hungry(self) -> None:
+        """Have the journal asked for what the lanes keep there and soon need."""
+        hungry, self.lanes.hungry = self.lanes.hungry, []
+        for queue in hungry:
+            wanted = Wanted(queue.plan, queue.lane, queue.account, queue.last_id, AT_ONCE)
+            self.journal.fetch(wanted, partial(self._fetched, queue))
+
+    def _fetched(self, queue: Queue, messages: list[Message], error: JournalError | None) -> None:
+        if error is None:
+            self._wants_pump(self.lanes.fetched(queue, messages))
+        else:
+            self.lanes.not_fetched(queue)
 
     # A client's submit_sm.
 
@@ -541,18 +579,19 @@ class Journey:
 
     def _receipt(self, came: _Arrival, now: float) -> None:
         """Find its message. Whatever it is, it is answered when all it changes is safe."""
-        peer, pdu, receipt = came.peer, came.pdu, came.receipt
-        operator = peer.bind.operator
+        receipt = came.receipt
+        operator = came.peer.bind.operator
         correlator = self.correlators[operator.name]
         operator_id, message = correlator.find(receipt.operator_id, came.sm.source_octets)
         if message is None and not correlator.is_done(operator_id):
-            if operator.in_flight and correlator.park(operator_id, came, now):
+            if operator_id and operator.in_flight:
+                if not correlator.park(operator_id, came, now):
+                    self._reply(_reply_to(came), TEMPORARY.status)
                 return
             self.counters.receipts_unmatched[operator.name] += 1
+        self._count_receipt(operator.name, receipt)
         state = receipt.state
-        word = "unreadable" if state is None else state.name.lower()
-        self.counters.receipts[operator.name, word] += 1
-        reply = _Reply(peer, pdu.command_id, pdu.sequence_number)
+        reply = _reply_to(came)
         if message is not None and state is not None:
             if receipts.is_final(state, operator.settings):
                 correlator.close(operator_id, message)
@@ -560,6 +599,10 @@ class Journey:
             elif message.stage is Stage.SENT and receipts.asked_for(message, state, final=False):
                 reply.brought = self._hold(message, receipt, state, final=False)
         self._settles.replies.append(reply)
+
+    def _count_receipt(self, operator: OperatorName, receipt: Receipt) -> None:
+        word = "unreadable" if receipt.state is None else receipt.state.name.lower()
+        self.counters.receipts[operator, word] += 1
 
     def _final(self, message: Message, receipt: Receipt, state: r.State) -> None:
         """One attempt has ended. Delivered wins; a failure waits for the other attempts."""
@@ -772,6 +815,8 @@ class Journey:
             for receiver in outbox.pump(now):
                 self.write_soon(receiver)
             self._outboxes_at = min(self._outboxes_at, outbox.pump_at())
+        if self.lanes.hungry and self.journal_up:
+            self._fetch_for_hungry()
         if self._accepts.accepted:
             accepts, self._accepts = self._accepts, Changes()
             self.journal.commit(accepts, self._kept, urgent=True)
@@ -836,8 +881,8 @@ class Journey:
         for name, correlator in self.correlators.items():
             for came in correlator.unclaimed(now):
                 self.counters.receipts_unmatched[name] += 1
-                reply = _Reply(came.peer, came.pdu.command_id, came.pdu.sequence_number)
-                self._reply(reply, v.ESME_ROK)
+                self._count_receipt(name, came.receipt)
+                self._reply(_reply_to(came), v.ESME_ROK)
             for message in correlator.never_receipted(now_utc):
                 self._never_receipted(message)
         for account, outbox in self.outboxes.items():
@@ -890,6 +935,14 @@ class Journey:
                 ready(error)
 
         self.journal.reserve_ids(IDS_PER_BLOCK, reserved)
+
+
+def _reply_to(came: _Arrival) -> _Reply:
+    return _Reply(came.peer, came.pdu.command_id, came.pdu.sequence_number)
+
+
+def _queue_of(backlog: Backlog) -> tuple[Plan, int, AccountName]:
+    return backlog.plan, backlog.lane, backlog.account
 
 
 def _wanted(registered_delivery: int, session: Session) -> int:

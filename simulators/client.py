@@ -13,6 +13,7 @@ from typing import Final, cast
 
 from router.smpp import vocabulary as v
 from router.smpp.states import State
+from simulators.counting import NEVER
 from simulators.esme import COMMANDS, ClientLink, Esme, EsmeSettings
 from simulators.ledger import Ledger
 from simulators.loops import Alarm, stop_on_signals
@@ -27,6 +28,7 @@ GIVE_UP_S: Final = 60.0
 """With --reconnect and without any bind for so long, the run is over."""
 UNBIND_S: Final = 2.0
 """How long an answer to unbind is waited for."""
+INTERRUPTED: Final = "interrupted before it was bound"
 
 
 class ClientError(Exception):
@@ -257,8 +259,8 @@ async def run(settings: ClientSettings) -> dict[str, object]:
     client.esme.ledger.gave_up_all()  # After a signal; otherwise there is nothing to give up.
     cpu_s = time.process_time() - cpu_began_s
     esme, ledger = client.esme, client.esme.ledger
-    if client.failure is not None and not ledger.submitted:
-        raise ClientError(client.failure)
+    if esme.began_at == NEVER or (client.failure is not None and not ledger.submitted):
+        raise ClientError(client.failure or INTERRUPTED)
     span_s = max(esme.last_heard_at, esme.last_sent_at) - esme.began_at
     totals = ledger.totals()
     return totals | {

@@ -32,8 +32,9 @@ from aiosmpplib import (
 )
 
 from router.smpp import receipt
-from router.smpp.pdu import BodyError, Framer, Sm
-from simulators.client import ClientError, ClientSettings
+from router.smpp import vocabulary as v
+from router.smpp.pdu import BodyError, Framer, Pdu, Sm
+from simulators.client import INTERRUPTED, ClientError, ClientSettings
 from simulators.counting import NEVER
 from simulators.esme import LONGEST_PDU_OCTETS
 from simulators.ledger import Ledger, Notice
@@ -165,7 +166,7 @@ class Bind(AbstractBroker, AbstractHook, AbstractRetryTimer):
             else:
                 self._refused = f"the bind was refused with {smpp_message.command_status.name}"
         elif smpp_message is None:
-            self._run.ledger.garbled(f"aiosmpplib cannot read {pdu.hex()}")
+            self._unreadable(Framer(LONGEST_PDU_OCTETS).feed(pdu)[0])
 
     async def send_error(self, smpp_message: SmppMessage, error: Exception, client_id: str) -> None:
         """A message could not be sent, or its answer is overdue."""
@@ -173,6 +174,12 @@ class Bind(AbstractBroker, AbstractHook, AbstractRetryTimer):
         if isinstance(smpp_message, SubmitSm):
             self._run.ledger.gave_up(int(smpp_message.log_id))
         self._room.set()
+
+    def _unreadable(self, pdu: Pdu) -> None:
+        if pdu.command_id & ~v.RESPONSE in v.BINDS:  # A refusal without a body is legal.
+            self._refused = f"the bind was refused with {v.status_name(pdu.command_status)}"
+        else:
+            self._run.ledger.garbled(f"aiosmpplib cannot read {pdu.octets.hex()}")
 
     def _answered(self, answer: SubmitSmResp | GenericNack, now: float) -> None:
         index = self._by_sequence.pop(answer.sequence_num, None)
@@ -266,6 +273,8 @@ async def run(settings: ClientSettings) -> dict[str, object]:
     tasks = [asyncio.create_task(esme.start()) for esme in esmes]
     try:
         await _bound(the_run, binds, ended)
+        if ended.is_set():
+            raise ClientError(INTERRUPTED)
         the_run.began_at = time.monotonic()
         while not (the_run.failure or the_run.finished(time.monotonic()) or ended.is_set()):
             await _pause(ended)

@@ -229,7 +229,7 @@ class Operator:
         """Status of the answer; None for silence."""
         self.latency_s = 0.02
         self.next_id = 1
-        self.id_form = b"%d"
+        self.id_form: Callable[[int], bytes] = lambda number: b"%d" % number
         """How an id is written in a submit_sm_resp; receipts write it in decimal."""
         self.submits: list[tuple[float, Pdu]] = []
         self.ids: dict[bytes, Pdu] = {}
@@ -254,7 +254,7 @@ class Operator:
     def answer(self, pdu: Pdu, status: int = 0) -> None:
         """Answer a submit_sm; its receipts carry the newest of `ids`."""
         operator_id = b"%d" % self.next_id
-        body = self.id_form % self.next_id + b"\0"
+        body = self.id_form(self.next_id) + b"\0"
         self.next_id += 1
         if status == 0:
             self.ids[operator_id] = pdu
@@ -482,7 +482,7 @@ class Router:
         operator = self.journey.operators[OperatorName(name)]
         far = Operator(self.world, self, operator.binds[place], bind_status, status)
         if operator.settings.message_id.response == "hex":
-            far.id_form = b"%x"
+            far.id_form = lambda number: b"%x" % number
         self.world.settle()
         return far
 

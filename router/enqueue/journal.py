@@ -10,10 +10,22 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from router.terms.message import Delivery, Message
-from router.terms.names import OperatorId, OperatorName
+from router.terms.names import AccountName, OperatorId, OperatorName, RouterId
 from router.terms.outcome import JournalError, Outcome
+from router.terms.plan import Plan
 
-__all__ = ["Attempt", "Changes", "Done", "Journal", "JournalError", "Recovered", "Settlement"]
+__all__ = [
+    "Attempt",
+    "Backlog",
+    "Changes",
+    "Done",
+    "Fetched",
+    "Journal",
+    "JournalError",
+    "Recovered",
+    "Settlement",
+    "Wanted",
+]
 
 
 @dataclass(slots=True)
@@ -66,11 +78,20 @@ class Changes:
 
 
 @dataclass(slots=True)
-class Recovered:
-    """What a journal holds when the router starts."""
+class Backlog:
+    """How many messages of one queue wait in the journal: no operator has taken them."""
 
-    waiting: list[Message] = field(default_factory=list)
-    """Accepted and not settled, no operator has taken them; oldest first."""
+    plan: Plan
+    lane: int
+    account: AccountName
+    count: int
+
+
+@dataclass(slots=True)
+class Recovered:
+    """What a journal holds when the router starts. The messages that wait are fetched later."""
+
+    waiting: list[Backlog] = field(default_factory=list)
     sent: list[Attempt] = field(default_factory=list)
     """Taken by an operator; their receipts may come."""
     held: list[Delivery] = field(default_factory=list)
@@ -79,6 +100,19 @@ class Recovered:
 
 Done = Callable[[Changes, JournalError | None], None]
 
+
+@dataclass(slots=True)
+class Wanted:
+    """The next `count` messages of one queue after this id."""
+
+    plan: Plan
+    lane: int
+    account: AccountName
+    after: RouterId
+    count: int
+
+
+Fetched = Callable[[list[Message], JournalError | None], None]
 
 _IDS_PER_SECOND: Final = 10_000
 _EPOCH_UTC: Final = 1_704_067_200
@@ -106,6 +140,9 @@ class Journal(Protocol):
 
     def reserve_ids(self, count: int, done: Callable[[int, JournalError | None], None]) -> None:
         """Reserve `count` numbers that nobody had before; `done(first, error)`."""
+
+    def fetch(self, wanted: Wanted, done: Fetched) -> None:
+        """Return the next messages of one queue that wait, in order; fewer if there are no more."""
 
     def recover(self, done: Callable[[Recovered, JournalError | None], None]) -> None:
         """Return what an earlier process left. Called once, before anything else."""

@@ -10,7 +10,10 @@ never two lower ones in a row while a more urgent one waits.
 Rule 3: inside a lane accounts take turns, `weight` messages each, so nobody's million stands before
 another's ten. Within an account the oldest message goes first, whichever plan it follows.
 
-Rule 4: an account has room for `queue` messages. Room is taken before a message is written to the
+Rule 4: a queue keeps its first messages in memory and fetches the others from the journal, in their
+order, before it runs dry. While it waits for them its account waits too: order goes before haste.
+
+Rule 5: an account has room for `queue` messages. Room is taken before a message is written to the
 journal and given back when an operator has taken the message or it is settled.
 """
 
@@ -20,11 +23,17 @@ from heapq import heapify, heappop, heappush
 from typing import Final
 
 from router.terms.message import Message, Stage
-from router.terms.names import AccountName, OperatorName
+from router.terms.names import AccountName, OperatorName, RouterId
 from router.terms.plan import Plan
 from router.terms.settings import AccountSettings, LaneSettings
 
 _NEVER: Final = float("inf")
+MOST_IN_MEMORY: Final = 2000
+"""Messages of one queue; with PDUs of 200 octets that is about a megabyte."""
+FEW_IN_MEMORY: Final = 1000
+"""Below this the next are fetched: at 5,000/s that leaves the journal a fifth of a second."""
+AT_ONCE: Final = 1000
+"""Messages per fetch."""
 _MOST_CREDIT: Final = 2.0
 """A lane that could not use its share for long does not save it up."""
 
@@ -32,20 +41,47 @@ _MOST_CREDIT: Final = 2.0
 class Queue:
     """The messages of one account in one lane that follow one plan, in the order of acceptance."""
 
-    __slots__ = ("account", "earliest_expiry_utc", "home", "lane", "messages", "plan")
+    __slots__ = (
+        "account",
+        "behind",
+        "earliest_expiry_utc",
+        "home",
+        "is_fetching",
+        "lane",
+        "last_id",
+        "messages",
+        "plan",
+    )
 
     def __init__(self, plan: Plan, lane: int, account: AccountName) -> None:
         self.plan: Final = plan
         self.lane: Final = lane
         self.account: Final = account
         self.messages: deque[Message] = deque()
+        """Those in memory, the first to go first."""
+        self.behind = 0
+        """How many follow them that only the journal has."""
+        self.last_id = RouterId(0)
+        """The newest message that has been in memory; what is behind came after it."""
+        self.is_fetching = False
         self.home: OperatorName | None = None
         """The best available candidate; None while there is none."""
         self.earliest_expiry_utc = float("inf")
         """No message here expires before; one that has left may have been the one."""
 
+    def __len__(self) -> int:
+        """Messages that wait here, in memory or not."""
+        return len(self.messages) + self.behind
+
+    def append(self, message: Message) -> None:
+        """Keep one more message in memory, behind the others."""
+        self.messages.append(message)
+        self.last_id = message.router_id
+        if message.expires_utc < self.earliest_expiry_utc:
+            self.earliest_expiry_utc = message.expires_utc
+
     def expire(self, now_utc: float) -> list[Message]:
-        """Remove and return messages whose validity has passed."""
+        """Remove and return messages in memory whose validity has passed."""
         if self.earliest_expiry_utc > now_utc:
             return []
         expired = [message for message in self.messages if message.expires_utc <= now_utc]
@@ -73,6 +109,8 @@ class _Turn:
             return queues[0] if queues[0].messages else None
         best: Queue | None = None
         for queue in queues:
+            if queue.behind and not queue.messages:
+                return None  # Its first message, which may be the oldest, is being fetched.
             if queue.messages and (
                 best is None or queue.messages[0].router_id < best.messages[0].router_id
             ):
@@ -163,6 +201,8 @@ class Lanes:
         self._available: set[OperatorName] = set()
         self._delayed: list[tuple[float, int, Message]] = []
         self._taken: dict[AccountName, int] = dict.fromkeys(accounts, 0)
+        self.hungry: list[Queue] = []
+        """Queues that need messages from the journal; whoever fetches takes them off."""
 
     # Room.
 
@@ -185,10 +225,45 @@ class Lanes:
     # Messages in.
 
     def put(self, message: Message) -> OperatorName | None:
-        """Queue a message; return the operator that may pull it now."""
+        """Queue a message that the journal has; return the operator that may pull it now."""
         queue = self._queue_for(message)
-        queue.messages.append(message)
+        if queue.behind or len(queue.messages) >= MOST_IN_MEMORY:
+            queue.behind += 1
+            self._feed(queue)
+        else:
+            queue.append(message)
         return queue.home
+
+    def restore(self, plan: Plan, lane: int, account: AccountName, count: int) -> None:
+        """An earlier process left this many messages in the journal for one queue."""
+        queue = self._queue(plan, lane, account)
+        queue.behind += count
+        self._taken[account] += count
+        self._feed(queue)
+
+    def fetched(self, queue: Queue, messages: Sequence[Message]) -> OperatorName | None:
+        """The journal's next messages of this queue; return the operator that may pull them."""
+        queue.is_fetching = False
+        if messages and not queue.messages:
+            self._wake(queue)
+        for message in messages:
+            message.stage = Stage.WAITING
+            queue.append(message)
+        # Fewer than there should be: the journal is right, and nothing is waited for in vain.
+        queue.behind = queue.behind - len(messages) if messages else 0
+        self._feed(queue)
+        return queue.home
+
+    def not_fetched(self, queue: Queue) -> None:
+        """The journal failed; the queue stays hungry."""
+        queue.is_fetching = False
+        self._feed(queue)
+
+    def _feed(self, queue: Queue) -> None:
+        """Have a queue that may soon run dry fetched for."""
+        if queue.behind and not queue.is_fetching and len(queue.messages) < FEW_IN_MEMORY:
+            queue.is_fetching = True
+            self.hungry.append(queue)
 
     def put_first(self, message: Message) -> OperatorName | None:
         """Queue a message before the others of its kind: it was pulled and is not sent."""
@@ -228,6 +303,8 @@ class Lanes:
         while (found := feed.next()) is not None:
             lane, queue = found
             message = queue.messages.popleft()
+            if queue.behind:
+                self._feed(queue)
             if message.stage is not Stage.WAITING:
                 continue  # A late answer has told that it was sent after all.
             if message.expires_utc > now_utc:
@@ -282,15 +359,19 @@ class Lanes:
     def _queue_for(self, message: Message) -> Queue:
         """The queue that this message is about to enter."""
         message.stage = Stage.WAITING
-        key = (message.plan, message.lane, message.account)
-        queue = self._queues.get(key)
-        if queue is None:
-            queue = self._queues[key] = Queue(*key)
-            self._rehome(queue)
+        queue = self._queue(message.plan, message.lane, message.account)
         if not queue.messages:
             self._wake(queue)
         if message.expires_utc < queue.earliest_expiry_utc:
             queue.earliest_expiry_utc = message.expires_utc
+        return queue
+
+    def _queue(self, plan: Plan, lane: int, account: AccountName) -> Queue:
+        key = (plan, lane, account)
+        queue = self._queues.get(key)
+        if queue is None:
+            queue = self._queues[key] = Queue(*key)
+            self._rehome(queue)
         return queue
 
     def _rehome(self, queue: Queue) -> None:

@@ -5,10 +5,25 @@ once: what is asked in one turn of the loop is answered in a later one, in batch
 their own `later` to delay answers, and set `failing` to break them.
 """
 
+from collections import Counter, deque
 from collections.abc import Callable
+from itertools import islice
 
-from router.enqueue.journal import Attempt, Changes, Done, JournalError, Recovered
+from router.enqueue.journal import (
+    Attempt,
+    Backlog,
+    Changes,
+    Done,
+    Fetched,
+    JournalError,
+    Recovered,
+    Wanted,
+)
 from router.terms.message import Delivery, Message
+from router.terms.names import AccountName
+from router.terms.plan import Plan
+
+_Key = tuple[Plan, int, AccountName]
 
 
 class MemoryJournal:
@@ -24,6 +39,8 @@ class MemoryJournal:
         """Accepted and not settled, by router_id."""
         self.attempts: dict[int, list[Attempt]] = {}
         """What operators took, by router_id."""
+        self._queues: dict[_Key, deque[Message]] = {}
+        """The same messages by queue, in order; what is settled goes when it comes to the front."""
         self.held: dict[int, Delivery] = {}
         """Not acknowledged, by id()."""
 
@@ -52,17 +69,32 @@ class MemoryJournal:
 
         self._ask(answer)
 
+    def fetch(self, wanted: Wanted, done: Fetched) -> None:
+        """See `Journal`."""
+
+        def answer(error: JournalError | None) -> None:
+            queue = self._queues.get((wanted.plan, wanted.lane, wanted.account), deque())
+            while queue and queue[0].router_id <= wanted.after:
+                queue.popleft()
+            done(list(islice(filter(self._waits, queue), wanted.count)), error)
+
+        self._ask(answer)
+
     def recover(self, done: Callable[[Recovered, JournalError | None], None]) -> None:
         """See `Journal`. In a new process there is nothing; in a test there may be."""
 
         def answer(error: JournalError | None) -> None:
-            waiting = [
-                m for number, m in sorted(self.messages.items()) if number not in self.attempts
-            ]
+            counts = Counter(
+                (m.plan, m.lane, m.account) for m in self.messages.values() if self._waits(m)
+            )
+            waiting = [Backlog(*key, count) for key, count in counts.items()]
             sent = [attempt for attempts in self.attempts.values() for attempt in attempts]
             done(Recovered(waiting, sent, list(self.held.values())), error)
 
         self._ask(answer)
+
+    def _waits(self, message: Message) -> bool:
+        return message.router_id in self.messages and message.router_id not in self.attempts
 
     def close(self, done: Callable[[], None]) -> None:
         """See `Journal`."""
@@ -82,6 +114,10 @@ class MemoryJournal:
         messages = self.messages
         for message in changes.accepted:
             messages[message.router_id] = message
+            queue = self._queues.setdefault((message.plan, message.lane, message.account), deque())
+            while queue and queue[0].router_id not in messages:
+                queue.popleft()
+            queue.append(message)
         for attempt in changes.attempted:
             self.attempts.setdefault(attempt.message.router_id, []).append(attempt)
         for delivery in changes.held:

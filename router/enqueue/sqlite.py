@@ -28,12 +28,23 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final
 
-from router.enqueue.journal import Attempt, Changes, Done, JournalError, Recovered
+from router.enqueue.journal import (
+    Attempt,
+    Backlog,
+    Changes,
+    Done,
+    Fetched,
+    JournalError,
+    Recovered,
+    Wanted,
+)
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, ClientId, LaneName, OperatorId, OperatorName, RouterId
 from router.terms.plan import Plan
@@ -73,6 +84,18 @@ CREATE TABLE delivery (
 );
 CREATE TABLE meta (next_number INTEGER NOT NULL);
 """
+_WAITS: Final = "NOT EXISTS (SELECT 1 FROM attempt WHERE attempt.router_id = message.router_id)"
+_BACKLOGS: Final = (
+    f"SELECT plan, lane, account, count(*) FROM message WHERE {_WAITS} GROUP BY 1, 2, 3"
+)
+_NEXT_OF_QUEUE: Final = (
+    "SELECT * FROM message WHERE router_id > ? AND account = ? AND lane = ? AND plan = ?"
+    f" AND {_WAITS} ORDER BY router_id LIMIT ?"
+)
+_SENT: Final = (
+    "SELECT message.*, operator, operator_id, at_utc FROM message JOIN attempt USING (router_id)"
+    " ORDER BY at_utc"
+)
 _ROWS_PER_STATEMENT: Final = 256
 """Beyond this a longer statement gains nothing; 13 columns stay far under SQLite's 32,766."""
 _CHECKPOINT_PAGES: Final = 4000
@@ -126,6 +149,7 @@ class SqliteJournal:
         self._next_delivery: int = self._database.execute(
             "SELECT coalesce(max(number), 0) + 1 FROM delivery"
         ).fetchone()[0]
+        self._reads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal-reads")
         self._closed: Callable[[], None] = lambda: None
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
@@ -149,6 +173,28 @@ class SqliteJournal:
 
         self._call(reserve, lambda error: done(0, error))
 
+    def fetch(self, wanted: Wanted, done: Fetched) -> None:
+        """See `Journal`. Read over a connection of its own: a commit never waits for it."""
+        self.pending += 1
+        self._reads.submit(self._fetch, wanted, done)
+
+    def _fetch(self, wanted: Wanted, done: Fetched) -> None:
+        messages: list[Message] = []
+        error: JournalError | None = None
+        key = (wanted.after, wanted.account, self._lane_names[wanted.lane], _written(wanted.plan))
+        try:
+            with closing(sqlite3.connect(self._path)) as database:
+                rows = database.execute(_NEXT_OF_QUEUE, (*key, wanted.count))
+                messages = [self._message(row) for row in rows]
+        except sqlite3.Error as cause:
+            error = JournalError(f"{self._path}: {cause}")
+
+        def tell() -> None:
+            self.pending -= 1
+            done(messages, error)
+
+        self._soon(tell)
+
     def recover(self, done: Callable[[Recovered, JournalError | None], None]) -> None:
         """See `Journal`."""
 
@@ -163,6 +209,7 @@ class SqliteJournal:
 
         def finished() -> None:
             self._thread.join()
+            self._reads.shutdown()
             self._database.close()
             os.close(self._lock)
             done()
@@ -263,21 +310,22 @@ class SqliteJournal:
 
     def _read(self, database: sqlite3.Connection) -> Recovered:
         found = Recovered()
-        attempts: dict[int, list[tuple[str, bytes, float]]] = {}
-        for router_id, operator, operator_id, at_utc in database.execute(
-            "SELECT router_id, operator, operator_id, at_utc FROM attempt ORDER BY at_utc"
-        ):
-            attempts.setdefault(router_id, []).append((operator, operator_id, at_utc))
-        for row in database.execute("SELECT * FROM message ORDER BY router_id"):
-            message = self._message(row)
-            of_message = attempts.get(message.router_id)
-            if of_message is None:
-                found.waiting.append(message)
-                continue
-            for operator, operator_id, at_utc in of_message:
-                found.sent.append(
-                    Attempt(message, OperatorName(operator), OperatorId(operator_id), at_utc)
-                )
+        # What waits in a lane that is no more goes on in the least urgent one.
+        names = ",".join("?" * len(self._lane_names))
+        least_urgent = self._lane_names[-1]
+        database.execute(
+            f"UPDATE message SET lane = ? WHERE lane NOT IN ({names})",
+            (least_urgent, *self._lane_names),
+        )
+        for plan, lane, account, count in database.execute(_BACKLOGS):
+            queue = self._plan(plan), self._lane(lane), AccountName(account)
+            found.waiting.append(Backlog(*queue, count))
+        messages: dict[int, Message] = {}
+        for *row, operator, operator_id, at_utc in database.execute(_SENT):
+            message = self._message(tuple(row))
+            message = messages.setdefault(message.router_id, message)
+            attempt = Attempt(message, OperatorName(operator), OperatorId(operator_id), at_utc)
+            found.sent.append(attempt)
         for number, router_id, account, made_utc, final, octets in database.execute(
             "SELECT number, router_id, account, made_utc, final, octets FROM delivery ORDER BY 1"
         ):
@@ -303,23 +351,32 @@ class SqliteJournal:
         assert isinstance(source, bytes)
         assert isinstance(destination, bytes)
         assert isinstance(octets, bytes)
-        candidates = tuple(OperatorName(name) for name in str(plan).split(","))
         return Message(
             router_id=RouterId(router_id),
             client_id=ClientId(client_id),
             account=AccountName(str(account)),
-            lane=self._lanes.get(LaneName(str(lane)), len(self._lanes) - 1),
-            plan=self._plan_of(candidates),
+            lane=self._lane(str(lane)),
+            plan=self._plan(str(plan)),
             command_id=command_id,
             octets=octets,
             source_octets=source,
             destination_octets=destination,
             registered_delivery=registered,
-            accepted_at=time.monotonic(),
+            accepted_at=time.monotonic() - max(0.0, time.time() - accepted_utc),
             accepted_utc=accepted_utc,
             expires_utc=expires_utc if isinstance(expires_utc, float) else _NEVER,
             hold_receipt=bool(hold),
         )
+
+    def _plan(self, written: str) -> Plan:
+        return self._plan_of(tuple(OperatorName(name) for name in written.split(",")))
+
+    def _lane(self, name: str) -> int:
+        return self._lanes[LaneName(name)]
+
+
+def _written(plan: Plan) -> str:
+    return ",".join(plan.candidates)
 
 
 def _write(
@@ -337,7 +394,7 @@ def _write(
                 m.client_id,
                 m.account,
                 lanes[m.lane],
-                ",".join(m.plan.candidates),
+                _written(m.plan),
                 m.command_id,
                 m.registered_delivery,
                 m.hold_receipt,

@@ -11,7 +11,8 @@ time), writing time and a wider margin decide instead: waiting for them would wa
 peer that was silent as a whole did not ponder but stall, and is waited for.
 
 What this rests on: within one or two spans at least one round trip was the smallest there can be,
-and the way to the operator is as long on every bind that shares a rate.
+and that is shorter than the unit (else an answer comes too late to tell). Where binds share a rate
+and their ways differ, the way there is as long as the way back.
 
 Messages are spread evenly over the unit, so that an urgent one finds a slot soon; after a stall up
 to `CATCH_UP_S` of the spread is made up for, always within the slots.
@@ -19,6 +20,7 @@ to `CATCH_UP_S` of the spread is made up for, always within the slots.
 
 from bisect import bisect_left
 from collections import deque
+from collections.abc import Sequence
 from typing import Final
 
 from router.terms.limits import Rate
@@ -41,19 +43,31 @@ FEWEST_ROUND_TRIPS: Final = 8
 """A span has so many at least. One or two may all have met a stall, and the smallest of them would
 tell nothing; with a rate of one per minute ten seconds hold no more."""
 _MOST_ANSWERS: Final = 8192
-_OVERDUE_AGAIN_S: Final = 0.01
 _LOOK_AHEAD: Final = 16
+_LEARN_EVERY: Final = 4
+_LEARN_SHARE: Final = 0.08
+"""Whether an operator ponders is learnt from every fourth message, over some fifty of them."""
 _NEVER: Final = float("inf")
 
 
 class RoundTrip:
     """The smallest round trip of a bind of late, and when its answers came."""
 
-    __slots__ = ("_answers", "_current", "_in_span", "_previous", "_span_ends_at", "smallest_s")
+    __slots__ = (
+        "_answers",
+        "_current",
+        "_in_span",
+        "_previous",
+        "_span_ends_at",
+        "smallest_s",
+        "way_s",
+    )
 
     def __init__(self) -> None:
-        self.smallest_s = 0.0
-        """In seconds; 0 while too few are known: then a message arrived when its answer did."""
+        self.smallest_s = _NEVER
+        """The smallest seen, in seconds."""
+        self.way_s = 0.0
+        """What is taken off an answer's time: nothing until enough are known, then the smallest."""
         self._current = _NEVER
         self._previous = _NEVER
         self._in_span = 0
@@ -74,8 +88,9 @@ class RoundTrip:
         self._in_span += 1
         if seconds < self._current:
             self._current = seconds
+        self.smallest_s = min(self._current, self._previous)
         if enough or self._previous != _NEVER:
-            self.smallest_s = min(self._current, self._previous)
+            self.way_s = self.smallest_s
 
     def answer_since(self, at: float) -> float:
         """When the first answer at or after this time came; infinity if none has."""
@@ -88,6 +103,7 @@ class Pacer:
     """The slots of one rate: `count` of them, each free again one unit after its message arrived.
 
     It begins as if it had just been used: what was sent before this process started is unknown.
+    `sharing` are the binds that have this rate together, if it is not the rate of one.
     """
 
     __slots__ = (
@@ -98,13 +114,15 @@ class Pacer:
         "_next",
         "_ponders_s",
         "_round_trips",
+        "_sharing",
         "_write_margin_s",
         "_written_at",
         "rate",
     )
 
-    def __init__(self, rate: Rate, now: float) -> None:
+    def __init__(self, rate: Rate, now: float, sharing: Sequence[RoundTrip] = ()) -> None:
         self.rate = rate
+        self._sharing = sharing
         self._written_at = [now] * rate.count
         self._answered_at = [now] * rate.count
         self._round_trips: list[RoundTrip | None] = [None] * rate.count
@@ -128,28 +146,31 @@ class Pacer:
 
     def _arrived_at(self, slot: int, now: float) -> float:
         """The latest time, measured at the writer, at which the slot's message can have arrived."""
-        by_answers = self._arrived_by_answers_at(slot, now)
+        round_trip = self._round_trips[slot]
+        if round_trip is None:
+            return self._written_at[slot]
+        way_s = self._way_s(round_trip) if self._sharing else round_trip.way_s
+        by_answers = self._arrived_by_answers_at(slot, now, way_s)
         if self._late_s > self._ponders_s:
             return min(by_answers, self._written_at[slot] + self._write_margin_s)
         return by_answers
 
-    def _arrived_by_answers_at(self, slot: int, now: float) -> float:
-        round_trip = self._round_trips[slot]
+    def _way_s(self, round_trip: RoundTrip) -> float:
+        """The way back here and the way there on the shortest way: the next one may take that."""
+        own_s = round_trip.way_s
+        shortest_s = min((one.way_s for one in self._sharing if one.way_s), default=own_s)
+        return (own_s + min(own_s, shortest_s)) / 2
+
+    def _arrived_by_answers_at(self, slot: int, now: float, way_s: float) -> float:
         written_at = self._written_at[slot]
-        if round_trip is None:
-            return written_at
-        smallest_s = round_trip.smallest_s
-        latest = self._answered_at[slot] - smallest_s
+        latest = self._answered_at[slot] - way_s
         if latest > written_at + MARGIN_S:
-            latest = self._no_later_than_its_followers(slot, latest)
+            latest = self._no_later_than_its_followers(slot, latest, way_s)
             if latest == _NEVER:
-                latest = now - smallest_s  # It will not be answered before now.
-                if latest > written_at:
-                    # Overdue: nothing follows it, also where a round trip is longer than the unit.
-                    latest = max(latest, now - self.rate.per_s + _OVERDUE_AGAIN_S)
+                latest = now - way_s  # It will not be answered before now.
         return latest if latest > written_at else written_at
 
-    def _no_later_than_its_followers(self, slot: int, latest: float) -> float:
+    def _no_later_than_its_followers(self, slot: int, latest: float, way_s: float) -> float:
         """What was written later on the same bind and is answered arrived later."""
         count = self.rate.count
         round_trip = self._round_trips[slot]
@@ -157,15 +178,13 @@ class Pacer:
         for follower in range(slot + 1, slot + 1 + min(_LOOK_AHEAD, count - 1)):
             at = follower % count
             if self._round_trips[at] is round_trip and self._written_at[at] >= written_at:
-                arrived = self._answered_at[at] - (round_trip.smallest_s if round_trip else 0.0)
-                if arrived < latest:
-                    latest = arrived
+                latest = min(latest, self._answered_at[at] - way_s)
         return latest
 
     def take(self, round_trip: RoundTrip, now: float) -> int:
         """Use the next slot for a message that is written now; return its number."""
         slot = self._next
-        if self._answered_at[slot] != _NEVER:
+        if slot % _LEARN_EVERY == 0 and self._answered_at[slot] != _NEVER:
             self._learn(slot, now)
         self._written_at[slot] = now
         self._answered_at[slot] = _NEVER
@@ -178,15 +197,15 @@ class Pacer:
     def _learn(self, slot: int, now: float) -> None:
         """Note how much longer than a sign of life of the peer the proof of arrival took."""
         round_trip = self._round_trips[slot]
-        if round_trip is None or not round_trip.smallest_s:
+        if round_trip is None or not round_trip.way_s:
             return
+        way_s = round_trip.way_s
         written_at = self._written_at[slot]
-        late_s = self._arrived_by_answers_at(slot, now) - written_at
-        if late_s > 0.0:
-            smallest_s = round_trip.smallest_s
-            silent_s = round_trip.answer_since(written_at + smallest_s) - smallest_s - written_at
+        late_s = self._arrived_by_answers_at(slot, now, way_s) - written_at
+        if late_s > MARGIN_S:
+            silent_s = round_trip.answer_since(written_at + way_s) - way_s - written_at
             late_s = max(0.0, late_s - max(0.0, silent_s))
-        self._late_s += (late_s - self._late_s) * 0.02
+        self._late_s += (late_s - self._late_s) * _LEARN_SHARE
 
     def answered(self, slot: int, written_at: float, now: float) -> None:
         """The slot's message was answered now."""

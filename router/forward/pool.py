@@ -95,7 +95,10 @@ class Operator:
         self.settings: Final = settings
         self.name: Final = settings.name
         self.binds: Final = tuple(Bind(bind, self, now) for bind in settings.binds)
-        self.pacer: Final = None if settings.rate is None else Pacer(settings.rate, now)
+        round_trips = [bind.round_trip for bind in self.binds]
+        self.pacer: Final = (
+            None if settings.rate is None else Pacer(settings.rate, now, round_trips)
+        )
         self.in_flight = 0
         """Messages written and not answered, over all binds."""
         self.wake_at = NEVER

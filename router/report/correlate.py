@@ -96,7 +96,11 @@ class Correlator(Generic[Early]):
         """Return the id in canonical form, and the message that a receipt with it is about.
 
         Where an id has been used twice the receipt's address (the message's destination) decides.
+        An id that only fits in another base than the settings say must come with that address, too:
+        10 and 0x10 are two messages of an operator that counts. No id is the empty one.
         """
+        if not octets.strip(b"\0 "):
+            return OperatorId(b""), None
         operator_id = self.of_receipt(octets)
         entry = self._open.get(operator_id)
         if entry is None:
@@ -104,13 +108,13 @@ class Correlator(Generic[Early]):
                 return operator_id, None
             for other in other_forms(octets):
                 entry = self._open.get(other)
-                if entry is not None:
+                if entry is not None and _same_number(entry[1], destination_octets):
                     self.guessed += 1
                     return other, entry[1]
             return operator_id, None
         if self._more and operator_id in self._more:
             for _, message in (entry, *self._more[operator_id]):
-                if message.destination_octets[2:] == destination_octets[2:]:
+                if _same_number(message, destination_octets):
                     return operator_id, message
         return operator_id, entry[1]
 
@@ -164,3 +168,8 @@ class Correlator(Generic[Early]):
             overdue.append(message)
             self.close(operator_id, message)
         return overdue
+
+
+def _same_number(message: Message, octets: bytes) -> bool:
+    """Whether an address is the message's destination, whatever its TON, NPI and prefix."""
+    return message.destination_octets[2:].lstrip(b"+0") == octets[2:].lstrip(b"+0")

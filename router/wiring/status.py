@@ -7,6 +7,7 @@ message, number or password can be in it. `/v1/status` serves it, `smpp-router s
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from typing import Final, Protocol, TypedDict, TypeVar
@@ -217,13 +218,11 @@ def waiting_by_operator(lanes: Lanes, operators: Iterable[OperatorName], now: fl
         (operator, name): (0, 0.0) for operator in (*operators, NOBODY) for name in names
     }
     for queue in lanes.queues():
-        try:
-            oldest = queue.messages[0]
-        except IndexError:
-            continue
         key = queue.home or NOBODY, names[queue.lane]
         count, oldest_s = waiting[key]
-        waiting[key] = count + len(queue.messages), max(oldest_s, now - oldest.accepted_at)
+        with suppress(IndexError):
+            oldest_s = max(oldest_s, now - queue.messages[0].accepted_at)
+        waiting[key] = count + len(queue), oldest_s
     return waiting
 
 

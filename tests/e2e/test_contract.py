@@ -18,12 +18,12 @@ from tests.e2e.scene import CONTRACT, Peer, changed
 
 BINDS = 6
 SUBSCRIBERS = """\
-inbound: {rate: 10/s, source: "3725{7}", destination: "12302", text: messente to telia}
+clock: bind
+inbound: {rate: 5/s, source: "3725{7}", destination: "12302", text: messente to telia}
 phases:
-  - {at: 2s, inbound: {rate: 10/s, source: "3725{7}", destination: "12302", text: balance to telia}}
-  - {at: 4s, inbound: off}
+  - {at: 1s, inbound: {rate: 5/s, source: "3725{7}", destination: "12302", text: balance to telia}}
 """
-ELISA_SUBSCRIBERS = "rate:10/s,destination:12302,text:MESSENTE to elisa"
+ELISA_SUBSCRIBERS = "rate:5/s,destination:12302,text:MESSENTE to elisa"
 
 
 @dataclass(frozen=True)
@@ -125,6 +125,26 @@ def bank(at: Stand) -> Iterator[Peer]:
         yield peer
 
 
+# First, before a simulated client takes what subscribers have sent.
+
+
+def test_keyword_goes_to_shop_and_the_rest_to_bank(at: Stand, bank: Peer) -> None:
+    with Peer(at.router.port) as shop:
+        assert shop.bind("shop", "secret02").command_status == v.ESME_ROK
+
+        for_shop = {sm.message for sm in shop.hears_all(1)}
+        until_heard(bank, {b"balance to telia", b"MESSENTE to elisa"})
+
+    assert for_shop == {b"messente to telia"}
+    assert {sm.message for sm in bank.delivered} == {b"balance to telia", b"MESSENTE to elisa"}
+    assert {sm.destination_addr for sm in bank.delivered} == {b"12302"}
+
+
+def until_heard(peer: Peer, texts: set[bytes]) -> None:
+    while not texts <= {sm.message for sm in peer.delivered}:
+        peer.hears(v.DELIVER_SM)
+
+
 def test_first_operator_of_a_list_takes_all_while_it_is_up(at: Stand) -> None:
     told = campaign(at, "bank", "3726{7}", 30)
 
@@ -177,23 +197,6 @@ def test_status_0x400_sends_on_to_the_next_operator(at: Stand) -> None:
 
     assert told.sent == {"telia": 20}
     assert told.not_taken == {"elisa": 6}
-
-
-def test_keyword_goes_to_shop_and_the_rest_to_bank(at: Stand, bank: Peer) -> None:
-    with Peer(at.router.port) as shop:
-        assert shop.bind("shop", "secret02").command_status == v.ESME_ROK
-
-        for_shop = {sm.message for sm in shop.hears_all(1)}
-        until_heard(bank, {b"balance to telia", b"MESSENTE to elisa"})
-
-    assert for_shop == {b"messente to telia"}
-    assert {sm.message for sm in bank.delivered} == {b"balance to telia", b"MESSENTE to elisa"}
-    assert {sm.destination_addr for sm in bank.delivered} == {b"12302"}
-
-
-def until_heard(peer: Peer, texts: set[bytes]) -> None:
-    while not texts <= {sm.message for sm in peer.delivered}:
-        peer.hears(v.DELIVER_SM)
 
 
 def test_third_bind_of_shop_is_refused_for_now(at: Stand) -> None:

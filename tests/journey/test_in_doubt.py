@@ -1,4 +1,4 @@
-"""router/journey.py: what was written to an operator and never answered, and answers that come late.
+"""router/journey.py: what was written to an operator and never answered, and late answers.
 
 A message in doubt may have been sent: each lane says whether it is sent again to the same operator
 (otp, bulk), to another one (alert) or not at all, and what an operator says later is still heard.
@@ -31,9 +31,7 @@ def report_to(client: Client, number: int) -> None:
 # Response timeouts.
 
 
-def test_an_unanswered_message_is_resent_to_the_same_operator(
-    world: World, router: Router
-) -> None:
+def test_an_unanswered_message_is_resent_to_the_same_operator(world: World, router: Router) -> None:
     telia, elisa = router.operator("telia", status=None), router.operator("elisa")
     client = router.client()
     client.submit(registered_delivery=0)
@@ -100,9 +98,7 @@ def test_elsewhere_without_another_operator_is_the_same_one(world: World, router
     assert len(elisa.submits) == 2
 
 
-def test_a_message_that_must_not_be_repeated_has_failed(
-    world: World, contract: Settings
-) -> None:
+def test_a_message_that_must_not_be_repeated_has_failed(world: World, contract: Settings) -> None:
     router = Router(world, with_lane(contract, "otp", in_doubt="fail"))
     telia, elisa = router.operator("telia", status=None), router.operator("elisa")
     client = router.client()
@@ -344,9 +340,7 @@ def test_a_failure_is_withheld_while_the_other_attempt_is_open(
 
 
 @pytest.mark.parametrize("word", [b"UNDELIV", b"REJECTD", b"DELIVRD", b"ENROUTE"])
-def test_delivered_wins_whatever_comes_behind_it(
-    world: World, router: Router, word: bytes
-) -> None:
+def test_delivered_wins_whatever_comes_behind_it(world: World, router: Router, word: bytes) -> None:
     telia, client, number = taken_twice(world, router)
     telia.report(b"2", b"DELIVRD")
     world.run(1.0)

@@ -58,7 +58,9 @@ class Observed:
     """A session, its stage, and a book of what must become of everything."""
 
     def __init__(self, side: Side, timers: Timers, now: float = 0.1) -> None:
-        self.now = now
+        self.now = self.opened_at = self.heard_at = now
+        self.unbinding_since = NEVER
+        self.timers = timers
         self.session = Session(side, timers, LONGEST_OCTETS, self.now)
         self.to_answer: list[Pdu] = []
         """Requests that were handed on."""
@@ -84,9 +86,12 @@ class Observed:
         if closed:
             assert got == []
         else:
+            pdus = self.peer_reader.feed(octets)
+            if pdus:
+                self.heard_at = self.now
             self.came += [
                 pdu
-                for pdu in self.peer_reader.feed(octets)
+                for pdu in pdus
                 if not pdu.command_id & v.RESPONSE and pdu.command_id not in NO_ANSWER
             ]
         self.handed_on(got)
@@ -104,6 +109,8 @@ class Observed:
                     self.to_answer.append(pdu)
             elif pdu.request is not None:
                 assert isinstance(pdu.request, int)
+                ours = v.SUBMIT_SM if self.session.side is Side.ESME else v.DELIVER_SM
+                assert pdu.command_id in (ours | v.RESPONSE, v.GENERIC_NACK)
                 before = self.asked[pdu.request]
                 assert before == ("overdue" if pdu.sent_at == 0.0 else "open")
                 self.asked[pdu.request] = "late" if before == "overdue" else "answered"
@@ -135,6 +142,8 @@ class Observed:
             assert overdue == []
             after = picture(self.session)
             assert {name for name in after if after[name] != before[name]} == set()
+        if "link.dead" in [note.event for note in self.session.notes]:
+            assert self.now >= self.heard_at + self.timers.enquire_link_s + self.timers.response_s
         for whose in overdue:
             assert isinstance(whose, int)
             assert self.asked[whose] == "open"
@@ -188,6 +197,7 @@ class Observed:
             assert self.asked[whose] == "open"
             self.asked[whose] = "lost"
         assert "open" not in self.asked.values(), "a request whose fate nobody is told"
+        assert self.session.close() == []
         assert self.session.state is State.CLOSED
 
     # What always holds.
@@ -209,11 +219,20 @@ class Observed:
         self.check_written()
 
     def check_time(self) -> None:
-        session = self.session
+        """Whatever waits for something waits no longer than its timer says."""
+        session, timers = self.session, self.timers
         if session.state is State.CLOSED:
             assert session.wake_at() == NEVER
+        elif session.state in (State.OPEN, State.BINDING):
+            assert session.wake_at() == self.opened_at + timers.bind_s
         else:
-            assert session.wake_at() < NEVER
+            for sent_at, _, _ in session.unanswered.values():
+                assert session.wake_at() <= sent_at + timers.response_s
+            if session.state is State.UNBINDING:
+                self.unbinding_since = min(self.now, self.unbinding_since)
+                assert session.wake_at() <= self.unbinding_since + timers.response_s
+            dead_at = self.heard_at + timers.enquire_link_s + timers.response_s
+            assert session.wake_at() <= max(self.now, dead_at)
 
     def check_written(self) -> None:
         octets = self.session.take_octets()

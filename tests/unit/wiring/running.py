@@ -14,7 +14,8 @@ from router.smpp import vocabulary as v
 from router.smpp.session import Session, Timers
 from router.smpp.states import Side
 from router.terms.message import Message
-from router.terms.names import AccountName, ClientId, OperatorName, RouterId
+from router.terms.names import AccountName, BindName, ClientId, LaneName, OperatorName, RouterId
+from router.terms.outcome import Outcome
 from router.terms.settings import Settings
 from tests.unit.wiring.configurations import CONTRACT, loaded
 
@@ -112,3 +113,28 @@ class FakePeer:
 
     def flush(self) -> None:
         """Nothing is written anywhere."""
+
+
+def filled() -> FakeRouter:
+    """A router of which every metric has something to say."""
+    otp, bulk, telia_1 = LaneName("otp"), LaneName("bulk"), BindName("telia-1")
+    router = FakeRouter()
+    c = router.journey.counters
+    c.submits[BANK, otp, v.ESME_ROK] = 7
+    c.submit_response_s[BANK].add(0.004)
+    c.sends[TELIA, telia_1, v.ESME_RTHROTTLED] = 3
+    c.sends[TELIA, telia_1, "lost"] = 2
+    c.operator_response_s[TELIA].add(0.03)
+    c.queue_wait_s[TELIA, otp].add(0.5)
+    c.failed_binds["wrong_credentials"] = 4
+    c.receipts[TELIA, "delivered"] = 9
+    c.receipts_unmatched[TELIA] = 1
+    c.delivery_s[TELIA, bulk].add(7000.0)
+    c.outcomes[SHOP, Outcome.DELIVERED] = 5
+    c.in_doubt[ELISA, "elsewhere"] = 6
+    c.repeated[TELIA] = 8
+    c.refused_pdus["pdu.unknown"] = 2
+    c.inbound[ELISA, "held"] = 3
+    c.deliveries[BANK, "refused"] = 1
+    c.config_reloads["unchanged"] = 1
+    return router

@@ -14,6 +14,7 @@ from tests.unit.wiring.configurations import CONTRACT, SMALL, changed
 
 Said = tuple[int, str, str]
 Capture = pytest.CaptureFixture[str]
+COMMANDS = ("run", "check", "explain", "hash-password", "status", "reload", "drain", "resume")
 FAULTY = changed(SMALL, ("rate: 50/s", "rate: 50"), ("lane: urgent", "lane: urgnt"))
 
 
@@ -44,8 +45,7 @@ def said(capsys: Capture, *arguments: str | Path) -> Said:
     try:
         status = main([str(argument) for argument in arguments])
     except SystemExit as exit_:  # argparse's way to say 2, and 0 after --help.
-        assert isinstance(exit_.code, int)
-        status = exit_.code
+        status = int(str(exit_.code))
     output = capsys.readouterr()
     return status, output.out, output.err
 
@@ -56,14 +56,11 @@ def said(capsys: Capture, *arguments: str | Path) -> Said:
 def test_help_names_every_command(capsys: Capture) -> None:
     status, out, _ = said(capsys, "--help")
     assert status == 0
-    for name in ("run", "check", "explain", "hash-password", "status", "reload", "drain", "resume"):
-        assert f"\n    {name} " in out
+    names = {line.split()[0] for line in out.splitlines() if line.startswith("    ")}
+    assert names >= set(COMMANDS)
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["run", "check", "explain", "hash-password", "status", "reload", "drain", "resume"],
-)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_its_help(capsys: Capture, name: str) -> None:
     status, out, _ = said(capsys, name, "--help")
     assert (status, out.startswith(f"usage: smpp-router {name}")) == (0, True)
@@ -267,13 +264,6 @@ def test_password_from_a_terminal_is_typed_twice_and_never_shown(
 
 
 # status
-
-
-def test_status_of_a_router_that_does_not_run_says_where_it_looked(capsys: Capture) -> None:
-    # Port 1 of loopback: nothing listens there, and nothing has to be opened to know.
-    status, out, err = said(capsys, "status", "--url", "http://127.0.0.1:1")
-    assert (status, out) == (1, "")
-    assert err.startswith("http://127.0.0.1:1: no answer: ")
 
 
 def test_status_looks_where_telemetry_listens_by_default(capsys: Capture) -> None:

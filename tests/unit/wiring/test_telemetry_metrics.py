@@ -9,14 +9,11 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from router.forward.pacing import BusiestSecond
-from router.smpp import vocabulary as v
-from router.terms.names import BindName, LaneName, OperatorId
-from router.terms.outcome import Outcome
+from router.terms.names import BindName, OperatorId
 from router.wiring.metrics import Exporter, items, registry
-from tests.unit.wiring.running import ALERT, BANK, BULK, ELISA, OTP, SHOP, TELIA, FakeRouter
+from tests.unit.wiring.running import ALERT, BANK, BULK, ELISA, OTP, SHOP, TELIA, FakeRouter, filled
 
 CONTRACT_FILE = Path(__file__).parents[2] / "contract" / "metrics.md"
-OTP_NAME, BULK_NAME = LaneName("otp"), LaneName("bulk")
 TELIA_1 = BindName("telia-1")
 
 
@@ -58,30 +55,6 @@ def contract() -> Iterator[tuple[str, str, tuple[str, ...]]]:
                 re.split(r"\W", cells[1])[0],
                 tuple(filter(None, re.split(r"[,\s]+", words))),
             )
-
-
-def filled() -> FakeRouter:
-    """A router of which every metric has something to say."""
-    router = FakeRouter()
-    c = router.journey.counters
-    c.submits[BANK, OTP_NAME, v.ESME_ROK] = 7
-    c.submit_response_s[BANK].add(0.004)
-    c.sends[TELIA, TELIA_1, v.ESME_RTHROTTLED] = 3
-    c.sends[TELIA, TELIA_1, "lost"] = 2
-    c.operator_response_s[TELIA].add(0.03)
-    c.queue_wait_s[TELIA, OTP_NAME].add(0.5)
-    c.failed_binds["wrong_credentials"] = 4
-    c.receipts[TELIA, "delivered"] = 9
-    c.receipts_unmatched[TELIA] = 1
-    c.delivery_s[TELIA, BULK_NAME].add(7000.0)
-    c.outcomes[SHOP, Outcome.DELIVERED] = 5
-    c.in_doubt[ELISA, "elsewhere"] = 6
-    c.repeated[TELIA] = 8
-    c.refused_pdus["pdu.unknown"] = 2
-    c.inbound[ELISA, "held"] = 3
-    c.deliveries[BANK, "refused"] = 1
-    c.config_reloads["unchanged"] = 1
-    return router
 
 
 def test_contract_has_all_its_rows_read() -> None:

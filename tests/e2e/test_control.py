@@ -1,0 +1,215 @@
+"""router/wiring/control.py and `smpp-router status` over loopback: slow, many and absent peers."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from http.client import HTTPConnection
+from typing import Final
+
+import pytest
+
+from router.wiring import control
+from router.wiring.cli import main
+from router.wiring.control import MOST_PEERS, Control
+from tests.unit.wiring.configurations import CONTRACT, changed
+from tests.unit.wiring.running import TELIA, FakeRouter
+
+PATIENCE_S: Final = 10.0
+ANY_PORT: Final = changed(CONTRACT, ('listen: "127.0.0.1:9464"', 'listen: "127.0.0.1:0"'))
+
+
+@pytest.fixture
+def router() -> FakeRouter:
+    found = FakeRouter(ANY_PORT)
+    found.bring_up(TELIA)
+    return found
+
+
+@pytest.fixture
+def serving(router: FakeRouter) -> Iterator[Control]:
+    found = Control(router)
+    found.start()
+    yield found
+    found.stop()
+
+
+def port_of(serving: Control) -> int:
+    return int(serving.address.rpartition(":")[2])
+
+
+def get(serving: Control, path: str, method: str = "GET") -> tuple[int, bytes]:
+    connection = HTTPConnection("127.0.0.1", port_of(serving), timeout=PATIENCE_S)
+    try:
+        connection.request(method, path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def connect(serving: Control) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port_of(serving)), timeout=PATIENCE_S)
+
+
+def test_every_path_answers_and_nothing_is_printed(
+    serving: Control, capfd: pytest.CaptureFixture[str]
+) -> None:
+    found = {path: get(serving, path) for path in ("/metrics", "/healthz", "/readyz", "/v1/status")}
+    assert {status for status, _ in found.values()} == {200}
+    assert b'smpp_router_bind_up{bind="telia-1",operator="telia"} 1.0\n' in found["/metrics"][1]
+    assert json.loads(found["/v1/status"][1])["operators"][0]["available"] is True
+    assert get(serving, "/nowhere")[0] == 404
+    assert get(serving, "/metrics", "POST")[0] == 405
+    assert capfd.readouterr() == ("", "")
+
+
+def test_port_is_told_and_free_again_after_a_stop(router: FakeRouter) -> None:
+    serving = Control(router)
+    serving.start()
+    port = port_of(serving)
+    assert (serving.address, port > 0) == (f"127.0.0.1:{port}", True)
+    serving.stop()
+    with pytest.raises(OSError, match="refused"):
+        connect(serving)
+
+
+def test_port_in_use_is_an_error_that_names_the_setting(serving: Control) -> None:
+    text = changed(CONTRACT, ("127.0.0.1:9464", serving.address))
+    with pytest.raises(
+        OSError, match=f"telemetry.listen: {serving.address}: Address already in use"
+    ):
+        Control(FakeRouter(text)).start()
+
+
+def test_mistake_of_ours_is_500_and_the_next_request_is_served(
+    router: FakeRouter, serving: Control, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outboxes = dict(router.journey.outboxes)
+    router.journey.outboxes.clear()
+    assert get(serving, "/v1/status")[0] == 500
+    assert "control.failed" in capsys.readouterr().out  # structlog's default, not set up here.
+    router.journey.outboxes.update(outboxes)
+    assert get(serving, "/v1/status")[0] == 200
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"\0\0\0\x10\0\0\0\x15\0\0\0\0\0\0\0\1\n",
+        b"GET\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"x" * 9000,
+        b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 200 + b"\r\n",
+    ],
+)
+def test_what_is_no_http_ends_one_connection_only(
+    serving: Control, octets: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with connect(serving) as peer:
+        peer.sendall(octets)
+        with suppress(ConnectionResetError):  # Closed with some of it unread.
+            while peer.recv(4096):
+                pass
+    assert get(serving, "/healthz")[0] == 200
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_peers_that_say_nothing_take_a_bounded_number_of_threads(serving: Control) -> None:
+    before = threading.active_count()
+    peers = [connect(serving) for _ in range(MOST_PEERS + 5)]
+    try:
+        # The last ones are closed unread; the first keep their threads.
+        assert peers[-1].recv(1) == b""
+        assert threading.active_count() - before == MOST_PEERS
+    finally:
+        for peer in peers:
+            peer.close()
+
+
+def test_peer_that_is_slow_for_too_long_is_cut_off(
+    router: FakeRouter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "LONGEST_S", 0.3)
+    serving = Control(router)
+    serving.start()
+    try:
+        with connect(serving) as peer:
+            began_at = time.monotonic()
+            for octet in b"GET /metrics HTTP/1.0\r\nA: " + b"x" * 1000:
+                peer.sendall(bytes([octet]))
+                peer.settimeout(0.05)
+                try:
+                    if peer.recv(1) == b"":
+                        break
+                except TimeoutError:
+                    continue
+            assert time.monotonic() - began_at < 3.0
+        assert get(serving, "/healthz")[0] == 200
+    finally:
+        serving.stop()
+
+
+def test_peer_that_leaves_before_its_answer_is_no_news(
+    serving: Control, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(5):
+        with connect(serving) as peer:
+            peer.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+    assert get(serving, "/healthz")[0] == 200
+    assert capfd.readouterr() == ("", "")
+
+
+# smpp-router status
+
+
+def test_status_draws_what_the_router_says(
+    serving: Control, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["status", "--url", f"http://{serving.address}/"]) == 0
+    output = capsys.readouterr()
+    assert output.err == ""
+    assert "telia-1" in output.out
+    assert "bound_trx" in output.out
+
+
+def test_status_as_json_is_what_the_router_says(
+    serving: Control, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["status", "--json", "--url", f"http://{serving.address}"]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(get(serving, "/v1/status")[1])
+
+
+def test_status_of_a_router_that_is_not_ready_exits_with_1(
+    router: FakeRouter, serving: Control, capsys: pytest.CaptureFixture[str]
+) -> None:
+    router.journey.journal_up = False
+    assert main(["status", "--url", f"http://{serving.address}"]) == 1
+    assert "not ready: journal is down" in capsys.readouterr().out
+
+
+def test_status_says_why_the_router_did_not(
+    router: FakeRouter, serving: Control, capsys: pytest.CaptureFixture[str]
+) -> None:
+    router.loop.closed = True
+    assert main(["status", "--url", f"http://{serving.address}"]) == 1
+    assert "503: the router is stopping" in capsys.readouterr().err
+
+
+def test_status_of_a_router_that_does_not_run_says_where_it_looked(
+    router: FakeRouter, capsys: pytest.CaptureFixture[str]
+) -> None:
+    serving = Control(router)
+    serving.start()
+    serving.stop()
+    assert main(["status", "--url", f"http://{serving.address}"]) == 1
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith(f"http://{serving.address}: no answer: ")
+
+
+def test_status_is_not_asked_of_a_proxy(serving: Control, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    assert main(["status", "--json", "--url", f"http://{serving.address}"]) == 0

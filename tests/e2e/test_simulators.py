@@ -1,0 +1,79 @@
+"""simulators/: the client against the operator, as processes, without a router between them."""
+
+import socket
+from contextlib import ExitStack
+
+import pytest
+
+from benchmarks import stand
+from benchmarks.processes import number
+
+
+def test_both_ends_agree_on_every_message(stack: ExitStack) -> None:
+    operator = stand.operator(
+        stack, "--receipt-delay", "10ms..100ms", "--receipts", "delivered:8,failed:2"
+    )
+    client = stand.client(stack, operator.port, "--count", "300", "--binds", "2")
+    totals = stand.totals_of(client)
+    stand.well(client, totals)
+    seen = operator.totals()
+    assert totals["accepted"] == totals["receipted"] == 300
+    assert seen["submits"] == seen["distinct"] == number(seen, "receipts", "acked") == 300
+    binds = seen["binds"]
+    assert isinstance(binds, list)
+    assert [bind["bind"] for bind in binds] == ["load/1", "load/2"]
+    assert sum(bind["submits"] for bind in binds) == 300
+
+
+def test_client_faster_than_the_rate_is_throttled_and_the_rest_is_well(stack: ExitStack) -> None:
+    operator = stand.operator(stack, "--binds-rate", "50/s", "--receipt-delay", "10ms")
+    client = stand.client(stack, operator.port, "--count", "120")
+    totals = stand.totals_of(client)
+    seen = operator.totals()
+    assert totals["refused"] == {"ESME_RTHROTTLED": seen["throttled"]}
+    assert totals["receipted"] == totals["accepted"] == seen["accepted"]
+    assert number(seen, "accepted") < 120
+    assert number(seen, "busiest_second") > 50
+
+
+def test_client_binds_again_when_it_is_cut_off_and_submits_nothing_twice(stack: ExitStack) -> None:
+    operator = stand.operator(
+        stack, "--disconnect-every", "40", "--latency", "20ms", "--receipt-delay", "10ms"
+    )
+    options = ("--count", "200", "--window", "10", "--reconnect", "--response-timeout", "2s")
+    client = stand.client(stack, operator.port, *options, "--wait-receipts", "5s")
+    totals = stand.totals_of(client)
+    seen = operator.totals()
+    assert number(totals, "unanswered") > 0
+    assert number(totals, "accepted") + number(totals, "unanswered") == 200
+    assert totals["missing"] == totals["unknown"] == seen["repeated"] == 0
+    assert totals["well"] is False
+    assert client.ends() == 1
+
+
+@pytest.mark.parametrize("engine", ["raw", "aiosmpplib"])
+def test_refused_bind_is_told_in_one_line(stack: ExitStack, engine: str) -> None:
+    operator = stand.operator(stack, "--system-id", "somebody")
+    client = stand.client(stack, operator.port, "--engine", engine)
+    assert client.ends() == 1
+    (line,) = client.lines
+    assert "refused" in line
+    assert "ESME_RINVSYSID" in line
+
+
+def test_client_that_others_wrote_passes_the_same_checks(stack: ExitStack) -> None:
+    operator = stand.operator(stack, "--latency", "1ms..5ms", "--receipt-delay", "10ms..100ms")
+    client = stand.client(
+        stack, operator.port, "--engine", "aiosmpplib", "--count", "50", "--bind-type", "pair"
+    )
+    totals = stand.totals_of(client)
+    stand.well(client, totals)
+    assert totals["receipted"] == 50
+
+
+def test_signal_ends_a_client_whatever_it_waits_for(stack: ExitStack) -> None:
+    silent = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+    client = stand.client(stack, silent.getsockname()[1])
+    stack.enter_context(silent.accept()[0])
+    assert client.stop() == 1
+    assert client.lines == ["smpp-simulator: interrupted before it was bound"]

@@ -1,0 +1,95 @@
+"""A listener with a certificate speaks TLS, and only TLS; the one beside it does not."""
+
+import shutil
+import ssl
+import subprocess
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from benchmarks import stand
+from router.smpp import receipt as r
+from router.smpp import vocabulary as v
+from tests.e2e.scene import Peer, configuration, smpp_router, written
+
+OPENSSL = shutil.which("openssl")
+PLAIN = 'listen: [{address: "127.0.0.1:0"}]'
+BOTH = """\
+listen:
+  - {address: "127.0.0.1:0", tls: {certificate: server.crt, key: server.key}}
+  - {address: "127.0.0.1:0"}"""
+
+pytestmark = pytest.mark.skipif(OPENSSL is None, reason="needs openssl to make a certificate")
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for localhost that nobody else has signed; its key is beside it."""
+    assert OPENSSL is not None
+    folder = tmp_path_factory.mktemp("router")
+    subprocess.run(
+        [
+            *(OPENSSL, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+            *("-nodes", "-days", "2", "-subj", "/CN=localhost"),
+            *("-addext", "subjectAltName=DNS:localhost"),
+            *("-keyout", str(folder / "server.key"), "-out", str(folder / "server.crt")),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return folder / "server.crt"
+
+
+@pytest.fixture(scope="module")
+def router(shared: ExitStack, certificate: Path) -> stand.Router:
+    operator = stand.operator(shared, "--receipt-delay", "10ms")
+    # Paths of a configuration are relative to its file.
+    text = configuration(operator.port, (PLAIN, BOTH))
+    router = stand.router(shared, text, certificate.parent)
+    router.until_bound(3)
+    return router
+
+
+def test_client_binds_submits_and_gets_its_receipt_over_tls(
+    router: stand.Router, certificate: Path
+) -> None:
+    with Peer(router.ports[0], ssl.create_default_context(cafile=certificate)) as client:
+        assert isinstance(client.socket, ssl.SSLSocket)
+        assert client.socket.version() in ("TLSv1.2", "TLSv1.3")
+        assert client.bind("bank").command_status == v.ESME_ROK
+        assert client.submit("37255500001").command_status == v.ESME_ROK
+
+        receipt = r.recognise(client.hears_all(1)[0])
+
+    assert receipt is not None
+    assert receipt.state is r.State.DELIVERED
+
+
+def test_client_without_tls_is_not_understood_there(router: stand.Router) -> None:
+    with Peer(router.ports[0]) as client:
+        client.request(v.ENQUIRE_LINK)
+
+        assert client.is_closed() == []
+
+
+def test_stranger_to_the_certificate_does_not_connect(router: stand.Router) -> None:
+    with pytest.raises(ssl.SSLCertVerificationError):
+        Peer(router.ports[0], ssl.create_default_context())
+
+
+def test_listener_without_a_certificate_speaks_plainly(router: stand.Router) -> None:
+    with Peer(router.ports[1]) as client:
+        assert client.bind("bank").command_status == v.ESME_ROK
+
+
+def test_certificate_that_is_not_there_is_a_mistake_with_its_place(
+    tmp_path: Path,
+) -> None:
+    path = written(tmp_path, configuration(1, (PLAIN, BOTH)))
+
+    ended = smpp_router("run", str(path))
+
+    assert ended.returncode == 1
+    assert "server.crt" in ended.stderr
+    assert "Traceback" not in ended.stderr

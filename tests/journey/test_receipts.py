@@ -1,0 +1,553 @@
+"""router/journey.py, router/report/correlate.py: an operator's receipt finds its message.
+
+On any of its binds, before or after the answer, once or twice, in any of the forms in use; and
+never the message of somebody else.
+"""
+
+import pytest
+
+from router.report.correlate import EARLY_WAIT_S, MOST_EARLY
+from router.smpp import pdu as p
+from router.smpp import vocabulary as v
+from router.terms.names import OperatorName
+from router.terms.outcome import Outcome
+from router.terms.settings import MessageIdSettings, Settings
+from tests.doubles import (
+    Client,
+    Operator,
+    Router,
+    World,
+    data_sm,
+    receipt_text,
+    with_operator,
+)
+
+TELIA, ELISA = OperatorName("telia"), OperatorName("elisa")
+SUBSCRIBER = (1, 1, b"37255512345")
+BANK = (5, 0, b"BANK")
+FINNISH = b"358401234567"
+
+
+def one_sent(
+    world: World, router: Router, operator: Operator, destination: bytes = SUBSCRIBER[2]
+) -> tuple[Client, int]:
+    """A client whose only message was taken by the operator."""
+    client = router.client()
+    number = client.submit(destination)
+    world.run(1.0)
+    assert len(operator.submits) == 1
+    return client, number
+
+
+def texts_about(client: Client, number: int) -> list[bytes]:
+    """The receipts that the client has of this message."""
+    start = b"id:" + client.id_of(number) + b" "
+    return [text for text in client.receipt_texts() if text.startswith(start)]
+
+
+def test_a_receipt_comes_on_another_bind_of_the_operator(world: World, router: Router) -> None:
+    telia, other = router.operator("telia", 0), router.operator("telia", 2)
+    client, number = one_sent(world, router, telia)
+    report = telia.report(b"1", over=other)
+    world.run(1.0)
+    assert other.answer_to(report) == v.ESME_ROK
+    assert len(texts_about(client, number)) == 1
+    router.assert_all_is_over()
+
+
+def test_a_receipt_comes_on_a_bind_that_was_bound_after_the_message_went(
+    world: World, router: Router
+) -> None:
+    telia = router.operator("telia")
+    client, number = one_sent(world, router, telia)
+    telia.far.drop()
+    world.run(3600.0)
+    again = router.operator("telia", 1)
+    telia.report(b"1", over=again)
+    world.run(1.0)
+    assert len(texts_about(client, number)) == 1
+    router.assert_all_is_over()
+
+
+def test_elisa_answers_in_hex_and_receipts_in_decimal(world: World, router: Router) -> None:
+    elisa, rx = router.operator("elisa"), router.operator("elisa", 2)
+    elisa.next_id = 0x812FC7470000001B  # More than 63 bits, as one operator really counts.
+    client, number = one_sent(world, router, elisa, FINNISH)
+    report = elisa.report(b"9308878062554710043", over=rx)
+    world.run(1.0)
+    assert rx.answer_to(report) == v.ESME_ROK
+    assert len(texts_about(client, number)) == 1
+    assert router.outcomes == [Outcome.DELIVERED]
+    router.assert_all_is_over()
+
+
+@pytest.mark.parametrize(
+    ("response", "receipt", "in_response", "in_receipt"),
+    [
+        ("text", "text", b"1101c1-c9d03d-f000", b"1101C1-C9D03D-F000"),
+        ("text", "text", b"04062581461565934000241", b"4062581461565934000241"),
+        ("text", "text", b"870928761", b"0870928761"),
+        ("text", "text", b"123.456", b"123.456"),
+        ("hex", "decimal", b"33E95179", b"870928761"),
+        ("hex", "decimal", b"39f99dd5", b"0972660181"),
+        ("decimal", "hex", b"972660181", b"39F99DD5"),
+        ("hex", "hex", b"00AB", b"ab"),
+        ("text", "text", b"39f99dd5", b"0972660181"),  # The settings are wrong; the id is not.
+    ],
+)
+def test_an_id_is_the_same_in_every_form_in_use(
+    world: World,
+    contract: Settings,
+    response: str,
+    receipt: str,
+    in_response: bytes,
+    in_receipt: bytes,
+) -> None:
+    forms = MessageIdSettings(response=response, receipt=receipt)  # type: ignore[arg-type]
+    router = Router(world, with_operator(contract, "telia", message_id=forms))
+    telia = router.operator("telia")
+    telia.id_form = lambda _: in_response
+    client, number = one_sent(world, router, telia)
+    telia.deliver(receipt_text(in_receipt, b"DELIVRD"), SUBSCRIBER, BANK, esm_class=4)
+    world.run(1.0)
+    assert len(texts_about(client, number)) == 1
+    router.assert_all_is_over()
+
+
+def test_an_id_that_is_only_alike_in_another_base_is_another_message(
+    world: World, router: Router
+) -> None:
+    telia = router.operator("telia")
+    telia.next_id = 16
+    client, number = one_sent(world, router, telia)
+    # 10 is 16 in hexadecimal, but this is a receipt of somebody else's message.
+    report = telia.deliver(
+        receipt_text(b"10", b"UNDELIV"), (1, 1, b"37255599999"), BANK, esm_class=4
+    )
+    world.run(1.0)
+    assert telia.answer_to(report) == v.ESME_ROK
+    assert client.receipts == []
+    assert router.journey.counters.receipts_unmatched == {TELIA: 1}
+    telia.report(b"16")
+    world.run(1.0)
+    assert len(texts_about(client, number)) == 1
+    assert router.outcomes == [Outcome.DELIVERED]
+
+
+def test_two_operators_that_count_alike_are_kept_apart(world: World, router: Router) -> None:
+    telia, elisa = router.operator("telia"), router.operator("elisa")
+    rx = router.operator("elisa", 2)
+    client = router.client()
+    at_telia = client.submit()
+    at_elisa = client.submit(FINNISH)
+    world.run(1.0)
+    assert list(telia.ids) == list(elisa.ids) == [b"1"]
+    elisa.report(b"1", b"UNDELIV", over=rx)
+    world.run(1.0)
+    assert len(texts_about(client, at_elisa)) == 1
+    assert texts_about(client, at_telia) == []
+    telia.report(b"1", b"DELIVRD")
+    world.run(1.0)
+    assert len(texts_about(client, at_telia)) == 1
+    assert sorted(router.outcomes) == [Outcome.DELIVERED, Outcome.FAILED]
+    router.assert_all_is_over()
+
+
+def test_accounts_get_the_receipts_of_their_own_messages(world: World, router: Router) -> None:
+    telia = router.operator("telia")
+    elisa = router.operator("elisa")
+    rx = router.operator("elisa", 2)
+    bank, shop = router.client(), router.client(b"shop", b"secret02")
+    numbers = {bank: [], shop: []}  # type: dict[Client, list[int]]
+    for n in range(20):
+        for client, of_client in numbers.items():
+            of_client.append(client.submit(text=b"%d" % n, registered_delivery=1))
+    world.run(3.0)
+    for operator_id in reversed(telia.ids):
+        telia.report(operator_id)
+    for operator_id in reversed(elisa.ids):
+        elisa.report(operator_id, over=rx)
+    world.run(3.0)
+    for client, of_client in numbers.items():
+        ids = sorted(client.id_of(number) for number in of_client)
+        of_receipts = sorted(
+            text.partition(b" ")[0].removeprefix(b"id:") for text in client.receipt_texts()
+        )
+        assert of_receipts == ids
+    router.assert_all_is_over()
+
+
+# Before the answer.
+
+
+def test_a_receipt_before_the_answer_waits_for_it(world: World, router: Router) -> None:
+    telia = router.operator("telia", status=None)
+    client, number = one_sent(world, router, telia)
+    (_, pdu) = telia.submits[0]
+    telia.ids[b"1"] = pdu
+    report = telia.report(b"1")
+    world.run(1.0)
+    assert telia.answer_to(report) is None
+    assert client.receipts == []
+    telia.answer(pdu)
+    world.run(0.5)
+    assert telia.answer_to(report) == v.ESME_ROK
+    assert len(texts_about(client, number)) == 1
+    assert router.journey.counters.receipts_unmatched == {}
+    router.assert_all_is_over()
+
+
+def test_a_receipt_in_the_same_octets_as_the_answer_is_matched(
+    world: World, router: Router
+) -> None:
+    telia = router.operator("telia", status=None)
+    client, number = one_sent(world, router, telia)
+    (_, pdu) = telia.submits[0]
+    receipt = p.sm(
+        v.DELIVER_SM,
+        77,
+        source=SUBSCRIBER,
+        destination=BANK,
+        esm_class=4,
+        short_message=receipt_text(b"abc", b"DELIVRD"),
+    )
+    telia.far.send(receipt + p.response(v.SUBMIT_SM, pdu.sequence_number, 0, b"abc\0"))
+    world.run(0.5)
+    assert telia.answer_to(77) == v.ESME_ROK
+    assert len(texts_about(client, number)) == 1
+    router.assert_all_is_over()
+
+
+def test_a_receipt_on_another_bind_before_the_answer_waits_for_it(
+    world: World, router: Router
+) -> None:
+    telia, other = router.operator("telia", status=None), router.operator("telia", 1, status=None)
+    client, number = one_sent(world, router, telia)
+    (_, pdu) = telia.submits[0]
+    telia.ids[b"1"] = pdu
+    telia.report(b"1", over=other)
+    world.run(5.0)
+    telia.answer(pdu)
+    world.run(1.0)
+    assert len(texts_about(client, number)) == 1
+    router.assert_all_is_over()
+
+
+def test_a_receipt_that_waits_while_its_bind_is_lost_is_not_lost(
+    world: World, router: Router
+) -> None:
+    telia, other = router.operator("telia", status=None), router.operator("telia", 1, status=None)
+    client, number = one_sent(world, router, telia)
+    (_, pdu) = telia.submits[0]
+    telia.ids[b"1"] = pdu
+    telia.report(b"1", over=other)
+    world.run(1.0)
+    other.far.drop()
+    world.run(1.0)
+    telia.answer(pdu)
+    world.run(1.0)
+    assert len(texts_about(client, number)) == 1
+    again = telia.report(b"1")  # Never answered, so the operator says it again.
+    world.run(1.0)
+    assert telia.answer_to(again) == v.ESME_ROK
+    assert len(client.receipts) == 1
+    router.assert_all_is_over()
+
+
+def test_a_receipt_that_nothing_claims_is_acknowledged_and_counted(
+    world: World, router: Router
+) -> None:
+    telia = router.operator("telia", status=None)
+    client, _ = one_sent(world, router, telia)
+    report = telia.deliver(receipt_text(b"99", b"DELIVRD"), SUBSCRIBER, BANK, esm_class=4)
+    world.run(EARLY_WAIT_S - 0.5)
+    assert telia.answer_to(report) is None
+    world.run(2.0)
+    assert telia.answer_to(report) == v.ESME_ROK
+    counters = router.journey.counters
+    assert counters.receipts_unmatched == {TELIA: 1}
+    assert counters.receipts == {(TELIA, "delivered"): 1}
+    assert client.receipts == []
+
+
+def test_early_receipts_above_the_limit_are_sent_back_to_come_again(
+    world: World, router: Router
+) -> None:
+    telia = router.operator("telia", status=None)
+    client, number = one_sent(world, router, telia)
+    (_, pdu) = telia.submits[0]
+    numbers = [
+        telia.deliver(receipt_text(b"x%d" % n, b"DELIVRD"), SUBSCRIBER, BANK, esm_class=4)
+        for n in range(MOST_EARLY)
+    ]
+    telia.ids[b"1"] = pdu
+    report = telia.report(b"1")
+    world.run(0.5)
+    assert {telia.answer_to(number) for number in numbers} == {None}
+    assert telia.answer_to(report) == v.ESME_RX_T_APPN
+    telia.answer(pdu)
+    world.run(0.5)
+    telia.report(b"1")
+    world.run(0.5)
+    assert len(texts_about(client, number)) == 1
+
+
+# Again, in between, and about nothing.
+
+
+def test_a_receipt_that_comes_twice_is_acknowledged_twice_and_told_once(
+    world: World, router: Router
+) -> None:
+    telia = router.operator("telia")
+    client, number = one_sent(world, router, telia)
+    reports = [telia.report(b"1"), telia.report(b"1")]
+    world.run(1.0)
+    reports.append(telia.report(b"1"))
+    world.run(1.0)
+    assert [telia.answer_to(report) for report in reports] == [v.ESME_ROK] * 3
+    assert len(texts_about(client, number)) == 1
+    assert router.journey.counters.receipts_unmatched == {}
+    assert router.outcomes == [Outcome.DELIVERED]
+    router.assert_all_is_over()
+
+
+@pytest.mark.parametrize("again", [b"UNDELIV", b"ENROUTE", b"EXPIRED", b"DELIVRD"])
+def test_a_final_state_stays(world: World, router: Router, again: bytes) -> None:
+    telia = router.operator("telia")
+    client = router.client()
+    client.submit(registered_delivery=17)
+    world.run(1.0)
+    telia.report(b"1", b"DELIVRD")
+    world.run(1.0)
+    telia.report(b"1", again)
+    world.run(1.0)
+    assert router.outcomes == [Outcome.DELIVERED]
+    assert len(client.receipts) == 1
+
+
+def test_an_intermediate_receipt_goes_to_who_asked_for_it_and_before_the_final_one(
+    world: World, router: Router
+) -> None:
+    telia = router.operator("telia")
+    client = router.client()
+    asked = client.submit(registered_delivery=17)
+    other = client.submit(registered_delivery=1)
+    world.run(1.0)
+    client.deliver_status = lambda _: None
+    for operator_id in (b"1", b"2"):
+        telia.report(operator_id, b"ENROUTE", esm_class=0x20)
+        telia.report(operator_id, b"DELIVRD")
+    world.run(1.0)
+    # One at a time for a message; the final one waits for the answer to the other.
+    assert [b"ENROUTE" in text for text in texts_about(client, asked)] == [True]
+    assert [b"DELIVRD" in text for text in texts_about(client, other)] == [True]
+    first = next(pdu for pdu in client.receipts if p.Sm(pdu).esm_class == 0x20)
+    client.deliver_status = lambda _: 0
+    client.far.send(p.response(v.DELIVER_SM, first.sequence_number, 0, b"\0"))
+    world.run(1.0)
+    assert [b"DELIVRD" in text for text in texts_about(client, asked)] == [False, True]
+
+
+def test_a_receipt_for_an_unknown_id_is_acknowledged_and_counted(
+    world: World, router: Router
+) -> None:
+    telia = router.operator("telia")
+    report = telia.deliver(receipt_text(b"4711", b"DELIVRD"), SUBSCRIBER, BANK, esm_class=4)
+    world.run(0.5)
+    assert telia.answer_to(report) == v.ESME_ROK
+    assert router.journey.counters.receipts_unmatched == {TELIA: 1}
+
+
+@pytest.mark.parametrize("text", [b"", b"nonsense", b"id: sub:001 stat:DELIVRD", b"\x00\xff" * 60])
+def test_a_receipt_without_an_id_is_acknowledged_at_once_and_finds_nothing(
+    world: World, router: Router, text: bytes
+) -> None:
+    telia = router.operator("telia", status=None)
+    telia.next_id = 0  # An operator that counts from 0 has a message with that id,
+    client, _ = one_sent(world, router, telia)
+    (_, pdu) = telia.submits[0]
+    report = telia.deliver(text, SUBSCRIBER, BANK, esm_class=4)
+    world.run(0.5)
+    assert telia.answer_to(report) == v.ESME_ROK  # though one is in flight, nothing can claim it.
+    telia.answer(pdu)
+    world.run(0.5)
+    report = telia.deliver(text, SUBSCRIBER, BANK, esm_class=4)
+    world.run(0.5)
+    assert telia.answer_to(report) == v.ESME_ROK
+    assert client.receipts == []
+    assert router.outcomes == []
+    assert router.journey.counters.receipts_unmatched == {TELIA: 2}
+
+
+def test_an_unasked_receipt_is_acknowledged(world: World, router: Router) -> None:
+    telia = router.operator("telia")
+    client = router.client()
+    client.submit(registered_delivery=0)
+    world.run(1.0)
+    report = telia.report(b"1")
+    world.run(1.0)
+    assert telia.answer_to(report) == v.ESME_ROK
+    assert client.receipts == []
+    assert router.outcomes == [Outcome.SENT]
+
+
+def test_an_id_that_an_operator_uses_twice_goes_by_the_number(world: World, router: Router) -> None:
+    telia = router.operator("telia")
+    client = router.client()
+    first = client.submit(b"37255500001")
+    world.run(1.0)
+    telia.next_id = 1
+    second = client.submit(b"37255500002")
+    world.run(1.0)
+    telia.report(b"1")  # Of the second one: its number says so.
+    world.run(1.0)
+    assert len(texts_about(client, second)) == 1
+    assert texts_about(client, first) == []
+    telia.deliver(receipt_text(b"1", b"UNDELIV"), (1, 1, b"37255500001"), BANK, esm_class=4)
+    world.run(1.0)
+    assert len(texts_about(client, first)) == 1
+    router.assert_all_is_over()
+
+
+# Carriers and forms.
+
+
+def tlvs_of(operator_id: bytes, state: int = 2) -> bytes:
+    return p.tlv(v.RECEIPTED_MESSAGE_ID, operator_id) + p.tlv(v.MESSAGE_STATE, bytes((state,)))
+
+
+@pytest.mark.parametrize("nul", [b"", b"\0"])
+@pytest.mark.parametrize("esm_class", [0x00, 0x04])
+def test_a_receipt_may_consist_of_tlvs(
+    world: World, router: Router, esm_class: int, nul: bytes
+) -> None:
+    telia = router.operator("telia")
+    client, number = one_sent(world, router, telia)
+    telia.deliver(b"", SUBSCRIBER, BANK, esm_class=esm_class, tlvs=tlvs_of(b"1" + nul))
+    world.run(1.0)
+    assert b"stat:DELIVRD" in texts_about(client, number)[0]
+    router.assert_all_is_over()
+
+
+def test_the_tlvs_of_a_receipt_go_before_its_text(world: World, router: Router) -> None:
+    telia = router.operator("telia")
+    client, number = one_sent(world, router, telia)
+    telia.deliver(
+        receipt_text(b"999", b"DELIVRD"), SUBSCRIBER, BANK, esm_class=4, tlvs=tlvs_of(b"1", 5)
+    )
+    world.run(1.0)
+    assert b"stat:UNDELIV" in texts_about(client, number)[0]
+    router.assert_all_is_over()
+
+
+@pytest.mark.parametrize("by_tlvs", [True, False])
+def test_a_receipt_may_come_in_a_data_sm(world: World, router: Router, by_tlvs: bool) -> None:
+    telia = router.operator("telia")
+    client, number = one_sent(world, router, telia)
+    payload = p.tlv(v.MESSAGE_PAYLOAD, receipt_text(b"1", b"DELIVRD"))
+    telia.far.send(
+        data_sm(
+            55,
+            source=SUBSCRIBER,
+            destination=BANK,
+            esm_class=0 if by_tlvs else 4,
+            tlvs=tlvs_of(b"1") if by_tlvs else payload,
+        )
+    )
+    world.run(1.0)
+    (answer,) = telia.far.pdus(v.DATA_SM_RESP)
+    assert (answer.sequence_number, answer.command_status) == (55, v.ESME_ROK)
+    assert len(texts_about(client, number)) == 1
+    router.assert_all_is_over()
+
+
+def test_a_receipt_may_stand_in_the_message_payload(world: World, router: Router) -> None:
+    telia = router.operator("telia")
+    client, number = one_sent(world, router, telia)
+    payload = p.tlv(v.MESSAGE_PAYLOAD, receipt_text(b"1", b"DELIVRD") + b"\0")
+    telia.deliver(b"", SUBSCRIBER, BANK, esm_class=4, tlvs=payload)
+    world.run(1.0)
+    assert len(texts_about(client, number)) == 1
+    router.assert_all_is_over()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"id:1 submit date:1701240904 done date:1701240904 stat:DELIVRD err:000 text:hello",
+        b"id:1 sub:000 dlvrd:000 submitdate:180122230957 donedate:000000000000 stat:DELIVRD",
+        b"id:1 sub:001 dlvrd:001 submit date:1809031208 done date:180903120816 DELIVRD err:000",
+        b"ID:1 Sub:1 Dlvrd:1 Submit Date:20190619072000 Done Date:20190619072000 Stat:DELIVRD",
+        b"stat:DELIVRD id:1",
+    ],
+)
+def test_a_receipt_is_read_in_the_forms_that_operators_send(
+    world: World, router: Router, text: bytes
+) -> None:
+    telia = router.operator("telia")
+    client, number = one_sent(world, router, telia)
+    telia.deliver(text, SUBSCRIBER, BANK, esm_class=4)
+    world.run(1.0)
+    assert b"stat:DELIVRD" in texts_about(client, number)[0]
+    router.assert_all_is_over()
+
+
+def test_a_subscriber_cannot_forge_a_receipt(world: World, router: Router) -> None:
+    telia = router.operator("telia")
+    client, _ = one_sent(world, router, telia)
+    telia.deliver(receipt_text(b"1", b"DELIVRD"), SUBSCRIBER, (3, 0, b"12302"))
+    world.run(1.0)
+    assert client.receipt_texts() == [receipt_text(b"1", b"DELIVRD")]  # A message like any other.
+    assert p.Sm(client.receipts[0]).esm_class == 0
+    assert router.outcomes == []
+
+
+def test_the_error_and_the_date_of_the_operator_reach_the_client(
+    world: World, router: Router
+) -> None:
+    telia = router.operator("telia")
+    client, number = one_sent(world, router, telia)
+    telia.deliver(
+        receipt_text(b"1", b"UNDELIV", err=b"0954"),
+        SUBSCRIBER,
+        BANK,
+        esm_class=4,
+        tlvs=p.tlv(v.NETWORK_ERROR_CODE, b"\x03\x00\x21"),
+    )
+    world.run(1.0)
+    (text,) = texts_about(client, number)
+    assert b" done date:2701150801 stat:UNDELIV err:954 " in text
+    assert p.Sm(client.receipts[0]).tlv(v.NETWORK_ERROR_CODE) == b"\x03\x00\x21"
+
+
+@pytest.mark.parametrize(
+    ("source", "destination"),
+    [
+        ((5, 0, b"BANK"), (1, 1, b"+37255512345")),
+        ((0, 0, b"12302"), (2, 8, b"0037255512345")),
+        ((7, 20, b"+372 555"), (8, 99, b"37255512345")),
+    ],
+)
+def test_a_receipt_carries_the_addresses_as_the_client_wrote_them_swapped(
+    world: World,
+    router: Router,
+    source: tuple[int, int, bytes],
+    destination: tuple[int, int, bytes],
+) -> None:
+    telia = router.operator("telia")
+    client = router.client()
+    client.far.send(
+        p.sm(
+            v.SUBMIT_SM,
+            9,
+            source=source,
+            destination=destination,
+            short_message=b"hello",
+            registered_delivery=1,
+        )
+    )
+    world.run(1.0)
+    telia.report(b"1")
+    world.run(1.0)
+    sm = p.Sm(client.receipts[0])
+    assert (sm.source, sm.destination) == (destination, source)

@@ -1,0 +1,328 @@
+"""router/forward/pacing.py: whatever delays there are, the operator counts at most N in any unit.
+
+A sender with a pacer, a wire and a receiver are played through on a clock that jumps from one event
+to the next. What the operator counts is when it reads a message, so its own stalls count too. The
+pacer's assumption is built in: the smallest round trip is known. Everything else is arbitrary.
+"""
+
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from itertools import cycle
+from random import Random
+from typing import Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.forward.pacing import MARGIN_S, WRITE_MARGIN_S, BusiestSecond, Pacer, RoundTrip
+from router.terms.limits import Rate
+
+ROUNDING_S: Final = 1e-6
+SECOND_50: Final = Rate(50, 1.0)
+GIVEN_UP_AFTER_UNITS: Final = 4.0
+"""Longer than any delay below, as a response_timeout is longer than any delay that is none."""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What befalls one message and those who deal with it, in units of the rate."""
+
+    stalls: float = 0.0
+    """How long the sender does nothing after it has written this one."""
+    late: float = 0.0
+    """How much later than on an idle way the operator reads it."""
+    ponders: float = 0.0
+    """How long the operator takes for its answer."""
+    back: float = 0.0
+    """How much longer than on an idle way the answer takes."""
+    answered: bool = True
+    breaks: bool = False
+    """The connection is lost, some time after this one was written."""
+    bind: int = 0
+
+
+NO_TROUBLE: Final = (Trouble(),)
+
+
+@dataclass
+class Sent:
+    """One message, as it went."""
+
+    bind: int
+    slot: int
+    written_at: float
+    arrived_at: float
+    over: bool = False
+
+
+@dataclass
+class Campaign:
+    """Messages that are sent as fast as a pacer lets them go."""
+
+    rate: Rate
+    ways: tuple[float, ...] = (0.01,)
+    """The way there of each bind, in seconds; the way back is as long."""
+    knows_the_way: bool = True
+    """Whether the smallest round trip is known all the time."""
+    asleep: list[tuple[float, float]] = field(default_factory=list)
+    """From when to when the operator reads nothing and answers nothing, in order."""
+    start: float = 100.0
+    sent: list[Sent] = field(default_factory=list)
+    pacer: Pacer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.round_trips = [RoundTrip() for _ in self.ways]
+        sharing = self.round_trips if len(self.ways) > 1 else ()
+        self.pacer = Pacer(self.rate, self.start, sharing)
+        self.now = self.start
+        self._events: list[tuple[float, int, Sent | None]] = []
+        self._order = 0
+        self._busy_until = self.start
+        self._read_at = [0.0] * len(self.ways)
+        for bind in range(len(self.ways)):
+            self._remind(bind)
+
+    def run(self, troubles: list[Trouble] | tuple[Trouble, ...], messages: int) -> list[Sent]:
+        fates = cycle(troubles)
+        self._at(self.start, None)
+        while len(self.sent) < messages:
+            at, _, answered = heappop(self._events)
+            self.now = max(at, self._busy_until, self.now)
+            if answered is not None and not answered.over:
+                self._answered(answered)
+            while self.pacer.ready_at(self.now) <= self.now:
+                self._send(next(fates))
+                if self._busy_until > self.now:
+                    break
+            self._at(max(self.pacer.ready_at(self.now), self._busy_until), None)
+        return self.sent
+
+    def _at(self, at: float, answered: Sent | None) -> None:
+        if answered is None:  # Only one look-out for the next slot.
+            self._events = [event for event in self._events if event[2] is not None]
+            self._events.sort()
+        self._order += 1
+        heappush(self._events, (at, self._order, answered))
+
+    def _send(self, fate: Trouble) -> None:
+        unit = self.rate.per_s
+        bind = fate.bind % len(self.ways)
+        way_s = self.ways[bind]
+        slot = self.pacer.take(self.round_trips[bind], self.now)
+        arrived_at = max(self._read_at[bind], self.now + way_s + fate.late * unit)
+        arrived_at = self._awake(arrived_at)
+        message = Sent(bind, slot, self.now, arrived_at)
+        self._read_at[bind] = arrived_at
+        self.sent.append(message)
+        self._busy_until = self.now + fate.stalls * unit
+        if fate.answered:
+            answers_at = self._awake(arrived_at + fate.ponders * unit)
+            self._at(answers_at + way_s + fate.back * unit, message)
+        else:
+            self._at(self.now + GIVEN_UP_AFTER_UNITS * unit, message)
+            message.slot = ~message.slot
+        if fate.breaks:
+            self._lose(bind)
+
+    def _awake(self, at: float) -> float:
+        return next((end for begin, end in self.asleep if begin <= at < end), at)
+
+    def _answered(self, message: Sent) -> None:
+        message.over = True
+        if message.slot < 0:
+            self.pacer.given_up(~message.slot, message.written_at, self.now)
+            return
+        if self.knows_the_way:
+            self._remind(message.bind)
+        self.round_trips[message.bind].took(self.now - message.written_at, self.now)
+        self.pacer.answered(message.slot, message.written_at, self.now)
+
+    def _remind(self, bind: int) -> None:
+        for _ in range(10 if self.now == self.start and self.knows_the_way else 1):
+            if self.knows_the_way:
+                self.round_trips[bind].took(2 * self.ways[bind], self.now)
+
+    def _lose(self, bind: int) -> None:
+        """What the operator has read by now counts; the rest never arrives."""
+        for message in self.sent:
+            if message.bind == bind and not message.over:
+                message.over = True
+                        if message.arrived_at > self.now:
+                    message.arrived_at = float("inf")
+                slot = message.slot if message.slot >= 0 else ~message.slot
+                self.pacer.given_up(slot, message.written_at, self.now)
+        self._read_at[bind] = 0.0
+
+    @property
+    def arrivals(self) -> list[float]:
+        """When the operator read them, in its order."""
+        return sorted(one.arrived_at for one in self.sent if one.arrived_at != float("inf"))
+
+    def most_in_a_unit(self) -> int:
+        """The most that the operator counts in any sliding unit."""
+        arrivals, first, most = self.arrivals, 0, 0
+        for place, at in enumerate(arrivals):
+            while arrivals[first] <= at - self.rate.per_s:
+                first += 1
+            most = max(most, place - first + 1)
+        return most
+
+    def use_from(self, first: int) -> float:
+        """How much of the rate was used from this message on."""
+        units = (len(self.sent) - 1 - first) // self.rate.count
+        last = self.sent[first + units * self.rate.count]
+        return units * self.rate.per_s / (last.written_at - self.sent[first].written_at)
+
+
+RATES = st.sampled_from(
+    [Rate(1, 60.0), Rate(7, 60.0), Rate(9, 3600.0), *(Rate(n, 1.0) for n in (1, 2, 3, 5, 17))]
+)
+DELAYS = st.just(0.0) | st.floats(0.0, 0.03) | st.floats(0.0, 1.5)
+WAYS = st.sampled_from([0.0005, 0.01, 0.1, 0.24])
+
+
+def troubles(*, ponders: bool = False, binds: int = 1) -> st.SearchStrategy[list[Trouble]]:
+    return st.lists(
+        st.builds(
+            Trouble,
+            stalls=DELAYS,
+            late=DELAYS,
+            ponders=DELAYS if ponders else st.just(0.0),
+            back=DELAYS if ponders else st.just(0.0),
+            answered=st.sampled_from([True, True, True, False]),
+            breaks=st.sampled_from([False, False, False, False, True]),
+            bind=st.integers(0, binds - 1),
+        ),
+        min_size=1,
+        max_size=30,
+    )
+
+
+@given(RATES, WAYS, troubles())
+def test_operator_never_counts_more_than_the_rate_whatever_stalls_or_breaks(
+    rate: Rate, way_s: float, fates: list[Trouble]
+) -> None:
+    campaign = Campaign(rate, (way_s,))
+    campaign.run(fates, 6 * rate.count + 10)
+    assert campaign.most_in_a_unit() <= rate.count
+    sent = campaign.sent
+    for message, next_in_slot in zip(sent, sent[rate.count :], strict=False):
+        if message.arrived_at != float("inf"):
+            gap_s = next_in_slot.arrived_at - message.arrived_at
+            assert gap_s >= rate.per_s + MARGIN_S - ROUNDING_S
+
+
+@given(RATES, st.lists(WAYS, min_size=2, max_size=3), troubles(binds=3))
+def test_rate_of_an_operator_holds_over_all_its_binds_however_far_they_are(
+    rate: Rate, ways: list[float], fates: list[Trouble]
+) -> None:
+    campaign = Campaign(rate, tuple(ways))
+    campaign.run(fates, 6 * rate.count + 10)
+    assert campaign.most_in_a_unit() <= rate.count
+
+
+@given(RATES, WAYS, troubles(ponders=True))
+def test_message_that_was_not_delayed_keeps_its_unit_even_where_the_operator_ponders(
+    rate: Rate, way_s: float, fates: list[Trouble]
+) -> None:
+    campaign = Campaign(rate, (way_s,))
+    campaign.run(fates, 6 * rate.count + 10)
+    sent = campaign.sent
+    for message, next_in_slot in zip(sent, sent[rate.count :], strict=False):
+        late_s = message.arrived_at - message.written_at - way_s
+        if late_s <= WRITE_MARGIN_S:  # That much is promised, whatever answers say.
+            gap_s = next_in_slot.arrived_at - message.arrived_at
+            assert gap_s >= rate.per_s + MARGIN_S - ROUNDING_S
+
+
+@pytest.mark.parametrize("round_trip_s", [0.001, 0.01, 0.05, 0.1, 0.25, 0.5])
+@pytest.mark.parametrize(
+    "rate", [Rate(1, 60.0), Rate(100, 60.0), Rate(1, 1.0), Rate(3, 1.0), Rate(50, 1.0)], ids=str
+)
+def test_constant_round_trip_lets_995_per_mille_be_used(rate: Rate, round_trip_s: float) -> None:
+    campaign = Campaign(rate, (round_trip_s / 2,), knows_the_way=False)
+    campaign.run(NO_TROUBLE, 12 * rate.count + 40)
+    assert campaign.most_in_a_unit() <= rate.count
+    assert campaign.use_from(2 * rate.count + 10) >= 0.995
+
+
+def test_fast_rate_is_used_and_kept_too() -> None:
+    campaign = Campaign(Rate(5000, 1.0), (0.005,), knows_the_way=False)
+    campaign.run(NO_TROUBLE, 12_000)
+    assert campaign.most_in_a_unit() <= 5000
+    assert campaign.use_from(5000) >= 0.995
+
+
+def stalls(random: Random, share: float, shortest_s: float, longest_s: float) -> float:
+    return random.uniform(shortest_s, longest_s) if random.random() < share else 0.0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_busy_machine_costs_a_hundredth_and_no_message_too_many(seed: int) -> None:
+    random = Random(seed)
+    fates = [
+        Trouble(
+            stalls=stalls(random, 0.3, 0.001, 0.015),
+            late=stalls(random, 0.3, 0.001, 0.015),
+            back=stalls(random, 0.3, 0.001, 0.015),
+        )
+        for _ in range(997)
+    ]
+    campaign = Campaign(SECOND_50, (0.0005,), knows_the_way=False)
+    campaign.run(fates, 3000)
+    assert campaign.most_in_a_unit() <= 50
+    assert campaign.use_from(100) >= 0.985
+
+
+def naps(random: Random, share: float, shortest_s: float, longest_s: float) -> list[tuple[float, float]]:
+    """Stalls that fill this share of the time."""
+    mean_s = (shortest_s + longest_s) / 2
+    at, found = 100.0, []
+    for _ in range(60):
+        at += random.expovariate(share / (1 - share) / mean_s)
+        found.append((at, at + random.uniform(shortest_s, longest_s)))
+        at = found[-1][1]
+    return found
+
+
+@pytest.mark.parametrize(
+    "rate", [SECOND_50, Rate(5, 1.0), Rate(1, 1.0), Rate(2, 60.0)], ids=str
+)
+@pytest.mark.parametrize("longest_s", [0.3, 2.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_operator_that_stalls_is_waited_for_and_not_taken_for_one_that_ponders(
+    rate: Rate, longest_s: float, seed: int
+) -> None:
+    asleep = naps(Random(seed), 0.2, 0.01, longest_s)
+    campaign = Campaign(rate, (0.0005,), knows_the_way=False, asleep=asleep)
+    campaign.run(NO_TROUBLE, 1500 if rate.count > 5 else 200)
+    assert campaign.most_in_a_unit() <= rate.count
+
+
+@pytest.mark.parametrize("rate", [SECOND_50, Rate(10, 1.0)], ids=str)
+def test_operator_that_ponders_each_message_for_another_time_still_gets_its_rate(
+    rate: Rate,
+) -> None:
+    random = Random(1)
+    fates = [Trouble(ponders=random.uniform(0.0, 0.5)) for _ in range(997)]
+    campaign = Campaign(rate, (0.001,), knows_the_way=False)
+    campaign.run(fates, 2000)
+    assert campaign.most_in_a_unit() <= rate.count
+    assert campaign.use_from(500) >= 0.96
+
+
+@given(st.lists(st.floats(0.0, 40.0) | st.floats(0.0, 0.2), max_size=80), st.floats(0.0, 70.0))
+def test_busiest_second_is_the_one_that_counting_finds(gaps: list[float], idle_s: float) -> None:
+    busiest = BusiestSecond()
+    times: list[float] = []
+    now = 1000.0
+    for gap_s in gaps:
+        now += gap_s
+        busiest.written(now)
+        times.append(now)
+    now += idle_s
+    found = max(
+        (sum(at - 1.0 < one <= at for one in times) for at in times if at >= now - 60.0), default=0
+    )
+    assert busiest.most(now) == found
