@@ -403,6 +403,7 @@ class Journey:
         """The client hears what became of its submit_sm."""
         client, sequence_number = cast("tuple[Client, int]", message.answer_to)
         message.answer_to = None
+        message.answered_at = now
         account = message.account
         counters = self.counters
         counters.submits[account, self.settings.lanes[message.lane].name, status] += 1
@@ -686,7 +687,9 @@ class Journey:
         account = client.account.name
         outbox = self.outboxes[account]
         status = pdu.command_status
-        if outbox.answered(delivery, status, now):
+        if status == v.ESME_ROK and pdu.command_id == v.GENERIC_NACK:
+            status = v.ESME_RUNKNOWNERR
+        if outbox.answered(delivery, status, now, late=pdu.sent_at == 0.0):
             self._settles.acknowledged.append(delivery)
             ending = "acknowledged" if is_acknowledged(status) else "refused"
             self.counters.deliveries[account, ending] += 1
@@ -704,6 +707,13 @@ class Journey:
         """A client has not answered these in time."""
         for delivery in overdue:
             self.outboxes[account].unanswered(delivery, now)
+        self._to_hand_back.add(account)
+        self._end_turn_soon()
+
+    def reads_again(self, client: Client) -> None:
+        """A client that did not keep up with reading does so now."""
+        self._to_hand_back.add(client.account.name)
+        self._end_turn_soon()
 
     # The ends that the router decides.
 
@@ -957,4 +967,4 @@ def _wanted(registered_delivery: int, session: Session) -> int:
 
 
 def _not_before(message: Message) -> float:
-    return message.accepted_at + RECEIPT_AFTER_RESPONSE_S if message.hold_receipt else 0.0
+    return message.answered_at + RECEIPT_AFTER_RESPONSE_S if message.hold_receipt else 0.0

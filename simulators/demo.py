@@ -290,7 +290,8 @@ def show(campaign: Campaign, kept: list[Promise], operator: Totals, client: Tota
     cores = f", with all {os.cpu_count()} cores busy" if campaign.busy else ""
     console.print(
         f"\n{campaign.count:,} messages from one client through the router to one operator, "
-        f"over {campaign.binds} binds of {campaign.rate}{cores}.\n"
+        f"over {campaign.binds} binds of {campaign.rate}{cores}.\n",
+        soft_wrap=True,
     )
     binds = Table("bind", "submit_sm", "busiest second", "first", "last", title="At the operator")
     for column in binds.columns[1:]:
@@ -320,6 +321,7 @@ def show(campaign: Campaign, kept: list[Promise], operator: Totals, client: Tota
         f"{receipt['max'] / 1000:.1f} s for receipts,\n"
         "most of it in the queue: the campaign is larger than the rate.\n",
         highlight=False,
+        soft_wrap=True,
     )
 
 

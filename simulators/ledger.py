@@ -24,7 +24,7 @@ INTERMEDIATE: Final = frozenset({State.SCHEDULED, State.ENROUTE})
 """States of receipts that announce another."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # Not frozen: that would cost a microsecond for each.
 class Notice:
     """A receipt as the client read it."""
 

@@ -21,7 +21,7 @@ NACK: Final = -3
 class Mood:
     """How the operator is just now."""
 
-    __slots__ = ("_bind", "_fates", "_prefixes", "_random", "_states", "behaviour")
+    __slots__ = ("_bind", "_fates", "_prefixes", "_random", "_states", "behaviour", "calm")
 
     def __init__(self, behaviour: Behaviour, rng: Random) -> None:
         self.behaviour = behaviour
@@ -36,6 +36,8 @@ class Mood:
         self._states = Weighted(behaviour.receipts)
         self._bind = Weighted(_with_rest(v.ESME_ROK, behaviour.bind_status))
         self._prefixes = tuple(prefix for prefix, _ in behaviour.status_by_destination)
+        self.calm = not self._prefixes and not any(part for _, part in faults)
+        """Whether every submit_sm is taken: then nobody needs to ask."""
 
     def fate(self, destination: bytes) -> int:
         """What becomes of a submit_sm to this number."""

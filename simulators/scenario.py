@@ -13,6 +13,7 @@ import yaml
 
 from simulators import units
 from simulators.behaviour import READERS, Behaviour, changed
+from simulators.counting import NEVER
 from simulators.units import UnitError
 
 Clock = Literal["start", "bind", "submit"]
@@ -52,6 +53,33 @@ class Scenario:
     """In order; the first one begins at 0."""
     events: tuple[Event, ...] = ()
     """In order."""
+
+
+class Agenda:
+    """What of a scenario is still to come."""
+
+    __slots__ = ("_clock", "_entries", "_zero_at")
+
+    def __init__(self, scenario: Scenario, now: float) -> None:
+        self._clock = scenario.clock
+        entries: list[Phase | Event] = [*scenario.phases[1:], *scenario.events]
+        self._entries = sorted(entries, key=lambda entry: entry.at_s)
+        self._zero_at = now if scenario.clock == "start" else NEVER
+
+    def begin(self, clock: Clock, now: float) -> None:
+        """The first bind or the first submit_sm is there: the scenario's time may begin now."""
+        if self._zero_at == NEVER and clock == self._clock:
+            self._zero_at = now
+
+    def next_at(self) -> float:
+        """When something is to happen next."""
+        return self._zero_at + self._entries[0].at_s if self._entries else NEVER
+
+    def due(self, now: float) -> list[Phase | Event]:
+        """Remove and return what is to happen now."""
+        count = sum(1 for entry in self._entries if self._zero_at + entry.at_s <= now)
+        found, self._entries = self._entries[:count], self._entries[count:]
+        return found
 
 
 class ScenarioError(Exception):

@@ -27,9 +27,9 @@ from simulators.behaviour import Behaviour
 from simulators.counting import NEVER, Allowance, Schedule
 from simulators.ids import LARGEST, SMALLEST, MessageIds
 from simulators.messages import number_pattern, sender_address
-from simulators.mood import ANSWER_LOST, NACK, SILENT, Mood
+from simulators.mood import ANSWER_LOST, NACK, SILENT, TAKE, Mood
 from simulators.outbox import TEMPORARY, Delivery, Link, Outbox
-from simulators.scenario import Event, Phase, Scenario
+from simulators.scenario import Agenda, Event, Phase, Scenario
 from simulators.tally import Tally
 
 TIMERS: Final = Timers(bind_s=30.0, enquire_link_s=30.0, response_s=30.0)
@@ -63,7 +63,6 @@ class Smsc:
         """All that ever were, in order of binding."""
         self.outboxes: dict[str, Outbox] = {}
         self.tally = Tally(now)
-        self._scenario = scenario
         self._rng = rng
         self._login = (system_id, password)
         self._ids = MessageIds(rng.randrange(SMALLEST, LARGEST))
@@ -71,13 +70,12 @@ class Smsc:
         self._links: set[Link] = set()
         self._binds: Schedule[tuple[Link, BindRequest, int]] = Schedule(0.001)
         # Finer than what waits long: the latency of an answer is what clients measure.
-        self._answers: Schedule[tuple[Link, bytes]] = Schedule(0.0001)
+        self._answers: Schedule[tuple[Link, list[bytes]]] = Schedule(0.0001)
+        self._batch: list[bytes] = []
+        """Answers to what was read at once, all due at one time."""
         self._deliveries: Schedule[Delivery] = Schedule(0.002)
         self._sessions_at = now + SESSIONS_EVERY_S
-        self._agenda: list[Phase | Event] = sorted(
-            [*scenario.phases[1:], *scenario.events], key=lambda entry: entry.at_s
-        )
-        self._zero_at = now if scenario.clock == "start" else NEVER
+        self._agenda = Agenda(scenario, now)
         self._allowance: Allowance | None = None
         self._inbound_at = NEVER
         self._mood = Mood(Behaviour(), rng)
@@ -163,7 +161,7 @@ class Smsc:
         link.number = len(self.bound)
         if self._mood.behaviour.binds_rate is not None:
             link.allowance = Allowance(self._mood.behaviour.binds_rate)
-        self._begin("bind", now)
+        self._agenda.begin("bind", now)
         version = request.interface_version
         if version not in (v.VERSION_3_3, v.VERSION_5_0):
             version = v.VERSION_3_4
@@ -187,11 +185,15 @@ class Smsc:
 
     def _submitted(self, link: Link, pdus: Sequence[Pdu], now: float) -> None:
         count = len(pdus)
-        self._begin("submit", now)
+        self._agenda.begin("submit", now)
         self.tally.arrived(link, count, now)
         answer = self._answer
         for pdu in pdus:
             answer(link, pdu, now)
+        if self._batch:
+            due_at = now + self._mood.behaviour.latency.shortest_s
+            self._answers.add(due_at, (link, self._batch))
+            self._batch = []
         every = self._mood.behaviour.disconnect_every
         if every is not None and link.submits // every > (link.submits - count) // every:
             link.cut = True
@@ -210,7 +212,7 @@ class Smsc:
             link.throttled += 1
             self._refuse(link, pdu, v.ESME_RTHROTTLED, now)
             return
-        fate = self._mood.fate(sm.destination_addr)
+        fate = TAKE if self._mood.calm else self._mood.fate(sm.destination_addr)
         if fate > 0:
             self._refuse(link, pdu, fate, now)
         elif fate == SILENT:
@@ -247,9 +249,13 @@ class Smsc:
         self._reply(link, p.response(pdu.command_id, pdu.sequence_number, status), now)
 
     def _reply(self, link: Link, octets: bytes, now: float, not_before: float = 0.0) -> None:
+        latency = self._mood.behaviour.latency
+        if latency.fixed and latency.shortest_s > max(not_before - now, 0.0):
+            self._batch.append(octets)
+            return
         due_at = max(now + self._mood.latency_s(), not_before)
         if due_at > now:
-            self._answers.add(due_at, (link, octets))
+            self._answers.add(due_at, (link, [octets]))
         else:
             link.session.respond(octets)
 
@@ -337,25 +343,26 @@ class Smsc:
 
     def wake_at(self) -> float:
         """When `wake` is next needed."""
-        at = min(
+        return min(
             self._answers.next_at(),
             self._deliveries.next_at(),
             self._binds.next_at(),
+            self._agenda.next_at(),
             self._sessions_at,
             self._inbound_at,
         )
-        return min(at, self._zero_at + self._agenda[0].at_s) if self._agenda else at
 
     def wake(self, now: float) -> None:
         """Do what is due."""
         soon = now + SLACK_S
-        while self._agenda and self._zero_at + self._agenda[0].at_s <= soon:
-            self._happen(self._agenda.pop(0), now)
+        for entry in self._agenda.due(soon) if self._agenda.next_at() <= soon else ():
+            self._happen(entry, now)
         for link, request, command_id in self._binds.due(soon):
             self._answer_bind(link, request, command_id, now)
-        for link, octets in self._answers.due(soon):
+        for link, answers in self._answers.due(soon):
             if link.session.state is not State.CLOSED:
-                link.session.respond(octets)
+                for octets in answers:
+                    link.session.respond(octets)
                 self.touched.add(link)
         for delivery in (due := self._deliveries.due(soon)):
             delivery.outbox.waiting.append(delivery)
@@ -377,10 +384,6 @@ class Smsc:
             self.touched.add(link)
 
     # The scenario.
-
-    def _begin(self, clock: str, now: float) -> None:
-        if self._scenario.clock == clock and self._zero_at == NEVER:
-            self._zero_at = now
 
     def _happen(self, entry: Phase | Event, now: float) -> None:
         if isinstance(entry, Phase):

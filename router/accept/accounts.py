@@ -68,7 +68,7 @@ class Accounts:
     def judge(self, system_id: bytes, host: str) -> Account | Refusal:
         """Everything but the password. `host` is the client's numeric address."""
         account = self.by_name.get(AccountName(system_id.decode("latin-1")))
-        if account is None:
+        if account is None or not host:
             return WRONG_CREDENTIALS
         address = ip_address(host.partition("%")[0])
         mapped = getattr(address, "ipv4_mapped", None)

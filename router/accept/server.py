@@ -67,6 +67,9 @@ class Acts(Protocol):
     def unbound(self, client: "ClientLink") -> None:
         """Its bind is gone."""
 
+    def reads_again(self, client: "ClientLink") -> None:
+        """It did not keep up with reading, and does so now."""
+
 
 def timers_of(settings: SessionSettings) -> Timers:
     """A client's session's timers."""
@@ -110,9 +113,19 @@ class ClientLink(Link):
 
     # What the transport and the session tell.
 
+    def resume_writing(self) -> None:
+        """It reads again: it can be given what waits for it."""
+        super().resume_writing()
+        if self.bind_type:
+            self._acts.reads_again(self)
+
     def connection_made(self, transport: Transport) -> None:
         """Note who it is."""
-        self.peer_host, port = transport.get_extra_info("peername")[:2]
+        peername = transport.get_extra_info("peername")
+        if peername is None:  # It was gone before we came to it.
+            transport.abort()
+            peername = ("", 0)
+        self.peer_host, port = peername[:2]
         self._log = log.bind(client=f"{self.peer_host}:{port}")
         super().connection_made(transport)
 

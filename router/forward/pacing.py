@@ -42,6 +42,8 @@ ROUND_TRIP_SPAN_S: Final = 10.0
 FEWEST_ROUND_TRIPS: Final = 8
 """A span has so many at least. One or two may all have met a stall, and the smallest of them would
 tell nothing; with a rate of one per minute ten seconds hold no more."""
+_APART_S: Final = 0.01
+"""Answers closer together than that count as one: those after a stall come all at once."""
 _MOST_ANSWERS: Final = 8192
 _LOOK_AHEAD: Final = 16
 _LEARN_EVERY: Final = 4
@@ -55,6 +57,7 @@ class RoundTrip:
 
     __slots__ = (
         "_answers",
+        "_counted_at",
         "_current",
         "_in_span",
         "_previous",
@@ -71,6 +74,7 @@ class RoundTrip:
         self._current = _NEVER
         self._previous = _NEVER
         self._in_span = 0
+        self._counted_at = -_NEVER
         self._span_ends_at = 0.0
         self._answers: list[float] = []
 
@@ -85,7 +89,9 @@ class RoundTrip:
             self._previous, self._current = self._current, _NEVER
             self._span_ends_at = now + ROUND_TRIP_SPAN_S
             self._in_span = 0
-        self._in_span += 1
+        if now - self._counted_at >= _APART_S:
+            self._counted_at = now
+            self._in_span += 1
         if seconds < self._current:
             self._current = seconds
         self.smallest_s = min(self._current, self._previous)
@@ -144,6 +150,11 @@ class Pacer:
         even_at = self._even_at
         return slot_at if slot_at > even_at else even_at
 
+    @property
+    def ponders(self) -> bool:
+        """Whether the operator's answers do not tell when messages arrive."""
+        return self._late_s > self._ponders_s
+
     def _arrived_at(self, slot: int, now: float) -> float:
         """The latest time, measured at the writer, at which the slot's message can have arrived."""
         round_trip = self._round_trips[slot]
@@ -151,7 +162,7 @@ class Pacer:
             return self._written_at[slot]
         way_s = self._way_s(round_trip) if self._sharing else round_trip.way_s
         by_answers = self._arrived_by_answers_at(slot, now, way_s)
-        if self._late_s > self._ponders_s:
+        if self.ponders:
             return min(by_answers, self._written_at[slot] + self._write_margin_s)
         return by_answers
 

@@ -21,6 +21,8 @@ FIRST_RETRY_S: Final = 1.0
 LONGEST_RETRY_S: Final = 300.0
 """A client that refuses for an hour is asked every five minutes."""
 
+LONGEST_SHORT_MESSAGE_OCTETS: Final = 254
+
 
 class Receiver(Peer, Protocol):
     """A client's bind that deliver_sm can go to."""
@@ -41,13 +43,12 @@ class Outbox:
         self._later: list[tuple[float, int, Delivery]] = []
         self._order = 0
         self._under_way: dict[RouterId, deque[Delivery]] = {}
-        self._in_flight = 0
+        """What waits behind the one delivery of each message that is not over."""
         self._turn = 0
 
     def __len__(self) -> int:
         """Deliveries that the client has not acknowledged."""
-        behind = sum(map(len, self._under_way.values()))
-        return len(self.waiting) + len(self._later) + self._in_flight + behind
+        return len(self._under_way) + sum(map(len, self._under_way.values()))
 
     def put(self, delivery: Delivery, now: float) -> None:
         """A delivery is safe in the journal; it may go."""
@@ -73,8 +74,9 @@ class Outbox:
             if receiver is None:
                 break
             delivery = waiting.popleft()
+            if delivery.is_over:
+                continue
             delivery.tries += 1
-            self._in_flight += 1
             session = receiver.session
             octets = delivery.octets
             if session.interface_version < VERSION_3_4:
@@ -98,40 +100,45 @@ class Outbox:
         """When `pump` is next needed although nothing happens before."""
         return self._later[0][0] if self._later else float("inf")
 
-    def answered(self, delivery: Delivery, status: int, now: float) -> bool:
-        """The client has answered; return whether that ends this delivery."""
-        self._in_flight -= 1
+    def answered(self, delivery: Delivery, status: int, now: float, *, late: bool) -> bool:
+        """The client has answered; return whether that ends this delivery.
+
+        A late answer finds that it is about to be sent again, or has been, or has been answered.
+        """
+        if delivery.is_over:
+            return False
         if status in TEMPORARY_FOR_CLIENTS:
-            self._put_later(delivery, now + self._retry_wait_s(delivery))
+            if not late:
+                self._put_later(delivery, now + self._retry_wait_s(delivery))
             return False
         self._over(delivery, now)
         return True
 
     def unanswered(self, delivery: Delivery, now: float) -> None:
         """No answer came in time: it may have been read, and is sent again."""
-        self._in_flight -= 1
-        self._put_later(delivery, now + self._retry_wait_s(delivery))
+        if not delivery.is_over:
+            self._put_later(delivery, now + self._retry_wait_s(delivery))
 
     def lost(self, deliveries: list[Delivery]) -> None:
         """Their bind is gone: they go first on another, oldest first."""
-        self._in_flight -= len(deliveries)
         self.waiting.extendleft(reversed(deliveries))
 
     def too_old(self, now: float, now_utc: float) -> list[Delivery]:
         """Remove and return what has waited longer than the account's `outbox`."""
         before = now_utc - self.settings.outbox_s
-        old = [delivery for delivery in self.waiting if delivery.made_utc < before]
-        old += [delivery for _, _, delivery in self._later if delivery.made_utc < before]
+        waiting = [*self.waiting, *(delivery for _, _, delivery in self._later)]
+        old = [one for one in waiting if one.made_utc < before and not one.is_over]
+        for delivery in old:
+            self._over(delivery, now)
         if old:
-            gone = set(map(id, old))
-            self.waiting = deque(d for d in self.waiting if id(d) not in gone)
-            self._later = [entry for entry in self._later if id(entry[2]) not in gone]
+            self.waiting = deque(one for one in self.waiting if not one.is_over)
+            self._later = [entry for entry in self._later if not entry[2].is_over]
             self._later.sort()
-            for delivery in old:
-                self._over(delivery, now)
         return old
 
     def _over(self, delivery: Delivery, now: float) -> None:
+        """End it, wherever it is, and let the next one of its message go."""
+        delivery.is_over = True
         behind = self._under_way.pop(delivery.router_id)
         if behind:
             following = behind.popleft()
@@ -153,7 +160,13 @@ def is_acknowledged(status: int) -> bool:
 
 
 def without_tlvs(octets: bytes) -> bytes:
-    """A deliver_sm for a client of version 3.3, which knows no TLVs."""
-    pdu = Framer(len(octets)).feed(octets)[0]
-    sm = Sm(pdu)
-    return build(DELIVER_SM, 0, 0, octets[16 : sm.tlvs_at])
+    """A deliver_sm for a client of version 3.3, which knows no TLVs: a text in one moves out of it.
+
+    A text that is too long for a short_message stays where it is, rather than nowhere.
+    """
+    sm = Sm(Framer(len(octets)).feed(octets)[0])
+    text = sm.message
+    if len(text) > LONGEST_SHORT_MESSAGE_OCTETS:
+        return octets
+    head = octets[16 : sm.short_message_at - 1]
+    return build(DELIVER_SM, 0, 0, head + bytes((len(text),)) + text)

@@ -42,8 +42,8 @@ class Transport(Protocol):
     def resume_reading(self) -> None:
         """Go on."""
 
-    def get_extra_info(self, name: Literal["peername"]) -> tuple[str, int]:
-        """The peer's host and port."""
+    def get_extra_info(self, name: Literal["peername"]) -> tuple[str, int] | None:
+        """The peer's host and port; None when it is gone already."""
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         """When to call `pause_writing` and `resume_writing`."""

@@ -39,6 +39,7 @@ class Message:
         "accepted_utc",
         "account",
         "answer_to",
+        "answered_at",
         "attempts",
         "client_id",
         "command_id",
@@ -98,6 +99,8 @@ class Message:
         """When its validity ends; infinity where it has none."""
         self.answer_to = answer_to
         """Who waits for its submit_sm_resp, until that is sent."""
+        self.answered_at = 0.0
+        """When that was."""
         self.hold_receipt = hold_receipt
         """It came over a transmitter: its receipts go out on another connection and may overtake
         the submit_sm_resp there."""
@@ -127,6 +130,7 @@ class Delivery:
     __slots__ = (
         "account",
         "final",
+        "is_over",
         "kept_as",
         "made_utc",
         "not_before",
@@ -155,5 +159,7 @@ class Delivery:
         self.not_before = not_before
         """Monotonic: it is not sent before."""
         self.tries = 0
+        self.is_over = False
+        """Its client has it, or never will."""
         self.kept_as = 0
         """Its number in the journal, once it is there."""

@@ -5,6 +5,7 @@ it, and two numbers of one scrape may be a few messages apart. Labels come from 
 configured names, status names and states; statuses that have no name share one.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from typing import Final, TypeVar
@@ -16,12 +17,8 @@ from prometheus_client import (
     PlatformCollector,
     ProcessCollector,
 )
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-)
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample
 from prometheus_client.utils import floatToGoString
 
 from router.accept.server import BIND_TYPES
@@ -33,6 +30,10 @@ from router.wiring.status import Running, answer_name, is_up, version, waiting_b
 PREFIX: Final = "smpp_router_"
 IN_DOUBT_ACTIONS: Final = ("resend", "elsewhere", "fail")
 BUSIEST_OF_S: Final = 60.0
+BREATHE_AFTER: Final = 32
+"""Samples; about 0.3 ms of the interpreter."""
+BREATH_S: Final = 0.00001
+"""Anything above 0: the system makes 60 us of it, enough for the loop to take over."""
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -324,34 +325,60 @@ def _length(sized: Sized) -> int:
             continue
 
 
-def _gauge(name: str, meaning: str, labels: Labels, samples: Samples) -> Metric:
-    family = GaugeMetricFamily(PREFIX + name, meaning, labels=labels)
-    for values, number in samples:
-        family.add_metric(values, number)
+class _Samples(list[Sample]):
+    """Samples that are made one by one while they are read, which can be done once.
+
+    So nothing piles up for the garbage collector, and every few samples the interpreter is left to
+    the loop, which otherwise has to wait 5 ms for it whenever it wakes.
+    """
+
+    def __init__(self, samples: Iterable[Sample]) -> None:
+        super().__init__()
+        self._one_by_one = iter(samples)
+
+    def __iter__(self) -> Iterator[Sample]:
+        """Make them."""
+        for number, sample in enumerate(self._one_by_one, 1):
+            if number % BREATHE_AFTER == 0:
+                time.sleep(BREATH_S)
+            yield sample
+
+
+def _family(name: str, kind: str, meaning: str, samples: Iterable[Sample]) -> Metric:
+    family = Metric(PREFIX + name, meaning, kind)
+    family.samples = _Samples(samples)
     return family
+
+
+def _gauge(name: str, meaning: str, labels: Labels, samples: Samples) -> Metric:
+    full = PREFIX + name
+    made = (Sample(full, dict(zip(labels, key, strict=True)), value) for key, value in samples)
+    return _family(name, "gauge", meaning, made)
 
 
 def _counter(name: str, meaning: str, labels: Labels, samples: Samples) -> Metric:
     """Samples with the same labels are added up: several statuses share one name."""
-    family = CounterMetricFamily(PREFIX + name, meaning, labels=labels)
     sums: defaultdict[Labels, float] = defaultdict(float)
-    for values, number in samples:
-        sums[values] += number
-    for values, number in sums.items():
-        family.add_metric(values, number)
-    return family
+    for key, value in samples:
+        sums[key] += value
+    full = f"{PREFIX}{name}_total"
+    made = (Sample(full, dict(zip(labels, key, strict=True)), sum_) for key, sum_ in sums.items())
+    return _family(name, "counter", meaning, made)
 
 
 def _histogram(
     name: str, meaning: str, labels: Labels, samples: Iterable[tuple[Labels, Histogram]]
 ) -> Metric:
-    family = HistogramMetricFamily(PREFIX + name, meaning, labels=labels)
-    for values, histogram in samples:
-        total = 0
-        buckets = []
-        bounds = [*map(floatToGoString, histogram.bounds), "+Inf"]
-        for bound, count in zip(bounds, list(histogram.counts), strict=True):
-            total += count
-            buckets.append((bound, float(total)))
-        family.add_metric(values, buckets, histogram.sum)
-    return family
+    def made() -> Iterator[Sample]:
+        full = PREFIX + name
+        for key, histogram in samples:
+            labelled = dict(zip(labels, key, strict=True))
+            total = 0
+            bounds = [*map(floatToGoString, histogram.bounds), "+Inf"]
+            for bound, count in zip(bounds, list(histogram.counts), strict=True):
+                total += count
+                yield Sample(f"{full}_bucket", labelled | {"le": bound}, total)
+            yield Sample(f"{full}_count", labelled, total)
+            yield Sample(f"{full}_sum", labelled, histogram.sum)
+
+    return _family(name, "histogram", meaning, made())

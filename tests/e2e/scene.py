@@ -35,9 +35,9 @@ operators:
   telia:
     reconnect: {first: 100ms, longest: 500ms}
     binds:
-      - {name: t1, address: "127.0.0.1:OPERATOR", system_id: a, password: b, rate: 500/s, window: 50}
-      - {name: t2, address: "127.0.0.1:OPERATOR", system_id: a, password: b, rate: 500/s, window: 50}
-      - {name: t3, address: "127.0.0.1:OPERATOR", system_id: a, password: b, rate: 500/s, window: 50}
+      - {name: t1, address: "HOST:PORT", system_id: a, password: b, rate: 500/s, window: 50}
+      - {name: t2, address: "HOST:PORT", system_id: a, password: b, rate: 500/s, window: 50}
+      - {name: t3, address: "HOST:PORT", system_id: a, password: b, rate: 500/s, window: 50}
 routes: [{destination: "", to: [telia]}]
 """
 """One operator with three fast binds, two accounts, and nothing that lasts."""
@@ -53,7 +53,7 @@ def changed(text: str, *changes: tuple[str, str]) -> str:
 
 def configuration(operator_port: int, *changes: tuple[str, str]) -> str:
     """`CONFIGURATION` for an operator that listens there, changed."""
-    return changed(CONFIGURATION, ("OPERATOR", str(operator_port)), *changes)
+    return changed(CONFIGURATION, ("HOST:PORT", f"127.0.0.1:{operator_port}"), *changes)
 
 
 def smpp_router(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -103,8 +103,8 @@ class Peer:
     ) -> Pdu:
         """Ask to be bound; return the answer."""
         self._sequence += 1
-        fields = {"system_id": system_id.encode(), "password": password.encode()}
-        self.send(p.bind(command_id, self._sequence, **fields))
+        name, secret = system_id.encode(), password.encode()
+        self.send(p.bind(command_id, self._sequence, system_id=name, password=secret))
         return self.hears(command_id | v.RESPONSE)
 
     def submit(self, destination: str, text: bytes = b"hello", priority_flag: int = 0) -> Pdu:
@@ -186,4 +186,3 @@ def written(folder: Path, text: str) -> Path:
     path = folder / "router.yaml"
     path.write_text(text, encoding="utf-8")
     return path
-

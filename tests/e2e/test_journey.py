@@ -1,4 +1,4 @@
-"""The whole way, as processes: operator, router and client, and metrics that agree with both ends."""
+"""The whole way, as processes, and metrics that agree with the operator and with the client."""
 
 from contextlib import ExitStack
 
@@ -49,9 +49,7 @@ def test_every_receipt_comes_back_and_metrics_agree_with_both_ends(
     router: Router, operator: Operator, stack: ExitStack
 ) -> None:
     before = router.samples()
-    client = stand.client(
-        stack, router.port, "--count", "200", "--binds", "2", system_id="bank"
-    )
+    client = stand.client(stack, router.port, "--count", "200", "--binds", "2", system_id="bank")
 
     totals = stand.totals_of(client)
 

@@ -91,5 +91,6 @@ def test_certificate_that_is_not_there_is_a_mistake_with_its_place(
     ended = smpp_router("run", str(path))
 
     assert ended.returncode == 1
-    assert "server.crt" in ended.stderr
+    assert f"{path}:2:" in ended.stderr
+    assert "listen[0].tls.certificate: " in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -193,9 +193,7 @@ def test_a_receipt_that_is_refused_holds_up_no_other(world: World, router: Route
 
 
 @pytest.mark.parametrize("status", [0, v.ESME_RINVCMDID, v.ESME_RX_T_APPN])
-def test_a_generic_nack_is_no_acknowledgement(
-    world: World, router: Router, status: int
-) -> None:
+def test_a_generic_nack_is_no_acknowledgement(world: World, router: Router, status: int) -> None:
     telia = router.operator("telia")
     client = router.client()
     sent(world, router, telia, client)
@@ -271,9 +269,7 @@ def test_a_late_answer_to_a_receipt_is_understood(
     router.assert_all_is_over()
 
 
-def test_the_next_receipt_of_a_message_follows_a_late_answer(
-    world: World, router: Router
-) -> None:
+def test_the_next_receipt_of_a_message_follows_a_late_answer(world: World, router: Router) -> None:
     telia = router.operator("telia")
     client = router.client()
     client.submit(registered_delivery=17)
@@ -281,7 +277,7 @@ def test_the_next_receipt_of_a_message_follows_a_late_answer(
     client.deliver_status = lambda _: None
     telia.report(b"1", b"ENROUTE", esm_class=0x20)
     telia.report(b"1", b"DELIVRD")
-    world.run(31.0)
+    world.run(30.5)
     client.deliver_status = lambda _: 0
     acknowledge(client, client.receipts[0])
     world.run(5.0)
@@ -377,9 +373,7 @@ def test_a_receipt_over_the_same_connection_need_not_wait(world: World, router: 
     assert client.status_of(number) == 0
 
 
-def test_a_3_3_client_gets_no_tlvs_and_a_plain_bind_response(
-    world: World, router: Router
-) -> None:
+def test_a_3_3_client_gets_no_tlvs_and_a_plain_bind_response(world: World, router: Router) -> None:
     telia = router.operator("telia")
     client = router.client(version=v.VERSION_3_3)
     bind_response = client.answers[1]
@@ -428,9 +422,7 @@ def test_a_3_3_client_gets_the_text_of_a_message_that_came_in_a_tlv(
 
 
 @pytest.mark.parametrize("command_id", v.BINDS)
-def test_every_kind_of_bind_gets_what_it_may(
-    world: World, router: Router, command_id: int
-) -> None:
+def test_every_kind_of_bind_gets_what_it_may(world: World, router: Router, command_id: int) -> None:
     telia = router.operator("telia")
     client = router.client(command_id=command_id)
     telia.deliver(b"STOP", destination=HERE)

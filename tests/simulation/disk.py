@@ -1,0 +1,403 @@
+"""A disk that forgets what was not synced, and a journal on it.
+
+Rows are what `router/enqueue/sqlite.py` writes, copied field by field when the transaction commits:
+what the router changes in its objects later, or had not handed over, is not there after a crash.
+Transactions are gathered as there: urgent batches at once, the others after `settle_every`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from operator import attrgetter
+from random import Random
+from typing import NamedTuple, Protocol
+
+from router.enqueue.journal import (
+    Attempt,
+    Backlog,
+    Changes,
+    Done,
+    Fetched,
+    JournalError,
+    Recovered,
+    Settlement,
+    Wanted,
+)
+from router.terms.message import Delivery, Message
+from router.terms.names import AccountName, ClientId, OperatorId, OperatorName, RouterId
+from router.terms.plan import Plan
+from tests.simulation.world import Event, Loop, Process
+
+FULL = JournalError("no space left on device")
+
+
+class MessageRow(NamedTuple):
+    """A message that was accepted and is not settled."""
+
+    router_id: RouterId
+    client_id: ClientId
+    account: AccountName
+    lane: int
+    candidates: tuple[OperatorName, ...]
+    command_id: int
+    registered_delivery: int
+    hold_receipt: bool
+    accepted_utc: float
+    expires_utc: float
+    source_octets: bytes
+    destination_octets: bytes
+    octets: bytes
+
+
+class AttemptRow(NamedTuple):
+    """An operator took a message."""
+
+    router_id: RouterId
+    operator: OperatorName
+    operator_id: OperatorId
+    at_utc: float
+
+
+class DeliveryRow(NamedTuple):
+    """A receipt or a subscriber's message for an account."""
+
+    number: int
+    router_id: RouterId
+    account: AccountName
+    made_utc: float
+    final: bool
+    octets: bytes
+
+
+class SettledRow(NamedTuple):
+    """How a message ended; what a log would show."""
+
+    router_id: RouterId
+    outcome: int
+    at_utc: float
+    reason: str
+
+
+@dataclass(slots=True)
+class Transaction:
+    """What one commit changes, in the order of a message's life."""
+
+    accepted: list[MessageRow] = field(default_factory=list)
+    attempted: list[AttemptRow] = field(default_factory=list)
+    held: list[DeliveryRow] = field(default_factory=list)
+    settled: list[SettledRow] = field(default_factory=list)
+    acknowledged: list[int] = field(default_factory=list)
+
+
+class Watcher(Protocol):
+    """Who judges what is written."""
+
+    def committed(self, transaction: Transaction) -> None:
+        """This is about to be on the disk; what is there still shows what was before."""
+
+
+class Disk:
+    """What survives."""
+
+    def __init__(self, loop: Loop, first_number: int) -> None:
+        self.loop = loop
+        self.rng: Random = loop.rng
+        self.watcher: Watcher
+        self.messages: dict[int, MessageRow] = {}
+        self.attempts: dict[tuple[int, OperatorName, OperatorId], AttemptRow] = {}
+        self.deliveries: dict[int, DeliveryRow] = {}
+        self.next_number = first_number
+        self.is_full = False
+        self.slowness_s = 0.002
+        """How long a commit takes, more or less."""
+        self.hiccups = 0.0
+        """Share of transactions that fail although the disk is not full."""
+        self.crash_on_commit: Callable[[], bool] = lambda: False
+        """Asked after a commit and before anybody hears of it; True if the router died there."""
+
+    def commit_s(self) -> float:
+        """How long the next commit takes."""
+        rng = self.rng
+        return self.slowness_s * (0.3 + rng.random()) * (30.0 if rng.random() < 0.02 else 1.0)
+
+    def apply(self, transaction: Transaction) -> None:
+        """Make it so."""
+        self.watcher.committed(transaction)
+        for message in transaction.accepted:
+            self.messages[message.router_id] = message
+        for attempt in transaction.attempted:
+            self.attempts[attempt[:3]] = attempt
+        for delivery in transaction.held:
+            self.deliveries[delivery.number] = delivery
+        settled = {row.router_id for row in transaction.settled}
+        for router_id in settled:
+            self.messages.pop(router_id, None)
+        if settled:
+            self.attempts = {k: row for k, row in self.attempts.items() if k[0] not in settled}
+        for number in transaction.acknowledged:
+            self.deliveries.pop(number, None)
+
+    def has_attempt(self, router_id: int) -> bool:
+        """Whether an operator took it, as far as the disk knows."""
+        return any(key[0] == router_id for key in self.attempts)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits for anything."""
+        return not (self.messages or self.attempts or self.deliveries)
+
+
+@dataclass(slots=True)
+class _Work:
+    """One thing the journal is asked to do; `call` instead of changes."""
+
+    changes: Changes | None
+    done: Done | None
+    urgent: bool
+    asked_at: float
+    call: Callable[[JournalError | None], Callable[[], None]] | None = None
+
+
+class SimulatedJournal:
+    """See `Journal`. One per life of the router, on the disk that they share."""
+
+    def __init__(
+        self, disk: Disk, process: Process, plan_of: Callable[[tuple[OperatorName, ...]], Plan]
+    ) -> None:
+        self.disk = disk
+        self.process = process
+        self.settle_every_s = 0.05
+        self.pending = 0
+        self._plan_of = plan_of
+        self._urgent: list[_Work] = []
+        self._others: list[_Work] = []
+        self._busy = False
+        self._due: Event | None = None
+        self._next_delivery = max(disk.deliveries, default=0) + 1
+
+    # The interface.
+
+    def commit(self, changes: Changes, done: Done, *, urgent: bool) -> None:
+        """See `Journal`."""
+        for delivery in changes.held:
+            delivery.kept_as = self._next_delivery
+            self._next_delivery += 1
+        self._ask(_Work(changes, done, urgent, self.process.clock()))
+
+    def reserve_ids(self, count: int, done: Callable[[int, JournalError | None], None]) -> None:
+        """See `Journal`."""
+
+        def reserve(error: JournalError | None) -> Callable[[], None]:
+            first = self.disk.next_number
+            if error is None:
+                self.disk.next_number = first + count
+            return lambda: done(first, error)
+
+        self._ask(_Work(None, None, True, self.process.clock(), reserve))
+
+    def fetch(self, wanted: Wanted, done: Fetched) -> None:
+        """See `Journal`. Only a commit fails on a full disk; reading goes on."""
+
+        def read(error: JournalError | None) -> Callable[[], None]:
+            disk = self.disk
+            candidates = wanted.plan.candidates
+            rows = sorted(
+                row
+                for row in disk.messages.values()
+                if row.router_id > wanted.after
+                and (row.candidates, row.lane, row.account)
+                == (candidates, wanted.lane, wanted.account)
+                and not disk.has_attempt(row.router_id)
+            )
+            found = [self._message(row) for row in rows[: wanted.count]]
+            return lambda: done([] if error else found, error)
+
+        self._ask(_Work(None, None, True, self.process.clock(), read))
+
+    def recover(self, done: Callable[[Recovered, JournalError | None], None]) -> None:
+        """See `Journal`."""
+
+        def read(error: JournalError | None) -> Callable[[], None]:
+            found = self._recovered()
+            return lambda: done(found, error)
+
+        self._ask(_Work(None, None, True, self.process.clock(), read))
+
+    def close(self, done: Callable[[], None]) -> None:
+        """See `Journal`."""
+        self._ask(_Work(None, None, True, self.process.clock(), lambda _: done))
+
+    # The writer.
+
+    def _ask(self, work: _Work) -> None:
+        self.pending += 1
+        (self._urgent if work.urgent else self._others).append(work)
+        self._look()
+
+    def _look(self) -> None:
+        """Begin a transaction if one is due."""
+        if self._busy:
+            return
+        now = self.process.clock()
+        due_at = self._others[0].asked_at + self.settle_every_s if self._others else now
+        batch: list[_Work] = []
+        if self._urgent:
+            batch, self._urgent = self._urgent, []
+        if self._others and due_at <= now:
+            batch, self._others = batch + self._others, []
+        if batch:
+            self._busy = True
+            at = now + self.disk.commit_s()
+            self.disk.loop.at(at, lambda: self._transact(batch), self.process)
+        elif self._others:
+            if self._due is not None:
+                self._due.cancel()
+            self._due = self.disk.loop.at(due_at, self._look, self.process)
+
+    def _transact(self, batch: list[_Work]) -> None:
+        """Commit, in the disk's time; the loop hears of it a little later."""
+        disk = self.disk
+        transaction = self._rows([work.changes for work in batch if work.changes is not None])
+        error: JournalError | None = None
+        if disk.is_full or (disk.hiccups and disk.rng.random() < disk.hiccups):
+            error = FULL
+        else:
+            disk.apply(transaction)
+        calls = [work.call(error) for work in batch if work.call is not None]
+        if disk.loop.telling:
+            disk.loop.tell(f"disk      {'FAILED' if error else _described(transaction)}")
+        if disk.crash_on_commit():
+            return
+        told_at = disk.loop.now + disk.rng.random() * 0.001
+        disk.loop.at(told_at, lambda: self._tell(batch, calls, error), self.process)
+
+    def _tell(
+        self, batch: list[_Work], calls: list[Callable[[], None]], error: JournalError | None
+    ) -> None:
+        self._busy = False
+        self.pending -= len(batch)
+        for work in batch:
+            if work.done is not None and work.changes is not None:
+                work.done(work.changes, error)
+        for call in calls:
+            call()
+        self._look()
+
+    def _rows(self, batches: list[Changes]) -> Transaction:
+        """Copies of all that these batches hold now."""
+        settled = [row for one in batches for row in map(_settled_row, one.settled)]
+        gone = {row.router_id for row in settled}
+        return Transaction(
+            accepted=[_message_row(m) for one in batches for m in one.accepted],
+            attempted=[
+                _attempt_row(a)
+                for one in batches
+                for a in one.attempted
+                if a.message.router_id not in gone
+            ],
+            held=[_delivery_row(d) for one in batches for d in one.held],
+            settled=settled,
+            acknowledged=[d.kept_as for one in batches for d in one.acknowledged],
+        )
+
+    # Reading.
+
+    def _recovered(self) -> Recovered:
+        disk = self.disk
+        found = Recovered()
+        taken: dict[int, list[AttemptRow]] = {}
+        for attempt in sorted(disk.attempts.values(), key=attrgetter("at_utc")):
+            taken.setdefault(attempt.router_id, []).append(attempt)
+        waiting: dict[tuple[tuple[OperatorName, ...], int, AccountName], int] = {}
+        for row in sorted(disk.messages.values()):
+            if row.router_id in taken:
+                message = self._message(row)
+                for attempt in taken[row.router_id]:
+                    found.sent.append(
+                        Attempt(message, attempt.operator, attempt.operator_id, attempt.at_utc)
+                    )
+            else:
+                key = (row.candidates, row.lane, row.account)
+                waiting[key] = waiting.get(key, 0) + 1
+        for (candidates, lane, account), count in waiting.items():
+            found.waiting.append(Backlog(self._plan_of(candidates), lane, account, count))
+        for number, kept in sorted(disk.deliveries.items()):
+            delivery = Delivery(
+                router_id=kept.router_id,
+                account=kept.account,
+                octets=kept.octets,
+                made_utc=kept.made_utc,
+                final=kept.final,
+            )
+            delivery.kept_as = number
+            found.held.append(delivery)
+        return found
+
+    def _message(self, row: MessageRow) -> Message:
+        return Message(
+            router_id=row.router_id,
+            client_id=row.client_id,
+            account=row.account,
+            lane=row.lane,
+            plan=self._plan_of(row.candidates),
+            command_id=row.command_id,
+            octets=row.octets,
+            source_octets=row.source_octets,
+            destination_octets=row.destination_octets,
+            registered_delivery=row.registered_delivery,
+            accepted_at=self.process.clock(),
+            accepted_utc=row.accepted_utc,
+            expires_utc=row.expires_utc,
+            hold_receipt=row.hold_receipt,
+        )
+
+
+def _message_row(message: Message) -> MessageRow:
+    return MessageRow(
+        message.router_id,
+        message.client_id,
+        message.account,
+        message.lane,
+        message.plan.candidates,
+        message.command_id,
+        message.registered_delivery,
+        message.hold_receipt,
+        message.accepted_utc,
+        message.expires_utc,
+        message.source_octets,
+        message.destination_octets,
+        message.octets,
+    )
+
+
+def _attempt_row(attempt: Attempt) -> AttemptRow:
+    return AttemptRow(
+        attempt.message.router_id, attempt.operator, attempt.operator_id, attempt.at_utc
+    )
+
+
+def _delivery_row(delivery: Delivery) -> DeliveryRow:
+    return DeliveryRow(
+        delivery.kept_as,
+        delivery.router_id,
+        delivery.account,
+        delivery.made_utc,
+        delivery.final,
+        delivery.octets,
+    )
+
+
+def _settled_row(settlement: Settlement) -> SettledRow:
+    return SettledRow(
+        settlement.message.router_id, settlement.outcome, settlement.at_utc, settlement.reason
+    )
+
+
+def _described(transaction: Transaction) -> str:
+    parts = (
+        f"accepted {[row.router_id // 100 for row in transaction.accepted]}",
+        f"taken {[row.router_id // 100 for row in transaction.attempted]}",
+        f"held {[(row.number, row.router_id // 100) for row in transaction.held]}",
+        f"settled {[row.router_id // 100 for row in transaction.settled]}",
+        f"handed over {transaction.acknowledged}",
+    )
+    return "commits " + ", ".join(part for part in parts if not part.endswith("[]"))
