@@ -85,6 +85,9 @@ class Client(Receiver, Protocol):
     def admission(self) -> Admission:
         """Its gate."""
 
+    def malformed(self, command_id: int, status: int) -> None:
+        """Note that a body could not be read."""
+
 
 class OperatorPeer(Peer, Protocol):
     """A bind to an operator, as it is connected now."""
@@ -95,6 +98,9 @@ class OperatorPeer(Peer, Protocol):
 
     def rebind(self) -> None:
         """Unbind, and bind anew."""
+
+    def malformed(self, command_id: int, status: int) -> None:
+        """Note that a body could not be read."""
 
 
 @dataclass(slots=True)
@@ -301,6 +307,7 @@ class Journey:
         try:
             sm = Sm(pdu)
         except BodyError as error:
+            client.malformed(pdu.command_id, error.status)
             self._not_taken(client, pdu, Refusal("malformed", error.status))
             return
         now_utc = self.clock_utc()
@@ -466,7 +473,8 @@ class Journey:
         if not late:
             operator.landed(flight, now, answered=True)
             self.counters.operator_response_s[name].add(now - flight.sent_at)
-            self.counters.sends[name, bind.settings.name, status] += 1
+            countable = min(status, v.OTHER_STATUS)  # An operator may invent as many as it likes.
+            self.counters.sends[name, bind.settings.name, countable] += 1
             self._to_pump.add(name)
             if not self._turn_ends:
                 self._end_turn_soon()
@@ -568,6 +576,7 @@ class Journey:
             sm = Sm(pdu)
         except BodyError as error:
             self.counters.refused_pdus["malformed"] += 1
+            peer.malformed(pdu.command_id, error.status)
             self._reply(_Reply(peer, pdu.command_id, pdu.sequence_number), error.status)
             return
         receipt = r.recognise(sm)

@@ -84,6 +84,8 @@ def _operator_arguments(parser: argparse.ArgumentParser) -> None:
             dest=f"key_{key}",
             type=_unit(reader),
             metavar="VALUE",
+            # One that is not given is not there at all: `off` is read as None.
+            default=argparse.SUPPRESS,
             help=EXAMPLES[key],
         )
 
@@ -239,8 +241,7 @@ def _scenario(given: argparse.Namespace) -> Scenario:
     flags = {
         name.removeprefix("key_"): value
         for name, value in vars(given).items()
-        # `off` was read as None; a flag that is not there is None too, and means the same here.
-        if name.startswith("key_") and value is not None
+        if name.startswith("key_")
     }
     if given.scenario is None:
         return scenario.build({}, "", flags)

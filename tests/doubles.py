@@ -236,6 +236,7 @@ class Operator:
         """What was taken, by the id that its receipts carry."""
         link = OperatorLink(router, router.journey, bind, router.settings.session)
         self.far = FarEnd(world, link)
+        router.far_ends.append(self.far)
         self.far.on_pdu = self._on_pdu
 
     def _on_pdu(self, pdu: Pdu) -> None:
@@ -344,6 +345,7 @@ class Client:
         self.world = world
         self.link = ClientLink(router, router.journey, router.accounts, router.settings.session)
         self.far = FarEnd(world, self.link, host)
+        router.far_ends.append(self.far)
         self.far.on_pdu = self._on_pdu
         self.answers: dict[int, Pdu] = {}
         self.answered_at: dict[int, float] = {}
@@ -425,12 +427,18 @@ class Router:
     """The whole router without sockets: the journey, its host, and what tests look at."""
 
     def __init__(
-        self, world: World, settings: Settings, journal: MemoryJournal | None = None
+        self,
+        world: World,
+        settings: Settings,
+        journal: MemoryJournal | None = None,
+        *,
+        warm: bool = True,
     ) -> None:
         self.world = world
         self.settings = settings
         self.clock = world.clock
-        self.call_later = world.call_later
+        self.is_dead = False
+        self.far_ends: list[FarEnd] = []
         self.settled: list[Settlement] = []
         self.disk = Disk(world)
         self.journal = journal or MemoryJournal(self.disk, first_number_at(world.clock_utc()))
@@ -447,17 +455,21 @@ class Router:
         )
         started: list[object] = []
         self.journey.start(started.append)
-        # A rate begins as if it had just been used: after this each has all its slots.
-        world.run(1.1)
+        # A rate begins as if it had just been used: after 1.1 s each has all its slots.
+        world.run(1.1 if warm else 0.0)
         assert started == [None]
 
     def write_soon(self, link: Link) -> None:
         self.journey.write_soon(link)
 
+    def call_later(self, delay_s: float, call: Callable[[], None]) -> ManualTimer:
+        return self.world.call_later(delay_s, lambda: None if self.is_dead else call())
+
     def _later(self, call: Callable[[], None]) -> None:
         def turn() -> None:
-            call()
-            self._arm()
+            if not self.is_dead:
+                call()
+                self._arm()
 
         self.world.soon(turn)
 
@@ -470,6 +482,8 @@ class Router:
             self._timer = self.world.call_later(max(0.0, wake_at - self.world.now), self._wake)
 
     def _wake(self) -> None:
+        if self.is_dead:
+            return
         self._armed_for = float("inf")
         self._timer = None
         self.journey.wake(self.world.now)
@@ -499,6 +513,15 @@ class Router:
         self.world.settle()
         assert client.status_of(number) == 0
         return client
+
+    def restarted(self) -> "Router":
+        """A new process with the journal of this one, which is dead and neither hears nor acts."""
+        self.is_dead = True
+        for far in self.far_ends:
+            far.transport.is_closed = far.closed = True
+        for message in self.journal.messages.values():
+            message.attempts = 0  # The memory journal keeps the very objects of the dead one.
+        return Router(self.world, self.settings, self.journal)
 
     # What tests ask.
 

@@ -11,7 +11,7 @@ from router.accept.admission import Admission, Rooms
 from router.smpp import vocabulary as v
 from router.smpp.link import Host, Link, Timer, Transport
 from router.smpp.pdu import BindRequest, BodyError, Pdu
-from router.smpp.session import Session, Timers
+from router.smpp.session import Note, Session, Timers
 from router.smpp.states import Side, State
 from router.terms.counters import Counters
 from router.terms.message import Delivery
@@ -20,9 +20,9 @@ from router.terms.outcome import BIND_WHILE_DRAINING, WRONG_CREDENTIALS, Refusal
 from router.terms.settings import SessionSettings
 
 BIND_TYPES: Final = {
-    State.BOUND_TX: "transmitter",
-    State.BOUND_RX: "receiver",
-    State.BOUND_TRX: "transceiver",
+    v.BIND_TRANSMITTER: "transmitter",
+    v.BIND_RECEIVER: "receiver",
+    v.BIND_TRANSCEIVER: "transceiver",
 }
 MOST_NOTES_LOGGED: Final = 20
 """Of one connection: a peer cannot fill the log. All are counted."""
@@ -183,13 +183,20 @@ class ClientLink(Link):
             self._acts.counters.refused_pdus[note.event] += 1
             if note.event == "bind.timed_out":
                 self._acts.counters.failed_binds["timed_out"] += 1
-            self._notes_logged += 1
-            if self._notes_logged <= MOST_NOTES_LOGGED:
-                self._log.warning(
-                    note.event,
-                    command=v.command_name(note.command_id) if note.command_id else None,
-                    status=v.status_name(note.status) if note.status else None,
-                )
+            self._log_note(note)
+
+    def malformed(self, command_id: int, status: int) -> None:
+        """A body could not be read: logged like any other refusal; the journey counts it."""
+        self._log_note(Note("pdu.refused", command_id, status))
+
+    def _log_note(self, note: Note) -> None:
+        self._notes_logged += 1
+        if self._notes_logged <= MOST_NOTES_LOGGED:
+            self._log.warning(
+                note.event,
+                command=v.command_name(note.command_id) if note.command_id else None,
+                status=v.status_name(note.status) if note.status else None,
+            )
 
     def wakes_at(self, now: float) -> float:
         """When a held PDU is looked at again."""
@@ -249,7 +256,8 @@ class ClientLink(Link):
         self.admission = Admission(account, self._acts.lanes)
         account.binds.append(self)
         behind = self.session.accept_bind(self._settings.system_id.encode(), version, now)
-        self.bind_type = BIND_TYPES[self.session.state]
+        # By the request, not by the state: an unbind behind it may have ended the session already.
+        self.bind_type = BIND_TYPES[request.command_id]
         self._log = self._log.bind(account=account.name)
         self._log.info("client.bound", type=self.bind_type, version=f"0x{version:02X}")
         self._acts.bound(self)

@@ -11,7 +11,7 @@ from router.forward.pool import Bind, Flight, reconnect_wait_s
 from router.smpp import vocabulary as v
 from router.smpp.link import Host, Link
 from router.smpp.pdu import Pdu
-from router.smpp.session import Session, Timers
+from router.smpp.session import Note, Session, Timers
 from router.smpp.states import BOUND, Side, State
 from router.terms.counters import Counters
 from router.terms.settings import SessionSettings
@@ -119,13 +119,20 @@ class OperatorLink(Link):
         notes, self.session.notes = self.session.notes, []
         for note in notes:
             self._acts.counters.refused_pdus[note.event] += 1
-            self._notes_logged += 1
-            if self._notes_logged <= MOST_NOTES_LOGGED:
-                self._log.warning(
-                    note.event,
-                    command=v.command_name(note.command_id) if note.command_id else None,
-                    status=v.status_name(note.status) if note.status else None,
-                )
+            self._log_note(note)
+
+    def malformed(self, command_id: int, status: int) -> None:
+        """A body could not be read: logged like any other refusal; the journey counts it."""
+        self._log_note(Note("pdu.refused", command_id, status))
+
+    def _log_note(self, note: Note) -> None:
+        self._notes_logged += 1
+        if self._notes_logged <= MOST_NOTES_LOGGED:
+            self._log.warning(
+                note.event,
+                command=v.command_name(note.command_id) if note.command_id else None,
+                status=v.status_name(note.status) if note.status else None,
+            )
 
     def pause_writing(self) -> None:
         """The operator does not read: nothing more is sent on this bind."""

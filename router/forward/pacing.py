@@ -259,7 +259,5 @@ class BusiestSecond:
             peaks.popleft()
 
     def most(self, now: float) -> int:
-        """The peak of the last 60 seconds."""
-        while self._peaks and self._peaks[0][0] < now - 60.0:
-            self._peaks.popleft()
-        return self._peaks[0][1] if self._peaks else 0
+        """The peak of the last 60 seconds. Changes nothing: another thread may ask."""
+        return max((count for at, count in list(self._peaks) if at >= now - 60.0), default=0)

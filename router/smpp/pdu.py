@@ -388,7 +388,7 @@ def message_id_of(pdu: Pdu) -> bytes:
 class BindRequest:
     """The fields of a bind request. Raises BodyError."""
 
-    __slots__ = ("interface_version", "password", "system_id", "system_type")
+    __slots__ = ("command_id", "interface_version", "password", "system_id", "system_type")
 
     def __init__(self, pdu: Pdu) -> None:
         # 64 octets where the specification has 16, 9 and 13: real clients and we ourselves use
@@ -398,5 +398,6 @@ class BindRequest:
             raise BodyError("the bind request ends too early", v.ESME_RINVCMDLEN)
         if max(map(len, fields[:3])) > 64:
             raise BodyError("a field is longer than 64 octets", v.ESME_RINVSYSID)
+        self.command_id = pdu.command_id
         self.system_id, self.password, self.system_type = fields[:3]
         self.interface_version = fields[3][0]

@@ -88,6 +88,10 @@ def command_name(command_id: int) -> str:
     return _COMMAND_NAMES.get(command_id, f"0x{command_id:08X}")
 
 
+OTHER_STATUS: Final = 0x500
+"""The first number past the vendors' range: it stands for all that no specification gives out."""
+
+
 def status_name(status: int) -> str:
     """The specification's word for a status, or its number where there is none.
 
@@ -97,4 +101,4 @@ def status_name(status: int) -> str:
     name = STATUS_NAMES.get(status)
     if name is not None:
         return name
-    return f"0x{status:08X}" if status <= 0x4FF else "other"
+    return f"0x{status:08X}" if status < OTHER_STATUS else "other"

@@ -104,19 +104,19 @@ class App:
             settled=MessageLog(self.settings),
         )
         self.accounts = Accounts(self.settings.accounts, os.urandom(32), self.clock())
-        failure = await self._recovered()
-        if failure is not None:
-            log.error("journal.failed", error=str(failure))
-            return 1
+        self._beat()
         control = Control(self)
         try:
-            control.start()
+            control.start()  # Before the recovery, which may take a while: /readyz says so.
+            failure = await self._recovered()
+            if failure is not None:
+                log.error("journal.failed", error=str(failure))
+                return 1
             await self._listen()
         except OSError as error:
             log.error("router.not_started", error=error.strerror or str(error))
             return 1
         async with asyncio.TaskGroup() as tasks:
-            self._beat()
             keepers = [tasks.create_task(keeper.run()) for keeper in self._keep_binds()]
             gc.collect()
             gc.freeze()  # Settings and routes live as long as we do: never look at them again.

@@ -22,7 +22,6 @@ from prometheus_client.samples import Sample
 from prometheus_client.utils import floatToGoString
 
 from router.accept.server import BIND_TYPES
-from router.forward.pool import Bind
 from router.smpp.vocabulary import status_name
 from router.terms.counters import Histogram
 from router.wiring.status import Running, answer_name, is_up, version, waiting_by_operator
@@ -224,7 +223,7 @@ class Exporter(Collector):
             "bind_busiest_second",
             "Most submit_sm written in any sliding second of the last 60 s.",
             labels,
-            ((key, _busiest_second(bind, now)) for key, bind, _ in sending),
+            ((key, bind.busiest.most(now)) for key, bind, _ in sending),
         )
 
     def _of_receipts(self) -> Iterator[Metric]:
@@ -308,12 +307,6 @@ class Exporter(Collector):
             [((), self._lines_lost())],
         )
         yield _gauge("build_info", "What runs.", ("version",), [((self._version,), 1)])
-
-
-def _busiest_second(bind: Bind, now: float) -> int:
-    """Like `BusiestSecond.most`, which also forgets: only the loop's thread may do that."""
-    peaks = list(bind.busiest._peaks)
-    return max((count for at, count in peaks if at >= now - BUSIEST_OF_S), default=0)
 
 
 def _length(sized: Sized) -> int:

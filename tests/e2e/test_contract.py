@@ -157,7 +157,7 @@ def test_rule_for_another_account_is_not_for_bank(at: Stand) -> None:
 
 
 def test_shop_is_shared_by_weight(at: Stand) -> None:
-    told = campaign(at, "shop", "3725{7}", 100)
+    told = campaign(at, "shop", "37250{6}", 100)
 
     assert told.totals["receipted"] == 100
     assert abs(told.sent["telia"] - 70) <= 1
@@ -219,7 +219,7 @@ def test_second_operator_takes_over_when_the_first_is_killed(at: Stand) -> None:
     until("telia is down", lambda: at.router.samples().sum("bind_up", operator="telia") == 0)
 
     assert campaign(at, "bank", "3726{7}", 20).sent == {"elisa": 20}
-    assert campaign(at, "shop", "3725{7}", 20).sent == {"elisa": 20}
+    assert campaign(at, "shop", "37250{6}", 20).sent == {"elisa": 20}
 
 
 def test_no_contracted_rate_was_exceeded(at: Stand) -> None:

@@ -195,23 +195,30 @@ class SimulatedJournal:
         self._ask(_Work(None, None, True, self.process.clock(), reserve))
 
     def fetch(self, wanted: Wanted, done: Fetched) -> None:
-        """See `Journal`. Only a commit fails on a full disk; reading goes on."""
+        """See `Journal`. A reader of its own: it waits for no commit and sees what is committed."""
+        self.pending += 1
+        loop, disk = self.disk.loop, self.disk
 
-        def read(error: JournalError | None) -> Callable[[], None]:
-            disk = self.disk
-            candidates = wanted.plan.candidates
+        def read() -> None:
+            queue = (wanted.plan.candidates, wanted.lane, wanted.account)
+            taken = {key[0] for key in disk.attempts}
             rows = sorted(
                 row
                 for row in disk.messages.values()
                 if row.router_id > wanted.after
-                and (row.candidates, row.lane, row.account)
-                == (candidates, wanted.lane, wanted.account)
-                and not disk.has_attempt(row.router_id)
+                and (row.candidates, row.lane, row.account) == queue
+                and row.router_id not in taken
             )
             found = [self._message(row) for row in rows[: wanted.count]]
-            return lambda: done([] if error else found, error)
+            error = FULL if disk.hiccups and disk.rng.random() < disk.hiccups else None
+            told_at = loop.now + disk.rng.random() * 0.002
+            loop.at(told_at, lambda: tell(found, error), self.process)
 
-        self._ask(_Work(None, None, True, self.process.clock(), read))
+        def tell(found: list[Message], error: JournalError | None) -> None:
+            self.pending -= 1
+            done([] if error else found, error)
+
+        loop.at(loop.now + disk.commit_s() / 2, read, self.process)
 
     def recover(self, done: Callable[[Recovered, JournalError | None], None]) -> None:
         """See `Journal`."""
@@ -344,7 +351,7 @@ class SimulatedJournal:
             source_octets=row.source_octets,
             destination_octets=row.destination_octets,
             registered_delivery=row.registered_delivery,
-            accepted_at=self.process.clock(),
+            accepted_at=self.process.clock() - max(0.0, self.disk.loop.wall() - row.accepted_utc),
             accepted_utc=row.accepted_utc,
             expires_utc=row.expires_utc,
             hold_receipt=row.hold_receipt,

@@ -8,6 +8,7 @@ from router.smpp import vocabulary as v
 from router.smpp.receipt import State
 from simulators import behaviour, cli
 from simulators.behaviour import READERS, Behaviour
+from simulators.ledger import Ledger
 from simulators.units import UnitError
 
 
@@ -56,3 +57,13 @@ def test_shares_of_more_than_the_whole_are_refused() -> None:
 def test_subscribers_messages_that_make_no_sense_are_refused(value: object) -> None:
     with pytest.raises(UnitError):
         behaviour.inbound(value)
+
+
+def test_manual_names_every_key_every_scenario_and_every_field_of_the_totals() -> None:
+    manual = (cli.SCENARIOS.parent / "README.md").read_text(encoding="utf-8")
+    scenarios = {path.stem for path in cli.SCENARIOS.glob("*.yaml")}
+    fields_of_totals = set(Ledger(b"", 1).totals()) - {"event"}
+    missing = {
+        name for name in (*READERS, *scenarios, *fields_of_totals) if f"`{name}`" not in manual
+    }
+    assert not missing

@@ -32,6 +32,7 @@ class FakeLoop:
         self.answers = True
         self.closed = False
         self.asked = 0
+        self.errors: list[Exception] = []
 
     def call_soon_threadsafe(self, callback: Callable[[], object], /) -> None:
         """Run it now."""
@@ -39,7 +40,10 @@ class FakeLoop:
             raise RuntimeError("Event loop is closed")
         self.asked += 1
         if self.answers:
-            callback()
+            try:
+                callback()
+            except Exception as error:  # noqa: BLE001 - As a loop, which lives on.
+                self.errors.append(error)
 
 
 class FakeRouter:

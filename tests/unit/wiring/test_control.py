@@ -146,6 +146,7 @@ def test_mistake_in_the_status_goes_to_who_asked_and_not_to_the_loop() -> None:
     router.journey.outboxes.clear()
     with pytest.raises(KeyError):
         ask(Site(router), "/v1/status")
+    assert router.loop.errors == []
 
 
 @pytest.mark.parametrize("path", ["/", "", "/metrics/", "/v1", "/v1/status/x", "/METRICS", "*"])

@@ -121,7 +121,7 @@ def test_message_waits_for_the_operator_that_may_pull_it_or_for_none() -> None:
 
 def test_oldest_is_that_of_all_queues_of_the_lane() -> None:
     router = FakeRouter()
-    for account, age_s in ((BANK, 3.0), (SHOP, 8.0)):
+    for account, age_s in ((SHOP, 8.0), (BANK, 3.0)):
         router.journey.lanes.put(router.message(account, BULK, age_s))
     assert value(router, "queue_messages", operator="none", lane="bulk") == 2
     assert value(router, "queue_oldest_seconds", operator="none", lane="bulk") == 8.0

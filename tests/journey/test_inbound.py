@@ -1,0 +1,194 @@
+"""router/report/inbound.py, router/journey.py: a subscriber's message finds its account.
+
+By the contract's rules: to 12302 it is bank's, but shop's if it came from telia and begins with
+MESSENTE.
+"""
+
+from dataclasses import replace
+
+import pytest
+
+from router.smpp import pdu as p
+from router.smpp import vocabulary as v
+from router.terms.names import AccountName, OperatorName
+from router.terms.settings import InboundSettings, Settings
+from tests.doubles import Client, Router, World, data_sm
+
+TELIA = OperatorName("telia")
+SUBSCRIBER = (1, 1, b"37255512345")
+HERE = (3, 0, b"12302")
+PERMANENT = v.ESME_RX_P_APPN
+
+
+def both(router: Router) -> tuple[Client, Client]:
+    return router.client(), router.client(b"shop", b"secret02")
+
+
+@pytest.mark.parametrize(
+    ("operator", "text", "data_coding"),
+    [
+        ("telia", b"MESSENTE hello", 0),
+        ("telia", b"messente", 0),
+        ("telia", b"  MesSente\nhello", 0),
+        ("telia", "Messente õ".encode("utf-16-be"), 8),
+        ("telia", b"MESSENTE \xe4", 3),
+    ],
+)
+def test_the_keyword_of_a_message_from_telia_makes_it_the_shops(
+    world: World, router: Router, operator: str, text: bytes, data_coding: int
+) -> None:
+    far = router.operator(operator)
+    bank, shop = both(router)
+    number = far.deliver(text, SUBSCRIBER, HERE, data_coding=data_coding)
+    world.run(0.5)
+    assert far.answer_to(number) == v.ESME_ROK
+    assert shop.receipt_texts() == [text]
+    assert bank.receipts == []
+    router.assert_all_is_over()
+
+
+@pytest.mark.parametrize(
+    ("operator", "place", "text"),
+    [
+        ("telia", 0, b"STOP"),
+        ("telia", 0, b"MESSENTER hello"),
+        ("telia", 0, b"hello MESSENTE"),
+        ("telia", 0, b""),
+        ("elisa", 2, b"MESSENTE hello"),
+    ],
+)
+def test_every_other_message_to_the_short_code_is_the_banks(
+    world: World, router: Router, operator: str, place: int, text: bytes
+) -> None:
+    far = router.operator(operator, place)
+    bank, shop = both(router)
+    number = far.deliver(text, SUBSCRIBER, HERE)
+    world.run(0.5)
+    assert far.answer_to(number) == v.ESME_ROK
+    assert bank.receipt_texts() == [text]
+    assert shop.receipts == []
+    router.assert_all_is_over()
+
+
+def test_the_keyword_is_read_behind_a_user_data_header(world: World, router: Router) -> None:
+    telia = router.operator("telia")
+    _, shop = both(router)
+    text = b"\x05\x00\x03\x07\x02\x01MESSENTE part one"
+    telia.deliver(text, SUBSCRIBER, HERE, esm_class=0x40)
+    world.run(0.5)
+    assert shop.receipt_texts() == [text]
+
+
+def test_the_keyword_may_stand_in_the_message_payload(world: World, router: Router) -> None:
+    telia = router.operator("telia")
+    _, shop = both(router)
+    payload = p.tlv(v.MESSAGE_PAYLOAD, b"messente " + b"x" * 1000)
+    telia.deliver(b"", SUBSCRIBER, HERE, tlvs=payload)
+    world.run(0.5)
+    (pdu,) = shop.receipts
+    assert p.Sm(pdu).tlv(v.MESSAGE_PAYLOAD) == b"messente " + b"x" * 1000
+
+
+def test_a_data_sm_from_a_subscriber_becomes_a_deliver_sm(world: World, router: Router) -> None:
+    telia = router.operator("telia")
+    bank, _ = both(router)
+    tlvs = p.tlv(v.MESSAGE_PAYLOAD, b"STOP")
+    telia.far.send(data_sm(8, source=SUBSCRIBER, destination=HERE, data_coding=8, tlvs=tlvs))
+    world.run(0.5)
+    assert telia.answer_to(8) == v.ESME_ROK
+    (pdu,) = bank.receipts
+    sm = p.Sm(pdu)
+    assert (sm.source, sm.destination, sm.data_coding) == (SUBSCRIBER, HERE, 8)
+    assert sm.message == b"STOP"
+
+
+@pytest.mark.parametrize("destination", [b"12303", b"1230", b"123021", b"", b"BANK"])
+def test_a_message_that_nobody_wants_is_refused_and_counted(
+    world: World, router: Router, destination: bytes
+) -> None:
+    telia = router.operator("telia")
+    bank, shop = both(router)
+    number = telia.deliver(b"STOP", SUBSCRIBER, (3, 0, destination))
+    world.run(0.5)
+    assert telia.answer_to(number) == PERMANENT
+    assert bank.receipts == shop.receipts == []
+    assert router.journey.counters.inbound == {(TELIA, "unrouted"): 1}
+    assert not telia.far.closed
+    router.assert_all_is_over()
+
+
+@pytest.mark.parametrize("octets", [b"\xff" * 20, b"\x1b" * 7, b"\xd8\x00" * 3, b"\x00" * 100])
+@pytest.mark.parametrize("data_coding", [0, 3, 8, 0xF5, 0xFF])
+def test_what_cannot_be_read_as_text_is_only_passed_on(
+    world: World, router: Router, octets: bytes, data_coding: int
+) -> None:
+    telia = router.operator("telia")
+    bank, _ = both(router)
+    telia.deliver(octets, SUBSCRIBER, HERE, esm_class=0x40, data_coding=data_coding)
+    world.run(0.5)
+    assert bank.receipt_texts() == [octets]
+
+
+def test_the_first_rule_that_holds_decides(world: World, contract: Settings) -> None:
+    rules = (
+        InboundSettings(to=AccountName("shop"), keyword="STOPP"),
+        InboundSettings(to=AccountName("bank"), operator=TELIA),
+        InboundSettings(to=AccountName("shop")),
+    )
+    router = Router(world, replace(contract, inbound=rules))
+    telia, elisa = router.operator("telia"), router.operator("elisa", 2)
+    bank, shop = both(router)
+    elisa.deliver(b"stopp", SUBSCRIBER, (0, 0, b"1"))
+    telia.deliver(b"else", SUBSCRIBER, (0, 0, b"2"))
+    elisa.deliver(b"rest", SUBSCRIBER, (0, 0, b"3"))
+    world.run(0.5)
+    assert bank.receipt_texts() == [b"else"]
+    assert shop.receipt_texts() == [b"stopp", b"rest"]
+
+
+def test_a_destination_is_the_same_with_and_without_its_plus(
+    world: World, contract: Settings
+) -> None:
+    rules = (InboundSettings(to=AccountName("bank"), destination="37250001"),)
+    router = Router(world, replace(contract, inbound=rules))
+    telia = router.operator("telia")
+    bank, _ = both(router)
+    telia.deliver(b"a", SUBSCRIBER, (1, 1, b"+37250001"))
+    telia.deliver(b"b", SUBSCRIBER, (1, 1, b"37250001"))
+    world.run(0.5)
+    assert bank.receipt_texts() == [b"a", b"b"]
+
+
+def test_subscribers_messages_wait_for_a_client_that_is_away_and_keep_their_order(
+    world: World, router: Router
+) -> None:
+    telia = router.operator("telia")
+    numbers = [telia.deliver(b"%d" % n, SUBSCRIBER, HERE) for n in range(30)]
+    world.run(3600.0)
+    assert {telia.answer_to(number) for number in numbers} == {v.ESME_ROK}
+    bank = router.client()
+    world.run(1.0)
+    assert bank.receipt_texts() == [b"%d" % n for n in range(30)]
+    assert router.journey.counters.inbound == {(TELIA, "held"): 30}
+    router.assert_all_is_over()
+
+
+def test_a_message_marked_as_a_receipt_is_never_given_as_a_message(
+    world: World, router: Router
+) -> None:
+    telia = router.operator("telia")
+    bank, _ = both(router)
+    number = telia.deliver(b"STOP", SUBSCRIBER, HERE, esm_class=4)
+    world.run(0.5)
+    assert telia.answer_to(number) == v.ESME_ROK
+    assert bank.receipts == []
+
+
+def test_an_id_on_a_subscribers_message_makes_no_receipt_of_it(
+    world: World, router: Router
+) -> None:
+    telia = router.operator("telia")
+    bank, _ = both(router)
+    telia.deliver(b"STOP", SUBSCRIBER, HERE, tlvs=p.tlv(v.RECEIPTED_MESSAGE_ID, b"1\0"))
+    world.run(0.5)
+    assert bank.receipt_texts() == [b"STOP"]

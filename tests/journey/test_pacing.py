@@ -1,0 +1,198 @@
+"""router/forward/pool.py, router/journey.py: never above a rate or a window, and hardly below.
+
+Counted where the messages arrive, over each bind and over each operator.
+"""
+
+import pytest
+
+from router.smpp import vocabulary as v
+from router.terms.limits import Rate
+from router.terms.outcome import Outcome
+from router.terms.settings import Settings
+from tests.doubles import START, Operator, Router, World, with_operator
+
+FINNISH = b"358401234567"
+
+
+def times(*operators: Operator) -> list[float]:
+    """When submit_sm arrived, over these binds together."""
+    return sorted(at for operator in operators for at, _ in operator.submits)
+
+
+def busiest(arrivals: list[float], seconds: float = 1.0) -> int:
+    """The most arrivals in any sliding span of so many seconds."""
+    most = first = 0
+    for last, at in enumerate(arrivals):
+        while arrivals[first] <= at - seconds:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
+
+
+def flood(router: Router, count: int, destination: bytes = b"37255512345") -> None:
+    client = router.client()
+    for _ in range(count):
+        client.submit(destination, registered_delivery=0)
+
+
+@pytest.mark.parametrize("latency_s", [0.001, 0.02, 0.15])
+def test_a_bind_is_never_above_its_rate(world: World, router: Router, latency_s: float) -> None:
+    telia = router.operator("telia")
+    telia.latency_s = latency_s
+    flood(router, 300)
+    world.run(8.0)
+    arrivals = times(telia)
+    assert len(arrivals) == 300
+    assert busiest(arrivals) <= 50
+    assert arrivals[-1] - arrivals[0] < 300 / 50 + 0.1
+
+
+def test_elisa_gets_80_in_a_second_over_both_of_her_binds(world: World, router: Router) -> None:
+    one, two = router.operator("elisa", 0), router.operator("elisa", 1)
+    flood(router, 400, FINNISH)
+    world.run(8.0)
+    assert len(times(one, two)) == 400
+    assert busiest(times(one, two)) <= 80
+    assert busiest(times(one)) <= 50
+    assert busiest(times(two)) <= 50
+    assert times(one, two)[-1] - times(one, two)[0] < 400 / 80 + 0.1
+    router.assert_all_is_over()
+
+
+def test_one_bind_of_elisa_alone_gets_no_more_than_its_own_rate(
+    world: World, router: Router
+) -> None:
+    one = router.operator("elisa", 0)
+    flood(router, 150, FINNISH)
+    world.run(5.0)
+    assert len(times(one)) == 150
+    assert busiest(times(one)) <= 50
+
+
+def test_a_receiver_is_never_sent_to(world: World, router: Router) -> None:
+    receiver = router.operator("elisa", 2)
+    flood(router, 10, FINNISH)
+    world.run(5.0)
+    assert receiver.submits == []
+    assert router.room_taken() == 10
+    one = router.operator("elisa", 0)
+    world.run(1.0)
+    assert len(one.submits) == 10
+    assert receiver.submits == []
+
+
+def test_a_rate_holds_across_reconnects(world: World, router: Router) -> None:
+    lives = [router.operator("telia")]
+    flood(router, 400)
+    for _ in range(12):
+        world.run(0.33)
+        lives[-1].far.drop()
+        lives.append(router.operator("telia"))
+    world.run(8.0)
+    assert len(times(*lives)) >= 400
+    assert busiest(times(*lives)) <= 50
+    router.assert_all_is_over()
+
+
+def test_a_rate_of_an_operator_holds_while_its_binds_come_and_go(
+    world: World, router: Router
+) -> None:
+    lives = [router.operator("elisa", 0), router.operator("elisa", 1)]
+    flood(router, 400, FINNISH)
+    for n in range(12):
+        world.run(0.21)
+        lives[-2].far.drop()
+        lives.append(router.operator("elisa", n % 2))
+    world.run(8.0)
+    assert busiest(times(*lives)) <= 80
+    router.assert_all_is_over()
+
+
+def test_a_rate_per_minute_is_kept(world: World, contract: Settings) -> None:
+    router = Router(world, with_operator(contract, "elisa", rate=Rate(6, 60.0)))
+    world.run(60.0)
+    one = router.operator("elisa", 0)
+    flood(router, 20, FINNISH)
+    world.run(240.0)
+    assert len(times(one)) == 20
+    assert busiest(times(one), 60.0) <= 6
+
+
+def test_a_router_that_has_just_started_does_not_know_what_was_sent_before(
+    world: World, contract: Settings
+) -> None:
+    router = Router(world, contract, warm=False)
+    telia = router.operator("telia")
+    flood(router, 100)
+    world.run(3.0)
+    assert times(telia)[0] >= START + 1.0
+
+
+def test_no_more_are_unanswered_than_the_window_allows(world: World, router: Router) -> None:
+    telia = router.operator("telia", status=None)
+    flood(router, 100)
+    world.run(5.0)
+    assert len(telia.submits) == 20
+    for _, pdu in telia.submits[:5]:
+        telia.answer(pdu)
+    world.run(1.0)
+    assert len(telia.submits) == 25
+
+
+def test_the_window_is_used_as_answers_come(world: World, router: Router) -> None:
+    telia = router.operator("telia")
+    telia.latency_s = 2.0  # 20 in 2 s: the window is the limit, not the rate.
+    flood(router, 100)
+    world.run(10.5)
+    assert len(telia.submits) == 100
+    assert busiest(times(telia), 1.99) <= 20
+
+
+def test_enquire_link_flows_both_ways_whatever_is_sent(world: World, router: Router) -> None:
+    telia = router.operator("telia", status=None)
+    flood(router, 100)
+    world.run(29.0)
+    telia.far.send(b"\0\0\0\x10\0\0\0\x15\0\0\0\0\0\0\0\x63")
+    world.run(0.1)
+    assert [pdu.sequence_number for pdu in telia.far.pdus(v.ENQUIRE_LINK_RESP)] == [0x63]
+    world.run(60.0)
+    assert telia.far.pdus(v.ENQUIRE_LINK)
+    assert not telia.far.closed
+
+
+def test_throttling_never_raises_the_rate(world: World, router: Router) -> None:
+    telia = router.operator("telia")
+    calls = iter(range(10_000))
+    telia.status = lambda _: v.ESME_RTHROTTLED if next(calls) % 9 == 0 else 0
+    flood(router, 150)
+    world.run(30.0)
+    assert router.outcomes == [Outcome.SENT] * 150
+    assert busiest(times(telia)) <= 50
+    router.assert_all_is_over()
+
+
+def test_an_urgent_message_takes_the_next_slot(world: World, router: Router) -> None:
+    telia = router.operator("telia")
+    shop, bank = router.client(b"shop", b"secret02"), router.client()
+    for _ in range(40):
+        shop.submit(b"3721234567", registered_delivery=0)
+    world.run(0.3)
+    for n in range(5):
+        since = world.now
+        bank.submit(text=b"otp %d" % n, registered_delivery=0)
+        world.run(0.05)
+        ((at, _),) = [one for one in telia.submits if b"otp %d" % n in one[1].octets]
+        assert at - since <= 0.0211
+
+
+def test_a_bind_that_is_not_read_is_not_written_to(world: World, router: Router) -> None:
+    stuck, other = router.operator("telia", 0), router.operator("telia", 1)
+    stuck.far.link.pause_writing()
+    flood(router, 100)
+    world.run(3.0)
+    assert stuck.submits == []
+    assert len(other.submits) == 100
+    stuck.far.link.resume_writing()
+    flood(router, 100)
+    world.run(2.0)
+    assert len(stuck.submits) > 30

@@ -1,0 +1,292 @@
+"""Client systems that do not behave: they flood, hang up, come back, and answer receipts as they like.
+
+What a client has submitted it does not submit again: a message that was never answered may be on
+its way or not, and whatever the router has made of it must be right.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from router.accept.server import ClientLink
+from router.smpp import pdu as p
+from router.smpp import vocabulary as v
+from router.smpp.pdu import Pdu
+from router.terms.settings import BindType, Settings
+from tests.simulation.ledger import NEVER, Held, Submitted
+from tests.simulation.promises import Promises
+from tests.simulation.scenario import NO_ROUTE, PREFIXES, ClientMood
+from tests.simulation.world import Connection, Loop, Process
+
+COMMANDS: dict[BindType, int] = {
+    "transmitter": v.BIND_TRANSMITTER,
+    "receiver": v.BIND_RECEIVER,
+    "transceiver": v.BIND_TRANSCEIVER,
+}
+MOST_REFUSALS = 3
+"""Of one deliver_sm. A client that refuses for ever is asked for ever."""
+
+
+@dataclass(slots=True, eq=False)
+class Port:
+    """One connection of a client's, which it makes again and again; see `FarEnd`."""
+
+    client: "Client"
+    type: BindType
+    connection: Connection | None = None
+    is_bound: bool = False
+    sequence: int = 0
+    submitted: dict[int, Submitted] = field(default_factory=dict)
+    """Not answered, by sequence_number."""
+    given: dict[int, Held] = field(default_factory=dict)
+    """deliver_sm that the router has written, by sequence_number."""
+
+    def wrote(self, pdu: Pdu) -> None:
+        """See `FarEnd`."""
+        self.client.wrote(self, pdu)
+
+    def arrived(self, pdu: Pdu) -> None:
+        """See `FarEnd`."""
+        self.client.arrived(self, pdu)
+
+    def lost(self) -> None:
+        """See `FarEnd`."""
+        self.client.lost(self)
+
+
+class Client:
+    """One client system, with all its binds."""
+
+    def __init__(
+        self, loop: Loop, promises: Promises, settings: Settings, mood: ClientMood
+    ) -> None:
+        self.loop = loop
+        self.rng = loop.rng
+        self.promises = promises
+        self.all_settings = settings
+        self.settings = settings.accounts[mood.account]
+        self.mood = mood
+        self.calm = False
+        """It behaves."""
+        self.process: Process | None = None
+        self.ports = [Port(self, port) for port in mood.ports]
+        self.todo: deque[Submitted] = deque()
+        self._refused: dict[bytes, int] = {}
+
+    def plan(self, first_number: int, lasts_s: float) -> None:
+        """Spread the messages over the time, some of them in bursts."""
+        rng = self.rng
+        burst_at = rng.random() * lasts_s
+        for number in range(first_number, first_number + self.mood.messages):
+            at = rng.random() * lasts_s
+            if rng.random() < 0.4:
+                at = burst_at
+            message = self._message(number)
+            self.loop.after(at, lambda m=message: self._wants(m))  # type: ignore[misc]
+
+    def behave(self) -> None:
+        """From now on; with one bind that can do everything, if need be."""
+        self.calm = True
+        if "transceiver" not in self.mood.ports:
+            port = Port(self, "transceiver")
+            self.ports.append(port)
+            self._connect(port)
+        for port in self.ports:
+            if port.connection is not None and port.connection.is_silent:
+                port.connection.hang_up()
+
+    def serve(self, process: Process) -> None:
+        """A router is there to connect to."""
+        self.process = process
+        for port in self.ports:
+            if port.connection is None:
+                self._connect(port)
+
+    # Connections.
+
+    def _connect(self, port: Port) -> None:
+        process = self.process
+        if port.connection is not None or process is None or not process.alive:
+            return
+        link = ClientLink(
+            process, process.journey, process.accounts, self.all_settings.session
+        )
+        connection = Connection(process, link, self.mood.way_s)
+        port.connection = connection
+        port.sequence = 1
+        connection.open(port)
+        connection.send(
+            p.bind(COMMANDS[port.type], 1, system_id=self.mood.account.encode(), password=b"secret")
+        )
+        if self.mood.stays_s < 1e6 and not self.calm:
+            stays_s = self.rng.expovariate(1.0 / self.mood.stays_s)
+            self.loop.after(stays_s, lambda: self._leave(port, connection))
+
+    def _leave(self, port: Port, connection: Connection) -> None:
+        """End a connection, in one way or another."""
+        if self.calm or port.connection is not connection or not connection.is_open:
+            return
+        match self.rng.randrange(4):
+            case 0:
+                connection.hang_up()
+            case 1 if port.is_bound:
+                port.sequence += 1
+                port.is_bound = False
+                connection.send(p.build(v.UNBIND, 0, port.sequence))
+            case 2:
+                connection.go_silent()
+                self.loop.after(3.0, connection.hang_up)
+            case _:
+                connection.cut()
+
+    def lost(self, port: Port) -> None:
+        """A connection is gone; its submits may be lost or not."""
+        port.connection = None
+        port.is_bound = False
+        port.submitted = {}
+        port.given = {}
+        away_s = 0.1 if self.calm else self.rng.expovariate(1.0 / self.mood.away_s)
+        self.loop.after(away_s, lambda: self._connect(port))
+
+    # What the router says.
+
+    def wrote(self, port: Port, pdu: Pdu) -> None:
+        """The router has written this."""
+        command_id = pdu.command_id
+        if command_id in (v.SUBMIT_SM_RESP, v.DATA_SM_RESP):
+            message = port.submitted.get(pdu.sequence_number)
+            if message is not None:
+                if self.loop.telling:
+                    status = pdu.command_status
+                    self.loop.tell(f"router    answers {message.name} with 0x{status:02X}")
+                self.promises.answered(message, pdu)
+        elif command_id == v.DELIVER_SM:
+            if self.loop.telling:
+                self.loop.tell(f"router    gives {self.mood.account} {pdu.octets[16:90]!r}")
+            held = self.promises.delivery_written(self.mood.account, pdu)
+            port.given[pdu.sequence_number] = held
+
+    def arrived(self, port: Port, pdu: Pdu) -> None:
+        """Something has come from the router."""
+        connection = port.connection
+        assert connection is not None
+        command_id = pdu.command_id
+        if command_id in (v.SUBMIT_SM_RESP, v.DATA_SM_RESP):
+            port.submitted.pop(pdu.sequence_number, None)
+            self._pump()
+        elif command_id == v.DELIVER_SM:
+            self._judge(port, connection, pdu)
+        elif command_id & v.RESPONSE:
+            if command_id & ~v.RESPONSE in v.BINDS:
+                port.is_bound = pdu.command_status == 0
+                self._pump()
+            elif command_id == v.UNBIND_RESP:
+                connection.hang_up()
+        else:
+            connection.send(p.response(command_id, pdu.sequence_number))
+            if command_id == v.UNBIND:
+                connection.hang_up()
+
+    def _judge(self, port: Port, connection: Connection, pdu: Pdu) -> None:
+        """A receipt or a subscriber's message: take it, or make trouble."""
+        held = port.given.get(pdu.sequence_number)
+        assert held is not None
+        mood, rng = self.mood, self.rng
+        status, answer_s = 0, 0.0
+        body = pdu.octets[16:]
+        if not self.calm and self._refused.get(body, 0) < MOST_REFUSALS:
+            chance = rng.random()
+            if (chance := chance - mood.slow) < 0.0:
+                answer_s = rng.random()
+            elif (chance := chance - mood.late) < 0.0:
+                answer_s = self.all_settings.session.response_timeout_s * rng.uniform(0.9, 2.5)
+                self._refused[body] = self._refused.get(body, 0) + 1
+            elif (chance := chance - mood.refuses) < 0.0:
+                status = rng.choice((0x08, 0x14, 0x58, 0x64))
+                self._refused[body] = self._refused.get(body, 0) + 1
+            elif (chance := chance - mood.rejects) < 0.0:
+                status = 0x65
+            elif (chance := chance - mood.silent) < 0.0:
+                self._refused[body] = self._refused.get(body, 0) + 1
+                return
+        octets = p.response(pdu.command_id, pdu.sequence_number, status, b"\0")
+
+        def heard() -> None:
+            if self.loop.telling:
+                self.loop.tell(f"router    hears 0x{status:02X} for {body[:74]!r}")
+            self.promises.delivery_answered(held, status)
+
+        if answer_s:
+            self.loop.after(answer_s, lambda: connection.send(octets, heard))
+        else:
+            connection.send(octets, heard)
+
+    # Messages.
+
+    def _message(self, number: int) -> Submitted:
+        rng = self.rng
+        settings = self.all_settings
+        destination = rng.choice(PREFIXES) + b"%07d" % number
+        if rng.random() < 0.02:
+            destination = NO_ROUTE
+        priority = 3 if rng.random() < 0.2 else 0
+        period_s = rng.choice((3, 15)) if rng.random() < 0.1 else 0
+        registered = rng.choice((0, 1, 1, 1, 2, 17, 17, 3, 16))
+        text = b"%b message %d" % (self.mood.account.encode(), number)
+        source, to = (5, 0, b"BANK"), (1, 1, destination)
+        if rng.random() < 0.05:
+            priority = period_s = 0
+            fields = bytes((0, registered, 0))
+            payload = p.tlv(v.MESSAGE_PAYLOAD, text)
+            body = b"\0" + p.address(*source) + p.address(*to) + fields + payload
+            octets = p.build(v.DATA_SM, 0, 0, body)
+        else:
+            octets = p.sm(
+                v.SUBMIT_SM,
+                0,
+                source=source,
+                destination=to,
+                priority_flag=priority,
+                validity_period=b"0000000000%02d000R" % period_s if period_s else b"",
+                registered_delivery=registered,
+                short_message=text,
+            )
+        names = [lane.name for lane in settings.lanes]
+        lane = names.index("alert" if priority == 3 else self.settings.lane)  # type: ignore[arg-type]
+        of_lane_s = settings.lanes[lane].validity_s
+        return Submitted(
+            number,
+            self.mood.account,
+            lane,
+            octets,
+            p.address(*source),
+            p.address(*to),
+            registered,
+            float(period_s) or (NEVER if of_lane_s is None else of_lane_s),
+        )
+
+    def _wants(self, message: Submitted) -> None:
+        self.todo.append(message)
+        self._pump()
+
+    def _pump(self) -> None:
+        """Submit what there is on binds that have room."""
+        window = self.settings.window if self.calm else self.mood.window
+        able = [
+            port
+            for port in self.ports
+            if port.is_bound and port.type != "receiver" and len(port.submitted) < window
+        ]
+        while self.todo and able:
+            port = self.rng.choice(able)
+            self._submit(port, self.todo.popleft())
+            if len(port.submitted) >= window:
+                able.remove(port)
+
+    def _submit(self, port: Port, message: Submitted) -> None:
+        assert port.connection is not None
+        port.sequence += 1
+        port.submitted[port.sequence] = message
+        self.promises.submitted(message)
+        if self.loop.telling:
+            self.loop.tell(f"{self.mood.account:9} submits {message.name}")
+        port.connection.send(p.relay(message.octets, port.sequence))

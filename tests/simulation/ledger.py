@@ -1,0 +1,116 @@
+"""What the world outside the router knows of each message: who said what, and when.
+
+Clients, operators and the disk write here; `promises.py` compares.
+"""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from router.smpp.receipt import State
+from router.terms.names import AccountName, OperatorName
+from tests.simulation.disk import DeliveryRow, SettledRow
+
+if TYPE_CHECKING:
+    from tests.simulation.world import Connection
+
+NEVER = float("inf")
+
+
+@dataclass(slots=True, eq=False)
+class Submitted:
+    """A submit_sm or data_sm that a client has sent."""
+
+    number: int
+    account: AccountName
+    lane: int
+    octets: bytes
+    source: bytes
+    """TON, NPI, address and NUL."""
+    destination: bytes
+    registered_delivery: int
+    validity_s: float
+    """How long it may wait, by its own period or its lane's."""
+    router_id: int | None = None
+    """Once the disk has it."""
+    candidates: tuple[OperatorName, ...] = ()
+    expires_at: float = NEVER
+    """By the loop's clock."""
+    answer: int | None = None
+    """The status that the router answered."""
+    writings: list["Writing"] = field(default_factory=list)
+    taken: list["Taken"] = field(default_factory=list)
+    settled: SettledRow | None = None
+    settled_in: int = -1
+    """The life of the router that settled it."""
+    finals: int = 0
+    """Final receipts that the disk has ever held."""
+
+    @property
+    def name(self) -> str:
+        """How a person finds it in the trace."""
+        known = "" if self.router_id is None else f" (id {self.router_id // 100})"
+        return f"#{self.number}{known}"
+
+
+@dataclass(slots=True, eq=False)
+class Writing:
+    """The router wrote a message to an operator."""
+
+    message: Submitted
+    operator: OperatorName
+    connection: "Connection"
+    life: int
+    at: float
+    status: int | None = None
+    """What the router has heard in answer."""
+    heard_at: float = NEVER
+
+
+@dataclass(slots=True, eq=False)
+class Taken:
+    """An operator took a message under an id of its own."""
+
+    message: Submitted
+    writing: Writing
+    operator: OperatorName
+    key: bytes
+    """Its id as the router keeps it; empty where the operator gave none."""
+    id_in_answer: bytes
+    id_in_receipts: bytes
+    is_durable: bool = False
+    """The router's disk knows it."""
+    finals_sent: list[State] = field(default_factory=list)
+    final_heard_at: float = NEVER
+    final_acknowledged: bool = False
+
+    def is_known(self, life: int, at: float) -> bool:
+        """Whether the router, in this life of it, knew this attempt at that time."""
+        if self.writing.life == life:
+            return self.writing.status == 0 and self.writing.heard_at < at
+        return self.is_durable
+
+
+@dataclass(slots=True, eq=False)
+class Inbound:
+    """A message that a subscriber sent."""
+
+    text: bytes
+    sent: int = 0
+    """How often an operator has sent it to the router."""
+    held: int = 0
+    """How often the disk has been told to keep it."""
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """All deliveries to an account that are alike to the last octet; most are one."""
+
+    account: AccountName
+    rows: dict[int, DeliveryRow] = field(default_factory=dict)
+    """Those on the disk."""
+    ever: int = 0
+    written: int = 0
+    answers_heard: int = 0
+    """Final answers of the client, in this life of the router."""
+    removed: int = 0
+    """Rows removed for such an answer, in this life."""

@@ -1,0 +1,460 @@
+"""What the router promises, checked while it runs: DESIGN.md, section 2, from the outside.
+
+The watcher sees what the router writes to its peers at the moment it writes it, what its peers say
+at the moment it hears it, and what its disk holds. A promise that is broken raises there and then.
+"""
+
+import re
+from collections import defaultdict, deque
+
+from router.accept.server import ClientLink
+from router.forward.bind import OperatorLink
+from router.smpp.pdu import Pdu, message_id_of
+from router.smpp.receipt import State
+from router.smpp.states import State as SessionState
+from router.terms.limits import Rate
+from router.terms.names import AccountName, BindName, OperatorName
+from router.terms.outcome import TEMPORARY_FOR_CLIENTS, Outcome, judge
+from router.terms.settings import OperatorSettings, Settings
+from tests.simulation.disk import AttemptRow, DeliveryRow, Disk, MessageRow, SettledRow, Transaction
+from tests.simulation.ledger import NEVER, Held, Inbound, Submitted, Taken, Writing
+from tests.simulation.world import START, START_UTC, Connection, Loop, Process, PromiseBroken
+
+OUTCOMES = {
+    State.DELIVERED: Outcome.DELIVERED,
+    State.ACCEPTED: Outcome.DELIVERED,
+    State.EXPIRED: Outcome.EXPIRED,
+    State.REJECTED: Outcome.REJECTED,
+    State.UNKNOWN: Outcome.UNKNOWN,
+    State.UNDELIVERABLE: Outcome.FAILED,
+    State.DELETED: Outcome.FAILED,
+}
+_RECEIPT = re.compile(rb"id:(\d+) sub:001 dlvrd:\d\d\d .*? stat:(\w+) err:\d\d\d text:(.*?)\0", re.S)
+_WORDS = {
+    b"DELIVRD": State.DELIVERED,
+    b"ACCEPTD": State.ACCEPTED,
+    b"EXPIRED": State.EXPIRED,
+    b"REJECTD": State.REJECTED,
+    b"UNKNOWN": State.UNKNOWN,
+    b"UNDELIV": State.UNDELIVERABLE,
+    b"DELETED": State.DELETED,
+    b"ENROUTE": State.ENROUTE,
+}
+A_MOMENT_S = 0.001
+A_HAIR_S = 1e-5
+"""Unix times have no finer fractions."""
+
+
+def is_final(state: State, operator: OperatorSettings) -> bool:
+    """Whether an operator says no more after this."""
+    if state is State.ACCEPTED:
+        return operator.accepted_is_final
+    if state is State.UNKNOWN:
+        return operator.unknown_is_final
+    return state is not State.ENROUTE
+
+
+def asks_for(message: Submitted, outcome: Outcome) -> bool:
+    """Whether the client is owed a final receipt when it ends like that."""
+    wanted = message.registered_delivery & 3
+    if wanted == 2:
+        return outcome not in (Outcome.DELIVERED, Outcome.SENT)
+    return wanted in (1, 3)
+
+
+class Promises:
+    """The watcher."""
+
+    def __init__(self, loop: Loop, disk: Disk, settings: Settings) -> None:
+        self.loop = loop
+        self.disk = disk
+        self.settings = settings
+        self.process: Process
+        self.by_body: dict[bytes, Submitted] = {}
+        self.by_id: dict[int, Submitted] = {}
+        self.taken: dict[tuple[OperatorName, bytes], Taken] = {}
+        self.inbound: dict[bytes, Inbound] = {}
+        self.held: dict[bytes, Held] = {}
+        self.held_by_number: dict[int, Held] = {}
+        self.settled_in_life = 0
+        self.accepted_in_life = 0
+        self.repeated = 0
+        self._life = 0
+        self._wall_error_s = 0.0
+        self._arrivals: dict[OperatorName | BindName, deque[float]] = defaultdict(deque)
+        self._newest: dict[tuple[AccountName, int, OperatorName], tuple[float, int, int]] = {}
+
+    def broken(self, what: str) -> PromiseBroken:
+        """To be raised."""
+        return PromiseBroken(what)
+
+    def begins(self, process: Process) -> None:
+        """A new life of the router."""
+        self.process = process
+        self._life = process.life
+        self._wall_error_s = self.loop.wall_error_s
+        self.settled_in_life = self.accepted_in_life = 0
+        for held in self.held.values():
+            held.answers_heard = held.removed = 0
+
+    # What clients see.
+
+    def submitted(self, message: Submitted) -> None:
+        """A client sends this."""
+        self.by_body[message.octets[16:]] = message
+
+    def answered(self, message: Submitted, pdu: Pdu) -> None:
+        """The router answers a client's submit_sm."""
+        if message.answer is not None:
+            raise self.broken(f"{message.name}: answered twice")
+        message.answer = pdu.command_status
+        if pdu.command_status:
+            if message.router_id is not None:
+                raise self.broken(f"{message.name}: refused, but the disk has it")
+        elif message.router_id is None:
+            raise self.broken(f"{message.name}: ESME_ROK before the disk has it")
+        elif message_id_of(pdu) != b"%d" % message.router_id:
+            raise self.broken(f"{message.name}: answered with id {message_id_of(pdu)!r}")
+
+    def delivery_written(self, account: AccountName, pdu: Pdu) -> Held:
+        """The router writes a deliver_sm to a client."""
+        held = self.held.get(pdu.octets[16:])
+        if held is None or held.account != account:
+            raise self.broken(f"{account} is given what is not its own: {pdu.octets[16:]!r}")
+        what = _what(pdu.octets)
+        if not held.rows:
+            raise self.broken(f"{account} is given {what}, which the disk does not hold")
+        if held.ever == 1 and held.answers_heard:
+            raise self.broken(f"{account} is given {what} again, which it has acknowledged")
+        held.written += 1
+        return held
+
+    def delivery_answered(self, held: Held, status: int) -> None:
+        """The router hears a client's answer to a deliver_sm."""
+        if status not in TEMPORARY_FOR_CLIENTS:
+            held.answers_heard += 1
+
+    # What operators see.
+
+    def sent(self, operator: OperatorName, connection: Connection, pdu: Pdu) -> Writing:
+        """The router writes a message to an operator."""
+        message = self.by_body.get(pdu.octets[16:])
+        if message is None:
+            raise self.broken(f"{operator}: a message that no client has sent: {pdu.octets!r}")
+        now = self.loop.now
+        name = message.name
+        if message.router_id is None:
+            raise self.broken(f"{name}: sent before the disk has it")
+        if message.settled is not None:
+            raise self.broken(f"{name}: sent although it is settled")
+        if operator not in message.candidates:
+            raise self.broken(f"{name}: sent to {operator}, whom its route does not name")
+        if message.writings:
+            self._may_repeat(message)
+        else:
+            self._keeps_order(message, operator)
+        if now > message.expires_at + 1.0:
+            raise self.broken(f"{name}: sent after its validity has ended")
+        writing = Writing(message, operator, connection, self._life, now)
+        message.writings.append(writing)
+        return writing
+
+    def _may_repeat(self, message: Submitted) -> None:
+        """It was written before: why again?"""
+        last = message.writings[-1]
+        name = message.name
+        if any(one.is_durable for one in message.taken):
+            raise self.broken(f"{name}: sent again although the disk knows that it was taken")
+        if any(w.status == 0 and w.life == self._life for w in message.writings):
+            raise self.broken(f"{name}: sent again although an operator has answered ESME_ROK")
+        if last.life != self._life:
+            self.repeated += 1
+            return
+        if last.status is not None and last.heard_at - last.at < self._timeout_s:
+            operator = self.settings.operators[last.operator]
+            if judge(last.status, operator.on_status).do == "fail":
+                raise self.broken(f"{name}: sent again after status 0x{last.status:02X}")
+            return
+        is_over = last.connection.link.session.state is SessionState.CLOSED
+        if not is_over and self.loop.now < last.at + self._timeout_s - A_MOMENT_S:
+            raise self.broken(f"{name}: sent again while it is in flight")
+        if self.settings.lanes[message.lane].in_doubt == "fail":
+            raise self.broken(f"{name}: in doubt, and sent again in a lane that must not")
+        self.repeated += 1
+
+    @property
+    def _timeout_s(self) -> float:
+        return self.settings.session.response_timeout_s
+
+    def _keeps_order(self, message: Submitted, operator: OperatorName) -> None:
+        """First transmissions of one account in one lane to one operator go in order."""
+        key = (message.account, message.lane, operator)
+        assert message.router_id is not None
+        now = self.loop.now
+        at, newest, newest_before = self._newest.get(key, (now, 0, 0))
+        if now > at:
+            newest_before = max(newest, newest_before)
+        # One that has failed over comes to this operator later than its place in the order says.
+        if message.router_id < newest_before and message.candidates[0] == operator:
+            overtaken_by = self.by_id[newest_before].name
+            raise self.broken(f"{message.name}: first sent after {overtaken_by}, which is younger")
+        self._newest[key] = (now, max(newest, message.router_id), newest_before)
+
+    def arrived(self, operator: OperatorName, bind: BindName) -> None:
+        """An operator counts a message."""
+        settings = self.settings.operators[operator]
+        self._count(operator, settings.rate)
+        self._count(bind, next(b.rate for b in settings.binds if b.name == bind))
+
+    def _count(self, name: OperatorName | BindName, rate: Rate | None) -> None:
+        if rate is None:
+            return
+        times = self._arrivals[name]
+        now = self.loop.now
+        if len(times) == rate.count and now - times.popleft() < rate.per_s - 1e-9:
+            raise self.broken(f"{name}: more than {rate} have arrived")
+        times.append(now)
+
+    def took(self, taken: Taken) -> None:
+        """An operator takes a message, whether or not it says so."""
+        if taken.key:
+            self.taken[taken.operator, taken.key] = taken
+        taken.message.taken.append(taken)
+
+    def answer_heard(self, writing: Writing, status: int) -> None:
+        """The router hears an operator's answer."""
+        writing.status = status
+        writing.heard_at = self.loop.now
+
+    def receipt_acknowledged(self, taken: Taken, state: State, heard_at: float) -> None:
+        """The router answers an operator's receipt with ESME_ROK."""
+        message = taken.message
+        settings = self.settings.operators[taken.operator]
+        if not is_final(state, settings):
+            return
+        taken.final_acknowledged = True
+        is_waited_for = heard_at < taken.writing.heard_at + settings.receipt_wait_s - 2.0
+        known = taken.is_known(self._life, heard_at) and is_waited_for
+        if not known or message.settled is not None:
+            return
+        if OUTCOMES[state] is Outcome.DELIVERED or not self._is_open(message, taken, heard_at):
+            raise self.broken(f"{message.name}: a receipt was acknowledged and has no effect")
+
+    def _is_open(self, message: Submitted, but: Taken, at: float) -> bool:
+        """Whether another attempt of it could still end well at that time."""
+        if any(
+            one is not but and one.is_known(self._life, at) and one.final_heard_at >= at
+            for one in message.taken
+        ):
+            return True
+        return any(
+            w is not but.writing and w.life == self._life and w.heard_at >= at
+            for w in message.writings
+        )
+
+    def inbound_acknowledged(self, inbound: Inbound) -> None:
+        """The router answers a subscriber's message with ESME_ROK."""
+        if not inbound.held:
+            raise self.broken(f"{inbound.text!r} was acknowledged before the disk has it")
+
+    # What the disk sees.
+
+    def committed(self, transaction: Transaction) -> None:
+        """See `Watcher`."""
+        for row in transaction.accepted:
+            self._accepted(row)
+        for attempt in transaction.attempted:
+            self._attempted(attempt)
+        finals = [final for row in transaction.held if (final := self._held(row)) is not None]
+        for settled in transaction.settled:
+            self._settled(settled, finals)
+        if finals:
+            raise self.broken(f"{finals[0].name}: a final receipt apart from its outcome")
+        for number in transaction.acknowledged:
+            self._handed_over(number)
+
+    def _accepted(self, row: MessageRow) -> None:
+        message = self.by_body[row.octets[16:]]
+        if row.router_id in self.by_id:
+            raise self.broken(f"id {row.router_id} is used twice")
+        if message.router_id is not None:
+            raise self.broken(f"{message.name}: accepted twice")
+        if (row.account, row.lane) != (message.account, message.lane):
+            raise self.broken(f"{message.name}: kept as {row.account}'s in lane {row.lane}")
+        self.by_id[row.router_id] = message
+        message.router_id = row.router_id
+        message.candidates = row.candidates
+        if message.validity_s != NEVER:
+            accepted_at = row.accepted_utc - self._wall_error_s - START_UTC + START
+            message.expires_at = accepted_at + message.validity_s
+        self.accepted_in_life += 1
+
+    def _waiting(self, router_id: int, what: str) -> Submitted:
+        message = self.by_id.get(router_id)
+        if message is None:
+            raise self.broken(f"id {router_id}: {what}, but it was never accepted")
+        if message.settled is not None:
+            raise self.broken(f"{message.name}: {what}, but it is settled")
+        return message
+
+    def _attempted(self, row: AttemptRow) -> None:
+        message = self._waiting(row.router_id, "taken by an operator")
+        taken = self.taken.get((row.operator, row.operator_id))
+        if taken is None or taken.message is not message:
+            raise self.broken(f"{message.name}: not what {row.operator} calls {row.operator_id!r}")
+        taken.is_durable = True
+
+    def _held(self, row: DeliveryRow) -> Submitted | None:
+        """Return the message if this is its final receipt."""
+        held = self.held.setdefault(row.octets[16:], Held(row.account))
+        if held.account != row.account:
+            raise self.broken(f"delivery {row.number} is for {row.account} and {held.account}")
+        held.rows[row.number] = row
+        held.ever += 1
+        self.held_by_number[row.number] = held
+        found = _RECEIPT.search(row.octets)
+        if found is None:
+            inbound = next((i for text, i in self.inbound.items() if text in row.octets), None)
+            if inbound is None:
+                raise self.broken(f"delivery {row.number} came from nowhere: {row.octets!r}")
+            inbound.held += 1
+            if inbound.held > inbound.sent:
+                raise self.broken(f"{inbound.text!r} is kept more often than it was sent")
+            return None
+        message = self.by_id.get(int(found[1]))
+        if message is None:
+            raise self.broken(f"delivery {row.number} has an unknown id {found[1]!r}")
+        self._is_true(message, row, _WORDS[found[2]], made_here=bool(found[3]))
+        return message if row.final else None
+
+    def _is_true(
+        self, message: Submitted, row: DeliveryRow, state: State, *, made_here: bool
+    ) -> None:
+        """Whether a receipt is this message's, and says what an operator said."""
+        name = message.name
+        if row.account != message.account:
+            raise self.broken(f"{name}: its receipt is for {row.account}")
+        if not row.octets.startswith(message.destination + message.source, 17):
+            raise self.broken(f"{name}: the addresses of its receipt are not its own, swapped")
+        if not row.final and not message.registered_delivery & 0x10:
+            raise self.broken(f"{name}: an intermediate receipt that was not asked for")
+        said = any(
+            state in one.finals_sent or not is_final(state, self.settings.operators[one.operator])
+            for one in message.taken
+        )
+        if not made_here and not said:
+            raise self.broken(f"{name}: no operator has said {state.name}")
+        if row.final:
+            message.finals += 1
+            if message.finals > 1:
+                raise self.broken(f"{name}: a second final receipt")
+
+    def _settled(self, row: SettledRow, finals: list[Submitted]) -> None:
+        message = self._waiting(row.router_id, "settled")
+        outcome = Outcome(row.outcome)
+        name = f"{message.name}: settled as {outcome.name} ({row.reason})"
+        if asks_for(message, outcome) != (message in finals):
+            raise self.broken(f"{name}, with a receipt or without, as it was not asked")
+        if message in finals:
+            finals.remove(message)
+        at = row.at_utc - self._wall_error_s - START_UTC + START + A_HAIR_S
+        taken = [one for one in message.taken if one.is_known(self._life, at)]
+        if outcome is Outcome.SENT and (message.registered_delivery & 3 in (1, 3) or not taken):
+            raise self.broken(f"{name}, though a receipt was asked for or nobody took it")
+        if not row.reason and outcome is not Outcome.SENT:
+            if not any(OUTCOMES[state] is outcome for one in taken for state in one.finals_sent):
+                raise self.broken(f"{name}, which no operator has said")
+            is_open = any(one.final_heard_at > at for one in taken)
+            if outcome is not Outcome.DELIVERED and is_open:
+                raise self.broken(f"{name}, while another attempt is open")
+        if row.reason:
+            self._gave_up(message, outcome, name, taken, at)
+        message.settled = row
+        message.settled_in = self._life
+        self.settled_in_life += 1
+
+    def _gave_up(
+        self, message: Submitted, outcome: Outcome, name: str, taken: list[Taken], at: float
+    ) -> None:
+        """The router ended it: it must have had to."""
+        if outcome is Outcome.EXPIRED:
+            if at < message.expires_at - 1.0:
+                raise self.broken(f"{name}, before its time")
+        elif outcome is Outcome.UNKNOWN:
+            if taken and all(one.final_acknowledged for one in taken):
+                raise self.broken(f"{name}, though all its receipts were acknowledged")
+        elif taken:
+            raise self.broken(f"{name}, though an operator took it")
+        elif not any(w.at < at for w in message.writings):
+            raise self.broken(f"{name}, though nobody was asked")
+
+    def _handed_over(self, number: int) -> None:
+        held = self.held_by_number.get(number)
+        if held is None or number not in held.rows:
+            raise self.broken(f"delivery {number} is removed and was not there")
+        row = held.rows.pop(number)
+        now_utc = self.loop.true_utc() + self._wall_error_s
+        if now_utc >= row.made_utc + self.settings.accounts[held.account].outbox_s:
+            return
+        held.removed += 1
+        if held.removed > held.answers_heard:
+            raise self.broken(f"{_what(row.octets)} is removed, and its client does not have it")
+
+    # What can be seen of the router at any time.
+
+    def after_step(self) -> None:
+        """Called after whatever the router did."""
+        process = self.process
+        journey = process.journey
+        for name, operator in journey.operators.items():
+            in_flight = 0
+            for bind in operator.binds:
+                in_use = bind.in_use
+                in_flight += in_use
+                if in_use > bind.settings.window:
+                    raise self.broken(f"{bind.settings.name}: its window is overrun")
+            if in_flight != operator.in_flight:
+                raise self.broken(f"{name}: {operator.in_flight} in flight, not {in_flight}")
+        for account, settings in self.settings.accounts.items():
+            if not 0 <= journey.lanes.waiting_of(account) <= settings.queue:
+                taken = journey.lanes.waiting_of(account)
+                raise self.broken(f"{account}: {taken} places taken of {settings.queue}")
+
+    def at_rest(self) -> None:
+        """Called when everybody has behaved for long enough: all is over, and nothing is left."""
+        for message in self.by_id.values():
+            if message.settled is None:
+                raise self.broken(f"{message.name}: accepted, and has no outcome")
+        for inbound in self.inbound.values():
+            if inbound.sent and not inbound.held:
+                raise self.broken(f"{inbound.text!r} is lost")
+        disk, journey = self.disk, self.process.journey
+        if not disk.is_empty:
+            left = [*disk.messages, *disk.attempts, *disk.deliveries.values()]
+            raise self.broken(f"the journal still holds {left[:3]}")
+        for account in self.settings.accounts:
+            if journey.lanes.waiting_of(account):
+                raise self.broken(f"{account}: room is taken, and nothing waits")
+            if len(journey.outboxes[account]):
+                raise self.broken(f"{account}: its outbox is not empty")
+        if any(len(queue) for queue in journey.lanes.queues()) or journey.lanes.delayed():
+            raise self.broken("the lanes are not empty")
+        for name, correlator in journey.correlators.items():
+            if len(correlator):
+                raise self.broken(f"{name}: receipts are waited for, and nothing was sent")
+        for connection in self.process.connections:
+            link = connection.link
+            if link.session.unanswered and isinstance(link, ClientLink | OperatorLink):
+                raise self.broken("a session waits for answers")
+        counters = journey.counters
+        accepted = sum(n for (_, _, status), n in counters.submits.items() if status == 0)
+        if accepted != self.accepted_in_life:
+            raise self.broken(f"{accepted} counted as accepted, not {self.accepted_in_life}")
+        ended = sum(counters.outcomes.values())
+        if ended != self.settled_in_life:
+            raise self.broken(f"{ended} counted as ended, not {self.settled_in_life}")
+
+
+def _what(octets: bytes) -> str:
+    found = _RECEIPT.search(octets)
+    return f"delivery {octets[16:80]!r}" if found is None else f"receipt {found[0][:24]!r}"

@@ -1,0 +1,300 @@
+"""What a seed makes of the world: a configuration, and how well everybody behaves in it."""
+
+from dataclasses import dataclass, field
+from random import Random
+
+from router.terms.limits import Rate
+from router.terms.names import AccountName, BindName, LaneName, OperatorName
+from router.terms.settings import (
+    AccountSettings,
+    Address,
+    BindSettings,
+    BindType,
+    IdForm,
+    InboundSettings,
+    InDoubt,
+    JournalSettings,
+    LaneSettings,
+    MessageIdSettings,
+    OperatorSettings,
+    ReconnectSettings,
+    RouteSettings,
+    SessionSettings,
+    Settings,
+    StatusAction,
+)
+
+NOWHERE = Address(host="127.0.0.1", port=1)
+SHORT_CODE = "12302"
+PREFIXES = (b"3725", b"3726", b"358", b"46")
+NO_ROUTE = b"999"
+
+
+@dataclass(slots=True)
+class ClientMood:
+    """How one client system behaves while it may misbehave."""
+
+    account: AccountName
+    ports: tuple[BindType, ...]
+    messages: int
+    way_s: float
+    window: int
+    """What it has unanswered on one bind at most; more than it may if it floods."""
+    stays_s: float
+    """How long it keeps a connection, on average."""
+    away_s: float
+    slow: float = 0.0
+    """Shares of its answers to deliver_sm: slow, later than the time-out, temporary and permanent
+    refusals, none at all."""
+    late: float = 0.0
+    refuses: float = 0.0
+    rejects: float = 0.0
+    silent: float = 0.0
+
+
+@dataclass(slots=True)
+class OperatorMood:
+    """How one operator behaves while it may misbehave."""
+
+    name: OperatorName
+    way_s: float
+    steady_s: float
+    """How long it takes for an answer."""
+    ponders_s: float
+    """On top of that, a different time for each message; 0 where it does not."""
+    spikes: float
+    """Share of segments that its network holds back; for those that do not ponder, because nobody
+    could tell the two apart."""
+    statuses: tuple[tuple[float, int], ...] = ()
+    """Shares of refusals."""
+    silent_taken: float = 0.0
+    silent_lost: float = 0.0
+    late: float = 0.0
+    hangs_up: float = 0.0
+    no_id: float = 0.0
+    stays_s: float = 1e9
+    away_s: float = 1.0
+    refuses_binds: float = 0.0
+    receipts_early: float = 0.0
+    receipts_twice: float = 0.0
+    receipts_never: float = 0.0
+    receipt_s: float = 1.0
+    fails: float = 0.1
+    patience_s: float = 13.0
+    """How long it waits for a deliver_sm_resp."""
+    subscribers: int = 0
+
+
+@dataclass(slots=True)
+class Scenario:
+    """Everything that a seed decides before anything happens."""
+
+    seed: int
+    settings: Settings
+    clients: list[ClientMood]
+    operators: list[OperatorMood]
+    lasts_s: float
+    """For so long everybody may misbehave."""
+    crashes: list[float] = field(default_factory=list)
+    crashes_on_commit: float = 0.0
+    """Share of commits after which the router dies, before it hears of them."""
+    full_disk: list[tuple[float, float]] = field(default_factory=list)
+    hiccups: float = 0.0
+    slowness_s: float = 0.002
+    stalls: list[tuple[float, float]] = field(default_factory=list)
+    wall_jumps: list[tuple[float, float]] = field(default_factory=list)
+    in_memory: int = 2000
+    """Messages of one queue that the router keeps in memory."""
+
+
+def drawn(seed: int, rng: Random) -> Scenario:
+    """The scenario of a seed."""
+    operators = [_operator(rng, OperatorName(name)) for name in ("ada", "bob", "cyd")]
+    accounts = [_account(rng, AccountName(name)) for name in ("bank", "shop", "news")]
+    settings = Settings(
+        listen=(),
+        journal=JournalSettings(url="memory:"),
+        session=SessionSettings(
+            enquire_link_s=rng.choice((4.0, 10.0)), response_timeout_s=rng.choice((1.5, 3.0, 5.0))
+        ),
+        lanes=_lanes(rng),
+        accounts={one.name: one for one in accounts},
+        operators={one.name: one for one in operators},
+        routes=_routes(rng, [one.name for one in operators]),
+        inbound=(InboundSettings(to=AccountName("bank"), destination=SHORT_CODE),),
+        node=7,
+    )
+    lasts_s = rng.uniform(8.0, 30.0)
+    messages = rng.randint(40, 150)
+    scenario = Scenario(
+        seed=seed,
+        settings=settings,
+        clients=[_client_mood(rng, one, messages // 3) for one in accounts],
+        operators=[_operator_mood(rng, settings, one) for one in operators],
+        lasts_s=lasts_s,
+    )
+    _draw_faults(rng, scenario)
+    return scenario
+
+
+def _draw_faults(rng: Random, scenario: Scenario) -> None:
+    lasts_s = scenario.lasts_s
+    if rng.random() < 0.6:
+        scenario.crashes = sorted(rng.uniform(0.5, lasts_s) for _ in range(rng.randint(1, 3)))
+    if rng.random() < 0.3:
+        scenario.crashes_on_commit = 0.02
+    if rng.random() < 0.4:
+        scenario.full_disk = [(rng.uniform(0.5, lasts_s), rng.uniform(0.01, 4.0))]
+    if rng.random() < 0.3:
+        scenario.hiccups = rng.choice((0.02, 0.1))
+    scenario.slowness_s = rng.choice((0.001, 0.005, 0.03))
+    if rng.random() < 0.3:
+        scenario.stalls = [(rng.uniform(0.5, lasts_s), rng.uniform(0.01, 0.6)) for _ in range(3)]
+    if rng.random() < 0.3:
+        year_s = 365 * 86_400.0
+        scenario.wall_jumps = [(rng.uniform(0.5, lasts_s), rng.choice((-year_s, year_s, 3600.0)))]
+    scenario.in_memory = rng.choice((2000, 2000, 2, 6, 20))
+
+
+def _lanes(rng: Random) -> tuple[LaneSettings, ...]:
+    def policy() -> InDoubt:
+        return rng.choice(("resend", "resend", "elsewhere", "fail"))
+
+    return (
+        LaneSettings(
+            name=LaneName("otp"), validity_s=rng.choice((None, 10.0, 300.0)), in_doubt=policy()
+        ),
+        LaneSettings(name=LaneName("alert"), min_share=0.2, in_doubt=policy()),
+        LaneSettings(name=LaneName("bulk"), min_share=0.05, validity_s=20.0, in_doubt=policy())
+        if rng.random() < 0.2
+        else LaneSettings(name=LaneName("bulk"), min_share=0.05, in_doubt=policy()),
+    )
+
+
+def _account(rng: Random, name: AccountName) -> AccountSettings:
+    floods = rng.random() < 0.3
+    return AccountSettings(
+        name=name,
+        passwords=("secret",),
+        lane=LaneName("otp") if name == "bank" else LaneName("bulk"),
+        lane_by_priority={3: LaneName("alert")},
+        max_binds=4,
+        window=rng.choice((1, 5, 50)),
+        rate=Rate(20, 1.0) if floods else None,
+        burst=5 if floods else None,
+        queue=rng.choice((5, 30, 1000)),
+        weight=rng.randint(1, 3),
+        deliver_window=rng.choice((1, 3, 20)),
+        outbox_s=12.0 if rng.random() < 0.1 else 72 * 3600.0,
+    )
+
+
+def _operator(rng: Random, name: OperatorName) -> OperatorSettings:
+    count = rng.randint(1, 3)
+    split = count > 1 and rng.random() < 0.4
+    rates = (Rate(2, 1.0), Rate(5, 1.0), Rate(10, 1.0), Rate(50, 1.0), Rate(20, 2.5))
+    rate = rng.choice(rates)
+    binds = tuple(
+        BindSettings(
+            name=BindName(f"{name}-{place}"),
+            address=NOWHERE,
+            system_id="agg",
+            password="pw",
+            type="transceiver" if not split else "receiver" if place == 0 else "transmitter",
+            rate=None if split and place == 0 else rate,
+            window=rng.choice((1, 3, 10)),
+        )
+        for place in range(count)
+    )
+    response: IdForm = rng.choice(("text", "decimal", "hex"))
+    receipt: IdForm = "text" if response == "text" else rng.choice(("decimal", "hex"))
+    retry = StatusAction(do="retry", after_s=rng.uniform(0.2, 2.0), times=rng.randint(1, 3))
+    return OperatorSettings(
+        name=name,
+        binds=binds,
+        rate=Rate(max(1, rate.count * count * 2 // 3), rate.per_s) if rng.random() < 0.5 else None,
+        message_id=MessageIdSettings(response=response, receipt=receipt),
+        reconnect=ReconnectSettings(first_s=0.3, longest_s=2.0),
+        receipt_wait_s=rng.uniform(10.0, 20.0),
+        accepted_is_final=rng.random() < 0.3,
+        unknown_is_final=rng.random() < 0.3,
+        on_status={
+            0x14: retry,
+            0x08: StatusAction(do="retry", after_s=0.5, times=2, then="next"),
+            0x58: StatusAction(do="pause", for_s=rng.uniform(0.1, 1.0)),
+        },
+    )
+
+
+def _routes(rng: Random, names: list[OperatorName]) -> tuple[RouteSettings, ...]:
+    ada, bob, cyd = names
+    return (
+        RouteSettings(destination="372", to=(ada, bob)),
+        RouteSettings(destination="3726", to=(ada, bob, cyd), weights=(5, 3, 2)),
+        RouteSettings(destination="358", to=(bob,)),
+        RouteSettings(destination="46", to=tuple(rng.sample(names, 3))),
+        RouteSettings(destination="46", account=AccountName("news"), to=(cyd, bob)),
+    )
+
+
+def _client_mood(rng: Random, settings: AccountSettings, messages: int) -> ClientMood:
+    ports: tuple[BindType, ...] = rng.choice(
+        (
+            ("transceiver",),
+            ("transceiver", "transceiver"),
+            ("transmitter", "receiver"),
+            ("transmitter", "receiver", "transceiver"),
+        )
+    )
+    mood = ClientMood(
+        account=settings.name,
+        ports=ports,
+        messages=rng.randint(messages // 2, messages * 3 // 2),
+        way_s=rng.uniform(0.0001, 0.03),
+        window=rng.choice((1, 10, 1000)),
+        stays_s=rng.choice((1e9, 20.0, 4.0)),
+        away_s=rng.choice((0.2, 1.0, 5.0)),
+    )
+    if rng.random() < 0.6:
+        mood.slow = rng.choice((0.0, 0.2))
+        mood.late = rng.choice((0.0, 0.1))
+        mood.refuses = rng.choice((0.0, 0.2))
+        mood.rejects = rng.choice((0.0, 0.05))
+        mood.silent = rng.choice((0.0, 0.1))
+    return mood
+
+
+def _operator_mood(rng: Random, settings: Settings, operator: OperatorSettings) -> OperatorMood:
+    ponders = rng.random() < 0.3
+    mood = OperatorMood(
+        name=operator.name,
+        way_s=rng.uniform(0.0002, 0.04),
+        steady_s=rng.uniform(0.0, 0.05),
+        ponders_s=rng.uniform(0.05, 0.5) if ponders else 0.0,
+        spikes=0.0 if ponders or rng.random() < 0.5 else 0.02,
+        receipt_s=rng.choice((0.05, 1.0, 4.0)),
+        patience_s=rng.choice((3.0, 13.0)),
+        subscribers=rng.choice((0, 0, 3)),
+    )
+    if rng.random() < 0.7:
+        share = rng.choice((0.02, 0.1, 0.3))
+        statuses = (0x58, 0x14, 0x08, 0x45, 0x400, 0x0B)
+        mood.statuses = tuple((share * rng.random(), status) for status in statuses)
+        if rng.random() < 0.2:
+            mood.statuses += ((0.02, 0x0D),)
+    if rng.random() < 0.5:
+        mood.silent_taken = rng.choice((0.0, 0.05, 0.2))
+        mood.silent_lost = rng.choice((0.0, 0.05, 0.2))
+        mood.late = 0.0 if mood.spikes else rng.choice((0.0, 0.05, 0.2))
+        mood.hangs_up = rng.choice((0.0, 0.01, 0.05))
+        mood.no_id = rng.choice((0.0, 0.02))
+    if rng.random() < 0.6:
+        mood.receipts_early = 0.0 if mood.spikes else rng.choice((0.0, 0.2))
+        mood.receipts_twice = rng.choice((0.0, 0.2))
+        mood.receipts_never = rng.choice((0.0, 0.1))
+        mood.fails = rng.choice((0.1, 0.5))
+    if rng.random() < 0.5:
+        mood.stays_s = rng.uniform(3.0, 15.0)
+        mood.away_s = rng.uniform(0.2, 4.0)
+        mood.refuses_binds = rng.choice((0.0, 0.2))
+    return mood

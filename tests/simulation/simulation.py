@@ -1,0 +1,276 @@
+"""The whole router in a box: one seed decides everything that happens to it.
+
+    python -m tests.simulation SEED       what happened, line by line
+
+Two parts: for a while everybody may misbehave, then everybody behaves, and all must come to its end.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from random import Random
+
+import structlog
+
+from router import journey as journey_module
+from router.accept.accounts import Accounts
+from router.enqueue import lanes as lanes_module
+from router.enqueue.journal import JournalError, first_number_at
+from router.forward.bind import CREDENTIALS, LASTED_S, OperatorLink
+from router.forward.pool import Bind, reconnect_wait_s
+from router.journey import Journey
+from router.terms.settings import Settings
+from tests.simulation.clients import Client
+from tests.simulation.disk import Disk, SimulatedJournal
+from tests.simulation.operators import Operator
+from tests.simulation.promises import Promises
+from tests.simulation.scenario import Scenario, drawn
+from tests.simulation.world import LONGEST_SPIKE_S, START, Loop, Process, PromiseBroken
+
+LONGEST_REST_S = 600.0
+"""By then everything must be over, once everybody behaves."""
+PARKED_S = 12.0
+"""A receipt that nobody knows waits for so long."""
+
+
+@dataclass(slots=True)
+class Result:
+    """What a seed has shown."""
+
+    seed: int
+    broken: str | None
+    """The promise that was broken; None if all were kept."""
+    accepted: int
+    lives: int
+    repeated: int
+    seconds: float
+    """Of simulated time."""
+    events: int
+
+
+class Life(Process):
+    """One process of the router."""
+
+    def __init__(self, loop: Loop, settings: Settings, disk: Disk, life: int) -> None:
+        super().__init__(loop, life)
+        self.settings = settings
+        self.failed: Callable[[], None] = lambda: None
+        self.ready: Callable[[], None] = lambda: None
+        self.journal = SimulatedJournal(disk, self, lambda names: self.journey.plans.of(names))
+        self.accounts = Accounts(settings.accounts, b"secret", loop.now)
+        self.journey = Journey(
+            settings,
+            journal=self.journal,
+            clock=self.clock,
+            clock_utc=loop.wall,
+            later=self.later,
+            settled=lambda _: None,
+        )
+
+    def start(self) -> None:
+        """As `router/wiring/app.py` does it."""
+
+        def started(error: JournalError | None) -> None:
+            (self.ready if error is None else self.failed)()
+
+        self.soon(lambda: self.journey.start(started))
+
+
+class Simulation:
+    """One seed."""
+
+    def __init__(self, scenario: Scenario, rng: Random, tell: Callable[[str], None] | None) -> None:
+        self.scenario = scenario
+        self.rng = rng
+        self.loop = loop = Loop(rng, tell)
+        self.settings = settings = scenario.settings
+        self.disk = disk = Disk(loop, first_number_at(loop.true_utc()))
+        self.promises = Promises(loop, disk, settings)
+        disk.watcher = self.promises
+        disk.slowness_s, disk.hiccups = scenario.slowness_s, scenario.hiccups
+        disk.crash_on_commit = self._dies_here
+        loop.after_step = self.promises.after_step
+        self.operators = {
+            mood.name: Operator(loop, self.promises, settings, mood) for mood in scenario.operators
+        }
+        self.clients = [
+            Client(loop, self.promises, settings, mood) for mood in scenario.clients
+        ]
+        self.lives = 0
+        self.calm = False
+        self.process: Life
+        self._plan()
+
+    def _plan(self) -> None:
+        loop, scenario = self.loop, self.scenario
+        number = 1
+        for client in self.clients:
+            client.plan(number, scenario.lasts_s)
+            number += client.mood.messages
+        for at in scenario.crashes:
+            loop.after(at, self._crash)
+        for at, lasts_s in scenario.full_disk:
+            loop.after(at, lambda: self._fill_disk(True))
+            loop.after(at + lasts_s, lambda: self._fill_disk(False))
+        for at, lasts_s in scenario.stalls:
+            loop.after(at, lambda s=lasts_s: self._stall(s))  # type: ignore[misc]
+        for at, by_s in scenario.wall_jumps:
+            loop.after(at, lambda s=by_s: self._jump(s))  # type: ignore[misc]
+        self._start()
+
+    # What happens to the router.
+
+    def _start(self) -> None:
+        self.loop.wall_error_s = 0.0
+        self.lives += 1
+        self.process = process = Life(self.loop, self.settings, self.disk, self.lives)
+        self.promises.begins(process)
+        self.loop.tell(f"router    starts, life {self.lives}")
+        process.ready = self._ready
+        process.failed = self._crash
+        process.start()
+
+    def _ready(self) -> None:
+        process = self.process
+        self.loop.tell(f"router    is ready {process.journey.taken_up}")
+        for operator in process.journey.operators.values():
+            for bind in operator.binds:
+                self._keep_bound(process, bind)
+        for client in self.clients:
+            client.serve(process)
+
+    def _keep_bound(self, process: Life, bind: Bind) -> None:
+        """Connect, and again when it is over, as `BindKeeper` does."""
+        loop = self.loop
+        started_at = loop.now
+        link = OperatorLink(process, process.journey, bind, self.settings.session)
+
+        def ended() -> None:
+            if loop.now - started_at > LASTED_S:
+                bind.failures = 0
+            wait_s = reconnect_wait_s(
+                bind.operator.settings.reconnect,
+                bind.failures,
+                refused=link.refused_status in CREDENTIALS,
+                spread=self.rng.random(),
+            )
+            bind.failures += 1
+            process.call_later(wait_s, lambda: self._keep_bound(process, bind))
+
+        link.on_ended = ended
+        if not self.operators[bind.operator.name].connect(process, bind, link):
+            ended()
+
+    def _crash(self) -> None:
+        if self.process.alive:
+            self.loop.tell("router    dies")
+            self.process.die()
+            down_s = LONGEST_SPIKE_S + self.rng.uniform(0.05, 3.0)
+            self.loop.after(down_s, self._start)
+
+    def _dies_here(self) -> bool:
+        if not self.calm and self.rng.random() < self.scenario.crashes_on_commit:
+            self._crash()
+            return True
+        return False
+
+    def _fill_disk(self, is_full: bool) -> None:
+        self.loop.tell(f"disk      {'is full' if is_full else 'has room'}")
+        self.disk.is_full = is_full
+
+    def _stall(self, seconds: float) -> None:
+        self.loop.tell(f"router    stalls for {seconds:.3f} s")
+        self.process.stalled_until = self.loop.now + seconds
+
+    def _jump(self, seconds: float) -> None:
+        self.loop.tell(f"wall clock jumps by {seconds:.0f} s")
+        self.loop.wall_error_s += seconds
+
+    # The two parts.
+
+    def run(self) -> None:
+        """Raise PromiseBroken, or return when all is over."""
+        loop = self.loop
+        loop.run(START + self.scenario.lasts_s + 5.0)
+        loop.tell("everybody behaves from now on")
+        self.calm = True
+        self.disk.is_full = False
+        self.disk.hiccups = 0.0
+        for one in (*self.operators.values(), *self.clients):
+            one.behave()
+        give_up_at = loop.now + LONGEST_REST_S
+        while not self._is_over() and loop.now < give_up_at:
+            loop.run(loop.now + 1.0)
+        loop.run(loop.now + PARKED_S)
+        self.promises.at_rest()
+
+    def _is_over(self) -> bool:
+        return (
+            self.process.alive
+            and self.disk.is_empty
+            and not any(client.todo for client in self.clients)
+            and not any(operator.owed for operator in self.operators.values())
+            and not any(self.process.journey.lanes.waiting_of(a) for a in self.settings.accounts)
+        )
+
+
+def simulate(seed: int, tell: Callable[[str], None] | None = None) -> Result:
+    """Live through one seed; `tell` is handed a line for whatever happens."""
+    rng = Random(seed)
+    scenario = drawn(seed, rng)
+    with quiet(), in_memory(scenario.in_memory):
+        simulation = Simulation(scenario, rng, tell)
+        broken: str | None = None
+        try:
+            simulation.run()
+        except PromiseBroken as error:
+            cause = error.__cause__
+            broken = str(error) if cause is None else f"{error}, {_where(cause)}"
+            simulation.loop.tell(f"BROKEN    {broken}")
+    loop, promises = simulation.loop, simulation.promises
+    return Result(
+        seed=seed,
+        broken=broken,
+        accepted=len(promises.by_id),
+        lives=simulation.lives,
+        repeated=promises.repeated,
+        seconds=loop.now - START,
+        events=loop.events,
+    )
+
+
+def _where(error: BaseException) -> str:
+    """The innermost line of the router that an exception went through."""
+    where = "somewhere"
+    trace = error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        where = f"{file.rpartition('router/')[2]}:{trace.tb_lineno}" if "router/" in file else where
+        trace = trace.tb_next
+    return where
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """The router's log lines cost more than all the rest, and nobody reads them here."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+
+
+@contextmanager
+def in_memory(messages: int) -> Iterator[None]:
+    """Make a queue's part in memory so small that the few messages of a seed do not fit."""
+    modules = (lanes_module, journey_module)
+    names = {"MOST_IN_MEMORY": messages, "FEW_IN_MEMORY": messages // 2, "AT_ONCE": messages // 2}
+    before = [(m, name, getattr(m, name)) for m in modules for name in names if hasattr(m, name)]
+    for module, name, _ in before:
+        setattr(module, name, max(1, names[name]))
+    try:
+        yield
+    finally:
+        for module, name, value in before:
+            setattr(module, name, value)

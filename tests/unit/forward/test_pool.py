@@ -1,0 +1,318 @@
+"""router/forward/pool.py: which bind of an operator may send now, and when to ask again.
+
+What a rate means: test_pacing.py.
+"""
+
+import pytest
+
+from router.forward.pacing import MARGIN_S
+from router.forward.pool import NEVER, Bind, Flight, Operator, reconnect_wait_s
+from router.smpp import pdu as p
+from router.smpp import vocabulary as v
+from router.smpp.pdu import Framer
+from router.smpp.session import Session, Timers
+from router.smpp.states import Side
+from router.terms.limits import Rate
+from router.terms.message import Message
+from router.terms.names import AccountName, BindName, ClientId, OperatorName, RouterId
+from router.terms.plan import Plans
+from router.terms.settings import (
+    Address,
+    BindSettings,
+    BindType,
+    OperatorSettings,
+    ReconnectSettings,
+)
+
+TELIA = OperatorName("telia")
+PLAN = Plans().of((TELIA,))
+TIMERS = Timers(bind_s=5, enquire_link_s=30, response_s=30)
+START = 100.0
+FIFTY = Rate(50, 1.0)
+FIRST_AT = START + 1.0 + MARGIN_S
+"""A rate begins as if it had just been used."""
+
+
+class FarPeer:
+    """The owner of a session's transport, without one."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.to_write = False
+
+    def flush(self) -> None:
+        raise AssertionError("the pool writes nothing itself")
+
+
+def bind_settings(
+    name: str = "telia-1",
+    rate: Rate | None = FIFTY,
+    window: int = 100,
+    type: BindType = "transceiver",
+) -> BindSettings:
+    return BindSettings(
+        name=BindName(name),
+        address=Address(host="smsc", port=2775),
+        system_id="agg",
+        password="pw",
+        rate=rate,
+        window=window,
+        type=type,
+    )
+
+
+def operator_of(*binds: BindSettings, rate: Rate | None = None) -> Operator:
+    return Operator(OperatorSettings(name=TELIA, binds=binds, rate=rate), START)
+
+
+def come_up(bind: Bind, now: float = START, command: int = v.BIND_TRANSCEIVER) -> Session:
+    session = Session(Side.ESME, TIMERS, 70_000, now)
+    session.bind(command, system_id=b"agg", password=b"pw")
+    session.receive(p.response(command, 1, body=b"smsc\0"), now)
+    session.take_octets()
+    bind.operator.came_up(bind, FarPeer(session), now)
+    return session
+
+
+def message() -> Message:
+    octets = p.sm(v.SUBMIT_SM, 0, destination=(1, 1, b"37255512345"))
+    return Message(
+        router_id=RouterId(100),
+        client_id=ClientId(b"100"),
+        account=AccountName("bank"),
+        lane=0,
+        plan=PLAN,
+        command_id=v.SUBMIT_SM,
+        octets=octets,
+        source_octets=b"",
+        destination_octets=b"",
+        registered_delivery=0,
+        accepted_at=START,
+        accepted_utc=0.0,
+        expires_utc=NEVER,
+    )
+
+
+def send(operator: Operator, now: float) -> Flight:
+    """Send one on whatever bind is ready."""
+    bind = operator.ready_bind(now)
+    assert bind is not None
+    operator.send(bind, message(), now)
+    assert bind.session is not None
+    flight = next(reversed(bind.session.unanswered.values()))[1]
+    assert isinstance(flight, Flight)
+    return flight
+
+
+def answer(flight: Flight, now: float) -> None:
+    session = flight.bind.session
+    assert session is not None
+    (number,) = [n for n, entry in session.unanswered.items() if entry[1] is flight]
+    session.receive(p.response(v.SUBMIT_SM, number, body=b"1\0"), now)
+    flight.bind.operator.landed(flight, now, answered=True)
+
+
+# Available.
+
+
+@pytest.mark.parametrize(
+    ("command", "sends"),
+    [(v.BIND_TRANSMITTER, True), (v.BIND_TRANSCEIVER, True), (v.BIND_RECEIVER, False)],
+)
+def test_operator_is_available_while_a_bind_is_up_that_messages_travel_on(
+    command: int, sends: bool
+) -> None:
+    operator = operator_of(bind_settings())
+    (bind,) = operator.binds
+    assert not operator.is_available
+    assert not bind.sends
+    come_up(bind, command=command)
+    assert (operator.is_available, bind.sends) == (sends, sends)
+    assert (operator.ready_bind(FIRST_AT) is bind) == sends
+    operator.went_down(bind, START + 5)
+    assert not operator.is_available
+    assert (bind.peer, bind.in_use, bind.changed_at) == (None, 0, START + 5)
+    assert operator.ready_bind(FIRST_AT) is None
+
+
+def test_operator_that_does_not_read_is_available_but_not_written_to() -> None:
+    operator = operator_of(bind_settings())
+    (bind,) = operator.binds
+    come_up(bind)
+    bind.writable = False
+    assert operator.is_available
+    assert operator.ready_bind(FIRST_AT) is None
+    assert operator.wake_at == NEVER
+    bind.writable = True
+    operator.offer(bind, FIRST_AT)
+    assert operator.ready_bind(FIRST_AT) is bind
+
+
+def test_bind_that_comes_up_again_is_written_to_whatever_the_old_connection_was() -> None:
+    operator = operator_of(bind_settings())
+    (bind,) = operator.binds
+    come_up(bind)
+    bind.writable = False
+    operator.went_down(bind, FIRST_AT)
+    come_up(bind, FIRST_AT)
+    assert operator.ready_bind(FIRST_AT) is bind
+
+
+def test_bind_without_a_rate_never_sends() -> None:
+    operator = operator_of(bind_settings(rate=None))
+    (bind,) = operator.binds
+    come_up(bind)
+    assert operator.ready_bind(FIRST_AT) is None
+    assert operator.wake_at == NEVER
+
+
+# Rate and window.
+
+
+def test_what_is_sent_is_in_flight_until_it_lands() -> None:
+    operator = operator_of(bind_settings())
+    (bind,) = operator.binds
+    session = come_up(bind)
+    flight = send(operator, FIRST_AT)
+    assert (operator.in_flight, bind.in_use, flight.sent_at) == (1, 1, FIRST_AT)
+    assert bind.busiest.most(FIRST_AT) == 1
+    (pdu,) = Framer(70_000).feed(session.take_octets())
+    assert pdu.command_id == v.SUBMIT_SM
+    answer(flight, FIRST_AT + 0.1)
+    assert (operator.in_flight, bind.in_use, flight.over) == (0, 0, False)
+    assert bind.round_trip.smallest_s == pytest.approx(0.1)
+
+
+def test_bind_sends_no_more_than_its_rate_and_says_when_to_ask_again() -> None:
+    operator = operator_of(bind_settings(rate=Rate(2, 1.0)))
+    come_up(operator.binds[0])
+    now = START
+    sent: list[float] = []
+    while len(sent) < 10:
+        while operator.ready_bind(now) is not None:
+            flight = send(operator, now)
+            answer(flight, now)
+            sent.append(now)
+        assert operator.wake_at > now
+        now = operator.wake_at
+    for earlier, later in zip(sent, sent[2:], strict=False):
+        assert later - earlier >= 1.0
+
+
+def test_full_window_is_not_ready_and_an_answer_makes_it_so() -> None:
+    operator = operator_of(bind_settings(window=2))
+    come_up(operator.binds[0])
+    first = send(operator, FIRST_AT)
+    send(operator, FIRST_AT)
+    assert operator.ready_bind(FIRST_AT + 0.5) is None
+    assert operator.wake_at == NEVER
+    answer(first, FIRST_AT + 0.6)
+    assert operator.ready_bind(FIRST_AT + 0.6) is operator.binds[0]
+
+
+def test_binds_send_in_turn() -> None:
+    operator = operator_of(*(bind_settings(name) for name in "abc"))
+    for bind in operator.binds:
+        come_up(bind)
+    sent = [send(operator, FIRST_AT + place / 10).bind.settings.name for place in range(6)]
+    assert sorted(sent[:3]) == sorted(sent[3:]) == ["a", "b", "c"]
+
+
+def test_bind_that_is_full_or_gone_leaves_the_others_all_the_work() -> None:
+    operator = operator_of(bind_settings("a", window=1), bind_settings("b"), bind_settings("c"))
+    for bind in operator.binds:
+        come_up(bind)
+    operator.went_down(operator.binds[2], FIRST_AT)
+    sent = [send(operator, FIRST_AT + place / 10).bind.settings.name for place in range(6)]
+    assert sorted(sent) == ["a", *"bbbbb"]
+
+
+def test_rate_of_the_operator_holds_over_its_binds_together() -> None:
+    operator = operator_of(bind_settings("a"), bind_settings("b"), rate=Rate(3, 1.0))
+    for bind in operator.binds:
+        come_up(bind)
+    now = START
+    sent: list[float] = []
+    while len(sent) < 12:
+        while operator.ready_bind(now) is not None:
+            flight = send(operator, now)
+            answer(flight, now + 0.001)
+            sent.append(now)
+        assert operator.wake_at > now
+        now = operator.wake_at
+    for earlier, later in zip(sent, sent[3:], strict=False):
+        assert later - earlier >= 1.0
+    assert sent[-1] - sent[0] < 12 / 3 * 1.01
+
+
+def test_lost_messages_count_against_both_rates() -> None:
+    operator = operator_of(bind_settings(rate=Rate(1, 1.0)), rate=Rate(1, 1.0))
+    (bind,) = operator.binds
+    come_up(bind)
+    flight = send(operator, FIRST_AT)
+    operator.went_down(bind, FIRST_AT + 0.9)
+    operator.landed(flight, FIRST_AT + 0.9, answered=False)
+    assert flight.over
+    assert operator.in_flight == 0
+    assert bind.round_trip.smallest_s == NEVER
+    come_up(bind, FIRST_AT + 0.95)
+    free_at = FIRST_AT + 1.9 + MARGIN_S
+    assert operator.ready_bind(FIRST_AT + 1.5) is None
+    assert operator.wake_at == pytest.approx(free_at)
+    assert bind.ready_at(FIRST_AT + 1.5) == pytest.approx(free_at)
+    assert operator.ready_bind(free_at + 1e-6) is bind
+
+
+def test_reconnection_brings_no_new_rate() -> None:
+    operator = operator_of(bind_settings(rate=Rate(2, 1.0)))
+    (bind,) = operator.binds
+    come_up(bind)
+    now = FIRST_AT
+    for _ in range(2):
+        while operator.ready_bind(now) is None:
+            now = operator.wake_at
+        answer(send(operator, now), now)
+    operator.went_down(bind, now)
+    come_up(bind, now)
+    assert operator.ready_bind(now) is None
+    assert operator.wake_at >= FIRST_AT + 1.0
+
+
+def test_bind_that_rests_sends_nothing_before_its_time() -> None:
+    operator = operator_of(bind_settings())
+    (bind,) = operator.binds
+    come_up(bind)
+    operator.rest(bind, FIRST_AT + 3)
+    operator.rest(bind, FIRST_AT + 1)  # A shorter rest does not end the longer one.
+    assert operator.ready_bind(FIRST_AT + 2.9) is None
+    assert operator.wake_at == FIRST_AT + 3
+    assert operator.ready_bind(FIRST_AT + 3) is bind
+
+
+def test_bind_is_offered_once_however_often() -> None:
+    operator = operator_of(bind_settings(window=1))
+    (bind,) = operator.binds
+    come_up(bind)
+    for _ in range(5):
+        operator.offer(bind, FIRST_AT)
+    send(operator, FIRST_AT)
+    assert operator.ready_bind(FIRST_AT) is None
+    assert operator._ready == []
+
+
+# Binding anew.
+
+
+def test_waits_between_attempts_double_up_to_the_longest() -> None:
+    reconnect = ReconnectSettings(first_s=1.0, longest_s=30.0)
+    waits = [reconnect_wait_s(reconnect, n, refused=False, spread=1.0) for n in range(8)]
+    assert waits == [1, 2, 4, 8, 16, 30, 30, 30]
+    assert reconnect_wait_s(reconnect, 10_000, refused=False, spread=1.0) == 30
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_waits_are_spread_over_their_upper_half(refused: bool) -> None:
+    reconnect = ReconnectSettings(first_s=4.0, longest_s=30.0)
+    waits = [reconnect_wait_s(reconnect, 0, refused=refused, spread=s) for s in (0.0, 0.5, 1.0)]
+    whole = 300 if refused else 4
+    assert waits == [whole / 2, whole * 0.75, whole]
