@@ -18,8 +18,8 @@ from benchmarks.results import Result
 
 SUMMARY: Final = "1,000 messages over 3 binds of 50/s, idle and with every core busy"
 SLACK: Final = 1.0125
-"""What the demonstration's 6.75 s are over 1,000 / 150, which nothing can undercut by more than the
-first second's head start."""
+"""What the demonstration's 6.75 s are over 1,000 / 150. The first second is worth a little more
+than its rate: a bind that has rested may catch up a tenth of a second at once."""
 RECEIPTS_S: Final = 60.0
 
 
@@ -77,7 +77,6 @@ def _campaign(stack: ExitStack, count: int, binds: int, rate: int) -> dict[str, 
         "repeated": counted["repeated"],
         "receipted": seen["receipted"],
         "span_s": span_s,
-        "rate_used_percent": round(count / (binds * rate) / span_s * 100, 2),
         "busiest": max(int(number(bind, "busiest_second")) for bind in per_bind),
         "busiest_by_bind": [bind["busiest_second"] for bind in per_bind],
     }

@@ -23,20 +23,23 @@ P99_MS: Final = 15.0
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Its own options."""
+    parser.add_argument("--journal", choices=stand.JOURNALS, default="memory")
     parser.add_argument("--seconds", type=int, help="at each rate (default: 10, quick: 2)")
 
 
 def run(given: argparse.Namespace) -> Result:
     """Measure at each rate, with one router for all."""
     seconds: int = given.seconds or (2 if given.quick else 10)
+    journal: str = given.journal
     result = Result(
-        "latency",
-        {"rates_per_s": list(RATES_PER_S), "seconds": seconds, "binds": 2, "journal": "memory:"},
+        "latency" if journal == "memory" else f"latency-{journal}",
+        {"rates_per_s": list(RATES_PER_S), "seconds": seconds, "binds": 2, "journal": journal},
     )
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
         operator = stand.operator(stack, "--latency", "5ms", "--receipt-delay", "50ms..500ms")
-        router = stand.router(stack, stand.configuration(operator.port), folder)
+        configuration = stand.configuration(operator.port, journal=journal)
+        router = stand.router(stack, configuration, folder)
         router.until_bound(2)
         warm_up = stand.client(stack, router.port, "--count", str(WARM_UP))
         stand.well(warm_up, stand.totals_of(warm_up))

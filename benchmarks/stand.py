@@ -169,6 +169,8 @@ def well(child: Child, totals: Mapping[str, object]) -> None:
 # Configurations.
 
 PASSWORD: Final = "secret01"
+JOURNALS: Final = {"memory": "memory:", "sqlite": "sqlite:///router.db"}
+"""Nothing is kept; or it is, on the disk that holds temporary files."""
 
 
 def configuration(
@@ -179,6 +181,7 @@ def configuration(
     bind_window: int = 1000,
     lanes: Sequence[str] = ("bulk",),
     messages_logged: str = "0%",
+    journal: str = "memory",
 ) -> dict[str, object]:
     """One operator with equal binds, one account `load` (and one per further lane, so named).
 
@@ -197,7 +200,7 @@ def configuration(
     }
     return {
         "listen": [{"address": "127.0.0.1:0"}],
-        "journal": {"url": "memory:"},
+        "journal": {"url": JOURNALS[journal]},
         "telemetry": {
             "listen": "127.0.0.1:0",
             "log": {"format": "json", "level": "info", "messages": messages_logged},

@@ -103,19 +103,23 @@ class _Turn:
         self.queues: list[Queue] = []
 
     def oldest(self) -> Queue | None:
-        """The queue whose first message is the oldest."""
+        """The queue whose first message is the oldest; first of all what is sent again."""
         queues = self.queues
         if len(queues) == 1:
             return queues[0] if queues[0].messages else None
         best: Queue | None = None
+        fetching = False
         for queue in queues:
-            if queue.behind and not queue.messages:
-                return None  # Its first message, which may be the oldest, is being fetched.
-            if queue.messages and (
-                best is None or queue.messages[0].router_id < best.messages[0].router_id
-            ):
+            if not queue.messages:
+                fetching = fetching or queue.behind > 0
+                continue
+            first = queue.messages[0]
+            if first.sends:
+                return queue  # It has had its turn; and an older one may wait behind it.
+            if best is None or first.router_id < best.messages[0].router_id:
                 best = queue
-        return best
+        # What is being fetched may be older than all of these.
+        return None if fetching else best
 
 
 class _LaneAtOperator:
@@ -176,16 +180,28 @@ class _Feed:
                 continue
             if urgent is None:
                 urgent = lane, queue
+            elif (
+                lane.min_share
+                and lane.credit + lane.min_share >= 1.0
+                and (owed is None or lane.credit > owed[0].credit)
+            ):
+                owed = lane, queue
+        return urgent if owed is None or self.lower_before else owed
+
+    def took(self, taken: _LaneAtOperator) -> None:
+        """The message that `next` offered goes out: only that counts for shares and turns."""
+        is_urgent = True
+        for lane in self.lanes:
+            if not lane.rotation:
+                continue
+            if is_urgent:
+                is_urgent = False
+                self.lower_before = lane is not taken
             elif lane.min_share:
                 lane.credit = min(lane.credit + lane.min_share, _MOST_CREDIT)
-                if lane.credit >= 1.0 and (owed is None or lane.credit > owed[0].credit):
-                    owed = lane, queue
-        if owed is None or self.lower_before:
-            self.lower_before = False
-            return urgent
-        owed[0].credit -= 1.0
-        self.lower_before = True
-        return owed
+        if self.lower_before:
+            taken.credit -= 1.0
+        taken.took()
 
 
 class Lanes:
@@ -244,8 +260,7 @@ class Lanes:
     def fetched(self, queue: Queue, messages: Sequence[Message]) -> OperatorName | None:
         """The journal's next messages of this queue; return the operator that may pull them."""
         queue.is_fetching = False
-        if messages and not queue.messages:
-            self._wake(queue)
+        self._wake(queue)  # With nothing to come, others of its account need not wait for it.
         for message in messages:
             message.stage = Stage.WAITING
             queue.append(message)
@@ -308,7 +323,7 @@ class Lanes:
             if message.stage is not Stage.WAITING:
                 continue  # A late answer has told that it was sent after all.
             if message.expires_utc > now_utc:
-                lane.took()
+                feed.took(lane)
                 return message
             expired.append(message)
         return None
@@ -318,6 +333,7 @@ class Lanes:
         expired: list[Message] = []
         for queue in self._queues.values():
             expired += queue.expire(now_utc)
+            self._feed(queue)
         if any(message.expires_utc <= now_utc for _, _, message in self._delayed):
             expired += [m for _, _, m in self._delayed if m.expires_utc <= now_utc]
             self._delayed = [entry for entry in self._delayed if entry[2].expires_utc > now_utc]
@@ -338,6 +354,8 @@ class Lanes:
                 self._rehome(queue)
                 if queue.home is not None and queue.home != before and queue.messages:
                     gained.add(queue.home)
+                if before in self._available and queue.home != before:
+                    gained.add(before)
         return gained
 
     def is_available(self, operator: OperatorName) -> bool:
@@ -380,7 +398,10 @@ class Lanes:
             return
         if queue.home is not None:
             old = self._feeds[queue.home].lanes[queue.lane]
-            old.turns[queue.account].queues.remove(queue)
+            left = old.turns[queue.account].queues
+            left.remove(queue)
+            if left:
+                self._wake(left[0])  # They may have waited for this one to be fetched.
         queue.home = home
         if home is None:
             return

@@ -102,6 +102,9 @@ class Sm:
 
     Raises BodyError with the status that names the fault. A data_sm has no schedule, no
     short_message and a few fields less; they read as if they were empty.
+
+    `tolerant` leaves out a last TLV that is longer than the PDU instead of raising: operators send
+    such receipts, would repeat them for ever, and what stands before it is sound.
     """
 
     __slots__ = (
@@ -118,7 +121,7 @@ class Sm:
         "tlvs_at",
     )
 
-    def __init__(self, pdu: Pdu) -> None:
+    def __init__(self, pdu: Pdu, *, tolerant: bool = False) -> None:
         octets = self.octets = pdu.octets
         find = octets.find
         data_sm = pdu.command_id == v.DATA_SM
@@ -160,15 +163,19 @@ class Sm:
         except IndexError:
             raise BodyError("the body ends too early", v.ESME_RINVCMDLEN) from None
         if self.tlvs_at != len(octets):
-            self._check_tail()
+            self._check_tail(tolerant=tolerant)
 
-    def _check_tail(self) -> None:
+    def _check_tail(self, *, tolerant: bool) -> None:
         octets, at, end = self.octets, self.tlvs_at, len(self.octets)
         if at > end:
             raise BodyError("sm_length is more than there is", v.ESME_RINVMSGLEN)
         while at < end:
+            whole = at
             if at + 4 > end or (at := at + 4 + ((octets[at + 2] << 8) | octets[at + 3])) > end:
-                raise BodyError("a TLV is longer than the PDU", v.ESME_RINVOPTPARSTREAM)
+                if not tolerant:
+                    raise BodyError("a TLV is longer than the PDU", v.ESME_RINVOPTPARSTREAM)
+                self.octets = _LENGTH.pack(whole) + octets[4:whole]
+                return
 
     @property
     def service_type(self) -> bytes:

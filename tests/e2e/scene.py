@@ -107,16 +107,18 @@ class Peer:
         self.send(p.bind(command_id, self._sequence, system_id=name, password=secret))
         return self.hears(command_id | v.RESPONSE)
 
-    def submit(self, destination: str, text: bytes = b"hello", priority_flag: int = 0) -> Pdu:
-        """Submit one message that asks for a receipt; return the answer."""
+    def submit(
+        self, destination: str, *, priority_flag: int = 0, registered_delivery: int = 0
+    ) -> Pdu:
+        """Submit one message; return the answer."""
         self._sequence += 1
         octets = p.sm(
             v.SUBMIT_SM,
             self._sequence,
             source=(5, 0, b"TEST"),
             destination=(1, 1, destination.encode()),
-            short_message=text,
-            registered_delivery=1,
+            short_message=b"hello",
+            registered_delivery=registered_delivery,
             priority_flag=priority_flag,
         )
         self.send(octets)

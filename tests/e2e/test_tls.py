@@ -58,7 +58,8 @@ def test_client_binds_submits_and_gets_its_receipt_over_tls(
         assert isinstance(client.socket, ssl.SSLSocket)
         assert client.socket.version() in ("TLSv1.2", "TLSv1.3")
         assert client.bind("bank").command_status == v.ESME_ROK
-        assert client.submit("37255500001").command_status == v.ESME_ROK
+        answer = client.submit("37255500001", registered_delivery=1)
+        assert answer.command_status == v.ESME_ROK
 
         receipt = r.recognise(client.hears_all(1)[0])
 

@@ -347,7 +347,7 @@ def bound(side: Side, timers: Timers, command: int, start: float) -> Observed:
     return observed
 
 
-@settings(max_examples=4 * settings().max_examples)
+@settings(max_examples=max(200, settings().max_examples))
 @given(st.sampled_from(Side), TIMERS, STARTS, st.sampled_from([None, *sorted(v.BINDS)]), LIVES)
 def test_every_life_keeps_its_books(
     side: Side, timers: Timers, start: float, bound_as: int | None, life: list[Step]

@@ -28,13 +28,21 @@ MOST_REFUSALS = 3
 
 @dataclass(slots=True, eq=False)
 class Port:
-    """One connection of a client's, which it makes again and again; see `FarEnd`."""
+    """One connection of a client's, which it makes again and again."""
+
+    type: BindType
+    visit: "Visit | None" = None
+
+
+@dataclass(slots=True, eq=False)
+class Visit:
+    """One of these connections, from a client's side; see `FarEnd`."""
 
     client: "Client"
-    type: BindType
-    connection: Connection | None = None
+    port: Port
+    connection: Connection
     is_bound: bool = False
-    sequence: int = 0
+    sequence: int = 1
     submitted: dict[int, Submitted] = field(default_factory=dict)
     """Not answered, by sequence_number."""
     given: dict[int, Held] = field(default_factory=dict)
@@ -68,7 +76,7 @@ class Client:
         self.calm = False
         """It behaves."""
         self.process: Process | None = None
-        self.ports = [Port(self, port) for port in mood.ports]
+        self.ports = [Port(port) for port in mood.ports]
         self.todo: deque[Submitted] = deque()
         self._refused: dict[bytes, int] = {}
 
@@ -87,73 +95,69 @@ class Client:
         """From now on; with one bind that can do everything, if need be."""
         self.calm = True
         if "transceiver" not in self.mood.ports:
-            port = Port(self, "transceiver")
+            port = Port("transceiver")
             self.ports.append(port)
             self._connect(port)
         for port in self.ports:
-            if port.connection is not None and port.connection.is_silent:
-                port.connection.hang_up()
+            if port.visit is not None and port.visit.connection.is_silent:
+                port.visit.connection.hang_up()
 
     def serve(self, process: Process) -> None:
         """A router is there to connect to."""
         self.process = process
         for port in self.ports:
-            if port.connection is None:
-                self._connect(port)
+            self._connect(port)
 
     # Connections.
 
     def _connect(self, port: Port) -> None:
         process = self.process
-        if port.connection is not None or process is None or not process.alive:
+        if port.visit is not None or process is None or not process.alive:
             return
-        link = ClientLink(
-            process, process.journey, process.accounts, self.all_settings.session
-        )
+        link = ClientLink(process, process.journey, process.accounts, self.all_settings.session)
         connection = Connection(process, link, self.mood.way_s)
-        port.connection = connection
-        port.sequence = 1
-        connection.open(port)
+        port.visit = visit = Visit(self, port, connection)
+        connection.open(visit)
         connection.send(
             p.bind(COMMANDS[port.type], 1, system_id=self.mood.account.encode(), password=b"secret")
         )
         if self.mood.stays_s < 1e6 and not self.calm:
             stays_s = self.rng.expovariate(1.0 / self.mood.stays_s)
-            self.loop.after(stays_s, lambda: self._leave(port, connection))
+            self.loop.after(stays_s, lambda: self._leave(visit))
 
-    def _leave(self, port: Port, connection: Connection) -> None:
+    def _leave(self, visit: Visit) -> None:
         """End a connection, in one way or another."""
-        if self.calm or port.connection is not connection or not connection.is_open:
+        connection = visit.connection
+        if self.calm or not connection.is_open:
             return
         match self.rng.randrange(4):
             case 0:
                 connection.hang_up()
-            case 1 if port.is_bound:
-                port.sequence += 1
-                port.is_bound = False
-                connection.send(p.build(v.UNBIND, 0, port.sequence))
+            case 1 if visit.is_bound:
+                visit.sequence += 1
+                visit.is_bound = False
+                connection.send(p.build(v.UNBIND, 0, visit.sequence))
             case 2:
                 connection.go_silent()
                 self.loop.after(3.0, connection.hang_up)
             case _:
                 connection.cut()
 
-    def lost(self, port: Port) -> None:
+    def lost(self, visit: Visit) -> None:
         """A connection is gone; its submits may be lost or not."""
-        port.connection = None
-        port.is_bound = False
-        port.submitted = {}
-        port.given = {}
+        port = visit.port
+        if port.visit is visit:
+            port.visit = None
         away_s = 0.1 if self.calm else self.rng.expovariate(1.0 / self.mood.away_s)
         self.loop.after(away_s, lambda: self._connect(port))
 
     # What the router says.
 
-    def wrote(self, port: Port, pdu: Pdu) -> None:
+    def wrote(self, visit: Visit, pdu: Pdu) -> None:
         """The router has written this."""
         command_id = pdu.command_id
         if command_id in (v.SUBMIT_SM_RESP, v.DATA_SM_RESP):
-            message = port.submitted.get(pdu.sequence_number)
+            message = visit.submitted.get(pdu.sequence_number)
             if message is not None:
                 if self.loop.telling:
                     status = pdu.command_status
@@ -163,21 +167,20 @@ class Client:
             if self.loop.telling:
                 self.loop.tell(f"router    gives {self.mood.account} {pdu.octets[16:90]!r}")
             held = self.promises.delivery_written(self.mood.account, pdu)
-            port.given[pdu.sequence_number] = held
+            visit.given[pdu.sequence_number] = held
 
-    def arrived(self, port: Port, pdu: Pdu) -> None:
+    def arrived(self, visit: Visit, pdu: Pdu) -> None:
         """Something has come from the router."""
-        connection = port.connection
-        assert connection is not None
+        connection = visit.connection
         command_id = pdu.command_id
         if command_id in (v.SUBMIT_SM_RESP, v.DATA_SM_RESP):
-            port.submitted.pop(pdu.sequence_number, None)
+            visit.submitted.pop(pdu.sequence_number, None)
             self._pump()
         elif command_id == v.DELIVER_SM:
-            self._judge(port, connection, pdu)
+            self._judge(visit, pdu)
         elif command_id & v.RESPONSE:
             if command_id & ~v.RESPONSE in v.BINDS:
-                port.is_bound = pdu.command_status == 0
+                visit.is_bound = pdu.command_status == 0
                 self._pump()
             elif command_id == v.UNBIND_RESP:
                 connection.hang_up()
@@ -186,11 +189,11 @@ class Client:
             if command_id == v.UNBIND:
                 connection.hang_up()
 
-    def _judge(self, port: Port, connection: Connection, pdu: Pdu) -> None:
+    def _judge(self, visit: Visit, pdu: Pdu) -> None:
         """A receipt or a subscriber's message: take it, or make trouble."""
-        held = port.given.get(pdu.sequence_number)
+        held = visit.given.get(pdu.sequence_number)
         assert held is not None
-        mood, rng = self.mood, self.rng
+        connection, mood, rng = visit.connection, self.mood, self.rng
         status, answer_s = 0, 0.0
         body = pdu.octets[16:]
         if not self.calm and self._refused.get(body, 0) < MOST_REFUSALS:
@@ -272,21 +275,23 @@ class Client:
         """Submit what there is on binds that have room."""
         window = self.settings.window if self.calm else self.mood.window
         able = [
-            port
+            port.visit
             for port in self.ports
-            if port.is_bound and port.type != "receiver" and len(port.submitted) < window
+            if port.type != "receiver"
+            and port.visit is not None
+            and port.visit.is_bound
+            and len(port.visit.submitted) < window
         ]
         while self.todo and able:
-            port = self.rng.choice(able)
-            self._submit(port, self.todo.popleft())
-            if len(port.submitted) >= window:
-                able.remove(port)
+            visit = self.rng.choice(able)
+            self._submit(visit, self.todo.popleft())
+            if len(visit.submitted) >= window:
+                able.remove(visit)
 
-    def _submit(self, port: Port, message: Submitted) -> None:
-        assert port.connection is not None
-        port.sequence += 1
-        port.submitted[port.sequence] = message
+    def _submit(self, visit: Visit, message: Submitted) -> None:
+        visit.sequence += 1
+        visit.submitted[visit.sequence] = message
         self.promises.submitted(message)
         if self.loop.telling:
             self.loop.tell(f"{self.mood.account:9} submits {message.name}")
-        port.connection.send(p.relay(message.octets, port.sequence))
+        visit.connection.send(p.relay(message.octets, visit.sequence))

@@ -274,7 +274,8 @@ class SimulatedJournal:
             disk.loop.tell(f"disk      {'FAILED' if error else _described(transaction)}")
         if disk.crash_on_commit():
             return
-        told_at = disk.loop.now + disk.rng.random() * 0.001
+        late_s = 0.03 if disk.rng.random() < 0.1 else 0.001
+        told_at = disk.loop.now + disk.rng.random() * late_s
         disk.loop.at(told_at, lambda: self._tell(batch, calls, error), self.process)
 
     def _tell(

@@ -5,7 +5,7 @@ at the moment it hears it, and what its disk holds. A promise that is broken rai
 """
 
 import re
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 
 from router.accept.server import ClientLink
 from router.forward.bind import OperatorLink
@@ -94,6 +94,14 @@ class Promises:
         self._life = process.life
         self._wall_error_s = self.loop.wall_error_s
         self.settled_in_life = self.accepted_in_life = 0
+        self._most_places = {name: one.queue for name, one in self.settings.accounts.items()}
+        waiting = Counter(
+            row.account
+            for row in self.disk.messages.values()
+            if not self.disk.has_attempt(row.router_id)
+        )
+        for account, count in waiting.items():  # It was promised, even where it is too much.
+            self._most_places[account] = max(self._most_places[account], count)
         for held in self.held.values():
             held.answers_heard = held.removed = 0
 
@@ -233,17 +241,21 @@ class Promises:
         if not is_final(state, settings):
             return
         taken.final_acknowledged = True
-        is_waited_for = heard_at < taken.writing.heard_at + settings.receipt_wait_s - 2.0
-        known = taken.is_known(self._life, heard_at) and is_waited_for
+        known = taken.is_known(self._life, heard_at) and self._is_awaited(taken, heard_at)
         if not known or message.settled is not None:
             return
         if OUTCOMES[state] is Outcome.DELIVERED or not self._is_open(message, taken, heard_at):
             raise self.broken(f"{message.name}: a receipt was acknowledged and has no effect")
 
+    def _is_awaited(self, taken: Taken, at: float) -> bool:
+        """Whether its receipt was still waited for at that time."""
+        wait_s = self.settings.operators[taken.operator].receipt_wait_s
+        return at < taken.writing.heard_at + wait_s - 2.0
+
     def _is_open(self, message: Submitted, but: Taken, at: float) -> bool:
         """Whether another attempt of it could still end well at that time."""
         if any(
-            one is not but and one.is_known(self._life, at) and one.final_heard_at >= at
+            one is not but and one.is_known(self._life, at) and not one.final_acknowledged
             for one in message.taken
         ):
             return True
@@ -362,9 +374,10 @@ class Promises:
         if outcome is Outcome.SENT and (message.registered_delivery & 3 in (1, 3) or not taken):
             raise self.broken(f"{name}, though a receipt was asked for or nobody took it")
         if not row.reason and outcome is not Outcome.SENT:
-            if not any(OUTCOMES[state] is outcome for one in taken for state in one.finals_sent):
+            said = (state for one in message.taken for state in one.finals_sent)
+            if not any(OUTCOMES[state] is outcome for state in said):
                 raise self.broken(f"{name}, which no operator has said")
-            is_open = any(one.final_heard_at > at for one in taken)
+            is_open = any(one.final_heard_at > at and self._is_awaited(one, at) for one in taken)
             if outcome is not Outcome.DELIVERED and is_open:
                 raise self.broken(f"{name}, while another attempt is open")
         if row.reason:
@@ -415,10 +428,10 @@ class Promises:
                     raise self.broken(f"{bind.settings.name}: its window is overrun")
             if in_flight != operator.in_flight:
                 raise self.broken(f"{name}: {operator.in_flight} in flight, not {in_flight}")
-        for account, settings in self.settings.accounts.items():
-            if not 0 <= journey.lanes.waiting_of(account) <= settings.queue:
-                taken = journey.lanes.waiting_of(account)
-                raise self.broken(f"{account}: {taken} places taken of {settings.queue}")
+        for account, most in self._most_places.items():
+            taken = journey.lanes.waiting_of(account)
+            if not 0 <= taken <= most:
+                raise self.broken(f"{account}: {taken} places taken of {most}")
 
     def at_rest(self) -> None:
         """Called when everybody has behaved for long enough: all is over, and nothing is left."""

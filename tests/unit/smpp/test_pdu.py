@@ -421,3 +421,21 @@ def test_bind_request_has_fields_of_at_most_64_octets(at: int) -> None:
     with pytest.raises(BodyError) as caught:
         p.BindRequest(bind(65))
     assert caught.value.status == v.ESME_RINVSYSID
+
+
+@pytest.mark.parametrize("tail", [b"\x04", b"\x04\x23\x00\x03\x00\x00", b"\x04\x23\x00\x09"])
+def test_a_tolerant_view_leaves_out_a_tlv_that_is_longer_than_the_pdu(tail: bytes) -> None:
+    sound = p.sm(
+        v.DELIVER_SM,
+        7,
+        destination=(1, 1, b"372"),
+        short_message=b"text",
+        tlvs=p.tlv(v.RECEIPTED_MESSAGE_ID, b"41\0"),
+    )
+    octets = (len(sound) + len(tail)).to_bytes(4, "big") + sound[4:] + tail
+    (pdu,) = p.Framer(1000).feed(octets)
+    view = p.Sm(pdu, tolerant=True)
+    assert view.octets == sound
+    assert list(view.tlvs()) == [(v.RECEIPTED_MESSAGE_ID, b"41\0")]
+    with pytest.raises(p.BodyError):
+        p.Sm(pdu)

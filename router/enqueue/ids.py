@@ -1,0 +1,52 @@
+"""Message ids: from blocks whose end is in the journal before any of them is used."""
+
+from collections.abc import Callable
+from typing import Final
+
+from router.enqueue.journal import Journal, JournalError
+from router.terms.names import RouterId
+
+PER_BLOCK: Final = 100_000
+"""Reserved ahead; what is left of a block is lost with the process, no more."""
+FEW: Final = 20_000
+
+
+class Ids:
+    """Increasing numbers that no process had before; the last two digits are the node's."""
+
+    def __init__(self, journal: Journal, node: int) -> None:
+        self._journal = journal
+        self._node = node
+        self._next = 0
+        self._end = 0
+        self._next_block: tuple[int, int] | None = None
+        self._is_reserving = False
+
+    def take(self) -> RouterId | None:
+        """The next id; None while the journal has reserved none."""
+        if self._next >= self._end:
+            if self._next_block is None:
+                self.reserve()
+                return None
+            self._next, self._end = self._next_block
+            self._next_block = None
+        number = self._next
+        self._next = number + 1
+        if self._end - number < FEW and self._next_block is None:
+            self.reserve()
+        return RouterId(number * 100 + self._node)
+
+    def reserve(self, ready: Callable[[JournalError | None], None] | None = None) -> None:
+        """Ask for the next block; `ready` hears whether it is there."""
+        if self._is_reserving:
+            return
+        self._is_reserving = True
+
+        def reserved(first: int, error: JournalError | None) -> None:
+            self._is_reserving = False
+            if error is None:
+                self._next_block = (first, first + PER_BLOCK)
+            if ready is not None:
+                ready(error)
+
+        self._journal.reserve_ids(PER_BLOCK, reserved)

@@ -1,0 +1,188 @@
+"""Where a message stops on its way: the stages, built from the settings, and the turn of the loop.
+
+`journey.py` and `homeward.py` are the acts; this is what they act on. What an act wants kept goes
+into the turn's `Changes`, who must be written, pumped or handed something is noted, and all of it
+happens once, when the turn ends.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from router.accept.accounts import Account
+from router.accept.admission import Admission
+from router.check.submit import Checks
+from router.decide.table import RouteTable
+from router.enqueue.ids import Ids
+from router.enqueue.journal import Changes, Journal, Settlement
+from router.enqueue.lanes import Lanes
+from router.forward.pool import Bind, Operator
+from router.report.correlate import Correlator
+from router.report.handback import Outbox, Receiver
+from router.report.inbound import InboundRules
+from router.smpp import receipt as r
+from router.smpp.pdu import Pdu, Sm, response
+from router.smpp.receipt import Receipt
+from router.smpp.session import Peer
+from router.smpp.states import State
+from router.terms.clock import SteadyUtc
+from router.terms.counters import Counters
+from router.terms.message import Delivery, Message
+from router.terms.names import AccountName, OperatorName, RouterId
+from router.terms.plan import Plans
+from router.terms.settings import Settings
+
+NEVER: Final = float("inf")
+SWEEP_S: Final = 1.0
+
+
+class Client(Receiver, Protocol):
+    """A client's bind."""
+
+    @property
+    def account(self) -> Account:
+        """Whose it is."""
+
+    @property
+    def admission(self) -> Admission:
+        """Its gate."""
+
+    def malformed(self, command_id: int, status: int) -> None:
+        """Note that a body could not be read."""
+
+
+class OperatorPeer(Peer, Protocol):
+    """A bind to an operator, as it is connected now."""
+
+    @property
+    def bind(self) -> Bind:
+        """Which one."""
+
+    def rebind(self) -> None:
+        """Unbind, and bind anew."""
+
+    def malformed(self, command_id: int, status: int) -> None:
+        """Note that a body could not be read."""
+
+
+@dataclass(slots=True)
+class Reply:
+    """Who waits for an answer until a batch is safe."""
+
+    peer: Peer
+    command_id: int
+    sequence_number: int
+    brought: Delivery | None = None
+    """What the request brought for a client, and brings again if it is answered to come again."""
+
+
+@dataclass(slots=True)
+class Arrival:
+    """A receipt as it came; it may have to wait for its message's submit_sm_resp."""
+
+    peer: OperatorPeer
+    pdu: Pdu
+    sm: Sm
+    receipt: Receipt
+
+
+class Stations:
+    """All stages of one router. Clocks and `later` (run this in a later turn) are handed in."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        journal: Journal,
+        clock: Callable[[], float],
+        clock_utc: Callable[[], float],
+        later: Callable[[Callable[[], None]], object],
+        settled: Callable[[Settlement], None],
+    ) -> None:
+        now = clock()
+        self.settings: Final = settings
+        self.journal: Final = journal
+        self.clock: Final = clock
+        self.wall: Final = SteadyUtc(now, clock_utc())
+        self._wall_clock: Final = clock_utc
+        self.counters: Final = Counters()
+        self.plans: Final = Plans()
+        self.checks: Final = Checks(settings.lanes)
+        self.routes: Final = RouteTable(settings.routes, self.plans, settings.lanes)
+        self.inbound: Final = InboundRules(settings.inbound)
+        self.lanes: Final = Lanes(settings.lanes, settings.accounts)
+        self.operators: Final = {
+            name: Operator(operator, now) for name, operator in settings.operators.items()
+        }
+        self.correlators: Final[dict[OperatorName, Correlator[Arrival]]] = {
+            name: Correlator(operator.message_id, operator.receipt_wait_s)
+            for name, operator in settings.operators.items()
+        }
+        self.outboxes: Final = {name: Outbox(of) for name, of in settings.accounts.items()}
+        self.draining = False
+        self.journal_up = True
+        """False from a commit that failed until one that does not."""
+        self.taken_up = {"messages": 0, "receipts_expected": 0, "deliveries": 0, "left_waiting": 0}
+        """What an earlier process left. `left_waiting` stays in the journal: its account, or every
+        operator that could take it, is in this configuration no more."""
+        self._later = later
+        self._settled = settled
+        self._turn_ends = False
+        self._accepts = Changes()
+        self._settles = Changes()
+        self._unsafe: list[Changes] = []
+        self._to_write: list[Peer] = []
+        self._to_pump: set[OperatorName] = set()
+        self._to_hand_back: set[AccountName] = set()
+        self._ids: Final = Ids(journal, settings.node)
+        self._sweep_at = now + SWEEP_S
+        self._retry_at = NEVER
+        self._operators_at = NEVER
+        """When the first operator has a slot again; this and the next may be early, never late."""
+        self._outboxes_at = NEVER
+        self._expired: list[Message] = []
+        self._withheld: dict[RouterId, tuple[Receipt, r.State]] = {}
+        """Failures of one attempt, while another may still end well."""
+
+    def clock_utc(self) -> float:
+        """Unix time, for what outlives a restart; it does not follow the wall clock's jumps."""
+        return self.wall.at(self.clock())
+
+    # Ends a turn, and what depends on time: the journey knows in which order.
+
+    def _finish_turn(self) -> None:
+        """Do, once, what the turn has left to be done."""
+        raise NotImplementedError
+
+    # What an act may leave for the end of the turn.
+
+    def write_soon(self, peer: Peer) -> None:
+        """Have the peer's session written when this turn ends."""
+        if not peer.to_write:
+            peer.to_write = True
+            self._to_write.append(peer)
+            if not self._turn_ends:
+                self._end_turn_soon()
+
+    def _wants_pump(self, operator: OperatorName | None) -> None:
+        if operator is not None:
+            self._to_pump.add(operator)
+            if not self._turn_ends:
+                self._end_turn_soon()
+
+    def _end_turn_soon(self) -> None:
+        if not self._turn_ends:
+            self._turn_ends = True
+            self._later(self._finish_turn)
+
+    def _reply(self, reply: Reply, status: int) -> None:
+        """The operator hears that its deliver_sm is safe, or that it must come again."""
+        session = reply.peer.session
+        if session.state is not State.CLOSED:
+            session.respond(response(reply.command_id, reply.sequence_number, status, b"\0"))
+            self.write_soon(reply.peer)
+
+
+def reply_to(came: Arrival) -> Reply:
+    """The answer that this receipt waits for."""
+    return Reply(came.peer, came.pdu.command_id, came.pdu.sequence_number)

@@ -1,0 +1,450 @@
+"""router/enqueue/lanes.py: whatever happens in whatever order, the right message goes next, once.
+
+The queues are put through any sequence of what journey.py does with them, beside a model that keeps
+plain lists and looks through all of them. Shares and turns are measured under a steady load.
+"""
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Final
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from router.enqueue.lanes import Lanes
+from router.smpp import vocabulary as v
+from router.terms.message import Message, Stage
+from router.terms.names import AccountName, ClientId, LaneName, OperatorName, RouterId
+from router.terms.plan import Plan, Plans
+from router.terms.settings import AccountSettings, LaneSettings
+
+NEVER: Final = float("inf")
+A, B, C = (OperatorName(name) for name in "abc")
+PLANS: Final = Plans()
+PLAN_LIST: Final = [PLANS.of(plan) for plan in [(A,), (B,), (A, B), (B, A), (C, A, B)]]
+LANES: Final = (
+    LaneSettings(name=LaneName("otp")),
+    LaneSettings(name=LaneName("alert"), min_share=0.3),
+    LaneSettings(name=LaneName("bulk"), min_share=0.2),
+    LaneSettings(name=LaneName("leftovers")),
+)
+
+
+def account(name: str, queue: int = 1000, weight: int = 1) -> AccountSettings:
+    return AccountSettings(
+        name=AccountName(name),
+        passwords=("x",),
+        lane=LANES[0].name,
+        queue=queue,
+        weight=weight,
+    )
+
+
+ACCOUNTS: Final = {one.name: one for one in (account("bank", queue=8), account("shop", weight=3))}
+BANK, SHOP = ACCOUNTS
+
+
+def message(
+    number: int, name: AccountName, lane: int, plan: Plan, expires_utc: float = NEVER
+) -> Message:
+    return Message(
+        router_id=RouterId(number),
+        client_id=ClientId(b"%d" % number),
+        account=name,
+        lane=lane,
+        plan=plan,
+        command_id=v.SUBMIT_SM,
+        octets=b"",
+        source_octets=b"",
+        destination_octets=b"",
+        registered_delivery=0,
+        accepted_at=0.0,
+        accepted_utc=0.0,
+        expires_utc=expires_utc,
+    )
+
+
+@dataclass
+class ModelQueue:
+    """One queue as two plain lists."""
+
+    plan: Plan
+    lane: int
+    account: AccountName
+    memory: list[Message] = field(default_factory=list)
+    journal: list[Message] = field(default_factory=list)
+
+
+class LanesBesideAModel(RuleBasedStateMachine):
+    """Everything that may happen to messages that wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lanes = Lanes(LANES, ACCOUNTS)
+        self.queues: dict[tuple[Plan, int, AccountName], ModelQueue] = {}
+        self.delayed: list[tuple[float, Message]] = []
+        self.in_hand: list[Message] = []
+        self.up: set[OperatorName] = set()
+        self.lower_before = dict.fromkeys((A, B, C), False)
+        self.room = dict.fromkeys(ACCOUNTS, 0)
+        self.ended: set[int] = set()
+        self.now = 1000.0
+        self.now_utc = 5000.0
+        self.next_id = 1
+
+    # The model.
+
+    def queue(self, plan: Plan, lane: int, name: AccountName) -> ModelQueue:
+        key = (plan, lane, name)
+        return self.queues.setdefault(key, ModelQueue(*key))
+
+    def home(self, plan: Plan) -> OperatorName | None:
+        return next((name for name in plan.candidates if name in self.up), None)
+
+    def live(self, one: Message) -> bool:
+        return one.stage is Stage.WAITING and one.expires_utc > self.now_utc
+
+    def may_go(self, operator: OperatorName) -> dict[int, dict[AccountName, list[Message]]]:
+        """By lane and account: what this operator may be given now; only one of each list's first.
+
+        What was sent before goes first; else the oldest, unless one that may be older is not here.
+        """
+        found: dict[int, dict[AccountName, list[Message]]] = {}
+        for lane in range(len(LANES)):
+            for name in ACCOUNTS:
+                ours = [
+                    queue
+                    for queue in self.queues.values()
+                    if (queue.lane, queue.account) == (lane, name)
+                    and self.home(queue.plan) == operator
+                ]
+                fronts = [
+                    next(filter(self.live, queue.memory))
+                    if any(map(self.live, queue.memory))
+                    else None
+                    for queue in ours
+                ]
+                again = [one for one in fronts if one is not None and one.sends]
+                fetching = any(
+                    front is None and queue.journal
+                    for queue, front in zip(ours, fronts, strict=True)
+                )
+                first = [one for one in fronts if one is not None]
+                if again:
+                    found.setdefault(lane, {})[name] = again
+                elif first and not fetching:
+                    oldest = min(first, key=lambda one: one.router_id)
+                    found.setdefault(lane, {})[name] = [oldest]
+        return found
+
+    def never_sent(self, operator: OperatorName, lane: int, name: AccountName) -> list[int]:
+        """What waits for its first transmission, wherever it is."""
+        return [
+            one.router_id
+            for queue in self.queues.values()
+            if (queue.lane, queue.account) == (lane, name) and self.home(queue.plan) == operator
+            for one in queue.memory + queue.journal
+            if not one.sends and one.expires_utc > self.now_utc
+        ]
+
+    def forget(self, one: Message) -> None:
+        """It waits nowhere any more."""
+        for queue in self.queues.values():
+            if one in queue.memory:
+                queue.memory.remove(one)
+        self.delayed = [entry for entry in self.delayed if entry[1] is not one]
+
+    def end(self, one: Message, stage: Stage) -> None:
+        """It needs no room any more: sent, or given up."""
+        assert one.router_id not in self.ended
+        self.ended.add(one.router_id)
+        one.stage = stage
+        self.lanes.give_room(one.account)
+        self.room[one.account] -= 1
+
+    # What happens.
+
+    @initialize(
+        left=st.lists(
+            st.tuples(
+                st.sampled_from(PLAN_LIST),
+                st.integers(0, 3),
+                st.sampled_from(list(ACCOUNTS)),
+                st.integers(1, 4),
+            ),
+            max_size=4,
+            unique_by=lambda entry: entry[:3],
+        )
+    )
+    def an_earlier_process_left(self, left: list[tuple[Plan, int, AccountName, int]]) -> None:
+        for plan, lane, name, count in left:
+            queue = self.queue(plan, lane, name)
+            for _ in range(count):
+                queue.journal.append(message(self.next_id, name, lane, plan))
+                self.next_id += 1
+            self.room[name] += count
+            self.lanes.restore(plan, lane, name, count)
+
+    @rule(
+        name=st.sampled_from(list(ACCOUNTS)),
+        lane=st.integers(0, 3),
+        plan=st.sampled_from(PLAN_LIST),
+        validity_s=st.sampled_from([NEVER, NEVER, 10.0, 30.0]),
+        count=st.integers(1, 3),
+    )
+    def accept(
+        self, name: AccountName, lane: int, plan: Plan, validity_s: float, count: int
+    ) -> None:
+        for _ in range(count):
+            has_room = self.room[name] < ACCOUNTS[name].queue
+            assert self.lanes.take_room(name) == has_room
+            if not has_room:
+                return
+            self.room[name] += 1
+            one = message(self.next_id, name, lane, plan, self.now_utc + validity_s)
+            self.next_id += 1
+            queue = self.queue(plan, lane, name)
+            (queue.journal if queue.journal else queue.memory).append(one)
+            assert self.lanes.put(one) == self.home(plan)
+
+    @rule(operator=st.sampled_from([A, B, C]), count=st.integers(1, 6))
+    def pull(self, operator: OperatorName, count: int) -> None:
+        for _ in range(count):
+            self.pull_one(operator)
+
+    def pull_one(self, operator: OperatorName) -> Message | None:
+        expired: list[Message] = []
+        may_go = self.may_go(operator) if operator in self.up else {}
+        one = self.lanes.pull(operator, self.now_utc, expired)
+        for gone in expired:
+            assert gone.expires_utc <= self.now_utc
+            assert self.home(gone.plan) == operator
+            self.forget(gone)
+            self.end(gone, Stage.SETTLED)
+        if one is None:
+            assert not may_go
+            return None
+        assert self.live(one)
+        assert one in may_go[one.lane][one.account]
+        is_lower = one.lane != min(may_go)
+        if is_lower:
+            assert LANES[one.lane].min_share
+            assert not self.lower_before[operator]
+        self.lower_before[operator] = is_lower
+        if not one.sends:  # The first transmission: in the order of acceptance, over all plans.
+            assert one.router_id == min(self.never_sent(operator, one.lane, one.account))
+        self.forget(one)
+        one.stage = Stage.IN_FLIGHT
+        one.sends += 1
+        self.in_hand.append(one)
+        return one
+
+    @precondition(lambda self: self.in_hand)
+    @rule(data=st.data(), how=st.sampled_from(["sent", "failed", "first", "elsewhere", "later"]))
+    def an_operator_answers(self, data: st.DataObject, how: str) -> None:
+        one = data.draw(st.sampled_from(self.in_hand))
+        self.in_hand.remove(one)
+        if how == "later":
+            at = self.now + data.draw(st.sampled_from([1.0, 30.0]))
+            self.delayed.append((at, one))
+            self.lanes.put_later(one, at)
+        elif how in ("first", "elsewhere"):
+            if how == "elsewhere":
+                one.plan = data.draw(st.sampled_from(PLAN_LIST))
+            self.queue(one.plan, one.lane, one.account).memory.insert(0, one)
+            assert self.lanes.put_first(one) == self.home(one.plan)
+        else:
+            self.end(one, Stage.SENT if how == "sent" else Stage.SETTLED)
+
+    @rule(data=st.data())
+    def a_late_answer_comes(self, data: st.DataObject) -> None:
+        """For one that waits to be sent again."""
+        again = [one for queue in self.queues.values() for one in queue.memory if one.sends]
+        again += [one for _, one in self.delayed]
+        assume(again)
+        one = data.draw(st.sampled_from(again))
+        self.forget(one)
+        self.end(one, Stage.SENT)
+
+    @rule(seconds=st.sampled_from([0.5, 1.0, 10.0, 30.0]), sweep=st.booleans())
+    def time_passes(self, seconds: float, sweep: bool) -> None:
+        self.now += seconds
+        self.now_utc += seconds
+        self.lanes_due()
+        if sweep:
+            expired = self.lanes.expire(self.now_utc)
+            waiting = [one for queue in self.queues.values() for one in queue.memory]
+            waiting += [one for _, one in self.delayed]
+            expected = [one for one in waiting if one.expires_utc <= self.now_utc]
+            assert sorted(map(id, expired)) == sorted(map(id, expected))
+            for one in expired:
+                self.forget(one)
+                self.end(one, Stage.SETTLED)
+
+    def lanes_due(self) -> None:
+        waits = [one for at, one in self.delayed if at <= self.now]
+        homes = list(self.lanes.due(self.now))
+        assert self.lanes.due_at() > self.now
+        for one in sorted(waits, key=lambda one: one.router_id):
+            self.forget(one)
+            self.queue(one.plan, one.lane, one.account).memory.insert(0, one)
+        assert set(homes) == {self.home(one.plan) for one in waits} - {None}
+
+    @rule(fails=st.sampled_from([False, False, False, True]), most=st.integers(1, 3))
+    def the_journal_answers(self, fails: bool, most: int) -> None:
+        hungry, self.lanes.hungry = self.lanes.hungry, []
+        for queue in hungry:
+            if fails:
+                self.lanes.not_fetched(queue)
+                continue
+            model = self.queue(queue.plan, queue.lane, queue.account)
+            known = [one for one in model.journal if one.router_id > queue.last_id]
+            assert known == model.journal
+            found, model.journal = known[:most], known[most:]
+            model.memory += found
+            assert self.lanes.fetched(queue, found) == self.home(queue.plan)
+
+    @rule(operator=st.sampled_from([A, B, C]))
+    def an_operator_comes_or_goes(self, operator: OperatorName) -> None:
+        before = {name: self.may_go(name) for name in self.up}
+        self.up ^= {operator}
+        gained = self.lanes.set_available(operator, operator in self.up)
+        assert gained <= self.up
+        for name in self.up:
+            may_go = self.may_go(name)
+            if any(
+                not set(map(id, ones))
+                <= set(map(id, before.get(name, {}).get(lane, {}).get(who, [])))
+                for lane, accounts in may_go.items()
+                for who, ones in accounts.items()
+            ):
+                assert name in gained, "it is not told that there is something to pull"
+        assert self.lanes.set_available(operator, operator in self.up) == set()
+        assert self.lanes.is_available(operator) == (operator in self.up)
+
+    # What always holds.
+
+    @invariant()
+    def room_is_counted(self) -> None:
+        for name, settings in ACCOUNTS.items():
+            assert self.lanes.waiting_of(name) == self.room[name] >= 0
+            assert self.room[name] <= max(settings.queue, 16)
+
+    @invariant()
+    def nothing_is_lost(self) -> None:
+        waiting = {
+            (queue.plan, queue.lane, queue.account): len(queue.memory) + len(queue.journal)
+            for queue in self.queues.values()
+        }
+        for queue in self.lanes.queues():
+            dead = sum(one.stage is not Stage.WAITING for one in queue.messages)
+            expected = waiting.pop((queue.plan, queue.lane, queue.account), 0)
+            assert len(queue) - dead == expected
+            assert queue.home == self.home(queue.plan)
+        assert not any(waiting.values())
+        assert self.lanes.delayed() >= len(self.delayed)
+
+    def teardown(self) -> None:
+        """In the end everything goes out, whatever has happened before."""
+        for operator in {A, B, C} - self.up:
+            self.an_operator_comes_or_goes(operator)
+        self.now += 1000.0
+        self.lanes_due()
+        for _ in range(1000):
+            self.the_journal_answers(fails=False, most=3)
+            if not any(self.pull_one(operator) for operator in (A, B, C)) and not self.lanes.hungry:
+                break
+        for one in self.in_hand:
+            self.end(one, Stage.SENT)
+        assert self.ended == set(range(1, self.next_id))
+        assert set(self.room.values()) == {0}
+
+
+TestLanes = LanesBesideAModel.TestCase
+
+
+def full(lanes: tuple[LaneSettings, ...], accounts: list[AccountSettings], each: int) -> Lanes:
+    """Lanes with so much work of every account in every lane, for one operator."""
+    found = Lanes(lanes, {one.name: one for one in accounts})
+    found.set_available(A, True)
+    number = 0
+    for _ in range(each):
+        for lane in range(len(lanes)):
+            for one in accounts:
+                number += 1
+                found.put(message(number, one.name, lane, PLAN_LIST[number % 2 * 2]))
+    return found
+
+
+def pulled(lanes: Lanes, count: int) -> list[Message]:
+    found = [lanes.pull(A, 0.0, []) for _ in range(count)]
+    return [one for one in found if one is not None]
+
+
+SHARES = st.lists(
+    st.sampled_from([0.0, 0.01, 0.05, 0.1, 0.2, 0.25, 0.5]), min_size=1, max_size=3
+).filter(lambda shares: sum(shares) <= 0.5)
+
+
+@given(SHARES, st.integers(1, 3))
+def test_lower_lanes_keep_their_shares_in_every_stretch_and_never_go_twice_in_a_row(
+    shares: list[float], accounts: int
+) -> None:
+    lower = [
+        LaneSettings(name=LaneName(str(place)), min_share=share)
+        for place, share in enumerate(shares, 1)
+    ]
+    settings = (LaneSettings(name=LaneName("0")), *lower)
+    lanes = full(settings, [account(str(place)) for place in range(accounts)], 300 // accounts)
+    order = [one.lane for one in pulled(lanes, 300)]
+    assert len(order) == 300
+    assert all(min(pair) == 0 for pair in pairwise(order))
+    for lane, share in enumerate(shares, 1):
+        for begin in range(0, 300, 7):
+            for length in (10, 20, 100, 300 - begin):
+                stretch = order[begin : begin + length]
+                assert stretch.count(lane) >= int(share * len(stretch) + 1e-9) - 1
+                assert stretch.count(lane) <= share * len(stretch) + 2
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=5), st.integers(0, 2))
+def test_accounts_take_turns_by_weight_in_every_stretch(weights: list[int], lane: int) -> None:
+    accounts = [account(str(place), weight=weight) for place, weight in enumerate(weights)]
+    lanes = Lanes(LANES, {one.name: one for one in accounts})
+    lanes.set_available(A, True)
+    for number in range(100 * len(accounts)):
+        lanes.put(message(number, accounts[number % len(accounts)].name, lane, PLAN_LIST[0]))
+    round_of_all = sum(weights)
+    order = [one.account for one in pulled(lanes, 20 * len(accounts))]
+    for begin in range(len(order) - round_of_all + 1):
+        stretch = order[begin : begin + round_of_all]
+        assert [stretch.count(one.name) for one in accounts] == weights
+
+
+@given(st.lists(st.sampled_from([BANK, SHOP, AccountName("new")]), min_size=1, max_size=60))
+def test_account_with_work_waits_for_one_turn_of_the_others_at_most(
+    arrivals: list[AccountName],
+) -> None:
+    accounts = {**ACCOUNTS, AccountName("new"): account("new", weight=2)}
+    lanes = Lanes(LANES, accounts)
+    lanes.set_available(A, True)
+    waited = dict.fromkeys(accounts, 0)
+    waiting = dict.fromkeys(accounts, 0)
+    for number, name in enumerate(arrivals):
+        for more in range(3):
+            lanes.put(message(number * 3 + more, name, 0, PLAN_LIST[0]))
+            waiting[name] += 1
+        for one in pulled(lanes, 2):
+            waiting[one.account] -= 1
+            for other in accounts:
+                is_next = other != one.account and waiting[other]
+                waited[other] = waited[other] + 1 if is_next else 0
+                longest = sum(accounts[name].weight for name in accounts if name != other)
+                assert waited[other] <= longest
