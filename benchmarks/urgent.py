@@ -13,11 +13,15 @@ from typing import Final
 from benchmarks import stand
 from benchmarks.processes import Child, number, until
 from benchmarks.results import Result
+from simulators import units
 from simulators.counting import summary_ms
 
-SUMMARY: Final = "otp messages at 1/s while 2,000 bulk messages wait on 3 binds of 50/s"
+SUMMARY: Final = "otp messages while 2,000 bulk messages wait on 3 binds of 50/s"
 BINDS: Final = 3
 RATE: Final = 50
+OTP_RATE: Final = "37/10s"
+"""No whole number a second: rates count in seconds, and one otp a second would always find the same
+moment of it."""
 SPARE_S: Final = 2.0
 """The urgent ones end so long before the others: whoever meets an empty lane proves nothing."""
 
@@ -25,14 +29,14 @@ SPARE_S: Final = 2.0
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Its own options."""
     parser.add_argument("--count", type=int, help="bulk messages (default: 2000, quick: 900)")
-    parser.add_argument("--rate", type=int, default=1, help="otp messages per second; default 1")
+    parser.add_argument("--rate", default=OTP_RATE, help="of otp messages (default: %(default)s)")
 
 
 def run(given: argparse.Namespace) -> Result:
     """Measure."""
     count: int = given.count or (900 if given.quick else 2000)
-    urgent = int((count / (BINDS * RATE) - SPARE_S) * given.rate)
-    settings: dict[str, object] = {"bulk": count, "otp": urgent, "otp_per_s": given.rate}
+    urgent = int((count / (BINDS * RATE) - SPARE_S) * units.rate(given.rate).per_second)
+    settings: dict[str, object] = {"bulk": count, "otp": urgent, "otp_rate": given.rate}
     result = Result("urgent", settings | {"binds": BINDS, "rate": RATE})
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
@@ -52,7 +56,7 @@ def run(given: argparse.Namespace) -> Result:
             "all bulk messages accepted",
             lambda: router.samples().sum("submits_total", lane="bulk") >= count,
         )
-        options = ["--count", str(urgent), "--rate", f"{given.rate}/s", "--sender", "OTP"]
+        options = ["--count", str(urgent), "--rate", given.rate, "--sender", "OTP"]
         otp = stand.client(stack, router.port, *options, system_id="otp")
         seen = stand.totals_of(otp)
         stand.well(otp, seen)

@@ -330,6 +330,7 @@ class Journey(Resume):
         for flight in reversed(list(flights)):  # Put back first, so the oldest must come last.
             operator, message = flight.bind.operator, flight.message
             operator.landed(flight, now, answered=False)
+            self._wants_pump(operator.name)  # Its window has room, whatever becomes of this one.
             self.counters.sends[operator.name, flight.bind.settings.name, why] += 1
             if message.stage is not Stage.IN_FLIGHT:
                 self._tell_withheld(message)

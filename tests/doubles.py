@@ -24,7 +24,7 @@ from router.smpp.pdu import Framer, Pdu
 from router.terms.names import AccountName, LaneName, OperatorName
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings, StatusAction
-from router.wiring.config import load
+from router.wiring.config.load import load
 
 START = 1000.0
 START_UTC = 1_800_000_000.0

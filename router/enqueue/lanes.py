@@ -61,7 +61,7 @@ class Queue:
         """Those in memory, the first to go first."""
         self.behind = 0
         """How many follow them that only the journal has."""
-        self.last_id = RouterId(0)
+        self.last_id = RouterId(-1)
         """The newest message that has been in memory; what is behind came after it."""
         self.is_fetching = False
         self.home: OperatorName | None = None
@@ -242,6 +242,11 @@ class Lanes:
 
     def put(self, message: Message) -> OperatorName | None:
         """Queue a message that the journal has; return the operator that may pull it now."""
+        queue = self._queue(message.plan, message.lane, message.account)
+        if message.router_id <= queue.last_id:  # The journal was read before it said so: `fetched`
+            queue.behind += 1  # has counted it off already, and it is here or gone.
+            self._feed(queue)
+            return queue.home
         queue = self._queue_for(message)
         if queue.behind or len(queue.messages) >= MOST_IN_MEMORY:
             queue.behind += 1

@@ -26,7 +26,7 @@ from router.journey import Journey
 from router.smpp.link import Link, Timer
 from router.smpp.states import BOUND
 from router.terms.settings import ListenSettings, Settings
-from router.wiring.config import SettingsError
+from router.wiring.config.load import SettingsError
 from router.wiring.control import Control
 from router.wiring.systemd import notify, watchdog_s
 from router.wiring.telemetry import MessageLog

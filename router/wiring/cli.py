@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 from router.accept.passwords import hash_password
 from router.terms.names import AccountName
 from router.terms.settings import Settings
-from router.wiring.config import Mistake, SettingsError, load, warnings
-from router.wiring.mistakes import listed, nearest
+from router.wiring.config.load import Mistake, SettingsError, load, warnings
+from router.wiring.config.mistakes import listed, nearest
 
 WELL, NOT_WELL, WRONG_USAGE = 0, 1, 2
 DEFAULT_URL: Final = "http://127.0.0.1:9464"

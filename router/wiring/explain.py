@@ -20,7 +20,7 @@ from router.terms.names import AccountName
 from router.terms.outcome import Refusal
 from router.terms.plan import Plans
 from router.terms.settings import AccountSettings, RouteSettings, Settings
-from router.wiring.units import show_duration
+from router.wiring.config.units import show_duration
 
 LONGEST_SHORT_MESSAGE: Final = 254
 """Octets; a longer text travels in a message_payload, as clients send it."""

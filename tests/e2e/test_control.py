@@ -14,7 +14,7 @@ import pytest
 from router.wiring import control
 from router.wiring.cli import main
 from router.wiring.control import MOST_PEERS, Control
-from tests.unit.wiring.configurations import CONTRACT, changed
+from tests.unit.wiring.config.configurations import CONTRACT, changed
 from tests.unit.wiring.running import TELIA, FakeRouter
 
 PATIENCE_S: Final = 10.0

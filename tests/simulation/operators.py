@@ -92,7 +92,7 @@ class Operator:
         self.sessions: dict[Session, None] = {}
         self.owed: dict[Due, None] = {}
         """deliver_sm that no ESME_ROK has been seen for."""
-        self._number = 0
+        self._number = 700_000_000
         self._outage: Event | None = None
         for n in range(mood.subscribers):
             text = b"mo %b %d" % (mood.name.encode(), n)

@@ -12,7 +12,7 @@ from random import Random
 
 import structlog
 
-from router import journey as journey_module
+from router import resume as resume_module
 from router.accept.accounts import Accounts
 from router.enqueue import lanes as lanes_module
 from router.enqueue.journal import JournalError, first_number_at
@@ -264,7 +264,7 @@ def quiet() -> Iterator[None]:
 @contextmanager
 def in_memory(messages: int) -> Iterator[None]:
     """Make a queue's part in memory so small that the few messages of a seed do not fit."""
-    modules = (lanes_module, journey_module)
+    modules = (lanes_module, resume_module)
     names = {"MOST_IN_MEMORY": messages, "FEW_IN_MEMORY": messages // 2, "AT_ONCE": messages // 2}
     before = [(m, name, getattr(m, name)) for m in modules for name in names if hasattr(m, name)]
     for module, name, _ in before:

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 import yaml
 
-from router.wiring.config import load
+from router.wiring.config.load import load
 from router.wiring.metrics import Exporter, registry
 from tests.unit.wiring.running import filled
 

@@ -1,4 +1,4 @@
-"""router/wiring/config.py and config_keys.py: what a configuration says, and what is wrong."""
+"""router/wiring/config/load.py and keys.py: what a configuration says, and what is wrong."""
 
 import ast
 import dataclasses
@@ -33,10 +33,10 @@ from router.terms.settings import (
     StatusAction,
     TelemetrySettings,
 )
-from router.wiring.config import load, warnings
-from router.wiring.config_keys import SETTINGS
-from router.wiring.config_parts import Part, key_of
-from tests.unit.wiring.configurations import (
+from router.wiring.config.keys import SETTINGS
+from router.wiring.config.load import load, warnings
+from router.wiring.config.parts import Part, key_of
+from tests.unit.wiring.config.configurations import (
     CONTRACT,
     CONTRACT_FILE,
     SMALL,

@@ -1,13 +1,13 @@
-"""router/wiring/config.py: one file, or a folder whose files are read as one."""
+"""router/wiring/config/load.py: one file, or a folder whose files are read as one."""
 
 from pathlib import Path
 
 import pytest
 
-from router.wiring.config import Mistake, SettingsError, load, warnings
-from tests.unit.wiring.configurations import SMALL, changed, loaded
+from router.wiring.config.load import Mistake, SettingsError, load, warnings
+from tests.unit.wiring.config.configurations import SMALL, changed, loaded
 
-EXAMPLE = Path(__file__).parents[3] / "config"
+EXAMPLE = Path(__file__).parents[4] / "config"
 
 ROUTER = """\
 listen: [{address: "127.0.0.1:0"}]

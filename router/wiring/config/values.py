@@ -11,12 +11,12 @@ from typing import Final
 
 from router.accept.passwords import check_hash, is_hash
 from router.terms.settings import Address
-from router.wiring import units
-from router.wiring.config_parts import Reader, read_all, scalar
-from router.wiring.config_reading import Spot
-from router.wiring.mistakes import nearest
-from router.wiring.units import NotUnderstoodError
-from router.wiring.yaml_places import Sequence, Table
+from router.wiring.config import units
+from router.wiring.config.mistakes import nearest
+from router.wiring.config.parts import Reader, read_all, scalar
+from router.wiring.config.places import Sequence, Table
+from router.wiring.config.reading import Spot
+from router.wiring.config.units import NotUnderstoodError
 
 LONGEST_SECRET_BYTES: Final = 4_096
 """Of a file that holds a password; a longer one is the wrong file."""

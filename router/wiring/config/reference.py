@@ -1,7 +1,7 @@
-"""Writes the tables of keys in `config/README.md`: `python -m router.wiring.reference FILE`.
+"""Writes the tables of keys in `config/README.md`: `python -m router.wiring.config.reference FILE`.
 
 What a key means is the text below its field in `terms/settings.py`, how it is written is said by
-its reader in `config_keys.py`. So the page cannot say something else than the program does, as
+its reader in `keys.py`. So the page cannot say something else than the program does, as
 long as it is written anew after a change; a test sees to that.
 """
 
@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Final
 
 from router.terms import settings
-from router.wiring import units
-from router.wiring.config_keys import SETTINGS
-from router.wiring.config_parts import Part, Reader, key_of
+from router.wiring.config import units
+from router.wiring.config.keys import SETTINGS
+from router.wiring.config.parts import Part, Reader, key_of
 
-BEGINS: Final = "<!-- The keys: written by `python -m router.wiring.reference`, not by hand. -->"
+BEGINS: Final = (
+    "<!-- The keys: written by `python -m router.wiring.config.reference`, not by hand. -->"
+)
 """Everything after this line is written anew."""
 
 _SHOW: Final[dict[str, Callable[[float], str]]] = {
@@ -112,7 +114,7 @@ def _one_line(text: str) -> str:
 def main() -> None:
     """Write the tables of the page that is named on the command line."""
     if len(sys.argv) != 2:
-        raise SystemExit("usage: python -m router.wiring.reference config/README.md")
+        raise SystemExit("usage: python -m router.wiring.config.reference config/README.md")
     path = Path(sys.argv[1])
     path.write_text(page_with_keys(path.read_text(encoding="utf-8")), encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""router/wiring/units.py: durations, rates, sizes, shares and addresses as people write them."""
+"""router/wiring/config/units.py: durations, rates, sizes, shares and addresses as written."""
 
 from collections.abc import Callable
 from ipaddress import ip_network
@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from router.terms.limits import Rate
 from router.terms.settings import Address
-from router.wiring import units
-from router.wiring.mistakes import Mistake, SettingsError, listed, nearest
-from router.wiring.units import NotUnderstoodError
+from router.wiring.config import units
+from router.wiring.config.mistakes import Mistake, SettingsError, listed, nearest
+from router.wiring.config.units import NotUnderstoodError
 
 Parser = Callable[[str], object]
 

@@ -1,6 +1,6 @@
 """What a configuration is made of: parts with known keys, lists and mappings of those, references.
 
-Every key has a reader. Which keys there are, and how each is written, stands in `config_keys.py`.
+Every key has a reader. Which keys there are, and how each is written, stands in `keys.py`.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,10 +10,10 @@ from functools import cache
 from typing import Final, Generic, TypeVar
 
 from router.terms.settings import Place
-from router.wiring.config_reading import RefusedError, Spot
-from router.wiring.mistakes import key_path, listed, nearest, written_twice
-from router.wiring.units import NotUnderstoodError
-from router.wiring.yaml_places import Entry
+from router.wiring.config.mistakes import key_path, listed, nearest, written_twice
+from router.wiring.config.places import Entry
+from router.wiring.config.reading import RefusedError, Spot
+from router.wiring.config.units import NotUnderstoodError
 
 T = TypeVar("T")
 K = TypeVar("K", str, int)

@@ -17,7 +17,7 @@ from router.terms.settings import (
     RouteSettings,
     Settings,
 )
-from router.wiring.mistakes import Mistake, item_path, key_path, mistake_at
+from router.wiring.config.mistakes import Mistake, item_path, key_path, mistake_at
 
 LONGEST_PASSWORD: Final = 8
 """The field of a bind request has 9 octets, with the NUL at the end (SMPP v3.4, 4.1.1)."""

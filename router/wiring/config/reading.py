@@ -1,6 +1,6 @@
 """The place in a configuration that is being read: its text, items and keys, or its mistakes.
 
-A reader (`config_parts.py`) turns one node of the YAML into a value, or notes why not and raises
+A reader (`parts.py`) turns one node of the YAML into a value, or notes why not and raises
 `RefusedError`. A part or list catches that and reads on, so that one look shows every mistake.
 """
 
@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from router.terms.settings import Place
-from router.wiring.mistakes import Mistake, item_path, key_path, mistake_at
-from router.wiring.yaml_places import Broken, Entry, Node, Scalar, Sequence, Table
+from router.wiring.config.mistakes import Mistake, item_path, key_path, mistake_at
+from router.wiring.config.places import Broken, Entry, Node, Scalar, Sequence, Table
 
 _SUBSTITUTION: Final = re.compile(r"\$\$\{|\$\{([^}]*)\}|\$\{")
 _VARIABLE: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:(:-)(.*))?", re.DOTALL)

@@ -27,8 +27,8 @@ from router.terms.settings import (
     TelemetrySettings,
     TlsSettings,
 )
-from router.wiring import config_values as value
-from router.wiring.config_parts import (
+from router.wiring.config import values as value
+from router.wiring.config.parts import (
     Found,
     Part,
     Reader,
@@ -42,9 +42,9 @@ from router.wiring.config_parts import (
     take,
     unique,
 )
-from router.wiring.config_reading import Spot
-from router.wiring.units import show_percent
-from router.wiring.yaml_places import Sequence, Table
+from router.wiring.config.places import Sequence, Table
+from router.wiring.config.reading import Spot
+from router.wiring.config.units import show_percent
 
 MOST_SHARED: Final = 0.5
 """Two lower lanes never go in a row while an urgent one waits, so half is all that can be kept."""

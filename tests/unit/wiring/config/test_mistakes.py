@@ -1,9 +1,9 @@
-"""router/wiring/config_keys.py, config_values.py: all that a configuration may not say."""
+"""router/wiring/config/keys.py, values.py: all that a configuration may not say."""
 
 import pytest
 
-from router.wiring.mistakes import Mistake
-from tests.unit.wiring.configurations import (
+from router.wiring.config.mistakes import Mistake
+from tests.unit.wiring.config.configurations import (
     CONTRACT,
     SMALL,
     changed,

@@ -1,4 +1,4 @@
-"""router/wiring/config_warnings.py: what is allowed, and probably not meant."""
+"""router/wiring/config/warn.py: what is allowed, and probably not meant."""
 
 from pathlib import Path
 
@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from router.accept.passwords import hash_password
 from router.terms.names import AccountName, OperatorName
 from router.terms.settings import InboundSettings, RouteSettings, Settings
-from router.wiring.config import load, warnings
-from router.wiring.mistakes import Mistake
-from tests.unit.wiring.configurations import CONTRACT_FILE, SMALL, changed, loaded
+from router.wiring.config.load import load, warnings
+from router.wiring.config.mistakes import Mistake
+from tests.unit.wiring.config.configurations import CONTRACT_FILE, SMALL, changed, loaded
 
 QUIET = changed(SMALL, ("memory:", "sqlite:///r.db"))
 

@@ -5,7 +5,7 @@ and `operators` may be spread over files, because their keys are names; so may `
 and `inbound`, which are then taken in the order of the file names. Every other key stands in one
 file: in which order would the lanes be urgent?
 
-Which keys there are stands in `config_keys.py`, how values are written in `config_values.py`.
+Which keys there are stands in `keys.py`, how values are written in `values.py`.
 """
 
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Final
 
 from router.terms.settings import Place, Settings
-from router.wiring.config_keys import SETTINGS
-from router.wiring.config_parts import key_of
-from router.wiring.config_reading import Reading, RefusedError, Spot
-from router.wiring.config_warnings import warnings
-from router.wiring.mistakes import Mistake, SettingsError, mistake_at, written_twice
-from router.wiring.yaml_places import Broken, Entry, Node, Scalar, Sequence, Table, read_table
+from router.wiring.config.keys import SETTINGS
+from router.wiring.config.mistakes import Mistake, SettingsError, mistake_at, written_twice
+from router.wiring.config.parts import key_of
+from router.wiring.config.places import Broken, Entry, Node, Scalar, Sequence, Table, read_table
+from router.wiring.config.reading import Reading, RefusedError, Spot
+from router.wiring.config.warn import warnings
 
 __all__ = ["Mistake", "SettingsError", "load", "warnings"]
 

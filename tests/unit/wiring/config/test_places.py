@@ -1,4 +1,4 @@
-"""router/wiring/yaml_places.py: any file gives a mapping with places, or a mistake, never more."""
+"""router/wiring/config/places.py: any file gives a mapping with places, or a mistake."""
 
 import re
 from collections.abc import Iterator
@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.terms.settings import Place
-from router.wiring.config import Mistake, SettingsError, load
-from router.wiring.yaml_places import DEEPEST, Node, Scalar, Sequence, Table, read_table
-from tests.unit.wiring.configurations import CONTRACT, SMALL, changed, loaded, the_mistake
+from router.wiring.config.load import Mistake, SettingsError, load
+from router.wiring.config.places import DEEPEST, Node, Scalar, Sequence, Table, read_table
+from tests.unit.wiring.config.configurations import CONTRACT, SMALL, changed, loaded, the_mistake
 
 LOADERS: list[type] = [yaml.SafeLoader]
 if yaml.__with_libyaml__:

@@ -1,0 +1,1 @@
+"""From YAML to settings, or all mistakes at once, each with its place."""

@@ -1,0 +1,187 @@
+"""router/accept/server.py, router/smpp/link.py: sessions with clients live and end as agreed."""
+
+from dataclasses import replace
+
+import pytest
+
+from router.smpp import pdu as p
+from router.smpp import vocabulary as v
+from router.terms.names import AccountName
+from router.terms.settings import Settings
+from tests.doubles import Client, Router, World
+
+
+@pytest.mark.parametrize("number", [0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF])
+def test_any_sequence_number_is_echoed(world: World, router: Router, number: int) -> None:
+    client = router.client()
+    client.far.send(
+        p.sm(v.SUBMIT_SM, number, destination=(1, 1, b"37255512345"), short_message=b"hello")
+    )
+    client.far.send(p.build(v.ENQUIRE_LINK, 0, number ^ 1))
+    world.run(0.1)
+    assert client.status_of(number) == v.ESME_ROK
+    assert client.status_of(number ^ 1) == v.ESME_ROK
+
+
+def test_the_same_sequence_number_twice_is_two_messages(world: World, router: Router) -> None:
+    client = router.client()
+    octets = p.sm(v.SUBMIT_SM, 9, destination=(1, 1, b"37255512345"), short_message=b"hello")
+    client.far.send(octets + octets)
+    world.run(0.1)
+    answers = client.far.pdus(v.SUBMIT_SM | v.RESPONSE)
+    assert [answer.sequence_number for answer in answers] == [9, 9]
+    assert len({p.message_id_of(answer) for answer in answers}) == 2
+    assert router.accepted == 2
+
+
+def test_a_silent_client_is_asked_whether_it_lives(world: World, router: Router) -> None:
+    client = router.client()
+    world.run(29.0)
+    assert client.far.pdus(v.ENQUIRE_LINK) == []
+    world.run(300.0)
+    assert 10 <= len(client.far.pdus(v.ENQUIRE_LINK)) <= 11
+    assert not client.far.closed
+
+
+def test_a_client_that_does_not_answer_is_gone_and_its_receipts_wait(
+    world: World, router: Router
+) -> None:
+    telia = router.operator("telia")
+    client = router.client()
+    client.submit()
+    world.run(1.0)
+    client.far.on_pdu = lambda _: None
+    telia.report(b"1")
+    world.run(65.0)
+    assert client.far.closed
+    again = router.client()
+    world.run(1.0)
+    assert len(again.receipts) == 1
+    router.assert_all_is_over()
+
+
+def test_a_client_that_only_enquires_may_be_unbound_for_idleness(
+    world: World, contract: Settings
+) -> None:
+    session = replace(contract.session, inactivity_s=60.0)
+    router = Router(world, replace(contract, session=session))
+    client = router.client()
+    for _ in range(20):
+        client.far.send(p.build(v.ENQUIRE_LINK, 0, client.far.next_sequence()))
+        world.run(5.0)
+    assert client.far.pdus(v.UNBIND)
+    assert client.far.closed
+
+
+def test_a_client_that_works_is_not_idle(world: World, contract: Settings) -> None:
+    session = replace(contract.session, inactivity_s=60.0)
+    router = Router(world, replace(contract, session=session))
+    client = router.client()
+    for _ in range(5):
+        client.submit()
+        world.run(50.0)
+    assert not client.far.closed
+
+
+def test_enquire_link_is_answered_before_a_bind(world: World, router: Router) -> None:
+    client = Client(world, router)
+    client.far.send(p.build(v.ENQUIRE_LINK, 0, 5))
+    world.run(0.1)
+    assert client.status_of(5) == v.ESME_ROK
+
+
+def test_an_unbind_is_answered_after_everything_else(world: World, router: Router) -> None:
+    client = router.client()
+    router.disk.delay_s = 0.2
+    numbers = [client.submit() for _ in range(10)]
+    client.far.send(p.build(v.UNBIND, 0, 99))
+    world.run(1.0)
+    assert list(client.answers)[1:] == [*numbers, 99]
+    assert client.far.closed
+    assert router.accepted == 10
+
+
+def test_what_comes_behind_an_unbind_is_answered_too(world: World, router: Router) -> None:
+    client = router.client()
+    router.disk.delay_s = 0.2
+    first = client.submit()
+    client.far.send(p.build(v.UNBIND, 0, 99))
+    world.run(0.1)
+    second = client.submit()
+    world.run(1.0)
+    assert client.status_of(first) == client.status_of(second) == v.ESME_ROK
+    assert client.far.closed
+
+
+def test_no_receipt_is_given_to_a_client_that_unbinds(world: World, router: Router) -> None:
+    telia = router.operator("telia")
+    client = router.client()
+    client.submit()
+    world.run(1.0)
+    router.disk.delay_s = 0.5
+    client.submit()
+    client.far.send(p.build(v.UNBIND, 0, 99))
+    telia.report(b"1")
+    world.run(2.0)
+    assert client.receipts == []
+    assert len(router.journal.held) == 1
+
+
+def test_receipts_in_flight_when_a_client_unbinds_come_again(world: World, router: Router) -> None:
+    telia = router.operator("telia")
+    client = router.client()
+    client.submit()
+    world.run(1.0)
+    client.deliver_status = lambda _: None
+    telia.report(b"1")
+    world.run(0.5)
+    client.far.send(p.build(v.UNBIND, 0, 99))
+    world.run(0.5)
+    assert client.far.closed
+    again = router.client()
+    world.run(0.5)
+    assert again.receipt_texts() == client.receipt_texts()
+    router.assert_all_is_over()
+
+
+def test_a_place_is_free_again_however_a_session_ends(world: World, router: Router) -> None:
+    for ending in ("drop", "unbind", "garbage", "silence") * 3:
+        clients = [router.client() for _ in range(4)]
+        for client in clients:
+            if ending == "drop":
+                client.far.drop()
+            elif ending == "unbind":
+                client.far.send(p.build(v.UNBIND, 0, 99))
+            elif ending == "garbage":
+                client.far.send(b"\0\0\0\0")
+            else:
+                client.far.on_pdu = lambda _: None
+        world.run(61.0 if ending == "silence" else 0.5)
+        assert all(client.far.closed for client in clients)
+    assert router.accounts.by_name[AccountName("bank")].binds == []
+    assert all(not outbox.receivers for outbox in router.journey.outboxes.values())
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.02, 0.5])
+def test_a_session_that_ends_amid_submits_loses_nothing_that_was_answered(
+    world: World, router: Router, seconds: float
+) -> None:
+    telia = router.operator("telia")
+    client = router.client()
+    router.disk.delay_s = 0.05
+    for _ in range(50):
+        client.submit(registered_delivery=0)
+    world.run(seconds)
+    client.far.drop()
+    world.run(10.0)
+    answered = len(client.answers) - 1
+    assert answered <= len(telia.submits) == router.accepted
+    router.assert_all_is_over()
+
+
+def test_a_client_that_does_not_read_is_not_read_either(world: World, router: Router) -> None:
+    client = router.client()
+    client.link.pause_writing()
+    assert not client.far.transport.reading
+    client.link.resume_writing()
+    assert client.far.transport.reading
