@@ -31,7 +31,6 @@ BENCHMARKS: Final = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is asked for; return the exit status."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # Ends the children.
     said = list(sys.argv[1:] if arguments is None else arguments)
     chosen = next((word for word in said if word in BENCHMARKS), None)
     names = list(BENCHMARKS) if chosen is None else [chosen]
@@ -84,4 +83,6 @@ def _run(name: str, given: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
+    # So that a benchmark that is told to end has time to end its children.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     sys.exit(main())

@@ -108,9 +108,12 @@ class Homeward(Stations):
         )
 
     def _tell_withheld(self, message: Message) -> None:
-        """An attempt came to nothing: a failure that was withheld for it is the last word."""
-        if message.router_id in self._withheld and not self._is_open(message):
-            self._end_untold(message, "")
+        """An attempt came to nothing: if none is open, what was withheld for it is the last word.
+
+        Where nothing was, it has been taken by an operator that gave no message id.
+        """
+        if message.stage is Stage.SENT and not self._is_open(message):
+            self._end_untold(message, "the operator gave no message id")
 
     def _hold(self, message: Message, receipt: Receipt, state: r.State, *, final: bool) -> Delivery:
         """A receipt for the client: kept until the client has it."""

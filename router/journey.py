@@ -45,6 +45,8 @@ from router.terms.outcome import (
 from router.terms.settings import StatusAction
 
 JOURNAL_RETRY_S: Final = 1.0
+MOST_DOUBTS: Final = 5
+"""A message that was written so often and never answered may be on as many telephones: no more."""
 
 
 class Journey(Resume):
@@ -172,7 +174,9 @@ class Journey(Resume):
 
     def _not_kept(self, changes: Changes, error: JournalError) -> None:
         """Nothing of it was promised. What has happened all the same is told again later."""
-        self.journal_up = False
+        if self.journal_up:
+            self.journal_up = False
+            self._journal_changed(error)
         self._retry_at = self.clock() + JOURNAL_RETRY_S
         now = self.clock()
         for message in changes.accepted:
@@ -190,6 +194,7 @@ class Journey(Resume):
 
     def _journal_is_back(self) -> None:
         self.journal_up = True
+        self._journal_changed(None)
         if self._unsafe:  # First, because what comes now may follow from it.
             self._try_journal_again()
         self._to_pump.update(self.operators)
@@ -337,7 +342,8 @@ class Journey(Resume):
                 continue
             action = self.settings.lanes[message.lane].in_doubt
             self.counters.in_doubt[operator.name, action] += 1
-            if action == "fail":
+            message.doubts += 1
+            if action == "fail" or message.doubts > MOST_DOUBTS:
                 self._give_up(message, Outcome.FAILED, "no answer from the operator", 0)
                 continue
             if action == "elsewhere":
@@ -381,12 +387,12 @@ class Journey(Resume):
         now = self.clock()
         if self.journal_up and not self.draining:  # Else we would forget what we sent.
             pumped, self._to_pump = self._to_pump, set()
-            for name in pumped:
+            for name in sorted(pumped):  # A set has another order in every process.
                 operator = self.operators[name]
                 self._send_on(operator, now)
                 self._operators_at = min(self._operators_at, operator.wake_at)
         handed, self._to_hand_back = self._to_hand_back, set()
-        for account in handed:
+        for account in sorted(handed) if self.hands_back else ():
             outbox = self.outboxes[account]
             for receiver in outbox.pump(now):
                 self.write_soon(receiver)
@@ -447,10 +453,6 @@ class Journey(Resume):
         self._retry_at = NEVER
         unsafe, self._unsafe = self._unsafe, []
         for changes in unsafe or [Changes()]:
-            # Where a receipt has come since and is kept, the attempt would be kept for ever.
-            changes.attempted = [
-                one for one in changes.attempted if one.message.stage is not Stage.SETTLED
-            ]
             self.journal.commit(changes, self._kept, urgent=True)
 
     def _sweep(self, now: float) -> None:

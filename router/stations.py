@@ -29,6 +29,7 @@ from router.terms.clock import SteadyUtc
 from router.terms.counters import Counters
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, OperatorName, RouterId
+from router.terms.outcome import JournalError
 from router.terms.plan import Plans
 from router.terms.settings import Settings
 
@@ -98,7 +99,9 @@ class Stations:
         clock_utc: Callable[[], float],
         later: Callable[[Callable[[], None]], object],
         settled: Callable[[Settlement], None],
+        journal_changed: Callable[[JournalError | None], None] = lambda _: None,
     ) -> None:
+        """`settled` hears of every outcome; `journal_changed` of a failure, and None of its end."""
         now = clock()
         self.settings: Final = settings
         self.journal: Final = journal
@@ -120,6 +123,9 @@ class Stations:
         }
         self.outboxes: Final = {name: Outbox(of) for name, of in settings.accounts.items()}
         self.draining = False
+        """No new submits are taken in, and nothing more is sent to operators."""
+        self.hands_back = True
+        """Whether clients are given what is held for them; not when the router is about to go."""
         self.journal_up = True
         """False from a commit that failed until one that does not."""
         self.taken_up = {"messages": 0, "receipts_expected": 0, "deliveries": 0, "left_waiting": 0}
@@ -127,6 +133,7 @@ class Stations:
         operator that could take it, is in this configuration no more."""
         self._later = later
         self._settled = settled
+        self._journal_changed = journal_changed
         self._turn_ends = False
         self._accepts = Changes()
         self._settles = Changes()

@@ -19,6 +19,9 @@ _SALT_OCTETS: Final = 16
 _KEY_OCTETS: Final = 32
 _MOST_MEMORY_OCTETS: Final = 256 * 1024 * 1024
 """A hash in a configuration that asks for more than this is refused rather than obeyed."""
+_MOST_WORK: Final = 2**22
+"""N x r x p, six times ours: a few seconds. After that its client no longer waits for the answer,
+and the threads that check passwords have nothing left for the others."""
 
 
 def is_hash(password: str) -> bool:
@@ -35,13 +38,19 @@ def hash_password(password: bytes, salt: bytes) -> str:
 def check_hash(configured: str) -> str | None:
     """What is wrong with a hash in a configuration; None if it can be used."""
     try:
-        salt, _, n, r, _ = _parse(configured)
+        salt, key, n, r, p = _parse(configured)
     except (ValueError, binascii.Error):
         return "is not of the form scrypt$N$r$p$salt$key; use `smpp-router hash-password`"
     if not salt or n & (n - 1) or n < 2:
         return "has no salt, or an N that is no power of two"
+    if r < 1 or p < 1 or n.bit_length() > 16 * r:
+        return "has an r or p below 1, or an N too large for its r"
+    if len(key) != _KEY_OCTETS:
+        return f"has a key of {len(key)} octets instead of {_KEY_OCTETS}: no password would fit"
     if 128 * n * r > _MOST_MEMORY_OCTETS:
         return "asks for more than 256 MiB of memory"
+    if n * r * p > _MOST_WORK:
+        return f"asks for too much time: N x r x p is more than {_MOST_WORK:_}"
     return None
 
 

@@ -171,7 +171,12 @@ class ClientLink(Link):
             return
         self.account.binds.remove(self)
         held = self.admission.forget()
-        self._log.info("client.unbound", held=held, undelivered=len(lost))
+        self._log.info(
+            "client.unbound",
+            asked=self.session.peer_has_unbound,
+            held=held,
+            undelivered=len(lost),
+        )
         self._acts.unbound(self)
         deliveries = [one for one in lost if isinstance(one, Delivery)]
         self._acts.undelivered(self.account.name, deliveries)
@@ -192,11 +197,7 @@ class ClientLink(Link):
     def _log_note(self, note: Note) -> None:
         self._notes_logged += 1
         if self._notes_logged <= MOST_NOTES_LOGGED:
-            self._log.warning(
-                note.event,
-                command=v.command_name(note.command_id) if note.command_id else None,
-                status=v.status_name(note.status) if note.status else None,
-            )
+            self._log.warning(note.event, **note.words())
 
     def wakes_at(self, now: float) -> float:
         """When a held PDU is looked at again."""

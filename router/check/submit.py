@@ -47,7 +47,7 @@ class Checks:
         end: float | None = None
         if period:
             end = ends_utc(period, now_utc)
-            if end is None:
+            if end is None or end <= now_utc:
                 return WRONG_VALIDITY
         return Checked(number, self._places[lane], end)
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 _LENGTH: Final = 16
+_MOST_QUARTER_HOURS: Final = 48
 _DAYS_IN_YEAR: Final = 365
 _DAYS_IN_MONTH: Final = 30
 
@@ -23,9 +24,12 @@ def ends_utc(time: bytes, now_utc: float) -> float | None:
     if time[15:] == b"R":
         days = year * _DAYS_IN_YEAR + month * _DAYS_IN_MONTH + day
         return now_utc + ((days * 24 + hour) * 60 + minute) * 60 + second
+    quarter_hours = int(time[13:15])
+    if quarter_hours > _MOST_QUARTER_HOURS:
+        return None
     try:
         local = datetime(2000 + year, month, day, hour, minute, second, tzinfo=UTC)
-        offset = timedelta(minutes=15 * int(time[13:15]))
+        offset = timedelta(minutes=15 * quarter_hours)
         return (local - offset if time[15:] == b"+" else local + offset).timestamp()
     except (ValueError, OverflowError):
         return None

@@ -5,8 +5,9 @@ the first such rule. A number is looked up once per length of prefix that the ta
 first, so 100,000 prefixes cost a message no more than ten.
 
 A rule with weights has one plan for each operator that may come first. Which of them a message gets
-goes by the earliest deadline (each choice moves an operator's deadline by 1/weight), which keeps
-the proportions in any stretch of messages, not only on average.
+goes by credit: each message gives every operator its weight, and the one that has most pays the sum
+of all weights. That keeps the proportions in any stretch of messages, not only on average, and does
+not let many small weights come all at once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,7 @@ from router.terms.settings import LaneSettings, RouteSettings
 class Rule:
     """One route, ready to decide."""
 
-    __slots__ = ("_deadlines", "_plans", "_steps", "account", "lane", "refusal", "settings")
+    __slots__ = ("_credits", "_plans", "_total", "account", "lane", "refusal", "settings")
 
     def __init__(
         self, settings: RouteSettings, plans: Plans, lanes: Mapping[LaneName, int]
@@ -34,8 +35,8 @@ class Rule:
             None if settings.refuse is None else Refusal("refused_by_route", settings.refuse)
         )
         self._plans: list[Plan] = []
-        self._steps = [1.0 / weight for weight in settings.weights]
-        self._deadlines = self._steps.copy()
+        self._total = sum(settings.weights)
+        self._credits = [0] * len(settings.weights)
         if settings.weights:
             for first in settings.to:
                 by_weight = sorted(
@@ -63,12 +64,13 @@ class Rule:
         """The plan of the next message that takes this rule."""
         if len(self._plans) == 1:
             return self._plans[0]
-        deadlines = self._deadlines
-        earliest = min(deadlines)
-        place = deadlines.index(earliest)
-        deadlines[place] += self._steps[place]
-        if earliest > 1e6:  # Long before the fractions of a float lose what a step adds.
-            self._deadlines = [deadline - earliest for deadline in deadlines]
+        credits = [
+            credit + weight
+            for credit, weight in zip(self._credits, self.settings.weights, strict=True)
+        ]
+        place = credits.index(max(credits))
+        credits[place] -= self._total
+        self._credits = credits
         return self._plans[place]
 
 

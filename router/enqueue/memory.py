@@ -5,7 +5,7 @@ once: what is asked in one turn of the loop is answered in a later one, in batch
 their own `later` to delay answers, and set `failing` to break them.
 """
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 from itertools import islice
 
@@ -63,9 +63,12 @@ class MemoryJournal:
         """See `Journal`."""
 
         def answer(error: JournalError | None) -> None:
+            if error is not None:
+                done(0, error)
+                return
             first = self._next_number
             self._next_number += count
-            done(first, error)
+            done(first, None)
 
         self._ask(answer)
 
@@ -73,10 +76,13 @@ class MemoryJournal:
         """See `Journal`."""
 
         def answer(error: JournalError | None) -> None:
+            if error is not None:
+                done([], error)
+                return
             queue = self._queues.get((wanted.plan, wanted.lane, wanted.account), deque())
             while queue and queue[0].router_id <= wanted.after:
                 queue.popleft()
-            done(list(islice(filter(self._waits, queue), wanted.count)), error)
+            done(list(islice(filter(self._waits, queue), wanted.count)), None)
 
         self._ask(answer)
 
@@ -84,14 +90,25 @@ class MemoryJournal:
         """See `Journal`. In a new process there is nothing; in a test there may be."""
 
         def answer(error: JournalError | None) -> None:
-            counts = Counter(
-                (m.plan, m.lane, m.account) for m in self.messages.values() if self._waits(m)
-            )
-            waiting = [Backlog(*key, count) for key, count in counts.items()]
+            if error is not None:
+                done(Recovered(), error)
+                return
+            self._queue_anew()
+            waiting = [Backlog(*key, len(queue)) for key, queue in self._queues.items()]
             sent = [attempt for attempts in self.attempts.values() for attempt in attempts]
-            done(Recovered(waiting, sent, list(self.held.values())), error)
+            done(Recovered(waiting, sent, list(self.held.values())), None)
 
         self._ask(answer)
+
+    def _queue_anew(self) -> None:
+        """For a new process: the one before has moved messages, and fetched some for itself."""
+        self._queues = {}
+        for _, message in sorted(self.messages.items()):
+            if self._waits(message):
+                self._queue_of(message).append(message)
+
+    def _queue_of(self, message: Message) -> deque[Message]:
+        return self._queues.setdefault((message.plan, message.lane, message.account), deque())
 
     def _waits(self, message: Message) -> bool:
         return message.router_id in self.messages and message.router_id not in self.attempts
@@ -114,7 +131,7 @@ class MemoryJournal:
         messages = self.messages
         for message in changes.accepted:
             messages[message.router_id] = message
-            queue = self._queues.setdefault((message.plan, message.lane, message.account), deque())
+            queue = self._queue_of(message)
             while queue and queue[0].router_id not in messages:
                 queue.popleft()
             queue.append(message)

@@ -16,9 +16,9 @@ On disk:
     delivery  a receipt or inbound message that its account has not acknowledged
     meta      the next number of an id block
 
-Fails: any error of SQLite's fails all batches of its transaction, and the journal goes on with the
-next one. Diagnoses: another process has the file (`<file>.lock` is locked), a newer version wrote
-it, it is no database.
+Fails: any error of SQLite's fails all batches of its transaction, and those that were asked for
+before the loop heard of it, because they may follow from them; then the journal goes on. Diagnoses:
+another process has the file (`<file>.lock` is locked), a newer version wrote it, it is no database.
 """
 
 import fcntl
@@ -113,6 +113,8 @@ class _Work:
     call: Callable[[sqlite3.Connection], Callable[[], None]] | None = None
     """Instead of changes: run this, then what it returns in the loop."""
     failed: Callable[[JournalError], None] | None = None
+    failures: int = 0
+    """How many the loop knew of when it asked."""
 
 
 class SqliteJournal:
@@ -150,6 +152,9 @@ class SqliteJournal:
             "SELECT coalesce(max(number), 0) + 1 FROM delivery"
         ).fetchone()[0]
         self._reads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal-reads")
+        self._failures_told = 0
+        self._failure: tuple[int, JournalError] | None = None
+        """How many the loop knew of before the last one, and that one."""
         self._closed: Callable[[], None] = lambda: None
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
@@ -226,6 +231,7 @@ class SqliteJournal:
 
     def _ask(self, work: _Work) -> None:
         self.pending += 1
+        work.failures = self._failures_told
         self._work.put(work)
 
     # The thread.
@@ -235,6 +241,7 @@ class SqliteJournal:
         waiting: list[_Work] = []
         while True:
             batch, stop = self._gather(waiting)
+            batch = self._without_followers(batch)
             if batch:
                 self._transact(batch)
             if stop:
@@ -263,6 +270,16 @@ class SqliteJournal:
             if urgent:
                 return urgent, False
 
+    def _without_followers(self, batch: list[_Work]) -> list[_Work]:
+        """Fail what was asked for before the loop heard of the last failure; return the others."""
+        if self._failure is None:
+            return batch
+        known_before, error = self._failure
+        followers = [work for work in batch if work.failures <= known_before]
+        if followers:
+            self._soon(lambda: self._tell(followers, [], error, 0.0))
+        return [work for work in batch if work.failures > known_before]
+
     def _transact(self, batch: list[_Work]) -> None:
         """One transaction; then the loop hears how it ended, once for the whole batch."""
         started_at = time.monotonic()
@@ -282,6 +299,7 @@ class SqliteJournal:
                     database.execute("ROLLBACK")
                 except sqlite3.Error as worse:
                     error = JournalError(f"{self._path}: {cause}; then {worse}")
+            self._failure = max(work.failures for work in batch), error
         took_s = time.monotonic() - started_at
         self._soon(lambda: self._tell(batch, replies, error, took_s))
 
@@ -297,6 +315,8 @@ class SqliteJournal:
         accepted = sum(len(work.changes.accepted) for work in batch if work.changes is not None)
         if error is None:
             self._committed(took_s, accepted)
+        else:
+            self._failures_told += 1
         for work in batch:
             if work.done is not None and work.changes is not None:
                 work.done(work.changes, error)

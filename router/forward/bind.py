@@ -73,6 +73,7 @@ class OperatorLink(Link):
         """What the operator answered to the bind request, where that was no ESME_ROK."""
         self._acts = acts
         self._was_bound = False
+        self._asked_to_end = False
         self._notes_logged = 0
         self._log = log.bind(operator=bind.operator.name, bind=bind.settings.name)
 
@@ -110,7 +111,11 @@ class OperatorLink(Link):
         """The session is over; what was in flight is in doubt."""
         if self._was_bound:
             flights = [one for one in lost if isinstance(one, Flight)]
-            self._log.warning("bind.lost", in_flight=len(flights))
+            if self._asked_to_end and not flights:
+                self._log.info("bind.unbound")
+            else:
+                by_operator = self.session.peer_has_unbound
+                self._log.warning("bind.lost", unbound=by_operator, in_flight=len(flights))
             self._acts.went_down(self.bind, flights, now)
         self.on_ended()
 
@@ -128,11 +133,7 @@ class OperatorLink(Link):
     def _log_note(self, note: Note) -> None:
         self._notes_logged += 1
         if self._notes_logged <= MOST_NOTES_LOGGED:
-            self._log.warning(
-                note.event,
-                command=v.command_name(note.command_id) if note.command_id else None,
-                status=v.status_name(note.status) if note.status else None,
-            )
+            self._log.warning(note.event, **note.words())
 
     def pause_writing(self) -> None:
         """The operator does not read: nothing more is sent on this bind."""
@@ -146,6 +147,7 @@ class OperatorLink(Link):
     def rebind(self) -> None:
         """Unbind, and let the keeper bind anew."""
         if self.session.state in BOUND:
+            self._asked_to_end = True
             self.session.unbind(self.host.clock())
             self.host.write_soon(self)
             self._acts.availability_changed(self.bind)
@@ -204,9 +206,13 @@ class BindKeeper:
         self._link = None
         return link.refused_status in CREDENTIALS
 
+    def stay_away(self) -> None:
+        """Do not bind again once the session has ended."""
+        self._stopping = True
+
     def unbind(self) -> None:
         """Ask the operator to end the session, and do not bind again."""
-        self._stopping = True
+        self.stay_away()
         link = self._link
         if link is None:
             return

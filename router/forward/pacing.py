@@ -45,6 +45,8 @@ tell nothing; with a rate of one per minute ten seconds hold no more."""
 _APART_S: Final = 0.01
 """Answers closer together than that count as one: those after a stall come all at once."""
 _MOST_ANSWERS: Final = 8192
+SLACK_S: Final = 0.02
+"""How far a slot may be late before the spread follows it."""
 _LOOK_AHEAD: Final = 16
 _LEARN_EVERY: Final = 4
 _LEARN_SHARE: Final = 0.08
@@ -121,6 +123,7 @@ class Pacer:
         "_ponders_s",
         "_round_trips",
         "_sharing",
+        "_slot_at",
         "_write_margin_s",
         "_written_at",
         "rate",
@@ -135,6 +138,7 @@ class Pacer:
         self._next = 0
         self._gap_s = rate.per_s / rate.count
         self._even_at = now
+        self._slot_at = now
         self._late_s = 0.0
         units = max(1.0, rate.per_s)
         self._ponders_s = PONDERING_S * units
@@ -146,7 +150,7 @@ class Pacer:
         While the slot's message is unanswered this is the earliest time that is possible; ask
         again then, or when an answer has come.
         """
-        slot_at = self._arrived_at(self._next, now) + self.rate.per_s + MARGIN_S
+        slot_at = self._slot_at = self._arrived_at(self._next, now) + self.rate.per_s + MARGIN_S
         even_at = self._even_at
         return slot_at if slot_at > even_at else even_at
 
@@ -201,8 +205,11 @@ class Pacer:
         self._answered_at[slot] = _NEVER
         self._round_trips[slot] = round_trip
         self._next = slot + 1 if slot + 1 < self.rate.count else 0
-        even_at = self._even_at
-        self._even_at = max(even_at, now - CATCH_UP_S) + self._gap_s
+        # Messages that once went out close together would do so in every unit, after a pause in
+        # which an urgent one finds no slot: only a little of that is kept, so that a slot that is
+        # late by chance does not make all after it late.
+        due_at = max(self._even_at, self._slot_at - SLACK_S, now - CATCH_UP_S)
+        self._even_at = due_at + self._gap_s
         return slot
 
     def _learn(self, slot: int, now: float) -> None:

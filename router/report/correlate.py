@@ -53,6 +53,7 @@ def other_forms(octets: bytes) -> Iterator[OperatorId]:
     text = octets.strip(b"\0 ").lower()
     if len(text) > 64:
         return
+    yield OperatorId(text.lstrip(b"0") or b"0")  # Decimal or text, where the settings say hex.
     if text.isdigit():
         yield OperatorId(b"%x" % int(text))
     try:

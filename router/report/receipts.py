@@ -103,7 +103,7 @@ def made_by_router(
     octets = r.deliver_sm(
         client_id=message.client_id,
         state=_STATES[outcome],
-        err=b"%03d" % (status % 1000),
+        err=b"%03d" % status if status < 1000 else b"000",
         submitted=_minute(message.accepted_utc),
         done=_minute(now_utc),
         source_octets=message.destination_octets,

@@ -404,7 +404,7 @@ class BindRequest:
         if len(fields) < 4 or not fields[3]:
             raise BodyError("the bind request ends too early", v.ESME_RINVCMDLEN)
         if max(map(len, fields[:3])) > 64:
-            raise BodyError("a field is longer than 64 octets", v.ESME_RINVSYSID)
+            raise BodyError("a field is longer than 64 octets", v.ESME_RINVPASWD)
         self.command_id = pdu.command_id
         self.system_id, self.password, self.system_type = fields[:3]
         self.interface_version = fields[3][0]

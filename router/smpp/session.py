@@ -58,10 +58,19 @@ class Note:
 
     event: str
     """One of: pdu.refused, pdu.unknown, framing.lost, response.unasked, response.mismatched,
-    response.late, bind.timed_out, bind.flooded, link.dead, session.idle, unbind.received,
+    response.late, bind.timed_out, bind.flooded, link.dead, session.idle,
     unbind.timed_out, nack.received."""
     command_id: int = 0
     status: int = 0
+
+    def words(self) -> dict[str, str]:
+        """What there is to say of it, for a log line."""
+        words = {}
+        if self.command_id:
+            words["command"] = v.command_name(self.command_id)
+        if self.status:
+            words["status"] = v.status_name(self.status)
+        return words
 
 
 class Peer(Protocol):
@@ -89,6 +98,8 @@ class Session:
         """What happened since somebody last took it."""
         self.unanswered: dict[int, tuple[float, object, int]] = {}
         """Our requests in flight by sequence_number, oldest first: when, whose, which command."""
+        self.peer_has_unbound = False
+        """Whether it was the peer that asked for the end."""
         self.owed = 0
         """Requests handed on by `receive` and not answered yet; bind requests do not count."""
         self._late: dict[int, tuple[object, int]] = {}
@@ -204,7 +215,7 @@ class Session:
             if command_id == v.ENQUIRE_LINK:
                 self._out.append(p.response(command_id, sequence_number))
             elif command_id == v.UNBIND:
-                self._note("unbind.received")
+                self.peer_has_unbound = True
                 self._unbinds.append(pdu)
                 if self.state is not State.UNBINDING:
                     self._unbound_at = now

@@ -44,6 +44,7 @@ class Message:
         "client_id",
         "command_id",
         "destination_octets",
+        "doubts",
         "expires_utc",
         "hold_receipt",
         "in_doubt",
@@ -109,6 +110,8 @@ class Message:
         """Who was tried last."""
         self.attempts = 0
         """Attempts that an operator took and that have no final receipt yet."""
+        self.doubts = 0
+        """How often it was in doubt."""
         self.sends = 0
         """How often it was written to an operator."""
         self.retries = 0

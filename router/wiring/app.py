@@ -34,6 +34,8 @@ from router.wiring.telemetry import MessageLog
 DRAIN_S: Final = 30.0
 """How long a stop waits for answers; TimeoutStopSec in the unit is longer."""
 UNBIND_S: Final = 5.0
+ACKNOWLEDGE_S: Final = 2.0
+"""A client that does not acknowledge by then gets the same again when it comes back."""
 LAG_EVERY_S: Final = 0.1
 
 log = structlog.get_logger()
@@ -58,6 +60,7 @@ class App:
         self._servers: list[asyncio.Server] = []
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for = float("inf")
+        self._rereading: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
         self._stop_now = asyncio.Event()
 
@@ -102,6 +105,7 @@ class App:
             clock_utc=time.time,
             later=self._later,
             settled=MessageLog(self.settings),
+            journal_changed=_log_journal,
         )
         self.accounts = Accounts(self.settings.accounts, os.urandom(32), self.clock())
         self._beat()
@@ -245,9 +249,12 @@ class App:
         self._stop.set()
 
     def _on_reload(self) -> None:
+        self._rereading = asyncio.create_task(self._reread_configuration())
+
+    async def _reread_configuration(self) -> None:
         """SIGHUP: say what the new configuration is worth. Applying it takes a restart as yet."""
         try:
-            settings = self._reread()
+            settings = await asyncio.to_thread(self._reread)
         except SettingsError as error:
             result = "rejected"
             for mistake in error.mistakes:
@@ -255,7 +262,10 @@ class App:
         else:
             result = "unchanged" if settings == self.settings else "needs_restart"
         self.journey.counters.config_reloads[result] += 1
-        log.warning("config.reread", result=result)
+        if result == "unchanged":
+            log.info("config.unchanged")
+        else:
+            log.warning("config.reread", result=result)
 
     async def _drain(self) -> None:
         """Answer what is in flight, unbind, leave. A second signal cuts it short."""
@@ -266,20 +276,24 @@ class App:
             server.close()
         log.info("router.draining", clients=len(self.clients))
         hurry = asyncio.create_task(self._stop_now.wait())
-        await self._until(lambda: not self._in_flight(), DRAIN_S, hurry)
+        for keeper in self._keepers:
+            keeper.stay_away()
+        await self._until(lambda: not self._unanswered(), DRAIN_S, hurry)
+        for keeper in self._keepers:
+            keeper.unbind()
+        await self._until(lambda: all(one.is_over for one in self._keepers), UNBIND_S, hurry)
+        # Operators deliver no more; what they have delivered is made safe, and clients may still
+        # acknowledge what they have been given. The rest waits in the journal.
+        journey.hands_back = False
+        await self._until(lambda: not self.journal.pending, DRAIN_S, hurry)
+        await self._until(lambda: not self._undelivered(), ACKNOWLEDGE_S, hurry)
         for link in list(self.clients):
             if link.session.state in BOUND:
                 link.session.unbind(self.clock())
             else:
                 link.session.close()
             self.write_soon(link)
-        for keeper in self._keepers:
-            keeper.unbind()
-        await self._until(
-            lambda: not self.clients and all(keeper.is_over for keeper in self._keepers),
-            UNBIND_S,
-            hurry,
-        )
+        await self._until(lambda: not self.clients, UNBIND_S, hurry)
         hurry.cancel()
         closed = self.loop.create_future()
         self.journal.close(lambda: closed.set_result(None))
@@ -289,13 +303,16 @@ class App:
         if left or held:
             log.warning("router.left_behind", messages=left, deliveries=held)
 
-    def _in_flight(self) -> int:
-        journey = self.journey
-        return (
-            self.journal.pending
-            + sum(operator.in_flight for operator in journey.operators.values())
-            + sum(link.session.owed + len(link.session.unanswered) for link in self.clients)
+    def _unanswered(self) -> int:
+        """What clients wait for, and what operators have not answered."""
+        operators = self.journey.operators.values()
+        return sum(operator.in_flight for operator in operators) + sum(
+            link.session.owed for link in self.clients
         )
+
+    def _undelivered(self) -> int:
+        """deliver_sm that clients have been given and not acknowledged."""
+        return sum(len(link.session.unanswered) for link in self.clients)
 
     async def _until(
         self, reached: Callable[[], bool], longest_s: float, hurry: asyncio.Task[bool]
@@ -304,6 +321,13 @@ class App:
         # A stop watches dozens of things at once: looking is simpler than an event for each.
         while not reached() and self.clock() < give_up_at and not hurry.done():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
+
+
+def _log_journal(error: JournalError | None) -> None:
+    if error is None:
+        log.info("journal.back")
+    else:
+        log.error("journal.failed", error=str(error))
 
 
 def _tls(listen: ListenSettings) -> ssl.SSLContext | None:

@@ -41,7 +41,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
     "error": {
         "config.mistake": "One thing that is wrong with the configuration that SIGHUP had read.",
         "control.failed": "A request over HTTP met a mistake of ours; the router goes on.",
-        "journal.failed": "The journal cannot be read, so the router does not start.",
+        "journal.failed": "The journal cannot be read or written; nothing is accepted meanwhile.",
         "router.not_started": "A port or a certificate cannot be used: the router ends.",
     },
     "warning": {
@@ -67,14 +67,16 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "router.left_behind": "What still waited when the router stopped.",
         "router.stop_repeated": "A second signal: the router stops at once.",
         "session.idle": "A client asked for nothing during `inactivity`, and is unbound.",
-        "unbind.received": "The peer ends the session.",
         "unbind.timed_out": "Our unbind was not answered in time; session over.",
     },
     "info": {
         "bind.bound": "A bind to an operator is up.",
         "bind.waits": "The next attempt to bind follows after `wait_s`.",
+        "bind.unbound": "A bind to an operator has ended as we asked.",
         "client.bound": "A client has bound.",
         "client.unbound": "A client is gone; it will send `held` again, we will `undelivered`.",
+        "config.unchanged": "SIGHUP: the configuration is the one that runs.",
+        "journal.back": "The journal can be written again: traffic goes on.",
         "journal.recovered": "What an earlier process left has been taken up.",
         "message.settled": "A message's journey has ended. Sampled: `telemetry.log.messages`.",
         "router.draining": "A stop was asked for: no new binds and submits.",

@@ -8,7 +8,7 @@ from benchmarks.processes import number, until
 from tests.e2e.scene import configuration, free_port
 
 BINDS = 3
-MESSAGES = 500
+MESSAGES = 300
 
 
 def test_nothing_that_was_acknowledged_is_lost_with_the_process(

@@ -88,14 +88,3 @@ def test_second_signal_stops_at_once(stack: ExitStack, tmp_path: Path) -> None:
         assert router.child.ends(AT_ONCE_S) == 0
     assert router.child.events("router.stop_repeated")
     assert left_behind(router) == 5
-
-
-def test_idle_router_stops_without_leaving_anything(stack: ExitStack, tmp_path: Path) -> None:
-    operator = stand.operator(stack)
-    router = stand.router(stack, configuration(operator.port), tmp_path)
-    router.until_bound(3)
-
-    assert router.child.stop() == 0
-
-    assert not router.child.events("router.left_behind")
-    assert number(operator.totals(), "submits") == 0

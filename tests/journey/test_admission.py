@@ -165,6 +165,24 @@ def test_a_place_that_comes_free_is_taken_by_what_is_held(world: World, cramped:
     cramped.assert_all_is_over()
 
 
+def test_nothing_overtakes_what_is_held(world: World, cramped: Router) -> None:
+    telia = cramped.operator("telia", status=None)
+    client = cramped.client()
+    numbers = [client.submit(text=b"%d" % n, registered_delivery=0) for n in range(8)]
+    world.run(0.5)
+    assert client.link.admission.held == 3
+    telia.answer(telia.submits[0][1])  # A place comes free, of which what is held is not told,
+    world.run(0.001)
+    numbers.append(client.submit(text=b"8", registered_delivery=0))  # and another one comes.
+    telia.status = lambda _: 0
+    for _, pdu in telia.submits[1:]:
+        telia.answer(pdu)
+    world.run(1.0)
+    assert statuses(client, numbers) == [v.ESME_ROK] * 9
+    ids = [int(client.id_of(number)) for number in numbers]
+    assert ids == sorted(ids)
+
+
 @pytest.mark.parametrize("wanted", [0, 1])
 @pytest.mark.parametrize("status", [0, 0x0B, 0x45, 0x58, 0x14, 0x08])
 def test_every_message_gives_its_room_back(

@@ -81,6 +81,16 @@ def test_a_receiver_is_never_sent_to(world: World, router: Router) -> None:
     assert receiver.submits == []
 
 
+def test_an_operator_that_only_receives_is_passed_over(world: World, router: Router) -> None:
+    router.operator("elisa", 2)
+    telia = router.operator("telia")
+    shop = router.client(b"shop", b"secret02")
+    for _ in range(10):
+        shop.submit(registered_delivery=0)  # By weight three of them would be elisa's.
+    world.run(1.0)
+    assert len(telia.submits) == 10
+
+
 def test_a_rate_holds_across_reconnects(world: World, router: Router) -> None:
     lives = [router.operator("telia")]
     flood(router, 400)

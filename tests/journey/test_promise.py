@@ -306,6 +306,30 @@ def test_what_a_failed_commit_held_is_told_before_what_follows_from_it(
     router.assert_all_is_over()
 
 
+def test_an_answer_and_its_receipt_that_fail_together_are_told_again_in_their_order(
+    world: World, router: Router
+) -> None:
+    telia = router.operator("telia")
+    client = router.client()
+    client.submit()
+    world.run(0.01)
+    router.disk.delay_s = 0.2
+    world.run(0.1)  # That it was taken is on its way to the disk, and then its receipt is.
+    report = telia.report(b"1")
+    world.run(0.05)
+    router.journal.failing = FULL_DISK
+    world.run(0.5)
+    assert telia.answer_to(report) == v.ESME_RX_T_APPN
+    router.journal.failing = None
+    world.run(2.0)
+    again = telia.report(b"1")
+    world.run(1.0)
+    assert telia.answer_to(again) == v.ESME_ROK
+    assert router.outcomes == [Outcome.DELIVERED]
+    assert len(client.receipts) == 1
+    router.assert_all_is_over()
+
+
 def test_an_acknowledgement_whose_commit_failed_does_not_bring_the_receipt_again(
     world: World, router: Router
 ) -> None:

@@ -191,7 +191,7 @@ def test_a_bind_request_with_endless_fields_is_refused(
     client = stranger(router)
     number = client.bind(b"b" * 65, b"secret01")
     world.run(1.0)
-    assert client.status_of(number) == v.ESME_RINVSYSID
+    assert client.status_of(number) == v.ESME_RINVPASWD
     assert client.far.closed
 
 

@@ -1,4 +1,4 @@
-"""Client systems that do not behave: they flood, hang up, come back, and answer receipts as they like.
+"""Client systems that do not behave: they flood, hang up, come back, and answer as they like.
 
 What a client has submitted it does not submit again: a message that was never answered may be on
 its way or not, and whatever the router has made of it must be right.
@@ -13,9 +13,10 @@ from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu
 from router.terms.settings import BindType, Settings
 from tests.simulation.ledger import NEVER, Held, Submitted
+from tests.simulation.life import Life
 from tests.simulation.promises import Promises
 from tests.simulation.scenario import NO_ROUTE, PREFIXES, ClientMood
-from tests.simulation.world import Connection, Loop, Process
+from tests.simulation.world import Connection, Loop, garbage
 
 COMMANDS: dict[BindType, int] = {
     "transmitter": v.BIND_TRANSMITTER,
@@ -75,7 +76,7 @@ class Client:
         self.mood = mood
         self.calm = False
         """It behaves."""
-        self.process: Process | None = None
+        self.process: Life | None = None
         self.ports = [Port(port) for port in mood.ports]
         self.todo: deque[Submitted] = deque()
         self._refused: dict[bytes, int] = {}
@@ -102,7 +103,7 @@ class Client:
             if port.visit is not None and port.visit.connection.is_silent:
                 port.visit.connection.hang_up()
 
-    def serve(self, process: Process) -> None:
+    def serve(self, process: Life) -> None:
         """A router is there to connect to."""
         self.process = process
         for port in self.ports:
@@ -118,8 +119,15 @@ class Client:
         connection = Connection(process, link, self.mood.way_s)
         port.visit = visit = Visit(self, port, connection)
         connection.open(visit)
+        wrong = not self.calm and self.rng.random() < self.mood.wrong_passwords
         connection.send(
-            p.bind(COMMANDS[port.type], 1, system_id=self.mood.account.encode(), password=b"secret")
+            p.bind(
+                COMMANDS[port.type],
+                1,
+                system_id=self.mood.account.encode(),
+                password=b"guessed" if wrong else b"secret",
+                interface_version=v.VERSION_3_3 if self.mood.is_old else v.VERSION_3_4,
+            )
         )
         if self.mood.stays_s < 1e6 and not self.calm:
             stays_s = self.rng.expovariate(1.0 / self.mood.stays_s)
@@ -289,6 +297,11 @@ class Client:
                 able.remove(visit)
 
     def _submit(self, visit: Visit, message: Submitted) -> None:
+        if not self.calm and self.rng.random() < self.mood.garbage:
+            visit.sequence += 1
+            visit.connection.send(garbage(self.rng, visit.sequence))
+        if not self.calm and self.rng.random() < self.mood.halts:
+            visit.connection.halt(self.rng.uniform(0.1, 3.0))
         visit.sequence += 1
         visit.submitted[visit.sequence] = message
         self.promises.submitted(message)

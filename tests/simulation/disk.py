@@ -155,6 +155,8 @@ class _Work:
     urgent: bool
     asked_at: float
     call: Callable[[JournalError | None], Callable[[], None]] | None = None
+    failures: int = 0
+    """How many the router knew of when it asked."""
 
 
 class SimulatedJournal:
@@ -170,6 +172,8 @@ class SimulatedJournal:
         self._plan_of = plan_of
         self._urgent: list[_Work] = []
         self._others: list[_Work] = []
+        self._failures_told = 0
+        self._failed_at = -1
         self._busy = False
         self._due: Event | None = None
         self._next_delivery = max(disk.deliveries, default=0) + 1
@@ -237,11 +241,15 @@ class SimulatedJournal:
 
     def _ask(self, work: _Work) -> None:
         self.pending += 1
+        work.failures = self._failures_told
         (self._urgent if work.urgent else self._others).append(work)
         self._look()
 
     def _look(self) -> None:
-        """Begin a transaction if one is due."""
+        """Begin a transaction if one is due.
+
+        What was asked for before the loop heard of a failure fails too: it may follow from it.
+        """
         if self._busy:
             return
         now = self.process.clock()
@@ -251,6 +259,11 @@ class SimulatedJournal:
             batch, self._urgent = self._urgent, []
         if self._others and due_at <= now:
             batch, self._others = batch + self._others, []
+        followers = [work for work in batch if work.failures <= self._failed_at]
+        if followers:
+            batch = [work for work in batch if work.failures > self._failed_at]
+            calls = [work.call(FULL) for work in followers if work.call is not None]
+            self.disk.loop.at(now, lambda: self._tell(followers, calls, FULL), self.process)
         if batch:
             self._busy = True
             at = now + self.disk.commit_s()
@@ -267,6 +280,7 @@ class SimulatedJournal:
         error: JournalError | None = None
         if disk.is_full or (disk.hiccups and disk.rng.random() < disk.hiccups):
             error = FULL
+            self._failed_at = max(work.failures for work in batch)
         else:
             disk.apply(transaction)
         calls = [work.call(error) for work in batch if work.call is not None]
@@ -276,19 +290,26 @@ class SimulatedJournal:
             return
         late_s = 0.03 if disk.rng.random() < 0.1 else 0.001
         told_at = disk.loop.now + disk.rng.random() * late_s
-        disk.loop.at(told_at, lambda: self._tell(batch, calls, error), self.process)
+        disk.loop.at(told_at, lambda: self._committed(batch, calls, error), self.process)
+
+    def _committed(
+        self, batch: list[_Work], calls: list[Callable[[], None]], error: JournalError | None
+    ) -> None:
+        self._busy = False
+        self._tell(batch, calls, error)
+        self._look()
 
     def _tell(
         self, batch: list[_Work], calls: list[Callable[[], None]], error: JournalError | None
     ) -> None:
-        self._busy = False
         self.pending -= len(batch)
+        if error is not None:
+            self._failures_told += 1
         for work in batch:
             if work.done is not None and work.changes is not None:
                 work.done(work.changes, error)
         for call in calls:
             call()
-        self._look()
 
     def _rows(self, batches: list[Changes]) -> Transaction:
         """Copies of all that these batches hold now."""

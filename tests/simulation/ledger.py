@@ -81,7 +81,8 @@ class Taken:
     """The router's disk knows it."""
     finals_sent: list[State] = field(default_factory=list)
     final_heard_at: float = NEVER
-    final_acknowledged: bool = False
+    final_acknowledged_in: int = -1
+    """The life of the router that acknowledged a final receipt."""
 
     def is_known(self, life: int, at: float) -> bool:
         """Whether the router, in this life of it, knew this attempt at that time."""

@@ -18,7 +18,7 @@ from router.terms.settings import IdForm, OperatorSettings, Settings
 from tests.simulation.ledger import NEVER, Inbound, Taken, Writing
 from tests.simulation.promises import Promises, is_final
 from tests.simulation.scenario import SHORT_CODE, OperatorMood
-from tests.simulation.world import Connection, Event, Loop, Process
+from tests.simulation.world import Connection, Event, Loop, Process, garbage
 
 _WORDS = {
     State.DELIVERED: b"DELIVRD",
@@ -229,6 +229,11 @@ class Operator:
         if self.calm:
             self._take(session, writing, pdu, answer_s)
             return
+        if rng.random() < mood.garbage:
+            session.sequence += 1
+            session.connection.send(garbage(rng, session.sequence))
+        if rng.random() < mood.halts:
+            session.connection.halt(rng.uniform(0.1, 1.2))
         chance = rng.random()
         for share, status in mood.statuses:
             chance -= share
@@ -288,6 +293,8 @@ class Operator:
     ) -> None:
         body = b"" if taken is None else taken.id_in_answer + b"\0"
         octets = p.response(pdu.command_id, pdu.sequence_number, status, body)
+        if status and self.rng.random() < 0.05:
+            octets = p.build(v.GENERIC_NACK, status, pdu.sequence_number)
 
         def heard() -> None:
             if self.loop.telling:

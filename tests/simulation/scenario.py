@@ -50,6 +50,13 @@ class ClientMood:
     refuses: float = 0.0
     rejects: float = 0.0
     silent: float = 0.0
+    is_old: bool = False
+    """It binds as version 3.3, which knows no TLVs."""
+    garbage: float = 0.0
+    """Share of its submits before which it sends something that makes no sense."""
+    halts: float = 0.0
+    """Share of its submits after which it does not read for a while."""
+    wrong_passwords: float = 0.0
 
 
 @dataclass(slots=True)
@@ -83,6 +90,8 @@ class OperatorMood:
     patience_s: float = 13.0
     """How long it waits for a deliver_sm_resp."""
     subscribers: int = 0
+    garbage: float = 0.0
+    halts: float = 0.0
 
 
 @dataclass(slots=True)
@@ -96,6 +105,8 @@ class Scenario:
     lasts_s: float
     """For so long everybody may misbehave."""
     crashes: list[float] = field(default_factory=list)
+    stops: list[float] = field(default_factory=list)
+    """When it is told to stop, which is another thing than to be killed."""
     crashes_on_commit: float = 0.0
     """Share of commits after which the router dies, before it hears of them."""
     full_disk: list[tuple[float, float]] = field(default_factory=list)
@@ -141,6 +152,8 @@ def _draw_faults(rng: Random, scenario: Scenario) -> None:
     lasts_s = scenario.lasts_s
     if rng.random() < 0.6:
         scenario.crashes = sorted(rng.uniform(0.5, lasts_s) for _ in range(rng.randint(1, 3)))
+    if rng.random() < 0.15:
+        scenario.stops = [rng.uniform(0.5, lasts_s)]
     if rng.random() < 0.3:
         scenario.crashes_on_commit = 0.02
     if rng.random() < 0.4:
@@ -261,6 +274,11 @@ def _client_mood(rng: Random, settings: AccountSettings, messages: int) -> Clien
         mood.refuses = rng.choice((0.0, 0.2))
         mood.rejects = rng.choice((0.0, 0.05))
         mood.silent = rng.choice((0.0, 0.1))
+    if rng.random() < 0.3:
+        mood.is_old = rng.random() < 0.5
+        mood.garbage = rng.choice((0.0, 0.05))
+        mood.halts = rng.choice((0.0, 0.05))
+        mood.wrong_passwords = rng.choice((0.0, 0.2))
     return mood
 
 
@@ -297,4 +315,8 @@ def _operator_mood(rng: Random, settings: Settings, operator: OperatorSettings) 
         mood.stays_s = rng.uniform(3.0, 15.0)
         mood.away_s = rng.uniform(0.2, 4.0)
         mood.refuses_binds = rng.choice((0.0, 0.2))
+    if rng.random() < 0.3:
+        mood.garbage = rng.choice((0.0, 0.05))
+        # One that ponders and does not read either could be told from nothing.
+        mood.halts = 0.0 if mood.ponders_s or mood.late or mood.receipts_early else 0.03
     return mood

@@ -2,7 +2,7 @@
 
     python -m tests.simulation SEED       what happened, line by line
 
-Two parts: for a while everybody may misbehave, then everybody behaves, and all must come to its end.
+Two parts: for a while everybody may misbehave, then everybody behaves and all comes to its end.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,19 +13,17 @@ from random import Random
 import structlog
 
 from router import resume as resume_module
-from router.accept.accounts import Accounts
 from router.enqueue import lanes as lanes_module
-from router.enqueue.journal import JournalError, first_number_at
-from router.forward.bind import CREDENTIALS, LASTED_S, OperatorLink
-from router.forward.pool import Bind, reconnect_wait_s
-from router.journey import Journey
-from router.terms.settings import Settings
+from router.enqueue.journal import first_number_at
+from router.forward.bind import OperatorLink
+from router.forward.pool import Bind
 from tests.simulation.clients import Client
-from tests.simulation.disk import Disk, SimulatedJournal
+from tests.simulation.disk import Disk
+from tests.simulation.life import Life
 from tests.simulation.operators import Operator
 from tests.simulation.promises import Promises
 from tests.simulation.scenario import Scenario, drawn
-from tests.simulation.world import LONGEST_SPIKE_S, START, Loop, Process, PromiseBroken
+from tests.simulation.world import LONGEST_SPIKE_S, START, BrokenPromiseError, Loop
 
 LONGEST_REST_S = 600.0
 """By then everything must be over, once everybody behaves."""
@@ -48,34 +46,6 @@ class Result:
     events: int
 
 
-class Life(Process):
-    """One process of the router."""
-
-    def __init__(self, loop: Loop, settings: Settings, disk: Disk, life: int) -> None:
-        super().__init__(loop, life)
-        self.settings = settings
-        self.failed: Callable[[], None] = lambda: None
-        self.ready: Callable[[], None] = lambda: None
-        self.journal = SimulatedJournal(disk, self, lambda names: self.journey.plans.of(names))
-        self.accounts = Accounts(settings.accounts, b"secret", loop.now)
-        self.journey = Journey(
-            settings,
-            journal=self.journal,
-            clock=self.clock,
-            clock_utc=loop.wall,
-            later=self.later,
-            settled=lambda _: None,
-        )
-
-    def start(self) -> None:
-        """As `router/wiring/app.py` does it."""
-
-        def started(error: JournalError | None) -> None:
-            (self.ready if error is None else self.failed)()
-
-        self.soon(lambda: self.journey.start(started))
-
-
 class Simulation:
     """One seed."""
 
@@ -93,9 +63,7 @@ class Simulation:
         self.operators = {
             mood.name: Operator(loop, self.promises, settings, mood) for mood in scenario.operators
         }
-        self.clients = [
-            Client(loop, self.promises, settings, mood) for mood in scenario.clients
-        ]
+        self.clients = [Client(loop, self.promises, settings, mood) for mood in scenario.clients]
         self.lives = 0
         self.calm = False
         self.process: Life
@@ -109,6 +77,8 @@ class Simulation:
             number += client.mood.messages
         for at in scenario.crashes:
             loop.after(at, self._crash)
+        for at in scenario.stops:
+            loop.after(at, self._stop)
         for at, lasts_s in scenario.full_disk:
             loop.after(at, lambda: self._fill_disk(True))
             loop.after(at + lasts_s, lambda: self._fill_disk(False))
@@ -128,6 +98,7 @@ class Simulation:
         self.loop.tell(f"router    starts, life {self.lives}")
         process.ready = self._ready
         process.failed = self._crash
+        process.connect = self._connect
         process.start()
 
     def _ready(self) -> None:
@@ -135,31 +106,26 @@ class Simulation:
         self.loop.tell(f"router    is ready {process.journey.taken_up}")
         for operator in process.journey.operators.values():
             for bind in operator.binds:
-                self._keep_bound(process, bind)
+                process.keep_bound(bind)
         for client in self.clients:
             client.serve(process)
 
-    def _keep_bound(self, process: Life, bind: Bind) -> None:
-        """Connect, and again when it is over, as `BindKeeper` does."""
-        loop = self.loop
-        started_at = loop.now
-        link = OperatorLink(process, process.journey, bind, self.settings.session)
+    def _connect(self, bind: Bind, link: OperatorLink) -> bool:
+        return self.operators[bind.operator.name].connect(self.process, bind, link)
 
-        def ended() -> None:
-            if loop.now - started_at > LASTED_S:
-                bind.failures = 0
-            wait_s = reconnect_wait_s(
-                bind.operator.settings.reconnect,
-                bind.failures,
-                refused=link.refused_status in CREDENTIALS,
-                spread=self.rng.random(),
-            )
-            bind.failures += 1
-            process.call_later(wait_s, lambda: self._keep_bound(process, bind))
+    def _stop(self) -> None:
+        process = self.process
+        if not process.alive or process.journey.draining:
+            return
+        self.loop.tell("router    is told to stop")
 
-        link.on_ended = ended
-        if not self.operators[bind.operator.name].connect(process, bind, link):
-            ended()
+        def stopped(in_time: bool) -> None:
+            self.loop.tell(f"router    has stopped{'' if in_time else ', though much was open'}")
+            if in_time:
+                self.promises.stopped()
+            self._crash()
+
+        process.soon(lambda: process.stop(stopped))
 
     def _crash(self) -> None:
         if self.process.alive:
@@ -189,7 +155,7 @@ class Simulation:
     # The two parts.
 
     def run(self) -> None:
-        """Raise PromiseBroken, or return when all is over."""
+        """Raise BrokenPromiseError, or return when all is over."""
         loop = self.loop
         loop.run(START + self.scenario.lasts_s + 5.0)
         loop.tell("everybody behaves from now on")
@@ -223,7 +189,7 @@ def simulate(seed: int, tell: Callable[[str], None] | None = None) -> Result:
         broken: str | None = None
         try:
             simulation.run()
-        except PromiseBroken as error:
+        except BrokenPromiseError as error:
             cause = error.__cause__
             broken = str(error) if cause is None else f"{error}, {_where(cause)}"
             simulation.loop.tell(f"BROKEN    {broken}")

@@ -11,8 +11,9 @@ from random import Random
 from typing import Protocol
 
 from router.journey import Journey
+from router.smpp import vocabulary as v
 from router.smpp.link import Link
-from router.smpp.pdu import Framer, Pdu
+from router.smpp.pdu import Framer, Pdu, build
 from router.smpp.states import State
 
 START = 1000.0
@@ -20,9 +21,11 @@ START_UTC = 1_800_000_000.0
 LONGEST_SPIKE_S = 0.25
 """How long a network may hold octets back. A router that died is not back sooner than that, so that
 what it wrote last arrives before what its successor writes first."""
+MOST_UNSENT = 4
+"""Writings that wait in the router's buffer before it is told to pause."""
 
 
-class PromiseBroken(AssertionError):
+class BrokenPromiseError(AssertionError):
     """The router did what it must not, or did not do what it must."""
 
 
@@ -104,10 +107,10 @@ class Loop:
                 self.events += 1
                 try:
                     call()
-                except PromiseBroken:
+                except BrokenPromiseError:
                     raise
                 except Exception as error:
-                    raise PromiseBroken(f"the router raised {error!r}") from error
+                    raise BrokenPromiseError(f"the router raised {error!r}") from error
                 self.after_step()
         self.now = until
 
@@ -207,6 +210,8 @@ class Connection:
         self._back: deque[Event] = deque()
         self._there_at = 0.0
         self._back_at = 0.0
+        self._halted = False
+        self._unsent: list[list[Pdu]] = []
         self._reading = True
         self._unread: list[tuple[bytes, Callable[[], None] | None]] = []
         self._router_has_ended = False
@@ -225,8 +230,16 @@ class Connection:
         for pdu in pdus:
             self.far.wrote(pdu)
         if self.is_open and not self.is_silent and not self._router_has_ended:
-            self._there_at = max(self._there_at, self.loop.now + self._way())
-            self._there.append(self.loop.at(self._there_at, lambda: self._arrive(pdus)))
+            if self._halted:
+                self._unsent.append(pdus)
+                if len(self._unsent) == MOST_UNSENT:
+                    self.link.pause_writing()
+            else:
+                self._transmit(pdus)
+
+    def _transmit(self, pdus: list[Pdu]) -> None:
+        self._there_at = max(self._there_at, self.loop.now + self._way())
+        self._there.append(self.loop.at(self._there_at, lambda: self._arrive(pdus)))
 
     def close(self) -> None:
         """See `Transport`."""
@@ -307,6 +320,21 @@ class Connection:
             heard()
         self.link.data_received(octets)
 
+    def halt(self, seconds: float) -> None:
+        """The far end does not read for a while; what is written waits in the router's buffer."""
+        if not self._halted and self.is_open:
+            self._halted = True
+            self.loop.at(self.loop.now + seconds, self._go_on, self.process)
+
+    def _go_on(self) -> None:
+        self._halted = False
+        unsent, self._unsent = self._unsent, []
+        if self.is_open and not self.is_silent and not self._router_has_ended:
+            for pdus in unsent:
+                self._transmit(pdus)
+            if len(unsent) >= MOST_UNSENT:
+                self.link.resume_writing()
+
     # How it ends.
 
     def hang_up(self) -> None:
@@ -366,3 +394,20 @@ class Connection:
         if self in self.process.connections:
             del self.process.connections[self]
             self.process.soon(lambda: self.link.connection_lost(None))
+
+
+def garbage(rng: Random, sequence: int) -> bytes:
+    """Octets that no peer should send; some of them end the session."""
+    match rng.randrange(6):
+        case 0:
+            return build(v.SUBMIT_SM, 0, sequence, b"\xff" * 30)
+        case 1:
+            return build(v.DELIVER_SM, 0, sequence, b"\0\1")
+        case 2:
+            return build(0x12345, 0, sequence, b"what")
+        case 3:
+            return build(v.SUBMIT_SM_RESP, 0, sequence + 100_000, b"1\0")
+        case 4:
+            return build(v.GENERIC_NACK, 3, 0)
+        case _:
+            return b"\0\0\0\7" + b"garbage garbage"

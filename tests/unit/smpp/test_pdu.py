@@ -420,7 +420,7 @@ def test_bind_request_has_fields_of_at_most_64_octets(at: int) -> None:
     assert len(request.system_id + request.password + request.system_type) == 64
     with pytest.raises(BodyError) as caught:
         p.BindRequest(bind(65))
-    assert caught.value.status == v.ESME_RINVSYSID
+    assert caught.value.status == v.ESME_RINVPASWD
 
 
 @pytest.mark.parametrize("tail", [b"\x04", b"\x04\x23\x00\x03\x00\x00", b"\x04\x23\x00\x09"])

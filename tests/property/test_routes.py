@@ -1,0 +1,140 @@
+"""router/decide/table.py: any table decides as somebody would who reads all rules one by one."""
+
+from itertools import accumulate
+from typing import Final
+
+from hypothesis import event, example, given
+from hypothesis import strategies as st
+
+from router.decide.table import RouteTable, Rule
+from router.smpp import pdu as p
+from router.smpp import vocabulary as v
+from router.smpp.pdu import Pdu, Sm
+from router.terms.names import AccountName, LaneName, OperatorName
+from router.terms.outcome import NO_ROUTE, Refusal
+from router.terms.plan import Plans
+from router.terms.settings import LaneSettings, RouteSettings
+
+# Few digits and few values, so that prefixes are nested and conditions hold about as often as not.
+DIGITS: Final = "01"
+ACCOUNTS: Final = tuple(AccountName(name) for name in ("bank", "shop"))
+SENDERS: Final = ("Bank", "Shop")
+PRIORITIES: Final = (0, 3)
+SERVICE_TYPES: Final = ("", "OTP")
+LANES: Final = [LaneSettings(name=LaneName(name)) for name in ("otp", "bulk")]
+STRETCH: Final = 1000
+WITHIN: Final = STRETCH // 100
+
+routes: Final = st.builds(
+    RouteSettings,
+    destination=st.text(DIGITS, max_size=4),
+    account=st.none() | st.sampled_from(ACCOUNTS),
+    sender=st.none() | st.sampled_from(SENDERS),
+    priority=st.none() | st.sampled_from(PRIORITIES),
+    service_type=st.none() | st.sampled_from(SERVICE_TYPES),
+    lane=st.none() | st.sampled_from([lane.name for lane in LANES]),
+    to=st.just((OperatorName("a"),)),
+)
+refusals: Final = st.builds(
+    RouteSettings,
+    destination=st.text(DIGITS, max_size=4),
+    account=st.none() | st.sampled_from(ACCOUNTS),
+    refuse=st.integers(1, 0xFFFF),
+)
+messages: Final = st.tuples(
+    st.text(DIGITS, min_size=1, max_size=6),
+    st.sampled_from(ACCOUNTS),
+    st.sampled_from(SENDERS),
+    st.sampled_from(PRIORITIES),
+    st.sampled_from(SERVICE_TYPES),
+)
+
+
+def holds(route: RouteSettings, message: tuple[str, AccountName, str, int, str]) -> bool:
+    """Whether the rule's prefix fits and its conditions hold, as config/README.md tells it."""
+    number, account, sender, priority, service_type = message
+    return (
+        number.startswith(route.destination)
+        and route.account in (None, account)
+        and route.sender in (None, sender)
+        and route.priority in (None, priority)
+        and route.service_type in (None, service_type)
+    )
+
+
+def scanned(
+    table: list[RouteSettings], message: tuple[str, AccountName, str, int, str]
+) -> RouteSettings | None:
+    """The winner: `max` keeps the first of equals."""
+    holding = [route for route in table if holds(route, message)]
+    return max(holding, key=lambda route: len(route.destination), default=None)
+
+
+def submit_sm(message: tuple[str, AccountName, str, int, str]) -> Sm:
+    number, _, sender, priority, service_type = message
+    octets = p.sm(
+        v.SUBMIT_SM,
+        1,
+        source=(5, 0, sender.encode()),
+        destination=(1, 1, number.encode()),
+        priority_flag=priority,
+        service_type=service_type.encode(),
+    )
+    return Sm(Pdu(v.SUBMIT_SM, 0, 1, octets))
+
+
+@given(
+    written=st.lists(routes | refusals, max_size=40),
+    sent=st.lists(messages, min_size=1, max_size=20),
+)
+def test_longest_prefix_that_holds_wins_and_the_first_of_equals(
+    written: list[RouteSettings], sent: list[tuple[str, AccountName, str, int, str]]
+) -> None:
+    table = RouteTable(written, Plans(), LANES)
+    for message in sent:
+        number, account, *_ = message
+        sm = submit_sm(message)
+        wanted = scanned(written, message)
+        found = table.decide(number, account, sm)
+        if wanted is None:
+            event("no route")
+            assert found is NO_ROUTE
+        elif wanted.refuse is not None:
+            event("refused")
+            assert found == Refusal("refused_by_route", wanted.refuse)
+        else:
+            event("routed")
+            assert isinstance(found, Rule)
+            assert found.settings is wanted
+        told = table.explain(number, account, sm)
+        assert [rule.settings for rule, why in told if why is None] == [wanted] * (
+            wanted is not None
+        )
+        lengths = [len(rule.settings.destination) for rule, _ in told]
+        assert lengths == sorted(lengths, reverse=True)
+        fitting = [route for route in written if number.startswith(route.destination)]
+        assert sorted(id(rule.settings) for rule, _ in told) == sorted(map(id, fitting))
+
+
+@example(weights=[1000] + [1] * 29, before=0)
+@example(weights=[1] * 12 + [1_000_000], before=0)
+@example(weights=[1, 1_000_000], before=0)
+@given(
+    weights=st.lists(st.integers(1, 100) | st.integers(1, 1_000_000), min_size=2, max_size=12),
+    before=st.integers(0, 100_000).map(lambda count: count % 997),
+)
+def test_weights_are_kept_within_one_percent_over_any_stretch_of_a_thousand(
+    weights: list[int], before: int
+) -> None:
+    names = tuple(OperatorName(f"operator{place}") for place in range(len(weights)))
+    route = RouteSettings(destination="", to=names, weights=tuple(weights))
+    table = RouteTable([route], Plans(), LANES)
+    rule = table.decide("46", ACCOUNTS[0], submit_sm(("46", ACCOUNTS[0], "Bank", 0, "")))
+    assert isinstance(rule, Rule)
+    firsts = [rule.next_plan().candidates[0] for _ in range(before + 2 * STRETCH)][before:]
+    for name, weight in zip(names, weights, strict=True):
+        so_far = [0, *accumulate(first == name for first in firsts)]
+        share = STRETCH * weight / sum(weights)
+        counts = [end - start for start, end in zip(so_far, so_far[STRETCH:], strict=False)]
+        assert max(counts) - share <= WITHIN
+        assert share - min(counts) <= WITHIN

@@ -1,0 +1,322 @@
+"""router/accept/accounts.py: who may bind, and what becomes of those who may not."""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from ipaddress import ip_network
+from typing import Final
+
+import pytest
+
+from router.accept.accounts import FORGET_S, SLOWEST_S, Account, Accounts
+from router.terms.limits import Rate
+from router.terms.names import AccountName, LaneName
+from router.terms.outcome import FOREIGN_ADDRESS, TOO_MANY_BINDS, WRONG_CREDENTIALS, Refusal
+from router.terms.settings import AccountSettings
+
+HOST: Final = "10.1.2.3"
+NETWORKS: Final = (ip_network("10.0.0.0/8"), ip_network("2001:db8::/32"), ip_network("fe80::/10"))
+
+
+@dataclass
+class Bind:
+    """Stands for a client's connection."""
+
+    bind_type: str = "transceiver"
+
+
+def hashed(password: bytes) -> str:
+    """A hash that costs next to nothing."""
+    salt = b"salt of the test"
+    key = hashlib.scrypt(password, salt=salt, n=16, r=1, p=1, dklen=32)
+    return "$".join(["scrypt$16$1$1", *(base64.b64encode(one).decode() for one in (salt, key))])
+
+
+def settings(
+    *passwords: str, name: str = "bank", max_binds: int = 2, rate: Rate | None = None,
+    burst: int | None = None,
+) -> AccountSettings:  # fmt: skip
+    return AccountSettings(
+        name=AccountName(name),
+        passwords=passwords or ("secret01",),
+        lane=LaneName("urgent"),
+        allow_from=NETWORKS,
+        max_binds=max_binds,
+        rate=rate,
+        burst=burst,
+    )
+
+
+def accounts_of(*accounts: AccountSettings) -> Accounts:
+    return Accounts({one.name: one for one in accounts or (settings(),)}, b"of this process", 0.0)
+
+
+def with_passwords(*passwords: str) -> tuple[Accounts, Account]:
+    accounts = accounts_of(settings(*passwords))
+    return accounts, accounts.by_name[AccountName("bank")]
+
+
+def verdict(accounts: Accounts, host: str = HOST, system_id: bytes = b"bank") -> Account | Refusal:
+    return accounts.judge(system_id, host)
+
+
+# Name and address.
+
+
+def test_known_system_id_from_its_network_is_its_account() -> None:
+    accounts = accounts_of()
+    assert verdict(accounts) is accounts.by_name[AccountName("bank")]
+
+
+@pytest.mark.parametrize("system_id", [b"", b"Bank", b"bank ", b"ban", b"banks", b"b\xe4nk", b"*"])
+def test_unknown_system_id_hears_what_a_wrong_password_hears(system_id: bytes) -> None:
+    assert verdict(accounts_of(), system_id=system_id) is WRONG_CREDENTIALS
+    # ESME_RBINDFAIL would be 0x0D, ESME_RINVSYSID 0x0F: both would tell which names exist.
+    assert WRONG_CREDENTIALS.status == 0x0E
+
+
+def test_unknown_system_id_does_not_hear_that_its_address_is_foreign() -> None:
+    assert verdict(accounts_of(), "192.0.2.1", b"nobody") is WRONG_CREDENTIALS
+
+
+@pytest.mark.parametrize("host", ["10.255.0.1", "2001:db8::1", "fe80::1%eth0"])
+def test_address_in_any_of_the_networks_may_bind(host: str) -> None:
+    assert isinstance(verdict(accounts_of(), host), Account)
+
+
+@pytest.mark.parametrize("host", ["11.0.0.1", "9.255.255.255", "2001:db9::1", "::1", "127.0.0.1"])
+def test_foreign_address_is_refused_with_bind_failed(host: str) -> None:
+    assert verdict(accounts_of(), host) is FOREIGN_ADDRESS
+    assert FOREIGN_ADDRESS.status == 0x0D
+
+
+def test_ipv4_address_mapped_into_ipv6_is_the_ipv4_address() -> None:
+    accounts = accounts_of()
+    assert isinstance(verdict(accounts, "::ffff:10.1.2.3"), Account)
+    assert verdict(accounts, "::ffff:11.1.2.3") is FOREIGN_ADDRESS
+
+
+def test_client_without_an_address_may_not_bind() -> None:
+    assert verdict(accounts_of(), "") is WRONG_CREDENTIALS
+
+
+def test_account_without_networks_takes_nobody() -> None:
+    nowhere = AccountSettings(
+        name=AccountName("bank"), passwords=("secret01",), lane=LaneName("urgent"), allow_from=()
+    )
+    assert verdict(accounts_of(nowhere), "127.0.0.1") is FOREIGN_ADDRESS
+
+
+def test_account_that_says_nothing_of_networks_takes_only_this_machine() -> None:
+    local = AccountSettings(
+        name=AccountName("bank"), passwords=("secret01",), lane=LaneName("urgent")
+    )
+    accounts = accounts_of(local)
+    for host in ("127.0.0.1", "::1", "::ffff:127.0.0.1"):
+        assert isinstance(verdict(accounts, host), Account)
+    for host in ("10.0.0.1", "::2", "0.0.0.0", "::"):
+        assert verdict(accounts, host) is FOREIGN_ADDRESS
+
+
+# Number of binds.
+
+
+def test_bind_over_the_limit_is_refused_with_bind_failed() -> None:
+    accounts, account = with_passwords()
+    account.binds.append(Bind())
+    assert verdict(accounts) is account
+    account.binds.append(Bind())
+    assert verdict(accounts) is TOO_MANY_BINDS
+    assert TOO_MANY_BINDS.status == 0x0D
+
+
+def test_binds_whose_password_is_being_checked_count() -> None:
+    accounts, account = with_passwords()
+    account.binds.append(Bind())
+    account.binding = 1
+    assert verdict(accounts) is TOO_MANY_BINDS
+    account.binding = 0
+    assert verdict(accounts) is account
+
+
+def test_place_of_a_bind_that_is_gone_is_free() -> None:
+    accounts, account = with_passwords()
+    binds = [Bind(), Bind()]
+    account.binds += binds
+    account.binds.remove(binds[0])
+    assert verdict(accounts) is account
+
+
+def test_binds_of_one_account_do_not_count_for_another() -> None:
+    accounts = accounts_of(settings(max_binds=1), settings(name="shop", max_binds=1))
+    accounts.by_name[AccountName("shop")].binds.append(Bind())
+    assert isinstance(verdict(accounts), Account)
+    assert verdict(accounts, system_id=b"shop") is TOO_MANY_BINDS
+
+
+def test_foreign_address_does_not_learn_how_many_are_bound() -> None:
+    accounts, account = with_passwords()
+    account.binds += [Bind(), Bind()]
+    assert verdict(accounts, "192.0.2.1") is FOREIGN_ADDRESS
+
+
+# Passwords.
+
+
+def test_clear_password_is_judged_at_once() -> None:
+    accounts, account = with_passwords("secret01")
+    assert accounts.knows(account, b"secret01") is True
+    assert accounts.knows(account, b"secret02") is False
+    assert accounts.knows(account, b"") is False
+
+
+def test_hash_is_left_to_a_thread() -> None:
+    accounts, account = with_passwords(hashed(b"secret01"))
+    assert accounts.knows(account, b"secret01") is None
+    assert accounts.knows(account, b"secret02") is None
+    assert accounts.prove(account, b"secret01")
+    assert not accounts.prove(account, b"secret02")
+
+
+def test_each_password_of_a_list_is_good() -> None:
+    accounts, account = with_passwords("old-word", "new-word")
+    assert [accounts.knows(account, one) for one in (b"old-word", b"new-word")] == [True, True]
+    assert accounts.knows(account, b"old-wordnew-word") is False
+
+
+def test_each_hash_of_a_list_is_good() -> None:
+    accounts, account = with_passwords(hashed(b"old-word"), hashed(b"new-word"))
+    assert accounts.prove(account, b"old-word")
+    assert accounts.prove(account, b"new-word")
+    assert not accounts.prove(account, b"no-word")
+
+
+def test_list_may_have_clear_text_and_hashes() -> None:
+    accounts, account = with_passwords("old-word", hashed(b"new-word"))
+    assert accounts.knows(account, b"old-word") is True
+    assert accounts.knows(account, b"new-word") is None
+    assert accounts.prove(account, b"new-word")
+    # A hash that somebody has read is no password, and the clear text is not the thread's business.
+    assert not accounts.prove(account, account.settings.passwords[1].encode())
+    assert not accounts.prove(account, b"old-word")
+
+
+def test_proven_peer_is_not_hashed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    accounts, account = with_passwords(hashed(b"secret01"))
+    assert accounts.prove(account, b"secret01")
+    accounts.proved(account, b"secret01")
+
+    def scrypt(*_: object, **__: object) -> bytes:
+        raise AssertionError("hashed again")
+
+    monkeypatch.setattr(hashlib, "scrypt", scrypt)
+    assert accounts.knows(account, b"secret01") is True
+
+
+def test_another_password_of_a_proven_peer_is_hashed() -> None:
+    accounts, account = with_passwords(hashed(b"secret01"))
+    accounts.proved(account, b"secret01")
+    assert accounts.knows(account, b"secret02") is None
+    assert accounts.knows(account, b"") is None
+
+
+def test_proof_for_one_account_is_none_for_another() -> None:
+    accounts = accounts_of(settings(hashed(b"secret01")), settings("other-01", name="shop"))
+    bank, shop = accounts.by_name.values()
+    accounts.proved(bank, b"secret01")
+    assert accounts.knows(shop, b"secret01") is False
+
+
+def test_proof_is_kept_neither_in_clear_nor_in_the_same_form_by_two_processes() -> None:
+    kept = []
+    for secret in (b"one", b"other"):
+        accounts = Accounts({AccountName("bank"): settings()}, secret, 0.0)
+        accounts.proved(accounts.by_name[AccountName("bank")], b"secret01")
+        kept.append(accounts._proven[AccountName("bank")])
+    assert b"secret01" not in kept[0]
+    assert kept[0] != kept[1]
+
+
+# Failures.
+
+
+def test_failures_are_answered_later_and_later_up_to_a_limit() -> None:
+    accounts = accounts_of()
+    waits = [accounts.failed(HOST, b"bank", at) for at in range(8)]
+    assert waits == [0.25, 0.5, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0]
+    assert max(waits) == SLOWEST_S
+
+
+def test_a_million_failures_wait_no_longer_than_the_limit() -> None:
+    accounts = accounts_of()
+    accounts._failures[f"host {HOST}"] = 1_000_000, 0.0
+    assert accounts.failed(HOST, b"bank", 1.0) == SLOWEST_S
+
+
+def test_failures_of_one_host_count_whatever_name_it_tries() -> None:
+    accounts = accounts_of()
+    waits = [accounts.failed(HOST, b"name%d" % number, 0.0) for number in range(3)]
+    assert waits == [0.25, 0.5, 1.0]
+
+
+def test_failures_of_one_name_count_whatever_host_tries_it() -> None:
+    accounts = accounts_of()
+    waits = [accounts.failed(f"10.0.0.{number}", b"bank", 0.0) for number in range(3)]
+    assert waits == [0.25, 0.5, 1.0]
+
+
+def test_unknown_name_waits_as_long_as_a_known_one() -> None:
+    accounts = accounts_of()
+    known = [accounts.failed("10.0.0.1", b"bank", 0.0) for _ in range(4)]
+    unknown = [accounts.failed("10.0.0.2", b"nobody", 0.0) for _ in range(4)]
+    assert known == unknown
+
+
+def test_failures_of_others_cost_nobody_else_time() -> None:
+    accounts = accounts_of()
+    for _ in range(10):
+        accounts.failed("10.0.0.1", b"bank", 0.0)
+    assert accounts.failed("10.0.0.2", b"shop", 0.0) == 0.25
+
+
+def test_host_and_name_of_the_same_text_are_two_things() -> None:
+    accounts = accounts_of()
+    accounts.failed("10.0.0.1", b"bank", 0.0)
+    assert accounts.failed("10.0.0.2", b"10.0.0.1", 0.0) == 0.25
+
+
+def test_failure_is_forgotten_after_a_while() -> None:
+    accounts = accounts_of()
+    for _ in range(5):
+        accounts.failed(HOST, b"bank", 0.0)
+    assert accounts.failed(HOST, b"bank", FORGET_S) == SLOWEST_S
+    assert accounts.failed(HOST, b"bank", 2 * FORGET_S + 0.1) == 0.25
+
+
+def test_more_failures_than_can_be_remembered_push_out_the_oldest() -> None:
+    accounts = accounts_of()
+    accounts.failed("10.0.0.1", b"first", 0.0)
+    accounts.failed("10.0.0.2", b"second", 0.0)
+    accounts.failed("10.0.0.1", b"first", 0.0)
+    for number in range(4_999):
+        accounts.failed(f"host{number}", b"%d" % number, 0.0)
+    assert len(accounts._failures) == 10_000
+    assert accounts.failed("10.0.0.1", b"first", 0.0) == 1.0
+    assert accounts.failed("10.0.0.2", b"second", 0.0) == 0.25
+    assert len(accounts._failures) == 10_000
+
+
+# What an account may send.
+
+
+def test_account_without_rate_has_no_bucket() -> None:
+    assert with_passwords()[1].bucket is None
+
+
+@pytest.mark.parametrize(("burst", "at_once"), [(None, 5), (2, 2), (9, 9), (0, 1)])
+def test_bucket_holds_the_burst_or_else_one_unit_of_the_rate(
+    burst: int | None, at_once: int
+) -> None:
+    bucket = Account(settings(rate=Rate(5, 1.0), burst=burst), 100.0).bucket
+    assert bucket is not None
+    assert sum(bucket.take(100.0) for _ in range(20)) == at_once

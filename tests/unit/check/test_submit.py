@@ -1,0 +1,164 @@
+"""router/check/submit.py: number, lane and end of a message, or what the client hears instead."""
+
+from typing import Final
+
+import pytest
+
+from router.check.submit import NEVER, Checked, Checks
+from router.smpp import pdu as p
+from router.smpp import vocabulary as v
+from router.smpp.pdu import Pdu, Sm
+from router.terms.names import AccountName, LaneName
+from router.terms.outcome import WRONG_DESTINATION, WRONG_VALIDITY, Refusal
+from router.terms.settings import AccountSettings, LaneSettings
+
+NOW: Final = 1_800_000_000.0
+OTP, ALERT, BULK = (LaneName(name) for name in ("otp", "alert", "bulk"))
+CHECKS: Final = Checks(
+    [
+        LaneSettings(name=OTP, validity_s=300.0),
+        LaneSettings(name=ALERT),
+        LaneSettings(name=BULK, validity_s=86_400.0),
+    ]
+)
+
+
+def account(
+    by_priority: dict[int, LaneName] | None = None,
+    by_service_type: dict[str, LaneName] | None = None,
+) -> AccountSettings:
+    return AccountSettings(
+        name=AccountName("bank"),
+        passwords=("secret01",),
+        lane=BULK,
+        lane_by_priority=by_priority or {},
+        lane_by_service_type=by_service_type or {},
+    )
+
+
+PLAIN: Final = account()
+
+
+def submit_sm(
+    destination: bytes = b"+46701234567",
+    priority: int = 0,
+    service_type: bytes = b"",
+    validity: bytes = b"",
+    schedule: bytes = b"",
+) -> Sm:
+    octets = p.sm(
+        v.SUBMIT_SM,
+        1,
+        destination=(1, 1, destination),
+        short_message=b"hello",
+        priority_flag=priority,
+        service_type=service_type,
+        validity_period=validity,
+        schedule_delivery_time=schedule,
+    )
+    return Sm(Pdu(v.SUBMIT_SM, 0, 1, octets))
+
+
+def data_sm(destination: bytes, service_type: bytes) -> Sm:
+    body = service_type + b"\0" + p.address(0, 0, b"bank") + p.address(1, 1, destination)
+    octets = p.build(v.DATA_SM, 0, 1, body + bytes(3))
+    return Sm(Pdu(v.DATA_SM, 0, 1, octets))
+
+
+def checked(sm: Sm, settings: AccountSettings = PLAIN) -> Checked:
+    found = CHECKS.check(sm, settings, NOW)
+    assert isinstance(found, Checked)
+    return found
+
+
+def refusal(sm: Sm) -> Refusal:
+    found = CHECKS.check(sm, PLAIN, NOW)
+    assert isinstance(found, Refusal)
+    return found
+
+
+# Number.
+
+
+def test_number_is_the_routing_key_of_the_destination() -> None:
+    assert checked(submit_sm(b"+46 70-123")).number == "4670123"
+
+
+@pytest.mark.parametrize("destination", [b"", b"+", b"Telia", b"46+70"])
+def test_destination_that_is_no_number_is_refused(destination: bytes) -> None:
+    assert refusal(submit_sm(destination)) is WRONG_DESTINATION
+    assert WRONG_DESTINATION.status == 0x0B
+
+
+# Lane.
+
+
+def test_lane_is_that_of_the_account() -> None:
+    assert checked(submit_sm(priority=3, service_type=b"OTP")).lane == 2
+
+
+def test_priority_flag_chooses_the_lane() -> None:
+    settings = account(by_priority={0: ALERT, 3: OTP})
+    lanes = [checked(submit_sm(priority=one), settings).lane for one in (0, 1, 3, 255)]
+    assert lanes == [1, 2, 0, 2]
+
+
+def test_service_type_chooses_the_lane() -> None:
+    settings = account(by_service_type={"OTP": OTP, "": ALERT})
+    types = (b"OTP", b"", b"otp", b"OT", b"\xd6TP")
+    lanes = [checked(submit_sm(service_type=one), settings).lane for one in types]
+    assert lanes == [0, 1, 2, 2, 2]
+
+
+def test_service_type_goes_before_priority_flag() -> None:
+    settings = account({3: ALERT}, {"OTP": OTP})
+    assert checked(submit_sm(priority=3, service_type=b"OTP"), settings).lane == 0
+    assert checked(submit_sm(priority=3, service_type=b"CMT"), settings).lane == 1
+    assert checked(submit_sm(priority=1, service_type=b"CMT"), settings).lane == 2
+
+
+def test_data_sm_has_a_service_type_and_no_priority_but_zero() -> None:
+    settings = account({0: ALERT}, {"OTP": OTP})
+    assert checked(data_sm(b"+4670", b"OTP"), settings) == Checked("4670", 0, None)
+    assert checked(data_sm(b"+4670", b""), settings) == Checked("4670", 1, None)
+
+
+# Validity.
+
+
+def test_message_without_validity_period_brings_no_end() -> None:
+    assert checked(submit_sm()).ends_utc is None
+
+
+@pytest.mark.parametrize("schedule", [b"", b"000000010000000R"])
+def test_validity_period_ends_when_it_says(schedule: bytes) -> None:
+    relative = submit_sm(validity=b"000000000500000R", schedule=schedule)
+    absolute = submit_sm(validity=b"280229120000004+", schedule=schedule)
+    assert checked(relative).ends_utc == NOW + 300.0
+    assert checked(absolute).ends_utc == 1_835_434_800.0
+
+
+@pytest.mark.parametrize("validity", [b"R", b"5m", b"280230120000000+", b"000000000500000X"])
+def test_validity_period_that_cannot_be_read_is_refused(validity: bytes) -> None:
+    assert refusal(submit_sm(validity=validity)) is WRONG_VALIDITY
+    assert WRONG_VALIDITY.status == 0x62
+
+
+def test_wrong_destination_is_told_before_wrong_validity() -> None:
+    assert refusal(submit_sm(b"Telia", validity=b"R")) is WRONG_DESTINATION
+
+
+def test_own_validity_goes_before_that_of_the_lane() -> None:
+    own = Checked("4670", 0, NOW + 7.0)
+    assert [CHECKS.expires_utc(own, lane, NOW) for lane in range(3)] == [NOW + 7.0] * 3
+
+
+def test_own_validity_that_ended_long_ago_is_still_its_own() -> None:
+    assert CHECKS.expires_utc(Checked("4670", 1, 0.0), 1, NOW) == 0.0
+
+
+def test_lane_that_a_route_chose_decides_how_long_a_message_may_wait() -> None:
+    found = checked(submit_sm())
+    assert found.lane == 2
+    ends = [CHECKS.expires_utc(found, lane, NOW) for lane in range(3)]
+    assert ends == [NOW + 300.0, NEVER, NOW + 86_400.0]

@@ -1,0 +1,314 @@
+"""router/report/correlate.py: an id finds its message, in any form, once, and not for ever."""
+
+import pytest
+
+from router.report import correlate
+from router.report.correlate import EARLY_WAIT_S, MOST_EARLY, Correlator, canonical
+from router.terms.message import Message
+from router.terms.names import OperatorId
+from router.terms.settings import IdForm, MessageIdSettings
+from tests.unit.messages import message
+
+WAIT_S = 100.0
+TO = b"\x01\x0137255512345\0"
+TO_OTHER = b"\x01\x0137255599999\0"
+FORMS: list[IdForm] = ["text", "hex", "decimal"]
+
+
+def correlator_of(response: IdForm = "text", receipt: IdForm = "text") -> Correlator[str]:
+    return Correlator(MessageIdSettings(response=response, receipt=receipt), WAIT_S)
+
+
+def sent(correlator: Correlator[str], octets: bytes, one: Message, now: float = 0.0) -> list[str]:
+    """The operator took it under these octets; return what had come early."""
+    return correlator.expect(correlator.of_response(octets), one, now)
+
+
+def found(correlator: Correlator[str], octets: bytes, to: bytes = TO) -> Message | None:
+    return correlator.find(octets, to)[1]
+
+
+# Forms of an id.
+
+
+@pytest.mark.parametrize(
+    ("response", "receipt", "in_response", "in_receipt"),
+    [
+        ("hex", "decimal", b"39f99dd5", b"0972660181"),
+        ("decimal", "hex", b"0972660181", b"39f99dd5"),
+        ("hex", "decimal", b"33E95179", b"870928761"),
+        ("hex", "decimal", b"812FC7470000001B", b"9308878062554710043"),
+        ("decimal", "hex", b"9308878062554710043", b"812fc7470000001b"),
+        ("hex", "hex", b"0039F99DD5", b"39f99dd5"),
+        ("hex", "text", b"39f99dd5", b"972660181"),
+        ("decimal", "decimal", b"0000000007", b"7"),
+        ("text", "text", b"00Ab-Cd", b"ab-CD"),
+        ("text", "text", b"abc\0", b"abc"),
+        ("text", "text", b"abc", b" abc "),
+        ("text", "text", b"000", b"0"),
+        ("hex", "decimal", b"000", b"0"),
+        ("hex", "hex", b"not-hex", b"NOT-HEX"),
+        ("hex", "hex", b"1_0", b"1_0"),
+        ("hex", "hex", b"f" * 65, b"F" * 65),
+        ("hex", "decimal", b"f" * 16, b"18446744073709551615"),
+    ],
+)
+def test_both_writings_of_an_id_are_one_id(
+    response: IdForm, receipt: IdForm, in_response: bytes, in_receipt: bytes
+) -> None:
+    correlator, one = correlator_of(response, receipt), message()
+    sent(correlator, in_response, one)
+    assert found(correlator, in_receipt, TO_OTHER) is one
+    assert correlator.guessed == 0
+
+
+@pytest.mark.parametrize(
+    ("response", "receipt", "in_response", "in_receipt"),
+    [
+        ("text", "text", b"10", b"1"),
+        ("text", "text", b"10", b"010x"),
+        ("hex", "hex", b"1_0", b"10"),
+        ("decimal", "decimal", b"10", b"100"),
+        ("hex", "decimal", b"812FC7470000001B", b"9308878062554710044"),
+        ("hex", "decimal", b"812FC7470000001B", b"9308878062554710000"),
+    ],
+)
+def test_ids_that_differ_are_two_ids(
+    response: IdForm, receipt: IdForm, in_response: bytes, in_receipt: bytes
+) -> None:
+    correlator = correlator_of(response, receipt)
+    sent(correlator, in_response, message())
+    assert found(correlator, in_receipt) is None
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("octets", [b"", b"\0", b" ", b"\xff\xfe", b"%d", b"-5", b"0x1F", b"\t1"])
+def test_any_octets_have_a_canonical_form(form: IdForm, octets: bytes) -> None:
+    assert canonical(form)(octets)
+
+
+@pytest.mark.parametrize(
+    ("response", "receipt", "in_response", "in_receipt"),
+    [
+        ("text", "text", b"39f99dd5", b"0972660181"),
+        ("text", "text", b"0972660181", b"39f99dd5"),
+        ("decimal", "decimal", b"39F99DD5", b"972660181"),
+        ("hex", "hex", b"39f99dd5", b"0972660181"),
+        ("decimal", "hex", b"972660181", b"0972660181"),
+        ("hex", "text", b"39f99dd5", b"39f99dd5"),
+        ("text", "hex", b"39f99dd5", b"39F99DD5"),
+    ],
+)
+def test_id_in_another_base_than_the_settings_say_is_guessed_and_counted(
+    response: IdForm, receipt: IdForm, in_response: bytes, in_receipt: bytes
+) -> None:
+    correlator, one = correlator_of(response, receipt), message()
+    sent(correlator, in_response, one)
+    assert correlator.find(in_receipt, TO) == (correlator.of_response(in_response), one)
+    assert correlator.guessed == 1
+
+
+def test_guess_needs_the_address_of_the_message() -> None:
+    correlator = correlator_of()
+    sent(correlator, b"10", message())
+    assert found(correlator, b"16", TO_OTHER) is None
+    assert correlator.guessed == 0
+
+
+def test_guess_is_not_made_where_the_id_fits_as_it_is() -> None:
+    correlator, ten, sixteen = correlator_of(), message(1), message(2)
+    sent(correlator, b"10", ten)
+    sent(correlator, b"16", sixteen)
+    assert found(correlator, b"16") is sixteen
+    assert correlator.guessed == 0
+
+
+def test_id_whose_final_receipt_has_come_is_not_guessed_to_be_another() -> None:
+    correlator, ten, sixteen = correlator_of(), message(1), message(2)
+    sent(correlator, b"10", ten)
+    sent(correlator, b"16", sixteen)
+    correlator.close(OperatorId(b"16"), sixteen)
+    assert found(correlator, b"16") is None
+
+
+@pytest.mark.parametrize("octets", [b"", b"\0", b"  \0"])
+def test_no_id_finds_nothing(octets: bytes) -> None:
+    correlator = correlator_of()
+    sent(correlator, b"0", message())
+    assert correlator.find(octets, TO) == (b"", None)
+
+
+def test_id_of_any_length_does_not_end_in_an_error() -> None:
+    assert found(correlator_of("hex", "hex"), b"9" * 10_000) is None
+
+
+def test_operators_that_count_alike_are_kept_apart() -> None:
+    telia, elisa = correlator_of(), correlator_of()
+    sent(telia, b"1", message())
+    assert telia.park(OperatorId(b"2"), "early", 0.0)
+    assert found(elisa, b"1") is None
+    assert sent(elisa, b"2", message()) == []
+
+
+# An id that is used twice.
+
+
+def test_destination_decides_between_messages_of_one_id() -> None:
+    correlator = correlator_of()
+    older, younger = message(1), message(2, destination=b"37255599999")
+    sent(correlator, b"1", older)
+    sent(correlator, b"1", younger)
+    assert found(correlator, b"1", TO_OTHER) is younger
+    assert found(correlator, b"1", TO) is older
+
+
+@pytest.mark.parametrize("to", [b"\x00\x00+37255599999\0", b"\x02\x080037255599999\0"])
+def test_destination_is_the_same_number_with_any_ton_and_prefix(to: bytes) -> None:
+    correlator, younger = correlator_of(), message(2, destination=b"37255599999")
+    sent(correlator, b"1", message(1))
+    sent(correlator, b"1", younger)
+    assert found(correlator, b"1", to) is younger
+
+
+@pytest.mark.parametrize("to", [TO, b"\x01\x01372\0"])
+def test_older_of_two_messages_goes_first_where_the_destination_does_not_decide(to: bytes) -> None:
+    correlator, older, younger = correlator_of(), message(1), message(2)
+    sent(correlator, b"1", older)
+    sent(correlator, b"1", younger)
+    assert found(correlator, b"1", to) is older
+    correlator.close(OperatorId(b"1"), older)
+    assert found(correlator, b"1", to) is younger
+
+
+def test_younger_message_may_end_first() -> None:
+    correlator = correlator_of()
+    all_three = [message(1), message(2, destination=b"37255599999"), message(3)]
+    for one in all_three:
+        sent(correlator, b"1", one)
+    correlator.close(OperatorId(b"1"), all_three[1])
+    assert found(correlator, b"1", TO_OTHER) is all_three[0]
+    assert len(correlator) == 2
+    correlator.close(OperatorId(b"1"), all_three[0])
+    assert found(correlator, b"1", TO) is all_three[2]
+    assert len(correlator) == 1
+
+
+def test_id_may_be_used_again_when_its_message_has_ended() -> None:
+    correlator, first, second = correlator_of(), message(1), message(2)
+    sent(correlator, b"1", first)
+    correlator.close(OperatorId(b"1"), first)
+    sent(correlator, b"1", second)
+    assert found(correlator, b"1") is second
+
+
+def test_length_counts_every_message_that_is_owed_a_receipt() -> None:
+    correlator, ones = correlator_of(), [message(number) for number in range(4)]
+    for one, octets in zip(ones, (b"1", b"1", b"2", b"1"), strict=True):
+        sent(correlator, octets, one)
+    lengths = [len(correlator)]
+    for one, octets in zip(ones, (b"1", b"1", b"2", b"1"), strict=True):
+        correlator.close(OperatorId(octets), one)
+        lengths.append(len(correlator))
+    assert lengths == [4, 3, 2, 1, 0]
+
+
+# The end.
+
+
+def test_message_whose_final_receipt_came_is_found_no_more() -> None:
+    correlator, one = correlator_of(), message()
+    sent(correlator, b"1", one)
+    assert not correlator.is_done(OperatorId(b"1"))
+    correlator.close(OperatorId(b"1"), one)
+    assert found(correlator, b"1") is None
+    assert correlator.is_done(OperatorId(b"1"))
+
+
+def test_ids_that_are_done_are_remembered_up_to_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(correlate, "REMEMBERED", 3)
+    correlator, one = correlator_of(), message()
+    for number in range(5):
+        sent(correlator, b"id%d" % number, one)
+        correlator.close(OperatorId(b"id%d" % number), one)
+    done = [correlator.is_done(OperatorId(b"id%d" % number)) for number in range(5)]
+    assert done == [False, False, True, True, True]
+
+
+def test_messages_are_given_up_in_order_when_their_wait_is_over() -> None:
+    correlator, ones = correlator_of(), [message(number) for number in range(3)]
+    for at, one in enumerate(ones):
+        sent(correlator, b"id%d" % at, one, float(at))
+    assert correlator.never_receipted(WAIT_S - 0.1) == []
+    assert correlator.never_receipted(WAIT_S + 1.0) == ones[:2]
+    assert len(correlator) == 1
+    assert correlator.never_receipted(WAIT_S + 2.0) == ones[2:]
+    assert correlator.never_receipted(WAIT_S + 2.0) == []
+
+
+def test_message_is_not_given_up_after_its_receipt() -> None:
+    correlator, one, other = correlator_of(), message(1), message(2)
+    sent(correlator, b"1", one)
+    sent(correlator, b"2", other)
+    correlator.close(OperatorId(b"1"), one)
+    assert correlator.never_receipted(WAIT_S) == [other]
+
+
+def test_receipt_of_a_message_that_was_given_up_is_no_mystery() -> None:
+    correlator = correlator_of()
+    sent(correlator, b"1", message())
+    correlator.never_receipted(WAIT_S)
+    assert correlator.is_done(OperatorId(b"1"))
+
+
+def test_messages_of_one_id_are_given_up_each_in_its_time() -> None:
+    correlator, older, younger = correlator_of(), message(1), message(2)
+    sent(correlator, b"1", older, 0.0)
+    sent(correlator, b"1", younger, 5.0)
+    assert correlator.never_receipted(WAIT_S + 4.9) == [older]
+    assert correlator.never_receipted(WAIT_S + 5.0) == [younger]
+
+
+# Receipts that come before the answer.
+
+
+def test_early_receipts_are_claimed_in_their_order_and_once() -> None:
+    correlator = correlator_of("hex", "decimal")
+    early = correlator.of_receipt(b"0972660181")
+    assert correlator.park(early, "first", 0.0)
+    assert correlator.park(OperatorId(b"other"), "other", 0.0)
+    assert correlator.park(early, "second", 1.0)
+    assert sent(correlator, b"39f99dd5", message()) == ["first", "second"]
+    assert sent(correlator, b"39f99dd5", message()) == []
+    assert correlator.unclaimed(EARLY_WAIT_S) == ["other"]
+
+
+def test_early_receipt_is_given_up_when_it_has_waited_long_enough() -> None:
+    correlator = correlator_of()
+    correlator.park(OperatorId(b"1"), "older", 0.0)
+    correlator.park(OperatorId(b"1"), "younger", 1.0)
+    assert correlator.unclaimed(EARLY_WAIT_S - 0.1) == []
+    assert correlator.unclaimed(EARLY_WAIT_S) == ["older"]
+    assert correlator.unclaimed(EARLY_WAIT_S) == []
+    assert sent(correlator, b"1", message()) == ["younger"]
+    assert correlator.unclaimed(1000.0) == []
+
+
+def test_no_more_early_receipts_wait_than_the_bound() -> None:
+    correlator = correlator_of()
+    kept = [
+        correlator.park(OperatorId(b"%d" % (number % 7)), "early", 0.0)
+        for number in range(MOST_EARLY + 2)
+    ]
+    assert kept == [True] * MOST_EARLY + [False] * 2
+
+
+def test_claimed_and_given_up_receipts_make_room_for_others() -> None:
+    correlator = correlator_of()
+    for number in range(MOST_EARLY):
+        correlator.park(OperatorId(b"%d" % number), "early", float(number >= 10))
+    sent(correlator, b"500", message())
+    assert correlator.park(OperatorId(b"x"), "early", 1.0)
+    assert not correlator.park(OperatorId(b"x"), "early", 1.0)
+    assert len(correlator.unclaimed(EARLY_WAIT_S)) == 10
+    again = [correlator.park(OperatorId(b"x"), "early", 1.0) for _ in range(11)]
+    assert again == [True] * 10 + [False]

@@ -1,0 +1,154 @@
+"""router/report/inbound.py: a subscriber's message goes to the account of the first rule."""
+
+import pytest
+
+from router.report.inbound import InboundRules, for_client
+from router.smpp import pdu as p
+from router.smpp import vocabulary as v
+from router.smpp.pdu import Framer, Pdu, Sm
+from router.terms.names import AccountName
+from router.terms.settings import InboundSettings
+from tests.unit.messages import BANK, ELISA, SHOP, TELIA
+
+UDHI = 0x40
+UDH = b"\x05\x00\x03\x01\x02\x01"
+OTHER = AccountName("other")
+
+
+def subscribers(
+    text: bytes = b"hello",
+    *,
+    to: bytes = b"12302",
+    esm_class: int = 0,
+    data_coding: int = 0,
+    tlvs: bytes = b"",
+) -> Sm:
+    octets = p.sm(
+        v.DELIVER_SM,
+        7,
+        source=(1, 1, b"37255512345"),
+        destination=(3, 0, to),
+        short_message=text,
+        esm_class=esm_class,
+        data_coding=data_coding,
+        tlvs=tlvs,
+    )
+    return Sm(Pdu(v.DELIVER_SM, 0, 7, octets))
+
+
+def by_keyword(keyword: str = "stop") -> InboundRules:
+    return InboundRules([InboundSettings(to=BANK, keyword=keyword)])
+
+
+def test_no_rule_means_no_account() -> None:
+    assert InboundRules([]).account_of(TELIA, subscribers()) is None
+
+
+def test_rule_without_conditions_holds_for_every_message() -> None:
+    rules = InboundRules([InboundSettings(to=BANK)])
+    assert rules.account_of(TELIA, subscribers(b"")) == BANK
+
+
+def test_operator_of_a_rule_is_the_only_one_it_holds_for() -> None:
+    rules = InboundRules([InboundSettings(to=BANK, operator=TELIA)])
+    assert rules.account_of(TELIA, subscribers()) == BANK
+    assert rules.account_of(ELISA, subscribers()) is None
+
+
+@pytest.mark.parametrize(
+    ("to", "account"),
+    [(b"12302", BANK), (b"+12302", BANK), (b"123021", None), (b"1230", None), (b"", None)],
+)
+def test_destination_of_a_rule_is_the_whole_number_without_its_plus(
+    to: bytes, account: AccountName | None
+) -> None:
+    rules = InboundRules([InboundSettings(to=BANK, destination="12302")])
+    assert rules.account_of(TELIA, subscribers(to=to)) == account
+
+
+@pytest.mark.parametrize(
+    ("text", "account"),
+    [
+        (b"stop", BANK),
+        (b"STOP", BANK),
+        (b"  Stop it now", BANK),
+        (b"stop\nnow", BANK),
+        (b"stopping", None),
+        (b"please stop", None),
+        (b"", None),
+        (b"   ", None),
+    ],
+)
+def test_keyword_is_the_first_word_in_any_case(text: bytes, account: AccountName | None) -> None:
+    for keyword in ("stop", "STOP"):
+        assert by_keyword(keyword).account_of(TELIA, subscribers(text)) == account
+
+
+def test_keyword_is_read_in_the_gsm_alphabet() -> None:
+    octets = b"\x5bRV in"  # 0x5B is a capital A with diaeresis there.
+    assert by_keyword("\u00e4rv").account_of(TELIA, subscribers(octets)) == BANK
+
+
+def test_keyword_is_read_in_ucs_2() -> None:
+    octets = "\u0421\u0422\u041e\u041f now".encode("utf-16-be")
+    rules = by_keyword("\u0441\u0442\u043e\u043f")
+    assert rules.account_of(TELIA, subscribers(octets, data_coding=8)) == BANK
+    assert rules.account_of(TELIA, subscribers(octets, data_coding=0)) is None
+
+
+def test_keyword_is_read_behind_a_user_data_header() -> None:
+    octets = UDH + b"stop it"
+    assert by_keyword().account_of(TELIA, subscribers(octets, esm_class=UDHI)) == BANK
+    assert by_keyword().account_of(TELIA, subscribers(octets)) is None
+
+
+@pytest.mark.parametrize("octets", [b"", b"\xff", b"\x05\x00", UDH])
+def test_header_without_a_text_behind_it_has_no_keyword(octets: bytes) -> None:
+    assert by_keyword().account_of(TELIA, subscribers(octets, esm_class=UDHI)) is None
+
+
+def test_keyword_is_read_in_the_message_payload() -> None:
+    sm = subscribers(b"", tlvs=p.tlv(v.MESSAGE_PAYLOAD, b"stop it"))
+    assert by_keyword().account_of(TELIA, sm) == BANK
+
+
+def test_first_rule_of_several_that_hold_wins() -> None:
+    rules = InboundRules(
+        [
+            InboundSettings(to=OTHER, operator=ELISA),
+            InboundSettings(to=SHOP, destination="12302", keyword="stop"),
+            InboundSettings(to=BANK, destination="12302"),
+            InboundSettings(to=OTHER),
+        ]
+    )
+    assert rules.account_of(TELIA, subscribers(b"stop")) == SHOP
+    assert rules.account_of(TELIA, subscribers(b"go")) == BANK
+    assert rules.account_of(TELIA, subscribers(b"stop", to=b"1")) == OTHER
+    assert rules.account_of(ELISA, subscribers(b"stop")) == OTHER
+
+
+def test_every_condition_of_a_rule_has_to_hold() -> None:
+    rule = InboundSettings(to=BANK, operator=TELIA, destination="12302", keyword="stop")
+    rules = InboundRules([rule])
+    assert rules.account_of(TELIA, subscribers(b"stop")) == BANK
+    assert rules.account_of(ELISA, subscribers(b"stop")) is None
+    assert rules.account_of(TELIA, subscribers(b"stop", to=b"1")) is None
+    assert rules.account_of(TELIA, subscribers(b"go")) is None
+
+
+def test_client_gets_a_deliver_sm_byte_for_byte_but_for_its_number() -> None:
+    sm = subscribers(UDH + b"stop", esm_class=UDHI, data_coding=0xF5, tlvs=p.tlv(0x1400, b"x"))
+    octets = for_client(sm, v.DELIVER_SM)
+    assert octets == sm.octets[:12] + bytes(4) + sm.octets[16:]
+
+
+def test_client_gets_a_data_sm_as_a_deliver_sm() -> None:
+    fields = bytes((0, 0, 8))
+    tlvs = p.tlv(v.MESSAGE_PAYLOAD, b"\0A") + p.tlv(0x1400, b"x")
+    body = b"\0" + p.address(1, 1, b"372555") + p.address(3, 0, b"12302") + fields + tlvs
+    sm = Sm(Pdu(v.DATA_SM, 0, 7, p.build(v.DATA_SM, 0, 7, body)))
+    (pdu,) = Framer(1000).feed(for_client(sm, v.DATA_SM))
+    assert (pdu.command_id, pdu.sequence_number) == (v.DELIVER_SM, 0)
+    told = Sm(pdu)
+    assert (told.source, told.destination) == (sm.source, sm.destination)
+    assert (told.data_coding, list(told.tlvs())) == (8, list(sm.tlvs()))
