@@ -6,6 +6,7 @@ A message in doubt may have been sent: each lane says whether it is sent again t
 
 import pytest
 
+from router.journey import MOST_DOUBTS
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.terms.names import OperatorName
@@ -130,6 +131,17 @@ def test_a_late_answer_cannot_wake_a_message_that_has_failed(
         assert telia.answer_to(report) == v.ESME_ROK
     assert router.outcomes == [Outcome.FAILED]
     assert len(client.receipts) == 1
+    router.assert_all_is_over()
+
+
+def test_a_message_is_not_repeated_for_ever(world: World, router: Router) -> None:
+    telia = router.operator("telia", status=None)
+    client = router.client()
+    number = client.submit(validity_period=b"000001000000000R")
+    world.run(1000.0)
+    assert len(telia.submits) == 1 + MOST_DOUBTS
+    assert router.outcomes == [Outcome.FAILED]
+    report_to(client, number)
     router.assert_all_is_over()
 
 

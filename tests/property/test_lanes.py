@@ -68,8 +68,9 @@ def message(
     )
 
 
-LANE = st.sampled_from([0, 0, 0, 1, 2, 3])
-ACCOUNT = st.sampled_from([SHOP, SHOP, BANK])
+LANE = st.sampled_from([0, 0, 0, 0, 0, 0, 1, 2, 3])
+PLAN = st.sampled_from([PLAN_LIST[0], *PLAN_LIST])
+ACCOUNT = st.sampled_from([SHOP, SHOP, SHOP, BANK])
 
 
 @dataclass
@@ -277,8 +278,8 @@ class Observed:
             self.queue(one.plan, one.lane, one.account).memory.insert(0, one)
         assert set(homes) == {self.home(one.plan) for one in waits} - {None}
 
-    def the_journal_answers(self, fails: bool, most: int) -> None:
-        hungry, self.lanes.hungry = self.lanes.hungry, []
+    def the_journal_answers(self, fails: bool, queues: int, most: int) -> None:
+        hungry, self.lanes.hungry = self.lanes.hungry[:queues], self.lanes.hungry[queues:]
         for queue in hungry:
             if fails:
                 self.lanes.not_fetched(queue)
@@ -338,7 +339,7 @@ class Observed:
         self.now += 1000.0
         self.lanes_due()
         for _ in range(1000):
-            self.the_journal_answers(fails=False, most=3)
+            self.the_journal_answers(fails=False, queues=9, most=3)
             if not any(self.pull_one(operator) for operator in (A, B)) and not self.lanes.hungry:
                 break
         for one in self.in_hand:
@@ -358,7 +359,7 @@ STEPS = st.one_of(
             Observed.accept,
             name=ACCOUNT,
             lane=LANE,
-            plan=st.sampled_from(PLAN_LIST),
+            plan=PLAN,
             validity_s=st.sampled_from([NEVER, 10.0, 10.0, 30.0]),
             count=st.integers(1, 3),
         )
@@ -371,7 +372,7 @@ STEPS = st.one_of(
             fates=st.lists(
                 st.sampled_from(["sent", "failed", "first", "elsewhere", "later"]), min_size=1
             ),
-            plan=st.sampled_from(PLAN_LIST),
+            plan=PLAN,
             wait_s=st.sampled_from([1.0, 10.0]),
             late=st.lists(st.booleans(), max_size=4),
         )
@@ -381,12 +382,13 @@ STEPS = st.one_of(
     step(
         Observed.the_journal_answers,
         fails=st.sampled_from([False, False, True]),
+        queues=st.integers(1, 2),
         most=st.integers(1, 3),
     ),
     step(Observed.an_operator_comes_or_goes, operator=OPERATOR),
 )
 BACKLOGS = st.lists(
-    st.tuples(st.sampled_from(PLAN_LIST), LANE, ACCOUNT, st.integers(1, 4)),
+    st.tuples(PLAN, LANE, ACCOUNT, st.integers(1, 4)),
     max_size=6,
     unique_by=lambda entry: entry[:3],
 )

@@ -103,6 +103,12 @@ class Client:
             if port.visit is not None and port.visit.connection.is_silent:
                 port.visit.connection.hang_up()
 
+    @property
+    def is_content(self) -> bool:
+        """Whether it has submitted all it wanted to, and has been answered."""
+        visits = [port.visit for port in self.ports if port.visit is not None]
+        return not self.todo and not any(visit.submitted for visit in visits)
+
     def serve(self, process: Life) -> None:
         """A router is there to connect to."""
         self.process = process
@@ -174,7 +180,8 @@ class Client:
         elif command_id == v.DELIVER_SM:
             if self.loop.telling:
                 self.loop.tell(f"router    gives {self.mood.account} {pdu.octets[16:90]!r}")
-            held = self.promises.delivery_written(self.mood.account, pdu)
+            link = visit.connection.link
+            held = self.promises.delivery_written(self.mood.account, link, pdu)
             visit.given[pdu.sequence_number] = held
 
     def arrived(self, visit: Visit, pdu: Pdu) -> None:
@@ -304,6 +311,7 @@ class Client:
             visit.connection.halt(self.rng.uniform(0.1, 3.0))
         visit.sequence += 1
         visit.submitted[visit.sequence] = message
+        message.by_transmitter = visit.port.type == "transmitter"
         self.promises.submitted(message)
         if self.loop.telling:
             self.loop.tell(f"{self.mood.account:9} submits {message.name}")

@@ -35,8 +35,11 @@ class Submitted:
     candidates: tuple[OperatorName, ...] = ()
     expires_at: float = NEVER
     """By the loop's clock."""
+    by_transmitter: bool = False
+    """Its receipts come over another connection."""
     answer: int | None = None
     """The status that the router answered."""
+    answered_at: float = -NEVER
     writings: list["Writing"] = field(default_factory=list)
     taken: list["Taken"] = field(default_factory=list)
     settled: SettledRow | None = None

@@ -8,14 +8,17 @@ from router.enqueue.journal import JournalError
 from router.forward.bind import CREDENTIALS, LASTED_S, OperatorLink
 from router.forward.pool import Bind, reconnect_wait_s
 from router.journey import Journey
+from router.smpp.link import Link
 from router.smpp.states import BOUND
 from router.terms.settings import Settings
 from tests.simulation.disk import Disk, SimulatedJournal
 from tests.simulation.world import Loop, Process
 
 LOOK_EVERY_S = 0.05
-DRAIN_S = 4.0
-"""How long a stop waits for answers; less than `DRAIN_S` in `router/wiring/app.py`."""
+DRAIN_S = 8.0
+UNBIND_S = 2.0
+ACKNOWLEDGE_S = 1.0
+"""How long a stop waits for each of its steps; less than in `router/wiring/app.py`."""
 
 
 class Life(Process):
@@ -75,33 +78,65 @@ class Life(Process):
 
     def stop(self, stopped: Callable[[bool], None]) -> None:
         """Answer what is in flight, unbind, leave; `stopped` hears whether there was time."""
-        self.journey.draining = True
-        give_up_at = self.loop.now + DRAIN_S
+        journey = self.journey
+        journey.draining = True
+        operators = journey.operators.values()
+
+        def unbind_operators(in_time: bool) -> None:
+            for link in self._links(OperatorLink):
+                self._unbind(link)
+            self._until(lambda: not self._links(OperatorLink), UNBIND_S, lambda _: settle(in_time))
+
+        def settle(in_time: bool) -> None:
+            journey.hands_back = False
+            self._until(lambda: not self.journal.pending, DRAIN_S, lambda ok: hear(in_time and ok))
+
+        def hear(in_time: bool) -> None:
+            self._until(
+                lambda: not any(link.session.unanswered for link in self._links(ClientLink)),
+                ACKNOWLEDGE_S,
+                lambda _: unbind_clients(in_time),
+            )
+
+        def unbind_clients(in_time: bool) -> None:
+            for link in self._links(ClientLink):
+                self._unbind(link)
+            self._until(lambda: not self._links(ClientLink), UNBIND_S, lambda _: close(in_time))
+
+        def close(in_time: bool) -> None:
+            self.journal.close(lambda: stopped(in_time))
+
+        self._until(
+            lambda: (
+                not any(operator.in_flight for operator in operators)
+                and not any(link.session.owed for link in self._links(ClientLink))
+            ),
+            DRAIN_S,
+            unbind_operators,
+        )
+
+    def _until(
+        self, reached: Callable[[], bool], longest_s: float, then: Callable[[bool], None]
+    ) -> None:
+        give_up_at = self.loop.now + longest_s
 
         def look() -> None:
-            if not self._in_flight():
-                self._unbind()
-                self.call_later(1.0, lambda: self.journal.close(lambda: stopped(True)))
+            if reached():
+                then(True)
             elif self.loop.now > give_up_at:
-                stopped(False)
+                then(False)
             else:
                 self.call_later(LOOK_EVERY_S, look)
 
         look()
 
-    def _in_flight(self) -> int:
+    def _links(self, kind: type[Link]) -> list[Link]:
         links = [connection.link for connection in self.connections]
-        return self.journal.pending + sum(
-            len(link.session.unanswered)
-            + (link.session.owed if isinstance(link, ClientLink) else 0)
-            for link in links
-        )
+        return [link for link in links if isinstance(link, kind)]
 
-    def _unbind(self) -> None:
-        for connection in list(self.connections):
-            link = connection.link
-            if link.session.state in BOUND:
-                link.session.unbind(self.loop.now)
-            else:
-                link.session.close()
-            self.write_soon(link)
+    def _unbind(self, link: Link) -> None:
+        if link.session.state in BOUND:
+            link.session.unbind(self.loop.now)
+        else:
+            link.session.close()
+        self.write_soon(link)

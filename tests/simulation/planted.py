@@ -242,7 +242,6 @@ def a_slot_is_free_a_unit_after_it_was_written() -> list[Patch]:
 @bug
 def a_window_is_one_too_wide() -> list[Patch]:
     """One more is in flight than the operator allows."""
-
     ready_bind = Operator.ready_bind
 
     def one_more(self: Operator, now: float) -> Bind | None:
@@ -638,4 +637,3 @@ def an_id_in_hex_is_compared_as_text() -> list[Patch]:
         return find(self, octets, destination_octets)
 
     return [(Correlator, "find", literal)]
-

@@ -9,6 +9,8 @@ from collections import Counter, defaultdict, deque
 
 from router.accept.server import ClientLink
 from router.forward.bind import OperatorLink
+from router.homeward import RECEIPT_AFTER_RESPONSE_S
+from router.smpp.link import Link
 from router.smpp.pdu import Pdu, Sm, message_id_of
 from router.smpp.receipt import State
 from router.smpp.states import State as SessionState
@@ -125,6 +127,7 @@ class Promises:
         if message.answer is not None:
             raise self.broken(f"{message.name}: answered twice")
         message.answer = pdu.command_status
+        message.answered_at = self.loop.now
         if pdu.command_status:
             if message.router_id is not None:
                 raise self.broken(f"{message.name}: refused, but the disk has it")
@@ -133,7 +136,7 @@ class Promises:
         elif message_id_of(pdu) != b"%d" % message.router_id:
             raise self.broken(f"{message.name}: answered with id {message_id_of(pdu)!r}")
 
-    def delivery_written(self, account: AccountName, pdu: Pdu) -> Held:
+    def delivery_written(self, account: AccountName, link: Link, pdu: Pdu) -> Held:
         """The router writes a deliver_sm to a client."""
         held = self.held.get(pdu.octets[16:])
         if held is None or held.account != account:
@@ -143,6 +146,14 @@ class Promises:
             raise self.broken(f"{account} is given {what}, which the disk does not hold")
         if held.ever == 1 and held.answers_heard:
             raise self.broken(f"{account} is given {what} again, which it has acknowledged")
+        if len(link.session.unanswered) > self.settings.accounts[account].deliver_window:
+            raise self.broken(f"{account}: its window for deliver_sm is overrun")
+        found = _RECEIPT.search(pdu.octets)
+        message = None if found is None else self.by_id[int(found[1])]
+        if message is not None and message.by_transmitter:
+            since_s = self.loop.now - message.answered_at
+            if since_s < RECEIPT_AFTER_RESPONSE_S - A_HAIR_S:
+                raise self.broken(f"{message.name}: its receipt may overtake its submit_sm_resp")
         held.written += 1
         return held
 
@@ -282,15 +293,24 @@ class Promises:
         if not inbound.held:
             raise self.broken(f"{inbound.text!r} was acknowledged before the disk has it")
 
+    def dies(self) -> None:
+        """The router is killed."""
+        process = self.process
+        if process.journey.journal_up and not process.journey.journal.pending:
+            self._remembers("forgotten in a crash, though the disk had the time to keep it")
+
     def stopped(self) -> None:
         """The router has stopped because it was told to, and had the time."""
-        if not self.process.journey.journal_up:
-            return
+        if self.process.journey.journal_up:
+            self._remembers("forgotten in a stop")
+
+    def _remembers(self, else_what: str) -> None:
+        """Whether the disk knows all that the router knows of what operators took."""
+        before = self.loop.now - A_MOMENT_S
         for message in self.by_id.values():
-            for one in message.taken:
-                if one.is_known(self._life, NEVER) and one.key and message.settled is None:  # noqa: SIM102
-                    if not one.is_durable:
-                        raise self.broken(f"{message.name}: taken, and forgotten in a stop")
+            for one in message.taken if message.settled is None else ():
+                if one.is_known(self._life, before) and one.key and not one.is_durable:
+                    raise self.broken(f"{message.name}: taken, and {else_what}")
 
     # What the disk sees.
 
@@ -445,8 +465,8 @@ class Promises:
 
     # What can be seen of the router at any time.
 
-    def after_step(self) -> None:
-        """Called after whatever the router did."""
+    def after_turn(self) -> None:
+        """Called after each turn of the router's."""
         process = self.process
         journey = process.journey
         for name, operator in journey.operators.items():

@@ -1,10 +1,12 @@
 """The whole router in a box: one seed decides everything that happens to it.
 
-    python -m tests.simulation SEED       what happened, line by line
+    python -m tests.simulation SEED           what happened, line by line
+    python -m tests.simulation FIRST LAST     which of these seeds break a promise
 
 Two parts: for a while everybody may misbehave, then everybody behaves and all comes to its end.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from router.enqueue import lanes as lanes_module
 from router.enqueue.journal import first_number_at
 from router.forward.bind import OperatorLink
 from router.forward.pool import Bind
+from router.terms.outcome import Outcome
 from tests.simulation.clients import Client
 from tests.simulation.disk import Disk
 from tests.simulation.life import Life
@@ -38,7 +41,10 @@ class Result:
     seed: int
     broken: str | None
     """The promise that was broken; None if all were kept."""
-    accepted: int
+    outcomes: dict[str, int]
+    """Of the accepted messages."""
+    answers: dict[int, int]
+    """To clients' submits, by status."""
     lives: int
     repeated: int
     seconds: float
@@ -59,7 +65,6 @@ class Simulation:
         disk.watcher = self.promises
         disk.slowness_s, disk.hiccups = scenario.slowness_s, scenario.hiccups
         disk.crash_on_commit = self._dies_here
-        loop.after_step = self.promises.after_step
         self.operators = {
             mood.name: Operator(loop, self.promises, settings, mood) for mood in scenario.operators
         }
@@ -94,6 +99,7 @@ class Simulation:
         self.loop.wall_error_s = 0.0
         self.lives += 1
         self.process = process = Life(self.loop, self.settings, self.disk, self.lives)
+        process.after_turn = self.promises.after_turn
         self.promises.begins(process)
         self.loop.tell(f"router    starts, life {self.lives}")
         process.ready = self._ready
@@ -130,6 +136,8 @@ class Simulation:
     def _crash(self) -> None:
         if self.process.alive:
             self.loop.tell("router    dies")
+            if not self.process.journey.draining:
+                self.promises.dies()
             self.process.die()
             down_s = LONGEST_SPIKE_S + self.rng.uniform(0.05, 3.0)
             self.loop.after(down_s, self._start)
@@ -162,19 +170,25 @@ class Simulation:
         self.calm = True
         self.disk.is_full = False
         self.disk.hiccups = 0.0
-        for one in (*self.operators.values(), *self.clients):
-            one.behave()
+        for operator in self.operators.values():
+            operator.behave()
+        for client in self.clients:
+            client.behave()
         give_up_at = loop.now + LONGEST_REST_S
         while not self._is_over() and loop.now < give_up_at:
             loop.run(loop.now + 1.0)
         loop.run(loop.now + PARKED_S)
+        if any(operator.owed for operator in self.operators.values()):
+            raise BrokenPromiseError("an operator waits for an answer to its deliver_sm")
+        if not all(client.is_content for client in self.clients):
+            raise BrokenPromiseError("a client waits for an answer to its submit_sm")
         self.promises.at_rest()
 
     def _is_over(self) -> bool:
         return (
             self.process.alive
             and self.disk.is_empty
-            and not any(client.todo for client in self.clients)
+            and all(client.is_content for client in self.clients)
             and not any(operator.owed for operator in self.operators.values())
             and not any(self.process.journey.lanes.waiting_of(a) for a in self.settings.accounts)
         )
@@ -194,10 +208,13 @@ def simulate(seed: int, tell: Callable[[str], None] | None = None) -> Result:
             broken = str(error) if cause is None else f"{error}, {_where(cause)}"
             simulation.loop.tell(f"BROKEN    {broken}")
     loop, promises = simulation.loop, simulation.promises
+    settled = [m.settled for m in promises.by_id.values() if m.settled is not None]
+    answers = [m.answer for m in promises.by_body.values() if m.answer is not None]
     return Result(
         seed=seed,
         broken=broken,
-        accepted=len(promises.by_id),
+        outcomes=dict(Counter(Outcome(one.outcome).name for one in settled)),
+        answers=dict(Counter(answers)),
         lives=simulation.lives,
         repeated=promises.repeated,
         seconds=loop.now - START,

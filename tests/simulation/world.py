@@ -53,8 +53,6 @@ class Loop:
         """How wrong the wall clock is just now."""
         self.telling = tell is not None
         self.events = 0
-        self.after_step: Callable[[], None] = lambda: None
-        """Called after whatever the router did."""
         self._tell = tell
         self._events: list[tuple[float, int, Event]] = []
         self._order = 0
@@ -111,7 +109,6 @@ class Loop:
                     raise
                 except Exception as error:
                     raise BrokenPromiseError(f"the router raised {error!r}") from error
-                self.after_step()
         self.now = until
 
 
@@ -125,6 +122,7 @@ class Process:
         self.life = life
         self.alive = True
         self.stalled_until = 0.0
+        self.after_turn: Callable[[], None] = lambda: None
         self.connections: dict[Connection, None] = {}
         """In the order of connecting, because a set has none."""
         self._timer: Event | None = None
@@ -152,6 +150,7 @@ class Process:
         def turn() -> None:
             call()
             self._arm()
+            self.after_turn()
 
         self.soon(turn)
 

@@ -4,6 +4,7 @@ Any table and any weights: tests/property/test_routes.py.
 """
 
 from collections import Counter
+from itertools import pairwise
 from typing import Final
 
 import pytest
@@ -237,7 +238,7 @@ def test_small_weights_do_not_come_all_at_once() -> None:
     firsts = [rule.next_plan().candidates[0] for _ in range(650)]
     small = [place for place, name in enumerate(firsts) if name != A]
     assert len(small) == 50
-    assert min(later - one for one, later in zip(small, small[1:], strict=False)) > 5
+    assert min(later - one for one, later in pairwise(small)) > 5
 
 
 def test_single_operator_with_a_weight_gets_everything() -> None:

@@ -38,10 +38,11 @@ class ClientBind:
 
     def answer(self, sequence_number: int, status: int, now: float) -> tuple[Delivery, int, bool]:
         """The client answers; return whose answer that is, its status, and whether it is late."""
+        late = sequence_number not in self.session.unanswered
         octets = p.response(v.DELIVER_SM, sequence_number, status, b"\0")
         (pdu,) = self.session.receive(octets, now)
         assert isinstance(pdu.request, Delivery)
-        return pdu.request, pdu.command_status, pdu.sent_at == 0.0
+        return pdu.request, pdu.command_status, late
 
     def overdue(self, now: float) -> list[Delivery]:
         """What the client has not answered in time."""

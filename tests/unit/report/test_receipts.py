@@ -197,9 +197,9 @@ def test_receipt_made_here_tells_nothing_that_its_reason_only_seems_to_say() -> 
 
 
 @pytest.mark.parametrize(
-    ("status", "err"), [(0, b"000"), (0x0B, b"011"), (0x45, b"069"), (0x45B, b"115")]
+    ("status", "err"), [(0, b"000"), (0x0B, b"011"), (999, b"999"), (1000, b"000"), (0x45B, b"000")]
 )
-def test_receipt_made_here_has_the_operators_last_status_in_three_digits(
+def test_receipt_made_here_has_the_operators_last_status_where_three_digits_hold_it(
     status: int, err: bytes
 ) -> None:
     receipt = r.recognise(given_up(Outcome.REJECTED, status=status))

@@ -1,0 +1,416 @@
+"""router/report/handback.py: deliveries reach their client, again if need be, each in its order.
+
+Anything in any order: tests/property/test_outbox.py.
+"""
+
+import pytest
+
+from router.report.handback import (
+    FIRST_RETRY_S,
+    LONGEST_RETRY_S,
+    LONGEST_SHORT_MESSAGE_OCTETS,
+    Outbox,
+    is_acknowledged,
+    without_tlvs,
+)
+from router.smpp import pdu as p
+from router.smpp import vocabulary as v
+from router.smpp.pdu import Pdu, Sm
+from router.smpp.receipt import State, deliver_sm
+from router.terms.message import Delivery
+from router.terms.names import LaneName
+from router.terms.outcome import TEMPORARY_FOR_CLIENTS
+from router.terms.settings import AccountSettings
+from tests.unit.messages import ACCEPTED_UTC, BANK, delivery
+from tests.unit.report.receiver import RESPONSE_S, ClientBind
+
+LATER = 0x64
+NEVER = float("inf")
+OUTBOX_S = 3600.0
+
+
+def outbox_of(*binds: ClientBind, window: int = 10) -> Outbox:
+    outbox = Outbox(
+        AccountSettings(
+            name=BANK,
+            passwords=("x",),
+            lane=LaneName("otp"),
+            deliver_window=window,
+            outbox_s=OUTBOX_S,
+        )
+    )
+    outbox.receivers += binds
+    return outbox
+
+
+def put(outbox: Outbox, *deliveries: Delivery) -> None:
+    for one in deliveries:
+        outbox.put(one, 0.0)
+
+
+def pumped(outbox: Outbox, bind: ClientBind, now: float = 0.0) -> list[bytes]:
+    """What the client reads after a pump."""
+    outbox.pump(now)
+    return bind.texts()
+
+
+def answer(outbox: Outbox, bind: ClientBind, number: int, status: int, now: float) -> bool:
+    """The client answers the deliver_sm with this number; return whether that ended it."""
+    whose, status, late = bind.answer(number, status, now)
+    return outbox.answered(whose, status, now, late=late)
+
+
+def time_out(outbox: Outbox, bind: ClientBind, now: float) -> None:
+    for one in bind.overdue(now):
+        outbox.unanswered(one, now)
+
+
+# Order.
+
+
+def test_deliveries_go_in_the_order_they_were_put() -> None:
+    bind = ClientBind()
+    outbox = outbox_of(bind)
+    put(outbox, delivery(3), delivery(1), delivery(2))
+    assert pumped(outbox, bind) == [b"3", b"1", b"2"]
+    assert pumped(outbox, bind, 5.0) == []
+
+
+def test_next_delivery_of_a_message_waits_until_the_one_before_is_over() -> None:
+    bind = ClientBind()
+    outbox = outbox_of(bind)
+    put(outbox, delivery(1, b"a"), delivery(1, b"b"), delivery(1, b"c"), delivery(2, b"other"))
+    assert pumped(outbox, bind) == [b"a", b"other"]
+    assert answer(outbox, bind, 1, 0, 1.0)
+    assert pumped(outbox, bind, 1.0) == [b"b"]
+    assert answer(outbox, bind, 3, v.ESME_RX_P_APPN, 2.0)
+    assert pumped(outbox, bind, 2.0) == [b"c"]
+
+
+def test_delivery_that_is_refused_for_now_holds_up_no_other_message() -> None:
+    bind = ClientBind()
+    outbox = outbox_of(bind)
+    put(outbox, delivery(1, b"a"), delivery(1, b"b"), delivery(2, b"other"))
+    outbox.pump(0.0)
+    assert not answer(outbox, bind, 1, LATER, 0.0)
+    assert answer(outbox, bind, 2, 0, 0.0)
+    put(outbox, delivery(3, b"new"))
+    bind.read()
+    assert pumped(outbox, bind, 0.5) == [b"new"]
+    assert pumped(outbox, bind, FIRST_RETRY_S) == [b"a"]
+
+
+def test_delivery_is_not_sent_before_its_time() -> None:
+    bind = ClientBind()
+    outbox = outbox_of(bind)
+    put(outbox, delivery(1, not_before=5.0), delivery(2))
+    assert pumped(outbox, bind) == [b"2"]
+    assert outbox.pump_at() == 5.0
+    assert pumped(outbox, bind, 4.9) == []
+    assert pumped(outbox, bind, 5.0) == [b"1"]
+    assert outbox.pump_at() == NEVER
+
+
+def test_delivery_behind_another_one_is_not_sent_before_its_time() -> None:
+    bind = ClientBind()
+    outbox = outbox_of(bind)
+    put(outbox, delivery(1, b"a"), delivery(1, b"b", not_before=5.0))
+    outbox.pump(0.0)
+    answer(outbox, bind, 1, 0, 1.0)
+    bind.read()
+    assert pumped(outbox, bind, 1.0) == []
+    assert pumped(outbox, bind, 5.0) == [b"b"]
+
+
+# Refusals and silence.
+
+
+@pytest.mark.parametrize("status", sorted(TEMPORARY_FOR_CLIENTS))
+def test_temporary_refusal_does_not_end_a_delivery(status: int) -> None:
+    bind = ClientBind()
+    outbox = outbox_of(bind)
+    put(outbox, delivery(1))
+    outbox.pump(0.0)
+    assert not answer(outbox, bind, 1, status, 0.0)
+    assert len(outbox) == 1
+
+
+@pytest.mark.parametrize("status", [0x00, 0x01, 0x0B, 0x45, 0x65, 0xFF, 0x400, 0xFFFFFFFF])
+def test_every_other_status_ends_it_and_only_rok_is_an_acknowledgement(status: int) -> None:
+    bind = ClientBind()
+    outbox = outbox_of(bind)
+    put(outbox, delivery(1))
+    outbox.pump(0.0)
+    assert answer(outbox, bind, 1, status, 0.0)
+    assert len(outbox) == 0
+    assert outbox.pump_at() == NEVER
+    assert is_acknowledged(status) == (status == 0)
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_waits_between_attempts_double_up_to_the_longest(*, silent: bool) -> None:
+    bind = ClientBind()
+    outbox = outbox_of(bind)
+    put(outbox, delivery(1))
+    now = 0.0
+    waits = []
+    for number in range(1, 40):
+        assert pumped(outbox, bind, now) == [b"1"]
+        if silent:
+            now += RESPONSE_S
+            time_out(outbox, bind, now)
+        else:
+            answer(outbox, bind, number, LATER, now)
+        waits.append(outbox.pump_at() - now)
+        now = outbox.pump_at()
+    assert waits == [min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0**tries) for tries in range(39)]
+
+
+def test_silence_gives_the_place_in_the_window_to_another() -> None:
+    bind = ClientBind()
+    outbox = outbox_of(bind, window=1)
+    put(outbox, delivery(1), delivery(2))
+    assert pumped(outbox, bind) == [b"1"]
+    time_out(outbox, bind, RESPONSE_S)
+    assert pumped(outbox, bind, RESPONSE_S) == [b"2"]
+
+
+@pytest.mark.parametrize("status", [0, 0x65])
+def test_late_answer_ends_a_delivery_before_it_is_sent_again(status: int) -> None:
+    bind = ClientBind()
+    outbox = outbox_of(bind)
+    put(outbox, delivery(1, b"a"), delivery(1, b"b"))
+    outbox.pump(0.0)
+    time_out(outbox, bind, RESPONSE_S)
+    assert answer(outbox, bind, 1, status, RESPONSE_S)
+    bind.read()
+    assert pumped(outbox, bind, RESPONSE_S) == [b"b"]
+    assert pumped(outbox, bind, RESPONSE_S + FIRST_RETRY_S) == []
+    assert len(outbox) == 1
+
+
+def test_late_answer_that_a_second_one_follows_ends_a_delivery_once() -> None:
+    bind = ClientBind()
+    outbox = outbox_of(bind)
+    put(outbox, delivery(1))
+    outbox.pump(0.0)
+    time_out(outbox, bind, RESPONSE_S)
+    outbox.pump(RESPONSE_S + FIRST_RETRY_S)
+    assert answer(outbox, bind, 1, 0, RESPONSE_S + 2.0)
+    assert not answer(outbox, bind, 2, 0, RESPONSE_S + 2.0)
+    assert len(outbox) == 0
+
+
+def test_late_temporary_refusal_changes_nothing() -> None:
+    bind = ClientBind()
+    outbox = outbox_of(bind)
+    put(outbox, delivery(1))
+    outbox.pump(0.0)
+    time_out(outbox, bind, RESPONSE_S)
+    assert not answer(outbox, bind, 1, LATER, RESPONSE_S)
+    bind.read()
+    assert pumped(outbox, bind, RESPONSE_S + FIRST_RETRY_S) == [b"1"]
+    assert pumped(outbox, bind, 10_000.0) == []
+
+
+def test_silence_about_what_is_over_changes_nothing() -> None:
+    bind = ClientBind()
+    outbox = outbox_of(bind)
+    one = delivery(1)
+    put(outbox, one)
+    outbox.pump(0.0)
+    answer(outbox, bind, 1, 0, 0.0)
+    outbox.unanswered(one, 1.0)
+    assert outbox.pump_at() == NEVER
+
+
+# Binds.
+
+
+def test_nothing_goes_without_a_bind() -> None:
+    outbox = outbox_of()
+    put(outbox, delivery(1))
+    assert outbox.pump(0.0) == []
+    bind = ClientBind()
+    outbox.receivers.append(bind)
+    assert outbox.pump(0.0) == [bind]
+
+
+def test_bind_that_does_not_receive_is_passed_over() -> None:
+    deaf, bind = ClientBind(), ClientBind()
+    deaf.receives = False
+    outbox = outbox_of(deaf, bind)
+    put(outbox, *map(delivery, range(4)))
+    assert outbox.pump(0.0) == [bind] * 4
+    assert deaf.texts() == []
+
+
+def test_no_bind_has_more_unanswered_than_the_window() -> None:
+    one, two = ClientBind(), ClientBind()
+    outbox = outbox_of(one, two, window=2)
+    put(outbox, *map(delivery, range(7)))
+    assert len(outbox.pump(0.0)) == 4
+    assert (len(one.session.unanswered), len(two.session.unanswered)) == (2, 2)
+    assert outbox.pump(0.0) == []
+    answer(outbox, two, 1, 0, 0.0)
+    assert outbox.pump(0.0) == [two]
+
+
+def test_binds_take_turns_over_pumps_too() -> None:
+    binds = [ClientBind(), ClientBind(), ClientBind()]
+    outbox = outbox_of(*binds)
+    for number in range(9):
+        put(outbox, delivery(number))
+        outbox.pump(0.0)
+    texts = [bind.texts() for bind in binds]
+    assert sorted(texts) == [[b"0", b"3", b"6"], [b"1", b"4", b"7"], [b"2", b"5", b"8"]]
+
+
+def test_what_a_lost_bind_had_goes_first_on_another_in_its_order() -> None:
+    bind, spare = ClientBind(), ClientBind()
+    outbox = outbox_of(bind, window=3)
+    put(outbox, *map(delivery, range(5)))
+    outbox.pump(0.0)
+    outbox.receivers[:] = [spare]
+    outbox.lost(bind.lose())
+    assert len(outbox) == 5
+    assert pumped(outbox, spare) == [b"0", b"1", b"2"]
+
+
+def test_what_ended_by_a_late_answer_is_not_sent_again_when_its_second_bind_is_lost() -> None:
+    first, second = ClientBind(), ClientBind()
+    outbox = outbox_of(first)
+    put(outbox, delivery(1))
+    outbox.pump(0.0)
+    time_out(outbox, first, RESPONSE_S)
+    outbox.receivers[:] = [second]
+    outbox.pump(RESPONSE_S + FIRST_RETRY_S)
+    assert answer(outbox, first, 1, 0, RESPONSE_S + 2.0)
+    outbox.receivers[:] = [first]
+    first.read()
+    outbox.lost(second.lose())
+    assert pumped(outbox, first, RESPONSE_S + 3.0) == []
+    assert len(outbox) == 0
+
+
+# Age.
+
+
+def test_what_is_older_than_the_outbox_allows_is_dropped_once() -> None:
+    outbox = outbox_of()
+    old, waits = delivery(1, made_utc=ACCEPTED_UTC), delivery(2, not_before=NEVER)
+    young = delivery(3, made_utc=ACCEPTED_UTC + 1.0)
+    put(outbox, old, waits, young)
+    assert outbox.too_old(0.0, ACCEPTED_UTC + OUTBOX_S) == []
+    assert outbox.too_old(0.0, ACCEPTED_UTC + OUTBOX_S + 0.5) == [old, waits]
+    assert len(outbox) == 1
+    assert outbox.pump_at() == NEVER
+    assert outbox.too_old(0.0, ACCEPTED_UTC + OUTBOX_S + 0.5) == []
+    bind = ClientBind()
+    outbox.receivers.append(bind)
+    assert pumped(outbox, bind) == [b"3"]
+
+
+def test_delivery_that_is_being_answered_is_not_too_old() -> None:
+    bind = ClientBind()
+    outbox = outbox_of(bind)
+    put(outbox, delivery(1))
+    outbox.pump(0.0)
+    assert outbox.too_old(0.0, ACCEPTED_UTC + OUTBOX_S + 1.0) == []
+    assert answer(outbox, bind, 1, 0, 1.0)
+
+
+def test_next_delivery_of_a_message_goes_when_the_one_before_was_too_old() -> None:
+    bind = ClientBind()
+    outbox = outbox_of(bind)
+    following = delivery(1, b"b", made_utc=ACCEPTED_UTC + 10.0)
+    put(outbox, delivery(1, b"a"), following)
+    assert len(outbox.too_old(0.0, ACCEPTED_UTC + OUTBOX_S + 5.0)) == 1
+    assert len(outbox) == 1
+    assert pumped(outbox, bind) == [b"b"]
+
+
+def test_retries_keep_their_times_when_others_are_dropped() -> None:
+    bind = ClientBind()
+    outbox = outbox_of(bind, window=1000)
+    for number in range(20):
+        age = 0.0 if number % 3 else -10.0
+        at = float((number * 7) % 20 + 1)
+        put(outbox, delivery(number, made_utc=ACCEPTED_UTC + age, not_before=at))
+    outbox.too_old(0.0, ACCEPTED_UTC + OUTBOX_S - 5.0)
+    order = []
+    while outbox.pump_at() < NEVER:
+        order += pumped(outbox, bind, outbox.pump_at())
+    kept = [number for number in range(20) if number % 3]
+    assert order == [b"%d" % n for n in sorted(kept, key=lambda n: (n * 7) % 20)]
+
+
+def test_length_counts_what_the_client_has_not_acknowledged() -> None:
+    bind = ClientBind()
+    outbox = outbox_of(bind)
+    put(outbox, delivery(1), delivery(1), delivery(2), delivery(3, not_before=9.0))
+    lengths = [len(outbox)]
+    outbox.pump(0.0)
+    lengths.append(len(outbox))
+    answer(outbox, bind, 1, 0, 0.0)
+    lengths.append(len(outbox))
+    answer(outbox, bind, 2, LATER, 0.0)
+    lengths.append(len(outbox))
+    outbox.pump(0.0)
+    outbox.lost(bind.lose())
+    lengths.append(len(outbox))
+    assert lengths == [4, 4, 3, 3, 3]
+    outbox.too_old(0.0, ACCEPTED_UTC + 2 * OUTBOX_S)
+    assert len(outbox) == 0
+
+
+# Clients of version 3.3.
+
+
+def plain(octets: bytes) -> Sm:
+    return Sm(Pdu(v.DELIVER_SM, 0, 0, without_tlvs(octets)))
+
+
+def test_only_clients_of_3_3_get_no_tlvs() -> None:
+    tlvs = p.tlv(v.RECEIPTED_MESSAGE_ID, b"1\0")
+    for version, wanted in ((0x33, []), (0x34, [(0x1E, b"1\0")]), (0x50, [(0x1E, b"1\0")])):
+        bind = ClientBind(version)
+        outbox = outbox_of(bind)
+        one = delivery(1, tlvs=tlvs)
+        put(outbox, one)
+        outbox.pump(0.0)
+        (pdu,) = bind.read()
+        assert list(Sm(pdu).tlvs()) == wanted
+        assert list(Sm(Pdu(v.DELIVER_SM, 0, 0, one.octets)).tlvs()) == [(0x1E, b"1\0")]
+
+
+def test_receipt_without_tlvs_is_the_same_text() -> None:
+    fields = {
+        "client_id": b"12300",
+        "err": b"000",
+        "submitted": b"2701150800",
+        "done": b"2701150801",
+        "source_octets": p.address(1, 1, b"372555"),
+        "destination_octets": p.address(5, 0, b"BANK"),
+    }
+    made = [
+        deliver_sm(state=State.DELIVERED, tlvs=tlvs, **fields)  # type: ignore[arg-type]
+        for tlvs in (True, False)
+    ]
+    assert without_tlvs(made[0]) == made[1] == without_tlvs(made[1])
+
+
+def in_payload(text: bytes) -> bytes:
+    return p.sm(v.DELIVER_SM, 0, destination=(5, 0, b"BANK"), tlvs=p.tlv(v.MESSAGE_PAYLOAD, text))
+
+
+@pytest.mark.parametrize("octets", [1, LONGEST_SHORT_MESSAGE_OCTETS])
+def test_text_in_the_message_payload_moves_into_the_short_message(octets: int) -> None:
+    sm = plain(in_payload(b"x" * octets))
+    assert (sm.short_message, list(sm.tlvs())) == (b"x" * octets, [])
+    assert sm.destination == (5, 0, b"BANK")
+
+
+def test_text_that_no_short_message_can_hold_stays_where_it_is() -> None:
+    octets = in_payload(b"x" * (LONGEST_SHORT_MESSAGE_OCTETS + 1))
+    assert without_tlvs(octets) == octets

@@ -1,0 +1,396 @@
+"""router/smpp/link.py: octets leave once per turn, one timer runs, and the end comes once."""
+
+from collections.abc import Callable
+from typing import Final, Literal
+
+import pytest
+
+from router.smpp import pdu as p
+from router.smpp import vocabulary as v
+from router.smpp.link import LINGER_S, MOST_UNREAD_OCTETS, Link
+from router.smpp.pdu import Pdu
+from router.smpp.session import NEVER, Session, Timers
+from router.smpp.states import Side, State
+from tests.unit.smpp.conversation import DELIVER, LONGEST_OCTETS, pdus_in, session_in, state_of
+
+TIMERS: Final = Timers(bind_s=5.0, enquire_link_s=30.0, response_s=10.0)
+ENQUIRE: Final = p.build(v.ENQUIRE_LINK, 0, 1)
+UNBIND: Final = p.build(v.UNBIND, 0, 9)
+
+
+class FakeTransport:
+    """Notes what is asked of it, in order."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.written: list[bytes] = []
+        self.high: int | None = None
+
+    def write(self, data: bytes) -> None:
+        self.calls.append("write")
+        self.written.append(data)
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+    def abort(self) -> None:
+        self.calls.append("abort")
+
+    def pause_reading(self) -> None:
+        self.calls.append("pause")
+
+    def resume_reading(self) -> None:
+        self.calls.append("resume")
+
+    def get_extra_info(self, name: Literal["peername"]) -> tuple[str, int] | None:
+        return "127.0.0.1", 40000
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self.high = high
+
+
+class FakeTimer:
+    """A call that was asked for, until it is made or cancelled."""
+
+    def __init__(self, host: "FakeHost", at: float, call: Callable[[], None]) -> None:
+        self.host, self.at, self.call = host, at, call
+
+    def cancel(self) -> None:
+        self.host.timers.remove(self)
+
+
+class FakeHost:
+    """A clock that stands still, timers, and the turn's end when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.timers: list[FakeTimer] = []
+        self.soon: list[Link] = []
+
+    def clock(self) -> float:
+        return self.now
+
+    def call_later(self, delay_s: float, call: Callable[[], None]) -> FakeTimer:
+        assert delay_s >= 0.0
+        timer = FakeTimer(self, self.now + delay_s, call)
+        self.timers.append(timer)
+        return timer
+
+    def write_soon(self, link: Link) -> None:
+        if not link.to_write:
+            link.to_write = True
+            self.soon.append(link)
+
+    def end_turn(self) -> None:
+        """Write to whoever wants it."""
+        links, self.soon = self.soon, []
+        for link in links:
+            link.to_write = False
+            link.flush()
+
+    def pass_s(self, seconds: float) -> None:
+        """Let time pass; timers go off in their order, each in a turn of its own."""
+        until = self.now + seconds
+        while due := [timer for timer in self.timers if timer.at <= until]:
+            timer = min(due, key=lambda one: one.at)
+            self.timers.remove(timer)
+            self.now = max(self.now, timer.at)
+            timer.call()
+            self.end_turn()
+        self.now = until
+
+
+class Noting(Link):
+    """A link that notes what happens to it."""
+
+    def __init__(self, session: Session, host: FakeHost) -> None:
+        super().__init__(session, host)
+        self.log: list[str] = []
+        self.lost: list[object] = []
+        self.late: list[object] = []
+        self.wants_at = NEVER
+
+    def started(self, now: float) -> None:
+        self.log.append("started")
+
+    def arrived(self, pdu: Pdu, now: float) -> None:
+        self.log.append(v.command_name(pdu.command_id))
+
+    def overdue(self, whose: list[object], now: float) -> None:
+        self.late += whose
+
+    def ended(self, lost: list[object], now: float) -> None:
+        self.log.append("ended")
+        self.lost += lost
+
+    def noted(self) -> None:
+        self.log += [note.event for note in self.session.notes]
+        self.session.notes.clear()
+
+    def wakes_at(self, now: float) -> float:
+        return self.wants_at
+
+    def woken(self, now: float) -> None:
+        self.log.append(f"woken at {now:g}")
+        self.wants_at = NEVER
+
+
+class Scene:
+    """A message centre's side of a session, bound, on a transport."""
+
+    def __init__(self, state: State = State.BOUND_TRX) -> None:
+        self.host = FakeHost()
+        self.transport = FakeTransport()
+        self.session = session_in(state, Side.MC, TIMERS, self.host.now)
+        self.link = Noting(self.session, self.host)
+        self.link.connection_made(self.transport)
+        self.host.end_turn()
+
+    def deliver(self, whose: object) -> None:
+        """Send a deliver_sm, and let the turn end."""
+        self.session.request(DELIVER, whose, self.host.now)
+        self.host.write_soon(self.link)
+        self.host.end_turn()
+
+    def written(self) -> list[str]:
+        """The commands that were written."""
+        pdus = pdus_in(b"".join(self.transport.written))
+        return [v.command_name(pdu.command_id) for pdu in pdus]
+
+
+# Writing.
+
+
+def test_all_that_was_said_in_a_turn_is_written_at_once() -> None:
+    scene = Scene()
+    for _ in range(3):
+        scene.link.data_received(ENQUIRE)
+    scene.session.request(DELIVER, "a", scene.host.now)
+    assert scene.transport.written == []
+    scene.host.end_turn()
+    assert len(scene.transport.written) == 1
+    assert scene.written() == ["enquire_link_resp"] * 3 + ["deliver_sm"]
+
+
+def test_nothing_is_written_where_there_is_nothing_to_say() -> None:
+    scene = Scene()
+    scene.link.flush()
+    scene.link.flush()
+    assert scene.transport.calls == []
+
+
+def test_link_begins_when_its_transport_is_there() -> None:
+    host, transport = FakeHost(), FakeTransport()
+    link = Noting(Session(Side.MC, TIMERS, LONGEST_OCTETS, host.now), host)
+    assert host.timers == []
+    link.connection_made(transport)
+    assert (link.log, transport.high, host.soon) == (["started"], MOST_UNREAD_OCTETS, [link])
+
+
+def test_data_that_comes_in_pieces_arrives_whole() -> None:
+    scene = Scene()
+    octets = p.sm(v.SUBMIT_SM, 1, destination=(1, 1, b"372555"), short_message=b"Tere")
+    for at in range(len(octets)):
+        assert scene.link.log == ["started"]
+        scene.link.data_received(octets[at : at + 1])
+    assert scene.link.log == ["started", "submit_sm"]
+
+
+# A peer that does not read.
+
+
+def test_peer_that_does_not_read_is_not_read_from() -> None:
+    scene = Scene()
+    assert scene.link.writable
+    scene.link.pause_writing()
+    assert not scene.link.writable
+    assert scene.transport.calls == ["pause"]
+    scene.link.resume_writing()
+    assert (scene.link.writable, scene.transport.calls) == (True, ["pause", "resume"])
+    assert scene.host.soon == [scene.link]
+
+
+def test_reading_is_stopped_and_taken_up_once() -> None:
+    scene = Scene()
+    for call in ("pause_writing", "pause_writing", "resume_writing", "resume_writing"):
+        getattr(scene.link, call)()
+    assert scene.transport.calls == ["pause", "resume"]
+
+
+def test_transport_that_is_gone_is_asked_nothing() -> None:
+    scene = Scene()
+    scene.link.connection_lost(None)
+    scene.link.pause_writing()
+    scene.link.resume_writing()
+    scene.host.end_turn()
+    assert scene.transport.calls == []
+
+
+# Time.
+
+
+def test_one_timer_runs_whatever_happens() -> None:
+    scene = Scene()
+    for number in range(5):
+        scene.deliver(number)
+        scene.link.data_received(ENQUIRE)
+        scene.host.end_turn()
+        assert len(scene.host.timers) == 1
+        scene.host.pass_s(1.0)
+
+
+def test_timer_is_armed_for_what_comes_first() -> None:
+    scene = Scene()
+    start = scene.host.now
+    assert [timer.at for timer in scene.host.timers] == [start + 30.0]
+    scene.deliver("a")
+    assert [timer.at for timer in scene.host.timers] == [start + 10.0]
+    scene.link.wants_at = start + 3.0
+    scene.link.flush()
+    assert [timer.at for timer in scene.host.timers] == [start + 3.0]
+
+
+def test_timer_that_fires_too_early_only_looks_and_is_armed_again() -> None:
+    scene = Scene()
+    start = scene.host.now
+    scene.host.pass_s(20.0)
+    scene.link.data_received(ENQUIRE)
+    scene.host.end_turn()
+    assert [timer.at for timer in scene.host.timers] == [start + 30.0]
+    scene.host.pass_s(10.0)
+    assert scene.written() == ["enquire_link_resp"]
+    assert [timer.at for timer in scene.host.timers] == [start + 50.0]
+
+
+def test_silent_peer_is_asked_and_then_given_up() -> None:
+    scene = Scene()
+    scene.host.pass_s(30.0)
+    assert scene.written() == ["enquire_link"]
+    scene.host.pass_s(9.9)
+    assert scene.transport.calls == ["write"]
+    scene.host.pass_s(0.1)
+    assert scene.transport.calls == ["write", "close"]
+    assert scene.link.log == ["started", "link.dead", "ended"]
+
+
+def test_overdue_requests_are_told_in_their_order() -> None:
+    scene = Scene()
+    scene.deliver("a")
+    scene.deliver("b")
+    scene.host.pass_s(9.9)
+    assert scene.link.late == []
+    scene.host.pass_s(0.1)
+    assert scene.link.late == ["a", "b"]
+    assert scene.link.lost == []
+
+
+def test_subclass_is_woken_at_the_time_it_asked_for_and_once() -> None:
+    scene = Scene()
+    scene.link.wants_at = 107.0
+    scene.link.flush()
+    scene.host.pass_s(20.0)
+    assert scene.link.log == ["started", "woken at 107"]
+
+
+def test_time_that_has_passed_already_is_due_at_once() -> None:
+    scene = Scene()
+    scene.link.wants_at = 1.0
+    scene.link.flush()
+    assert min(timer.at for timer in scene.host.timers) == scene.host.now
+
+
+# The end.
+
+
+def test_session_that_is_over_has_its_last_octets_written_and_is_closed() -> None:
+    scene = Scene()
+    scene.link.data_received(UNBIND)
+    assert scene.link.log == ["started"]
+    scene.host.end_turn()
+    assert scene.written() == ["unbind_resp"]
+    assert scene.transport.calls == ["write", "close"]
+    assert scene.link.log == ["started", "ended"]
+
+
+def test_lost_connection_ends_the_session() -> None:
+    scene = Scene()
+    scene.deliver("a")
+    scene.deliver("b")
+    scene.link.connection_lost(OSError("reset"))
+    assert state_of(scene.session) is State.CLOSED
+    assert (scene.link.log, scene.link.lost) == (["started", "ended"], ["a", "b"])
+    assert scene.host.timers == []
+
+
+def test_no_end_of_input_keeps_the_transport_open() -> None:
+    assert not Scene().link.eof_received()
+
+
+@pytest.mark.parametrize("order", ["unbind, lost", "lost, unbind", "lost, lost", "unbind, wake"])
+def test_end_comes_once_however_many_reasons_there_are(order: str) -> None:
+    scene = Scene()
+    scene.deliver("a")
+    for reason in order.split(", "):
+        if reason == "unbind":
+            scene.link.data_received(UNBIND)
+        elif reason == "lost":
+            scene.link.connection_lost(None)
+        scene.host.end_turn()
+        scene.host.pass_s(100.0)
+    assert scene.link.log.count("ended") == 1
+    assert scene.link.lost + scene.link.late == ["a"]
+    assert scene.host.timers == []
+
+
+def test_session_that_is_over_arms_no_timer_but_the_last() -> None:
+    scene = Scene()
+    scene.link.wants_at = scene.host.now + 1.0
+    scene.link.data_received(UNBIND)
+    scene.host.end_turn()
+    scene.link.flush()
+    assert [timer.at for timer in scene.host.timers] == [scene.host.now + LINGER_S]
+
+
+def test_peer_that_does_not_read_its_last_octets_is_cut_off() -> None:
+    scene = Scene()
+    scene.link.data_received(UNBIND)
+    scene.host.end_turn()
+    scene.host.pass_s(LINGER_S - 0.1)
+    assert scene.transport.calls == ["write", "close"]
+    scene.host.pass_s(0.1)
+    assert scene.transport.calls == ["write", "close", "abort"]
+
+
+def test_peer_that_is_gone_in_time_is_not_cut_off() -> None:
+    scene = Scene()
+    scene.link.data_received(UNBIND)
+    scene.host.end_turn()
+    scene.link.connection_lost(None)
+    scene.host.pass_s(LINGER_S)
+    assert scene.transport.calls == ["write", "close"]
+    assert scene.link.log.count("ended") == 1
+
+
+def test_what_comes_after_the_end_is_not_heard() -> None:
+    scene = Scene()
+    scene.link.data_received(UNBIND)
+    scene.host.end_turn()
+    octets = p.sm(v.SUBMIT_SM, 1, destination=(1, 1, b"372555"), short_message=b"Tere")
+    scene.link.data_received(octets)
+    scene.host.end_turn()
+    assert scene.link.log[-1] == "ended"
+    assert scene.transport.calls == ["write", "close"]
+
+
+def test_notes_are_told_before_the_end() -> None:
+    scene = Scene()
+    scene.link.data_received(p.build(0x99, 0, 5))
+    scene.link.connection_lost(None)
+    assert scene.link.log == ["started", "pdu.unknown", "ended"]
+
+
+def test_connection_that_never_binds_is_closed() -> None:
+    scene = Scene(State.OPEN)
+    scene.host.pass_s(5.0)
+    assert scene.transport.calls == ["close"]
+    assert scene.link.log == ["started", "bind.timed_out", "ended"]
