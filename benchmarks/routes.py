@@ -1,14 +1,15 @@
 """What a routing decision costs, by the size of the route table.
 
 A number is looked up once per length of prefix that the table has under its first digits, so for
-tables of different size to be comparable, the lengths must be equal, and which of them win. Every table here has as many
-prefixes of five digits as of six and so on to nine, and contains the smaller ones.
+tables of different size to be comparable, the lengths must be equal, and which of them win. Every
+table here has as many prefixes of five digits as of six and so on to nine, and contains the smaller
+ones.
 
 Two kinds of traffic, because they answer two questions. The same numbers, all to prefixes of the
-smallest table: does it cost more that there are more rules? This has the bound, in microseconds:
-a message costs the router some forty of them in all. And numbers that go to every prefix equally often, in no order: then each decision fetches another rule from memory, as
-no processor's cache holds a hundred thousand of them. No traffic is that even; real traffic is
-between the two.
+smallest table: does it cost more that there are more rules? This has the bound, in microseconds: a
+message costs the router some forty of them in all. And numbers that go to every prefix equally
+often, in no order: then each decision fetches another rule from memory, as no processor's cache
+holds a hundred thousand of them. No traffic is that even; real traffic is between the two.
 """
 
 import argparse

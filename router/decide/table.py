@@ -19,7 +19,6 @@ from router.terms.outcome import NO_ROUTE, Refusal
 from router.terms.plan import Plan, Plans
 from router.terms.settings import LaneSettings, RouteSettings
 
-
 HEAD_DIGITS: Final = 5
 """Country and first digits of the network; prefixes shorter than that are few."""
 

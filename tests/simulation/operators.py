@@ -186,8 +186,11 @@ class Operator:
         """Something has come from the router."""
         command_id = pdu.command_id
         if command_id in (v.SUBMIT_SM, v.DATA_SM):
+            writing = session.writings[pdu.sequence_number]
+            if self.loop.telling:
+                self.loop.tell(f"{session.bind:9} counts {writing.message.name}")
             self.promises.arrived(self.mood.name, session.bind)
-            self._judge(session, session.writings[pdu.sequence_number], pdu)
+            self._judge(session, writing, pdu)
         elif command_id in v.BINDS:
             self._judge_bind(session, pdu)
         elif command_id in (v.DELIVER_SM_RESP, v.DATA_SM_RESP):

@@ -1,4 +1,4 @@
-"""router/enqueue/ids.py: ids increase, belong to this node, and are reserved before they are used."""
+"""router/enqueue/ids.py: ids increase, end with the node, and are reserved before use."""
 
 from collections.abc import Callable
 

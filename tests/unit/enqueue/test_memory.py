@@ -1,4 +1,4 @@
-"""router/enqueue/memory.py: the journal's twin answers later, in order, and forgets what is over."""
+"""router/enqueue/memory.py: the journal's twin answers later, in order, and forgets what ended."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -8,7 +8,7 @@ A, B, C = OperatorName("a"), OperatorName("b"), OperatorName("c")
 
 def test_equal_candidates_are_one_plan() -> None:
     plans = Plans()
-    assert plans.of((A, B)) is plans.of(tuple([A, B]))
+    assert plans.of((A, B)) is plans.of((A, *[B]))
 
 
 def test_order_makes_another_plan() -> None:
