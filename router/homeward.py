@@ -256,4 +256,7 @@ class Homeward(Stations):
 
 
 def _not_before(message: Message) -> float:
-    return message.answered_at + RECEIPT_AFTER_RESPONSE_S if message.hold_receipt else 0.0
+    if not message.hold_receipt:
+        return 0.0
+    # One that was fetched from the journal knows only when it was accepted.
+    return max(message.answered_at, message.accepted_at) + RECEIPT_AFTER_RESPONSE_S

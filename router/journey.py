@@ -130,7 +130,7 @@ class Journey(Resume):
             accepted_utc=now_utc,
             expires_utc=self.checks.expires_utc(checked, lane, now_utc),
             answer_to=(client, pdu.sequence_number),
-            hold_receipt=client.session.state is State.BOUND_TX,
+            hold_receipt=client.session.state is not State.BOUND_TRX,  # It may be unbinding.
         )
         self._accepts.accepted.append(message)
         if not self._turn_ends:

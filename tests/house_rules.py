@@ -33,7 +33,8 @@ PURE: Final = frozenset({"terms", "smpp", *STAGES})
 
 SHELLS: Final = {
     "router/accept/server.py": "owns the listeners and the clients' connections",
-    "router/enqueue/sqlite.py": "owns the journal's file and the thread that writes it",
+    "router/enqueue/sqlite.py": "owns the journal's thread, which writes and reads",
+    "router/enqueue/sqlite_file.py": "locks and opens the journal's file",
     "router/forward/bind.py": "owns the connection of one bind",
 }
 """The files of the stages that do what the pure ones decide. Keep the list short."""

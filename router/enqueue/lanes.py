@@ -140,15 +140,11 @@ class _LaneAtOperator:
         while rotation:
             turn = rotation[0]
             queue = turn.oldest()
-            if queue is None:
-                rotation.popleft()
-                turn.in_rotation = False
-                turn.left = turn.weight
-            elif turn.left > 0:
+            if queue is not None:
                 return queue
-            else:
-                turn.left = turn.weight
-                rotation.rotate(-1)
+            rotation.popleft()
+            turn.in_rotation = False
+            turn.left = turn.weight
         return None
 
     def took(self) -> None:

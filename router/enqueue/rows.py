@@ -142,7 +142,7 @@ def of_plan(plan: Plan) -> str:
 
 
 def _insert(table: str, rows: Sequence[Row]) -> Iterator[Statement]:
-    """Insert rows; one that is there already, because it is told again, is written over."""
+    """Insert rows."""
     for at in range(0, len(rows), MOST_ROWS):
         part = rows[at : at + MOST_ROWS]
         room = _room_for(len(part))
@@ -167,10 +167,12 @@ def _room_for(count: int) -> int:
 
 @cache
 def _insert_text(table: str, room: int) -> str:
-    # Not OR IGNORE, which would also ignore a row that cannot be what it is.
+    # An attempt may be told again, after a failure that was none. Never a message or a delivery:
+    # one with a number that is taken must fail, not take the place of what was promised.
+    verb = "INSERT OR REPLACE" if table == "attempt" else "INSERT"
     row = f"({','.join('?' * _COLUMNS[table])})"
     rows = ",".join([row] * room)
-    return f"INSERT OR REPLACE INTO {table} SELECT * FROM (VALUES {rows}) WHERE column1 NOT NULL"
+    return f"{verb} INTO {table} SELECT * FROM (VALUES {rows}) WHERE column1 NOT NULL"
 
 
 @cache

@@ -2,32 +2,27 @@
 
 One file in WAL mode with synchronous=FULL, one writer thread. The loop never waits for the disk:
 batches go to the thread through a queue, and their `done` comes back with the loop's next turn
-after the commit. Urgent batches (clients wait) are committed as soon as the thread is free, all
-that are there in one transaction: under load the batches grow by themselves. The others wait for
-company for `settle_every` at most.
+after the commit. An urgent batch (clients wait) that comes alone is committed at once; under load
+commits begin `commit_every` apart and take all that has come. The others wait for company for
+`settle_every` at most, and go with the next commit when that is over.
 
-Rows are written by statements of many rows each: one statement lets the interpreter go while
-SQLite works, a loop over rows would hold it.
+What is on disk: `router/enqueue/rows.py`.
 
-On disk:
+Fails: any error fails all batches of its transaction, and those that were asked for before the loop
+heard of it, because they may follow from them; then the journal goes on, over a new connection
+where the file itself was the trouble. Diagnoses: another process has the file (`<file>.lock` is
+locked), a newer version wrote it, it is another program's, it is no database, it is damaged, it
+cannot be written, it was removed while in use.
 
-    message   accepted and not settled: what routing and receipts need, and the PDU as it came
-    attempt   an operator took it, under which id, when
-    delivery  a receipt or inbound message that its account has not acknowledged
-    meta      the next number of an id block
-
-Fails: any error of SQLite's fails all batches of its transaction, and those that were asked for
-before the loop heard of it, because they may follow from them; then the journal goes on. Diagnoses:
-another process has the file (`<file>.lock` is locked), a newer version wrote it, it is no database.
+Not checked at the start: every page (`PRAGMA quick_check`), which takes 4 ms per MB. The recovery
+reads what matters anyway.
 """
 
-import fcntl
 import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -35,6 +30,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final
 
+from router.enqueue import rows
 from router.enqueue.journal import (
     Attempt,
     Backlog,
@@ -45,61 +41,24 @@ from router.enqueue.journal import (
     Recovered,
     Wanted,
 )
-from router.terms.message import Delivery, Message
-from router.terms.names import AccountName, ClientId, LaneName, OperatorId, OperatorName, RouterId
+from router.enqueue.sqlite_file import code_of, connect, explained, lock, opened
+from router.terms.message import Message
+from router.terms.names import AccountName, LaneName, OperatorId, OperatorName
 from router.terms.plan import Plan
 
-VERSION: Final = 1
-"""PRAGMA user_version of the files that this code reads and writes."""
-_SCHEMA: Final = """
-CREATE TABLE message (
-    router_id INTEGER PRIMARY KEY,
-    client_id BLOB NOT NULL,
-    account TEXT NOT NULL,
-    lane TEXT NOT NULL,
-    plan TEXT NOT NULL,             -- operators in order, by commas
-    command_id INTEGER NOT NULL,
-    registered_delivery INTEGER NOT NULL,
-    hold_receipt INTEGER NOT NULL,
-    accepted_utc REAL NOT NULL,
-    expires_utc REAL,
-    source BLOB NOT NULL,           -- TON, NPI, address, NUL
-    destination BLOB NOT NULL,
-    octets BLOB NOT NULL            -- the PDU as it came
-);
-CREATE TABLE attempt (
-    router_id INTEGER NOT NULL,
-    operator TEXT NOT NULL,
-    operator_id BLOB NOT NULL,
-    at_utc REAL NOT NULL,
-    PRIMARY KEY (router_id, operator, operator_id)
-) WITHOUT ROWID;
-CREATE TABLE delivery (
-    number INTEGER PRIMARY KEY,
-    router_id INTEGER NOT NULL,
-    account TEXT NOT NULL,
-    made_utc REAL NOT NULL,
-    final INTEGER NOT NULL,
-    octets BLOB NOT NULL
-);
-CREATE TABLE meta (next_number INTEGER NOT NULL);
-"""
-_WAITS: Final = "NOT EXISTS (SELECT 1 FROM attempt WHERE attempt.router_id = message.router_id)"
-_BACKLOGS: Final = (
-    f"SELECT plan, lane, account, count(*) FROM message WHERE {_WAITS} GROUP BY 1, 2, 3"
+_TIDY_AFTER_S: Final = 1.0
+"""After a commit, when the thread has nothing else to do."""
+_TIDY_AGAIN_S: Final = 0.1
+_SPARE_PAGES: Final = 4096
+"""16 MB of the file that may stay free, for the next backlog."""
+_PAGES_AT_ONCE: Final = 100
+"""Given back to the file system in one go: about 10 ms, for which a commit may have to wait."""
+_NEW_CONNECTION_AFTER: Final = frozenset(
+    {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN}
 )
-_NEXT_OF_QUEUE: Final = (
-    "SELECT * FROM message WHERE router_id > ? AND account = ? AND lane = ? AND plan = ?"
-    f" AND {_WAITS} ORDER BY router_id LIMIT ?"
-)
-_SENT: Final = (
-    "SELECT message.*, operator, operator_id, at_utc FROM message JOIN attempt USING (router_id)"
-    " ORDER BY at_utc"
-)
-_ROWS_PER_STATEMENT: Final = 256
-"""Beyond this a longer statement gains nothing; 13 columns stay far under SQLite's 32,766."""
-_CHECKPOINT_PAGES: Final = 4000
 _NEVER: Final = float("inf")
+
+_Call = Callable[[sqlite3.Connection], Callable[[], None]]
 
 
 @dataclass(slots=True)
@@ -110,7 +69,7 @@ class _Work:
     done: Done | None
     urgent: bool
     asked_at: float
-    call: Callable[[sqlite3.Connection], Callable[[], None]] | None = None
+    call: _Call | None = None
     """Instead of changes: run this, then what it returns in the loop."""
     failed: Callable[[JournalError], None] | None = None
     failures: int = 0
@@ -130,31 +89,44 @@ class SqliteJournal:
         settle_every_s: float,
         first_number: int,
         committed: Callable[[float, int], None],
+        commit_every_s: float = 0.002,
     ) -> None:
         """Open or make the file; raises JournalError with what to do about it.
 
         `first_number` starts the ids of a new file. `committed` is told, in the loop's thread, how
         long each commit took and how many messages it accepted.
         """
-        self._path = path
+        self._path = path.resolve()  # By whatever name it is called, it has one lock.
         self._soon = soon
         self._plan_of = plan_of
         self._lanes = {name: place for place, name in enumerate(lanes)}
         self._lane_names = list(lanes)
+        self._commit_every_s = commit_every_s
         self._settle_every_s = settle_every_s
         self._committed = committed
         self._work: SimpleQueue[_Work | None] = SimpleQueue()
         self.pending = 0
         """Operations that are not done yet."""
-        self._lock = _lock(path)
-        self._database = _open(path, first_number)
-        self._next_delivery: int = self._database.execute(
-            "SELECT coalesce(max(number), 0) + 1 FROM delivery"
-        ).fetchone()[0]
+        self._lock = lock(self._path)
+        try:
+            database = opened(self._path, first_number)
+            (last,) = database.execute("SELECT max(number) FROM delivery").fetchone()
+        except (JournalError, sqlite3.Error) as cause:
+            os.close(self._lock)
+            raise explained(self._path, cause) from cause
+        self._database: sqlite3.Connection | None = database
+        """None after trouble with the file, until the next transaction."""
+        self._file = os.stat(self._path).st_ino
+        self._next_delivery = 1 + (last or 0)
         self._reads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal-reads")
         self._failures_told = 0
         self._failure: tuple[int, JournalError] | None = None
         """How many the loop knew of before the last one, and that one."""
+        self._doubtful: tuple[set[int], set[int]] = set(), set()
+        """Messages and deliveries of transactions that failed and may yet be in the file."""
+        self._commit_at = 0.0
+        """Not before, unless nothing else is to come."""
+        self._tidy_at = _NEVER
         self._closed: Callable[[], None] = lambda: None
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
@@ -186,13 +158,18 @@ class SqliteJournal:
     def _fetch(self, wanted: Wanted, done: Fetched) -> None:
         messages: list[Message] = []
         error: JournalError | None = None
-        key = (wanted.after, wanted.account, self._lane_names[wanted.lane], _written(wanted.plan))
+        lane, plan = self._lane_names[wanted.lane], rows.of_plan(wanted.plan)
+        key = (wanted.after, wanted.account, lane, plan, wanted.count)
         try:
-            with closing(sqlite3.connect(self._path)) as database:
-                rows = database.execute(_NEXT_OF_QUEUE, (*key, wanted.count))
-                messages = [self._message(row) for row in rows]
-        except sqlite3.Error as cause:
-            error = JournalError(f"{self._path}: {cause}")
+            with closing(connect(self._path)) as database:
+                found = database.execute(rows.NEXT_OF_QUEUE, key).fetchall()
+            now, now_utc = time.monotonic(), time.time()
+            # The plan is the one that was asked for: to look it up is the loop's business alone.
+            messages = [
+                rows.to_message(row, wanted.plan, wanted.lane, now, now_utc) for row in found
+            ]
+        except Exception as cause:  # noqa: BLE001 - Whatever it is, the loop must hear of it.
+            error = explained(self._path, cause)
 
         def tell() -> None:
             self.pending -= 1
@@ -215,18 +192,12 @@ class SqliteJournal:
         def finished() -> None:
             self._thread.join()
             self._reads.shutdown()
-            self._database.close()
-            os.close(self._lock)
             done()
 
         self._closed = finished
         self._work.put(None)
 
-    def _call(
-        self,
-        call: Callable[[sqlite3.Connection], Callable[[], None]],
-        failed: Callable[[JournalError], None],
-    ) -> None:
+    def _call(self, call: _Call, failed: Callable[[JournalError], None]) -> None:
         self._ask(_Work(None, None, True, time.monotonic(), call, failed))
 
     def _ask(self, work: _Work) -> None:
@@ -237,38 +208,55 @@ class SqliteJournal:
     # The thread.
 
     def _run(self) -> None:
-        """Gather, commit, tell the loop; until `None` comes."""
+        """Gather, commit, tell the loop; until `close`."""
         waiting: list[_Work] = []
-        while True:
+        stop = False
+        while not stop:
             batch, stop = self._gather(waiting)
             batch = self._without_followers(batch)
             if batch:
                 self._transact(batch)
-            if stop:
-                self._soon(self._closed)
-                return
+            elif time.monotonic() >= self._tidy_at:
+                self._tidy()
+        if self._database is not None:
+            self._database.close()  # Not in the loop: the last one copies the WAL into the file.
+        os.close(self._lock)
+        self._soon(self._closed)
 
     def _gather(self, waiting: list[_Work]) -> tuple[list[_Work], bool]:
-        """What goes into the next transaction; the rest stays in `waiting`."""
+        """What goes into the next transaction, and whether it is the last one.
+
+        The rest stays in `waiting`. Nothing where it is time to tidy.
+        """
         while True:
-            due_at = waiting[0].asked_at + self._settle_every_s if waiting else _NEVER
-            timeout_s = None if due_at == _NEVER else max(0.0, due_at - time.monotonic())
+            settle_at = waiting[0].asked_at + self._settle_every_s if waiting else _NEVER
             urgent: list[_Work] = []
-            try:
-                work = self._work.get(timeout=timeout_s)
-                while True:
-                    if work is None:
-                        return urgent + waiting, True
-                    (urgent if work.urgent else waiting).append(work)
-                    work = self._work.get_nowait()
-            except Empty:
-                pass
-            if waiting and waiting[0].asked_at + self._settle_every_s <= time.monotonic():
+            stop = self._take(urgent, waiting, min(settle_at, self._tidy_at))
+            wait_s = self._commit_at - time.monotonic()
+            if urgent and wait_s > 0 and not stop:
+                time.sleep(wait_s)
+                stop = self._take(urgent, waiting, 0.0)
+            if stop:
+                return urgent + waiting, True
+            now = time.monotonic()
+            if waiting and waiting[0].asked_at + self._settle_every_s <= now:
                 batch = urgent + waiting
                 waiting.clear()
                 return batch, False
-            if urgent:
+            if urgent or now >= self._tidy_at:
                 return urgent, False
+
+    def _take(self, urgent: list[_Work], waiting: list[_Work], until: float) -> bool:
+        """Wait for work until then, and take all there is; return whether it was the last."""
+        timeout_s = None if until == _NEVER else max(0.0, until - time.monotonic())
+        try:
+            work = self._work.get(timeout=timeout_s)
+            while work is not None:
+                (urgent if work.urgent else waiting).append(work)
+                work = self._work.get_nowait()
+        except Empty:
+            return False
+        return True
 
     def _without_followers(self, batch: list[_Work]) -> list[_Work]:
         """Fail what was asked for before the loop heard of the last failure; return the others."""
@@ -283,25 +271,72 @@ class SqliteJournal:
     def _transact(self, batch: list[_Work]) -> None:
         """One transaction; then the loop hears how it ended, once for the whole batch."""
         started_at = time.monotonic()
+        self._commit_at = started_at + self._commit_every_s
+        changes = [work.changes for work in batch if work.changes is not None]
         replies: list[Callable[[], None]] = []
         error: JournalError | None = None
-        database = self._database
         try:
-            database.execute("BEGIN IMMEDIATE")
-            changes = [work.changes for work in batch if work.changes is not None]
-            _write(database, changes, self._lane_names)
-            replies += [work.call(database) for work in batch if work.call is not None]
-            database.execute("COMMIT")
-        except (sqlite3.Error, OSError) as cause:
-            error = JournalError(f"{self._path}: {cause}")
-            if database.in_transaction:
-                try:
-                    database.execute("ROLLBACK")
-                except sqlite3.Error as worse:
-                    error = JournalError(f"{self._path}: {cause}; then {worse}")
+            calls = [work.call for work in batch if work.call is not None]
+            replies = self._apply(changes, calls)
+        except Exception as cause:  # noqa: BLE001 - Whatever it is, nothing of it is safe.
+            error = explained(self._path, cause)
             self._failure = max(work.failures for work in batch), error
+            self._recover_from(cause, changes)
         took_s = time.monotonic() - started_at
+        self._tidy_at = min(self._tidy_at, started_at + _TIDY_AFTER_S)
         self._soon(lambda: self._tell(batch, replies, error, took_s))
+
+    def _apply(
+        self, changes: Sequence[Changes], calls: Sequence[_Call]
+    ) -> list[Callable[[], None]]:
+        """Write what changes and run the calls; returns when all of it is safe."""
+        database = self._connection()
+        statements = rows.statements(changes, self._lane_names)
+        statements += rows.delete("message", "router_id", self._doubtful[0])
+        statements += rows.delete("delivery", "number", self._doubtful[1])
+        if len(statements) == 1 and not calls:
+            database.execute(*statements[0])  # A transaction of its own.
+            replies = []
+        else:
+            database.execute("BEGIN IMMEDIATE")
+            for text, values in statements:
+                database.execute(text, values)
+            replies = [call(database) for call in calls]
+            if not statements and not calls:
+                database.execute(rows.PROBE)
+            database.execute("COMMIT")
+        self._doubtful = set(), set()
+        return replies
+
+    def _connection(self) -> sqlite3.Connection:
+        """The connection, made anew after trouble with the file."""
+        try:
+            is_ours = os.stat(self._path).st_ino == self._file
+        except FileNotFoundError:
+            is_ours = False
+        if not is_ours:
+            raise JournalError(f"{self._path}: removed while in use; put it back, or restart")
+        if self._database is None:
+            self._database = connect(self._path)
+        return self._database
+
+    def _recover_from(self, cause: Exception, changes: Sequence[Changes]) -> None:
+        """Have neither a transaction open nor a connection that cannot be trusted."""
+        database = self._database
+        if database is None:
+            return
+        if code_of(cause) not in _NEW_CONNECTION_AFTER:
+            try:
+                if database.in_transaction:
+                    database.execute("ROLLBACK")
+                return
+            except sqlite3.Error:
+                pass  # Then it is worth no more than one that said so itself.
+        # A new connection believes what is complete in the WAL, which may be what we call failed.
+        self._doubtful[0].update(m.router_id for one in changes for m in one.accepted)
+        self._doubtful[1].update(d.kept_as for one in changes for d in one.held)
+        self._database = None
+        database.close()
 
     def _tell(
         self,
@@ -326,6 +361,22 @@ class SqliteJournal:
             if error is None:
                 reply()
 
+    def _tidy(self) -> None:
+        """Nobody waits: give back free pages, a few at a time, then empty the WAL."""
+        self._tidy_at = _NEVER
+        try:
+            database = self._connection()
+            (free,) = database.execute("PRAGMA freelist_count").fetchone()
+            (pages,) = database.execute("PRAGMA page_count").fetchone()
+            if free > _SPARE_PAGES and free > pages // 2:
+                # All of a script is run without the interpreter; execute() would take one page.
+                database.executescript(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})")
+                self._tidy_at = time.monotonic() + _TIDY_AGAIN_S
+            else:
+                database.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        except (sqlite3.Error, JournalError) as cause:
+            self._recover_from(cause, [])  # The next commit says what is wrong, if it still is.
+
     # Reading.
 
     def _read(self, database: sqlite3.Connection) -> Recovered:
@@ -337,179 +388,22 @@ class SqliteJournal:
             f"UPDATE message SET lane = ? WHERE lane NOT IN ({names})",
             (least_urgent, *self._lane_names),
         )
-        for plan, lane, account, count in database.execute(_BACKLOGS):
-            queue = self._plan(plan), self._lane(lane), AccountName(account)
+        for plan, lane, account, count in database.execute(rows.BACKLOGS):
+            queue = self._plan(plan), self._lanes[LaneName(lane)], AccountName(account)
             found.waiting.append(Backlog(*queue, count))
         messages: dict[int, Message] = {}
-        for *row, operator, operator_id, at_utc in database.execute(_SENT):
-            message = self._message(tuple(row))
-            message = messages.setdefault(message.router_id, message)
+        for *row, operator, operator_id, at_utc in database.execute(rows.SENT):
+            message = messages.get(row[0])
+            if message is None:
+                message = messages[row[0]] = self._message(tuple(row))
             attempt = Attempt(message, OperatorName(operator), OperatorId(operator_id), at_utc)
             found.sent.append(attempt)
-        for number, router_id, account, made_utc, final, octets in database.execute(
-            "SELECT number, router_id, account, made_utc, final, octets FROM delivery ORDER BY 1"
-        ):
-            delivery = Delivery(
-                router_id=RouterId(router_id),
-                account=AccountName(account),
-                octets=octets,
-                made_utc=made_utc,
-                final=bool(final),
-            )
-            delivery.kept_as = number
-            found.held.append(delivery)
+        found.held = [rows.to_delivery(row) for row in database.execute(rows.HELD)]
         return found
 
-    def _message(self, row: tuple[object, ...]) -> Message:
-        (router_id, client_id, account, lane, plan, command_id, registered, hold) = row[:8]
-        (accepted_utc, expires_utc, source, destination, octets) = row[8:]
-        assert isinstance(router_id, int)
-        assert isinstance(command_id, int)
-        assert isinstance(registered, int)
-        assert isinstance(accepted_utc, float)
-        assert isinstance(client_id, bytes)
-        assert isinstance(source, bytes)
-        assert isinstance(destination, bytes)
-        assert isinstance(octets, bytes)
-        return Message(
-            router_id=RouterId(router_id),
-            client_id=ClientId(client_id),
-            account=AccountName(str(account)),
-            lane=self._lane(str(lane)),
-            plan=self._plan(str(plan)),
-            command_id=command_id,
-            octets=octets,
-            source_octets=source,
-            destination_octets=destination,
-            registered_delivery=registered,
-            accepted_at=time.monotonic() - max(0.0, time.time() - accepted_utc),
-            accepted_utc=accepted_utc,
-            expires_utc=expires_utc if isinstance(expires_utc, float) else _NEVER,
-            hold_receipt=bool(hold),
-        )
+    def _message(self, row: rows.Row) -> Message:
+        plan, lane = self._plan(str(row[4])), self._lanes[LaneName(str(row[3]))]
+        return rows.to_message(row, plan, lane, time.monotonic(), time.time())
 
     def _plan(self, written: str) -> Plan:
         return self._plan_of(tuple(OperatorName(name) for name in written.split(",")))
-
-    def _lane(self, name: str) -> int:
-        return self._lanes[LaneName(name)]
-
-
-def _written(plan: Plan) -> str:
-    return ",".join(plan.candidates)
-
-
-def _write(
-    database: sqlite3.Connection, changes: Sequence[Changes], lanes: Sequence[LaneName]
-) -> None:
-    """All rows of several batches, in the order of a message's life."""
-    settled = {s.message.router_id for one in changes for s in one.settled}
-    _insert(
-        database,
-        "message",
-        13,
-        (
-            (
-                m.router_id,
-                m.client_id,
-                m.account,
-                lanes[m.lane],
-                _written(m.plan),
-                m.command_id,
-                m.registered_delivery,
-                m.hold_receipt,
-                m.accepted_utc,
-                None if m.expires_utc == _NEVER else m.expires_utc,
-                m.source_octets,
-                m.destination_octets,
-                m.octets,
-            )
-            for one in changes
-            for m in one.accepted
-        ),
-    )
-    # An attempt whose message is settled in the same transaction need never be written.
-    _insert(
-        database,
-        "attempt",
-        4,
-        (
-            (a.message.router_id, a.operator, a.operator_id, a.at_utc)
-            for one in changes
-            for a in one.attempted
-            if a.message.router_id not in settled
-        ),
-    )
-    _insert(
-        database,
-        "delivery",
-        6,
-        (
-            (d.kept_as, d.router_id, d.account, d.made_utc, d.final, d.octets)
-            for one in changes
-            for d in one.held
-        ),
-    )
-    _delete(database, "message", "router_id", settled)
-    _delete(database, "attempt", "router_id", settled)
-    _delete(
-        database, "delivery", "number", {d.kept_as for one in changes for d in one.acknowledged}
-    )
-
-
-def _insert(
-    database: sqlite3.Connection, table: str, columns: int, rows: Iterable[tuple[object, ...]]
-) -> None:
-    """Insert rows, many per statement. `table` is one of ours."""
-    every = list(rows)
-    one = "(" + ",".join("?" * columns) + ")"
-    for at in range(0, len(every), _ROWS_PER_STATEMENT):
-        part = every[at : at + _ROWS_PER_STATEMENT]
-        values = [value for row in part for value in row]
-        places = ",".join([one] * len(part))
-        database.execute(f"INSERT OR REPLACE INTO {table} VALUES {places}", values)
-
-
-def _delete(database: sqlite3.Connection, table: str, column: str, keys: AbstractSet[int]) -> None:
-    """Delete rows by key, many per statement."""
-    every = sorted(keys)
-    for at in range(0, len(every), _ROWS_PER_STATEMENT):
-        part = every[at : at + _ROWS_PER_STATEMENT]
-        places = ",".join("?" * len(part))
-        database.execute(f"DELETE FROM {table} WHERE {column} IN ({places})", part)
-
-
-def _lock(path: Path) -> int:
-    """One daemon per journal. The kernel frees the lock with the process, however that ends."""
-    try:
-        lock = os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise JournalError(f"{path}.lock: {error.strerror}; may we write this folder?") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)
-        raise JournalError(f"{path}: another router uses this journal") from None
-    return lock
-
-
-def _open(path: Path, first_number: int) -> sqlite3.Connection:
-    """Open the file, make its tables where it is new, refuse what we cannot read."""
-    try:
-        database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = FULL")
-        database.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
-        (version,) = database.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            database.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION};")
-            database.execute("INSERT INTO meta VALUES (?)", (first_number,))
-            database.execute("COMMIT")
-        elif version > VERSION:
-            raise JournalError(
-                f"{path}: written by a newer version (schema {version}, this one reads {VERSION});"
-                " run that version"
-            )
-    except sqlite3.Error as error:
-        raise JournalError(f"{path}: {error}") from error
-    return database

@@ -73,6 +73,18 @@ def test_what_waits_returns_to_an_operator_that_is_back(world: World, router: Ro
     router.assert_all_is_over()
 
 
+def test_the_oldest_of_an_account_goes_first_whichever_way_it_was_routed(
+    world: World, router: Router
+) -> None:
+    elisa = router.operator("elisa")
+    client = router.client()
+    for n in range(60):
+        destination = FINNISH if n % 3 else b"37255512345"
+        client.submit(destination, text=b"%d" % n, registered_delivery=0)
+    world.run(3.0)
+    assert elisa.texts() == [b"%d" % n for n in range(60)]
+
+
 def test_what_no_operator_can_take_waits_for_one(world: World, router: Router) -> None:
     client = router.client()
     numbers = [client.submit() for _ in range(10)]

@@ -98,6 +98,23 @@ def test_receipts_that_were_not_acknowledged_are_given_again(world: World, route
     assert not again.journal.held
 
 
+def test_receipts_keep_their_order_across_a_restart(world: World, router: Router) -> None:
+    telia = router.operator("telia")
+    client = router.client()
+    for _ in range(5):
+        client.submit()
+    world.run(1.0)
+    client.far.drop()
+    for operator_id in (b"3", b"1", b"5", b"2", b"4"):
+        telia.report(operator_id)
+        world.run(0.1)
+    numbers = [list(client.answers)[1:][place] for place in (2, 0, 4, 1, 3)]
+    back = router.restarted().client()
+    world.run(1.0)
+    told = [text.partition(b" ")[0].removeprefix(b"id:") for text in back.receipt_texts()]
+    assert told == [client.id_of(number) for number in numbers]
+
+
 def test_the_wait_for_a_receipt_goes_on_from_when_the_message_was_sent(
     world: World, contract: Settings
 ) -> None:

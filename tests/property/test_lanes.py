@@ -217,14 +217,17 @@ class Observed:
             assert not may_go
             return None
         assert self.live(one)
-        assert one in may_go[one.lane][one.account]
-        is_lower = one.lane != min(may_go)
+        queue = self.queue(one.plan, one.lane, one.account)
+        assert one is next(filter(self.live, queue.memory))
+        # The model waits for the journal a little more often than need be.
+        is_lower = bool(may_go) and one.lane > min(may_go)
         if is_lower:
             assert LANES[one.lane].min_share
             assert not self.lower_before[operator]
         self.lower_before[operator] = is_lower
         if not one.sends:  # The first transmission: in the order of acceptance, over all plans.
             assert one.router_id == min(self.never_sent(operator, one.lane, one.account))
+            assert not any(other.sends for other in may_go.get(one.lane, {}).get(one.account, []))
         self.forget(one)
         one.stage = Stage.IN_FLIGHT
         one.sends += 1

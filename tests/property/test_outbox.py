@@ -23,7 +23,9 @@ from tests.unit.report.receiver import RESPONSE_S, ClientBind
 WINDOW: Final = 2
 OUTBOX_S: Final = 1000.0
 ANSWER: Final = st.sampled_from([0, 0, 0, 0x65, 0x45, *sorted(TEMPORARY_FOR_CLIENTS)])
-STEP_S: Final = st.sampled_from([0.0, 0.5, 1.0, RESPONSE_S, 60.0, 301.0])
+STEP_S: Final = st.sampled_from([0.0, 1.0, 2.0, RESPONSE_S, RESPONSE_S, 301.0])
+AT_ONCE: Final = st.sampled_from([True, True, True, False])
+"""Whether the turn ends after this, so that what is due is sent."""
 
 
 class Handback(RuleBasedStateMachine):
@@ -48,11 +50,12 @@ class Handback(RuleBasedStateMachine):
         """What was put for each message and has not ended, in order."""
         self.ended: Counter[int] = Counter()
         self.count = 0
+        self.it_binds(v.VERSION_3_4)
 
     # The stage.
 
-    @rule(number=st.integers(1, 4), wait_s=st.sampled_from([0.0, 0.0, 1.0, 20.0]))
-    def a_delivery_is_put(self, number: int, wait_s: float) -> None:
+    @rule(number=st.integers(1, 3), wait_s=st.sampled_from([0.0, 0.0, 1.0]), at_once=AT_ONCE)
+    def a_delivery_is_put(self, number: int, wait_s: float, *, at_once: bool) -> None:
         self.count += 1
         one = delivery(
             number,
@@ -63,12 +66,11 @@ class Handback(RuleBasedStateMachine):
         one.kept_as = self.count
         self.put.setdefault(number, []).append(one)
         self.outbox.put(one, self.now)
+        if at_once:
+            self.what_is_due_is_sent()
 
     @rule()
     def what_is_due_is_sent(self) -> None:
-        self.pump()
-
-    def pump(self) -> None:
         given = self.outbox.pump(self.now)
         assert self.outbox.pump_at() > self.now
         sent = 0
@@ -128,12 +130,14 @@ class Handback(RuleBasedStateMachine):
 
     # Time.
 
-    @rule(step_s=STEP_S)
-    def time_passes(self, step_s: float) -> None:
+    @rule(step_s=STEP_S, at_once=AT_ONCE)
+    def time_passes(self, step_s: float, *, at_once: bool) -> None:
         self.now += step_s
         for bind in self.binds:
             for one in bind.overdue(self.now):
                 self.outbox.unanswered(one, self.now)
+        if at_once:
+            self.what_is_due_is_sent()
 
     @rule()
     def what_is_too_old_is_dropped(self) -> None:
@@ -156,6 +160,13 @@ class Handback(RuleBasedStateMachine):
     def window_is_kept(self) -> None:
         assert all(len(bind.session.unanswered) <= WINDOW for bind in self.binds)
 
+    @invariant()
+    def nothing_is_with_the_client_twice_at_once(self) -> None:
+        asked = [
+            id(whose) for bind in self.binds for _, whose, _ in bind.session.unanswered.values()
+        ]
+        assert len(set(asked)) == len(asked)
+
     def teardown(self) -> None:
         """A client that takes everything at last has everything, and nothing is left."""
         while self.binds:
@@ -163,7 +174,7 @@ class Handback(RuleBasedStateMachine):
         self.it_binds(v.VERSION_3_4)
         for _ in range(3 * self.count + 3):
             self.now = max(self.now, min(self.outbox.pump_at(), self.now + 400.0))
-            self.pump()
+            self.what_is_due_is_sent()
             while self.read:
                 self.it_answers(0, 0)
         assert len(self.outbox) == 0

@@ -6,7 +6,7 @@ from typing import Final
 from hypothesis import event, example, given
 from hypothesis import strategies as st
 
-from router.decide.table import RouteTable, Rule
+from router.decide.table import HEAD_DIGITS, RouteTable, Rule
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu, Sm
@@ -25,9 +25,15 @@ LANES: Final = [LaneSettings(name=LaneName(name)) for name in ("otp", "bulk")]
 STRETCH: Final = 1000
 WITHIN: Final = STRETCH // 100
 
+# Prefixes and numbers around the length at which the table looks at the first digits as a whole.
+STEM: Final = "011010100"
+stems: Final = st.sampled_from([0, 0, 2, HEAD_DIGITS - 1, HEAD_DIGITS, HEAD_DIGITS + 2]).map(
+    lambda digits: STEM[:digits]
+)
+prefixes: Final = st.builds(str.__add__, stems, st.text(DIGITS, max_size=3))
 routes: Final = st.builds(
     RouteSettings,
-    destination=st.text(DIGITS, max_size=4),
+    destination=prefixes,
     account=st.none() | st.sampled_from(ACCOUNTS),
     sender=st.none() | st.sampled_from(SENDERS),
     priority=st.none() | st.sampled_from(PRIORITIES),
@@ -37,12 +43,12 @@ routes: Final = st.builds(
 )
 refusals: Final = st.builds(
     RouteSettings,
-    destination=st.text(DIGITS, max_size=4),
+    destination=prefixes,
     account=st.none() | st.sampled_from(ACCOUNTS),
     refuse=st.integers(1, 0xFFFF),
 )
 messages: Final = st.tuples(
-    st.text(DIGITS, min_size=1, max_size=6),
+    st.builds(str.__add__, stems, st.text(DIGITS, min_size=1, max_size=4)),
     st.sampled_from(ACCOUNTS),
     st.sampled_from(SENDERS),
     st.sampled_from(PRIORITIES),

@@ -33,13 +33,15 @@ class Submitted:
     router_id: int | None = None
     """Once the disk has it."""
     candidates: tuple[OperatorName, ...] = ()
+    accepted_at: float = -NEVER
     expires_at: float = NEVER
-    """By the loop's clock."""
+    """Both by the loop's clock."""
     by_transmitter: bool = False
     """Its receipts come over another connection."""
     answer: int | None = None
     """The status that the router answered."""
-    answered_at: float = -NEVER
+    answered_in: int = -1
+    """The life of the router that answered."""
     writings: list["Writing"] = field(default_factory=list)
     taken: list["Taken"] = field(default_factory=list)
     settled: SettledRow | None = None

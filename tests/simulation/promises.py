@@ -20,7 +20,7 @@ from router.terms.names import AccountName, BindName, OperatorName
 from router.terms.outcome import TEMPORARY_FOR_CLIENTS, Outcome, judge
 from router.terms.settings import OperatorSettings, Settings
 from tests.simulation.disk import AttemptRow, DeliveryRow, Disk, MessageRow, SettledRow, Transaction
-from tests.simulation.ledger import NEVER, Held, Inbound, Submitted, Taken, Writing
+from tests.simulation.ledger import Held, Inbound, Submitted, Taken, Writing
 from tests.simulation.world import START, START_UTC, BrokenPromiseError, Connection, Loop, Process
 
 OUTCOMES = {
@@ -127,7 +127,7 @@ class Promises:
         if message.answer is not None:
             raise self.broken(f"{message.name}: answered twice")
         message.answer = pdu.command_status
-        message.answered_at = self.loop.now
+        message.answered_in = self._life
         if pdu.command_status:
             if message.router_id is not None:
                 raise self.broken(f"{message.name}: refused, but the disk has it")
@@ -150,8 +150,8 @@ class Promises:
             raise self.broken(f"{account}: its window for deliver_sm is overrun")
         found = _RECEIPT.search(pdu.octets)
         message = None if found is None else self.by_id[int(found[1])]
-        if message is not None and message.by_transmitter:
-            since_s = self.loop.now - message.answered_at
+        if message is not None and message.by_transmitter and message.answered_in == self._life:
+            since_s = self.loop.now - message.accepted_at
             if since_s < RECEIPT_AFTER_RESPONSE_S - A_HAIR_S:
                 raise self.broken(f"{message.name}: its receipt may overtake its submit_sm_resp")
         held.written += 1
@@ -265,7 +265,7 @@ class Promises:
             return
         taken.final_acknowledged_in = self._life
         known = taken.is_known(self._life, heard_at) and self._is_awaited(taken, heard_at)
-        if not known or message.settled is not None:
+        if not (taken.key and known) or message.settled is not None:
             return
         if OUTCOMES[state] is Outcome.DELIVERED or not self._is_open(message, taken, heard_at):
             raise self.broken(f"{message.name}: a receipt was acknowledged and has no effect")
@@ -279,7 +279,10 @@ class Promises:
         """Whether another attempt of it could still end well at that time."""
         since = 0 if WITHHELD_ACROSS_CRASHES else self._life
         if any(
-            one is not but and one.is_known(self._life, at) and one.final_acknowledged_in < since
+            one.key
+            and one is not but
+            and one.is_known(self._life, at)
+            and one.final_acknowledged_in < since
             for one in message.taken
         ):
             return True
@@ -339,9 +342,8 @@ class Promises:
         self.by_id[row.router_id] = message
         message.router_id = row.router_id
         message.candidates = row.candidates
-        if message.validity_s != NEVER:
-            accepted_at = row.accepted_utc - self._wall_error_s - START_UTC + START
-            message.expires_at = accepted_at + message.validity_s
+        message.accepted_at = row.accepted_utc - self._wall_error_s - START_UTC + START
+        message.expires_at = message.accepted_at + message.validity_s
         self.accepted_in_life += 1
 
     def _waiting(self, router_id: int, what: str) -> Submitted:
@@ -416,6 +418,8 @@ class Promises:
             finals.remove(message)
         at = row.at_utc - self._wall_error_s - START_UTC + START + A_HAIR_S
         taken = [one for one in message.taken if one.is_known(self._life, at)]
+        # What it heard at the same moment, as after a stall, it may have heard too late.
+        before = [one for one in taken if one.is_known(self._life, at - 2 * A_HAIR_S)]
         if outcome is Outcome.SENT and (message.registered_delivery & 3 in (1, 3) or not taken):
             raise self.broken(f"{name}, though a receipt was asked for or nobody took it")
         if not row.reason and outcome is not Outcome.SENT:
@@ -423,13 +427,11 @@ class Promises:
             if not any(OUTCOMES[state] is outcome for state in said):
                 raise self.broken(f"{name}, which no operator has said")
             is_open = any(
-                one.key and one.final_heard_at > at and self._is_awaited(one, at) for one in taken
+                one.key and one.final_heard_at > at and self._is_awaited(one, at) for one in before
             )
             if outcome is not Outcome.DELIVERED and is_open:
                 raise self.broken(f"{name}, while another attempt is open")
         if row.reason:
-            # What it heard at the same moment, as after a stall, it may have heard too late.
-            before = [one for one in taken if one.is_known(self._life, at - 2 * A_HAIR_S)]
             self._gave_up(message, outcome, name, before, at)
         message.settled = row
         message.settled_in = self._life

@@ -245,7 +245,8 @@ class Connection:
         if not self._router_has_ended:
             self._router_has_ended = True
             self._end_router()
-            self.loop.at(max(self._there_at, self.loop.now + self.way_s), self._end_far)
+            # Not later: once it is closed the router takes all that it wrote for arrived.
+            self.loop.at(self.loop.now + self.way_s, self._end_far)
 
     def abort(self) -> None:
         """See `Transport`."""

@@ -144,6 +144,17 @@ def test_validity_period_that_cannot_be_read_is_refused(validity: bytes) -> None
     assert WRONG_VALIDITY.status == 0x62
 
 
+@pytest.mark.parametrize(
+    "validity", [b"000000000000000R", b"270101000000000+", b"000101000000000+"]
+)
+def test_validity_period_that_has_ended_is_refused(validity: bytes) -> None:
+    assert refusal(submit_sm(validity=validity)) is WRONG_VALIDITY
+
+
+def test_validity_period_of_one_second_is_long_enough() -> None:
+    assert checked(submit_sm(validity=b"000000000001000R")).ends_utc == NOW + 1.0
+
+
 def test_wrong_destination_is_told_before_wrong_validity() -> None:
     assert refusal(submit_sm(b"Telia", validity=b"R")) is WRONG_DESTINATION
 
@@ -151,10 +162,6 @@ def test_wrong_destination_is_told_before_wrong_validity() -> None:
 def test_own_validity_goes_before_that_of_the_lane() -> None:
     own = Checked("4670", 0, NOW + 7.0)
     assert [CHECKS.expires_utc(own, lane, NOW) for lane in range(3)] == [NOW + 7.0] * 3
-
-
-def test_own_validity_that_ended_long_ago_is_still_its_own() -> None:
-    assert CHECKS.expires_utc(Checked("4670", 1, 0.0), 1, NOW) == 0.0
 
 
 def test_lane_that_a_route_chose_decides_how_long_a_message_may_wait() -> None:

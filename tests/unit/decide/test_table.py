@@ -79,6 +79,14 @@ def test_longest_prefix_wins_wherever_it_stands() -> None:
         assert [one.destination for one in found if isinstance(one, RouteSettings)] == wanted
 
 
+def test_long_prefixes_win_over_short_ones_and_leave_them_the_rest() -> None:
+    table = table_of(to("46"), to("46701"), to("4670123"), to("46702345"), to(NUMBER))
+    numbers = (NUMBER, NUMBER[:-1], "467012", "4670123", "46702345", "4670234", "46703", "4670")
+    wanted = [NUMBER, "4670123", "46701", "4670123", "46702345", "46", "46", "46"]
+    found = [winner(table, number) for number in numbers]
+    assert [one.destination for one in found if isinstance(one, RouteSettings)] == wanted
+
+
 def test_first_of_equal_prefixes_wins() -> None:
     first, second = to("46", A), to("46", B)
     assert winner(table_of(first, second)) is first

@@ -180,6 +180,16 @@ def test_older_of_two_messages_goes_first_where_the_destination_does_not_decide(
     assert found(correlator, b"1", to) is younger
 
 
+def test_messages_of_one_id_end_in_their_order() -> None:
+    correlator, ones = correlator_of(), [message(number) for number in range(4)]
+    for one in ones:
+        sent(correlator, b"1", one)
+    for one in ones:
+        assert found(correlator, b"1") is one
+        correlator.close(OperatorId(b"1"), one)
+    assert found(correlator, b"1") is None
+
+
 def test_younger_message_may_end_first() -> None:
     correlator = correlator_of()
     all_three = [message(1), message(2, destination=b"37255599999"), message(3)]

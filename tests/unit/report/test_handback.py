@@ -304,6 +304,7 @@ def test_what_is_older_than_the_outbox_allows_is_dropped_once() -> None:
     assert outbox.too_old(0.0, ACCEPTED_UTC + OUTBOX_S) == []
     assert outbox.too_old(0.0, ACCEPTED_UTC + OUTBOX_S + 0.5) == [old, waits]
     assert len(outbox) == 1
+    assert list(outbox.waiting) == [young]
     assert outbox.pump_at() == NEVER
     assert outbox.too_old(0.0, ACCEPTED_UTC + OUTBOX_S + 0.5) == []
     bind = ClientBind()

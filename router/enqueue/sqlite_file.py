@@ -1,0 +1,125 @@
+"""The journal's file: one daemon at a time, a schema that we know, errors that say what to do."""
+
+import fcntl
+import os
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from router.enqueue import rows
+from router.enqueue.journal import JournalError
+
+_BUSY_S: Final = 5.0
+"""How long we wait for somebody else's write lock, say of the `sqlite3` shell."""
+_CHECKPOINT_PAGES: Final = 4000
+"""Then a commit copies the WAL into the file: 16 MB, less often than the default's 4."""
+_LONGEST_WAL_BYTES: Final = 64 * 2**20
+"""A WAL that grew beyond, because somebody read for long, is cut back to this."""
+_ADVICE: Final = {
+    sqlite3.SQLITE_NOTADB: "another file has this name; move it away, or change journal.url",
+    sqlite3.SQLITE_CORRUPT: "keep a copy, and rescue what can be read with `sqlite3 FILE .recover`",
+    sqlite3.SQLITE_READONLY: "may we write the file and its folder?",
+    sqlite3.SQLITE_CANTOPEN: "may we write the file and its folder?",
+    sqlite3.SQLITE_BUSY: "another program has it open for writing; end that one",
+    sqlite3.SQLITE_FULL: "the disk has no room left",
+    sqlite3.SQLITE_IOERR: "is the disk well?",
+}
+"""What to do about an error, by SQLite's primary code."""
+
+
+def lock(path: Path) -> int:
+    """One daemon per journal. The kernel frees the lock with the process, however that ends."""
+    try:
+        held = os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        advice = "is there such a folder, and may we write it?"
+        raise JournalError(f"{path}.lock: {error.strerror}; {advice}") from error
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        other = os.read(held, 20).decode("ascii", "replace").strip() or "unknown"
+        os.close(held)
+        raise JournalError(
+            f"{path}: another router (process {other}) uses this journal; end that one, or give"
+            " this one a journal of its own"
+        ) from None
+    with suppress(OSError):  # It only tells the next one who we are.
+        os.ftruncate(held, 0)
+        os.write(held, b"%d\n" % os.getpid())
+    return held
+
+
+def connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
+    """A connection; with `rw` only to a file that is there."""
+    database = sqlite3.connect(
+        f"{path.as_uri()}?mode={mode}",
+        uri=True,
+        timeout=_BUSY_S,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    database.execute("PRAGMA synchronous = FULL")
+    database.execute("PRAGMA secure_delete = FAST")  # Texts do not stay where that costs nothing.
+    database.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+    database.execute(f"PRAGMA journal_size_limit = {_LONGEST_WAL_BYTES}")
+    return database
+
+
+def opened(path: Path, first_number: int) -> sqlite3.Connection:
+    """Open the file, make its tables where it is new, refuse what we cannot read or write."""
+    try:
+        database = connect(path, "rwc")
+    except sqlite3.Error as error:
+        raise explained(path, error) from error
+    try:
+        _prepare(path, database, first_number)
+    except Exception as error:
+        database.close()
+        raise explained(path, error) from error
+    return database
+
+
+def _prepare(path: Path, database: sqlite3.Connection, first_number: int) -> None:
+    """Raises JournalError, or what SQLite says."""
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    (application_id,) = database.execute("PRAGMA application_id").fetchone()
+    (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if tables and application_id != rows.APPLICATION_ID:
+        advice = "name another file in journal.url"
+        raise JournalError(f"{path}: this is the database of another program; {advice}")
+    if version > rows.VERSION:
+        raise JournalError(
+            f"{path}: written by a newer version (schema {version}, this one reads"
+            f" {rows.VERSION}); run that version"
+        )
+    if not tables:
+        database.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    (mode,) = database.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        advice = "put the journal on a local disk"
+        raise JournalError(f"{path}: this file system does not let SQLite share memory; {advice}")
+    database.execute("BEGIN IMMEDIATE")  # Fails where the file may only be read.
+    if not tables:
+        for statement in rows.SCHEMA.split(";")[:-1]:
+            database.execute(statement)
+        database.execute("INSERT INTO meta VALUES (?)", (first_number,))
+        database.execute(f"PRAGMA application_id = {rows.APPLICATION_ID}")
+        database.execute(f"PRAGMA user_version = {rows.VERSION}")
+    database.execute("COMMIT")
+
+
+def explained(path: Path, cause: Exception) -> JournalError:
+    """What happened, where, and what to do about it."""
+    if isinstance(cause, JournalError):
+        return cause
+    if not isinstance(cause, sqlite3.Error):
+        return JournalError(f"{path}: {type(cause).__name__}: {cause}")
+    advice = _ADVICE.get(code_of(cause))
+    return JournalError(f"{path}: {cause}" + (f"; {advice}" if advice else ""))
+
+
+def code_of(cause: Exception) -> int:
+    """SQLite's primary error code; 0 for what did not come from it."""
+    code: int = getattr(cause, "sqlite_errorcode", 0)
+    return code & 0xFF

@@ -1,0 +1,462 @@
+"""router/enqueue/lanes.py: which message an operator is given next, and what stays waiting.
+
+Any order of anything, shares and turns under load: tests/property/test_lanes.py.
+"""
+
+import pytest
+
+from router.enqueue.lanes import AT_ONCE, FEW_IN_MEMORY, MOST_IN_MEMORY, Lanes, Queue
+from router.smpp import vocabulary as v
+from router.terms.message import Message, Stage
+from router.terms.names import AccountName, ClientId, LaneName, OperatorName, RouterId
+from router.terms.plan import Plan, Plans
+from router.terms.settings import AccountSettings, LaneSettings
+
+NEVER = float("inf")
+TELIA, ELISA = OperatorName("telia"), OperatorName("elisa")
+BANK, SHOP = AccountName("bank"), AccountName("shop")
+PLANS = Plans()
+ONLY_TELIA, TELIA_FIRST, ELISA_FIRST = (
+    PLANS.of(candidates) for candidates in [(TELIA,), (TELIA, ELISA), (ELISA, TELIA)]
+)
+OTP, ALERT, BULK = range(3)
+LANES = (
+    LaneSettings(name=LaneName("otp")),
+    LaneSettings(name=LaneName("alert"), min_share=0.25),
+    LaneSettings(name=LaneName("bulk"), min_share=0.1),
+)
+
+
+def lanes_of(up: tuple[OperatorName, ...] = (TELIA,), queue: int = 10_000) -> Lanes:
+    accounts = {
+        name: AccountSettings(
+            name=name, passwords=("x",), lane=LANES[0].name, queue=queue, weight=weight
+        )
+        for name, weight in ((BANK, 1), (SHOP, 2))
+    }
+    lanes = Lanes(LANES, accounts)
+    for operator in up:
+        lanes.set_available(operator, True)
+    return lanes
+
+
+def message(
+    number: int,
+    plan: Plan = ONLY_TELIA,
+    lane: int = OTP,
+    account: AccountName = BANK,
+    *,
+    expires_utc: float = NEVER,
+    sends: int = 0,
+) -> Message:
+    one = Message(
+        router_id=RouterId(number),
+        client_id=ClientId(b"%d" % number),
+        account=account,
+        lane=lane,
+        plan=plan,
+        command_id=v.SUBMIT_SM,
+        octets=b"",
+        source_octets=b"",
+        destination_octets=b"",
+        registered_delivery=0,
+        accepted_at=0.0,
+        accepted_utc=0.0,
+        expires_utc=expires_utc,
+    )
+    one.sends = sends
+    return one
+
+
+def pulled(lanes: Lanes, operator: OperatorName = TELIA, count: int = 100) -> list[int]:
+    """The ids of the next messages, until there are no more."""
+    ids: list[int] = []
+    while len(ids) < count and (one := lanes.pull(operator, 0.0, [])) is not None:
+        ids.append(one.router_id)
+    return ids
+
+
+# Room.
+
+
+def test_account_has_room_for_its_queue_and_no_more() -> None:
+    lanes = lanes_of(queue=2)
+    assert [lanes.take_room(BANK) for _ in range(3)] == [True, True, False]
+    assert lanes.waiting_of(BANK) == 2
+    assert lanes.take_room(SHOP)  # Another's room.
+    lanes.give_room(BANK)
+    assert lanes.take_room(BANK)
+
+
+# Who goes next.
+
+
+def test_nobody_is_pulled_by_an_operator_that_never_came() -> None:
+    lanes = lanes_of(up=())
+    assert lanes.put(message(1)) is None
+    assert pulled(lanes) == []
+
+
+def test_put_tells_the_best_available_candidate() -> None:
+    lanes = lanes_of(up=(ELISA,))
+    assert lanes.put(message(1, TELIA_FIRST)) == ELISA
+    assert lanes.put(message(2, ONLY_TELIA)) is None
+    lanes.set_available(TELIA, True)
+    assert lanes.put(message(3, TELIA_FIRST)) == TELIA
+
+
+def test_most_urgent_lane_goes_first() -> None:
+    lanes = lanes_of()
+    for number, lane in enumerate([BULK, ALERT, OTP, ALERT, OTP]):
+        lanes.put(message(number, lane=lane))
+    assert pulled(lanes) == [2, 4, 1, 3, 0]
+
+
+def test_lower_lane_gets_its_share_while_urgent_ones_wait() -> None:
+    lanes = lanes_of()
+    for number in range(40):
+        lanes.put(message(number, lane=OTP))
+        lanes.put(message(1000 + number, lane=ALERT))
+    places = [place for place, number in enumerate(pulled(lanes, count=40)) if number >= 1000]
+    assert places == list(range(3, 40, 4))
+
+
+def test_lane_without_a_share_waits_until_the_others_are_empty() -> None:
+    lanes = Lanes(
+        [LaneSettings(name=LaneName("otp")), LaneSettings(name=LaneName("bulk"))],
+        {BANK: AccountSettings(name=BANK, passwords=("x",), lane=LaneName("otp"))},
+    )
+    lanes.set_available(TELIA, True)
+    for number in range(200):
+        lanes.put(message(number, lane=1 if number < 100 else 0))
+    assert pulled(lanes, count=200) == [*range(100, 200), *range(100)]
+
+
+def test_share_is_not_saved_up_while_there_is_no_work() -> None:
+    lanes = lanes_of()
+    for number in range(40):
+        lanes.put(message(number, lane=OTP))
+    pulled(lanes, count=20)
+    for number in range(10):
+        lanes.put(message(1000 + number, lane=ALERT))
+    assert [number < 1000 for number in pulled(lanes, count=4)] == [True, True, True, False]
+
+
+def test_share_that_could_not_be_used_is_not_saved_up_for_long() -> None:
+    lanes = Lanes(
+        [LaneSettings(name=LaneName(str(n)), min_share=[0.0, 0.5, 0.5][n]) for n in range(3)],
+        {BANK: AccountSettings(name=BANK, passwords=("x",), lane=LaneName("0"))},
+    )
+    lanes.set_available(TELIA, True)
+    for number in range(200):
+        for lane in range(3):
+            lanes.put(message(1000 * lane + number, lane=lane))
+    order = pulled(lanes, count=100)
+    assert sum(number < 1000 for number in order) == 50  # At least every second one.
+    assert abs(sum(1000 <= number < 2000 for number in order) - 25) <= 1
+
+
+def test_message_that_went_to_the_only_operator_waits_for_it_to_come_back() -> None:
+    lanes = lanes_of()
+    lanes.put(message(1))
+    assert lanes.set_available(TELIA, False) == set()
+    assert pulled(lanes) == []
+    assert lanes.put(message(2)) is None
+    assert lanes.set_available(TELIA, True) == {TELIA}
+    assert pulled(lanes) == [1, 2]
+
+
+def test_expired_messages_use_up_no_share_and_no_turn() -> None:
+    lanes = lanes_of()
+    for number in range(20):
+        lanes.put(message(number, lane=OTP))
+        lanes.put(message(1000 + number, lane=ALERT, expires_utc=50.0 if number < 9 else NEVER))
+    expired: list[Message] = []
+    order: list[int] = []
+    for _ in range(8):
+        one = lanes.pull(TELIA, 100.0, expired)
+        assert one is not None
+        order.append(one.router_id)
+    assert len(expired) == 9
+    assert [place for place, number in enumerate(order) if number >= 1000] == [3, 7]
+
+
+def test_after_a_lower_message_an_urgent_one_goes_even_if_one_has_expired_between() -> None:
+    lanes = lanes_of()
+    for number in range(40):
+        lanes.put(message(1000 + number, lane=ALERT))
+        lanes.put(message(2000 + number, lane=BULK))
+    for number in range(40):
+        lanes.put(message(number, expires_utc=50.0 if number % 2 else NEVER))
+    lower_before = False
+    for _ in range(30):
+        one = lanes.pull(TELIA, 100.0, [])
+        assert one is not None
+        is_lower = one.lane != OTP and any(
+            waiting.expires_utc > 100.0
+            for queue in lanes.queues()
+            if queue.lane == OTP
+            for waiting in queue.messages
+        )
+        assert not (is_lower and lower_before)
+        lower_before = is_lower
+
+
+def test_accounts_take_turns_by_weight() -> None:
+    lanes = lanes_of()
+    for number in range(10):
+        lanes.put(message(number, account=BANK))
+        lanes.put(message(100 + number, account=SHOP))
+    assert pulled(lanes, count=9) == [0, 100, 101, 1, 102, 103, 2, 104, 105]
+
+
+def test_account_that_comes_back_gets_a_whole_turn() -> None:
+    lanes = lanes_of()
+    lanes.put(message(1, account=SHOP))
+    assert pulled(lanes) == [1]
+    for number in (2, 3, 4):
+        lanes.put(message(number, account=SHOP))
+    lanes.put(message(5, account=BANK))
+    assert pulled(lanes) == [2, 3, 5, 4]
+
+
+def test_one_account_goes_in_order_over_all_its_plans() -> None:
+    lanes = lanes_of()
+    for number in range(6):
+        lanes.put(message(number, [ONLY_TELIA, TELIA_FIRST, ELISA_FIRST][number % 3]))
+    assert pulled(lanes) == [0, 1, 2, 3, 4, 5]
+
+
+def test_message_that_is_sent_again_goes_first_and_hides_no_older_one() -> None:
+    lanes = lanes_of()
+    lanes.put(message(3, TELIA_FIRST))
+    lanes.put(message(5, ONLY_TELIA))
+    lanes.put_first(message(10, TELIA_FIRST, sends=1))  # It came over from another operator.
+    assert pulled(lanes) == [10, 3, 5]
+
+
+# Later.
+
+
+def test_message_that_waits_to_be_tried_again_holds_up_no_other() -> None:
+    lanes = lanes_of()
+    lanes.put_later(message(1), 30.0)
+    lanes.put(message(2))
+    assert pulled(lanes) == [2]
+    assert (lanes.delayed(), lanes.due_at()) == (1, 30.0)
+    assert list(lanes.due(29.9)) == []
+    assert list(lanes.due(30.0)) == [TELIA]
+    assert (lanes.delayed(), lanes.due_at()) == (0, NEVER)
+    assert pulled(lanes) == [1]
+
+
+def test_nobody_is_told_of_what_is_due_while_no_operator_can_take_it() -> None:
+    lanes = lanes_of(up=())
+    lanes.put_later(message(1), 30.0)
+    assert list(lanes.due(30.0)) == []
+    assert lanes.set_available(TELIA, True) == {TELIA}
+    assert pulled(lanes) == [1]
+
+
+@pytest.mark.parametrize("stage", [Stage.SENT, Stage.SETTLED])
+def test_message_that_a_late_answer_has_ended_is_not_sent_again(stage: Stage) -> None:
+    lanes = lanes_of()
+    waits, later = message(1, sends=1), message(2, sends=1)
+    lanes.put_first(waits)
+    lanes.put_later(later, 30.0)
+    waits.stage = later.stage = stage
+    assert list(lanes.due(30.0)) == []
+    assert pulled(lanes) == []
+    assert (waits.stage, later.stage) == (stage, stage)
+
+
+# Validity.
+
+
+def test_validity_ends_in_the_lane_and_in_the_waiting_room() -> None:
+    lanes = lanes_of()
+    queued, kept, later = message(1, expires_utc=50.0), message(2), message(3, expires_utc=50.0)
+    lanes.put(queued)
+    lanes.put(kept)
+    lanes.put_later(later, 99.0)
+    lanes.put_later(message(4), 99.0)
+    assert lanes.expire(49.9) == []
+    assert lanes.expire(50.0) == [queued, later]
+    assert lanes.expire(1000.0) == []
+    assert pulled(lanes) == [2]
+    assert list(lanes.due(99.0)) == [TELIA]
+    assert pulled(lanes) == [4]
+
+
+def test_message_that_has_left_is_not_missed_by_the_sweep() -> None:
+    lanes = lanes_of()
+    lanes.put(message(1, expires_utc=50.0))
+    lanes.put(message(2, expires_utc=70.0))
+    assert pulled(lanes, count=1) == [1]
+    assert lanes.expire(60.0) == []
+    (gone,) = lanes.expire(70.0)
+    assert gone.router_id == 2
+
+
+def test_sweep_does_not_report_what_has_ended_otherwise() -> None:
+    lanes = lanes_of()
+    one = message(1, expires_utc=50.0)
+    lanes.put(one)
+    one.stage = Stage.SETTLED
+    assert lanes.expire(60.0) == []
+
+
+# Operators come and go.
+
+
+def test_messages_change_hands_when_operators_come_and_go() -> None:
+    lanes = lanes_of()
+    for number in range(4):
+        lanes.put(message(number, TELIA_FIRST))
+    assert pulled(lanes, count=1) == [0]
+    assert lanes.set_available(ELISA, True) == set()  # Telia is the better one, and up.
+    assert pulled(lanes, ELISA) == []
+    assert lanes.set_available(TELIA, False) == {ELISA}
+    assert pulled(lanes, ELISA, count=1) == [1]
+    assert pulled(lanes) == []
+    assert TELIA in lanes.set_available(TELIA, True)
+    assert pulled(lanes) == [2, 3]
+    assert lanes.is_available(TELIA)
+
+
+def test_operator_that_is_up_already_gains_nothing() -> None:
+    lanes = lanes_of()
+    lanes.put(message(1))
+    assert lanes.set_available(TELIA, True) == set()
+    assert pulled(lanes) == [1]
+
+
+def test_order_is_kept_when_queues_meet_at_another_operator() -> None:
+    lanes = lanes_of(up=(TELIA, ELISA))
+    for number in range(6):
+        lanes.put(message(number, TELIA_FIRST if number % 2 else ELISA_FIRST))
+    lanes.set_available(TELIA, False)
+    assert pulled(lanes, ELISA) == [0, 1, 2, 3, 4, 5]
+
+
+# What only the journal has.
+
+
+def hungry(lanes: Lanes) -> Queue:
+    """The one queue that needs messages; it is taken off, as who fetches does."""
+    (queue,) = lanes.hungry
+    lanes.hungry = []
+    return queue
+
+
+def test_queue_keeps_its_first_messages_and_fetches_the_others_in_time() -> None:
+    lanes = lanes_of()
+    for number in range(1, MOST_IN_MEMORY + 6):
+        lanes.put(message(number))
+    (queue,) = lanes.queues()
+    assert (len(queue.messages), queue.behind, len(queue)) == (2000, 5, 2005)
+    assert lanes.hungry == []
+    dry = MOST_IN_MEMORY - FEW_IN_MEMORY
+    assert pulled(lanes, count=dry) == list(range(1, dry + 1))
+    assert lanes.hungry == []
+    assert pulled(lanes, count=2) == [dry + 1, dry + 2]
+    assert hungry(lanes) is queue  # Once, not with each message.
+    assert queue.last_id == MOST_IN_MEMORY
+    lanes.put(message(MOST_IN_MEMORY + 6))  # Behind the others, though there would be room.
+    assert queue.behind == 6
+    assert lanes.fetched(queue, [message(MOST_IN_MEMORY + n) for n in range(1, 7)]) == TELIA
+    assert queue.behind == 0
+    assert pulled(lanes, count=9999) == list(range(dry + 3, MOST_IN_MEMORY + 7))
+    assert lanes.hungry == []
+    assert AT_ONCE <= MOST_IN_MEMORY
+
+
+def test_what_an_earlier_process_left_takes_room_and_is_fetched() -> None:
+    lanes = lanes_of(queue=3)
+    lanes.restore(ONLY_TELIA, OTP, BANK, 5)
+    assert lanes.waiting_of(BANK) == 5
+    assert not lanes.take_room(BANK)
+    queue = hungry(lanes)
+    assert pulled(lanes) == []
+    assert lanes.fetched(queue, [message(1), message(2)]) == TELIA
+    assert hungry(lanes) is queue
+    assert pulled(lanes, count=2) == [1, 2]
+    lanes.fetched(queue, [message(n) for n in (3, 4, 5)])
+    assert pulled(lanes) == [3, 4, 5]
+
+
+def test_validity_of_what_has_been_fetched_ends_too() -> None:
+    lanes = lanes_of()
+    lanes.restore(ONLY_TELIA, OTP, BANK, 2)
+    lanes.fetched(hungry(lanes), [message(1, expires_utc=50.0), message(2, expires_utc=70.0)])
+    assert [one.router_id for one in lanes.expire(60.0)] == [1]
+    assert pulled(lanes) == [2]
+
+
+def test_queue_stays_hungry_when_the_journal_fails() -> None:
+    lanes = lanes_of()
+    lanes.restore(ONLY_TELIA, OTP, BANK, 1)
+    queue = hungry(lanes)
+    lanes.not_fetched(queue)
+    assert hungry(lanes) is queue
+
+
+def test_newer_message_of_an_account_does_not_overtake_one_that_is_being_fetched() -> None:
+    lanes = lanes_of()
+    lanes.restore(ONLY_TELIA, OTP, BANK, 1)
+    queue = hungry(lanes)
+    lanes.put(message(2, TELIA_FIRST))
+    assert pulled(lanes) == []
+    lanes.fetched(queue, [message(1)])
+    assert pulled(lanes) == [1, 2]
+
+
+def test_what_is_sent_again_need_not_wait_for_what_is_being_fetched() -> None:
+    lanes = lanes_of()
+    lanes.restore(ONLY_TELIA, OTP, BANK, 1)
+    lanes.put_first(message(9, TELIA_FIRST, sends=1))
+    assert pulled(lanes) == [9]
+
+
+def test_message_that_was_fetched_before_the_journal_had_told_of_it_goes_once() -> None:
+    lanes = lanes_of()
+    lanes.restore(ONLY_TELIA, OTP, BANK, 1)
+    queue = hungry(lanes)
+    lanes.fetched(queue, [message(1), message(2)])
+    assert lanes.put(message(2)) == TELIA
+    assert len(queue) == 2
+    assert pulled(lanes) == [1, 2]
+    lanes.put(message(3))
+    assert pulled(lanes) == [3]
+
+
+def test_account_does_not_wait_for_ever_for_what_the_journal_does_not_have() -> None:
+    lanes = lanes_of()
+    lanes.restore(ONLY_TELIA, OTP, BANK, 1)
+    queue = hungry(lanes)
+    lanes.put(message(2, TELIA_FIRST))
+    assert pulled(lanes) == []
+    assert lanes.fetched(queue, []) == TELIA
+    assert len(queue) == 0
+    assert pulled(lanes) == [2]
+
+
+def test_account_goes_on_when_the_queue_that_it_waited_for_changes_hands() -> None:
+    lanes = lanes_of()
+    lanes.restore(ELISA_FIRST, OTP, BANK, 1)
+    lanes.put(message(2, ONLY_TELIA))
+    assert pulled(lanes) == []
+    assert TELIA in lanes.set_available(ELISA, True)  # There the older one will be fetched for.
+    assert pulled(lanes) == [2]
+
+
+def test_queue_whose_messages_have_all_expired_fetches_the_next() -> None:
+    lanes = lanes_of()
+    for number in range(MOST_IN_MEMORY + 1):
+        lanes.put(message(number, expires_utc=50.0))
+    assert lanes.hungry == []
+    assert len(lanes.expire(60.0)) == MOST_IN_MEMORY
+    queue = hungry(lanes)
+    assert len(queue) == 1
+    lanes.fetched(queue, [message(MOST_IN_MEMORY)])
+    assert pulled(lanes) == [MOST_IN_MEMORY]

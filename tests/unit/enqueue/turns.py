@@ -1,0 +1,168 @@
+"""The loop's side of a journal on SQLite: runs what its threads hand over, and remembers answers."""
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Final
+
+from router.enqueue.journal import (
+    Attempt,
+    Changes,
+    JournalError,
+    Recovered,
+    Settlement,
+    Wanted,
+)
+from router.enqueue.sqlite import SqliteJournal
+from router.terms.message import Delivery, Message
+from router.terms.names import LaneName, OperatorId, OperatorName, RouterId
+from router.terms.outcome import Outcome
+from tests.unit.messages import BANK, PLANS, TELIA, TO_TELIA
+
+DEADLINE_S: Final = 60.0
+"""When a test gives up: the disk may be busy with something else."""
+LANES: Final = tuple(LaneName(name) for name in ("otp", "alert", "bulk"))
+
+
+def attempt(
+    message: Message, operator: OperatorName = TELIA, operator_id: bytes = b"", at_utc: float = 5.0
+) -> Attempt:
+    """An operator took it, under this id or its own."""
+    written = operator_id or b"id-%d" % message.router_id
+    return Attempt(message, operator, OperatorId(written), at_utc)
+
+
+def changes(
+    *,
+    accepted: Iterable[Message] = (),
+    attempted: Iterable[Attempt] = (),
+    held: Iterable[Delivery] = (),
+    acknowledged: Iterable[Delivery] = (),
+    settled: Iterable[Message] = (),
+) -> Changes:
+    """One batch."""
+    one = Changes()
+    one.accepted += accepted
+    one.attempted += attempted
+    one.held += held
+    one.acknowledged += acknowledged
+    one.settled += [Settlement(message, Outcome.DELIVERED, 9.0) for message in settled]
+    return one
+
+
+class Turns:
+    """Stands for the loop: `soon` is called by the journal's threads, the rest by the test."""
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self.done: list[Changes] = []
+        """What is safe, in that order."""
+        self.failed: list[tuple[Changes, JournalError]] = []
+        self.commits: list[int] = []
+        """How many messages each accepted."""
+
+    def soon(self, call: Callable[[], None]) -> None:
+        """Run this in a later turn."""
+        self._calls.put(call)
+
+    def until(self, reached: Callable[[], object]) -> None:
+        """Run turns until it is reached."""
+        while not reached():
+            try:
+                self._calls.get(timeout=DEADLINE_S)()
+            except Empty:
+                raise AssertionError("the journal says no more") from None
+
+    def turn(self) -> None:
+        """Run what is there, and wait for nothing."""
+        while not self._calls.empty():
+            self._calls.get_nowait()()
+
+    def heard(self, changes: Changes, error: JournalError | None) -> None:
+        """A `done` that remembers."""
+        if error is None:
+            self.done.append(changes)
+        else:
+            self.failed.append((changes, error))
+
+    def committed(self, took_s: float, accepted: int) -> None:
+        """What the journal tells of each commit."""
+        assert took_s >= 0.0
+        self.commits.append(accepted)
+
+    # A journal, and what one asks it.
+
+    def open(
+        self,
+        path: Path,
+        *,
+        commit_every_s: float = 0.0,
+        settle_every_s: float = 0.0,
+        first_number: int = 1,
+        lanes: tuple[LaneName, ...] = LANES,
+    ) -> SqliteJournal:
+        """Open or make this one."""
+        return SqliteJournal(
+            path,
+            soon=self.soon,
+            plan_of=PLANS.of,
+            lanes=lanes,
+            commit_every_s=commit_every_s,
+            settle_every_s=settle_every_s,
+            first_number=first_number,
+            committed=self.committed,
+        )
+
+    def close(self, journal: SqliteJournal) -> None:
+        """Close it, and wait for that."""
+        closed: list[bool] = []
+        journal.close(lambda: closed.append(True))
+        self.until(lambda: closed)
+
+    def keep(self, journal: SqliteJournal, changes: Changes) -> JournalError | None:
+        """Commit, and wait for it; return the error."""
+        heard: list[JournalError | None] = []
+        journal.commit(changes, lambda _, error: heard.append(error), urgent=True)
+        self.until(lambda: heard)
+        return heard[0]
+
+    def recovered(self, journal: SqliteJournal) -> Recovered:
+        """What it holds. Raises JournalError."""
+        heard: list[tuple[Recovered, JournalError | None]] = []
+        journal.recover(lambda found, error: heard.append((found, error)))
+        self.until(lambda: heard)
+        found, error = heard[0]
+        if error is not None:
+            raise error
+        return found
+
+    def waiting(self, journal: SqliteJournal, wanted: Wanted | None = None) -> list[Message]:
+        """The next messages of a queue: by default all of the bank's to telia. Raises it too."""
+        heard: list[tuple[list[Message], JournalError | None]] = []
+        wanted = wanted or Wanted(TO_TELIA, 0, BANK, RouterId(0), 1000)
+        journal.fetch(wanted, lambda messages, error: heard.append((messages, error)))
+        self.until(lambda: heard)
+        messages, error = heard[0]
+        if error is not None:
+            raise error
+        return messages
+
+    def reserve(self, journal: SqliteJournal, count: int) -> int:
+        """The first of so many numbers. Raises JournalError."""
+        heard: list[tuple[int, JournalError | None]] = []
+        journal.reserve_ids(count, lambda first, error: heard.append((first, error)))
+        self.until(lambda: heard)
+        first, error = heard[0]
+        if error is not None:
+            raise error
+        return first
+
+
+def rows_of(path: Path, table: str) -> int:
+    """How many a table has, as somebody else sees it."""
+    with closing(sqlite3.connect(path)) as database:
+        (count,) = database.execute(f"SELECT count(*) FROM {table}").fetchone()
+    assert isinstance(count, int)
+    return count
