@@ -24,6 +24,7 @@ from router.terms.outcome import NOT_FOR_US, TEMPORARY, Outcome
 RECEIPT_AFTER_RESPONSE_S: Final = 1.0
 """A client with a transmitter and a receiver reads them in different threads: a receipt that comes
 right behind its submit_sm_resp may be read before it, and is lost on Kannel."""
+_COUNTED_AS: Final = {state: state.name.lower() for state in r.State} | {None: "unreadable"}
 
 
 class Homeward(Stations):
@@ -69,16 +70,16 @@ class Homeward(Stations):
         if message is not None and state is not None:
             if receipts.is_final(state, operator.settings):
                 correlator.close(operator_id, message)
-                self._final(message, receipt, state)
+                self._final(message, receipt, state, self.wall.at(now))
             elif message.stage is Stage.SENT and receipts.asked_for(message, state, final=False):
-                reply.brought = self._hold(message, receipt, state, final=False)
+                now_utc = self.wall.at(now)
+                reply.brought = self._hold(message, receipt, state, now_utc, final=False)
         self._settles.replies.append(reply)
 
     def _count_receipt(self, operator: OperatorName, receipt: Receipt) -> None:
-        word = "unreadable" if receipt.state is None else receipt.state.name.lower()
-        self.counters.receipts[operator, word] += 1
+        self.counters.receipts[operator, _COUNTED_AS[receipt.state]] += 1
 
-    def _final(self, message: Message, receipt: Receipt, state: r.State) -> None:
+    def _final(self, message: Message, receipt: Receipt, state: r.State, now_utc: float) -> None:
         """One attempt has ended. Delivered wins; a failure waits for the other attempts."""
         message.attempts -= 1
         if message.stage is Stage.SETTLED:
@@ -87,13 +88,13 @@ class Homeward(Stations):
             self._withheld[message.router_id] = receipt, state
             return
         self._withheld.pop(message.router_id, None)
-        self._end(message, receipt, state)
+        self._end(message, receipt, state, now_utc)
 
-    def _end(self, message: Message, receipt: Receipt, state: r.State) -> None:
+    def _end(self, message: Message, receipt: Receipt, state: r.State, now_utc: float) -> None:
         """The operator's last word."""
         if receipts.asked_for(message, state, final=True):
-            self._hold(message, receipt, state, final=True)
-        self._settle(message, receipts.OUTCOMES[state], self.clock_utc())
+            self._hold(message, receipt, state, now_utc, final=True)
+        self._settle(message, receipts.OUTCOMES[state], now_utc)
 
     def _is_open(self, message: Message) -> bool:
         """Whether an attempt may still end well: one that was taken, or one that is in flight."""
@@ -115,14 +116,16 @@ class Homeward(Stations):
         if message.stage is Stage.SENT and not self._is_open(message):
             self._end_untold(message, "the operator gave no message id")
 
-    def _hold(self, message: Message, receipt: Receipt, state: r.State, *, final: bool) -> Delivery:
+    def _hold(
+        self, message: Message, receipt: Receipt, state: r.State, now_utc: float, *, final: bool
+    ) -> Delivery:
         """A receipt for the client: kept until the client has it."""
         delivery = receipts.from_operator(
             message,
             receipt,
             state,
             final=final,
-            now_utc=self.clock_utc(),
+            now_utc=now_utc,
             not_before=_not_before(message),
         )
         self._settles.held.append(delivery)
@@ -248,7 +251,7 @@ class Homeward(Stations):
         """An operator has it, and will not say what became of it."""
         withheld = self._withheld.pop(message.router_id, None)
         if withheld is not None:  # Another one has said, and nothing better will come.
-            self._end(message, *withheld)
+            self._end(message, *withheld, self.clock_utc())
         elif receipts.wants_success(message):
             self._give_up(message, Outcome.UNKNOWN, reason, 0)
         else:  # Only a failure was to be told, and none was.

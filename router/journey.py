@@ -101,7 +101,7 @@ class Journey(Resume):
             client.malformed(pdu.command_id, error.status)
             self._not_taken(client, pdu, Refusal("malformed", error.status))
             return
-        now_utc = self.clock_utc()
+        now_utc = self.wall.at(now)
         checked = self.checks.check(sm, account.settings, now_utc)
         if isinstance(checked, Refusal):
             self._not_taken(client, pdu, checked)
@@ -219,7 +219,7 @@ class Journey(Resume):
 
     def _send_on(self, operator: Operator, now: float) -> None:
         """Write to the operator's binds what the lanes have and the rates allow."""
-        now_utc = self.clock_utc()
+        now_utc = self.wall.at(now)
         lanes = self.lanes
         name = operator.name
         while (bind := operator.ready_bind(now)) is not None:
@@ -277,7 +277,7 @@ class Journey(Resume):
         """An operator took it."""
         correlator = self.correlators[operator.name]
         operator_id = correlator.of_response(octets)
-        now_utc = self.clock_utc()
+        now_utc = self.wall.at(now)
         if message.stage is Stage.SETTLED:  # By the receipt of another attempt.
             return
         if message.stage is not Stage.SENT:
@@ -384,7 +384,16 @@ class Journey(Resume):
 
     def _finish_turn(self) -> None:
         """Once per turn: lanes to operators, outboxes to clients, a batch to the journal; write."""
-        now = self.clock()
+        try:
+            self._move_on(self.clock())
+        finally:  # A mistake of ours in one message must not stop all the others.
+            self._turn_ends = False
+            peers, self._to_write = self._to_write, []
+            for peer in peers:
+                peer.to_write = False
+                peer.flush()
+
+    def _move_on(self, now: float) -> None:
         if self.journal_up and not self.draining:  # Else we would forget what we sent.
             pumped, self._to_pump = self._to_pump, set()
             for name in sorted(pumped):  # A set has another order in every process.
@@ -405,11 +414,6 @@ class Journey(Resume):
         if self._settles and self.journal_up:  # Else it would overtake what is told again.
             settles, self._settles = self._settles, Changes()
             self.journal.commit(settles, self._kept, urgent=False)
-        self._turn_ends = False
-        peers, self._to_write = self._to_write, []
-        for peer in peers:
-            peer.to_write = False
-            peer.flush()
 
     # Time.
 
@@ -458,7 +462,7 @@ class Journey(Resume):
     def _sweep(self, now: float) -> None:
         """What only becomes due with time: validity, receipts that never came, old deliveries."""
         self.wall.look(now, self._wall_clock())
-        now_utc = self.clock_utc()
+        now_utc = self.wall.at(now)
         self._expire(self.lanes.expire(now_utc), now_utc)
         if self.lanes.hungry:  # Also after a read that failed.
             self._end_turn_soon()

@@ -155,6 +155,11 @@ class Stations:
         """Unix time, for what outlives a restart; it does not follow the wall clock's jumps."""
         return self.wall.at(self.clock())
 
+    @property
+    def has_unkept(self) -> bool:
+        """Whether something has happened that is not safe in the journal yet."""
+        return bool(self.journal.pending or self._accepts or self._settles or self._unsafe)
+
     # Ends a turn, and what depends on time: the journey knows in which order.
 
     def _finish_turn(self) -> None:

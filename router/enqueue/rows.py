@@ -76,8 +76,9 @@ SENT: Final = (
 HELD: Final = (
     "SELECT number, router_id, account, made_utc, final, octets FROM delivery ORDER BY number"
 )
-PROBE: Final = "UPDATE meta SET next_number = next_number"
-"""Changes nothing, and fails where nothing can be written."""
+PROBE: Final = "UPDATE meta SET next_number = next_number + 1"
+"""Fails where nothing can be written, and else costs a number. What changes nothing, SQLite does
+not write."""
 
 MOST_ROWS: Final = 512
 """Of a statement: 13 columns of each stay far under SQLite's 32,766 values."""

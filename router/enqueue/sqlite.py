@@ -41,7 +41,7 @@ from router.enqueue.journal import (
     Recovered,
     Wanted,
 )
-from router.enqueue.sqlite_file import code_of, connect, explained, lock, opened
+from router.enqueue.sqlite_file import code_of, connect, explained, lock, opened, tidied
 from router.terms.message import Message
 from router.terms.names import AccountName, LaneName, OperatorId, OperatorName
 from router.terms.plan import Plan
@@ -49,10 +49,6 @@ from router.terms.plan import Plan
 _TIDY_AFTER_S: Final = 1.0
 """After a commit, when the thread has nothing else to do."""
 _TIDY_AGAIN_S: Final = 0.1
-_SPARE_PAGES: Final = 4096
-"""16 MB of the file that may stay free, for the next backlog."""
-_PAGES_AT_ONCE: Final = 100
-"""Given back to the file system in one go: about 10 ms, for which a commit may have to wait."""
 _NEW_CONNECTION_AFTER: Final = frozenset(
     {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN}
 )
@@ -362,18 +358,11 @@ class SqliteJournal:
                 reply()
 
     def _tidy(self) -> None:
-        """Nobody waits: give back free pages, a few at a time, then empty the WAL."""
+        """Nobody waits: see to the file, a little at a time."""
         self._tidy_at = _NEVER
         try:
-            database = self._connection()
-            (free,) = database.execute("PRAGMA freelist_count").fetchone()
-            (pages,) = database.execute("PRAGMA page_count").fetchone()
-            if free > _SPARE_PAGES and free > pages // 2:
-                # All of a script is run without the interpreter; execute() would take one page.
-                database.executescript(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})")
+            if tidied(self._connection()):
                 self._tidy_at = time.monotonic() + _TIDY_AGAIN_S
-            else:
-                database.execute("PRAGMA wal_checkpoint(PASSIVE)")
         except (sqlite3.Error, JournalError) as cause:
             self._recover_from(cause, [])  # The next commit says what is wrong, if it still is.
 

@@ -16,6 +16,10 @@ _CHECKPOINT_PAGES: Final = 4000
 """Then a commit copies the WAL into the file: 16 MB, less often than the default's 4."""
 _LONGEST_WAL_BYTES: Final = 64 * 2**20
 """A WAL that grew beyond, because somebody read for long, is cut back to this."""
+_SPARE_PAGES: Final = 4096
+"""16 MB of the file that may stay free, for the next backlog."""
+_PAGES_AT_ONCE: Final = 100
+"""Given back to the file system in one go: about 10 ms, for which a commit may have to wait."""
 _ADVICE: Final = {
     sqlite3.SQLITE_NOTADB: "another file has this name; move it away, or change journal.url",
     sqlite3.SQLITE_CORRUPT: "keep a copy, and rescue what can be read with `sqlite3 FILE .recover`",
@@ -107,6 +111,19 @@ def _prepare(path: Path, database: sqlite3.Connection, first_number: int) -> Non
         database.execute(f"PRAGMA application_id = {rows.APPLICATION_ID}")
         database.execute(f"PRAGMA user_version = {rows.VERSION}")
     database.execute("COMMIT")
+
+
+def tidied(database: sqlite3.Connection) -> bool:
+    """Give a few free pages back, or else empty the WAL; return whether there is more to do."""
+    (free,) = database.execute("PRAGMA freelist_count").fetchone()
+    (pages,) = database.execute("PRAGMA page_count").fetchone()
+    # Pages move to where others were free: where most are, each moves about once.
+    if free > _SPARE_PAGES and free > pages // 2:
+        # All of a script is run without the interpreter; execute() would take one page.
+        database.executescript(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})")
+        return True
+    database.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    return False
 
 
 def explained(path: Path, cause: Exception) -> JournalError:

@@ -86,6 +86,8 @@ class Taken:
     """The router's disk knows it."""
     finals_sent: list[State] = field(default_factory=list)
     final_heard_at: float = NEVER
+    first_final: State | None = None
+    """Which one was heard first. Final states are sticky: what comes later changes nothing."""
     final_acknowledged_in: int = -1
     """The life of the router that acknowledged a final receipt."""
 

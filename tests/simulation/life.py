@@ -89,7 +89,7 @@ class Life(Process):
 
         def settle(in_time: bool) -> None:
             journey.hands_back = False
-            self._until(lambda: not self.journal.pending, DRAIN_S, lambda ok: hear(in_time and ok))
+            self._until(lambda: not journey.has_unkept, DRAIN_S, lambda ok: hear(in_time and ok))
 
         def hear(in_time: bool) -> None:
             self._until(

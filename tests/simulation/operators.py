@@ -399,6 +399,7 @@ class Operator:
         taken = due.taken
         if taken is not None and is_final(due.state, self.settings):
             taken.final_heard_at = min(taken.final_heard_at, self.loop.now)
+            taken.first_final = taken.first_final or due.state
 
     def _lose_patience(self, session: Session, number: int) -> None:
         due = session.delivered.pop(number, None)

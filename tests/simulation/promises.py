@@ -95,10 +95,6 @@ class Promises:
         self._arrivals: dict[OperatorName | BindName, deque[float]] = defaultdict(deque)
         self._newest: dict[tuple[AccountName, int, OperatorName], tuple[float, int, int]] = {}
 
-    def broken(self, what: str) -> BrokenPromiseError:
-        """To be raised."""
-        return BrokenPromiseError(what)
-
     def begins(self, process: Process) -> None:
         """A new life of the router."""
         self.process = process
@@ -152,7 +148,9 @@ class Promises:
         message = None if found is None else self.by_id[int(found[1])]
         if message is not None and message.by_transmitter and message.answered_in == self._life:
             since_s = self.loop.now - message.accepted_at
-            if since_s < RECEIPT_AFTER_RESPONSE_S - A_HAIR_S:
+            # A message that was fetched from the journal knows that time by the wall clock.
+            is_told = self.loop.wall_error_s == self._wall_error_s
+            if is_told and since_s < RECEIPT_AFTER_RESPONSE_S - A_HAIR_S:
                 raise self.broken(f"{message.name}: its receipt may overtake its submit_sm_resp")
         held.written += 1
         return held
@@ -265,15 +263,14 @@ class Promises:
             return
         taken.final_acknowledged_in = self._life
         known = taken.is_known(self._life, heard_at) and self._is_awaited(taken, heard_at)
-        if not (taken.key and known) or message.settled is not None:
+        if (
+            state is not taken.first_final
+            or not (taken.key and known)
+            or message.settled is not None
+        ):
             return
         if OUTCOMES[state] is Outcome.DELIVERED or not self._is_open(message, taken, heard_at):
             raise self.broken(f"{message.name}: a receipt was acknowledged and has no effect")
-
-    def _is_awaited(self, taken: Taken, at: float) -> bool:
-        """Whether its receipt was still waited for at that time."""
-        wait_s = self.settings.operators[taken.operator].receipt_wait_s
-        return at < taken.writing.heard_at + wait_s - 2.0
 
     def _is_open(self, message: Submitted, but: Taken, at: float) -> bool:
         """Whether another attempt of it could still end well at that time."""
@@ -298,14 +295,12 @@ class Promises:
 
     def dies(self) -> None:
         """The router is killed."""
-        process = self.process
-        if process.journey.journal_up and not process.journey.journal.pending:
+        if not self.process.journey.has_unkept:
             self._remembers("forgotten in a crash, though the disk had the time to keep it")
 
     def stopped(self) -> None:
         """The router has stopped because it was told to, and had the time."""
-        if self.process.journey.journal_up:
-            self._remembers("forgotten in a stop")
+        self._remembers("forgotten in a stop")
 
     def _remembers(self, else_what: str) -> None:
         """Whether the disk knows all that the router knows of what operators took."""
@@ -314,156 +309,6 @@ class Promises:
             for one in message.taken if message.settled is None else ():
                 if one.is_known(self._life, before) and one.key and not one.is_durable:
                     raise self.broken(f"{message.name}: taken, and {else_what}")
-
-    # What the disk sees.
-
-    def committed(self, transaction: Transaction) -> None:
-        """See `Watcher`."""
-        for row in transaction.accepted:
-            self._accepted(row)
-        for attempt in transaction.attempted:
-            self._attempted(attempt)
-        finals = [final for row in transaction.held if (final := self._held(row)) is not None]
-        for settled in transaction.settled:
-            self._settled(settled, finals)
-        if finals:
-            raise self.broken(f"{finals[0].name}: a final receipt apart from its outcome")
-        for number in transaction.acknowledged:
-            self._handed_over(number)
-
-    def _accepted(self, row: MessageRow) -> None:
-        message = self.by_body[row.octets[16:]]
-        if row.router_id in self.by_id:
-            raise self.broken(f"id {row.router_id} is used twice")
-        if message.router_id is not None:
-            raise self.broken(f"{message.name}: accepted twice")
-        if (row.account, row.lane) != (message.account, message.lane):
-            raise self.broken(f"{message.name}: kept as {row.account}'s in lane {row.lane}")
-        self.by_id[row.router_id] = message
-        message.router_id = row.router_id
-        message.candidates = row.candidates
-        message.accepted_at = row.accepted_utc - self._wall_error_s - START_UTC + START
-        message.expires_at = message.accepted_at + message.validity_s
-        self.accepted_in_life += 1
-
-    def _waiting(self, router_id: int, what: str) -> Submitted:
-        message = self.by_id.get(router_id)
-        if message is None:
-            raise self.broken(f"id {router_id}: {what}, but it was never accepted")
-        if message.settled is not None:
-            raise self.broken(f"{message.name}: {what}, but it is settled")
-        return message
-
-    def _attempted(self, row: AttemptRow) -> None:
-        message = self._waiting(row.router_id, "taken by an operator")
-        taken = self.taken.get((row.operator, row.operator_id))
-        if taken is None or taken.message is not message:
-            raise self.broken(f"{message.name}: not what {row.operator} calls {row.operator_id!r}")
-        taken.is_durable = True
-
-    def _held(self, row: DeliveryRow) -> Submitted | None:
-        """Return the message if this is its final receipt."""
-        held = self.held.setdefault(row.octets[16:], Held(row.account))
-        if held.account != row.account:
-            raise self.broken(f"delivery {row.number} is for {row.account} and {held.account}")
-        held.rows[row.number] = row
-        held.ever += 1
-        self.held_by_number[row.number] = held
-        sm = Sm(Pdu(DELIVER_SM, 0, 0, row.octets))
-        self.held.setdefault(row.octets[16 : sm.tlvs_at], held)  # As version 3.3 is given it.
-        found = _RECEIPT.search(row.octets)
-        if found is None:
-            inbound = next((i for text, i in self.inbound.items() if text in row.octets), None)
-            if inbound is None:
-                raise self.broken(f"delivery {row.number} came from nowhere: {row.octets!r}")
-            inbound.held += 1
-            if inbound.held > inbound.sent:
-                raise self.broken(f"{inbound.text!r} is kept more often than it was sent")
-            return None
-        message = self.by_id.get(int(found[1]))
-        if message is None:
-            raise self.broken(f"delivery {row.number} has an unknown id {found[1]!r}")
-        self._is_true(message, row, _WORDS[found[2]], made_here=bool(found[3]))
-        return message if row.final else None
-
-    def _is_true(
-        self, message: Submitted, row: DeliveryRow, state: State, *, made_here: bool
-    ) -> None:
-        """Whether a receipt is this message's, and says what an operator said."""
-        name = message.name
-        if row.account != message.account:
-            raise self.broken(f"{name}: its receipt is for {row.account}")
-        if not row.octets.startswith(message.destination + message.source, 17):
-            raise self.broken(f"{name}: the addresses of its receipt are not its own, swapped")
-        if not row.final and not message.registered_delivery & 0x10:
-            raise self.broken(f"{name}: an intermediate receipt that was not asked for")
-        said = any(
-            state in one.finals_sent or not is_final(state, self.settings.operators[one.operator])
-            for one in message.taken
-        )
-        if not made_here and not said:
-            raise self.broken(f"{name}: no operator has said {state.name}")
-        if row.final:
-            message.finals += 1
-            if message.finals > 1:
-                raise self.broken(f"{name}: a second final receipt")
-
-    def _settled(self, row: SettledRow, finals: list[Submitted]) -> None:
-        message = self._waiting(row.router_id, "settled")
-        outcome = Outcome(row.outcome)
-        name = f"{message.name}: settled as {outcome.name} ({row.reason})"
-        if asks_for(message, outcome) != (message in finals):
-            raise self.broken(f"{name}, with a receipt or without, as it was not asked")
-        if message in finals:
-            finals.remove(message)
-        at = row.at_utc - self._wall_error_s - START_UTC + START + A_HAIR_S
-        taken = [one for one in message.taken if one.is_known(self._life, at)]
-        # What it heard at the same moment, as after a stall, it may have heard too late.
-        before = [one for one in taken if one.is_known(self._life, at - 2 * A_HAIR_S)]
-        if outcome is Outcome.SENT and (message.registered_delivery & 3 in (1, 3) or not taken):
-            raise self.broken(f"{name}, though a receipt was asked for or nobody took it")
-        if not row.reason and outcome is not Outcome.SENT:
-            said = (state for one in message.taken for state in one.finals_sent)
-            if not any(OUTCOMES[state] is outcome for state in said):
-                raise self.broken(f"{name}, which no operator has said")
-            is_open = any(
-                one.key and one.final_heard_at > at and self._is_awaited(one, at) for one in before
-            )
-            if outcome is not Outcome.DELIVERED and is_open:
-                raise self.broken(f"{name}, while another attempt is open")
-        if row.reason:
-            self._gave_up(message, outcome, name, before, at)
-        message.settled = row
-        message.settled_in = self._life
-        self.settled_in_life += 1
-
-    def _gave_up(
-        self, message: Submitted, outcome: Outcome, name: str, taken: list[Taken], at: float
-    ) -> None:
-        """The router ended it: it must have had to."""
-        if outcome is Outcome.EXPIRED:
-            if at < message.expires_at - 1.0:
-                raise self.broken(f"{name}, before its time")
-        elif outcome is Outcome.UNKNOWN:
-            since = 0 if WITHHELD_ACROSS_CRASHES else self._life
-            if taken and all(one.final_acknowledged_in >= since for one in taken):
-                raise self.broken(f"{name}, though all its receipts were acknowledged")
-        elif taken:
-            raise self.broken(f"{name}, though an operator took it")
-        elif not any(w.at < at for w in message.writings):
-            raise self.broken(f"{name}, though nobody was asked")
-
-    def _handed_over(self, number: int) -> None:
-        held = self.held_by_number.get(number)
-        if held is None or number not in held.rows:
-            raise self.broken(f"delivery {number} is removed and was not there")
-        row = held.rows.pop(number)
-        now_utc = self.loop.true_utc() + self._wall_error_s
-        if now_utc >= row.made_utc + self.settings.accounts[held.account].outbox_s:
-            return
-        held.removed += 1
-        if held.removed > held.answers_heard:
-            raise self.broken(f"{_what(row.octets)} is removed, and its client does not have it")
 
     # What can be seen of the router at any time.
 

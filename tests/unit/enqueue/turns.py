@@ -1,4 +1,4 @@
-"""The loop's side of a journal on SQLite: runs what its threads hand over, and remembers answers."""
+"""The loop's side of a journal on SQLite: runs what threads hand over, and remembers it."""
 
 import sqlite3
 from collections.abc import Callable, Iterable

@@ -1,0 +1,321 @@
+"""Bugs on the way home: receipts, outcomes, acknowledgements, the journal and restarts."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from router.enqueue.journal import Changes, JournalError, Recovered
+from router.enqueue.lanes import Lanes, Queue
+from router.forward.pacing import Pacer, RoundTrip
+from router.forward.pool import Bind, Flight, Operator
+from router.homeward import Homeward
+from router.journey import Journey
+from router.report import receipts
+from router.report.correlate import Correlator
+from router.report.handback import Outbox, Receiver
+from router.resume import Resume
+from router.smpp import vocabulary as v
+from router.smpp.pdu import Pdu
+from router.smpp.receipt import Receipt, State
+from router.smpp.session import Peer
+from router.stations import Arrival, Client, OperatorPeer, Reply
+from router.terms.limits import Rate
+from router.terms.message import Delivery, Message, Stage
+from router.terms.names import AccountName, OperatorId, OperatorName
+from router.terms.outcome import Outcome
+from router.terms.settings import OperatorSettings
+from tests.simulation.disk import SimulatedJournal
+from tests.simulation.planting import Patch, bug
+
+# Receipts and outcomes.
+
+
+@bug
+def a_message_is_settled_twice() -> list[Patch]:
+    """The receipt of its other attempt settles it anew."""
+
+    def final(self: Homeward, message: Message, receipt: Receipt, state: State) -> None:
+        message.attempts -= 1
+        if receipts.OUTCOMES[state] is not Outcome.DELIVERED and self._is_open(message):
+            self._withheld[message.router_id] = receipt, state
+        else:
+            self._end(message, receipt, state)
+
+    return [(Homeward, "_final", final)]
+
+
+@bug
+def a_failure_is_told_while_another_attempt_is_open() -> list[Patch]:
+    """The first word counts, not the best."""
+    return [(Homeward, "_is_open", lambda self, message: False)]
+
+
+@bug
+def an_outcome_is_kept_without_its_receipt() -> list[Patch]:
+    """The client that asked never hears."""
+
+    def end(self: Homeward, message: Message, receipt: Receipt, state: State) -> None:
+        self._settle(message, receipts.OUTCOMES[state], self.clock_utc())
+
+    return [(Homeward, "_end", end)]
+
+
+@bug
+def an_outcome_and_its_receipt_are_two_batches() -> list[Patch]:
+    """A crash between them loses the receipt."""
+    finish_turn = Journey._finish_turn
+
+    def apart(self: Journey) -> None:
+        held, self._settles.held = self._settles.held, []
+        finish_turn(self)
+        if held:
+            alone = Changes()
+            alone.held = held
+            self.journal.commit(alone, self._kept, urgent=False)
+
+    return [(Journey, "_finish_turn", apart)]
+
+
+@bug
+def an_operator_is_answered_before_the_commit() -> list[Patch]:
+    """ESME_ROK first, disk second: in a crash its receipt is lost."""
+    finish_turn = Journey._finish_turn
+
+    def hasty(self: Journey) -> None:
+        for reply in self._settles.replies:
+            assert isinstance(reply, Reply)
+            self._reply(reply, v.ESME_ROK)
+        self._settles.replies.clear()
+        finish_turn(self)
+
+    return [(Journey, "_finish_turn", hasty)]
+
+
+@bug
+def receipts_go_to_those_who_did_not_ask() -> list[Patch]:
+    """registered_delivery is not looked at."""
+    return [(receipts, "asked_for", lambda message, state, *, final: True)]
+
+
+@bug
+def receipts_are_matched_over_all_operators() -> list[Patch]:
+    """Two operators that count alike are taken for one."""
+    expect, find = Correlator.expect, Correlator.find
+    everywhere: dict[OperatorId, Message] = {}
+
+    def remembers(
+        self: Correlator[Arrival], operator_id: OperatorId, message: Message, now_utc: float
+    ) -> list[Arrival]:
+        everywhere[operator_id] = message
+        return expect(self, operator_id, message, now_utc)
+
+    def finds(
+        self: Correlator[Arrival], octets: bytes, destination_octets: bytes
+    ) -> tuple[OperatorId, Message | None]:
+        operator_id, message = find(self, octets, destination_octets)
+        newest = everywhere.get(operator_id)
+        is_sent = newest is not None and newest.stage is Stage.SENT
+        return operator_id, newest if is_sent else message
+
+    return [(Correlator, "expect", remembers), (Correlator, "find", finds)]
+
+
+@bug
+def an_early_receipt_is_not_waited_with() -> list[Patch]:
+    """It came before the submit_sm_resp that tells its id: acknowledged, and dropped."""
+    receipt = Homeward._receipt
+
+    def impatient(self: Homeward, came: Arrival, now: float) -> None:
+        operator = came.peer.bind.operator
+        in_flight, operator.in_flight = operator.in_flight, 0
+        receipt(self, came, now)
+        operator.in_flight = in_flight
+
+    return [(Homeward, "_receipt", impatient)]
+
+
+@bug
+def a_receipts_addresses_are_not_swapped() -> list[Patch]:
+    """The client sees its own sender as the sender."""
+    delivery = receipts._delivery
+
+    def straight(
+        message: Message, octets: bytes, now_utc: float, final: bool, not_before: float
+    ) -> Delivery:
+        there, back = message.destination_octets, message.source_octets
+        octets = octets.replace(there + back, back + there, 1)
+        return delivery(message, octets, now_utc, final, not_before)
+
+    return [(receipts, "_delivery", straight)]
+
+
+@bug
+def any_state_ends_the_journey() -> list[Patch]:
+    """ENROUTE is taken for the last word."""
+
+    def is_final(state: State, operator: OperatorSettings) -> bool:
+        return state is not State.ACCEPTED
+
+    outcomes = dict.fromkeys(State, Outcome.UNKNOWN) | receipts.OUTCOMES
+    return [(receipts, "is_final", is_final), (receipts, "OUTCOMES", outcomes)]
+
+
+# The client's acknowledgement.
+
+
+@bug
+def deliveries_of_a_lost_bind_are_dropped() -> list[Patch]:
+    """What its client had not acknowledged when it hung up is not given to it again."""
+    return [(Outbox, "lost", lambda self, deliveries: None)]
+
+
+@bug
+def an_acknowledgement_is_not_kept() -> list[Patch]:
+    """The journal still holds the receipt, and brings it again after a restart."""
+    acknowledged = Homeward.acknowledged
+
+    def forgetful(self: Homeward, client: Client, pdu: Pdu, now: float) -> None:
+        acknowledged(self, client, pdu, now)
+        self._settles.acknowledged.clear()
+
+    return [(Homeward, "acknowledged", forgetful)]
+
+
+@bug
+def a_receipt_is_forgotten_when_it_is_given() -> list[Patch]:
+    """Not when it is acknowledged."""
+    pump, acknowledged = Outbox.pump, Homeward.acknowledged
+    finish_turn = Journey._finish_turn
+    given: list[Delivery] = []
+
+    def watched(self: Outbox, now: float) -> list[Receiver]:
+        before = [one for one in self.waiting if not one.is_over]
+        receivers = pump(self, now)
+        given.extend(one for one in before if one not in self.waiting and one.tries == 1)
+        return receivers
+
+    def hasty(self: Journey) -> None:
+        finish_turn(self)
+        if given:
+            changes = Changes()
+            changes.acknowledged = given.copy()
+            given.clear()
+            self.journal.commit(changes, self._kept, urgent=False)
+
+    def heard(self: Homeward, client: Client, pdu: Pdu, now: float) -> None:
+        acknowledged(self, client, pdu, now)
+        self._settles.acknowledged.clear()
+
+    return [
+        (Outbox, "pump", watched),
+        (Journey, "_finish_turn", hasty),
+        (Homeward, "acknowledged", heard),
+    ]
+
+
+@bug
+def a_late_acknowledgement_does_not_count() -> list[Patch]:
+    """The client has it, and is given it again."""
+    answered = Outbox.answered
+
+    def deaf(self: Outbox, delivery: Delivery, status: int, now: float, *, late: bool) -> bool:
+        return not late and answered(self, delivery, status, now, late=late)
+
+    def unanswered(self: Outbox, delivery: Delivery, now: float) -> None:
+        """Lost: nobody gives it again either."""
+
+    return [(Outbox, "answered", deaf), (Outbox, "unanswered", unanswered)]
+
+
+@bug
+def a_receipt_goes_to_any_client() -> list[Patch]:
+    """The account is not looked at."""
+    hand_back = Homeward._hand_back
+
+    def anywhere(self: Homeward, delivery: Delivery, now: float) -> None:
+        delivery.account = AccountName("shop")
+        hand_back(self, delivery, now)
+
+    return [(Homeward, "_hand_back", anywhere)]
+
+
+# The journal, and going on after a crash.
+
+
+@bug
+def what_could_not_be_kept_is_not_told_again() -> list[Patch]:
+    """A disk that was full has cost outcomes."""
+    not_kept = Journey._not_kept
+
+    def forgetful(self: Journey, changes: Changes, error: JournalError) -> None:
+        not_kept(self, changes, error)
+        self._unsafe.clear()
+
+    return [(Journey, "_not_kept", forgetful)]
+
+
+@bug
+def a_failed_commit_is_taken_for_a_good_one() -> list[Patch]:
+    """The error is not looked at."""
+    kept = Journey._kept
+
+    def blind(self: Journey, changes: Changes, error: JournalError | None) -> None:
+        kept(self, changes, None)
+
+    return [(Journey, "_kept", blind)]
+
+
+@bug
+def a_restart_forgets_what_operators_took() -> list[Patch]:
+    """No receipt is expected, so none is matched."""
+    recovered = SimulatedJournal._recovered
+
+    def forgetful(self: SimulatedJournal) -> Recovered:
+        found = recovered(self)
+        found.sent.clear()
+        return found
+
+    return [(SimulatedJournal, "_recovered", forgetful)]
+
+
+@bug
+def a_restart_sends_what_operators_took() -> list[Patch]:
+    """It is taken for what waits."""
+    take_up = Resume._take_up
+
+    def eager(self: Resume, found: Recovered) -> None:
+        for attempt in found.sent:
+            self.lanes._taken[attempt.message.account] += 1
+            self.lanes.put_first(attempt.message)
+        found.sent.clear()
+        take_up(self, found)
+
+    return [(Resume, "_take_up", eager)]
+
+
+@bug
+def a_restart_takes_up_a_receipt_of_each_message_only_once() -> list[Patch]:
+    """Of two attempts the second is not expected to be receipted."""
+    recovered = SimulatedJournal._recovered
+
+    def forgetful(self: SimulatedJournal) -> Recovered:
+        found = recovered(self)
+        found.sent = list({one.message.router_id: one for one in found.sent}.values())
+        found.held = list({one.router_id: one for one in found.held}.values())
+        return found
+
+    return [(SimulatedJournal, "_recovered", forgetful)]
+
+
+@bug
+def an_id_in_hex_is_compared_as_text() -> list[Patch]:
+    """An answer in hex and a receipt in decimal never meet."""
+    find = Correlator.find
+
+    def literal(
+        self: Correlator[Arrival], octets: bytes, destination_octets: bytes
+    ) -> tuple[OperatorId, Message | None]:
+        operator_id = self.of_receipt(octets)
+        if operator_id != octets:
+            return operator_id, None
+        return find(self, octets, destination_octets)
+
+    return [(Correlator, "find", literal)]

@@ -1,0 +1,313 @@
+"""Bugs on the way out: from a client's submit_sm to an operator's answer."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from router.enqueue.journal import Changes, JournalError, Recovered
+from router.enqueue.lanes import Lanes, Queue
+from router.forward.pacing import Pacer, RoundTrip
+from router.forward.pool import Bind, Flight, Operator
+from router.homeward import Homeward
+from router.journey import Journey
+from router.report import receipts
+from router.report.correlate import Correlator
+from router.report.handback import Outbox, Receiver
+from router.resume import Resume
+from router.smpp import vocabulary as v
+from router.smpp.pdu import Pdu
+from router.smpp.receipt import Receipt, State
+from router.smpp.session import Peer
+from router.stations import Arrival, Client, OperatorPeer, Reply
+from router.terms.limits import Rate
+from router.terms.message import Delivery, Message, Stage
+from router.terms.names import AccountName, OperatorId, OperatorName
+from router.terms.outcome import Outcome
+from router.terms.settings import OperatorSettings
+from tests.simulation.disk import SimulatedJournal
+from tests.simulation.planting import Patch, bug
+
+# A client's submit_sm.
+
+
+@bug
+def a_client_is_answered_before_the_commit() -> list[Patch]:
+    """ESME_ROK first, disk second."""
+    take_in, answer = Journey._take_in, Journey._answer
+
+    def hasty(self: Journey, client: Client, pdu: Pdu, arrived_at: float, now: float) -> None:
+        count = len(self._accepts.accepted)
+        take_in(self, client, pdu, arrived_at, now)
+        for message in self._accepts.accepted[count:]:
+            answer(self, message, v.ESME_ROK, now)
+
+    def once(self: Journey, message: Message, status: int, now: float) -> None:
+        if message.answer_to is not None:
+            answer(self, message, status, now)
+
+    return [(Journey, "_take_in", hasty), (Journey, "_answer", once)]
+
+
+@bug
+def a_message_is_queued_before_the_commit() -> list[Patch]:
+    """Lane first, disk second: it may be sent, and be forgotten in a crash."""
+    take_in, put = Journey._take_in, Lanes.put
+
+    def hasty(self: Journey, client: Client, pdu: Pdu, arrived_at: float, now: float) -> None:
+        count = len(self._accepts.accepted)
+        take_in(self, client, pdu, arrived_at, now)
+        for message in self._accepts.accepted[count:]:
+            self._wants_pump(put(self.lanes, message))
+
+    return [(Journey, "_take_in", hasty), (Lanes, "put", lambda self, message: None)]
+
+
+@bug
+def room_leaks_when_a_commit_fails() -> list[Patch]:
+    """The room of messages that could not be kept is not given back."""
+    not_kept = Journey._not_kept
+
+    def leaky(self: Journey, changes: Changes, error: JournalError) -> None:
+        for message in changes.accepted:
+            self.lanes._taken[message.account] += 1
+        not_kept(self, changes, error)
+
+    return [(Journey, "_not_kept", leaky)]
+
+
+@bug
+def ids_are_used_before_their_block_is_kept() -> list[Patch]:
+    """After a crash the same ids are given out again."""
+
+    def reserve_ids(
+        self: SimulatedJournal, count: int, done: Callable[[int, JournalError | None], None]
+    ) -> None:
+        self.process.soon(lambda: done(self.disk.next_number, None))
+
+    return [(SimulatedJournal, "reserve_ids", reserve_ids)]
+
+
+# Lanes.
+
+
+@bug
+def the_youngest_goes_first() -> list[Patch]:
+    """A message is put in front of those that wait."""
+    append = Queue.append
+
+    def in_front(self: Queue, message: Message) -> None:
+        append(self, message)
+        self.messages.appendleft(self.messages.pop())
+
+    return [(Queue, "append", in_front)]
+
+
+@bug
+def new_messages_overtake_those_that_only_the_journal_has() -> list[Patch]:
+    """They stay in memory although older ones wait to be fetched."""
+
+    def put(self: Lanes, message: Message) -> OperatorName | None:
+        queue = self._queue_for(message)
+        queue.append(message)
+        return queue.home
+
+    return [(Lanes, "put", put)]
+
+
+@bug
+def a_fetch_begins_where_the_last_one_did() -> list[Patch]:
+    """The same messages are fetched again."""
+    append = Queue.append
+
+    def forgetful(self: Queue, message: Message) -> None:
+        last_id = self.last_id
+        append(self, message)
+        self.last_id = last_id
+
+    return [(Queue, "append", forgetful)]
+
+
+@bug
+def a_failover_forgets_the_message() -> list[Patch]:
+    """One operator refuses, and the next is never asked."""
+
+    def go_elsewhere(self: Journey, operator: Operator, message: Message, status: int) -> None:
+        plan = self.plans.without(message.plan, operator.name)
+        if plan is None:
+            self._give_up(message, Outcome.FAILED, "refused by every operator", status)
+        else:
+            message.plan = plan
+
+    return [(Journey, "_go_elsewhere", go_elsewhere)]
+
+
+@bug
+def a_failover_takes_room_twice() -> list[Patch]:
+    """Each operator that refuses costs the account a place."""
+    go_elsewhere = Journey._go_elsewhere
+
+    def leaky(self: Journey, operator: Operator, message: Message, status: int) -> None:
+        self.lanes.take_room(message.account)
+        go_elsewhere(self, operator, message, status)
+
+    return [(Journey, "_go_elsewhere", leaky)]
+
+
+@bug
+def validity_is_not_looked_at_when_a_message_is_sent() -> list[Patch]:
+    """And hardly ever while it waits."""
+    pull = Lanes.pull
+
+    def late(
+        self: Lanes, operator: OperatorName, now_utc: float, expired: list[Message]
+    ) -> Message | None:
+        return pull(self, operator, now_utc - 60.0, expired)
+
+    return [(Lanes, "pull", late), (Queue, "expire", lambda self, now_utc: [])]
+
+
+# Operators.
+
+
+@bug
+def a_rate_begins_anew_with_each_connection() -> list[Patch]:
+    """A bind that is back may send a whole unit at once."""
+    came_up = Operator.came_up
+
+    def fresh(self: Operator, bind: Bind, peer: Peer, now: float) -> None:
+        if bind.settings.rate is not None:
+            object.__setattr__(bind, "pacer", Pacer(bind.settings.rate, now - 3600.0))
+        came_up(self, bind, peer, now)
+
+    return [(Operator, "came_up", fresh)]
+
+
+@bug
+def a_rate_begins_anew_with_each_process() -> list[Patch]:
+    """What an earlier process has sent is not thought of."""
+    init = Pacer.__init__
+
+    def fresh(self: Pacer, rate: Rate, now: float, sharing: Sequence[RoundTrip] = ()) -> None:
+        init(self, rate, now - 3600.0, sharing)
+
+    return [(Pacer, "__init__", fresh)]
+
+
+@bug
+def the_rate_of_all_binds_together_is_forgotten() -> list[Patch]:
+    """Each bind keeps to its own."""
+    init = Operator.__init__
+
+    def without(self: Operator, settings: OperatorSettings, now: float) -> None:
+        init(self, settings, now)
+        object.__setattr__(self, "pacer", None)
+
+    return [(Operator, "__init__", without)]
+
+
+@bug
+def a_slot_is_free_a_unit_after_it_was_written() -> list[Patch]:
+    """However long the network held the message back."""
+    return [(Pacer, "_arrived_at", lambda self, slot, now: self._written_at[slot])]
+
+
+@bug
+def a_window_is_one_too_wide() -> list[Patch]:
+    """One more is in flight than the operator allows."""
+    ready_bind = Operator.ready_bind
+
+    def one_more(self: Operator, now: float) -> Bind | None:
+        bind = ready_bind(self, now)
+        for full in self.binds:
+            is_full = full.sends and full.in_use == full.settings.window
+            if bind is None and is_full and full.ready_at(now) <= now:
+                self._push(full, now)
+                return full
+        return bind
+
+    return [(Operator, "ready_bind", one_more)]
+
+
+@bug
+def a_late_success_is_ignored() -> list[Patch]:
+    """An answer after the time-out is thrown away."""
+    answered = Journey.answered
+
+    def deaf(self: Journey, peer: OperatorPeer, pdu: Pdu, now: float) -> None:
+        assert isinstance(pdu.request, Flight)
+        if not pdu.request.over:
+            answered(self, peer, pdu, now)
+
+    return [(Journey, "answered", deaf)]
+
+
+@bug
+def a_late_success_leaves_the_message_in_its_lane() -> list[Patch]:
+    """It is known to be sent, and sent again all the same."""
+    pull = Lanes.pull
+
+    def careless(
+        self: Lanes, operator: OperatorName, now_utc: float, expired: list[Message]
+    ) -> Message | None:
+        for queue in self._queues.values():
+            for message in queue.messages:
+                if message.stage is Stage.SENT:
+                    message.stage = Stage.WAITING
+        return pull(self, operator, now_utc, expired)
+
+    return [(Lanes, "pull", careless)]
+
+
+@bug
+def what_must_not_be_repeated_is_repeated() -> list[Patch]:
+    """`in_doubt: fail` does what `resend` does."""
+    give_up = Homeward._give_up
+
+    def careless(
+        self: Journey, message: Message, outcome: Outcome, reason: str, status: int
+    ) -> None:
+        if reason == "no answer from the operator":
+            self._wants_pump(self.lanes.put_first(message))
+        else:
+            give_up(self, message, outcome, reason, status)
+
+    return [(Homeward, "_give_up", careless)]
+
+
+@bug
+def what_was_in_flight_on_a_lost_bind_is_forgotten() -> list[Patch]:
+    """It is nobody's, until a restart."""
+    doubted = Journey.doubted
+
+    def forgetful(self: Journey, flights: Iterable[Flight], why: str, now: float) -> None:
+        if why != "lost":
+            doubted(self, flights, why, now)
+            return
+        for flight in flights:
+            flight.bind.operator.landed(flight, now, answered=False)
+
+    return [(Journey, "doubted", forgetful)]
+
+
+@bug
+def a_flight_lands_twice() -> list[Patch]:
+    """A late answer counts as if its message were still in flight."""
+    answered = Journey.answered
+
+    def twice(self: Journey, peer: OperatorPeer, pdu: Pdu, now: float) -> None:
+        assert isinstance(pdu.request, Flight)
+        pdu.request.over = False
+        answered(self, peer, pdu, now)
+
+    return [(Journey, "answered", twice)]
+
+
+@bug
+def nobody_looks_when_a_window_is_given_up() -> list[Patch]:
+    """Its operator has room again, and stands still."""
+    doubted = Journey.doubted
+
+    def lazy(self: Journey, flights: Iterable[Flight], why: str, now: float) -> None:
+        before = set(self._to_pump)
+        doubted(self, flights, why, now)
+        self._to_pump = before
+
+    return [(Journey, "doubted", lazy)]

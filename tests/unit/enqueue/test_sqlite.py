@@ -1,0 +1,518 @@
+"""router/enqueue/sqlite.py: a batch is safe or nothing of it is, and nobody waits in vain."""
+
+import resource
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from router.enqueue.journal import Backlog, Changes, JournalError, Wanted
+from router.enqueue.sqlite import SqliteJournal
+from router.terms.message import Message
+from router.terms.names import LaneName, RouterId
+from tests.unit.enqueue.turns import LANES, Turns, attempt, changes, rows_of
+from tests.unit.messages import BANK, ELISA, SHOP, TELIA, TO_ELISA, TO_TELIA, delivery, message
+
+FOR_EVER_S = 3600.0
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "router.db"
+
+
+@pytest.fixture
+def turns() -> Turns:
+    return Turns()
+
+
+@pytest.fixture
+def journal(path: Path, turns: Turns) -> Iterator[SqliteJournal]:
+    """A new one."""
+    found = turns.open(path)
+    yield found
+    turns.close(found)
+
+
+def messages(count: int, first: int = 1) -> list[Message]:
+    return [message(number) for number in range(first, first + count)]
+
+
+@contextmanager
+def held_up(path: Path) -> Iterator[None]:
+    """The journal's thread comes to no commit while this lasts: somebody else is writing."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield  # Closing it ends what it has begun.
+
+
+@contextmanager
+def full(journal: SqliteJournal) -> Iterator[None]:
+    """There is no room for another page."""
+    database = journal._database
+    assert database is not None
+    (most,) = database.execute("PRAGMA max_page_count").fetchone()
+    (pages,) = database.execute("PRAGMA page_count").fetchone()
+    database.execute(f"PRAGMA max_page_count = {pages}")
+    try:
+        yield
+    finally:
+        database.execute(f"PRAGMA max_page_count = {most}")
+
+
+@contextmanager
+def unwritable(path: Path) -> Iterator[None]:
+    """What makes the WAL longer is an I/O error, and not for want of room."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    wal = path.with_name(f"{path.name}-wal")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (wal.stat().st_size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+# Later, and in order.
+
+
+def test_nothing_is_done_in_the_turn_that_asks(journal: SqliteJournal, turns: Turns) -> None:
+    told: list[object] = []
+    journal.commit(changes(accepted=messages(1)), lambda *said: told.append(said), urgent=True)
+    journal.reserve_ids(1, lambda *said: told.append(said))
+    journal.recover(lambda *said: told.append(said))
+    wanted = Wanted(TO_TELIA, 0, BANK, RouterId(0), 1)
+    journal.fetch(wanted, lambda *said: told.append(said))
+
+    assert not told
+    assert journal.pending == 4
+    turns.until(lambda: len(told) == 4)
+    assert journal.pending == 0
+
+
+def test_batch_is_on_disk_when_it_is_done(journal: SqliteJournal, path: Path, turns: Turns) -> None:
+    assert turns.keep(journal, changes(accepted=messages(3))) is None
+
+    assert rows_of(path, "message") == 3
+    assert turns.commits == [3]
+
+
+def test_batches_are_done_in_the_order_they_were_asked_for(
+    journal: SqliteJournal, path: Path, turns: Turns
+) -> None:
+    asked = [changes(accepted=[message(number)]) for number in range(1, 101)]
+    with held_up(path):
+        for one in asked:
+            journal.commit(one, turns.heard, urgent=True)
+
+    turns.until(lambda: journal.pending == 0)
+    assert turns.done == asked
+
+
+def test_what_comes_while_a_commit_is_under_way_shares_the_next(
+    journal: SqliteJournal, path: Path, turns: Turns
+) -> None:
+    with held_up(path):
+        for number in range(1, 101):
+            journal.commit(changes(accepted=[message(number)]), turns.heard, urgent=True)
+
+    turns.until(lambda: journal.pending == 0)
+    assert len(turns.commits) <= 2
+    assert sum(turns.commits) == 100
+
+
+def test_what_comes_within_commit_every_shares_a_commit(path: Path, turns: Turns) -> None:
+    journal = turns.open(path, commit_every_s=0.5)
+    assert turns.keep(journal, changes(accepted=messages(1))) is None
+    for number in range(2, 52):
+        journal.commit(changes(accepted=[message(number)]), turns.heard, urgent=True)
+        turns.turn()
+
+    turns.until(lambda: journal.pending == 0)
+
+    assert turns.commits == [1, 50]
+    turns.close(journal)
+
+
+def test_urgent_batch_waits_for_nobody(path: Path, turns: Turns) -> None:
+    journal = turns.open(path, settle_every_s=FOR_EVER_S)
+    unhurried = changes(held=[delivery(1)])
+    journal.commit(unhurried, turns.heard, urgent=False)
+
+    assert turns.keep(journal, changes(accepted=messages(1))) is None
+
+    assert journal.pending == 1
+    assert not turns.done
+    turns.close(journal)
+    assert turns.done == [unhurried]
+
+
+def test_settlements_go_with_the_next_commit_when_their_time_is_over(
+    journal: SqliteJournal, path: Path, turns: Turns
+) -> None:
+    with held_up(path):
+        journal.commit(changes(accepted=messages(1)), turns.heard, urgent=True)
+        for number in range(1, 51):
+            journal.commit(changes(held=[delivery(number)]), turns.heard, urgent=False)
+            journal.commit(changes(accepted=[message(number + 1)]), turns.heard, urgent=True)
+
+    turns.until(lambda: journal.pending == 0)
+
+    assert len(turns.commits) <= 2
+    assert rows_of(path, "delivery") == 50
+
+
+def test_settlements_are_committed_without_company_in_the_end(
+    journal: SqliteJournal, path: Path, turns: Turns
+) -> None:
+    journal.commit(changes(held=[delivery(1)]), turns.heard, urgent=False)
+
+    turns.until(lambda: turns.done)
+
+    assert rows_of(path, "delivery") == 1
+
+
+# What the next process finds.
+
+
+def test_message_waits_until_it_is_taken_or_settled(path: Path, turns: Turns) -> None:
+    journal = turns.open(path)
+    one, two, three, four = messages(4)
+    turns.keep(journal, changes(accepted=[one, two, three, four]))
+    turns.keep(journal, changes(attempted=[attempt(two)], settled=[three]))
+    turns.close(journal)
+
+    journal = turns.open(path)
+    found = turns.recovered(journal)
+
+    assert found.waiting == [Backlog(TO_TELIA, 0, BANK, 2)]
+    assert [m.router_id for m in turns.waiting(journal)] == [1, 4]
+    (sent,) = found.sent
+    assert (sent.message.router_id, sent.operator, sent.operator_id) == (2, TELIA, b"id-2")
+    assert sent.at_utc == 5.0
+    turns.close(journal)
+
+
+def test_attempts_of_one_message_share_it_and_come_in_their_order(path: Path, turns: Turns) -> None:
+    journal = turns.open(path)
+    one = message(1, plan=TO_ELISA)
+    turns.keep(journal, changes(accepted=[one]))
+    turns.keep(journal, changes(attempted=[attempt(one, TELIA, at_utc=8.0)]))
+    turns.keep(journal, changes(attempted=[attempt(one, ELISA, at_utc=7.0)]))
+    turns.close(journal)
+
+    journal = turns.open(path)
+    found = turns.recovered(journal)
+
+    assert [sent.operator for sent in found.sent] == [ELISA, TELIA]
+    assert found.sent[0].message is found.sent[1].message
+    assert not found.waiting
+    turns.close(journal)
+
+
+def test_settled_message_leaves_nothing_behind(
+    journal: SqliteJournal, path: Path, turns: Turns
+) -> None:
+    one = message(1)
+    turns.keep(journal, changes(accepted=[one]))
+    turns.keep(journal, changes(attempted=[attempt(one)]))
+    turns.keep(journal, changes(settled=[one]))
+
+    assert rows_of(path, "message") == rows_of(path, "attempt") == 0
+
+
+def test_delivery_is_held_until_it_is_acknowledged(path: Path, turns: Turns) -> None:
+    journal = turns.open(path)
+    deliveries = [delivery(number) for number in (3, 1, 2)]
+    turns.keep(journal, changes(held=deliveries))
+    turns.keep(journal, changes(acknowledged=deliveries[1:2]))
+    turns.close(journal)
+
+    journal = turns.open(path)
+    found = turns.recovered(journal).held
+
+    assert [one.router_id for one in found] == [3, 2]  # In the order they were made.
+    turns.keep(journal, changes(acknowledged=found))
+    assert rows_of(path, "delivery") == 0
+    turns.close(journal)
+
+
+def test_delivery_of_this_process_takes_no_number_of_an_earlier_one(
+    path: Path, turns: Turns
+) -> None:
+    for number in (1, 2, 3):
+        journal = turns.open(path)
+        assert turns.keep(journal, changes(held=[delivery(number)])) is None
+        turns.close(journal)
+
+    assert rows_of(path, "delivery") == 3
+
+
+def test_what_waits_in_a_lane_that_is_no_more_goes_on_in_the_last(path: Path, turns: Turns) -> None:
+    journal = turns.open(path)
+    turns.keep(journal, changes(accepted=[message(1, lane=1), message(2, lane=2)]))
+    turns.close(journal)
+
+    journal = turns.open(path, lanes=(LANES[0], LaneName("slow")))
+
+    assert turns.recovered(journal).waiting == [Backlog(TO_TELIA, 1, BANK, 2)]
+    wanted = Wanted(TO_TELIA, 1, BANK, RouterId(0), 10)
+    assert [m.lane for m in turns.waiting(journal, wanted)] == [1, 1]
+    turns.close(journal)
+
+
+def test_ids_never_come_twice(path: Path, turns: Turns) -> None:
+    journal = turns.open(path, first_number=1000)
+    assert turns.reserve(journal, 10) == 1000
+    assert turns.reserve(journal, 500) == 1010
+    turns.close(journal)
+
+    journal = turns.open(path, first_number=1)
+
+    assert turns.reserve(journal, 10) == 1510
+    turns.close(journal)
+
+
+# Fetching.
+
+
+def test_fetched_is_the_queue_that_was_asked_for(journal: SqliteJournal, turns: Turns) -> None:
+    others = [
+        message(2, account=SHOP),
+        message(3, lane=1),
+        message(4, plan=TO_ELISA),
+    ]
+    turns.keep(journal, changes(accepted=[message(1), *others, message(5)]))
+
+    found = turns.waiting(journal)
+
+    assert [m.router_id for m in found] == [1, 5]
+    assert all(m.plan is TO_TELIA for m in found)
+    wanted = Wanted(TO_ELISA, 0, BANK, RouterId(0), 10)
+    assert [m.router_id for m in turns.waiting(journal, wanted)] == [4]
+
+
+def test_fetched_are_the_oldest_after_the_one_that_is_known(
+    journal: SqliteJournal, turns: Turns
+) -> None:
+    turns.keep(journal, changes(accepted=reversed(messages(20))))
+
+    found = turns.waiting(journal, Wanted(TO_TELIA, 0, BANK, RouterId(5), 3))
+
+    assert [m.router_id for m in found] == [6, 7, 8]
+
+
+def test_fetch_does_not_wait_for_a_commit(journal: SqliteJournal, path: Path, turns: Turns) -> None:
+    turns.keep(journal, changes(accepted=messages(1)))
+    with held_up(path):
+        journal.commit(changes(accepted=[message(2)]), turns.heard, urgent=True)
+
+        assert [m.router_id for m in turns.waiting(journal)] == [1]
+
+    turns.until(lambda: turns.done)
+
+
+# Failures.
+
+
+def refused_when_full(journal: SqliteJournal, turns: Turns) -> JournalError:
+    with full(journal):
+        error = turns.keep(journal, changes(accepted=messages(2000, first=1000)))
+    assert error is not None
+    return error
+
+
+def test_full_disk_fails_the_batch_and_says_so(
+    journal: SqliteJournal, path: Path, turns: Turns
+) -> None:
+    error = refused_when_full(journal, turns)
+
+    assert str(path) in str(error)
+    assert "no room" in str(error)
+    assert journal.pending == 0
+    assert rows_of(path, "message") == 0
+
+
+def test_batches_that_share_a_commit_fail_together(
+    journal: SqliteJournal, path: Path, turns: Turns
+) -> None:
+    with full(journal), held_up(path):
+        journal.commit(changes(accepted=[message(1)]), turns.heard, urgent=True)
+        journal.commit(changes(accepted=messages(2000, first=10)), turns.heard, urgent=True)
+        journal.commit(changes(held=[delivery(1)]), turns.heard, urgent=False)
+        turns.soon(lambda: None)
+    with full(journal):
+        turns.until(lambda: journal.pending == 0)
+
+    # The first may have been alone in its commit; the others were not.
+    assert len(turns.done) <= 1
+    assert len(turns.failed) + len(turns.done) == 3
+    assert rows_of(path, "message") == len(turns.done)
+    assert rows_of(path, "delivery") == 0
+
+
+def test_next_batch_is_kept_when_there_is_room_again(
+    journal: SqliteJournal, path: Path, turns: Turns
+) -> None:
+    refused_when_full(journal, turns)
+
+    assert turns.keep(journal, changes(accepted=messages(3))) is None
+
+    assert rows_of(path, "message") == 3
+
+
+def test_what_was_asked_for_before_a_failure_was_told_fails_too(
+    journal: SqliteJournal, path: Path, turns: Turns
+) -> None:
+    failing = changes(accepted=messages(2000))
+    follower = changes(settled=[failing.accepted[0]])
+    with full(journal):
+        journal.commit(failing, turns.heard, urgent=True)
+        journal.commit(follower, turns.heard, urgent=False)
+        turns.until(lambda: journal.pending == 0)
+
+    assert [one for one, _ in turns.failed] == [failing, follower]
+    assert turns.keep(journal, follower) is None
+
+
+def test_every_kind_of_question_hears_of_a_failure(
+    journal: SqliteJournal, path: Path, turns: Turns
+) -> None:
+    path.rename(path.with_name("away.db"))
+
+    for ask in (
+        lambda: turns.reserve(journal, 1),
+        lambda: turns.recovered(journal),
+        lambda: turns.waiting(journal),
+    ):
+        with pytest.raises(JournalError, match=str(path)):
+            ask()
+    assert journal.pending == 0
+    path.with_name("away.db").rename(path)
+    assert turns.reserve(journal, 1) == 1
+
+
+def test_file_that_was_removed_while_in_use_takes_no_more_promises(
+    path: Path, turns: Turns
+) -> None:
+    journal = turns.open(path)
+    path.unlink()
+
+    error = turns.keep(journal, changes(accepted=messages(1)))
+
+    assert error is not None
+    assert "removed" in str(error)
+    assert not path.exists()
+    turns.close(journal)
+
+
+def test_other_file_of_that_name_is_not_written_to(
+    tmp_path: Path, path: Path, turns: Turns
+) -> None:
+    journal = turns.open(path)
+    other = turns.open(tmp_path / "other.db")
+    turns.close(other)
+    (tmp_path / "other.db").rename(path)
+
+    error = turns.keep(journal, changes(accepted=messages(1)))
+
+    assert error is not None
+    assert rows_of(path, "message") == 0
+    turns.close(journal)
+
+
+def test_after_an_io_error_the_journal_goes_on_over_a_new_connection(
+    journal: SqliteJournal, path: Path, turns: Turns
+) -> None:
+    turns.keep(journal, changes(accepted=messages(1)))
+    before = journal._database
+    with unwritable(path):
+        error = turns.keep(journal, changes(accepted=messages(500, first=10)))
+
+    assert error is not None
+    assert "disk I/O error" in str(error)
+    assert turns.keep(journal, changes(accepted=messages(500, first=1000))) is None
+    assert journal._database is not before
+    assert rows_of(path, "message") == 501
+
+
+def test_batch_that_failed_and_is_found_all_the_same_is_forgotten(
+    journal: SqliteJournal, path: Path, turns: Turns
+) -> None:
+    """A sync that fails leaves a whole transaction in the WAL, which a new connection believes."""
+    failed = changes(accepted=messages(500, first=10), held=[delivery(1)])
+    with unwritable(path):
+        assert turns.keep(journal, failed) is not None
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(
+            "INSERT INTO message VALUES (12, x'', '', '', '', 4, 1, 0, 0.0, NULL, x'', x'', x'')"
+        )
+        number = failed.held[0].kept_as
+        database.execute("INSERT INTO delivery VALUES (?, 1, '', 0.0, 1, x'')", (number,))
+
+    assert turns.keep(journal, failed_again(failed)) is None
+
+    assert rows_of(path, "message") == 0
+    assert [one.router_id for one in turns.recovered(journal).held] == [1]
+
+
+def failed_again(failed: Changes) -> Changes:
+    """What is told again: receipts have come all the same, the clients were refused."""
+    return changes(held=failed.held)
+
+
+def test_question_about_the_disk_is_a_real_one(
+    journal: SqliteJournal, path: Path, turns: Turns
+) -> None:
+    """An empty batch is how the journey asks whether the journal is back."""
+    assert turns.keep(journal, changes()) is None
+    with unwritable(path):
+        assert turns.keep(journal, changes()) is not None
+    assert turns.keep(journal, changes()) is None
+
+
+def test_mistake_of_ours_fails_a_batch_and_not_the_thread(
+    journal: SqliteJournal, turns: Turns
+) -> None:
+    impossible = message(2**70)
+
+    error = turns.keep(journal, changes(accepted=[impossible]))
+
+    assert error is not None
+    assert "OverflowError" in str(error)
+    assert turns.keep(journal, changes(accepted=messages(1))) is None
+
+
+def test_damaged_row_fails_the_recovery_and_is_named(path: Path, turns: Turns) -> None:
+    journal = turns.open(path)
+    one = message(1)
+    turns.keep(journal, changes(accepted=[one], attempted=[attempt(one)]))
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE message SET octets = 'text'")
+
+    with pytest.raises(JournalError, match="message 1 is no message"):
+        turns.recovered(journal)
+    turns.close(journal)
+
+
+# The end.
+
+
+def test_close_finishes_what_was_asked_for(path: Path, turns: Turns) -> None:
+    journal = turns.open(path, commit_every_s=FOR_EVER_S, settle_every_s=FOR_EVER_S)
+    assert turns.keep(journal, changes(accepted=messages(1))) is None
+    journal.commit(changes(held=[delivery(1)]), turns.heard, urgent=False)
+    journal.commit(changes(held=[delivery(2)]), turns.heard, urgent=False)
+
+    turns.close(journal)
+
+    assert len(turns.done) == 2
+    assert journal.pending == 0
+    assert rows_of(path, "delivery") == 2
+    assert not path.with_name("router.db-wal").exists()  # All of it is in one file.
+
+
+def test_closed_journal_can_be_opened_by_the_next(path: Path, turns: Turns) -> None:
+    for _ in range(3):
+        turns.close(turns.open(path))

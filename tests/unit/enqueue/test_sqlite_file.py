@@ -1,0 +1,266 @@
+"""router/enqueue/sqlite_file.py: one daemon at a time, a known schema, errors that help."""
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from router.enqueue import rows
+from router.enqueue.journal import JournalError
+from router.enqueue.sqlite_file import tidied
+from tests.unit.enqueue.turns import Turns, changes, rows_of
+from tests.unit.messages import message
+
+NO_ROOT = pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "router.db"
+
+
+@pytest.fixture
+def turns() -> Turns:
+    return Turns()
+
+
+def filled(turns: Turns, path: Path, messages: int = 200) -> None:
+    """A journal that somebody has used and closed."""
+    journal = turns.open(path)
+    accepted = [message(number) for number in range(1, messages + 1)]
+    assert turns.keep(journal, changes(accepted=accepted)) is None
+    turns.close(journal)
+
+
+def why_not(turns: Turns, path: Path) -> str:
+    """What it says instead of opening."""
+    with pytest.raises(JournalError) as refused:
+        turns.open(path)
+    said = str(refused.value)
+    assert str(path) in said
+    assert "\n" not in said
+    return said
+
+
+def test_new_journal_is_made_where_there_is_none(path: Path, turns: Turns) -> None:
+    journal = turns.open(path)
+    turns.close(journal)
+
+    assert rows_of(path, "message") == 0
+    with closing(sqlite3.connect(path)) as database:
+        asked = {
+            name: database.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("user_version", "application_id", "journal_mode", "auto_vacuum")
+        }
+    assert asked == {
+        "user_version": rows.VERSION,
+        "application_id": rows.APPLICATION_ID,
+        "journal_mode": "wal",
+        "auto_vacuum": 2,
+    }
+
+
+def test_commits_are_synced(path: Path, turns: Turns) -> None:
+    journal = turns.open(path)
+    asked: list[int] = []
+
+    def ask(database: sqlite3.Connection) -> None:
+        asked.extend(database.execute("PRAGMA synchronous").fetchone())
+
+    assert journal._database is not None
+    ask(journal._database)
+    assert asked == [2]
+    turns.close(journal)
+
+
+def test_second_daemon_is_told_who_has_the_journal(path: Path, turns: Turns) -> None:
+    journal = turns.open(path)
+
+    said = why_not(turns, path)
+
+    assert f"another router (process {os.getpid()})" in said
+    turns.close(journal)
+    turns.close(turns.open(path))
+
+
+def test_other_name_of_the_same_journal_is_the_same_journal(
+    tmp_path: Path, path: Path, turns: Turns
+) -> None:
+    (tmp_path / "linked.db").symlink_to(path)
+    journal = turns.open(tmp_path / "linked.db")
+
+    assert "another router" in why_not(turns, path)
+    turns.close(journal)
+
+
+def test_lock_that_a_dead_daemon_left_is_no_lock(path: Path, turns: Turns) -> None:
+    path.with_name("router.db.lock").write_text("4194304\n")
+
+    turns.close(turns.open(path))
+
+
+def test_missing_folder_is_named(tmp_path: Path, turns: Turns) -> None:
+    said = why_not(turns, tmp_path / "nowhere" / "router.db")
+
+    assert "No such file or directory" in said
+    assert "folder" in said
+
+
+def test_folder_is_no_journal(tmp_path: Path, turns: Turns) -> None:
+    (tmp_path / "router.db").mkdir()
+
+    assert "unable to open" in why_not(turns, tmp_path / "router.db")
+
+
+def test_file_that_is_no_database_is_left_alone(path: Path, turns: Turns) -> None:
+    text = b"this is somebody's letter, and long enough for a header\n" * 100
+    path.write_bytes(text)
+
+    said = why_not(turns, path)
+
+    assert "not a database" in said
+    assert "journal.url" in said
+    assert path.read_bytes() == text
+
+
+def test_database_of_another_program_is_left_alone(path: Path, turns: Turns) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE song (title TEXT)")
+    octets = path.read_bytes()
+
+    assert "another program" in why_not(turns, path)
+
+    assert path.read_bytes() == octets
+
+
+def test_newer_version_is_refused_and_left_alone(path: Path, turns: Turns) -> None:
+    filled(turns, path)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute(f"PRAGMA user_version = {rows.VERSION + 1}")
+
+    said = why_not(turns, path)
+
+    assert f"schema {rows.VERSION + 1}" in said
+    assert "newer version" in said
+    assert rows_of(path, "message") == 200
+
+
+def test_refused_journal_is_not_held(path: Path, turns: Turns) -> None:
+    filled(turns, path)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA user_version = 99")
+        why_not(turns, path)
+        database.execute(f"PRAGMA user_version = {rows.VERSION}")
+
+    turns.close(turns.open(path))
+
+
+def test_empty_file_becomes_a_journal(path: Path, turns: Turns) -> None:
+    path.touch()
+
+    filled(turns, path)
+
+    assert rows_of(path, "message") == 200
+
+
+def test_tables_that_are_not_all_there_are_found_at_once(path: Path, turns: Turns) -> None:
+    filled(turns, path)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("DROP TABLE delivery")
+
+    assert "no such table: delivery" in why_not(turns, path)
+
+
+def test_damage_is_found_by_the_recovery(path: Path, turns: Turns) -> None:
+    filled(turns, path)
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(size // 2)
+        file.write(b"\xa5" * (size // 2))
+
+    journal = turns.open(path)
+    with pytest.raises(JournalError) as refused:
+        turns.recovered(journal)
+
+    said = str(refused.value)
+    assert str(path) in said
+    assert "malformed" in said
+    assert ".recover" in said
+    turns.close(journal)
+
+
+@pytest.mark.long
+def test_writer_that_does_not_end_is_named_for_what_it_is(path: Path, turns: Turns) -> None:
+    filled(turns, path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as shell:
+        shell.execute("BEGIN IMMEDIATE")
+
+        said = why_not(turns, path)
+
+    assert "locked" in said
+    assert "another program" in said
+
+
+def free_pages(path: Path, turns: Turns, octets: int) -> sqlite3.Connection:
+    """A journal after a backlog of so much that is settled, but for one message at its end."""
+    journal = turns.open(path)
+    backlog = [message(number) for number in range(1, octets // 60_000 + 2)]
+    for one in backlog:
+        one.octets = bytes(60_000)
+    assert turns.keep(journal, changes(accepted=backlog)) is None
+    assert turns.keep(journal, changes(settled=backlog[:-1])) is None
+    turns.close(journal)
+    return sqlite3.connect(path, isolation_level=None)
+
+
+def test_file_shrinks_after_a_backlog_and_keeps_what_is_left(path: Path, turns: Turns) -> None:
+    with closing(free_pages(path, turns, 24_000_000)) as database:
+        most = path.stat().st_size
+        rounds = 1
+        while tidied(database):
+            rounds += 1
+
+        assert path.stat().st_size < most * 0.75
+        assert rounds > 10  # Each is short: a commit may have to wait for it.
+        assert database.execute("SELECT length(octets) FROM message").fetchall() == [(60_000,)]
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert not tidied(database)
+
+
+def test_room_for_the_next_backlog_is_kept(path: Path, turns: Turns) -> None:
+    with closing(free_pages(path, turns, 8_000_000)) as database:
+        most = path.stat().st_size
+
+        assert not tidied(database)
+
+        assert path.stat().st_size == most
+
+
+def test_tidying_up_empties_the_wal(path: Path, turns: Turns) -> None:
+    journal = turns.open(path)
+    turns.keep(journal, changes(accepted=[message(1)]))
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        assert not tidied(database)
+
+        (_, _, left) = database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        (_, in_wal, copied) = database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        assert in_wal == copied == left
+    turns.close(journal)
+
+
+@NO_ROOT
+def test_file_that_may_only_be_read_is_refused(path: Path, turns: Turns) -> None:
+    filled(turns, path)
+    path.chmod(0o400)
+
+    assert "may we write" in why_not(turns, path)
+
+
+@NO_ROOT
+def test_folder_that_may_only_be_read_is_refused(tmp_path: Path, turns: Turns) -> None:
+    folder = tmp_path / "kept"
+    folder.mkdir(mode=0o500)
+
+    assert "may we write" in why_not(turns, folder / "router.db")
