@@ -128,10 +128,12 @@ class MemoryJournal:
             answer(self.failing)
 
     def _apply(self, changes: Changes) -> None:
-        messages = self.messages
+        messages, queues = self.messages, self._queues
         for message in changes.accepted:
             messages[message.router_id] = message
-            queue = self._queue_of(message)
+            queue = queues.get((message.plan, message.lane, message.account))
+            if queue is None:
+                queue = self._queue_of(message)
             while queue and queue[0].router_id not in messages:
                 queue.popleft()
             queue.append(message)

@@ -243,6 +243,17 @@ class Sm:
             yield tag, octets[at + 4 : at + 4 + length]
             at += 4 + length
 
+    def tlvs_by_tag(self) -> dict[int, bytes]:
+        """The same, where order does not matter; of a tag that comes twice, the last."""
+        octets, at, end = self.octets, self.tlvs_at, len(self.octets)
+        found: dict[int, bytes] = {}
+        while at < end:
+            tag, length = _TLV.unpack_from(octets, at)
+            value_at = at + 4
+            at = value_at + length
+            found[tag] = octets[value_at:at]
+        return found
+
     def tlv(self, tag: int) -> bytes | None:
         """The value of the first TLV with this tag."""
         if self.tlvs_at == len(self.octets):

@@ -11,6 +11,7 @@ Source: SMPP v3.4, 5.3.2.12, 5.3.2.35 (TLVs), appendix B (text), and what the fi
 import re
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
 from router.smpp import pdu as p
@@ -111,9 +112,9 @@ def recognise(sm: Sm) -> Receipt | None:
         receipt = Receipt(operator_id, _STATES.get(word.upper()), err, _date(done), None)
         if sm.tlvs_at == len(sm.octets):
             return receipt
-        tlvs = dict(sm.tlvs())
+        tlvs = sm.tlvs_by_tag()
     else:
-        tlvs = dict(sm.tlvs())
+        tlvs = sm.tlvs_by_tag()
         if not marked and not (v.RECEIPTED_MESSAGE_ID in tlvs and v.MESSAGE_STATE in tlvs):
             return None
         receipt = read_text(sm.short_message or tlvs.get(v.MESSAGE_PAYLOAD, b""))
@@ -151,6 +152,7 @@ def read_text(text: bytes) -> Receipt:
     )
 
 
+@lru_cache(maxsize=4096)  # Most receipts of a minute have the same one.
 def _date(digits: bytes) -> bytes:
     """YYMMDDhhmm of any of the forms in use; empty for none, zeros or nonsense.
 

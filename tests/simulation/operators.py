@@ -16,7 +16,8 @@ from router.smpp.receipt import State
 from router.terms.names import BindName
 from router.terms.settings import IdForm, OperatorSettings, Settings
 from tests.simulation.ledger import NEVER, Inbound, Taken, Writing
-from tests.simulation.promises import Promises, is_final
+from tests.simulation.promises import Promises
+from tests.simulation.records import is_final
 from tests.simulation.scenario import SHORT_CODE, OperatorMood
 from tests.simulation.world import Connection, Event, Loop, Process, garbage
 

@@ -1,11 +1,6 @@
 """Bugs on the way home: receipts, outcomes, acknowledgements, the journal and restarts."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-
 from router.enqueue.journal import Changes, JournalError, Recovered
-from router.enqueue.lanes import Lanes, Queue
-from router.forward.pacing import Pacer, RoundTrip
-from router.forward.pool import Bind, Flight, Operator
 from router.homeward import Homeward
 from router.journey import Journey
 from router.report import receipts
@@ -15,11 +10,9 @@ from router.resume import Resume
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu
 from router.smpp.receipt import Receipt, State
-from router.smpp.session import Peer
-from router.stations import Arrival, Client, OperatorPeer, Reply
-from router.terms.limits import Rate
+from router.stations import Arrival, Client, Reply
 from router.terms.message import Delivery, Message, Stage
-from router.terms.names import AccountName, OperatorId, OperatorName
+from router.terms.names import AccountName, OperatorId
 from router.terms.outcome import Outcome
 from router.terms.settings import OperatorSettings
 from tests.simulation.disk import SimulatedJournal
@@ -32,12 +25,14 @@ from tests.simulation.planting import Patch, bug
 def a_message_is_settled_twice() -> list[Patch]:
     """The receipt of its other attempt settles it anew."""
 
-    def final(self: Homeward, message: Message, receipt: Receipt, state: State) -> None:
+    def final(
+        self: Homeward, message: Message, receipt: Receipt, state: State, now_utc: float
+    ) -> None:
         message.attempts -= 1
         if receipts.OUTCOMES[state] is not Outcome.DELIVERED and self._is_open(message):
             self._withheld[message.router_id] = receipt, state
         else:
-            self._end(message, receipt, state)
+            self._end(message, receipt, state, now_utc)
 
     return [(Homeward, "_final", final)]
 
@@ -52,8 +47,10 @@ def a_failure_is_told_while_another_attempt_is_open() -> list[Patch]:
 def an_outcome_is_kept_without_its_receipt() -> list[Patch]:
     """The client that asked never hears."""
 
-    def end(self: Homeward, message: Message, receipt: Receipt, state: State) -> None:
-        self._settle(message, receipts.OUTCOMES[state], self.clock_utc())
+    def end(
+        self: Homeward, message: Message, receipt: Receipt, state: State, now_utc: float
+    ) -> None:
+        self._settle(message, receipts.OUTCOMES[state], now_utc)
 
     return [(Homeward, "_end", end)]
 

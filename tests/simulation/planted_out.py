@@ -1,25 +1,20 @@
 """Bugs on the way out: from a client's submit_sm to an operator's answer."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from router.enqueue.journal import Changes, JournalError, Recovered
+from router.enqueue.journal import Changes, JournalError
 from router.enqueue.lanes import Lanes, Queue
 from router.forward.pacing import Pacer, RoundTrip
 from router.forward.pool import Bind, Flight, Operator
 from router.homeward import Homeward
 from router.journey import Journey
-from router.report import receipts
-from router.report.correlate import Correlator
-from router.report.handback import Outbox, Receiver
-from router.resume import Resume
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu
-from router.smpp.receipt import Receipt, State
 from router.smpp.session import Peer
-from router.stations import Arrival, Client, OperatorPeer, Reply
+from router.stations import Client, OperatorPeer
 from router.terms.limits import Rate
-from router.terms.message import Delivery, Message, Stage
-from router.terms.names import AccountName, OperatorId, OperatorName
+from router.terms.message import Message, Stage
+from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
 from router.terms.settings import OperatorSettings
 from tests.simulation.disk import SimulatedJournal

@@ -4,94 +4,46 @@ The watcher sees what the router writes to its peers at the moment it writes it,
 at the moment it hears it, and what its disk holds. A promise that is broken raises there and then.
 """
 
-import re
 from collections import Counter, defaultdict, deque
 
 from router.accept.server import ClientLink
 from router.forward.bind import OperatorLink
 from router.homeward import RECEIPT_AFTER_RESPONSE_S
 from router.smpp.link import Link
-from router.smpp.pdu import Pdu, Sm, message_id_of
+from router.smpp.pdu import Pdu, message_id_of
 from router.smpp.receipt import State
 from router.smpp.states import State as SessionState
-from router.smpp.vocabulary import DELIVER_SM
 from router.terms.limits import Rate
 from router.terms.names import AccountName, BindName, OperatorName
 from router.terms.outcome import TEMPORARY_FOR_CLIENTS, Outcome, judge
-from router.terms.settings import OperatorSettings, Settings
-from tests.simulation.disk import AttemptRow, DeliveryRow, Disk, MessageRow, SettledRow, Transaction
+from router.terms.settings import Settings
+from tests.simulation.disk import Disk
 from tests.simulation.ledger import Held, Inbound, Submitted, Taken, Writing
-from tests.simulation.world import START, START_UTC, BrokenPromiseError, Connection, Loop, Process
-
-OUTCOMES = {
-    State.DELIVERED: Outcome.DELIVERED,
-    State.ACCEPTED: Outcome.DELIVERED,
-    State.EXPIRED: Outcome.EXPIRED,
-    State.REJECTED: Outcome.REJECTED,
-    State.UNKNOWN: Outcome.UNKNOWN,
-    State.UNDELIVERABLE: Outcome.FAILED,
-    State.DELETED: Outcome.FAILED,
-}
-_RECEIPT = re.compile(
-    rb"id:(\d+) sub:001 dlvrd:\d\d\d .*? stat:(\w+) err:\d\d\d text:(.*?)\0", re.DOTALL
+from tests.simulation.records import (
+    A_HAIR_S,
+    OUTCOMES,
+    RECEIPT,
+    WITHHELD_ACROSS_CRASHES,
+    Records,
+    described,
+    is_final,
 )
-_WORDS = {
-    b"DELIVRD": State.DELIVERED,
-    b"ACCEPTD": State.ACCEPTED,
-    b"EXPIRED": State.EXPIRED,
-    b"REJECTD": State.REJECTED,
-    b"UNKNOWN": State.UNKNOWN,
-    b"UNDELIV": State.UNDELIVERABLE,
-    b"DELETED": State.DELETED,
-    b"ENROUTE": State.ENROUTE,
-}
-WITHHELD_ACROSS_CRASHES = False
-"""A failure that is acknowledged and withheld, because another attempt is open, is forgotten in a
-crash as yet; if the other one fails too, its message ends as unknown."""
+from tests.simulation.world import Connection, Loop, Process
+
 MARKS_BEFORE_WRITING = False
 """A message in a lane with `in_doubt: fail` is sent again after a crash as yet, because nothing on
 the disk says that it was sent."""
 A_MOMENT_S = 0.001
-A_HAIR_S = 1e-5
-"""Unix times have no finer fractions."""
 
 
-def is_final(state: State, operator: OperatorSettings) -> bool:
-    """Whether an operator says no more after this."""
-    if state is State.ACCEPTED:
-        return operator.accepted_is_final
-    if state is State.UNKNOWN:
-        return operator.unknown_is_final
-    return state is not State.ENROUTE
-
-
-def asks_for(message: Submitted, outcome: Outcome) -> bool:
-    """Whether the client is owed a final receipt when it ends like that."""
-    wanted = message.registered_delivery & 3
-    if wanted == 2:
-        return outcome not in (Outcome.DELIVERED, Outcome.SENT)
-    return wanted in (1, 3)
-
-
-class Promises:
+class Promises(Records):
     """The watcher."""
 
     def __init__(self, loop: Loop, disk: Disk, settings: Settings) -> None:
-        self.loop = loop
-        self.disk = disk
-        self.settings = settings
+        super().__init__(loop, disk, settings)
         self.process: Process
-        self.by_body: dict[bytes, Submitted] = {}
-        self.by_id: dict[int, Submitted] = {}
-        self.taken: dict[tuple[OperatorName, bytes], Taken] = {}
-        self.inbound: dict[bytes, Inbound] = {}
-        self.held: dict[bytes, Held] = {}
-        self.held_by_number: dict[int, Held] = {}
-        self.settled_in_life = 0
-        self.accepted_in_life = 0
         self.repeated = 0
-        self._life = 0
-        self._wall_error_s = 0.0
+        self._most_places: dict[AccountName, int] = {}
         self._arrivals: dict[OperatorName | BindName, deque[float]] = defaultdict(deque)
         self._newest: dict[tuple[AccountName, int, OperatorName], tuple[float, int, int]] = {}
 
@@ -137,14 +89,14 @@ class Promises:
         held = self.held.get(pdu.octets[16:])
         if held is None or held.account != account:
             raise self.broken(f"{account} is given what is not its own: {pdu.octets[16:]!r}")
-        what = _what(pdu.octets)
+        what = described(pdu.octets)
         if not held.rows:
             raise self.broken(f"{account} is given {what}, which the disk does not hold")
         if held.ever == 1 and held.answers_heard:
             raise self.broken(f"{account} is given {what} again, which it has acknowledged")
         if len(link.session.unanswered) > self.settings.accounts[account].deliver_window:
             raise self.broken(f"{account}: its window for deliver_sm is overrun")
-        found = _RECEIPT.search(pdu.octets)
+        found = RECEIPT.search(pdu.octets)
         message = None if found is None else self.by_id[int(found[1])]
         if message is not None and message.by_transmitter and message.answered_in == self._life:
             since_s = self.loop.now - message.accepted_at
@@ -363,8 +315,3 @@ class Promises:
         ended = sum(counters.outcomes.values())
         if ended != self.settled_in_life:
             raise self.broken(f"{ended} counted as ended, not {self.settled_in_life}")
-
-
-def _what(octets: bytes) -> str:
-    found = _RECEIPT.search(octets)
-    return f"delivery {octets[16:80]!r}" if found is None else f"receipt {found[0][:24]!r}"
