@@ -135,8 +135,9 @@ class Journal(Protocol):
         """Make the batch safe, then call `done(changes, error)`.
 
         `urgent` batches (clients wait for them) share a commit for `commit_every` at most, the
-        others for `settle_every`. Batches are applied in the order of the calls. When one fails,
-        so do those that were asked for before that was told: they may follow from it.
+        others for `settle_every`. Batches are applied in the order of the calls, but an urgent one
+        may overtake others. When one fails, so do those that were asked for before that was told:
+        they may follow from it.
         """
 
     def reserve_ids(self, count: int, done: Callable[[int, JournalError | None], None]) -> None:

@@ -178,15 +178,23 @@ class Simulation:
             operator.behave()
         for client in self.clients:
             client.behave()
-        give_up_at = loop.now + LONGEST_REST_S
-        while not self._is_over() and loop.now < give_up_at:
-            loop.run(loop.now + 1.0)
+        self._wait(self._is_over)
         loop.run(loop.now + PARKED_S)
+        self._wait(self._expects_nothing)
         if any(operator.owed for operator in self.operators.values()):
             raise BrokenPromiseError("an operator waits for an answer to its deliver_sm")
         if not all(client.is_content for client in self.clients):
             raise BrokenPromiseError("a client waits for an answer to its submit_sm")
         self.promises.at_rest()
+
+    def _wait(self, reached: Callable[[], bool]) -> None:
+        give_up_at = self.loop.now + LONGEST_REST_S
+        while not reached() and self.loop.now < give_up_at:
+            self.loop.run(self.loop.now + 1.0)
+
+    def _expects_nothing(self) -> bool:
+        """Receipts of attempts whose message is settled are waited for as long as others."""
+        return not any(len(one) for one in self.process.journey.correlators.values())
 
     def _is_over(self) -> bool:
         return (
