@@ -150,7 +150,11 @@ class Pacer:
         While the slot's message is unanswered this is the earliest time that is possible; ask
         again then, or when an answer has come.
         """
-        slot_at = self._slot_at = self._arrived_at(self._next, now) + self.rate.per_s + MARGIN_S
+        unit_s = self.rate.per_s + MARGIN_S
+        slot_at = self._answered_at[self._next] + unit_s
+        if slot_at > now:  # Else it has arrived long ago, whenever exactly: nothing to work out.
+            slot_at = self._arrived_at(self._next, now) + unit_s
+        self._slot_at = slot_at
         even_at = self._even_at
         return slot_at if slot_at > even_at else even_at
 
