@@ -22,6 +22,7 @@ from router.wiring.config.mistakes import Mistake, item_path, key_path, mistake_
 DEEPEST: Final = 30
 """The deepest that a configuration goes is 6; so deep is a mistake or an attack."""
 
+_TOO_DEEP: Final = f"lists and mappings are nested more than {DEEPEST} deep"
 _NO_VALUE: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _NOT_TEXT: Final = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
@@ -199,7 +200,7 @@ class _Composer:
     def _begin(self, event: yaml.CollectionStartEvent, node: Sequence | Table) -> None:
         self._tag_is_ours(event, node.place)
         if len(self._open) == DEEPEST:
-            self._note(node.place, f"lists and mappings are nested more than {DEEPEST} deep")
+            self._note(node.place, _TOO_DEEP)
             raise _StopError
         self._anchored(event, node)
         self._open.append(_Open(node))
@@ -282,6 +283,9 @@ class _Composer:
         mark = error.problem_mark or error.context_mark
         place = self._place(mark)
         problem = error.problem or error.context or "it cannot be parsed"
+        if "nesting depth" in problem:  # libyaml has a limit of its own, and may look far ahead.
+            self._note(place, _TOO_DEEP, "")
+            return
         if "tag" in problem:
             problem = "a tag (!) is not understood here; quote text that begins with !"
         elif mark and text[mark.index : mark.index + 1] == "\t":
