@@ -3,8 +3,8 @@
 One file in WAL mode with synchronous=FULL, one writer thread. The loop never waits for the disk:
 batches go to the thread through a queue, and their `done` comes back with the loop's next turn
 after the commit. An urgent batch (clients wait) that comes alone is committed at once; under load
-commits begin `commit_every` apart and take all that has come. The others wait for company for
-`settle_every` at most, and go with the next commit when that is over.
+commits begin `commit_every` apart and take all that has come. The others go along with an urgent
+one when they have waited a fifth of `settle_every`, and by themselves after all of it.
 
 What is on disk: `router/enqueue/rows.py`.
 
@@ -46,6 +46,9 @@ from router.terms.message import Message
 from router.terms.names import AccountName, LaneName, OperatorId, OperatorName
 from router.terms.plan import Plan
 
+_RIDE_ALONG: Final = 0.2
+"""Of `settle_every`. Sooner, each commit of accepted messages would be dearer; later, some would be
+large, and clients would wait for those."""
 _TIDY_AFTER_S: Final = 1.0
 """After a commit, when the thread has nothing else to do."""
 _TIDY_AGAIN_S: Final = 0.1
@@ -235,7 +238,8 @@ class SqliteJournal:
             if stop:
                 return urgent + waiting, True
             now = time.monotonic()
-            if waiting and waiting[0].asked_at + self._settle_every_s <= now:
+            share = _RIDE_ALONG if urgent else 1.0
+            if waiting and waiting[0].asked_at + self._settle_every_s * share <= now:
                 batch = urgent + waiting
                 waiting.clear()
                 return batch, False

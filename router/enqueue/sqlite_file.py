@@ -103,8 +103,10 @@ def _prepare(path: Path, database: sqlite3.Connection, first_number: int) -> Non
     if mode != "wal":
         advice = "put the journal on a local disk"
         raise JournalError(f"{path}: this file system does not let SQLite share memory; {advice}")
-    database.execute("BEGIN IMMEDIATE")  # Fails where the file may only be read.
-    if not tables:
+    database.execute("BEGIN IMMEDIATE")
+    if tables:
+        database.execute(rows.PROBE)  # Else a file that may only be read is found out much later.
+    else:
         for statement in rows.SCHEMA.split(";")[:-1]:
             database.execute(statement)
         database.execute("INSERT INTO meta VALUES (?)", (first_number,))

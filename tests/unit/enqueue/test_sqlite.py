@@ -163,6 +163,20 @@ def test_settlements_go_with_the_next_commit_when_their_time_is_over(
     assert rows_of(path, "delivery") == 50
 
 
+def test_settlements_that_have_waited_a_while_go_with_an_urgent_commit(
+    path: Path, turns: Turns
+) -> None:
+    journal = turns.open(path, settle_every_s=2.0)
+    journal.commit(changes(held=[delivery(1)]), turns.heard, urgent=False)
+    urgent = 0
+    while not turns.done:
+        urgent += 1
+        assert turns.keep(journal, changes(accepted=[message(urgent)])) is None
+
+    assert turns.commits == [1] * urgent
+    turns.close(journal)
+
+
 def test_settlements_are_committed_without_company_in_the_end(
     journal: SqliteJournal, path: Path, turns: Turns
 ) -> None:
@@ -270,7 +284,7 @@ def test_ids_never_come_twice(path: Path, turns: Turns) -> None:
 
     journal = turns.open(path, first_number=1)
 
-    assert turns.reserve(journal, 10) == 1510
+    assert turns.reserve(journal, 10) >= 1510
     turns.close(journal)
 
 
@@ -337,12 +351,11 @@ def test_full_disk_fails_the_batch_and_says_so(
 def test_batches_that_share_a_commit_fail_together(
     journal: SqliteJournal, path: Path, turns: Turns
 ) -> None:
-    with full(journal), held_up(path):
-        journal.commit(changes(accepted=[message(1)]), turns.heard, urgent=True)
-        journal.commit(changes(accepted=messages(2000, first=10)), turns.heard, urgent=True)
-        journal.commit(changes(held=[delivery(1)]), turns.heard, urgent=False)
-        turns.soon(lambda: None)
     with full(journal):
+        with held_up(path):
+            journal.commit(changes(accepted=[message(1)]), turns.heard, urgent=True)
+            journal.commit(changes(accepted=messages(2000, first=10)), turns.heard, urgent=True)
+            journal.commit(changes(held=[delivery(1)]), turns.heard, urgent=False)
         turns.until(lambda: journal.pending == 0)
 
     # The first may have been alone in its commit; the others were not.

@@ -13,8 +13,6 @@ from router.enqueue.sqlite_file import tidied
 from tests.unit.enqueue.turns import Turns, changes, rows_of
 from tests.unit.messages import message
 
-NO_ROOT = pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")
-
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -251,17 +249,32 @@ def test_tidying_up_brings_the_wal_into_the_file(path: Path, turns: Turns) -> No
     turns.close(journal)
 
 
-@NO_ROOT
+def closed_to_us(path: Path, mode: int) -> None:
+    """May only be read."""
+    path.chmod(mode)
+    if os.access(path, os.W_OK):
+        pytest.skip("root may write everything")
+
+
 def test_file_that_may_only_be_read_is_refused(path: Path, turns: Turns) -> None:
     filled(turns, path)
-    path.chmod(0o400)
+    closed_to_us(path, 0o400)
 
     assert "may we write" in why_not(turns, path)
 
 
-@NO_ROOT
 def test_folder_that_may_only_be_read_is_refused(tmp_path: Path, turns: Turns) -> None:
     folder = tmp_path / "kept"
-    folder.mkdir(mode=0o500)
+    folder.mkdir()
+    closed_to_us(folder, 0o500)
+
+    assert "may we write" in why_not(turns, folder / "router.db")
+
+
+def test_folder_that_has_become_closed_to_us_is_refused(tmp_path: Path, turns: Turns) -> None:
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    filled(turns, folder / "router.db")
+    closed_to_us(folder, 0o500)
 
     assert "may we write" in why_not(turns, folder / "router.db")
