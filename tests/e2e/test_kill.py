@@ -1,0 +1,37 @@
+"""benchmarks/kill.py: a router that is killed again and again loses nothing that it acknowledged.
+
+How much is sent twice and how long a start takes depend on the machine: that is not asked here.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.processes import DEADLINE_S, ROOT
+
+KILLS = 2
+
+
+def test_nothing_is_lost_by_kills_under_load(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [
+            *(sys.executable, "-m", "benchmarks", "kill", "--kills", str(KILLS)),
+            *("--rate", "400", "--results", str(tmp_path)),
+        ],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=3 * DEADLINE_S,
+    )
+
+    assert (tmp_path / "kill.json").exists(), ended.stderr
+    numbers = json.loads((tmp_path / "kill.json").read_text(encoding="utf-8"))["numbers"]
+    assert numbers["kills"] == KILLS
+    assert numbers["accepted"] > 0
+    assert numbers["never_delivered"] == 0, numbers
+    assert numbers["receipts_missing"] == 0, numbers
+    assert numbers["wrong"] == 0, numbers
+    assert numbers["receipts"] == {"delivered": numbers["accepted"]}
