@@ -20,7 +20,9 @@ def test_list_names_all_of_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--list"]) == 0
 
     names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert names == ["campaign", "throughput", "latency", "routes", "wire", "urgent", "kill"]
+    files = (ROOT / "benchmarks").glob("*.py")
+    assert set(names) == {f.stem for f in files if "\nSUMMARY: Final = " in f.read_text()}
+    assert len(names) > 5
 
 
 @pytest.mark.parametrize("wrong", [["nonsense"], ["routes", "--window", "5"], ["--cuont", "5"]])
