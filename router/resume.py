@@ -4,7 +4,7 @@ from functools import partial
 
 from router.enqueue.journal import Backlog, Recovered, Wanted
 from router.enqueue.lanes import AT_ONCE, Queue
-from router.homeward import Homeward
+from router.onward import Onward
 from router.smpp.pdu import Pdu, Sm
 from router.terms.message import Message, Stage
 from router.terms.names import AccountName, RouterId
@@ -12,7 +12,7 @@ from router.terms.outcome import JournalError, Refusal
 from router.terms.plan import Plan
 
 
-class Resume(Homeward):
+class Resume(Onward):
     """Takes up what the journal holds, and later fetches from it what the lanes keep there."""
 
     def _take_up(self, found: Recovered) -> None:

@@ -19,9 +19,9 @@ LAYERS: Final = {
     "terms": 0,
     "smpp": 1,
     **dict.fromkeys(STAGES, 2),
-    # The journey: what it acts on, the way back, a restart, and the page to read first.
-    **{"stations": 3, "homeward": 4, "resume": 5, "journey": 6},
-    "wiring": 7,
+    # The journey: what it acts on, the way back and on, a restart, and the page to read first.
+    **{"stations": 3, "homeward": 4, "onward": 5, "resume": 6, "journey": 7},
+    "wiring": 8,
 }
 """A part of router/ imports only from parts with a smaller number, and from itself."""
 
@@ -121,7 +121,8 @@ def _files(root: Path) -> Iterator[Path]:
             made = entry.name in {"__pycache__", "build", "dist"}
             if entry.name == ".ci" or not (made or entry.name.startswith(".")):
                 yield from _files(entry)
-        elif not entry.name.endswith((".db", ".db-wal", ".db-shm")):
+        # In a worktree .git is a file.
+        elif entry.name != ".git" and not entry.name.endswith((".db", ".db-wal", ".db-shm")):
             yield entry
 
 

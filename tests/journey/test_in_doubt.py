@@ -6,7 +6,7 @@ A message in doubt may have been sent: each lane says whether it is sent again t
 
 import pytest
 
-from router.journey import MOST_DOUBTS
+from router.onward import MOST_DOUBTS
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.terms.names import OperatorName

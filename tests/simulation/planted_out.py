@@ -8,6 +8,7 @@ from router.forward.pacing import Pacer, RoundTrip
 from router.forward.pool import Bind, Flight, Operator
 from router.homeward import Homeward
 from router.journey import Journey
+from router.onward import Onward
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu
 from router.smpp.session import Peer
@@ -131,19 +132,19 @@ def a_failover_forgets_the_message() -> list[Patch]:
         else:
             message.plan = plan
 
-    return [(Journey, "_go_elsewhere", go_elsewhere)]
+    return [(Onward, "_go_elsewhere", go_elsewhere)]
 
 
 @bug
 def a_failover_takes_room_twice() -> list[Patch]:
     """Each operator that refuses costs the account a place."""
-    go_elsewhere = Journey._go_elsewhere
+    go_elsewhere = Onward._go_elsewhere
 
     def leaky(self: Journey, operator: Operator, message: Message, status: int) -> None:
         self.lanes.take_room(message.account)
         go_elsewhere(self, operator, message, status)
 
-    return [(Journey, "_go_elsewhere", leaky)]
+    return [(Onward, "_go_elsewhere", leaky)]
 
 
 @bug
@@ -224,14 +225,14 @@ def a_window_is_one_too_wide() -> list[Patch]:
 @bug
 def a_late_success_is_ignored() -> list[Patch]:
     """An answer after the time-out is thrown away."""
-    answered = Journey.answered
+    answered = Onward.answered
 
     def deaf(self: Journey, peer: OperatorPeer, pdu: Pdu, now: float) -> None:
         assert isinstance(pdu.request, Flight)
         if not pdu.request.over:
             answered(self, peer, pdu, now)
 
-    return [(Journey, "answered", deaf)]
+    return [(Onward, "answered", deaf)]
 
 
 @bug
@@ -270,7 +271,7 @@ def what_must_not_be_repeated_is_repeated() -> list[Patch]:
 @bug
 def what_was_in_flight_on_a_lost_bind_is_forgotten() -> list[Patch]:
     """It is nobody's, until a restart."""
-    doubted = Journey.doubted
+    doubted = Onward.doubted
 
     def forgetful(self: Journey, flights: Iterable[Flight], why: str, now: float) -> None:
         if why != "lost":
@@ -279,30 +280,30 @@ def what_was_in_flight_on_a_lost_bind_is_forgotten() -> list[Patch]:
         for flight in flights:
             flight.bind.operator.landed(flight, now, answered=False)
 
-    return [(Journey, "doubted", forgetful)]
+    return [(Onward, "doubted", forgetful)]
 
 
 @bug
 def a_flight_lands_twice() -> list[Patch]:
     """A late answer counts as if its message were still in flight."""
-    answered = Journey.answered
+    answered = Onward.answered
 
     def twice(self: Journey, peer: OperatorPeer, pdu: Pdu, now: float) -> None:
         assert isinstance(pdu.request, Flight)
         pdu.request.over = False
         answered(self, peer, pdu, now)
 
-    return [(Journey, "answered", twice)]
+    return [(Onward, "answered", twice)]
 
 
 @bug
 def nobody_looks_when_a_window_is_given_up() -> list[Patch]:
     """Its operator has room again, and stands still."""
-    doubted = Journey.doubted
+    doubted = Onward.doubted
 
     def lazy(self: Journey, flights: Iterable[Flight], why: str, now: float) -> None:
         before = set(self._to_pump)
         doubted(self, flights, why, now)
         self._to_pump = before
 
-    return [(Journey, "doubted", lazy)]
+    return [(Onward, "doubted", lazy)]
