@@ -53,7 +53,12 @@ class Journey(Resume):
 
         def recovered(found: Recovered, error: JournalError | None) -> None:
             if error is None:
-                self._take_up(found)
+                self._take_up(found, taken_up)
+            else:
+                ready(error)
+
+        def taken_up(error: JournalError | None) -> None:
+            if error is None:
                 self._ids.reserve(ready)
                 self._end_turn_soon()  # Validity ends even if nobody ever connects.
             else:

@@ -1,22 +1,27 @@
 """Going on where an earlier process stopped, with what the journal has kept of it."""
 
+from collections.abc import Callable, Mapping
 from functools import partial
+from operator import attrgetter
 
-from router.enqueue.journal import Backlog, Recovered, Wanted
+from router.enqueue.journal import BEGINNING, Attempt, Backlog, Held, Place, Recovered, Wanted
 from router.enqueue.lanes import AT_ONCE, Queue
 from router.onward import Onward
 from router.smpp.pdu import Pdu, Sm
-from router.terms.message import Message, Stage
-from router.terms.names import AccountName, RouterId
+from router.stations import NEVER
+from router.terms.message import Delivery, Message
+from router.terms.names import AccountName, OperatorName, RouterId
 from router.terms.outcome import JournalError, Refusal
 from router.terms.plan import Plan
+
+Ready = Callable[[JournalError | None], None]
+"""Hears when all is taken up, or why it is not."""
 
 
 class Resume(Onward):
     """Takes up what the journal holds, and later fetches from it what the lanes keep there."""
 
-    def _take_up(self, found: Recovered) -> None:
-        now = self.clock()
+    def _take_up(self, found: Recovered, ready: Ready) -> None:
         taken_up = self.taken_up
         for backlog in found.waiting:
             if backlog.account not in self.outboxes:
@@ -27,24 +32,98 @@ class Resume(Onward):
             else:
                 self._decide_anew(Wanted(*_queue_of(backlog), RouterId(0), AT_ONCE))
         self._fetch_for_hungry()
-        for attempt in found.sent:
-            message = attempt.message
-            if attempt.operator not in self.correlators or message.account not in self.outboxes:
-                taken_up["left_waiting"] += 1
-                continue
-            message.stage = Stage.SENT
-            message.operator = attempt.operator
-            message.octets = b""
-            message.attempts += 1
-            correlator = self.correlators[attempt.operator]
-            correlator.expect(attempt.operator_id, message, attempt.at_utc)
-            taken_up["receipts_expected"] += 1
-        for delivery in found.held:
-            if delivery.account not in self.outboxes:
-                taken_up["left_waiting"] += 1
-                continue
-            self._hand_back(delivery, now)
-            taken_up["deliveries"] += 1
+        for operator, count in found.sent.items():
+            if operator not in self.correlators:
+                taken_up["left_waiting"] += count
+        for account, held in found.held.items():
+            if account not in self.outboxes:
+                taken_up["left_waiting"] += held.count
+
+        def expected(error: JournalError | None) -> None:
+            if error is None:
+                accounts = [name for name in found.held if name in self.outboxes]
+                self._hand_back_held(accounts, found.held, 0, ready)
+            else:
+                ready(error)
+
+        operators = [name for name in found.sent if name in self.correlators]
+        self._expect_receipts(operators, BEGINNING, {}, expected)
+
+    def _expect_receipts(
+        self,
+        operators: list[OperatorName],
+        after: Place,
+        taken: dict[RouterId, list[Attempt]],
+        ready: Ready,
+    ) -> None:
+        """Of what these operators took; by message, because all its attempts are of one object."""
+
+        def fetched(
+            attempts: list[Attempt], place: Place | None, error: JournalError | None
+        ) -> None:
+            if error is not None:
+                ready(error)
+                return
+            found: dict[RouterId, list[Attempt]] = {}
+            for attempt in attempts:
+                found.setdefault(attempt.message.router_id, []).append(attempt)
+            for router_id, of_message in found.items():
+                taken.setdefault(router_id, of_message)  # Sent twice, it is found twice.
+            left = operators if place is not None else operators[1:]
+            self._expect_receipts(left, place or BEGINNING, taken, ready)
+
+        if operators:
+            self.journal.fetch_sent(operators[0], NEVER, after, AT_ONCE, fetched)
+            return
+        every = [attempt for of_message in taken.values() for attempt in of_message]
+        for attempt in sorted(every, key=attrgetter("at_utc")):  # So a correlator can expire them.
+            self._expect_receipt(attempt)
+        ready(None)
+
+    def _expect_receipt(self, attempt: Attempt) -> None:
+        message = attempt.message
+        correlator = self.correlators.get(attempt.operator)
+        if correlator is None:
+            return  # It is counted already.
+        if message.account not in self.outboxes:
+            self.taken_up["left_waiting"] += 1
+            return
+        message.operator = attempt.operator
+        message.attempts += 1
+        correlator.expect(attempt.operator_id, message, attempt.at_utc)
+        self.taken_up["receipts_expected"] += 1
+
+    def _hand_back_held(
+        self,
+        accounts: list[AccountName],
+        found: Mapping[AccountName, Held],
+        after: int,
+        ready: Ready,
+    ) -> None:
+        """Put what an earlier process held for these accounts into their outboxes.
+
+        Not what this one holds since: that is in its outbox when the journal has it.
+        """
+
+        def fetched(deliveries: list[Delivery], error: JournalError | None) -> None:
+            if error is not None:
+                ready(error)
+                return
+            now = self.clock()
+            last = found[accounts[0]].last
+            earlier = [delivery for delivery in deliveries if delivery.kept_as <= last]
+            for delivery in earlier:
+                self._hand_back(delivery, now)
+            self.taken_up["deliveries"] += len(earlier)
+            if earlier:
+                self._hand_back_held(accounts, found, earlier[-1].kept_as, ready)
+            else:
+                self._hand_back_held(accounts[1:], found, 0, ready)
+
+        if accounts:
+            self.journal.fetch_held(accounts[0], after, AT_ONCE, fetched)
+        else:
+            ready(None)
 
     def _decide_anew(self, wanted: Wanted) -> None:
         """An operator of their plan is in this configuration no more."""

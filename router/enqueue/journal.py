@@ -5,7 +5,7 @@ it wants kept to the turn's `Changes`; nothing that depends on it happens before
 with them. What is in the router's memory is a cache of the journal.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -15,14 +15,20 @@ from router.terms.outcome import JournalError, Outcome
 from router.terms.plan import Plan
 
 __all__ = [
+    "BEGINNING",
     "Attempt",
     "Backlog",
     "Changes",
     "Done",
     "Fetched",
+    "Held",
+    "HeldFetched",
     "Journal",
     "JournalError",
+    "Place",
+    "Recalled",
     "Recovered",
+    "SentFetched",
     "Settlement",
     "Wanted",
 ]
@@ -88,14 +94,24 @@ class Backlog:
 
 
 @dataclass(slots=True)
+class Held:
+    """How many deliveries wait for one account, and the numbers (`kept_as`) they lie between."""
+
+    count: int
+    first: int
+    last: int
+
+
+@dataclass(slots=True)
 class Recovered:
-    """What a journal holds when the router starts. The messages that wait are fetched later."""
+    """What a journal holds when the router starts: how much. All of it is fetched later."""
 
     waiting: list[Backlog] = field(default_factory=list)
-    sent: list[Attempt] = field(default_factory=list)
-    """Taken by an operator; their receipts may come."""
-    held: list[Delivery] = field(default_factory=list)
-    """Not acknowledged by their client; oldest first."""
+    """No operator has taken them: `fetch`."""
+    sent: dict[OperatorName, int] = field(default_factory=dict)
+    """Attempts by operator, whose receipts may come: `fetch_sent`, `recall`."""
+    held: dict[AccountName, Held] = field(default_factory=dict)
+    """Not acknowledged by their client: `fetch_held`."""
 
 
 Done = Callable[[Changes, JournalError | None], None]
@@ -113,6 +129,13 @@ class Wanted:
 
 
 Fetched = Callable[[list[Message], JournalError | None], None]
+Recalled = Callable[[list[Attempt], JournalError | None], None]
+HeldFetched = Callable[[list[Delivery], JournalError | None], None]
+
+Place = tuple[bytes, int]
+"""Where a reading of attempts goes on; the journal's business."""
+BEGINNING: Final[Place] = b"", -1
+SentFetched = Callable[[list[Attempt], Place | None, JournalError | None], None]
 
 _IDS_PER_SECOND: Final = 10_000
 _EPOCH_UTC: Final = 1_704_067_200
@@ -145,6 +168,31 @@ class Journal(Protocol):
 
     def fetch(self, wanted: Wanted, done: Fetched) -> None:
         """Return the next messages of one queue that wait, in order; fewer if there are no more."""
+
+    def fetch_held(self, account: AccountName, after: int, count: int, done: HeldFetched) -> None:
+        """Return the next deliveries of one account after this `kept_as`, oldest first.
+
+        They are made anew: a delivery that is in memory as well comes a second time.
+        """
+
+    def recall(
+        self, operator: OperatorName, operator_ids: Sequence[OperatorId], done: Recalled
+    ) -> None:
+        """Return the attempts that the operator took under these ids, in canonical form.
+
+        And all others of their messages, in the order of `at_utc`. A message is made anew, without
+        its text; there is one object for all its attempts.
+        """
+
+    def fetch_sent(
+        self, operator: OperatorName, before_utc: float, after: Place, count: int, done: SentFetched
+    ) -> None:
+        """Return attempts that the operator took before `before_utc`, a piece at a time.
+
+        And all others of their messages, as `recall` does. `done(attempts, place, error)`: it goes
+        on at that place, after a piece of about `count` that may be empty; None is the end. In the
+        journal's order, which is not that of time.
+        """
 
     def recover(self, done: Callable[[Recovered, JournalError | None], None]) -> None:
         """Return what an earlier process left. Called once, before anything else."""

@@ -5,9 +5,10 @@ once: what is asked in one turn of the loop is answered in a later one, in batch
 their own `later` to delay answers, and set `failing` to break them.
 """
 
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
 from itertools import islice
+from operator import attrgetter
 
 from router.enqueue.journal import (
     Attempt,
@@ -15,12 +16,17 @@ from router.enqueue.journal import (
     Changes,
     Done,
     Fetched,
+    Held,
+    HeldFetched,
     JournalError,
+    Place,
+    Recalled,
     Recovered,
+    SentFetched,
     Wanted,
 )
-from router.terms.message import Delivery, Message
-from router.terms.names import AccountName
+from router.terms.message import Delivery, Message, Stage
+from router.terms.names import AccountName, OperatorId, OperatorName
 from router.terms.plan import Plan
 
 _Key = tuple[Plan, int, AccountName]
@@ -42,7 +48,10 @@ class MemoryJournal:
         self._queues: dict[_Key, deque[Message]] = {}
         """The same messages by queue, in order; what is settled goes when it comes to the front."""
         self.held: dict[int, Delivery] = {}
-        """Not acknowledged, by id()."""
+        """Not acknowledged, by `kept_as`."""
+        self._taken_as: dict[tuple[OperatorName, OperatorId], list[Attempt]] = {}
+        """The same attempts by what the operator calls them."""
+        self._last_delivery = 0
 
     @property
     def pending(self) -> int:
@@ -51,6 +60,9 @@ class MemoryJournal:
 
     def commit(self, changes: Changes, done: Done, *, urgent: bool) -> None:
         """See `Journal`. Here nothing gains by waiting, so urgent or not is all the same."""
+        for delivery in changes.held:
+            self._last_delivery += 1
+            delivery.kept_as = self._last_delivery
 
         def answer(error: JournalError | None) -> None:
             if error is None:
@@ -86,6 +98,53 @@ class MemoryJournal:
 
         self._ask(answer)
 
+    def fetch_held(self, account: AccountName, after: int, count: int, done: HeldFetched) -> None:
+        """See `Journal`."""
+
+        def answer(error: JournalError | None) -> None:
+            kept = (d for d in self.held.values() if d.account == account and d.kept_as > after)
+            done([] if error else [_anew(delivery) for delivery in islice(kept, count)], error)
+
+        self._ask(answer)
+
+    def recall(
+        self, operator: OperatorName, operator_ids: Sequence[OperatorId], done: Recalled
+    ) -> None:
+        """See `Journal`."""
+
+        def answer(error: JournalError | None) -> None:
+            keys = [(operator, operator_id) for operator_id in operator_ids]
+            found = [attempt for key in keys for attempt in self._taken_as.get(key, ())]
+            done([] if error else self._with_others(found), error)
+
+        self._ask(answer)
+
+    def fetch_sent(
+        self, operator: OperatorName, before_utc: float, after: Place, count: int, done: SentFetched
+    ) -> None:
+        """See `Journal`. All at once: it is in memory anyway."""
+
+        def answer(error: JournalError | None) -> None:
+            found = [
+                attempt
+                for attempts in self.attempts.values()
+                for attempt in attempts
+                if attempt.operator == operator and attempt.at_utc < before_utc
+            ]
+            done([] if error else self._with_others(found), None, error)
+
+        self._ask(answer)
+
+    def _with_others(self, found: list[Attempt]) -> list[Attempt]:
+        """All attempts of their messages, which are made anew, as if they had been read."""
+        messages = {a.message.router_id: _sent_anew(a.message) for a in found}
+        attempts = [
+            Attempt(message, one.operator, one.operator_id, one.at_utc)
+            for router_id, message in messages.items()
+            for one in self.attempts[router_id]
+        ]
+        return sorted(attempts, key=attrgetter("at_utc"))
+
     def recover(self, done: Callable[[Recovered, JournalError | None], None]) -> None:
         """See `Journal`. In a new process there is nothing; in a test there may be."""
 
@@ -95,8 +154,13 @@ class MemoryJournal:
                 return
             self._queue_anew()
             waiting = [Backlog(*key, len(queue)) for key, queue in self._queues.items()]
-            sent = [attempt for attempts in self.attempts.values() for attempt in attempts]
-            done(Recovered(waiting, sent, list(self.held.values())), None)
+            sent = Counter(a.operator for attempts in self.attempts.values() for a in attempts)
+            held: dict[AccountName, Held] = {}
+            for number, delivery in self.held.items():
+                of_account = held.setdefault(delivery.account, Held(0, number, number))
+                of_account.count += 1
+                of_account.last = number
+            done(Recovered(waiting, dict(sent), held), None)
 
         self._ask(answer)
 
@@ -139,11 +203,55 @@ class MemoryJournal:
             queue.append(message)
         for attempt in changes.attempted:
             self.attempts.setdefault(attempt.message.router_id, []).append(attempt)
+            self._taken_as.setdefault((attempt.operator, attempt.operator_id), []).append(attempt)
         for delivery in changes.held:
-            self.held[id(delivery)] = delivery
+            self.held[delivery.kept_as] = delivery
         for settlement in changes.settled:
             router_id = settlement.message.router_id
             messages.pop(router_id, None)
-            self.attempts.pop(router_id, None)
+            for attempt in self.attempts.pop(router_id, ()):
+                self._forget(attempt)
         for delivery in changes.acknowledged:
-            self.held.pop(id(delivery), None)
+            self.held.pop(delivery.kept_as, None)
+
+    def _forget(self, attempt: Attempt) -> None:
+        key = attempt.operator, attempt.operator_id
+        others = [one for one in self._taken_as[key] if one is not attempt]
+        if others:
+            self._taken_as[key] = others
+        else:
+            del self._taken_as[key]
+
+
+def _sent_anew(message: Message) -> Message:
+    """As a journal on disk reads it: what was only in the process's memory is not there."""
+    anew = Message(
+        router_id=message.router_id,
+        client_id=message.client_id,
+        account=message.account,
+        lane=message.lane,
+        plan=message.plan,
+        command_id=message.command_id,
+        octets=b"",
+        source_octets=message.source_octets,
+        destination_octets=message.destination_octets,
+        registered_delivery=message.registered_delivery,
+        accepted_at=message.accepted_at,
+        accepted_utc=message.accepted_utc,
+        expires_utc=message.expires_utc,
+        hold_receipt=message.hold_receipt,
+    )
+    anew.stage = Stage.SENT
+    return anew
+
+
+def _anew(delivery: Delivery) -> Delivery:
+    anew = Delivery(
+        router_id=delivery.router_id,
+        account=delivery.account,
+        octets=delivery.octets,
+        made_utc=delivery.made_utc,
+        final=delivery.final,
+    )
+    anew.kept_as = delivery.kept_as
+    return anew

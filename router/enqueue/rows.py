@@ -17,9 +17,16 @@ from collections.abc import Set as AbstractSet
 from functools import cache
 from typing import Final
 
-from router.enqueue.journal import Changes
+from router.enqueue.journal import Attempt, Changes
 from router.terms.message import Delivery, Message
-from router.terms.names import AccountName, ClientId, LaneName, RouterId
+from router.terms.names import (
+    AccountName,
+    ClientId,
+    LaneName,
+    OperatorId,
+    OperatorName,
+    RouterId,
+)
 from router.terms.plan import Plan
 
 VERSION: Final = 1
@@ -49,6 +56,7 @@ CREATE TABLE attempt (
     at_utc REAL NOT NULL,
     PRIMARY KEY (router_id, operator, operator_id)
 ) WITHOUT ROWID;
+CREATE INDEX attempt_by_id ON attempt (operator, operator_id);
 CREATE TABLE delivery (
     number INTEGER PRIMARY KEY,
     router_id INTEGER NOT NULL,
@@ -57,6 +65,7 @@ CREATE TABLE delivery (
     final INTEGER NOT NULL,
     octets BLOB NOT NULL
 );
+CREATE INDEX delivery_by_account ON delivery (account, number);
 CREATE TABLE meta (next_number INTEGER NOT NULL);
 """
 _COLUMNS: Final = {"message": 13, "attempt": 4, "delivery": 6}
@@ -69,12 +78,27 @@ NEXT_OF_QUEUE: Final = (
     "SELECT * FROM message WHERE router_id > ? AND account = ? AND lane = ? AND plan = ?"
     f" AND {_WAITS} ORDER BY router_id LIMIT ?"
 )
-SENT: Final = (
-    "SELECT message.*, operator, operator_id, at_utc FROM message JOIN attempt USING (router_id)"
-    " ORDER BY at_utc"
+SENT_BY_OPERATOR: Final = "SELECT operator, count(*) FROM attempt GROUP BY operator"
+HELD_BY_ACCOUNT: Final = (
+    "SELECT account, count(*), min(number), max(number) FROM delivery GROUP BY account"
 )
+_WITH_OTHERS: Final = (
+    "SELECT message.*, operator, operator_id, at_utc FROM message JOIN attempt USING (router_id)"
+    " WHERE router_id IN ({}) ORDER BY at_utc"
+)
+SENT: Final = _WITH_OTHERS.format(
+    "SELECT router_id FROM attempt WHERE router_id > ? AND router_id <= ?"
+    " AND operator = ? AND at_utc < ?"
+)
+"""The attempts in a piece that are old enough, and all others of their messages."""
+PIECE: Final = (
+    "SELECT max(router_id), count(*) FROM"
+    " (SELECT router_id FROM attempt WHERE router_id > ? ORDER BY router_id LIMIT ?)"
+)
+"""Where a piece of so many attempts ends."""
 HELD: Final = (
-    "SELECT number, router_id, account, made_utc, final, octets FROM delivery ORDER BY number"
+    "SELECT number, router_id, account, made_utc, final, octets FROM delivery"
+    " WHERE account = ? AND number > ? ORDER BY number LIMIT ?"
 )
 PROBE: Final = "UPDATE meta SET next_number = next_number + 1"
 """Fails where nothing can be written, and else costs a number. What changes nothing, SQLite does
@@ -184,6 +208,22 @@ def _delete_text(table: str, column: str, room: int) -> str:
 # Read.
 
 
+def recall(operator: OperatorName, operator_ids: Sequence[OperatorId]) -> Iterator[Statement]:
+    """What the operator took under these ids, and all attempts of those messages."""
+    for at in range(0, len(operator_ids), MOST_ROWS):
+        part = list(operator_ids[at : at + MOST_ROWS])
+        room = _room_for(len(part))
+        yield _recall_text(room), [operator, *part, *part[-1:] * (room - len(part))]
+
+
+@cache
+def _recall_text(room: int) -> str:
+    return _WITH_OTHERS.format(
+        "SELECT router_id FROM attempt WHERE operator = ?"
+        f" AND operator_id IN ({','.join('?' * room)})"
+    )
+
+
 def to_message(row: Row, plan: Plan, lane: int, now: float, now_utc: float) -> Message:
     """A row of `message`. Raises ValueError for one that nobody here has written."""
     (router_id, client_id, account, _, _, command_id, registered, hold) = row[:8]
@@ -216,6 +256,15 @@ def to_message(row: Row, plan: Plan, lane: int, now: float, now_utc: float) -> M
         expires_utc=expires_utc if isinstance(expires_utc, float) else _NEVER,
         hold_receipt=bool(hold),
     )
+
+
+def to_attempt(message: Message, operator: Value, operator_id: Value, at_utc: Value) -> Attempt:
+    """What `attempt` says of a message. Raises ValueError for one that nobody here has written."""
+    if not (
+        isinstance(operator, str) and isinstance(operator_id, bytes) and isinstance(at_utc, float)
+    ):
+        raise ValueError(f"message {message.router_id} has an attempt that is none")
+    return Attempt(message, OperatorName(operator), OperatorId(operator_id), at_utc)
 
 
 def to_delivery(row: Row) -> Delivery:

@@ -28,7 +28,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Final
+from typing import Final, TypeVar
 
 from router.enqueue import rows
 from router.enqueue.journal import (
@@ -37,12 +37,17 @@ from router.enqueue.journal import (
     Changes,
     Done,
     Fetched,
+    Held,
+    HeldFetched,
     JournalError,
+    Place,
+    Recalled,
     Recovered,
+    SentFetched,
     Wanted,
 )
 from router.enqueue.sqlite_file import code_of, connect, explained, lock, opened, tidied
-from router.terms.message import Message
+from router.terms.message import Delivery, Message, Stage
 from router.terms.names import AccountName, LaneName, OperatorId, OperatorName
 from router.terms.plan import Plan
 
@@ -57,6 +62,7 @@ _NEW_CONNECTION_AFTER: Final = frozenset(
 )
 _NEVER: Final = float("inf")
 
+_Found = TypeVar("_Found")
 _Call = Callable[[sqlite3.Connection], Callable[[], None]]
 
 
@@ -151,36 +157,87 @@ class SqliteJournal:
 
     def fetch(self, wanted: Wanted, done: Fetched) -> None:
         """See `Journal`. Read over a connection of its own: a commit never waits for it."""
-        self.pending += 1
-        self._reads.submit(self._fetch, wanted, done)
-
-    def _fetch(self, wanted: Wanted, done: Fetched) -> None:
-        messages: list[Message] = []
-        error: JournalError | None = None
         lane, plan = self._lane_names[wanted.lane], rows.of_plan(wanted.plan)
         key = (wanted.after, wanted.account, lane, plan, wanted.count)
-        try:
-            with closing(connect(self._path)) as database:
-                found = database.execute(rows.NEXT_OF_QUEUE, key).fetchall()
+
+        def read(database: sqlite3.Connection) -> list[Message]:
+            found = database.execute(rows.NEXT_OF_QUEUE, key).fetchall()
             now, now_utc = time.monotonic(), time.time()
-            # The plan is the one that was asked for: to look it up is the loop's business alone.
-            messages = [
-                rows.to_message(row, wanted.plan, wanted.lane, now, now_utc) for row in found
-            ]
-        except Exception as cause:  # noqa: BLE001 - Whatever it is, the loop must hear of it.
-            error = explained(self._path, cause)
+            return [rows.to_message(row, wanted.plan, wanted.lane, now, now_utc) for row in found]
 
-        def tell() -> None:
+        self._read(read, lambda messages, error: done(messages or [], error))
+
+    def fetch_held(self, account: AccountName, after: int, count: int, done: HeldFetched) -> None:
+        """See `Journal`."""
+
+        def read(database: sqlite3.Connection) -> list[Delivery]:
+            found = database.execute(rows.HELD, (account, after, count)).fetchall()
+            return [rows.to_delivery(row) for row in found]
+
+        self._read(read, lambda deliveries, error: done(deliveries or [], error))
+
+    def recall(
+        self, operator: OperatorName, operator_ids: Sequence[OperatorId], done: Recalled
+    ) -> None:
+        """See `Journal`."""
+
+        def read(database: sqlite3.Connection) -> list[Attempt]:
+            found: list[rows.Row] = []
+            for text, values in rows.recall(operator, operator_ids):
+                found += database.execute(text, values)
+            return self._attempts(found)
+
+        self._read(read, lambda attempts, error: done(attempts or [], error))
+
+    def fetch_sent(
+        self, operator: OperatorName, before_utc: float, after: Place, count: int, done: SentFetched
+    ) -> None:
+        """See `Journal`."""
+
+        def read(database: sqlite3.Connection) -> tuple[list[Attempt], Place | None]:
+            last, looked_at = database.execute(rows.PIECE, (after[1], count)).fetchone()
+            if not looked_at:
+                return [], None
+            key = (after[1], last, operator, before_utc)
+            found = database.execute(rows.SENT, key).fetchall()
+            return self._attempts(found), (b"", last) if looked_at == count else None
+
+        def tell(
+            found: tuple[list[Attempt], Place | None] | None, error: JournalError | None
+        ) -> None:
+            done(*(found or ([], None)), error)
+
+        self._read(read, tell)
+
+    def _read(
+        self,
+        read: Callable[[sqlite3.Connection], _Found],
+        tell: Callable[[_Found | None, JournalError | None], None],
+    ) -> None:
+        """Read in the other thread, and `tell` in the loop what there is."""
+
+        def run() -> None:
+            found: _Found | None = None
+            error: JournalError | None = None
+            try:
+                with closing(connect(self._path)) as database:
+                    found = read(database)
+            except Exception as cause:  # noqa: BLE001 - Whatever it is, the loop must hear of it.
+                error = explained(self._path, cause)
+            self._soon(lambda: answer(found, error))
+
+        def answer(found: _Found | None, error: JournalError | None) -> None:
             self.pending -= 1
-            done(messages, error)
+            tell(found, error)
 
-        self._soon(tell)
+        self.pending += 1
+        self._reads.submit(run)
 
     def recover(self, done: Callable[[Recovered, JournalError | None], None]) -> None:
         """See `Journal`."""
 
         def read(database: sqlite3.Connection) -> Callable[[], None]:
-            found = self._read(database)
+            found = self._recovered(database)
             return lambda: done(found, None)
 
         self._call(read, lambda error: done(Recovered(), error))
@@ -372,7 +429,7 @@ class SqliteJournal:
 
     # Reading.
 
-    def _read(self, database: sqlite3.Connection) -> Recovered:
+    def _recovered(self, database: sqlite3.Connection) -> Recovered:
         found = Recovered()
         # What waits in a lane that is no more goes on in the least urgent one.
         names = ",".join("?" * len(self._lane_names))
@@ -384,15 +441,24 @@ class SqliteJournal:
         for plan, lane, account, count in database.execute(rows.BACKLOGS):
             queue = self._plan(plan), self._lanes[LaneName(lane)], AccountName(account)
             found.waiting.append(Backlog(*queue, count))
-        messages: dict[int, Message] = {}
-        for *row, operator, operator_id, at_utc in database.execute(rows.SENT):
+        for operator, count in database.execute(rows.SENT_BY_OPERATOR):
+            found.sent[OperatorName(operator)] = count
+        for account, *numbers in database.execute(rows.HELD_BY_ACCOUNT):
+            found.held[AccountName(account)] = Held(*numbers)
+        return found
+
+    def _attempts(self, found: list[rows.Row]) -> list[Attempt]:
+        """Rows of attempts, each behind its message."""
+        messages: dict[rows.Value, Message] = {}
+        attempts: list[Attempt] = []
+        for *row, operator, operator_id, at_utc in found:
             message = messages.get(row[0])
             if message is None:
                 message = messages[row[0]] = self._message(tuple(row))
-            attempt = Attempt(message, OperatorName(operator), OperatorId(operator_id), at_utc)
-            found.sent.append(attempt)
-        found.held = [rows.to_delivery(row) for row in database.execute(rows.HELD)]
-        return found
+                message.stage = Stage.SENT
+                message.octets = b""
+            attempts.append(rows.to_attempt(message, operator, operator_id, at_utc))
+        return attempts
 
     def _message(self, row: rows.Row) -> Message:
         plan, lane = self._plan(str(row[4])), self._lanes[LaneName(str(row[3]))]

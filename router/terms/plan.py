@@ -29,9 +29,8 @@ class Plans:
     def of(self, candidates: tuple[OperatorName, ...]) -> Plan:
         """The plan with these candidates."""
         plan = self._plans.get(candidates)
-        if plan is None:
-            plan = self._plans[candidates] = Plan(candidates)
-        return plan
+        # In one step, because the journal's threads ask too.
+        return self._plans.setdefault(candidates, Plan(candidates)) if plan is None else plan
 
     def first(self, operator: OperatorName, plan: Plan) -> Plan:
         """The plan in which this operator goes before the other candidates."""

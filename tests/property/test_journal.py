@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,11 +13,11 @@ from tempfile import TemporaryDirectory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.enqueue.journal import Changes, Recovered, Wanted
+from router.enqueue.journal import BEGINNING, Attempt, Changes, Recovered, Wanted
 from router.enqueue.memory import MemoryJournal
 from router.enqueue.sqlite import SqliteJournal
 from router.terms.message import Delivery, Message
-from router.terms.names import RouterId
+from router.terms.names import OperatorId, OperatorName, RouterId
 from tests.unit.enqueue.turns import Turns, attempt, changes
 from tests.unit.messages import BANK, ELISA, SHOP, TELIA, TO_ELISA, TO_TELIA, delivery, message
 
@@ -96,18 +97,51 @@ class Twins:
     def __post_init__(self) -> None:
         self.memory = MemoryJournal(self.turns.soon, 1)
         self.sqlite = self.turns.open(self.path)
+        self._twin_of: dict[Delivery, Delivery] = {}
 
     def keep(self, one: Changes) -> None:
         """Commit to both."""
         heard: list[object] = []
-        self.memory.commit(one, lambda *_: heard.append(1), urgent=True)
+        self.memory.commit(self._apart(one), lambda *_: heard.append(1), urgent=True)
         self.turns.until(lambda: heard)
         assert self.turns.keep(self.sqlite, one) is None
+
+    def _apart(self, one: Changes) -> Changes:
+        """The same with deliveries of its own, because each journal numbers them."""
+        other = copy(one)
+        self._twin_of |= {kept: copy(kept) for kept in one.held}
+        other.held = [self._twin_of[kept] for kept in one.held]
+        other.acknowledged = [self._twin_of[kept] for kept in one.acknowledged]
+        return other
 
     def reopen(self) -> None:
         """The file has to go on alone, in a new process."""
         self.turns.close(self.sqlite)
         self.sqlite = self.turns.open(self.path)
+
+    def sent(self, operator: OperatorName, count: int) -> tuple[list[Attempt], list[Attempt]]:
+        """What an operator took, as each tells it; ours in pieces, so some may come twice."""
+        heard: list[list[Attempt]] = []
+        infinity = float("inf")
+        self.memory.fetch_sent(
+            operator, infinity, BEGINNING, count, lambda found, *_: heard.append(found)
+        )
+        self.turns.until(lambda: heard)
+        return heard[0], self.turns.sent(self.sqlite, operator, count=count)
+
+    def recalled(self, operator_ids: list[OperatorId]) -> tuple[list[Attempt], list[Attempt]]:
+        """What an operator took under these ids."""
+        heard: list[list[Attempt]] = []
+        self.memory.recall(TELIA, operator_ids, lambda found, _: heard.append(found))
+        self.turns.until(lambda: heard)
+        return heard[0], self.turns.recalled(self.sqlite, *operator_ids)
+
+    def held(self, after: int, count: int) -> tuple[list[Delivery], list[Delivery]]:
+        """The next deliveries."""
+        heard: list[list[Delivery]] = []
+        self.memory.fetch_held(BANK, after, count, lambda found, _: heard.append(found))
+        self.turns.until(lambda: heard)
+        return heard[0], self.turns.held(self.sqlite, after, count)
 
     def recovered(self) -> tuple[Recovered, Recovered]:
         """What each holds."""
@@ -134,9 +168,15 @@ def folder() -> Iterator[Path]:
 def summary(found: Recovered) -> tuple[object, ...]:
     """What there is to compare."""
     backlogs = {(b.plan, b.lane, b.account): b.count for b in found.waiting if b.count}
-    sent = sorted((a.message.router_id, a.operator, a.operator_id, a.at_utc) for a in found.sent)
-    held = [(d.router_id, d.account, d.octets, d.made_utc, d.final) for d in found.held]
-    return backlogs, sent, held
+    return backlogs, found.sent, {name: held.count for name, held in found.held.items()}
+
+
+def attempts_of(found: list[Attempt]) -> dict[tuple[object, ...], tuple[object, ...]]:
+    """What there is to compare of attempts."""
+    return {
+        (a.message.router_id, a.operator, a.operator_id, a.at_utc): described([a.message])[0]
+        for a in found
+    }
 
 
 def described(messages: list[Message]) -> list[tuple[object, ...]]:
@@ -173,6 +213,22 @@ def test_twins_agree_whatever_they_are_told(
                 ours, theirs = twins.waiting(Wanted(*queue, after, count))
                 assert described(ours) == described(theirs)
                 after = ours[-1].router_id if ours else after
+        for operator in (TELIA, ELISA):
+            mine, others = twins.sent(operator, count)
+            assert attempts_of(mine) == attempts_of(others)
+        numbers = [OperatorId(b"id-%d" % number) for number in range(1, life.next_number, 3)]
+        mine, others = twins.recalled(numbers)
+        assert attempts_of(mine) == attempts_of(others)
+        place = (0, 0)
+        for _ in range(3):
+            kept, as_kept = twins.held(place[0], count)[0], twins.held(place[1], count)[1]
+            fields = [
+                [(d.router_id, d.account, d.octets, d.made_utc, d.final) for d in found]
+                for found in (kept, as_kept)
+            ]
+            assert fields[0] == fields[1]
+            if kept:
+                place = kept[-1].kept_as, as_kept[-1].kept_as
         turns.close(twins.sqlite)
 
 

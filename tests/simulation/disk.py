@@ -5,11 +5,12 @@ what the router changes in its objects later, or had not handed over, is not the
 Transactions are gathered as there: urgent batches at once, the others after `settle_every`.
 """
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from random import Random
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from router.enqueue.journal import (
     Attempt,
@@ -17,16 +18,22 @@ from router.enqueue.journal import (
     Changes,
     Done,
     Fetched,
+    Held,
+    HeldFetched,
     JournalError,
+    Place,
+    Recalled,
     Recovered,
+    SentFetched,
     Settlement,
     Wanted,
 )
-from router.terms.message import Delivery, Message
+from router.terms.message import Delivery, Message, Stage
 from router.terms.names import AccountName, ClientId, OperatorId, OperatorName, RouterId
 from router.terms.plan import Plan
 from tests.simulation.world import Event, Loop, Process
 
+_Found = TypeVar("_Found")
 FULL = JournalError("no space left on device")
 
 
@@ -199,30 +206,101 @@ class SimulatedJournal:
         self._ask(_Work(None, None, True, self.process.clock(), reserve))
 
     def fetch(self, wanted: Wanted, done: Fetched) -> None:
-        """See `Journal`. A reader of its own: it waits for no commit and sees what is committed."""
-        self.pending += 1
-        loop, disk = self.disk.loop, self.disk
+        """See `Journal`."""
 
-        def read() -> None:
+        def read() -> list[Message]:
             queue = (wanted.plan.candidates, wanted.lane, wanted.account)
-            taken = {key[0] for key in disk.attempts}
+            taken = {key[0] for key in self.disk.attempts}
             rows = sorted(
                 row
-                for row in disk.messages.values()
+                for row in self.disk.messages.values()
                 if row.router_id > wanted.after
                 and (row.candidates, row.lane, row.account) == queue
                 and row.router_id not in taken
             )
-            found = [self._message(row) for row in rows[: wanted.count]]
+            return [self._message(row) for row in rows[: wanted.count]]
+
+        self._read(read, lambda found, error: done(found or [], error))
+
+    def fetch_held(self, account: AccountName, after: int, count: int, done: HeldFetched) -> None:
+        """See `Journal`."""
+
+        def read() -> list[Delivery]:
+            kept = sorted(self.disk.deliveries.items())
+            wanted = [row for number, row in kept if row.account == account and number > after]
+            return [_delivery(row) for row in wanted[:count]]
+
+        self._read(read, lambda found, error: done(found or [], error))
+
+    def recall(
+        self, operator: OperatorName, operator_ids: Sequence[OperatorId], done: Recalled
+    ) -> None:
+        """See `Journal`."""
+
+        def read() -> list[Attempt]:
+            return self._with_others(
+                row.router_id
+                for row in self.disk.attempts.values()
+                if row.operator == operator and row.operator_id in operator_ids
+            )
+
+        self._read(read, lambda found, error: done(found or [], error))
+
+    def fetch_sent(
+        self, operator: OperatorName, before_utc: float, after: Place, count: int, done: SentFetched
+    ) -> None:
+        """See `Journal`. In pieces of three, so that there are several."""
+
+        def read() -> tuple[list[Attempt], Place | None]:
+            keys = sorted(key for key in self.disk.attempts if key[0] > after[1])
+            piece = [key[0] for key in keys[: min(count, 3)]]
+            found = self._with_others(
+                row.router_id
+                for row in self.disk.attempts.values()
+                if row.router_id in piece and row.operator == operator and row.at_utc < before_utc
+            )
+            return found, (b"", piece[-1]) if piece else None
+
+        def tell(
+            found: tuple[list[Attempt], Place | None] | None, error: JournalError | None
+        ) -> None:
+            done(*(found or ([], None)), error)
+
+        self._read(read, tell)
+
+    def _with_others(self, router_ids: Iterable[RouterId]) -> list[Attempt]:
+        """All attempts of these messages, one object for each."""
+        wanted = set(router_ids)
+        messages = {number: self._message(self.disk.messages[number]) for number in wanted}
+        for message in messages.values():
+            message.stage = Stage.SENT
+            message.octets = b""
+        rows = [row for row in self.disk.attempts.values() if row.router_id in wanted]
+        return [
+            Attempt(messages[row.router_id], row.operator, row.operator_id, row.at_utc)
+            for row in sorted(rows, key=attrgetter("at_utc"))
+        ]
+
+    def _read(
+        self,
+        read: Callable[[], _Found],
+        tell: Callable[[_Found | None, JournalError | None], None],
+    ) -> None:
+        """A reader of its own: it waits for no commit and sees what is committed."""
+        self.pending += 1
+        loop, disk = self.disk.loop, self.disk
+
+        def run() -> None:
+            found = read()
             error = FULL if disk.hiccups and disk.rng.random() < disk.hiccups else None
             told_at = loop.now + disk.rng.random() * 0.002
-            loop.at(told_at, lambda: tell(found, error), self.process)
+            loop.at(told_at, lambda: answer(found, error), self.process)
 
-        def tell(found: list[Message], error: JournalError | None) -> None:
+        def answer(found: _Found, error: JournalError | None) -> None:
             self.pending -= 1
-            done([] if error else found, error)
+            tell(None if error else found, error)
 
-        loop.at(loop.now + disk.commit_s() / 2, read, self.process)
+        loop.at(loop.now + disk.commit_s() / 2, run, self.process)
 
     def recover(self, done: Callable[[Recovered, JournalError | None], None]) -> None:
         """See `Journal`."""
@@ -333,32 +411,17 @@ class SimulatedJournal:
     def _recovered(self) -> Recovered:
         disk = self.disk
         found = Recovered()
-        taken: dict[int, list[AttemptRow]] = {}
-        for attempt in sorted(disk.attempts.values(), key=attrgetter("at_utc")):
-            taken.setdefault(attempt.router_id, []).append(attempt)
-        waiting: dict[tuple[tuple[OperatorName, ...], int, AccountName], int] = {}
+        waiting: Counter[tuple[tuple[OperatorName, ...], int, AccountName]] = Counter()
         for row in sorted(disk.messages.values()):
-            if row.router_id in taken:
-                message = self._message(row)
-                for attempt in taken[row.router_id]:
-                    found.sent.append(
-                        Attempt(message, attempt.operator, attempt.operator_id, attempt.at_utc)
-                    )
-            else:
-                key = (row.candidates, row.lane, row.account)
-                waiting[key] = waiting.get(key, 0) + 1
+            if not disk.has_attempt(row.router_id):
+                waiting[row.candidates, row.lane, row.account] += 1
         for (candidates, lane, account), count in waiting.items():
             found.waiting.append(Backlog(self._plan_of(candidates), lane, account, count))
+        found.sent = dict(Counter(row.operator for row in disk.attempts.values()))
         for number, kept in sorted(disk.deliveries.items()):
-            delivery = Delivery(
-                router_id=kept.router_id,
-                account=kept.account,
-                octets=kept.octets,
-                made_utc=kept.made_utc,
-                final=kept.final,
-            )
-            delivery.kept_as = number
-            found.held.append(delivery)
+            held = found.held.setdefault(kept.account, Held(0, number, number))
+            held.count += 1
+            held.last = number
         return found
 
     def _message(self, row: MessageRow) -> Message:
@@ -413,6 +476,18 @@ def _delivery_row(delivery: Delivery) -> DeliveryRow:
         delivery.final,
         delivery.octets,
     )
+
+
+def _delivery(row: DeliveryRow) -> Delivery:
+    delivery = Delivery(
+        router_id=row.router_id,
+        account=row.account,
+        octets=row.octets,
+        made_utc=row.made_utc,
+        final=row.final,
+    )
+    delivery.kept_as = row.number
+    return delivery
 
 
 def _settled_row(settlement: Settlement) -> SettledRow:

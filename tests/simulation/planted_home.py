@@ -1,6 +1,8 @@
 """Bugs on the way home: receipts, outcomes, acknowledgements, the journal and restarts."""
 
-from router.enqueue.journal import Changes, JournalError, Recovered
+from collections.abc import Iterable
+
+from router.enqueue.journal import Attempt, Changes, JournalError, Recovered
 from router.homeward import Homeward
 from router.journey import Journey
 from router.report import receipts
@@ -12,7 +14,7 @@ from router.smpp.pdu import Pdu
 from router.smpp.receipt import Receipt, State
 from router.stations import Arrival, Client, Reply
 from router.terms.message import Delivery, Message, Stage
-from router.terms.names import AccountName, OperatorId
+from router.terms.names import AccountName, OperatorId, RouterId
 from router.terms.outcome import Outcome
 from router.terms.settings import OperatorSettings
 from tests.simulation.disk import SimulatedJournal
@@ -276,30 +278,24 @@ def a_restart_forgets_what_operators_took() -> list[Patch]:
 @bug
 def a_restart_sends_what_operators_took() -> list[Patch]:
     """It is taken for what waits."""
-    take_up = Resume._take_up
 
-    def eager(self: Resume, found: Recovered) -> None:
-        for attempt in found.sent:
-            self.lanes._taken[attempt.message.account] += 1
-            self.lanes.put_first(attempt.message)
-        found.sent.clear()
-        take_up(self, found)
+    def eager(self: Resume, attempt: Attempt) -> None:
+        self.lanes._taken[attempt.message.account] += 1
+        self.lanes.put_first(attempt.message)
 
-    return [(Resume, "_take_up", eager)]
+    return [(Resume, "_expect_receipt", eager)]
 
 
 @bug
 def a_restart_takes_up_a_receipt_of_each_message_only_once() -> list[Patch]:
     """Of two attempts the second is not expected to be receipted."""
-    recovered = SimulatedJournal._recovered
+    with_others = SimulatedJournal._with_others
 
-    def forgetful(self: SimulatedJournal) -> Recovered:
-        found = recovered(self)
-        found.sent = list({one.message.router_id: one for one in found.sent}.values())
-        found.held = list({one.router_id: one for one in found.held}.values())
-        return found
+    def forgetful(self: SimulatedJournal, router_ids: Iterable[RouterId]) -> list[Attempt]:
+        found = with_others(self, router_ids)
+        return list({one.message.router_id: one for one in found}.values())
 
-    return [(SimulatedJournal, "_recovered", forgetful)]
+    return [(SimulatedJournal, "_with_others", forgetful)]
 
 
 @bug

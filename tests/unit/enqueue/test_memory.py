@@ -6,21 +6,24 @@ from dataclasses import dataclass, field
 import pytest
 
 from router.enqueue.journal import (
+    BEGINNING,
     Attempt,
     Backlog,
     Changes,
+    Held,
     Journal,
     JournalError,
+    Place,
     Recovered,
     Settlement,
     Wanted,
 )
 from router.enqueue.memory import MemoryJournal
-from router.terms.message import Delivery, Message
-from router.terms.names import AccountName, OperatorId, RouterId
+from router.terms.message import Delivery, Message, Stage
+from router.terms.names import AccountName, OperatorId, OperatorName, RouterId
 from router.terms.outcome import Outcome
 from router.terms.plan import Plan
-from tests.unit.messages import BANK, SHOP, TELIA, TO_ELISA, TO_TELIA, delivery, message
+from tests.unit.messages import BANK, ELISA, SHOP, TELIA, TO_ELISA, TO_TELIA, delivery, message
 
 FULL = JournalError("no space left on device")
 
@@ -83,6 +86,39 @@ class Kept:
         self.turn()
         (messages,) = answers
         return [int(one.router_id) for one in messages]
+
+    def sent(self, operator: OperatorName = TELIA, before_utc: float = 1.0) -> list[Attempt]:
+        """What an operator took."""
+        answers: list[list[Attempt]] = []
+
+        def done(found: list[Attempt], place: Place | None, error: JournalError | None) -> None:
+            assert (place, error) == (None, None)
+            answers.append(found)
+
+        self.journal.fetch_sent(operator, before_utc, BEGINNING, 1000, done)
+        assert answers == []
+        self.turn()
+        (found,) = answers
+        return found
+
+    def recalled(self, *operator_ids: bytes) -> list[Attempt]:
+        """What it took under these ids."""
+        answers: list[list[Attempt]] = []
+        ids = [OperatorId(one) for one in operator_ids]
+        self.journal.recall(TELIA, ids, lambda found, _: answers.append(found))
+        assert answers == []
+        self.turn()
+        (found,) = answers
+        return found
+
+    def held(self, after: int = 0, count: int = 1000) -> list[int]:
+        """Which deliveries are kept for the bank."""
+        answers: list[list[Delivery]] = []
+        self.journal.fetch_held(BANK, after, count, lambda found, _: answers.append(found))
+        assert answers == []
+        self.turn()
+        (found,) = answers
+        return [one.router_id for one in found]
 
     def recovered(self) -> Recovered:
         """What a new process finds."""
@@ -289,8 +325,15 @@ def test_new_process_finds_what_is_not_over() -> None:
     kept.turn()
     found = kept.recovered()
     assert found.waiting == [Backlog(TO_TELIA, 0, BANK, 1), Backlog(TO_TELIA, 0, SHOP, 1)]
-    assert found.sent == [attempt(taken)]
-    assert found.held == [first, third]
+    assert found.sent == {TELIA: 1}
+    assert found.held == {BANK: Held(2, 1, 3)}
+    assert kept.held() == [1, 3]
+    assert (kept.held(count=1), kept.held(after=1), kept.held(after=3)) == ([1], [3], [])
+    (sent,) = kept.sent()
+    assert (sent.message.router_id, sent.operator_id) == (2, b"2")
+    assert sent.message is not taken  # What happens to it is no business of the journal's.
+    assert (sent.message.stage, sent.message.octets) == (Stage.SENT, b"")
+    assert kept.sent(ELISA) == kept.sent(before_utc=0.0) == []
 
 
 def test_new_process_can_fetch_what_the_one_before_had_fetched() -> None:
@@ -318,11 +361,20 @@ def test_new_process_can_fetch_every_message_that_it_was_told_of() -> None:
 def test_message_that_two_operators_took_is_found_twice_and_forgotten_at_once() -> None:
     kept = Kept()
     (one,) = ones(1)
-    kept.commit(accepted=(one,), attempted=(one, one))
+    kept.commit(accepted=(one,))
+    late, early = attempt(one), Attempt(one, ELISA, OperatorId(b"abc"), -1.0)
+    changes = Changes()
+    changes.attempted += [late, early]
+    kept.journal.commit(changes, lambda *_: None, urgent=False)
     kept.turn()
-    assert kept.recovered().sent == [attempt(one), attempt(one)]
+    assert kept.recovered().sent == {TELIA: 1, ELISA: 1}
+    for found in (kept.sent(), kept.sent(ELISA), kept.recalled(b"9", b"1")):
+        assert [one.operator for one in found] == [ELISA, TELIA]
+        assert found[0].message is found[1].message
+    assert kept.recalled(b"abc") == []  # That is what another operator calls it.
     kept.commit(settled=(one,))
     kept.turn()
+    assert kept.recalled(b"1") == kept.sent() == []
     assert kept.recovered() == Recovered()
 
 

@@ -150,7 +150,7 @@ def test_attempts_at_two_operators_are_two(database: sqlite3.Connection) -> None
 
     run(database, rows.statements([batch], LANES))
 
-    found = database.execute(rows.SENT).fetchall()
+    found = database.execute(rows.SENT, (0, 1, TELIA, 9.0)).fetchall()
     assert {row[-3] for row in found} == {TELIA, ELISA}
 
 
@@ -201,7 +201,7 @@ def test_delivery_comes_back_as_it_went(database: sqlite3.Connection) -> None:
     one.final = False
     run(database, rows.statements([changes(held=[one])], LANES))
 
-    found = rows.to_delivery(database.execute(rows.HELD).fetchone())
+    found = rows.to_delivery(database.execute(rows.HELD, ("bank", 6, 1)).fetchone())
 
     for name in ("router_id", "account", "octets", "made_utc", "final", "kept_as"):
         assert getattr(found, name) == getattr(one, name), name

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from router.enqueue.journal import Backlog, Changes, JournalError, Wanted
+from router.enqueue.journal import Backlog, Changes, Held, JournalError, Wanted
 from router.enqueue.sqlite import SqliteJournal
-from router.terms.message import Message
+from router.terms.message import Message, Stage
 from router.terms.names import LaneName, RouterId
 from tests.unit.enqueue.turns import LANES, Turns, attempt, changes, rows_of
 from tests.unit.messages import BANK, ELISA, SHOP, TELIA, TO_ELISA, TO_TELIA, delivery, message
@@ -202,7 +202,8 @@ def test_message_waits_until_it_is_taken_or_settled(path: Path, turns: Turns) ->
 
     assert found.waiting == [Backlog(TO_TELIA, 0, BANK, 2)]
     assert [m.router_id for m in turns.waiting(journal)] == [1, 4]
-    (sent,) = found.sent
+    assert found.sent == {TELIA: 1}
+    (sent,) = turns.sent(journal)
     assert (sent.message.router_id, sent.operator, sent.operator_id) == (2, TELIA, b"id-2")
     assert sent.at_utc == 5.0
     turns.close(journal)
@@ -219,10 +220,59 @@ def test_attempts_of_one_message_share_it_and_come_in_their_order(path: Path, tu
     journal = turns.open(path)
     found = turns.recovered(journal)
 
-    assert [sent.operator for sent in found.sent] == [ELISA, TELIA]
-    assert found.sent[0].message is found.sent[1].message
+    assert found.sent == {TELIA: 1, ELISA: 1}
     assert not found.waiting
+    for attempts in (
+        turns.sent(journal),
+        turns.sent(journal, ELISA),
+        turns.recalled(journal, b"id-9", b"id-1"),
+    ):
+        assert [(sent.operator, sent.at_utc) for sent in attempts] == [(ELISA, 7.0), (TELIA, 8.0)]
+        assert attempts[0].message is attempts[1].message
+    assert turns.sent(journal, before_utc=8.0) == []
     turns.close(journal)
+
+
+def test_message_is_recalled_without_its_text_by_what_the_operator_calls_it(
+    journal: SqliteJournal, turns: Turns
+) -> None:
+    kept = messages(5)
+    turns.keep(journal, changes(accepted=kept))
+    turns.keep(journal, changes(attempted=map(attempt, kept[:3])))
+
+    found = turns.recalled(journal, b"id-3", b"id-1", b"id-4", b"nobody's")
+
+    assert sorted(sent.operator_id for sent in found) == [b"id-1", b"id-3"]
+    assert {sent.message.stage for sent in found} == {Stage.SENT}
+    assert {sent.message.octets for sent in found} == {b""}
+    assert turns.recalled(journal, b"id-3", operator=ELISA) == []
+    assert turns.recalled(journal) == []
+
+
+def test_what_operators_took_is_read_in_pieces(journal: SqliteJournal, turns: Turns) -> None:
+    kept = messages(10)
+    turns.keep(journal, changes(accepted=kept))
+    taken = [attempt(one, (TELIA, ELISA)[one.router_id % 2]) for one in kept]
+    turns.keep(journal, changes(attempted=taken))
+
+    for count in (1, 3, 10, 11):
+        found = turns.sent(journal, count=count)
+        assert sorted(sent.message.router_id for sent in found) == [2, 4, 6, 8, 10]
+
+
+def test_deliveries_of_an_account_are_read_in_pieces(journal: SqliteJournal, turns: Turns) -> None:
+    for number in range(1, 8):
+        one = delivery(number)
+        if number % 3 == 0:
+            one.account = SHOP
+        turns.keep(journal, changes(held=[one]))
+
+    first = turns.held(journal, count=3)
+    rest = turns.held(journal, first[-1].kept_as, count=3)
+
+    assert [one.router_id for one in first + rest] == [1, 2, 4, 5, 7]
+    assert turns.held(journal, rest[-1].kept_as) == []
+    assert turns.recovered(journal).held == {BANK: Held(5, 1, 7), SHOP: Held(2, 3, 6)}
 
 
 def test_settled_message_leaves_nothing_behind(
@@ -244,7 +294,8 @@ def test_delivery_is_held_until_it_is_acknowledged(path: Path, turns: Turns) -> 
     turns.close(journal)
 
     journal = turns.open(path)
-    found = turns.recovered(journal).held
+    assert turns.recovered(journal).held == {BANK: Held(2, 1, 3)}
+    found = turns.held(journal)
 
     assert [one.router_id for one in found] == [3, 2]  # In the order they were made.
     turns.keep(journal, changes(acknowledged=found))
@@ -398,6 +449,9 @@ def test_every_kind_of_question_hears_of_a_failure(
         lambda: turns.reserve(journal, 1),
         lambda: turns.recovered(journal),
         lambda: turns.waiting(journal),
+        lambda: turns.sent(journal),
+        lambda: turns.recalled(journal, b"1"),
+        lambda: turns.held(journal),
     ):
         with pytest.raises(JournalError, match=str(path)):
             ask()
@@ -467,7 +521,7 @@ def test_batch_that_failed_and_is_found_all_the_same_is_forgotten(
     assert turns.keep(journal, failed_again(failed)) is None
 
     assert rows_of(path, "message") == 0
-    assert [one.router_id for one in turns.recovered(journal).held] == [1]
+    assert [one.router_id for one in turns.held(journal)] == [1]
 
 
 def failed_again(failed: Changes) -> Changes:
@@ -505,7 +559,7 @@ def test_damaged_row_fails_the_recovery_and_is_named(path: Path, turns: Turns) -
         database.execute("UPDATE message SET octets = 'text'")
 
     with pytest.raises(JournalError, match="message 1 is no message"):
-        turns.recovered(journal)
+        turns.sent(journal)
     turns.close(journal)
 
 

@@ -175,8 +175,8 @@ def test_damage_is_found_by_the_recovery(path: Path, turns: Turns) -> None:
     filled(turns, path)
     size = path.stat().st_size
     with path.open("r+b") as file:
-        file.seek(size // 2)
-        file.write(b"\xa5" * (size // 2))
+        file.seek(size * 3 // 4)
+        file.write(b"\xa5" * (size // 4))
 
     journal = turns.open(path)
     with pytest.raises(JournalError) as refused:

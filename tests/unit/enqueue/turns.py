@@ -8,16 +8,18 @@ from queue import Empty, SimpleQueue
 from typing import Final
 
 from router.enqueue.journal import (
+    BEGINNING,
     Attempt,
     Changes,
     JournalError,
+    Place,
     Recovered,
     Settlement,
     Wanted,
 )
 from router.enqueue.sqlite import SqliteJournal
 from router.terms.message import Delivery, Message
-from router.terms.names import LaneName, OperatorId, OperatorName, RouterId
+from router.terms.names import AccountName, LaneName, OperatorId, OperatorName, RouterId
 from router.terms.outcome import Outcome
 from tests.unit.messages import BANK, PLANS, TELIA, TO_TELIA
 
@@ -148,6 +150,53 @@ class Turns:
         if error is not None:
             raise error
         return messages
+
+    def sent(
+        self,
+        journal: SqliteJournal,
+        operator: OperatorName = TELIA,
+        before_utc: float = float("inf"),
+        count: int = 1000,
+    ) -> list[Attempt]:
+        """All attempts that this operator took before, read in pieces. Raises JournalError."""
+        found: list[Attempt] = []
+        heard: list[tuple[Place | None, JournalError | None]] = [(BEGINNING, None)]
+
+        def piece(attempts: list[Attempt], place: Place | None, error: JournalError | None) -> None:
+            found.extend(attempts)
+            heard.append((place, error))
+
+        while (after := heard.pop()[0]) is not None:
+            journal.fetch_sent(operator, before_utc, after, count, piece)
+            self.until(lambda: heard)
+            if heard[0][1] is not None:
+                raise heard[0][1]
+        return found
+
+    def recalled(
+        self, journal: SqliteJournal, *operator_ids: bytes, operator: OperatorName = TELIA
+    ) -> list[Attempt]:
+        """What the operator took under these ids. Raises JournalError."""
+        heard: list[tuple[list[Attempt], JournalError | None]] = []
+        ids = [OperatorId(one) for one in operator_ids]
+        journal.recall(operator, ids, lambda *answer: heard.append(answer))
+        self.until(lambda: heard)
+        attempts, error = heard[0]
+        if error is not None:
+            raise error
+        return attempts
+
+    def held(
+        self, journal: SqliteJournal, after: int = 0, count: int = 1000, account: AccountName = BANK
+    ) -> list[Delivery]:
+        """The next deliveries of one account. Raises JournalError."""
+        heard: list[tuple[list[Delivery], JournalError | None]] = []
+        journal.fetch_held(account, after, count, lambda *answer: heard.append(answer))
+        self.until(lambda: heard)
+        deliveries, error = heard[0]
+        if error is not None:
+            raise error
+        return deliveries
 
     def reserve(self, journal: SqliteJournal, count: int) -> int:
         """The first of so many numbers. Raises JournalError."""
