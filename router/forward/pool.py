@@ -41,6 +41,7 @@ class Bind:
     __slots__ = (
         "busiest",
         "changed_at",
+        "drained",
         "failures",
         "in_heap",
         "operator",
@@ -50,6 +51,7 @@ class Bind:
         "round_trip",
         "session",
         "settings",
+        "window",
         "writable",
     )
 
@@ -64,6 +66,10 @@ class Bind:
         self.session: Session | None = None
         self.writable = True
         """False while the operator does not read what is written."""
+        self.window = settings.window
+        """How many messages may be unanswered on it just now; 0: nothing is to be sent on it."""
+        self.drained = False
+        """People have asked that nothing more is sent on it. It stays bound, for receipts."""
         self.resting_until = 0.0
         self.failures = 0
         """Attempts to bind that failed since it was last bound."""
@@ -108,9 +114,10 @@ class Operator:
 
     @property
     def is_available(self) -> bool:
-        """Whether any bind is up that messages can travel on."""
+        """Whether any bind is up that messages can travel on, and nobody minds that they do."""
         return any(
-            bind.session is not None and bind.session.state in _SENDING for bind in self.binds
+            bind.window and bind.session is not None and bind.session.state in _SENDING
+            for bind in self.binds
         )
 
     def came_up(self, bind: Bind, peer: Peer, now: float) -> None:
@@ -127,9 +134,14 @@ class Operator:
         bind.session = None
         bind.changed_at = now
 
+    def drain(self, bind: Bind, *, drained: bool) -> None:
+        """Send nothing more on this bind, or do so again; `offer` it then."""
+        bind.drained = drained
+        bind.window = 0 if drained else bind.settings.window
+
     def offer(self, bind: Bind, now: float) -> None:
         """A bind may have become able to send: look at it again."""
-        if not bind.in_heap and bind.sends and bind.in_use < bind.settings.window:
+        if not bind.in_heap and bind.sends and bind.in_use < bind.window:
             self._push(bind, now)
 
     def _push(self, bind: Bind, at: float) -> None:
@@ -148,7 +160,7 @@ class Operator:
             if at > now:
                 self.wake_at = at
                 return None
-            if not bind.sends or bind.in_use >= bind.settings.window:
+            if not bind.sends or bind.in_use >= bind.window:
                 heappop(ready)
                 bind.in_heap = False
                 continue

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
@@ -76,11 +76,11 @@ def _parser() -> argparse.ArgumentParser:
     add("hash-password", "read a password, and print its hash", _hash_password)
     status = add("status", "show what a running router is doing", _status)
     status.add_argument("--watch", action="store_true", help="go on until Ctrl-C")
-    for one in (check, explain, status):
+    drain = add("drain", "send nothing more on an operator's binds, or on one", _drain)
+    resume = add("resume", "undo a drain", _resume)
+    for one in (check, explain, status, drain, resume):
         one.add_argument("--json", action="store_true", help="print one JSON document")
     reload = add("reload", f"apply the configuration anew ({NOT_SERVED})", _not_served)
-    drain = add("drain", f"send nothing more to an operator or bind ({NOT_SERVED})", _not_served)
-    resume = add("resume", f"undo a drain ({NOT_SERVED})", _not_served)
     for one in (drain, resume):
         one.add_argument("what", metavar="OPERATOR[/BIND]")
     for one in (status, reload, drain, resume):
@@ -273,13 +273,14 @@ def _read_password() -> str:
 def _status(arguments: argparse.Namespace) -> int:
     if arguments.watch and arguments.json:
         arguments.parser.error("--json prints one document; it does not go with --watch")
-    from router.wiring.status_view import NoStatusError, console, drawn, fetch
+    from router.wiring.remote import NoAnswerError
+    from router.wiring.status_view import console, drawn, fetch
 
     if arguments.watch:
         return _watch(arguments.url)
     try:
         status = fetch(arguments.url)
-    except NoStatusError as error:
+    except NoAnswerError as error:
         _tell(str(error))
         return NOT_WELL
     if arguments.json:
@@ -294,16 +295,56 @@ def _watch(url: str) -> int:
     from rich.live import Live
     from rich.text import Text
 
-    from router.wiring.status_view import NoStatusError, console, drawn, fetch
+    from router.wiring.remote import NoAnswerError
+    from router.wiring.status_view import console, drawn, fetch
 
     with contextlib.suppress(KeyboardInterrupt), Live(console=console(), screen=True) as live:
         while True:
             try:
                 live.update(drawn(fetch(url)), refresh=True)
-            except NoStatusError as error:
+            except NoAnswerError as error:
                 live.update(Text(str(error), style="bold red"), refresh=True)
             time.sleep(EVERY_S)
     return WELL
+
+
+def _drain(arguments: argparse.Namespace) -> int:
+    return _command(arguments, "/v1/drain")
+
+
+def _resume(arguments: argparse.Namespace) -> int:
+    return _command(arguments, "/v1/resume")
+
+
+def _command(arguments: argparse.Namespace, path: str) -> int:
+    """Have the running router do something with an operator or a bind; say what it did."""
+    from router.wiring.remote import NoAnswerError, UnknownNameError, ask
+
+    parser: argparse.ArgumentParser = arguments.parser
+    try:
+        answer = json.loads(ask(arguments.url, path, {"what": arguments.what}))
+        lines = [_line(bind) for bind in answer["binds"]]
+    except UnknownNameError as error:
+        parser.error(f"argument OPERATOR[/BIND]: {error}")
+    except NoAnswerError as error:
+        _tell(str(error))
+        return NOT_WELL
+    except (ValueError, KeyError, TypeError):
+        _tell("the answer is not that of a router of this version")
+        return NOT_WELL
+    print(json.dumps(answer, indent=2) if arguments.json else "\n".join(lines))
+    return WELL
+
+
+def _line(bind: Mapping[str, object]) -> str:
+    """What became of one bind, for people."""
+    word = "drained" if bind["drained"] else "resumed"
+    line = f"{bind['operator']}/{bind['bind']}: {word}"
+    if not bind["changed"]:
+        line = (
+            f"{bind['operator']}/{bind['bind']}: was {word if bind['drained'] else 'not drained'}"
+        )
+    return f"{line}, {bind['in_flight']} in flight" if bind["drained"] else line
 
 
 def _not_served(arguments: argparse.Namespace) -> int:

@@ -3,7 +3,12 @@
     /metrics     for Prometheus
     /healthz     200 while the event loop lives
     /readyz      200 while clients are served, whether or not an operator is up
-    /v1/status   what `smpp-router status` shows; the only one that asks the loop
+    /v1/status   what `smpp-router status` shows
+    /v1/drain    POST {"what": "OPERATOR[/BIND]"}: send nothing more on it
+    /v1/resume   the same, to undo that
+
+The last three ask the loop. Whoever can reach the port can command the router, so it is on loopback
+only; and a command has to be JSON, which a web page cannot have a browser send here.
 
 A loop that stands still is answered for too: that is what the thread is for. What peers can use up
 is bounded: so many connections at once, so long for each.
@@ -14,19 +19,21 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from http import HTTPStatus
 from socketserver import TCPServer, ThreadingMixIn
-from typing import IO, TYPE_CHECKING, Final, cast
+from typing import IO, TYPE_CHECKING, Final, TypeVar, cast
 from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
 
 import structlog
 from prometheus_client import make_wsgi_app
 
 from router.terms.settings import Address
+from router.wiring.drains import UnknownNameError, set_drained
 from router.wiring.metrics import items, registry
+from router.wiring.remote import UNKNOWN_NAME
 from router.wiring.status import Running, Snapshot, not_ready, snapshot
 from router.wiring.telemetry import LogLines
 
@@ -47,8 +54,10 @@ SILENCE_S: Final = 5.0
 LONGEST_S: Final = 10.0
 """How long a peer may take for everything; one octet every four seconds ends here."""
 LONGEST_LINE: Final = 8192
+MOST_COMMAND_OCTETS: Final = 4096
 TELL_EVERY_S: Final = 60.0
 
+Made = TypeVar("Made")
 _Request = socket.socket | tuple[bytes, socket.socket]
 """As socketserver has it; of TCP it is always the socket."""
 
@@ -78,12 +87,18 @@ class Site:
             "/readyz": self._readiness,
             "/v1/status": self._status,
         }
+        command = {"/v1/drain": True, "/v1/resume": False}
         path = environ["PATH_INFO"]
-        if path not in answer:
-            known = ", ".join(answer)
+        if path not in answer and path not in command:
+            known = ", ".join((*answer, *command))
             return _json(start_response, 404, {"error": f"there is nothing here; try {known}"})
-        if environ["REQUEST_METHOD"] != "GET":
-            return _json(start_response, 405, {"error": "only GET is answered"}, allow="GET")
+        method = "POST" if path in command else "GET"
+        if environ["REQUEST_METHOD"] != method:
+            what = {"error": f"only {method} is answered"}
+            return _json(start_response, 405, what, allow=method)
+        if path in command:
+            status, document = self._command(environ, drained=command[path])
+            return _json(start_response, status, document)
         make = answer[path]
         if make is None:
             # One at a time: each goes through all metrics and shares the interpreter with the loop.
@@ -106,36 +121,84 @@ class Site:
         return 503, {"ready": False, "reason": reason}
 
     def _status(self) -> tuple[int, object]:
+        return self._from_loop(self._fresh_status)
+
+    def _command(self, environ: "WSGIEnvironment", *, drained: bool) -> tuple[int, object]:
         try:
-            return 200, self._ask_loop()
+            what = _named(environ)
+        except ValueError as error:
+            return 400, {"error": str(error)}
+        app = self._app
+        try:
+            return self._from_loop(
+                lambda: self._ask(lambda: set_drained(app, what, drained=drained))
+            )
+        except UnknownNameError as error:
+            return UNKNOWN_NAME, {"error": str(error)}
+        finally:
+            self._last = None  # Who looks next wants to see what has come of it.
+
+    def _from_loop(self, ask: Callable[[], object]) -> tuple[int, object]:
+        try:
+            return 200, ask()
         except TimeoutError:
             return 503, {"error": f"the event loop did not answer within {ANSWER_S:g} s"}
         except RuntimeError:  # The loop is closed already.
             return 503, {"error": "the router is stopping"}
 
-    def _ask_loop(self) -> Snapshot:
-        """The status, made in the loop's thread. Raises TimeoutError; RuntimeError at the end."""
+    def _fresh_status(self) -> Snapshot:
+        """The status. Raises TimeoutError; RuntimeError at the end."""
         if not self._asking.acquire(timeout=ANSWER_S):
             raise TimeoutError
         try:
             last = self._last
             if last is not None and time.monotonic() - self._last_at < FRESH_S:
                 return last
-            answer: Future[Snapshot] = Future()
-            self._app.loop.call_soon_threadsafe(lambda: _fulfil(answer, self._app))
-            self._last = last = answer.result(ANSWER_S)
+            self._last = last = self._ask(lambda: snapshot(self._app))
             self._last_at = time.monotonic()
             return last
         finally:
             self._asking.release()
 
+    def _ask(self, make: Callable[[], Made]) -> Made:
+        """What this makes in the loop's thread. Raises what it raises, and as `_fresh_status`."""
+        answer: Future[Made] = Future()
+        self._app.loop.call_soon_threadsafe(lambda: _fulfil(answer, make))
+        try:
+            return answer.result(ANSWER_S)
+        except TimeoutError:
+            if answer.cancel():  # Who hears that it was not done can rely on that.
+                raise
+            return answer.result(ANSWER_S)
 
-def _fulfil(answer: Future[Snapshot], app: Running) -> None:
-    """Make the status. What goes wrong goes wrong for who asked, not for the loop."""
+
+def _fulfil(answer: "Future[Made]", make: Callable[[], Made]) -> None:
+    """Make it. What goes wrong goes wrong for who asked, not for the loop."""
+    if not answer.set_running_or_notify_cancel():
+        return
     try:
-        answer.set_result(snapshot(app))
+        answer.set_result(make())
     except BaseException as error:  # noqa: BLE001 - The thread that waits raises it again.
         answer.set_exception(error)
+
+
+def _named(environ: "WSGIEnvironment") -> str:
+    """What a command is about. Raises ValueError that says what is wrong with the request."""
+    if environ.get("CONTENT_TYPE", "").partition(";")[0].strip() != "application/json":
+        raise ValueError("a command is JSON: Content-Type: application/json")
+    try:
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        length = -1
+    if not 0 < length <= MOST_COMMAND_OCTETS:
+        raise ValueError(f"a command has from 1 to {MOST_COMMAND_OCTETS} octets")
+    try:
+        document = json.loads(environ["wsgi.input"].read(length))
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict) or not isinstance(what := document.get("what"), str):
+        raise ValueError('a command is like {"what": "OPERATOR"} or {"what": "OPERATOR/BIND"}')
+    return what
 
 
 def _json(

@@ -208,6 +208,12 @@ class Exporter(Collector):
             ((key, float(is_up(bind))) for key, bind in named),
         )
         yield _gauge(
+            "bind_drained",
+            "Whether people have asked that nothing is sent on the bind.",
+            labels,
+            ((key, float(bind.drained)) for key, bind, _ in sending),
+        )
+        yield _gauge(
             "bind_window_in_use",
             "Messages on the bind that the operator has not answered.",
             labels,

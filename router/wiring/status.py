@@ -92,6 +92,7 @@ class BindStatus(TypedDict):
     state: str
     since_s: float
     failures: int
+    drained: bool
     resting_s: float
     window: int
     window_in_use: int
@@ -262,6 +263,7 @@ def _bind(bind: Bind, now: float) -> BindStatus:
         state="down" if session is None else session.state.name.lower(),
         since_s=_s(now - bind.changed_at),
         failures=bind.failures,
+        drained=bind.drained,
         resting_s=_s(max(0.0, bind.resting_until - now)),
         window=settings.window,
         window_in_use=bind.in_use,

@@ -1,17 +1,15 @@
 """`smpp-router status`: ask a running router what it looks like, and draw it."""
 
 import json
-import urllib.request
 from collections.abc import Iterator
-from http.client import HTTPException
-from typing import Final, TextIO, cast
-from urllib.error import HTTPError
+from typing import TextIO, cast
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from router.wiring.remote import NoAnswerError, ask
 from router.wiring.status import (
     AccountStatus,
     BindStatus,
@@ -21,34 +19,12 @@ from router.wiring.status import (
     version,
 )
 
-ASK_S: Final = 5.0
-"""How long the router has to answer."""
-MOST_OCTETS: Final = 100_000_000
-"""Of an answer; 10,000 accounts are 2 MB."""
-
 _GOOD, _BAD, _DIM = "green", "bold red", "dim"
-
-
-class NoStatusError(Exception):
-    """The router did not say what it looks like; the text says why, for people."""
 
 
 def fetch(url: str) -> Snapshot:
     """The status of the router at this address."""
-    # Not by a proxy of the environment: the router is on loopback.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(f"{url.rstrip('/')}/v1/status", timeout=ASK_S) as answer:
-            return parsed(answer.read(MOST_OCTETS))
-    except HTTPError as error:
-        with error:
-            raise NoStatusError(f"{url}: {error.code}: {_reason(error.read(10_000))}") from error
-    except (OSError, HTTPException) as error:
-        reason = getattr(error, "reason", None) or error
-        what = (
-            f"{url}: no answer: {reason}; is the router running, and is that its telemetry.listen?"
-        )
-        raise NoStatusError(what) from error
+    return parsed(ask(url, "/v1/status"))
 
 
 def parsed(octets: bytes) -> Snapshot:
@@ -56,17 +32,10 @@ def parsed(octets: bytes) -> Snapshot:
     try:
         document = json.loads(octets)
     except ValueError as error:
-        raise NoStatusError("the answer is not JSON: is there a router at that address?") from error
+        raise NoAnswerError("the answer is not JSON: is there a router at that address?") from error
     if not isinstance(document, dict) or Snapshot.__required_keys__ - document.keys():
-        raise NoStatusError("the answer is not that of a router of this version")
+        raise NoAnswerError("the answer is not that of a router of this version")
     return cast("Snapshot", document)
-
-
-def _reason(octets: bytes) -> str:
-    try:
-        return str(json.loads(octets)["error"])
-    except (ValueError, KeyError, TypeError):
-        return "is there a router at that address?"
 
 
 def drawn(status: Snapshot) -> RenderableType:
@@ -76,7 +45,7 @@ def drawn(status: Snapshot) -> RenderableType:
     except (KeyError, TypeError, AttributeError) as error:
         theirs, ours = status["version"], version()
         what = f"a router of version {theirs} is not understood by this command, which is {ours}"
-        raise NoStatusError(f"{what}; --json shows what it says") from error
+        raise NoAnswerError(f"{what}; --json shows what it says") from error
 
 
 def _parts(status: Snapshot) -> Iterator[RenderableType]:
@@ -125,11 +94,13 @@ def _binds(operators: list[OperatorStatus]) -> Table:
 def _bind(bind: BindStatus) -> Iterator[RenderableType]:
     yield bind["name"]
     state = bind["state"]
-    if bind["resting_s"]:
+    if bind["drained"] and bind["up"]:
+        state = "drained"
+    elif bind["resting_s"]:
         state = f"rests {age(bind['resting_s'])}"
     elif bind["failures"] and not bind["up"]:
         state += f", {bind['failures']} failed"
-    yield Text(state, style=_GOOD if bind["up"] else _BAD)
+    yield Text(state, style=_GOOD if bind["up"] and not bind["drained"] else _BAD)
     yield age(bind["since_s"])
     yield f"{bind['window_in_use']}/{bind['window']}"
     yield bind["rate"] or ""

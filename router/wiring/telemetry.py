@@ -71,6 +71,8 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
     },
     "info": {
         "bind.bound": "A bind to an operator is up.",
+        "bind.drained": "Nothing more is sent on it, by command; `in_flight` is still answered.",
+        "bind.resumed": "Messages are sent on it again, by command.",
         "bind.waits": "The next attempt to bind follows after `wait_s`.",
         "bind.unbound": "A bind to an operator has ended as we asked.",
         "client.bound": "A client has bound.",

@@ -213,3 +213,47 @@ def test_status_of_a_router_that_does_not_run_says_where_it_looked(
 def test_status_is_not_asked_of_a_proxy(serving: Control, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     assert main(["status", "--json", "--url", f"http://{serving.address}"]) == 0
+
+
+def test_drain_and_resume_say_what_they_did(
+    serving: Control, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said(*words: str) -> list[str]:
+        assert main([*words, "--url", f"http://{serving.address}"]) == 0
+        # The router of this test lives in the same process: its log is there too.
+        return [line for line in capsys.readouterr().out.splitlines() if "bind." not in line]
+
+    assert said("drain", "telia/telia-1") == ["telia/telia-1: drained, 0 in flight"]
+    assert said("drain", "telia") == [
+        "telia/telia-1: was drained, 0 in flight",
+        "telia/telia-2: drained, 0 in flight",
+        "telia/telia-3: drained, 0 in flight",
+    ]
+    (bind,) = json.loads("".join(said("resume", "telia/telia-1", "--json")))["binds"]
+    assert (bind["drained"], bind["changed"]) == (False, True)
+    assert said("resume", "telia") == [
+        "telia/telia-1: was not drained",
+        "telia/telia-2: resumed",
+        "telia/telia-3: resumed",
+    ]
+
+
+def test_drain_of_nothing_that_there_is_is_wrong_usage(
+    serving: Control, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(["drain", "elissa", "--url", f"http://{serving.address}"])
+    assert exit_.value.code == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "there is no operator 'elissa'; did you mean 'elisa'?" in said.err
+
+
+def test_drain_of_a_router_that_does_not_run_fails(
+    router: FakeRouter, capsys: pytest.CaptureFixture[str]
+) -> None:
+    serving = Control(router)
+    serving.start()
+    serving.stop()
+    assert main(["drain", "telia", "--url", f"http://{serving.address}"]) == 1
+    assert "no answer" in capsys.readouterr().err

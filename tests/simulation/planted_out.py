@@ -307,3 +307,24 @@ def nobody_looks_when_a_window_is_given_up() -> list[Patch]:
         self._to_pump = before
 
     return [(Onward, "doubted", lazy)]
+
+
+@bug
+def a_drained_bind_goes_on_sending() -> list[Patch]:
+    """It is marked, and nobody looks at the mark."""
+
+    def drain(self: Operator, bind: Bind, *, drained: bool) -> None:
+        bind.drained = drained
+
+    return [(Operator, "drain", drain)]
+
+
+@bug
+def a_resumed_bind_stays_shut() -> list[Patch]:
+    """What waits for it alone waits for ever."""
+
+    def drain(self: Operator, bind: Bind, *, drained: bool) -> None:
+        bind.drained = drained
+        bind.window = 0
+
+    return [(Operator, "drain", drain)]

@@ -121,6 +121,9 @@ class Promises(Records):
             raise self.broken(f"{operator}: a message that no client has sent: {pdu.octets!r}")
         now = self.loop.now
         name = message.name
+        link = connection.link
+        if isinstance(link, OperatorLink) and link.bind.drained:
+            raise self.broken(f"{name}: sent on {link.bind.settings.name}, which is drained")
         if message.router_id is None:
             raise self.broken(f"{name}: sent before the disk has it")
         if message.settled is not None:

@@ -114,6 +114,8 @@ class Scenario:
     slowness_s: float = 0.002
     stalls: list[tuple[float, float]] = field(default_factory=list)
     wall_jumps: list[tuple[float, float]] = field(default_factory=list)
+    drains: list[tuple[float, float, OperatorName, int]] = field(default_factory=list)
+    """When one bind of an operator is drained by command, for how long, and which one."""
     in_memory: int = 2000
     """Messages of one queue that the router keeps in memory."""
 
@@ -145,7 +147,18 @@ def drawn(seed: int, rng: Random) -> Scenario:
         lasts_s=lasts_s,
     )
     _draw_faults(rng, scenario)
+    _draw_drains(Random(f"{seed} drains"), scenario)
     return scenario
+
+
+def _draw_drains(rng: Random, scenario: Scenario) -> None:
+    """By a generator of its own, so that seeds are the same histories as before but for this."""
+    if rng.random() < 0.4:
+        for operator in scenario.settings.operators.values():
+            for place, bind in enumerate(operator.binds):
+                if bind.rate is not None and rng.random() < 0.5:
+                    at = rng.uniform(0.5, scenario.lasts_s)
+                    scenario.drains.append((at, rng.uniform(0.1, 6.0), operator.name, place))
 
 
 def _draw_faults(rng: Random, scenario: Scenario) -> None:

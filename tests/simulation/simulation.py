@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 import structlog
@@ -19,6 +20,7 @@ from router.enqueue import lanes as lanes_module
 from router.enqueue.journal import first_number_at
 from router.forward.bind import OperatorLink
 from router.forward.pool import Bind
+from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
 from tests.simulation.clients import Client
 from tests.simulation.disk import Disk
@@ -92,6 +94,9 @@ class Simulation:
             loop.after(at + lasts_s, lambda: self._fill_disk(False))
         for at, lasts_s in scenario.stalls:
             loop.after(at, lambda s=lasts_s: self._stall(s))  # type: ignore[misc]
+        for at, lasts_s, operator, place in scenario.drains:
+            for when, drained in ((at, True), (at + lasts_s, False)):
+                loop.after(when, partial(self._drain, operator, place, drained=drained))
         for at, by_s in scenario.wall_jumps:
             loop.after(at, lambda s=by_s: self._jump(s))  # type: ignore[misc]
         self._start()
@@ -159,6 +164,20 @@ class Simulation:
     def _stall(self, seconds: float) -> None:
         self.loop.tell(f"router    stalls for {seconds:.3f} s")
         self.process.stalled_until = self.loop.now + seconds
+
+    def _drain(self, operator: OperatorName, place: int, *, drained: bool) -> None:
+        """As the command does it; a router that was started since has forgotten it."""
+        process = self.process
+
+        def act() -> None:
+            one = process.journey.operators[operator]
+            bind = one.binds[place]
+            self.loop.tell(f"{bind.settings.name:9} is {'drained' if drained else 'resumed'}")
+            one.drain(bind, drained=drained)
+            process.journey.availability_changed(bind)
+
+        if process.alive:
+            process.soon(act)
 
     def _jump(self, seconds: float) -> None:
         self.loop.tell(f"wall clock jumps by {seconds:.0f} s")

@@ -289,6 +289,23 @@ def test_bind_that_rests_sends_nothing_before_its_time() -> None:
     assert operator.ready_bind(FIRST_AT + 3) is bind
 
 
+def test_bind_that_is_drained_sends_nothing_and_hears_what_is_in_flight() -> None:
+    operator = operator_of(bind_settings())
+    (bind,) = operator.binds
+    come_up(bind)
+    flight = send(operator, FIRST_AT)
+    operator.drain(bind, drained=True)
+    assert (operator.is_available, bind.sends, bind.window) == (False, True, 0)
+    assert operator.ready_bind(FIRST_AT + 1) is None
+    answer(flight, FIRST_AT + 1)
+    assert operator.ready_bind(FIRST_AT + 1) is None
+    assert (operator.in_flight, bind.in_use) == (0, 0)
+    operator.drain(bind, drained=False)
+    operator.offer(bind, FIRST_AT + 1)
+    assert (operator.is_available, bind.window) == (True, 100)
+    assert operator.ready_bind(FIRST_AT + 1) is bind
+
+
 def test_bind_is_offered_once_however_often() -> None:
     operator = operator_of(bind_settings(window=1))
     (bind,) = operator.binds

@@ -100,19 +100,16 @@ def test_wrong_usage_exits_with_2_and_prints_no_result(
     assert "usage: smpp-router" in err
 
 
-@pytest.mark.parametrize(
-    "arguments", [("reload",), ("drain", "telia"), ("resume", "telia/telia-1")]
-)
-def test_command_that_is_not_served_yet_says_so_and_fails(
-    capsys: Capture, arguments: tuple[str, ...]
-) -> None:
-    status, out, err = said(capsys, *arguments)
-    assert (status, out) == (1, "")
-    assert err == f"smpp-router {arguments[0]}: not served yet by this version; nothing was done\n"
+def test_command_that_is_not_served_yet_says_so_and_fails(capsys: Capture) -> None:
+    assert said(capsys, "reload") == (
+        1,
+        "",
+        "smpp-router reload: not served yet by this version; nothing was done\n",
+    )
 
 
 def test_help_says_what_is_not_served_yet(capsys: Capture) -> None:
-    assert "not served yet" in said(capsys, "drain", "--help")[1]
+    assert "not served yet" in said(capsys, "reload", "--help")[1]
 
 
 # check

@@ -1,5 +1,6 @@
 """router/wiring/control.py: what each path answers, in which state of the router."""
 
+import io
 import json
 from collections.abc import Callable, Iterable
 
@@ -7,13 +8,13 @@ import pytest
 
 from router.wiring import control
 from router.wiring.control import Site
-from tests.unit.wiring.running import FakeRouter
+from tests.unit.wiring.running import TELIA, FakeRouter
 
 Answer = tuple[int, dict[str, str], bytes]
 PATHS = ("/metrics", "/healthz", "/readyz", "/v1/status")
 
 
-def ask(site: Site, path: str, method: str = "GET", **environ: str) -> Answer:
+def ask(site: Site, path: str, method: str = "GET", **environ: object) -> Answer:
     """Status, headers and body of one answer."""
     said: list[tuple[str, list[tuple[str, str]]]] = []
 
@@ -161,3 +162,100 @@ def test_other_paths_are_404_and_told_what_there_is(path: str) -> None:
 def test_other_methods_are_405(path: str, method: str) -> None:
     status, headers, _ = ask(Site(FakeRouter()), path, method)
     assert (status, headers["Allow"]) == (405, "GET")
+
+
+# Commands.
+
+
+def command(site: Site, path: str, body: bytes, **environ: object) -> tuple[int, dict[str, object]]:
+    """Status and document of the answer to a command."""
+    asked = {
+        "CONTENT_TYPE": "application/json",
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": io.BytesIO(body),
+        **environ,
+    }
+    status, _, answer = ask(site, path, "POST", **asked)
+    document = json.loads(answer)
+    assert isinstance(document, dict)
+    return status, document
+
+
+def test_drain_and_resume_tell_what_has_become_of_each_bind() -> None:
+    router = FakeRouter()
+    site = Site(router)
+    for path, drained in (("/v1/drain", True), ("/v1/resume", False)):
+        assert command(site, path, b'{"what": "telia/telia-2"}') == (
+            200,
+            {
+                "binds": [
+                    {
+                        "operator": "telia",
+                        "bind": "telia-2",
+                        "drained": drained,
+                        "changed": True,
+                        "in_flight": 0,
+                    }
+                ]
+            },
+        )
+        assert router.journey.operators[TELIA].binds[1].drained == drained
+
+
+def test_status_after_a_command_is_a_new_one() -> None:
+    site = Site(FakeRouter())
+    before = told(site, "/v1/status")
+    command(site, "/v1/drain", b'{"what": "telia"}')
+    assert told(site, "/v1/status") != before
+
+
+def test_command_about_nothing_that_there_is_is_422_and_names_the_nearest() -> None:
+    status, document = command(Site(FakeRouter()), "/v1/drain", b'{"what": "tella"}')
+    assert status == 422
+    assert "did you mean 'telia'?" in str(document["error"])
+
+
+@pytest.mark.parametrize(
+    ("body", "environ"),
+    [
+        (b'{"what": "telia"}', {"CONTENT_TYPE": "text/plain"}),
+        (b'{"what": "telia"}', {"CONTENT_TYPE": "application/x-www-form-urlencoded"}),
+        (b'{"what": "telia"}', {"CONTENT_LENGTH": "x"}),
+        (b'{"what": "telia"}', {"CONTENT_LENGTH": "4097"}),
+        (b'{"what": "telia"}', {"CONTENT_LENGTH": "-1"}),
+        (b"", {}),
+        (b'{"what": "telia"', {}),
+        (b"\xff\xfe", {}),
+        (b"[" * 4000, {}),
+        (b'["telia"]', {}),
+        (b'{"what": 1}', {}),
+        (b'{"who": "telia"}', {}),
+    ],
+)
+def test_command_that_is_none_is_400_and_does_nothing(
+    body: bytes, environ: dict[str, object]
+) -> None:
+    router = FakeRouter()
+    status, document = command(Site(router), "/v1/drain", body, **environ)
+    assert (status, list(document)) == (400, ["error"])
+    assert not any(bind.drained for bind in router.journey.operators[TELIA].binds)
+
+
+def test_command_that_the_loop_did_not_hear_in_time_is_not_done_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(control, "ANSWER_S", 0.01)
+    router = FakeRouter()
+    kept: list[Callable[[], object]] = []
+    monkeypatch.setattr(router.loop, "call_soon_threadsafe", kept.append)
+    assert command(Site(router), "/v1/drain", b'{"what": "telia"}')[0] == 503
+    for call in kept:
+        call()
+    assert not router.journey.operators[TELIA].binds[0].drained
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+@pytest.mark.parametrize("path", ["/v1/drain", "/v1/resume"])
+def test_commands_are_posted(path: str, method: str) -> None:
+    status, headers, _ = ask(Site(FakeRouter()), path, method)
+    assert (status, headers["Allow"]) == (405, "POST")

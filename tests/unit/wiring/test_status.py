@@ -2,14 +2,17 @@
 
 import io
 import json
+import re
 
 import pytest
 
 from router.smpp import vocabulary as v
 from router.terms.names import BindName, LaneName, OperatorId
 from router.terms.outcome import Outcome
+from router.wiring.drains import set_drained
+from router.wiring.remote import NoAnswerError
 from router.wiring.status import BindStatus, Snapshot, not_ready, snapshot
-from router.wiring.status_view import NoStatusError, age, console, drawn, parsed
+from router.wiring.status_view import age, console, drawn, parsed
 from tests.unit.wiring.running import BANK, BULK, ELISA, OTP, SHOP, TELIA, FakeRouter
 
 NAME, TELIA_1 = LaneName("otp"), BindName("telia-1")
@@ -59,6 +62,7 @@ def test_bind_that_is_up_says_all_that_on_call_wants_to_know() -> None:
         "state": "bound_trx",
         "since_s": 0.5,
         "failures": 0,
+        "drained": False,
         "resting_s": 1.0,
         "window": 20,
         "window_in_use": 0,
@@ -72,6 +76,15 @@ def test_bind_that_was_never_up_is_down_and_knows_no_round_trip() -> None:
     bind = bind_of(snapshot(busy()), "elisa-rx")
     assert (bind["up"], bind["state"], bind["round_trip_s"]) == (False, "down", None)
     assert (bind["rate"], bind["busiest_second"]) == (None, None)
+
+
+def test_bind_that_is_drained_says_so() -> None:
+    router = busy()
+    set_drained(router, "telia/telia-1", drained=True)
+    status = snapshot(router)
+    assert (bind_of(status, "telia-1")["drained"], bind_of(status, "telia-1")["up"]) == (True, True)
+    assert status["operators"][0]["available"] is False
+    assert re.search(r"telia-1 +drained", text_of(status))
 
 
 def test_operator_says_what_waits_for_it_and_what_it_owes() -> None:
@@ -172,7 +185,7 @@ def test_age_is_shown_in_its_two_largest_units(seconds: float, words: str) -> No
 
 @pytest.mark.parametrize("octets", [b"", b"<html>", b"[]", b"{}", b'{"version": "1"}', b"\xff"])
 def test_answer_that_is_no_status_is_said_to_be_none(octets: bytes) -> None:
-    with pytest.raises(NoStatusError):
+    with pytest.raises(NoAnswerError):
         parsed(octets)
 
 
@@ -185,5 +198,5 @@ def test_status_of_another_version_is_not_drawn_wrong() -> None:
     status = snapshot(busy())
     status["operators"][0]["binds"] = [{"name": "x"}]  # type: ignore[typeddict-item]
     status["version"] = "9.9"
-    with pytest.raises(NoStatusError, match=r"a router of version 9\.9 is not understood"):
+    with pytest.raises(NoAnswerError, match=r"a router of version 9\.9 is not understood"):
         drawn(status)

@@ -1,0 +1,53 @@
+"""Asking a running router over HTTP: what the commands that need one have in common."""
+
+import json
+import urllib.request
+from http.client import HTTPException
+from typing import Final
+from urllib.error import HTTPError
+
+ASK_S: Final = 5.0
+"""How long the router has to answer."""
+MOST_OCTETS: Final = 100_000_000
+"""Of an answer; 10,000 accounts are 2 MB."""
+UNKNOWN_NAME: Final = 422
+"""The answer to a request that is well-formed and names something that there is not."""
+
+
+class NoAnswerError(Exception):
+    """The router did not do what it was asked for; the text says why, for people."""
+
+
+class UnknownNameError(NoAnswerError):
+    """It does not know what was named."""
+
+
+def ask(url: str, path: str, document: object = None) -> bytes:
+    """What the router at this address answers; with a document, it is told to do something."""
+    # Not by a proxy of the environment: the router is on loopback.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    request = urllib.request.Request(f"{url.rstrip('/')}{path}")
+    if document is not None:
+        request.data = json.dumps(document).encode()
+        request.add_header("Content-Type", "application/json")
+    try:
+        with opener.open(request, timeout=ASK_S) as answer:
+            octets: bytes = answer.read(MOST_OCTETS)
+            return octets
+    except HTTPError as error:
+        with error:
+            reason = _reason(error.read(10_000))
+        if error.code == UNKNOWN_NAME:
+            raise UnknownNameError(reason) from error
+        raise NoAnswerError(f"{url}: {error.code}: {reason}") from error
+    except (OSError, HTTPException) as error:
+        why = getattr(error, "reason", None) or error
+        what = f"{url}: no answer: {why}; is the router running, and is that its telemetry.listen?"
+        raise NoAnswerError(what) from error
+
+
+def _reason(octets: bytes) -> str:
+    try:
+        return str(json.loads(octets)["error"])
+    except (ValueError, KeyError, TypeError):
+        return "is there a router at that address?"
