@@ -134,14 +134,16 @@ class RouteTable:
     def explain(self, number: str, account: AccountName, sm: Sm) -> list[tuple[Rule, str | None]]:
         """Every rule whose prefix fits, longest first, and why it lost; None for the winner."""
         verdicts: list[tuple[Rule, str | None]] = []
-        won = False
+        won_by: int | None = None
         for length in self._lengths:
             if length > len(number):
                 continue
             for rule in self._by_prefix.get(number[:length], ()):
                 why = rule.why_not(account, sm)
-                if why is None and won:
-                    why = "stands behind the winner"
+                if why is None and won_by is None:
+                    won_by = length
+                elif why is None:
+                    shorter = length != won_by
+                    why = "has a shorter prefix" if shorter else "stands behind the winner"
                 verdicts.append((rule, why))
-                won = won or why is None
         return verdicts

@@ -276,13 +276,15 @@ def test_every_rule_that_fits_the_number_is_explained_longest_first() -> None:
     narrow = RouteSettings(destination="4670", account=SHOP, to=(A,))
     wins, behind = to("467", A), to("467", B)
     wide = RouteSettings(destination="", priority=3, to=(C,))
-    table = table_of(wide, wins, to("47"), narrow, behind, to(NUMBER + "8"))
+    shorter = to("", C)
+    table = table_of(wide, shorter, wins, to("47"), narrow, behind, to(NUMBER + "8"))
     told = [(rule.settings, why) for rule, why in table.explain(NUMBER, BANK, SM)]
     assert told == [
         (narrow, "is for account shop"),
         (wins, None),
         (behind, "stands behind the winner"),
         (wide, "is for priority_flag 3"),
+        (shorter, "has a shorter prefix"),
     ]
 
 
@@ -291,7 +293,7 @@ def test_refusing_rule_is_explained_as_the_winner_it_is() -> None:
     told = table_of(to("", A), refuses).explain(NUMBER, BANK, SM)
     assert [(rule.settings, why) for rule, why in told] == [
         (refuses, None),
-        (to("", A), "stands behind the winner"),
+        (to("", A), "has a shorter prefix"),
     ]
 
 

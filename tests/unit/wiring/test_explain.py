@@ -90,7 +90,7 @@ def test_every_other_rule_for_the_number_says_why_it_lost() -> None:
     ]
     shop = told("3725123456", SHOP)
     assert [(rule.destination, rule.why_not) for rule in shop.losers] == [
-        ("372", "stands behind the winner")
+        ("372", "has a shorter prefix")
     ]
     assert (bank.rules_for_other_numbers, shop.rules_for_other_numbers) == (2, 2)
 
