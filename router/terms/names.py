@@ -1,10 +1,12 @@
 """Whose name or number is this? Types that let mypy refuse the mix-ups that lose receipts."""
 
-from typing import NewType
+from typing import Final, NewType
 
 AccountName = NewType("AccountName", str)
 """A client's system_id."""
 OperatorName = NewType("OperatorName", str)
+NOBODY: Final = OperatorName("none")
+"""Stands in metrics and status for the operator of messages that none which is up may take."""
 BindName = NewType("BindName", str)
 """One of our binds to an operator; unique over all operators."""
 LaneName = NewType("LaneName", str)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
-from typing import Final, Protocol, TypedDict, TypeVar
+from typing import Protocol, TypedDict, TypeVar
 
 from router.accept.accounts import Account, Accounts
 from router.enqueue.lanes import Lanes
@@ -19,11 +19,8 @@ from router.journey import Journey
 from router.smpp.states import BOUND
 from router.smpp.vocabulary import status_name
 from router.terms.limits import Rate
-from router.terms.names import LaneName, OperatorName
+from router.terms.names import NOBODY, LaneName, OperatorName
 from router.terms.settings import Settings
-
-NOBODY: Final = OperatorName("none")
-"""Stands for the operator of messages that no available operator may take."""
 
 Key = TypeVar("Key")
 

@@ -339,7 +339,7 @@ SETTINGS: Final = Part(
         "telemetry": TELEMETRY.reader,
         "lanes": listing(LANE.reader),
         "accounts": named(ACCOUNT, value.text(64)),
-        "operators": named(OPERATOR, value.name),
+        "operators": named(OPERATOR, value.operator_name),
         "routes": listing(ROUTE.reader, at_least=0),
         "inbound": listing(INBOUND.reader, at_least=0),
         "node": value.whole(0, 99),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from router.accept.passwords import check_hash, is_hash
+from router.terms.names import NOBODY
 from router.terms.settings import Address
 from router.wiring.config import units
 from router.wiring.config.mistakes import nearest
@@ -50,6 +51,16 @@ def _word(written: str) -> str:
 
 name: Final = scalar("name", _word, "letters, digits, `_`, `.`, `-`")
 """A name that commands, metrics and logs can carry as it is."""
+
+
+def _operator(written: str) -> str:
+    if written == NOBODY:
+        raise NotUnderstoodError(f"metrics and status call it {NOBODY} when no operator is up")
+    return _word(written)
+
+
+operator_name: Final = scalar("name", _operator, f"{name.allowed}; not `{NOBODY}`")
+"""The name of an operator, which can stand beside what waits for nobody."""
 
 
 def whole(lowest: int, highest: int) -> Reader[int]:

@@ -100,6 +100,7 @@ def test_each_mistake_is_shown_at_its_place(
         (BANK, BANK.replace("bank", "'bänk'"), "accounts.bänk", "ASCII"),
         (BANK, BANK.replace("bank", "${BANK}"), "accounts['${BANK}']", "environment"),
         ("  telia:\n", "  tel/ia:\n", "operators['tel/ia']", "a name is made of"),
+        ("  telia:\n", "  none:\n", "operators.none", "when no operator is up"),
         ("lane: urgent", "lane: urgent, burst: 5", "accounts.bank.burst", "needs a rate"),
         ("lane: urgent", "lane", "accounts.bank.lane", "has no value"),
         ("{name: slow}", "{name: sl ow}", "lanes[1].name", "a name is made of"),
