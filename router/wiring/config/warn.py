@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import Final, TypeVar
 
 from router.accept.passwords import is_hash
+from router.terms.names import OperatorName
 from router.terms.settings import (
     AccountSettings,
     BindSettings,
@@ -32,7 +33,7 @@ def warnings(settings: Settings) -> list[Mistake]:
         *_accounts(settings.accounts.values(), settings.places),
         *_operators(settings.operators.values(), settings.places),
         *_routes(settings.routes),
-        *_inbound(settings.inbound, settings.places),
+        *_inbound(settings.inbound, settings.operators, settings.places),
     ]
     return sorted(found, key=lambda warning: warning.place)
 
@@ -65,8 +66,15 @@ def _operators(
     for operator in operators:
         path = key_path("operators", operator.name)
         yield from _operator_rate(operator, f"{path}.rate", places)
+        if not _receives(operator):
+            what = "none of its binds receives: no receipt and no subscriber's message can come"
+            yield _at(places, f"{path}.binds", what)
         for index, bind in enumerate(operator.binds):
             yield from _bind(bind, item_path(f"{path}.binds", index), places)
+
+
+def _receives(operator: OperatorSettings) -> bool:
+    return any(bind.type != "transmitter" for bind in operator.binds)
 
 
 def _operator_rate(
@@ -106,14 +114,23 @@ def _routes(routes: Sequence[RouteSettings]) -> Iterator[Mistake]:
         yield mistake_at(place, item_path("routes", index), what)
 
 
-def _inbound(rules: Sequence[InboundSettings], places: Mapping[str, Place]) -> Iterator[Mistake]:
-    for index, earlier in _never_reached(rules, _inbound_conditions):
-        what = (
-            f"this rule can never match: {item_path('inbound', earlier)} takes all of its "
-            "messages first"
-        )
+def _inbound(
+    rules: Sequence[InboundSettings],
+    operators: Mapping[OperatorName, OperatorSettings],
+    places: Mapping[str, Place],
+) -> Iterator[Mistake]:
+    why_not = {
+        index: f"{item_path('inbound', earlier)} takes all of its messages first"
+        for index, earlier in _never_reached(rules, _inbound_conditions)
+    } | {
+        index: f"no bind of {rule.operator} receives"
+        for index, rule in enumerate(rules)
+        if rule.operator is not None and not _receives(operators[rule.operator])
+    }
+    for index, why in why_not.items():
         path = item_path("inbound", index)
         place = places.get(key_path(path, "to"), Place(""))
+        what = f"this rule can never match: {why}"
         yield mistake_at(Place(place.file, place.line), path, what)
 
 

@@ -73,6 +73,18 @@ def test_rates_of_an_operator_that_only_receives_say_nothing() -> None:
     ]
 
 
+def test_an_operator_that_nothing_comes_back_from_is_a_warning_and_so_is_its_inbound_rule() -> None:
+    text = changed(QUIET, ("rate: 50/s", "rate: 50/s, type: transmitter"))
+    (warning,) = warnings(loaded(text))
+    assert (warning.path, warning.line) == ("operators.telia.binds", 8)
+    assert "no receipt" in warning.message
+
+    inbound = "inbound: [{to: bank, operator: telia}, {to: bank}]\n"
+    _, warning = warnings(loaded(text + inbound))
+    assert (warning.path, warning.line) == ("inbound[0]", 10)
+    assert warning.message == "this rule can never match: no bind of telia receives"
+
+
 def test_a_rule_behind_a_more_general_one_is_a_warning_with_the_lines_of_both() -> None:
     rules = '{destination: "37", to: [telia]}, \n  {destination: "37", priority: 1, to: [telia]}'
     warning = the_warning(('{destination: "", to: [telia]}', rules))
