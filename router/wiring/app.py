@@ -175,14 +175,19 @@ class App:
         return error
 
     async def _listen(self) -> None:
-        for listen in self.settings.listen:
-            server = await self.loop.create_server(
-                lambda: cast("asyncio.Protocol", self._client()),
-                listen.address.host,
-                listen.address.port,
-                ssl=_tls(listen),
-                backlog=1024,
-            )
+        """Open the ports. Raises OSError that names the setting."""
+        for number, listen in enumerate(self.settings.listen):
+            context = _tls(listen, f"listen[{number}].tls")
+            try:
+                server = await self.loop.create_server(
+                    lambda: cast("asyncio.Protocol", self._client()),
+                    listen.address.host,
+                    listen.address.port,
+                    ssl=context,
+                    backlog=1024,
+                )
+            except OSError as error:
+                raise _about(error, f"listen[{number}].address: {listen.address}") from error
             self._servers.append(server)
             for socket in server.sockets:
                 host, port = socket.getsockname()[:2]
@@ -334,10 +339,21 @@ def _log_journal(error: JournalError | None) -> None:
         log.error("journal.failed", error=str(error))
 
 
-def _tls(listen: ListenSettings) -> ssl.SSLContext | None:
-    if listen.tls is None:
+def _tls(listen: ListenSettings, path: str) -> ssl.SSLContext | None:
+    """Raises OSError that names the setting."""
+    tls = listen.tls
+    if tls is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(listen.tls.certificate, listen.tls.key)
+    try:
+        context.load_cert_chain(tls.certificate, tls.key)
+    except OSError as error:
+        what = f"{path}: {tls.certificate} and {tls.key} are no certificate and its key"
+        raise _about(error, what) from error
     return context
+
+
+def _about(error: OSError, what: str) -> OSError:
+    """The same error, with what it is about."""
+    return OSError(error.errno, f"{what}: {error.strerror or error}")

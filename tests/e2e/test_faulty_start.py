@@ -82,10 +82,14 @@ def test_check_is_content_with_a_good_one(tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stderr
 
 
+LISTEN = 'listen: [{address: "127.0.0.1:0"}]'
+
+
 @pytest.mark.parametrize(
-    "wanted", ['listen: [{address: "127.0.0.1:0"}]', 'telemetry: {listen: "127.0.0.1:0"']
+    ("wanted", "path"),
+    [(LISTEN, "listen[0].address"), ('telemetry: {listen: "127.0.0.1:0"', "telemetry.listen")],
 )
-def test_port_in_use_is_one_clear_line(wanted: str, tmp_path: Path) -> None:
+def test_port_in_use_is_one_clear_line(wanted: str, path: str, tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -97,5 +101,17 @@ def test_port_in_use_is_one_clear_line(wanted: str, tmp_path: Path) -> None:
     assert ended.returncode == 1
     said = [line for line in ended.stderr.splitlines() if port in line]
     assert len(said) == 1
+    assert f"{path}: 127.0.0.1:{port}: " in said[0]
     assert "already in use" in said[0].lower()
+    assert "Traceback" not in ended.stderr
+
+
+def test_certificate_that_is_none_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.pem").write_text("hello", encoding="utf-8")
+    tls = LISTEN.replace("}]", ", tls: {certificate: a.pem, key: a.pem}}]")
+
+    ended = smpp_router("run", str(written(tmp_path, configuration(1, (LISTEN, tls)))))
+
+    assert ended.returncode == 1
+    assert f"listen[0].tls: {tmp_path / 'a.pem'} and " in ended.stderr
     assert "Traceback" not in ended.stderr
