@@ -28,6 +28,8 @@ from router.wiring.status import Running, answer_name, is_up, version, waiting_b
 
 PREFIX: Final = "smpp_router_"
 IN_DOUBT_ACTIONS: Final = ("resend", "elsewhere", "fail")
+RELOAD_RESULTS: Final = ("unchanged", "needs_restart", "rejected")
+"""Each has a sample from the start: what first appears as 1 has not increased, to Prometheus."""
 BUSIEST_OF_S: Final = 60.0
 BREATHE_AFTER: Final = 32
 """Samples; about 0.3 ms of the interpreter."""
@@ -231,6 +233,12 @@ class Exporter(Collector):
             labels,
             ((key, bind.busiest.most(now)) for key, bind, _ in sending),
         )
+        yield _gauge(
+            "bind_second_limit",
+            "Most submit_sm in one second by the contract; a rate per minute allows them all.",
+            labels,
+            ((key, rate.count) for key, bind, _ in sending if (rate := bind.settings.rate)),
+        )
 
     def _of_receipts(self) -> Iterator[Metric]:
         journey, counters = self._app.journey, self._app.journey.counters
@@ -294,6 +302,8 @@ class Exporter(Collector):
         )
 
     def _of_process(self) -> Iterator[Metric]:
+        reloads = dict.fromkeys(RELOAD_RESULTS, 0)
+        reloads |= items(self._app.journey.counters.config_reloads)
         yield _histogram(
             "loop_lag_seconds",
             "How late the event loop came to a call that was due.",
@@ -304,7 +314,7 @@ class Exporter(Collector):
             "config_reloads",
             "Configurations read again, by what came of it.",
             ("result",),
-            (((result,), n) for result, n in items(self._app.journey.counters.config_reloads)),
+            (((result,), n) for result, n in reloads.items()),
         )
         yield _counter(
             "log_lines_lost",

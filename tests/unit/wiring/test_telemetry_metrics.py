@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from router.forward.pacing import BusiestSecond
 from router.terms.names import BindName, OperatorId
 from router.wiring.metrics import Exporter, items, registry
+from tests.unit.wiring.config.configurations import SMALL, changed
 from tests.unit.wiring.running import ALERT, BANK, BULK, ELISA, OTP, SHOP, TELIA, FakeRouter, filled
 
 CONTRACT_FILE = Path(__file__).parents[2] / "contract" / "metrics.md"
@@ -142,9 +143,26 @@ def test_bind_is_up_when_it_is_bound() -> None:
     assert value(router, "bind_window_in_use", operator="telia", bind="telia-2") == 0
 
 
+def test_second_of_a_rate_per_minute_is_held_against_what_the_contract_allows_in_it() -> None:
+    """600/min goes out as 10/s, and 11 after a pause: no minute of it is above the contract."""
+    router = FakeRouter(changed(SMALL, ("50/s", "600/min")))
+    labels = {"operator": "telia", "bind": "t1"}
+    assert value(router, "bind_rate_limit", **labels) == 10.0
+    assert value(router, "bind_second_limit", **labels) == 600.0
+
+
+def test_result_of_a_reload_that_has_not_happened_is_0_so_that_the_first_is_an_increase() -> None:
+    for result in ("unchanged", "needs_restart", "rejected"):
+        assert value(FakeRouter(), "config_reloads_total", result=result) == 0
+    router = FakeRouter()
+    router.journey.counters.config_reloads["rejected"] = 2
+    assert value(router, "config_reloads_total", result="rejected") == 2
+
+
 def test_receiver_has_no_rate() -> None:
     receiver = {"operator": "elisa", "bind": "elisa-rx"}
     assert value(FakeRouter(), "bind_rate_limit", **receiver) is None
+    assert value(FakeRouter(), "bind_second_limit", **receiver) is None
     assert value(FakeRouter(), "bind_busiest_second", **receiver) is None
     assert value(FakeRouter(), "bind_up", **receiver) == 0
 
