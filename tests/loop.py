@@ -132,6 +132,9 @@ class MemoryTransport:
 
     abort = close
 
+    def can_write_eof(self) -> bool:
+        return True
+
     def pause_reading(self) -> None:
         self.reading = False
 

@@ -94,7 +94,8 @@ class OperatorLink(Link):
             self._acts.answered(self, pdu, now)
         elif not pdu.command_id & v.RESPONSE:
             self._acts.reported(self, pdu, now)
-        elif self.session.state in BOUND:
+        elif pdu.command_status == v.ESME_ROK and pdu.command_id != v.GENERIC_NACK:
+            # By the answer, not by the state: an unbind behind it may have ended the session.
             self._was_bound = True
             self._log.info("bind.bound", type=self.bind.settings.type)
             self._acts.came_up(self, now)

@@ -8,7 +8,8 @@ handed in, so that tests join two of them without a socket. Rules it keeps:
 - a peer that does not read is not written to without bound: `writable` is False meanwhile, and
   nothing more is read from it either;
 - a session that is CLOSED has its last octets written and its transport closed, and `ended` is
-  called exactly once, however it came to its end.
+  called exactly once, however it came to its end;
+- a peer that has closed its half of the connection still hears the answers that it waits for.
 """
 
 from collections.abc import Callable
@@ -35,6 +36,9 @@ class Transport(Protocol):
 
     def abort(self) -> None:
         """Close now."""
+
+    def can_write_eof(self) -> bool:
+        """Whether its two directions can end one after the other; with TLS they cannot."""
 
     def pause_reading(self) -> None:
         """Stop calling `data_received`."""
@@ -81,6 +85,7 @@ class Link:
         self._timer: Timer | None = None
         self._armed_for = NEVER
         self._has_ended = False
+        self._ends_when_answered = False
         self._reading = True
 
     # For subclasses.
@@ -129,8 +134,16 @@ class Link:
             self.host.write_soon(self)
 
     def eof_received(self) -> bool:
-        """The peer has said all it will say; so the session is over."""
-        return False
+        """The peer will say no more (so ends Node's `socket.end()`), but may listen: answer it."""
+        transport = self.transport
+        if self._has_ended or not self.session.owed:
+            return False
+        if transport is None or not transport.can_write_eof():
+            return False
+        self._ends_when_answered = True
+        self.pause_writing()  # Nothing new for it: it could not acknowledge that.
+        self.host.call_later(LINGER_S, self._cut)
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The transport is gone."""
@@ -163,7 +176,8 @@ class Link:
         if transport is not None:
             if octets:
                 transport.write(octets)
-            if session.state is State.CLOSED and not self._has_ended:
+            over = session.state is State.CLOSED or (self._ends_when_answered and not session.owed)
+            if over and not self._has_ended:
                 self._end()
                 transport.close()
                 self.host.call_later(LINGER_S, self._cut)

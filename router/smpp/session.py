@@ -115,6 +115,9 @@ class Session:
         self._enquired_at = NEVER
         self._unbound_at = NEVER
         self._bind_request: Pdu | None = None
+        self._has_asked_to_end = False
+        self._ending = False
+        """Whether an unbind, ours or the peer's, waits until we owe no answer."""
         self._unbinds: list[Pdu] = []
         self._held: list[Pdu] = []
         self._held_octets = 0
@@ -220,9 +223,11 @@ class Session:
                 if self.state is not State.UNBINDING:
                     self._unbound_at = now
                     self._move(Event.UNBIND)
-                self._answer_unbind()
+                self._go_on_ending()
             elif command_id == v.OUTBIND or command_id == v.ALERT_NOTIFICATION:
                 self._note("pdu.refused", command_id)  # These have no answer (3.4, 4.12).
+            elif command_id in HANDED_ON:  # Too late for this session: on another, or later.
+                self._refuse(pdu, v.ESME_RX_T_APPN)
             else:
                 self._refuse(pdu, v.ESME_RINVCMDID)
         elif command_id in states.KNOWN_REQUESTS:
@@ -311,20 +316,30 @@ class Session:
         """Send this answer to a request that `receive` handed on."""
         self.owed -= 1
         self._out.append(octets)
-        if self._unbinds:
-            self._answer_unbind()
+        if self._ending:
+            self._go_on_ending()
 
-    def _answer_unbind(self) -> None:
-        """Once everything else is answered: a client takes what was not for lost (Kannel, vumi)."""
-        if self.owed == 0 and self.state is State.UNBINDING:
+    def _go_on_ending(self) -> None:
+        """Once everything else is answered: who hears nothing sends again (Kannel, vumi, SMSCs)."""
+        self._ending = self.owed > 0
+        if self._ending or self.state is not State.UNBINDING:
+            return
+        if self._unbinds:
             self._out += [p.response(v.UNBIND, pdu.sequence_number) for pdu in self._unbinds]
             self._move(Event.CLOSED)
+        else:
+            self._out.append(p.build(v.UNBIND, 0, self._next_sequence()))
 
     def unbind(self, now: float) -> None:
-        """Ask the peer to end the session; answers to what is in flight are still read."""
-        self._out.append(p.build(v.UNBIND, 0, self._next_sequence()))
+        """Ask the peer to end the session, as soon as all that it has asked is answered.
+
+        Answers to what is in flight are still read. A message centre that goes on delivering hears
+        that it must come again: we would never be done.
+        """
+        self._has_asked_to_end = True
         self._unbound_at = now
         self._move(Event.UNBIND)
+        self._go_on_ending()
 
     def close(self) -> list[object]:
         """End the session here and now; return the requests whose fate is unknown, oldest first."""
@@ -419,6 +434,8 @@ class Session:
         self._to_stage = self._legal_for_stage()
 
     def _legal_for_stage(self) -> frozenset[int]:
+        if self._has_asked_to_end and self.side is Side.ESME:
+            return frozenset()
         return frozenset(
             command for command in HANDED_ON if states.may_issue(self.state, command, self.peer)
         )

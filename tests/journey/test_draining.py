@@ -2,6 +2,7 @@
 
 import pytest
 
+from router.forward.bind import OperatorLink
 from router.smpp import vocabulary as v
 from router.terms.outcome import Outcome
 from tests.doubles import Client, Router, World
@@ -88,6 +89,21 @@ def test_receipts_are_still_taken_and_handed_back(world: World, router: Router) 
     assert telia.answer_to(report) == v.ESME_ROK
     assert len(client.receipts) == 1
     router.assert_all_is_over()
+
+
+def test_an_operator_hears_that_its_deliver_sm_is_safe_before_our_unbind(
+    world: World, router: Router
+) -> None:
+    telia = router.operator("telia")
+    router.disk.delay_s = 0.5
+    number = telia.deliver(b"hello", destination=(1, 1, b"12302"))
+    world.run(0.1)
+    assert isinstance(telia.far.link, OperatorLink)
+    telia.far.link.rebind()
+    world.run(1.0)
+    assert telia.answer_to(number) == v.ESME_ROK
+    assert telia.far.pdus(v.UNBIND)
+    assert telia.far.closed
 
 
 def test_what_was_left_behind_goes_out_after_the_next_start(world: World, router: Router) -> None:

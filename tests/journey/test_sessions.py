@@ -3,12 +3,13 @@
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
-from router.terms.names import AccountName
+from router.terms.names import AccountName, OperatorName
 from router.terms.settings import Settings
-from tests.doubles import Client, Router, World
+from tests.doubles import Client, Operator, Router, World
 
 
 @pytest.mark.parametrize("number", [0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF])
@@ -111,6 +112,57 @@ def test_what_comes_behind_an_unbind_is_answered_too(world: World, router: Route
     world.run(1.0)
     assert client.status_of(first) == client.status_of(second) == v.ESME_ROK
     assert client.far.closed
+
+
+def test_a_client_that_has_closed_its_half_still_hears_its_answers(
+    world: World, router: Router
+) -> None:
+    client = router.client()
+    router.disk.delay_s = 0.2
+    numbers = [client.submit() for _ in range(10)]
+    world.run(0.1)
+    assert client.link.eof_received()
+    world.run(1.0)
+    assert [client.status_of(number) for number in numbers] == [v.ESME_ROK] * 10
+    assert client.far.closed
+
+
+def test_no_receipt_is_given_to_a_client_that_has_closed_its_half(
+    world: World, router: Router
+) -> None:
+    telia = router.operator("telia")
+    client = router.client()
+    client.submit()
+    world.run(1.0)
+    router.disk.delay_s = 0.5
+    client.submit()
+    world.run(0.1)
+    client.link.eof_received()
+    telia.report(b"1")
+    world.run(2.0)
+    assert client.receipts == []
+    assert len(router.journal.held) == 1
+
+
+def test_an_operator_that_unbinds_behind_its_bind_response_is_heard(
+    world: World, router: Router
+) -> None:
+    bind = router.journey.operators[OperatorName("telia")].binds[0]
+    telia = Operator(world, router, bind)
+    came = p.sm(v.DELIVER_SM, 7, destination=(1, 1, b"12302"), short_message=b"hello")
+    telia.far.on_pdu = lambda pdu: telia.far.send(
+        p.response(pdu.command_id, pdu.sequence_number, body=b"SMSC\0")
+        + came
+        + p.build(v.UNBIND, 0, 8)
+        if pdu.command_id in v.BINDS
+        else b""
+    )
+    with capture_logs() as lines:
+        world.run(1.0)
+    assert telia.answer_to(7) == v.ESME_ROK
+    assert telia.far.pdus(v.UNBIND_RESP)
+    assert [line["event"] for line in lines] == ["bind.bound", "bind.lost"]
+    assert bind.session is None
 
 
 def test_no_receipt_is_given_to_a_client_that_unbinds(world: World, router: Router) -> None:

@@ -247,7 +247,8 @@ class Observed:
                 assert self.session.state is State.CLOSED
             elif pdu.command_id & v.RESPONSE:
                 self.answers_something(pdu)
-            if pdu.command_id == v.UNBIND_RESP and pdu.command_status == v.ESME_ROK:
+            says_goodbye = pdu.command_id == v.UNBIND_RESP and pdu.command_status == v.ESME_ROK
+            if says_goodbye or pdu.command_id == v.UNBIND:
                 assert self.to_answer == [], "the peer takes what was not answered for lost"
 
     def answers_something(self, answer: Pdu) -> None:

@@ -252,6 +252,10 @@ class Connection:
         """See `Transport`."""
         self.close()
 
+    def can_write_eof(self) -> bool:
+        """See `Transport`."""
+        return True
+
     def pause_reading(self) -> None:
         """See `Transport`."""
         self._reading = False

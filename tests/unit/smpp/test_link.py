@@ -11,7 +11,14 @@ from router.smpp.link import LINGER_S, MOST_UNREAD_OCTETS, Link
 from router.smpp.pdu import Pdu
 from router.smpp.session import NEVER, Session, Timers
 from router.smpp.states import Side, State
-from tests.unit.smpp.conversation import DELIVER, LONGEST_OCTETS, pdus_in, session_in, state_of
+from tests.unit.smpp.conversation import (
+    DELIVER,
+    LONGEST_OCTETS,
+    SUBMIT,
+    pdus_in,
+    session_in,
+    state_of,
+)
 
 TIMERS: Final = Timers(bind_s=5.0, enquire_link_s=30.0, response_s=10.0)
 ENQUIRE: Final = p.build(v.ENQUIRE_LINK, 0, 1)
@@ -25,6 +32,10 @@ class FakeTransport:
         self.calls: list[str] = []
         self.written: list[bytes] = []
         self.high: int | None = None
+        self.two_ways = True
+
+    def can_write_eof(self) -> bool:
+        return self.two_ways
 
     def write(self, data: bytes) -> None:
         self.calls.append("write")
@@ -322,8 +333,49 @@ def test_lost_connection_ends_the_session() -> None:
     assert scene.host.timers == []
 
 
-def test_no_end_of_input_keeps_the_transport_open() -> None:
+def test_end_of_input_ends_a_session_that_owes_nothing() -> None:
     assert not Scene().link.eof_received()
+
+
+def owing() -> Scene:
+    """A client's submit_sm is being made safe."""
+    scene = Scene()
+    scene.link.data_received(SUBMIT)
+    return scene
+
+
+def test_half_closed_connection_stays_until_all_is_answered() -> None:
+    scene = owing()
+    scene.link.data_received(SUBMIT)
+    assert scene.link.eof_received()
+    for answers in ["submit_sm_resp"], ["submit_sm_resp"] * 2:
+        scene.host.end_turn()
+        assert "close" not in scene.transport.calls
+        scene.session.respond(p.response(v.SUBMIT_SM, 1, body=b"1\0"))
+        scene.host.write_soon(scene.link)
+        scene.host.end_turn()
+        assert scene.written() == answers
+    assert scene.transport.calls[-1] == "close"
+    assert scene.link.log[-1] == "ended"
+
+
+def test_half_closed_connection_is_given_nothing_new() -> None:
+    scene = owing()
+    scene.link.eof_received()
+    assert not scene.link.writable
+
+
+def test_half_closed_connection_is_cut_when_its_answers_take_too_long() -> None:
+    scene = owing()
+    scene.link.eof_received()
+    scene.host.pass_s(LINGER_S)
+    assert scene.transport.calls[-1] == "abort"
+
+
+def test_end_of_input_of_tls_is_the_end() -> None:
+    scene = owing()
+    scene.transport.two_ways = False
+    assert not scene.link.eof_received()
 
 
 @pytest.mark.parametrize("order", ["unbind, lost", "lost, unbind", "lost, lost", "unbind, wake"])

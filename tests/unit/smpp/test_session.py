@@ -48,7 +48,10 @@ def test_every_request_gets_its_legal_result(state: State, side: Side, command: 
     if state is State.CLOSED or (state is State.BINDING and side is Side.MC):
         assert handed_on == written == []  # Nobody reads; or it waits until the bind is judged.
     elif states.may_issue(state, command, session.peer):
-        if command in HANDED_ON:
+        if command in HANDED_ON and state is State.UNBINDING and side is Side.ESME:
+            assert handed_on == []  # We asked for the end: it comes again.
+            assert written == [(command | v.RESPONSE, v.ESME_RX_T_APPN, ANY_SEQUENCE)]
+        elif command in HANDED_ON:
             assert handed_on == [(command, 0, ANY_SEQUENCE)]
             assert written == []
             assert session.owed == (command not in v.BINDS)
@@ -360,6 +363,43 @@ def test_answers_after_our_unbind_are_still_read() -> None:
     answers = p.response(v.SUBMIT_SM, 2, body=b"1\0") + p.response(v.UNBIND, 3)
     (pdu,) = session.receive(answers, 2.0)
     assert pdu.request == "a"
+    assert session.state is State.CLOSED
+
+
+@pytest.mark.parametrize("side", Side)
+def test_our_unbind_goes_out_once_and_after_what_we_owe(side: Side) -> None:
+    asked = SUBMIT if side is Side.MC else DELIVER
+    session = session_in(State.BOUND_TRX, side)
+    got = session.receive(p.relay(asked, 5) + p.relay(asked, 6), 1.0)
+    session.unbind(1.0)
+    assert state_of(session) is State.UNBINDING
+    assert written_by(session) == []
+    for pdu in got:
+        session.respond(p.response(pdu.command_id, pdu.sequence_number))
+    assert [command for command, _, _ in written_by(session)] == [
+        *(pdu.command_id | v.RESPONSE for pdu in got),
+        v.UNBIND,
+    ]
+
+
+def test_message_centre_that_goes_on_delivering_does_not_keep_us() -> None:
+    session = session_in(State.BOUND_TRX, Side.ESME)
+    session.receive(p.relay(DELIVER, 5), 1.0)
+    session.unbind(1.0)
+    assert session.receive(p.relay(DELIVER, 6), 1.0) == []
+    assert written_by(session) == [(v.DELIVER_SM_RESP, v.ESME_RX_T_APPN, 6)]
+    session.respond(p.response(v.DELIVER_SM, 5, body=b"\0"))
+    assert [command for command, _, _ in written_by(session)] == [v.DELIVER_SM_RESP, v.UNBIND]
+
+
+def test_our_unbind_that_waits_gives_way_to_that_of_the_peer() -> None:
+    session = session_in(State.BOUND_TRX, Side.ESME)
+    session.receive(p.relay(DELIVER, 5), 1.0)
+    session.unbind(1.0)
+    session.receive(p.build(v.UNBIND, 0, 6), 1.0)
+    assert state_of(session) is State.UNBINDING
+    session.respond(p.response(v.DELIVER_SM, 5, body=b"\0"))
+    assert [command for command, _, _ in written_by(session)] == [v.DELIVER_SM_RESP, v.UNBIND_RESP]
     assert session.state is State.CLOSED
 
 
