@@ -24,9 +24,10 @@ from typing import Final, cast
 
 from router.enqueue.journal import Changes, Recovered
 from router.forward.pool import Bind, Flight, Operator
+from router.forward.validity import with_what_remains
 from router.resume import Resume
 from router.smpp import vocabulary as v
-from router.smpp.pdu import BodyError, Pdu, Sm, response
+from router.smpp.pdu import BodyError, Pdu, Sm, relay_with, response
 from router.smpp.session import Session
 from router.smpp.states import State
 from router.stations import NEVER, SWEEP_S, Client, OperatorPeer, Reply, reply_to
@@ -121,13 +122,16 @@ class Journey(Resume):
             lane=lane,
             plan=rule.next_plan(),
             command_id=pdu.command_id,
-            octets=pdu.octets,
+            octets=relay_with(sm, 0, schedule_delivery_time=b"")
+            if checked.not_before_utc
+            else pdu.octets,
             source_octets=sm.source_octets,
             destination_octets=sm.destination_octets,
             registered_delivery=_wanted(sm.registered_delivery, client.session),
             accepted_at=arrived_at,
             accepted_utc=now_utc,
             expires_utc=self.checks.expires_utc(checked, lane, now_utc),
+            not_before_utc=checked.not_before_utc,
             answer_to=(client, pdu.sequence_number),
             hold_receipt=client.session.state is not State.BOUND_TRX,  # It may be unbinding.
         )
@@ -221,6 +225,7 @@ class Journey(Resume):
         now_utc = self.wall.at(now)
         lanes = self.lanes
         name = operator.name
+        remaining = operator.settings.validity_period == "remaining"
         while (bind := operator.ready_bind(now)) is not None:
             message = lanes.pull(name, now_utc, self._expired)
             if message is None:
@@ -236,7 +241,10 @@ class Journey(Resume):
                 message.in_doubt = False
             message.sends += 1
             message.sent_at = now
-            operator.send(bind, message, now)
+            octets = message.octets
+            if remaining and message.expires_utc != NEVER:
+                octets = with_what_remains(message, now_utc)
+            operator.send(bind, message, octets, now)
             assert bind.peer is not None
             self.write_soon(bind.peer)
         if self._expired:
@@ -352,6 +360,8 @@ class Journey(Resume):
         """What only becomes due with time: validity, receipts that never came, old deliveries."""
         self.wall.look(now, self._wall_clock())
         now_utc = self.wall.at(now)
+        for name in self.lanes.begin(now_utc):
+            self._wants_pump(name)
         self._expire(self.lanes.expire(now_utc), now_utc)
         if self.lanes.hungry:  # Also after a read that failed.
             self._end_turn_soon()

@@ -136,8 +136,10 @@ class Resume(Onward):
                     continue
                 message.plan = plan
                 self.lanes.take_room(message.account)
-                # First, because only what is in memory is found under its new plan.
-                self._wants_pump(self.lanes.put_first(message))
+                if message.not_before_utc:
+                    self.lanes.put_on_schedule(message)
+                else:  # First, because only what is in memory is found under its new plan.
+                    self._wants_pump(self.lanes.put_first(message))
                 self.taken_up["messages"] += 1
             if messages and error is None:
                 wanted.after = messages[-1].router_id

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from router.check.number import routing_key
-from router.check.validity import ends_utc
 from router.smpp.pdu import Sm
-from router.terms.outcome import WRONG_DESTINATION, WRONG_VALIDITY, Refusal
+from router.smpp.times import time_utc
+from router.terms.outcome import WRONG_DESTINATION, WRONG_SCHEDULE, WRONG_VALIDITY, Refusal
 from router.terms.settings import AccountSettings, LaneSettings
 
 NEVER: Final = float("inf")
+LONGEST_SCHEDULE_S: Final = 366 * 86_400.0
+"""How far ahead a message may be scheduled that waits here: it takes a place of its account."""
 
 
 @dataclass(slots=True)
@@ -23,6 +25,8 @@ class Checked:
     """By account, priority_flag or service_type; a route may override it."""
     ends_utc: float | None
     """When its own validity_period ends; None where it brought none."""
+    not_before_utc: float = 0.0
+    """Until when it waits here because its client scheduled it; 0 where that is not our affair."""
 
 
 class Checks:
@@ -43,17 +47,27 @@ class Checks:
         if account.lane_by_service_type:
             service_type = sm.service_type.decode("latin-1")
             lane = account.lane_by_service_type.get(service_type, lane)
+        begin = 0.0
+        if account.schedule_delivery_time == "honour" and (schedule := sm.schedule_delivery_time):
+            at = time_utc(schedule, now_utc)
+            if at is None or at > now_utc + LONGEST_SCHEDULE_S:
+                return WRONG_SCHEDULE
+            begin = at  # One that has passed is due: clocks differ, and nobody is served by less.
         period = sm.validity_period
         end: float | None = None
         if period:
-            end = ends_utc(period, now_utc)
-            if end is None or end <= now_utc:
+            end = time_utc(period, now_utc)
+            if end is None or end <= max(now_utc, begin):
                 return WRONG_VALIDITY
-        return Checked(number, self._places[lane], end)
+        return Checked(number, self._places[lane], end, begin)
 
     def expires_utc(self, checked: Checked, lane: int, now_utc: float) -> float:
-        """When the message may wait no longer: its own period, or else the lane's."""
+        """When the message may wait no longer: its own period, or else the lane's.
+
+        Both times of a message count from now (3.4, 7.1.1.2), so its period goes on while it waits
+        for its schedule. A lane's validity is for the time in the lane, and begins after that.
+        """
         if checked.ends_utc is not None:
             return checked.ends_utc
         validity_s = self._validity_s[lane]
-        return NEVER if validity_s is None else now_utc + validity_s
+        return NEVER if validity_s is None else max(now_utc, checked.not_before_utc) + validity_s

@@ -42,6 +42,9 @@ class Attempt:
     operator: OperatorName
     operator_id: OperatorId
     at_utc: float
+    failure: bytes | None = None
+    """What the operator has said in the end, where another attempt may still end better. Such an
+    attempt is told a second time, and takes the place of the first."""
 
 
 @dataclass(slots=True)
@@ -187,7 +190,7 @@ class Journal(Protocol):
     def fetch_sent(
         self, operator: OperatorName, before_utc: float, after: Place, count: int, done: SentFetched
     ) -> None:
-        """Return attempts that the operator took before `before_utc`, a piece at a time.
+        """Return attempts that the operator took before `before_utc`, or that have failed.
 
         And all others of their messages, as `recall` does. `done(attempts, place, error)`: it goes
         on at that place, after a piece of about `count` that may be empty; None is the end. In the

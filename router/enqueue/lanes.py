@@ -13,7 +13,10 @@ another's ten. Within an account the oldest message goes first, whichever plan i
 Rule 4: a queue keeps its first messages in memory and fetches the others from the journal, in their
 order, before it runs dry. While it waits for them its account waits too: order goes before haste.
 
-Rule 5: an account has room for `queue` messages. Room is taken before a message is written to the
+Rule 5: a message that its client has scheduled waits apart, and nothing waits behind it; when its
+time has come it goes first, as what is sent again does.
+
+Rule 6: an account has room for `queue` messages. Room is taken before a message is written to the
 journal and given back when an operator has taken the message or it is settled.
 """
 
@@ -114,8 +117,8 @@ class _Turn:
                 fetching = fetching or queue.behind > 0
                 continue
             first = queue.messages[0]
-            if first.sends:
-                return queue  # It has had its turn; and an older one may wait behind it.
+            if first.sends or first.not_before_utc:
+                return queue  # It has had its turn, or has it now; an older one may stand behind.
             if best is None or first.router_id < best.messages[0].router_id:
                 best = queue
         # What is being fetched may be older than all of these.
@@ -212,6 +215,7 @@ class Lanes:
         self._feeds: dict[OperatorName, _Feed] = {}
         self._available: set[OperatorName] = set()
         self._delayed: list[tuple[float, int, Message]] = []
+        self._scheduled: list[tuple[float, int, Message]] = []
         self._taken: dict[AccountName, int] = dict.fromkeys(accounts, 0)
         self.hungry: list[Queue] = []
         """Queues that need messages from the journal; whoever fetches takes them off."""
@@ -248,8 +252,16 @@ class Lanes:
             queue.behind += 1
             self._feed(queue)
         else:
-            queue.append(message)
+            self._take_in(queue, message)
         return queue.home
+
+    def _take_in(self, queue: Queue, message: Message) -> None:
+        """It is in memory now: behind the others, or apart until its time comes."""
+        if message.not_before_utc:
+            queue.last_id = message.router_id
+            self.put_on_schedule(message)
+        else:
+            queue.append(message)
 
     def restore(self, plan: Plan, lane: int, account: AccountName, count: int) -> None:
         """An earlier process left this many messages in the journal for one queue."""
@@ -264,7 +276,7 @@ class Lanes:
         self._wake(queue)  # With nothing to come, others of its account need not wait for it.
         for message in messages:
             message.stage = Stage.WAITING
-            queue.append(message)
+            self._take_in(queue, message)
         # Fewer than there should be: the journal is right, and nothing is waited for in vain.
         queue.behind = queue.behind - len(messages) if messages else 0
         self._feed(queue)
@@ -306,6 +318,25 @@ class Lanes:
     def due_at(self) -> float:
         """When `due` is next needed."""
         return self._delayed[0][0] if self._delayed else float("inf")
+
+    def put_on_schedule(self, message: Message) -> None:
+        """Keep a message until the time that its client has set."""
+        message.stage = Stage.WAITING
+        heappush(self._scheduled, (message.not_before_utc, message.router_id, message))
+
+    def begin(self, now_utc: float) -> set[OperatorName]:
+        """Queue, first, what was scheduled for now; return the operators that may pull it."""
+        due: list[Message] = []
+        while self._scheduled and self._scheduled[0][0] <= now_utc:
+            due.append(heappop(self._scheduled)[2])
+        homes: set[OperatorName] = set()
+        for message in reversed(due):  # So that of those that begin together the oldest is first.
+            # It has waited for nobody until now.
+            message.accepted_at += max(0.0, message.not_before_utc - message.accepted_utc)
+            home = self.put_first(message)
+            if home is not None:
+                homes.add(home)
+        return homes
 
     # Messages out.
 
@@ -372,6 +403,10 @@ class Lanes:
     def delayed(self) -> int:
         """Messages that wait to be tried again."""
         return len(self._delayed)
+
+    def scheduled(self) -> int:
+        """Messages in memory that wait for the time that their client has set."""
+        return len(self._scheduled)
 
     # Inside.
 

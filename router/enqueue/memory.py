@@ -129,7 +129,8 @@ class MemoryJournal:
                 attempt
                 for attempts in self.attempts.values()
                 for attempt in attempts
-                if attempt.operator == operator and attempt.at_utc < before_utc
+                if attempt.operator == operator
+                and (attempt.at_utc < before_utc or attempt.failure is not None)
             ]
             done([] if error else self._with_others(found), None, error)
 
@@ -139,7 +140,7 @@ class MemoryJournal:
         """All attempts of their messages, which are made anew, as if they had been read."""
         messages = {a.message.router_id: _sent_anew(a.message) for a in found}
         attempts = [
-            Attempt(message, one.operator, one.operator_id, one.at_utc)
+            Attempt(message, one.operator, one.operator_id, one.at_utc, one.failure)
             for router_id, message in messages.items()
             for one in self.attempts[router_id]
         ]
@@ -202,6 +203,9 @@ class MemoryJournal:
                 queue.popleft()
             queue.append(message)
         for attempt in changes.attempted:
+            if attempt.failure is not None:
+                self._failed(attempt)
+                continue
             self.attempts.setdefault(attempt.message.router_id, []).append(attempt)
             self._taken_as.setdefault((attempt.operator, attempt.operator_id), []).append(attempt)
         for delivery in changes.held:
@@ -213,6 +217,11 @@ class MemoryJournal:
                 self._forget(attempt)
         for delivery in changes.acknowledged:
             self.held.pop(delivery.kept_as, None)
+
+    def _failed(self, attempt: Attempt) -> None:
+        for one in self.attempts[attempt.message.router_id]:
+            if (one.operator, one.operator_id) == (attempt.operator, attempt.operator_id):
+                one.failure = attempt.failure
 
     def _forget(self, attempt: Attempt) -> None:
         key = attempt.operator, attempt.operator_id
@@ -239,6 +248,7 @@ def _sent_anew(message: Message) -> Message:
         accepted_at=message.accepted_at,
         accepted_utc=message.accepted_utc,
         expires_utc=message.expires_utc,
+        not_before_utc=message.not_before_utc,
         hold_receipt=message.hold_receipt,
     )
     anew.stage = Stage.SENT

@@ -45,6 +45,7 @@ CREATE TABLE message (
     hold_receipt INTEGER NOT NULL,
     accepted_utc REAL NOT NULL,
     expires_utc REAL,
+    not_before_utc REAL,            -- when its client has scheduled it
     source BLOB NOT NULL,           -- TON, NPI, address, NUL
     destination BLOB NOT NULL,
     octets BLOB NOT NULL            -- the PDU as it came
@@ -54,6 +55,7 @@ CREATE TABLE attempt (
     operator TEXT NOT NULL,
     operator_id BLOB NOT NULL,
     at_utc REAL NOT NULL,
+    failure BLOB,                   -- what the operator said in the end, while others may do better
     PRIMARY KEY (router_id, operator, operator_id)
 ) WITHOUT ROWID;
 CREATE INDEX attempt_by_id ON attempt (operator, operator_id);
@@ -68,7 +70,7 @@ CREATE TABLE delivery (
 CREATE INDEX delivery_by_account ON delivery (account, number);
 CREATE TABLE meta (next_number INTEGER NOT NULL);
 """
-_COLUMNS: Final = {"message": 13, "attempt": 4, "delivery": 6}
+_COLUMNS: Final = {"message": 14, "attempt": 5, "delivery": 6}
 
 _WAITS: Final = "NOT EXISTS (SELECT 1 FROM attempt WHERE attempt.router_id = message.router_id)"
 BACKLOGS: Final = (
@@ -83,14 +85,14 @@ HELD_BY_ACCOUNT: Final = (
     "SELECT account, count(*), min(number), max(number) FROM delivery GROUP BY account"
 )
 _WITH_OTHERS: Final = (
-    "SELECT message.*, operator, operator_id, at_utc FROM message JOIN attempt USING (router_id)"
-    " WHERE router_id IN ({}) ORDER BY at_utc"
+    "SELECT message.*, operator, operator_id, at_utc, failure"
+    " FROM message JOIN attempt USING (router_id) WHERE router_id IN ({}) ORDER BY at_utc"
 )
 SENT: Final = _WITH_OTHERS.format(
     "SELECT router_id FROM attempt WHERE router_id > ? AND router_id <= ?"
-    " AND operator = ? AND at_utc < ?"
+    " AND operator = ? AND (at_utc < ? OR failure NOT NULL)"
 )
-"""The attempts in a piece that are old enough, and all others of their messages."""
+"""The attempts in a piece that are old enough or have failed, and all others of their messages."""
 PIECE: Final = (
     "SELECT max(router_id), count(*) FROM"
     " (SELECT router_id FROM attempt WHERE router_id > ? ORDER BY router_id LIMIT ?)"
@@ -105,7 +107,7 @@ PROBE: Final = "UPDATE meta SET next_number = next_number + 1"
 not write."""
 
 MOST_ROWS: Final = 512
-"""Of a statement: 13 columns of each stay far under SQLite's 32,766 values."""
+"""Of a statement: 14 columns of each stay far under SQLite's 32,766 values."""
 _NEVER: Final = float("inf")
 
 Value = int | float | str | bytes | None
@@ -123,7 +125,7 @@ def statements(changes: Sequence[Changes], lanes: Sequence[LaneName]) -> list[St
     accepted = [_of_message(m, lanes[m.lane]) for one in changes for m in one.accepted]
     # An attempt whose message is settled in the same transaction need never be written.
     attempted: list[Row] = [
-        (a.message.router_id, a.operator, a.operator_id, a.at_utc)
+        (a.message.router_id, a.operator, a.operator_id, a.at_utc, a.failure)
         for one in changes
         for a in one.attempted
         if a.message.router_id not in settled
@@ -155,6 +157,7 @@ def _of_message(message: Message, lane: LaneName) -> Row:
         message.hold_receipt,
         message.accepted_utc,
         None if message.expires_utc == _NEVER else message.expires_utc,
+        message.not_before_utc or None,
         message.source_octets,
         message.destination_octets,
         message.octets,
@@ -227,7 +230,7 @@ def _recall_text(room: int) -> str:
 def to_message(row: Row, plan: Plan, lane: int, now: float, now_utc: float) -> Message:
     """A row of `message`. Raises ValueError for one that nobody here has written."""
     (router_id, client_id, account, _, _, command_id, registered, hold) = row[:8]
-    (accepted_utc, expires_utc, source, destination, octets) = row[8:]
+    (accepted_utc, expires_utc, not_before_utc, source, destination, octets) = row[8:]
     if not (
         isinstance(router_id, int)
         and isinstance(client_id, bytes)
@@ -254,17 +257,22 @@ def to_message(row: Row, plan: Plan, lane: int, now: float, now_utc: float) -> M
         accepted_at=now - max(0.0, now_utc - accepted_utc),
         accepted_utc=accepted_utc,
         expires_utc=expires_utc if isinstance(expires_utc, float) else _NEVER,
+        not_before_utc=not_before_utc if isinstance(not_before_utc, float) else 0.0,
         hold_receipt=bool(hold),
     )
 
 
-def to_attempt(message: Message, operator: Value, operator_id: Value, at_utc: Value) -> Attempt:
+def to_attempt(message: Message, row: Row) -> Attempt:
     """What `attempt` says of a message. Raises ValueError for one that nobody here has written."""
+    operator, operator_id, at_utc, failure = row
     if not (
-        isinstance(operator, str) and isinstance(operator_id, bytes) and isinstance(at_utc, float)
+        isinstance(operator, str)
+        and isinstance(operator_id, bytes)
+        and isinstance(at_utc, float)
+        and isinstance(failure, bytes | None)
     ):
         raise ValueError(f"message {message.router_id} has an attempt that is none")
-    return Attempt(message, OperatorName(operator), OperatorId(operator_id), at_utc)
+    return Attempt(message, OperatorName(operator), OperatorId(operator_id), at_utc, failure)
 
 
 def to_delivery(row: Row) -> Delivery:

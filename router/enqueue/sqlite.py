@@ -451,13 +451,13 @@ class SqliteJournal:
         """Rows of attempts, each behind its message."""
         messages: dict[rows.Value, Message] = {}
         attempts: list[Attempt] = []
-        for *row, operator, operator_id, at_utc in found:
+        for row in found:
             message = messages.get(row[0])
             if message is None:
-                message = messages[row[0]] = self._message(tuple(row))
+                message = messages[row[0]] = self._message(row[:-4])
                 message.stage = Stage.SENT
                 message.octets = b""
-            attempts.append(rows.to_attempt(message, operator, operator_id, at_utc))
+            attempts.append(rows.to_attempt(message, row[-4:]))
         return attempts
 
     def _message(self, row: rows.Row) -> Message:

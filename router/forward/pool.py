@@ -171,8 +171,8 @@ class Operator:
         self.wake_at = NEVER
         return None
 
-    def send(self, bind: Bind, message: Message, now: float) -> None:
-        """Write the message to the bind that `ready_bind` has just returned."""
+    def send(self, bind: Bind, message: Message, octets: bytes, now: float) -> None:
+        """Write the message, as these octets, to the bind that `ready_bind` has just returned."""
         session, pacer = bind.session, bind.pacer
         assert session is not None
         assert pacer is not None
@@ -180,7 +180,7 @@ class Operator:
         operator_slot = -1 if self.pacer is None else self.pacer.take(bind.round_trip, now)
         bind.busiest.written(now)
         self.in_flight += 1
-        session.request(message.octets, Flight(message, bind, slot, operator_slot, now), now)
+        session.request(octets, Flight(message, bind, slot, operator_slot, now), now)
         self._order += 1
         heapreplace(self._ready, (now, self._order, bind))  # Behind the others that are ready.
 

@@ -282,24 +282,31 @@ def relay_with(
     *,
     source: tuple[int, int, bytes] | None = None,
     destination: tuple[int, int, bytes] | None = None,
+    schedule_delivery_time: bytes | None = None,
+    validity_period: bytes | None = None,
     short_message: bytes | None = None,
 ) -> bytes:
-    """The same request with another sequence_number and, where told, other addresses or text.
+    """The same request with another sequence_number and, where told, other fields.
 
-    A short_message is at most 255 octets and not for a data_sm.
+    A short_message is at most 255 octets; that and the times are not for a data_sm.
     """
     octets = sm.octets
     parts = [octets[16 : sm._service_type_end + 1]]
     parts.append(sm.source_octets if source is None else address(*source))
     parts.append(sm.destination_octets if destination is None else address(*destination))
     after = sm._destination_end + 1
-    if short_message is None:
+    if schedule_delivery_time is validity_period is short_message is None:
         parts.append(octets[after:])
     else:
         if sm._validity_end < 0:
-            raise ValueError("a data_sm has no short_message")
-        parts.append(octets[after : sm.short_message_at - 1])
-        parts.append(bytes((len(short_message),)) + short_message + octets[sm.tlvs_at :])
+            raise ValueError("a data_sm has neither times nor a short_message")
+        schedule, validity = schedule_delivery_time, validity_period
+        parts.append(octets[after : after + 3])
+        parts.append((sm.schedule_delivery_time if schedule is None else schedule) + b"\0")
+        parts.append((sm.validity_period if validity is None else validity) + b"\0")
+        parts.append(octets[sm._validity_end + 1 : sm.short_message_at - 1])
+        text = sm.short_message if short_message is None else short_message
+        parts.append(bytes((len(text),)) + text + octets[sm.tlvs_at :])
     return build(_LENGTH.unpack_from(octets, 4)[0], 0, sequence_number, b"".join(parts))
 
 

@@ -50,6 +50,7 @@ class Message:
         "in_doubt",
         "lane",
         "moves",
+        "not_before_utc",
         "octets",
         "operator",
         "plan",
@@ -78,6 +79,7 @@ class Message:
         accepted_at: float,
         accepted_utc: float,
         expires_utc: float,
+        not_before_utc: float = 0.0,
         answer_to: object = None,
         hold_receipt: bool = False,
     ) -> None:
@@ -98,6 +100,8 @@ class Message:
         self.accepted_utc = accepted_utc
         self.expires_utc = expires_utc
         """When its validity ends; infinity where it has none."""
+        self.not_before_utc = not_before_utc
+        """When its client wants it sent, where the router sees to that; 0 is at once."""
         self.answer_to = answer_to
         """Who waits for its submit_sm_resp, until that is sent."""
         self.answered_at = 0.0

@@ -51,6 +51,7 @@ QUEUE_FULL: Final = Refusal("queue_full", 0x14)
 JOURNAL_DOWN: Final = Refusal("journal_down", 0x08)
 NO_ROUTE: Final = Refusal("no_route", 0x0B)
 WRONG_DESTINATION: Final = Refusal("wrong_destination", 0x0B)
+WRONG_SCHEDULE: Final = Refusal("wrong_schedule", 0x61)
 WRONG_VALIDITY: Final = Refusal("wrong_validity", 0x62)
 TEMPORARY: Final = Refusal("journal_down", 0x64)
 """To an operator whose deliver_sm cannot be kept just now: it comes again."""

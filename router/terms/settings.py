@@ -18,6 +18,8 @@ from router.terms.names import AccountName, BindName, LaneName, OperatorName
 BindType = Literal["transmitter", "receiver", "transceiver"]
 IdForm = Literal["text", "hex", "decimal"]
 InDoubt = Literal["resend", "elsewhere", "fail"]
+Schedule = Literal["as_it_came", "honour"]
+Validity = Literal["as_it_came", "remaining"]
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 """Who may bind where an account does not say: an allow-list fails closed."""
@@ -163,6 +165,10 @@ class AccountSettings:
     """A lane by the priority_flag of the submit_sm."""
     lane_by_service_type: Mapping[str, LaneName] = field(default_factory=dict)
     """A lane by the service_type of the submit_sm; it goes before `lane_by_priority`."""
+    schedule_delivery_time: Schedule = "as_it_came"
+    """What becomes of the time at which a message is to be sent: `as_it_came` passes it on, unread,
+    for the operator to keep it; with `honour` the router waits until then, and sends the message
+    with the field empty."""
     deliver_window: int = 20
     """deliver_sm that it may have unanswered on one bind."""
     outbox_s: float = 72 * 3600.0
@@ -244,6 +250,9 @@ class OperatorSettings:
     """How it writes message ids."""
     reconnect: ReconnectSettings = field(default=ReconnectSettings())
     """Waits between attempts to bind."""
+    validity_period: Validity = "as_it_came"
+    """`as_it_came`, or `remaining`: a relative period is written shorter by what the message has
+    waited here. A lane's `validity` is never written."""
     receipt_wait_s: float = 72 * 3600.0
     """How long a receipt is waited for; then the message counts as never receipted."""
     accepted_is_final: bool = False

@@ -93,6 +93,10 @@ class Explanation:
     """What chose the lane."""
     validity_s: float | None = None
     """How long it may wait; None is for ever."""
+    waits_for_schedule: bool = False
+    """Whether a schedule_delivery_time is honoured here, rather than passed on."""
+    told_what_remains: list[str] = field(default_factory=list)
+    """Operators that are told what remains of a validity_period, rather than the whole."""
     winner: ToldRule | None = None
     plans: list[ToldPlan] = field(default_factory=list)
     losers: list[ToldRule] = field(default_factory=list)
@@ -117,6 +121,10 @@ class Explanation:
             forever = self.validity_s is None
             valid = "no end" if forever else f"{show_duration(self.validity_s or 0)} (of the lane)"
             yield "validity", f"{valid}, for a message that brings none of its own"
+            if self.told_what_remains:
+                yield "", f"what remains of its own is told to {', '.join(self.told_what_remains)}"
+            honoured = "a message waits here until its time, and goes out without it"
+            yield "schedule", honoured if self.waits_for_schedule else "goes out as it came"
         if self.winner is not None:
             yield "rule", _told(self.winner)
         yield from self._ending()
@@ -173,7 +181,13 @@ def explain(settings: Settings, question: Question, now_utc: float) -> Explanati
     told.lane_by = "by the rule" if by_rule else _lane_by(question, account)
     end_utc = checks.expires_utc(checked, lane, now_utc)
     told.validity_s = None if end_utc == float("inf") else round(end_utc - now_utc, 6)
+    told.waits_for_schedule = account.schedule_delivery_time == "honour"
     told.plans = _plans(decided)
+    told.told_what_remains = [
+        name
+        for name in decided.settings.to
+        if settings.operators[name].validity_period == "remaining"
+    ]
     return told
 
 

@@ -147,6 +147,12 @@ class Exporter(Collector):
             [((), journey.lanes.delayed())],
         )
         yield _gauge(
+            "queue_scheduled_messages",
+            "Messages that wait for the time that their client has set. Only those in memory.",
+            (),
+            [((), journey.lanes.scheduled())],
+        )
+        yield _gauge(
             "account_queue_messages",
             "Places of its `queue` that an account has taken: waiting, delayed or in flight.",
             ("account",),

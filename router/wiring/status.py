@@ -156,6 +156,7 @@ class Snapshot(TypedDict):
     operators: list[OperatorStatus]
     without_operator: list[LaneStatus]
     delayed: int
+    scheduled: int
     accounts: list[AccountStatus]
     totals: Totals
 
@@ -196,6 +197,7 @@ def snapshot(app: Running) -> Snapshot:
         ],
         without_operator=_lanes(journey.lanes, waiting, NOBODY),
         delayed=journey.lanes.delayed(),
+        scheduled=journey.lanes.scheduled(),
         accounts=[_account(journey, account) for account in app.accounts.by_name.values()],
         totals=_totals(journey),
     )

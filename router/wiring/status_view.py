@@ -124,8 +124,8 @@ def _lanes(status: Snapshot) -> Table:
     if any(lane["messages"] for lane in status["without_operator"]):
         nobody = Text("no operator up", style=_BAD)
         table.add_row(nobody, *_waiting(status["without_operator"]), "", "", "")
-    if status["delayed"]:
-        table.caption = f"{status['delayed']} more wait to be tried again"
+    waits = (status["delayed"], "to be tried again"), (status["scheduled"], "for their schedule")
+    table.caption = ", ".join(f"{count} more wait {what}" for count, what in waits if count) or None
     return table
 
 

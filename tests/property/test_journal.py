@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -29,7 +29,7 @@ Script = list[list[tuple[str, int]]]
 SCRIPTS = st.lists(
     st.lists(
         st.tuples(
-            st.sampled_from(["accept", "attempt", "settle", "hold", "acknowledge"]),
+            st.sampled_from(["accept", "attempt", "fail", "settle", "hold", "acknowledge"]),
             st.integers(0, 1000),
         ),
         min_size=1,
@@ -49,6 +49,7 @@ class Life:
     next_number: int = 1
     open: list[Message] = field(default_factory=list)
     held: list[Delivery] = field(default_factory=list)
+    taken: list[Attempt] = field(default_factory=list)
 
     def batch(self, happenings: list[tuple[str, int]]) -> Changes:
         """The changes of one turn of a loop."""
@@ -59,7 +60,9 @@ class Life:
                     plan, lane, account = QUEUES[choice % len(QUEUES)]
                     number = self.next_number
                     self.next_number += 1
-                    one.accepted.append(message(number, plan=plan, lane=lane, account=account))
+                    accepted = message(number, plan=plan, lane=lane, account=account)
+                    accepted.not_before_utc = float(choice % 3)
+                    one.accepted.append(accepted)
                 case "attempt" if self.open:
                     taken = self.open[choice % len(self.open)]
                     operator = (TELIA, ELISA)[choice % 2]
@@ -67,6 +70,10 @@ class Life:
                     self.next_number += 1
                     taken_as = b"id-%d" % number
                     one.attempted.append(attempt(taken, operator, taken_as, float(number)))
+                case "fail" if self.taken:
+                    failed = self.taken.pop(choice % len(self.taken))
+                    if failed.message in self.open:
+                        one.attempted.append(replace(failed, failure=b"%d" % choice))
                 case "settle" if self.open:
                     ended = self.open.pop(choice % len(self.open))
                     one.settled += changes(settled=[ended]).settled
@@ -82,6 +89,7 @@ class Life:
         settled = {settlement.message.router_id for settlement in one.settled}
         self.open += [m for m in one.accepted if m.router_id not in settled]
         self.held += one.held
+        self.taken += [a for a in one.attempted if a.failure is None]
 
 
 # The twins.
@@ -174,7 +182,9 @@ def summary(found: Recovered) -> tuple[object, ...]:
 def attempts_of(found: list[Attempt]) -> dict[tuple[object, ...], tuple[object, ...]]:
     """What there is to compare of attempts."""
     return {
-        (a.message.router_id, a.operator, a.operator_id, a.at_utc): described([a.message])[0]
+        (a.message.router_id, a.operator, a.operator_id, a.at_utc, a.failure): described(
+            [a.message]
+        )[0]
         for a in found
     }
 
@@ -185,7 +195,7 @@ def described(messages: list[Message]) -> list[tuple[object, ...]]:
         (
             *(m.router_id, m.client_id, m.account, m.lane, m.plan.candidates, m.command_id),
             *(m.octets, m.source_octets, m.destination_octets, m.registered_delivery),
-            *(m.accepted_utc, m.expires_utc, m.hold_receipt),
+            *(m.accepted_utc, m.expires_utc, m.not_before_utc, m.hold_receipt),
         )
         for m in messages
     ]

@@ -383,6 +383,8 @@ def test_relay_changes_the_header_only(
     SEQUENCES,
     st.none() | st.tuples(SINGLE, SINGLE, c_octets(20)),
     st.none() | st.tuples(SINGLE, SINGLE, c_octets(20)),
+    st.none() | c_octets(16),
+    st.none() | c_octets(16),
     st.none() | st.binary(max_size=255),
 )
 def test_relay_with_changes_what_it_was_told_and_nothing_else(
@@ -390,22 +392,28 @@ def test_relay_with_changes_what_it_was_told_and_nothing_else(
     sequence_number: int,
     source: tuple[int, int, bytes] | None,
     destination: tuple[int, int, bytes] | None,
+    schedule: bytes | None,
+    validity: bytes | None,
     short_message: bytes | None,
 ) -> None:
     command_id, fields = body
     if command_id == v.DATA_SM:
-        short_message = None
+        schedule = validity = short_message = None
     left = p.relay_with(
         Sm(framed(fields.octets(command_id))),
         sequence_number,
         source=source,
         destination=destination,
+        schedule_delivery_time=schedule,
+        validity_period=validity,
         short_message=short_message,
     )
     told = replace(
         fields,
         source=fields.source if source is None else source,
         destination=fields.destination if destination is None else destination,
+        schedule_delivery_time=fields.schedule_delivery_time if schedule is None else schedule,
+        validity_period=fields.validity_period if validity is None else validity,
         short_message=fields.short_message if short_message is None else short_message,
     )
     assert left == p.relay(told.octets(command_id), sequence_number)

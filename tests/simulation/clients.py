@@ -248,11 +248,15 @@ class Client:
             destination = NO_ROUTE
         priority = 3 if rng.random() < 0.2 else 0
         period_s = rng.choice((3, 15)) if rng.random() < 0.1 else 0
+        schedules = self.mood.schedules
+        schedule_s = rng.randint(1, 8) if schedules and rng.random() < schedules else 0
+        if schedule_s and period_s:
+            period_s = 15
         registered = rng.choice((0, 1, 1, 1, 2, 17, 17, 3, 16))
         text = b"%b message %d" % (self.mood.account.encode(), number)
         source, to = (5, 0, b"BANK"), (1, 1, destination)
         if rng.random() < 0.05:
-            priority = period_s = 0
+            priority = period_s = schedule_s = 0
             fields = bytes((0, registered, 0))
             payload = p.tlv(v.MESSAGE_PAYLOAD, text)
             body = b"\0" + p.address(*source) + p.address(*to) + fields + payload
@@ -264,12 +268,15 @@ class Client:
                 source=source,
                 destination=to,
                 priority_flag=priority,
+                schedule_delivery_time=b"0000000000%02d000R" % schedule_s if schedule_s else b"",
                 validity_period=b"0000000000%02d000R" % period_s if period_s else b"",
                 registered_delivery=registered,
                 short_message=text,
             )
         names = [lane.name for lane in settings.lanes]
         lane = names.index("alert" if priority == 3 else self.settings.lane)  # type: ignore[arg-type]
+        if self.settings.schedule_delivery_time != "honour":
+            schedule_s = 0
         of_lane_s = settings.lanes[lane].validity_s
         return Submitted(
             number,
@@ -279,7 +286,8 @@ class Client:
             p.address(*source),
             p.address(*to),
             registered,
-            float(period_s) or (NEVER if of_lane_s is None else of_lane_s),
+            float(period_s) or (NEVER if of_lane_s is None else schedule_s + of_lane_s),
+            schedule_s,
         )
 
     def _wants(self, message: Submitted) -> None:

@@ -50,6 +50,7 @@ class MessageRow(NamedTuple):
     hold_receipt: bool
     accepted_utc: float
     expires_utc: float
+    not_before_utc: float
     source_octets: bytes
     destination_octets: bytes
     octets: bytes
@@ -62,6 +63,7 @@ class AttemptRow(NamedTuple):
     operator: OperatorName
     operator_id: OperatorId
     at_utc: float
+    failure: bytes | None
 
 
 class DeliveryRow(NamedTuple):
@@ -257,7 +259,9 @@ class SimulatedJournal:
             found = self._with_others(
                 row.router_id
                 for row in self.disk.attempts.values()
-                if row.router_id in piece and row.operator == operator and row.at_utc < before_utc
+                if row.router_id in piece
+                and row.operator == operator
+                and (row.at_utc < before_utc or row.failure is not None)
             )
             return found, (b"", piece[-1]) if piece else None
 
@@ -277,7 +281,7 @@ class SimulatedJournal:
             message.octets = b""
         rows = [row for row in self.disk.attempts.values() if row.router_id in wanted]
         return [
-            Attempt(messages[row.router_id], row.operator, row.operator_id, row.at_utc)
+            Attempt(messages[row.router_id], *row[1:])
             for row in sorted(rows, key=attrgetter("at_utc"))
         ]
 
@@ -439,6 +443,7 @@ class SimulatedJournal:
             accepted_at=self.process.clock() - max(0.0, self.disk.loop.wall() - row.accepted_utc),
             accepted_utc=row.accepted_utc,
             expires_utc=row.expires_utc,
+            not_before_utc=row.not_before_utc,
             hold_receipt=row.hold_receipt,
         )
 
@@ -455,6 +460,7 @@ def _message_row(message: Message) -> MessageRow:
         message.hold_receipt,
         message.accepted_utc,
         message.expires_utc,
+        message.not_before_utc,
         message.source_octets,
         message.destination_octets,
         message.octets,
@@ -463,7 +469,11 @@ def _message_row(message: Message) -> MessageRow:
 
 def _attempt_row(attempt: Attempt) -> AttemptRow:
     return AttemptRow(
-        attempt.message.router_id, attempt.operator, attempt.operator_id, attempt.at_utc
+        attempt.message.router_id,
+        attempt.operator,
+        attempt.operator_id,
+        attempt.at_utc,
+        attempt.failure,
     )
 
 

@@ -6,6 +6,7 @@ Clients, operators and the disk write here; `promises.py` compares.
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from router.smpp.pdu import Framer, Sm, relay_with
 from router.smpp.receipt import State
 from router.terms.names import AccountName, OperatorName
 from tests.simulation.disk import DeliveryRow, SettledRow
@@ -14,6 +15,19 @@ if TYPE_CHECKING:
     from tests.simulation.world import Connection
 
 NEVER = float("inf")
+
+
+def sm_of(octets: bytes) -> Sm:
+    """The view over a whole submit_sm or data_sm."""
+    return Sm(Framer(len(octets)).feed(octets)[0])
+
+
+def body_of(octets: bytes) -> bytes:
+    """What is the same of a message wherever it is seen: all but its header and its times."""
+    sm = sm_of(octets)
+    if not sm.schedule_delivery_time and not sm.validity_period:
+        return octets[16:]
+    return relay_with(sm, 0, schedule_delivery_time=b"", validity_period=b"")[16:]
 
 
 @dataclass(slots=True, eq=False)
@@ -30,6 +44,8 @@ class Submitted:
     registered_delivery: int
     validity_s: float
     """How long it may wait, by its own period or its lane's."""
+    schedule_s: float = 0.0
+    """How long the router must wait before it sends it."""
     router_id: int | None = None
     """Once the disk has it."""
     candidates: tuple[OperatorName, ...] = ()

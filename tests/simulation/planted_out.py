@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+from router import journey
 from router.enqueue.journal import Changes, JournalError
 from router.enqueue.lanes import Lanes, Queue
 from router.forward.pacing import Pacer, RoundTrip
@@ -10,8 +11,9 @@ from router.homeward import Homeward
 from router.journey import Journey
 from router.onward import Onward
 from router.smpp import vocabulary as v
-from router.smpp.pdu import Pdu
+from router.smpp.pdu import Pdu, Sm, relay_with
 from router.smpp.session import Peer
+from router.smpp.times import relative
 from router.stations import Client, OperatorPeer
 from router.terms.limits import Rate
 from router.terms.message import Message, Stage
@@ -145,6 +147,35 @@ def a_failover_takes_room_twice() -> list[Patch]:
         go_elsewhere(self, operator, message, status)
 
     return [(Onward, "_go_elsewhere", leaky)]
+
+
+@bug
+def a_schedule_is_not_waited_for() -> list[Patch]:
+    """What is scheduled is queued like all else."""
+
+    def take_in(self: Lanes, queue: Queue, message: Message) -> None:
+        queue.append(message)
+
+    return [(Lanes, "_take_in", take_in)]
+
+
+@bug
+def what_is_scheduled_is_forgotten_in_memory() -> list[Patch]:
+    """It is sent after a restart, if there is one."""
+    return [(Lanes, "begin", lambda self, now_utc: set())]
+
+
+@bug
+def what_remains_is_counted_from_the_wrong_end() -> list[Patch]:
+    """An operator is told how long the message has waited."""
+
+    def elapsed(message: Message, now_utc: float) -> bytes:
+        sm = Sm(Pdu(message.command_id, 0, 0, message.octets))
+        if not sm.validity_period:
+            return message.octets
+        return relay_with(sm, 0, validity_period=relative(now_utc - message.accepted_utc))
+
+    return [(journey, "with_what_remains", elapsed)]
 
 
 @bug

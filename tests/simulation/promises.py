@@ -10,15 +10,16 @@ from router.accept.server import ClientLink
 from router.forward.bind import OperatorLink
 from router.homeward import RECEIPT_AFTER_RESPONSE_S
 from router.smpp.link import Link
-from router.smpp.pdu import Pdu, message_id_of
+from router.smpp.pdu import Pdu, Sm, message_id_of
 from router.smpp.receipt import State
 from router.smpp.states import State as SessionState
+from router.smpp.times import time_utc
 from router.terms.limits import Rate
 from router.terms.names import AccountName, BindName, OperatorName
 from router.terms.outcome import TEMPORARY_FOR_CLIENTS, Outcome, judge
 from router.terms.settings import Settings
 from tests.simulation.disk import Disk
-from tests.simulation.ledger import Held, Inbound, Submitted, Taken, Writing
+from tests.simulation.ledger import Held, Inbound, Submitted, Taken, Writing, body_of, sm_of
 from tests.simulation.records import (
     A_HAIR_S,
     OUTCOMES,
@@ -68,7 +69,7 @@ class Promises(Records):
 
     def submitted(self, message: Submitted) -> None:
         """A client sends this."""
-        self.by_body[message.octets[16:]] = message
+        self.by_body[body_of(message.octets)] = message
 
     def answered(self, message: Submitted, pdu: Pdu) -> None:
         """The router answers a client's submit_sm."""
@@ -116,7 +117,7 @@ class Promises(Records):
 
     def sent(self, operator: OperatorName, connection: Connection, pdu: Pdu) -> Writing:
         """The router writes a message to an operator."""
-        message = self.by_body.get(pdu.octets[16:])
+        message = self.by_body.get(body_of(pdu.octets))
         if message is None:
             raise self.broken(f"{operator}: a message that no client has sent: {pdu.octets!r}")
         now = self.loop.now
@@ -132,13 +133,33 @@ class Promises(Records):
             raise self.broken(f"{name}: sent to {operator}, whom its route does not name")
         if message.writings:
             self._may_repeat(message)
-        else:
+        elif not message.schedule_s:  # What was scheduled goes when its time has come.
             self._keeps_order(message, operator)
         if now > message.expires_at + 1.0:
             raise self.broken(f"{name}: sent after its validity has ended")
+        if now < message.accepted_at + message.schedule_s - A_MOMENT_S:
+            raise self.broken(f"{name}: sent before its schedule")
+        self._says_its_times(message, operator, Sm(pdu))
         writing = Writing(message, operator, connection, self._life, now)
         message.writings.append(writing)
         return writing
+
+    def _says_its_times(self, message: Submitted, operator: OperatorName, sm: Sm) -> None:
+        """The schedule of a message that has waited for it is empty; a period may be shorter."""
+        came = sm_of(message.octets)
+        schedule = b"" if message.schedule_s else came.schedule_delivery_time
+        if sm.schedule_delivery_time != schedule:
+            raise self.broken(f"{message.name}: sent with schedule {sm.schedule_delivery_time!r}")
+        tells = self.settings.operators[operator].validity_period
+        period = sm.validity_period
+        if tells == "as_it_came" or not came.validity_period:
+            is_right = period == came.validity_period
+        else:
+            left_s = message.expires_at - self.loop.now
+            told_s = time_utc(period, 0.0) or 0.0
+            is_right = told_s == 1.0 or left_s - 1.0 - A_MOMENT_S < told_s < left_s + A_MOMENT_S
+        if not is_right:
+            raise self.broken(f"{message.name}: {operator} is told a period of {period!r}")
 
     def _may_repeat(self, message: Submitted) -> None:
         """It was written before: why again?"""

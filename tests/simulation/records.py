@@ -13,7 +13,7 @@ from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
 from router.terms.settings import OperatorSettings, Settings
 from tests.simulation.disk import AttemptRow, DeliveryRow, Disk, MessageRow, SettledRow, Transaction
-from tests.simulation.ledger import Held, Inbound, Submitted, Taken
+from tests.simulation.ledger import Held, Inbound, Submitted, Taken, body_of
 from tests.simulation.world import START, START_UTC, BrokenPromiseError, Loop
 
 OUTCOMES = {
@@ -107,7 +107,7 @@ class Records:
             self._handed_over(number)
 
     def _accepted(self, row: MessageRow) -> None:
-        message = self.by_body[row.octets[16:]]
+        message = self.by_body[body_of(row.octets)]
         if row.router_id in self.by_id:
             raise self.broken(f"id {row.router_id} is used twice")
         if message.router_id is not None:

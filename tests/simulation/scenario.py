@@ -1,6 +1,6 @@
 """What a seed makes of the world: a configuration, and how well everybody behaves in it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from router.terms.limits import Rate
@@ -57,6 +57,8 @@ class ClientMood:
     halts: float = 0.0
     """Share of its submits after which it does not read for a while."""
     wrong_passwords: float = 0.0
+    schedules: float = 0.0
+    """Share of its submits that are to be sent later."""
 
 
 @dataclass(slots=True)
@@ -148,6 +150,7 @@ def drawn(seed: int, rng: Random) -> Scenario:
     )
     _draw_faults(rng, scenario)
     _draw_drains(Random(f"{seed} drains"), scenario)
+    _draw_times(Random(f"{seed} times"), scenario)
     return scenario
 
 
@@ -180,6 +183,21 @@ def _draw_faults(rng: Random, scenario: Scenario) -> None:
         year_s = 365 * 86_400.0
         scenario.wall_jumps = [(rng.uniform(0.5, lasts_s), rng.choice((-year_s, year_s, 3600.0)))]
     scenario.in_memory = rng.choice((2000, 2000, 2, 6, 20))
+
+
+def _draw_times(rng: Random, scenario: Scenario) -> None:
+    settings = scenario.settings
+    accounts = {
+        name: replace(one, schedule_delivery_time=rng.choice(("as_it_came", "honour")))
+        for name, one in settings.accounts.items()
+    }
+    operators = {
+        name: replace(one, validity_period=rng.choice(("as_it_came", "remaining")))
+        for name, one in settings.operators.items()
+    }
+    scenario.settings = replace(settings, accounts=accounts, operators=operators)
+    for mood in scenario.clients:
+        mood.schedules = rng.choice((0.0, 0.0, 0.2))
 
 
 def _lanes(rng: Random) -> tuple[LaneSettings, ...]:

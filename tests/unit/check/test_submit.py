@@ -4,13 +4,13 @@ from typing import Final
 
 import pytest
 
-from router.check.submit import NEVER, Checked, Checks
+from router.check.submit import LONGEST_SCHEDULE_S, NEVER, Checked, Checks
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu, Sm
 from router.terms.names import AccountName, LaneName
-from router.terms.outcome import WRONG_DESTINATION, WRONG_VALIDITY, Refusal
-from router.terms.settings import AccountSettings, LaneSettings
+from router.terms.outcome import WRONG_DESTINATION, WRONG_SCHEDULE, WRONG_VALIDITY, Refusal
+from router.terms.settings import AccountSettings, LaneSettings, Schedule
 
 NOW: Final = 1_800_000_000.0
 OTP, ALERT, BULK = (LaneName(name) for name in ("otp", "alert", "bulk"))
@@ -26,6 +26,7 @@ CHECKS: Final = Checks(
 def account(
     by_priority: dict[int, LaneName] | None = None,
     by_service_type: dict[str, LaneName] | None = None,
+    schedule: Schedule = "as_it_came",
 ) -> AccountSettings:
     return AccountSettings(
         name=AccountName("bank"),
@@ -33,10 +34,12 @@ def account(
         lane=BULK,
         lane_by_priority=by_priority or {},
         lane_by_service_type=by_service_type or {},
+        schedule_delivery_time=schedule,
     )
 
 
 PLAIN: Final = account()
+HONOURED: Final = account(schedule="honour")
 
 
 def submit_sm(
@@ -71,8 +74,8 @@ def checked(sm: Sm, settings: AccountSettings = PLAIN) -> Checked:
     return found
 
 
-def refusal(sm: Sm) -> Refusal:
-    found = CHECKS.check(sm, PLAIN, NOW)
+def refusal(sm: Sm, settings: AccountSettings = PLAIN) -> Refusal:
+    found = CHECKS.check(sm, settings, NOW)
     assert isinstance(found, Refusal)
     return found
 
@@ -169,3 +172,54 @@ def test_lane_that_a_route_chose_decides_how_long_a_message_may_wait() -> None:
     assert found.lane == 2
     ends = [CHECKS.expires_utc(found, lane, NOW) for lane in range(3)]
     assert ends == [NOW + 300.0, NEVER, NOW + 86_400.0]
+
+
+# Schedule.
+
+
+@pytest.mark.parametrize("schedule", [b"", b"nonsense", b"000000010000000R"])
+def test_schedule_that_is_passed_on_is_not_read(schedule: bytes) -> None:
+    assert checked(submit_sm(schedule=schedule)).not_before_utc == 0.0
+
+
+@pytest.mark.parametrize(
+    ("schedule", "at_utc"),
+    [
+        (b"", 0.0),
+        (b"000000010000000R", NOW + 3600.0),
+        (b"000000000000000R", NOW),
+        (b"270115090000000+", NOW + 3600.0),
+        (b"270115090000004+", NOW),
+        (b"000101000000000+", 946_684_800.0),
+    ],
+)
+def test_schedule_that_is_honoured_says_until_when(schedule: bytes, at_utc: float) -> None:
+    assert checked(submit_sm(schedule=schedule), HONOURED).not_before_utc == at_utc
+
+
+@pytest.mark.parametrize("schedule", [b"nonsense", b"280230120000000+", b"000000010000000X"])
+def test_schedule_that_cannot_be_read_is_refused_where_it_is_honoured(schedule: bytes) -> None:
+    assert refusal(submit_sm(schedule=schedule), HONOURED) is WRONG_SCHEDULE
+    assert WRONG_SCHEDULE.status == 0x61
+
+
+@pytest.mark.parametrize(("schedule", "is_good"), [(b"010001", True), (b"010002", False)])
+def test_schedule_is_at_most_a_year_ahead(schedule: bytes, is_good: bool) -> None:
+    found = CHECKS.check(submit_sm(schedule=schedule + b"000000000R"), HONOURED, NOW)
+    assert isinstance(found, Checked) is is_good
+    assert LONGEST_SCHEDULE_S == 366 * 86_400.0
+
+
+@pytest.mark.parametrize("validity", [b"000000010000000R", b"270115090000000+"])
+def test_validity_that_ends_before_the_message_may_go_is_refused(validity: bytes) -> None:
+    sm = submit_sm(schedule=b"000000010000000R", validity=validity)
+    assert refusal(sm, HONOURED) is WRONG_VALIDITY
+    assert checked(sm).ends_utc == NOW + 3600.0
+
+
+def test_validity_of_the_lane_begins_with_the_schedule() -> None:
+    found = checked(submit_sm(schedule=b"000000010000000R"), HONOURED)
+    ends = [CHECKS.expires_utc(found, lane, NOW) for lane in range(3)]
+    assert ends == [NOW + 3900.0, NEVER, NOW + 90_000.0]
+    past = checked(submit_sm(schedule=b"270115070000000+"), HONOURED)
+    assert CHECKS.expires_utc(past, 0, NOW) == NOW + 300.0

@@ -47,6 +47,7 @@ def message(
     account: AccountName = BANK,
     *,
     expires_utc: float = NEVER,
+    not_before_utc: float = 0.0,
     sends: int = 0,
 ) -> Message:
     one = Message(
@@ -63,6 +64,7 @@ def message(
         accepted_at=0.0,
         accepted_utc=0.0,
         expires_utc=expires_utc,
+        not_before_utc=not_before_utc,
     )
     one.sends = sends
     return one
@@ -268,6 +270,81 @@ def test_message_that_a_late_answer_has_ended_is_not_sent_again(stage: Stage) ->
     assert list(lanes.due(30.0)) == []
     assert pulled(lanes) == []
     assert (waits.stage, later.stage) == (stage, stage)
+
+
+# Schedule.
+
+
+def test_message_that_is_scheduled_waits_apart_and_then_goes_first() -> None:
+    lanes = lanes_of()
+    lanes.put(message(1, not_before_utc=50.0))
+    lanes.put(message(2))
+    lanes.put(message(3, not_before_utc=50.0))
+    assert pulled(lanes, count=1) == [2]
+    lanes.put(message(4))
+    assert lanes.begin(49.9) == set()
+    assert lanes.scheduled() == 2
+    assert lanes.begin(50.0) == {TELIA}
+    assert lanes.scheduled() == 0
+    assert pulled(lanes) == [1, 3, 4]
+
+
+def test_what_begins_hides_no_older_message() -> None:
+    lanes = lanes_of()
+    lanes.put(message(1, ONLY_TELIA))
+    lanes.put(message(2, TELIA_FIRST))
+    lanes.put(message(3, ONLY_TELIA, not_before_utc=50.0))
+    lanes.begin(50.0)
+    assert pulled(lanes) == [3, 1, 2]
+
+
+def test_nobody_is_told_of_what_begins_while_no_operator_can_take_it() -> None:
+    lanes = lanes_of(up=())
+    assert lanes.put(message(1, not_before_utc=50.0)) is None
+    assert lanes.begin(60.0) == set()
+    assert lanes.set_available(TELIA, True) == {TELIA}
+    assert pulled(lanes) == [1]
+
+
+def test_message_has_waited_for_nobody_before_its_time() -> None:
+    lanes = lanes_of()
+    one, overdue = message(1, not_before_utc=50.0), message(2, not_before_utc=-7.0)
+    lanes.put(one)
+    lanes.put(overdue)
+    lanes.begin(60.0)
+    assert (one.accepted_at, overdue.accepted_at) == (50.0, 0.0)
+
+
+def test_what_is_scheduled_is_fetched_like_all_else_and_holds_up_no_other() -> None:
+    lanes = lanes_of()
+    lanes.restore(ONLY_TELIA, OTP, BANK, 4)
+    queue = hungry(lanes)
+    lanes.fetched(queue, [message(1, not_before_utc=50.0), message(2, not_before_utc=50.0)])
+    assert (lanes.scheduled(), len(queue)) == (2, 2)
+    lanes.fetched(hungry(lanes), [message(3, not_before_utc=50.0), message(4)])
+    assert queue.last_id == 4
+    assert pulled(lanes) == [4]
+    lanes.begin(50.0)
+    assert pulled(lanes) == [1, 2, 3]
+
+
+def test_what_is_scheduled_stays_behind_what_only_the_journal_has() -> None:
+    lanes = lanes_of()
+    lanes.restore(ONLY_TELIA, OTP, BANK, 1)
+    lanes.put(message(2, not_before_utc=50.0))
+    (queue,) = lanes.queues()
+    assert (lanes.scheduled(), queue.behind) == (0, 2)
+    lanes.fetched(hungry(lanes), [message(1), message(2, not_before_utc=50.0)])
+    assert (lanes.scheduled(), queue.behind) == (1, 0)
+
+
+def test_scheduled_message_that_was_fetched_before_the_journal_had_told_of_it_goes_once() -> None:
+    lanes = lanes_of()
+    lanes.restore(ONLY_TELIA, OTP, BANK, 1)
+    lanes.fetched(hungry(lanes), [message(1), message(2, not_before_utc=50.0)])
+    lanes.put(message(2, not_before_utc=50.0))
+    lanes.begin(50.0)
+    assert pulled(lanes) == [2, 1]
 
 
 # Validity.

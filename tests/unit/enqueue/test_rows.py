@@ -1,6 +1,7 @@
 """router/enqueue/rows.py: few statements, each of them known, for as many rows as there are."""
 
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
@@ -110,7 +111,7 @@ def test_attempt_of_a_message_that_is_settled_along_with_it_is_not_written() -> 
     texts = rows.statements(batch, LANES)
 
     ((_, values),) = [found for found in texts if "INTO attempt" in found[0]]
-    assert values == [2, "telia", b"id-2", 5.0]
+    assert values == [2, "telia", b"id-2", 5.0, None]
 
 
 def test_row_that_lacks_something_is_refused_and_not_left_out(
@@ -151,13 +152,27 @@ def test_attempts_at_two_operators_are_two(database: sqlite3.Connection) -> None
     run(database, rows.statements([batch], LANES))
 
     found = database.execute(rows.SENT, (0, 1, TELIA, 9.0)).fetchall()
-    assert {row[-3] for row in found} == {TELIA, ELISA}
+    assert {row[-4] for row in found} == {TELIA, ELISA}
+
+
+def test_attempt_that_has_failed_takes_its_own_place_and_is_found_at_any_age(
+    database: sqlite3.Connection,
+) -> None:
+    one = message(1)
+    failed = replace(attempt(one), failure=b"5")
+    run(
+        database,
+        rows.statements([changes(accepted=[one], attempted=[attempt(one), failed])], LANES),
+    )
+    found = database.execute(rows.SENT, (0, 1, TELIA, 0.0)).fetchall()
+    assert [rows.to_attempt(one, row[-4:]) for row in found] == [failed]
 
 
 def test_message_comes_back_as_it_went(database: sqlite3.Connection) -> None:
     one = message(100, lane=1, plan=TO_ELISA, registered_delivery=17)
     one.hold_receipt = True
     one.expires_utc = one.accepted_utc + 300.25
+    one.not_before_utc = one.accepted_utc + 60.25
     run(database, rows.statements([changes(accepted=[one])], LANES))
 
     row = database.execute("SELECT * FROM message").fetchone()
@@ -171,7 +186,7 @@ def test_message_comes_back_as_it_went(database: sqlite3.Connection) -> None:
     for name in (
         *("router_id", "client_id", "account", "command_id", "octets", "source_octets"),
         *("destination_octets", "registered_delivery", "accepted_utc", "expires_utc"),
-        "hold_receipt",
+        *("not_before_utc", "hold_receipt"),
     ):
         assert getattr(found, name) == getattr(one, name), name
 
@@ -181,8 +196,9 @@ def test_message_without_validity_has_none_afterwards(database: sqlite3.Connecti
 
     row = database.execute("SELECT * FROM message").fetchone()
 
-    assert row[9] is None
-    assert rows.to_message(row, TO_TELIA, 0, 0.0, 0.0).expires_utc == float("inf")
+    assert row[9:11] == (None, None)
+    found = rows.to_message(row, TO_TELIA, 0, 0.0, 0.0)
+    assert (found.expires_utc, found.not_before_utc) == (float("inf"), 0.0)
 
 
 def test_message_from_the_future_is_not_older_than_this_process(

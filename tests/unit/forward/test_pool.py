@@ -97,7 +97,8 @@ def send(operator: Operator, now: float) -> Flight:
     """Send one on whatever bind is ready."""
     bind = operator.ready_bind(now)
     assert bind is not None
-    operator.send(bind, message(), now)
+    one = message()
+    operator.send(bind, one, one.octets, now)
     assert bind.session is not None
     flight = next(reversed(bind.session.unanswered.values()))[1]
     assert isinstance(flight, Flight)

@@ -309,9 +309,12 @@ def test_relay_with_changes_what_it_was_told_and_nothing_else() -> None:
         99,
         source=(3, 0, b"12302"),
         destination=(1, 1, b"358401234567"),
+        schedule_delivery_time=b"",
+        validity_period=b"000000000500000R",
         short_message=b"x" * 255,
     )
-    expected = SUBMIT.replace(b"\5\0MESSENTE\0", b"\3\0" + b"12302\0")
+    expected = SUBMIT.replace(b"251122170000000+\x00000001000000000R", b"\x00000000000500000R")
+    expected = expected.replace(b"\5\0MESSENTE\0", b"\3\0" + b"12302\0")
     expected = expected.replace(b"\1\0113725550001\0", b"\1\1" + b"358401234567\0")
     expected = expected.replace(b"\x0a\x05\x00\x03\x2a\x02\x01Tere", b"\xff" + b"x" * 255)
     assert changed[16:] == expected[16:]
@@ -319,9 +322,10 @@ def test_relay_with_changes_what_it_was_told_and_nothing_else() -> None:
     assert (pdu.command_id, pdu.command_status, pdu.sequence_number) == (v.SUBMIT_SM, 0, 99)
 
 
-def test_data_sm_cannot_be_given_a_short_message() -> None:
-    with pytest.raises(ValueError, match="no short_message"):
-        p.relay_with(Sm(framed(DATA)), 1, short_message=b"Tere")
+@pytest.mark.parametrize("field", ["short_message", "validity_period", "schedule_delivery_time"])
+def test_data_sm_cannot_be_given_what_it_has_no_field_for(field: str) -> None:
+    with pytest.raises(ValueError, match="a data_sm has neither"):
+        p.relay_with(Sm(framed(DATA)), 1, **{field: b"Tere"})  # type: ignore[arg-type]
 
 
 def test_short_message_over_255_octets_is_an_error_of_ours() -> None:

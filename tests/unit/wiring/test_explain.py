@@ -153,6 +153,22 @@ def test_lane_by_service_type_goes_before_that_by_priority() -> None:
     assert (explanation.lane, explanation.lane_by) == ("otp", "by service_type OTP")
 
 
+def test_times_are_told_as_the_operators_and_the_account_have_them() -> None:
+    plain = told("372123")
+    assert (plain.waits_for_schedule, plain.told_what_remains) == (False, [])
+    assert "schedule: goes out as it came" in text_of(plain)
+    configuration = changed(
+        CONTRACT,
+        ("lane: otp\n", "lane: otp\n    schedule_delivery_time: honour\n"),
+        ("receipt_wait: 72h", "receipt_wait: 72h\n    validity_period: remaining"),
+    )
+    explanation = told("372123", configuration=configuration)
+    assert (explanation.waits_for_schedule, explanation.told_what_remains) == (True, ["telia"])
+    text = text_of(explanation)
+    assert "what remains of its own is told to telia" in text
+    assert "schedule: a message waits here until its time" in text
+
+
 def test_text_is_told_by_alphabet_and_segments() -> None:
     short, long, other = (
         told("372", text="Tere"),

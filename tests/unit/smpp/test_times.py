@@ -1,11 +1,13 @@
-"""router/check/validity.py: until when a validity_period lets a message wait."""
+"""router/smpp/times.py: the times of SMPP as Unix times, and back."""
 
 from datetime import UTC, datetime
 from typing import Final
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from router.check.validity import ends_utc
+from router.smpp.times import is_relative, relative, time_utc
 
 NOW: Final = 1_800_000_000.25
 MINUTE: Final = 60
@@ -35,21 +37,21 @@ def noon(day: int = 29, hour: int = 12, minute: int = 0) -> float:
     ],
 )
 def test_absolute_time_counts_its_quarter_hours_from_utc(period: bytes, end: float) -> None:
-    assert ends_utc(period, NOW) == end
+    assert time_utc(period, NOW) == end
 
 
 def test_absolute_time_is_the_same_whatever_time_it_is() -> None:
-    assert ends_utc(b"280229120000000+", 0.0) == ends_utc(b"280229120000000+", NOW)
+    assert time_utc(b"280229120000000+", 0.0) == time_utc(b"280229120000000+", NOW)
 
 
 def test_absolute_time_may_be_past() -> None:
-    end = ends_utc(b"000101000000000+", NOW)
+    end = time_utc(b"000101000000000+", NOW)
     assert end == datetime(2000, 1, 1, tzinfo=UTC).timestamp()
 
 
 def test_tenths_of_a_second_change_nothing() -> None:
-    assert ends_utc(b"280229120000900+", NOW) == noon()
-    assert ends_utc(b"000000000001900R", NOW) == NOW + 1
+    assert time_utc(b"280229120000900+", NOW) == noon()
+    assert time_utc(b"000000000001900R", NOW) == NOW + 1
 
 
 @pytest.mark.parametrize(
@@ -69,7 +71,7 @@ def test_tenths_of_a_second_change_nothing() -> None:
     ],
 )
 def test_relative_time_counts_from_now(period: bytes, wait_s: int) -> None:
-    assert ends_utc(period, NOW) == NOW + wait_s
+    assert time_utc(period, NOW) == NOW + wait_s
 
 
 @pytest.mark.parametrize(
@@ -92,7 +94,7 @@ def test_relative_time_counts_from_now(period: bytes, wait_s: int) -> None:
     ],
 )
 def test_malformed_time_is_not_guessed_at(period: bytes) -> None:
-    assert ends_utc(period, NOW) is None
+    assert time_utc(period, NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -112,4 +114,37 @@ def test_malformed_time_is_not_guessed_at(period: bytes) -> None:
     ],
 )
 def test_absolute_time_that_no_calendar_has_is_not_guessed_at(period: bytes) -> None:
-    assert ends_utc(period, NOW) is None
+    assert time_utc(period, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "time"),
+    [
+        (300, b"000000000500000R"),
+        (300.99, b"000000000500000R"),
+        (1, b"000000000001000R"),
+        (0.2, b"000000000001000R"),
+        (-5.0, b"000000000001000R"),
+        (72 * HOUR, b"000003000000000R"),
+        (30 * DAY - 1, b"000029235959000R"),
+        (30 * DAY, b"000100000000000R"),
+        (364 * DAY, b"001204000000000R"),
+        (365 * DAY + HOUR, b"010000010000000R"),
+        (200 * 365 * DAY, b"990000000000000R"),
+    ],
+)
+def test_relative_time_is_written_in_whole_seconds_and_never_as_nothing(
+    seconds: float, time: bytes
+) -> None:
+    assert relative(seconds) == time
+
+
+@given(st.integers(1, 36_000 * DAY))
+def test_relative_time_is_read_as_it_was_written(seconds: int) -> None:
+    assert time_utc(relative(seconds), 0.0) == seconds
+
+
+def test_only_the_last_letter_makes_a_time_relative() -> None:
+    assert is_relative(b"000000000500000R")
+    assert not is_relative(b"280229120000000+")
+    assert not is_relative(b"280229120000000-")

@@ -1,7 +1,7 @@
-"""Until when a message may wait: the times of SMPP, absolute and relative.
+"""The times of SMPP, absolute and relative, as Unix times and back.
 
 Source: SMPP v3.4, 7.1.1: YYMMDDhhmmsstnnp, where p is + or - (absolute, nn quarter hours from UTC)
-or R (relative).
+or R (relative). A year has 365 days and a month 30 where the time is relative.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -11,17 +11,15 @@ _LENGTH: Final = 16
 _MOST_QUARTER_HOURS: Final = 48
 _DAYS_IN_YEAR: Final = 365
 _DAYS_IN_MONTH: Final = 30
+_DAY_S: Final = 86_400
 
 
-def ends_utc(time: bytes, now_utc: float) -> float | None:
-    """The end of a validity_period as a Unix time; None if it cannot be read.
-
-    A year has 365 days and a month 30 where the time is relative.
-    """
+def time_utc(time: bytes, now_utc: float) -> float | None:
+    """A validity_period or schedule_delivery_time as a Unix time; None if it cannot be read."""
     if len(time) != _LENGTH or not (time[:15].isdigit() and time[15:] in (b"+", b"-", b"R")):
         return None
     year, month, day, hour, minute, second = (int(time[at : at + 2]) for at in range(0, 12, 2))
-    if time[15:] == b"R":
+    if is_relative(time):
         days = year * _DAYS_IN_YEAR + month * _DAYS_IN_MONTH + day
         return now_utc + ((days * 24 + hour) * 60 + minute) * 60 + second
     quarter_hours = int(time[13:15])
@@ -33,3 +31,19 @@ def ends_utc(time: bytes, now_utc: float) -> float | None:
         return (local - offset if time[15:] == b"+" else local + offset).timestamp()
     except (ValueError, OverflowError):
         return None
+
+
+def is_relative(time: bytes) -> bool:
+    """Whether it counts from when it is read."""
+    return time[15:] == b"R"
+
+
+def relative(seconds: float) -> bytes:
+    """So long from now: whole seconds, rounded down, but at least one, since 0 is no period."""
+    days, rest = divmod(max(1, int(seconds)), _DAY_S)
+    years, days = divmod(days, _DAYS_IN_YEAR)
+    months, days = divmod(days, _DAYS_IN_MONTH)
+    return b"%02d%02d%02d%02d%02d%02d000R" % (
+        *(min(years, 99), months, days),
+        *(rest // 3600, rest // 60 % 60, rest % 60),
+    )
