@@ -88,6 +88,8 @@ def _binds(operators: list[OperatorStatus]) -> Table:
     for operator in operators:
         for bind in operator["binds"]:
             table.add_row(operator["name"], *_bind(bind))
+        if operator["rate"] is not None:
+            table.add_row(operator["name"], "together", "", "", "", operator["rate"], "", "")
     return table
 
 

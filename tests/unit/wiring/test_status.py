@@ -155,6 +155,12 @@ def test_drawing_shows_binds_lanes_accounts_and_totals() -> None:
     assert "no operator up" not in text
 
 
+def test_drawing_shows_the_rate_that_binds_have_together() -> None:
+    text = text_of(snapshot(busy()))
+    assert re.search(r"elisa +together +80/s", text)
+    assert not re.search(r"telia +together", text)
+
+
 def test_drawing_says_what_is_not_well() -> None:
     router = busy()
     router.journey.journal_up = False
