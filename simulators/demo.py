@@ -15,7 +15,7 @@ import sys
 import tempfile
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar, cast
@@ -191,7 +191,8 @@ async def run(campaign: Campaign, say: Console) -> tuple[Totals, Totals]:
         if client["well"] is not True:
             say.print("The router's last words:", *router.log, sep="\n", markup=False)
         await router.stop()
-        operator.process.terminate()
+        with suppress(ProcessLookupError):  # It ended by itself; its totals say how far it came.
+            operator.process.terminate()
         return await _within(operator.event(), operator), client
 
 
