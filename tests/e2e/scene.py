@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections import deque
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, Self
 
@@ -175,12 +176,17 @@ class Peer:
         return pdu
 
 
-def free_port() -> int:
-    """A port that nobody listens on at this moment."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
+def free_port(stack: ExitStack) -> int:
+    """A port for a server that starts later, and again.
+
+    It is held until the stack ends, or another process could be given it in between. Servers set
+    SO_REUSEADDR, and so may listen on a port that is held in the same way.
+    """
+    holder = stack.enter_context(socket.socket())
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    port: int = holder.getsockname()[1]
+    return port
 
 
 def written(folder: Path, text: str) -> Path:

@@ -3,7 +3,6 @@
 import json
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from http.client import HTTPConnection
@@ -118,12 +117,12 @@ def test_what_is_no_http_ends_one_connection_only(
 
 
 def test_peers_that_say_nothing_take_a_bounded_number_of_threads(serving: Control) -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())  # Some of an earlier test may still be ending.
     peers = [connect(serving) for _ in range(MOST_PEERS + 5)]
     try:
         # The last ones are closed unread; the first keep their threads.
         assert peers[-1].recv(1) == b""
-        assert threading.active_count() - before == MOST_PEERS
+        assert len(set(threading.enumerate()) - before) == MOST_PEERS
     finally:
         for peer in peers:
             peer.close()
@@ -137,16 +136,19 @@ def test_peer_that_is_slow_for_too_long_is_cut_off(
     serving.start()
     try:
         with connect(serving) as peer:
-            began_at = time.monotonic()
+            peer.settimeout(0.05)
+            # Never silent for long, and never done.
             for octet in b"GET /metrics HTTP/1.0\r\nA: " + b"x" * 1000:
-                peer.sendall(bytes([octet]))
-                peer.settimeout(0.05)
                 try:
+                    peer.sendall(bytes([octet]))
                     if peer.recv(1) == b"":
                         break
                 except TimeoutError:
                     continue
-            assert time.monotonic() - began_at < 3.0
+                except ConnectionError:  # Cut off between the two.
+                    break
+            else:
+                pytest.fail("it may go on for ever")
         assert get(serving, "/healthz")[0] == 200
     finally:
         serving.stop()

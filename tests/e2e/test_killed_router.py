@@ -14,7 +14,7 @@ MESSAGES = 300
 def test_nothing_that_was_acknowledged_is_lost_with_the_process(
     stack: ExitStack, tmp_path: Path
 ) -> None:
-    port = free_port()
+    port = free_port(stack)
     operator = stand.operator(stack, "--latency", "20ms", "--receipt-delay", "10ms..1s")
     text = configuration(
         operator.port,

@@ -17,7 +17,7 @@ BINDS = 3
 def test_operator_that_is_killed_and_comes_again_gets_everything(
     stack: ExitStack, tmp_path: Path
 ) -> None:
-    port = free_port()
+    port = free_port(stack)
     behaviour = ("--latency", "50ms", "--receipt-delay", "10ms")
     first = stand.operator(stack, *behaviour, port=port)
     router = stand.router(stack, configuration(port), tmp_path)
