@@ -33,6 +33,10 @@ MOST_LATE: Final = 1000
 MOST_HELD_OCTETS: Final = 262_144
 """What a peer may send behind its bind request before that is judged: 1,700 usual submit_sm."""
 
+COURTESY_S: Final = 1.0
+"""How long our unbind waits for answers that we owe: the journal's are there by then, and a receipt
+that waits for its message may wait for ten times that."""
+
 HANDED_ON: Final = frozenset(
     {v.SUBMIT_SM, v.DATA_SM, v.DELIVER_SM, v.BIND_RECEIVER, v.BIND_TRANSMITTER, v.BIND_TRANSCEIVER}
 )
@@ -328,10 +332,14 @@ class Session:
             self._out += [p.response(v.UNBIND, pdu.sequence_number) for pdu in self._unbinds]
             self._move(Event.CLOSED)
         else:
-            self._out.append(p.build(v.UNBIND, 0, self._next_sequence()))
+            self._say_unbind()
+
+    def _say_unbind(self) -> None:
+        self._ending = False
+        self._out.append(p.build(v.UNBIND, 0, self._next_sequence()))
 
     def unbind(self, now: float) -> None:
-        """Ask the peer to end the session, as soon as all that it has asked is answered.
+        """Ask the peer to end the session, once all that it has asked is answered or soon.
 
         Answers to what is in flight are still read. A message centre that goes on delivering hears
         that it must come again: we would never be done.
@@ -377,6 +385,8 @@ class Session:
             at = min(at, next(iter(self.unanswered.values()))[0] + timers.response_s)
         if timers.inactivity_s is not None:
             at = min(at, self._request_heard_at + timers.inactivity_s)
+        if self._ending and not self._unbinds:
+            at = min(at, self._unbound_at + COURTESY_S)
         return min(at, self._unbound_at + timers.response_s)
 
     def wake(self, now: float) -> list[object]:
@@ -409,6 +419,8 @@ class Session:
                 self._note("session.idle")
                 self.unbind(now)
             self._request_heard_at = NEVER
+        if self._ending and not self._unbinds and now >= self._unbound_at + COURTESY_S:
+            self._say_unbind()
         return self._overdue(now)
 
     def _overdue(self, now: float) -> list[object]:

@@ -17,6 +17,7 @@ from router.smpp import states
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Framer, Pdu
 from router.smpp.session import (
+    COURTESY_S,
     HANDED_ON,
     LAST_SEQUENCE,
     MOST_HELD_OCTETS,
@@ -248,7 +249,8 @@ class Observed:
             elif pdu.command_id & v.RESPONSE:
                 self.answers_something(pdu)
             says_goodbye = pdu.command_id == v.UNBIND_RESP and pdu.command_status == v.ESME_ROK
-            if says_goodbye or pdu.command_id == v.UNBIND:
+            waited = self.now >= self.unbinding_since + COURTESY_S
+            if says_goodbye or (pdu.command_id == v.UNBIND and not waited):
                 assert self.to_answer == [], "the peer takes what was not answered for lost"
 
     def answers_something(self, answer: Pdu) -> None:

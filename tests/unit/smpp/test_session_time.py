@@ -5,7 +5,7 @@ import pytest
 from router.smpp import pdu as p
 from router.smpp import session as s
 from router.smpp import vocabulary as v
-from router.smpp.session import NEVER, Session, Timers
+from router.smpp.session import COURTESY_S, NEVER, Session, Timers
 from router.smpp.states import Side, State
 from tests.unit.smpp.conversation import (
     DELIVER,
@@ -210,6 +210,18 @@ def test_peer_that_does_not_answer_unbind_is_left() -> None:
     assert woken(session) == (30.0, [])
     assert session.state is State.CLOSED
     assert events_of(session) == ["unbind.timed_out"]
+
+
+def test_our_unbind_waits_for_our_answers_only_so_long() -> None:
+    session = session_in(State.BOUND_TRX, Side.ESME)
+    session.receive(DELIVER, 20.0)
+    session.unbind(20.0)
+    assert session.wake_at() == 20.0 + COURTESY_S
+    session.wake(20.0 + COURTESY_S)
+    assert [command for command, _, _ in written_by(session)] == [v.UNBIND]
+    session.respond(p.response(v.DELIVER_SM, 0, body=b"\0"))
+    session.wake(25.0)
+    assert [command for command, _, _ in written_by(session)] == [v.DELIVER_SM_RESP]
 
 
 def test_unbind_of_the_peer_waits_for_our_answers_only_so_long() -> None:
