@@ -13,7 +13,7 @@ from router.smpp.receipt import State
 from router.terms.limits import Rate
 from simulators import units
 from simulators.ids import IdForms, id_forms
-from simulators.messages import number_pattern, sender_address
+from simulators.messages import encoded, number_pattern, sender_address
 from simulators.units import Span, UnitError
 
 ReceiptBind = Literal["any", "same", "other"]
@@ -39,7 +39,8 @@ class Inbound(NamedTuple):
     source: str
     """A prefix and how many random digits follow it: `3725{7}`."""
     destination: str
-    text: str
+    text: bytes
+    data_coding: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +172,8 @@ def inbound(value: object) -> Inbound:
     )
     number_pattern(source)
     sender_address(destination)
-    return Inbound(units.rate(found["rate"]), source, destination, str(found.get("text", "HELLO")))
+    text, data_coding = encoded(str(found.get("text", "HELLO")))
+    return Inbound(units.rate(found["rate"]), source, destination, text, data_coding)
 
 
 READERS: Final[Mapping[str, Callable[[object], object]]] = {

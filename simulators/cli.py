@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
 def _operator_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    add("--port", type=int, required=True, help="port; 0 lets the kernel choose")
+    add("--port", type=_below(65536), required=True, help="port; 0 lets the kernel choose")
     add(
         "--scenario",
         metavar="FILE",
@@ -132,7 +132,7 @@ def _client_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--interface-version",
-        type=lambda text: int(text, 0),
+        type=_below(256),
         default=v.VERSION_3_4,
         metavar="VERSION",
         help="0x33, 0x34 or 0x50 (default: 0x34)",
@@ -166,12 +166,12 @@ def _client_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--registered-delivery",
-        type=lambda text: int(text, 0),
+        type=_below(256),
         default=1,
         metavar="N",
         help="0 asks for no receipts, 1 for final ones, 17 for intermediate ones too (default: 1)",
     )
-    add("--priority", type=int, default=0, choices=range(256), metavar="N", help="priority_flag")
+    add("--priority", type=_below(256), default=0, metavar="N", help="priority_flag")
     add("--service-type", default="")
     add("--validity", default="", metavar="TIME", help="validity_period as SMPP writes it")
     add(
@@ -217,6 +217,21 @@ def _unit(read: Callable[[object], T]) -> Callable[[str], T]:
             return read(text)
         except UnitError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
+
+    return convert
+
+
+def _below(end: int) -> Callable[[str], int]:
+    """A reader for whole numbers from 0, decimal or 0x; one that does not fit must not be cut."""
+
+    def convert(text: str) -> int:
+        try:
+            number = int(text, 0)
+        except ValueError:
+            number = -1
+        if not 0 <= number < end:
+            raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to {end - 1}")
+        return number
 
     return convert
 
@@ -280,8 +295,17 @@ def _operator(given: argparse.Namespace) -> int:
     return 0
 
 
+NOT_WITH_AIOSMPPLIB: Final = ("interface_version", "validity", "deliver_status")
+"""Options that aiosmpplib's ESME leaves no room for: it binds as 3.4 and answers by itself."""
+
+
 def _client(given: argparse.Namespace) -> int:
     settings = _client_settings(given)
+    if given.engine == "aiosmpplib":
+        defaults = _parser().parse_args(["client", "--to=h:1", "--system-id=a", "--password=b"])
+        for option in NOT_WITH_AIOSMPPLIB:
+            if getattr(given, option) != getattr(defaults, option):
+                raise UnitError(f"--{option.replace('_', '-')} is not for --engine aiosmpplib")
     try:
         if given.engine == "aiosmpplib":
             totals = loops.run(foreign.run(settings))
@@ -344,6 +368,8 @@ def what_is_wrong(totals: dict[str, object]) -> list[str]:
         "unknown": "receipts are for no message of this run",
         "mismatched": "receipts have other addresses than their message",
         "conflicting": "messages had two different final states",
+        "unasked": "receipts were not asked for",
+        "against_protocol": "PDUs were against the protocol",
         "unreadable": "PDUs could not be read",
         "same_id": "messages were given no id, or that of another",
     }

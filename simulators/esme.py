@@ -132,6 +132,7 @@ class Esme:
         """A connection has ended: what it had not answered stays unanswered."""
         self.links.remove(link)
         self._give_up(link.session.close())
+        self._take_notes(link)
         self._pump(now)
 
     def _give_up(self, lost: list[object]) -> None:
@@ -168,7 +169,13 @@ class Esme:
                 self._delivered(link, pdu, now)
         self.last_heard_at = now
         self.touched.add(link)
+        if link.session.notes:
+            self._take_notes(link)
         self._pump(now)
+
+    def _take_notes(self, link: ClientLink) -> None:
+        notes, link.session.notes = link.session.notes, []
+        self.ledger.noted(notes)
 
     def _delivered(self, link: ClientLink, pdu: Pdu, now: float) -> None:
         sequence_number = pdu.sequence_number

@@ -12,6 +12,8 @@ from typing import Final
 
 from router.smpp import vocabulary as v
 from router.smpp.receipt import State
+from router.smpp.session import Note
+from router.terms.message import INTERMEDIATE_BIT
 from simulators.counting import summary_ms
 
 _WAITING, _ACCEPTED, _REFUSED, _UNANSWERED = range(4)
@@ -22,6 +24,21 @@ LONGEST_SAMPLE: Final = 10
 
 INTERMEDIATE: Final = frozenset({State.SCHEDULED, State.ENROUTE})
 """States of receipts that announce another."""
+
+
+FAULTS: Final = frozenset(
+    {
+        "framing.lost",
+        "nack.received",
+        "pdu.refused",
+        "pdu.unknown",
+        "response.mismatched",
+        "response.unasked",
+    }
+)
+"""What the other side did wrong, of all that a session notes."""
+_NO_FAULT: Final = frozenset({v.ESME_ROK, v.ESME_RX_T_APPN})
+"""pdu.refused: an alert_notification, and a deliver_sm that crossed our unbind."""
 
 
 @dataclass(slots=True)  # Not frozen: that would cost a microsecond for each.
@@ -46,6 +63,8 @@ class Ledger:
         self.asked = registered_delivery & 3 != 0
         self.asked_always = registered_delivery & 3 == 1
         """Only then is a missing receipt a fault: 2 and 3 ask for one outcome alone."""
+        self._only_failures = registered_delivery & 3 == 2
+        self._intermediate_too = bool(registered_delivery & INTERMEDIATE_BIT)
         self.sent_to: list[bytes] = []
         """Digits by message number."""
         self.accepted = 0
@@ -55,9 +74,12 @@ class Ledger:
         self.states: Counter[str] = Counter()
         self.intermediate = self.inbound = 0
         self.duplicates = self.conflicting = self.mismatched = self.unreadable = 0
-        self.same_id = 0
+        self.same_id = self.unasked = 0
         self.finals = 0
         """Messages with a final receipt."""
+        self.notes: Counter[str] = Counter()
+        """What the sessions noted, by event."""
+        self.against_protocol = 0
         self.faults: list[str] = []
         self.response_s = array("d")
         self.lag_s = array("d")
@@ -149,8 +171,16 @@ class Ledger:
             self._fault(f"receipt {_text(notice.message_id)} has a state that no list has")
         elif not notice.final or notice.state in INTERMEDIATE:
             self.intermediate += 1
+            if not self._intermediate_too:
+                self._was_not_asked(notice)
         else:
             self._finally(index, notice.state, notice)
+            if not self.asked or (self._only_failures and notice.state is State.DELIVERED):
+                self._was_not_asked(notice)
+
+    def _was_not_asked(self, notice: Notice) -> None:
+        self.unasked += 1
+        self._fault(f"receipt {_text(notice.message_id)} was not asked for: {notice.state!r}")
 
     def _finally(self, index: int, state: State, notice: Notice) -> None:
         before = self._final[index]
@@ -172,6 +202,16 @@ class Ledger:
                 f"message {index} ({_text(notice.message_id)}) was {State(before).name} "
                 f"and then {state.name}"
             )
+
+    def noted(self, notes: list[Note]) -> None:
+        """A session has noted these."""
+        for note in notes:
+            self.notes[note.event] += 1
+            if note.event in FAULTS and not (
+                note.event == "pdu.refused" and note.status in _NO_FAULT
+            ):
+                self.against_protocol += 1
+                self._fault(" ".join((note.event, *note.words().values())))
 
     def garbled(self, says: str) -> None:
         """Something came that could not be read."""
@@ -222,7 +262,8 @@ class Ledger:
             self.missing == 0
             and self.unanswered == 0
             and unknown == 0
-            and not (self.conflicting or self.mismatched or self.unreadable or self.same_id)
+            and not (self.conflicting or self.mismatched or self.unreadable)
+            and not (self.same_id or self.unasked or self.against_protocol)
             and (self.accepted > 0 or self.submitted == 0)
         )
         return {
@@ -245,6 +286,9 @@ class Ledger:
             "unknown": unknown,
             "receipts_of_unanswered": of_given_up,
             "same_id": self.same_id,
+            "unasked": self.unasked,
+            "against_protocol": self.against_protocol,
+            "notes": dict(sorted(self.notes.items())),
             "inbound": self.inbound,
             "response_ms": summary_ms(self.response_s),
             "receipt_ms": summary_ms(self.receipt_s),

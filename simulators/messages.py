@@ -142,7 +142,7 @@ class Messages:
             validity_period=settings.validity_period.encode(),
             registered_delivery=settings.registered_delivery,
         )
-        number_at = 16 + len(settings.service_type) + 1 + len(self.sender_octets) + 2
+        number_at = 16 + len(settings.service_type.encode()) + 1 + len(self.sender_octets) + 2
         token_at = len(whole) - len(last) - len(middle)
         self._head = whole[4:number_at]
         self._rest = whole[number_at:token_at]
@@ -166,6 +166,17 @@ class Messages:
         """The text of the message number `index`, with its token."""
         mark = token(self._run.decode(), index).decode()
         return text_with_token(self.settings.text).replace("{token}", mark, 1)
+
+
+def encoded(text: str) -> tuple[bytes, int]:
+    """A text as the octets of a short_message and its data_coding. Raises UnitError if too long."""
+    wide = not GSM7BitCodec.is_gsm_text(text)
+    octets = text.encode("utf-16-be") if wide else _GSM.encode(text)[0]
+    if len(octets) > LONGEST_MESSAGE_OCTETS:
+        raise UnitError(
+            f"the text has {len(octets)} octets; a message has room for {LONGEST_MESSAGE_OCTETS}"
+        )
+    return octets, 8 if wide else 0
 
 
 def _encode(before: str, after: str, mark: bytes, *, wide: bool) -> tuple[bytes, bytes, bytes]:

@@ -65,7 +65,7 @@ class Link:
 class Delivery:
     """One deliver_sm on its way to a client."""
 
-    __slots__ = ("inbound", "octets", "outbox", "submitter")
+    __slots__ = ("inbound", "is_over", "octets", "outbox", "submitter")
 
     def __init__(
         self, octets: bytes, outbox: "Outbox", submitter: Link | None, *, inbound: bool
@@ -75,6 +75,8 @@ class Delivery:
         self.submitter = submitter
         """The bind that submitted the message; None for a subscriber's message."""
         self.inbound = inbound
+        self.is_over = False
+        """The client has it or does not want it. An answer may come when it has been sent again."""
 
 
 class Outbox:

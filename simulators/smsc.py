@@ -30,7 +30,7 @@ from simulators.messages import number_pattern, sender_address
 from simulators.mood import ANSWER_LOST, NACK, SILENT, TAKE, Mood
 from simulators.outbox import TEMPORARY, Delivery, Link, Outbox
 from simulators.scenario import Agenda, Event, Phase, Scenario
-from simulators.tally import Tally
+from simulators.tally import Delivered, Tally
 
 TIMERS: Final = Timers(bind_s=30.0, enquire_link_s=30.0, response_s=30.0)
 LONGEST_PDU_OCTETS: Final = 70_000
@@ -96,10 +96,17 @@ class Smsc:
         self._not_receiving(link)
         if outbox is not None:
             self._put_back(outbox, link.session.close(), now)
+        self._take_notes(link)
+
+    def _take_notes(self, link: Link) -> None:
+        notes, link.session.notes = link.session.notes, []
+        self.tally.notes.update(note.event for note in notes)
 
     def arrived(self, link: Link, octets: bytes, now: float) -> None:
         """These octets were read at `now`."""
         self._handle(link, link.session.receive(octets, now), now)
+        if link.session.notes:
+            self._take_notes(link)
         self.touched.add(link)
 
     def _handle(self, link: Link, pdus: list[Pdu], now: float) -> None:
@@ -130,7 +137,8 @@ class Smsc:
 
     def _put_back(self, outbox: Outbox, lost: list[object], now: float) -> None:
         deliveries = [delivery for delivery in lost if isinstance(delivery, Delivery)]
-        self.tally.unacknowledged += len(deliveries)
+        for delivery in deliveries:
+            self._counts_of(delivery).unacknowledged += 1
         outbox.put_back(deliveries)
         self._pump(outbox, now)
 
@@ -296,27 +304,32 @@ class Smsc:
         )
 
     def _deliver(self, delivery: Delivery, due_at: float) -> None:
-        self.tally.receipts_due += 1
+        self.tally.receipts.due += 1
         self._deliveries.add(due_at, delivery)
 
     def _acknowledged(self, link: Link, pdu: Pdu, now: float) -> None:
         delivery = pdu.request
         if not isinstance(delivery, Delivery):
             return
+        if delivery.is_over:
+            return
+        counts = self._counts_of(delivery)
         status = pdu.command_status
         if status == v.ESME_ROK and pdu.command_id != v.GENERIC_NACK:
-            link.receipts += 1
-            if delivery.inbound:
-                self.tally.inbound_acked += 1
-            else:
-                self.tally.receipts_acked += 1
+            link.receipts += not delivery.inbound
+            counts.acked += 1
+            delivery.is_over = True
             return
-        self.tally.refused[status] += 1
-        if status in TEMPORARY:
+        counts.refused[status] += 1
+        if status not in TEMPORARY:
+            counts.refused_for_good += 1
+            delivery.is_over = True
+        elif pdu.sent_at:  # Else it came so late that it has been sent again.
             wait_s = self._mood.behaviour.receipt_retry.at(self._rng.random())
             self._deliveries.add(now + wait_s, delivery)
-        elif not delivery.inbound:
-            self.tally.refused_for_good += 1
+
+    def _counts_of(self, delivery: Delivery) -> Delivered:
+        return self.tally.inbound if delivery.inbound else self.tally.receipts
 
     def _send_inbound(self, now: float) -> None:
         inbound = self._mood.behaviour.inbound
@@ -327,14 +340,15 @@ class Smsc:
             boxes = [box for box in self.outboxes.values() if box.links]
             if not boxes:
                 continue  # Nobody to send to: a subscriber's message is not kept here.
-            self.tally.inbound_due += 1
-            box = boxes[self.tally.inbound_due % len(boxes)]
+            self.tally.inbound.due += 1
+            box = boxes[self.tally.inbound.due % len(boxes)]
             octets = p.sm(
                 v.DELIVER_SM,
                 0,
                 source=sender_address(source.number(self._rng)),
                 destination=sender_address(inbound.destination),
-                short_message=inbound.text.encode("ascii", "replace"),
+                short_message=inbound.text,
+                data_coding=inbound.data_coding,
             )
             box.waiting.append(Delivery(octets, box, None, inbound=True))
             self._pump(box, now)

@@ -12,6 +12,36 @@ from simulators.outbox import Link, Outbox
 
 
 @dataclass(slots=True)
+class Delivered:
+    """Counts of deliver_sm of one kind: receipts, or messages from subscribers."""
+
+    due: int = 0
+    acked: int = 0
+    refused: Counter[int] = field(default_factory=Counter)
+    """By command_status."""
+    refused_for_good: int = 0
+    unacknowledged: int = 0
+    """No answer came in time, or before their bind was lost: sent again."""
+
+    @property
+    def outstanding(self) -> int:
+        """Those that will still be sent, or sent again."""
+        return self.due - self.acked - self.refused_for_good
+
+    def totals(self, sent: int) -> dict[str, object]:
+        """All of it as JSON has it."""
+        return {
+            "due": self.due,
+            "sent": sent,
+            "acked": self.acked,
+            "refused": _by_name(self.refused),
+            "refused_for_good": self.refused_for_good,
+            "unacknowledged": self.unacknowledged,
+            "outstanding": self.outstanding,
+        }
+
+
+@dataclass(slots=True)
 class Tally:
     """Counts of one operator, over all its binds."""
 
@@ -32,17 +62,12 @@ class Tally:
     """Taken though their token had been taken before."""
     without_token: int = 0
     """Taken, and nothing to tell them apart by."""
-    receipts_due: int = 0
-    receipts_acked: int = 0
+    receipts: Delivered = field(default_factory=Delivered)
     receipts_withheld: int = 0
     """Those that never come, by the scenario."""
-    inbound_due: int = 0
-    inbound_acked: int = 0
-    refused: Counter[int] = field(default_factory=Counter)
-    """deliver_sm that the client refused, by command_status."""
-    refused_for_good: int = 0
-    unacknowledged: int = 0
-    """deliver_sm to which no answer came in time, or before their bind was lost: sent again."""
+    inbound: Delivered = field(default_factory=Delivered)
+    notes: Counter[str] = field(default_factory=Counter)
+    """What the sessions noted, by event: mostly what clients did wrong."""
     _tokens: set[bytes] = field(default_factory=set)
 
     def arrived(self, link: Link, count: int, now: float) -> None:
@@ -74,7 +99,6 @@ class Tally:
         sent: Counter[bool] = Counter()
         for outbox in outboxes:
             sent += outbox.sent
-        outstanding = self.receipts_due - self.receipts_acked
         span_s = self.last_at - self.first_at
         return {
             "event": "totals",
@@ -90,17 +114,9 @@ class Tally:
             "without_token": self.without_token,
             "span_s": round(span_s, 6),
             "busiest_second": self.second.busiest,
-            "receipts": {
-                "due": self.receipts_due,
-                "sent": sent[False],
-                "acked": self.receipts_acked,
-                "refused": _by_name(self.refused),
-                "refused_for_good": self.refused_for_good,
-                "unacknowledged": self.unacknowledged,
-                "outstanding": outstanding - self.refused_for_good,
-                "withheld": self.receipts_withheld,
-            },
-            "inbound": {"due": self.inbound_due, "sent": sent[True], "acked": self.inbound_acked},
+            "receipts": self.receipts.totals(sent[False]) | {"withheld": self.receipts_withheld},
+            "inbound": self.inbound.totals(sent[True]),
+            "notes": dict(sorted(self.notes.items())),
             "started_monotonic_s": round(self.started_at, 6),
             "binds": [self._bind(link) for link in bound],
         }

@@ -52,7 +52,14 @@ def test_shares_of_more_than_the_whole_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [{"rate": "5/s", "to": "x"}, {"text": "x"}, {"rate": "5/s", "source": "x"}]
+    "value",
+    [
+        {"rate": "5/s", "to": "x"},
+        {"text": "x"},
+        {"rate": "5/s", "source": "x"},
+        {"rate": "5/s", "text": "x" * 255},
+        {"rate": "5/s", "text": "ж" * 128},
+    ],
 )
 def test_subscribers_messages_that_make_no_sense_are_refused(value: object) -> None:
     with pytest.raises(UnitError):

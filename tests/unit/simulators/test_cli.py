@@ -6,6 +6,8 @@ from router.terms.limits import Rate
 from simulators import cli
 from simulators.scenario import Scenario, ScenarioError
 
+CLIENT = ["client", "--to", "h:1", "--system-id", "a", "--password", "b"]
+
 
 def _scenario(*arguments: str) -> Scenario:
     return cli._scenario(cli._parser().parse_args(["operator", "--port", "0", *arguments]))
@@ -30,6 +32,16 @@ def test_option_goes_over_the_scenario_and_off_is_an_option_too() -> None:
         ["client", "--to", "127.0.0.1", "--system-id", "a", "--password", "b"],
         ["client", "--to", "127.0.0.1:1", "--system-id", "a", "--password", "b", "--count", "-1"],
         ["client", "--to", "h:1", "--system-id", "a", "--password", "b", "--rate", "50"],
+        ["operator", "--port", "65536"],
+        ["operator", "--port", "-1"],
+        ["operator", "--port", "0", "--inbound", f"rate:1/s,text:{'x' * 255}"],
+        [*CLIENT, "--registered-delivery", "256"],
+        [*CLIENT, "--registered-delivery=-1"],
+        [*CLIENT, "--interface-version", "0x134"],
+        [*CLIENT, "--priority", "many"],
+        [*CLIENT, "--engine", "aiosmpplib", "--interface-version", "0x33"],
+        [*CLIENT, "--engine", "aiosmpplib", "--validity", "000001000000000R"],
+        [*CLIENT, "--engine", "aiosmpplib", "--deliver-status", "ESME_RMSGQFUL:5%"],
     ],
 )
 def test_wrong_usage_ends_with_2_and_says_why(
@@ -57,6 +69,8 @@ def test_what_is_wrong_is_silent_where_all_is_well() -> None:
         "conflicting": 0,
         "unreadable": 0,
         "same_id": 0,
+        "unasked": 0,
+        "against_protocol": 0,
         "failure": None,
         "refused": {},
         "faults": [],

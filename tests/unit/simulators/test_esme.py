@@ -68,6 +68,17 @@ def test_window_is_never_exceeded_and_always_filled() -> None:
     assert esme.ledger.submitted == 23
 
 
+def test_other_side_that_answers_twice_is_noticed() -> None:
+    esme = _esme(count=1)
+    peer = Peer(esme, 0.0)
+    esme.begin(1.0)
+    peer.read(1.0)
+    peer.asked *= 2
+    peer.answer(1.0, 2)
+    assert esme.ledger.totals()["notes"] == {"response.unasked": 1}
+    assert not esme.ledger.totals()["well"]
+
+
 def test_nothing_is_sent_before_the_beginning() -> None:
     esme = _esme()
     Peer(esme, 0.0)

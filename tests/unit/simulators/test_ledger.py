@@ -1,7 +1,10 @@
 """simulators/ledger.py."""
 
+import pytest
+
 from router.smpp import vocabulary as v
 from router.smpp.receipt import State
+from router.smpp.session import Note
 from simulators.ledger import Ledger, Notice
 
 SENDER = b"\x05\x00BANK\0"
@@ -61,6 +64,53 @@ def test_message_without_a_final_receipt_is_missing_only_where_one_was_asked_for
         assert ledger.missing == missing
         ledger.receipt(_notice(b"7", State.ENROUTE))
         assert ledger.missing == missing
+
+
+@pytest.mark.parametrize(
+    ("registered_delivery", "state", "unasked"),
+    [
+        (0, State.DELIVERED, 1),
+        (1, State.DELIVERED, 0),
+        (1, State.ENROUTE, 1),
+        (2, State.DELIVERED, 1),
+        (2, State.EXPIRED, 0),
+        (3, State.EXPIRED, 0),
+        (16, State.ENROUTE, 0),
+        (16, State.DELIVERED, 1),
+        (17, State.ENROUTE, 0),
+    ],
+)
+def test_receipt_that_nobody_asked_for_is_a_fault(
+    registered_delivery: int, state: State, unasked: int
+) -> None:
+    ledger = _ledger(registered_delivery=registered_delivery)
+    ledger.answered(0, 0, b"7", 1.5)
+    ledger.receipt(_notice(b"7", state))
+    totals = ledger.totals()
+    assert totals["unasked"] == unasked
+    assert totals["well"] is (unasked == 0 and totals["missing"] == 0)
+
+
+@pytest.mark.parametrize(
+    ("note", "wrong"),
+    [
+        (Note("response.unasked", v.SUBMIT_SM_RESP), 1),
+        (Note("pdu.refused", v.SUBMIT_SM, v.ESME_RINVBNDSTS), 1),
+        (Note("pdu.refused", v.ALERT_NOTIFICATION), 0),
+        (Note("pdu.refused", v.DELIVER_SM, v.ESME_RX_T_APPN), 0),
+        (Note("response.late", v.SUBMIT_SM_RESP), 0),
+        (Note("link.dead"), 0),
+    ],
+)
+def test_what_a_session_notes_is_told_and_mistakes_of_the_other_side_are_faults(
+    note: Note, wrong: int
+) -> None:
+    ledger = _ledger(0)
+    ledger.noted([note])
+    totals = ledger.totals()
+    assert totals["notes"] == {note.event: 1}
+    assert totals["against_protocol"] == wrong
+    assert totals["well"] is not bool(wrong)
 
 
 def test_same_final_state_twice_is_a_duplicate_and_counted_apart() -> None:

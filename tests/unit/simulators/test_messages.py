@@ -64,6 +64,13 @@ def test_built_message_reads_as_it_was_meant() -> None:
         )
 
 
+def test_service_type_beyond_ascii_leaves_the_number_whole() -> None:
+    octets, number = _messages(service_type="ж").build(0)
+    sm = _view(octets)
+    assert sm.service_type == "ж".encode()
+    assert sm.destination == (1, 1, number)
+
+
 def test_token_goes_to_the_end_where_no_place_is_named() -> None:
     octets, _ = _messages(text="Hello").build(7)
     assert _view(octets).short_message == b"Hello #ab12-00000007"

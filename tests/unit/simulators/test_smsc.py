@@ -193,7 +193,7 @@ def test_receipts_wait_for_a_receiving_bind_and_lose_nothing_with_one() -> None:
     house.binds.remove(deaf)
     house.pass_time(1.0)  # Nobody carries its octets: three are sent and not acknowledged.
     house.smsc.lost(deaf.link, house.now)
-    assert house.smsc.tally.unacknowledged == 3
+    assert house.smsc.tally.receipts.unacknowledged == 3
     heir = Bind(house)
     assert sorted(deaf.receipts() + heir.receipts()) == sorted(sender.ids()[10:])
 
@@ -209,6 +209,24 @@ def test_receipt_refused_for_now_comes_again_and_refused_for_good_does_not() -> 
         assert bind.delivered == []
         house.pass_time(3.0)
         assert len(bind.delivered) == comes
+
+
+def test_acknowledgement_that_comes_when_the_receipt_has_gone_again_counts_once() -> None:
+    house = House()
+    bind = Bind(house)
+    house.binds.remove(bind)  # From now on its octets are carried by hand.
+    bind.submit()
+    house.smsc.arrived(bind.link, bind.session.take_octets(), house.now)
+    house.pass_time(31.0)  # Sent, given up and sent again.
+    house.smsc.arrived(bind.link, p.response(v.ENQUIRE_LINK, 1), house.now)
+    sent = bind.session.receive(bind.link.session.take_octets(), house.now)
+    receipts = [pdu for pdu in sent if pdu.command_id == v.DELIVER_SM]
+    assert len(receipts) == 2
+    for pdu in receipts:
+        answer = p.response(v.DELIVER_SM, pdu.sequence_number, body=b"\0")
+        house.smsc.arrived(bind.link, answer, house.now)
+    counts = house.smsc.tally.receipts
+    assert (counts.due, counts.unacknowledged, counts.acked, counts.outstanding) == (1, 1, 1, 0)
 
 
 def test_receipt_can_come_before_the_answer() -> None:
@@ -347,6 +365,30 @@ def test_subscribers_write_at_their_rate_to_whoever_is_bound() -> None:
         ((1, 1, b"12302"), b"HI")
     }
     assert bind.receipts() == []
+
+
+def test_subscribers_messages_that_are_refused_are_counted_apart_from_receipts() -> None:
+    story = scenario.read("inbound: {rate: 5/s, text: Привет}", "s.yaml")
+    house = House(story=story)
+    bind = Bind(house)
+    bind.deliver_status = v.ESME_RX_P_APPN
+    house.pass_time(0.1)
+    tally = house.smsc.tally
+    assert tally.inbound.refused == {v.ESME_RX_P_APPN: 1}
+    assert (tally.inbound.refused_for_good, tally.inbound.outstanding) == (1, 0)
+    assert (tally.receipts.refused, tally.receipts.refused_for_good) == ({}, 0)
+    bind.deliver_status = 0
+    house.pass_time(0.2)
+    assert bind.delivered[0].short_message.decode("utf-16-be") == "Привет"
+    assert bind.delivered[0].data_coding == 8
+
+
+def test_what_clients_do_wrong_is_told() -> None:
+    house = House()
+    bind = Bind(house)
+    house.smsc.arrived(bind.link, p.response(v.DELIVER_SM, 7), house.now)
+    house.smsc.arrived(bind.link, p.build(0x0BAD, 0, 8), house.now)
+    assert house.smsc.totals()["notes"] == {"pdu.unknown": 1, "response.unasked": 1}
 
 
 def test_body_that_cannot_be_read_is_refused_and_still_counts() -> None:
