@@ -30,6 +30,7 @@ from router.smpp import vocabulary as v
 from router.smpp.pdu import BodyError, Pdu, Sm, relay_with, response
 from router.smpp.session import Session
 from router.smpp.states import State
+from router.smpp.text import UDHI
 from router.stations import NEVER, SWEEP_S, Client, OperatorPeer, Reply, reply_to
 from router.terms.message import Message, Stage
 from router.terms.names import ClientId, OperatorName
@@ -115,12 +116,15 @@ class Journey(Resume):
             self._not_taken(client, pdu, JOURNAL_DOWN)
             return
         lane = checked.lane if rule.lane is None else rule.lane
+        group = None
+        if sm.esm_class & UDHI or sm.tlvs_at != len(sm.octets):
+            group = self._group_of(account.name, sm, rule, now)
         message = Message(
             router_id=router_id,
             client_id=ClientId(b"%d" % router_id),
             account=account.name,
             lane=lane,
-            plan=rule.next_plan(),
+            plan=rule.next_plan() if group is None else group.plan,
             command_id=pdu.command_id,
             octets=relay_with(sm, 0, schedule_delivery_time=b"")
             if checked.not_before_utc
@@ -134,6 +138,7 @@ class Journey(Resume):
             not_before_utc=checked.not_before_utc,
             answer_to=(client, pdu.sequence_number),
             hold_receipt=client.session.state is not State.BOUND_TRX,  # It may be unbinding.
+            group=group,
         )
         self._accepts.accepted.append(message)
         if not self._turn_ends:
@@ -184,6 +189,7 @@ class Journey(Resume):
         now = self.clock()
         for message in changes.accepted:
             self.lanes.give_room(message.account)
+            self._leave_group(message)
             self._answer(message, JOURNAL_DOWN.status, now)
         changes.accepted.clear()
         for reply in changes.replies:
@@ -231,6 +237,12 @@ class Journey(Resume):
             if message is None:
                 operator.wake_at = NEVER  # `put` tells when there is something again.
                 break
+            if message.group is not None:
+                if not message.group.may_take(name):
+                    self._turned_away.append(message)
+                    continue
+                bind = operator.rather(message.group.bind, bind, now)
+                message.group.written(name, bind)
             message.stage = Stage.IN_FLIGHT
             message.operator = name
             if message.sends == 0:
@@ -250,6 +262,8 @@ class Journey(Resume):
         if self._expired:
             self._expire(self._expired, now_utc)
             self._expired = []
+        if self._turned_away:
+            self._turn_away(operator)
 
     # Binds to operators come and go.
 
@@ -292,11 +306,12 @@ class Journey(Resume):
 
     def _move_on(self, now: float) -> None:
         if self.journal_up and not self.draining:  # Else we would forget what we sent.
-            pumped, self._to_pump = self._to_pump, set()
-            for name in sorted(pumped):  # A set has another order in every process.
-                operator = self.operators[name]
-                self._send_on(operator, now)
-                self._operators_at = min(self._operators_at, operator.wake_at)
+            while self._to_pump:  # What one turns away another may take.
+                pumped, self._to_pump = self._to_pump, set()
+                for name in sorted(pumped):  # A set has another order in every process.
+                    operator = self.operators[name]
+                    self._send_on(operator, now)
+                    self._operators_at = min(self._operators_at, operator.wake_at)
         handed, self._to_hand_back = self._to_hand_back, set()
         for account in sorted(handed) if self.hands_back else ():
             outbox = self.outboxes[account]

@@ -7,15 +7,20 @@ status, the lane says what becomes of a message that is in doubt.
 from collections.abc import Iterable
 from typing import Final
 
+from router.decide.table import Rule
 from router.enqueue.journal import Attempt
 from router.forward.pool import Flight, Operator
 from router.homeward import Homeward
 from router.report import receipts
 from router.smpp import vocabulary as v
-from router.smpp.pdu import Pdu, message_id_of
+from router.smpp.pdu import Pdu, Sm, message_id_of
+from router.smpp.segments import part_of
 from router.stations import OperatorPeer
+from router.terms.group import Group
 from router.terms.message import Message, Stage
+from router.terms.names import AccountName
 from router.terms.outcome import Outcome, judge
+from router.terms.plan import Plan
 from router.terms.settings import StatusAction
 
 MOST_DOUBTS: Final = 5
@@ -46,6 +51,12 @@ class Onward(Homeward):
             self._to_pump.add(name)
             if not self._turn_ends:
                 self._end_turn_soon()
+        group = message.group
+        if group is not None:
+            if status == v.ESME_ROK:
+                group.took(name)
+            if not late:
+                group.landed()
         if status == v.ESME_ROK:
             self._sent(operator, message, message_id_of(pdu), now)
         elif not late and message.stage is Stage.IN_FLIGHT:
@@ -53,6 +64,8 @@ class Onward(Homeward):
             self._go_on(peer, message, action, status, now)
         else:
             self._tell_withheld(message)
+        if group is not None:
+            self._unpark(group, operator)
 
     def _sent(self, operator: Operator, message: Message, octets: bytes, now: float) -> None:
         """An operator took it."""
@@ -102,20 +115,35 @@ class Onward(Homeward):
                 self._give_up(message, Outcome.FAILED, "refused by the operator", status)
 
     def _go_elsewhere(self, operator: Operator, message: Message, status: int) -> None:
-        """On to the next candidate of its plan."""
+        """On to the next candidate of its plan; all parts of a long message or none."""
+        group = message.group
         plan = self.plans.without(message.plan, operator.name)
         if plan is None:
             self._give_up(message, Outcome.FAILED, "refused by every operator", status)
             return
+        if group is not None:
+            if group.fixed:
+                reason = "refused by the operator that took its other parts"
+                self._give_up(message, Outcome.FAILED, reason, status)
+                return
+            if group.in_flight:
+                message.stage = Stage.WAITING
+                group.parked.append((message, status))
+                return
+            group.leave(operator.name)
         message.plan = plan
         message.retries = 0
         self._wants_pump(self.lanes.put_first(message))
 
     def doubted(self, flights: Iterable[Flight], why: str, now: float) -> None:
         """No answer will come: the bind is lost, or the time is up. Each lane has its policy."""
+        landed: list[tuple[Group, Operator]] = []
         for flight in reversed(list(flights)):  # Put back first, so the oldest must come last.
             operator, message = flight.bind.operator, flight.message
             operator.landed(flight, now, answered=False)
+            if message.group is not None:
+                message.group.landed()
+                landed.append((message.group, operator))
             self._wants_pump(operator.name)  # Its window has room, whatever becomes of this one.
             self.counters.sends[operator.name, flight.bind.settings.name, why] += 1
             if message.stage is not Stage.IN_FLIGHT:
@@ -130,7 +158,68 @@ class Onward(Homeward):
             if action == "elsewhere":
                 plan = self.plans.without(message.plan, operator.name)
                 message.plan = plan or message.plan
+                if message.group is not None and plan is not None:
+                    message.group.leave(operator.name)
+                    if message.group.operator is not None:
+                        message.group = None  # The others stay where they are; this one goes.
             else:  # To the same one, though a better one may have come.
                 message.plan = self.plans.first(operator.name, message.plan)
             message.in_doubt = True
             self._wants_pump(self.lanes.put_first(message))
+        for group, operator in landed:
+            self._unpark(group, operator)
+
+    # The parts of a long message go together.
+
+    def _group_of(self, account: AccountName, sm: Sm, rule: Rule, now: float) -> Group | None:
+        """The long message that this is a part of; None where it is whole in itself."""
+        part = part_of(sm)
+        if part is None:
+            return None
+        addresses = sm.source_octets, sm.destination_octets
+        return self.groups.join(account, *addresses, part, rule.next_plan, now)
+
+    def _leave_group(self, message: Message) -> None:
+        """It is not accepted after all."""
+        part = None if message.group is None else part_of(_sm_of(message))
+        if part is not None:
+            self.groups.leave(message, part)
+
+    def _rejoin_group(self, message: Message) -> None:
+        """It was fetched from the journal, which does not know who belongs together."""
+        part = part_of(_sm_of(message))
+        if part is not None:
+            message.group = self.groups.rejoin(message, part, self.clock())
+
+    def _turn_away(self, operator: Operator) -> None:
+        """This operator must not take a part: others are at another one, or have left this one."""
+        turned_away, self._turned_away = self._turned_away, []
+        for message in turned_away:
+            group = message.group
+            assert group is not None
+            if group.operator is not None and not group.fixed:
+                group.parked.append((message, 0))
+                continue
+            plan: Plan | None = None
+            if group.operator is None:
+                plan = self.plans.without(message.plan, operator.name)
+            elif group.operator in message.plan.candidates:
+                plan = self.plans.of((group.operator,))
+            if plan is None:  # It may go nowhere else: decided in an earlier process, or anew.
+                message.group = None
+            message.plan = self.plans.aside(plan or message.plan)
+            self._wants_pump(self.lanes.put_back(message))
+
+    def _unpark(self, group: Group, operator: Operator) -> None:
+        """Nothing is in flight any more: what waited for that goes on."""
+        for message, status in reversed(group.unparked()):  # Put first, so the oldest must be last.
+            if message.stage is not Stage.WAITING:
+                continue  # A late answer has told that it was sent after all.
+            if status:
+                self._go_elsewhere(operator, message, status)
+            else:
+                self._wants_pump(self.lanes.put_back(message))
+
+
+def _sm_of(message: Message) -> Sm:
+    return Sm(Pdu(message.command_id, 0, 0, message.octets))

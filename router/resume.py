@@ -135,6 +135,7 @@ class Resume(Onward):
                     self.taken_up["left_waiting"] += 1
                     continue
                 message.plan = plan
+                self._rejoin_group(message)
                 self.lanes.take_room(message.account)
                 if message.not_before_utc:
                     self.lanes.put_on_schedule(message)
@@ -165,6 +166,8 @@ class Resume(Onward):
 
     def _fetched(self, queue: Queue, messages: list[Message], error: JournalError | None) -> None:
         if error is None:
+            for message in messages:
+                self._rejoin_group(message)
             self._wants_pump(self.lanes.fetched(queue, messages))
         else:
             self.lanes.not_fetched(queue)

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from router.accept.accounts import Account
 from router.accept.admission import Admission
 from router.check.submit import Checks
+from router.decide.segments import Groups
 from router.decide.table import RouteTable
 from router.enqueue.ids import Ids
 from router.enqueue.journal import Changes, Journal, Settlement
@@ -112,6 +113,7 @@ class Stations:
         self.plans: Final = Plans()
         self.checks: Final = Checks(settings.lanes)
         self.routes: Final = RouteTable(settings.routes, self.plans, settings.lanes)
+        self.groups: Final = Groups()
         self.inbound: Final = InboundRules(settings.inbound)
         self.lanes: Final = Lanes(settings.lanes, settings.accounts)
         self.operators: Final = {
@@ -148,6 +150,8 @@ class Stations:
         """When the first operator has a slot again; this and the next may be early, never late."""
         self._outboxes_at = NEVER
         self._expired: list[Message] = []
+        self._turned_away: list[Message] = []
+        """Pulled by an operator that other parts of the same long message keep it from."""
         self._withheld: dict[RouterId, tuple[Receipt, r.State]] = {}
         """Failures of one attempt, while another may still end well."""
 

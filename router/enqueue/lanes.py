@@ -299,6 +299,18 @@ class Lanes:
         queue.messages.appendleft(message)
         return queue.home
 
+    def put_back(self, message: Message) -> OperatorName | None:
+        """Queue a message where it would stand had it come this way at first."""
+        queue = self._queue_for(message)
+        rank = not message.sends, message.router_id  # What is sent again goes first.
+        place = 0
+        for other in queue.messages:
+            if (not other.sends, other.router_id) > rank:
+                break
+            place += 1
+        queue.messages.insert(place, message)
+        return queue.home
+
     def put_later(self, message: Message, not_before: float) -> None:
         """Queue a message that must wait; nothing waits behind it."""
         message.stage = Stage.WAITING

@@ -171,8 +171,21 @@ class Operator:
         self.wake_at = NEVER
         return None
 
+    def rather(self, preferred: object, bind: Bind, now: float) -> Bind:
+        """The preferred bind where it can send now too; else the one that is ready."""
+        if (
+            isinstance(preferred, Bind)
+            and preferred.in_heap
+            and preferred.operator is self
+            and preferred.sends
+            and preferred.in_use < preferred.window
+            and preferred.ready_at(now) <= now
+        ):
+            return preferred
+        return bind
+
     def send(self, bind: Bind, message: Message, octets: bytes, now: float) -> None:
-        """Write the message, as these octets, to the bind that `ready_bind` has just returned."""
+        """Write the message, as these octets, to the bind that `ready_bind` or `rather` gave."""
         session, pacer = bind.session, bind.pacer
         assert session is not None
         assert pacer is not None
@@ -182,7 +195,8 @@ class Operator:
         self.in_flight += 1
         session.request(octets, Flight(message, bind, slot, operator_slot, now), now)
         self._order += 1
-        heapreplace(self._ready, (now, self._order, bind))  # Behind the others that are ready.
+        if self._ready[0][2] is bind:
+            heapreplace(self._ready, (now, self._order, bind))  # Behind the others that are ready.
 
     def landed(self, flight: Flight, now: float, *, answered: bool) -> None:
         """The flight is over: answered, or given up."""

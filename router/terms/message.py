@@ -7,6 +7,7 @@ process is what the journal is told of it.
 from enum import IntEnum
 from typing import Final
 
+from router.terms.group import Group
 from router.terms.names import AccountName, ClientId, OperatorName, RouterId
 from router.terms.plan import Plan
 
@@ -46,6 +47,7 @@ class Message:
         "destination_octets",
         "doubts",
         "expires_utc",
+        "group",
         "hold_receipt",
         "in_doubt",
         "lane",
@@ -82,6 +84,7 @@ class Message:
         not_before_utc: float = 0.0,
         answer_to: object = None,
         hold_receipt: bool = False,
+        group: Group | None = None,
     ) -> None:
         self.router_id = router_id
         self.client_id = client_id
@@ -109,6 +112,8 @@ class Message:
         self.hold_receipt = hold_receipt
         """It came over a transmitter: its receipts go out on another connection and may overtake
         the submit_sm_resp there."""
+        self.group = group
+        """The long message that it is a part of."""
         self.stage = Stage.ACCEPTING
         self.operator: OperatorName | None = None
         """Who was tried last."""

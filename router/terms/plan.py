@@ -25,12 +25,21 @@ class Plans:
 
     def __init__(self) -> None:
         self._plans: dict[tuple[OperatorName, ...], Plan] = {}
+        self._aside: dict[tuple[OperatorName, ...], Plan] = {}
 
     def of(self, candidates: tuple[OperatorName, ...]) -> Plan:
         """The plan with these candidates."""
         plan = self._plans.get(candidates)
         # In one step, because the journal's threads ask too.
         return self._plans.setdefault(candidates, Plan(candidates)) if plan is None else plan
+
+    def aside(self, plan: Plan) -> Plan:
+        """A plan with the same candidates and a queue of its own, which the journal knows not of.
+
+        What comes late to a queue belongs before others of it that only the journal has; between
+        two queues the older message goes first.
+        """
+        return self._aside.setdefault(plan.candidates, Plan(plan.candidates))
 
     def first(self, operator: OperatorName, plan: Plan) -> Plan:
         """The plan in which this operator goes before the other candidates."""

@@ -12,7 +12,7 @@ from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu
 from router.terms.settings import BindType, Settings
-from tests.simulation.ledger import NEVER, Held, Submitted
+from tests.simulation.ledger import NEVER, Held, Long, Submitted
 from tests.simulation.life import Life
 from tests.simulation.promises import Promises
 from tests.simulation.scenario import NO_ROUTE, PREFIXES, ClientMood
@@ -80,6 +80,8 @@ class Client:
         self.ports = [Port(port) for port in mood.ports]
         self.todo: deque[Submitted] = deque()
         self._refused: dict[bytes, int] = {}
+        self._long: Long | None = None
+        """The long message whose parts are made just now."""
 
     def plan(self, first_number: int, lasts_s: float) -> None:
         """Spread the messages over the time, some of them in bursts."""
@@ -243,22 +245,27 @@ class Client:
     def _message(self, number: int) -> Submitted:
         rng = self.rng
         settings = self.all_settings
+        long = self._long_message(number)
         destination = rng.choice(PREFIXES) + b"%07d" % number
         if rng.random() < 0.02:
             destination = NO_ROUTE
         priority = 3 if rng.random() < 0.2 else 0
+        esm_class, header, tlvs = 0, b"", b""
+        if long is not None:
+            destination, priority = long.destination, long.priority
+            esm_class, header, tlvs = _part(long, len(long.parts) + 1)
         period_s = rng.choice((3, 15)) if rng.random() < 0.1 else 0
         schedules = self.mood.schedules
         schedule_s = rng.randint(1, 8) if schedules and rng.random() < schedules else 0
         if schedule_s and period_s:
             period_s = 15
         registered = rng.choice((0, 1, 1, 1, 2, 17, 17, 3, 16))
-        text = b"%b message %d" % (self.mood.account.encode(), number)
+        text = header + b"%b message %d" % (self.mood.account.encode(), number)
         source, to = (5, 0, b"BANK"), (1, 1, destination)
-        if rng.random() < 0.05:
-            priority = period_s = schedule_s = 0
-            fields = bytes((0, registered, 0))
-            payload = p.tlv(v.MESSAGE_PAYLOAD, text)
+        if rng.random() < 0.05 and not priority:
+            period_s = schedule_s = 0
+            fields = bytes((esm_class, registered, 0))
+            payload = p.tlv(v.MESSAGE_PAYLOAD, text) + tlvs
             body = b"\0" + p.address(*source) + p.address(*to) + fields + payload
             octets = p.build(v.DATA_SM, 0, 0, body)
         else:
@@ -267,18 +274,20 @@ class Client:
                 0,
                 source=source,
                 destination=to,
+                esm_class=esm_class,
                 priority_flag=priority,
                 schedule_delivery_time=b"0000000000%02d000R" % schedule_s if schedule_s else b"",
                 validity_period=b"0000000000%02d000R" % period_s if period_s else b"",
                 registered_delivery=registered,
                 short_message=text,
+                tlvs=tlvs,
             )
         names = [lane.name for lane in settings.lanes]
         lane = names.index("alert" if priority == 3 else self.settings.lane)  # type: ignore[arg-type]
         if self.settings.schedule_delivery_time != "honour":
             schedule_s = 0
         of_lane_s = settings.lanes[lane].validity_s
-        return Submitted(
+        message = Submitted(
             number,
             self.mood.account,
             lane,
@@ -288,7 +297,23 @@ class Client:
             registered,
             float(period_s) or (NEVER if of_lane_s is None else schedule_s + of_lane_s),
             schedule_s,
+            long=long,
         )
+        if long is not None:
+            long.parts.append(message)
+        return message
+
+    def _long_message(self, number: int) -> Long | None:
+        """The long message that this is to be a part of, if any."""
+        rng, long = self.rng, self._long
+        if long is not None and len(long.parts) < long.total:
+            return long
+        self._long = None
+        if rng.random() < 0.1:
+            to = rng.choice(PREFIXES) + b"%07d" % number
+            priority = 3 if rng.random() < 0.2 else 0
+            self._long = Long(rng.randrange(300), rng.randint(2, 4), to, priority)
+        return self._long
 
     def _wants(self, message: Submitted) -> None:
         self.todo.append(message)
@@ -324,3 +349,18 @@ class Client:
         if self.loop.telling:
             self.loop.tell(f"{self.mood.account:9} submits {message.name}")
         visit.connection.send(p.relay(message.octets, visit.sequence))
+
+
+def _part(long: Long, number: int) -> tuple[int, bytes, bytes]:
+    """esm_class, user data header and TLVs of a part; clients have several ways to say it."""
+    numbers = bytes((long.total, number))
+    match long.reference:
+        case reference if reference > 280:
+            tlvs = p.tlv(0x020C, reference.to_bytes(2, "big"))
+            return 0, b"", tlvs + p.tlv(0x020E, numbers[:1]) + p.tlv(0x020F, numbers[1:])
+        case reference if reference > 255:
+            return 0x40, b"\x06\x08\x04" + reference.to_bytes(2, "big") + numbers, b""
+        case reference:
+            ports = b"\x05\x04\x00\x01\x00\x02" if reference % 2 else b""
+            header = ports + b"\x00\x03" + bytes((reference,)) + numbers
+            return 0x40, bytes((len(header),)) + header, b""

@@ -31,6 +31,19 @@ def body_of(octets: bytes) -> bytes:
 
 
 @dataclass(slots=True, eq=False)
+class Long:
+    """A long message that a client sends in parts."""
+
+    reference: int
+    total: int
+    destination: bytes
+    priority: int
+    """All parts go in one lane."""
+    parts: list["Submitted"] = field(default_factory=list)
+    """Those that there are so far."""
+
+
+@dataclass(slots=True, eq=False)
 class Submitted:
     """A submit_sm or data_sm that a client has sent."""
 
@@ -65,6 +78,8 @@ class Submitted:
     """The life of the router that settled it."""
     finals: int = 0
     """Final receipts that the disk has ever held."""
+    long: Long | None = None
+    """What it is a part of."""
 
     @property
     def name(self) -> str:

@@ -19,7 +19,7 @@ from router.terms.names import AccountName, BindName, OperatorName
 from router.terms.outcome import TEMPORARY_FOR_CLIENTS, Outcome, judge
 from router.terms.settings import Settings
 from tests.simulation.disk import Disk
-from tests.simulation.ledger import Held, Inbound, Submitted, Taken, Writing, body_of, sm_of
+from tests.simulation.ledger import Held, Inbound, Long, Submitted, Taken, Writing, body_of, sm_of
 from tests.simulation.records import (
     A_HAIR_S,
     OUTCOMES,
@@ -199,8 +199,10 @@ class Promises(Records):
         at, newest, newest_before = self._newest.get(key, (now, 0, 0))
         if now > at:
             newest_before = max(newest, newest_before)
-        # One that has failed over comes to this operator later than its place in the order says.
-        if message.router_id < newest_before and message.candidates[0] == operator:
+        # One that has failed over comes to this operator later than its place in the order says;
+        # so does a part that has waited for others, or followed them.
+        is_late = message.router_id < newest_before and message.long is None
+        if is_late and message.candidates[0] == operator:
             overtaken_by = self.by_id[newest_before].name
             raise self.broken(f"{message.name}: first sent after {overtaken_by}, which is younger")
         self._newest[key] = (now, max(newest, message.router_id), newest_before)
@@ -230,6 +232,25 @@ class Promises(Records):
         """The router hears an operator's answer."""
         writing.status = status
         writing.heard_at = self.loop.now
+        long = writing.message.long
+        in_doubt = self.settings.lanes[writing.message.lane].in_doubt
+        if status == 0 and long is not None and in_doubt != "elsewhere":
+            self._stays_together(long)
+
+    def _stays_together(self, long: Long) -> None:
+        """All parts of a long message are taken by one operator.
+
+        A late answer may tell of another one; and a restart forgets who had taken a part.
+        """
+        operators = {
+            w.operator
+            for part in long.parts
+            for w in part.writings
+            if w.status == 0 and w.life == self._life and w.heard_at - w.at < self._timeout_s
+        }
+        if len(operators) > 1:
+            names = ", ".join(part.name for part in long.parts)
+            raise self.broken(f"{names} are one message, and went to {sorted(operators)}")
 
     def receipt_acknowledged(self, taken: Taken, state: State, heard_at: float) -> None:
         """The router answers an operator's receipt with ESME_ROK."""

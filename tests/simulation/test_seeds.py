@@ -51,7 +51,7 @@ def test_the_seeds_between_them_meet_everything() -> None:
     outcomes: Counter[str] = Counter()
     answers: Counter[int] = Counter()
     lives = repeated = 0
-    for seed in range(40):
+    for seed in range(100):
         one = lived(seed)
         outcomes.update(one.outcomes)
         answers.update(one.answers)

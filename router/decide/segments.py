@@ -1,0 +1,92 @@
+"""The parts of a long message find each other, whichever bind of the account each comes over.
+
+They have account, addresses, reference and total in common. The first one decides the plan of all:
+a weighted route picks once. When all have come, or none for long enough, the same reference is that
+of another message.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+from router.smpp.segments import Part
+from router.terms.group import Group
+from router.terms.message import Message
+from router.terms.names import AccountName
+from router.terms.plan import Plan
+
+FORGOTTEN_AFTER_S: Final = 600.0
+"""After the last part: those of one message come within seconds, a client's second try within a few
+minutes, and a reference of 8 bits comes again soon."""
+MOST_GROUPS: Final = 50_000
+"""Some 30 MB; the one that has been quiet for longest is forgotten first."""
+
+Key = tuple[AccountName, bytes, bytes, int, int]
+
+
+class Groups:
+    """All long messages that parts may yet come of, the one that has been quiet longest first."""
+
+    def __init__(self) -> None:
+        self._groups: OrderedDict[Key, Group] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    def join(
+        self,
+        account: AccountName,
+        source: bytes,
+        destination: bytes,
+        part: Part,
+        next_plan: Callable[[], Plan],
+        now: float,
+    ) -> Group:
+        """The message that this part belongs to; `next_plan` decides where it is the first."""
+        key = (account, source, destination, part.reference, part.total)
+        group = self._groups.get(key)
+        if group is None or _is_another(group, now):
+            group = self._groups[key] = Group(next_plan(), part.total)
+        self._came(key, group, part, now)
+        return group
+
+    def rejoin(self, message: Message, part: Part, now: float) -> Group:
+        """The same for one that came long ago and was fetched from the journal."""
+        key = _key_of(message, part)
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = Group(message.plan, part.total)
+        self._came(key, group, part, now)
+        return group
+
+    def leave(self, message: Message, part: Part) -> None:
+        """A part that had joined is not accepted after all: its client sends it again."""
+        group = self._groups.get(_key_of(message, part))
+        if group is not None:
+            group.missing |= _bit_of(part)
+
+    def _came(self, key: Key, group: Group, part: Part, now: float) -> None:
+        groups = self._groups
+        group.missing &= ~_bit_of(part)
+        group.touched_at = now
+        groups.move_to_end(key)
+        # Each that comes has two looked at, so the old ones go faster than new ones come.
+        for _ in range(2):
+            oldest = next(iter(groups.values()))
+            if len(groups) <= MOST_GROUPS and now - oldest.touched_at <= FORGOTTEN_AFTER_S:
+                break
+            groups.popitem(last=False)
+
+
+def _is_another(group: Group, now: float) -> bool:
+    """Whether the message has all its parts, and this is one of the next with this reference."""
+    return not group.missing or now - group.touched_at > FORGOTTEN_AFTER_S
+
+
+def _bit_of(part: Part) -> int:
+    return 1 << (part.number - 1)
+
+
+def _key_of(message: Message, part: Part) -> Key:
+    addresses = message.source_octets, message.destination_octets
+    return message.account, *addresses, part.reference, part.total

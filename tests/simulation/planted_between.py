@@ -1,0 +1,47 @@
+"""Bugs between operators: which of them gets a message, and after which other."""
+
+from router.forward.pool import Operator
+from router.journey import Journey
+from router.onward import Onward
+from router.terms.group import Group
+from router.terms.message import Message
+from tests.simulation.planting import Patch, bug
+
+# The parts of a long message.
+
+
+@bug
+def parts_go_their_own_ways() -> list[Patch]:
+    """Each is decided for itself."""
+    return [(Onward, "_group_of", lambda self, account, sm, rule, now: None)]
+
+
+@bug
+def parts_follow_what_was_only_sent() -> list[Patch]:
+    """An operator that has taken a part is left like one that has refused it."""
+    return [(Group, "took", lambda self, operator: None)]
+
+
+@bug
+def a_part_that_is_refused_does_not_wait_for_the_others() -> list[Patch]:
+    """It goes elsewhere while an operator may yet take them."""
+    go_elsewhere = Onward._go_elsewhere
+
+    def hasty(self: Journey, operator: Operator, message: Message, status: int) -> None:
+        group, message.group = message.group, None
+        go_elsewhere(self, operator, message, status)
+        message.group = group
+
+    return [(Onward, "_go_elsewhere", hasty)]
+
+
+@bug
+def parts_that_wait_for_others_are_forgotten() -> list[Patch]:
+    """Nobody lets them go on."""
+    return [(Group, "unparked", lambda self: [])]
+
+
+@bug
+def fetched_parts_do_not_know_each_other() -> list[Patch]:
+    """The journal does not keep who belongs together."""
+    return [(Onward, "_rejoin_group", lambda self, message: None)]
