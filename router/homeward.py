@@ -16,6 +16,7 @@ from router.smpp import receipt as r
 from router.smpp import vocabulary as v
 from router.smpp.pdu import BodyError, Pdu, Sm
 from router.smpp.receipt import Receipt
+from router.smpp.session import Note
 from router.stations import Arrival, Client, OperatorPeer, Reply, Stations, reply_to
 from router.terms.message import Delivery, Message, Stage
 from router.terms.names import AccountName, OperatorName
@@ -41,7 +42,7 @@ class Homeward(Stations):
             sm = Sm(pdu, tolerant=True)
         except BodyError as error:
             self.counters.refused_pdus["malformed"] += 1
-            peer.malformed(pdu.command_id, error.status)
+            peer.tell(Note("pdu.refused", pdu.command_id, error.status))
             self._reply(Reply(peer, pdu.command_id, pdu.sequence_number), error.status)
             return
         receipt = r.recognise(sm)
@@ -64,6 +65,9 @@ class Homeward(Stations):
                     self._reply(reply_to(came), TEMPORARY.status)
                 return
             self.counters.receipts_unmatched[operator.name] += 1
+            came.peer.tell(Note("receipt.unmatched", message_id=receipt.operator_id))
+        elif receipt.state is None:
+            came.peer.tell(Note("receipt.unreadable", message_id=receipt.operator_id))
         self._count_receipt(operator.name, receipt)
         state = receipt.state
         reply = reply_to(came)
@@ -138,8 +142,10 @@ class Homeward(Stations):
         account = self.inbound.account_of(operator, sm)
         number = self._ids.take()
         if account is None or number is None:
+            refusal = NOT_FOR_US if account is None else TEMPORARY
             self.counters.inbound[operator, "unrouted" if account is None else "refused"] += 1
-            self._reply(reply, NOT_FOR_US.status if account is None else TEMPORARY.status)
+            peer.tell(Note("inbound.refused", pdu.command_id, refusal.status))
+            self._reply(reply, refusal.status)
             return
         self.counters.inbound[operator, "held"] += 1
         delivery = Delivery(
@@ -170,8 +176,11 @@ class Homeward(Stations):
             status = v.ESME_RUNKNOWNERR
         if outbox.answered(delivery, status, now, late=pdu.sent_at == 0.0):
             self._settles.acknowledged.append(delivery)
-            ending = "acknowledged" if is_acknowledged(status) else "refused"
-            self.counters.deliveries[account, ending] += 1
+            if is_acknowledged(status):
+                self.counters.deliveries[account, "acknowledged"] += 1
+            else:
+                self.counters.deliveries[account, "refused"] += 1
+                client.tell(Note("delivery.refused", pdu.command_id, status))
         self._to_hand_back.add(account)
         if not self._turn_ends:
             self._end_turn_soon()

@@ -28,7 +28,7 @@ from router.forward.validity import with_what_remains
 from router.resume import Resume
 from router.smpp import vocabulary as v
 from router.smpp.pdu import BodyError, Pdu, Sm, relay_with, response
-from router.smpp.session import Session
+from router.smpp.session import Note, Session
 from router.smpp.states import State
 from router.smpp.text import UDHI
 from router.stations import NEVER, SWEEP_S, Client, OperatorPeer, Reply, reply_to
@@ -99,7 +99,7 @@ class Journey(Resume):
         try:
             sm = Sm(pdu)
         except BodyError as error:
-            client.malformed(pdu.command_id, error.status)
+            client.tell(Note("pdu.refused", pdu.command_id, error.status))
             self._not_taken(client, pdu, Refusal("malformed", error.status))
             return
         now_utc = self.wall.at(now)
@@ -384,6 +384,7 @@ class Journey(Resume):
             for came in correlator.unclaimed(now):
                 self.counters.receipts_unmatched[name] += 1
                 self._count_receipt(name, came.receipt)
+                came.peer.tell(Note("receipt.unmatched", message_id=came.receipt.operator_id))
                 self._reply(reply_to(came), v.ESME_ROK)
             for message in correlator.never_receipted(now_utc):
                 self._never_receipted(message)

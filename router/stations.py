@@ -24,7 +24,7 @@ from router.report.inbound import InboundRules
 from router.smpp import receipt as r
 from router.smpp.pdu import Pdu, Sm, response
 from router.smpp.receipt import Receipt
-from router.smpp.session import Peer
+from router.smpp.session import Note, Peer
 from router.smpp.states import State
 from router.terms.clock import SteadyUtc
 from router.terms.counters import Counters
@@ -49,8 +49,8 @@ class Client(Receiver, Protocol):
     def admission(self) -> Admission:
         """Its gate."""
 
-    def malformed(self, command_id: int, status: int) -> None:
-        """Note that a body could not be read."""
+    def tell(self, note: Note) -> None:
+        """Have this logged; it is counted already."""
 
 
 class OperatorPeer(Peer, Protocol):
@@ -63,8 +63,8 @@ class OperatorPeer(Peer, Protocol):
     def rebind(self) -> None:
         """Unbind, and bind anew."""
 
-    def malformed(self, command_id: int, status: int) -> None:
-        """Note that a body could not be read."""
+    def tell(self, note: Note) -> None:
+        """Have this logged; it is counted already."""
 
 
 @dataclass(slots=True)

@@ -24,8 +24,6 @@ BIND_TYPES: Final = {
     v.BIND_RECEIVER: "receiver",
     v.BIND_TRANSCEIVER: "transceiver",
 }
-MOST_NOTES_LOGGED: Final = 20
-"""Of one connection: a peer cannot fill the log. All are counted."""
 _RECEIVING: Final = frozenset({State.BOUND_RX, State.BOUND_TRX})
 
 log = structlog.get_logger()
@@ -100,7 +98,6 @@ class ClientLink(Link):
         self._acts = acts
         self._accounts = accounts
         self._settings = settings
-        self._notes_logged = 0
         self._counts_as_unbound = False
         self._task: asyncio.Task[bool] | None = None
         self._delay: Timer | None = None
@@ -188,15 +185,11 @@ class ClientLink(Link):
             self._acts.counters.refused_pdus[note.event] += 1
             if note.event == "bind.timed_out":
                 self._acts.counters.failed_binds["timed_out"] += 1
-            self._log_note(note)
+            self.tell(note)
 
-    def malformed(self, command_id: int, status: int) -> None:
-        """A body could not be read: logged like any other refusal; the journey counts it."""
-        self._log_note(Note("pdu.refused", command_id, status))
-
-    def _log_note(self, note: Note) -> None:
-        self._notes_logged += 1
-        if self._notes_logged <= MOST_NOTES_LOGGED:
+    def tell(self, note: Note) -> None:
+        """Log what the session could not see; whoever tells it counts it."""
+        if self.may_log_note():
             self._log.warning(note.event, **note.words())
 
     def wakes_at(self, now: float) -> float:

@@ -25,7 +25,6 @@ CREDENTIALS: Final = frozenset({v.ESME_RINVPASWD, v.ESME_RINVSYSID, v.ESME_RINVS
 """Refusals that the next attempt will meet again."""
 LASTED_S: Final = 10.0
 """A bind that held for so long makes the waits begin anew."""
-MOST_NOTES_LOGGED: Final = 20
 
 log = structlog.get_logger()
 
@@ -73,8 +72,9 @@ class OperatorLink(Link):
         """What the operator answered to the bind request, where that was no ESME_ROK."""
         self._acts = acts
         self._was_bound = False
+        self._is_explained = False
+        """Whether the log says already why it was not bound."""
         self._asked_to_end = False
-        self._notes_logged = 0
         self._log = log.bind(operator=bind.operator.name, bind=bind.settings.name)
 
     def started(self, now: float) -> None:
@@ -101,6 +101,7 @@ class OperatorLink(Link):
             self._acts.came_up(self, now)
         else:
             self.refused_status = pdu.command_status
+            self._is_explained = True
             self._log.warning("bind.refused", status=v.status_name(pdu.command_status))
             self.session.close()
 
@@ -118,6 +119,8 @@ class OperatorLink(Link):
                 by_operator = self.session.peer_has_unbound
                 self._log.warning("bind.lost", unbound=by_operator, in_flight=len(flights))
             self._acts.went_down(self.bind, flights, now)
+        elif not self._is_explained and not self._asked_to_end:
+            self._log.warning("bind.unanswered")
         self.on_ended()
 
     def noted(self) -> None:
@@ -125,15 +128,12 @@ class OperatorLink(Link):
         notes, self.session.notes = self.session.notes, []
         for note in notes:
             self._acts.counters.refused_pdus[note.event] += 1
-            self._log_note(note)
+            self._is_explained |= note.event in ("framing.lost", "bind.timed_out")
+            self.tell(note)
 
-    def malformed(self, command_id: int, status: int) -> None:
-        """A body could not be read: logged like any other refusal; the journey counts it."""
-        self._log_note(Note("pdu.refused", command_id, status))
-
-    def _log_note(self, note: Note) -> None:
-        self._notes_logged += 1
-        if self._notes_logged <= MOST_NOTES_LOGGED:
+    def tell(self, note: Note) -> None:
+        """Log what the session could not see; whoever tells it counts it."""
+        if self.may_log_note():
             self._log.warning(note.event, **note.words())
 
     def pause_writing(self) -> None:
@@ -144,6 +144,15 @@ class OperatorLink(Link):
         """It reads again."""
         self.writable = self.bind.writable = True
         self._acts.availability_changed(self.bind)
+
+    def leave(self) -> None:
+        """Unbind, or do not even bind."""
+        self._asked_to_end = True
+        if self.session.state in BOUND:
+            self.rebind()
+        elif self.session.state is not State.CLOSED:
+            self.session.close()
+            self.host.write_soon(self)
 
     def rebind(self) -> None:
         """Unbind, and let the keeper bind anew."""
@@ -214,14 +223,8 @@ class BindKeeper:
     def unbind(self) -> None:
         """Ask the operator to end the session, and do not bind again."""
         self.stay_away()
-        link = self._link
-        if link is None:
-            return
-        if link.session.state in BOUND:
-            link.rebind()
-        elif link.session.state is not State.CLOSED:
-            link.session.close()
-            self._host.write_soon(link)
+        if self._link is not None:
+            self._link.leave()
 
     @property
     def is_over(self) -> bool:

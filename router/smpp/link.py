@@ -18,11 +18,17 @@ from typing import Final, Literal, Protocol
 from router.smpp.pdu import Pdu
 from router.smpp.session import NEVER, Session
 from router.smpp.states import State
+from router.terms.limits import Rate, TokenBucket
 
 MOST_UNREAD_OCTETS: Final = 1_000_000
 """What may wait for a peer to read. 10,000 answers; a peer further behind than that is stuck."""
 LINGER_S: Final = 5.0
 """How long a peer has to read the last octets before the connection is cut."""
+
+
+NOTES_LOGGED: Final = Rate(20, 600.0)
+"""Of one connection, what its peer does wrong: a peer cannot fill the log, and one that is bound
+for months is still heard. All of it is counted."""
 
 
 class Transport(Protocol):
@@ -87,6 +93,7 @@ class Link:
         self._has_ended = False
         self._ends_when_answered = False
         self._reading = True
+        self._notes_to_log = TokenBucket(NOTES_LOGGED, NOTES_LOGGED.count, host.clock())
 
     # For subclasses.
 
@@ -115,6 +122,10 @@ class Link:
 
     def woken(self, now: float) -> None:
         """The time it asked for has come."""
+
+    def may_log_note(self) -> bool:
+        """Whether the log takes one more note about this peer."""
+        return self._notes_to_log.take(self.host.clock())
 
     # Called by the transport.
 

@@ -33,6 +33,9 @@ MOST_LATE: Final = 1000
 MOST_HELD_OCTETS: Final = 262_144
 """What a peer may send behind its bind request before that is judged: 1,700 usual submit_sm."""
 
+LONGEST_ID_OCTETS: Final = 65
+"""message_id of 3.4 with its NUL; of a longer one the beginning is enough to know it by."""
+
 COURTESY_S: Final = 1.0
 """How long our unbind waits for answers that we owe: the journal's are there by then, and a receipt
 that waits for its message may wait for ten times that."""
@@ -63,9 +66,11 @@ class Note:
     event: str
     """One of: pdu.refused, pdu.unknown, framing.lost, response.unasked, response.mismatched,
     response.late, bind.timed_out, bind.flooded, link.dead, session.idle,
-    unbind.timed_out, nack.received."""
+    unbind.timed_out, nack.received; or what a stage has to say of its peer."""
     command_id: int = 0
     status: int = 0
+    message_id: bytes = b""
+    """The id that a receipt came with."""
 
     def words(self) -> dict[str, str]:
         """What there is to say of it, for a log line."""
@@ -74,6 +79,8 @@ class Note:
             words["command"] = v.command_name(self.command_id)
         if self.status:
             words["status"] = v.status_name(self.status)
+        if self.message_id:
+            words["message_id"] = self.message_id[:LONGEST_ID_OCTETS].decode("latin-1")
         return words
 
 

@@ -49,18 +49,23 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "bind.lost": "A bind to an operator is lost; `in_flight` messages are in doubt.",
         "bind.refused": "An operator refused our bind request.",
         "bind.timed_out": "No bind request, or no answer to ours, came in time; session over.",
+        "bind.unanswered": "An operator hung up instead of answering our bind request.",
         "bind.unreachable": "No connection to an operator came about.",
         "client.bind_refused": "A client was not let in.",
         "config.reread": "SIGHUP: the configuration was read again, with this `result`.",
         "config.warned": "The configuration holds something that is probably not meant.",
         "control.refused": "Too many HTTP connections at once: some were closed unread.",
+        "delivery.refused": "A client refused a receipt or a subscriber's message for good.",
         "framing.lost": "A command_length that cannot be; session over.",
+        "inbound.refused": "A subscriber's message that no rule wants, or that must come again.",
         "journal.not_durable": "What waits is lost when the process ends.",
         "link.dead": "An enquire_link was not answered in time; session over.",
         "nack.received": "A generic_nack that answers nothing of ours.",
         "pdu.refused": "A request that is not served, or not in this state of the session.",
         "pdu.unknown": "A command_id that no version of SMPP has.",
         "python.said": "Python or a library logged this; the line has the level that it chose.",
+        "receipt.unmatched": "A receipt of no message that is known; `message_id` as it came.",
+        "receipt.unreadable": "A receipt that does not say how its message fared.",
         "response.late": "An answer after its request was given up; it is still used.",
         "response.mismatched": "An answer to another kind of request than that of its number.",
         "response.unasked": "An answer to nothing that was asked.",
@@ -264,8 +269,9 @@ Lines that standard error does not take are lost, and counted in
 {levels}
 ## Events
 
-What one peer does wrong again and again is logged the first few times per connection; all of it is
-counted, in `smpp_router_refused_pdus_total`.
+What one peer does wrong again and again is logged 20 times per connection, and then twice a minute
+at most; all of it is counted, in `smpp_router_refused_pdus_total` and in the metrics of receipts,
+inbound messages and deliveries.
 
 | event | level | meaning |
 |---|---|---|

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
+from router.smpp.link import NOTES_LOGGED
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings
 from tests.doubles import Client, Operator, Router, World, with_account
@@ -462,9 +463,22 @@ def test_a_flood_of_nonsense_does_not_fill_the_log(
             client.far.send(p.build(0x77, 0, number))
             client.far.send(struct.pack(">I", 20) + SUBMIT[4:20])
         world.run(2.0)
-    assert len(logs) == 20
+    assert len(logs) == NOTES_LOGGED.count
     refused = router.journey.counters.refused_pdus
     assert (refused["pdu.unknown"], refused["malformed"]) == (500, 500)
+
+
+def test_a_peer_that_is_bound_for_long_is_still_heard(
+    world: World, router: Router, bystander: Bystander
+) -> None:
+    client = router.client()
+    with capture_logs() as logs:
+        for _ in range(100):
+            client.far.send(p.build(0x77, 0, 1))
+        world.run(NOTES_LOGGED.per_s)
+        client.far.send(p.build(0x77, 0, 1))
+        world.run(1.0)
+    assert len(logs) == NOTES_LOGGED.count + 1
 
 
 # Framing.

@@ -59,7 +59,7 @@ def lines(stream: io.StringIO) -> list[dict[str, object]]:
 
 
 def events_in(source: str) -> Iterator[tuple[str, str]]:
-    """Event and level of every log call, and of every note of a session."""
+    """Event and level of every log call, and of every note of a session or a stage."""
     for node in ast.walk(ast.parse(source)):
         match node:
             case ast.Call(
@@ -70,6 +70,8 @@ def events_in(source: str) -> Iterator[tuple[str, str]]:
                     yield event, "warning"
                 elif method in LEVELS and ast.unparse(owner).endswith("log"):
                     yield event, method
+            case ast.Call(func=ast.Name(id="Note"), args=[ast.Constant(value=str(event)), *_]):
+                yield event, "warning"
             case ast.Call(func=ast.Attribute(attr="log"), args=[_, ast.Constant(value=str(event))]):
                 yield event, EVENTS[event].level
             case _:
@@ -95,7 +97,13 @@ def test_no_event_is_in_the_table_that_the_code_no_longer_has() -> None:
 
 def test_events_are_found_in_calls_and_in_notes() -> None:
     source = 'self._log.info("a.b")\nlog.error("c.d", x=1)\nself._note("e.f")\nother.info("g.h")'
-    assert set(events_in(source)) == {("a.b", "info"), ("c.d", "error"), ("e.f", "warning")}
+    source += '\npeer.tell(Note("i.j", 5))'
+    assert set(events_in(source)) == {
+        ("a.b", "info"),
+        ("c.d", "error"),
+        ("e.f", "warning"),
+        ("i.j", "warning"),
+    }
 
 
 def test_event_is_a_noun_and_what_happened_to_it() -> None:
