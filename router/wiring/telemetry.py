@@ -8,7 +8,9 @@ Rule 3: a log that cannot be written loses lines, which are counted, and never a
 """
 
 import logging
+import select
 import sys
+from io import UnsupportedOperation
 from pathlib import Path
 from typing import ClassVar, Final, Literal, NamedTuple, TextIO
 
@@ -127,22 +129,47 @@ SHOWN_DIGITS: Final = 5
 """The country and most of an operator's prefix: enough to see the route, too little to call."""
 
 
+PATIENCE_MS: Final = 20
+"""How long the first line that finds no room waits for it: as a busy machine delays a reader."""
+
+
 class LogLines:
-    """Writes lines to a stream, one `write` each. Lines that it does not take are counted."""
+    """Writes lines to a stream, one `write` each. Lines that it does not take are counted.
+
+    A pipe or socket whose reader stands still fills up, and a write would then wait as long as the
+    reader does, and every message with it. So each line first asks whether there is room. A reader
+    that is only slow is waited for once; while it stays behind, lines are lost at once.
+    """
 
     lost: ClassVar[int] = 0
     """Since the process began, over all loggers."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._patience_ms = PATIENCE_MS
 
     def msg(self, line: str) -> None:
         """Write one line. A reader that is gone, or a full disk, must not stop a message."""
         try:
+            if not self._has_room():
+                LogLines.lost += 1
+                return
             self._stream.write(line + "\n")
             self._stream.flush()
         except (OSError, ValueError):  # ValueError: the stream is closed.
             LogLines.lost += 1
+
+    def _has_room(self) -> bool:
+        try:
+            number = self._stream.fileno()
+        except UnsupportedOperation:  # In memory.
+            return True
+        # Of its own each time: two threads may not share one.
+        asked = select.poll()
+        asked.register(number, select.POLLOUT)
+        has_room = bool(asked.poll(self._patience_ms))
+        self._patience_ms = PATIENCE_MS if has_room else 0
+        return has_room
 
     debug = info = warning = error = critical = msg
 
@@ -174,10 +201,11 @@ def configure_log(settings: LogSettings, stream: TextIO) -> None:
         plain = structlog.dev.plain_traceback
         colours = stream.isatty()
         processors.append(structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain))
+    lines = LogLines(stream)
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=lambda *_: LogLines(stream),
+        logger_factory=lambda *_: lines,
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_FromLogging()], level=logging.WARNING, force=True)

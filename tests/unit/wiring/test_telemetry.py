@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -178,6 +179,22 @@ def test_line_that_the_stream_does_not_take_is_counted_and_nobody_is_disturbed()
     lost = LogLines.lost
     structlog.get_logger().error("journal.failed")
     assert LogLines.lost == lost + 1
+
+
+def test_reader_that_stands_still_loses_lines_and_stops_nobody() -> None:
+    reading, writing = os.pipe()
+    with open(reading, encoding="utf-8") as reader, open(writing, "w", encoding="utf-8") as stream:
+        configure_log(LogSettings(), stream)
+        log, lost = structlog.get_logger(), LogLines.lost
+        for number in range(1000):  # A pipe holds 64 KiB.
+            log.info("bind.waits", failures=number, meaning="x" * 100)
+        assert LogLines.lost > lost
+
+        os.set_blocking(reading, False)
+        kept = reader.read().splitlines()
+        assert len(kept) == 1000 - (LogLines.lost - lost)
+        log.info("bind.waits", meaning="now there is room")
+        assert "now there is room" in reader.read()
 
 
 def test_what_libraries_log_comes_out_like_everything_else() -> None:
