@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -36,6 +37,9 @@ NOT_SERVED: Final = "not served yet by this version"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status. Wrong usage exits through argparse, with 2."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # As standard error does: a letter of a file that the terminal has not is shown as \xe4.
+        sys.stdout.reconfigure(errors="backslashreplace")
     arguments = _parser().parse_args(argv)
     command: Callable[[argparse.Namespace], int] = arguments.command
     try:

@@ -147,6 +147,16 @@ def test_check_as_json_is_one_document(capsys: Capture, faulty: Path) -> None:
     assert document["mistakes"][0]["suggestion"] == "urgent"
 
 
+def test_letter_that_the_terminal_has_not_is_shown_by_its_number(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "router.yaml").write_text("journäl: x\n", encoding="utf-8")
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    assert main(["check", str(tmp_path)]) == 1
+    assert b"journ\\xe4l: unknown key" in terminal.buffer.getvalue()
+
+
 def test_check_of_a_file_that_is_not_there_is_a_mistake(capsys: Capture, tmp_path: Path) -> None:
     status, out, _ = said(capsys, "check", tmp_path / "none.yaml")
     assert status == 1
