@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, TypeVar, get_args
 
 from router.smpp import vocabulary as v
+from router.terms.settings import Address
 from simulators import behaviour, client, foreign, loops, operator, scenario, units
 from simulators.client import ClientError, ClientSettings
 from simulators.esme import BindType, EsmeSettings
@@ -78,6 +79,10 @@ def _operator_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, help="the same chances again")
     add("--system-id", help="the only one that may bind")
     add("--password", help="its password")
+    add("--certificate", type=Path, metavar="FILE", help="speak TLS with this, and --key")
+    add("--key", type=Path, metavar="FILE", help="its private key")
+    add("--call", type=_address, metavar="HOST:PORT", help="connect there, say outbind")
+    add("--call-as", default=":", metavar="SYSTEM_ID:PASSWORD", help="what the outbind says")
     for key, reader in behaviour.READERS.items():
         add(
             f"--{key.replace('_', '-')}",
@@ -274,6 +279,7 @@ def _scenario(given: argparse.Namespace) -> Scenario:
 
 
 def _operator(given: argparse.Namespace) -> int:
+    calls_as = given.call_as.partition(":")
     settings = OperatorSettings(
         host=given.host,
         port=given.port,
@@ -282,6 +288,10 @@ def _operator(given: argparse.Namespace) -> int:
         duration_s=given.duration,
         system_id=given.system_id,
         password=given.password,
+        certificate=given.certificate,
+        key=given.key,
+        calls=None if given.call is None else Address(host=given.call[0], port=given.call[1]),
+        calls_as=(calls_as[0], calls_as[2]),
     )
     try:
         totals = loops.run(operator.operate(settings))

@@ -6,12 +6,18 @@ one more line of JSON at its end (SIGTERM, SIGINT, or after --duration).
 
 import asyncio
 import json
+import ssl
 import time
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
-from typing import cast
+from typing import Final, cast
 
+from router.smpp import pdu as p
+from router.smpp import vocabulary as v
 from router.smpp.states import State
+from router.terms.settings import Address
 from simulators.loops import Alarm, stop_on_signals
 from simulators.outbox import Link
 from simulators.scenario import Scenario
@@ -32,6 +38,16 @@ class OperatorSettings:
     system_id: str | None = None
     """The only one that may bind; None lets everybody in."""
     password: str | None = None
+    certificate: Path | None = None
+    """With it and its key, PEM, the operator speaks TLS."""
+    key: Path | None = None
+    calls: Address | None = None
+    """Where to connect to, say outbind and be bound to."""
+    calls_as: tuple[str, str] = ("", "")
+    """The system_id and the password in its outbind."""
+
+
+CALL_AGAIN_S: Final = 0.2
 
 
 class Operator:
@@ -53,13 +69,20 @@ class Operator:
         self._connections: dict[Link, Connection] = {}
         self._flush_is_due = False
         self._server: asyncio.Server | None = None
+        self._calls: asyncio.Task[None] | None = None
 
     async def start(self) -> int:
         """Listen; return the port. Raises OSError."""
         settings = self._settings
+        context = None
+        if settings.certificate is not None:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(settings.certificate, settings.key)
         self._server = await self._loop.create_server(
-            lambda: Connection(self), settings.host, settings.port
+            lambda: Connection(self), settings.host, settings.port, ssl=context
         )
+        if settings.calls is not None:
+            self._calls = asyncio.create_task(self._call(settings.calls))
         self._alarm.set(time.monotonic())
         port = self._server.sockets[0].getsockname()[1]
         assert isinstance(port, int)
@@ -68,11 +91,26 @@ class Operator:
     async def stop(self) -> None:
         """Listen no more and cut what is connected."""
         self._alarm.stop()
+        if self._calls is not None:
+            self._calls.cancel()
         if self._server is not None:
             self._server.close()
         for connection in [*self._connections.values()]:
             connection.transport.abort()
         await asyncio.sleep(0)  # The loop tells the connections.
+
+    async def _call(self, to: Address) -> None:
+        """Connect and say outbind, and again when that is over."""
+        while True:
+            over = asyncio.Event()
+            with suppress(OSError):
+                await self._loop.create_connection(
+                    lambda over=over: Connection(self, over, self._settings.calls_as),  # type: ignore[misc]
+                    to.host,
+                    to.port,
+                )
+                await over.wait()
+            await asyncio.sleep(CALL_AGAIN_S)
 
     def joined(self, link: Link, connection: "Connection") -> None:
         """A client has connected."""
@@ -113,7 +151,15 @@ class Connection(asyncio.Protocol):
     transport: asyncio.Transport
     link: Link
 
-    def __init__(self, operator: Operator) -> None:
+    def __init__(
+        self,
+        operator: Operator,
+        over: asyncio.Event | None = None,
+        outbind: tuple[str, str] | None = None,
+    ) -> None:
+        """With `outbind` it is the operator that has connected; `over` is set at the end."""
+        self._over = over
+        self._outbind = outbind
         self._operator = operator
         self._smsc = operator.smsc
 
@@ -123,6 +169,9 @@ class Connection(asyncio.Protocol):
         remote_port: int = self.transport.get_extra_info("peername")[1]
         self.link = self._smsc.connected(remote_port, time.monotonic())
         self._operator.joined(self.link, self)
+        if self._outbind is not None:
+            body = b"".join(word.encode() + b"\0" for word in self._outbind)
+            self.transport.write(p.build(v.OUTBIND, 0, 1, body))
 
     def data_received(self, data: bytes) -> None:
         """Octets were read: their time of arrival is now, once for all of them."""
@@ -141,6 +190,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended, whoever ended it."""
         self._operator.left(self.link)
+        if self._over is not None:
+            self._over.set()
 
     def write(self) -> None:
         """Write what the session has to say; end the connection where it is to end."""

@@ -36,6 +36,7 @@ SHELLS: Final = {
     "router/enqueue/sqlite.py": "owns the journal's thread, which writes and reads",
     "router/enqueue/sqlite_file.py": "locks and opens the journal's file",
     "router/forward/bind.py": "owns the connection of one bind",
+    "router/forward/outbind.py": "owns the connections of operators that call us",
 }
 """The files of the stages that do what the pure ones decide. Keep the list short."""
 

@@ -2,29 +2,31 @@
 
 import asyncio
 import random
+import ssl
 from collections.abc import Callable
 from typing import Final, Protocol, cast
 
 import structlog
 
-from router.forward.pool import Bind, Flight, reconnect_wait_s
+from router.forward.pool import NEVER, Bind, Flight
+from router.forward.reconnect import Attempts
 from router.smpp import vocabulary as v
 from router.smpp.link import Host, Link
 from router.smpp.pdu import Pdu
 from router.smpp.session import Note, Session, Timers
 from router.smpp.states import BOUND, Side, State
 from router.terms.counters import Counters
-from router.terms.settings import SessionSettings
+from router.terms.settings import Address, OperatorTlsSettings, SessionSettings
 
 COMMANDS: Final = {
     "transmitter": v.BIND_TRANSMITTER,
     "receiver": v.BIND_RECEIVER,
     "transceiver": v.BIND_TRANSCEIVER,
 }
-CREDENTIALS: Final = frozenset({v.ESME_RINVPASWD, v.ESME_RINVSYSID, v.ESME_RINVSYSTYP})
-"""Refusals that the next attempt will meet again."""
-LASTED_S: Final = 10.0
-"""A bind that held for so long makes the waits begin anew."""
+RETIRES_S: Final = 2.0
+"""How long a bind that retires waits until all that its operator has delivered is answered."""
+AWAY_S: Final = 1.0
+"""How often a bind that may retire looks whether the others are back."""
 
 log = structlog.get_logger()
 
@@ -61,7 +63,7 @@ class OperatorLink(Link):
     def __init__(self, host: Host, acts: Acts, bind: Bind, settings: SessionSettings) -> None:
         timers = Timers(
             bind_s=settings.response_timeout_s,
-            enquire_link_s=settings.enquire_link_s,
+            enquire_link_s=bind.settings.enquire_link_s or settings.enquire_link_s,
             response_s=settings.response_timeout_s,
         )
         super().__init__(Session(Side.ESME, timers, settings.max_pdu_bytes, host.clock()), host)
@@ -70,10 +72,14 @@ class OperatorLink(Link):
         """Called when the session is over."""
         self.refused_status: int | None = None
         """What the operator answered to the bind request, where that was no ESME_ROK."""
+        self.was_bound = False
+        self.retired = False
+        """Its session has come to the end of its life, and was ended for that."""
         self._acts = acts
-        self._was_bound = False
         self._is_explained = False
         """Whether the log says already why it was not bound."""
+        self._retires_since = NEVER
+        self._looks_at = NEVER
         self._asked_to_end = False
         self._log = log.bind(operator=bind.operator.name, bind=bind.settings.name)
 
@@ -96,9 +102,11 @@ class OperatorLink(Link):
             self._acts.reported(self, pdu, now)
         elif pdu.command_status == v.ESME_ROK and pdu.command_id != v.GENERIC_NACK:
             # By the answer, not by the state: an unbind behind it may have ended the session.
-            self._was_bound = True
+            self.was_bound = True
             self._log.info("bind.bound", type=self.bind.settings.type)
             self._acts.came_up(self, now)
+            if self.bind.lifetime is not None:
+                self._looks_at = self.bind.lifetime.may_end_at
         else:
             self.refused_status = pdu.command_status
             self._is_explained = True
@@ -111,7 +119,7 @@ class OperatorLink(Link):
 
     def ended(self, lost: list[object], now: float) -> None:
         """The session is over; what was in flight is in doubt."""
-        if self._was_bound:
+        if self.was_bound:
             flights = [one for one in lost if isinstance(one, Flight)]
             if self._asked_to_end and not flights:
                 self._log.info("bind.unbound")
@@ -154,6 +162,35 @@ class OperatorLink(Link):
             self.session.close()
             self.host.write_soon(self)
 
+    # The end of a session's life, where the operator has set one.
+
+    def wakes_at(self, now: float) -> float:
+        """When the end of its life is to be looked after."""
+        bind = self.bind
+        if bind.lifetime is None or not self.was_bound or self.retired:
+            return NEVER
+        if self._retires_since == NEVER:
+            return now if bind.retires else self._looks_at
+        if bind.in_use:
+            return NEVER  # The answer to the last one, or the end of its time, wakes us.
+        return now if self.session.owed == 0 else self._retires_since + RETIRES_S
+
+    def woken(self, now: float) -> None:
+        """Retire when it is time to; unbind when everything is answered."""
+        bind = self.bind
+        assert bind.lifetime is not None
+        if self._retires_since == NEVER:
+            if not bind.operator.retire(bind, now):  # Another one is away.
+                must_at = bind.lifetime.must_end_at
+                self._looks_at = must_at if now < must_at < now + AWAY_S else now + AWAY_S
+                return
+            self._retires_since = now
+            self._log.info("bind.retires", in_flight=bind.in_use)
+            self._acts.availability_changed(bind)
+        if self.wakes_at(now) <= now:
+            self.retired = True
+            self.rebind()
+
     def rebind(self) -> None:
         """Unbind, and let the keeper bind anew."""
         if self.session.state in BOUND:
@@ -171,50 +208,67 @@ class BindKeeper:
         self._acts = acts
         self._bind = bind
         self._settings = settings
+        self._attempts = Attempts(bind)
         self._link: OperatorLink | None = None
         self._stopping = False
         self._log = log.bind(operator=bind.operator.name, bind=bind.settings.name)
 
     async def run(self) -> None:
         """Connect and bind, again and again, until `stop` or cancellation."""
-        bind = self._bind
         while not self._stopping:
             started_at = self._host.clock()
-            refused = await self._attempt()
+            link = await self._attempt()
             if self._stopping:
                 return
-            if self._host.clock() - started_at > LASTED_S:
-                bind.failures = 0
-            wait_s = reconnect_wait_s(
-                bind.operator.settings.reconnect,
-                bind.failures,
-                refused=refused,
+            wait_s = self._attempts.wait_s(
+                was_bound=link is not None and link.was_bound,
+                status=None if link is None else link.refused_status,
+                retired=link is not None and link.retired,
+                lasted_s=self._host.clock() - started_at,
                 spread=random.random(),
             )
-            bind.failures += 1
-            self._log.info("bind.waits", wait_s=round(wait_s, 3), failures=bind.failures)
-            await asyncio.sleep(wait_s)
+            if wait_s:
+                failures = self._bind.failures
+                self._log.info("bind.waits", wait_s=round(wait_s, 3), failures=failures)
+                await asyncio.sleep(wait_s)
 
-    async def _attempt(self) -> bool:
-        """One connection, until it is over. Return whether our credentials were refused."""
-        address = self._bind.settings.address
-        loop = asyncio.get_running_loop()
-        link = OperatorLink(self._host, self._acts, self._bind, self._settings)
-        over = asyncio.Event()
-        link.on_ended = over.set
-        try:
-            async with asyncio.timeout(self._settings.response_timeout_s):
-                # The name is looked up anew at each attempt: operators move.
-                await loop.create_connection(
-                    lambda: cast("asyncio.Protocol", link), address.host, address.port
-                )
-        except (OSError, TimeoutError) as error:
-            self._log.warning("bind.unreachable", address=str(address), error=str(error))
-            return False
-        self._link = link
-        await over.wait()
-        self._link = None
-        return link.refused_status in CREDENTIALS
+    async def _attempt(self) -> OperatorLink | None:
+        """One session, until it is over. Return it; None if no host could be reached."""
+        attempts = self._attempts
+        while True:
+            link = OperatorLink(self._host, self._acts, self._bind, self._settings)
+            over = asyncio.Event()
+            link.on_ended = over.set
+            self._bind.address = str(attempts.address)
+            try:
+                await self._connect(link, attempts.address)
+            except (OSError, TimeoutError) as error:
+                why = str(error) or "no answer in time"
+                self._log.warning("bind.unreachable", address=self._bind.address, error=why)
+                if attempts.unreachable() and not self._stopping:
+                    continue
+                return None
+            attempts.connected()
+            self._link = link
+            await over.wait()
+            self._link = None
+            return link
+
+    async def _connect(self, link: OperatorLink, address: Address) -> None:
+        """Connect to one host. Its name is looked up anew each time: operators move."""
+        settings = self._bind.settings
+        source, tls = settings.source_address, settings.tls
+        async with asyncio.timeout(self._settings.response_timeout_s):
+            # Certificates are read anew too: they are replaced while we run. That takes a while.
+            context = None if tls is None else await asyncio.to_thread(_context, tls)
+            await asyncio.get_running_loop().create_connection(
+                lambda: cast("asyncio.Protocol", link),
+                address.host,
+                address.port,
+                ssl=context,
+                server_hostname=None if tls is None else tls.server_name or address.host,
+                local_addr=None if source is None else (source, 0),
+            )
 
     def stay_away(self) -> None:
         """Do not bind again once the session has ended."""
@@ -230,3 +284,15 @@ class BindKeeper:
     def is_over(self) -> bool:
         """Whether nothing of it is left."""
         return self._link is None
+
+
+def _context(tls: OperatorTlsSettings) -> ssl.SSLContext:
+    """Raises OSError, of which ssl.SSLError is one."""
+    context = ssl.create_default_context(cafile=tls.ca)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if not tls.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if tls.certificate is not None:
+        context.load_cert_chain(tls.certificate, tls.key)
+    return context

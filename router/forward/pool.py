@@ -8,11 +8,12 @@ belong to a bind's configured name: they outlive the connection.
 from heapq import heappop, heappush, heapreplace
 from typing import Final
 
+from router.forward.lifetime import Lifetime
 from router.forward.pacing import BusiestSecond, Pacer, RoundTrip
 from router.smpp.session import Peer, Session
 from router.smpp.states import State
 from router.terms.message import Message
-from router.terms.settings import BindSettings, OperatorSettings, ReconnectSettings
+from router.terms.settings import BindSettings, OperatorSettings
 
 NEVER: Final = float("inf")
 _SENDING: Final = frozenset({State.BOUND_TX, State.BOUND_TRX})
@@ -39,15 +40,18 @@ class Bind:
     """One configured bind to an operator."""
 
     __slots__ = (
+        "address",
         "busiest",
         "changed_at",
         "drained",
         "failures",
         "in_heap",
+        "lifetime",
         "operator",
         "pacer",
         "peer",
         "resting_until",
+        "retires",
         "round_trip",
         "session",
         "settings",
@@ -55,7 +59,10 @@ class Bind:
         "writable",
     )
 
-    def __init__(self, settings: BindSettings, operator: "Operator", now: float) -> None:
+    def __init__(
+        self, settings: BindSettings, operator: "Operator", now: float, place: float = 0.0
+    ) -> None:
+        """`place` is its own among the binds of its operator, from 0 up to 1."""
         self.settings: Final = settings
         self.operator: Final = operator
         self.pacer: Final = None if settings.rate is None else Pacer(settings.rate, now)
@@ -76,6 +83,15 @@ class Bind:
         self.changed_at = now
         """When it came up or went down."""
         self.in_heap = False
+        self.address = ""
+        """The host that it was connected to last."""
+        self.lifetime: Final = (
+            None
+            if settings.max_messages is None and settings.max_age_s is None
+            else Lifetime(settings, place)
+        )
+        self.retires = False
+        """Its session is about to end as the operator wants it, and it binds anew."""
 
     @property
     def sends(self) -> bool:
@@ -87,6 +103,10 @@ class Bind:
     def in_use(self) -> int:
         """How much of the window is in use."""
         return 0 if self.session is None else len(self.session.unanswered)
+
+    def reckon_window(self) -> None:
+        """Set `window` anew: something has changed that it depends on."""
+        self.window = 0 if self.drained or self.retires else self.settings.window
 
     def ready_at(self, now: float) -> float:
         """When the rate next allows a message."""
@@ -100,7 +120,10 @@ class Operator:
     def __init__(self, settings: OperatorSettings, now: float) -> None:
         self.settings: Final = settings
         self.name: Final = settings.name
-        self.binds: Final = tuple(Bind(bind, self, now) for bind in settings.binds)
+        count = len(settings.binds)
+        self.binds: Final = tuple(
+            Bind(bind, self, now, place / count) for place, bind in enumerate(settings.binds)
+        )
         round_trips = [bind.round_trip for bind in self.binds]
         self.pacer: Final = (
             None if settings.rate is None else Pacer(settings.rate, now, round_trips)
@@ -126,6 +149,10 @@ class Operator:
         bind.session = peer.session
         bind.writable = True
         bind.changed_at = now
+        bind.retires = False
+        if bind.lifetime is not None:
+            bind.lifetime.begin(now)
+        bind.reckon_window()
         self.offer(bind, now)
 
     def went_down(self, bind: Bind, now: float) -> None:
@@ -137,7 +164,18 @@ class Operator:
     def drain(self, bind: Bind, *, drained: bool) -> None:
         """Send nothing more on this bind, or do so again; `offer` it then."""
         bind.drained = drained
-        bind.window = 0 if drained else bind.settings.window
+        bind.reckon_window()
+
+    def retire(self, bind: Bind, now: float) -> bool:
+        """Send nothing more on this bind if its session has lived its life; return whether so."""
+        lifetime = bind.lifetime
+        if lifetime is None or bind.retires or bind.session is None:
+            return bind.retires
+        away = any(one.retires or one.session is None for one in self.binds if one is not bind)
+        if lifetime.is_over(now, another_is_away=away):
+            bind.retires = True
+            bind.reckon_window()
+        return bind.retires
 
     def offer(self, bind: Bind, now: float) -> None:
         """A bind may have become able to send: look at it again."""
@@ -194,6 +232,11 @@ class Operator:
         bind.busiest.written(now)
         self.in_flight += 1
         session.request(octets, Flight(message, bind, slot, operator_slot, now), now)
+        lifetime = bind.lifetime
+        if lifetime is not None:
+            lifetime.left -= 1
+            if lifetime.left <= lifetime.spare:
+                self.retire(bind, now)
         self._order += 1
         if self._ready[0][2] is bind:
             heapreplace(self._ready, (now, self._order, bind))  # Behind the others that are ready.
@@ -217,17 +260,3 @@ class Operator:
     def rest(self, bind: Bind, until: float) -> None:
         """Send nothing on this bind before `until`."""
         bind.resting_until = max(bind.resting_until, until)
-
-
-def reconnect_wait_s(
-    reconnect: ReconnectSettings, failures: int, *, refused: bool, spread: float
-) -> float:
-    """How long to wait before the next attempt to bind; `spread` is random in 0..1.
-
-    Twice as long after each failure, between half and the whole of that. After refused credentials
-    ten times the longest: an operator may block an address that keeps trying.
-    """
-    if refused:
-        return reconnect.longest_s * 10 * (0.5 + spread / 2)
-    wait_s = min(reconnect.longest_s, reconnect.first_s * 2.0 ** min(failures, 16))
-    return wait_s * (0.5 + spread / 2)

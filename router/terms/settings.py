@@ -176,13 +176,46 @@ class AccountSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorTlsSettings:
+    """TLS 1.2 or newer to an operator: `tls: true`, or more than that."""
+
+    ca: Path | None = None
+    """Who may have signed its certificate, PEM; where it is missing, whoever the system trusts."""
+    certificate: Path | None = None
+    """Ours, PEM, for an operator that asks for one."""
+    key: Path | None = None
+    """Its private key, PEM."""
+    server_name: str | None = None
+    """The name in its certificate, where that is not the host of `address`."""
+    verify: bool = True
+    """`false` takes any certificate: whoever is in between can read and change everything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutbindSettings:
+    """An operator that connects to us and says outbind; we bind on that connection."""
+
+    listen: Address
+    """`host:port` where it connects to; several binds may share one."""
+    system_id: str
+    """Its name, in its outbind."""
+    password: str = field(repr=False)
+    """Its password, in its outbind."""
+    allow_from: tuple[IPv4Network | IPv6Network, ...] = LOOPBACK
+    """Networks that it may connect from. Where this is missing: loopback only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BindSettings:
     """One bind to an operator."""
 
     name: BindName
     """How metrics, logs and commands call it; unique over all operators."""
-    address: Address
-    """The operator's SMSC."""
+    addresses: tuple[Address, ...] = ()
+    """The operator's SMSC, or a list of hosts that are tried in turn; names are looked up anew at
+    each attempt. Must be written unless the operator calls us."""
+    outbind: OutbindSettings | None = None
+    """For an operator that connects to us; instead of `address`."""
     system_id: str
     """Our name there."""
     password: str = field(repr=False)
@@ -197,6 +230,17 @@ class BindSettings:
     """Contracted submit_sm on this bind. Must be written unless the bind is a receiver."""
     window: int = 10
     """submit_sm unanswered at once."""
+    source_address: str | None = None
+    """Our address to connect from, where the operator knows us by it."""
+    tls: OperatorTlsSettings | None = None
+    """TLS to the operator; without it the connection is plain."""
+    enquire_link_s: float | None = None
+    """`session.enquire_link` for this bind, where the operator wants it more or less often."""
+    max_messages: int | None = None
+    """How many messages the operator takes in one session. Then the bind ends it in good order and
+    binds anew; the binds of one operator do so one after the other."""
+    max_age_s: float | None = None
+    """How long the operator lets a session last; the same happens then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

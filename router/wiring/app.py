@@ -22,10 +22,11 @@ from router.enqueue.journal import Journal, JournalError, first_number_at
 from router.enqueue.memory import MemoryJournal
 from router.enqueue.sqlite import SqliteJournal
 from router.forward.bind import BindKeeper
+from router.forward.outbind import CalledKeeper, Door
 from router.journey import Journey
 from router.smpp.link import Link, Timer
 from router.smpp.states import BOUND
-from router.terms.settings import ListenSettings, Settings
+from router.terms.settings import Address, ListenSettings, Settings
 from router.wiring.config.load import SettingsError
 from router.wiring.control import Control
 from router.wiring.systemd import notify, watchdog_s
@@ -119,12 +120,14 @@ class App:
             if failure is not None:
                 log.error("journal.failed", error=str(failure))
                 return 1
+            self._make_keepers()
+            await self._listen_to_operators()
             await self._listen()
         except OSError as error:
             log.error("router.not_started", error=error.strerror or str(error))
             return 1
         async with asyncio.TaskGroup() as tasks:
-            keepers = [tasks.create_task(keeper.run()) for keeper in self._keep_binds()]
+            keepers = [tasks.create_task(keeper.run()) for keeper in self._keepers]
             gc.collect()
             gc.set_threshold(*GARBAGE)
             gc.freeze()  # Settings and routes live as long as we do: never look at them again.
@@ -190,8 +193,7 @@ class App:
                 raise _about(error, f"listen[{number}].address: {listen.address}") from error
             self._servers.append(server)
             for socket in server.sockets:
-                host, port = socket.getsockname()[:2]
-                address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+                address = _shown(socket.getsockname())
                 self.listeners.append(address)
                 log.info("router.listening", address=address, tls=listen.tls is not None)
 
@@ -201,13 +203,27 @@ class App:
         link.on_ended = self.clients.discard
         return link
 
-    def _keep_binds(self) -> list[BindKeeper]:
+    def _make_keepers(self) -> None:
+        binds = [bind for one in self.journey.operators.values() for bind in one.binds]
         self._keepers = [
-            BindKeeper(self, self.journey, bind, self.settings.session)
-            for operator in self.journey.operators.values()
-            for bind in operator.binds
+            (BindKeeper if bind.settings.outbind is None else CalledKeeper)(
+                self, self.journey, bind, self.settings.session
+            )
+            for bind in binds
         ]
-        return self._keepers
+
+    async def _listen_to_operators(self) -> None:
+        """For those that call us; several binds may share an address."""
+        called: dict[Address, list[CalledKeeper]] = {}
+        for keeper in self._keepers:
+            if isinstance(keeper, CalledKeeper):
+                called.setdefault(keeper.outbind.listen, []).append(keeper)
+        for listen, keepers in called.items():
+            door = Door(keepers, self.settings.session.bind_timeout_s)
+            server = await self.loop.create_server(door, listen.host, listen.port)
+            self._servers.append(server)
+            for socket in server.sockets:
+                log.info("router.listening", address=_shown(socket.getsockname()), outbind=True)
 
     # Turns and time.
 
@@ -330,6 +346,11 @@ class App:
         # A stop watches dozens of things at once: looking is simpler than an event for each.
         while not reached() and self.clock() < give_up_at and not hurry.done():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
+
+
+def _shown(sockname: tuple[str, int]) -> str:
+    host, port = sockname[:2]
+    return str(Address(host=host, port=port))
 
 
 def _log_journal(error: JournalError | None) -> None:

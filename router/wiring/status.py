@@ -20,7 +20,7 @@ from router.smpp.states import BOUND
 from router.smpp.vocabulary import status_name
 from router.terms.limits import Rate
 from router.terms.names import NOBODY, LaneName, OperatorName
-from router.terms.settings import Settings
+from router.terms.settings import BindSettings, Settings
 
 Key = TypeVar("Key")
 
@@ -257,7 +257,7 @@ def _bind(bind: Bind, now: float) -> BindStatus:
     return BindStatus(
         name=settings.name,
         type=settings.type,
-        address=str(settings.address),
+        address=bind.address or _where(settings),
         up=is_up(bind),
         state="down" if session is None else session.state.name.lower(),
         since_s=_s(now - bind.changed_at),
@@ -270,6 +270,13 @@ def _bind(bind: Bind, now: float) -> BindStatus:
         busiest_second=bind.busiest.most(now) if sends else None,
         round_trip_s=_s(round_trip_s) if math.isfinite(round_trip_s) else None,
     )
+
+
+def _where(settings: BindSettings) -> str:
+    """Where a bind is to be that has not been anywhere yet."""
+    if settings.outbind is not None:
+        return f"outbind at {settings.outbind.listen}"
+    return ", ".join(map(str, settings.addresses))
 
 
 def is_up(bind: Bind) -> bool:

@@ -63,6 +63,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "journal.not_durable": "What waits is lost when the process ends.",
         "link.dead": "An enquire_link was not answered in time; session over.",
         "nack.received": "A generic_nack that answers nothing of ours.",
+        "outbind.refused": "Somebody called us as an operator and is none that we expect.",
         "pdu.refused": "A request that is not served, or not in this state of the session.",
         "pdu.unknown": "A command_id that no version of SMPP has.",
         "python.said": "Python or a library logged this; the line has the level that it chose.",
@@ -79,6 +80,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
     "info": {
         "bind.bound": "A bind to an operator is up.",
         "bind.drained": "Nothing more is sent on it, by command; `in_flight` is still answered.",
+        "bind.retires": "Its session has lived the life that its operator grants: bound anew soon.",
         "bind.resumed": "Messages are sent on it again, by command.",
         "bind.waits": "The next attempt to bind follows after `wait_s`.",
         "bind.unbound": "A bind to an operator has ended as we asked.",

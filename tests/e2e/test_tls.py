@@ -1,8 +1,6 @@
 """A listener with a certificate speaks TLS, and only TLS; the one beside it does not."""
 
-import shutil
 import ssl
-import subprocess
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,9 +9,9 @@ import pytest
 from benchmarks import stand
 from router.smpp import receipt as r
 from router.smpp import vocabulary as v
+from tests.e2e.certificates import OPENSSL, self_signed
 from tests.e2e.scene import Peer, configuration, smpp_router, written
 
-OPENSSL = shutil.which("openssl")
 PLAIN = 'listen: [{address: "127.0.0.1:0"}]'
 BOTH = """\
 listen:
@@ -26,19 +24,7 @@ pytestmark = pytest.mark.skipif(OPENSSL is None, reason="needs openssl to make a
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for localhost that nobody else has signed; its key is beside it."""
-    assert OPENSSL is not None
-    folder = tmp_path_factory.mktemp("router")
-    subprocess.run(
-        [
-            *(OPENSSL, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
-            *("-nodes", "-days", "2", "-subj", "/CN=localhost"),
-            *("-addext", "subjectAltName=DNS:localhost"),
-            *("-keyout", str(folder / "server.key"), "-out", str(folder / "server.crt")),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return folder / "server.crt"
+    return self_signed(tmp_path_factory.mktemp("router"))
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from router.accept.accounts import Accounts
 from router.accept.server import ClientLink
 from router.enqueue.journal import JournalError
-from router.forward.bind import CREDENTIALS, LASTED_S, OperatorLink
-from router.forward.pool import Bind, reconnect_wait_s
+from router.forward.bind import OperatorLink
+from router.forward.pool import Bind
+from router.forward.reconnect import Attempts
 from router.journey import Journey
 from router.smpp.link import Link
 from router.smpp.states import BOUND
@@ -56,15 +57,13 @@ class Life(Process):
         link = OperatorLink(self, self.journey, bind, self.settings.session)
 
         def ended() -> None:
-            if self.loop.now - started_at > LASTED_S:
-                bind.failures = 0
-            wait_s = reconnect_wait_s(
-                bind.operator.settings.reconnect,
-                bind.failures,
-                refused=link.refused_status in CREDENTIALS,
+            wait_s = Attempts(bind).wait_s(
+                was_bound=link.was_bound,
+                status=link.refused_status,
+                retired=link.retired,
+                lasted_s=self.loop.now - started_at,
                 spread=self.loop.rng.random(),
             )
-            bind.failures += 1
             self.call_later(wait_s, self._connect_again(bind))
 
         link.on_ended = ended

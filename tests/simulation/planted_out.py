@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from router import journey
 from router.enqueue.journal import Changes, JournalError
 from router.enqueue.lanes import Lanes, Queue
+from router.forward.lifetime import Lifetime
 from router.forward.pacing import Pacer, RoundTrip
 from router.forward.pool import Bind, Flight, Operator
 from router.homeward import Homeward
@@ -359,3 +360,21 @@ def a_resumed_bind_stays_shut() -> list[Patch]:
         bind.window = 0
 
     return [(Operator, "drain", drain)]
+
+
+@bug
+def a_session_lives_for_ever() -> list[Patch]:
+    """What its operator says about that is not looked at."""
+    return [(Operator, "retire", lambda self, bind, now: False)]
+
+
+@bug
+def a_session_takes_one_message_too_many() -> list[Patch]:
+    """It is counted after the question."""
+    begin = Lifetime.begin
+
+    def generous(self: Lifetime, now: float) -> None:
+        begin(self, now)
+        self.left += 1
+
+    return [(Lifetime, "begin", generous)]

@@ -5,6 +5,7 @@ at the moment it hears it, and what its disk holds. A promise that is broken rai
 """
 
 from collections import Counter, defaultdict, deque
+from weakref import WeakKeyDictionary
 
 from router.accept.server import ClientLink
 from router.forward.bind import OperatorLink
@@ -17,7 +18,7 @@ from router.smpp.times import time_utc
 from router.terms.limits import Rate
 from router.terms.names import AccountName, BindName, OperatorName
 from router.terms.outcome import TEMPORARY_FOR_CLIENTS, Outcome, judge
-from router.terms.settings import Settings
+from router.terms.settings import BindSettings, Settings
 from tests.simulation.disk import Disk
 from tests.simulation.ledger import Held, Inbound, Long, Submitted, Taken, Writing, body_of, sm_of
 from tests.simulation.records import (
@@ -46,6 +47,8 @@ class Promises(Records):
         self.repeated = 0
         self._most_places: dict[AccountName, int] = {}
         self._arrivals: dict[OperatorName | BindName, deque[float]] = defaultdict(deque)
+        self._sent_on: WeakKeyDictionary[Connection, list[float]] = WeakKeyDictionary()
+        """When the first was sent in a session, and how many."""
         self._newest: dict[tuple[AccountName, int, OperatorName], tuple[float, int, int]] = {}
 
     def begins(self, process: Process) -> None:
@@ -125,6 +128,8 @@ class Promises(Records):
         link = connection.link
         if isinstance(link, OperatorLink) and link.bind.drained:
             raise self.broken(f"{name}: sent on {link.bind.settings.name}, which is drained")
+        if isinstance(link, OperatorLink):
+            self._lives(link.bind.settings, connection)
         if message.router_id is None:
             raise self.broken(f"{name}: sent before the disk has it")
         if message.settled is not None:
@@ -160,6 +165,16 @@ class Promises(Records):
             is_right = told_s == 1.0 or left_s - 1.0 - A_MOMENT_S < told_s < left_s + A_MOMENT_S
         if not is_right:
             raise self.broken(f"{message.name}: {operator} is told a period of {period!r}")
+
+    def _lives(self, bind: BindSettings, connection: Connection) -> None:
+        """An operator ends a session that lives too long."""
+        sent = self._sent_on.setdefault(connection, [self.loop.now, 0])
+        sent[1] += 1
+        if bind.max_messages is not None and sent[1] > bind.max_messages:
+            raise self.broken(f"{bind.name}: more than {bind.max_messages} in one session")
+        age_s = self.loop.now - sent[0]
+        if bind.max_age_s is not None and age_s > bind.max_age_s + A_MOMENT_S:
+            raise self.broken(f"{bind.name}: sent in a session that is {age_s} s old")
 
     def _may_repeat(self, message: Submitted) -> None:
         """It was written before: why again?"""

@@ -125,6 +125,7 @@ class Scenario:
 def drawn(seed: int, rng: Random) -> Scenario:
     """The scenario of a seed."""
     operators = [_operator(rng, OperatorName(name)) for name in ("ada", "bob", "cyd")]
+    operators = [_mortal(Random(f"{seed} lives {one.name}"), one) for one in operators]
     accounts = [_account(rng, AccountName(name)) for name in ("bank", "shop", "news")]
     settings = Settings(
         listen=(),
@@ -152,6 +153,15 @@ def drawn(seed: int, rng: Random) -> Scenario:
     _draw_drains(Random(f"{seed} drains"), scenario)
     _draw_times(Random(f"{seed} times"), scenario)
     return scenario
+
+
+def _mortal(rng: Random, operator: OperatorSettings) -> OperatorSettings:
+    """Perhaps with an end to its sessions; by a generator of its own, as drains are."""
+    if rng.random() < 0.8:
+        return operator
+    most, age_s = rng.choice(((None, 4.0), (5, None), (20, 6.0)))
+    binds = tuple(replace(bind, max_messages=most, max_age_s=age_s) for bind in operator.binds)
+    return replace(operator, binds=binds)
 
 
 def _draw_drains(rng: Random, scenario: Scenario) -> None:
@@ -241,7 +251,7 @@ def _operator(rng: Random, name: OperatorName) -> OperatorSettings:
     binds = tuple(
         BindSettings(
             name=BindName(f"{name}-{place}"),
-            address=NOWHERE,
+            addresses=(NOWHERE,),
             system_id="agg",
             password="pw",
             type="transceiver" if not split else "receiver" if place == 0 else "transmitter",

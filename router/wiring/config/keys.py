@@ -19,6 +19,8 @@ from router.terms.settings import (
     LogSettings,
     MessageIdSettings,
     OperatorSettings,
+    OperatorTlsSettings,
+    OutbindSettings,
     ReconnectSettings,
     RouteSettings,
     SessionSettings,
@@ -138,7 +140,54 @@ ACCOUNT: Final = Part(
 )
 
 
+def _finish_operator_tls(spot: Spot, found: Found) -> None:
+    for key, other in (("certificate", "key"), ("key", "certificate")):
+        if key in found.entries and found.lacks(other):
+            spot.note(
+                f"a {key} needs a {other} beside it", at=found.entries[key].key.place, key=key
+            )
+    if found.values.get("verify") is False and "ca" in found.entries:
+        at = found.entries["ca"].key.place
+        spot.note("says nothing beside verify: false", at=at, key="ca")
+
+
+OPERATOR_TLS: Final = Part(
+    OperatorTlsSettings,
+    {
+        "ca": value.existing_file,
+        "certificate": value.existing_file,
+        "key": value.existing_file,
+        "server_name": value.text(253),
+        "verify": value.truth,
+    },
+    _finish_operator_tls,
+)
+
+
+def _read_operator_tls(spot: Spot) -> OperatorTlsSettings | None:
+    if isinstance(spot.node, Table):
+        return OPERATOR_TLS.read(spot)
+    return OperatorTlsSettings() if value.truth.read(spot) else None
+
+
+OUTBIND: Final = Part(
+    OutbindSettings,
+    {
+        "listen": value.address,
+        "system_id": value.text(64),
+        "password": value.secret,
+        "allow_from": listing(value.network),
+    },
+)
+
+
 def _finish_bind(spot: Spot, found: Found) -> None:
+    if found.lacks("address") and found.lacks("outbind"):
+        spot.note("is missing and must be written", key="address")
+    for key in ("address", "source_address", "tls"):
+        if "outbind" in found.entries and key in found.entries:
+            at = found.entries[key].key.place
+            spot.note("says nothing beside outbind: the operator connects to us", at=at, key=key)
     is_clear = "type" in found.values or found.lacks("type")
     sends = found.values.get("type", "transceiver") != "receiver"
     if is_clear and sends and found.lacks("rate"):
@@ -153,7 +202,8 @@ BIND: Final = Part(
     BindSettings,
     {
         "name": unique("bind", value.name),
-        "address": value.peer_address,
+        "addresses": value.peer_addresses,
+        "outbind": OUTBIND.reader,
         "system_id": value.text(64),
         "password": value.secret,
         "type": value.one_of("transmitter", "receiver", "transceiver"),
@@ -161,6 +211,11 @@ BIND: Final = Part(
         "interface_version": value.version,
         "rate": value.rate,
         "window": value.whole(1, 100_000),
+        "source_address": value.own_address,
+        "tls": Reader("truth or mapping", _read_operator_tls, part=OPERATOR_TLS),
+        "enquire_link_s": value.duration("10ms", "1d"),
+        "max_messages": value.whole(1, 1_000_000_000),
+        "max_age_s": value.duration("1s", "30d"),
     },
     _finish_bind,
 )

@@ -19,7 +19,7 @@ T = TypeVar("T")
 K = TypeVar("K", str, int)
 T_co = TypeVar("T_co", covariant=True)
 
-KEYS_APART: Final = {"passwords": "password"}
+KEYS_APART: Final = {"addresses": "address", "passwords": "password"}
 """Fields whose key is more than the name without its unit."""
 
 

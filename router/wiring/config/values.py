@@ -144,6 +144,27 @@ def _loopback(written: str) -> Address:
 
 
 peer_address: Final = scalar("address", _port_to_connect_to, "`host:port`")
+
+
+def _read_peer_addresses(spot: Spot) -> tuple[Address, ...]:
+    if not isinstance(spot.node, Sequence):
+        return (peer_address.read(spot),)
+    if not spot.node.items:
+        spot.refuse("the list of addresses is empty: there is nowhere to connect to")
+    return tuple(read_all(spot.items(), peer_address.read))
+
+
+peer_addresses: Final = Reader("address", _read_peer_addresses, "`host:port`, or a list of those")
+
+
+def _own_address(written: str) -> str:
+    try:
+        return str(ip_address(written))
+    except ValueError:
+        raise NotUnderstoodError("an IP address is wanted here, without a port") from None
+
+
+own_address: Final = scalar("address", _own_address, "an IP address of this machine")
 loopback_address: Final = scalar("address", _loopback, "`host:port`, loopback only")
 
 

@@ -6,7 +6,7 @@ What a rate means: test_pacing.py.
 import pytest
 
 from router.forward.pacing import MARGIN_S
-from router.forward.pool import NEVER, Bind, Flight, Operator, reconnect_wait_s
+from router.forward.pool import NEVER, Bind, Flight, Operator
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Framer
@@ -21,7 +21,6 @@ from router.terms.settings import (
     BindSettings,
     BindType,
     OperatorSettings,
-    ReconnectSettings,
 )
 
 TELIA = OperatorName("telia")
@@ -49,15 +48,17 @@ def bind_settings(
     rate: Rate | None = FIFTY,
     window: int = 100,
     type: BindType = "transceiver",
+    **more: object,
 ) -> BindSettings:
     return BindSettings(
         name=BindName(name),
-        address=Address(host="smsc", port=2775),
+        addresses=(Address(host="smsc", port=2775),),
         system_id="agg",
         password="pw",
         rate=rate,
         window=window,
         type=type,
+        **more,  # type: ignore[arg-type]
     )
 
 
@@ -318,19 +319,53 @@ def test_bind_is_offered_once_however_often() -> None:
     assert operator._ready == []
 
 
-# Binding anew.
+# The end of a session's life.
 
 
-def test_waits_between_attempts_double_up_to_the_longest() -> None:
-    reconnect = ReconnectSettings(first_s=1.0, longest_s=30.0)
-    waits = [reconnect_wait_s(reconnect, n, refused=False, spread=1.0) for n in range(8)]
-    assert waits == [1, 2, 4, 8, 16, 30, 30, 30]
-    assert reconnect_wait_s(reconnect, 10_000, refused=False, spread=1.0) == 30
+def test_bind_that_has_sent_its_messages_retires_and_sends_no_more() -> None:
+    operator = operator_of(bind_settings(max_messages=2))
+    (bind,) = operator.binds
+    come_up(bind)
+    first = send(operator, FIRST_AT)
+    assert (bind.retires, operator.is_available) == (False, True)
+    second = send(operator, FIRST_AT + 0.5)
+    assert (bind.retires, bind.window, operator.is_available) == (True, 0, False)
+    answer(first, FIRST_AT + 0.6)
+    answer(second, FIRST_AT + 0.6)
+    assert operator.ready_bind(FIRST_AT + 2) is None
+    operator.went_down(bind, FIRST_AT + 1)
+    come_up(bind, FIRST_AT + 1)
+    assert (bind.retires, bind.window) == (False, 100)
+    assert operator.ready_bind(FIRST_AT + 2) is bind
 
 
-@pytest.mark.parametrize("refused", [False, True])
-def test_waits_are_spread_over_their_upper_half(refused: bool) -> None:
-    reconnect = ReconnectSettings(first_s=4.0, longest_s=30.0)
-    waits = [reconnect_wait_s(reconnect, 0, refused=refused, spread=s) for s in (0.0, 0.5, 1.0)]
-    whole = 300 if refused else 4
-    assert waits == [whole / 2, whole * 0.75, whole]
+def test_bind_whose_time_is_over_retires_when_it_is_asked() -> None:
+    operator = operator_of(bind_settings(max_age_s=60.0))
+    (bind,) = operator.binds
+    come_up(bind)
+    assert not operator.retire(bind, START + 59.9)
+    assert operator.retire(bind, START + 60)
+    assert not operator.is_available
+
+
+def test_binds_of_one_operator_retire_one_after_the_other() -> None:
+    operator = operator_of(*(bind_settings(f"t-{n}", max_age_s=100.0) for n in range(2)))
+    first, second = operator.binds
+    come_up(first)
+    come_up(second)
+    assert operator.retire(second, START + 96)  # It may, and nobody else is away.
+    assert operator.retire(first, START + 100)  # It must.
+    operator.went_down(first, START + 101)
+    come_up(first, START + 101)
+    operator.went_down(second, START + 101)
+    assert not operator.retire(first, START + 200)
+    come_up(second, START + 200)
+    operator.went_down(first, START + 201)
+    assert not operator.retire(second, START + 296)  # It may, but the other one is away.
+
+
+def test_bind_without_an_end_never_retires() -> None:
+    operator = operator_of(bind_settings())
+    (bind,) = operator.binds
+    come_up(bind)
+    assert not operator.retire(bind, START + 1e9)

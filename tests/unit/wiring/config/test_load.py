@@ -56,7 +56,7 @@ HERE = ip_network("127.0.0.0/8")
 def telia_bind(number: int) -> BindSettings:
     return BindSettings(
         name=BindName(f"telia-{number}"),
-        address=Address(host="127.0.0.1", port=27751),
+        addresses=(Address(host="127.0.0.1", port=27751),),
         system_id="agg1",
         password="pw1",
         type="transceiver",
@@ -69,7 +69,7 @@ def elisa_bind(name: str) -> BindSettings:
     sends = name != "elisa-rx"
     return BindSettings(
         name=BindName(name),
-        address=Address(host="127.0.0.1", port=27752),
+        addresses=(Address(host="127.0.0.1", port=27752),),
         system_id="agg2",
         password="pw2",
         type="transmitter" if sends else "receiver",

@@ -155,7 +155,7 @@ def test_a_merge_takes_over_what_is_not_written() -> None:
     (telia,) = loaded(text).operators.values()
     first, second = telia.binds
     assert (second.name, second.rate and second.rate.count) == ("t2", 10)
-    assert (second.address, second.password) == (first.address, first.password)
+    assert (second.addresses, second.password) == (first.addresses, first.password)
 
 
 def test_of_several_merged_mappings_the_first_wins() -> None:

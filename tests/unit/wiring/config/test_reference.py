@@ -54,6 +54,7 @@ def test_every_part_has_its_heading_and_every_key_a_meaning() -> None:
     assert re.findall(r"^## `(.*)`$", page, re.MULTILINE) == [
         *("listen[]", "listen[].tls", "session", "journal", "telemetry", "telemetry.log"),
         *("lanes[]", "accounts.NAME", "operators.NAME", "operators.NAME.binds[]"),
+        *("operators.NAME.binds[].outbind", "operators.NAME.binds[].tls"),
         *("operators.NAME.message_id", "operators.NAME.reconnect"),
         *("operators.NAME.on_status.NAME", "routes[]", "inbound[]"),
     ]

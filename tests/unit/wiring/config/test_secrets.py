@@ -51,7 +51,7 @@ def test_variables_are_replaced_anywhere_in_a_value(
 def test_other_values_take_variables_too() -> None:
     text = changed(SMALL, ('"127.0.0.1:1"', '"${HOST}:${PORT:-27}"'), ("50/s", "'${RATE}/s'"))
     (telia,) = loaded(text, {"HOST": "smsc", "RATE": "5000"}).operators.values()
-    assert str(telia.binds[0].address) == "smsc:27"
+    assert str(telia.binds[0].addresses[0]) == "smsc:27"
     assert str(telia.binds[0].rate) == "5000/s"
 
 

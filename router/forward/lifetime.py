@@ -1,0 +1,46 @@
+"""How long a session to an operator may last: so many messages, or so long, where it demands that.
+
+A bind retires in good order: it sends nothing more, waits until nothing is in flight, unbinds and
+binds anew. The binds of one operator should not all be away at once. So all but the first may
+retire some time before they must, each at another point, and one that may, but need not yet, waits
+while another is away.
+"""
+
+from typing import Final
+
+from router.terms.settings import BindSettings
+
+EARLY: Final = 0.1
+"""The part of a session's life in which the binds of an operator find their turns."""
+_NEVER: Final = float("inf")
+_NO_END: Final = 1 << 62
+
+
+class Lifetime:
+    """What is left of a session's life."""
+
+    __slots__ = ("_age_s", "_early", "_messages", "left", "may_end_at", "must_end_at", "spare")
+
+    def __init__(self, settings: BindSettings, place: float) -> None:
+        """`place` is the bind's among those of its operator, from 0 up to 1."""
+        self._messages = settings.max_messages or _NO_END
+        self._age_s = settings.max_age_s or _NEVER
+        self._early = EARLY * place
+        self.left = self._messages
+        """Messages that may still be sent."""
+        self.spare = int(self._messages * self._early) if settings.max_messages else 0
+        """With no more than so many left it may retire."""
+        self.may_end_at = _NEVER
+        self.must_end_at = _NEVER
+
+    def begin(self, now: float) -> None:
+        """A new session."""
+        self.left = self._messages
+        self.must_end_at = now + self._age_s
+        self.may_end_at = now + self._age_s * (1.0 - self._early)
+
+    def is_over(self, now: float, *, another_is_away: bool) -> bool:
+        """Whether the bind should retire now."""
+        if self.left <= 0 or now >= self.must_end_at:
+            return True
+        return not another_is_away and (self.left <= self.spare or now >= self.may_end_at)
