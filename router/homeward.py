@@ -7,8 +7,9 @@ ESME_ROK for a receipt, and a client gets it, only when the journal has it.
 
 from typing import Final
 
-from router.enqueue.journal import Settlement
+from router.enqueue.journal import Attempt, Settlement
 from router.forward.pool import Flight
+from router.recall import Recall
 from router.report import receipts
 from router.report.handback import is_acknowledged
 from router.report.inbound import for_client
@@ -17,7 +18,7 @@ from router.smpp import vocabulary as v
 from router.smpp.pdu import BodyError, Pdu, Sm
 from router.smpp.receipt import Receipt
 from router.smpp.session import Note
-from router.stations import Arrival, Client, OperatorPeer, Reply, Stations, reply_to
+from router.stations import Arrival, Client, OperatorPeer, Reply, reply_to
 from router.terms.message import Delivery, Message, Stage
 from router.terms.names import AccountName, OperatorName
 from router.terms.outcome import NOT_FOR_US, TEMPORARY, Outcome
@@ -28,7 +29,7 @@ right behind its submit_sm_resp may be read before it, and is lost on Kannel."""
 _COUNTED_AS: Final = {state: state.name.lower() for state in r.State} | {None: "unreadable"}
 
 
-class Homeward(Stations):
+class Homeward(Recall):
     """The acts from an operator's deliver_sm to the client's acknowledgement."""
 
     # The operator reports.
@@ -53,12 +54,15 @@ class Homeward(Stations):
         if not self._turn_ends:
             self._end_turn_soon()
 
-    def _receipt(self, came: Arrival, now: float) -> None:
+    def _receipt(self, came: Arrival, now: float, *, asked: bool = False) -> None:
         """Find its message. Whatever it is, it is answered when all it changes is safe."""
         receipt = came.receipt
         operator = came.peer.bind.operator
         correlator = self.correlators[operator.name]
         operator_id, message = correlator.find(receipt.operator_id, came.sm.source_octets)
+        if correlator.behind and not asked and self._must_ask(came, operator_id, message):
+            self._ask(came, operator_id)
+            return
         if message is None and not correlator.is_done(operator_id):
             if operator_id and operator.in_flight:
                 if not correlator.park(operator_id, came, now):
@@ -73,8 +77,12 @@ class Homeward(Stations):
         reply = reply_to(came)
         if message is not None and state is not None:
             if receipts.is_final(state, operator.settings):
-                correlator.close(operator_id, message)
+                taken_utc = correlator.close(operator_id, message)
                 self._final(message, receipt, state, self.wall.at(now))
+                if message.router_id in self._withheld:
+                    failure = receipts.failure_octets(receipt, state)
+                    attempt = Attempt(message, operator.name, operator_id, taken_utc, failure)
+                    self._settles.attempted.append(attempt)
             elif message.stage is Stage.SENT and receipts.asked_for(message, state, final=False):
                 now_utc = self.wall.at(now)
                 reply.brought = self._hold(message, receipt, state, now_utc, final=False)
@@ -161,6 +169,9 @@ class Homeward(Stations):
     # The client takes its receipt.
 
     def _hand_back(self, delivery: Delivery, now: float) -> None:
+        if delivery.account not in self.outboxes:
+            self.taken_up["left_waiting"] += 1
+            return
         self.outboxes[delivery.account].put(delivery, now)
         self._to_hand_back.add(delivery.account)
         self._end_turn_soon()
@@ -235,6 +246,10 @@ class Homeward(Stations):
     def _settle(self, message: Message, outcome: Outcome, now_utc: float, reason: str = "") -> None:
         message.stage = Stage.SETTLED
         message.octets = b""
+        if message.doubts:
+            self._doubted.pop(message.router_id, None)
+        if self._readings:
+            self._over.add(message.router_id)
         self._settles.settled.append(Settlement(message, outcome, now_utc, reason))
         if not self._turn_ends:
             self._end_turn_soon()

@@ -325,7 +325,18 @@ class Journey(Resume):
             self.journal.commit(accepts, self._kept, urgent=True)
         if self._settles and self.journal_up:  # Else it would overtake what is told again.
             settles, self._settles = self._settles, Changes()
-            self.journal.commit(settles, self._kept, urgent=False)
+            self._keep(settles, urgent=False)
+        self._ask_journal()
+
+    def _keep(self, changes: Changes, *, urgent: bool) -> None:
+        """Hand the journal what has happened; until it has answered, a reading may not show it."""
+
+        def kept(changes: Changes, error: JournalError | None) -> None:
+            self._under_way.remove(changes)
+            self._kept(changes, error)
+
+        self._under_way.append(changes)
+        self.journal.commit(changes, kept, urgent=urgent)
 
     # Time.
 
@@ -369,7 +380,7 @@ class Journey(Resume):
         self._retry_at = NEVER
         unsafe, self._unsafe = self._unsafe, []
         for changes in unsafe or [Changes()]:
-            self.journal.commit(changes, self._kept, urgent=True)
+            self._keep(changes, urgent=True)
 
     def _sweep(self, now: float) -> None:
         """What only becomes due with time: validity, receipts that never came, old deliveries."""
@@ -388,6 +399,8 @@ class Journey(Resume):
                 self._reply(reply_to(came), v.ESME_ROK)
             for message in correlator.never_receipted(now_utc):
                 self._never_receipted(message)
+        self._leave_to_journal()
+        self._search_overdue(now)
         for account, outbox in self.outboxes.items():
             for delivery in outbox.too_old(now, now_utc):
                 self.counters.deliveries[account, "too_old"] += 1

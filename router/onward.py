@@ -152,6 +152,7 @@ class Onward(Homeward):
             action = self.settings.lanes[message.lane].in_doubt
             self.counters.in_doubt[operator.name, action] += 1
             message.doubts += 1
+            self._doubted[message.router_id] = message
             if action == "fail" or message.doubts > MOST_DOUBTS:
                 self._give_up(message, Outcome.FAILED, "no answer from the operator", 0)
                 continue

@@ -2,15 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from operator import attrgetter
 
-from router.enqueue.journal import BEGINNING, Attempt, Backlog, Held, Place, Recovered, Wanted
+from router.enqueue.journal import Backlog, Held, Recovered, Wanted
 from router.enqueue.lanes import AT_ONCE, Queue
 from router.onward import Onward
 from router.smpp.pdu import Pdu, Sm
-from router.stations import NEVER
 from router.terms.message import Delivery, Message
-from router.terms.names import AccountName, OperatorName, RouterId
+from router.terms.names import AccountName, RouterId
 from router.terms.outcome import JournalError, Refusal
 from router.terms.plan import Plan
 
@@ -33,65 +31,17 @@ class Resume(Onward):
                 self._decide_anew(Wanted(*_queue_of(backlog), RouterId(0), AT_ONCE))
         self._fetch_for_hungry()
         for operator, count in found.sent.items():
-            if operator not in self.correlators:
+            if operator in self.correlators:
+                self.correlators[operator].behind = count
+                taken_up["receipts_expected"] += count
+            else:
                 taken_up["left_waiting"] += count
         for account, held in found.held.items():
             if account not in self.outboxes:
                 taken_up["left_waiting"] += held.count
 
-        def expected(error: JournalError | None) -> None:
-            if error is None:
-                accounts = [name for name in found.held if name in self.outboxes]
-                self._hand_back_held(accounts, found.held, 0, ready)
-            else:
-                ready(error)
-
-        operators = [name for name in found.sent if name in self.correlators]
-        self._expect_receipts(operators, BEGINNING, {}, expected)
-
-    def _expect_receipts(
-        self,
-        operators: list[OperatorName],
-        after: Place,
-        taken: dict[RouterId, list[Attempt]],
-        ready: Ready,
-    ) -> None:
-        """Of what these operators took; by message, because all its attempts are of one object."""
-
-        def fetched(
-            attempts: list[Attempt], place: Place | None, error: JournalError | None
-        ) -> None:
-            if error is not None:
-                ready(error)
-                return
-            found: dict[RouterId, list[Attempt]] = {}
-            for attempt in attempts:
-                found.setdefault(attempt.message.router_id, []).append(attempt)
-            for router_id, of_message in found.items():
-                taken.setdefault(router_id, of_message)  # Sent twice, it is found twice.
-            left = operators if place is not None else operators[1:]
-            self._expect_receipts(left, place or BEGINNING, taken, ready)
-
-        if operators:
-            self.journal.fetch_sent(operators[0], NEVER, after, AT_ONCE, fetched)
-            return
-        every = [attempt for of_message in taken.values() for attempt in of_message]
-        for attempt in sorted(every, key=attrgetter("at_utc")):  # So a correlator can expire them.
-            self._expect_receipt(attempt)
-        ready(None)
-
-    def _expect_receipt(self, attempt: Attempt) -> None:
-        message = attempt.message
-        correlator = self.correlators.get(attempt.operator)
-        if correlator is None:
-            return  # It is counted already.
-        if message.account not in self.outboxes:
-            self.taken_up["left_waiting"] += 1
-            return
-        message.operator = attempt.operator
-        message.attempts += 1
-        correlator.expect(attempt.operator_id, message, attempt.at_utc)
-        self.taken_up["receipts_expected"] += 1
+        accounts = [name for name in found.held if name in self.outboxes]
+        self._hand_back_held(accounts, found.held, 0, ready)
 
     def _hand_back_held(
         self,

@@ -5,6 +5,7 @@ into the turn's `Changes`, who must be written, pumped or handed something is no
 happens once, when the turn ends.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -15,7 +16,7 @@ from router.check.submit import Checks
 from router.decide.segments import Groups
 from router.decide.table import RouteTable
 from router.enqueue.ids import Ids
-from router.enqueue.journal import Changes, Journal, Settlement
+from router.enqueue.journal import BEGINNING, Changes, Journal, Settlement
 from router.enqueue.lanes import Lanes
 from router.forward.pool import Bind, Operator
 from router.report.correlate import Correlator
@@ -29,7 +30,7 @@ from router.smpp.states import State
 from router.terms.clock import SteadyUtc
 from router.terms.counters import Counters
 from router.terms.message import Delivery, Message
-from router.terms.names import AccountName, OperatorName, RouterId
+from router.terms.names import AccountName, OperatorId, OperatorName, RouterId
 from router.terms.outcome import JournalError
 from router.terms.plan import Plans
 from router.terms.settings import Settings
@@ -154,6 +155,20 @@ class Stations:
         """Pulled by an operator that other parts of the same long message keep it from."""
         self._withheld: dict[RouterId, tuple[Receipt, r.State]] = {}
         """Failures of one attempt, while another may still end well."""
+        self._doubted: dict[RouterId, Message] = {}
+        """Messages that more than one operator, or one twice, may have taken."""
+        self._under_way: list[Changes] = []
+        """What the journal was asked to keep, of what may wait, and has not answered for."""
+        self._asking: dict[OperatorName, list[tuple[OperatorId, Arrival]]] = {}
+        """Receipts whose message is not in memory, until the journal can be asked."""
+        self._in_question: Counter[tuple[OperatorName, OperatorId]] = Counter()
+        """The same and those for which it has been asked, by id."""
+        self._readings = 0
+        self._over: set[RouterId] = set()
+        """Messages that are settled, though the reading that is under way may not see it."""
+        self._to_search: list[OperatorName] = []
+        self._search_from = BEGINNING
+        self._search_at = now
 
     def clock_utc(self) -> float:
         """Unix time, for what outlives a restart; it does not follow the wall clock's jumps."""

@@ -20,8 +20,8 @@ LAYERS: Final = {
     "smpp": 1,
     **dict.fromkeys(STAGES, 2),
     # The journey: what it acts on, the way back and on, a restart, and the page to read first.
-    **{"stations": 3, "homeward": 4, "onward": 5, "resume": 6, "journey": 7},
-    "wiring": 8,
+    **{"stations": 3, "recall": 4, "homeward": 5, "onward": 6, "resume": 7, "journey": 8},
+    "wiring": 9,
 }
 """A part of router/ imports only from parts with a smaller number, and from itself."""
 

@@ -4,13 +4,16 @@ Never by bind (receipts come on any of them) and never over all operators (two o
 alike). A receipt may come before the submit_sm_resp that tells its id: while messages are in flight
 it waits, unanswered, for at most `EARLY_WAIT_S`. One that stays unknown is acknowledged, so that it
 does not come for ever, and counted.
+
+The latest attempts are in memory, the others only in the journal, `behind`; they are taken back
+when their receipt comes, by whoever may ask the journal.
 """
 
 from collections.abc import Callable, Iterator
 from typing import Final, Generic, TypeVar
 
 from router.terms.message import Message
-from router.terms.names import OperatorId
+from router.terms.names import OperatorId, RouterId
 from router.terms.settings import IdForm, MessageIdSettings
 
 EARLY_WAIT_S: Final = 10.0
@@ -70,6 +73,10 @@ class Correlator(Generic[Early]):
         self.of_receipt: Final = canonical(forms.receipt)
         self.guessed = 0
         """Receipts that only matched in another base: the settings are probably wrong."""
+        self.behind = 0
+        """Attempts that only the journal knows."""
+        self.is_in_order = True
+        """Attempts in memory stand in the order of their times; not when one was taken back."""
         self._wait_s = wait_s
         self._open: dict[OperatorId, tuple[float, Message]] = {}
         self._more: dict[OperatorId, list[tuple[float, Message]]] = {}
@@ -78,6 +85,12 @@ class Correlator(Generic[Early]):
         self._early_count = 0
 
     def __len__(self) -> int:
+        """Attempts that are owed a receipt, in memory or not."""
+        return self.in_memory + self.behind
+
+    @property
+    def in_memory(self) -> int:
+        """Attempts in memory."""
         return len(self._open) + sum(map(len, self._more.values()))
 
     def expect(self, operator_id: OperatorId, message: Message, now_utc: float) -> list[Early]:
@@ -119,25 +132,79 @@ class Correlator(Generic[Early]):
                     return operator_id, message
         return operator_id, entry[1]
 
+    def forms(self, octets: bytes) -> Iterator[OperatorId]:
+        """Under which ids, in canonical form, the message of such a receipt may be kept."""
+        yield self.of_receipt(octets)
+        yield from other_forms(octets)
+
+    def is_sure(self, message: Message, destination_octets: bytes) -> bool:
+        """Whether the message that `find` has found is so beyond what the journal might know.
+
+        Where an id has been used twice, the other message may be there.
+        """
+        return _same_number(message, destination_octets)
+
     def is_done(self, operator_id: OperatorId) -> bool:
         """Whether the final receipt of this id has come before."""
         return operator_id in self._done
 
-    def close(self, operator_id: OperatorId, message: Message) -> None:
-        """Its final receipt has come: no other is expected."""
+    # What only the journal knows.
+
+    def leave_to_journal(self, count: int, before_utc: float) -> None:
+        """Forget so many of the oldest attempts; the journal has those from before that time.
+
+        Not those of a message that was in doubt: it may have others, and they are one object.
+        """
+        left: list[OperatorId] = []
+        for operator_id, (until, message) in self._open.items():
+            if len(left) == count or until - self._wait_s >= before_utc:
+                break
+            if not message.doubts and operator_id not in self._more:
+                left.append(operator_id)
+        for operator_id in left:
+            del self._open[operator_id]
+        self.behind += len(left)
+
+    def take_back(self, operator_id: OperatorId, message: Message, at_utc: float) -> None:
+        """An attempt that only the journal knew; it is older than all that are in memory."""
+        newer = self._open.get(operator_id)
+        if newer is not None:
+            self._more.setdefault(operator_id, []).insert(0, newer)
+        self._open[operator_id] = at_utc + self._wait_s, message
+        self.behind -= 1
+        self.is_in_order = False
+
+    def awaits(self, operator_id: OperatorId, router_id: RouterId) -> Message | None:
+        """The message in memory that has this number and that the operator took under this id."""
         entry = self._open.get(operator_id)
+        if entry is not None and entry[1].router_id == router_id:
+            return entry[1]
+        others = (message for _, message in self._more.get(operator_id, ()))
+        return next((message for message in others if message.router_id == router_id), None)
+
+    def is_overdue(self, at_utc: float, now_utc: float) -> bool:
+        """Whether the receipt of an attempt has been waited for long enough."""
+        return at_utc + self._wait_s <= now_utc
+
+    # How it ends.
+
+    def close(self, operator_id: OperatorId, message: Message) -> float:
+        """Its final receipt has come: no other is expected. Return when the operator took it."""
+        entry = self._open[operator_id]
         more = self._more.get(operator_id)
-        if entry is not None and entry[1] is message:
+        if entry[1] is message:
             del self._open[operator_id]
             if more:
                 self._open[operator_id] = more.pop(0)
         elif more:
-            self._more[operator_id] = more = [one for one in more if one[1] is not message]
+            entry = next(one for one in more if one[1] is message)
+            more.remove(entry)
         if more is not None and not more:
             del self._more[operator_id]
         self._done[operator_id] = None
         if len(self._done) > REMEMBERED:
             del self._done[next(iter(self._done))]
+        return entry[0] - self._wait_s
 
     def park(self, operator_id: OperatorId, receipt: Early, now: float) -> bool:
         """Keep a receipt that may have come early; False if there are too many."""
@@ -160,7 +227,11 @@ class Correlator(Generic[Early]):
         return unclaimed
 
     def never_receipted(self, now_utc: float) -> list[Message]:
-        """Remove and return messages whose receipt has been waited for long enough."""
+        """Remove and return messages whose receipt has been waited for long enough.
+
+        Not those that stand behind younger ones.
+        """
+        self.is_in_order = self.is_in_order or not self._open
         overdue: list[Message] = []
         while self._open:
             operator_id, (until, message) = next(iter(self._open.items()))

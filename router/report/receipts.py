@@ -114,6 +114,19 @@ def made_by_router(
     return _delivery(message, octets, now_utc, True, not_before)
 
 
+def failure_octets(receipt: Receipt, state: State) -> bytes:
+    """An operator's word that is not passed on yet, as the journal keeps it."""
+    err = receipt.err.replace(b"\0", b"")
+    return b"\0".join((b"%d" % state, err, receipt.done, receipt.network_error_code or b""))
+
+
+def failure_of(octets: bytes) -> tuple[Receipt, State]:
+    """The same, read again."""
+    number, err, done, network_error_code = octets.split(b"\0", 3)
+    state = State(int(number))
+    return Receipt(b"", state, err, done, network_error_code or None), state
+
+
 def state_of(outcome: Outcome) -> State:
     """The state of a receipt that the router makes."""
     return _STATES[outcome]

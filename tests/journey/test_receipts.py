@@ -6,6 +6,7 @@ never the message of somebody else.
 
 import pytest
 
+from router import recall
 from router.report.correlate import EARLY_WAIT_S, MOST_EARLY
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
@@ -26,6 +27,12 @@ TELIA, ELISA = OperatorName("telia"), OperatorName("elisa")
 SUBSCRIBER = (1, 1, b"37255512345")
 BANK = (5, 0, b"BANK")
 FINNISH = b"358401234567"
+
+
+@pytest.fixture(autouse=True, params=[recall.MOST_IN_MEMORY, 0], ids=["memory", "disk"])
+def remembered(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where what an operator took is remembered after a while makes no difference."""
+    monkeypatch.setattr(recall, "MOST_IN_MEMORY", request.param)
 
 
 def one_sent(

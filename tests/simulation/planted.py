@@ -4,7 +4,7 @@ Each is a small, believable mistake: the line that somebody forgot, moved or got
 round. `python -m tests.simulation planted` tells which seed finds which.
 """
 
-from tests.simulation import planted_between, planted_home, planted_out
+from tests.simulation import planted_between, planted_home, planted_memory, planted_out
 from tests.simulation.planting import BUGS, planted
 
-__all__ = ["BUGS", "planted", "planted_between", "planted_home", "planted_out"]
+__all__ = ["BUGS", "planted", "planted_between", "planted_home", "planted_memory", "planted_out"]

@@ -1,20 +1,17 @@
 """Bugs on the way home: receipts, outcomes, acknowledgements, the journal and restarts."""
 
-from collections.abc import Iterable
-
-from router.enqueue.journal import Attempt, Changes, JournalError, Recovered
+from router.enqueue.journal import Changes, JournalError, Recovered
 from router.homeward import Homeward
 from router.journey import Journey
 from router.report import receipts
 from router.report.correlate import Correlator
 from router.report.handback import Outbox, Receiver
-from router.resume import Resume
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu
 from router.smpp.receipt import Receipt, State
 from router.stations import Arrival, Client, Reply
 from router.terms.message import Delivery, Message, Stage
-from router.terms.names import AccountName, OperatorId, RouterId
+from router.terms.names import AccountName, OperatorId
 from router.terms.outcome import Outcome
 from router.terms.settings import OperatorSettings
 from tests.simulation.disk import SimulatedJournal
@@ -273,29 +270,6 @@ def a_restart_forgets_what_operators_took() -> list[Patch]:
         return found
 
     return [(SimulatedJournal, "_recovered", forgetful)]
-
-
-@bug
-def a_restart_sends_what_operators_took() -> list[Patch]:
-    """It is taken for what waits."""
-
-    def eager(self: Resume, attempt: Attempt) -> None:
-        self.lanes._taken[attempt.message.account] += 1
-        self.lanes.put_first(attempt.message)
-
-    return [(Resume, "_expect_receipt", eager)]
-
-
-@bug
-def a_restart_takes_up_a_receipt_of_each_message_only_once() -> list[Patch]:
-    """Of two attempts the second is not expected to be receipted."""
-    with_others = SimulatedJournal._with_others
-
-    def forgetful(self: SimulatedJournal, router_ids: Iterable[RouterId]) -> list[Attempt]:
-        found = with_others(self, router_ids)
-        return list({one.message.router_id: one for one in found}.values())
-
-    return [(SimulatedJournal, "_with_others", forgetful)]
 
 
 @bug

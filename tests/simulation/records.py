@@ -41,7 +41,7 @@ _WORDS = {
 LATE_ANSWERS_FIND_THEIR_RECEIPTS = False
 """A receipt that comes after the time-out and before a late answer is nobody's as yet: it is
 acknowledged and forgotten."""
-WITHHELD_ACROSS_CRASHES = False
+WITHHELD_ACROSS_CRASHES = True
 """A failure that is acknowledged and withheld, because another attempt is open, is forgotten in a
 crash as yet; if the other one fails too, its message ends as unknown."""
 A_HAIR_S = 1e-5

@@ -120,6 +120,8 @@ class Scenario:
     """When one bind of an operator is drained by command, for how long, and which one."""
     in_memory: int = 2000
     """Messages of one queue that the router keeps in memory."""
+    attempts_in_memory: int = 100_000
+    """What operators took that it keeps in memory."""
 
 
 def drawn(seed: int, rng: Random) -> Scenario:
@@ -152,6 +154,7 @@ def drawn(seed: int, rng: Random) -> Scenario:
     _draw_faults(rng, scenario)
     _draw_drains(Random(f"{seed} drains"), scenario)
     _draw_times(Random(f"{seed} times"), scenario)
+    _draw_memory(Random(f"{seed} memory"), scenario)
     return scenario
 
 
@@ -208,6 +211,10 @@ def _draw_times(rng: Random, scenario: Scenario) -> None:
     scenario.settings = replace(settings, accounts=accounts, operators=operators)
     for mood in scenario.clients:
         mood.schedules = rng.choice((0.0, 0.0, 0.2))
+
+
+def _draw_memory(rng: Random, scenario: Scenario) -> None:
+    scenario.attempts_in_memory = rng.choice((100_000, 0, 0, 1, 3, 10))
 
 
 def _lanes(rng: Random) -> tuple[LaneSettings, ...]:

@@ -15,6 +15,7 @@ from random import Random
 
 import structlog
 
+from router import recall as recall_module
 from router import resume as resume_module
 from router.enqueue import lanes as lanes_module
 from router.enqueue.journal import first_number_at
@@ -229,7 +230,7 @@ def simulate(seed: int, tell: Callable[[str], None] | None = None) -> Result:
     """Live through one seed; `tell` is handed a line for whatever happens."""
     rng = Random(seed)
     scenario = drawn(seed, rng)
-    with quiet(), in_memory(scenario.in_memory):
+    with quiet(), in_memory(scenario):
         simulation = Simulation(scenario, rng, tell)
         broken: str | None = None
         try:
@@ -276,13 +277,19 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def in_memory(messages: int) -> Iterator[None]:
-    """Make a queue's part in memory so small that the few messages of a seed do not fit."""
-    modules = (lanes_module, resume_module)
-    names = {"MOST_IN_MEMORY": messages, "FEW_IN_MEMORY": messages // 2, "AT_ONCE": messages // 2}
-    before = [(m, name, getattr(m, name)) for m in modules for name in names if hasattr(m, name)]
-    for module, name, _ in before:
-        setattr(module, name, max(1, names[name]))
+def in_memory(scenario: Scenario) -> Iterator[None]:
+    """Make what the router keeps in memory so small that the few messages of a seed do not fit."""
+    of_queue = scenario.in_memory
+    limits = [
+        (lanes_module, "MOST_IN_MEMORY", of_queue),
+        (lanes_module, "FEW_IN_MEMORY", max(1, of_queue // 2)),
+        (lanes_module, "AT_ONCE", max(1, of_queue // 2)),
+        (resume_module, "AT_ONCE", max(1, of_queue // 2)),
+        (recall_module, "MOST_IN_MEMORY", scenario.attempts_in_memory),
+    ]
+    before = [(module, name, getattr(module, name)) for module, name, _ in limits]
+    for module, name, limit in limits:
+        setattr(module, name, limit)
     try:
         yield
     finally:

@@ -5,7 +5,7 @@ import pytest
 from tests.simulation.planted import BUGS, planted
 from tests.simulation.simulation import simulate
 
-ENOUGH_SEEDS = 200
+ENOUGH_SEEDS = 400
 """Most bugs show in one of the first ten."""
 
 

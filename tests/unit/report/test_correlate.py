@@ -10,6 +10,7 @@ from router.terms.settings import IdForm, MessageIdSettings
 from tests.unit.messages import message
 
 WAIT_S = 100.0
+NEVER = float("inf")
 TO = b"\x01\x0137255512345\0"
 TO_OTHER = b"\x01\x0137255599999\0"
 FORMS: list[IdForm] = ["text", "hex", "decimal"]
@@ -322,3 +323,85 @@ def test_claimed_and_given_up_receipts_make_room_for_others() -> None:
     assert len(correlator.unclaimed(EARLY_WAIT_S)) == 10
     again = [correlator.park(OperatorId(b"x"), "early", 1.0) for _ in range(11)]
     assert again == [True] * 10 + [False]
+
+
+# What only the journal knows.
+
+
+def test_the_oldest_attempts_are_left_to_the_journal_and_still_count() -> None:
+    correlator = correlator_of()
+    for number in range(5):
+        sent(correlator, b"%d" % number, message(number), float(number))
+    correlator.leave_to_journal(2, NEVER)
+    assert (correlator.in_memory, correlator.behind, len(correlator)) == (3, 2, 5)
+    assert [found(correlator, b"%d" % number) is None for number in range(5)] == [
+        *(True, True),
+        *(False, False, False),
+    ]
+
+
+def test_what_the_journal_may_not_have_yet_stays() -> None:
+    correlator = correlator_of()
+    for number in range(5):
+        sent(correlator, b"%d" % number, message(number), float(number))
+    correlator.leave_to_journal(5, 3.0)
+    assert (correlator.in_memory, correlator.behind) == (2, 3)
+
+
+def test_what_was_in_doubt_stays_and_holds_up_no_other() -> None:
+    correlator = correlator_of()
+    one, other = message(1), message(2)
+    one.doubts = 1
+    sent(correlator, b"1", one)
+    sent(correlator, b"2", other)
+    correlator.leave_to_journal(1, NEVER)
+    assert found(correlator, b"1") is one
+    assert found(correlator, b"2") is None
+
+
+def test_what_is_taken_back_goes_before_the_others_of_its_id() -> None:
+    correlator = correlator_of()
+    correlator.behind = 2
+    old, older, young = message(1), message(2), message(3)
+    sent(correlator, b"7", young, 50.0)
+    correlator.take_back(OperatorId(b"7"), old, 20.0)
+    correlator.take_back(OperatorId(b"7"), older, 10.0)
+    assert (correlator.in_memory, correlator.behind) == (3, 0)
+    for one, taken_utc in ((older, 10.0), (old, 20.0), (young, 50.0)):
+        assert found(correlator, b"7") is one
+        assert correlator.close(OperatorId(b"7"), one) == taken_utc
+    assert len(correlator) == 0
+
+
+def test_order_is_known_to_be_lost_until_nothing_is_in_memory() -> None:
+    correlator = correlator_of()
+    correlator.take_back(OperatorId(b"1"), message(1), 10.0)
+    assert correlator.never_receipted(0.0) == []
+    assert not correlator.is_in_order
+    assert len(correlator.never_receipted(10.0 + WAIT_S)) == 1
+    correlator.never_receipted(0.0)
+    assert correlator.is_in_order
+
+
+def test_message_is_awaited_under_the_id_and_the_number_it_has() -> None:
+    correlator = correlator_of()
+    one, other = message(1), message(2)
+    sent(correlator, b"7", one)
+    sent(correlator, b"7", other)
+    seven = OperatorId(b"7")
+    assert correlator.awaits(seven, one.router_id) is one
+    assert correlator.awaits(seven, other.router_id) is other
+    assert correlator.awaits(seven, message(3).router_id) is None
+    assert correlator.awaits(OperatorId(b"8"), one.router_id) is None
+
+
+def test_only_the_destination_makes_sure_that_an_id_was_used_once() -> None:
+    correlator = correlator_of()
+    assert correlator.is_sure(message(1), TO)
+    assert not correlator.is_sure(message(1), TO_OTHER)
+
+
+def test_receipt_may_be_kept_under_any_form_of_its_id() -> None:
+    correlator = correlator_of("hex", "decimal")
+    assert next(correlator.forms(b"0255")) == b"255"
+    assert set(correlator_of("decimal", "hex").forms(b"ff")) == {b"255", b"ff"}

@@ -7,6 +7,8 @@ from router.report.receipts import (
     MADE_HERE,
     OUTCOMES,
     asked_for,
+    failure_octets,
+    failure_of,
     from_operator,
     is_final,
     made_by_router,
@@ -229,3 +231,19 @@ def test_minutes_that_are_remembered_are_right_and_few() -> None:
     again = [receipts._minute(ACCEPTED_UTC + 60.0 * number) for number in range(2500)]
     assert seen == again
     assert len(set(seen)) == 2500
+
+
+@pytest.mark.parametrize("network_error_code", [None, b"\x03\0\x08", b"\0\0\0"])
+@pytest.mark.parametrize(("err", "done"), [(b"", b""), (b"005", b"2701150801"), (b"a\xff", b"")])
+def test_failure_that_is_withheld_is_read_as_it_was_kept(
+    err: bytes, done: bytes, network_error_code: bytes | None
+) -> None:
+    receipt = Receipt(b"", State.REJECTED, err, done, network_error_code)
+    octets = failure_octets(receipt, State.REJECTED)
+    assert failure_of(octets) == (receipt, State.REJECTED)
+
+
+def test_error_of_a_failure_that_is_withheld_cannot_end_early() -> None:
+    receipt = Receipt(b"1", State.EXPIRED, b"0\x005", b"", None)
+    (again, state) = failure_of(failure_octets(receipt, State.EXPIRED))
+    assert (again.err, state) == (b"05", State.EXPIRED)

@@ -1,0 +1,123 @@
+"""Bugs in what is kept in memory and what is left to the journal and found again there."""
+
+from collections.abc import Iterable
+
+from router.enqueue.journal import Attempt, JournalError
+from router.homeward import Homeward
+from router.recall import Recall
+from router.report.correlate import Correlator
+from router.stations import Arrival
+from router.terms.message import Message
+from router.terms.names import OperatorId, OperatorName, RouterId
+from tests.simulation.disk import SimulatedJournal
+from tests.simulation.planting import Patch, bug
+
+
+@bug
+def what_is_recalled_is_sent_again() -> list[Patch]:
+    """It is taken for what waits."""
+    take_back = Recall._take_back
+
+    def eager(self: Recall, message: Message, attempts: list[Attempt]) -> None:
+        take_back(self, message, attempts)
+        self.lanes._taken[message.account] += 1
+        self.lanes.put_first(message)
+
+    return [(Recall, "_take_back", eager)]
+
+
+@bug
+def a_restart_takes_up_a_receipt_of_each_message_only_once() -> list[Patch]:
+    """Of two attempts the second is not expected to be receipted."""
+    with_others = SimulatedJournal._with_others
+
+    def forgetful(self: SimulatedJournal, router_ids: Iterable[RouterId]) -> list[Attempt]:
+        found = with_others(self, router_ids)
+        return list({one.message.router_id: one for one in found}.values())
+
+    return [(SimulatedJournal, "_with_others", forgetful)]
+
+
+@bug
+def what_is_settled_meanwhile_is_taken_back() -> list[Patch]:
+    """A reading that is older than the settlement brings the message to life again."""
+    begin = Recall._begin_reading
+
+    def blind(self: Recall) -> None:
+        begin(self)
+        self._over = set()
+
+    return [(Recall, "_begin_reading", blind)]
+
+
+@bug
+def a_message_is_taken_back_beside_itself() -> list[Patch]:
+    """Its two attempts are of two messages, and each of them ends."""
+    return [(Recall, "_in_memory", lambda self, message, attempts: None)]
+
+
+@bug
+def what_a_failure_said_is_kept_in_memory_only() -> list[Patch]:
+    """After a crash nobody knows of it, and the message is waited for in vain."""
+    receipt = Homeward._receipt
+
+    def forgetful(self: Homeward, came: Arrival, now: float, *, asked: bool = False) -> None:
+        receipt(self, came, now, asked=asked)
+        attempted = self._settles.attempted
+        attempted[:] = [one for one in attempted if one.failure is None]
+
+    return [(Homeward, "_receipt", forgetful)]
+
+
+@bug
+def what_the_journal_does_not_have_yet_is_left_to_it() -> list[Patch]:
+    """A receipt that comes before the commit finds nothing."""
+    leave = Correlator.leave_to_journal
+
+    def hasty(self: Correlator[Arrival], count: int, before_utc: float) -> None:
+        leave(self, count, float("inf"))
+
+    return [(Correlator, "leave_to_journal", hasty)]
+
+
+@bug
+def an_error_of_the_journal_is_taken_for_an_answer() -> list[Patch]:
+    """The receipt is acknowledged as one that nobody knows."""
+    recalled = Recall._recalled
+
+    def blind(
+        self: Recall,
+        name: OperatorName,
+        arrivals: list[tuple[OperatorId, Arrival]],
+        attempts: list[Attempt],
+        error: JournalError | None,
+    ) -> None:
+        recalled(self, name, arrivals, attempts, None)
+
+    return [(Recall, "_recalled", blind)]
+
+
+@bug
+def nobody_looks_for_what_has_waited_too_long_on_the_disk() -> list[Patch]:
+    """Its client never hears."""
+    return [(Recall, "_search_overdue", lambda self, now: None)]
+
+
+@bug
+def what_was_found_on_the_disk_is_counted_still() -> list[Patch]:
+    """As a receipt that is waited for."""
+    take_back = Correlator.take_back
+
+    def twice(
+        self: Correlator[Arrival], operator_id: OperatorId, message: Message, at_utc: float
+    ) -> None:
+        take_back(self, operator_id, message, at_utc)
+        self.behind += 1
+
+    return [(Correlator, "take_back", twice)]
+
+
+@bug
+def the_journal_is_never_asked() -> list[Patch]:
+    """A receipt of what only the journal knows is one that nobody knows."""
+    return [(Recall, "_must_ask", lambda self, came, operator_id, message: False)]
