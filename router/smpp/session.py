@@ -38,7 +38,8 @@ LONGEST_ID_OCTETS: Final = 65
 
 COURTESY_S: Final = 1.0
 """How long our unbind waits for answers that we owe: the journal's are there by then, and a receipt
-that waits for its message may wait for ten times that."""
+that waits for its message may wait for ten times that. And how long a message centre's unbind waits
+for its answers to us: without them we would send those messages twice."""
 
 HANDED_ON: Final = frozenset(
     {v.SUBMIT_SM, v.DATA_SM, v.DELIVER_SM, v.BIND_RECEIVER, v.BIND_TRANSMITTER, v.BIND_TRANSCEIVER}
@@ -128,7 +129,9 @@ class Session:
         self._bind_request: Pdu | None = None
         self._has_asked_to_end = False
         self._ending = False
-        """Whether an unbind, ours or the peer's, waits until we owe no answer."""
+        """Whether an unbind, or the answer to one, waits for other answers."""
+        self._courteous_until = NEVER
+        """Until when; NEVER where it is as long as it takes, or is over."""
         self._unbinds: list[Pdu] = []
         self._held: list[Pdu] = []
         self._held_octets = 0
@@ -149,6 +152,8 @@ class Session:
             self._heard_at = now
             self._enquired_at = NEVER
         stage = self._sort(pdus, now)
+        if self._ending:
+            self._go_on_ending()
         if self._framer.lost_at_sequence is not None:
             self._lose_framing(self._framer.lost_at_sequence)
         return stage
@@ -234,6 +239,8 @@ class Session:
                 if self.state is not State.UNBINDING:
                     self._unbound_at = now
                     self._move(Event.UNBIND)
+                    if self.side is Side.ESME:
+                        self._courteous_until = now + COURTESY_S
                 self._go_on_ending()
             elif command_id == v.OUTBIND or command_id == v.ALERT_NOTIFICATION:
                 self._note("pdu.refused", command_id)  # These have no answer (3.4, 4.12).
@@ -332,18 +339,20 @@ class Session:
 
     def _go_on_ending(self) -> None:
         """Once everything else is answered: who hears nothing sends again (Kannel, vumi, SMSCs)."""
-        self._ending = self.owed > 0
-        if self._ending or self.state is not State.UNBINDING:
+        if self.state is not State.UNBINDING:
             return
+        is_courteous = self._courteous_until != NEVER
         if self._unbinds:
-            self._out += [p.response(v.UNBIND, pdu.sequence_number) for pdu in self._unbinds]
-            self._move(Event.CLOSED)
+            self._ending = self.owed > 0 or (is_courteous and bool(self.unanswered))
+            if not self._ending:
+                answers = [p.response(v.UNBIND, pdu.sequence_number) for pdu in self._unbinds]
+                self._out += answers
+                self._move(Event.CLOSED)
         else:
-            self._say_unbind()
-
-    def _say_unbind(self) -> None:
-        self._ending = False
-        self._out.append(p.build(v.UNBIND, 0, self._next_sequence()))
+            self._ending = self.owed > 0 and is_courteous
+            if not self._ending:
+                self._courteous_until = NEVER
+                self._out.append(p.build(v.UNBIND, 0, self._next_sequence()))
 
     def unbind(self, now: float) -> None:
         """Ask the peer to end the session, once all that it has asked is answered or soon.
@@ -353,6 +362,7 @@ class Session:
         """
         self._has_asked_to_end = True
         self._unbound_at = now
+        self._courteous_until = now + COURTESY_S
         self._move(Event.UNBIND)
         self._go_on_ending()
 
@@ -392,9 +402,7 @@ class Session:
             at = min(at, next(iter(self.unanswered.values()))[0] + timers.response_s)
         if timers.inactivity_s is not None:
             at = min(at, self._request_heard_at + timers.inactivity_s)
-        if self._ending and not self._unbinds:
-            at = min(at, self._unbound_at + COURTESY_S)
-        return min(at, self._unbound_at + timers.response_s)
+        return min(at, self._courteous_until, self._unbound_at + timers.response_s)
 
     def wake(self, now: float) -> list[object]:
         """Do what is due. Return the requests whose answer is overdue: their fate is unknown.
@@ -426,8 +434,9 @@ class Session:
                 self._note("session.idle")
                 self.unbind(now)
             self._request_heard_at = NEVER
-        if self._ending and not self._unbinds and now >= self._unbound_at + COURTESY_S:
-            self._say_unbind()
+        if now >= self._courteous_until:
+            self._courteous_until = NEVER
+            self._go_on_ending()
         return self._overdue(now)
 
     def _overdue(self, now: float) -> list[object]:

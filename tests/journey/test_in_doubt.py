@@ -9,6 +9,7 @@ import pytest
 from router.onward import MOST_DOUBTS
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
+from router.smpp.session import COURTESY_S
 from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings
@@ -27,6 +28,50 @@ def report_to(client: Client, number: int) -> None:
     """The client has exactly one receipt, about this message."""
     (text,) = client.receipt_texts()
     assert text.startswith(b"id:" + client.id_of(number) + b" ")
+
+
+# An operator that says goodbye.
+
+
+def test_an_operator_that_unbinds_and_then_answers_leaves_no_doubt(
+    world: World, router: Router
+) -> None:
+    telia, other = router.operator("telia"), router.operator("telia", 1)
+    telia.latency_s = other.latency_s = 0.5
+    client = router.client()
+    for _ in range(10):
+        client.submit(registered_delivery=0)
+    world.run(0.2)
+    in_flight = telia.bind.in_use
+    assert in_flight == 5
+    telia.far.send(p.build(v.UNBIND, 0, 99))
+    world.run(0.1)
+    assert telia.far.pdus(v.UNBIND_RESP) == []
+    client.submit(registered_delivery=0)
+    world.run(2.0)
+    assert telia.far.pdus(v.UNBIND_RESP)
+    assert telia.far.closed
+    assert (len(telia.submits), len(other.submits)) == (in_flight, 6)
+    assert router.journey.counters.in_doubt == {}
+    router.assert_all_is_over()
+
+
+def test_an_operator_that_unbinds_and_does_not_answer_is_left_after_a_second(
+    world: World, router: Router
+) -> None:
+    telia, other = router.operator("telia", status=None), router.operator("telia", 1)
+    client = router.client()
+    for _ in range(10):
+        client.submit(registered_delivery=0)
+    world.run(0.2)
+    telia.far.send(p.build(v.UNBIND, 0, 99))
+    world.run(COURTESY_S - 0.1)
+    assert len(other.submits) == 5
+    world.run(0.2)
+    assert telia.far.closed
+    assert len(other.submits) == 10
+    assert router.journey.counters.in_doubt == {(TELIA, "resend"): 5}
+    router.assert_all_is_over()
 
 
 # Response timeouts.

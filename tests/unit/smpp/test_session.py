@@ -392,6 +392,29 @@ def test_message_centre_that_goes_on_delivering_does_not_keep_us() -> None:
     assert [command for command, _, _ in written_by(session)] == [v.DELIVER_SM_RESP, v.UNBIND]
 
 
+def test_unbind_of_a_message_centre_is_answered_when_it_has_answered_us() -> None:
+    session = session_in(State.BOUND_TRX, Side.ESME)
+    session.request(SUBMIT, "a", 1.0)
+    session.request(SUBMIT, "b", 1.0)
+    session.take_octets()
+    session.receive(p.build(v.UNBIND, 0, 7), 1.0)
+    for number in (2, 3):
+        assert written_by(session) == []
+        (pdu,) = session.receive(p.response(v.SUBMIT_SM, number, body=b"1\0"), 1.5)
+        assert pdu.request == {2: "a", 3: "b"}[number]
+    assert written_by(session) == [(v.UNBIND_RESP, 0, 7)]
+    assert session.state is State.CLOSED
+
+
+def test_unbind_of_a_client_does_not_wait_for_what_it_has_not_acknowledged() -> None:
+    session = session_in(State.BOUND_TRX, Side.MC)
+    session.request(DELIVER, "a", 1.0)
+    session.take_octets()
+    session.receive(p.build(v.UNBIND, 0, 7), 1.0)
+    assert written_by(session) == [(v.UNBIND_RESP, 0, 7)]
+    assert session.close() == ["a"]
+
+
 def test_our_unbind_that_waits_gives_way_to_that_of_the_peer() -> None:
     session = session_in(State.BOUND_TRX, Side.ESME)
     session.receive(p.relay(DELIVER, 5), 1.0)

@@ -224,6 +224,17 @@ def test_our_unbind_waits_for_our_answers_only_so_long() -> None:
     assert [command for command, _, _ in written_by(session)] == [v.DELIVER_SM_RESP]
 
 
+def test_unbind_of_a_message_centre_waits_for_its_answers_only_so_long() -> None:
+    session = session_in(State.BOUND_TRX, Side.ESME)
+    session.request(SUBMIT, "a", 20.0)
+    session.receive(p.build(v.UNBIND, 0, 7), 20.5)
+    session.take_octets()
+    assert woken(session) == (20.5 + COURTESY_S, [])
+    assert written_by(session) == [(v.UNBIND_RESP, 0, 7)]
+    assert session.state is State.CLOSED
+    assert session.close() == ["a"]
+
+
 def test_unbind_of_the_peer_waits_for_our_answers_only_so_long() -> None:
     session = session_in(State.BOUND_TRX, Side.MC)
     session.receive(SUBMIT + p.build(v.UNBIND, 0, 7), 20.0)
