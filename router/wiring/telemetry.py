@@ -198,7 +198,11 @@ def configure_log(settings: LogSettings, stream: TextIO) -> None:
     ]
     if settings.format == "json":
         # Tracebacks as text: the structured ones hold local variables, and so passwords.
-        processors += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        processors += [
+            structlog.processors.format_exc_info,
+            what_first,
+            structlog.processors.JSONRenderer(),
+        ]
     else:
         plain = structlog.dev.plain_traceback
         colours = stream.isatty()
@@ -211,6 +215,12 @@ def configure_log(settings: LogSettings, stream: TextIO) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_FromLogging()], level=logging.WARNING, force=True)
+
+
+def what_first(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Begin every line alike, so that people can read one below the other."""
+    heads = {head: event.pop(head) for head in ("timestamp", "level", "event")}
+    return {**heads, **event}
 
 
 def without_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -284,8 +294,8 @@ def log_page() -> str:
 
 <!-- Written by `python -m router.wiring.telemetry docs/LOGS.md`, not by hand. -->
 
-One line per event on standard error, as JSON or for eyes (`telemetry.log.format`). Each has
-`event`, `level` and `timestamp` (UTC); what else it has is named with its unit: `_s` is seconds. A
+One line per event on standard error, as JSON or for eyes (`telemetry.log.format`). Each begins with
+`timestamp` (UTC), `level` and `event`; what else it has is named with its unit: `_s` is seconds. A
 line about a session has its `client` (address) and `account`, or its `operator` and `bind`.
 `status` is a command_status by name, `reason` one of a few words that metrics use too, `error` what
 the system or a library said, and `meaning` a sentence for people.

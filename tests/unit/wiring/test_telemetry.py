@@ -137,6 +137,13 @@ def test_line_below_the_level_is_not_written() -> None:
     assert [line["event"] for line in lines(stream)] == ["link.dead"]
 
 
+def test_line_of_json_begins_with_when_how_bad_and_what() -> None:
+    stream = written(LogSettings())
+    structlog.get_logger().bind(operator="telia").warning("bind.lost", in_flight=3)
+    (line,) = lines(stream)
+    assert list(line) == ["timestamp", "level", "event", "operator", "in_flight"]
+
+
 def test_line_for_eyes_is_no_json() -> None:
     stream = written(LogSettings(format="console"))
     structlog.get_logger().info("router.ready", listeners=2)
