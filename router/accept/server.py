@@ -91,6 +91,8 @@ class ClientLink(Link):
     ) -> None:
         session = Session(Side.MC, timers_of(settings), settings.max_pdu_bytes, host.clock())
         super().__init__(session, host)
+        self.on_begun: Callable[[ClientLink], None] = lambda _: None
+        """Called when the connection is there, over TLS when that is agreed upon."""
         self.on_ended: Callable[[ClientLink], None] = lambda _: None
         """Called when the connection is over."""
         self.peer_host = ""
@@ -118,6 +120,7 @@ class ClientLink(Link):
 
     def connection_made(self, transport: Transport) -> None:
         """Note who it is."""
+        self.on_begun(self)
         peername = transport.get_extra_info("peername")
         if peername is None:  # It was gone before we came to it.
             transport.abort()

@@ -8,7 +8,6 @@ import asyncio
 import gc
 import os
 import signal
-import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,13 +23,15 @@ from router.enqueue.sqlite import SqliteJournal
 from router.forward.bind import BindKeeper
 from router.forward.outbind import CalledKeeper, Door
 from router.journey import Journey
-from router.smpp.link import Link, Timer
+from router.smpp.link import NOTES_LOGGED, Link, Timer
 from router.smpp.states import BOUND
-from router.terms.settings import Address, ListenSettings, Settings
+from router.terms.limits import TokenBucket
+from router.terms.settings import Address, Settings
 from router.wiring.config.load import SettingsError
 from router.wiring.control import Control
 from router.wiring.systemd import notify, watchdog_s
 from router.wiring.telemetry import MessageLog
+from router.wiring.tls import about, context_of
 
 DRAIN_S: Final = 30.0
 """How long a stop waits for answers; TimeoutStopSec in the unit is longer."""
@@ -60,6 +61,7 @@ class App:
         self.beat_at = self.started_at
         """When the loop last showed that it lives."""
         self.clients: set[ClientLink] = set()
+        self._handshakes_to_log = TokenBucket(NOTES_LOGGED, NOTES_LOGGED.count, self.started_at)
         self._keepers: list[BindKeeper] = []
         self._servers: list[asyncio.Server] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -179,18 +181,20 @@ class App:
 
     async def _listen(self) -> None:
         """Open the ports. Raises OSError that names the setting."""
+        bind_timeout_s = self.settings.session.bind_timeout_s
         for number, listen in enumerate(self.settings.listen):
-            context = _tls(listen, f"listen[{number}].tls")
+            context = context_of(listen, f"listen[{number}].tls", self._not_secured)
             try:
                 server = await self.loop.create_server(
                     lambda: cast("asyncio.Protocol", self._client()),
                     listen.address.host,
                     listen.address.port,
                     ssl=context,
+                    ssl_handshake_timeout=bind_timeout_s if context is not None else None,
                     backlog=1024,
                 )
             except OSError as error:
-                raise _about(error, f"listen[{number}].address: {listen.address}") from error
+                raise about(error, f"listen[{number}].address: {listen.address}") from error
             self._servers.append(server)
             for socket in server.sockets:
                 address = _shown(socket.getsockname())
@@ -199,9 +203,15 @@ class App:
 
     def _client(self) -> ClientLink:
         link = ClientLink(self, self.journey, self.accounts, self.settings.session)
-        self.clients.add(link)
+        link.on_begun = self.clients.add  # Not before: of a failed TLS handshake nobody hears.
         link.on_ended = self.clients.discard
         return link
+
+    def _not_secured(self, why: str) -> None:
+        """A client did not come through its TLS handshake."""
+        self.journey.counters.failed_binds["tls"] += 1
+        if self._handshakes_to_log.take(self.clock()):
+            log.warning("client.not_secured", error=why)
 
     def _make_keepers(self) -> None:
         binds = [bind for one in self.journey.operators.values() for bind in one.binds]
@@ -358,23 +368,3 @@ def _log_journal(error: JournalError | None) -> None:
         log.info("journal.back")
     else:
         log.error("journal.failed", error=str(error))
-
-
-def _tls(listen: ListenSettings, path: str) -> ssl.SSLContext | None:
-    """Raises OSError that names the setting."""
-    tls = listen.tls
-    if tls is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(tls.certificate, tls.key)
-    except OSError as error:
-        what = f"{path}: {tls.certificate} and {tls.key} are no certificate and its key"
-        raise _about(error, what) from error
-    return context
-
-
-def _about(error: OSError, what: str) -> OSError:
-    """The same error, with what it is about."""
-    return OSError(error.errno, f"{what}: {error.strerror or error}")

@@ -54,6 +54,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "bind.unanswered": "An operator hung up instead of answering our bind request.",
         "bind.unreachable": "No connection to an operator came about.",
         "client.bind_refused": "A client was not let in.",
+        "client.not_secured": "A TLS handshake failed; `error` is the library's word for it.",
         "config.reread": "SIGHUP: the configuration was read again, with this `result`.",
         "config.warned": "The configuration holds something that is probably not meant.",
         "control.refused": "Too many HTTP connections at once: some were closed unread.",

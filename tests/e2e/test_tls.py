@@ -9,14 +9,17 @@ import pytest
 from benchmarks import stand
 from router.smpp import receipt as r
 from router.smpp import vocabulary as v
+from router.smpp.link import NOTES_LOGGED
 from tests.e2e.certificates import OPENSSL, self_signed
-from tests.e2e.scene import Peer, configuration, smpp_router, written
+from tests.e2e.scene import Peer, configuration, free_port, smpp_router, written
 
 PLAIN = 'listen: [{address: "127.0.0.1:0"}]'
 BOTH = """\
 listen:
   - {address: "127.0.0.1:0", tls: {certificate: server.crt, key: server.key}}
   - {address: "127.0.0.1:0"}"""
+
+STRANGERS = 50
 
 pytestmark = pytest.mark.skipif(OPENSSL is None, reason="needs openssl to make a certificate")
 
@@ -58,6 +61,29 @@ def test_client_without_tls_is_not_understood_there(router: stand.Router) -> Non
         client.request(v.ENQUIRE_LINK)
 
         assert client.is_closed() == []
+
+
+def test_strangers_to_tls_are_counted_told_and_forgotten(
+    stack: ExitStack, certificate: Path
+) -> None:
+    text = configuration(free_port(stack), (PLAIN, BOTH))
+    router = stand.router(stack, text, certificate.parent)
+    with Peer(router.ports[0], ssl.create_default_context(cafile=certificate)) as client:
+        assert client.bind("bank").command_status == v.ESME_ROK
+    for _ in range(STRANGERS):
+        with Peer(router.ports[0]) as stranger:
+            stranger.send(b"GET / HTTP/1.1\r\n\r\n")
+            assert stranger.is_closed() == []
+
+    assert router.samples().sum("failed_binds_total", reason="tls") == STRANGERS
+    told = router.child.events("client.not_secured")
+    assert [line["error"] for line in told] == ["HTTP_REQUEST"] * NOTES_LOGGED.count
+
+    with Peer(router.ports[0]) as silent:
+        assert silent.is_closed() == []  # After bind_timeout, as without TLS.
+
+    assert router.child.stop() == 0
+    assert router.child.event("router.draining")["clients"] == 0
 
 
 def test_stranger_to_the_certificate_does_not_connect(router: stand.Router) -> None:
