@@ -31,7 +31,7 @@ from router.smpp.pdu import BodyError, Pdu, Sm, relay_with, response
 from router.smpp.session import Note, Session
 from router.smpp.states import State
 from router.smpp.text import UDHI
-from router.stations import NEVER, SWEEP_S, Client, OperatorPeer, Reply, reply_to
+from router.stations import NEVER, SWEEP_S, Client, OperatorPeer, Reply
 from router.terms.message import Message, Stage
 from router.terms.names import ClientId, OperatorName
 from router.terms.outcome import (
@@ -391,12 +391,12 @@ class Journey(Resume):
         self._expire(self.lanes.expire(now_utc), now_utc)
         if self.lanes.hungry:  # Also after a read that failed.
             self._end_turn_soon()
-        for name, correlator in self.correlators.items():
+        for correlator in self.correlators.values():
             for came in correlator.unclaimed(now):
-                self.counters.receipts_unmatched[name] += 1
-                self._count_receipt(name, came.receipt)
-                came.peer.tell(Note("receipt.unmatched", message_id=came.receipt.operator_id))
-                self._reply(reply_to(came), v.ESME_ROK)
+                # Its message may have come under an id in another base than the settings say.
+                came.has_waited = True
+                self._receipt(came, now)
+                self._end_turn_soon()
             for message in correlator.never_receipted(now_utc):
                 self._never_receipted(message)
         self._leave_to_journal()

@@ -87,6 +87,8 @@ class Arrival:
     pdu: Pdu
     sm: Sm
     receipt: Receipt
+    has_waited: bool = False
+    """Its message has had the time to come."""
 
 
 class Stations:

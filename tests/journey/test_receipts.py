@@ -121,6 +121,25 @@ def test_an_id_is_the_same_in_every_form_in_use(
     router.assert_all_is_over()
 
 
+@pytest.mark.parametrize(("number", "delivered"), [(SUBSCRIBER, 1), ((1, 1, b"37255599999"), 0)])
+def test_an_early_receipt_in_another_base_than_the_settings_say_is_not_lost(
+    world: World, router: Router, number: tuple[int, int, bytes], delivered: int
+) -> None:
+    telia = router.operator("telia", status=None)
+    client = router.client()
+    client.submit()
+    world.run(0.1)
+    report = telia.deliver(receipt_text(b"65543", b"DELIVRD"), number, BANK, esm_class=4)
+    world.run(1.0)
+    telia.id_form = lambda _: b"10007"  # 65543 in hexadecimal; the settings say text.
+    telia.answer(telia.submits[0][1])
+    world.run(EARLY_WAIT_S + 2.0)
+    assert telia.answer_to(report) == v.ESME_ROK
+    assert len(client.receipts) == delivered
+    assert router.journey.counters.receipts_unmatched.get(TELIA, 0) == 1 - delivered
+    assert router.outcomes == [Outcome.DELIVERED] * delivered
+
+
 def test_an_id_that_is_only_alike_in_another_base_is_another_message(
     world: World, router: Router
 ) -> None:
