@@ -33,7 +33,7 @@ from router.smpp.states import State
 from router.smpp.text import UDHI
 from router.stations import NEVER, SWEEP_S, Client, OperatorPeer, Reply
 from router.terms.message import Message, Stage
-from router.terms.names import ClientId, OperatorName
+from router.terms.names import ClientId
 from router.terms.outcome import (
     DRAINING,
     JOURNAL_DOWN,
@@ -264,6 +264,8 @@ class Journey(Resume):
             self._expired = []
         if self._turned_away:
             self._turn_away(operator)
+        if operator.circuit.is_troubled:  # Who only tries one is not available meanwhile.
+            self._to_pump.update(lanes.set_available(name, operator.is_available))
 
     # Binds to operators come and go.
 
@@ -278,18 +280,6 @@ class Journey(Resume):
         bind.operator.went_down(bind, now)
         self.availability_changed(bind)  # First, so that `resend` finds who is left.
         self.doubted(lost, "lost", now)
-
-    def availability_changed(self, bind: Bind) -> None:
-        """This bind may send again, or no more."""
-        operator = bind.operator
-        operator.offer(bind, self.clock())
-        self._to_pump.update(self.lanes.set_available(operator.name, operator.is_available))
-        self._to_pump.add(operator.name)
-        self._end_turn_soon()
-
-    def pump(self, operator: OperatorName) -> None:
-        """This operator's binds may be able to send something now."""
-        self._wants_pump(operator)
 
     # The turn of the loop.
 
@@ -386,6 +376,7 @@ class Journey(Resume):
         """What only becomes due with time: validity, receipts that never came, old deliveries."""
         self.wall.look(now, self._wall_clock())
         now_utc = self.wall.at(now)
+        self._look_after_binds(now)
         for name in self.lanes.begin(now_utc):
             self._wants_pump(name)
         self._expire(self.lanes.expire(now_utc), now_utc)

@@ -58,9 +58,12 @@ class Onward(Homeward):
             if not late:
                 group.landed()
         if status == v.ESME_ROK:
+            if operator.circuit.is_troubled and not late:
+                self._took(bind)
             self._sent(operator, message, message_id_of(pdu), now)
         elif not late and message.stage is Stage.IN_FLIGHT:
             action = judge(status, operator.settings.on_status)
+            self._refused(bind, message, status, action, now)
             self._go_on(peer, message, action, status, now)
         else:
             self._tell_withheld(message)
@@ -103,6 +106,8 @@ class Onward(Homeward):
             case "rebind":
                 self._wants_pump(self.lanes.put_first(message))
                 peer.rebind()
+            case "retry" if self._another_may(bind.operator, message):
+                self._wants_pump(self.lanes.put_first(message))
             case "retry" if message.retries < action.times:
                 message.retries += 1
                 self.lanes.put_later(message, now + action.after_s)
@@ -146,6 +151,8 @@ class Onward(Homeward):
                 landed.append((message.group, operator))
             self._wants_pump(operator.name)  # Its window has room, whatever becomes of this one.
             self.counters.sends[operator.name, flight.bind.settings.name, why] += 1
+            if why == "timeout" or operator.circuit.is_probing(flight.bind.place):
+                self._failed(flight.bind, now)
             if message.stage is not Stage.IN_FLIGHT:
                 self._tell_withheld(message)
                 continue
@@ -163,8 +170,8 @@ class Onward(Homeward):
                     message.group.leave(operator.name)
                     if message.group.operator is not None:
                         message.group = None  # The others stay where they are; this one goes.
-            else:  # To the same one, though a better one may have come.
-                message.plan = self.plans.first(operator.name, message.plan)
+            else:  # To the same one, though a better one may have come, and even if it must wait.
+                message.plan = self.plans.staying(operator.name, message.plan)
             message.in_doubt = True
             self._wants_pump(self.lanes.put_first(message))
         for group, operator in landed:

@@ -15,9 +15,10 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Final
 
+from router.binds import Binds
 from router.enqueue.journal import BEGINNING, Attempt, JournalError, Place
 from router.report import receipts
-from router.stations import NEVER, Arrival, Stations, reply_to
+from router.stations import NEVER, Arrival, reply_to
 from router.terms.clock import SMALL_S
 from router.terms.message import Message
 from router.terms.names import OperatorId, OperatorName, RouterId
@@ -36,7 +37,7 @@ LONGEST_PAUSE_S: Final = 600.0
 """Between two searches; in between, the hundredth part of the wait for a receipt."""
 
 
-class Recall(Stations):
+class Recall(Binds):
     """The acts between a receipt and a message that is not in memory."""
 
     def _receipt(self, came: Arrival, now: float, *, asked: bool = False) -> None:

@@ -20,8 +20,9 @@ LAYERS: Final = {
     "smpp": 1,
     **dict.fromkeys(STAGES, 2),
     # The journey: what it acts on, the way back and on, a restart, and the page to read first.
-    **{"stations": 3, "recall": 4, "homeward": 5, "onward": 6, "resume": 7, "journey": 8},
-    "wiring": 9,
+    **{"stations": 3, "binds": 4, "recall": 5, "homeward": 6, "onward": 7, "resume": 8},
+    "journey": 9,
+    "wiring": 10,
 }
 """A part of router/ imports only from parts with a smaller number, and from itself."""
 

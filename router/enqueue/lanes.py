@@ -214,6 +214,7 @@ class Lanes:
         self._queues: dict[tuple[Plan, int, AccountName], Queue] = {}
         self._feeds: dict[OperatorName, _Feed] = {}
         self._available: set[OperatorName] = set()
+        self._up: set[OperatorName] = set()
         self._delayed: list[tuple[float, int, Message]] = []
         self._scheduled: list[tuple[float, int, Message]] = []
         self._taken: dict[AccountName, int] = dict.fromkeys(accounts, 0)
@@ -387,10 +388,19 @@ class Lanes:
     # Operators.
 
     def set_available(self, operator: OperatorName, available: bool) -> set[OperatorName]:
-        """An operator came or went; return those that may now pull something they could not."""
-        if available == (operator in self._available):
+        """An operator can take messages, or cannot; return those that may now pull something."""
+        return self._set(self._available, operator, available)
+
+    def set_up(self, operator: OperatorName, is_up: bool) -> set[OperatorName]:
+        """An operator is bound or is not: what it may have already waits for it while it is."""
+        return self._set(self._up, operator, is_up)
+
+    def _set(
+        self, members: set[OperatorName], operator: OperatorName, member: bool
+    ) -> set[OperatorName]:
+        if member == (operator in members):
             return set()
-        (self._available.add if available else self._available.discard)(operator)
+        (members.add if member else members.discard)(operator)
         gained: set[OperatorName] = set()
         for queue in self._queues.values():
             if operator in queue.plan.candidates:
@@ -441,7 +451,11 @@ class Lanes:
         return queue
 
     def _rehome(self, queue: Queue) -> None:
-        home = next((name for name in queue.plan.candidates if name in self._available), None)
+        plan = queue.plan
+        able = self._available
+        home = next((name for name in plan.candidates if name in able), None)
+        if plan.stays and plan.candidates[0] in self._up:
+            home = plan.candidates[0]
         if home == queue.home:
             return
         if queue.home is not None:

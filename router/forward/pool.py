@@ -5,17 +5,23 @@ and says which bind may send and when to ask again. Rates and windows are those 
 belong to a bind's configured name: they outlive the connection.
 """
 
+from collections import deque
 from heapq import heappop, heappush, heapreplace
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
+from router.forward.adapting import AdaptiveRate
+from router.forward.breaker import Breaker
+from router.forward.circuit import Circuit
 from router.forward.lifetime import Lifetime
 from router.forward.pacing import BusiestSecond, Pacer, RoundTrip
 from router.smpp.session import Peer, Session
 from router.smpp.states import State
 from router.terms.message import Message
+from router.terms.names import BindName
 from router.terms.settings import BindSettings, OperatorSettings
 
 NEVER: Final = float("inf")
+MOST_NEWS: Final = 1000
 _SENDING: Final = frozenset({State.BOUND_TX, State.BOUND_TRX})
 
 
@@ -40,6 +46,7 @@ class Bind:
     """One configured bind to an operator."""
 
     __slots__ = (
+        "adaptive",
         "address",
         "busiest",
         "changed_at",
@@ -50,6 +57,7 @@ class Bind:
         "operator",
         "pacer",
         "peer",
+        "place",
         "resting_until",
         "retires",
         "round_trip",
@@ -60,12 +68,15 @@ class Bind:
     )
 
     def __init__(
-        self, settings: BindSettings, operator: "Operator", now: float, place: float = 0.0
+        self, settings: BindSettings, operator: "Operator", place: int, now: float
     ) -> None:
-        """`place` is its own among the binds of its operator, from 0 up to 1."""
         self.settings: Final = settings
         self.operator: Final = operator
-        self.pacer: Final = None if settings.rate is None else Pacer(settings.rate, now)
+        self.place: Final = place
+        """Among the binds of its operator."""
+        rate = settings.rate
+        self.pacer: Final = None if rate is None else Pacer(rate, now)
+        self.adaptive: Final = None if rate is None else AdaptiveRate(rate)
         self.round_trip: Final = RoundTrip()
         self.busiest: Final = BusiestSecond()
         self.peer: Peer | None = None
@@ -88,7 +99,7 @@ class Bind:
         self.lifetime: Final = (
             None
             if settings.max_messages is None and settings.max_age_s is None
-            else Lifetime(settings, place)
+            else Lifetime(settings, place / len(operator.settings.binds))
         )
         self.retires = False
         """Its session is about to end as the operator wants it, and it binds anew."""
@@ -106,12 +117,36 @@ class Bind:
 
     def reckon_window(self) -> None:
         """Set `window` anew: something has changed that it depends on."""
-        self.window = 0 if self.drained or self.retires else self.settings.window
+        if self.drained or self.retires:
+            self.window = 0
+        else:
+            most = self.operator.circuit.most_unanswered(self.place)
+            self.window = min(self.settings.window, most)
 
     def ready_at(self, now: float) -> float:
         """When the rate next allows a message."""
-        at = NEVER if self.pacer is None else self.pacer.ready_at(now)
+        pacer, adaptive = self.pacer, self.adaptive
+        if pacer is None or adaptive is None:
+            return NEVER
+        at = pacer.ready_at(now)
+        if adaptive.is_slowed:
+            at = max(at, adaptive.ready_at(now))
         return at if at > self.resting_until else self.resting_until
+
+    def per_second(self, now: float) -> float:
+        """The rate as it is adapted now, per second."""
+        return 0.0 if self.adaptive is None else self.adaptive.per_second(now)
+
+
+class News(NamedTuple):
+    """Something about an operator that people want to read in the log."""
+
+    what: Literal["slowed", "opened", "closed"]
+    bind: BindName | None
+    """None where it is about all of them."""
+    why: str = ""
+    per_second: float = 0.0
+    rest_s: float = 0.0
 
 
 class Operator:
@@ -120,9 +155,9 @@ class Operator:
     def __init__(self, settings: OperatorSettings, now: float) -> None:
         self.settings: Final = settings
         self.name: Final = settings.name
-        count = len(settings.binds)
+        self.circuit: Final = Circuit(settings.breaker, len(settings.binds))
         self.binds: Final = tuple(
-            Bind(bind, self, now, place / count) for place, bind in enumerate(settings.binds)
+            Bind(bind, self, place, now) for place, bind in enumerate(settings.binds)
         )
         round_trips = [bind.round_trip for bind in self.binds]
         self.pacer: Final = (
@@ -132,15 +167,31 @@ class Operator:
         """Messages written and not answered, over all binds."""
         self.wake_at = NEVER
         """When `ready_bind` may next find one, if it found none."""
+        self.news: Final[deque[News]] = deque(maxlen=MOST_NEWS)
+        """What has happened; whoever logs it takes it off."""
         self._ready: list[tuple[float, int, Bind]] = []
         self._order = 0
 
     @property
     def is_available(self) -> bool:
-        """Whether any bind is up that messages can travel on, and nobody minds that they do."""
+        """Whether any bind is up that messages can travel on, and nobody minds that they do.
+
+        One that only tries whether it works is not available while its message is unanswered:
+        others must not wait for that.
+        """
         return any(
-            bind.window and bind.session is not None and bind.session.state in _SENDING
+            bind.window
+            and bind.session is not None
+            and bind.session.state in _SENDING
+            and not (bind.in_use and self.circuit.is_probing(bind.place))
             for bind in self.binds
+        )
+
+    @property
+    def is_up(self) -> bool:
+        """Whether any bind is up that messages can travel on, if they are allowed to or not."""
+        return any(
+            bind.session is not None and bind.session.state in _SENDING for bind in self.binds
         )
 
     def came_up(self, bind: Bind, peer: Peer, now: float) -> None:
@@ -232,6 +283,8 @@ class Operator:
         bind.busiest.written(now)
         self.in_flight += 1
         session.request(octets, Flight(message, bind, slot, operator_slot, now), now)
+        if bind.adaptive is not None and bind.adaptive.is_slowed:
+            bind.adaptive.sent(now)
         lifetime = bind.lifetime
         if lifetime is not None:
             lifetime.left -= 1
@@ -260,3 +313,64 @@ class Operator:
     def rest(self, bind: Bind, until: float) -> None:
         """Send nothing on this bind before `until`."""
         bind.resting_until = max(bind.resting_until, until)
+
+    # How well it goes.
+
+    def throttled(self, bind: Bind, sent_at: float, now: float) -> None:
+        """A message that was written then came too soon for the operator."""
+        adaptive = bind.adaptive
+        if adaptive is not None and adaptive.throttled(sent_at, now):
+            self._slowed(bind, "throttled", now)
+
+    def is_failure(self, status: int) -> bool:
+        """Whether a status speaks of the operator, and not of the message that it answers."""
+        breaker = self.settings.breaker
+        return breaker is not None and status in breaker.statuses
+
+    def succeeded(self, bind: Bind) -> bool:
+        """A message was taken, in troubled times; return whether any window has changed."""
+        return self._tell_breakers("closed", self.circuit.succeeded(bind.place))
+
+    def failed(self, bind: Bind, now: float) -> bool:
+        """A message was not taken, for a reason that is not its own; return the same."""
+        opened = self.circuit.failed(bind.place, self._able(), now)
+        return self._tell_breakers("opened", opened)
+
+    def look(self, now: float) -> bool:
+        """Look after it, once a second or so; return whether any window has changed."""
+        for bind in self.binds:
+            adaptive, session = bind.adaptive, bind.session
+            if adaptive is not None and session is not None:
+                oldest_at = next(iter(session.unanswered.values()), (now,))[0]
+                if adaptive.look(now - oldest_at, bind.round_trip.smallest_s, now):
+                    self._slowed(bind, "slow answers", now)
+        if not self.circuit.is_troubled or not self.circuit.look(self._able(), now):
+            return False
+        self._reckon_windows()
+        return True
+
+    def _able(self) -> list[int]:
+        """The binds that could send if they were allowed to."""
+        return [
+            bind.place
+            for bind in self.binds
+            if not (bind.drained or bind.retires)
+            and bind.session is not None
+            and bind.session.state in _SENDING
+        ]
+
+    def _reckon_windows(self) -> None:
+        for bind in self.binds:
+            bind.reckon_window()
+
+    def _slowed(self, bind: Bind, why: str, now: float) -> None:
+        per_second = bind.per_second(now)
+        self.news.append(News("slowed", bind.settings.name, why=why, per_second=per_second))
+
+    def _tell_breakers(self, what: Literal["opened", "closed"], breakers: list[Breaker]) -> bool:
+        names = {id(self.circuit.binds[bind.place]): bind.settings.name for bind in self.binds}
+        for breaker in breakers:
+            self.news.append(News(what, names.get(id(breaker)), rest_s=breaker.rest_s))
+        if breakers:
+            self._reckon_windows()
+        return bool(breakers)

@@ -11,10 +11,12 @@ from router.terms.names import OperatorName
 class Plan:
     """Candidates in order. Made by `Plans` only; compared by identity."""
 
-    __slots__ = ("candidates",)
+    __slots__ = ("candidates", "stays")
 
-    def __init__(self, candidates: tuple[OperatorName, ...]) -> None:
+    def __init__(self, candidates: tuple[OperatorName, ...], *, stays: bool = False) -> None:
         self.candidates: Final = candidates
+        self.stays: Final = stays
+        """It waits for the first while that is bound at all, whether or not it sends just now."""
 
     def __repr__(self) -> str:
         return f"<Plan {' > '.join(self.candidates)}>"
@@ -26,6 +28,7 @@ class Plans:
     def __init__(self) -> None:
         self._plans: dict[tuple[OperatorName, ...], Plan] = {}
         self._aside: dict[tuple[OperatorName, ...], Plan] = {}
+        self._staying: dict[tuple[OperatorName, ...], Plan] = {}
 
     def of(self, candidates: tuple[OperatorName, ...]) -> Plan:
         """The plan with these candidates."""
@@ -41,10 +44,14 @@ class Plans:
         """
         return self._aside.setdefault(plan.candidates, Plan(plan.candidates))
 
-    def first(self, operator: OperatorName, plan: Plan) -> Plan:
-        """The plan in which this operator goes before the other candidates."""
+    def staying(self, operator: OperatorName, plan: Plan) -> Plan:
+        """The plan for a message that this operator may have: the others only if it is down.
+
+        Like one that is put aside it has a queue that the journal knows not of.
+        """
         others = tuple(name for name in plan.candidates if name != operator)
-        return self.of((operator, *others))
+        candidates = (operator, *others)
+        return self._staying.setdefault(candidates, Plan(candidates, stays=True))
 
     def without(self, plan: Plan, operator: OperatorName) -> Plan | None:
         """The plan that is left when an operator has been tried; None if nobody is."""

@@ -281,6 +281,25 @@ class StatusAction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerSettings:
+    """Leaves a bind, or all of an operator, alone while it fails, and tries it again."""
+
+    failures: int = 5
+    """So many failures ..."""
+    of: int = 10
+    """... among so many answers. Five of ten: a one-time password a second fails over within
+    seconds, and a subscriber or two with a fault of their own do not stop a bind."""
+    rest_s: float = 10.0
+    """For how long; twice as long after each try that fails. Short, so that a false alarm costs
+    little."""
+    longest_s: float = 120.0
+    """Never longer than that. Each try costs one message a delay."""
+    statuses: tuple[int, ...] = (0x08, 0x64)
+    """The statuses that are failures, beside answers that never came: those that speak of the
+    operator, not of the message (ESME_RSYSERR, ESME_RX_T_APPN)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorSettings:
     """One mobile operator and our binds to it."""
 
@@ -297,6 +316,8 @@ class OperatorSettings:
     validity_period: Validity = "as_it_came"
     """`as_it_came`, or `remaining`: a relative period is written shorter by what the message has
     waited here. A lane's `validity` is never written."""
+    breaker: BreakerSettings | None = field(default=BreakerSettings())
+    """When a bind or all of it is left alone for a while because it fails; `false` is never."""
     receipt_wait_s: float = 72 * 3600.0
     """How long a receipt is waited for; then the message counts as never receipted."""
     accepted_is_final: bool = False

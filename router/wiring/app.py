@@ -29,6 +29,7 @@ from router.terms.limits import TokenBucket
 from router.terms.settings import Address, Settings
 from router.wiring.config.load import SettingsError
 from router.wiring.control import Control
+from router.wiring.news import tell_news
 from router.wiring.systemd import notify, watchdog_s
 from router.wiring.telemetry import MessageLog
 from router.wiring.tls import about, context_of
@@ -266,6 +267,7 @@ class App:
         if late_s > -LAG_EVERY_S:
             self.journey.counters.loop_lag_s.add(max(0.0, late_s))
         self.beat_at = now
+        tell_news(self.journey.operators.values())
         every_s = watchdog_s()
         if every_s is not None and now >= self._watchdog_at:
             self._watchdog_at = now + every_s / 3

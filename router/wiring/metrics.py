@@ -196,6 +196,19 @@ class Exporter(Collector):
             ("operator",),
             (((name,), counters.repeated.get(name, 0)) for name in journey.operators),
         )
+        whole = [((one.name,), one.circuit.whole) for one in journey.operators.values()]
+        yield _gauge(
+            "operator_breaker_open",
+            "Whether the operator is left alone because it fails, or is being tried after that.",
+            ("operator",),
+            ((key, float(breaker.is_open)) for key, breaker in whole),
+        )
+        yield _counter(
+            "operator_breaker_opened",
+            "How often an operator was left alone because it failed.",
+            ("operator",),
+            ((key, breaker.opened) for key, breaker in whole),
+        )
         yield _counter(
             "inbound",
             "Messages from subscribers by what became of them: held, unrouted, refused.",
@@ -231,7 +244,20 @@ class Exporter(Collector):
             "bind_rate_limit",
             "Messages per second that the bind may send now.",
             labels,
-            ((key, pacer.rate.per_second) for key, _, pacer in sending),
+            ((key, bind.per_second(now)) for key, bind, _ in sending),
+        )
+        breakers = [(key, bind.operator.circuit.binds[bind.place]) for key, bind, _ in sending]
+        yield _gauge(
+            "bind_breaker_open",
+            "Whether the bind is left alone because it fails, or is being tried after that.",
+            labels,
+            ((key, float(breaker.is_open)) for key, breaker in breakers),
+        )
+        yield _counter(
+            "bind_breaker_opened",
+            "How often a bind was left alone because it failed.",
+            labels,
+            ((key, breaker.opened) for key, breaker in breakers),
         )
         yield _gauge(
             "bind_busiest_second",

@@ -90,10 +90,12 @@ class BindStatus(TypedDict):
     since_s: float
     failures: int
     drained: bool
+    breaker: str
     resting_s: float
     window: int
     window_in_use: int
     rate: str | None
+    rate_now: float | None
     busiest_second: int | None
     round_trip_s: float | None
 
@@ -111,6 +113,7 @@ class OperatorStatus(TypedDict):
 
     name: str
     available: bool
+    breaker: str
     rate: str | None
     in_flight: int
     receipts_outstanding: int
@@ -240,6 +243,7 @@ def _operator(journey: Journey, operator: Operator, waiting: Waiting, now: float
     return OperatorStatus(
         name=name,
         available=operator.is_available,
+        breaker=operator.circuit.whole.state.name.lower(),
         rate=_rate(operator.settings.rate),
         in_flight=operator.in_flight,
         receipts_outstanding=len(correlator),
@@ -263,10 +267,12 @@ def _bind(bind: Bind, now: float) -> BindStatus:
         since_s=_s(now - bind.changed_at),
         failures=bind.failures,
         drained=bind.drained,
+        breaker=bind.operator.circuit.binds[bind.place].state.name.lower(),
         resting_s=_s(max(0.0, bind.resting_until - now)),
         window=settings.window,
         window_in_use=bind.in_use,
         rate=_rate(settings.rate),
+        rate_now=round(bind.per_second(now), 3) if sends else None,
         busiest_second=bind.busiest.most(now) if sends else None,
         round_trip_s=_s(round_trip_s) if math.isfinite(round_trip_s) else None,
     )

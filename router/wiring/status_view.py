@@ -90,6 +90,9 @@ def _binds(operators: list[OperatorStatus]) -> Table:
             table.add_row(operator["name"], *_bind(bind))
         if operator["rate"] is not None:
             table.add_row(operator["name"], "together", "", "", "", operator["rate"], "", "")
+        if operator["breaker"] != "closed":
+            state = Text(f"fails: {operator['breaker']}", style=_BAD)
+            table.add_row(operator["name"], "all", state, "", "", "", "", "")
     return table
 
 
@@ -98,17 +101,32 @@ def _bind(bind: BindStatus) -> Iterator[RenderableType]:
     state = bind["state"]
     if bind["drained"] and bind["up"]:
         state = "drained"
+    elif bind["breaker"] != "closed" and bind["up"]:
+        state = f"fails: {bind['breaker']}"
     elif bind["resting_s"]:
         state = f"rests {age(bind['resting_s'])}"
     elif bind["failures"] and not bind["up"]:
         state += f", {bind['failures']} failed"
-    yield Text(state, style=_GOOD if bind["up"] and not bind["drained"] else _BAD)
+    well = bind["up"] and not bind["drained"] and bind["breaker"] == "closed"
+    yield Text(state, style=_GOOD if well else _BAD)
     yield age(bind["since_s"])
     yield f"{bind['window_in_use']}/{bind['window']}"
-    yield bind["rate"] or ""
+    yield _rate(bind)
     yield "" if bind["busiest_second"] is None else str(bind["busiest_second"])
     round_trip_s = bind["round_trip_s"]
     yield "" if round_trip_s is None else f"{round_trip_s * 1000:.1f} ms"
+
+
+def _rate(bind: BindStatus) -> RenderableType:
+    """As contracted, and how much of it is used while the operator does not keep up."""
+    rate, now = bind["rate"], bind["rate_now"]
+    if rate is None or now is None:
+        return ""
+    count, _, unit = rate.partition("/")
+    per_s = {"s": 1.0, "min": 60.0, "h": 3600.0}.get(unit)
+    if per_s is None or now * per_s >= int(count) * (1 - 1e-6):
+        return rate
+    return Text(f"{now * per_s:.3g} of {rate}", style=_BAD)
 
 
 def _lanes(status: Snapshot) -> Table:

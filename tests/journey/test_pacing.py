@@ -175,7 +175,7 @@ def test_throttling_never_raises_the_rate(world: World, router: Router) -> None:
     calls = iter(range(10_000))
     telia.status = lambda _: v.ESME_RTHROTTLED if next(calls) % 9 == 0 else 0
     flood(router, 150)
-    world.run(30.0)
+    world.run(60.0)
     assert router.outcomes == [Outcome.SENT] * 150
     assert busiest(times(telia)) <= 50
     router.assert_all_is_over()

@@ -5,6 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 from router import journey
 from router.enqueue.journal import Changes, JournalError
 from router.enqueue.lanes import Lanes, Queue
+from router.forward.adapting import AdaptiveRate
+from router.forward.breaker import Breaker, BreakerState
+from router.forward.circuit import UNLIMITED, Circuit
 from router.forward.lifetime import Lifetime
 from router.forward.pacing import Pacer, RoundTrip
 from router.forward.pool import Bind, Flight, Operator
@@ -378,3 +381,33 @@ def a_session_takes_one_message_too_many() -> list[Patch]:
         self.left += 1
 
     return [(Lifetime, "begin", generous)]
+
+
+# Operators that do not do well.
+
+
+@bug
+def an_operator_that_fails_is_never_tried_again() -> list[Patch]:
+    """What waits for it alone waits for ever."""
+    return [(Breaker, "look", lambda self, now: False)]
+
+
+@bug
+def a_bind_that_is_tried_has_its_whole_window() -> list[Patch]:
+    """Not one message finds out, but all of them."""
+
+    def most_unanswered(self: Circuit, place: int) -> int:
+        states = self.binds[place].state, self.whole.state
+        return 0 if BreakerState.OPEN in states else UNLIMITED
+
+    return [(Circuit, "most_unanswered", most_unanswered)]
+
+
+@bug
+def a_slowed_bind_stands_still() -> list[Patch]:
+    """A refusal takes all of its rate, and it does not come back."""
+
+    def per_second(self: AdaptiveRate, now: float) -> float:
+        return self._contract * (1e-9 if self.is_slowed else 1.0)
+
+    return [(AdaptiveRate, "per_second", per_second)]

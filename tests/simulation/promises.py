@@ -9,6 +9,8 @@ from weakref import WeakKeyDictionary
 
 from router.accept.server import ClientLink
 from router.forward.bind import OperatorLink
+from router.forward.breaker import BreakerState
+from router.forward.pool import Bind
 from router.homeward import RECEIPT_AFTER_RESPONSE_S
 from router.smpp.link import Link
 from router.smpp.pdu import Pdu, Sm, message_id_of
@@ -129,6 +131,7 @@ class Promises(Records):
         if isinstance(link, OperatorLink) and link.bind.drained:
             raise self.broken(f"{name}: sent on {link.bind.settings.name}, which is drained")
         if isinstance(link, OperatorLink):
+            self._is_allowed(link.bind)
             self._lives(link.bind.settings, connection)
         if message.router_id is None:
             raise self.broken(f"{name}: sent before the disk has it")
@@ -165,6 +168,14 @@ class Promises(Records):
             is_right = told_s == 1.0 or left_s - 1.0 - A_MOMENT_S < told_s < left_s + A_MOMENT_S
         if not is_right:
             raise self.broken(f"{message.name}: {operator} is told a period of {period!r}")
+
+    def _is_allowed(self, bind: Bind) -> None:
+        """Nothing but failures came of it: then it is left alone, and tried with one message."""
+        states = bind.operator.circuit.binds[bind.place].state, bind.operator.circuit.whole.state
+        if BreakerState.OPEN in states:
+            raise self.broken(f"{bind.settings.name}: sent although it is left alone")
+        if BreakerState.PROBING in states and bind.in_use > 1:
+            raise self.broken(f"{bind.settings.name}: tried with {bind.in_use} at once")
 
     def _lives(self, bind: BindSettings, connection: Connection) -> None:
         """An operator ends a session that lives too long."""

@@ -10,6 +10,7 @@ from router.terms.settings import (
     Address,
     BindSettings,
     BindType,
+    BreakerSettings,
     IdForm,
     InboundSettings,
     InDoubt,
@@ -128,6 +129,7 @@ def drawn(seed: int, rng: Random) -> Scenario:
     """The scenario of a seed."""
     operators = [_operator(rng, OperatorName(name)) for name in ("ada", "bob", "cyd")]
     operators = [_mortal(Random(f"{seed} lives {one.name}"), one) for one in operators]
+    operators = [_with_breaker(Random(f"{seed} breaker {one.name}"), one) for one in operators]
     accounts = [_account(rng, AccountName(name)) for name in ("bank", "shop", "news")]
     settings = Settings(
         listen=(),
@@ -165,6 +167,16 @@ def _mortal(rng: Random, operator: OperatorSettings) -> OperatorSettings:
     most, age_s = rng.choice(((None, 4.0), (5, None), (20, 6.0)))
     binds = tuple(replace(bind, max_messages=most, max_age_s=age_s) for bind in operator.binds)
     return replace(operator, binds=binds)
+
+
+def _with_breaker(rng: Random, operator: OperatorSettings) -> OperatorSettings:
+    """Perhaps with one that opens easily."""
+    if rng.random() < 0.6:
+        return operator
+    rest_s = rng.uniform(0.2, 2.0)
+    failures = rng.randint(1, 4)
+    easily = BreakerSettings(failures=failures, of=6, rest_s=rest_s, longest_s=2 * rest_s)
+    return replace(operator, breaker=rng.choice((easily, easily, None)))
 
 
 def _draw_drains(rng: Random, scenario: Scenario) -> None:

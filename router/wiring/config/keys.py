@@ -12,6 +12,7 @@ from router.terms.settings import (
     AccountSettings,
     Address,
     BindSettings,
+    BreakerSettings,
     InboundSettings,
     JournalSettings,
     LaneSettings,
@@ -245,6 +246,36 @@ RECONNECT: Final = Part(
     _finish_reconnect,
 )
 
+
+def _finish_breaker(spot: Spot, found: Found) -> None:
+    usual = BreakerSettings()
+    failures = cast(int, found.values.get("failures", usual.failures))
+    if failures > cast(int, found.values.get("of", usual.of)):
+        spot.note("so many failures cannot be among so few answers (`of`)")
+    rest_s = cast(float, found.values.get("rest_s", usual.rest_s))
+    if rest_s > cast(float, found.values.get("longest_s", usual.longest_s)):
+        spot.note("the first rest is longer than the longest")
+
+
+BREAKER: Final = Part(
+    BreakerSettings,
+    {
+        "failures": value.whole(1, 1_000),
+        "of": value.whole(1, 1_000),
+        "rest_s": value.duration("100ms", "1d"),
+        "longest_s": value.duration("100ms", "1d"),
+        "statuses": listing(value.status, at_least=0),
+    },
+    _finish_breaker,
+)
+
+
+def _read_breaker(spot: Spot) -> BreakerSettings | None:
+    if isinstance(spot.node, Table):
+        return BREAKER.read(spot)
+    return BreakerSettings() if value.truth.read(spot) else None
+
+
 _MEANS_SOMETHING: Final[Mapping[object, tuple[str, ...]]] = {
     "retry": ("after", "times", "then"),
     "next": ("times",),
@@ -287,6 +318,7 @@ OPERATOR: Final = Part(
         "rate": value.rate,
         "message_id": MESSAGE_ID.reader,
         "reconnect": RECONNECT.reader,
+        "breaker": Reader("truth or mapping", _read_breaker, part=BREAKER),
         "validity_period": value.one_of("as_it_came", "remaining"),
         "receipt_wait_s": value.duration("10ms", "30d"),
         "accepted_is_final": value.truth,

@@ -63,10 +63,12 @@ def test_bind_that_is_up_says_all_that_on_call_wants_to_know() -> None:
         "since_s": 0.5,
         "failures": 0,
         "drained": False,
+        "breaker": "closed",
         "resting_s": 1.0,
         "window": 20,
         "window_in_use": 0,
         "rate": "50/s",
+        "rate_now": 50.0,
         "busiest_second": 1,
         "round_trip_s": 0.02,
     }

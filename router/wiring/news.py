@@ -1,0 +1,29 @@
+"""What happens to operators, as lines of the log: the pools note it, and are pure."""
+
+from collections.abc import Iterable
+
+import structlog
+
+from router.forward.pool import News, Operator
+
+log = structlog.get_logger()
+
+
+def tell_news(operators: Iterable[Operator]) -> None:
+    """Log what has happened since the last call."""
+    for operator in operators:
+        while operator.news:
+            _tell(operator, operator.news.popleft())
+
+
+def _tell(operator: Operator, news: News) -> None:
+    about: dict[str, str] = {"operator": operator.name}
+    if news.bind is not None:
+        about["bind"] = news.bind
+    match news.what:
+        case "slowed":
+            log.warning("bind.slowed", **about, why=news.why, per_second=round(news.per_second, 3))
+        case "opened":
+            log.warning("breaker.opened", **about, rest_s=news.rest_s)
+        case "closed":
+            log.info("breaker.closed", **about)
