@@ -7,8 +7,8 @@ configuration is not.
 
 import hashlib
 import hmac
-from collections.abc import Mapping
-from ipaddress import ip_address
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Final, Protocol
 
 from router.accept import passwords
@@ -23,6 +23,9 @@ FORGET_S: Final = 300.0
 """How long a failure counts."""
 MOST_UNBOUND: Final = 2000
 """Connections that have not bound; each lives for `bind_timeout`. More are closed at once."""
+MOST_STRANGERS: Final = 200
+"""Where so many have not bound, those from addresses that no account allows are closed at once: the
+other places are for clients, however many strangers only connect."""
 _MOST_REMEMBERED: Final = 10_000
 """Addresses and names whose failures are remembered; an attacker must not grow our memory."""
 
@@ -61,18 +64,23 @@ class Accounts:
         self.by_name: Final = {name: Account(of, now) for name, of in accounts.items()}
         self.unbound = 0
         """Connections that have not bound."""
+        self._networks: Final = {net for of in accounts.values() for net in of.allow_from}
         self._secret = secret
         self._proven: dict[AccountName, bytes] = {}
         self._failures: dict[str, tuple[int, float]] = {}
+
+    def may_connect(self, host: str) -> bool:
+        """Whether one more connection that has not bound is listened to."""
+        if self.unbound < MOST_STRANGERS:
+            return True
+        return self.unbound < MOST_UNBOUND and bool(host) and _is_in(host, self._networks)
 
     def judge(self, system_id: bytes, host: str) -> Account | Refusal:
         """Everything but the password. `host` is the client's numeric address."""
         account = self.by_name.get(AccountName(system_id.decode("latin-1")))
         if account is None or not host:
             return WRONG_CREDENTIALS
-        address = ip_address(host.partition("%")[0])
-        mapped = getattr(address, "ipv4_mapped", None)
-        if not any((mapped or address) in network for network in account.settings.allow_from):
+        if not _is_in(host, account.settings.allow_from):
             return FOREIGN_ADDRESS
         if len(account.binds) + account.binding >= account.settings.max_binds:
             return TOO_MANY_BINDS
@@ -114,3 +122,10 @@ class Accounts:
         while len(self._failures) > _MOST_REMEMBERED:
             del self._failures[next(iter(self._failures))]
         return waits
+
+
+def _is_in(host: str, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
+    """Whether a numeric address is in one of the networks."""
+    address = ip_address(host.partition("%")[0])
+    mapped = getattr(address, "ipv4_mapped", None)
+    return any((mapped or address) in network for network in networks)

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from router.accept.accounts import MOST_UNBOUND, Account, Accounts
+from router.accept.accounts import Account, Accounts
 from router.accept.admission import Admission, Rooms
 from router.smpp import vocabulary as v
 from router.smpp.link import Host, Link, Timer, Transport
@@ -131,7 +131,7 @@ class ClientLink(Link):
 
     def started(self, now: float) -> None:
         """Connected: its bind is next. Too many that only connect are not listened to."""
-        if self._accounts.unbound >= MOST_UNBOUND:
+        if not self._accounts.may_connect(self.peer_host):
             self._acts.counters.failed_binds["too_many_connections"] += 1
             self.session.close()
             return

@@ -8,7 +8,14 @@ from typing import Final
 
 import pytest
 
-from router.accept.accounts import FORGET_S, SLOWEST_S, Account, Accounts
+from router.accept.accounts import (
+    FORGET_S,
+    MOST_STRANGERS,
+    MOST_UNBOUND,
+    SLOWEST_S,
+    Account,
+    Accounts,
+)
 from router.terms.limits import Rate
 from router.terms.names import AccountName, LaneName
 from router.terms.outcome import FOREIGN_ADDRESS, TOO_MANY_BINDS, WRONG_CREDENTIALS, Refusal
@@ -54,6 +61,18 @@ def accounts_of(*accounts: AccountSettings) -> Accounts:
 def with_passwords(*passwords: str) -> tuple[Accounts, Account]:
     accounts = accounts_of(settings(*passwords))
     return accounts, accounts.by_name[AccountName("bank")]
+
+
+@pytest.mark.parametrize(
+    ("host", "most"),
+    [(HOST, MOST_UNBOUND), ("192.0.2.7", MOST_STRANGERS), ("", MOST_STRANGERS)],
+)
+def test_strangers_that_only_connect_leave_room_for_clients(host: str, most: int) -> None:
+    accounts = accounts_of()
+    accounts.unbound = most - 1
+    assert accounts.may_connect(host)
+    accounts.unbound = most
+    assert not accounts.may_connect(host)
 
 
 def verdict(accounts: Accounts, host: str = HOST, system_id: bytes = b"bank") -> Account | Refusal:
