@@ -16,9 +16,11 @@ import structlog
 from router.forward.bind import Acts, BindKeeper, OperatorLink
 from router.forward.pool import Bind
 from router.smpp import vocabulary as v
-from router.smpp.link import Host
+from router.smpp.link import NOTES_LOGGED, Host
 from router.smpp.link import Transport as LinkTransport
 from router.smpp.pdu import HEADER_OCTETS, Framer
+from router.terms.counters import Counters
+from router.terms.limits import TokenBucket
 from router.terms.settings import OutbindSettings, SessionSettings
 
 LONGEST_OUTBIND_OCTETS: Final = HEADER_OCTETS + 130
@@ -64,8 +66,13 @@ class CalledKeeper(BindKeeper):
 class Door:
     """One address at which operators call; makes a protocol for each connection."""
 
-    def __init__(self, keepers: list[CalledKeeper], wait_s: float) -> None:
+    def __init__(
+        self, host: Host, counters: Counters, keepers: list[CalledKeeper], wait_s: float
+    ) -> None:
+        self._host: Final = host
+        self._counters: Final = counters
         self._keepers: Final = keepers
+        self._to_log: Final = TokenBucket(NOTES_LOGGED, NOTES_LOGGED.count, host.clock())
         self.wait_s: Final = wait_s
         """How long a caller has for its outbind."""
         self.callers = 0
@@ -87,6 +94,12 @@ class Door:
             if same and one.is_free and _allows(one, host):
                 return one
         return None
+
+    def refused(self, host: str, reason: str) -> None:
+        """Somebody was not let in: counted, and the first few are told."""
+        self._counters.refused_pdus["outbind.refused"] += 1
+        if self._to_log.take(self._host.clock()):
+            log.warning("outbind.refused", address=host, reason=reason)
 
 
 class Caller(asyncio.Protocol):
@@ -141,7 +154,7 @@ class Caller(asyncio.Protocol):
         self._over()
 
     def _refuse(self, reason: str) -> None:
-        log.warning("outbind.refused", address=self._host, reason=reason)
+        self._door.refused(self._host, reason)
         self._over()
         self._transport.close()
 

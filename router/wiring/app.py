@@ -230,7 +230,8 @@ class App:
             if isinstance(keeper, CalledKeeper):
                 called.setdefault(keeper.outbind.listen, []).append(keeper)
         for listen, keepers in called.items():
-            door = Door(keepers, self.settings.session.bind_timeout_s)
+            wait_s = self.settings.session.bind_timeout_s
+            door = Door(self, self.journey.counters, keepers, wait_s)
             server = await self.loop.create_server(door, listen.host, listen.port)
             self._servers.append(server)
             for socket in server.sockets:

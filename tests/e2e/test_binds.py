@@ -11,6 +11,7 @@ from benchmarks.processes import number, until
 from benchmarks.stand import Router
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
+from router.smpp.link import NOTES_LOGGED
 from tests.e2e.certificates import OPENSSL, self_signed
 from tests.e2e.scene import CONFIGURATION, changed, configuration, free_port
 
@@ -167,6 +168,20 @@ def called(shared: ExitStack, tmp_path_factory: pytest.TempPathFactory) -> tuple
     port = free_port(shared)
     text = changed(outbind_at(port), ("bind_timeout: 2s", "bind_timeout: 300ms"))
     return stand.router(shared, text, tmp_path_factory.mktemp("called")), port
+
+
+def test_callers_that_are_not_expected_are_counted_and_do_not_fill_the_log(
+    stack: ExitStack, tmp_path: Path
+) -> None:
+    port = free_port(stack)
+    router = stand.router(stack, outbind_at(port), tmp_path)
+    for _ in range(NOTES_LOGGED.count + 10):
+        with socket.create_connection(("127.0.0.1", port)) as caller:
+            caller.sendall(p.build(v.ENQUIRE_LINK, 0, 1))
+            assert caller.recv(100) == b""
+    refused = router.samples().sum("refused_pdus_total", reason="outbind.refused")
+    assert refused == NOTES_LOGGED.count + 10
+    assert len(router.child.events("outbind.refused")) == NOTES_LOGGED.count
 
 
 def test_second_caller_with_the_same_name_is_refused(stack: ExitStack, tmp_path: Path) -> None:
