@@ -230,6 +230,7 @@ class Journey(Resume):
         """Write to the operator's binds what the lanes have and the rates allow."""
         now_utc = self.wall.at(now)
         lanes = self.lanes
+        newest = self._written
         name = operator.name
         remaining = operator.settings.validity_period == "remaining"
         while (bind := operator.ready_bind(now)) is not None:
@@ -239,6 +240,7 @@ class Journey(Resume):
                 break
             if message.group is not None:
                 if not message.group.may_take(name):
+                    self._note_not_written(message)
                     self._turned_away.append(message)
                     continue
                 bind = operator.rather(message.group.bind, bind, now)
@@ -248,9 +250,11 @@ class Journey(Resume):
             if message.sends == 0:
                 lane = self.settings.lanes[message.lane].name
                 self.counters.queue_wait_s[name, lane].add(now - message.accepted_at)
-            elif message.in_doubt:
+            if message.in_doubt:
                 self.counters.repeated[name] += 1
                 message.in_doubt = False
+            if message.router_id > newest.get(message.kept_in, 0) or message.mark is False:
+                self._note_written(message)
             message.sends += 1
             message.sent_at = now
             octets = message.octets
@@ -266,6 +270,23 @@ class Journey(Resume):
             self._turn_away(operator)
         if operator.circuit.is_troubled:  # Who only tries one is not available meanwhile.
             self._to_pump.update(lanes.set_available(name, operator.is_available))
+
+    def _note_written(self, message: Message) -> None:
+        """Have the journal know, soon, how far its queue has been written."""
+        if message.mark is not None or message.not_before_utc:
+            # It goes before its turn or after it: where its queue is says nothing of it.
+            if not message.mark:
+                message.mark = True
+                self._settles.marked.append(message)
+        else:
+            self._written[message.kept_in] = message.router_id
+            self._settles.written[message.kept_in] = message
+
+    def _note_not_written(self, message: Message) -> None:
+        """Others of its queue go before it: have the journal know that it is with no operator."""
+        if message.sends == 0 and message.mark is None:
+            message.mark = False
+            self._settles.unmarked.append(message)
 
     # Binds to operators come and go.
 
@@ -380,6 +401,7 @@ class Journey(Resume):
         for name in self.lanes.begin(now_utc):
             self._wants_pump(name)
         self._expire(self.lanes.expire(now_utc), now_utc)
+        self._decide_more()
         if self.lanes.hungry:  # Also after a read that failed.
             self._end_turn_soon()
         for correlator in self.correlators.values():

@@ -7,9 +7,10 @@ from router.enqueue.journal import Backlog, Held, Recovered, Wanted
 from router.enqueue.lanes import AT_ONCE, Queue
 from router.onward import Onward
 from router.smpp.pdu import Pdu, Sm
-from router.terms.message import Delivery, Message
+from router.stations import ToDecide
+from router.terms.message import Delivery, Message, Stage
 from router.terms.names import AccountName, RouterId
-from router.terms.outcome import JournalError, Refusal
+from router.terms.outcome import JournalError, Outcome, Refusal
 from router.terms.plan import Plan
 
 Ready = Callable[[JournalError | None], None]
@@ -28,7 +29,9 @@ class Resume(Onward):
                 self.lanes.restore(backlog.plan, backlog.lane, backlog.account, backlog.count)
                 taken_up["messages"] += backlog.count
             else:
-                self._decide_anew(Wanted(*_queue_of(backlog), RouterId(0), AT_ONCE))
+                wanted = Wanted(*_queue_of(backlog), RouterId(0), AT_ONCE)
+                self._to_decide.append(ToDecide(wanted))
+        self._decide_more()
         self._fetch_for_hungry()
         for operator, count in found.sent.items():
             if operator in self.correlators:
@@ -75,28 +78,46 @@ class Resume(Onward):
         else:
             ready(None)
 
-    def _decide_anew(self, wanted: Wanted) -> None:
-        """An operator of their plan is in this configuration no more."""
+    def _decide_more(self) -> None:
+        """Decide anew what follows an operator that this configuration has no more.
 
-        def fetched(messages: list[Message], error: JournalError | None) -> None:
-            for message in messages:
-                plan = self._plan_anew(message)
-                if plan is None:
-                    self.taken_up["left_waiting"] += 1
-                    continue
-                message.plan = plan
-                self._rejoin_group(message)
-                self.lanes.take_room(message.account)
-                if message.not_before_utc:
-                    self.lanes.put_on_schedule(message)
-                else:  # First, because only what is in memory is found under its new plan.
-                    self._wants_pump(self.lanes.put_first(message))
-                self.taken_up["messages"] += 1
-            if messages and error is None:
-                wanted.after = messages[-1].router_id
-                self.journal.fetch(wanted, fetched)
+        A piece at a time, and the next when all of one has been sent: only what is in memory is
+        found under its new plan.
+        """
+        for left in self._to_decide:
+            if not left.is_fetching and all(m.stage is not Stage.WAITING for m in left.decided):
+                left.is_fetching = True
+                self.journal.fetch(left.wanted, partial(self._decide_anew, left))
 
-        self.journal.fetch(wanted, fetched)
+    def _decide_anew(
+        self, left: ToDecide, messages: list[Message], error: JournalError | None
+    ) -> None:
+        left.is_fetching = False
+        if error is not None:
+            return
+        if not messages:
+            self._to_decide.remove(left)
+            return
+        left.wanted.after = messages[-1].router_id
+        left.decided = []
+        for message in reversed(messages):  # Each goes first, so the oldest must come last.
+            plan = self._plan_anew(message)
+            if plan is None:
+                self.taken_up["left_waiting"] += 1
+                continue
+            message.plan = plan
+            self._rejoin_group(message)
+            self.lanes.take_room(message.account)
+            self.taken_up["messages"] += 1
+            left.decided.append(message)
+            if message.in_doubt:
+                self._doubt(message)
+            if message.stage is not Stage.ACCEPTING:
+                continue
+            if message.not_before_utc:
+                self.lanes.put_on_schedule(message)
+            else:
+                self._wants_pump(self.lanes.put_first(message))
 
     def _plan_anew(self, message: Message) -> Plan | None:
         sm = Sm(Pdu(message.command_id, 0, 0, message.octets))
@@ -115,12 +136,33 @@ class Resume(Onward):
             self.journal.fetch(wanted, partial(self._fetched, queue))
 
     def _fetched(self, queue: Queue, messages: list[Message], error: JournalError | None) -> None:
-        if error is None:
-            for message in messages:
-                self._rejoin_group(message)
-            self._wants_pump(self.lanes.fetched(queue, messages))
-        else:
+        if error is not None:
             self.lanes.not_fetched(queue)
+            return
+        for message in messages:
+            self._rejoin_group(message)
+        for message in reversed(messages):  # What goes elsewhere goes first there.
+            if message.in_doubt:
+                self._doubt(message)
+        self._wants_pump(self.lanes.fetched(queue, messages))
+
+    def _doubt(self, message: Message) -> None:
+        """An earlier process may have written it to an operator; its lane has the policy."""
+        operator = message.operator or message.plan.candidates[0]
+        action = self.settings.lanes[message.lane].in_doubt
+        self.counters.in_doubt[operator, action] += 1
+        message.doubts += 1
+        plan: Plan | None = message.plan
+        if action == "fail":
+            self._give_up(message, Outcome.FAILED, "no answer from the operator", 0)
+            return
+        if action == "elsewhere":
+            plan = self.plans.without(message.plan, operator)
+        elif operator in message.plan.candidates:
+            plan = self.plans.first(operator, message.plan)
+        if plan is not None and plan is not message.plan:
+            message.plan = plan
+            self._wants_pump(self.lanes.put_first(message))
 
 
 def _queue_of(backlog: Backlog) -> tuple[Plan, int, AccountName]:

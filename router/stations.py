@@ -7,7 +7,7 @@ happens once, when the turn ends.
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from router.accept.accounts import Account
@@ -16,7 +16,7 @@ from router.check.submit import Checks
 from router.decide.segments import Groups
 from router.decide.table import RouteTable
 from router.enqueue.ids import Ids
-from router.enqueue.journal import BEGINNING, Changes, Journal, Settlement
+from router.enqueue.journal import BEGINNING, Changes, Journal, Settlement, Wanted
 from router.enqueue.lanes import Lanes
 from router.forward.pool import Bind, Operator
 from router.report.correlate import Correlator
@@ -91,6 +91,16 @@ class Arrival:
     """Its message has had the time to come."""
 
 
+@dataclass(slots=True)
+class ToDecide:
+    """A queue that an earlier process left; its plan has an operator that is no more."""
+
+    wanted: Wanted
+    decided: list[Message] = field(default_factory=list)
+    """The last ones that have got a plan of this configuration."""
+    is_fetching: bool = False
+
+
 class Stations:
     """All stages of one router. Clocks and `later` (run this in a later turn) are handed in."""
 
@@ -152,9 +162,12 @@ class Stations:
         self._operators_at = NEVER
         """When the first operator has a slot again; this and the next may be early, never late."""
         self._outboxes_at = NEVER
+        self._written: dict[int, RouterId] = {}
+        """The newest message of each queue of the journal that was written to an operator."""
         self._expired: list[Message] = []
         self._turned_away: list[Message] = []
         """Pulled by an operator that other parts of the same long message keep it from."""
+        self._to_decide: list[ToDecide] = []
         self._withheld: dict[RouterId, tuple[Receipt, r.State]] = {}
         """Failures of one attempt, while another may still end well."""
         self._doubted: dict[RouterId, Message] = {}

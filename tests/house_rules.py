@@ -36,6 +36,7 @@ SHELLS: Final = {
     "router/accept/server.py": "owns the listeners and the clients' connections",
     "router/enqueue/sqlite.py": "owns the journal's thread, which writes and reads",
     "router/enqueue/sqlite_file.py": "locks and opens the journal's file",
+    "router/enqueue/sqlite_read.py": "reads the journal's file, and knows how old that is",
     "router/forward/bind.py": "owns the connection of one bind",
     "router/forward/outbind.py": "owns the connections of operators that call us",
 }

@@ -45,6 +45,8 @@ class Attempt:
     failure: bytes | None = None
     """What the operator has said in the end, where another attempt may still end better. Such an
     attempt is told a second time, and takes the place of the first."""
+    kept_as: int = 0
+    """Its number in the journal, once it is there."""
 
 
 @dataclass(slots=True)
@@ -56,12 +58,24 @@ class Settlement:
     at_utc: float
     reason: str = ""
     """A word for the log where the router, not the operator, decided."""
+    kept_as: int = 0
+    """The number of its record in the journal."""
 
 
 class Changes:
     """One batch: made safe together, or not at all."""
 
-    __slots__ = ("accepted", "acknowledged", "attempted", "held", "replies", "settled")
+    __slots__ = (
+        "accepted",
+        "acknowledged",
+        "attempted",
+        "held",
+        "marked",
+        "replies",
+        "settled",
+        "unmarked",
+        "written",
+    )
 
     def __init__(self) -> None:
         self.accepted: list[Message] = []
@@ -72,6 +86,14 @@ class Changes:
         self.acknowledged: list[Delivery] = []
         """Deliveries that their client has, or that have ended otherwise."""
         self.settled: list[Settlement] = []
+        self.marked: list[Message] = []
+        """These may be with an operator, whatever is said of their queue; or are about to be."""
+        self.unmarked: list[Message] = []
+        """These are not with an operator, though their queue may have been written beyond them."""
+        self.written: dict[int, Message] = {}
+        """The newest message of each queue, by `kept_in`, that was written to an operator: after a
+        crash those up to it that nobody took are in doubt. Not one that was scheduled, which goes
+        before its turn: that is marked."""
         self.replies: list[object] = []
         """Whom to answer when this is safe. Not the journal's business: it travels along."""
 
@@ -83,6 +105,9 @@ class Changes:
             or self.held
             or self.acknowledged
             or self.replies
+            or self.marked
+            or self.unmarked
+            or self.written
         )
 
 
@@ -135,9 +160,9 @@ Fetched = Callable[[list[Message], JournalError | None], None]
 Recalled = Callable[[list[Attempt], JournalError | None], None]
 HeldFetched = Callable[[list[Delivery], JournalError | None], None]
 
-Place = tuple[bytes, int]
+Place = int
 """Where a reading of attempts goes on; the journal's business."""
-BEGINNING: Final[Place] = b"", -1
+BEGINNING: Final[Place] = 0
 SentFetched = Callable[[list[Attempt], Place | None, JournalError | None], None]
 
 _IDS_PER_SECOND: Final = 10_000
@@ -170,7 +195,11 @@ class Journal(Protocol):
         """Reserve `count` numbers that nobody had before; `done(first, error)`."""
 
     def fetch(self, wanted: Wanted, done: Fetched) -> None:
-        """Return the next messages of one queue that wait, in order; fewer if there are no more."""
+        """Return the next messages of one queue that wait, in order; fewer if there are no more.
+
+        They are made anew. What an earlier process may have written to an operator is `in_doubt`,
+        counts as sent once, and its `operator` is the one that the queue was written to last.
+        """
 
     def fetch_held(self, account: AccountName, after: int, count: int, done: HeldFetched) -> None:
         """Return the next deliveries of one account after this `kept_as`, oldest first.
@@ -193,8 +222,8 @@ class Journal(Protocol):
         """Return attempts that the operator took before `before_utc`, or that have failed.
 
         And all others of their messages, as `recall` does. `done(attempts, place, error)`: it goes
-        on at that place, after a piece of about `count` that may be empty; None is the end. In the
-        journal's order, which is not that of time.
+        on at that place, after a piece of `count` (of all operators) that may be empty; None is the
+        end, or what follows is younger.
         """
 
     def recover(self, done: Callable[[Recovered, JournalError | None], None]) -> None:

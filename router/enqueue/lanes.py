@@ -276,8 +276,10 @@ class Lanes:
         queue.is_fetching = False
         self._wake(queue)  # With nothing to come, others of its account need not wait for it.
         for message in messages:
-            message.stage = Stage.WAITING
-            self._take_in(queue, message)
+            if message.stage is Stage.ACCEPTING:  # Else it has been put elsewhere, or is over.
+                message.stage = Stage.WAITING
+                self._take_in(queue, message)
+            queue.last_id = message.router_id
         # Fewer than there should be: the journal is right, and nothing is waited for in vain.
         queue.behind = queue.behind - len(messages) if messages else 0
         self._feed(queue)

@@ -7,6 +7,7 @@ their own `later` to delay answers, and set `failing` to break them.
 
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import islice
 from operator import attrgetter
 
@@ -47,11 +48,24 @@ class MemoryJournal:
         """What operators took, by router_id."""
         self._queues: dict[_Key, deque[Message]] = {}
         """The same messages by queue, in order; what is settled goes when it comes to the front."""
+        self._numbers: dict[_Key, int] = {}
+        self._keys: list[_Key] = []
+        """What `kept_in` stands for, from 1 on."""
+        self.written: dict[int, tuple[int, OperatorName | None]] = {}
+        """How far each queue was written, by `kept_in`."""
+        self.marks: dict[int, bool] = {}
+        """Which messages may be with an operator, and which are not, wherever their queues are."""
+        self._written_before: dict[int, tuple[int, OperatorName | None]] = {}
+        self._marks_before: dict[int, bool] = {}
+        """The same, of an earlier process."""
         self.held: dict[int, Delivery] = {}
         """Not acknowledged, by `kept_as`."""
         self._taken_as: dict[tuple[OperatorName, OperatorId], list[Attempt]] = {}
         """The same attempts by what the operator calls them."""
+        self._octets: dict[int, bytes] = {}
+        """The text of what waits, by router_id."""
         self._last_delivery = 0
+        self._last_attempt = 0
 
     @property
     def pending(self) -> int:
@@ -94,7 +108,8 @@ class MemoryJournal:
             queue = self._queues.get((wanted.plan, wanted.lane, wanted.account), deque())
             while queue and queue[0].router_id <= wanted.after:
                 queue.popleft()
-            done(list(islice(filter(self._waits, queue), wanted.count)), None)
+            found = islice(filter(self._waits, queue), wanted.count)
+            done([self._waiting_anew(message) for message in found], None)
 
         self._ask(answer)
 
@@ -138,12 +153,18 @@ class MemoryJournal:
 
     def _with_others(self, found: list[Attempt]) -> list[Attempt]:
         """All attempts of their messages, which are made anew, as if they had been read."""
-        messages = {a.message.router_id: _sent_anew(a.message) for a in found}
-        attempts = [
-            Attempt(message, one.operator, one.operator_id, one.at_utc, one.failure)
-            for router_id, message in messages.items()
-            for one in self.attempts[router_id]
-        ]
+        messages = {a.message.router_id: a.message for a in found}
+        attempts: list[Attempt] = []
+        for router_id, message in messages.items():
+            anew = _anew_without_text(message)
+            anew.stage = Stage.SENT
+            anew.not_before_utc = 0.0
+            anew.sends = message.sends
+            for one in sorted(self.attempts[router_id], key=attrgetter("at_utc")):
+                attempts.append(replace(one, message=anew))
+                anew.taken_as += (one.kept_as,)
+                anew.taken_utc = one.at_utc
+                anew.operator = one.operator
         return sorted(attempts, key=attrgetter("at_utc"))
 
     def recover(self, done: Callable[[Recovered, JournalError | None], None]) -> None:
@@ -154,6 +175,7 @@ class MemoryJournal:
                 done(Recovered(), error)
                 return
             self._queue_anew()
+            self._written_before, self._marks_before = dict(self.written), dict(self.marks)
             waiting = [Backlog(*key, len(queue)) for key, queue in self._queues.items()]
             sent = Counter(a.operator for attempts in self.attempts.values() for a in attempts)
             held: dict[AccountName, Held] = {}
@@ -173,7 +195,23 @@ class MemoryJournal:
                 self._queue_of(message).append(message)
 
     def _queue_of(self, message: Message) -> deque[Message]:
-        return self._queues.setdefault((message.plan, message.lane, message.account), deque())
+        """Where it was accepted to; its plan may have become another since."""
+        return self._queues.setdefault(self._keys[message.kept_in - 1], deque())
+
+    def _waiting_anew(self, message: Message) -> Message:
+        """As a journal on disk reads it."""
+        anew = _anew_without_text(message)
+        anew.plan, anew.lane, _ = self._keys[message.kept_in - 1]
+        anew.octets = self._octets[message.router_id]
+        anew.not_before_utc = message.not_before_utc
+        written, operator = self._written_before.get(message.kept_in, (0, None))
+        anew.mark = self._marks_before.get(message.router_id)
+        in_its_turn = message.router_id <= written and not message.not_before_utc
+        if in_its_turn if anew.mark is None else anew.mark:
+            anew.in_doubt = True
+            anew.sends = 1
+            anew.operator = operator
+        return anew
 
     def _waits(self, message: Message) -> bool:
         return message.router_id in self.messages and message.router_id not in self.attempts
@@ -196,23 +234,33 @@ class MemoryJournal:
         messages, queues = self.messages, self._queues
         for message in changes.accepted:
             messages[message.router_id] = message
-            queue = queues.get((message.plan, message.lane, message.account))
+            self._octets[message.router_id] = message.octets
+            key = message.plan, message.lane, message.account
+            message.kept_in = self._numbers.get(key) or self._number_of_new(key)
+            queue = queues.get(key)
             if queue is None:
                 queue = self._queue_of(message)
             while queue and queue[0].router_id not in messages:
                 queue.popleft()
             queue.append(message)
+        for message in (*changes.marked, *changes.unmarked):
+            self.marks[message.router_id] = bool(message.mark)
+        for queue_number, message in changes.written.items():
+            before, _ = self.written.get(queue_number, (0, None))
+            if message.router_id > before:
+                self.written[queue_number] = message.router_id, message.operator
         for attempt in changes.attempted:
-            if attempt.failure is not None:
+            if attempt.failure is None:
+                self._take(attempt)
+            else:
                 self._failed(attempt)
-                continue
-            self.attempts.setdefault(attempt.message.router_id, []).append(attempt)
-            self._taken_as.setdefault((attempt.operator, attempt.operator_id), []).append(attempt)
         for delivery in changes.held:
             self.held[delivery.kept_as] = delivery
         for settlement in changes.settled:
             router_id = settlement.message.router_id
             messages.pop(router_id, None)
+            self._octets.pop(router_id, None)
+            self.marks.pop(router_id, None)
             for attempt in self.attempts.pop(router_id, ()):
                 self._forget(attempt)
         for delivery in changes.acknowledged:
@@ -223,6 +271,24 @@ class MemoryJournal:
             if (one.operator, one.operator_id) == (attempt.operator, attempt.operator_id):
                 one.failure = attempt.failure
 
+    def _number_of_new(self, key: _Key) -> int:
+        self._keys.append(key)
+        self._numbers[key] = len(self._keys)
+        return len(self._keys)
+
+    def _take(self, attempt: Attempt) -> None:
+        """An operator took it: its text is needed no more."""
+        router_id = attempt.message.router_id
+        self._octets.pop(router_id, None)
+        self.marks.pop(router_id, None)
+        every = self.attempts.setdefault(router_id, [])
+        self._last_attempt += 1
+        attempt.kept_as = self._last_attempt
+        attempt.message.taken_as += (attempt.kept_as,)
+        attempt.message.taken_utc = attempt.at_utc
+        every.append(attempt)
+        self._taken_as.setdefault((attempt.operator, attempt.operator_id), []).append(attempt)
+
     def _forget(self, attempt: Attempt) -> None:
         key = attempt.operator, attempt.operator_id
         others = [one for one in self._taken_as[key] if one is not attempt]
@@ -232,7 +298,7 @@ class MemoryJournal:
             del self._taken_as[key]
 
 
-def _sent_anew(message: Message) -> Message:
+def _anew_without_text(message: Message) -> Message:
     """As a journal on disk reads it: what was only in the process's memory is not there."""
     anew = Message(
         router_id=message.router_id,
@@ -251,7 +317,7 @@ def _sent_anew(message: Message) -> Message:
         not_before_utc=message.not_before_utc,
         hold_receipt=message.hold_receipt,
     )
-    anew.stage = Stage.SENT
+    anew.kept_in = message.kept_in
     return anew
 
 

@@ -1,9 +1,6 @@
-"""What the journal writes and how it reads it back: tables, statements, rows. Runs nothing.
+"""What the journal writes: one batch of changes as a few statements. Runs nothing.
 
-    message   accepted and not settled: what routing and receipts need, and the PDU as it came
-    attempt   an operator took it, under which id, when
-    delivery  a receipt or inbound message that its account has not acknowledged
-    meta      the next number of an id block
+The tables are in `schema.py`; how rows are read back, in `found.py`.
 
 Rule 1: a batch is at most one statement per table and kind (for up to 512 rows): one statement lets
 the interpreter go while SQLite works, a loop over rows would take it again and again.
@@ -12,156 +9,164 @@ Rule 2: a statement has room for a power of two of rows, and what is not needed 
 there are few different ones, and SQLite has each of them compiled already.
 """
 
-from collections.abc import Iterator, Sequence
-from collections.abc import Set as AbstractSet
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from functools import cache
 from typing import Final
 
-from router.enqueue.journal import Attempt, Changes
+from router.enqueue.journal import Attempt, Changes, Settlement
 from router.terms.message import Delivery, Message
-from router.terms.names import (
-    AccountName,
-    ClientId,
-    LaneName,
-    OperatorId,
-    OperatorName,
-    RouterId,
-)
+from router.terms.names import AccountName, LaneName
+from router.terms.outcome import Outcome
 from router.terms.plan import Plan
 
-VERSION: Final = 1
-"""PRAGMA user_version of the files that this code reads and writes."""
-APPLICATION_ID: Final = 0x534D5052
-"""PRAGMA application_id: `SMPR`. Another program's database is not written into."""
-SCHEMA: Final = """
-CREATE TABLE message (
-    router_id INTEGER PRIMARY KEY,
-    client_id BLOB NOT NULL,
-    account TEXT NOT NULL,
-    lane TEXT NOT NULL,
-    plan TEXT NOT NULL,             -- operators in order, by commas
-    command_id INTEGER NOT NULL,
-    registered_delivery INTEGER NOT NULL,
-    hold_receipt INTEGER NOT NULL,
-    accepted_utc REAL NOT NULL,
-    expires_utc REAL,
-    not_before_utc REAL,            -- when its client has scheduled it
-    source BLOB NOT NULL,           -- TON, NPI, address, NUL
-    destination BLOB NOT NULL,
-    octets BLOB NOT NULL            -- the PDU as it came
-);
-CREATE TABLE attempt (
-    router_id INTEGER NOT NULL,
-    operator TEXT NOT NULL,
-    operator_id BLOB NOT NULL,
-    at_utc REAL NOT NULL,
-    failure BLOB,                   -- what the operator said in the end, while others may do better
-    PRIMARY KEY (router_id, operator, operator_id)
-) WITHOUT ROWID;
-CREATE INDEX attempt_by_id ON attempt (operator, operator_id);
-CREATE TABLE delivery (
-    number INTEGER PRIMARY KEY,
-    router_id INTEGER NOT NULL,
-    account TEXT NOT NULL,
-    made_utc REAL NOT NULL,
-    final INTEGER NOT NULL,
-    octets BLOB NOT NULL
-);
-CREATE INDEX delivery_by_account ON delivery (account, number);
-CREATE TABLE meta (next_number INTEGER NOT NULL);
-"""
-_COLUMNS: Final = {"message": 14, "attempt": 5, "delivery": 6}
-
-_WAITS: Final = "NOT EXISTS (SELECT 1 FROM attempt WHERE attempt.router_id = message.router_id)"
-BACKLOGS: Final = (
-    f"SELECT plan, lane, account, count(*) FROM message WHERE {_WAITS} GROUP BY 1, 2, 3"
-)
-NEXT_OF_QUEUE: Final = (
-    "SELECT * FROM message WHERE router_id > ? AND account = ? AND lane = ? AND plan = ?"
-    f" AND {_WAITS} ORDER BY router_id LIMIT ?"
-)
-SENT_BY_OPERATOR: Final = "SELECT operator, count(*) FROM attempt GROUP BY operator"
-HELD_BY_ACCOUNT: Final = (
-    "SELECT account, count(*), min(number), max(number) FROM delivery GROUP BY account"
-)
-_WITH_OTHERS: Final = (
-    "SELECT message.*, operator, operator_id, at_utc, failure"
-    " FROM message JOIN attempt USING (router_id) WHERE router_id IN ({}) ORDER BY at_utc"
-)
-SENT: Final = _WITH_OTHERS.format(
-    "SELECT router_id FROM attempt WHERE router_id > ? AND router_id <= ?"
-    " AND operator = ? AND (at_utc < ? OR failure NOT NULL)"
-)
-"""The attempts in a piece that are old enough or have failed, and all others of their messages."""
-PIECE: Final = (
-    "SELECT max(router_id), count(*) FROM"
-    " (SELECT router_id FROM attempt WHERE router_id > ? ORDER BY router_id LIMIT ?)"
-)
-"""Where a piece of so many attempts ends."""
-HELD: Final = (
-    "SELECT number, router_id, account, made_utc, final, octets FROM delivery"
-    " WHERE account = ? AND number > ? ORDER BY number LIMIT ?"
-)
 PROBE: Final = "UPDATE meta SET next_number = next_number + 1"
 """Fails where nothing can be written, and else costs a number. What changes nothing, SQLite does
 not write."""
 
+_FAILED: Final = (
+    "UPDATE sent SET failure = ? WHERE operator = ? AND operator_id = ? AND router_id = ?"
+)
+"""A statement for each: few messages are sent twice, and of those few attempts fail."""
+OLD_RECORDS: Final = (
+    "DELETE FROM record WHERE number IN (SELECT number FROM record ORDER BY number LIMIT ?)"
+    " AND settled_utc < ?"
+)
+"""Of the oldest so many records those that need not be kept any more."""
+OLDEST_RECORD: Final = "SELECT settled_utc FROM record ORDER BY number LIMIT 1"
+
 MOST_ROWS: Final = 512
-"""Of a statement: 14 columns of each stay far under SQLite's 32,766 values."""
+"""Of a statement: 15 columns of each stay far under SQLite's 32,766 values."""
 _NEVER: Final = float("inf")
+_OUTCOMES: Final = [outcome.name.lower() for outcome in sorted(Outcome)]
+
+_COLUMNS: Final = {
+    "queue": 4,
+    "written": 3,
+    "message": 9,
+    "mark": 2,
+    "sent": 14,
+    "delivery": 6,
+    "record": 15,
+    "account": 8,
+}
+_AGAIN: Final = {
+    # What is told again, after a failure that was none, takes the place of what is there. Never a
+    # message or a delivery: one with a number that is taken must fail, not replace what was
+    # promised.
+    "sent": "OR REPLACE ",
+    "record": "OR REPLACE ",
+    "queue": "OR IGNORE ",
+    "mark": "OR REPLACE ",
+}
+_ON_CONFLICT: Final = {
+    "written": " ON CONFLICT (queue) DO UPDATE SET router_id = excluded.router_id,"
+    " operator = excluded.operator WHERE excluded.router_id > router_id",
+    "account": " ON CONFLICT (name) DO UPDATE SET "
+    + ", ".join(f"{name} = {name} + excluded.{name}" for name in ("accepted", *_OUTCOMES)),
+}
 
 Value = int | float | str | bytes | None
 Row = tuple[Value, ...]
 Statement = tuple[str, Sequence[Value]]
 
 
-# Written.
+class Queues:
+    """The numbers of the queues, by plan, lane and account.
+
+    A lane that is no more is read as the least urgent one; so one of our queues may be several in
+    the file. New messages go to the first of them.
+    """
+
+    def __init__(self, lanes: Sequence[LaneName]) -> None:
+        self.lanes: Final = list(lanes)
+        self.last = 0
+        self._by_value: dict[tuple[AccountName, int, str], list[int]] = {}
+        self._numbers: dict[tuple[Plan, int, AccountName], int] = {}
+        """Those that messages have been written to: found without making a text of the plan."""
+        self._unsafe: dict[int, Row] = {}
+        """New ones whose transaction has not succeeded yet."""
+
+    def found(self, number: int, account: AccountName, lane: LaneName, plan: str) -> None:
+        """A queue is in the file."""
+        numbers = self._by_value.setdefault((account, self.place_of(lane), plan), [])
+        numbers.insert(0 if lane in self.lanes else len(numbers), number)
+        self.last = max(self.last, number)
+
+    def place_of(self, lane: LaneName) -> int:
+        """The place of a lane."""
+        return self.lanes.index(lane) if lane in self.lanes else len(self.lanes) - 1
+
+    def numbers_of(self, plan: Plan, lane: int, account: AccountName) -> list[int]:
+        """Where the messages of this queue are."""
+        return self._by_value.get((account, lane, of_plan(plan)), [])
+
+    def number_of(self, message: Message) -> int:
+        """Where this message goes; of a new queue that is a new number."""
+        key = message.plan, message.lane, message.account
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = self._number_of_new(*key)
+        return number
+
+    def _number_of_new(self, plan: Plan, lane: int, account: AccountName) -> int:
+        value = account, lane, of_plan(plan)
+        numbers = self._by_value.get(value)
+        if numbers is None:
+            self.last += 1
+            numbers = self._by_value[value] = [self.last]
+            self._unsafe[self.last] = (self.last, account, self.lanes[lane], value[2])
+        return numbers[0]
+
+    def unsafe(self) -> list[Row]:
+        """Rows of queues that the file may not have."""
+        return list(self._unsafe.values())
+
+    def are_safe(self) -> None:
+        """It has all of them."""
+        self._unsafe.clear()
 
 
-def statements(changes: Sequence[Changes], lanes: Sequence[LaneName]) -> list[Statement]:
+def statements(
+    changes: Sequence[Changes], queues: Queues, *, keeps_records: bool = True
+) -> list[Statement]:
     """All that several batches change, in the order of a message's life."""
-    settled = {s.message.router_id for one in changes for s in one.settled}
-    acknowledged = {d.kept_as for one in changes for d in one.acknowledged}
-    accepted = [_of_message(m, lanes[m.lane]) for one in changes for m in one.accepted]
+    accepted = [_of_message(m, queues.number_of(m)) for one in changes for m in one.accepted]
+    settlements = [s for one in changes for s in one.settled]
+    over = {s.message.router_id for s in settlements}
+    attempted = [a for one in changes for a in one.attempted if a.failure is None]
+    failed = [a for one in changes for a in one.attempted if a.failure is not None]
+    waits_no_more = {a.message.router_id for a in attempted}
+    ended: list[int] = []
+    for settlement in settlements:
+        if settlement.message.taken_as:
+            ended += settlement.message.taken_as
+        else:
+            waits_no_more.add(settlement.message.router_id)
+    marks = {m.router_id: m.mark for one in changes for m in (*one.marked, *one.unmarked)}
+    unmarked = {a.message.router_id for a in attempted if a.message.mark is not None}
+    unmarked |= {s.message.router_id for s in settlements if s.message.mark is not None}
     # An attempt whose message is settled in the same transaction need never be written.
-    attempted: list[Row] = [
-        (a.message.router_id, a.operator, a.operator_id, a.at_utc, a.failure)
-        for one in changes
-        for a in one.attempted
-        if a.message.router_id not in settled
-    ]
-    held: list[Row] = [
-        (d.kept_as, d.router_id, d.account, d.made_utc, d.final, d.octets)
-        for one in changes
-        for d in one.held
-    ]
+    elided = {a.kept_as for a in attempted if a.message.router_id in over}
+    if elided:
+        ended = [number for number in ended if number not in elided]
     return [
+        *_insert("queue", queues.unsafe()),
         *_insert("message", accepted),
-        *_insert("attempt", attempted),
-        *_insert("delivery", held),
-        *delete("message", "router_id", settled),
-        *delete("attempt", "router_id", settled),
-        *delete("delivery", "number", acknowledged),
+        *_insert("mark", list(marks.items())),
+        *_insert("sent", [_of_attempt(a) for a in attempted if a.kept_as not in elided]),
+        *((_FAILED, _of_failure(a)) for a in failed if a.message.router_id not in over),
+        *_insert("delivery", [_of_delivery(d) for one in changes for d in one.held]),
+        *_insert(
+            "record", [_of_record(s, queues.lanes) for s in settlements] if keeps_records else ()
+        ),
+        *_insert("written", _written(changes)),
+        *_insert("account", _counted(changes, settlements)),
+        *delete("message", "router_id", waits_no_more),
+        *delete("mark", "router_id", unmarked),
+        *delete("sent", "number", ended),
+        *delete("delivery", "number", [d.kept_as for one in changes for d in one.acknowledged]),
     ]
-
-
-def _of_message(message: Message, lane: LaneName) -> Row:
-    return (
-        message.router_id,
-        message.client_id,
-        message.account,
-        lane,
-        of_plan(message.plan),
-        message.command_id,
-        message.registered_delivery,
-        message.hold_receipt,
-        message.accepted_utc,
-        None if message.expires_utc == _NEVER else message.expires_utc,
-        message.not_before_utc or None,
-        message.source_octets,
-        message.destination_octets,
-        message.octets,
-    )
 
 
 def of_plan(plan: Plan) -> str:
@@ -169,129 +174,135 @@ def of_plan(plan: Plan) -> str:
     return ",".join(plan.candidates)
 
 
+def _of_client_id(message: Message) -> bytes | None:
+    return None if message.client_id == b"%d" % message.router_id else message.client_id
+
+
+def _of_message(message: Message, queue: int) -> Row:
+    message.kept_in = queue
+    return (
+        message.router_id,
+        queue,
+        _of_client_id(message),
+        message.registered_delivery,
+        message.hold_receipt,
+        message.accepted_utc,
+        None if message.expires_utc == _NEVER else message.expires_utc,
+        message.not_before_utc,
+        message.octets,
+    )
+
+
+def _of_attempt(attempt: Attempt) -> Row:
+    message = attempt.message
+    return (
+        attempt.kept_as,
+        attempt.operator,
+        attempt.operator_id,
+        attempt.at_utc,
+        None,
+        message.router_id,
+        message.kept_in,
+        _of_client_id(message),
+        message.registered_delivery,
+        message.hold_receipt,
+        message.sends,
+        message.accepted_utc,
+        message.source_octets,
+        message.destination_octets,
+    )
+
+
+def _of_failure(attempt: Attempt) -> Row:
+    return attempt.failure, attempt.operator, attempt.operator_id, attempt.message.router_id
+
+
+def _of_delivery(delivery: Delivery) -> Row:
+    return (
+        delivery.kept_as,
+        delivery.account,
+        delivery.router_id,
+        delivery.made_utc,
+        delivery.final,
+        delivery.octets,
+    )
+
+
+def _of_record(settlement: Settlement, lanes: Sequence[LaneName]) -> Row:
+    message = settlement.message
+    client_id = _of_client_id(message)
+    return (
+        settlement.kept_as,
+        message.router_id,
+        None if client_id is None else client_id.decode("latin-1"),
+        message.account,
+        lanes[message.lane],
+        message.operator,
+        _OUTCOMES[settlement.outcome],
+        settlement.reason or None,
+        message.source_octets[2:-1].decode("latin-1"),
+        message.destination_octets[2:-1].decode("latin-1"),
+        message.sends,
+        len(message.taken_as),
+        message.accepted_utc,
+        message.taken_utc or None,
+        settlement.at_utc,
+    )
+
+
+def _written(changes: Sequence[Changes]) -> list[Row]:
+    """The newest of each queue."""
+    newest: dict[int, Message] = {}
+    for one in changes:
+        newest |= one.written
+    return [(queue, m.router_id, m.operator or "") for queue, m in newest.items()]
+
+
+def _counted(changes: Sequence[Changes], settlements: Sequence[Settlement]) -> list[Row]:
+    """What to add to the counts of each account."""
+    accepted = Counter(m.account for one in changes for m in one.accepted)
+    settled = Counter((s.message.account, s.outcome) for s in settlements)
+    accounts: set[AccountName] = {*accepted, *(account for account, _ in settled)}
+    return [
+        (account, accepted[account], *(settled[account, outcome] for outcome in sorted(Outcome)))
+        for account in accounts
+    ]
+
+
 def _insert(table: str, rows: Sequence[Row]) -> Iterator[Statement]:
     """Insert rows."""
     for at in range(0, len(rows), MOST_ROWS):
         part = rows[at : at + MOST_ROWS]
-        room = _room_for(len(part))
+        room = room_for(len(part))
         values = [value for row in part for value in row]
         values += [None] * (_COLUMNS[table] * (room - len(part)))
         yield _insert_text(table, room), values
 
 
-def delete(table: str, column: str, keys: AbstractSet[int]) -> Iterator[Statement]:
+def delete(table: str, column: str, keys: Collection[int]) -> Iterator[Statement]:
     """Delete rows by key, whether or not they are there."""
     every = sorted(keys)
     for at in range(0, len(every), MOST_ROWS):
         part = every[at : at + MOST_ROWS]
-        room = _room_for(len(part))
+        room = room_for(len(part))
         yield _delete_text(table, column, room), part + part[-1:] * (room - len(part))
 
 
-def _room_for(count: int) -> int:
+def room_for(count: int) -> int:
     """The smallest power of two that is enough."""
     return 1 << (count - 1).bit_length()
 
 
 @cache
 def _insert_text(table: str, room: int) -> str:
-    # An attempt may be told again, after a failure that was none. Never a message or a delivery:
-    # one with a number that is taken must fail, not take the place of what was promised.
-    verb = "INSERT OR REPLACE" if table == "attempt" else "INSERT"
     row = f"({','.join('?' * _COLUMNS[table])})"
-    rows = ",".join([row] * room)
-    return f"{verb} INTO {table} SELECT * FROM (VALUES {rows}) WHERE column1 NOT NULL"
+    return (
+        f"INSERT {_AGAIN.get(table, '')}INTO {table}"
+        f" SELECT * FROM (VALUES {','.join([row] * room)}) WHERE column1 NOT NULL"
+        f"{_ON_CONFLICT.get(table, '')}"
+    )
 
 
 @cache
 def _delete_text(table: str, column: str, room: int) -> str:
     return f"DELETE FROM {table} WHERE {column} IN ({','.join('?' * room)})"
-
-
-# Read.
-
-
-def recall(operator: OperatorName, operator_ids: Sequence[OperatorId]) -> Iterator[Statement]:
-    """What the operator took under these ids, and all attempts of those messages."""
-    for at in range(0, len(operator_ids), MOST_ROWS):
-        part = list(operator_ids[at : at + MOST_ROWS])
-        room = _room_for(len(part))
-        yield _recall_text(room), [operator, *part, *part[-1:] * (room - len(part))]
-
-
-@cache
-def _recall_text(room: int) -> str:
-    return _WITH_OTHERS.format(
-        "SELECT router_id FROM attempt WHERE operator = ?"
-        f" AND operator_id IN ({','.join('?' * room)})"
-    )
-
-
-def to_message(row: Row, plan: Plan, lane: int, now: float, now_utc: float) -> Message:
-    """A row of `message`. Raises ValueError for one that nobody here has written."""
-    (router_id, client_id, account, _, _, command_id, registered, hold) = row[:8]
-    (accepted_utc, expires_utc, not_before_utc, source, destination, octets) = row[8:]
-    if not (
-        isinstance(router_id, int)
-        and isinstance(client_id, bytes)
-        and isinstance(account, str)
-        and isinstance(command_id, int)
-        and isinstance(registered, int)
-        and isinstance(accepted_utc, float)
-        and isinstance(source, bytes)
-        and isinstance(destination, bytes)
-        and isinstance(octets, bytes)
-    ):
-        raise ValueError(f"message {router_id!r} is no message")
-    return Message(
-        router_id=RouterId(router_id),
-        client_id=ClientId(client_id),
-        account=AccountName(account),
-        lane=lane,
-        plan=plan,
-        command_id=command_id,
-        octets=octets,
-        source_octets=source,
-        destination_octets=destination,
-        registered_delivery=registered,
-        accepted_at=now - max(0.0, now_utc - accepted_utc),
-        accepted_utc=accepted_utc,
-        expires_utc=expires_utc if isinstance(expires_utc, float) else _NEVER,
-        not_before_utc=not_before_utc if isinstance(not_before_utc, float) else 0.0,
-        hold_receipt=bool(hold),
-    )
-
-
-def to_attempt(message: Message, row: Row) -> Attempt:
-    """What `attempt` says of a message. Raises ValueError for one that nobody here has written."""
-    operator, operator_id, at_utc, failure = row
-    if not (
-        isinstance(operator, str)
-        and isinstance(operator_id, bytes)
-        and isinstance(at_utc, float)
-        and isinstance(failure, bytes | None)
-    ):
-        raise ValueError(f"message {message.router_id} has an attempt that is none")
-    return Attempt(message, OperatorName(operator), OperatorId(operator_id), at_utc, failure)
-
-
-def to_delivery(row: Row) -> Delivery:
-    """A row of `HELD`. Raises ValueError for one that nobody here has written."""
-    number, router_id, account, made_utc, final, octets = row
-    if not (
-        isinstance(number, int)
-        and isinstance(router_id, int)
-        and isinstance(account, str)
-        and isinstance(made_utc, float)
-        and isinstance(octets, bytes)
-    ):
-        raise ValueError(f"delivery {number!r} is no delivery")
-    delivery = Delivery(
-        router_id=RouterId(router_id),
-        account=AccountName(account),
-        octets=octets,
-        made_utc=made_utc,
-        final=bool(final),
-    )
-    delivery.kept_as = number
-    return delivery

@@ -6,7 +6,7 @@ after the commit. An urgent batch (clients wait) that comes alone is committed a
 commits begin `commit_every` apart and take all that has come. The others go along with an urgent
 one when they have waited a fifth of `settle_every`, and by themselves after all of it.
 
-What is on disk: `router/enqueue/rows.py`.
+What is on disk: `router/enqueue/schema.py`.
 
 Fails: any error fails all batches of its transaction, and those that were asked for before the loop
 heard of it, because they may follow from them; then the journal goes on, over a new connection
@@ -26,18 +26,17 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final, TypeVar
 
 from router.enqueue import rows
+from router.enqueue.found import NUMBERS
 from router.enqueue.journal import (
-    Attempt,
-    Backlog,
     Changes,
     Done,
     Fetched,
-    Held,
     HeldFetched,
     JournalError,
     Place,
@@ -47,7 +46,7 @@ from router.enqueue.journal import (
     Wanted,
 )
 from router.enqueue.sqlite_file import code_of, connect, explained, lock, opened, tidied
-from router.terms.message import Delivery, Message, Stage
+from router.enqueue.sqlite_read import Reader
 from router.terms.names import AccountName, LaneName, OperatorId, OperatorName
 from router.terms.plan import Plan
 
@@ -61,6 +60,7 @@ _NEW_CONNECTION_AFTER: Final = frozenset(
     {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN}
 )
 _NEVER: Final = float("inf")
+_NOT_WRITTEN: Final = 0, None
 
 _Found = TypeVar("_Found")
 _Call = Callable[[sqlite3.Connection], Callable[[], None]]
@@ -94,18 +94,24 @@ class SqliteJournal:
         settle_every_s: float,
         first_number: int,
         committed: Callable[[float, int], None],
+        clock_utc: Callable[[], float] = time.time,
         commit_every_s: float = 0.002,
+        keep_records_s: float = 72 * 3600.0,
     ) -> None:
         """Open or make the file; raises JournalError with what to do about it.
 
         `first_number` starts the ids of a new file. `committed` is told, in the loop's thread, how
-        long each commit took and how many messages it accepted.
+        long each commit took and how many messages it accepted. `clock_utc` may be asked by any
+        thread, when the loop runs.
         """
         self._path = path.resolve()  # By whatever name it is called, it has one lock.
         self._soon = soon
-        self._plan_of = plan_of
-        self._lanes = {name: place for place, name in enumerate(lanes)}
-        self._lane_names = list(lanes)
+        self._clock_utc = clock_utc
+        self._keep_records_s = keep_records_s
+        self._oldest_record_utc = -_NEVER
+        """None is older; not known before the first look."""
+        self._queues = rows.Queues(lanes)
+        self._reader = Reader(self._queues, plan_of, clock_utc)
         self._commit_every_s = commit_every_s
         self._settle_every_s = settle_every_s
         self._committed = committed
@@ -115,14 +121,15 @@ class SqliteJournal:
         self._lock = lock(self._path)
         try:
             database = opened(self._path, first_number)
-            (last,) = database.execute("SELECT max(number) FROM delivery").fetchone()
+            last = database.execute(NUMBERS).fetchone()
+            self._reader.look(database)
         except (JournalError, sqlite3.Error) as cause:
             os.close(self._lock)
             raise explained(self._path, cause) from cause
+        self._last_attempt, self._last_delivery, self._last_record = (one or 0 for one in last)
         self._database: sqlite3.Connection | None = database
         """None after trouble with the file, until the next transaction."""
         self._file = os.stat(self._path).st_ino
-        self._next_delivery = 1 + (last or 0)
         self._reads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal-reads")
         self._failures_told = 0
         self._failure: tuple[int, JournalError] | None = None
@@ -141,8 +148,17 @@ class SqliteJournal:
     def commit(self, changes: Changes, done: Done, *, urgent: bool) -> None:
         """See `Journal`."""
         for delivery in changes.held:
-            delivery.kept_as = self._next_delivery
-            self._next_delivery += 1
+            self._last_delivery += 1
+            delivery.kept_as = self._last_delivery
+        for attempt in changes.attempted:
+            if attempt.failure is None and not attempt.kept_as:
+                self._last_attempt += 1
+                attempt.kept_as = self._last_attempt
+                attempt.message.taken_as += (self._last_attempt,)
+                attempt.message.taken_utc = attempt.at_utc
+        for settlement in changes.settled:
+            self._last_record += 1
+            settlement.kept_as = self._last_record
         self._ask(_Work(changes, done, urgent, time.monotonic()))
 
     def reserve_ids(self, count: int, done: Callable[[int, JournalError | None], None]) -> None:
@@ -156,65 +172,43 @@ class SqliteJournal:
         self._call(reserve, lambda error: done(0, error))
 
     def fetch(self, wanted: Wanted, done: Fetched) -> None:
-        """See `Journal`. Read over a connection of its own: a commit never waits for it."""
-        lane, plan = self._lane_names[wanted.lane], rows.of_plan(wanted.plan)
-        key = (wanted.after, wanted.account, lane, plan, wanted.count)
-
-        def read(database: sqlite3.Connection) -> list[Message]:
-            found = database.execute(rows.NEXT_OF_QUEUE, key).fetchall()
-            now, now_utc = time.monotonic(), time.time()
-            return [rows.to_message(row, wanted.plan, wanted.lane, now, now_utc) for row in found]
-
-        self._read(read, lambda messages, error: done(messages or [], error))
+        """See `Journal`."""
+        self._read(
+            partial(self._reader.next_of_queue, wanted),
+            lambda found, error: done(found or [], error),
+        )
 
     def fetch_held(self, account: AccountName, after: int, count: int, done: HeldFetched) -> None:
         """See `Journal`."""
-
-        def read(database: sqlite3.Connection) -> list[Delivery]:
-            found = database.execute(rows.HELD, (account, after, count)).fetchall()
-            return [rows.to_delivery(row) for row in found]
-
-        self._read(read, lambda deliveries, error: done(deliveries or [], error))
+        self._read(
+            partial(self._reader.held, account, after, count),
+            lambda found, error: done(found or [], error),
+        )
 
     def recall(
         self, operator: OperatorName, operator_ids: Sequence[OperatorId], done: Recalled
     ) -> None:
         """See `Journal`."""
-
-        def read(database: sqlite3.Connection) -> list[Attempt]:
-            found: list[rows.Row] = []
-            for text, values in rows.recall(operator, operator_ids):
-                found += database.execute(text, values)
-            return self._attempts(found)
-
-        self._read(read, lambda attempts, error: done(attempts or [], error))
+        self._read(
+            partial(self._reader.recalled, operator, operator_ids),
+            lambda found, error: done(found or [], error),
+        )
 
     def fetch_sent(
         self, operator: OperatorName, before_utc: float, after: Place, count: int, done: SentFetched
     ) -> None:
         """See `Journal`."""
-
-        def read(database: sqlite3.Connection) -> tuple[list[Attempt], Place | None]:
-            last, looked_at = database.execute(rows.PIECE, (after[1], count)).fetchone()
-            if not looked_at:
-                return [], None
-            key = (after[1], last, operator, before_utc)
-            found = database.execute(rows.SENT, key).fetchall()
-            return self._attempts(found), (b"", last) if looked_at == count else None
-
-        def tell(
-            found: tuple[list[Attempt], Place | None] | None, error: JournalError | None
-        ) -> None:
-            done(*(found or ([], None)), error)
-
-        self._read(read, tell)
+        self._read(
+            partial(self._reader.sent, operator, before_utc, after, count),
+            lambda found, error: done(*(found or ([], None)), error),
+        )
 
     def _read(
         self,
         read: Callable[[sqlite3.Connection], _Found],
         tell: Callable[[_Found | None, JournalError | None], None],
     ) -> None:
-        """Read in the other thread, and `tell` in the loop what there is."""
+        """Read over a connection of its own, for which a commit never waits, and `tell` it."""
 
         def run() -> None:
             found: _Found | None = None
@@ -224,9 +218,9 @@ class SqliteJournal:
                     found = read(database)
             except Exception as cause:  # noqa: BLE001 - Whatever it is, the loop must hear of it.
                 error = explained(self._path, cause)
-            self._soon(lambda: answer(found, error))
+            self._soon(lambda: told(found, error))
 
-        def answer(found: _Found | None, error: JournalError | None) -> None:
+        def told(found: _Found | None, error: JournalError | None) -> None:
             self.pending -= 1
             tell(found, error)
 
@@ -237,8 +231,8 @@ class SqliteJournal:
         """See `Journal`."""
 
         def read(database: sqlite3.Connection) -> Callable[[], None]:
-            found = self._recovered(database)
-            return lambda: done(found, None)
+            recovered = self._reader.recovered(database)
+            return lambda: done(recovered, None)
 
         self._call(read, lambda error: done(Recovered(), error))
 
@@ -348,7 +342,7 @@ class SqliteJournal:
     ) -> list[Callable[[], None]]:
         """Write what changes and run the calls; returns when all of it is safe."""
         database = self._connection()
-        statements = rows.statements(changes, self._lane_names)
+        statements = rows.statements(changes, self._queues, keeps_records=self._keep_records_s > 0)
         statements += rows.delete("message", "router_id", self._doubtful[0])
         statements += rows.delete("delivery", "number", self._doubtful[1])
         if len(statements) == 1 and not calls:
@@ -359,11 +353,27 @@ class SqliteJournal:
             for text, values in statements:
                 database.execute(text, values)
             replies = [call(database) for call in calls]
+            self._forget_records(database, 2 * sum(len(one.settled) for one in changes))
             if not statements and not calls:
                 database.execute(rows.PROBE)
             database.execute("COMMIT")
         self._doubtful = set(), set()
+        self._queues.are_safe()
         return replies
+
+    def _forget_records(self, database: sqlite3.Connection, most: int) -> bool:
+        """Delete a few that have been kept for long enough; return whether there may be more.
+
+        In a busy journal twice as many as come, so that they become fewer.
+        """
+        before_utc = self._clock_utc() - self._keep_records_s
+        if not most or self._oldest_record_utc >= before_utc:
+            return False
+        database.execute(rows.OLD_RECORDS, (min(most, rows.MOST_ROWS), before_utc))
+        oldest = database.execute(rows.OLDEST_RECORD).fetchone()
+        # With none at all: those that this process writes are younger than now.
+        self._oldest_record_utc = self._clock_utc() if oldest is None else oldest[0]
+        return self._oldest_record_utc < before_utc
 
     def _connection(self) -> sqlite3.Connection:
         """The connection, made anew after trouble with the file."""
@@ -422,47 +432,8 @@ class SqliteJournal:
         """Nobody waits: see to the file, a little at a time."""
         self._tidy_at = _NEVER
         try:
-            if tidied(self._connection()):
+            database = self._connection()
+            if self._forget_records(database, rows.MOST_ROWS) or tidied(database):
                 self._tidy_at = time.monotonic() + _TIDY_AGAIN_S
         except (sqlite3.Error, JournalError) as cause:
             self._recover_from(cause, [])  # The next commit says what is wrong, if it still is.
-
-    # Reading.
-
-    def _recovered(self, database: sqlite3.Connection) -> Recovered:
-        found = Recovered()
-        # What waits in a lane that is no more goes on in the least urgent one.
-        names = ",".join("?" * len(self._lane_names))
-        least_urgent = self._lane_names[-1]
-        database.execute(
-            f"UPDATE message SET lane = ? WHERE lane NOT IN ({names})",
-            (least_urgent, *self._lane_names),
-        )
-        for plan, lane, account, count in database.execute(rows.BACKLOGS):
-            queue = self._plan(plan), self._lanes[LaneName(lane)], AccountName(account)
-            found.waiting.append(Backlog(*queue, count))
-        for operator, count in database.execute(rows.SENT_BY_OPERATOR):
-            found.sent[OperatorName(operator)] = count
-        for account, *numbers in database.execute(rows.HELD_BY_ACCOUNT):
-            found.held[AccountName(account)] = Held(*numbers)
-        return found
-
-    def _attempts(self, found: list[rows.Row]) -> list[Attempt]:
-        """Rows of attempts, each behind its message."""
-        messages: dict[rows.Value, Message] = {}
-        attempts: list[Attempt] = []
-        for row in found:
-            message = messages.get(row[0])
-            if message is None:
-                message = messages[row[0]] = self._message(row[:-4])
-                message.stage = Stage.SENT
-                message.octets = b""
-            attempts.append(rows.to_attempt(message, row[-4:]))
-        return attempts
-
-    def _message(self, row: rows.Row) -> Message:
-        plan, lane = self._plan(str(row[4])), self._lanes[LaneName(str(row[3]))]
-        return rows.to_message(row, plan, lane, time.monotonic(), time.time())
-
-    def _plan(self, written: str) -> Plan:
-        return self._plan_of(tuple(OperatorName(name) for name in written.split(",")))

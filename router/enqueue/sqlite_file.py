@@ -7,11 +7,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from router.enqueue import rows
+from router.enqueue import rows, schema
 from router.enqueue.journal import JournalError
 
 _BUSY_S: Final = 5.0
 """How long we wait for somebody else's write lock, say of the `sqlite3` shell."""
+_STATEMENTS: Final = 256
+"""Kept compiled: ten sizes of each of a dozen kinds, and those that read."""
 _CHECKPOINT_PAGES: Final = 4000
 """Then a commit copies the WAL into the file: 16 MB, less often than the default's 4."""
 _LONGEST_WAL_BYTES: Final = 64 * 2**20
@@ -62,6 +64,7 @@ def connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
         timeout=_BUSY_S,
         isolation_level=None,
         check_same_thread=False,
+        cached_statements=_STATEMENTS,
     )
     database.execute("PRAGMA synchronous = FULL")
     database.execute("PRAGMA secure_delete = FAST")  # Texts do not stay where that costs nothing.
@@ -89,13 +92,13 @@ def _prepare(path: Path, database: sqlite3.Connection, first_number: int) -> Non
     (version,) = database.execute("PRAGMA user_version").fetchone()
     (application_id,) = database.execute("PRAGMA application_id").fetchone()
     (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if tables and application_id != rows.APPLICATION_ID:
+    if tables and application_id != schema.APPLICATION_ID:
         advice = "name another file in journal.url"
         raise JournalError(f"{path}: this is the database of another program; {advice}")
-    if version > rows.VERSION:
+    if version > schema.VERSION:
         raise JournalError(
             f"{path}: written by a newer version (schema {version}, this one reads"
-            f" {rows.VERSION}); run that version"
+            f" {schema.VERSION}); run that version"
         )
     if not tables:
         database.execute("PRAGMA auto_vacuum = INCREMENTAL")
@@ -104,14 +107,15 @@ def _prepare(path: Path, database: sqlite3.Connection, first_number: int) -> Non
         advice = "put the journal on a local disk"
         raise JournalError(f"{path}: this file system does not let SQLite share memory; {advice}")
     database.execute("BEGIN IMMEDIATE")
-    if tables:
+    if version == schema.VERSION:
         database.execute(rows.PROBE)  # Else a file that may only be read is found out much later.
     else:
-        for statement in rows.SCHEMA.split(";")[:-1]:
+        for statement in schema.statements_from(version if tables else 0):
             database.execute(statement)
-        database.execute("INSERT INTO meta VALUES (?)", (first_number,))
-        database.execute(f"PRAGMA application_id = {rows.APPLICATION_ID}")
-        database.execute(f"PRAGMA user_version = {rows.VERSION}")
+        if not tables:
+            database.execute("INSERT INTO meta VALUES (?)", (first_number,))
+        database.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+        database.execute(f"PRAGMA user_version = {schema.VERSION}")
     database.execute("COMMIT")
 
 

@@ -50,7 +50,9 @@ class Message:
         "group",
         "hold_receipt",
         "in_doubt",
+        "kept_in",
         "lane",
+        "mark",
         "moves",
         "not_before_utc",
         "octets",
@@ -63,6 +65,8 @@ class Message:
         "sent_at",
         "source_octets",
         "stage",
+        "taken_as",
+        "taken_utc",
     )
 
     def __init__(
@@ -131,6 +135,15 @@ class Message:
         """When it was written last."""
         self.in_doubt = False
         """It was written and never answered; to send it now may be to send it twice."""
+        self.mark: bool | None = None
+        """What the journal has been told of it alone, whatever its queue: whether it may be with an
+        operator."""
+        self.kept_in = 0
+        """Its queue in the journal, once it is there."""
+        self.taken_as: tuple[int, ...] = ()
+        """The numbers of its attempts in the journal."""
+        self.taken_utc = 0.0
+        """When an operator took it last; 0 if none did."""
 
     def __repr__(self) -> str:
         return f"<Message {self.router_id} {self.account} {self.stage.name}>"

@@ -97,6 +97,9 @@ class JournalSettings:
     """The longest an accepted message waits for others to share its commit."""
     settle_every_s: float = 0.05
     """The same for what an answer or a receipt settles."""
+    keep_records_s: float = 72 * 3600.0
+    """How long the journal remembers how a message ended, in its table `record`: without the text.
+    `0s` keeps none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

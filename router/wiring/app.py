@@ -158,7 +158,10 @@ class App:
             soon=self.loop.call_soon_threadsafe,
             plan_of=lambda candidates: self.journey.plans.of(candidates),
             lanes=[lane.name for lane in self.settings.lanes],
+            commit_every_s=settings.commit_every_s,
             settle_every_s=settings.settle_every_s,
+            keep_records_s=settings.keep_records_s,
+            clock_utc=lambda: self.journey.clock_utc(),
             first_number=first_number,
             committed=self._committed,
         )

@@ -69,6 +69,7 @@ class Life:
                     number = self.next_number
                     self.next_number += 1
                     taken_as = b"id-%d" % number
+                    taken.sends = 2  # Else there is no second attempt.
                     one.attempted.append(attempt(taken, operator, taken_as, float(number)))
                 case "fail" if self.taken:
                     failed = self.taken.pop(choice % len(self.taken))
@@ -105,7 +106,8 @@ class Twins:
     def __post_init__(self) -> None:
         self.memory = MemoryJournal(self.turns.soon, 1)
         self.sqlite = self.turns.open(self.path)
-        self._twin_of: dict[Delivery, Delivery] = {}
+        self._message_of: dict[int, Message] = {}
+        self._delivery_of: dict[Delivery, Delivery] = {}
 
     def keep(self, one: Changes) -> None:
         """Commit to both."""
@@ -115,11 +117,20 @@ class Twins:
         assert self.turns.keep(self.sqlite, one) is None
 
     def _apart(self, one: Changes) -> Changes:
-        """The same with deliveries of its own, because each journal numbers them."""
-        other = copy(one)
-        self._twin_of |= {kept: copy(kept) for kept in one.held}
-        other.held = [self._twin_of[kept] for kept in one.held]
-        other.acknowledged = [self._twin_of[kept] for kept in one.acknowledged]
+        """The same with objects of its own, because each journal numbers them."""
+        other = Changes()
+        self._message_of |= {kept.router_id: copy(kept) for kept in one.accepted}
+        self._delivery_of |= {kept: copy(kept) for kept in one.held}
+        other.accepted = [self._message_of[kept.router_id] for kept in one.accepted]
+        for taken in one.attempted:
+            message = self._message_of[taken.message.router_id]
+            message.sends = taken.message.sends
+            other.attempted.append(replace(taken, message=message))
+        for over in one.settled:
+            message = self._message_of[over.message.router_id]
+            other.settled.append(replace(over, message=message))
+        other.held = [self._delivery_of[kept] for kept in one.held]
+        other.acknowledged = [self._delivery_of[kept] for kept in one.acknowledged]
         return other
 
     def reopen(self) -> None:
@@ -190,12 +201,13 @@ def attempts_of(found: list[Attempt]) -> dict[tuple[object, ...], tuple[object, 
 
 
 def described(messages: list[Message]) -> list[tuple[object, ...]]:
-    """Every field that outlives a process."""
+    """Every field that outlives a process; but for what only matters to one that waits."""
     return [
         (
-            *(m.router_id, m.client_id, m.account, m.lane, m.plan.candidates, m.command_id),
+            *(m.router_id, m.client_id, m.account, m.lane, m.plan.candidates, m.sends),
             *(m.octets, m.source_octets, m.destination_octets, m.registered_delivery),
-            *(m.accepted_utc, m.expires_utc, m.not_before_utc, m.hold_receipt),
+            *(m.accepted_utc, m.not_before_utc, m.hold_receipt, m.in_doubt, m.operator),
+            len(m.taken_as),
         )
         for m in messages
     ]
@@ -274,7 +286,7 @@ def state_of(path: Path) -> State:
     with closing(sqlite3.connect(path)) as database:
         assert database.execute("PRAGMA quick_check").fetchall() == [("ok",)]
         messages = database.execute("SELECT router_id FROM message").fetchall()
-        attempts = database.execute("SELECT router_id, operator, operator_id FROM attempt")
+        attempts = database.execute("SELECT router_id, operator, operator_id FROM sent")
         deliveries = database.execute("SELECT number FROM delivery").fetchall()
         return (
             frozenset(number for (number,) in messages),

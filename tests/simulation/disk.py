@@ -37,6 +37,9 @@ _Found = TypeVar("_Found")
 FULL = JournalError("no space left on device")
 
 
+Queue = tuple[tuple[OperatorName, ...], int, AccountName]
+
+
 class MessageRow(NamedTuple):
     """A message that was accepted and is not settled."""
 
@@ -64,6 +67,8 @@ class AttemptRow(NamedTuple):
     operator_id: OperatorId
     at_utc: float
     failure: bytes | None
+    number: int
+    sends: int
 
 
 class DeliveryRow(NamedTuple):
@@ -95,6 +100,8 @@ class Transaction:
     held: list[DeliveryRow] = field(default_factory=list)
     settled: list[SettledRow] = field(default_factory=list)
     acknowledged: list[int] = field(default_factory=list)
+    marks: list[tuple[int, bool]] = field(default_factory=list)
+    written: list[tuple[int, RouterId, OperatorName | None]] = field(default_factory=list)
 
 
 class Watcher(Protocol):
@@ -114,6 +121,11 @@ class Disk:
         self.messages: dict[int, MessageRow] = {}
         self.attempts: dict[tuple[int, OperatorName, OperatorId], AttemptRow] = {}
         self.deliveries: dict[int, DeliveryRow] = {}
+        self.marks: dict[int, bool] = {}
+        self.written: dict[int, tuple[int, OperatorName | None]] = {}
+        """The newest message of each queue that was written to an operator, and to whom."""
+        self.queues: dict[Queue, int] = {}
+        """Their numbers. They are on the disk before anything that names them."""
         self.next_number = first_number
         self.is_full = False
         self.slowness_s = 0.002
@@ -134,12 +146,22 @@ class Disk:
         for message in transaction.accepted:
             self.messages[message.router_id] = message
         for attempt in transaction.attempted:
+            known = self.attempts.get(attempt[:3])
+            if known is not None and attempt.failure is not None:
+                attempt = known._replace(failure=attempt.failure)
             self.attempts[attempt[:3]] = attempt
         for delivery in transaction.held:
             self.deliveries[delivery.number] = delivery
+        for number, router_id, operator in transaction.written:
+            if router_id > self.written.get(number, (0, None))[0]:
+                self.written[number] = router_id, operator
+        self.marks.update(transaction.marks)
+        for attempt in transaction.attempted:
+            self.marks.pop(attempt.router_id, None)
         settled = {row.router_id for row in transaction.settled}
         for router_id in settled:
             self.messages.pop(router_id, None)
+            self.marks.pop(router_id, None)
         if settled:
             self.attempts = {k: row for k, row in self.attempts.items() if k[0] not in settled}
         for number in transaction.acknowledged:
@@ -152,7 +174,7 @@ class Disk:
     @property
     def is_empty(self) -> bool:
         """Whether nothing waits for anything."""
-        return not (self.messages or self.attempts or self.deliveries)
+        return not (self.messages or self.attempts or self.deliveries or self.marks)
 
 
 @dataclass(slots=True)
@@ -186,6 +208,9 @@ class SimulatedJournal:
         self._busy = False
         self._due: Event | None = None
         self._next_delivery = max(disk.deliveries, default=0) + 1
+        self._next_attempt = max((row.number for row in disk.attempts.values()), default=0) + 1
+        self._written_before = dict(disk.written)
+        self._marks_before = dict(disk.marks)
 
     # The interface.
 
@@ -194,6 +219,14 @@ class SimulatedJournal:
         for delivery in changes.held:
             delivery.kept_as = self._next_delivery
             self._next_delivery += 1
+        for attempt in changes.attempted:
+            if attempt.failure is None and not attempt.kept_as:
+                attempt.kept_as = self._next_attempt
+                attempt.message.taken_as += (self._next_attempt,)
+                self._next_attempt += 1
+        for message in changes.accepted:
+            queue = message.plan.candidates, message.lane, message.account
+            message.kept_in = self.disk.queues.setdefault(queue, len(self.disk.queues) + 1)
         self._ask(_Work(changes, done, urgent, self.process.clock()))
 
     def reserve_ids(self, count: int, done: Callable[[int, JournalError | None], None]) -> None:
@@ -220,7 +253,7 @@ class SimulatedJournal:
                 and (row.candidates, row.lane, row.account) == queue
                 and row.router_id not in taken
             )
-            return [self._message(row) for row in rows[: wanted.count]]
+            return [self._waiting(row, queue) for row in rows[: wanted.count]]
 
         self._read(read, lambda found, error: done(found or [], error))
 
@@ -254,16 +287,14 @@ class SimulatedJournal:
         """See `Journal`. In pieces of three, so that there are several."""
 
         def read() -> tuple[list[Attempt], Place | None]:
-            keys = sorted(key for key in self.disk.attempts if key[0] > after[1])
-            piece = [key[0] for key in keys[: min(count, 3)]]
+            rows = sorted(self.disk.attempts.values(), key=attrgetter("number"))
+            piece = [row for row in rows if row.number > after][: min(count, 3)]
             found = self._with_others(
                 row.router_id
-                for row in self.disk.attempts.values()
-                if row.router_id in piece
-                and row.operator == operator
-                and (row.at_utc < before_utc or row.failure is not None)
+                for row in piece
+                if row.operator == operator and (row.at_utc < before_utc or row.failure is not None)
             )
-            return found, (b"", piece[-1]) if piece else None
+            return found, piece[-1].number if piece else None
 
         def tell(
             found: tuple[list[Attempt], Place | None] | None, error: JournalError | None
@@ -280,10 +311,29 @@ class SimulatedJournal:
             message.stage = Stage.SENT
             message.octets = b""
         rows = [row for row in self.disk.attempts.values() if row.router_id in wanted]
-        return [
-            Attempt(messages[row.router_id], *row[1:])
-            for row in sorted(rows, key=attrgetter("at_utc"))
-        ]
+        attempts: list[Attempt] = []
+        for row in sorted(rows, key=attrgetter("at_utc")):
+            message = messages[row.router_id]
+            message.sends = max(message.sends, row.sends)
+            message.taken_as += (row.number,)
+            message.operator = row.operator
+            attempts.append(Attempt(message, *row[1:6]))
+        # The index that finds the others has only messages that were sent more than once.
+        assert all(row.sends > 1 for row in rows if len(messages[row.router_id].taken_as) > 1)
+        return attempts
+
+    def _waiting(self, row: MessageRow, queue: Queue) -> Message:
+        """One that waits; it may be in doubt what an earlier life did with it."""
+        message = self._message(row)
+        message.kept_in = self.disk.queues[queue]
+        written, operator = self._written_before.get(message.kept_in, (0, None))
+        message.mark = self._marks_before.get(row.router_id)
+        in_its_turn = row.router_id <= written and not row.not_before_utc
+        if in_its_turn if message.mark is None else message.mark:
+            message.in_doubt = True
+            message.sends = 1
+            message.operator = operator
+        return message
 
     def _read(
         self,
@@ -408,6 +458,16 @@ class SimulatedJournal:
             held=[_delivery_row(d) for one in batches for d in one.held],
             settled=settled,
             acknowledged=[d.kept_as for one in batches for d in one.acknowledged],
+            marks=[
+                (message.router_id, bool(message.mark))
+                for one in batches
+                for message in (*one.marked, *one.unmarked)
+            ],
+            written=[
+                (queue, message.router_id, message.operator)
+                for one in batches
+                for queue, message in one.written.items()
+            ],
         )
 
     # Reading.
@@ -474,6 +534,8 @@ def _attempt_row(attempt: Attempt) -> AttemptRow:
         attempt.operator_id,
         attempt.at_utc,
         attempt.failure,
+        attempt.kept_as,
+        attempt.message.sends,
     )
 
 

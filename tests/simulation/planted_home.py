@@ -1,6 +1,6 @@
 """Bugs on the way home: receipts, outcomes, acknowledgements, the journal and restarts."""
 
-from router.enqueue.journal import Changes, JournalError, Recovered
+from router.enqueue.journal import Changes, HeldFetched, JournalError, Recovered
 from router.homeward import Homeward
 from router.journey import Journey
 from router.report import receipts
@@ -14,7 +14,7 @@ from router.terms.message import Delivery, Message, Stage
 from router.terms.names import AccountName, OperatorId
 from router.terms.outcome import Outcome
 from router.terms.settings import OperatorSettings
-from tests.simulation.disk import SimulatedJournal
+from tests.simulation.disk import MessageRow, Queue, SimulatedJournal
 from tests.simulation.planting import Patch, bug
 
 # Receipts and outcomes.
@@ -270,6 +270,34 @@ def a_restart_forgets_what_operators_took() -> list[Patch]:
         return found
 
     return [(SimulatedJournal, "_recovered", forgetful)]
+
+
+@bug
+def a_restart_takes_up_a_receipt_of_each_message_only_once() -> list[Patch]:
+    """Of what is held for a client about one message, only the last is given."""
+    fetch_held = SimulatedJournal.fetch_held
+
+    def forgetful(
+        self: SimulatedJournal, account: AccountName, after: int, count: int, done: HeldFetched
+    ) -> None:
+        def told(found: list[Delivery], error: JournalError | None) -> None:
+            done(list({one.router_id: one for one in found}.values()), error)
+
+        fetch_held(self, account, after, count, told)
+
+    return [(SimulatedJournal, "fetch_held", forgetful)]
+
+
+@bug
+def a_restart_forgets_how_far_a_queue_was_written() -> list[Patch]:
+    """What was in flight is taken for what was never sent, whatever its lane says of doubts."""
+    waiting = SimulatedJournal._waiting
+
+    def forgetful(self: SimulatedJournal, row: MessageRow, queue: Queue) -> Message:
+        self._written_before.clear()
+        return waiting(self, row, queue)
+
+    return [(SimulatedJournal, "_waiting", forgetful)]
 
 
 @bug

@@ -57,6 +57,12 @@ class Promises(Records):
         """A new life of the router."""
         self.process = process
         self._life = process.life
+        self._marked = set(self.disk.marks)
+        self._written = {
+            queue: self.disk.written[number]
+            for queue, number in self.disk.queues.items()
+            if number in self.disk.written
+        }
         self._wall_error_s = self.loop.wall_error_s
         self.settled_in_life = self.accepted_in_life = 0
         self._most_places = {name: one.queue for name, one in self.settings.accounts.items()}
@@ -140,7 +146,7 @@ class Promises(Records):
         if operator not in message.candidates:
             raise self.broken(f"{name}: sent to {operator}, whom its route does not name")
         if message.writings:
-            self._may_repeat(message)
+            self._may_repeat(message, operator)
         elif not message.schedule_s:  # What was scheduled goes when its time has come.
             self._keeps_order(message, operator)
         if now > message.expires_at + 1.0:
@@ -187,7 +193,7 @@ class Promises(Records):
         if bind.max_age_s is not None and age_s > bind.max_age_s + A_MOMENT_S:
             raise self.broken(f"{bind.name}: sent in a session that is {age_s} s old")
 
-    def _may_repeat(self, message: Submitted) -> None:
+    def _may_repeat(self, message: Submitted, operator: OperatorName) -> None:
         """It was written before: why again?"""
         last = message.writings[-1]
         name = message.name
@@ -195,15 +201,27 @@ class Promises(Records):
             raise self.broken(f"{name}: sent again although the disk knows that it was taken")
         if any(w.status == 0 and w.life == self._life for w in message.writings):
             raise self.broken(f"{name}: sent again although an operator has answered ESME_ROK")
-        must_not = self.settings.lanes[message.lane].in_doubt == "fail"
+        policy = self.settings.lanes[message.lane].in_doubt
+        must_not = policy == "fail"
         if last.life != self._life:
+            queue = message.candidates, message.lane, message.account
+            newest, to = self._written.get(queue, (0, None))
+            if (
+                policy == "elsewhere"
+                and not message.schedule_s
+                and message.router_id not in self._marked
+                and (message.router_id or 0) <= newest
+                and operator == to
+                and len(message.candidates) > 1
+            ):
+                raise self.broken(f"{name}: in doubt after a crash, and sent to {operator} again")
             if must_not and MARKS_BEFORE_WRITING:
                 raise self.broken(f"{name}: sent again after a crash in a lane that must not")
             self.repeated += 1
             return
         if last.status is not None and last.heard_at - last.at < self._timeout_s:
-            operator = self.settings.operators[last.operator]
-            if judge(last.status, operator.on_status).do == "fail":
+            on_status = self.settings.operators[last.operator].on_status
+            if judge(last.status, on_status).do == "fail":
                 raise self.broken(f"{name}: sent again after status 0x{last.status:02X}")
             return
         is_over = last.connection.link.session.state is SessionState.CLOSED

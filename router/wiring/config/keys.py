@@ -85,6 +85,7 @@ JOURNAL: Final = Part(
         "url": value.journal_url,
         "commit_every_s": value.duration("0ms", "1s"),
         "settle_every_s": value.duration("0ms", "10s"),
+        "keep_records_s": value.duration("0s", "3650d"),
     },
 )
 

@@ -353,9 +353,9 @@ def test_new_process_can_fetch_every_message_that_it_was_told_of() -> None:
     kept.turn()
     moved.plan = TO_ELISA
     counts = {backlog.plan: backlog.count for backlog in kept.recovered().waiting}
-    assert counts == {TO_TELIA: 1, TO_ELISA: 2}
-    assert kept.fetched(plan=TO_ELISA) == [1, 3]
-    assert kept.fetched(plan=TO_TELIA) == [2]
+    assert counts == {TO_TELIA: 2, TO_ELISA: 1}  # It is kept where it was accepted to.
+    assert kept.fetched(plan=TO_ELISA) == [3]
+    assert kept.fetched(plan=TO_TELIA) == [1, 2]
 
 
 def test_message_that_two_operators_took_is_found_twice_and_forgotten_at_once() -> None:

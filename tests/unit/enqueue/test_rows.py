@@ -1,25 +1,35 @@
-"""router/enqueue/rows.py: few statements, each of them known, for as many rows as there are."""
+"""router/enqueue/{rows,found}.py: few statements, each known, and what is read is what was kept."""
 
 import sqlite3
 from dataclasses import replace
 
 import pytest
 
-from router.enqueue import rows
-from router.terms.names import LaneName
-from router.terms.plan import Plans
+from router.enqueue import found, rows, schema
+from router.enqueue.journal import Changes, Settlement
+from router.smpp import pdu as p
+from router.terms.message import Stage
+from router.terms.names import ClientId, LaneName
+from router.terms.outcome import Outcome
 from tests.unit.enqueue.turns import LANES, attempt, changes
-from tests.unit.messages import ELISA, TELIA, TO_ELISA, TO_TELIA, delivery, message
+from tests.unit.messages import BANK, ELISA, SHOP, TELIA, TO_ELISA, TO_TELIA, delivery, message
 
 SIZES = (1, 2, 3, 4, 5, 31, 32, 33, 511, 512, 513, 1300)
+TABLES = ("message", "sent", "delivery", "record")
 
 
 @pytest.fixture
 def database() -> sqlite3.Connection:
     """A new one, in memory."""
-    found = sqlite3.connect(":memory:", isolation_level=None)
-    found.executescript(rows.SCHEMA)
-    return found
+    new = sqlite3.connect(":memory:", isolation_level=None)
+    new.executescript(schema.SCHEMA)
+    return new
+
+
+@pytest.fixture
+def queues() -> rows.Queues:
+    """None so far."""
+    return rows.Queues(LANES)
 
 
 def run(database: sqlite3.Connection, statements: list[rows.Statement]) -> None:
@@ -27,217 +37,394 @@ def run(database: sqlite3.Connection, statements: list[rows.Statement]) -> None:
         database.execute(text, values)
 
 
-def count(database: sqlite3.Connection, table: str) -> int:
-    (found,) = database.execute(f"SELECT count(*) FROM {table}").fetchone()
-    assert isinstance(found, int)
-    return found
+def numbered(one: Changes) -> Changes:
+    """The same as the journal numbers it: by router_id here."""
+    for held in one.held:
+        held.kept_as = held.router_id
+    for taken in one.attempted:
+        if not taken.kept_as:
+            taken.kept_as = taken.message.router_id
+            taken.message.taken_as += (taken.kept_as,)
+            taken.message.taken_utc = taken.at_utc
+    for settlement in one.settled:
+        settlement.kept_as = settlement.message.router_id
+    return one
+
+
+def counts(database: sqlite3.Connection) -> list[int]:
+    """How many rows the tables have."""
+    return [database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in TABLES]
+
+
+# Written.
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_every_row_of_a_batch_is_written_and_no_other(
-    size: int, database: sqlite3.Connection
+    size: int, database: sqlite3.Connection, queues: rows.Queues
 ) -> None:
     messages = [message(number) for number in range(1, size + 1)]
     deliveries = [delivery(number) for number in range(1, size + 1)]
-    for one in deliveries:
-        one.kept_as = one.router_id
-    batch = changes(accepted=messages, attempted=map(attempt, messages), held=deliveries)
 
-    run(database, rows.statements([batch], LANES))
-
-    assert [count(database, table) for table in ("message", "attempt", "delivery")] == [size] * 3
-    numbers = [number for (number,) in database.execute("SELECT router_id FROM message")]
-    assert numbers == list(range(1, size + 1))
+    run(database, rows.statements([numbered(changes(accepted=messages))], queues))
+    assert counts(database) == [size, 0, 0, 0]
+    taken = numbered(changes(attempted=map(attempt, messages), held=deliveries))
+    run(database, rows.statements([taken], queues))
+    assert counts(database) == [0, size, size, 0]  # What was taken waits no more.
+    run(database, rows.statements([numbered(changes(settled=messages))], queues))
+    assert counts(database) == [0, 0, size, size]
+    run(database, rows.statements([changes(acknowledged=deliveries)], queues))
+    assert counts(database) == [0, 0, 0, size]
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_every_row_that_ends_is_deleted_and_no_other(
-    size: int, database: sqlite3.Connection
+    size: int, database: sqlite3.Connection, queues: rows.Queues
 ) -> None:
-    messages = [message(number) for number in range(1, size + 2)]
+    messages = [message(number) for number in range(1, 2 * size + 2)]
     deliveries = [delivery(number) for number in range(1, size + 2)]
-    for one in deliveries:
-        one.kept_as = one.router_id
-    batch = changes(accepted=messages, attempted=map(attempt, messages), held=deliveries)
-    run(database, rows.statements([batch], LANES))
+    batch = changes(accepted=messages, held=deliveries, attempted=map(attempt, messages[1::2]))
+    run(database, rows.statements([numbered(batch)], queues))
+    assert counts(database) == [size + 1, size, size + 1, 0]
 
-    run(database, rows.statements([changes(settled=messages[1:])], LANES))
-    run(database, rows.statements([changes(acknowledged=deliveries[:-1])], LANES))
+    run(database, rows.statements([numbered(changes(settled=messages[1:]))], queues))
+    run(database, rows.statements([changes(acknowledged=deliveries[:-1])], queues))
 
     assert database.execute("SELECT router_id FROM message").fetchall() == [(1,)]
-    assert database.execute("SELECT router_id FROM attempt").fetchall() == [(1,)]
+    assert database.execute("SELECT router_id FROM sent").fetchall() == []
     assert database.execute("SELECT number FROM delivery").fetchall() == [(size + 1,)]
 
 
-def test_batches_share_one_statement_per_table_and_kind() -> None:
-    batches = [
-        changes(
+def test_batches_share_one_statement_per_table_and_kind(queues: rows.Queues) -> None:
+    batches = []
+    for number in range(1, 101):
+        taken, over, marked = (message(number + more) for more in (1000, 2000, 3000))
+        batch = changes(
             accepted=[message(number)],
-            attempted=[attempt(message(number + 1000))],
+            attempted=[attempt(taken)],
             held=[delivery(number)],
-            settled=[message(number + 2000)],
+            settled=[over],
             acknowledged=[delivery(number)],
         )
-        for number in range(1, 101)
-    ]
+        over.taken_as = (number,)
+        batch.marked.append(marked)
+        over.mark = marked.mark = True
+        batch.written[number % 3] = marked
+        batches.append(batch)
 
-    assert len(rows.statements(batches, LANES)) == 6
+    assert len(rows.statements(batches, queues)) == 12
 
 
-def test_there_are_few_different_statements() -> None:
+def test_there_are_few_different_statements(queues: rows.Queues) -> None:
     texts = {
         text
         for size in range(1, rows.MOST_ROWS + 1)
         for text, _ in rows.statements(
-            [changes(accepted=[message(number) for number in range(size)])], LANES
+            [changes(accepted=[message(number) for number in range(size)])], queues
         )
+        if "INTO message" in text
     }
 
     assert len(texts) == 10  # 1, 2, 4 ... 512: less than what sqlite3 keeps compiled.
 
 
 def test_what_a_delete_has_to_spare_deletes_nothing_else(database: sqlite3.Connection) -> None:
-    run(database, list(rows.delete("message", "router_id", set())))
-    assert not list(rows.delete("message", "router_id", set()))
+    run(database, list(rows.delete("message", "router_id", [])))
+    assert not list(rows.delete("message", "router_id", []))
     ((text, values),) = rows.delete("message", "router_id", {7, 5, 9})
     assert text.count("?") == len(values) == 4
     assert set(values) == {5, 7, 9}
 
 
-def test_attempt_of_a_message_that_is_settled_along_with_it_is_not_written() -> None:
+def test_message_with_a_quick_receipt_costs_a_row_in_and_a_row_out(queues: rows.Queues) -> None:
     one, other = message(1), message(2)
-
     batch = [changes(attempted=[attempt(one), attempt(other)]), changes(settled=[one])]
-    texts = rows.statements(batch, LANES)
+    written = rows.statements([numbered(changes(attempted=batch[0].attempted)), batch[1]], queues)
 
-    ((_, values),) = [found for found in texts if "INTO attempt" in found[0]]
-    assert values == [2, "telia", b"id-2", 5.0, None]
+    ((_, values),) = [found for found in written if "INTO sent" in found[0]]
+    assert values[:4] == [2, "telia", b"id-2", 5.0]
+    assert not [text for text, _ in written if "DELETE FROM sent" in text]
+    ((_, gone),) = [found for found in written if "DELETE FROM message" in found[0]]
+    assert gone == [1, 2]
 
 
 def test_row_that_lacks_something_is_refused_and_not_left_out(
-    database: sqlite3.Connection,
+    database: sqlite3.Connection, queues: rows.Queues
 ) -> None:
-    (statement,) = rows.statements([changes(accepted=[message(1), message(2)])], LANES)
-    text, values = statement
-    damaged = [None if value == b"2" else value for value in values]
+    statements = rows.statements([changes(accepted=[message(1), message(2)])], queues)
+    ((text, values),) = [found for found in statements if "INTO message" in found[0]]
+    damaged = [None if value == message(2).octets else value for value in values]
 
     with pytest.raises(sqlite3.IntegrityError):
         database.execute(text, damaged)
 
 
-def test_number_that_is_taken_replaces_nothing(database: sqlite3.Connection) -> None:
-    held = delivery(100)
-    held.kept_as = 7
-    run(database, rows.statements([changes(accepted=[message(100)], held=[held])], LANES))
+def test_number_that_is_taken_replaces_nothing(
+    database: sqlite3.Connection, queues: rows.Queues
+) -> None:
+    batch = numbered(changes(accepted=[message(100)], held=[delivery(100)]))
+    run(database, rows.statements([batch], queues))
 
     with pytest.raises(sqlite3.IntegrityError):
-        run(database, rows.statements([changes(accepted=[message(100)])], LANES))
+        run(database, rows.statements([changes(accepted=[message(100)])], queues))
     with pytest.raises(sqlite3.IntegrityError):
-        run(database, rows.statements([changes(held=[held])], LANES))
+        run(database, rows.statements([changes(held=batch.held)], queues))
 
 
-def test_attempt_that_is_told_again_is_written_once(database: sqlite3.Connection) -> None:
-    one = message(1)
-    run(database, rows.statements([changes(accepted=[one])], LANES))
+def test_what_is_told_again_is_written_once(
+    database: sqlite3.Connection, queues: rows.Queues
+) -> None:
+    one, other = message(1), message(2)
+    run(database, rows.statements([changes(accepted=[one, other])], queues))
+    batch = numbered(changes(attempted=[attempt(one)], settled=[other]))
     for _ in range(2):
-        run(database, rows.statements([changes(attempted=[attempt(one)])], LANES))
+        run(database, rows.statements([batch], queues))
 
-    assert count(database, "attempt") == 1
-
-
-def test_attempts_at_two_operators_are_two(database: sqlite3.Connection) -> None:
-    one = message(1, plan=TO_ELISA)
-    batch = changes(accepted=[one], attempted=[attempt(one), attempt(one, ELISA)])
-
-    run(database, rows.statements([batch], LANES))
-
-    found = database.execute(rows.SENT, (0, 1, TELIA, 9.0)).fetchall()
-    assert {row[-4] for row in found} == {TELIA, ELISA}
+    assert counts(database) == [0, 1, 0, 1]
 
 
 def test_attempt_that_has_failed_takes_its_own_place_and_is_found_at_any_age(
-    database: sqlite3.Connection,
+    database: sqlite3.Connection, queues: rows.Queues
 ) -> None:
     one = message(1)
-    failed = replace(attempt(one), failure=b"5")
-    run(
-        database,
-        rows.statements([changes(accepted=[one], attempted=[attempt(one), failed])], LANES),
+    first = numbered(changes(accepted=[one], attempted=[attempt(one)]))
+    failed = replace(first.attempted[0], failure=b"5", kept_as=0)
+    run(database, rows.statements([first, changes(attempted=[failed])], queues))
+
+    (row,) = database.execute(found.SENT, (0, 1, TELIA, 0.0))
+    again = found.to_attempt(row, TO_TELIA, 0)
+    assert (again.failure, again.kept_as, again.at_utc) == (b"5", 1, 5.0)
+    assert database.execute(found.NEXT_FAILED, (0,)).fetchone() == (1,)
+
+
+def test_queue_is_written_once_and_shared_by_what_is_decided_alike(
+    database: sqlite3.Connection, queues: rows.Queues
+) -> None:
+    for number in range(1, 7):
+        one = message(number, plan=(TO_TELIA, TO_ELISA)[number % 2], lane=number % 3)
+        statements = rows.statements([changes(accepted=[one])], queues)
+        run(database, statements)
+        queues.are_safe()
+
+    found_queues = database.execute("SELECT number, account, lane, plan FROM queue").fetchall()
+    assert len(found_queues) == 6
+    one = message(7, plan=TO_ELISA, lane=1)
+    run(database, rows.statements([changes(accepted=[one])], queues))
+    assert (one.kept_in, "bank", "alert", "elisa,telia") in found_queues
+    assert queues.numbers_of(TO_ELISA, 1, BANK) == [one.kept_in]
+    assert queues.numbers_of(TO_ELISA, 1, SHOP) == []
+
+
+def test_queue_of_a_transaction_that_failed_is_written_with_the_next(queues: rows.Queues) -> None:
+    for number in (1, 2):
+        statements = rows.statements([changes(accepted=[message(number)])], queues)
+        assert [text for text, _ in statements if "INTO queue" in text]
+    queues.are_safe()
+    statements = rows.statements([changes(accepted=[message(3)])], queues)
+    assert not [text for text, _ in statements if "INTO queue" in text]
+
+
+def test_lane_that_is_no_more_is_read_as_the_last(queues: rows.Queues) -> None:
+    queues.found(3, BANK, LaneName("gone"), "telia")
+    queues.found(5, BANK, LaneName("bulk"), "telia")
+    queues.found(4, BANK, LaneName("otp"), "telia")
+
+    assert queues.numbers_of(TO_TELIA, 2, BANK) == [5, 3]
+    assert queues.numbers_of(TO_TELIA, 0, BANK) == [4]
+    assert queues.number_of(message(1, lane=2)) == 5
+    assert queues.number_of(message(1, lane=1)) == 6
+
+
+def test_how_far_a_queue_was_written_never_goes_back(
+    database: sqlite3.Connection, queues: rows.Queues
+) -> None:
+    newest = message(9)
+    newest.operator = TELIA
+    older = message(5)
+    older.operator = ELISA
+    other = message(7)
+    other.operator = ELISA
+    first, second = changes(), changes()
+    first.written[1] = newest
+    second.written |= {1: older, 2: other}
+    run(database, rows.statements([first], queues))
+    run(database, rows.statements([second], queues))
+
+    assert database.execute("SELECT * FROM written").fetchall() == [
+        (1, 9, "telia"),
+        (2, 7, "elisa"),
+    ]
+
+
+def test_mark_goes_with_the_message_that_it_is_about(
+    database: sqlite3.Connection, queues: rows.Queues
+) -> None:
+    taken, over, back, left = (message(number) for number in (1, 2, 3, 4))
+    batch = changes(accepted=[taken, over, back, left])
+    batch.marked += [taken, over, back]
+    batch.unmarked.append(left)
+    for one in batch.marked:
+        one.mark = True
+    left.mark = False
+    run(database, rows.statements([batch], queues))
+    assert database.execute(found.MARKS).fetchall() == [(1, 1), (2, 1), (3, 1), (4, 0)]
+    batch = numbered(changes(attempted=[attempt(taken)], settled=[over]))
+    back.mark, left.mark = False, True
+    batch.unmarked.append(back)
+    batch.marked.append(left)
+    run(database, rows.statements([batch], queues))
+
+    assert database.execute(found.MARKS).fetchall() == [(3, 0), (4, 1)]
+
+
+def test_record_says_how_it_ended_and_not_what_it_said(
+    database: sqlite3.Connection, queues: rows.Queues
+) -> None:
+    one = message(100, lane=1, plan=TO_ELISA)
+    one.operator = TELIA
+    one.sends = 2
+    batch = changes(accepted=[one], attempted=[attempt(one, ELISA), attempt(one)])
+    run(database, rows.statements([numbered(batch)], queues))
+    over = Settlement(one, Outcome.UNKNOWN, 9.5, "no receipt came", 7)
+    ended = changes()
+    ended.settled.append(over)
+    run(database, rows.statements([ended], queues))
+
+    row = database.execute("SELECT * FROM record").fetchone()
+    assert row == (
+        *(7, 100, None, "bank", "alert", "telia", "unknown", "no receipt came", "BANK"),
+        *("37255512345", 2, 2, one.accepted_utc, 5.0, 9.5),
     )
-    found = database.execute(rows.SENT, (0, 1, TELIA, 0.0)).fetchall()
-    assert [rows.to_attempt(one, row[-4:]) for row in found] == [failed]
 
 
-def test_message_comes_back_as_it_went(database: sqlite3.Connection) -> None:
+def test_no_record_is_kept_where_none_is_wanted(queues: rows.Queues) -> None:
+    batch = changes(settled=[message(1)])
+    texts = [text for text, _ in rows.statements([batch], queues, keeps_records=False)]
+    assert not [text for text in texts if "record" in text]
+
+
+def test_accounts_are_counted_in_the_same_transaction(
+    database: sqlite3.Connection, queues: rows.Queues
+) -> None:
+    messages = [message(number, account=(BANK, SHOP)[number % 2]) for number in range(1, 8)]
+    for one in messages:
+        run(database, rows.statements([changes(accepted=[one])], queues))
+    batch = numbered(changes(settled=messages[:4]))
+    batch.settled[0].outcome = Outcome.EXPIRED
+    run(database, rows.statements([batch], queues))
+
+    assert database.execute("SELECT * FROM account ORDER BY name").fetchall() == [
+        ("bank", 3, 2, 0, 0, 0, 0, 0),
+        ("shop", 4, 1, 0, 1, 0, 0, 0),
+    ]
+
+
+# Read.
+
+
+def test_message_comes_back_as_it_went(database: sqlite3.Connection, queues: rows.Queues) -> None:
     one = message(100, lane=1, plan=TO_ELISA, registered_delivery=17)
+    one.client_id = ClientId(b"A7")
     one.hold_receipt = True
     one.expires_utc = one.accepted_utc + 300.25
-    one.not_before_utc = one.accepted_utc + 60.25
-    run(database, rows.statements([changes(accepted=[one])], LANES))
+    one.not_before_utc = one.accepted_utc + 60.5
+    run(database, rows.statements([changes(accepted=[one])], queues))
 
-    row = database.execute("SELECT * FROM message").fetchone()
-    plan = Plans().of((ELISA, TELIA))
-    found = rows.to_message(row, plan, 1, 1000.0, one.accepted_utc + 60.0)
+    row = database.execute(found.NEXT_OF_QUEUE, (one.kept_in, 0, 10)).fetchone()
+    again = found.to_message(row, one.kept_in, TO_ELISA, 1, BANK)
 
-    assert row[3:5] == ("alert", "elisa,telia")
-    assert found.plan is plan
-    assert found.lane == 1
-    assert found.accepted_at == 940.0  # A minute ago, on the clock of this process.
     for name in (
-        *("router_id", "client_id", "account", "command_id", "octets", "source_octets"),
-        *("destination_octets", "registered_delivery", "accepted_utc", "expires_utc"),
-        *("not_before_utc", "hold_receipt"),
+        *("router_id", "client_id", "account", "lane", "plan", "command_id", "octets"),
+        *("source_octets", "destination_octets", "registered_delivery", "accepted_utc"),
+        *("expires_utc", "not_before_utc", "hold_receipt", "kept_in"),
     ):
-        assert getattr(found, name) == getattr(one, name), name
+        assert getattr(again, name) == getattr(one, name), name
+    assert again.stage is Stage.ACCEPTING
 
 
-def test_message_without_validity_has_none_afterwards(database: sqlite3.Connection) -> None:
-    run(database, rows.statements([changes(accepted=[message(100)])], LANES))
-
-    row = database.execute("SELECT * FROM message").fetchone()
-
-    assert row[9:11] == (None, None)
-    found = rows.to_message(row, TO_TELIA, 0, 0.0, 0.0)
-    assert (found.expires_utc, found.not_before_utc) == (float("inf"), 0.0)
-
-
-def test_message_from_the_future_is_not_older_than_this_process(
-    database: sqlite3.Connection,
+def test_message_without_validity_has_none_afterwards(
+    database: sqlite3.Connection, queues: rows.Queues
 ) -> None:
     one = message(100)
-    run(database, rows.statements([changes(accepted=[one])], LANES))
-    row = database.execute("SELECT * FROM message").fetchone()
+    run(database, rows.statements([changes(accepted=[one])], queues))
 
-    assert rows.to_message(row, TO_TELIA, 0, 1000.0, one.accepted_utc - 60.0).accepted_at == 1000.0
+    row = database.execute(found.NEXT_OF_QUEUE, (one.kept_in, 0, 10)).fetchone()
+
+    assert row[1] is None
+    again = found.to_message(row, one.kept_in, TO_TELIA, 0, BANK)
+    assert (again.expires_utc, again.client_id) == (float("inf"), b"100")
 
 
-def test_delivery_comes_back_as_it_went(database: sqlite3.Connection) -> None:
+def test_attempt_comes_back_with_its_message_and_without_the_text(
+    database: sqlite3.Connection, queues: rows.Queues
+) -> None:
+    one = message(100, lane=1, plan=TO_ELISA, registered_delivery=17)
+    one.hold_receipt = True
+    one.sends = 3
+    batch = changes(accepted=[one], attempted=[attempt(one, ELISA)])
+    run(database, rows.statements([numbered(batch)], queues))
+
+    ((text, values),) = found.recall(ELISA, [batch.attempted[0].operator_id])
+    (row,) = database.execute(text, values)
+    again = found.to_attempt(row, TO_ELISA, 1)
+
+    assert (again.operator, again.operator_id, again.at_utc) == (ELISA, b"id-100", 5.0)
+    assert (again.kept_as, again.message.octets, again.message.stage) == (100, b"", Stage.SENT)
+    for name in (
+        *("router_id", "client_id", "account", "lane", "plan", "source_octets", "sends"),
+        *("destination_octets", "registered_delivery", "accepted_utc", "hold_receipt"),
+    ):
+        assert getattr(again.message, name) == getattr(one, name), name
+
+
+def test_delivery_comes_back_as_it_went(database: sqlite3.Connection, queues: rows.Queues) -> None:
     one = delivery(100)
     one.kept_as = 7
     one.final = False
-    run(database, rows.statements([changes(held=[one])], LANES))
+    run(database, rows.statements([changes(held=[one])], queues))
 
-    found = rows.to_delivery(database.execute(rows.HELD, ("bank", 6, 1)).fetchone())
+    again = found.to_delivery(database.execute(found.HELD, ("bank", 6, 1)).fetchone())
 
     for name in ("router_id", "account", "octets", "made_utc", "final", "kept_as"):
-        assert getattr(found, name) == getattr(one, name), name
-    assert found.not_before == 0.0
-    assert found.tries == 0
+        assert getattr(again, name) == getattr(one, name), name
+    assert again.not_before == 0.0
+    assert again.tries == 0
 
 
-def test_row_that_nobody_here_has_written_is_named(database: sqlite3.Connection) -> None:
-    run(database, rows.statements([changes(accepted=[message(100)])], LANES))
-    database.execute("UPDATE message SET octets = 'text'")
-    row = database.execute("SELECT * FROM message").fetchone()
+@pytest.mark.parametrize(
+    "octets", ["text", p.build(4, 0, 0, b"no end"), b""], ids=["text", "torn", "empty"]
+)
+def test_row_that_nobody_here_has_written_is_named(octets: object) -> None:
+    row = (100, None, 1, 0, 1.0, None, 0.0, octets)
     with pytest.raises(ValueError, match="message 100"):
-        rows.to_message(row, TO_TELIA, 0, 0.0, 0.0)
+        found.to_message(row, 1, TO_TELIA, 0, BANK)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="delivery 7"):
-        rows.to_delivery((7, 100, "bank", 0.0, 1, None))
+        found.to_delivery((7, "bank", 100, 0.0, 1, None))
+    with pytest.raises(ValueError, match="attempt 7"):
+        found.to_attempt((7, *[None] * 16), TO_TELIA, 0)
 
 
-def test_lane_is_written_by_name() -> None:
-    lanes = [LaneName("first"), LaneName("second")]
-
-    ((_, values),) = rows.statements([changes(accepted=[message(1, lane=1)])], lanes)
-
-    assert values[3] == "second"
+@pytest.mark.parametrize(
+    ("query", "values"),
+    [
+        (found.NEXT_OF_QUEUE, (1, 0, 10)),
+        (found.HELD, ("bank", 0, 10)),
+        (found.BACKLOGS, ()),
+        (found.SENT, (0, 1000, "telia", 1.0)),
+        (found.NEXT_FAILED, (0,)),
+        (rows._FAILED, (b"", "telia", b"", 1)),
+        *found.recall(TELIA, [attempt(message(1)).operator_id] * 3),
+        *found.others([(1, "", b"", 0.0, None, 5, 1, None, 1, 0, 2)]),
+        *rows.delete("message", "router_id", {1, 2, 3}),
+        *rows.delete("sent", "number", {1, 2, 3}),
+        *rows.delete("delivery", "number", {1, 2, 3}),
+    ],
+)
+def test_nothing_steps_over_what_it_does_not_want(
+    query: str, values: rows.Row, database: sqlite3.Connection
+) -> None:
+    """Whatever is asked often is found by a key or in an index, and needs no sorting."""
+    plan = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {query}", values)]
+    for step in plan:
+        assert "SCAN" not in step or "COVERING INDEX message_by_queue" in step, plan
+        assert "TEMP B-TREE" not in step, plan

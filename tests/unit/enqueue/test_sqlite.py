@@ -213,6 +213,7 @@ def test_attempts_of_one_message_share_it_and_come_in_their_order(path: Path, tu
     journal = turns.open(path)
     one = message(1, plan=TO_ELISA)
     turns.keep(journal, changes(accepted=[one]))
+    one.sends = 2  # Else there is no second attempt.
     turns.keep(journal, changes(attempted=[attempt(one, TELIA, at_utc=8.0)]))
     turns.keep(journal, changes(attempted=[attempt(one, ELISA, at_utc=7.0)]))
     turns.close(journal)
@@ -283,7 +284,7 @@ def test_settled_message_leaves_nothing_behind(
     turns.keep(journal, changes(attempted=[attempt(one)]))
     turns.keep(journal, changes(settled=[one]))
 
-    assert rows_of(path, "message") == rows_of(path, "attempt") == 0
+    assert rows_of(path, "message") == rows_of(path, "sent") == 0
 
 
 def test_delivery_is_held_until_it_is_acknowledged(path: Path, turns: Turns) -> None:
@@ -512,12 +513,9 @@ def test_batch_that_failed_and_is_found_all_the_same_is_forgotten(
     with unwritable(path):
         assert turns.keep(journal, failed) is not None
     with closing(sqlite3.connect(path)) as database, database:
-        database.execute(
-            "INSERT INTO message"
-            " VALUES (12, x'', '', '', '', 4, 1, 0, 0.0, NULL, NULL, x'', x'', x'')"
-        )
+        database.execute("INSERT INTO message VALUES (12, 1, NULL, 1, 0, 0.0, NULL, 0.0, x'')")
         number = failed.held[0].kept_as
-        database.execute("INSERT INTO delivery VALUES (?, 1, '', 0.0, 1, x'')", (number,))
+        database.execute("INSERT INTO delivery VALUES (?, '', 1, 0.0, 1, x'')", (number,))
 
     assert turns.keep(journal, failed_again(failed)) is None
 
@@ -552,15 +550,91 @@ def test_mistake_of_ours_fails_a_batch_and_not_the_thread(
     assert turns.keep(journal, changes(accepted=messages(1))) is None
 
 
-def test_damaged_row_fails_the_recovery_and_is_named(path: Path, turns: Turns) -> None:
+def test_damaged_row_fails_what_reads_it_and_is_named(path: Path, turns: Turns) -> None:
     journal = turns.open(path)
     one = message(1)
-    turns.keep(journal, changes(accepted=[one], attempted=[attempt(one)]))
+    turns.keep(journal, changes(accepted=[one]))
     with closing(sqlite3.connect(path)) as database, database:
         database.execute("UPDATE message SET octets = 'text'")
 
     with pytest.raises(JournalError, match="message 1 is no message"):
-        turns.sent(journal)
+        turns.waiting(journal)
+    turns.close(journal)
+
+
+# What is over.
+
+
+def test_record_goes_when_it_has_been_kept_for_long_enough(path: Path, turns: Turns) -> None:
+    journal = turns.open(path, keep_records_s=100.0)
+    for number in range(1, 21):
+        (one,) = messages(1, first=number)
+        batch = changes(accepted=[one], settled=[one])
+        batch.settled[0].at_utc = turns.now_utc = 10.0 * number
+        assert turns.keep(journal, batch) is None
+        assert rows_of(path, "record") == min(number, 11)
+    turns.now_utc = 1_000.0
+    assert turns.keep(journal, changes(accepted=messages(1, first=100))) is None
+    assert rows_of(path, "record") == 11  # What settles nothing takes no time for it.
+    turns.close(journal)
+
+
+def test_records_of_a_backlog_go_a_few_at_a_time(path: Path, turns: Turns) -> None:
+    journal = turns.open(path)
+    old = messages(1000)
+    turns.keep(journal, changes(accepted=old, settled=old))
+    turns.now_utc = 10_000.0
+    left = []
+    for number in range(3):
+        some = messages(10, first=2000 + 10 * number)
+        batch = changes(accepted=some, settled=some)
+        for settlement in batch.settled:
+            settlement.at_utc = turns.now_utc
+        turns.keep(journal, batch)
+        left.append(rows_of(path, "record"))
+    turns.close(journal)
+
+    assert left == [990, 980, 970]
+
+
+def test_no_record_is_kept_for_no_time(path: Path, turns: Turns) -> None:
+    journal = turns.open(path)
+    old = messages(10)
+    turns.keep(journal, changes(accepted=old, settled=old))
+    turns.close(journal)
+    turns.now_utc = 20.0
+    journal = turns.open(path, keep_records_s=0.0)
+    new = messages(5, first=100)
+    turns.keep(journal, changes(accepted=new, settled=new))
+    turns.close(journal)
+
+    assert rows_of(path, "record") == 0
+
+
+# In doubt.
+
+
+def test_what_an_earlier_process_may_have_written_is_in_doubt(path: Path, turns: Turns) -> None:
+    journal = turns.open(path)
+    kept = messages(5)
+    kept[2].not_before_utc = 9.0  # It goes when its time comes, not in its turn.
+    turns.keep(journal, changes(accepted=kept))
+    kept[3].operator = ELISA
+    batch = changes(accepted=messages(1, first=10))
+    batch.written[kept[3].kept_in] = kept[3]
+    kept[0].mark, batch.accepted[0].mark = False, True
+    batch.unmarked.append(kept[0])
+    batch.marked.append(batch.accepted[0])
+    turns.keep(journal, batch)
+    assert not any(one.in_doubt for one in turns.waiting(journal))  # Not by this process.
+    turns.close(journal)
+
+    journal = turns.open(path)
+    turns.keep(journal, changes(accepted=messages(1, first=20)))
+    found = turns.waiting(journal)
+    assert [one.router_id for one in found if one.in_doubt] == [2, 4, 10]
+    assert [one.mark for one in found] == [False, None, None, None, None, True, None]
+    assert [(one.operator, one.sends) for one in found[:2]] == [(None, 0), (ELISA, 1)]
     turns.close(journal)
 
 

@@ -2,16 +2,18 @@
 
 import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from router.enqueue import rows
-from router.enqueue.journal import JournalError
+from router.enqueue import schema
+from router.enqueue.journal import Backlog, Held, JournalError, Recovered
+from router.enqueue.sqlite import SqliteJournal
 from router.enqueue.sqlite_file import tidied
 from tests.unit.enqueue.turns import Turns, changes, rows_of
-from tests.unit.messages import message
+from tests.unit.messages import BANK, ELISA, TELIA, TO_TELIA, delivery, message
 
 
 @pytest.fixture
@@ -53,8 +55,8 @@ def test_new_journal_is_made_where_there_is_none(path: Path, turns: Turns) -> No
             for name in ("user_version", "application_id", "journal_mode", "auto_vacuum")
         }
     assert asked == {
-        "user_version": rows.VERSION,
-        "application_id": rows.APPLICATION_ID,
+        "user_version": schema.VERSION,
+        "application_id": schema.APPLICATION_ID,
         "journal_mode": "wal",
         "auto_vacuum": 2,
     }
@@ -136,11 +138,11 @@ def test_database_of_another_program_is_left_alone(path: Path, turns: Turns) -> 
 def test_newer_version_is_refused_and_left_alone(path: Path, turns: Turns) -> None:
     filled(turns, path)
     with closing(sqlite3.connect(path)) as database:
-        database.execute(f"PRAGMA user_version = {rows.VERSION + 1}")
+        database.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
 
     said = why_not(turns, path)
 
-    assert f"schema {rows.VERSION + 1}" in said
+    assert f"schema {schema.VERSION + 1}" in said
     assert "newer version" in said
     assert rows_of(path, "message") == 200
 
@@ -150,7 +152,7 @@ def test_refused_journal_is_not_held(path: Path, turns: Turns) -> None:
     with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA user_version = 99")
         why_not(turns, path)
-        database.execute(f"PRAGMA user_version = {rows.VERSION}")
+        database.execute(f"PRAGMA user_version = {schema.VERSION}")
 
     turns.close(turns.open(path))
 
@@ -171,22 +173,119 @@ def test_tables_that_are_not_all_there_are_found_at_once(path: Path, turns: Turn
     assert "no such table: delivery" in why_not(turns, path)
 
 
-def test_damage_is_found_by_the_recovery(path: Path, turns: Turns) -> None:
+@pytest.mark.parametrize(
+    ("what", "ask"),
+    [
+        ("message_by_queue", Turns.recovered),  # It only counts.
+        ("message", Turns.waiting),
+        ("sent", Turns.sent),
+        ("delivery", Turns.held),
+    ],
+)
+def test_damage_is_found_by_what_reads_it(
+    what: str, ask: Callable[[Turns, SqliteJournal], object], path: Path, turns: Turns
+) -> None:
     filled(turns, path)
-    size = path.stat().st_size
+    with closing(sqlite3.connect(path)) as database:
+        (page,) = database.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = ?", (what,)
+        ).fetchone()
     with path.open("r+b") as file:
-        file.seek(size * 3 // 4)
-        file.write(b"\xa5" * (size // 4))
+        file.seek(4096 * (page - 1))
+        file.write(b"\xa5" * 4096)
 
-    journal = turns.open(path)
-    with pytest.raises(JournalError) as refused:
-        turns.recovered(journal)
-
-    said = str(refused.value)
+    try:
+        journal = turns.open(path)
+    except JournalError as refused:
+        assert what in ("sent", "delivery")  # Their last numbers are needed at once.
+        said = str(refused)
+    else:
+        with pytest.raises(JournalError) as raised:
+            ask(turns, journal)
+        said = str(raised.value)
+        turns.close(journal)
     assert str(path) in said
     assert "malformed" in said
     assert ".recover" in said
+
+
+VERSION_1 = """
+CREATE TABLE message (
+    router_id INTEGER PRIMARY KEY, client_id BLOB NOT NULL, account TEXT NOT NULL,
+    lane TEXT NOT NULL, plan TEXT NOT NULL, command_id INTEGER NOT NULL,
+    registered_delivery INTEGER NOT NULL, hold_receipt INTEGER NOT NULL,
+    accepted_utc REAL NOT NULL, expires_utc REAL, source BLOB NOT NULL,
+    destination BLOB NOT NULL, octets BLOB NOT NULL
+);
+CREATE TABLE attempt (
+    router_id INTEGER NOT NULL, operator TEXT NOT NULL, operator_id BLOB NOT NULL,
+    at_utc REAL NOT NULL, PRIMARY KEY (router_id, operator, operator_id)
+) WITHOUT ROWID;
+CREATE TABLE delivery (
+    number INTEGER PRIMARY KEY, router_id INTEGER NOT NULL, account TEXT NOT NULL,
+    made_utc REAL NOT NULL, final INTEGER NOT NULL, octets BLOB NOT NULL
+);
+CREATE TABLE meta (next_number INTEGER NOT NULL);
+INSERT INTO meta VALUES (4711);
+"""
+
+
+def of_version_1(path: Path) -> None:
+    """Two messages that wait, one that two operators took, a delivery."""
+    with closing(sqlite3.connect(path)) as database, database:
+        database.executescript("PRAGMA journal_mode = WAL;" + VERSION_1)
+        for number, plan in ((1, "telia"), (2, "telia"), (3, "elisa,telia")):
+            one = message(number)
+            database.execute(
+                "INSERT INTO message VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                (
+                    *(number, one.client_id, "bank", "otp", plan, 4, 1, 0, one.accepted_utc, None),
+                    *(one.source_octets, one.destination_octets, one.octets),
+                ),
+            )
+        database.execute("INSERT INTO attempt VALUES (3, 'elisa', x'3131', 8.0)")
+        database.execute("INSERT INTO attempt VALUES (3, 'telia', x'3232', 7.0)")
+        kept = delivery(5)
+        database.execute("INSERT INTO delivery VALUES (9, 5, 'bank', 1.0, 1, ?)", (kept.octets,))
+        database.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+        database.execute("PRAGMA user_version = 1")
+
+
+def test_file_of_version_1_becomes_one_of_this_with_all_that_it_holds(
+    path: Path, turns: Turns
+) -> None:
+    of_version_1(path)
+    journal = turns.open(path)
+
+    assert turns.recovered(journal) == Recovered(
+        [Backlog(TO_TELIA, 0, BANK, 2)], {ELISA: 1, TELIA: 1}, {BANK: Held(1, 9, 9)}
+    )
+    one, two = turns.waiting(journal)
+    assert (one.router_id, two.router_id, one.octets) == (1, 2, message(1).octets)
+    assert (one.client_id, one.in_doubt) == (b"1", False)
+    first, second = turns.recalled(journal, b"11", operator=ELISA)
+    assert (first.operator, second.operator) == (TELIA, ELISA)
+    assert first.message.client_id == b"3"
+    assert [held.octets for held in turns.held(journal)] == [delivery(5).octets]
+    assert turns.reserve(journal, 1) == 4711
+    assert turns.keep(journal, changes(settled=[one, two, first.message])) is None
     turns.close(journal)
+    for table in ("message", "sent"):
+        assert rows_of(path, table) == 0
+    turns.close(turns.open(path))
+
+
+def test_file_of_version_1_stays_what_it_is_where_that_fails(path: Path, turns: Turns) -> None:
+    of_version_1(path)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("INSERT INTO delivery VALUES (1, 1, 'bank', 'never', 1, x'00')")
+        database.execute("CREATE TABLE record (something)")
+
+    assert "record already exists" in why_not(turns, path)
+
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (1,)
+    assert rows_of(path, "message") == 3
 
 
 @pytest.mark.long

@@ -62,6 +62,7 @@ class Turns:
         self.done: list[Changes] = []
         """What is safe, in that order."""
         self.failed: list[tuple[Changes, JournalError]] = []
+        self.now_utc = 0.0
         self.commits: list[int] = []
         """How many messages each accepted."""
 
@@ -104,6 +105,7 @@ class Turns:
         settle_every_s: float = 0.0,
         first_number: int = 1,
         lanes: tuple[LaneName, ...] = LANES,
+        keep_records_s: float = 3600.0,
     ) -> SqliteJournal:
         """Open or make this one."""
         return SqliteJournal(
@@ -115,6 +117,8 @@ class Turns:
             settle_every_s=settle_every_s,
             first_number=first_number,
             committed=self.committed,
+            clock_utc=lambda: self.now_utc,
+            keep_records_s=keep_records_s,
         )
 
     def close(self, journal: SqliteJournal) -> None:

@@ -1,0 +1,153 @@
+"""The journal's tables, and how a file of an earlier version becomes one of this.
+
+    queue     plans by value: which account, lane and operators the messages of a queue have
+    written   how far each queue has been written to operators: after a crash what is at or before
+              that and was not taken is in doubt
+    message   waits for an operator: the PDU as it came, and what is not in it
+    mark      the same for a message that goes before or after its turn, or whose lane must know
+    sent      an operator took it, under which id, when: its receipt may come; without its text
+    delivery  a receipt or inbound message that its account has not acknowledged
+    record    how a message ended, for as long as `keep_records` says; without its text
+    account   how many messages each account has had accepted, and how they ended
+    meta      the next number of an id block
+
+Rule 1: a table that many rows come to and leave has an integer key that grows, so rows are appended
+and deleted by number; what is looked up in another way has a small index for it.
+
+Rule 2: a message costs two row operations when its receipt comes at once (in, out) and four
+otherwise (in, over to `sent`, out), and one for its record.
+"""
+
+from typing import Final
+
+VERSION: Final = 2
+"""PRAGMA user_version of the files that this code reads and writes."""
+APPLICATION_ID: Final = 0x534D5052
+"""PRAGMA application_id: `SMPR`. Another program's database is not written into."""
+
+SCHEMA: Final = """
+CREATE TABLE queue (
+    number INTEGER PRIMARY KEY,
+    account TEXT NOT NULL,
+    lane TEXT NOT NULL,
+    plan TEXT NOT NULL,             -- operators in order, by commas
+    UNIQUE (account, lane, plan)
+);
+CREATE TABLE written (
+    queue INTEGER PRIMARY KEY,
+    router_id INTEGER NOT NULL,     -- the newest message that was written to an operator
+    operator TEXT NOT NULL
+);
+CREATE TABLE message (
+    router_id INTEGER PRIMARY KEY,
+    queue INTEGER NOT NULL,
+    client_id BLOB,                 -- NULL where it is the router_id
+    registered_delivery INTEGER NOT NULL,
+    hold_receipt INTEGER NOT NULL,
+    accepted_utc REAL NOT NULL,
+    expires_utc REAL,
+    not_before_utc REAL NOT NULL,
+    octets BLOB NOT NULL            -- the PDU as it came
+);
+CREATE INDEX message_by_queue ON message (queue);
+CREATE TABLE mark (
+    router_id INTEGER PRIMARY KEY,
+    written INTEGER NOT NULL        -- it may be with an operator, or it is not
+);
+CREATE TABLE sent (
+    number INTEGER PRIMARY KEY,
+    operator TEXT NOT NULL,
+    operator_id BLOB NOT NULL,
+    at_utc REAL NOT NULL,
+    failure BLOB,                   -- what the operator said in the end, while others may do better
+    router_id INTEGER NOT NULL,
+    queue INTEGER NOT NULL,
+    client_id BLOB,
+    registered_delivery INTEGER NOT NULL,
+    hold_receipt INTEGER NOT NULL,
+    sends INTEGER NOT NULL,
+    accepted_utc REAL NOT NULL,
+    source BLOB NOT NULL,           -- TON, NPI, address, NUL
+    destination BLOB NOT NULL
+);
+CREATE INDEX sent_by_id ON sent (operator, operator_id);
+CREATE INDEX sent_again ON sent (router_id) WHERE sends > 1;
+CREATE INDEX sent_failed ON sent (number) WHERE failure NOT NULL;
+CREATE TABLE delivery (
+    number INTEGER PRIMARY KEY,
+    account TEXT NOT NULL,
+    router_id INTEGER NOT NULL,
+    made_utc REAL NOT NULL,
+    final INTEGER NOT NULL,
+    octets BLOB NOT NULL
+);
+CREATE INDEX delivery_by_account ON delivery (account);
+CREATE TABLE record (
+    number INTEGER PRIMARY KEY,
+    router_id INTEGER NOT NULL,
+    client_id TEXT,                 -- NULL where it is the router_id
+    account TEXT NOT NULL,
+    lane TEXT NOT NULL,
+    operator TEXT,                  -- who was tried last
+    outcome TEXT NOT NULL,
+    reason TEXT,                    -- why, where the router decided
+    source TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    sends INTEGER NOT NULL,         -- how often it was written to an operator: submit_sm PDUs
+    attempts INTEGER NOT NULL,      -- how often an operator took it
+    accepted_utc REAL NOT NULL,
+    sent_utc REAL,
+    settled_utc REAL NOT NULL
+);
+CREATE TABLE account (
+    name TEXT PRIMARY KEY,
+    accepted INTEGER NOT NULL,
+    delivered INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    expired INTEGER NOT NULL,
+    rejected INTEGER NOT NULL,
+    sent INTEGER NOT NULL,
+    unknown INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE meta (next_number INTEGER NOT NULL);
+"""
+
+_FROM_1: Final = """
+ALTER TABLE message RENAME TO message_1;
+ALTER TABLE attempt RENAME TO attempt_1;
+ALTER TABLE delivery RENAME TO delivery_1;
+ALTER TABLE meta RENAME TO meta_1;
+DROP INDEX IF EXISTS attempt_by_id;
+DROP INDEX IF EXISTS delivery_by_account;
+{schema}
+INSERT INTO queue (account, lane, plan) SELECT DISTINCT account, lane, plan FROM message_1;
+INSERT INTO message
+    SELECT router_id, number, nullif(client_id, CAST(router_id AS BLOB)), registered_delivery,
+        hold_receipt, accepted_utc, expires_utc, 0.0, octets
+    FROM message_1 JOIN queue USING (account, lane, plan)
+    WHERE router_id NOT IN (SELECT router_id FROM attempt_1) ORDER BY router_id;
+INSERT INTO sent
+    SELECT NULL, operator, operator_id, at_utc, NULL, router_id, number,
+        nullif(client_id, CAST(router_id AS BLOB)), registered_delivery, hold_receipt,
+        (SELECT count(*) FROM attempt_1 AS every WHERE every.router_id = attempt_1.router_id),
+        accepted_utc, source, destination
+    FROM attempt_1 JOIN message_1 USING (router_id) JOIN queue USING (account, lane, plan)
+    ORDER BY at_utc;
+INSERT INTO delivery
+    SELECT number, account, router_id, made_utc, final, octets FROM delivery_1 ORDER BY number;
+INSERT INTO meta SELECT next_number FROM meta_1;
+DROP TABLE message_1;
+DROP TABLE attempt_1;
+DROP TABLE delivery_1;
+DROP TABLE meta_1;
+"""
+_MIGRATIONS: Final = {1: _FROM_1.format(schema=SCHEMA)}
+
+
+def statements_from(version: int) -> list[str]:
+    """What makes a file of this version one of `VERSION`; 0 is a new file."""
+    return _split(_MIGRATIONS[version] if version else SCHEMA)
+
+
+def _split(script: str) -> list[str]:
+    return [statement for statement in script.split(";") if statement.strip()]

@@ -1,0 +1,156 @@
+"""What is asked of the journal's file: each method reads over the connection that it is handed.
+
+Used by the reading thread, and by the writing one for the recovery. What it reads is made anew: the
+loop gets objects that nobody else has.
+"""
+
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+
+from router.enqueue import found
+from router.enqueue.journal import Attempt, Backlog, Held, Place, Recovered, Wanted
+from router.enqueue.rows import Queues, Row
+from router.terms.message import Delivery, Message
+from router.terms.names import AccountName, LaneName, OperatorId, OperatorName, RouterId
+from router.terms.plan import Plan
+
+
+class Reader:
+    """Turns rows into what they stand for."""
+
+    def __init__(
+        self,
+        queues: Queues,
+        plan_of: Callable[[tuple[OperatorName, ...]], Plan],
+        clock_utc: Callable[[], float],
+    ) -> None:
+        self._queues = queues
+        self._plan_of = plan_of
+        self._clock_utc = clock_utc
+        self._written: dict[int, tuple[int, OperatorName]] = {}
+        """How far an earlier process has written each queue, and to whom last."""
+        self._marks: dict[int, bool] = {}
+        """What it may have written, or has not, wherever their queues are."""
+
+    def look(self, database: sqlite3.Connection) -> None:
+        """See which queues there are, and what an earlier process may have written."""
+        for number, account, lane, plan, router_id, operator in database.execute(found.QUEUES):
+            self._queues.found(number, AccountName(account), LaneName(lane), plan)
+            if router_id is not None:
+                self._written[number] = router_id, OperatorName(operator)
+        for router_id, is_written in database.execute(found.MARKS):
+            self._marks[router_id] = bool(is_written)
+
+    def recovered(self, database: sqlite3.Connection) -> Recovered:
+        """See `Journal.recover`."""
+        recovered = Recovered()
+        backlogs: Counter[tuple[Plan, int, AccountName]] = Counter()
+        counts = dict(database.execute(found.BACKLOGS).fetchall())
+        for number, account, lane, plan, *_ in database.execute(found.QUEUES):
+            if number in counts:
+                place = self._queues.place_of(LaneName(lane))
+                backlogs[self._plan(plan), place, AccountName(account)] += counts[number]
+        recovered.waiting = [Backlog(*queue, count) for queue, count in backlogs.items()]
+        for operator, count in database.execute(found.SENT_BY_OPERATOR):
+            recovered.sent[OperatorName(operator)] = count
+        for account, *numbers in database.execute(found.HELD_BY_ACCOUNT):
+            recovered.held[AccountName(account)] = Held(*numbers)
+        return recovered
+
+    def next_of_queue(self, wanted: Wanted, database: sqlite3.Connection) -> list[Message]:
+        """See `Journal.fetch`."""
+        queue = wanted.plan, wanted.lane, wanted.account
+        messages: list[Message] = []
+        for number in self._queues.numbers_of(*queue):
+            key = number, wanted.after, wanted.count
+            for row in database.execute(found.NEXT_OF_QUEUE, key).fetchall():
+                message = self._aged(found.to_message(row, number, *queue))
+                self._doubt(message)
+                messages.append(message)
+        messages.sort(key=attrgetter("router_id"))  # They may come from several.
+        return messages[: wanted.count]
+
+    def _doubt(self, message: Message) -> None:
+        """An earlier process may have written it to an operator."""
+        written, operator = self._written.get(message.kept_in, (0, None))
+        message.mark = self._marks.get(message.router_id)
+        in_its_turn = message.router_id <= written and not message.not_before_utc
+        if in_its_turn if message.mark is None else message.mark:
+            message.in_doubt = True
+            message.sends = 1
+            message.operator = operator
+
+    def held(
+        self, account: AccountName, after: int, count: int, database: sqlite3.Connection
+    ) -> list[Delivery]:
+        """See `Journal.fetch_held`."""
+        rows = database.execute(found.HELD, (account, after, count)).fetchall()
+        return [found.to_delivery(row) for row in rows]
+
+    def recalled(
+        self,
+        operator: OperatorName,
+        operator_ids: Sequence[OperatorId],
+        database: sqlite3.Connection,
+    ) -> list[Attempt]:
+        """See `Journal.recall`."""
+        rows: list[Row] = []
+        for text, values in found.recall(operator, operator_ids):
+            rows += database.execute(text, values)
+        return self._attempts(rows, database)
+
+    def sent(
+        self,
+        operator: OperatorName,
+        before_utc: float,
+        after: Place,
+        count: int,
+        database: sqlite3.Connection,
+    ) -> tuple[list[Attempt], Place | None]:
+        """See `Journal.fetch_sent`."""
+        last, size, oldest_utc = database.execute(found.PIECE, (after, count)).fetchone()
+        if not size:
+            return [], None
+        key = after, last, operator, before_utc
+        attempts = self._attempts(database.execute(found.SENT, key).fetchall(), database)
+        if size < count:
+            return attempts, None
+        if oldest_utc < before_utc:
+            return attempts, last
+        # What follows is younger: only what has failed is wanted of it.
+        (failed,) = database.execute(found.NEXT_FAILED, (last,)).fetchone()
+        return attempts, None if failed is None else failed - 1
+
+    def _attempts(self, rows: list[Row], database: sqlite3.Connection) -> list[Attempt]:
+        """What rows say, and the other attempts of those messages: one object for each message."""
+        for text, values in found.others(rows):
+            rows += database.execute(text, values).fetchall()
+        attempts: dict[int, Attempt] = {}
+        messages: dict[RouterId, Message] = {}
+        for row in rows:
+            *_, lane, plan = row
+            attempt = found.to_attempt(
+                row, self._plan(str(plan)), self._queues.place_of(LaneName(str(lane)))
+            )
+            attempts.setdefault(attempt.kept_as, attempt)
+        ordered = sorted(attempts.values(), key=attrgetter("at_utc"))
+        for attempt in ordered:
+            first = messages.setdefault(attempt.message.router_id, self._aged(attempt.message))
+            first.sends = max(first.sends, attempt.message.sends)
+            first.taken_as += (attempt.kept_as,)
+            first.taken_utc = attempt.at_utc
+            first.operator = attempt.operator
+            attempt.message = first
+        return ordered
+
+    def _aged(self, message: Message) -> Message:
+        """The same, as old as it is on the clock of this process."""
+        age_s = max(0.0, self._clock_utc() - message.accepted_utc)
+        message.accepted_at = time.monotonic() - age_s
+        return message
+
+    def _plan(self, written: str) -> Plan:
+        return self._plan_of(tuple(OperatorName(name) for name in written.split(",")))
