@@ -141,10 +141,13 @@ class Resume(Onward):
             return
         for message in messages:
             self._rejoin_group(message)
+        elsewhere: set[RouterId] = set()
         for message in reversed(messages):  # What goes elsewhere goes first there.
             if message.in_doubt:
                 self._doubt(message)
-        self._wants_pump(self.lanes.fetched(queue, messages))
+                if message.stage is not Stage.ACCEPTING:
+                    elsewhere.add(message.router_id)
+        self._wants_pump(self.lanes.fetched(queue, messages, elsewhere))
 
     def _doubt(self, message: Message) -> None:
         """An earlier process may have written it to an operator; its lane has the policy."""

@@ -21,7 +21,7 @@ journal and given back when an operator has taken the message or it is settled.
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from typing import Final
 
@@ -271,12 +271,17 @@ class Lanes:
         self._taken[account] += count
         self._feed(queue)
 
-    def fetched(self, queue: Queue, messages: Sequence[Message]) -> OperatorName | None:
-        """The journal's next messages of this queue; return the operator that may pull them."""
+    def fetched(
+        self, queue: Queue, messages: Sequence[Message], elsewhere: Collection[RouterId] = ()
+    ) -> OperatorName | None:
+        """The journal's next messages of this queue; return the operator that may pull them.
+
+        Those that are `elsewhere` have been put into another queue, or are over.
+        """
         queue.is_fetching = False
         self._wake(queue)  # With nothing to come, others of its account need not wait for it.
         for message in messages:
-            if message.stage is Stage.ACCEPTING:  # Else it has been put elsewhere, or is over.
+            if message.router_id not in elsewhere:
                 message.stage = Stage.WAITING
                 self._take_in(queue, message)
             queue.last_id = message.router_id

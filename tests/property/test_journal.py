@@ -258,7 +258,7 @@ def test_twins_agree_whatever_they_are_told(
 
 
 State = tuple[frozenset[int], frozenset[tuple[int, str, bytes]], frozenset[int]]
-"""Messages, attempts and deliveries."""
+"""Messages that wait, attempts and deliveries."""
 
 
 def after_each(done: list[Changes]) -> list[State]:
@@ -272,6 +272,7 @@ def after_each(done: list[Changes]) -> list[State]:
         messages |= {m.router_id for m in one.accepted}
         messages -= settled
         attempts |= {(a.message.router_id, a.operator, a.operator_id) for a in one.attempted}
+        messages -= {a.message.router_id for a in one.attempted}  # They wait no more.
         attempts = {found for found in attempts if found[0] not in settled}
         deliveries |= {d.kept_as for d in one.held}
         deliveries -= {d.kept_as for d in one.acknowledged}
