@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from benchmarks import campaign, idle, kill, latency, routes, throughput, urgent, wire
+from benchmarks import backlog, campaign, idle, kill, latency, routes, throughput, urgent, wire
 from benchmarks.processes import ChildError
 from benchmarks.results import RESULTS, Result
 
@@ -25,7 +25,7 @@ class Benchmark(NamedTuple):
 
 BENCHMARKS: Final = {
     module.__name__.rpartition(".")[2]: Benchmark(module.SUMMARY, module.arguments, module.run)
-    for module in (campaign, throughput, latency, routes, wire, urgent, idle, kill)
+    for module in (campaign, throughput, latency, routes, wire, urgent, backlog, idle, kill)
 }
 
 
