@@ -161,8 +161,12 @@ class Resume(Onward):
             return
         if action == "elsewhere":
             plan = self.plans.without(message.plan, operator)
+            if message.group is not None and plan is not None:
+                message.group.leave(operator)
+                if message.group.operator is not None:
+                    message.group = None  # The others stay where they are; this one goes.
         elif operator in message.plan.candidates:
-            plan = self.plans.first(operator, message.plan)
+            plan = self.plans.staying(operator, message.plan)
         if plan is not None and plan is not message.plan:
             message.plan = plan
             self._wants_pump(self.lanes.put_first(message))
