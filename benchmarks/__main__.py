@@ -10,7 +10,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from benchmarks import backlog, campaign, idle, kill, latency, routes, throughput, urgent, wire
+from benchmarks import (
+    adaptive,
+    backlog,
+    campaign,
+    idle,
+    kill,
+    latency,
+    rates,
+    routes,
+    throughput,
+    urgent,
+    wire,
+)
 from benchmarks.processes import ChildError
 from benchmarks.results import RESULTS, Result
 
@@ -25,7 +37,19 @@ class Benchmark(NamedTuple):
 
 BENCHMARKS: Final = {
     module.__name__.rpartition(".")[2]: Benchmark(module.SUMMARY, module.arguments, module.run)
-    for module in (campaign, throughput, latency, routes, wire, urgent, backlog, idle, kill)
+    for module in (
+        campaign,
+        throughput,
+        latency,
+        routes,
+        wire,
+        urgent,
+        backlog,
+        rates,
+        adaptive,
+        idle,
+        kill,
+    )
 }
 
 

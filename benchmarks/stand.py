@@ -112,6 +112,14 @@ class Router:
         """Wait until so many binds to operators are up."""
         until(f"{binds} binds up", lambda: self.samples().sum("bind_up") == binds or None)
 
+    def until_sent(self, count: int) -> None:
+        """Wait until operators have taken so many messages."""
+        until(
+            f"{count} messages sent",
+            lambda: self.samples().sum("sends_total", status="ESME_ROK") >= count or None,
+            within_s=CLIENT_S,
+        )
+
 
 def router(
     stack: ExitStack,
