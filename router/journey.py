@@ -233,10 +233,15 @@ class Journey(Resume):
         newest = self._written
         name = operator.name
         remaining = operator.settings.validity_period == "remaining"
-        while (bind := operator.ready_bind(now)) is not None:
-            message = lanes.pull(name, now_utc, self._expired)
+        while True:
+            bind = operator.ready_bind(now)
+            only_urgent = bind is None  # There may be room that is kept for those.
+            if bind is None and (bind := operator.kept_bind(now)) is None:
+                break
+            message = lanes.pull(name, now_utc, self._expired, only_urgent=only_urgent)
             if message is None:
-                operator.wake_at = NEVER  # `put` tells when there is something again.
+                if not only_urgent:
+                    operator.wake_at = NEVER  # `put` tells when there is something again.
                 break
             if message.group is not None:
                 if not message.group.may_take(name):

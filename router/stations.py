@@ -130,7 +130,8 @@ class Stations:
         self.inbound: Final = InboundRules(settings.inbound)
         self.lanes: Final = Lanes(settings.lanes, settings.accounts)
         self.operators: Final = {
-            name: Operator(operator, now) for name, operator in settings.operators.items()
+            name: Operator(operator, now, keeps_room=len(settings.lanes) > 1)
+            for name, operator in settings.operators.items()
         }
         self.correlators: Final[dict[OperatorName, Correlator[Arrival]]] = {
             name: Correlator(operator.message_id, operator.receipt_wait_s)

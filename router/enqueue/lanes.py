@@ -187,6 +187,12 @@ class _Feed:
                 owed = lane, queue
         return urgent if owed is None or self.lower_before else owed
 
+    def urgent(self) -> tuple[_LaneAtOperator, Queue] | None:
+        """The same, if it is of the most urgent lane there is."""
+        lane = self.lanes[0]
+        queue = lane.next() if lane.rotation else None
+        return None if queue is None else (lane, queue)
+
     def took(self, taken: _LaneAtOperator) -> None:
         """The message that `next` offered goes out: only that counts for shares and turns."""
         is_urgent = True
@@ -361,13 +367,18 @@ class Lanes:
     # Messages out.
 
     def pull(
-        self, operator: OperatorName, now_utc: float, expired: list[Message]
+        self,
+        operator: OperatorName,
+        now_utc: float,
+        expired: list[Message],
+        *,
+        only_urgent: bool = False,
     ) -> Message | None:
         """The next message for this operator; those whose validity has passed go to `expired`."""
         feed = self._feeds.get(operator)
         if feed is None:
             return None
-        while (found := feed.next()) is not None:
+        while (found := feed.urgent() if only_urgent else feed.next()) is not None:
             lane, queue = found
             message = queue.messages.popleft()
             if queue.behind:

@@ -51,6 +51,7 @@ _LOOK_AHEAD: Final = 16
 _LEARN_EVERY: Final = 4
 _LEARN_SHARE: Final = 0.08
 """Whether an operator ponders is learnt from every fourth message, over some fifty of them."""
+_MEAN_SHARE: Final = 0.02
 _NEVER: Final = float("inf")
 
 
@@ -64,6 +65,7 @@ class RoundTrip:
         "_in_span",
         "_previous",
         "_span_ends_at",
+        "mean_s",
         "smallest_s",
         "way_s",
     )
@@ -71,6 +73,8 @@ class RoundTrip:
     def __init__(self) -> None:
         self.smallest_s = _NEVER
         """The smallest seen, in seconds."""
+        self.mean_s = 0.0
+        """The average of about the last fifty; 0 before the first."""
         self.way_s = 0.0
         """What is taken off an answer's time: nothing until enough are known, then the smallest."""
         self._current = _NEVER
@@ -83,6 +87,7 @@ class RoundTrip:
     def took(self, seconds: float, now: float) -> None:
         """Note one round trip that ended now."""
         answers = self._answers
+        self.mean_s += (seconds - self.mean_s) * (_MEAN_SHARE if answers else 1.0)
         answers.append(now)
         if len(answers) > _MOST_ANSWERS:
             del answers[: _MOST_ANSWERS // 2]

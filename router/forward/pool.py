@@ -14,6 +14,7 @@ from router.forward.breaker import Breaker
 from router.forward.circuit import Circuit
 from router.forward.lifetime import Lifetime
 from router.forward.pacing import BusiestSecond, Pacer, RoundTrip
+from router.forward.window import LEAST, kept, sized
 from router.smpp.session import Peer, Session
 from router.smpp.states import State
 from router.terms.message import Message
@@ -50,6 +51,7 @@ class Bind:
         "address",
         "busiest",
         "changed_at",
+        "common",
         "drained",
         "failures",
         "in_heap",
@@ -63,6 +65,7 @@ class Bind:
         "round_trip",
         "session",
         "settings",
+        "sized",
         "window",
         "writable",
     )
@@ -84,8 +87,12 @@ class Bind:
         self.session: Session | None = None
         self.writable = True
         """False while the operator does not read what is written."""
-        self.window = settings.window
+        self.sized = LEAST if settings.window is None else settings.window
+        """The window as it is given, or as it is sized now."""
+        self.window = self.sized
         """How many messages may be unanswered on it just now; 0: nothing is to be sent on it."""
+        self.common = self.window - (kept(self.window) if operator.keeps_room else 0)
+        """How much of that is for all lanes; the rest is for the most urgent one."""
         self.drained = False
         """People have asked that nothing more is sent on it. It stays bound, for receipts."""
         self.resting_until = 0.0
@@ -121,7 +128,8 @@ class Bind:
             self.window = 0
         else:
             most = self.operator.circuit.most_unanswered(self.place)
-            self.window = min(self.settings.window, most)
+            self.window = min(self.sized, most)
+        self.common = self.window - (kept(self.window) if self.operator.keeps_room else 0)
 
     def ready_at(self, now: float) -> float:
         """When the rate next allows a message."""
@@ -152,8 +160,10 @@ class News(NamedTuple):
 class Operator:
     """One operator: the pool of its binds and its own rate."""
 
-    def __init__(self, settings: OperatorSettings, now: float) -> None:
+    def __init__(self, settings: OperatorSettings, now: float, *, keeps_room: bool = False) -> None:
+        """`keeps_room`: some of each window is kept for the most urgent of several lanes."""
         self.settings: Final = settings
+        self.keeps_room: Final = keeps_room
         self.name: Final = settings.name
         self.circuit: Final = Circuit(settings.breaker, len(settings.binds))
         self.binds: Final = tuple(
@@ -170,6 +180,8 @@ class Operator:
         self.news: Final[deque[News]] = deque(maxlen=MOST_NEWS)
         """What has happened; whoever logs it takes it off."""
         self._ready: list[tuple[float, int, Bind]] = []
+        self._kept: dict[Bind, None] = {}
+        """Binds with nothing left but what is kept; perhaps some that were."""
         self._order = 0
 
     @property
@@ -230,8 +242,11 @@ class Operator:
 
     def offer(self, bind: Bind, now: float) -> None:
         """A bind may have become able to send: look at it again."""
-        if not bind.in_heap and bind.sends and bind.in_use < bind.window:
-            self._push(bind, now)
+        if not bind.in_heap and bind.sends:
+            if bind.in_use < bind.common:
+                self._push(bind, now)
+            elif bind.in_use < bind.window:
+                self._kept[bind] = None
 
     def _push(self, bind: Bind, at: float) -> None:
         bind.in_heap = True
@@ -249,15 +264,29 @@ class Operator:
             if at > now:
                 self.wake_at = at
                 return None
-            if not bind.sends or bind.in_use >= bind.window:
+            if not bind.sends or bind.in_use >= bind.common:
                 heappop(ready)
                 bind.in_heap = False
+                self.offer(bind, now)
                 continue
             at = bind.ready_at(now)
             if at <= now:
                 return bind
             heapreplace(ready, (at, order, bind))
         self.wake_at = NEVER
+        return None
+
+    def kept_bind(self, now: float) -> Bind | None:
+        """A bind that may send one of the most urgent lane, when `ready_bind` has found none."""
+        if self.pacer is not None and self.pacer.ready_at(now) > now:
+            return None
+        for bind in list(self._kept):
+            if bind.in_heap or not bind.sends or bind.in_use >= bind.window:
+                del self._kept[bind]
+            elif (at := bind.ready_at(now)) <= now:
+                return bind
+            else:
+                self.wake_at = min(self.wake_at, at)
         return None
 
     def rather(self, preferred: object, bind: Bind, now: float) -> Bind:
@@ -267,7 +296,7 @@ class Operator:
             and preferred.in_heap
             and preferred.operator is self
             and preferred.sends
-            and preferred.in_use < preferred.window
+            and preferred.in_use < preferred.common
             and preferred.ready_at(now) <= now
         ):
             return preferred
@@ -291,7 +320,7 @@ class Operator:
             if lifetime.left <= lifetime.spare:
                 self.retire(bind, now)
         self._order += 1
-        if self._ready[0][2] is bind:
+        if self._ready and self._ready[0][2] is bind:
             heapreplace(self._ready, (now, self._order, bind))  # Behind the others that are ready.
 
     def landed(self, flight: Flight, now: float, *, answered: bool) -> None:
@@ -339,6 +368,7 @@ class Operator:
     def look(self, now: float) -> bool:
         """Look after it, once a second or so; return whether any window has changed."""
         for bind in self.binds:
+            self._size(bind, now)
             adaptive, session = bind.adaptive, bind.session
             if adaptive is not None and session is not None:
                 oldest_at = next(iter(session.unanswered.values()), (now,))[0]
@@ -348,6 +378,15 @@ class Operator:
             return False
         self._reckon_windows()
         return True
+
+    def _size(self, bind: Bind, now: float) -> None:
+        """Size a window that is not given."""
+        settings = bind.settings
+        if settings.window is None and settings.rate is not None:
+            before, bind.sized = bind.sized, sized(settings.rate, bind.round_trip.mean_s)
+            if bind.sized != before:
+                bind.reckon_window()
+                self.offer(bind, now)
 
     def _able(self) -> list[int]:
         """The binds that could send if they were allowed to."""

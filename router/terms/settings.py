@@ -231,8 +231,10 @@ class BindSettings:
     """The SMPP version of the bind request."""
     rate: Rate | None = None
     """Contracted submit_sm on this bind. Must be written unless the bind is a receiver."""
-    window: int = 10
-    """submit_sm unanswered at once."""
+    window: int | None = 10
+    """submit_sm unanswered at once; `auto` is as many as the rate needs at the round trip that is
+    measured, at least 10, and at most what goes out in a second. A tenth is for the most urgent
+    lane alone."""
     source_address: str | None = None
     """Our address to connect from, where the operator knows us by it."""
     tls: OperatorTlsSettings | None = None

@@ -15,6 +15,7 @@ from typing import Protocol, TypedDict, TypeVar
 from router.accept.accounts import Account, Accounts
 from router.enqueue.lanes import Lanes
 from router.forward.pool import Bind, Operator
+from router.forward.window import needed
 from router.journey import Journey
 from router.smpp.states import BOUND
 from router.smpp.vocabulary import status_name
@@ -94,6 +95,7 @@ class BindStatus(TypedDict):
     resting_s: float
     window: int
     window_in_use: int
+    window_needed: int | None
     rate: str | None
     rate_now: float | None
     busiest_second: int | None
@@ -269,13 +271,20 @@ def _bind(bind: Bind, now: float) -> BindStatus:
         drained=bind.drained,
         breaker=bind.operator.circuit.binds[bind.place].state.name.lower(),
         resting_s=_s(max(0.0, bind.resting_until - now)),
-        window=settings.window,
+        window=bind.sized,
         window_in_use=bind.in_use,
+        window_needed=_needed(bind),
         rate=_rate(settings.rate),
         rate_now=round(bind.per_second(now), 3) if sends else None,
         busiest_second=bind.busiest.most(now) if sends else None,
         round_trip_s=_s(round_trip_s) if math.isfinite(round_trip_s) else None,
     )
+
+
+def _needed(bind: Bind) -> int | None:
+    """The window with which the rate can be reached at the round trip that is measured."""
+    rate, mean_s = bind.settings.rate, bind.round_trip.mean_s
+    return needed(rate, mean_s) if rate is not None and mean_s else None
 
 
 def _where(settings: BindSettings) -> str:

@@ -110,11 +110,20 @@ def _bind(bind: BindStatus) -> Iterator[RenderableType]:
     well = bind["up"] and not bind["drained"] and bind["breaker"] == "closed"
     yield Text(state, style=_GOOD if well else _BAD)
     yield age(bind["since_s"])
-    yield f"{bind['window_in_use']}/{bind['window']}"
+    yield _window(bind)
     yield _rate(bind)
     yield "" if bind["busiest_second"] is None else str(bind["busiest_second"])
     round_trip_s = bind["round_trip_s"]
     yield "" if round_trip_s is None else f"{round_trip_s * 1000:.1f} ms"
+
+
+def _window(bind: BindStatus) -> RenderableType:
+    """What is in use of it, and whether it is too small for the rate."""
+    text = f"{bind['window_in_use']}/{bind['window']}"
+    least = bind["window_needed"]
+    if least is None or least <= bind["window"]:
+        return text
+    return Text(f"{text}, rate needs {least}", style=_BAD)
 
 
 def _rate(bind: BindStatus) -> RenderableType:

@@ -195,6 +195,22 @@ def test_an_urgent_message_takes_the_next_slot(world: World, router: Router) -> 
         assert at - since <= 0.0211
 
 
+def test_an_urgent_message_finds_room_in_a_window_that_bulk_has_filled(
+    world: World, router: Router
+) -> None:
+    telia = router.operator("telia", status=None)
+    shop, bank = router.client(b"shop", b"secret02"), router.client()
+    for _ in range(40):
+        shop.submit(b"3721234567", registered_delivery=0)
+    world.run(3.0)
+    assert len(telia.submits) == 18
+    for n in range(3):
+        bank.submit(text=b"otp %d" % n, registered_delivery=0)
+    world.run(1.0)
+    assert [text for text in telia.texts() if text != b"hello"] == [b"otp 0", b"otp 1"]
+    assert telia.bind.in_use == telia.bind.settings.window == 20
+
+
 def test_a_bind_that_is_not_read_is_not_written_to(world: World, router: Router) -> None:
     stuck, other = router.operator("telia", 0), router.operator("telia", 1)
     stuck.far.link.pause_writing()

@@ -227,8 +227,10 @@ def the_rate_of_all_binds_together_is_forgotten() -> list[Patch]:
     """Each bind keeps to its own."""
     init = Operator.__init__
 
-    def without(self: Operator, settings: OperatorSettings, now: float) -> None:
-        init(self, settings, now)
+    def without(
+        self: Operator, settings: OperatorSettings, now: float, *, keeps_room: bool
+    ) -> None:
+        init(self, settings, now, keeps_room=keeps_room)
         object.__setattr__(self, "pacer", None)
 
     return [(Operator, "__init__", without)]
@@ -411,3 +413,21 @@ def a_slowed_bind_stands_still() -> list[Patch]:
         return self._contract * (1e-9 if self.is_slowed else 1.0)
 
     return [(AdaptiveRate, "per_second", per_second)]
+
+
+@bug
+def bulk_takes_the_whole_window() -> list[Patch]:
+    """Nothing of it is kept for urgent messages."""
+    pull = Lanes.pull
+
+    def greedy(
+        self: Lanes,
+        operator: OperatorName,
+        now_utc: float,
+        expired: list[Message],
+        *,
+        only_urgent: bool = False,
+    ) -> Message | None:
+        return pull(self, operator, now_utc, expired)
+
+    return [(Lanes, "pull", greedy)]

@@ -154,6 +154,8 @@ class Promises(Records):
         if now < message.accepted_at + message.schedule_s - A_MOMENT_S:
             raise self.broken(f"{name}: sent before its schedule")
         self._says_its_times(message, operator, Sm(pdu))
+        if isinstance(link, OperatorLink) and message.lane:
+            self._leaves_room(link, pdu)
         writing = Writing(message, operator, connection, self._life, now)
         message.writings.append(writing)
         return writing
@@ -174,6 +176,13 @@ class Promises(Records):
             is_right = told_s == 1.0 or left_s - 1.0 - A_MOMENT_S < told_s < left_s + A_MOMENT_S
         if not is_right:
             raise self.broken(f"{message.name}: {operator} is told a period of {period!r}")
+
+    def _leaves_room(self, link: OperatorLink, pdu: Pdu) -> None:
+        """A message that is not of the most urgent lane takes nothing that is kept for those."""
+        bind = link.bind
+        before = [n for n in link.session.unanswered if n < pdu.sequence_number]
+        if bind.window and len(before) >= bind.common:
+            raise self.broken(f"{bind.settings.name}: what is kept for urgent ones is taken")
 
     def _is_allowed(self, bind: Bind) -> None:
         """Nothing but failures came of it: then it is left alone, and tried with one message."""
@@ -362,7 +371,7 @@ class Promises(Records):
             for bind in operator.binds:
                 in_use = bind.in_use
                 in_flight += in_use
-                if in_use > bind.settings.window:
+                if in_use > bind.sized:
                     raise self.broken(f"{bind.settings.name}: its window is overrun")
             if in_flight != operator.in_flight:
                 raise self.broken(f"{name}: {operator.in_flight} in flight, not {in_flight}")

@@ -212,7 +212,7 @@ BIND: Final = Part(
         "system_type": value.text(64, shortest=0),
         "interface_version": value.version,
         "rate": value.rate,
-        "window": value.whole(1, 100_000),
+        "window": value.whole_or_auto(1, 100_000),
         "source_address": value.own_address,
         "tls": Reader("truth or mapping", _read_operator_tls, part=OPERATOR_TLS),
         "enquire_link_s": value.duration("10ms", "1d"),

@@ -75,6 +75,20 @@ def whole(lowest: int, highest: int) -> Reader[int]:
     return scalar("number", parse, f"{lowest} to {highest:_}")
 
 
+def whole_or_auto(lowest: int, highest: int) -> Reader[int | None]:
+    """A whole number within bounds, or `auto`, which is None."""
+    number = whole(lowest, highest)
+
+    def read(spot: Spot) -> int | None:
+        return (
+            None
+            if not isinstance(spot.node, Table | Sequence) and spot.text() == "auto"
+            else (number.read(spot))
+        )
+
+    return Reader("number", read, f"{number.allowed}, or `auto`")
+
+
 def duration(lowest: str, highest: str) -> Reader[float]:
     """A duration within bounds."""
     lowest_s, highest_s = units.duration(lowest), units.duration(highest)

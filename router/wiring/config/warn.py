@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import Final, TypeVar
 
 from router.accept.passwords import is_hash
+from router.forward.window import needed
 from router.terms.names import OperatorName
 from router.terms.settings import (
     AccountSettings,
@@ -22,6 +23,9 @@ from router.wiring.config.mistakes import Mistake, item_path, key_path, mistake_
 
 LONGEST_PASSWORD: Final = 8
 """The field of a bind request has 9 octets, with the NUL at the end (SMPP v3.4, 4.1.1)."""
+
+ASSUMED_ROUND_TRIP_S: Final = 0.1
+"""To an operator abroad, and through its front end; `status` goes by the measured one."""
 
 Rule = TypeVar("Rule")
 
@@ -94,6 +98,16 @@ def _operator_rate(
 def _bind(bind: BindSettings, path: str, places: Mapping[str, Place]) -> Iterator[Mistake]:
     if len(bind.password) > LONGEST_PASSWORD:
         yield _at(places, f"{path}.password", _too_long("the operator may refuse it"))
+    if bind.type != "receiver" and bind.rate and bind.window is not None:
+        least = needed(bind.rate, ASSUMED_ROUND_TRIP_S)
+        if bind.window < least:
+            ms = f"{ASSUMED_ROUND_TRIP_S * 1000:.0f} ms"
+            what = (
+                f"{bind.window} at once carry {bind.window / ASSUMED_ROUND_TRIP_S:g}/s at a round "
+                f"trip of {ms} ({bind.window} / {ASSUMED_ROUND_TRIP_S:g} s), less than the rate of "
+                f"{bind.rate}; {least} would do, or `auto`"
+            )
+            yield _at(places, f"{path}.window", what)
     if bind.type == "receiver" and bind.rate:
         yield _at(places, f"{path}.rate", "a receiver sends no messages, so its rate says nothing")
 

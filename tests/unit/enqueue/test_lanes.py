@@ -537,3 +537,40 @@ def test_queue_whose_messages_have_all_expired_fetches_the_next() -> None:
     assert len(queue) == 1
     lanes.fetched(queue, [message(MOST_IN_MEMORY)])
     assert pulled(lanes) == [MOST_IN_MEMORY]
+
+
+# Only the most urgent, and who waits for whom.
+
+
+def test_only_the_most_urgent_lane_is_pulled_from_if_that_is_asked() -> None:
+    lanes = lanes_of()
+    lanes.put(message(100, lane=BULK))
+    lanes.put(message(200, lane=ALERT))
+    assert lanes.pull(TELIA, 0.0, [], only_urgent=True) is None
+    lanes.put(message(300, lane=OTP))
+    one = lanes.pull(TELIA, 0.0, [], only_urgent=True)
+    assert one is not None
+    assert one.router_id == 300
+    assert lanes.pull(TELIA, 0.0, [], only_urgent=True) is None
+    assert pulled(lanes) == [200, 100]
+
+
+def test_message_that_an_operator_may_have_waits_for_it_while_it_is_up() -> None:
+    lanes = lanes_of((TELIA, ELISA))
+    lanes.set_up(TELIA, True)
+    lanes.set_available(TELIA, False)
+    lanes.put_first(message(100, PLANS.staying(TELIA, TELIA_FIRST)))
+    lanes.put_first(message(200, TELIA_FIRST))
+    assert pulled(lanes, ELISA) == [200]
+    lanes.set_available(TELIA, True)
+    assert pulled(lanes, TELIA) == [100]
+
+
+def test_when_it_goes_down_the_next_operator_has_the_message() -> None:
+    lanes = lanes_of((TELIA, ELISA))
+    lanes.set_up(TELIA, True)
+    lanes.put_first(message(100, PLANS.staying(TELIA, TELIA_FIRST)))
+    lanes.set_available(TELIA, False)
+    assert pulled(lanes, ELISA) == []
+    assert lanes.set_up(TELIA, False) == {ELISA}
+    assert pulled(lanes, ELISA) == [100]

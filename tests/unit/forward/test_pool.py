@@ -46,7 +46,7 @@ class FarPeer:
 def bind_settings(
     name: str = "telia-1",
     rate: Rate | None = FIFTY,
-    window: int = 100,
+    window: int | None = 100,
     type: BindType = "transceiver",
     **more: object,
 ) -> BindSettings:
@@ -317,6 +317,74 @@ def test_bind_is_offered_once_however_often() -> None:
     send(operator, FIRST_AT)
     assert operator.ready_bind(FIRST_AT) is None
     assert operator._ready == []
+
+
+# Room that is kept for the most urgent lane.
+
+
+def kept_of(window: int) -> tuple[Operator, Bind]:
+    settings = OperatorSettings(name=TELIA, binds=(bind_settings(window=window),))
+    operator = Operator(settings, START, keeps_room=True)
+    come_up(operator.binds[0])
+    return operator, operator.binds[0]
+
+
+def test_last_tenth_of_a_window_is_for_the_most_urgent_lane() -> None:
+    operator, bind = kept_of(10)
+    flights = [send(operator, FIRST_AT + n) for n in range(9)]
+    now = FIRST_AT + 10
+    assert (operator.ready_bind(now), operator.kept_bind(now)) == (None, bind)
+    operator.send(bind, message(), message().octets, now)
+    assert (bind.in_use, operator.kept_bind(now + 1)) == (10, None)
+    answer(flights[0], now + 1)
+    assert (operator.ready_bind(now + 1), operator.kept_bind(now + 1)) == (None, bind)
+    answer(flights[1], now + 1)
+    assert operator.ready_bind(now + 1) is bind
+
+
+def test_kept_room_is_within_the_rate_too() -> None:
+    operator, bind = kept_of(10)
+    for n in range(9):
+        send(operator, FIRST_AT + n)
+    now = FIRST_AT + 10
+    operator.rest(bind, now + 5)
+    assert operator.ready_bind(now) is None
+    assert operator.kept_bind(now) is None
+    assert operator.wake_at == now + 5
+    assert operator.kept_bind(now + 5) is bind
+
+
+@pytest.mark.parametrize("window", [1, 2, 3])
+def test_small_window_is_for_everybody(window: int) -> None:
+    operator, bind = kept_of(window)
+    for n in range(window):
+        send(operator, FIRST_AT + n)
+    assert bind.in_use == window
+    assert operator.kept_bind(FIRST_AT + 10) is None
+
+
+def test_bind_that_is_lost_keeps_no_room() -> None:
+    operator, bind = kept_of(10)
+    for n in range(9):
+        send(operator, FIRST_AT + n)
+    now = FIRST_AT + 10
+    assert operator.ready_bind(now) is None
+    operator.went_down(bind, now)
+    assert operator.kept_bind(now) is None
+
+
+def test_window_that_is_not_given_follows_the_round_trip() -> None:
+    operator = operator_of(bind_settings(window=None))
+    (bind,) = operator.binds
+    come_up(bind)
+    assert bind.window == 10
+    for n in range(10):
+        answer(send(operator, FIRST_AT + n), FIRST_AT + n + 0.8)
+    operator.look(FIRST_AT + 20)
+    assert (bind.sized, bind.window) == (50, 50)
+    operator.drain(bind, drained=True)
+    operator.look(FIRST_AT + 21)
+    assert bind.window == 0
 
 
 # The end of a session's life.

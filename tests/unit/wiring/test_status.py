@@ -67,6 +67,7 @@ def test_bind_that_is_up_says_all_that_on_call_wants_to_know() -> None:
         "resting_s": 1.0,
         "window": 20,
         "window_in_use": 0,
+        "window_needed": 1,
         "rate": "50/s",
         "rate_now": 50.0,
         "busiest_second": 1,
@@ -78,6 +79,35 @@ def test_bind_that_was_never_up_is_down_and_knows_no_round_trip() -> None:
     bind = bind_of(snapshot(busy()), "elisa-rx")
     assert (bind["up"], bind["state"], bind["round_trip_s"]) == (False, "down", None)
     assert (bind["rate"], bind["busiest_second"]) == (None, None)
+
+
+def test_window_that_is_too_small_for_the_rate_says_what_is_needed() -> None:
+    router = busy()
+    for _ in range(500):
+        router.journey.operators[TELIA].binds[0].round_trip.took(0.5, router.now)
+    status = snapshot(router)
+    assert bind_of(status, "telia-1")["window_needed"] == 25
+    assert "0/20, rate needs 25" in text_of(status)
+
+
+def test_bind_whose_operator_does_not_keep_up_says_at_what_rate() -> None:
+    router = busy()
+    bind = router.journey.operators[TELIA].binds[0]
+    bind.operator.throttled(bind, router.now, router.now)
+    status = snapshot(router)
+    assert bind_of(status, "telia-1")["rate_now"] == 30.0
+    assert "30 of 50/s" in text_of(status)
+
+
+def test_bind_and_operator_that_fail_say_so() -> None:
+    router = busy()
+    bind = router.journey.operators[TELIA].binds[0]
+    bind.resting_until = 0.0
+    for _ in range(5):
+        bind.operator.failed(bind, router.now)
+    status = snapshot(router)
+    assert bind_of(status, "telia-1")["breaker"] == status["operators"][0]["breaker"] == "open"
+    assert text_of(status).count("fails: open") == 2
 
 
 def test_bind_that_is_drained_says_so() -> None:

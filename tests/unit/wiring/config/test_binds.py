@@ -31,6 +31,12 @@ def test_what_an_operator_demands_of_a_session_is_read() -> None:
     assert (found.max_messages, found.max_age_s) == (1024, 3600.0)
 
 
+def test_window_is_a_number_or_is_sized() -> None:
+    assert [bind(f"{ADDRESS}, window: {n}").window for n in ("1", "100_000", "auto")] == [
+        *(1, 100_000, None)
+    ]
+
+
 @pytest.mark.parametrize(
     ("written", "tls"),
     [
@@ -71,6 +77,8 @@ def test_operator_that_calls_needs_no_address() -> None:
         (f"{ADDRESS}, {OUTBIND}", "address", "says nothing beside outbind"),
         (f"{OUTBIND}, tls: true", "tls", "says nothing beside outbind"),
         (f"{ADDRESS}, source_address: 'a:1'", "source_address", "an IP address is wanted"),
+        (f"{ADDRESS}, window: 0", "window", "a number from 1"),
+        (f"{ADDRESS}, window: automatic", "window", "number"),
         (f"{ADDRESS}, max_messages: 0", "max_messages", "a number from 1"),
         (f"{ADDRESS}, max_age: 10ms", "max_age", "a duration from 1s"),
         (f"{ADDRESS}, tls: yes", "tls", "true or false"),

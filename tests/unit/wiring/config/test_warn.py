@@ -55,6 +55,18 @@ def test_a_password_of_eight_characters_and_a_long_hash_are_no_warning() -> None
     assert warnings(loaded(changed(QUIET, ("secret01", f"['12345678', '{hashed}']")))) == []
 
 
+def test_a_window_that_is_too_small_for_the_rate_is_a_warning_with_the_sum() -> None:
+    warning = the_warning(("rate: 50/s", "rate: 200/s, window: 10"))
+    assert warning.path == "operators.telia.binds[0].window"
+    assert warning.message == (
+        "10 at once carry 100/s at a round trip of 100 ms (10 / 0.1 s), less than the rate of "
+        "200/s; 20 would do, or `auto`"
+    )
+    for window in ("20", "auto"):
+        change = ("rate: 50/s", f"rate: 200/s, window: {window}")
+        assert warnings(loaded(changed(QUIET, change))) == []
+
+
 def test_an_operator_rate_that_its_binds_can_carry_is_no_warning() -> None:
     for rate in ("50/s", "3000/min", "180000/h"):
         assert warnings(loaded(changed(QUIET, ("    binds", f"    rate: {rate}\n    binds")))) == []
