@@ -117,8 +117,9 @@ class Run:
 class Bind(AbstractBroker, AbstractHook, AbstractRetryTimer):
     """What aiosmpplib asks of us for one bind: messages, ears, and patience."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, *, transmits: bool) -> None:
         self._run = run
+        self._transmits = transmits
         self._by_sequence: dict[int, int] = {}
         """Our messages in flight: aiosmpplib's matching is checked against it."""
         self._room = asyncio.Event()
@@ -135,6 +136,8 @@ class Bind(AbstractBroker, AbstractHook, AbstractRetryTimer):
 
     async def dequeue(self) -> SmppMessage:
         """The next message, when it is due and the window has room."""
+        if not self._transmits:  # aiosmpplib asks a receiver too, and drops what it is given.
+            await asyncio.Event().wait()
         run = self._run
         while True:
             now = time.monotonic()
@@ -204,19 +207,21 @@ class Bind(AbstractBroker, AbstractHook, AbstractRetryTimer):
             ledger.garbled(f"deliver_sm: {error}")
             return
         read = receipt.recognise(sm)
-        if (read is None) is message.is_receipt():
+        final = sm.esm_class & receipt.RECEIPT_BITS != receipt.ESM_INTERMEDIATE
+        if final and (read is None) is message.is_receipt():
             ledger.garbled(f"a receipt for one reader and none for the other: {pdu.hex()}")
         elif read is None:
             ledger.inbound += 1
         else:
             theirs = str(message.parse_receipt().get("id", "")).encode()
-            if theirs != read.operator_id:
+            # To aiosmpplib an intermediate notification is no receipt: it does not read it.
+            if final and theirs != read.operator_id:
                 ledger.garbled(f"aiosmpplib reads the id {theirs!r} and we {read.operator_id!r}")
             ledger.receipt(
                 Notice(
                     read.operator_id,
                     read.state,
-                    sm.esm_class & receipt.RECEIPT_BITS != receipt.ESM_INTERMEDIATE,
+                    final,
                     sm.source_octets,
                     sm.destination_octets,
                     now,
@@ -267,7 +272,7 @@ async def run(settings: ClientSettings) -> dict[str, object]:
     esmes: list[ESME] = []
     binds: list[Bind] = []
     for mode in _MODES[settings.esme.bind_type] * settings.esme.binds:
-        bind = Bind(the_run)
+        bind = Bind(the_run, transmits=mode is not BindMode.RECEIVER)
         binds.append(bind)
         esmes.append(_esme(settings, mode, bind))
     tasks = [asyncio.create_task(esme.start()) for esme in esmes]

@@ -13,7 +13,7 @@ from typing import Final
 from router.smpp import vocabulary as v
 from router.smpp.receipt import State
 from router.smpp.session import Note
-from router.terms.message import INTERMEDIATE_BIT
+from router.terms.message import FINAL_BITS, INTERMEDIATE_BIT
 from simulators.counting import summary_ms
 
 _WAITING, _ACCEPTED, _REFUSED, _UNANSWERED = range(4)
@@ -60,7 +60,9 @@ class Ledger:
     def __init__(self, sender: bytes, registered_delivery: int) -> None:
         self.sender = sender
         """Source address octets of every message."""
-        self.asked = registered_delivery & 3 != 0
+        self.asked = registered_delivery & (FINAL_BITS | INTERMEDIATE_BIT) != 0
+        """For any receipts at all."""
+        self._asked_final = registered_delivery & FINAL_BITS != 0
         self.asked_always = registered_delivery & 3 == 1
         """Only then is a missing receipt a fault: 2 and 3 ask for one outcome alone."""
         self._only_failures = registered_delivery & 3 == 2
@@ -175,7 +177,7 @@ class Ledger:
                 self._was_not_asked(notice)
         else:
             self._finally(index, notice.state, notice)
-            if not self.asked or (self._only_failures and notice.state is State.DELIVERED):
+            if not self._asked_final or (self._only_failures and notice.state is State.DELIVERED):
                 self._was_not_asked(notice)
 
     def _was_not_asked(self, notice: Notice) -> None:

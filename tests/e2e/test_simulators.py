@@ -61,14 +61,19 @@ def test_refused_bind_is_told_in_one_line(stack: ExitStack, engine: str) -> None
     assert "ESME_RINVSYSID" in line
 
 
-def test_client_that_others_wrote_passes_the_same_checks(stack: ExitStack) -> None:
+@pytest.mark.parametrize(("asked_for", "intermediate"), [("1", 0), ("17", 120)])
+def test_client_that_others_wrote_passes_the_same_checks(
+    stack: ExitStack, asked_for: str, intermediate: int
+) -> None:
+    options = ("--count", "120", "--registered-delivery", asked_for)  # More than its window.
     operator = stand.operator(stack, "--latency", "1ms..5ms", "--receipt-delay", "10ms..100ms")
     client = stand.client(
-        stack, operator.port, "--engine", "aiosmpplib", "--count", "50", "--bind-type", "pair"
+        stack, operator.port, "--engine", "aiosmpplib", *options, "--bind-type", "pair"
     )
     totals = stand.totals_of(client)
     stand.well(client, totals)
-    assert totals["receipted"] == 50
+    assert totals["receipted"] == 120
+    assert totals["intermediate"] == intermediate
 
 
 def test_signal_ends_a_client_whatever_it_waits_for(stack: ExitStack) -> None:

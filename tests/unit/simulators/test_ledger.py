@@ -92,6 +92,15 @@ def test_receipt_that_nobody_asked_for_is_a_fault(
 
 
 @pytest.mark.parametrize(
+    ("registered_delivery", "asked"), [(0, False), (4, False), (1, True), (2, True), (16, True)]
+)
+def test_receipts_are_waited_for_where_any_were_asked_for(
+    registered_delivery: int, asked: bool
+) -> None:
+    assert _ledger(registered_delivery=registered_delivery).asked is asked
+
+
+@pytest.mark.parametrize(
     ("note", "wrong"),
     [
         (Note("response.unasked", v.SUBMIT_SM_RESP), 1),
