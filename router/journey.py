@@ -55,12 +55,7 @@ class Journey(Resume):
 
         def recovered(found: Recovered, error: JournalError | None) -> None:
             if error is None:
-                self._take_up(found, taken_up)
-            else:
-                ready(error)
-
-        def taken_up(error: JournalError | None) -> None:
-            if error is None:
+                self._take_up(found)
                 self._ids.reserve(ready)
                 self._end_turn_soon()  # Validity ends even if nobody ever connects.
             else:
@@ -334,6 +329,7 @@ class Journey(Resume):
             for receiver in outbox.pump(now):
                 self.write_soon(receiver)
             self._outboxes_at = min(self._outboxes_at, outbox.pump_at())
+            self._look_for_held(account, now)
         if self.lanes.hungry and self.journal_up:
             self._fetch_for_hungry()
         if self._accepts.accepted:
@@ -343,6 +339,7 @@ class Journey(Resume):
             settles, self._settles = self._settles, Changes()
             self._keep(settles, urgent=False)
         self._ask_journal()
+        self._read_held(now)
 
     def _keep(self, changes: Changes, *, urgent: bool) -> None:
         """Hand the journal what has happened; until it has answered, a reading may not show it."""
@@ -364,6 +361,7 @@ class Journey(Resume):
             self.lanes.due_at(),
             self._operators_at,
             self._outboxes_at,
+            self._read_held_at,
         )
 
     def wake(self, now: float) -> None:
@@ -385,6 +383,8 @@ class Journey(Resume):
                     self._end_turn_soon()
                 else:
                     self._outboxes_at = min(self._outboxes_at, outbox.pump_at())
+        if now >= self._read_held_at:
+            self._end_turn_soon()
         if now >= self._retry_at:
             self._try_journal_again()
         if now >= self._sweep_at:
@@ -419,11 +419,9 @@ class Journey(Resume):
                 self._never_receipted(message)
         self._leave_to_journal()
         self._search_overdue(now)
-        for account, outbox in self.outboxes.items():
-            for delivery in outbox.too_old(now, now_utc):
-                self.counters.deliveries[account, "too_old"] += 1
-                self._settles.acknowledged.append(delivery)
-                self._end_turn_soon()
+        for account in self.outboxes:
+            self._drop_too_old(account, now)
+            self._look_for_held(account, now)
 
 
 def _wanted(registered_delivery: int, session: Session) -> int:

@@ -15,8 +15,8 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Final
 
-from router.binds import Binds
 from router.enqueue.journal import BEGINNING, Attempt, JournalError, Place
+from router.homecoming import Homecoming
 from router.report import receipts
 from router.stations import NEVER, Arrival, reply_to
 from router.terms.clock import SMALL_S
@@ -37,7 +37,7 @@ LONGEST_PAUSE_S: Final = 600.0
 """Between two searches; in between, the hundredth part of the wait for a receipt."""
 
 
-class Recall(Binds):
+class Recall(Homecoming):
     """The acts between a receipt and a message that is not in memory."""
 
     def _receipt(self, came: Arrival, now: float, *, asked: bool = False) -> None:

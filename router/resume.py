@@ -1,26 +1,22 @@
 """Going on where an earlier process stopped, with what the journal has kept of it."""
 
-from collections.abc import Callable, Mapping
 from functools import partial
 
-from router.enqueue.journal import Backlog, Held, Recovered, Wanted
+from router.enqueue.journal import Backlog, Recovered, Wanted
 from router.enqueue.lanes import AT_ONCE, Queue
 from router.onward import Onward
 from router.smpp.pdu import Pdu, Sm
 from router.stations import ToDecide
-from router.terms.message import Delivery, Message, Stage
+from router.terms.message import Message, Stage
 from router.terms.names import AccountName, RouterId
 from router.terms.outcome import JournalError, Outcome, Refusal
 from router.terms.plan import Plan
-
-Ready = Callable[[JournalError | None], None]
-"""Hears when all is taken up, or why it is not."""
 
 
 class Resume(Onward):
     """Takes up what the journal holds, and later fetches from it what the lanes keep there."""
 
-    def _take_up(self, found: Recovered, ready: Ready) -> None:
+    def _take_up(self, found: Recovered) -> None:
         taken_up = self.taken_up
         for backlog in found.waiting:
             if backlog.account not in self.outboxes:
@@ -40,43 +36,11 @@ class Resume(Onward):
             else:
                 taken_up["left_waiting"] += count
         for account, held in found.held.items():
-            if account not in self.outboxes:
-                taken_up["left_waiting"] += held.count
-
-        accounts = [name for name in found.held if name in self.outboxes]
-        self._hand_back_held(accounts, found.held, 0, ready)
-
-    def _hand_back_held(
-        self,
-        accounts: list[AccountName],
-        found: Mapping[AccountName, Held],
-        after: int,
-        ready: Ready,
-    ) -> None:
-        """Put what an earlier process held for these accounts into their outboxes.
-
-        Not what this one holds since: that is in its outbox when the journal has it.
-        """
-
-        def fetched(deliveries: list[Delivery], error: JournalError | None) -> None:
-            if error is not None:
-                ready(error)
-                return
-            now = self.clock()
-            last = found[accounts[0]].last
-            earlier = [delivery for delivery in deliveries if delivery.kept_as <= last]
-            for delivery in earlier:
-                self._hand_back(delivery, now)
-            self.taken_up["deliveries"] += len(earlier)
-            if earlier:
-                self._hand_back_held(accounts, found, earlier[-1].kept_as, ready)
+            if account in self.outboxes:
+                self.outboxes[account].restore(held.count, held.first)
+                taken_up["deliveries"] += held.count
             else:
-                self._hand_back_held(accounts[1:], found, 0, ready)
-
-        if accounts:
-            self.journal.fetch_held(accounts[0], after, AT_ONCE, fetched)
-        else:
-            ready(None)
+                taken_up["left_waiting"] += held.count
 
     def _decide_more(self) -> None:
         """Decide anew what follows an operator that this configuration has no more.

@@ -182,6 +182,12 @@ class Stations:
         self._readings = 0
         self._over: set[RouterId] = set()
         """Messages that are settled, though the reading that is under way may not see it."""
+        self._hungry: dict[AccountName, None] = {}
+        """Accounts whose outbox the journal should be read for, in their turns."""
+        self._held_is_read = False
+        self._held_again_at = now
+        """Not before then, so that it is not read faster than it may be."""
+        self._read_held_at = NEVER
         self._to_search: list[OperatorName] = []
         self._search_from = BEGINNING
         self._search_at = now

@@ -20,9 +20,9 @@ LAYERS: Final = {
     "smpp": 1,
     **dict.fromkeys(STAGES, 2),
     # The journey: what it acts on, the way back and on, a restart, and the page to read first.
-    **{"stations": 3, "binds": 4, "recall": 5, "homeward": 6, "onward": 7, "resume": 8},
-    "journey": 9,
-    "wiring": 10,
+    **{"stations": 3, "binds": 4, "homecoming": 5, "recall": 6, "homeward": 7, "onward": 8},
+    **{"resume": 9, "journey": 10},
+    "wiring": 11,
 }
 """A part of router/ imports only from parts with a smaller number, and from itself."""
 

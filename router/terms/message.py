@@ -162,6 +162,7 @@ class Delivery:
         "octets",
         "router_id",
         "tries",
+        "was_silent",
     )
 
     def __init__(
@@ -184,6 +185,8 @@ class Delivery:
         self.not_before = not_before
         """Monotonic: it is not sent before."""
         self.tries = 0
+        self.was_silent = False
+        """Its client has once not answered in time, and may do so yet."""
         self.is_over = False
         """Its client has it, or never will."""
         self.kept_as = 0

@@ -1,15 +1,19 @@
 """router/report/handback.py: whatever clients do, every delivery ends exactly once, in its order.
 
 Real sessions, and a client that answers, refuses, is silent, answers late, stops reading and loses
-its binds in any order. Beside the outbox stands a plain list of what was put for each message.
+its binds in any order. A journal that tells late and is read while it changes, and so little memory
+that most of it is needed. Beside the outbox stands a plain list of what was put for each message.
 """
 
-from collections import Counter
+from collections import Counter, deque
+from copy import copy
 from typing import Final
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from router.report import handback
 from router.report.handback import Outbox
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu
@@ -26,6 +30,14 @@ ANSWER: Final = st.sampled_from([0, 0, 0, 0x65, 0x45, *sorted(TEMPORARY_FOR_CLIE
 STEP_S: Final = st.sampled_from([0.0, 1.0, 2.0, RESPONSE_S, RESPONSE_S, 301.0])
 AT_ONCE: Final = st.sampled_from([True, True, True, False])
 """Whether the turn ends after this, so that what is due is sent."""
+LIMITS: Final = {
+    "MOST_IN_MEMORY": 3,
+    "FEW_IN_MEMORY": 2,
+    "MOST_WHILE_AWAY": 1,
+    "AT_ONCE": 2,
+    "MOST_LATER": 1,
+    "MOST_PER_PUMP": 2,
+}
 
 
 class Handback(RuleBasedStateMachine):
@@ -33,6 +45,9 @@ class Handback(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        self.limits = {name: getattr(handback, name) for name in LIMITS}
+        for name, limit in LIMITS.items():
+            setattr(handback, name, limit)
         self.now = 0.0
         self.outbox = Outbox(
             AccountSettings(
@@ -46,17 +61,26 @@ class Handback(RuleBasedStateMachine):
         self.binds: list[ClientBind] = []
         self.read: list[tuple[ClientBind, Pdu]] = []
         """What the client has read and not answered, also what it takes too long for."""
-        self.put: dict[int, list[Delivery]] = {}
-        """What was put for each message and has not ended, in order."""
+        self.put: dict[int, list[int]] = {}
+        """What was put for each message and has not ended, in order, by its number."""
         self.ended: Counter[int] = Counter()
         self.count = 0
+        self.rows: dict[int, Delivery] = {}
+        """What the journal holds."""
+        self.untold: deque[Delivery] = deque()
+        """What it has kept and not told yet."""
+        self.unkept: set[int] = set()
+        """What has ended, and is in the journal still."""
+        self.read_from_journal: list[Delivery] | None = None
+        """What it has read and not told yet."""
         self.it_binds(v.VERSION_3_4)
 
     # The stage.
 
-    @rule(number=st.integers(1, 3), wait_s=st.sampled_from([0.0, 0.0, 1.0]), at_once=AT_ONCE)
+    @rule(number=st.integers(0, 3), wait_s=st.sampled_from([0.0, 0.0, 1.0]), at_once=AT_ONCE)
     def a_delivery_is_put(self, number: int, wait_s: float, *, at_once: bool) -> None:
         self.count += 1
+        number = number or 100 + self.count  # The only one of its message.
         one = delivery(
             number,
             b"%d" % self.count,
@@ -64,15 +88,52 @@ class Handback(RuleBasedStateMachine):
             not_before=self.now + wait_s,
         )
         one.kept_as = self.count
-        self.put.setdefault(number, []).append(one)
-        self.outbox.put(one, self.now)
+        one.final = number > 100
+        self.put.setdefault(number, []).append(one.kept_as)
+        self.rows[one.kept_as] = one
+        self.untold.append(one)
         if at_once:
+            self.the_journal_tells()
             self.what_is_due_is_sent()
+
+    @rule()
+    def the_journal_tells(self) -> None:
+        while self.untold:
+            self.outbox.put(self.untold.popleft(), self.now)
+
+    @rule()
+    def the_journal_keeps_what_has_ended(self) -> None:
+        for kept_as in self.unkept:
+            del self.rows[kept_as]
+        self.unkept.clear()
+
+    @precondition(lambda self: self.read_from_journal is None)
+    @rule()
+    def the_journal_is_read(self) -> None:
+        after = self.outbox.wants(self.now)
+        if after is not None:
+            self.outbox.reads(self.unkept)
+            numbers = sorted(kept_as for kept_as in self.rows if kept_as > after)
+            found = [copy(self.rows[kept_as]) for kept_as in numbers[: LIMITS["AT_ONCE"]]]
+            for one in found:
+                one.tries, one.not_before, one.was_silent, one.is_over = 0, 0.0, False, False
+            self.read_from_journal = found
+
+    @precondition(lambda self: self.read_from_journal is not None)
+    @rule(fails=st.sampled_from([False, False, False, True]))
+    def the_journal_tells_what_it_has_read(self, *, fails: bool) -> None:
+        found, self.read_from_journal = self.read_from_journal, None
+        assert found is not None
+        if fails:
+            self.outbox.not_fetched()
+        else:
+            self.outbox.fetched(found, self.now)
 
     @rule()
     def what_is_due_is_sent(self) -> None:
         given = self.outbox.pump(self.now)
-        assert self.outbox.pump_at() > self.now
+        cut_short = len(given) == LIMITS["MOST_PER_PUMP"]
+        assert self.outbox.pump_at() > self.now or cut_short
         sent = 0
         for bind in self.binds:
             for pdu in bind.read():
@@ -80,15 +141,16 @@ class Handback(RuleBasedStateMachine):
                 assert isinstance(whose, Delivery)
                 assert bind.receives
                 assert bind in given
-                assert self.put[whose.router_id][0] is whose
-                assert whose.not_before <= self.now
+                assert self.put[whose.router_id][0] == whose.kept_as
+                assert self.rows[whose.kept_as].not_before <= self.now
                 self.read.append((bind, pdu))
                 sent += 1
         assert sent == len(given)
 
     def end(self, one: Delivery) -> None:
         self.ended[one.kept_as] += 1
-        assert self.put[one.router_id].pop(0) is one
+        assert self.put[one.router_id].pop(0) == one.kept_as
+        self.unkept.add(one.kept_as)
 
     # The client.
 
@@ -109,7 +171,7 @@ class Handback(RuleBasedStateMachine):
         self.outbox.lost(lost)
         left = [one for one in lost if not one.is_over]
         assert list(self.outbox.waiting)[: len(lost)] == lost
-        assert all(self.put[one.router_id][0] is one for one in left)
+        assert all(self.put[one.router_id][0] == one.kept_as for one in left)
 
     @precondition(lambda self: self.binds)
     @rule(place=st.integers(0, 2), receives=st.booleans())
@@ -150,7 +212,7 @@ class Handback(RuleBasedStateMachine):
 
     @invariant()
     def length_is_what_has_not_ended(self) -> None:
-        assert len(self.outbox) == sum(map(len, self.put.values()))
+        assert len(self.outbox) == sum(map(len, self.put.values())) - len(self.untold)
 
     @invariant()
     def nothing_ends_twice(self) -> None:
@@ -172,13 +234,23 @@ class Handback(RuleBasedStateMachine):
         while self.binds:
             self.it_loses_a_bind(0)
         self.it_binds(v.VERSION_3_4)
-        for _ in range(3 * self.count + 3):
+        for _ in range(6 * self.count + 6):
+            self.the_journal_tells()
+            self.the_journal_keeps_what_has_ended()
+            if self.read_from_journal is None:
+                self.the_journal_is_read()
+            if self.read_from_journal is not None:
+                self.the_journal_tells_what_it_has_read(fails=False)
             self.now = max(self.now, min(self.outbox.pump_at(), self.now + 400.0))
             self.what_is_due_is_sent()
             while self.read:
                 self.it_answers(0, 0)
+        for name, limit in self.limits.items():
+            setattr(handback, name, limit)
         assert len(self.outbox) == 0
         assert set(self.ended) == set(range(1, self.count + 1))
 
 
 TestHandback = Handback.TestCase
+# What goes wrong here needs several things to happen in a row.
+TestHandback.settings = settings(max_examples=4 * settings().max_examples)

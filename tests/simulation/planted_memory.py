@@ -1,13 +1,14 @@
 """Bugs in what is kept in memory and what is left to the journal and found again there."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from router.enqueue.journal import Attempt, JournalError
 from router.homeward import Homeward
 from router.recall import Recall
 from router.report.correlate import Correlator
+from router.report.handback import Outbox
 from router.stations import Arrival
-from router.terms.message import Message
+from router.terms.message import Delivery, Message
 from router.terms.names import OperatorId, OperatorName, RouterId
 from tests.simulation.disk import SimulatedJournal
 from tests.simulation.planting import Patch, bug
@@ -121,3 +122,66 @@ def what_was_found_on_the_disk_is_counted_still() -> list[Patch]:
 def the_journal_is_never_asked() -> list[Patch]:
     """A receipt of what only the journal knows is one that nobody knows."""
     return [(Recall, "_must_ask", lambda self, came, operator_id, message: False)]
+
+
+# What waits for clients.
+
+
+@bug
+def a_new_receipt_overtakes_those_that_only_the_journal_has() -> list[Patch]:
+    """And with it everything before it is taken for read."""
+    put = Outbox.put
+
+    def eager(self: Outbox, delivery: Delivery, now: float) -> None:
+        ahead, self.ahead = self.ahead, 0
+        put(self, delivery, now)
+        self.ahead += ahead
+
+    return [(Outbox, "put", eager)]
+
+
+@bug
+def the_journal_is_read_from_where_it_was_read_before() -> list[Patch]:
+    """A receipt is given twice."""
+    fetched = Outbox.fetched
+
+    def forgetful(self: Outbox, deliveries: Sequence[Delivery], now: float) -> None:
+        cursor = self.cursor
+        fetched(self, deliveries, now)
+        self.cursor = cursor
+
+    return [(Outbox, "fetched", forgetful)]
+
+
+@bug
+def what_was_refused_for_now_is_not_read_again() -> list[Patch]:
+    """Where there was no room for it in memory."""
+
+    def forget(self: Outbox, count: int, now: float) -> None:
+        self.passed += count
+
+    return [(Outbox, "_pass", forget)]
+
+
+@bug
+def a_receipt_from_the_journal_goes_at_once() -> list[Patch]:
+    """It overtakes its submit_sm_resp on another connection."""
+    fetched = Outbox.fetched
+
+    def hasty(self: Outbox, deliveries: Sequence[Delivery], now: float) -> None:
+        self._ahead_not_before = 0.0
+        fetched(self, deliveries, now)
+
+    return [(Outbox, "fetched", hasty)]
+
+
+@bug
+def a_reading_that_failed_is_the_last_one() -> list[Patch]:
+    """The journal is believed to be read still."""
+    return [(Outbox, "not_fetched", lambda self: None)]
+
+
+@bug
+def what_is_held_is_not_read_after_a_restart() -> list[Patch]:
+    """Nobody knows of it."""
+    return [(Outbox, "restore", lambda self, count, first: None)]

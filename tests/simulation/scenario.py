@@ -123,6 +123,8 @@ class Scenario:
     """Messages of one queue that the router keeps in memory."""
     attempts_in_memory: int = 100_000
     """What operators took that it keeps in memory."""
+    deliveries_in_memory: int = 1000
+    """What it keeps in memory of what waits for an account."""
 
 
 def drawn(seed: int, rng: Random) -> Scenario:
@@ -227,6 +229,7 @@ def _draw_times(rng: Random, scenario: Scenario) -> None:
 
 def _draw_memory(rng: Random, scenario: Scenario) -> None:
     scenario.attempts_in_memory = rng.choice((100_000, 0, 0, 1, 3, 10))
+    scenario.deliveries_in_memory = rng.choice((1000, 1, 1, 2, 4, 10))
 
 
 def _lanes(rng: Random) -> tuple[LaneSettings, ...]:

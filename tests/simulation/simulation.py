@@ -21,6 +21,7 @@ from router.enqueue import lanes as lanes_module
 from router.enqueue.journal import first_number_at
 from router.forward.bind import OperatorLink
 from router.forward.pool import Bind
+from router.report import handback as handback_module
 from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
 from tests.simulation.clients import Client
@@ -279,13 +280,19 @@ def quiet() -> Iterator[None]:
 @contextmanager
 def in_memory(scenario: Scenario) -> Iterator[None]:
     """Make what the router keeps in memory so small that the few messages of a seed do not fit."""
-    of_queue = scenario.in_memory
+    of_queue, of_account = scenario.in_memory, scenario.deliveries_in_memory
     limits = [
         (lanes_module, "MOST_IN_MEMORY", of_queue),
         (lanes_module, "FEW_IN_MEMORY", max(1, of_queue // 2)),
         (lanes_module, "AT_ONCE", max(1, of_queue // 2)),
         (resume_module, "AT_ONCE", max(1, of_queue // 2)),
         (recall_module, "MOST_IN_MEMORY", scenario.attempts_in_memory),
+        (handback_module, "MOST_IN_MEMORY", of_account),
+        (handback_module, "FEW_IN_MEMORY", max(1, of_account // 2)),
+        (handback_module, "MOST_WHILE_AWAY", max(1, of_account // 10)),
+        (handback_module, "AT_ONCE", max(1, of_account // 2)),
+        (handback_module, "MOST_LATER", of_account // 2),
+        (handback_module, "MOST_PER_PUMP", max(1, of_account // 5)),
     ]
     before = [(module, name, getattr(module, name)) for module, name, _ in limits]
     for module, name, limit in limits:

@@ -6,9 +6,14 @@ Anything in any order: tests/property/test_outbox.py.
 import pytest
 
 from router.report.handback import (
+    FEW_IN_MEMORY,
     FIRST_RETRY_S,
     LONGEST_RETRY_S,
     LONGEST_SHORT_MESSAGE_OCTETS,
+    MOST_IN_MEMORY,
+    MOST_LATER,
+    MOST_PER_PUMP,
+    MOST_WHILE_AWAY,
     Outbox,
     is_acknowledged,
     without_tlvs,
@@ -45,6 +50,7 @@ def outbox_of(*binds: ClientBind, window: int = 10) -> Outbox:
 
 def put(outbox: Outbox, *deliveries: Delivery) -> None:
     for one in deliveries:
+        one.kept_as = one.kept_as or outbox.cursor + 1  # As the journal numbers them, in order.
         outbox.put(one, 0.0)
 
 
@@ -415,3 +421,123 @@ def test_text_in_the_message_payload_moves_into_the_short_message(octets: int) -
 def test_text_that_no_short_message_can_hold_stays_where_it_is() -> None:
     octets = in_payload(b"x" * (LONGEST_SHORT_MESSAGE_OCTETS + 1))
     assert without_tlvs(octets) == octets
+
+
+# What only the journal has.
+
+
+def numbered(first: int, last: int) -> list[Delivery]:
+    """Deliveries as the journal numbers them."""
+    found = [delivery(number) for number in range(first, last + 1)]
+    for one in found:
+        one.kept_as = one.router_id
+    return found
+
+
+def test_outbox_keeps_its_next_deliveries_and_leaves_the_others_to_the_journal() -> None:
+    bind = ClientBind()
+    bind.receives = False
+    outbox = outbox_of(bind)
+    put(outbox, *numbered(1, MOST_IN_MEMORY + 7))
+    assert (len(outbox.waiting), outbox.ahead) == (MOST_IN_MEMORY, 7)
+    assert len(outbox) == MOST_IN_MEMORY + 7
+    assert outbox.wants(0.0) is None
+
+
+def test_of_what_waits_for_a_client_that_is_away_little_is_in_memory() -> None:
+    outbox = outbox_of()
+    put(outbox, *numbered(1, MOST_WHILE_AWAY + 7))
+    assert (len(outbox.waiting), outbox.ahead) == (MOST_WHILE_AWAY, 7)
+
+
+def test_journal_is_read_from_where_memory_ends_before_that_runs_dry() -> None:
+    bind = ClientBind()
+    outbox = outbox_of(bind, window=2 * MOST_IN_MEMORY)
+    bind.receives = False
+    put(outbox, *numbered(1, MOST_IN_MEMORY + 7))
+    bind.receives = True
+    for _ in range((MOST_IN_MEMORY - FEW_IN_MEMORY) // MOST_PER_PUMP):
+        outbox.pump(0.0)
+    assert outbox.wants(0.0) is None
+    outbox.pump(0.0)
+    assert outbox.wants(0.0) == MOST_IN_MEMORY == outbox.cursor
+    outbox.reads(())
+    assert outbox.wants(0.0) is None  # Once is enough.
+    outbox.fetched(numbered(MOST_IN_MEMORY + 1, MOST_IN_MEMORY + 7), 0.0)
+    assert (outbox.ahead, outbox.wants(0.0)) == (0, None)
+    while outbox.waiting:
+        outbox.pump(0.0)
+    assert len(bind.texts()) == MOST_IN_MEMORY + 7
+
+
+def test_what_an_earlier_process_left_is_read_from_its_first() -> None:
+    outbox = outbox_of(ClientBind())
+    outbox.restore(3, 70)
+    assert (len(outbox), outbox.wants(0.0)) == (3, 69)
+
+
+def test_account_does_not_wait_for_ever_for_what_the_journal_does_not_have() -> None:
+    outbox = outbox_of(ClientBind())
+    outbox.restore(3, 70)
+    outbox.reads(())
+    outbox.fetched([], 0.0)
+    assert (len(outbox), outbox.wants(0.0)) == (0, None)
+
+
+def test_reading_that_failed_is_wanted_again() -> None:
+    outbox = outbox_of(ClientBind())
+    outbox.restore(3, 70)
+    outbox.reads(())
+    outbox.not_fetched()
+    assert outbox.wants(0.0) == 69
+
+
+def test_more_refusals_than_wait_in_memory_are_left_to_the_journal_for_a_while() -> None:
+    bind = ClientBind()
+    outbox = outbox_of(bind, window=MOST_LATER + 3)
+    put(outbox, *numbered(1, MOST_LATER + 3))
+    while outbox.waiting:
+        outbox.pump(0.0)
+    for number in range(1, MOST_LATER + 4):
+        answer(outbox, bind, number, LATER, 0.0)
+    assert (outbox.passed, len(outbox)) == (3, MOST_LATER + 3)
+    assert outbox.wants(LONGEST_RETRY_S - 0.1) is None
+    assert outbox.wants(LONGEST_RETRY_S) == -1
+
+
+def test_what_is_over_is_not_read_again_and_what_was_passed_is() -> None:
+    bind = ClientBind()
+    outbox = outbox_of(bind, window=MOST_LATER + 2)
+    every = numbered(1, MOST_LATER + 2)
+    put(outbox, *every)
+    while outbox.waiting:
+        outbox.pump(0.0)
+    bind.read()
+    for number in range(1, MOST_LATER + 3):
+        answer(outbox, bind, number, LATER, 0.0)
+    outbox.reads([MOST_LATER])
+    outbox._reading.is_ahead = False  # type: ignore[union-attr]
+    last = numbered(MOST_LATER - 1, MOST_LATER + 2)
+    outbox.fetched(last, LONGEST_RETRY_S)
+    assert outbox.passed == 0
+    assert list(outbox.waiting) == last[2:]
+
+
+def test_what_the_client_may_have_read_stays_in_memory() -> None:
+    bind = ClientBind()
+    outbox = outbox_of(bind, window=MOST_LATER + 3)
+    put(outbox, *numbered(1, MOST_LATER + 3))
+    while outbox.waiting:
+        outbox.pump(0.0)
+    time_out(outbox, bind, RESPONSE_S)
+    assert (outbox.passed, len(outbox)) == (0, MOST_LATER + 3)
+
+
+def test_one_pump_gives_no_more_than_its_share() -> None:
+    bind = ClientBind()
+    outbox = outbox_of(bind, window=MOST_PER_PUMP + 1)
+    put(outbox, *numbered(1, MOST_PER_PUMP + 1))
+    assert len(outbox.pump(5.0)) == MOST_PER_PUMP
+    assert outbox.pump_at() <= 5.0
+    assert len(outbox.pump(5.0)) == 1
+    assert outbox.pump_at() == NEVER
