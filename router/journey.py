@@ -25,7 +25,7 @@ from typing import Final, cast
 from router.enqueue.journal import Changes, Recovered
 from router.forward.pool import Bind, Flight, Operator
 from router.forward.validity import with_what_remains
-from router.resume import Resume
+from router.marking import Marking
 from router.smpp import vocabulary as v
 from router.smpp.pdu import BodyError, Pdu, Sm, relay_with, response
 from router.smpp.session import Note, Session
@@ -45,7 +45,7 @@ from router.terms.outcome import (
 JOURNAL_RETRY_S: Final = 1.0
 
 
-class Journey(Resume):
+class Journey(Marking):
     """The whole way, from a client's submit_sm to its acknowledgement of the receipt."""
 
     # Before anything else.
@@ -236,7 +236,9 @@ class Journey(Resume):
             message = lanes.pull(name, now_utc, self._expired, only_urgent=only_urgent)
             if message is None:
                 if not only_urgent:
-                    operator.wake_at = NEVER  # `put` tells when there is something again.
+                    operator.wake_at = (
+                        NEVER  # `put` tells when there is something again, or a mark.
+                    )
                 break
             if message.group is not None:
                 if not message.group.may_take(name):
@@ -268,25 +270,10 @@ class Journey(Resume):
             self._expired = []
         if self._turned_away:
             self._turn_away(operator)
+        if lanes.needs_marks:
+            self._mark_ahead(operator)
         if operator.circuit.is_troubled:  # Who only tries one is not available meanwhile.
             self._to_pump.update(lanes.set_available(name, operator.is_available))
-
-    def _note_written(self, message: Message) -> None:
-        """Have the journal know, soon, how far its queue has been written."""
-        if message.mark is not None or message.not_before_utc:
-            # It goes before its turn or after it: where its queue is says nothing of it.
-            if not message.mark:
-                message.mark = True
-                self._settles.marked.append(message)
-        else:
-            self._written[message.kept_in] = message.router_id
-            self._settles.written[message.kept_in] = message
-
-    def _note_not_written(self, message: Message) -> None:
-        """Others of its queue go before it: have the journal know that it is with no operator."""
-        if message.sends == 0 and message.mark is None:
-            message.mark = False
-            self._settles.unmarked.append(message)
 
     # Binds to operators come and go.
 

@@ -99,6 +99,8 @@ class Onward(Homeward):
     ) -> None:
         """The operator did not take it, and its settings say what that means."""
         bind = peer.bind
+        if message.is_marked:
+            self._note_not_written(message)
         match action.do:
             case "pause":
                 bind.operator.rest(bind, now + action.for_s)

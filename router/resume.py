@@ -1,6 +1,7 @@
 """Going on where an earlier process stopped, with what the journal has kept of it."""
 
 from functools import partial
+from operator import attrgetter
 
 from router.enqueue.journal import Backlog, Recovered, Wanted
 from router.enqueue.lanes import AT_ONCE, Queue
@@ -18,7 +19,7 @@ class Resume(Onward):
 
     def _take_up(self, found: Recovered) -> None:
         taken_up = self.taken_up
-        for backlog in found.waiting:
+        for backlog in sorted(found.waiting, key=attrgetter("lane")):  # The most urgent first.
             if backlog.account not in self.outboxes:
                 taken_up["left_waiting"] += backlog.count
             elif all(name in self.operators for name in backlog.plan.candidates):

@@ -153,6 +153,7 @@ class Stations:
         self._turn_ends = False
         self._accepts = Changes()
         self._settles = Changes()
+        self._marks = Changes()
         self._unsafe: list[Changes] = []
         self._to_write: list[Peer] = []
         self._to_pump: set[OperatorName] = set()
@@ -205,6 +206,10 @@ class Stations:
 
     def _finish_turn(self) -> None:
         """Do, once, what the turn has left to be done."""
+        raise NotImplementedError
+
+    def _note_not_written(self, message: Message) -> None:
+        """Have the journal know that it is with no operator."""
         raise NotImplementedError
 
     # What an act may leave for the end of the turn.

@@ -21,8 +21,8 @@ LAYERS: Final = {
     **dict.fromkeys(STAGES, 2),
     # The journey: what it acts on, the way back and on, a restart, and the page to read first.
     **{"stations": 3, "binds": 4, "homecoming": 5, "recall": 6, "homeward": 7, "onward": 8},
-    **{"resume": 9, "journey": 10},
-    "wiring": 11,
+    **{"resume": 9, "marking": 10, "journey": 11},
+    "wiring": 12,
 }
 """A part of router/ imports only from parts with a smaller number, and from itself."""
 

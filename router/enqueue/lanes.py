@@ -20,6 +20,7 @@ Rule 6: an account has room for `queue` messages. Room is taken before a message
 journal and given back when an operator has taken the message or it is settled.
 """
 
+import itertools
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
@@ -217,6 +218,9 @@ class Lanes:
     ) -> None:
         self.settings: Final = tuple(lanes)
         self._accounts = accounts
+        self._marks_first = [lane.in_doubt == "fail" for lane in lanes]
+        self.needs_marks: Final = any(self._marks_first)
+        """Whether a lane has `in_doubt: fail`: its messages must be marked before they go out."""
         self._queues: dict[tuple[Plan, int, AccountName], Queue] = {}
         self._feeds: dict[OperatorName, _Feed] = {}
         self._available: set[OperatorName] = set()
@@ -380,6 +384,9 @@ class Lanes:
             return None
         while (found := feed.urgent() if only_urgent else feed.next()) is not None:
             lane, queue = found
+            if self._marks_first[queue.lane] and self._waits_for_mark(queue.messages[0], now_utc):
+                # The slot waits for the journal: another message would overtake this one.
+                return None
             message = queue.messages.popleft()
             if queue.behind:
                 self._feed(queue)
@@ -390,6 +397,28 @@ class Lanes:
                 return message
             expired.append(message)
         return None
+
+    @staticmethod
+    def _waits_for_mark(message: Message, now_utc: float) -> bool:
+        return (
+            not message.is_marked
+            and message.stage is Stage.WAITING
+            and message.expires_utc > now_utc
+        )
+
+    def next_to_mark(self, operator: OperatorName, most: int) -> list[Message]:
+        """Messages that are to be marked now: of the first `most` of a lane, those that are not.
+
+        Of each queue the first one, however many there are: else a slot would wait for it.
+        """
+        feed = self._feeds.get(operator)
+        found: list[Message] = []
+        for lane in itertools.compress(feed.lanes if feed is not None else (), self._marks_first):
+            queues = [queue for turn in lane.rotation for queue in turn.queues]
+            for queue in queues:
+                first = itertools.islice(queue.messages, max(1, most // len(queues)))
+                found += [m for m in first if m.mark is not True and m.stage is Stage.WAITING]
+        return found
 
     def expire(self, now_utc: float) -> list[Message]:
         """Remove and return messages whose validity has passed."""

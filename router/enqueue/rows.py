@@ -143,7 +143,7 @@ def statements(
             ended += settlement.message.taken_as
         else:
             waits_no_more.add(settlement.message.router_id)
-    marks = {m.router_id: m.mark for one in changes for m in (*one.marked, *one.unmarked)}
+    marks = {m.router_id: bool(m.mark) for one in changes for m in (*one.marked, *one.unmarked)}
     unmarked = {a.message.router_id for a in attempted if a.message.mark is not None}
     unmarked |= {s.message.router_id for s in settlements if s.message.mark is not None}
     # An attempt whose message is settled in the same transaction need never be written.

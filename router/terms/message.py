@@ -50,6 +50,7 @@ class Message:
         "group",
         "hold_receipt",
         "in_doubt",
+        "is_marked",
         "kept_in",
         "lane",
         "mark",
@@ -138,6 +139,8 @@ class Message:
         self.mark: bool | None = None
         """What the journal has been told of it alone, whatever its queue: whether it may be with an
         operator."""
+        self.is_marked = False
+        """The journal has that it may be: in a lane with `in_doubt: fail` only then it goes out."""
         self.kept_in = 0
         """Its queue in the journal, once it is there."""
         self.taken_as: tuple[int, ...] = ()

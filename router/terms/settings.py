@@ -136,7 +136,8 @@ class LaneSettings:
     min_share: float = 0.0
     """What the lane still gets of an operator's rate while more urgent lanes have work."""
     in_doubt: InDoubt = "resend"
-    """What becomes of a message written to an operator and never answered."""
+    """What becomes of a message written to an operator and never answered, also after a crash.
+    With `fail` each is marked in the journal before it is written, which costs a commit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from router.smpp.session import COURTESY_S
 from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings
-from tests.doubles import Client, Operator, Router, World, with_lane, with_operator
+from tests.doubles import FULL_DISK, Client, Operator, Router, World, with_lane, with_operator
 
 TELIA, ELISA = OperatorName("telia"), OperatorName("elisa")
 OVERDUE_S = 30.5
@@ -567,3 +567,91 @@ def test_a_message_in_doubt_expires_like_any_other(world: World, router: Router)
     report_to(client, number)
     assert router.journey.counters.repeated == {}
     router.assert_all_is_over()
+
+
+# A lane where nothing may be in doubt after a crash.
+
+
+@pytest.fixture
+def careful(world: World, contract: Settings) -> Router:
+    """The lane of what the bank sends must fail what is in doubt."""
+    return Router(world, with_lane(contract, "otp", in_doubt="fail"))
+
+
+def test_nothing_goes_out_before_the_journal_has_its_mark(world: World, careful: Router) -> None:
+    telia = careful.operator("telia")
+    client = careful.client()
+    client.submit(registered_delivery=0)
+    world.run(0.001)
+    careful.disk.is_stuck = True
+    client.submit(registered_delivery=0)
+    world.run(5.0)
+    assert len(telia.submits) <= 1
+    careful.disk.go_on()
+    world.run(1.0)
+    assert len(telia.submits) == 2
+    assert careful.outcomes == [Outcome.SENT] * 2
+    careful.assert_all_is_over()
+    assert not careful.journal.marks
+
+
+def test_what_was_written_before_a_crash_fails_and_what_was_not_is_sent(
+    world: World, careful: Router
+) -> None:
+    telia = careful.operator("telia", status=None)
+    client = careful.client()
+    numbers = [client.submit(text=b"%d" % n) for n in range(60)]
+    world.run(0.5)
+    written = len(telia.submits)
+    assert written == telia.bind.settings.window
+    again = careful.restarted()
+    back = again.client()
+    other = again.operator("telia", 1)
+    world.run(3.0)
+    failed = {text.partition(b" ")[0].removeprefix(b"id:") for text in back.receipt_texts()}
+    assert failed >= {client.id_of(number) for number in numbers[:written]}
+    # Those that were about to go out cannot be told apart from what had gone out.
+    assert len(failed) <= 2 * written
+    assert other.texts() == [b"%d" % n for n in range(len(failed), 60)]
+    assert again.journey.counters.in_doubt == {(TELIA, "fail"): len(failed)}
+
+
+def test_marks_cost_no_slot_and_change_no_order(world: World, careful: Router) -> None:
+    careful.disk.delay_s = 0.005
+    telia = careful.operator("telia")
+    client = careful.client()
+    for n in range(200):
+        client.submit(text=b"%d" % n, registered_delivery=0)
+    world.run(3.5)
+    assert telia.texts() == [b"%d" % n for n in range(len(telia.submits))]
+    assert len(telia.submits) >= 3.4 * 50
+
+
+def test_a_message_that_was_refused_is_sent_after_a_crash(world: World, careful: Router) -> None:
+    telia = careful.operator("telia", status=v.ESME_RMSGQFUL)
+    client = careful.client()
+    client.submit(text=b"again", registered_delivery=0)
+    world.run(1.0)
+    assert len(telia.submits) == 1
+    again = careful.restarted()
+    other = again.operator("telia", 1)
+    world.run(3.0)
+    assert other.texts() == [b"again"]
+    assert again.outcomes == [Outcome.SENT]
+    assert not again.journal.marks
+
+
+def test_marks_that_failed_are_asked_for_again(world: World, careful: Router) -> None:
+    telia = careful.operator("telia")
+    client = careful.client()
+    careful.disk.is_stuck = True
+    client.submit(registered_delivery=0)
+    world.run(0.1)
+    careful.disk.go_on()
+    world.run(0.0005)
+    careful.journal.failing = FULL_DISK
+    world.run(2.0)
+    careful.journal.failing = None
+    world.run(3.0)
+    assert len(telia.submits) == careful.accepted
+    careful.assert_all_is_over()

@@ -3,15 +3,56 @@
 from collections.abc import Iterable, Sequence
 
 from router.enqueue.journal import Attempt, JournalError
+from router.enqueue.lanes import Lanes
+from router.forward.pool import Operator
 from router.homeward import Homeward
+from router.marking import Marking
 from router.recall import Recall
 from router.report.correlate import Correlator
 from router.report.handback import Outbox
 from router.stations import Arrival
 from router.terms.message import Delivery, Message
 from router.terms.names import OperatorId, OperatorName, RouterId
-from tests.simulation.disk import SimulatedJournal
+from tests.simulation.disk import MessageRow, Queue, SimulatedJournal
 from tests.simulation.planting import Patch, bug
+
+
+@bug
+def what_must_not_be_in_doubt_goes_out_before_its_mark() -> list[Patch]:
+    """A crash finds it unmarked, and sends it again in a lane that must not."""
+
+    def hasty(message: Message, now_utc: float) -> bool:
+        return False
+
+    return [(Lanes, "_waits_for_mark", staticmethod(hasty))]
+
+
+@bug
+def a_mark_is_believed_before_the_disk_has_it() -> list[Patch]:
+    """The message goes out, and a crash knows nothing of it."""
+    ahead = Marking._mark_ahead
+
+    def believing(self: Marking, operator: Operator) -> None:
+        ahead(self, operator)
+        for message in self.lanes.next_to_mark(operator.name, 0):
+            message.is_marked = True
+        for queue in self.lanes.queues():
+            for message in queue.messages:
+                message.is_marked = message.mark is True
+
+    return [(Marking, "_mark_ahead", believing)]
+
+
+@bug
+def a_restart_forgets_the_marks() -> list[Patch]:
+    """What may be with an operator is sent again."""
+    waiting = SimulatedJournal._waiting
+
+    def forgetful(self: SimulatedJournal, row: MessageRow, queue: Queue) -> Message:
+        self._marks_before.clear()
+        return waiting(self, row, queue)
+
+    return [(SimulatedJournal, "_waiting", forgetful)]
 
 
 @bug

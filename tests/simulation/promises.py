@@ -34,9 +34,6 @@ from tests.simulation.records import (
 )
 from tests.simulation.world import Connection, Loop, Process
 
-MARKS_BEFORE_WRITING = False
-"""A message in a lane with `in_doubt: fail` is sent again after a crash as yet, because nothing on
-the disk says that it was sent."""
 A_MOMENT_S = 0.001
 
 
@@ -57,7 +54,7 @@ class Promises(Records):
         """A new life of the router."""
         self.process = process
         self._life = process.life
-        self._marked = set(self.disk.marks)
+        self._marks = dict(self.disk.marks)
         self._written = {
             queue: self.disk.written[number]
             for queue, number in self.disk.queues.items()
@@ -218,13 +215,13 @@ class Promises(Records):
             if (
                 policy == "elsewhere"
                 and not message.schedule_s
-                and message.router_id not in self._marked
+                and message.router_id not in self._marks
                 and (message.router_id or 0) <= newest
                 and operator == to
                 and len(message.candidates) > 1
             ):
                 raise self.broken(f"{name}: in doubt after a crash, and sent to {operator} again")
-            if must_not and MARKS_BEFORE_WRITING:
+            if must_not and last.status is None:
                 raise self.broken(f"{name}: sent again after a crash in a lane that must not")
             self.repeated += 1
             return

@@ -81,6 +81,8 @@ class Records:
         self.settled_in_life = 0
         self.accepted_in_life = 0
         self._life = 0
+        self._marks: dict[int, bool] = {}
+        """What the disk knew of single messages when this life began: that they may be out."""
         self._wall_error_s = 0.0
 
     def broken(self, what: str) -> BrokenPromiseError:
@@ -230,7 +232,10 @@ class Records:
                 raise self.broken(f"{name}, though all its receipts were acknowledged")
         elif taken:
             raise self.broken(f"{name}, though an operator took it")
-        elif not any(w.at < at for w in message.writings):
+        # Where a crash must leave no doubt, one that was about to go out counts as gone out.
+        elif not self._marks.get(message.router_id or 0) and not any(
+            w.at < at for w in message.writings
+        ):
             raise self.broken(f"{name}, though nobody was asked")
 
     def _came_before_a_late_answer(self, taken: Taken) -> bool:
