@@ -236,9 +236,7 @@ class Journey(Marking):
             message = lanes.pull(name, now_utc, self._expired, only_urgent=only_urgent)
             if message is None:
                 if not only_urgent:
-                    operator.wake_at = (
-                        NEVER  # `put` tells when there is something again, or a mark.
-                    )
+                    operator.wake_at = NEVER  # `put` or a mark tells when there is something.
                 break
             if message.group is not None:
                 if not message.group.may_take(name):
