@@ -55,6 +55,8 @@ class Journey(Marking):
 
         def recovered(found: Recovered, error: JournalError | None) -> None:
             if error is None:
+                if found.waiting or found.sent or found.held:  # Else no time of it matters.
+                    self.wall.go_on_from(found.known_utc or self.clock_utc(), self.clock())
                 self._take_up(found)
                 self._ids.reserve(ready)
                 self._end_turn_soon()  # Validity ends even if nobody ever connects.
@@ -385,7 +387,7 @@ class Journey(Marking):
 
     def _sweep(self, now: float) -> None:
         """What only becomes due with time: validity, receipts that never came, old deliveries."""
-        self.wall.look(now, self._wall_clock())
+        self._look_at_the_clock(now)
         now_utc = self.wall.at(now)
         self._look_after_binds(now)
         for name in self.lanes.begin(now_utc):

@@ -37,6 +37,8 @@ from router.terms.settings import Settings
 
 NEVER: Final = float("inf")
 SWEEP_S: Final = 1.0
+TELL_TIME_EVERY_S: Final = 60.0
+"""The journal is told what time it is: a later process compares it with its wall clock."""
 
 
 class Client(Receiver, Protocol):
@@ -114,8 +116,12 @@ class Stations:
         later: Callable[[Callable[[], None]], object],
         settled: Callable[[Settlement], None],
         journal_changed: Callable[[JournalError | None], None] = lambda _: None,
+        clock_changed: Callable[[float], None] = lambda _: None,
     ) -> None:
-        """`settled` hears of every outcome; `journal_changed` of a failure, and None of its end."""
+        """`settled` hears of every outcome; `journal_changed` of a failure, and None of its end.
+
+        `clock_changed` hears how far ahead a wall clock is that is not believed, and 0 when it is.
+        """
         now = clock()
         self.settings: Final = settings
         self.journal: Final = journal
@@ -150,6 +156,9 @@ class Stations:
         self._later = later
         self._settled = settled
         self._journal_changed = journal_changed
+        self._clock_changed = clock_changed
+        self._clock_doubted = False
+        self._tell_time_at = now
         self._turn_ends = False
         self._accepts = Changes()
         self._settles = Changes()
@@ -196,6 +205,17 @@ class Stations:
     def clock_utc(self) -> float:
         """Unix time, for what outlives a restart; it does not follow the wall clock's jumps."""
         return self.wall.at(self.clock())
+
+    def _look_at_the_clock(self, now: float) -> None:
+        """Follow the wall clock, or tell that it is not believed."""
+        self.wall.look(now, self._wall_clock())
+        if now >= self._tell_time_at:
+            self._tell_time_at = now + TELL_TIME_EVERY_S
+            self._settles.at_utc = self.wall.at(now)
+            self._end_turn_soon()
+        if self.wall.is_in_doubt != self._clock_doubted:
+            self._clock_doubted = self.wall.is_in_doubt
+            self._clock_changed(self.wall.doubted_s)
 
     @property
     def has_unkept(self) -> bool:

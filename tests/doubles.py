@@ -55,6 +55,7 @@ class Router:
         self.is_dead = False
         self.far_ends: list[FarEnd] = []
         self.settled: list[Settlement] = []
+        self.clock_changes: list[float] = []
         self.disk = Disk(world)
         self.journal = journal or MemoryJournal(self.disk, first_number_at(world.clock_utc()))
         self.accounts = Accounts(settings.accounts, b"secret", world.now)
@@ -67,6 +68,7 @@ class Router:
             clock_utc=world.clock_utc,
             later=self._later,
             settled=self.settled.append,
+            clock_changed=self.clock_changes.append,
         )
         started: list[object] = []
         self.journey.start(started.append)

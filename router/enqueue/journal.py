@@ -68,6 +68,7 @@ class Changes:
     __slots__ = (
         "accepted",
         "acknowledged",
+        "at_utc",
         "attempted",
         "held",
         "marked",
@@ -94,6 +95,8 @@ class Changes:
         """The newest message of each queue, by `kept_in`, that was written to an operator: after a
         crash those up to it that nobody took are in doubt. Not one that was scheduled, which goes
         before its turn: that is marked."""
+        self.at_utc = 0.0
+        """The time, for a process that starts while the wall clock is wrong; 0 says nothing."""
         self.replies: list[object] = []
         """Whom to answer when this is safe. Not the journal's business: it travels along."""
 
@@ -108,6 +111,7 @@ class Changes:
             or self.marked
             or self.unmarked
             or self.written
+            or self.at_utc
         )
 
 
@@ -140,6 +144,8 @@ class Recovered:
     """Attempts by operator, whose receipts may come: `fetch_sent`, `recall`."""
     held: dict[AccountName, Held] = field(default_factory=dict)
     """Not acknowledged by their client: `fetch_held`."""
+    known_utc: float = 0.0
+    """The last time that a process knew, to about a minute; 0 where none has told."""
 
 
 Done = Callable[[Changes, JournalError | None], None]

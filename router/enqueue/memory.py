@@ -58,6 +58,8 @@ class MemoryJournal:
         self._written_before: dict[int, tuple[int, OperatorName | None]] = {}
         self._marks_before: dict[int, bool] = {}
         """The same, of an earlier process."""
+        self.known_utc = 0.0
+        """The time that a process told last."""
         self.held: dict[int, Delivery] = {}
         """Not acknowledged, by `kept_as`."""
         self._taken_as: dict[tuple[OperatorName, OperatorId], list[Attempt]] = {}
@@ -183,7 +185,7 @@ class MemoryJournal:
                 of_account = held.setdefault(delivery.account, Held(0, number, number))
                 of_account.count += 1
                 of_account.last = number
-            done(Recovered(waiting, dict(sent), held), None)
+            done(Recovered(waiting, dict(sent), held, self.known_utc), None)
 
         self._ask(answer)
 
@@ -232,6 +234,7 @@ class MemoryJournal:
 
     def _apply(self, changes: Changes) -> None:
         messages, queues = self.messages, self._queues
+        self.known_utc = changes.at_utc or self.known_utc
         for message in changes.accepted:
             messages[message.router_id] = message
             self._octets[message.router_id] = message.octets

@@ -113,6 +113,7 @@ class App:
             later=self._later,
             settled=MessageLog(self.settings),
             journal_changed=_log_journal,
+            clock_changed=_log_clock,
         )
         self.accounts = Accounts(self.settings.accounts, os.urandom(32), self.clock())
         self._beat()
@@ -374,3 +375,10 @@ def _log_journal(error: JournalError | None) -> None:
         log.info("journal.back")
     else:
         log.error("journal.failed", error=str(error))
+
+
+def _log_clock(ahead_s: float) -> None:
+    if ahead_s:
+        log.error("clock.doubted", ahead_s=round(ahead_s, 3), meaning="our own time counts")
+    else:
+        log.info("clock.believed")

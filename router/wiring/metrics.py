@@ -348,6 +348,12 @@ class Exporter(Collector):
             ("result",),
             (((result,), n) for result, n in reloads.items()),
         )
+        yield _gauge(
+            "clock_doubted_seconds",
+            "How far ahead the wall clock is while it is not believed; 0 while it is.",
+            (),
+            [((), self._app.journey.wall.doubted_s)],
+        )
         yield _counter(
             "log_lines_lost",
             "Log lines that standard error did not take.",

@@ -41,6 +41,7 @@ class Event(NamedTuple):
 
 _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
     "error": {
+        "clock.doubted": "The wall clock jumped `ahead_s`: nothing expires by it until confirmed.",
         "config.mistake": "One thing that is wrong with the configuration that SIGHUP had read.",
         "control.failed": "A request over HTTP met a mistake of ours; the router goes on.",
         "journal.failed": "The journal cannot be read or written; nothing is accepted meanwhile.",
@@ -88,6 +89,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "bind.waits": "The next attempt to bind follows after `wait_s`.",
         "bind.unbound": "A bind to an operator has ended as we asked.",
         "breaker.closed": "It works again.",
+        "clock.believed": "The wall clock is right again, or its new time is confirmed.",
         "client.bound": "A client has bound.",
         "client.unbound": "A client is gone; it will send `held` again, we will `undelivered`.",
         "config.unchanged": "SIGHUP: the configuration is the one that runs.",

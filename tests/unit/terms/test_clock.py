@@ -2,9 +2,19 @@
 
 import pytest
 
-from router.terms.clock import CONFIRM_S, LARGEST_S, SteadyUtc
+from router.terms.clock import CONFIRM_S, LARGEST_S, LONGEST_STOP_S, SteadyUtc
 
-YEAR_S = 365 * 86_400.0
+DAY_S = 86_400.0
+YEAR_S = 365 * DAY_S
+
+
+def started(known_utc: float, wall: float) -> SteadyUtc:
+    """A process that found what an earlier one knew, and looked at the clock for a while."""
+    steady = SteadyUtc(0.0, wall)
+    steady.go_on_from(known_utc, 0.0)
+    for now in range(1, 2 * int(CONFIRM_S), 7):
+        steady.look(float(now), wall + now)
+    return steady
 
 
 def test_time_goes_on_with_the_monotonic_clock() -> None:
@@ -52,3 +62,46 @@ def test_a_jump_that_is_taken_back_leaves_no_doubt() -> None:
     steady.look(2.0, 1e9 + 2.0)
     assert not steady.is_in_doubt
     assert steady.at(2.0) == 1e9 + 2.0
+
+
+@pytest.mark.parametrize("stopped_s", [0.0, 60.0, DAY_S, LONGEST_STOP_S])
+def test_the_clock_is_believed_after_a_stop(stopped_s: float) -> None:
+    steady = SteadyUtc(5.0, 1e9 + stopped_s)
+    steady.go_on_from(1e9, 5.0)
+    assert steady.at(5.0) == 1e9 + stopped_s
+    assert not steady.is_in_doubt
+
+
+@pytest.mark.parametrize("off_s", [YEAR_S, -YEAR_S, -2 * DAY_S])
+def test_a_clock_that_cannot_be_right_at_the_start_is_not_followed(off_s: float) -> None:
+    steady = started(1e9, 1e9 + off_s)
+    assert steady.at(100.0) == 1e9 + 100.0
+    assert steady.is_in_doubt
+    assert steady.doubted_s == off_s
+
+
+@pytest.mark.parametrize("off_s", [30 * DAY_S, -3600.0])
+def test_a_clock_that_may_be_right_at_the_start_is_followed_when_it_is_confirmed(
+    off_s: float,
+) -> None:
+    steady = SteadyUtc(0.0, 1e9 + off_s)
+    steady.go_on_from(1e9, 0.0)
+    assert steady.at(0.0) == 1e9
+    assert started(1e9, 1e9 + off_s).at(2 * CONFIRM_S) == 1e9 + off_s + 2 * CONFIRM_S
+
+
+def test_what_is_allowed_at_the_start_is_allowed_once() -> None:
+    steady = started(1e9, 1e9 + 30 * DAY_S)
+    at = 2 * CONFIRM_S
+    for now in range(int(at), int(at + 2 * CONFIRM_S), 7):
+        steady.look(float(now), 1e9 + 60 * DAY_S + now)
+    assert steady.at(at) == 1e9 + 30 * DAY_S + at
+
+
+def test_a_clock_that_is_put_right_leaves_no_doubt() -> None:
+    steady = SteadyUtc(0.0, 1e9 + YEAR_S)
+    steady.go_on_from(1e9, 0.0)
+    steady.look(60.0, 1e9 + 61.0)
+    assert not steady.is_in_doubt
+    assert steady.doubted_s == 0.0
+    assert steady.at(60.0) == 1e9 + 61.0
