@@ -35,8 +35,8 @@ from tests.simulation.world import LONGEST_SPIKE_S, START, BrokenPromiseError, L
 LONGEST_REST_S = 600.0
 """By then everything must be over, once everybody behaves."""
 WRONG_CLOCK_AT_START = False
-"""A router that starts while the wall clock is wrong goes on from the time that its journal knows, to
-about a minute: too coarse for promises that are checked to the second (tests/journey does it)."""
+"""A router that starts while the wall clock is wrong goes on from the time that its journal knows,
+to about a minute. Promises are checked to the second here; tests/journey has such starts."""
 PARKED_S = 12.0
 """A receipt that nobody knows waits for so long."""
 
