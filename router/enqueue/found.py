@@ -18,6 +18,7 @@ QUEUES: Final = (
     "SELECT number, account, lane, plan, router_id, operator"
     " FROM queue LEFT JOIN written ON queue = number ORDER BY number"
 )
+KNOWN_UTC: Final = "SELECT known_utc FROM meta"
 MARKS: Final = "SELECT router_id, written FROM mark"
 NUMBERS: Final = (
     "SELECT (SELECT max(number) FROM sent), (SELECT max(number) FROM delivery),"

@@ -23,6 +23,7 @@ from router.terms.plan import Plan
 PROBE: Final = "UPDATE meta SET next_number = next_number + 1"
 """Fails where nothing can be written, and else costs a number. What changes nothing, SQLite does
 not write."""
+_KNOWN_UTC: Final = "UPDATE meta SET known_utc = ?"
 
 _FAILED: Final = (
     "UPDATE sent SET failure = ? WHERE operator = ? AND operator_id = ? AND router_id = ?"
@@ -150,7 +151,9 @@ def statements(
     elided = {a.kept_as for a in attempted if a.message.router_id in over}
     if elided:
         ended = [number for number in ended if number not in elided]
+    known_utc = max((one.at_utc for one in changes), default=0.0)
     return [
+        *(((_KNOWN_UTC, (known_utc,)),) if known_utc else ()),
         *_insert("queue", queues.unsafe()),
         *_insert("message", accepted),
         *_insert("mark", list(marks.items())),

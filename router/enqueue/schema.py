@@ -9,7 +9,7 @@
     delivery  a receipt or inbound message that its account has not acknowledged
     record    how a message ended, for as long as `keep_records` says; without its text
     account   how many messages each account has had accepted, and how they ended
-    meta      the next number of an id block
+    meta      the next number of an id block, and the time that the router knew last
 
 Rule 1: a table that many rows come to and leave has an integer key that grows, so rows are appended
 and deleted by number; what is looked up in another way has a small index for it.
@@ -109,7 +109,7 @@ CREATE TABLE account (
     sent INTEGER NOT NULL,
     unknown INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE meta (next_number INTEGER NOT NULL);
+CREATE TABLE meta (next_number INTEGER NOT NULL, known_utc REAL NOT NULL);
 """
 
 _FROM_1: Final = """
@@ -135,7 +135,7 @@ INSERT INTO sent
     ORDER BY at_utc;
 INSERT INTO delivery
     SELECT number, account, router_id, made_utc, final, octets FROM delivery_1 ORDER BY number;
-INSERT INTO meta SELECT next_number FROM meta_1;
+INSERT INTO meta SELECT next_number, 0.0 FROM meta_1;
 DROP TABLE message_1;
 DROP TABLE attempt_1;
 DROP TABLE delivery_1;

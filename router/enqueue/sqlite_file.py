@@ -113,7 +113,7 @@ def _prepare(path: Path, database: sqlite3.Connection, first_number: int) -> Non
         for statement in schema.statements_from(version if tables else 0):
             database.execute(statement)
         if not tables:
-            database.execute("INSERT INTO meta VALUES (?)", (first_number,))
+            database.execute("INSERT INTO meta VALUES (?, 0.0)", (first_number,))
         database.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
         database.execute(f"PRAGMA user_version = {schema.VERSION}")
     database.execute("COMMIT")

@@ -58,6 +58,7 @@ class Reader:
             recovered.sent[OperatorName(operator)] = count
         for account, *numbers in database.execute(found.HELD_BY_ACCOUNT):
             recovered.held[AccountName(account)] = Held(*numbers)
+        (recovered.known_utc,) = database.execute(found.KNOWN_UTC).fetchone()
         return recovered
 
     def next_of_queue(self, wanted: Wanted, database: sqlite3.Connection) -> list[Message]:

@@ -340,6 +340,22 @@ def test_ids_never_come_twice(path: Path, turns: Turns) -> None:
     turns.close(journal)
 
 
+def test_time_that_was_told_last_is_known_to_the_next_process(path: Path, turns: Turns) -> None:
+    journal = turns.open(path)
+    assert turns.recovered(journal).known_utc == 0.0
+    first, second = changes(), changes(accepted=[message(1)])
+    first.at_utc, second.at_utc = 1e9, 1e9 + 60.0
+    turns.keep(journal, first)
+    turns.keep(journal, second)
+    turns.keep(journal, changes(accepted=[message(2)]))
+    turns.close(journal)
+
+    journal = turns.open(path)
+
+    assert turns.recovered(journal).known_utc == 1e9 + 60.0
+    turns.close(journal)
+
+
 # Fetching.
 
 
