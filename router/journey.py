@@ -240,6 +240,18 @@ class Journey(Marking):
                 if not only_urgent:
                     operator.wake_at = NEVER  # `put` or a mark tells when there is something.
                 break
+            if operator.destinations is not None:
+                goes_at = operator.destinations.ask(
+                    message.destination_octets, message.router_id, now
+                )
+                if goes_at is None:  # Too many wait aside; so this one does, and all behind it.
+                    lanes.put_first(message)
+                    operator.wake_at = now + SWEEP_S
+                    break
+                if goes_at > now:
+                    self._note_not_written(message)
+                    lanes.put_later(message, goes_at)
+                    continue
             if message.group is not None:
                 if not message.group.may_take(name):
                     self._note_not_written(message)

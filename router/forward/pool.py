@@ -12,6 +12,7 @@ from typing import Final, Literal, NamedTuple
 from router.forward.adapting import AdaptiveRate
 from router.forward.breaker import Breaker
 from router.forward.circuit import Circuit
+from router.forward.destinations import Destinations
 from router.forward.lifetime import Lifetime
 from router.forward.pacing import BusiestSecond, Pacer, RoundTrip
 from router.forward.window import LEAST, kept, sized
@@ -173,6 +174,8 @@ class Operator:
         self.pacer: Final = (
             None if settings.rate is None else Pacer(settings.rate, now, round_trips)
         )
+        rate = settings.destination_rate
+        self.destinations: Final = None if rate is None else Destinations(rate)
         self.in_flight = 0
         """Messages written and not answered, over all binds."""
         self.wake_at = NEVER
@@ -309,6 +312,8 @@ class Operator:
         assert pacer is not None
         slot = pacer.take(bind.round_trip, now)
         operator_slot = -1 if self.pacer is None else self.pacer.take(bind.round_trip, now)
+        if self.destinations is not None:
+            self.destinations.sent(message.destination_octets, now)
         bind.busiest.written(now)
         self.in_flight += 1
         session.request(octets, Flight(message, bind, slot, operator_slot, now), now)
@@ -328,6 +333,8 @@ class Operator:
         bind = flight.bind
         self.in_flight -= 1
         flight.over = not answered
+        if self.destinations is not None:
+            self.destinations.landed(flight.message.destination_octets, flight.sent_at, now)
         if answered:
             bind.round_trip.took(now - flight.sent_at, now)
         for pacer, slot in ((bind.pacer, flight.slot), (self.pacer, flight.operator_slot)):
@@ -367,6 +374,8 @@ class Operator:
 
     def look(self, now: float) -> bool:
         """Look after it, once a second or so; return whether any window has changed."""
+        if self.destinations is not None:
+            self.destinations.forget_old(now)
         for bind in self.binds:
             self._size(bind, now)
             adaptive, session = bind.adaptive, bind.session

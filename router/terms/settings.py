@@ -315,6 +315,9 @@ class OperatorSettings:
     """At least one."""
     rate: Rate | None = None
     """submit_sm over all its binds together; unlimited where it is missing."""
+    destination_rate: Rate | None = None
+    """submit_sm to one number, such as `1/10s`. A message that is too soon waits aside, and others
+    go before it."""
     message_id: MessageIdSettings = field(default=MessageIdSettings())
     """How it writes message ids."""
     reconnect: ReconnectSettings = field(default=ReconnectSettings())

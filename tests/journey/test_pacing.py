@@ -3,6 +3,8 @@
 Counted where the messages arrive, over each bind and over each operator.
 """
 
+from itertools import pairwise
+
 import pytest
 
 from router.smpp import vocabulary as v
@@ -222,3 +224,25 @@ def test_a_bind_that_is_not_read_is_not_written_to(world: World, router: Router)
     flood(router, 100)
     world.run(2.0)
     assert len(stuck.submits) > 30
+
+
+def test_a_number_that_is_sent_to_too_often_holds_up_nobody(
+    world: World, contract: Settings
+) -> None:
+    router = Router(world, with_operator(contract, "telia", destination_rate=Rate(1, 10.0)))
+    telia = router.operator("telia")
+    client = router.client()
+    for n in range(4):
+        client.submit(b"37255500000", text=b"same %d" % n, registered_delivery=0)
+    for n in range(40):
+        client.submit(b"372555%05d" % (n + 1), registered_delivery=0)
+    world.run(2.0)
+    assert len(telia.submits) == 41
+    world.run(40.0)
+    same = [at for at, pdu in telia.submits if b"same" in pdu.octets]
+    assert [text for text in telia.texts() if text != b"hello"] == [
+        b"same %d" % n for n in range(4)
+    ]
+    assert all(later - first >= 10.0 for first, later in pairwise(same))
+    assert same[-1] - same[0] < 31.0
+    router.assert_all_is_over()

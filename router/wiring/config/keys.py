@@ -317,6 +317,7 @@ OPERATOR: Final = Part(
     {
         "binds": listing(BIND.reader),
         "rate": value.rate,
+        "destination_rate": value.destination_rate,
         "message_id": MESSAGE_ID.reader,
         "reconnect": RECONNECT.reader,
         "breaker": Reader("truth or mapping", _read_breaker, part=BREAKER),

@@ -78,6 +78,17 @@ def rate(text: str) -> Rate:
     return Rate(int(count), _RATE_UNITS[unit])
 
 
+def spaced_rate(text: str) -> Rate:
+    """`1/10s`, `3/1h`, and all that `rate` reads: so many in any such span of time."""
+    count, _, span = (part.strip() for part in text.partition("/"))
+    if not span[:1].isdigit():
+        return rate(text)
+    wanted = "so many per span of time are wanted here, for example 1/10s"
+    if not _DIGITS.fullmatch(count) or not 1 <= int(count) <= MOST_PER_UNIT:
+        raise NotUnderstoodError(wanted)
+    return Rate(int(count), duration(span))
+
+
 def size(text: str) -> int:
     """Octets: `70000B`, `64KiB`, `1MiB`, `1kB`, `1MB`."""
     number, unit = _split(text)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from router.accept.passwords import check_hash, is_hash
+from router.terms.limits import Rate
 from router.terms.names import NOBODY
 from router.terms.settings import Address
 from router.wiring.config import units
@@ -128,6 +129,16 @@ def one_of(*words: str) -> Reader[str]:
 
 
 rate: Final = scalar("rate", units.rate, "per `s`, `min` or `h`, as in `50/s`")
+
+
+def _destination_rate(written: str) -> Rate:
+    found = units.spaced_rate(written)
+    if found.count > 1_000 or not 1.0 <= found.per_s <= 86_400.0:
+        raise NotUnderstoodError("at most 1000 per number, in a span of 1s to 1d")
+    return found
+
+
+destination_rate: Final = scalar("rate", _destination_rate, "such as `1/10s` or `20/h`")
 percent: Final = scalar("percent", units.percent, "`0%` to `100%`")
 truth: Final = scalar("truth", units.truth, "`true` or `false`")
 status: Final = scalar("status", units.status, "`ESME_...`, or a number such as `0x00000400`")
