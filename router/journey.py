@@ -22,6 +22,7 @@ The acts decide nothing themselves: the stages do.
 from collections.abc import Callable
 from typing import Final, cast
 
+from router.enqueue.ids import client_id_of
 from router.enqueue.journal import Changes, Recovered
 from router.forward.pool import Bind, Flight, Operator
 from router.forward.validity import with_what_remains
@@ -33,7 +34,6 @@ from router.smpp.states import State
 from router.smpp.text import UDHI
 from router.stations import NEVER, SWEEP_S, Client, OperatorPeer, Reply
 from router.terms.message import Message, Stage
-from router.terms.names import ClientId
 from router.terms.outcome import (
     DRAINING,
     JOURNAL_DOWN,
@@ -118,7 +118,7 @@ class Journey(Marking):
             group = self._group_of(account.name, sm, rule, now)
         message = Message(
             router_id=router_id,
-            client_id=ClientId(b"%d" % router_id),
+            client_id=client_id_of(router_id, account.settings.message_id),
             account=account.name,
             lane=lane,
             plan=rule.next_plan() if group is None else group.plan,

@@ -4,11 +4,19 @@ from collections.abc import Callable
 from typing import Final
 
 from router.enqueue.journal import Journal, JournalError
-from router.terms.names import RouterId
+from router.terms.names import ClientId, RouterId
+from router.terms.settings import ClientIdForm
 
 PER_BLOCK: Final = 100_000
 """Reserved ahead; what is left of a block is lost with the process, no more."""
 FEW: Final = 20_000
+
+
+def client_id_of(router_id: RouterId, form: ClientIdForm) -> ClientId:
+    """The id that a client is told; without the node, where it has room for eight characters."""
+    if form == "decimal":
+        return ClientId(b"%d" % router_id)
+    return ClientId(b"%08X" % (router_id // 100 & 0xFFFF_FFFF))
 
 
 class Ids:

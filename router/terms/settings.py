@@ -17,6 +17,7 @@ from router.terms.names import AccountName, BindName, LaneName, OperatorName
 
 BindType = Literal["transmitter", "receiver", "transceiver"]
 IdForm = Literal["text", "hex", "decimal"]
+ClientIdForm = Literal["decimal", "hex8"]
 InDoubt = Literal["resend", "elsewhere", "fail"]
 Schedule = Literal["as_it_came", "honour"]
 Validity = Literal["as_it_came", "remaining"]
@@ -173,6 +174,9 @@ class AccountSettings:
     """What becomes of the time at which a message is to be sent: `as_it_came` passes it on, unread,
     for the operator to keep it; with `honour` the router waits until then, and sends the message
     with the field empty."""
+    message_id: ClientIdForm = "decimal"
+    """The ids that it is given: `decimal`, up to 15 digits, or `hex8`, eight hexadecimal digits for
+    clients of version 3.3 that have room for no more. Those repeat after 4,294,967,296."""
     deliver_window: int = 20
     """deliver_sm that it may have unanswered on one bind."""
     outbox_s: float = 72 * 3600.0

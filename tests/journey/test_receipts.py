@@ -20,6 +20,7 @@ from tests.doubles import (
     World,
     data_sm,
     receipt_text,
+    with_account,
     with_operator,
 )
 
@@ -577,3 +578,26 @@ def test_a_receipt_carries_the_addresses_as_the_client_wrote_them_swapped(
     world.run(1.0)
     sm = p.Sm(client.receipts[0])
     assert (sm.source, sm.destination) == (destination, source)
+
+
+@pytest.mark.parametrize("version", [v.VERSION_3_3, v.VERSION_3_4])
+def test_an_account_with_ids_of_eight_characters_sees_no_other(
+    world: World, contract: Settings, version: int
+) -> None:
+    router = Router(world, with_account(contract, "bank", message_id="hex8"))
+    telia = router.operator("telia")
+    client = router.client(version=version)
+    number = client.submit(SUBSCRIBER[2])
+    world.run(1.0)
+    again = router.restarted()  # The id goes through the journal.
+    back = again.client(version=version)
+    far = again.operator("telia")
+    far.ids = telia.ids
+    far.report(b"1")
+    world.run(1.0)
+    client_id = client.id_of(number)
+    assert len(client_id) == 8
+    (text,) = back.receipt_texts()
+    assert text.startswith(b"id:" + client_id + b" ")
+    tlv = p.Sm(back.receipts[0]).tlv(v.RECEIPTED_MESSAGE_ID)
+    assert tlv == (None if version == v.VERSION_3_3 else client_id + b"\0")

@@ -135,6 +135,7 @@ ACCOUNT: Final = Part(
         "lane_by_priority": mapping(value.whole(0, 255), reference("lane")),
         "lane_by_service_type": mapping(value.text(5, shortest=0), reference("lane")),
         "schedule_delivery_time": value.one_of("as_it_came", "honour"),
+        "message_id": value.one_of("decimal", "hex8"),
         "deliver_window": value.whole(1, 100_000),
         "outbox_s": value.duration("10ms", "30d"),
     },

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from router.enqueue.ids import FEW, PER_BLOCK, Ids
+from router.enqueue.ids import FEW, PER_BLOCK, Ids, client_id_of
 from router.enqueue.journal import JournalError
 from router.enqueue.memory import MemoryJournal
+from router.terms.names import RouterId
 
 FIRST = 5_000_000
 FULL = JournalError("no space left on device")
@@ -119,3 +120,18 @@ def test_who_asks_for_a_block_hears_whether_it_is_there() -> None:
     blocks.ids.reserve(heard.append)
     blocks.turn()
     assert heard == [FULL, None]
+
+
+def test_client_sees_our_id_or_eight_characters() -> None:
+    assert client_id_of(RouterId(91_234_567_890_107), "decimal") == b"91234567890107"
+    assert client_id_of(RouterId(1007), "hex8") == b"0000000A"
+
+
+def test_ids_of_eight_characters_follow_each_other_and_begin_anew() -> None:
+    last = RouterId(0xFFFF_FFFF * 100 + 7)
+    assert client_id_of(last, "hex8") == b"FFFFFFFF"
+    assert client_id_of(RouterId(last + 100), "hex8") == b"00000000"
+    many = {
+        client_id_of(RouterId(number * 100 + 7), "hex8") for number in range(10**9, 10**9 + 999)
+    }
+    assert len(many) == 999
