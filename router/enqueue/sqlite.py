@@ -94,6 +94,7 @@ class SqliteJournal:
         settle_every_s: float,
         first_number: int,
         committed: Callable[[float, int], None],
+        unreadable: Callable[[JournalError], None] = lambda _: None,
         clock_utc: Callable[[], float] = time.time,
         commit_every_s: float = 0.002,
         keep_records_s: float = 72 * 3600.0,
@@ -102,7 +103,7 @@ class SqliteJournal:
 
         `first_number` starts the ids of a new file. `committed` is told, in the loop's thread, how
         long each commit took and how many messages it accepted. `clock_utc` may be asked by any
-        thread, when the loop runs.
+        thread, when the loop runs. `unreadable` hears of every reading that failed, whoever asked.
         """
         self._path = path.resolve()  # By whatever name it is called, it has one lock.
         self._soon = soon
@@ -115,6 +116,7 @@ class SqliteJournal:
         self._commit_every_s = commit_every_s
         self._settle_every_s = settle_every_s
         self._committed = committed
+        self._unreadable = unreadable
         self._work: SimpleQueue[_Work | None] = SimpleQueue()
         self.pending = 0
         """Operations that are not done yet."""
@@ -222,6 +224,8 @@ class SqliteJournal:
 
         def told(found: _Found | None, error: JournalError | None) -> None:
             self.pending -= 1
+            if error is not None:
+                self._unreadable(error)
             tell(found, error)
 
         self.pending += 1

@@ -74,6 +74,7 @@ class Counters:
         """By reason: what peers sent that the router could not take."""
         self.config_reloads: defaultdict[str, int] = defaultdict(int)
         """By result."""
+        self.journal_read_failures = 0
         self.commit_s = Histogram(SHORT_SECONDS)
         self.batch_messages = Histogram(MESSAGES)
         self.loop_lag_s = Histogram(SHORT_SECONDS)

@@ -43,6 +43,8 @@ GARBAGE: Final = (10_000, 20, 50)
 """gc thresholds. A message is built of a dozen objects without cycles: looking for cycles after
 every 700 of them, as Python does by itself, costs a tenth of the time and finds none."""
 LAG_EVERY_S: Final = 0.1
+UNREADABLE_EVERY_S: Final = 60.0
+"""How often the log says that the journal cannot be read."""
 
 log = structlog.get_logger()
 
@@ -165,6 +167,7 @@ class App:
             clock_utc=lambda: self.journey.clock_utc(),
             first_number=first_number,
             committed=self._committed,
+            unreadable=self._unreadable,
         )
 
     def _committed(self, took_s: float, accepted: int) -> None:
@@ -172,6 +175,15 @@ class App:
         counters.commit_s.add(took_s)
         if accepted:
             counters.batch_messages.add(accepted)
+
+    def _unreadable(self, error: JournalError) -> None:
+        """Who asked asks again, perhaps for ever: people must hear of it, but not each time."""
+        self.journey.counters.journal_read_failures += 1
+        if self.clock() >= self._unreadable_at:
+            self._unreadable_at = self.clock() + UNREADABLE_EVERY_S
+            log.error("journal.unreadable", error=str(error))
+
+    _unreadable_at = 0.0
 
     async def _recovered(self) -> JournalError | None:
         done: asyncio.Future[JournalError | None] = self.loop.create_future()

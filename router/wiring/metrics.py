@@ -317,6 +317,18 @@ class Exporter(Collector):
     def _of_journal(self) -> Iterator[Metric]:
         journey, counters = self._app.journey, self._app.journey.counters
         yield _gauge("journal_up", "Whether commits succeed.", (), [((), journey.journal_up)])
+        yield _counter(
+            "journal_read_failures",
+            "Readings of the journal that failed; what was to be read waits.",
+            (),
+            [((), counters.journal_read_failures)],
+        )
+        yield _gauge(
+            "left_waiting",
+            "Left by an earlier process for an account or operator that is no more.",
+            (),
+            [((), journey.taken_up["left_waiting"])],
+        )
         yield _gauge(
             "journal_pending",
             "Operations that wait for a commit.",

@@ -45,6 +45,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "config.mistake": "One thing that is wrong with the configuration that SIGHUP had read.",
         "control.failed": "A request over HTTP met a mistake of ours; the router goes on.",
         "journal.failed": "The journal cannot be read or written; nothing is accepted meanwhile.",
+        "journal.unreadable": "A part of the journal cannot be read: what is there waits.",
         "router.not_started": "A port or a certificate cannot be used: the router ends.",
     },
     "warning": {
