@@ -144,6 +144,14 @@ class OperatorLink(Link):
         if self.may_log_note():
             self._log.warning(note.event, **note.words())
 
+    def flush(self) -> None:
+        """Write what there is, and note when that was."""
+        super().flush()
+        batch = self.bind.batch
+        if batch is not None:
+            batch.left_at = self.host.clock()
+            self.bind.batch = None
+
     def pause_writing(self) -> None:
         """The operator does not read: nothing more is sent on this bind."""
         self.writable = self.bind.writable = False

@@ -10,8 +10,9 @@ Where answers say nothing about arrival (an operator that ponders each message f
 time), writing time and a wider margin decide instead: waiting for them would waste the rate. A
 peer that was silent as a whole did not ponder but stall, and is waited for.
 
-What this rests on: within one or two spans at least one round trip was the smallest there can be,
-and that is shorter than the unit (else an answer comes too late to tell). Where binds share a rate
+What this rests on: within one or two spans at least one round trip to a host, on whichever bind,
+was the smallest there can be, and that is shorter than the unit (else an answer comes too late to
+tell). Where binds share a rate
 and their ways differ, the way there is as long as the way back.
 
 Messages are spread evenly over the unit, so that an urgent one finds a slot soon; after a stall up
@@ -55,17 +56,20 @@ _MEAN_SHARE: Final = 0.02
 _NEVER: Final = float("inf")
 
 
-class RoundTrip:
-    """The smallest round trip of a bind of late, and when its answers came."""
+class Path:
+    """The smallest round trip to one host of late, over all binds that are connected to it.
+
+    A bind alone may see none that met no queue: those of one host often send, and so wait for each
+    other, at the same moments. Too small a one costs a little of the rate, too large a one lets
+    messages go too early.
+    """
 
     __slots__ = (
-        "_answers",
         "_counted_at",
         "_current",
         "_in_span",
         "_previous",
         "_span_ends_at",
-        "mean_s",
         "smallest_s",
         "way_s",
     )
@@ -73,8 +77,6 @@ class RoundTrip:
     def __init__(self) -> None:
         self.smallest_s = _NEVER
         """The smallest seen, in seconds."""
-        self.mean_s = 0.0
-        """The average of about the last fifty; 0 before the first."""
         self.way_s = 0.0
         """What is taken off an answer's time: nothing until enough are known, then the smallest."""
         self._current = _NEVER
@@ -82,15 +84,9 @@ class RoundTrip:
         self._in_span = 0
         self._counted_at = -_NEVER
         self._span_ends_at = 0.0
-        self._answers: list[float] = []
 
     def took(self, seconds: float, now: float) -> None:
         """Note one round trip that ended now."""
-        answers = self._answers
-        self.mean_s += (seconds - self.mean_s) * (_MEAN_SHARE if answers else 1.0)
-        answers.append(now)
-        if len(answers) > _MOST_ANSWERS:
-            del answers[: _MOST_ANSWERS // 2]
         enough = self._in_span >= FEWEST_ROUND_TRIPS
         if enough and now >= self._span_ends_at:
             self._previous, self._current = self._current, _NEVER
@@ -104,6 +100,38 @@ class RoundTrip:
         self.smallest_s = min(self._current, self._previous)
         if enough or self._previous != _NEVER:
             self.way_s = self.smallest_s
+
+
+class RoundTrip:
+    """The round trips of a bind, and when its answers came."""
+
+    __slots__ = ("_answers", "mean_s", "path")
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = Path() if path is None else path
+        """Perhaps shared with other binds."""
+        self.mean_s = 0.0
+        """The average of about the last fifty; 0 before the first."""
+        self._answers: list[float] = []
+
+    @property
+    def smallest_s(self) -> float:
+        """The smallest seen, in seconds."""
+        return self.path.smallest_s
+
+    @property
+    def way_s(self) -> float:
+        """What is taken off an answer's time."""
+        return self.path.way_s
+
+    def took(self, seconds: float, now: float) -> None:
+        """Note one round trip that ended now."""
+        answers = self._answers
+        self.mean_s += (seconds - self.mean_s) * (_MEAN_SHARE if answers else 1.0)
+        answers.append(now)
+        if len(answers) > _MOST_ANSWERS:
+            del answers[: _MOST_ANSWERS // 2]
+        self.path.took(seconds, now)
 
     def answer_since(self, at: float) -> float:
         """When the first answer at or after this time came; infinity if none has."""

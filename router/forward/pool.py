@@ -14,7 +14,7 @@ from router.forward.breaker import Breaker
 from router.forward.circuit import Circuit
 from router.forward.destinations import Destinations
 from router.forward.lifetime import Lifetime
-from router.forward.pacing import BusiestSecond, Pacer, RoundTrip
+from router.forward.pacing import BusiestSecond, Pacer, Path, RoundTrip
 from router.forward.window import LEAST, kept, sized
 from router.smpp.session import Peer, Session
 from router.smpp.states import State
@@ -27,14 +27,32 @@ MOST_NEWS: Final = 1000
 _SENDING: Final = frozenset({State.BOUND_TX, State.BOUND_TRX})
 
 
+class Batch:
+    """What is written to a bind at once, at the end of a turn of the loop."""
+
+    __slots__ = ("left_at",)
+
+    def __init__(self, now: float) -> None:
+        self.left_at = now
+        """When it was handed to the system. A turn with many messages takes some milliseconds, and
+        a round trip that had them in it would be too large for those that wait for nobody."""
+
+
 class Flight:
     """One writing of a message to an operator, until it is answered or given up."""
 
-    __slots__ = ("bind", "message", "operator_slot", "over", "sent_at", "slot")
+    __slots__ = ("batch", "bind", "message", "operator_slot", "over", "sent_at", "slot")
 
     def __init__(
-        self, message: Message, bind: "Bind", slot: int, operator_slot: int, sent_at: float
+        self,
+        message: Message,
+        bind: "Bind",
+        slot: int,
+        operator_slot: int,
+        sent_at: float,
+        batch: Batch,
     ) -> None:
+        self.batch = batch
         self.message = message
         self.bind = bind
         self.slot = slot
@@ -50,6 +68,7 @@ class Bind:
     __slots__ = (
         "adaptive",
         "address",
+        "batch",
         "busiest",
         "changed_at",
         "common",
@@ -102,6 +121,8 @@ class Bind:
         self.changed_at = now
         """When it came up or went down."""
         self.in_heap = False
+        self.batch: Batch | None = None
+        """What is to be written when this turn ends."""
         self.address = ""
         """The host that it was connected to last."""
         self.lifetime: Final = (
@@ -183,6 +204,8 @@ class Operator:
         self.news: Final[deque[News]] = deque(maxlen=MOST_NEWS)
         """What has happened; whoever logs it takes it off."""
         self._ready: list[tuple[float, int, Bind]] = []
+        self._paths: dict[str, Path] = {}
+        """By the host to which a bind is connected."""
         self._kept: dict[Bind, None] = {}
         """Binds with nothing left but what is kept; perhaps some that were."""
         self._order = 0
@@ -216,6 +239,8 @@ class Operator:
         bind.writable = True
         bind.changed_at = now
         bind.retires = False
+        if bind.settings.outbind is None and bind.address:
+            bind.round_trip.path = self._paths.setdefault(bind.address, Path())
         if bind.lifetime is not None:
             bind.lifetime.begin(now)
         bind.reckon_window()
@@ -225,6 +250,7 @@ class Operator:
         """A bind is lost; its session has given back what was in flight."""
         bind.peer = None
         bind.session = None
+        bind.batch = None
         bind.changed_at = now
 
     def drain(self, bind: Bind, *, drained: bool) -> None:
@@ -316,7 +342,10 @@ class Operator:
             self.destinations.sent(message.destination_octets, now)
         bind.busiest.written(now)
         self.in_flight += 1
-        session.request(octets, Flight(message, bind, slot, operator_slot, now), now)
+        batch = bind.batch
+        if batch is None:
+            batch = bind.batch = Batch(now)
+        session.request(octets, Flight(message, bind, slot, operator_slot, now, batch), now)
         if bind.adaptive is not None and bind.adaptive.is_slowed:
             bind.adaptive.sent(now)
         lifetime = bind.lifetime
@@ -336,7 +365,7 @@ class Operator:
         if self.destinations is not None:
             self.destinations.landed(flight.message.destination_octets, flight.sent_at, now)
         if answered:
-            bind.round_trip.took(now - flight.sent_at, now)
+            bind.round_trip.took(now - flight.batch.left_at, now)
         for pacer, slot in ((bind.pacer, flight.slot), (self.pacer, flight.operator_slot)):
             if pacer is None:
                 continue

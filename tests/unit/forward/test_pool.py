@@ -319,6 +319,46 @@ def test_bind_is_offered_once_however_often() -> None:
     assert operator._ready == []
 
 
+# The round trip.
+
+
+def test_round_trip_begins_when_the_message_leaves_and_not_when_the_turn_began() -> None:
+    operator = operator_of(bind_settings())
+    (bind,) = operator.binds
+    come_up(bind)
+    flight = send(operator, FIRST_AT)
+    assert bind.batch is flight.batch
+    flight.batch.left_at = FIRST_AT + 0.008  # Two hundred others were written in this turn.
+    bind.batch = None
+    answer(flight, FIRST_AT + 0.03)
+    assert bind.round_trip.smallest_s == pytest.approx(0.022)
+    assert send(operator, FIRST_AT + 1).batch is not flight.batch
+
+
+def test_binds_to_one_host_know_the_smallest_round_trip_of_each_other() -> None:
+    operator = operator_of(*(bind_settings(f"t-{n}") for n in range(3)))
+    for bind, address in zip(operator.binds, ("a:1", "a:1", "b:1"), strict=True):
+        bind.address = address
+        come_up(bind)
+    first, second, other = (bind.round_trip for bind in operator.binds)
+    first.took(0.02, FIRST_AT)
+    second.took(0.05, FIRST_AT)
+    other.took(0.09, FIRST_AT)
+    assert (first.smallest_s, second.smallest_s, other.smallest_s) == (0.02, 0.02, 0.09)
+    assert (first.mean_s, second.mean_s) == (0.02, 0.05)
+
+
+def test_bind_that_has_moved_to_another_host_knows_nothing_of_it() -> None:
+    operator = operator_of(bind_settings())
+    (bind,) = operator.binds
+    bind.address = "a:1"
+    come_up(bind)
+    bind.round_trip.took(0.02, FIRST_AT)
+    bind.address = "b:1"
+    come_up(bind)
+    assert bind.round_trip.smallest_s == NEVER
+
+
 # Room that is kept for the most urgent lane.
 
 
