@@ -104,7 +104,7 @@ class Onward(Homeward):
         match action.do:
             case "pause":
                 bind.operator.rest(bind, now + action.for_s)
-                self._wants_pump(self.lanes.put_first(message))
+                self._wants_pump(self.lanes.put_back(message))  # First, and in their order.
             case "rebind":
                 self._wants_pump(self.lanes.put_first(message))
                 peer.rebind()

@@ -67,6 +67,23 @@ def test_refused_messages_use_up_no_retries_and_fail_not(world: World, contract:
     router.assert_all_is_over()
 
 
+def test_refused_messages_go_first_and_in_their_order(world: World, router: Router) -> None:
+    telia = router.operator("telia")
+    telia.latency_s = 0.3
+    client = router.client()
+    for n in range(60):
+        client.submit(text=b"%02d" % n, registered_delivery=0)
+    answers = iter([v.ESME_RTHROTTLED] * 5)
+    telia.status = lambda _: next(answers, 0)
+    world.run(60.0)
+    texts = telia.texts()
+    assert texts[:5] == [b"%02d" % n for n in range(5)]  # All of them are refused.
+    again = texts.index(b"00", 1)
+    assert texts[again : again + 5] == texts[:5]
+    assert sorted(texts[5:]) == [b"%02d" % n for n in range(60)]
+    router.assert_all_is_over()
+
+
 def test_silence_slows_the_bind_too(world: World, router: Router) -> None:
     telia = router.operator("telia")
     flood(router, 2000)
