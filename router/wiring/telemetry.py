@@ -126,6 +126,7 @@ SETTLED_KEYS: Final = {
     "outcome": "delivered, failed, expired, rejected, sent or unknown",
     "reason": "why the router ended it; not there if the operator did",
     "sends": "how often it was written to an operator",
+    "doubts": "how often that was in doubt, where it was; before a crash at most once",
     "queue_s": "from its acceptance to its last writing",
     "operator_s": "from there to its outcome: the operator's answer, and a receipt if asked for",
     "total_s": "from its acceptance to its outcome",
@@ -282,6 +283,8 @@ class MessageLog:
         }
         if message.operator is not None:
             line["operator"] = message.operator
+        if message.doubts:
+            line["doubts"] = message.doubts
         if settlement.reason:
             line["reason"] = settlement.reason
         queue_s = message.sent_at - message.accepted_at

@@ -276,7 +276,9 @@ def test_delays_that_a_restart_has_made_unknown_are_left_out() -> None:
 
 def test_keys_of_the_line_are_those_of_the_page() -> None:
     router = FakeRouter()
-    (line,) = settled(Settlement(sent(router.message(), 0.0), Outcome.FAILED, 1.8e9, "why"), router)
+    message = sent(router.message(), 0.0)
+    message.doubts = 1
+    (line,) = settled(Settlement(message, Outcome.FAILED, 1.8e9, "why"), router)
     assert line.keys() - {"event", "level"} == SETTLED_KEYS.keys()
 
 
