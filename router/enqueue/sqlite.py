@@ -45,7 +45,7 @@ from router.enqueue.journal import (
     SentFetched,
     Wanted,
 )
-from router.enqueue.sqlite_file import code_of, connect, explained, lock, opened, tidied
+from router.enqueue.sqlite_file import WAL, code_of, connect, explained, lock, opened, tidied
 from router.enqueue.sqlite_read import Reader
 from router.terms.names import AccountName, LaneName, OperatorId, OperatorName
 from router.terms.plan import Plan
@@ -121,17 +121,20 @@ class SqliteJournal:
         self.pending = 0
         """Operations that are not done yet."""
         self._lock = lock(self._path)
+        database = None
         try:
             database = opened(self._path, first_number)
             last = database.execute(NUMBERS).fetchone()
             self._reader.look(database)
-        except (JournalError, sqlite3.Error) as cause:
+            self._files = self._look_at_files()
+        except Exception as cause:
+            if database is not None:
+                database.close()
             os.close(self._lock)
             raise explained(self._path, cause) from cause
         self._last_attempt, self._last_delivery, self._last_record = (one or 0 for one in last)
         self._database: sqlite3.Connection | None = database
         """None after trouble with the file, until the next transaction."""
-        self._file = os.stat(self._path).st_ino
         self._reads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal-reads")
         self._failures_told = 0
         self._failure: tuple[int, JournalError] | None = None
@@ -381,15 +384,37 @@ class SqliteJournal:
 
     def _connection(self) -> sqlite3.Connection:
         """The connection, made anew after trouble with the file."""
-        try:
-            is_ours = os.stat(self._path).st_ino == self._file
-        except FileNotFoundError:
-            is_ours = False
-        if not is_ours:
+        file, wal = self._look_at_files()
+        if file != self._files[0]:
             raise JournalError(f"{self._path}: removed while in use; put it back, or restart")
         if self._database is None:
-            self._database = connect(self._path)
+            database = connect(self._path)
+            database.execute(NUMBERS)  # What has read has the WAL open.
+            self._database = database
+            self._files = self._look_at_files()
+        elif wal != self._files[1]:
+            self._save_from_wal(self._database)
         return self._database
+
+    def _look_at_files(self) -> tuple[int, int]:
+        """Which files have the names of ours and of its WAL; 0 where there is none."""
+        found = []
+        for path in (self._path, f"{self._path}{WAL}"):
+            try:
+                found.append(os.stat(path).st_ino)
+            except FileNotFoundError:
+                found.append(0)
+        return found[0], found[1]
+
+    def _save_from_wal(self, database: sqlite3.Connection) -> None:
+        """The WAL was removed, and commits with it: this connection alone can still read it."""
+        what = f"{self._path}{WAL}: removed while in use"
+        (busy, *_) = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise JournalError(f"{what}; what it held is saved when nobody reads")
+        self._database = None
+        database.close()
+        raise JournalError(f"{what}; what it held has been saved")
 
     def _recover_from(self, cause: Exception, changes: Sequence[Changes]) -> None:
         """Have neither a transaction open nor a connection that cannot be trusted."""

@@ -10,6 +10,8 @@ from typing import Final
 from router.enqueue import rows, schema
 from router.enqueue.journal import JournalError
 
+WAL: Final = "-wal"
+"""What SQLite adds to the file's name for its log."""
 _BUSY_S: Final = 5.0
 """How long we wait for somebody else's write lock, say of the `sqlite3` shell."""
 _STATEMENTS: Final = 256
@@ -56,28 +58,33 @@ def lock(path: Path) -> int:
     return held
 
 
-def connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
-    """A connection; with `rw` only to a file that is there."""
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection to a file that is there."""
     database = sqlite3.connect(
-        f"{path.as_uri()}?mode={mode}",
+        f"{path.as_uri()}?mode=rw",
         uri=True,
         timeout=_BUSY_S,
         isolation_level=None,
         check_same_thread=False,
         cached_statements=_STATEMENTS,
     )
-    database.execute("PRAGMA synchronous = FULL")
-    database.execute("PRAGMA secure_delete = FAST")  # Texts do not stay where that costs nothing.
-    database.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
-    database.execute(f"PRAGMA journal_size_limit = {_LONGEST_WAL_BYTES}")
+    try:
+        database.execute("PRAGMA synchronous = FULL")
+        database.execute("PRAGMA secure_delete = FAST")  # Texts do not stay where it costs nothing.
+        database.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+        database.execute(f"PRAGMA journal_size_limit = {_LONGEST_WAL_BYTES}")
+    except BaseException:
+        database.close()
+        raise
     return database
 
 
 def opened(path: Path, first_number: int) -> sqlite3.Connection:
     """Open the file, make its tables where it is new, refuse what we cannot read or write."""
     try:
-        database = connect(path, "rwc")
-    except sqlite3.Error as error:
+        _keep_private(path)
+        database = connect(path)
+    except (OSError, sqlite3.Error) as error:
         raise explained(path, error) from error
     try:
         _prepare(path, database, first_number)
@@ -85,6 +92,18 @@ def opened(path: Path, first_number: int) -> sqlite3.Connection:
         database.close()
         raise explained(path, error) from error
     return database
+
+
+def _keep_private(path: Path) -> None:
+    """Make the file where there is none. It holds texts: only its owner may read it.
+
+    SQLite gives the files beside it the same rights. One that we do not own stays as it is.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    for suffix in ("", WAL, "-shm"):  # Those of an earlier version, or of another umask.
+        with suppress(FileNotFoundError, PermissionError):
+            os.chmod(f"{path}{suffix}", 0o600)
 
 
 def _prepare(path: Path, database: sqlite3.Connection, first_number: int) -> None:

@@ -1,6 +1,7 @@
 """router/enqueue/sqlite.py: a batch is safe or nothing of it is, and nobody waits in vain."""
 
 import resource
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -489,6 +490,33 @@ def test_file_that_was_removed_while_in_use_takes_no_more_promises(
     assert "removed" in str(error)
     assert not path.exists()
     turns.close(journal)
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_what_only_a_removed_wal_held_is_saved(
+    path: Path, turns: Turns, *, is_replaced: bool
+) -> None:
+    """Somebody takes it for rubbish. A reader makes another one of that name."""
+    journal = turns.open(path)
+    wal = path.with_name("router.db-wal")
+    assert turns.keep(journal, changes(accepted=messages(3))) is None
+    wal.unlink()
+    if is_replaced:
+        wal.touch()
+
+    error = turns.keep(journal, changes(accepted=messages(1, first=4)))
+
+    assert "router.db-wal: removed while in use" in str(error)
+    assert turns.keep(journal, changes(accepted=messages(1, first=5))) is None
+    shutil.copy(path, path.with_name("killed.db"))  # As a kill would leave it.
+    shutil.copy(wal, path.with_name("killed.db-wal"))
+    turns.close(journal)
+    assert ids_in(path.with_name("killed.db")) == [1, 2, 3, 5]
+
+
+def ids_in(path: Path) -> list[int]:
+    with closing(sqlite3.connect(path)) as database:
+        return [row[0] for row in database.execute("SELECT router_id FROM message")]
 
 
 def test_other_file_of_that_name_is_not_written_to(

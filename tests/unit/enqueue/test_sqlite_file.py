@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import stat
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -60,6 +61,26 @@ def test_new_journal_is_made_where_there_is_none(path: Path, turns: Turns) -> No
         "journal_mode": "wal",
         "auto_vacuum": 2,
     }
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_only_its_owner_may_read_it_whatever_the_umask(
+    path: Path, turns: Turns, *, is_there: bool
+) -> None:
+    before = os.umask(0)
+    try:
+        if is_there:
+            path.touch(0o644)
+        journal = turns.open(path)
+        assert turns.keep(journal, changes(accepted=[message(1)])) is None
+    finally:
+        os.umask(before)
+
+    modes = {one.name: stat.S_IMODE(one.stat().st_mode) for one in path.parent.iterdir()}
+    assert modes == dict.fromkeys(
+        ["router.db", "router.db-wal", "router.db-shm", "router.db.lock"], 0o600
+    )
+    turns.close(journal)
 
 
 def test_commits_are_synced(path: Path, turns: Turns) -> None:
