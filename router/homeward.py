@@ -64,7 +64,8 @@ class Homeward(Recall):
             self._ask(came, operator_id)
             return
         if message is None and not correlator.is_done(operator_id):
-            if operator_id and operator.in_flight and not came.has_waited:
+            may_be_early = operator.in_flight or now < operator.late_until
+            if operator_id and may_be_early and not came.has_waited:
                 if not correlator.park(operator_id, came, now):
                     self._reply(reply_to(came), TEMPORARY.status)
                 return

@@ -12,6 +12,7 @@ from router.enqueue.journal import Attempt
 from router.forward.pool import Flight, Operator
 from router.homeward import Homeward
 from router.report import receipts
+from router.report.correlate import EARLY_WAIT_S
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu, Sm, message_id_of
 from router.smpp.segments import part_of
@@ -153,6 +154,8 @@ class Onward(Homeward):
                 landed.append((message.group, operator))
             self._wants_pump(operator.name)  # Its window has room, whatever becomes of this one.
             self.counters.sends[operator.name, flight.bind.settings.name, why] += 1
+            if why == "timeout":  # It may have been taken; and then a receipt may come first.
+                operator.late_until = now + EARLY_WAIT_S
             if why == "timeout" or operator.circuit.is_probing(flight.bind.place):
                 self._failed(flight.bind, now)
             if message.stage is not Stage.IN_FLIGHT:

@@ -199,6 +199,8 @@ class Operator:
         self.destinations: Final = None if rate is None else Destinations(rate)
         self.in_flight = 0
         """Messages written and not answered, over all binds."""
+        self.late_until = 0.0
+        """Until then an answer may come that is not waited for any more."""
         self.wake_at = NEVER
         """When `ready_bind` may next find one, if it found none."""
         self.news: Final[deque[News]] = deque(maxlen=MOST_NEWS)

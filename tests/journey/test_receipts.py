@@ -260,6 +260,28 @@ def test_a_receipt_on_another_bind_before_the_answer_waits_for_it(
     router.assert_all_is_over()
 
 
+def test_a_receipt_between_the_time_out_and_a_late_answer_waits_for_it(
+    world: World, router: Router
+) -> None:
+    telia = router.operator("telia", status=None)
+    client, number = one_sent(world, router, telia)
+    (_, pdu) = telia.submits[0]
+    telia.ids[b"2"] = pdu  # It answers the other one first.
+    world.run(router.settings.session.response_timeout_s)
+    (_, again) = telia.submits[1]
+    telia.answer(again)
+    world.run(0.5)
+    assert router.journey.operators[TELIA].in_flight == 0
+    report = telia.report(b"2")
+    world.run(1.0)
+    telia.answer(pdu)
+    world.run(1.0)
+    assert telia.answer_to(report) == v.ESME_ROK
+    assert len(texts_about(client, number)) == 1
+    assert router.journey.counters.receipts_unmatched == {}
+    assert router.outcomes == [Outcome.DELIVERED]
+
+
 def test_a_receipt_that_waits_while_its_bind_is_lost_is_not_lost(
     world: World, router: Router
 ) -> None:

@@ -38,9 +38,6 @@ _WORDS = {
     b"DELETED": State.DELETED,
     b"ENROUTE": State.ENROUTE,
 }
-LATE_ANSWERS_FIND_THEIR_RECEIPTS = False
-"""A receipt that comes after the time-out and before a late answer is nobody's as yet: it is
-acknowledged and forgotten."""
 WITHHELD_ACROSS_CRASHES = True
 """A failure that is acknowledged and withheld, because another attempt is open, is forgotten in a
 crash as yet; if the other one fails too, its message ends as unknown."""
@@ -224,11 +221,7 @@ class Records:
         elif outcome is Outcome.UNKNOWN:
             since = 0 if WITHHELD_ACROSS_CRASHES else self._life
             keyed = [one for one in taken if one.key]  # No receipt of the others can be matched.
-            if keyed and all(
-                one.final_acknowledged_in >= since
-                and (LATE_ANSWERS_FIND_THEIR_RECEIPTS or not self._came_before_a_late_answer(one))
-                for one in keyed
-            ):
+            if keyed and all(one.final_acknowledged_in >= since for one in keyed):
                 raise self.broken(f"{name}, though all its receipts were acknowledged")
         elif taken:
             raise self.broken(f"{name}, though an operator took it")
@@ -237,12 +230,6 @@ class Records:
             w.at < at for w in message.writings
         ):
             raise self.broken(f"{name}, though nobody was asked")
-
-    def _came_before_a_late_answer(self, taken: Taken) -> bool:
-        """Whether its final receipt came when no answer was waited for any more, and one came."""
-        writing = taken.writing
-        is_late = writing.heard_at - writing.at >= self.settings.session.response_timeout_s
-        return is_late and taken.final_heard_at < writing.heard_at
 
     def _handed_over(self, number: int) -> None:
         held = self.held_by_number.get(number)
