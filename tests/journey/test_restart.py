@@ -1,7 +1,10 @@
 """router/journey.py: a new process goes on where the one before stopped, by the journal."""
 
+from dataclasses import replace
+
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
+from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings
 from tests.doubles import Router, World, with_account, with_lane, with_operator
@@ -178,3 +181,85 @@ def test_ids_go_on_and_never_back(world: World, router: Router) -> None:
     number = client.submit()
     world.run(0.5)
     assert int(p.message_id_of(client.answers[number])) > max(before)
+
+
+# What a crash leaves in doubt.
+
+
+def test_what_was_in_flight_is_in_doubt_and_what_was_not_is_not(
+    world: World, router: Router
+) -> None:
+    before = router.operator("telia", status=None)
+    client = router.client()
+    for n in range(50):
+        client.submit(text=b"%d" % n, registered_delivery=0)
+    world.run(0.5)
+    written = len(before.submits)
+    again = router.restarted()
+    telia = again.operator("telia", 1)
+    world.run(3.0)
+    assert telia.texts() == [b"%d" % n for n in range(50)]
+    assert again.journey.counters.in_doubt == {("telia", "resend"): written}
+    assert again.journey.counters.repeated == {"telia": written}
+    assert [settlement.message.doubts for settlement in again.settled] == [1] * written + [0] * (
+        50 - written
+    )
+
+
+def test_what_is_in_doubt_after_a_crash_goes_elsewhere_where_its_lane_says_so(
+    world: World, contract: Settings
+) -> None:
+    router = Router(world, with_lane(contract, "otp", in_doubt="elsewhere"))
+    before = router.operator("telia", status=None)
+    client = router.client()
+    for n in range(50):
+        client.submit(text=b"%d" % n, registered_delivery=0)
+    world.run(0.9)
+    written = before.texts()
+    again = router.restarted()
+    telia, elisa = again.operator("telia", 1), again.operator("elisa")
+    world.run(3.0)
+    assert elisa.texts() == written
+    assert telia.texts() == [b"%d" % n for n in range(len(written), 50)]
+    assert again.journey.counters.in_doubt == {("telia", "elsewhere"): len(written)}
+
+
+def test_what_was_taken_before_a_crash_is_in_no_doubt(world: World, router: Router) -> None:
+    router.operator("telia")
+    client = router.client()
+    for _ in range(20):
+        client.submit(registered_delivery=0)
+    world.run(2.0)
+    again = router.restarted()
+    telia = again.operator("telia", 1)
+    world.run(2.0)
+    assert telia.submits == []
+    assert again.journey.counters.in_doubt == {}
+
+
+def test_a_backlog_whose_operator_is_no_more_is_decided_anew_in_its_order(
+    world: World, contract: Settings
+) -> None:
+    """A piece at a time: what has been decided anew is in memory until it has gone."""
+    router = Router(world, with_account(contract, "bank", queue=10_000, rate=None))
+    client = router.client()
+    for n in range(2_500):
+        client.submit(text=b"%d" % n, registered_delivery=0)
+        if n % 50 == 49:
+            world.run(0.05)
+    world.run(1.0)
+    (route, *others) = router.settings.routes
+    assert route.to == ("telia", "elisa")
+    operators = {name: one for name, one in router.settings.operators.items() if name != "elisa"}
+    to_telia = [one for one in (route, *others) if "telia" in one.to]
+    only = tuple(replace(one, to=(OperatorName("telia"),), weights=()) for one in to_telia)
+    router.settings = replace(router.settings, operators=operators, routes=only, inbound=())
+    again = router.restarted()
+    telia = [again.operator("telia", place) for place in range(3)]
+    world.run(0.5)
+    in_memory = sum(len(queue) for queue in again.journey.lanes.queues())
+    assert 0 < in_memory <= 1_000
+    world.run(25.0)
+    texts = sorted(int(text) for one in telia for text in one.texts())
+    assert texts == list(range(2_500))
+    assert again.journey.taken_up["messages"] == 2_500

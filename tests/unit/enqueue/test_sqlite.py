@@ -655,6 +655,27 @@ def test_no_record_is_kept_for_no_time(path: Path, turns: Turns) -> None:
     assert rows_of(path, "record") == 0
 
 
+def test_file_does_not_grow_with_what_has_come_and_gone(path: Path, turns: Turns) -> None:
+    journal = turns.open(path, keep_records_s=100.0)
+    pages: list[int] = []
+    for day in range(30):
+        turns.now_utc = 60.0 * day
+        some = messages(300, first=1000 * day + 1)
+        receipts = [delivery(one.router_id) for one in some]
+        turns.keep(journal, changes(accepted=some))
+        turns.keep(journal, changes(attempted=map(attempt, some)))
+        over = changes(settled=some, held=receipts)
+        for settlement in over.settled:
+            settlement.at_utc = turns.now_utc
+        turns.keep(journal, over)
+        turns.keep(journal, changes(acknowledged=receipts))
+        with closing(sqlite3.connect(path)) as database:
+            pages += database.execute("PRAGMA page_count").fetchone()
+    turns.close(journal)
+
+    assert pages[-1] <= pages[5] * 1.1
+
+
 # In doubt.
 
 
