@@ -47,8 +47,11 @@ class Binds(Stations):
 
     def _failed(self, bind: Bind, now: float) -> None:
         """It is the operator that fails, and not the message."""
-        if bind.operator.failed(bind, now):
-            self._all_changed(bind.operator)
+        operator = bind.operator
+        if operator.failed(bind, now):
+            self._all_changed(operator)
+            if not operator.is_available:
+                self._to_pump.update(self.lanes.hurry(operator.name))
 
     def _look_after_binds(self, now: float) -> None:
         """Once a second or so."""

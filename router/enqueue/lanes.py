@@ -345,6 +345,23 @@ class Lanes:
             if home is not None:
                 yield home
 
+    def hurry(self, operator: OperatorName) -> set[OperatorName]:
+        """An operator can take nothing: what waits to be tried again there goes to others now."""
+        leaving = [
+            message
+            for _, _, message in self._delayed
+            if message.operator == operator
+            and message.stage is Stage.WAITING
+            and not message.plan.stays
+            and any(name in self._available for name in message.plan.candidates)
+        ]
+        if not leaving:
+            return set()
+        gone = {message.router_id for message in leaving}
+        self._delayed = [entry for entry in self._delayed if entry[1] not in gone]
+        heapify(self._delayed)
+        return {home for one in leaving if (home := self.put_back(one)) is not None}
+
     def due_at(self) -> float:
         """When `due` is next needed."""
         return self._delayed[0][0] if self._delayed else float("inf")

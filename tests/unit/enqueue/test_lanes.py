@@ -574,3 +574,20 @@ def test_when_it_goes_down_the_next_operator_has_the_message() -> None:
     assert pulled(lanes, ELISA) == []
     assert lanes.set_up(TELIA, False) == {ELISA}
     assert pulled(lanes, ELISA) == [100]
+
+
+def test_what_waits_to_be_tried_again_leaves_an_operator_that_can_take_nothing() -> None:
+    lanes = lanes_of((TELIA, ELISA))
+    plans = {100: TELIA_FIRST, 200: TELIA_FIRST, 300: ONLY_TELIA}
+    for number, plan in (*plans.items(), (400, PLANS.staying(TELIA, TELIA_FIRST))):
+        one = message(number, plan, sends=1)
+        one.operator = TELIA
+        lanes.put_later(one, 130.0)
+    elsewhere = message(500, TELIA_FIRST, sends=1)
+    elsewhere.operator = ELISA
+    lanes.put_later(elsewhere, 130.0)
+    lanes.set_available(TELIA, False)
+    assert lanes.hurry(TELIA) == {ELISA}
+    assert pulled(lanes, ELISA) == [100, 200]
+    assert lanes.delayed() == 3
+    assert lanes.hurry(TELIA) == set()
