@@ -247,6 +247,28 @@ def test_receipts_of_one_message_keep_their_order_while_the_journal_is_asked(
     assert states == [b"ENROUTE", b"DELIVRD"]
 
 
+def test_an_early_receipt_that_asks_is_not_overtaken_by_a_later_one(
+    world: World, router: Router
+) -> None:
+    client = router.client()
+    telia = sent(world, router, client)
+    telia.status = lambda _: None
+    client.submit(registered_delivery=17)
+    world.run(0.5)
+    _, pdu = telia.submits[-1]
+    router.disk.is_stuck = True
+    telia.deliver(receipt_text(b"2", b"ENROUTE"), esm_class=0x20)
+    world.settle()
+    telia.answer(pdu)
+    world.settle()
+    telia.report(b"2")
+    world.settle()
+    router.disk.go_on()
+    world.run(0.5)
+    states = [text.partition(b" stat:")[2][:7] for text in client.receipt_texts()]
+    assert states == [b"ENROUTE", b"DELIVRD"]
+
+
 def test_what_an_intermediate_receipt_has_found_may_be_left_to_the_disk_again(
     world: World, router: Router
 ) -> None:
