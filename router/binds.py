@@ -18,11 +18,18 @@ class Binds(Stations):
     def availability_changed(self, bind: Bind) -> None:
         """This bind may send again, or no more."""
         operator = bind.operator
-        operator.offer(bind, self.clock())
+        now = self.clock()
+        operator.offer(bind, now)
         self._to_pump.update(self.lanes.set_up(operator.name, operator.is_up))
-        self._to_pump.update(self.lanes.set_available(operator.name, operator.is_available))
+        self._set_available(operator, now)
         self._to_pump.add(operator.name)
         self._end_turn_soon()
+
+    def _set_available(self, operator: Operator, now: float) -> None:
+        available, tried = operator.is_available, operator.is_tried
+        gained = self.lanes.set_available(operator.name, available, now, tried=tried)
+        self._to_pump.update(gained)
+        self.routes.set_up(self.lanes.available)
 
     def pump(self, operator: OperatorName) -> None:
         """This operator's binds may be able to send something now."""

@@ -34,6 +34,7 @@ from router.smpp.states import State
 from router.smpp.text import UDHI
 from router.stations import NEVER, SWEEP_S, Client, OperatorPeer, Reply
 from router.terms.message import Message, Stage
+from router.terms.names import OperatorName
 from router.terms.outcome import (
     DRAINING,
     JOURNAL_DOWN,
@@ -258,7 +259,7 @@ class Journey(Marking):
                     self._turned_away.append(message)
                     continue
                 bind = operator.rather(message.group.bind, bind, now)
-                message.group.written(name, bind)
+                message.group.written(name, bind, in_doubt=message.in_doubt)
             message.stage = Stage.IN_FLIGHT
             message.operator = name
             if message.sends == 0:
@@ -285,7 +286,7 @@ class Journey(Marking):
         if lanes.needs_marks:
             self._mark_ahead(operator)
         if operator.circuit.is_troubled:  # Who only tries one is not available meanwhile.
-            self._to_pump.update(lanes.set_available(name, operator.is_available))
+            self._set_available(operator, now)
 
     # Binds to operators come and go.
 
@@ -317,8 +318,7 @@ class Journey(Marking):
     def _move_on(self, now: float) -> None:
         if self.journal_up and not self.draining:  # Else we would forget what we sent.
             while self._to_pump:  # What one turns away another may take.
-                pumped, self._to_pump = self._to_pump, set()
-                for name in sorted(pumped):  # A set has another order in every process.
+                for name in self._in_order_of_pumping():
                     operator = self.operators[name]
                     self._send_on(operator, now)
                     self._operators_at = min(self._operators_at, operator.wake_at)
@@ -349,6 +349,16 @@ class Journey(Marking):
 
         self._under_way.append(changes)
         self.journal.commit(changes, kept, urgent=urgent)
+
+    def _in_order_of_pumping(self) -> list[OperatorName]:
+        """Who may have something to send; those that have just come back are last."""
+        pumped, self._to_pump = self._to_pump, set()
+        if self.lanes.helpers:
+            pumped |= self.lanes.helpers
+            self.lanes.helpers.clear()
+        order = sorted(pumped)  # A set has another order in every process.
+        returning = self.lanes.returns.returning
+        return sorted(order, key=returning.__contains__) if returning else order
 
     # Time.
 
@@ -405,6 +415,8 @@ class Journey(Marking):
         for name in self.lanes.begin(now_utc):
             self._wants_pump(name)
         self._expire(self.lanes.expire(now_utc), now_utc)
+        for name in self.lanes.look(now):
+            self._wants_pump(name)
         self._decide_more()
         if self.lanes.hungry:  # Also after a read that failed.
             self._end_turn_soon()

@@ -130,13 +130,13 @@ class Onward(Homeward):
             self._give_up(message, Outcome.FAILED, "refused by every operator", status)
             return
         if group is not None:
-            if group.fixed:
-                reason = "refused by the operator that took its other parts"
-                self._give_up(message, Outcome.FAILED, reason, status)
-                return
-            if group.in_flight:
+            if group.in_flight and not group.fixed:
                 message.stage = Stage.WAITING
                 group.parked.append((message, status))
+                return
+            if group.is_bound_to(operator.name):
+                reason = "refused by the operator that has its other parts"
+                self._give_up(message, Outcome.FAILED, reason, status)
                 return
             group.leave(operator.name)
         message.plan = plan
@@ -177,6 +177,8 @@ class Onward(Homeward):
                         message.group = None  # The others stay where they are; this one goes.
             else:  # To the same one, though a better one may have come, and even if it must wait.
                 message.plan = self.plans.staying(operator.name, message.plan)
+                if message.group is not None:
+                    message.group.hold(operator.name)
             message.in_doubt = True
             self._wants_pump(self.lanes.put_first(message))
         for group, operator in landed:
@@ -210,7 +212,17 @@ class Onward(Homeward):
         for message in turned_away:
             group = message.group
             assert group is not None
-            if group.operator is not None and not group.fixed:
+            if message.plan.stays:
+                if operator.name == message.plan.candidates[0]:
+                    if message.in_doubt:
+                        message.group = None  # It may have this one, whoever has the others.
+                elif not (group.fixed or group.in_flight):
+                    group.operator = None  # Who may have parts is down: nobody waits for it.
+                    group.held = 0
+            if message.group is None or group.may_take(operator.name):
+                self._wants_pump(self.lanes.put_back(message))
+                continue
+            if group.in_flight and not group.fixed:
                 group.parked.append((message, 0))
                 continue
             plan: Plan | None = None
@@ -218,9 +230,12 @@ class Onward(Homeward):
                 plan = self.plans.without(message.plan, operator.name)
             elif group.operator in message.plan.candidates:
                 plan = self.plans.of((group.operator,))
+                if not group.fixed:
+                    plan = self.plans.staying(group.operator, message.plan)
             if plan is None:  # It may go nowhere else: decided in an earlier process, or anew.
                 message.group = None
-            message.plan = self.plans.aside(plan or message.plan)
+                plan = message.plan
+            message.plan = plan if plan.stays else self.plans.aside(plan)
             self._wants_pump(self.lanes.put_back(message))
 
     def _unpark(self, group: Group, operator: Operator) -> None:

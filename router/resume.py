@@ -3,8 +3,9 @@
 from functools import partial
 from operator import attrgetter
 
+from router.enqueue.feed import Queue
 from router.enqueue.journal import Backlog, Recovered, Wanted
-from router.enqueue.lanes import AT_ONCE, Queue
+from router.enqueue.lanes import AT_ONCE
 from router.onward import Onward
 from router.smpp.pdu import Pdu, Sm
 from router.stations import ToDecide
@@ -132,6 +133,8 @@ class Resume(Onward):
                     message.group = None  # The others stay where they are; this one goes.
         elif operator in message.plan.candidates:
             plan = self.plans.staying(operator, message.plan)
+            if message.group is not None:
+                message.group.hold(operator)
         if plan is not None and plan is not message.plan:
             message.plan = plan
             self._wants_pump(self.lanes.put_first(message))

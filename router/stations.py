@@ -18,6 +18,7 @@ from router.decide.table import RouteTable
 from router.enqueue.ids import Ids
 from router.enqueue.journal import BEGINNING, Changes, Journal, Settlement, Wanted
 from router.enqueue.lanes import Lanes
+from router.enqueue.returns import Returns
 from router.forward.pool import Bind, Operator
 from router.report.correlate import Correlator
 from router.report.handback import Outbox, Receiver
@@ -134,7 +135,8 @@ class Stations:
         self.routes: Final = RouteTable(settings.routes, self.plans, settings.lanes)
         self.groups: Final = Groups()
         self.inbound: Final = InboundRules(settings.inbound)
-        self.lanes: Final = Lanes(settings.lanes, settings.accounts)
+        returns = Returns({name: one.ramp_s for name, one in settings.operators.items()}, now)
+        self.lanes: Final = Lanes(settings.lanes, settings.accounts, returns)
         self.operators: Final = {
             name: Operator(operator, now, keeps_room=len(settings.lanes) > 1)
             for name, operator in settings.operators.items()

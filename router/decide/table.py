@@ -4,32 +4,82 @@ Among the prefixes that have a rule whose other conditions hold the longest wins
 the first such rule. A number's first digits tell which lengths of prefix there are under them, and
 it is looked up once for each, longest first: 100,000 prefixes take no more steps than ten.
 
-A rule with weights has one plan for each operator that may come first. Which of them a message gets
-goes by credit: each message gives every operator its weight, and the one that has most pays the sum
-of all weights. That keeps the proportions in any stretch of messages, not only on average, and does
-not let many small weights come all at once.
+A rule with weights has a plan for each two operators, of which one comes first and the other stands
+in for it. Which of them a message gets goes by credit: each message gives every operator its
+weight, and the one that has most pays the sum of all weights. That keeps the proportions in any
+stretch of messages, not only on average, and does not let many small weights come all at once. Who
+is down gets nothing: the others share by their weights, and when it is back nothing is made up for.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Final
 
 from router.smpp.pdu import Sm
-from router.terms.names import AccountName, LaneName
+from router.terms.names import AccountName, LaneName, OperatorName
 from router.terms.outcome import NO_ROUTE, Refusal
 from router.terms.plan import Plan, Plans
 from router.terms.settings import LaneSettings, RouteSettings
 
+Names = tuple[OperatorName, ...]
 HEAD_DIGITS: Final = 5
 """Country and first digits of the network; prefixes shorter than that are few."""
+
+
+class Up:
+    """Which operators are up, for all rules together."""
+
+    __slots__ = ("names",)
+
+    def __init__(self) -> None:
+        self.names: frozenset[OperatorName] = frozenset()
+
+
+class _Shares:
+    """Whose turn is it, among operators with weights?"""
+
+    __slots__ = ("_as_of", "_credits", "_names", "_total", "_up", "_weights", "_weights_now")
+
+    def __init__(self, weights: Mapping[OperatorName, int], up: Up) -> None:
+        self._names = tuple(weights)
+        self._weights = weights
+        self._up = up
+        self._as_of: frozenset[OperatorName] | None = None
+        self._weights_now: list[int] = []
+        self._credits: list[int] = []
+        self._total = 0
+
+    def next(self) -> OperatorName:
+        """The operator of the next message."""
+        if self._as_of is not self._up.names:
+            self._begin_anew()
+        credits = [
+            credit + weight for credit, weight in zip(self._credits, self._weights_now, strict=True)
+        ]
+        place = credits.index(max(credits))
+        credits[place] -= self._total
+        self._credits = credits
+        return self._names[place]
+
+    def _begin_anew(self) -> None:
+        """Some operator came or went. Where all are down the weights are those of the route."""
+        self._as_of = up = self._up.names
+        weights = [weight if name in up else 0 for name, weight in self._weights.items()]
+        self._weights_now = weights if any(weights) else list(self._weights.values())
+        self._total = sum(self._weights_now)
+        # Below none of those that take part, so that it never has most.
+        self._credits = [0 if weight else -self._total for weight in self._weights_now]
 
 
 class Rule:
     """One route, ready to decide."""
 
-    __slots__ = ("_credits", "_plans", "_total", "account", "lane", "refusal", "settings")
+    __slots__ = (
+        "_firsts", "_plan", "_plans", "_seconds", "_weighted", "account", "lane", "refusal",
+        "settings",
+    )  # fmt: skip
 
     def __init__(
-        self, settings: RouteSettings, plans: Plans, lanes: Mapping[LaneName, int]
+        self, settings: RouteSettings, plans: Plans, lanes: Mapping[LaneName, int], up: Up
     ) -> None:
         self.settings: Final = settings
         self.account: Final = settings.account
@@ -37,18 +87,18 @@ class Rule:
         self.refusal: Final = (
             None if settings.refuse is None else Refusal("refused_by_route", settings.refuse)
         )
-        self._plans: list[Plan] = []
-        self._total = sum(settings.weights)
-        self._credits = [0] * len(settings.weights)
+        self._plans = plans
+        self._plan = plans.of(settings.to) if settings.to and not settings.weights else None
+        self._firsts: _Shares | None = None
+        self._seconds: dict[OperatorName, _Shares] = {}
+        self._weighted: dict[Names, Plan] = {}
+        """By the first two."""
         if settings.weights:
-            for first in settings.to:
-                by_weight = sorted(
-                    (name for name in settings.to if name != first),
-                    key=lambda name: -settings.weights[settings.to.index(name)],
-                )
-                self._plans.append(plans.of((first, *by_weight)))
-        elif settings.to:
-            self._plans.append(plans.of(settings.to))
+            weights = dict(zip(settings.to, settings.weights, strict=True))
+            self._firsts = _Shares(weights, up)
+            for first in weights if len(weights) > 2 else ():
+                others = {name: weight for name, weight in weights.items() if name != first}
+                self._seconds[first] = _Shares(others, up)
 
     def why_not(self, account: AccountName, sm: Sm) -> str | None:
         """Which condition does not hold, for people; None if all hold."""
@@ -77,16 +127,22 @@ class Rule:
 
     def next_plan(self) -> Plan:
         """The plan of the next message that takes this rule."""
-        if len(self._plans) == 1:
-            return self._plans[0]
-        credits = [
-            credit + weight
-            for credit, weight in zip(self._credits, self.settings.weights, strict=True)
-        ]
-        place = credits.index(max(credits))
-        credits[place] -= self._total
-        self._credits = credits
-        return self._plans[place]
+        if self._firsts is None:
+            assert self._plan is not None
+            return self._plan
+        first = self._firsts.next()
+        chosen: Names = (first,)
+        if self._seconds:
+            chosen = first, self._seconds[first].next()
+        plan = self._weighted.get(chosen)
+        if plan is None:
+            settings = self.settings
+            others = sorted(
+                (name for name in settings.to if name not in chosen),
+                key=lambda name: -settings.weights[settings.to.index(name)],
+            )
+            plan = self._weighted[chosen] = self._plans.of((*chosen, *others))
+        return plan
 
 
 class RouteTable:
@@ -96,9 +152,12 @@ class RouteTable:
         self, routes: Sequence[RouteSettings], plans: Plans, lanes: Sequence[LaneSettings]
     ) -> None:
         places = {lane.name: place for place, lane in enumerate(lanes)}
+        self._up = Up()
         self._by_prefix: dict[str, list[Rule]] = {}
         for route in routes:
-            self._by_prefix.setdefault(route.destination, []).append(Rule(route, plans, places))
+            self._by_prefix.setdefault(route.destination, []).append(
+                Rule(route, plans, places, self._up)
+            )
         self._lengths = sorted({len(prefix) for prefix in self._by_prefix}, reverse=True)
         # Which lengths there are under a number's first digits, so that few are looked up in vain:
         # in a large table each of those is a walk to memory of its own.
@@ -116,6 +175,11 @@ class RouteTable:
             prefix: rules if rules[0].has_conditions else rules[0].verdict
             for prefix, rules in self._by_prefix.items()
         }
+
+    def set_up(self, names: Set[OperatorName]) -> None:
+        """From now on these operators are up: the others get no share."""
+        if names != self._up.names:
+            self._up.names = frozenset(names)
 
     def decide(self, number: str, account: AccountName, sm: Sm) -> Rule | Refusal:
         """The rule that wins; a rule may refuse, too."""

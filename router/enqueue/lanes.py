@@ -21,208 +21,42 @@ journal and given back when an operator has taken the message or it is settled.
 """
 
 import itertools
-from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from heapq import heapify, heappop, heappush
 from typing import Final
 
+from router.enqueue.feed import Feed, Queue
+from router.enqueue.returns import Returns
 from router.terms.message import Message, Stage
 from router.terms.names import AccountName, OperatorName, RouterId
 from router.terms.plan import Plan
 from router.terms.settings import AccountSettings, LaneSettings
 
-_NEVER: Final = float("inf")
 MOST_IN_MEMORY: Final = 2000
 """Messages of one queue; with PDUs of 200 octets that is about a megabyte."""
 FEW_IN_MEMORY: Final = 1000
 """Below this the next are fetched: at 5,000/s that leaves the journal a fifth of a second."""
 AT_ONCE: Final = 1000
 """Messages per fetch."""
-_MOST_CREDIT: Final = 2.0
-"""A lane that could not use its share for long does not save it up."""
-
-
-class Queue:
-    """The messages of one account in one lane that follow one plan, in the order of acceptance."""
-
-    __slots__ = (
-        "account",
-        "behind",
-        "earliest_expiry_utc",
-        "home",
-        "is_fetching",
-        "lane",
-        "last_id",
-        "messages",
-        "plan",
-    )
-
-    def __init__(self, plan: Plan, lane: int, account: AccountName) -> None:
-        self.plan: Final = plan
-        self.lane: Final = lane
-        self.account: Final = account
-        self.messages: deque[Message] = deque()
-        """Those in memory, the first to go first."""
-        self.behind = 0
-        """How many follow them that only the journal has."""
-        self.last_id = RouterId(-1)
-        """The newest message that has been in memory; what is behind came after it."""
-        self.is_fetching = False
-        self.home: OperatorName | None = None
-        """The best available candidate; None while there is none."""
-        self.earliest_expiry_utc = float("inf")
-        """No message here expires before; one that has left may have been the one."""
-
-    def __len__(self) -> int:
-        """Messages that wait here, in memory or not."""
-        return len(self.messages) + self.behind
-
-    def append(self, message: Message) -> None:
-        """Keep one more message in memory, behind the others."""
-        self.messages.append(message)
-        self.last_id = message.router_id
-        if message.expires_utc < self.earliest_expiry_utc:
-            self.earliest_expiry_utc = message.expires_utc
-
-    def expire(self, now_utc: float) -> list[Message]:
-        """Remove and return messages in memory whose validity has passed."""
-        if self.earliest_expiry_utc > now_utc:
-            return []
-        expired = [message for message in self.messages if message.expires_utc <= now_utc]
-        if expired:
-            self.messages = deque(m for m in self.messages if m.expires_utc > now_utc)
-        self.earliest_expiry_utc = min((m.expires_utc for m in self.messages), default=_NEVER)
-        return expired
-
-
-class _Turn:
-    """One account's place in the rotation of one lane at one operator."""
-
-    __slots__ = ("in_rotation", "left", "queues", "weight")
-
-    def __init__(self, weight: int) -> None:
-        self.weight = weight
-        self.left = weight
-        self.in_rotation = False
-        self.queues: list[Queue] = []
-
-    def oldest(self) -> Queue | None:
-        """The queue whose first message is the oldest; first of all what is sent again."""
-        queues = self.queues
-        if len(queues) == 1:
-            return queues[0] if queues[0].messages else None
-        best: Queue | None = None
-        fetching = False
-        for queue in queues:
-            if not queue.messages:
-                fetching = fetching or queue.behind > 0
-                continue
-            first = queue.messages[0]
-            if first.sends or first.not_before_utc:
-                return queue  # It has had its turn, or has it now; an older one may stand behind.
-            if best is None or first.router_id < best.messages[0].router_id:
-                best = queue
-        # What is being fetched may be older than all of these.
-        return None if fetching else best
-
-
-class _LaneAtOperator:
-    """One lane as one operator sees it."""
-
-    __slots__ = ("credit", "min_share", "rotation", "turns")
-
-    def __init__(self, min_share: float) -> None:
-        self.min_share = min_share
-        self.credit = 0.0
-        self.turns: dict[AccountName, _Turn] = {}
-        self.rotation: deque[_Turn] = deque()
-        """Accounts that have, or had a moment ago, something to send."""
-
-    def next(self) -> Queue | None:
-        """The queue to take from; accounts without work leave the rotation."""
-        rotation = self.rotation
-        while rotation:
-            turn = rotation[0]
-            queue = turn.oldest()
-            if queue is not None:
-                return queue
-            rotation.popleft()
-            turn.in_rotation = False
-            turn.left = turn.weight
-        return None
-
-    def took(self) -> None:
-        """The account whose turn it is has sent one."""
-        turn = self.rotation[0]
-        turn.left -= 1
-        if turn.left <= 0:
-            turn.left = turn.weight
-            self.rotation.rotate(-1)
-
-
-class _Feed:
-    """What one operator may pull from."""
-
-    __slots__ = ("lanes", "lower_before")
-
-    def __init__(self, lanes: Sequence[LaneSettings]) -> None:
-        self.lanes = [_LaneAtOperator(lane.min_share) for lane in lanes]
-        self.lower_before = False
-        """The last message came from a lane that was not the most urgent with work."""
-
-    def next(self) -> tuple[_LaneAtOperator, Queue] | None:
-        """The lane and queue of the next message."""
-        urgent: tuple[_LaneAtOperator, Queue] | None = None
-        owed: tuple[_LaneAtOperator, Queue] | None = None
-        for lane in self.lanes:
-            if not lane.rotation or (queue := lane.next()) is None:
-                lane.credit = 0.0
-                continue
-            if urgent is None:
-                urgent = lane, queue
-            elif (
-                lane.min_share
-                and lane.credit + lane.min_share >= 1.0
-                and (owed is None or lane.credit > owed[0].credit)
-            ):
-                owed = lane, queue
-        return urgent if owed is None or self.lower_before else owed
-
-    def urgent(self) -> tuple[_LaneAtOperator, Queue] | None:
-        """The same, if it is of the most urgent lane there is."""
-        lane = self.lanes[0]
-        queue = lane.next() if lane.rotation else None
-        return None if queue is None else (lane, queue)
-
-    def took(self, taken: _LaneAtOperator) -> None:
-        """The message that `next` offered goes out: only that counts for shares and turns."""
-        is_urgent = True
-        for lane in self.lanes:
-            if not lane.rotation:
-                continue
-            if is_urgent:
-                is_urgent = False
-                self.lower_before = lane is not taken
-            elif lane.min_share:
-                lane.credit = min(lane.credit + lane.min_share, _MOST_CREDIT)
-        if self.lower_before:
-            taken.credit -= 1.0
-        taken.took()
 
 
 class Lanes:
     """All messages that wait for an operator."""
 
     def __init__(
-        self, lanes: Sequence[LaneSettings], accounts: Mapping[AccountName, AccountSettings]
+        self,
+        lanes: Sequence[LaneSettings],
+        accounts: Mapping[AccountName, AccountSettings],
+        returns: Returns | None = None,
     ) -> None:
         self.settings: Final = tuple(lanes)
+        self.returns: Final = returns or Returns({}, 0.0)
         self._accounts = accounts
         self._marks_first = [lane.in_doubt == "fail" for lane in lanes]
         self.needs_marks: Final = any(self._marks_first)
         """Whether a lane has `in_doubt: fail`: its messages must be marked before they go out."""
         self._queues: dict[tuple[Plan, int, AccountName], Queue] = {}
-        self._feeds: dict[OperatorName, _Feed] = {}
+        self._feeds: dict[OperatorName, Feed] = {}
         self._available: set[OperatorName] = set()
         self._up: set[OperatorName] = set()
         self._delayed: list[tuple[float, int, Message]] = []
@@ -230,6 +64,10 @@ class Lanes:
         self._taken: dict[AccountName, int] = dict.fromkeys(accounts, 0)
         self.hungry: list[Queue] = []
         """Queues that need messages from the journal; whoever fetches takes them off."""
+        self.helpers: set[OperatorName] = set()
+        """Operators that may pull besides those that are returned; whoever pumps takes them off."""
+        self._now = 0.0
+        """When `look` last looked."""
 
     # Room.
 
@@ -264,6 +102,8 @@ class Lanes:
             self._feed(queue)
         else:
             self._take_in(queue, message)
+        if queue.also:
+            self.helpers.update(queue.also)
         return queue.home
 
     def _take_in(self, queue: Queue, message: Message) -> None:
@@ -336,6 +176,8 @@ class Lanes:
 
     def due(self, now: float) -> Iterator[OperatorName]:
         """Queue, first, what has waited long enough; yield the operators that may pull."""
+        for operator in self.returns.turn(now):
+            yield from self._rehome_all(operator)
         delayed = self._delayed
         while delayed and delayed[0][0] <= now:
             message = heappop(delayed)[2]
@@ -364,7 +206,8 @@ class Lanes:
 
     def due_at(self) -> float:
         """When `due` is next needed."""
-        return self._delayed[0][0] if self._delayed else float("inf")
+        at = self.returns.turns_at
+        return min(at, self._delayed[0][0]) if self._delayed else at
 
     def put_on_schedule(self, message: Message) -> None:
         """Keep a message until the time that its client has set."""
@@ -401,6 +244,8 @@ class Lanes:
             return None
         while (found := feed.urgent() if only_urgent else feed.next()) is not None:
             lane, queue = found
+            if queue.also and operator in queue.also and not self._may_help(queue, operator):
+                continue
             if self._marks_first[queue.lane] and self._waits_for_mark(queue.messages[0], now_utc):
                 # The slot waits for the journal: another message would overtake this one.
                 return None
@@ -451,8 +296,17 @@ class Lanes:
 
     # Operators.
 
-    def set_available(self, operator: OperatorName, available: bool) -> set[OperatorName]:
-        """An operator can take messages, or cannot; return those that may now pull something."""
+    def set_available(
+        self, operator: OperatorName, available: bool, now: float, *, tried: bool = False
+    ) -> set[OperatorName]:
+        """An operator can take messages, or cannot; return those that may now pull something.
+
+        One that is only `tried` takes the next that it is the best for, and is not back yet.
+        """
+        if not available:
+            self.returns.went(operator, now)
+        elif not (tried or operator in self.returns):
+            self.returns.came(operator, now)
         return self._set(self._available, operator, available)
 
     def set_up(self, operator: OperatorName, is_up: bool) -> set[OperatorName]:
@@ -465,6 +319,20 @@ class Lanes:
         if member == (operator in members):
             return set()
         (members.add if member else members.discard)(operator)
+        return self._rehome_all(operator)
+
+    def look(self, now: float) -> set[OperatorName]:
+        """Let others help where messages have waited too long; return those that may now pull."""
+        self._now = now
+        gained: set[OperatorName] = set()
+        for queue in self._queues.values():
+            if queue.messages and self.settings[queue.lane].failover_after_s is not None:
+                self._rehome(queue)
+                gained.update(queue.also)
+        return gained
+
+    def _rehome_all(self, operator: OperatorName) -> set[OperatorName]:
+        """Find the queues that this operator is a candidate of their homes anew."""
         gained: set[OperatorName] = set()
         for queue in self._queues.values():
             if operator in queue.plan.candidates:
@@ -474,7 +342,14 @@ class Lanes:
                     gained.add(queue.home)
                 if before in self._available and queue.home != before:
                     gained.add(before)
+                if queue.messages:
+                    gained.update(queue.also)
         return gained
+
+    @property
+    def available(self) -> Set[OperatorName]:
+        """Those that can take messages now."""
+        return self._available
 
     def is_available(self, operator: OperatorName) -> bool:
         """Whether the operator can take messages now."""
@@ -516,37 +391,58 @@ class Lanes:
 
     def _rehome(self, queue: Queue) -> None:
         plan = queue.plan
-        able = self._available
-        home = next((name for name in plan.candidates if name in able), None)
+        up = [name for name in plan.candidates if name in self._available]
+        returns = self.returns
         if plan.stays and plan.candidates[0] in self._up:
-            home = plan.candidates[0]
-        if home == queue.home:
+            self._attach(queue, plan.candidates[0], ())
+        elif not up:
+            self._attach(queue, None, ())
+        elif up[0] not in returns.returning:
+            self._attach(queue, up[0], self._helpers_of(queue, up[1:]))
+        elif queue.lane or len(self.settings) == 1:
+            passed_over = returns.passed_over
+            home = next((name for name in up if name not in passed_over), up[0])
+            others = [name for name in up if name != home]
+            self._attach(queue, home, self._helpers_of(queue, others))
+        else:  # What is urgent stays with those that have proven themselves while they can.
+            place = next((n for n, name in enumerate(up) if name not in returns.returning), 0)
+            self._attach(queue, up[place], (*up[:place], *self._helpers_of(queue, up[place + 1 :])))
+
+    def _helpers_of(self, queue: Queue, others: Sequence[OperatorName]) -> tuple[OperatorName, ...]:
+        """Which of these may help, as its first message has waited for so long."""
+        after_s = self.settings[queue.lane].failover_after_s
+        if after_s is None or not others or not queue.messages:
+            return ()
+        waited_s = self._now - queue.messages[0].accepted_at
+        return tuple(others[: max(0, int(waited_s / after_s))])
+
+    def _may_help(self, queue: Queue, operator: OperatorName) -> bool:
+        """Whether its first message has waited long enough for this operator, too."""
+        self._rehome(queue)
+        return operator in queue.also
+
+    def _attach(
+        self, queue: Queue, home: OperatorName | None, also: tuple[OperatorName, ...]
+    ) -> None:
+        """Have these, and nobody else, pull from the queue."""
+        if home == queue.home and also == queue.also:
             return
-        if queue.home is not None:
-            old = self._feeds[queue.home].lanes[queue.lane]
-            left = old.turns[queue.account].queues
-            left.remove(queue)
-            if left:
-                self._wake(left[0])  # They may have waited for this one to be fetched.
-        queue.home = home
-        if home is None:
-            return
-        feed = self._feeds.get(home)
-        if feed is None:
-            feed = self._feeds[home] = _Feed(self.settings)
-        turns = feed.lanes[queue.lane].turns
-        if queue.account not in turns:
-            turns[queue.account] = _Turn(self._accounts[queue.account].weight)
-        turns[queue.account].queues.append(queue)
-        if queue.messages:
-            self._wake(queue)
+        before = {queue.home, *queue.also}
+        after = {home, *also}
+        queue.home, queue.also = home, also
+        for name in before - after:
+            if name is not None:
+                self._feeds[name].leave(queue)
+        for name in (home, *also):
+            if name is not None and name not in before:
+                feed = self._feeds.get(name)
+                if feed is None:
+                    feed = self._feeds[name] = Feed(self.settings)
+                feed.join(queue, self._accounts[queue.account].weight)
 
     def _wake(self, queue: Queue) -> None:
-        """A queue that was empty is about to have work: its account joins the rotation."""
-        if queue.home is None:
-            return
-        lane = self._feeds[queue.home].lanes[queue.lane]
-        turn = lane.turns[queue.account]
-        if not turn.in_rotation:
-            turn.in_rotation = True
-            lane.rotation.append(turn)
+        """A queue that was empty is about to have work."""
+        if queue.home is not None:
+            self._feeds[queue.home].wake(queue)
+            for name in queue.also:
+                self._feeds[name].wake(queue)

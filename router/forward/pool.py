@@ -228,6 +228,14 @@ class Operator:
         )
 
     @property
+    def is_tried(self) -> bool:
+        """Whether it failed, and no bind may send more than the one message that finds out."""
+        circuit = self.circuit
+        return circuit.is_troubled and not any(
+            bind.sends and circuit.most_unanswered(bind.place) > 1 for bind in self.binds
+        )
+
+    @property
     def is_up(self) -> bool:
         """Whether any bind is up that messages can travel on, if they are allowed to or not."""
         return any(

@@ -4,7 +4,8 @@ Rule 1: while a part is in flight at an operator the others go there or nowhere:
 one. When it has taken one, that is settled for good (`fixed`).
 
 Rule 2: before that the message may fail over as a whole: what one operator has refused, so that the
-next is to be asked, no other part is sent to (`left`).
+next is to be asked, no other part is sent to (`left`). Not while a part is in doubt and goes there
+again (`held`): that one cannot follow.
 
 Rule 3: no part waits for one that has not come, nor for one that is refused for good.
 """
@@ -24,6 +25,7 @@ class Group:
     __slots__ = (
         "bind",
         "fixed",
+        "held",
         "in_flight",
         "left",
         "missing",
@@ -41,9 +43,11 @@ class Group:
         self.touched_at = 0.0
         """When the last of them came."""
         self.operator: OperatorName | None = None
-        """Who has parts of it: in flight, or taken."""
+        """Who has parts of it: in flight, taken, or in doubt."""
         self.fixed = False
         """It has taken one: the others go there too."""
+        self.held = 0
+        """Parts that it may have taken, and that wait to be sent there again."""
         self.in_flight = 0
         """Parts that this operator has not answered."""
         self.left: tuple[OperatorName, ...] = ()
@@ -60,10 +64,12 @@ class Group:
             return operator not in self.left
         return self.operator == operator
 
-    def written(self, operator: OperatorName, bind: object) -> None:
-        """A part is written."""
+    def written(self, operator: OperatorName, bind: object, *, in_doubt: bool = False) -> None:
+        """A part is written, perhaps for the second time."""
         self.operator = operator
         self.in_flight += 1
+        if in_doubt and self.held:
+            self.held -= 1
         self.bind = bind
 
     def took(self, operator: OperatorName) -> None:
@@ -75,8 +81,19 @@ class Group:
     def landed(self) -> None:
         """A part is in flight no more. `took` comes first where it was taken."""
         self.in_flight -= 1
-        if not self.in_flight and not self.fixed:
+        if not (self.in_flight or self.fixed or self.held):
             self.operator = None
+
+    def hold(self, operator: OperatorName) -> None:
+        """A part is in doubt there, and goes there again: it may have been taken."""
+        if self.operator is None:
+            self.operator = operator
+        if self.operator == operator:
+            self.held += 1
+
+    def is_bound_to(self, operator: OperatorName) -> bool:
+        """Whether this operator has taken a part, or may have and is asked again."""
+        return self.operator == operator and (self.fixed or self.held > 0)
 
     def leave(self, operator: OperatorName) -> None:
         """The message goes elsewhere: what is not sent yet follows."""

@@ -139,6 +139,10 @@ class LaneSettings:
     in_doubt: InDoubt = "resend"
     """What becomes of a message written to an operator and never answered, also after a crash.
     With `fail` each is marked in the journal before it is written, which costs a commit."""
+    failover_after_s: float | None = None
+    """A message that has waited so long for its operator may go to the next one of its route, too,
+    and after as long again to the one after that, though the first is up. Off by default: then
+    only an operator that is down, or refuses a message, is passed over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -331,6 +335,10 @@ class OperatorSettings:
     waited here. A lane's `validity` is never written."""
     breaker: BreakerSettings | None = field(default=BreakerSettings())
     """When a bind or all of it is left alone for a while because it fails; `false` is never."""
+    ramp_s: float = 30.0
+    """After it was away it gets its traffic back over this time, and at most over as long as it was
+    away, where another operator has stood in for it; `0s`: all at once. By default as long as an
+    answer is waited for: by then it has shown whether it is well."""
     receipt_wait_s: float = 72 * 3600.0
     """How long a receipt is waited for; then the message counts as never receipted."""
     accepted_is_final: bool = False

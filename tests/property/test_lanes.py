@@ -297,7 +297,7 @@ class Observed:
     def an_operator_comes_or_goes(self, operator: OperatorName) -> None:
         before = {name: self.may_go(name) for name in self.up}
         self.up ^= {operator}
-        gained = self.lanes.set_available(operator, operator in self.up)
+        gained = self.lanes.set_available(operator, operator in self.up, self.now)
         assert gained <= self.up
         for name in self.up:
             may_go = self.may_go(name)
@@ -308,7 +308,7 @@ class Observed:
                 for who, ones in accounts.items()
             ):
                 assert name in gained, "it is not told that there is something to pull"
-        assert self.lanes.set_available(operator, operator in self.up) == set()
+        assert self.lanes.set_available(operator, operator in self.up, self.now) == set()
         assert self.lanes.is_available(operator) == (operator in self.up)
 
     # What always holds.
@@ -412,7 +412,7 @@ def test_right_message_goes_next_whatever_has_happened(
 def full(lanes: tuple[LaneSettings, ...], accounts: list[AccountSettings], each: int) -> Lanes:
     """Lanes with so much work of every account in every lane, for one operator."""
     found = Lanes(lanes, {one.name: one for one in accounts})
-    found.set_available(A, True)
+    found.set_available(A, True, 0.0)
     number = 0
     for _ in range(each):
         for lane in range(len(lanes)):
@@ -460,7 +460,7 @@ def test_lower_lanes_keep_their_shares_in_every_stretch_and_never_go_twice_in_a_
 def test_accounts_take_turns_by_weight_in_every_stretch(weights: list[int], lane: int) -> None:
     accounts = [account_of(str(place), weight=weight) for place, weight in enumerate(weights)]
     lanes = Lanes(LANES, {one.name: one for one in accounts})
-    lanes.set_available(A, True)
+    lanes.set_available(A, True, 0.0)
     for number in range(100 * len(accounts)):
         lanes.put(message(number, accounts[number % len(accounts)].name, lane, PLAN_LIST[0]))
     round_of_all = sum(weights)
@@ -476,7 +476,7 @@ def test_account_with_work_waits_for_one_turn_of_the_others_at_most(
 ) -> None:
     accounts = {**ACCOUNTS, AccountName("new"): account_of("new", weight=2)}
     lanes = Lanes(LANES, accounts)
-    lanes.set_available(A, True)
+    lanes.set_available(A, True, 0.0)
     waited = dict.fromkeys(accounts, 0)
     waiting = dict.fromkeys(accounts, 0)
     for number, name in enumerate(arrivals):

@@ -122,6 +122,32 @@ def test_longest_prefix_that_holds_wins_and_the_first_of_equals(
         assert sorted(id(rule.settings) for rule, _ in told) == sorted(map(id, fitting))
 
 
+@given(
+    weights=st.lists(st.integers(1, 100), min_size=2, max_size=6),
+    changes=st.lists(st.tuples(st.integers(0, 63), st.integers(0, 300)), max_size=6),
+    up=st.integers(1, 63),
+)
+def test_whoever_comes_and_goes_those_that_are_up_share_by_weight(
+    weights: list[int], changes: list[tuple[int, int]], up: int
+) -> None:
+    names = tuple(OperatorName(f"operator{place}") for place in range(len(weights)))
+    route = RouteSettings(destination="", to=names, weights=tuple(weights))
+    table = RouteTable([route], Plans(), LANES)
+    rule = table.decide("46", ACCOUNTS[0], submit_sm(("46", ACCOUNTS[0], "Bank", 0, "")))
+    assert isinstance(rule, Rule)
+    plans: list[tuple[OperatorName, ...]] = []
+    for bits, messages in [*changes, (up, STRETCH)]:
+        table.set_up({name for place, name in enumerate(names) if bits >> place & 1})
+        plans = [rule.next_plan().candidates for _ in range(messages)]
+    assert all(sorted(plan) == sorted(names) for plan in plans)
+    firsts = [plan[0] for plan in plans]
+    shares = {n: w for n, w in zip(names, weights, strict=True) if up >> names.index(n) & 1}
+    shares = shares or dict(zip(names, weights, strict=True))
+    for name in names:
+        share = STRETCH * shares.get(name, 0) / sum(shares.values())
+        assert abs(firsts.count(name) - share) <= WITHIN
+
+
 @example(weights=[1000] + [1] * 29, before=0)
 @example(weights=[1] * 12 + [1_000_000], before=0)
 @example(weights=[1, 1_000_000], before=0)

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from router.enqueue.journal import Attempt, JournalError
 from router.enqueue.lanes import Lanes
 from router.forward.pool import Operator
-from router.homeward import Homeward
 from router.marking import Marking
 from router.recall import Recall
 from router.report.correlate import Correlator
@@ -96,19 +95,6 @@ def what_is_settled_meanwhile_is_taken_back() -> list[Patch]:
 def a_message_is_taken_back_beside_itself() -> list[Patch]:
     """Its two attempts are of two messages, and each of them ends."""
     return [(Recall, "_in_memory", lambda self, message, attempts: None)]
-
-
-@bug
-def what_a_failure_said_is_kept_in_memory_only() -> list[Patch]:
-    """After a crash nobody knows of it, and the message is waited for in vain."""
-    receipt = Homeward._receipt
-
-    def forgetful(self: Homeward, came: Arrival, now: float, *, asked: bool = False) -> None:
-        receipt(self, came, now, asked=asked)
-        attempted = self._settles.attempted
-        attempted[:] = [one for one in attempted if one.failure is None]
-
-    return [(Homeward, "_receipt", forgetful)]
 
 
 @bug

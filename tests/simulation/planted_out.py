@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from router import journey
+from router.enqueue.feed import Queue
 from router.enqueue.journal import Changes, JournalError
-from router.enqueue.lanes import Lanes, Queue
+from router.enqueue.lanes import Lanes
 from router.forward.adapting import AdaptiveRate
 from router.forward.breaker import Breaker, BreakerState
 from router.forward.circuit import UNLIMITED, Circuit

@@ -244,6 +244,9 @@ class Promises(Records):
     def _keeps_order(self, message: Submitted, operator: OperatorName) -> None:
         """First transmissions of one account in one lane to one operator go in order."""
         key = (message.account, message.lane, operator)
+        if operator in self.process.journey.lanes.returns.returning:
+            self._newest.pop(key, None)  # It is passed over for a while, which is a failover too.
+            return
         assert message.router_id is not None
         now = self.loop.now
         at, newest, newest_before = self._newest.get(key, (now, 0, 0))
@@ -290,13 +293,16 @@ class Promises(Records):
     def _stays_together(self, long: Long) -> None:
         """All parts of a long message are taken by one operator.
 
-        A late answer may tell of another one; and a restart forgets who had taken a part.
+        A late answer may tell of another one, and a restart forgets who had taken a part. One in
+        doubt, as any may be after a restart, goes to whoever may have it already.
         """
         operators = {
             w.operator
             for part in long.parts
+            if part.answered_in == self._life
             for w in part.writings
             if w.status == 0 and w.life == self._life and w.heard_at - w.at < self._timeout_s
+            if not any(one.status is None and one.operator == w.operator for one in part.writings)
         }
         if len(operators) > 1:
             names = ", ".join(part.name for part in long.parts)

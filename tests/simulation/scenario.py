@@ -132,6 +132,7 @@ def drawn(seed: int, rng: Random) -> Scenario:
     operators = [_operator(rng, OperatorName(name)) for name in ("ada", "bob", "cyd")]
     operators = [_mortal(Random(f"{seed} lives {one.name}"), one) for one in operators]
     operators = [_with_breaker(Random(f"{seed} breaker {one.name}"), one) for one in operators]
+    operators = [_with_ramp(Random(f"{seed} ramp {one.name}"), one) for one in operators]
     accounts = [_account(rng, AccountName(name)) for name in ("bank", "shop", "news")]
     settings = Settings(
         listen=(),
@@ -139,7 +140,7 @@ def drawn(seed: int, rng: Random) -> Scenario:
         session=SessionSettings(
             enquire_link_s=rng.choice((4.0, 10.0)), response_timeout_s=rng.choice((1.5, 3.0, 5.0))
         ),
-        lanes=_lanes(rng),
+        lanes=_impatient(Random(f"{seed} lanes"), _lanes(rng)),
         accounts={one.name: one for one in accounts},
         operators={one.name: one for one in operators},
         routes=_routes(rng, [one.name for one in operators]),
@@ -169,6 +170,11 @@ def _mortal(rng: Random, operator: OperatorSettings) -> OperatorSettings:
     most, age_s = rng.choice(((None, 4.0), (5, None), (20, 6.0)))
     binds = tuple(replace(bind, max_messages=most, max_age_s=age_s) for bind in operator.binds)
     return replace(operator, binds=binds)
+
+
+def _with_ramp(rng: Random, operator: OperatorSettings) -> OperatorSettings:
+    """How it gets its traffic back when it was away."""
+    return replace(operator, ramp_s=rng.choice((0.0, 4.0, 30.0)))
 
 
 def _with_breaker(rng: Random, operator: OperatorSettings) -> OperatorSettings:
@@ -245,6 +251,12 @@ def _lanes(rng: Random) -> tuple[LaneSettings, ...]:
         if rng.random() < 0.2
         else LaneSettings(name=LaneName("bulk"), min_share=0.05, in_doubt=policy()),
     )
+
+
+def _impatient(rng: Random, lanes: tuple[LaneSettings, ...]) -> tuple[LaneSettings, ...]:
+    """The urgent lane may not want to wait for an operator that is slow."""
+    urgent = replace(lanes[0], failover_after_s=rng.choice((None, None, 1.0, 4.0)))
+    return (urgent, *lanes[1:])
 
 
 def _account(rng: Random, name: AccountName) -> AccountSettings:

@@ -240,6 +240,9 @@ def simulate(seed: int, tell: Callable[[str], None] | None = None) -> Result:
             cause = error.__cause__
             broken = str(error) if cause is None else f"{error}, {_where(cause)}"
             simulation.loop.tell(f"BROKEN    {broken}")
+        except ValueError as error:  # Raised by `len` where a count has gone below nothing.
+            broken = str(error)
+            simulation.loop.tell(f"BROKEN    {broken}")
     loop, promises = simulation.loop, simulation.promises
     settled = [m.settled for m in promises.by_id.values() if m.settled is not None]
     answers = [m.answer for m in promises.by_body.values() if m.answer is not None]

@@ -110,6 +110,7 @@ LANE: Final = Part(
         "validity_s": value.duration("10ms", "30d"),
         "min_share": value.percent,
         "in_doubt": value.one_of("resend", "elsewhere", "fail"),
+        "failover_after_s": value.duration("10ms", "30d"),
     },
 )
 
@@ -323,6 +324,7 @@ OPERATOR: Final = Part(
         "reconnect": RECONNECT.reader,
         "breaker": Reader("truth or mapping", _read_breaker, part=BREAKER),
         "validity_period": value.one_of("as_it_came", "remaining"),
+        "ramp_s": value.duration("0s", "1h"),
         "receipt_wait_s": value.duration("10ms", "30d"),
         "accepted_is_final": value.truth,
         "unknown_is_final": value.truth,

@@ -18,7 +18,7 @@ from router.terms.outcome import NO_ROUTE, Refusal
 from router.terms.plan import Plans
 from router.terms.settings import LaneSettings, RouteSettings
 
-A, B, C = (OperatorName(name) for name in "abc")
+A, B, C, D = (OperatorName(name) for name in "abcd")
 BANK, SHOP = AccountName("bank"), AccountName("shop")
 LANES: Final = [LaneSettings(name=LaneName(name)) for name in ("otp", "alert", "bulk")]
 NUMBER: Final = "46701234567"
@@ -64,6 +64,13 @@ def the_rule(*routes: RouteSettings) -> Rule:
     found = table_of(*routes).decide(NUMBER, BANK, SM)
     assert isinstance(found, Rule)
     return found
+
+
+def the_rule_of(route: RouteSettings) -> tuple[Rule, RouteTable]:
+    table = table_of(route)
+    found = table.decide(NUMBER, BANK, SM)
+    assert isinstance(found, Rule)
+    return found, table
 
 
 # Prefixes.
@@ -223,9 +230,39 @@ def test_rules_with_equal_operators_share_one_plan() -> None:
     assert plans[0] is plans[1]
 
 
-def test_each_operator_of_a_share_comes_first_and_the_others_follow_by_weight() -> None:
+def test_each_operator_of_a_share_comes_first_and_the_others_stand_in_by_weight() -> None:
     rule = the_rule(shared(20, 50, 30))
-    assert {rule.next_plan().candidates for _ in range(100)} == {(A, B, C), (B, C, A), (C, B, A)}
+    plans = Counter(rule.next_plan().candidates for _ in range(1000))
+    assert sum(plans[A, *others] for others in ((B, C), (C, B))) == 200
+    assert plans[A, B, C] == 125
+    assert plans[B, C, A] == 300
+    assert plans[C, B, A] == pytest.approx(300 * 5 / 7, abs=1)
+
+
+def test_others_than_the_first_two_follow_by_weight() -> None:
+    rule = the_rule(shared(1, 1, 5, 9))
+    found = {rule.next_plan().candidates for _ in range(1000)}
+    assert len(found) == 12
+    assert all(plan[2:] == (D, C) for plan in found if set(plan[:2]) == {A, B})
+
+
+def test_who_is_down_gets_no_share_and_the_others_keep_their_proportions() -> None:
+    rule, table = the_rule_of(shared(50, 30, 20))
+    table.set_up({B, C})
+    firsts = Counter(rule.next_plan().candidates[0] for _ in range(500))
+    assert firsts == {B: 300, C: 200}
+    table.set_up({A, B, C})
+    firsts = Counter(rule.next_plan().candidates[0] for _ in range(100))
+    assert firsts == {A: 50, B: 30, C: 20}  # Nothing is made up for.
+
+
+def test_where_all_are_down_the_weights_are_those_of_the_route() -> None:
+    rule, table = the_rule_of(shared(50, 30, 20))
+    for up in ({B}, set(), {D}):
+        table.set_up(up)
+        if B not in up:
+            firsts = Counter(rule.next_plan().candidates[0] for _ in range(100))
+            assert firsts == {A: 50, B: 30, C: 20}
 
 
 def test_shares_are_exact_after_as_many_messages_as_the_weights_are_together() -> None:

@@ -5,7 +5,8 @@ Any order of anything, shares and turns under load: tests/property/test_lanes.py
 
 import pytest
 
-from router.enqueue.lanes import AT_ONCE, FEW_IN_MEMORY, MOST_IN_MEMORY, Lanes, Queue
+from router.enqueue.feed import Queue
+from router.enqueue.lanes import AT_ONCE, FEW_IN_MEMORY, MOST_IN_MEMORY, Lanes
 from router.smpp import vocabulary as v
 from router.terms.message import Message, Stage
 from router.terms.names import AccountName, ClientId, LaneName, OperatorName, RouterId
@@ -36,7 +37,7 @@ def lanes_of(up: tuple[OperatorName, ...] = (TELIA,), queue: int = 10_000) -> La
     }
     lanes = Lanes(LANES, accounts)
     for operator in up:
-        lanes.set_available(operator, True)
+        lanes.set_available(operator, True, 0.0)
     return lanes
 
 
@@ -103,7 +104,7 @@ def test_put_tells_the_best_available_candidate() -> None:
     lanes = lanes_of(up=(ELISA,))
     assert lanes.put(message(1, TELIA_FIRST)) == ELISA
     assert lanes.put(message(2, ONLY_TELIA)) is None
-    lanes.set_available(TELIA, True)
+    lanes.set_available(TELIA, True, 0.0)
     assert lanes.put(message(3, TELIA_FIRST)) == TELIA
 
 
@@ -128,7 +129,7 @@ def test_lane_without_a_share_waits_until_the_others_are_empty() -> None:
         [LaneSettings(name=LaneName("otp")), LaneSettings(name=LaneName("bulk"))],
         {BANK: AccountSettings(name=BANK, passwords=("x",), lane=LaneName("otp"))},
     )
-    lanes.set_available(TELIA, True)
+    lanes.set_available(TELIA, True, 0.0)
     for number in range(200):
         lanes.put(message(number, lane=1 if number < 100 else 0))
     assert pulled(lanes, count=200) == [*range(100, 200), *range(100)]
@@ -149,7 +150,7 @@ def test_share_that_could_not_be_used_is_not_saved_up_for_long() -> None:
         [LaneSettings(name=LaneName(str(n)), min_share=[0.0, 0.5, 0.5][n]) for n in range(3)],
         {BANK: AccountSettings(name=BANK, passwords=("x",), lane=LaneName("0"))},
     )
-    lanes.set_available(TELIA, True)
+    lanes.set_available(TELIA, True, 0.0)
     for number in range(200):
         for lane in range(3):
             lanes.put(message(1000 * lane + number, lane=lane))
@@ -161,10 +162,10 @@ def test_share_that_could_not_be_used_is_not_saved_up_for_long() -> None:
 def test_message_that_went_to_the_only_operator_waits_for_it_to_come_back() -> None:
     lanes = lanes_of()
     lanes.put(message(1))
-    assert lanes.set_available(TELIA, False) == set()
+    assert lanes.set_available(TELIA, False, 0.0) == set()
     assert pulled(lanes) == []
     assert lanes.put(message(2)) is None
-    assert lanes.set_available(TELIA, True) == {TELIA}
+    assert lanes.set_available(TELIA, True, 0.0) == {TELIA}
     assert pulled(lanes) == [1, 2]
 
 
@@ -256,7 +257,7 @@ def test_nobody_is_told_of_what_is_due_while_no_operator_can_take_it() -> None:
     lanes = lanes_of(up=())
     lanes.put_later(message(1), 30.0)
     assert list(lanes.due(30.0)) == []
-    assert lanes.set_available(TELIA, True) == {TELIA}
+    assert lanes.set_available(TELIA, True, 0.0) == {TELIA}
     assert pulled(lanes) == [1]
 
 
@@ -302,7 +303,7 @@ def test_nobody_is_told_of_what_begins_while_no_operator_can_take_it() -> None:
     lanes = lanes_of(up=())
     assert lanes.put(message(1, not_before_utc=50.0)) is None
     assert lanes.begin(60.0) == set()
-    assert lanes.set_available(TELIA, True) == {TELIA}
+    assert lanes.set_available(TELIA, True, 0.0) == {TELIA}
     assert pulled(lanes) == [1]
 
 
@@ -391,12 +392,12 @@ def test_messages_change_hands_when_operators_come_and_go() -> None:
     for number in range(4):
         lanes.put(message(number, TELIA_FIRST))
     assert pulled(lanes, count=1) == [0]
-    assert lanes.set_available(ELISA, True) == set()  # Telia is the better one, and up.
+    assert lanes.set_available(ELISA, True, 0.0) == set()  # Telia is the better one, and up.
     assert pulled(lanes, ELISA) == []
-    assert lanes.set_available(TELIA, False) == {ELISA}
+    assert lanes.set_available(TELIA, False, 0.0) == {ELISA}
     assert pulled(lanes, ELISA, count=1) == [1]
     assert pulled(lanes) == []
-    assert TELIA in lanes.set_available(TELIA, True)
+    assert TELIA in lanes.set_available(TELIA, True, 0.0)
     assert pulled(lanes) == [2, 3]
     assert lanes.is_available(TELIA)
 
@@ -404,7 +405,7 @@ def test_messages_change_hands_when_operators_come_and_go() -> None:
 def test_operator_that_is_up_already_gains_nothing() -> None:
     lanes = lanes_of()
     lanes.put(message(1))
-    assert lanes.set_available(TELIA, True) == set()
+    assert lanes.set_available(TELIA, True, 0.0) == set()
     assert pulled(lanes) == [1]
 
 
@@ -412,7 +413,7 @@ def test_order_is_kept_when_queues_meet_at_another_operator() -> None:
     lanes = lanes_of(up=(TELIA, ELISA))
     for number in range(6):
         lanes.put(message(number, TELIA_FIRST if number % 2 else ELISA_FIRST))
-    lanes.set_available(TELIA, False)
+    lanes.set_available(TELIA, False, 0.0)
     assert pulled(lanes, ELISA) == [0, 1, 2, 3, 4, 5]
 
 
@@ -523,7 +524,9 @@ def test_account_goes_on_when_the_queue_that_it_waited_for_changes_hands() -> No
     lanes.restore(ELISA_FIRST, OTP, BANK, 1)
     lanes.put(message(2, ONLY_TELIA))
     assert pulled(lanes) == []
-    assert TELIA in lanes.set_available(ELISA, True)  # There the older one will be fetched for.
+    assert TELIA in lanes.set_available(
+        ELISA, True, 0.0
+    )  # There the older one will be fetched for.
     assert pulled(lanes) == [2]
 
 
@@ -558,11 +561,11 @@ def test_only_the_most_urgent_lane_is_pulled_from_if_that_is_asked() -> None:
 def test_message_that_an_operator_may_have_waits_for_it_while_it_is_up() -> None:
     lanes = lanes_of((TELIA, ELISA))
     lanes.set_up(TELIA, True)
-    lanes.set_available(TELIA, False)
+    lanes.set_available(TELIA, False, 0.0)
     lanes.put_first(message(100, PLANS.staying(TELIA, TELIA_FIRST)))
     lanes.put_first(message(200, TELIA_FIRST))
     assert pulled(lanes, ELISA) == [200]
-    lanes.set_available(TELIA, True)
+    lanes.set_available(TELIA, True, 0.0)
     assert pulled(lanes, TELIA) == [100]
 
 
@@ -570,7 +573,7 @@ def test_when_it_goes_down_the_next_operator_has_the_message() -> None:
     lanes = lanes_of((TELIA, ELISA))
     lanes.set_up(TELIA, True)
     lanes.put_first(message(100, PLANS.staying(TELIA, TELIA_FIRST)))
-    lanes.set_available(TELIA, False)
+    lanes.set_available(TELIA, False, 0.0)
     assert pulled(lanes, ELISA) == []
     assert lanes.set_up(TELIA, False) == {ELISA}
     assert pulled(lanes, ELISA) == [100]
@@ -586,7 +589,7 @@ def test_what_waits_to_be_tried_again_leaves_an_operator_that_can_take_nothing()
     elsewhere = message(500, TELIA_FIRST, sends=1)
     elsewhere.operator = ELISA
     lanes.put_later(elsewhere, 130.0)
-    lanes.set_available(TELIA, False)
+    lanes.set_available(TELIA, False, 0.0)
     assert lanes.hurry(TELIA) == {ELISA}
     assert pulled(lanes, ELISA) == [100, 200]
     assert lanes.delayed() == 3

@@ -1,0 +1,213 @@
+"""Who goes next at one operator? Lanes by urgency and share, accounts in turn, the oldest first.
+
+The rules are those of `lanes.py`, which says what an operator may pull from; here is the order in
+which it does.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+from router.terms.message import Message
+from router.terms.names import AccountName, OperatorName, RouterId
+from router.terms.plan import Plan
+from router.terms.settings import LaneSettings
+
+_NEVER: Final = float("inf")
+_MOST_CREDIT: Final = 2.0
+"""A lane that could not use its share for long does not save it up."""
+
+
+class Queue:
+    """The messages of one account in one lane that follow one plan, in the order of acceptance."""
+
+    __slots__ = (
+        "account",
+        "also",
+        "behind",
+        "earliest_expiry_utc",
+        "home",
+        "is_fetching",
+        "lane",
+        "last_id",
+        "messages",
+        "plan",
+    )
+
+    def __init__(self, plan: Plan, lane: int, account: AccountName) -> None:
+        self.plan: Final = plan
+        self.lane: Final = lane
+        self.account: Final = account
+        self.messages: deque[Message] = deque()
+        """Those in memory, the first to go first."""
+        self.behind = 0
+        """How many follow them that only the journal has."""
+        self.last_id = RouterId(-1)
+        """The newest message that has been in memory; what is behind came after it."""
+        self.is_fetching = False
+        self.home: OperatorName | None = None
+        """Who pulls from it: the best available candidate. None while there is none."""
+        self.also: tuple[OperatorName, ...] = ()
+        """Who else may: what the home has no slot for, or has had waiting for too long."""
+        self.earliest_expiry_utc = float("inf")
+        """No message here expires before; one that has left may have been the one."""
+
+    def __len__(self) -> int:
+        """Messages that wait here, in memory or not."""
+        return len(self.messages) + self.behind
+
+    def append(self, message: Message) -> None:
+        """Keep one more message in memory, behind the others."""
+        self.messages.append(message)
+        self.last_id = message.router_id
+        if message.expires_utc < self.earliest_expiry_utc:
+            self.earliest_expiry_utc = message.expires_utc
+
+    def expire(self, now_utc: float) -> list[Message]:
+        """Remove and return messages in memory whose validity has passed."""
+        if self.earliest_expiry_utc > now_utc:
+            return []
+        expired = [message for message in self.messages if message.expires_utc <= now_utc]
+        if expired:
+            self.messages = deque(m for m in self.messages if m.expires_utc > now_utc)
+        self.earliest_expiry_utc = min((m.expires_utc for m in self.messages), default=_NEVER)
+        return expired
+
+
+class Turn:
+    """One account's place in the rotation of one lane at one operator."""
+
+    __slots__ = ("in_rotation", "left", "queues", "weight")
+
+    def __init__(self, weight: int) -> None:
+        self.weight = weight
+        self.left = weight
+        self.in_rotation = False
+        self.queues: list[Queue] = []
+
+    def oldest(self) -> Queue | None:
+        """The queue whose first message is the oldest; first of all what is sent again."""
+        queues = self.queues
+        if len(queues) == 1:
+            return queues[0] if queues[0].messages else None
+        best: Queue | None = None
+        fetching = False
+        for queue in queues:
+            if not queue.messages:
+                fetching = fetching or queue.behind > 0
+                continue
+            first = queue.messages[0]
+            if first.sends or first.not_before_utc:
+                return queue  # It has had its turn, or has it now; an older one may stand behind.
+            if best is None or first.router_id < best.messages[0].router_id:
+                best = queue
+        # What is being fetched may be older than all of these.
+        return None if fetching else best
+
+
+class LaneAtOperator:
+    """One lane as one operator sees it."""
+
+    __slots__ = ("credit", "min_share", "rotation", "turns")
+
+    def __init__(self, min_share: float) -> None:
+        self.min_share = min_share
+        self.credit = 0.0
+        self.turns: dict[AccountName, Turn] = {}
+        self.rotation: deque[Turn] = deque()
+        """Accounts that have, or had a moment ago, something to send."""
+
+    def next(self) -> Queue | None:
+        """The queue to take from; accounts without work leave the rotation."""
+        rotation = self.rotation
+        while rotation:
+            turn = rotation[0]
+            queue = turn.oldest()
+            if queue is not None:
+                return queue
+            rotation.popleft()
+            turn.in_rotation = False
+            turn.left = turn.weight
+        return None
+
+    def took(self) -> None:
+        """The account whose turn it is has sent one."""
+        turn = self.rotation[0]
+        turn.left -= 1
+        if turn.left <= 0:
+            turn.left = turn.weight
+            self.rotation.rotate(-1)
+
+
+class Feed:
+    """What one operator may pull from."""
+
+    __slots__ = ("lanes", "lower_before")
+
+    def __init__(self, lanes: Sequence[LaneSettings]) -> None:
+        self.lanes = [LaneAtOperator(lane.min_share) for lane in lanes]
+        self.lower_before = False
+        """The last message came from a lane that was not the most urgent with work."""
+
+    def next(self) -> tuple[LaneAtOperator, Queue] | None:
+        """The lane and queue of the next message."""
+        urgent: tuple[LaneAtOperator, Queue] | None = None
+        owed: tuple[LaneAtOperator, Queue] | None = None
+        for lane in self.lanes:
+            if not lane.rotation or (queue := lane.next()) is None:
+                lane.credit = 0.0
+                continue
+            if urgent is None:
+                urgent = lane, queue
+            elif (
+                lane.min_share
+                and lane.credit + lane.min_share >= 1.0
+                and (owed is None or lane.credit > owed[0].credit)
+            ):
+                owed = lane, queue
+        return urgent if owed is None or self.lower_before else owed
+
+    def urgent(self) -> tuple[LaneAtOperator, Queue] | None:
+        """The same, if it is of the most urgent lane there is."""
+        lane = self.lanes[0]
+        queue = lane.next() if lane.rotation else None
+        return None if queue is None else (lane, queue)
+
+    def took(self, taken: LaneAtOperator) -> None:
+        """The message that `next` offered goes out: only that counts for shares and turns."""
+        is_urgent = True
+        for lane in self.lanes:
+            if not lane.rotation:
+                continue
+            if is_urgent:
+                is_urgent = False
+                self.lower_before = lane is not taken
+            elif lane.min_share:
+                lane.credit = min(lane.credit + lane.min_share, _MOST_CREDIT)
+        if self.lower_before:
+            taken.credit -= 1.0
+        taken.took()
+
+    def join(self, queue: Queue, weight: int) -> None:
+        """From now on this operator pulls from the queue."""
+        turns = self.lanes[queue.lane].turns
+        if queue.account not in turns:
+            turns[queue.account] = Turn(weight)
+        turns[queue.account].queues.append(queue)
+        if queue.messages:
+            self.wake(queue)
+
+    def leave(self, queue: Queue) -> None:
+        """And from now on no more."""
+        left = self.lanes[queue.lane].turns[queue.account].queues
+        left.remove(queue)
+        if left:
+            self.wake(left[0])  # They may have waited for this one to be fetched.
+
+    def wake(self, queue: Queue) -> None:
+        """A queue that was empty is about to have work: its account joins the rotation."""
+        lane = self.lanes[queue.lane]
+        turn = lane.turns[queue.account]
+        if not turn.in_rotation:
+            turn.in_rotation = True
+            lane.rotation.append(turn)

@@ -1,0 +1,102 @@
+"""An operator that is back gets its traffic back bit by bit.
+
+While it was away others have carried its messages. When it comes back it may go again at once, or
+be slow with everything that it has missed: so for a while, as long as it was away and no longer
+than its `ramp`, it is passed over for a part of each second, and that part shrinks to nothing.
+
+A part of the time, not of the messages: so the operator that has stood in for it goes on at its own
+rate in the meantime, and no message that is queued has to be counted or moved.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from router.terms.names import OperatorName
+
+_NEVER: Final = float("inf")
+PERIOD_S: Final = 1.0
+FIRST_SHARE: Final = 0.1
+"""Of the first period. Enough that something comes back from it."""
+BLIP_S: Final = 5.0
+"""Who was away for less has lost a connection, not its strength; and when the router starts, not
+all operators are bound at the same moment."""
+
+
+class _Return:
+    """One operator that has come back."""
+
+    __slots__ = ("began_at", "is_on", "lasts_s", "periods", "turns_at")
+
+    def __init__(self, now: float, lasts_s: float) -> None:
+        self.began_at = now
+        self.lasts_s = lasts_s
+        self.periods = 0
+        self.is_on = True
+        self.turns_at = now + FIRST_SHARE * PERIOD_S
+
+    def turn(self) -> None:
+        """It is passed over now, or its next period begins."""
+        self.is_on = not self.is_on
+        period_at = self.began_at + self.periods * PERIOD_S
+        if not self.is_on:
+            self.periods += 1
+            self.turns_at = period_at + PERIOD_S
+        else:
+            share = max(FIRST_SHARE, self.periods * PERIOD_S / self.lasts_s)
+            self.turns_at = period_at + share * PERIOD_S
+
+
+class Returns:
+    """Who has come back, and is passed over just now."""
+
+    def __init__(self, ramps_s: Mapping[OperatorName, float], now: float) -> None:
+        self._ramps_s = ramps_s
+        self._started_at = now
+        self._away_since: dict[OperatorName, float] = {}
+        self._here: set[OperatorName] = set()
+        self.returning: dict[OperatorName, _Return] = {}
+        """Those that do not have all their traffic back."""
+        self.passed_over: set[OperatorName] = set()
+        """Those of them whose next turn is yet to come."""
+        self.turns_at = _NEVER
+        """When `turn` is next needed."""
+
+    def __contains__(self, operator: object) -> bool:
+        """Whether it is here."""
+        return operator in self._here
+
+    def went(self, operator: OperatorName, now: float) -> None:
+        """An operator is away."""
+        if operator in self._here:
+            self._here.remove(operator)
+            self._away_since[operator] = now
+        self.returning.pop(operator, None)
+        self.passed_over.discard(operator)
+
+    def came(self, operator: OperatorName, now: float) -> None:
+        """And is back; to be tried with one message is not to be back."""
+        self._here.add(operator)
+        away_s = now - self._away_since.get(operator, self._started_at)
+        lasts_s = min(away_s, self._ramps_s.get(operator, 0.0))
+        if away_s >= BLIP_S and lasts_s > 0.0:
+            self.returning[operator] = one = _Return(now, lasts_s)
+            self.turns_at = min(self.turns_at, one.turns_at)
+
+    def turn(self, now: float) -> list[OperatorName]:
+        """Return the operators that are passed over now and were not, or the other way round."""
+        if now < self.turns_at:
+            return []
+        turned: list[OperatorName] = []
+        for operator, one in list(self.returning.items()):
+            if one.turns_at > now:
+                continue
+            turned.append(operator)
+            while one.turns_at <= now:
+                one.turn()
+            if one.periods * PERIOD_S >= one.lasts_s:
+                del self.returning[operator]
+            (self.passed_over.discard if one.is_on else self.passed_over.add)(operator)
+            if operator not in self.returning:
+                self.passed_over.discard(operator)
+        self.turns_at = min((one.turns_at for one in self.returning.values()), default=_NEVER)
+        return turned
