@@ -15,6 +15,8 @@ from benchmarks import (
     backlog,
     campaign,
     engines,
+    failover,
+    fair,
     homecoming,
     idle,
     kill,
@@ -55,6 +57,8 @@ BENCHMARKS: Final = {
         adaptive,
         idle,
         kill,
+        failover,
+        fair,
     )
 }
 

@@ -400,7 +400,10 @@ class Promises(Records):
                 raise self.broken(f"{account}: room is taken, and nothing waits")
             if len(journey.outboxes[account]):
                 raise self.broken(f"{account}: its outbox is not empty")
-        if any(len(queue) for queue in journey.lanes.queues()) or journey.lanes.delayed():
+        if (
+            any(one.messages or one.behind for one in journey.lanes.queues())
+            or journey.lanes.delayed()
+        ):
             raise self.broken("the lanes are not empty")
         for name, correlator in journey.correlators.items():
             if len(correlator):
