@@ -24,6 +24,8 @@ from router.terms.outcome import Outcome, judge
 from router.terms.plan import Plan
 from router.terms.settings import StatusAction
 
+THROTTLED_FOR_S: Final = 1200.0
+"""A message that is throttled when it is so old goes to the next operator."""
 MOST_DOUBTS: Final = 5
 """A message that was written so often and never answered may be on as many telephones: no more."""
 
@@ -103,6 +105,8 @@ class Onward(Homeward):
         if message.is_marked:
             self._note_not_written(message)
         match action.do:
+            case "pause" if self._throttled_for_long(bind.operator, message, now):
+                self._go_elsewhere(bind.operator, message, status)
             case "pause":
                 bind.operator.rest(bind, now + action.for_s)
                 self._wants_pump(self.lanes.put_back(message))  # First, and in their order.
@@ -121,6 +125,11 @@ class Onward(Homeward):
                 self._go_elsewhere(bind.operator, message, status)
             case _:
                 self._give_up(message, Outcome.FAILED, "refused by the operator", status)
+
+    def _throttled_for_long(self, operator: Operator, message: Message, now: float) -> bool:
+        """Whether another operator may have it: one that throttles is no failure, for a while."""
+        is_old = now - message.accepted_at > THROTTLED_FOR_S
+        return is_old and self.plans.without(message.plan, operator.name) is not None
 
     def _go_elsewhere(self, operator: Operator, message: Message, status: int) -> None:
         """On to the next candidate of its plan; all parts of a long message or none."""

@@ -155,3 +155,18 @@ def test_a_backlog_is_worked_off_by_both_in_turn(world: World, router: Router) -
     elisas = len(elisa.submits) - before
     assert 16 * 50 <= len(telia.submits) + elisas <= 16 * 70  # Never less than one can carry.
     assert 16 * 50 * 0.25 <= len(telia.submits) <= 16 * 50 * 0.5
+
+
+def test_what_is_throttled_for_twenty_minutes_goes_to_the_next_operator(
+    world: World, contract: Settings
+) -> None:
+    router = Router(world, with_lane(contract, "otp", validity_s=None))
+    telia, elisa = router.operator("telia"), router.operator("elisa")
+    telia.status = lambda _: v.ESME_RTHROTTLED
+    router.client().submit(registered_delivery=0)
+    world.run(1190.0)
+    assert elisa.submits == []
+    world.run(30.0)
+    assert len(elisa.submits) == 1
+    assert router.outcomes == [Outcome.SENT]
+    router.assert_all_is_over()
