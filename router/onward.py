@@ -28,6 +28,12 @@ THROTTLED_FOR_S: Final = 1200.0
 """A message that is throttled when it is so old goes to the next operator."""
 MOST_DOUBTS: Final = 5
 """A message that was written so often and never answered may be on as many telephones: no more."""
+MOST_REBINDS: Final = 3
+"""A message for which binds were bound anew so often waits aside: perhaps it is the message's
+fault, and those behind it would never go."""
+REBINDS_AGAIN_S: Final = 30.0
+"""For so long, and twice as long each time."""
+MOST_DOUBLED: Final = 5
 
 
 class Onward(Homeward):
@@ -111,7 +117,12 @@ class Onward(Homeward):
                 bind.operator.rest(bind, now + action.for_s)
                 self._wants_pump(self.lanes.put_back(message))  # First, and in their order.
             case "rebind":
-                self._wants_pump(self.lanes.put_first(message))
+                message.retries += 1
+                if message.retries <= MOST_REBINDS:
+                    self._wants_pump(self.lanes.put_first(message))
+                else:
+                    times = min(message.retries - MOST_REBINDS, MOST_DOUBLED)
+                    self.lanes.put_later(message, now + REBINDS_AGAIN_S * 2.0 ** (times - 1))
                 peer.rebind()
             case "retry" if self._another_may(bind.operator, message):
                 self._wants_pump(self.lanes.put_first(message))

@@ -6,11 +6,13 @@ import pytest
 
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
-from router.smpp.pdu import Pdu
+from router.smpp.pdu import Pdu, Sm
 from router.smpp.states import State
+from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings, StatusAction
 from tests.doubles import Router, World, with_action
+from tests.peers import Operator
 
 FINNISH = b"358401234567"
 """Only elisa carries it."""
@@ -275,6 +277,27 @@ def test_after_a_fault_of_the_bind_another_bind_takes_the_message(
     assert router.outcomes == [Outcome.SENT] * 40
     assert len(good.submits) == 40
     router.assert_all_is_over()
+
+
+def test_a_message_that_makes_every_bind_bind_anew_does_not_hold_up_those_behind_it(
+    world: World, router: Router
+) -> None:
+    client = router.client()
+    for n in range(100):
+        client.submit(text=b"%d" % n, registered_delivery=0)
+    bind = router.journey.operators[OperatorName("telia")].binds[0]
+    tried: list[bytes] = []
+    for _ in range(5):
+        telia = Operator(world, router, bind)
+        telia.status = lambda pdu: v.ESME_RALYBND if Sm(pdu).short_message == b"0" else v.ESME_ROK
+        world.run(3.0)
+        tried += telia.texts()
+    assert tried.count(b"0") == 4
+    assert router.outcomes == [Outcome.SENT] * 99
+    assert not telia.far.closed
+    world.run(35.0)
+    assert telia.texts()[-1] == b"0"
+    assert router.room_taken() == 1
 
 
 # What a status means: elisa's own table.
