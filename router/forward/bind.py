@@ -109,6 +109,7 @@ class OperatorLink(Link):
                 self._looks_at = self.bind.lifetime.may_end_at
         else:
             self.refused_status = pdu.command_status
+            self.bind.trouble = v.status_name(pdu.command_status)
             self._is_explained = True
             self._log.warning("bind.refused", status=v.status_name(pdu.command_status))
             self.session.close()
@@ -125,10 +126,13 @@ class OperatorLink(Link):
                 self._log.info("bind.unbound")
             else:
                 by_operator = self.session.peer_has_unbound
+                self.bind.trouble = "unbound" if by_operator else "lost"
                 self._log.warning("bind.lost", unbound=by_operator, in_flight=len(flights))
             self._acts.went_down(self.bind, flights, now)
-        elif not self._is_explained and not self._asked_to_end:
-            self._log.warning("bind.unanswered")
+        elif not self._asked_to_end and self.refused_status is None:
+            self.bind.trouble = "unanswered"
+            if not self._is_explained:
+                self._log.warning("bind.unanswered")
         self.on_ended()
 
     def noted(self) -> None:
@@ -253,6 +257,7 @@ class BindKeeper:
             except (OSError, TimeoutError) as error:
                 why = str(error) or "no answer in time"
                 self._log.warning("bind.unreachable", address=self._bind.address, error=why)
+                self._bind.trouble = "unreachable"
                 if attempts.unreachable() and not self._stopping:
                     continue
                 return None

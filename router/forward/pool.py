@@ -86,6 +86,7 @@ class Bind:
         "session",
         "settings",
         "sized",
+        "trouble",
         "window",
         "writable",
     )
@@ -118,6 +119,8 @@ class Bind:
         self.resting_until = 0.0
         self.failures = 0
         """Attempts to bind that failed since it was last bound."""
+        self.trouble = ""
+        """Why it is not bound, in a word for people; empty while it is."""
         self.changed_at = now
         """When it came up or went down."""
         self.in_heap = False
@@ -248,6 +251,7 @@ class Operator:
         bind.session = peer.session
         bind.writable = True
         bind.changed_at = now
+        bind.trouble = ""
         bind.retires = False
         if bind.settings.outbind is None and bind.address:
             bind.round_trip.path = self._paths.setdefault(bind.address, Path())

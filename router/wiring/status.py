@@ -90,6 +90,7 @@ class BindStatus(TypedDict):
     state: str
     since_s: float
     failures: int
+    trouble: str
     drained: bool
     breaker: str
     resting_s: float
@@ -268,6 +269,7 @@ def _bind(bind: Bind, now: float) -> BindStatus:
         state="down" if session is None else session.state.name.lower(),
         since_s=_s(now - bind.changed_at),
         failures=bind.failures,
+        trouble=bind.trouble,
         drained=bind.drained,
         breaker=bind.operator.circuit.binds[bind.place].state.name.lower(),
         resting_s=_s(max(0.0, bind.resting_until - now)),

@@ -107,6 +107,8 @@ def _bind(bind: BindStatus) -> Iterator[RenderableType]:
         state = f"rests {age(bind['resting_s'])}"
     elif bind["failures"] and not bind["up"]:
         state += f", {bind['failures']} failed"
+    if bind["trouble"]:
+        state += f": {bind['trouble']}"
     well = bind["up"] and not bind["drained"] and bind["breaker"] == "closed"
     yield Text(state, style=_GOOD if well else _BAD)
     yield age(bind["since_s"])

@@ -165,6 +165,17 @@ def test_an_operator_that_unbinds_behind_its_bind_response_is_heard(
     assert bind.session is None
 
 
+def test_a_bind_that_is_down_says_why(world: World, router: Router) -> None:
+    bind = router.journey.operators[OperatorName("telia")].binds[0]
+    router.operator("telia", bind_status=v.ESME_RINVPASWD)
+    assert bind.trouble == "ESME_RINVPASWD"
+    telia = router.operator("telia")
+    assert bind.trouble == ""
+    telia.far.drop()
+    world.settle()
+    assert bind.trouble == "lost"
+
+
 def test_no_receipt_is_given_to_a_client_that_unbinds(world: World, router: Router) -> None:
     telia = router.operator("telia")
     client = router.client()

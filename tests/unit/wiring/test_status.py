@@ -62,6 +62,7 @@ def test_bind_that_is_up_says_all_that_on_call_wants_to_know() -> None:
         "state": "bound_trx",
         "since_s": 0.5,
         "failures": 0,
+        "trouble": "",
         "drained": False,
         "breaker": "closed",
         "resting_s": 1.0,
@@ -197,9 +198,15 @@ def test_drawing_says_what_is_not_well() -> None:
     router = busy()
     router.journey.journal_up = False
     router.journey.operators[ELISA].binds[0].failures = 7
+    router.journey.operators[ELISA].binds[0].trouble = "ESME_RINVPASWD"
     router.journey.lanes.put_later(router.message(), router.now + 30.0)
     text = text_of(snapshot(router))
-    for part in ("not ready: journal is down", "journal down", "down, 7 failed", "1 more wait"):
+    for part in (
+        "not ready: journal is down",
+        "journal down",
+        "down, 7 failed: ESME_RINVPASWD",
+        "1 more wait",
+    ):
         assert part in text
 
 
