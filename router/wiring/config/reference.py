@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from router.smpp.vocabulary import status_name
 from router.terms import settings
 from router.wiring.config import units
 from router.wiring.config.keys import SETTINGS
@@ -79,7 +80,8 @@ def _default(part: Part[object], name: str, reader: Reader[object]) -> str:
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     if isinstance(value, tuple):
-        return ", ".join(f"`{item}`" for item in value)
+        shown = map(status_name, value) if "status" in reader.kind else value
+        return ", ".join(f"`{item}`" for item in shown)
     return f"`{value}`" if value != "" else '`""`'
 
 

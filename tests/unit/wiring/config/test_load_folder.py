@@ -1,9 +1,11 @@
 """router/wiring/config/load.py: one file, or a folder whose files are read as one."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from router.terms.names import OperatorName
 from router.wiring.config.load import Mistake, SettingsError, load, warnings
 from tests.unit.wiring.config.configurations import SMALL, changed, loaded
 
@@ -195,3 +197,18 @@ def test_the_example_configuration_can_be_used_as_it_is() -> None:
         ["bank", "shop"],
         ["telia", "elisa"],
     )
+
+
+def test_what_the_example_shows_in_comments_can_be_used_too(tmp_path: Path) -> None:
+    for file in EXAMPLE.glob("*.yaml"):
+        text = file.read_text(encoding="utf-8")
+        if file.name == "operators.yaml":
+            above, line, below = text.partition("# What other operators ask for")
+            assert line
+            text = above + re.sub(r"(?m)^#(?=  )", "", below.partition("\n")[2])
+        (tmp_path / file.name).write_text(text, encoding="utf-8")
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "orange").write_text("x", encoding="utf-8")
+    called, calls = load(tmp_path, {}).operators[OperatorName("orange")].binds
+    assert (len(called.addresses), called.window, called.max_messages) == (2, None, 100_000)
+    assert calls.outbind is not None

@@ -38,6 +38,7 @@ def test_a_page_without_the_line_is_refused() -> None:
         "| `messages` | percent: `0%` to `100%` | `1%` |",
         "| `allow_from` | list of network: `10.0.0.0/8`, or one address | `127.0.0.0/8`, `::1/128`",
         "| `interface_version` | version: `3.3`, `3.4` or `5.0` | `3.4` |",
+        "or a number such as `0x00000400` | `ESME_RSYSERR`, `ESME_RX_T_APPN` | The statuses",
         "| `accepted_is_final` | truth: `true` or `false` | `false` |",
         '| `system_type` | text: at most 64 characters | `""` |',
         "| `destination` | digits: without + or 00 | **required** |",
