@@ -208,6 +208,25 @@ def test_nothing_is_learnt_while_the_way_is_unknown() -> None:
     assert not pacer.ponders
 
 
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("count", [1, 2, 4, 8, 50, 60])
+def test_operator_of_two_binds_ponders_whichever_of_them_it_is_that_does(
+    count: int, place: int
+) -> None:
+    first = known()
+    binds = first, RoundTrip(first.path)
+    pacer, now = Pacer(Rate(count, 1.0), 0.0, binds), 100.0
+    for number in range(400):
+        bind = binds[number % 2]
+        late_s = 0.3 if number % 2 == place else 0.0
+        answered_at = now + WAY_S + late_s
+        slot = pacer.take(bind, now)
+        bind.took(WAY_S, now + WAY_S)  # Signs of life.
+        pacer.answered(slot, now, answered_at)
+        now += max(1.0 / count, 0.5)
+    assert pacer.ponders
+
+
 # The round trip.
 
 
