@@ -93,6 +93,10 @@ class Explanation:
     """What chose the lane."""
     validity_s: float | None = None
     """How long it may wait; None is for ever."""
+    failover_after_s: float | None = None
+    """After so long a wait the next operator may take it, too; None is never, while one is up."""
+    in_doubt: str | None = None
+    """What becomes of it where it was written to an operator and is never answered."""
     waits_for_schedule: bool = False
     """Whether a schedule_delivery_time is honoured here, rather than passed on."""
     told_what_remains: list[str] = field(default_factory=list)
@@ -115,7 +119,8 @@ class Explanation:
         if self.characters:
             parts = f"{self.segments} segment{_s(self.segments)}"
             length = f"{self.characters} character{_s(self.characters)}"
-            yield "text", f"{length}, {self.alphabet}, {parts}"
+            together = " that go to one operator" if self.segments > 1 else ""
+            yield "text", f"{length}, {self.alphabet}, {parts}{together}"
         if self.lane is not None:
             yield "lane", f"{self.lane} ({self.lane_by})"
             forever = self.validity_s is None
@@ -140,6 +145,16 @@ class Explanation:
         for number, plan in enumerate(self.plans):
             share = f"{plan.share * 100:.4g} % (weight {plan.weight}): " if plan.weight else ""
             yield "" if number else "operators", share + ", then ".join(plan.operators)
+        if self.plans:
+            if len(self.plans[0].operators) > 1:
+                yield "", "on to the next: " + self._when()
+            yield "in doubt", f"{self.in_doubt}, where an operator never answers"
+
+    def _when(self) -> str:
+        when = "when one is down or fails, or its status says so"
+        if self.failover_after_s is None:
+            return when
+        return f"{when}, or the message has waited {show_duration(self.failover_after_s)} for it"
 
 
 def explain(settings: Settings, question: Question, now_utc: float) -> Explanation:
@@ -181,6 +196,8 @@ def explain(settings: Settings, question: Question, now_utc: float) -> Explanati
     told.lane_by = "by the rule" if by_rule else _lane_by(question, account)
     end_utc = checks.expires_utc(checked, lane, now_utc)
     told.validity_s = None if end_utc == float("inf") else round(end_utc - now_utc, 6)
+    told.failover_after_s = settings.lanes[lane].failover_after_s
+    told.in_doubt = settings.lanes[lane].in_doubt
     told.waits_for_schedule = account.schedule_delivery_time == "honour"
     told.plans = _plans(decided)
     told.told_what_remains = [

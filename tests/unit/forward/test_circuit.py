@@ -49,6 +49,16 @@ def test_one_success_in_between_and_they_are_not() -> None:
     assert circuit.is_troubled
 
 
+def test_bind_that_has_not_failed_since_a_success_keeps_the_others_going() -> None:
+    circuit = Circuit(SETTINGS, 2)
+    circuit.failed(0, (0, 1), 100.0)
+    circuit.succeeded(0)
+    for _ in range(9):
+        circuit.failed(1, (0, 1), 100.0)
+    assert circuit.whole.state is BreakerState.CLOSED
+    assert most(circuit) == [UNLIMITED, 0]
+
+
 def test_binds_that_cannot_send_need_not_have_failed() -> None:
     circuit = Circuit(SETTINGS, 3)
     for _ in range(2):

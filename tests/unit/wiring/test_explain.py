@@ -144,6 +144,24 @@ def test_lane_of_the_rule_goes_before_all_others() -> None:
     assert explanation.validity_s == 48 * 3600.0
 
 
+def test_when_the_next_operator_takes_it_is_told() -> None:
+    plain = told("372123", SHOP)
+    assert (plain.failover_after_s, plain.in_doubt) == (None, "resend")
+    assert ": on to the next: when one is down or fails, or its status says so\n" in text_of(plain)
+    lane = "{name: bulk, min_share: 5%, validity: 48h"
+    configuration = changed(CONTRACT, (lane, lane + ", failover_after: 20s, in_doubt: elsewhere"))
+    slow = told("372123", SHOP, configuration=configuration)
+    assert (slow.failover_after_s, slow.in_doubt) == (20.0, "elsewhere")
+    assert "or the message has waited 20s for it\n" in text_of(slow)
+    assert "in doubt: elsewhere, where" in text_of(slow)
+    assert "on to the next" not in text_of(told("358123", configuration=configuration))
+
+
+def test_long_text_is_told_to_go_to_one_operator() -> None:
+    assert "3 segments that go to one operator\n" in text_of(told("372123", text="x" * 400))
+    assert "1 segment\n" in text_of(told("372123", text="x"))
+
+
 def test_lane_by_service_type_goes_before_that_by_priority() -> None:
     by_priority = "lane_by_priority: {3: alert}"
     configuration = changed(
