@@ -16,11 +16,12 @@ from router.report.correlate import EARLY_WAIT_S
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu, Sm, message_id_of
 from router.smpp.segments import part_of
+from router.smpp.session import Note
 from router.stations import OperatorPeer
 from router.terms.group import Group
 from router.terms.message import Message, Stage
 from router.terms.names import AccountName
-from router.terms.outcome import Outcome, judge
+from router.terms.outcome import WRONG_SET_UP, Outcome, judge
 from router.terms.plan import Plan
 from router.terms.settings import StatusAction
 
@@ -69,15 +70,30 @@ class Onward(Homeward):
         if status == v.ESME_ROK:
             if operator.circuit.is_troubled and not late:
                 self._took(bind)
+            if operator.fullness.numbers:
+                operator.fullness.numbers.clear()
             self._sent(operator, message, message_id_of(pdu), now)
         elif not late and message.stage is Stage.IN_FLIGHT:
-            action = judge(status, operator.settings.on_status)
+            action = self._judge(peer, message, status)
             self._refused(bind, message, status, action, now)
             self._go_on(peer, message, action, status, now)
         else:
             self._tell_withheld(message)
         if group is not None:
             self._unpark(group, operator)
+
+    def _judge(self, peer: OperatorPeer, message: Message, status: int) -> StatusAction:
+        """What an answer other than ESME_ROK means."""
+        operator = peer.bind.operator
+        if status in WRONG_SET_UP:
+            peer.tell(Note("message.objected", message.command_id, status))
+        number = message.destination_octets
+        return judge(
+            status,
+            operator.settings.on_status,
+            is_full=status == v.ESME_RMSGQFUL and operator.fullness.refused(number),
+            is_data_sm=message.command_id == v.DATA_SM,
+        )
 
     def _sent(self, operator: Operator, message: Message, octets: bytes, now: float) -> None:
         """An operator took it."""

@@ -13,6 +13,7 @@ from router.forward.adapting import AdaptiveRate
 from router.forward.breaker import Breaker
 from router.forward.circuit import Circuit
 from router.forward.destinations import Destinations
+from router.forward.fullness import Fullness
 from router.forward.lifetime import Lifetime
 from router.forward.pacing import BusiestSecond, Pacer, Path, RoundTrip
 from router.forward.window import LEAST, kept, sized
@@ -200,6 +201,7 @@ class Operator:
         )
         rate = settings.destination_rate
         self.destinations: Final = None if rate is None else Destinations(rate)
+        self.fullness: Final = Fullness()
         self.in_flight = 0
         """Messages written and not answered, over all binds."""
         self.late_until = 0.0

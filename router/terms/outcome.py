@@ -61,9 +61,13 @@ NOT_FOR_US: Final = Refusal("unrouted", 0x65)
 TEMPORARY_FOR_CLIENTS: Final = frozenset({0x08, 0x14, 0x58, 0x64})
 """Statuses of a deliver_sm_resp after which the same deliver_sm is tried again."""
 
+_INVALID_COMMAND_ID: Final = 0x03
+_MESSAGE_QUEUE_FULL: Final = 0x14
+_THROTTLED: Final = 0x58
 _OTHER_ROUTES: Final = 99
 _FAIL: Final = StatusAction(do="fail")
-_NEXT_ONCE: Final = StatusAction(do="next", times=1)
+OTHERWISE: Final = StatusAction(do="next", times=1)
+"""For a status that is in no list: one other operator may know better."""
 _NEXT: Final = StatusAction(do="next", times=_OTHER_ROUTES)
 _REBIND: Final = StatusAction(do="rebind")
 _SYSTEM_ERROR: Final = StatusAction(do="retry", after_s=30.0, times=2, then="next")
@@ -76,7 +80,7 @@ DEFAULT_ACTIONS: Final[Mapping[int, StatusAction]] = (
         ),
         _FAIL,
     )
-    | dict.fromkeys((0x0A, 0x48, 0x49, 0x45, 0xFE, 0xFF), _NEXT_ONCE)
+    | dict.fromkeys((0x0A, 0x48, 0x49, 0x45, 0xFE, 0xFF), OTHERWISE)
     | dict.fromkeys((0x22, *range(0x100, 0x104)), _NEXT)
     | dict.fromkeys((0x04, 0x05, 0x0D, 0x0E, 0x0F, 0x53), _REBIND)
     | dict.fromkeys((0x08, 0x64), _SYSTEM_ERROR)
@@ -89,10 +93,31 @@ DEFAULT_ACTIONS: Final[Mapping[int, StatusAction]] = (
 goes to one other operator and then fails."""
 
 
-def judge(status: int, over_default: Mapping[int, StatusAction]) -> StatusAction:
-    """What to do after an operator answered `status`, which is not ESME_ROK."""
+WRONG_SET_UP: Final = frozenset({*range(0xC0, 0xC5), 0x04, 0x05, 0x0D, 0x0E, 0x0F, 0x53, 0x03})
+"""Answers to a message that say less of it than of how we are set up with this operator: a TLV that
+it wants, a bind that it does not know, a PDU that it does not serve. Somebody has to look."""
+
+
+def judge(
+    status: int,
+    over_default: Mapping[int, StatusAction],
+    *,
+    is_full: bool = False,
+    is_data_sm: bool = False,
+) -> StatusAction:
+    """What to do after an operator answered `status`, which is not ESME_ROK.
+
+    `is_full` is whether ESME_RMSGQFUL came for many numbers in a row; `is_data_sm` whether it was
+    the answer to a data_sm, which some operators do not serve.
+    """
     action = over_default.get(status)
-    return action if action is not None else DEFAULT_ACTIONS.get(status, _NEXT_ONCE)
+    if action is not None:
+        return action
+    if is_full and status == _MESSAGE_QUEUE_FULL:
+        status = _THROTTLED
+    if is_data_sm and status == _INVALID_COMMAND_ID:
+        return _NEXT
+    return DEFAULT_ACTIONS.get(status, OTHERWISE)
 
 
 class JournalError(Exception):

@@ -67,6 +67,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "inbound.refused": "A subscriber's message that no rule wants, or that must come again.",
         "journal.not_durable": "What waits is lost when the process ends.",
         "link.dead": "An enquire_link was not answered in time; session over.",
+        "message.objected": "An operator refuses messages for how we are set up with it: `status`.",
         "nack.received": "A generic_nack that answers nothing of ours.",
         "outbind.refused": "Somebody called us as an operator and is none that we expect.",
         "pdu.refused": "A request that is not served, or not in this state of the session.",

@@ -1,0 +1,83 @@
+"""router/onward.py: a full operator is waited for, a full telephone stands in nobody's way."""
+
+import pytest
+from structlog.testing import capture_logs
+
+from router.forward.fullness import MANY_NUMBERS
+from router.smpp import pdu as p
+from router.smpp import vocabulary as v
+from router.terms.outcome import WRONG_SET_UP, Outcome
+from tests.doubles import Router, World, data_sm
+
+ESTONIAN = b"3725551234"
+TO = (1, 1, b"37255512345")
+
+
+def test_an_operator_that_is_full_for_many_numbers_is_throttling(
+    world: World, router: Router
+) -> None:
+    telia = router.operator("telia", status=v.ESME_RMSGQFUL)
+    client = router.client()
+    for number in range(12):
+        client.submit(ESTONIAN + b"%02d" % number, registered_delivery=0)
+    world.run(1.2)
+    assert router.journey.lanes.delayed() == MANY_NUMBERS - 1
+    written = len(telia.submits)
+    world.run(0.3)
+    assert len(telia.submits) - written < 3  # The bind rests; the messages have not failed.
+    telia.status = lambda _: v.ESME_ROK
+    world.run(35.0)
+    assert router.outcomes == [Outcome.SENT] * 12
+    router.assert_all_is_over()
+
+
+def test_numbers_that_are_full_among_others_are_tried_again_later(
+    world: World, router: Router
+) -> None:
+    telia = router.operator("telia")
+    full = {ESTONIAN + b"%02d" % number for number in range(0, 40, 2)}
+    telia.status = lambda pdu: v.ESME_RMSGQFUL if p.Sm(pdu).destination_addr in full else v.ESME_ROK
+    client = router.client()
+    for number in range(40):
+        client.submit(ESTONIAN + b"%02d" % number, registered_delivery=0)
+    world.run(3.0)
+    assert router.outcomes == [Outcome.SENT] * 20
+    assert router.journey.lanes.delayed() == 20
+
+
+def test_a_data_sm_that_an_operator_does_not_serve_goes_to_another(
+    world: World, router: Router
+) -> None:
+    telia, elisa = router.operator("telia", status=v.ESME_RINVCMDID), router.operator("elisa")
+    client = router.client()
+    client.far.send(data_sm(client.far.next_sequence(), source=(5, 0, b"BANK"), destination=TO))
+    world.run(1.0)
+    assert len(telia.submits) == len(elisa.submits) == 1
+    client.submit()
+    world.run(1.0)
+    assert len(telia.submits) == 2
+    assert len(elisa.submits) == 1  # A submit_sm is served everywhere: that one has failed.
+    assert Outcome.FAILED in router.outcomes
+
+
+@pytest.mark.parametrize("status", [0xC0, 0xC3, v.ESME_RINVBNDSTS, v.ESME_RINVSYSTYP])
+def test_an_answer_about_how_we_are_set_up_is_told(
+    world: World, router: Router, status: int
+) -> None:
+    assert status in WRONG_SET_UP
+    router.operator("telia", status=status)
+    with capture_logs() as lines:
+        router.client().submit()
+        world.run(1.0)
+    told = [line for line in lines if line["event"] == "message.objected"]
+    assert told
+    assert told[0]["operator"] == "telia"
+    assert told[0]["status"] == v.status_name(status)
+
+
+def test_an_answer_about_the_message_is_not_told(world: World, router: Router) -> None:
+    router.operator("telia", status=v.ESME_RINVDSTADR)
+    with capture_logs() as lines:
+        router.client().submit()
+        world.run(1.0)
+    assert not [line for line in lines if line["event"] == "message.objected"]
