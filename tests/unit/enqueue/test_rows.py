@@ -1,6 +1,8 @@
 """router/enqueue/{rows,found}.py: few statements, each known, and what is read is what was kept."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -19,11 +21,11 @@ TABLES = ("message", "sent", "delivery", "record")
 
 
 @pytest.fixture
-def database() -> sqlite3.Connection:
+def database() -> Iterator[sqlite3.Connection]:
     """A new one, in memory."""
-    new = sqlite3.connect(":memory:", isolation_level=None)
-    new.executescript(schema.SCHEMA)
-    return new
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as new:
+        new.executescript(schema.SCHEMA)
+        yield new
 
 
 @pytest.fixture
