@@ -30,7 +30,7 @@ from router.terms.settings import Address, Settings
 from router.wiring.config.load import SettingsError
 from router.wiring.control import Control
 from router.wiring.news import tell_news
-from router.wiring.systemd import notify, watchdog_s
+from router.wiring.systemd import notify, starting, watchdog_s
 from router.wiring.telemetry import MessageLog
 from router.wiring.tls import about, context_of
 
@@ -102,11 +102,34 @@ class App:
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, self._on_stop)
         self.loop.add_signal_handler(signal.SIGHUP, self._on_reload)
+        with starting():
+            control = await self._started()
+        if control is None:
+            return 1
+        async with asyncio.TaskGroup() as tasks:
+            keepers = [tasks.create_task(keeper.run()) for keeper in self._keepers]
+            gc.collect()
+            gc.set_threshold(*GARBAGE)
+            gc.freeze()  # Settings and routes live as long as we do: never look at them again.
+            self.ready = True
+            notify("READY=1")
+            log.info("router.ready", listeners=self.listeners, telemetry=control.address)
+            await self._stop.wait()
+            notify("STOPPING=1")
+            await self._drain()
+            for task in keepers:
+                task.cancel()
+        control.stop()
+        log.info("router.stopped")
+        return 0
+
+    async def _started(self) -> Control | None:
+        """The journal, what it holds, and the ports; None when that did not go well."""
         try:
             self.journal = self._open_journal()
         except JournalError as error:
             log.error("journal.failed", error=str(error))
-            return 1
+            return None
         self.journey = Journey(
             self.settings,
             journal=self.journal,
@@ -125,29 +148,14 @@ class App:
             failure = await self._recovered()
             if failure is not None:
                 log.error("journal.failed", error=str(failure))
-                return 1
+                return None
             self._make_keepers()
             await self._listen_to_operators()
             await self._listen()
         except OSError as error:
             log.error("router.not_started", error=error.strerror or str(error))
-            return 1
-        async with asyncio.TaskGroup() as tasks:
-            keepers = [tasks.create_task(keeper.run()) for keeper in self._keepers]
-            gc.collect()
-            gc.set_threshold(*GARBAGE)
-            gc.freeze()  # Settings and routes live as long as we do: never look at them again.
-            self.ready = True
-            notify("READY=1")
-            log.info("router.ready", listeners=self.listeners, telemetry=control.address)
-            await self._stop.wait()
-            notify("STOPPING=1")
-            await self._drain()
-            for task in keepers:
-                task.cancel()
-        control.stop()
-        log.info("router.stopped")
-        return 0
+            return None
+        return control
 
     def _open_journal(self) -> Journal:
         """Raises JournalError."""

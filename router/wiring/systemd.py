@@ -1,10 +1,17 @@
-"""What systemd is told of the service: ready, stopping, alive. Without systemd nothing is done.
+"""What systemd is told of the service: starting, ready, stopping, alive. Nothing without systemd.
 
 Source: sd_notify(3), sd_watchdog_enabled(3).
 """
 
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+from typing import Final
+
+STARTING_EVERY_S: Final = 10.0
+STARTING_FOR_S: Final = 60
 
 
 def notify(state: str) -> None:
@@ -25,3 +32,24 @@ def watchdog_s() -> float | None:
     if not microseconds or os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return None
     return int(microseconds) / 1e6
+
+
+@contextmanager
+def starting() -> Iterator[None]:
+    """Have systemd wait for as long as this lasts: to bring a large journal up may take minutes.
+
+    In a thread of its own, because the loop may have to wait as well.
+    """
+    is_over = Event()
+
+    def tell() -> None:
+        while not is_over.wait(STARTING_EVERY_S):
+            notify(f"EXTEND_TIMEOUT_USEC={STARTING_FOR_S * 1_000_000}")
+
+    teller = Thread(target=tell, name="starting", daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        teller.join()
