@@ -23,6 +23,8 @@ from router.terms.plan import Plan
 PROBE: Final = "UPDATE meta SET next_number = next_number + 1"
 """Fails where nothing can be written, and else costs a number. What changes nothing, SQLite does
 not write."""
+GO_ON: Final = "UPDATE meta SET next_number = max(next_number + 1, ?)"
+"""The same for a start: no id before this one."""
 _KNOWN_UTC: Final = "UPDATE meta SET known_utc = ?"
 
 _FAILED: Final = (

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from router.enqueue import rows, schema
-from router.enqueue.journal import JournalError
+from router.enqueue.found import KNOWN_UTC
+from router.enqueue.journal import JournalError, first_number_at
+from router.terms.clock import LONGEST_AWAY_S
 
 WAL: Final = "-wal"
 """What SQLite adds to the file's name for its log."""
@@ -127,7 +129,8 @@ def _prepare(path: Path, database: sqlite3.Connection, first_number: int) -> Non
         raise JournalError(f"{path}: this file system does not let SQLite share memory; {advice}")
     database.execute("BEGIN IMMEDIATE")
     if version == schema.VERSION:
-        database.execute(rows.PROBE)  # Else a file that may only be read is found out much later.
+        # Writes, or else a file that may only be read is found out much later.
+        database.execute(rows.GO_ON, (_least_number(database, first_number),))
     else:
         for statement in schema.statements_from(version if tables else 0):
             database.execute(statement)
@@ -136,6 +139,15 @@ def _prepare(path: Path, database: sqlite3.Connection, first_number: int) -> Non
         database.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
         database.execute(f"PRAGMA user_version = {schema.VERSION}")
     database.execute("COMMIT")
+
+
+def _least_number(database: sqlite3.Connection, first_number: int) -> int:
+    """A file that is an older copy, put back, must not give ids that were given since it was made.
+
+    Where a new file would begin now is beyond all of those; unless the clock is wrong.
+    """
+    (known_utc,) = database.execute(KNOWN_UTC).fetchone()
+    return first_number if first_number <= first_number_at(known_utc + LONGEST_AWAY_S) else 0
 
 
 def tidied(database: sqlite3.Connection) -> bool:

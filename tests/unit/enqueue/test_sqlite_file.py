@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from router.enqueue import schema
-from router.enqueue.journal import Backlog, Held, JournalError, Recovered
+from router.enqueue.journal import Backlog, Held, JournalError, Recovered, first_number_at
 from router.enqueue.sqlite import SqliteJournal
 from router.enqueue.sqlite_file import tidied
 from tests.unit.enqueue.turns import Turns, changes, rows_of
@@ -81,6 +81,25 @@ def test_only_its_owner_may_read_it_whatever_the_umask(
         ["router.db", "router.db-wal", "router.db-shm", "router.db.lock"], 0o600
     )
     turns.close(journal)
+
+
+@pytest.mark.parametrize(("days", "is_believed"), [(30, True), (300, False)])
+def test_copy_that_is_put_back_repeats_no_id_that_was_given_since(
+    path: Path, turns: Turns, days: int, *, is_believed: bool
+) -> None:
+    copied_utc, now_utc = 1.8e9, 1.8e9 + days * 86_400
+    journal = turns.open(path, first_number=first_number_at(copied_utc))
+    told = changes()
+    told.at_utc = copied_utc
+    assert turns.keep(journal, told) is None
+    turns.close(journal)
+
+    journal = turns.open(path, first_number=first_number_at(now_utc))
+
+    first = turns.reserve(journal, 1)
+    turns.close(journal)
+    assert (first >= first_number_at(now_utc)) == is_believed
+    assert first > first_number_at(copied_utc)
 
 
 def test_commits_are_synced(path: Path, turns: Turns) -> None:
