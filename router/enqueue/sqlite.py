@@ -386,7 +386,9 @@ class SqliteJournal:
         """The connection, made anew after trouble with the file."""
         file, wal = self._look_at_files()
         if file != self._files[0]:
-            raise JournalError(f"{self._path}: removed while in use; put it back, or restart")
+            # Our connection has the last of it.
+            advice = f"put it back; or, before you stop this, copy it from /proc/{os.getpid()}/fd"
+            raise JournalError(f"{self._path}: removed while in use; {advice}")
         if self._database is None:
             database = connect(self._path)
             database.execute(NUMBERS)  # What has read has the WAL open.

@@ -28,7 +28,7 @@ _PAGES_AT_ONCE: Final = 100
 """Given back to the file system in one go: about 10 ms, for which a commit may have to wait."""
 _ADVICE: Final = {
     sqlite3.SQLITE_NOTADB: "another file has this name; move it away, or change journal.url",
-    sqlite3.SQLITE_CORRUPT: "keep a copy, and rescue what can be read with `sqlite3 FILE .recover`",
+    sqlite3.SQLITE_CORRUPT: "keep a copy, and rescue what can be read with `sqlite3 FILE .dump`",
     sqlite3.SQLITE_READONLY: "may we write the file and its folder?",
     sqlite3.SQLITE_CANTOPEN: "may we write the file and its folder?",
     sqlite3.SQLITE_BUSY: "another program has it open for writing; end that one",

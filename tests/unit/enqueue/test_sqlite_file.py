@@ -246,7 +246,7 @@ def test_damage_is_found_by_what_reads_it(
         turns.close(journal)
     assert str(path) in said
     assert "malformed" in said
-    assert ".recover" in said
+    assert ".dump" in said
 
 
 VERSION_1 = """
