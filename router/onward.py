@@ -264,6 +264,10 @@ class Onward(Homeward):
             plan: Plan | None = None
             if group.operator is None:
                 plan = self.plans.without(message.plan, operator.name)
+                if plan is None and not message.in_doubt:  # Each has refused a part, if not this.
+                    reason = "refused, or its other parts, by every operator"
+                    self._give_up(message, Outcome.FAILED, reason, 0)
+                    continue
             elif group.operator in message.plan.candidates:
                 plan = self.plans.of((group.operator,))
                 if not group.fixed:

@@ -225,6 +225,34 @@ def test_all_parts_that_an_operator_refuses_go_elsewhere_together_and_in_order(
     router.assert_all_is_over()
 
 
+def test_parts_of_which_every_operator_has_refused_one_do_not_part(
+    world: World, contract: Settings
+) -> None:
+    routes = tuple(
+        replace(route, weights=(1, 99)) if route.weights else route for route in contract.routes
+    )
+    router = Router(world, replace(contract, routes=routes))
+    client = router.client(b"shop", b"secret02")
+    elisa = router.operator("elisa", status=v.ESME_RMSGQFUL)
+    submit_part(client, 1, total=2)
+    world.run(2.0)
+    assert parts_at(elisa) == [ONE]  # It is to be tried again 30 s later.
+    elisa.far.drop()
+    telia = router.operator("telia")
+    telia.status = refuses(TWO, 0x400)
+    submit_part(client, 2, total=2)
+    world.run(2.0)
+    elisa = router.operator("elisa", status=v.ESME_RMSGQFUL)
+    world.run(2.0)
+    assert parts_at(telia) == parts_at(elisa) == [TWO]  # To be tried again even later.
+    elisa.status = refuses(ONE, 0x400)
+    world.run(60.0)
+    assert parts_at(telia) == [TWO]
+    assert parts_at(elisa) == [TWO, ONE]
+    assert router.outcomes == [Outcome.FAILED, Outcome.FAILED]
+    assert router.room_taken() == 0
+
+
 def test_a_part_that_is_refused_waits_for_the_others_answers(world: World, router: Router) -> None:
     telia, elisa = router.operator("telia"), router.operator("elisa")
     telia.status = lambda _: None
