@@ -383,6 +383,19 @@ def test_an_action_of_the_configuration_goes_before_the_default(
     router.assert_all_is_over()
 
 
+def test_a_pause_of_the_configuration_slows_the_bind_as_throttling_does(
+    world: World, contract: Settings
+) -> None:
+    router = Router(world, with_action(contract, "elisa", 0x400, StatusAction(do="pause")))
+    elisa = router.operator("elisa")
+    elisa.status = first(0x400)
+    router.client().submit(FINNISH, registered_delivery=0)
+    world.run(1.5)
+    assert elisa.bind.per_second(world.now) < 40.0
+    world.run(1.0)
+    assert router.outcomes == [Outcome.SENT]
+
+
 def test_a_rebind_of_the_configuration_is_one(world: World, contract: Settings) -> None:
     router = Router(world, with_action(contract, "elisa", 0x400, StatusAction(do="rebind")))
     elisa = router.operator("elisa")

@@ -109,3 +109,10 @@ def test_numbers_are_forgotten_when_they_may_be_sent_to_anyway() -> None:
     assert len(made._sent) == 2
     made.forget_old(111.1)
     assert list(made._sent) == [OTHER]
+
+
+def test_number_whose_message_is_unanswered_is_not_forgotten() -> None:
+    made = Destinations(TEN_S)
+    sent(made, ONE, 100.0)
+    made.forget_old(125.0)
+    assert made.ask(ONE, RouterId(2), 125.0) == near(125.0 + UNANSWERED_S)

@@ -394,6 +394,20 @@ def test_kept_room_is_within_the_rate_too() -> None:
     assert operator.kept_bind(now + 5) is bind
 
 
+def test_kept_room_is_within_the_rate_of_the_operator_too() -> None:
+    settings = OperatorSettings(name=TELIA, binds=(bind_settings(window=10),), rate=Rate(10, 1.0))
+    operator = Operator(settings, START, keeps_room=True)
+    (bind,) = operator.binds
+    come_up(bind)
+    flights = [send(operator, FIRST_AT + n) for n in range(9)]
+    now = FIRST_AT + 10
+    assert (operator.ready_bind(now), operator.kept_bind(now)) == (None, bind)
+    operator.send(bind, message(), message().octets, now)
+    answer(flights[3], now)  # There is room again, and all ten slots are in use.
+    assert (operator.ready_bind(now), operator.kept_bind(now)) == (None, None)
+    assert operator.kept_bind(now + 1 + 2 * MARGIN_S) is bind
+
+
 @pytest.mark.parametrize("window", [1, 2, 3])
 def test_small_window_is_for_everybody(window: int) -> None:
     operator, bind = kept_of(window)
@@ -477,3 +491,39 @@ def test_bind_without_an_end_never_retires() -> None:
     (bind,) = operator.binds
     come_up(bind)
     assert not operator.retire(bind, START + 1e9)
+
+
+# The bind that other parts of a long message went to.
+
+
+@pytest.mark.parametrize(
+    ("settings", "after_s"),
+    [(bind_settings(rate=Rate(1, 1.0)), 0.5), (bind_settings(window=1), 5.0)],
+    ids=["rate", "window"],
+)
+def test_preferred_bind_is_within_its_rate_and_window_too(
+    settings: BindSettings, after_s: float
+) -> None:
+    operator = operator_of(settings, bind_settings("telia-2"))
+    first, other = operator.binds
+    come_up(first)
+    flight = send(operator, FIRST_AT)
+    assert flight.bind is first
+    come_up(other)
+    now = FIRST_AT + after_s
+    assert operator.ready_bind(now) is other
+    assert operator.rather(first, other, now) is other
+    answer(flight, now)
+    later = now + 2.0
+    assert operator.ready_bind(later) is other
+    assert operator.rather(first, other, later) is first
+
+
+def test_what_a_lost_connection_did_not_write_is_no_measure_of_the_next() -> None:
+    operator = operator_of(bind_settings())
+    (bind,) = operator.binds
+    come_up(bind)
+    send(operator, FIRST_AT)
+    operator.went_down(bind, FIRST_AT)
+    come_up(bind, FIRST_AT + 5)
+    assert send(operator, FIRST_AT + 6).batch.left_at == FIRST_AT + 6
