@@ -264,7 +264,8 @@ class Onward(Homeward):
             plan: Plan | None = None
             if group.operator is None:
                 plan = self.plans.without(message.plan, operator.name)
-                if plan is None and not message.in_doubt:  # Each has refused a part, if not this.
+                # Then each of its operators has refused a part, and one of them this one.
+                if plan is None and message.sends and not message.in_doubt:
                     reason = "refused, or its other parts, by every operator"
                     self._give_up(message, Outcome.FAILED, reason, 0)
                     continue
