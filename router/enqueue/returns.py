@@ -56,6 +56,8 @@ class Returns:
         self._here: set[OperatorName] = set()
         self.returning: dict[OperatorName, _Return] = {}
         """Those that do not have all their traffic back."""
+        self._broken_off: dict[OperatorName, _Return] = {}
+        """Returns of those that are away again: after a blip they go on."""
         self.passed_over: set[OperatorName] = set()
         """Those of them whose next turn is yet to come."""
         self.turns_at = _NEVER
@@ -70,7 +72,9 @@ class Returns:
         if operator in self._here:
             self._here.remove(operator)
             self._away_since[operator] = now
-        self.returning.pop(operator, None)
+        one = self.returning.pop(operator, None)
+        if one is not None:
+            self._broken_off[operator] = one
         self.passed_over.discard(operator)
 
     def came(self, operator: OperatorName, now: float) -> None:
@@ -78,9 +82,14 @@ class Returns:
         self._here.add(operator)
         away_s = now - self._away_since.get(operator, self._started_at)
         lasts_s = min(away_s, self._ramps_s.get(operator, 0.0))
-        if away_s >= BLIP_S and lasts_s > 0.0:
-            self.returning[operator] = one = _Return(now, lasts_s)
+        one = self._broken_off.pop(operator, None)
+        if away_s >= BLIP_S:
+            one = _Return(now, lasts_s) if lasts_s > 0.0 else None
+        if one is not None:
+            self.returning[operator] = one
             self.turns_at = min(self.turns_at, one.turns_at)
+            if not one.is_on:
+                self.passed_over.add(operator)
 
     def turn(self, now: float) -> list[OperatorName]:
         """Return the operators that are passed over now and were not, or the other way round."""

@@ -56,6 +56,30 @@ def test_after_a_blip_or_without_a_ramp_all_is_back_at_once(away_s: float, ramp_
     assert returns.turns_at == NEVER
 
 
+def test_blip_does_not_end_a_return() -> None:
+    returns = back(away_s=100.0)
+    returns.turn(1010.6)
+    assert TELIA in returns.passed_over
+    returns.went(TELIA, 1010.7)
+    assert not returns.passed_over
+    returns.came(TELIA, 1010.8)
+    assert TELIA in returns.passed_over
+    assert on_for(returns, 1015.0, 1016.0) == pytest.approx(0.5)
+    returns.went(TELIA, 1016.0)
+    returns.came(TELIA, 1020.0)
+    assert on_for(returns, 1020.0, 1021.0) == pytest.approx(20 / 30, abs=0.02)
+    returns.turn(1031.0)
+    assert returns.returning == {}
+
+
+def test_return_that_is_broken_off_for_longer_begins_anew() -> None:
+    returns = back(away_s=100.0)
+    returns.turn(1020.0)
+    returns.went(TELIA, 1020.0)
+    returns.came(TELIA, 1040.0)
+    assert on_for(returns, 1040.0, 1041.0) == pytest.approx(FIRST_SHARE)
+
+
 def test_operator_that_was_never_there_was_away_since_the_start() -> None:
     returns = Returns({TELIA: 30.0, ELISA: 30.0}, 0.0)
     returns.came(TELIA, 3.0)
