@@ -22,7 +22,7 @@ def meaning(action: StatusAction) -> str:
         case "next":
             return "every other operator of its plan is tried"
         case "rebind":
-            return "the bind is bound anew; the message goes first again"
+            return "the bind is bound anew; the message goes first again, 3 times, then later"
         case "pause":
             rest = show_duration(action.for_s)
             return f"the bind rests for {rest} and is slowed; the message goes first again"
