@@ -43,6 +43,18 @@ def a_mark_is_believed_before_the_disk_has_it() -> list[Patch]:
 
 
 @bug
+def how_far_a_queue_was_written_is_not_told() -> list[Patch]:
+    """A crash takes what was in flight for what was never sent."""
+    note = Marking._note_written
+
+    def silent(self: Marking, message: Message) -> None:
+        note(self, message)
+        self._settles.written.clear()
+
+    return [(Marking, "_note_written", silent)]
+
+
+@bug
 def a_restart_forgets_the_marks() -> list[Patch]:
     """What may be with an operator is sent again."""
     waiting = SimulatedJournal._waiting

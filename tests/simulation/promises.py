@@ -350,6 +350,24 @@ class Promises(Records):
         """The router is killed."""
         if not self.process.journey.has_unkept:
             self._remembers("forgotten in a crash, though the disk had the time to keep it")
+            for message in self.by_id.values():
+                if message.settled is None and message.writings and not message.taken:
+                    self._is_in_doubt(message)
+
+    def _is_in_doubt(self, message: Submitted) -> None:
+        """What was written and never answered is seen to be so after a crash, and counted."""
+        last = message.writings[-1]
+        if (
+            last.life != self._life
+            or last.status is not None
+            or last.at > self.loop.now - A_MOMENT_S
+        ):
+            return
+        number = self.disk.queues[message.candidates, message.lane, message.account]
+        newest, _ = self.disk.written.get(number, (0, None))
+        in_its_turn = not message.schedule_s and (message.router_id or 0) <= newest
+        if not self.disk.marks.get(message.router_id or 0, in_its_turn):
+            raise self.broken(f"{message.name}: after the crash nobody knows that it was written")
 
     def stopped(self) -> None:
         """The router has stopped because it was told to, and had the time."""
