@@ -268,7 +268,11 @@ class Journey(Marking):
             if message.in_doubt:
                 self.counters.repeated[name] += 1
                 message.in_doubt = False
-            if message.router_id > newest.get(message.kept_in, 0) or message.mark is False:
+            if (
+                message.router_id > newest.get(message.kept_in, 0)
+                or message.mark is False
+                or message.not_before_utc  # Others of its queue may be well ahead of it.
+            ):
                 self._note_written(message)
             message.sends += 1
             message.sent_at = now

@@ -219,3 +219,21 @@ def test_what_is_scheduled_outlives_a_restart(world: World, honouring: Router) -
     world.run(HOUR_S)
     assert telia.texts() == [b"other", b"scheduled"]
     assert after.room_taken() == 0
+
+
+def test_what_is_scheduled_is_in_doubt_after_a_crash_though_others_went_before_it(
+    world: World, honouring: Router
+) -> None:
+    telia = honouring.operator("telia", status=None)
+    client = honouring.client()
+    for schedule, text in ((NINE_OCLOCK, b"scheduled"), (b"", b"other")):
+        client.submit(schedule_delivery_time=schedule, text=text, registered_delivery=0)
+    world.run(1.0)
+    telia.answer(telia.submits[0][1])
+    world.run(HOUR_S)
+    assert telia.texts()[:2] == [b"other", b"scheduled"]
+    after = honouring.restarted()
+    again = after.operator("telia")
+    world.run(5.0)
+    assert again.texts() == [b"scheduled"]
+    assert after.journey.counters.repeated == {"telia": 1}
