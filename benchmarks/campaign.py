@@ -21,19 +21,22 @@ SLACK: Final = 1.0125
 """What the demonstration's 6.75 s are over 1,000 / 150. The first second is worth a little more
 than its rate: a bind that has rested may catch up a tenth of a second at once."""
 RECEIPTS_S: Final = 60.0
+BINDS: Final = 3
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Its own options."""
     parser.add_argument("--count", type=int, help="messages (default: 1000)")
-    parser.add_argument("--binds", type=int, default=3, help="default: %(default)s")
+    parser.add_argument("--binds", type=int, default=BINDS, help="default: 3")
     parser.add_argument("--rate", type=int, default=50, help="of each bind, per second; default 50")
 
 
 def run(given: argparse.Namespace) -> Result:
     """Measure; the operator strictly refuses what is above the rate, and counts it."""
     count: int = given.count or (300 if given.quick else 1000)
-    result = Result("campaign", {"count": count, "binds": given.binds, "rate": given.rate})
+    size = "" if given.binds == BINDS else f"-{given.binds}x{given.rate}"  # Kept beside it.
+    settings: dict[str, object] = {"count": count, "binds": given.binds, "rate": given.rate}
+    result = Result(f"campaign{size}", settings)
     for name, keep_busy in (("idle", False), ("busy", True)):
         with ExitStack() as stack:
             if keep_busy:

@@ -159,7 +159,7 @@ def configuration(campaign: Campaign, operator_port: int) -> dict[str, object]:
     name, password = ACCOUNT
     return {
         "listen": [{"address": "127.0.0.1:0"}],
-        "journal": {"url": "memory:"},
+        "journal": {"url": "sqlite:///router.db"},
         "telemetry": {"listen": "127.0.0.1:0", "log": {"format": "json", "level": "info"}},
         "lanes": [{"name": "campaign"}],
         "accounts": {name: {"password": password, "lane": "campaign", "window": 100}},
