@@ -5,6 +5,8 @@ the write), so the client, the operator and their hops are not in it.
 """
 
 import argparse
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +20,7 @@ from simulators.counting import summary_ms
 
 SUMMARY: Final = "otp messages while 100,000 bulk messages wait, on 1 and 3 binds of 50/s"
 RATE: Final = 50
+STEP_MS: Final = 10
 OTP_RATE: Final = "37/10s"
 """No whole number a second: rates count in seconds, and one otp a second would always find the same
 moment of it."""
@@ -83,8 +86,10 @@ def _case(
     otp = stand.client(stack, router.port, *options, system_id="otp")
     seen = stand.totals_of(otp)
     stand.well(otp, seen)
+    waits_s = _waits_s(router.child, "otp", urgent)
     return {
-        "otp_wait_ms": _waits_ms(router.child, "otp", urgent),
+        "otp_wait_ms": summary_ms(waits_s),
+        "otp_waits": spread_out(waits_s),
         "otp_response_ms": seen["response_ms"],
         "bulk_sent_meanwhile": _sent(router.child, "bulk") - before,
         "bulk_still_waiting": router.samples().sum("queue_messages", lane="bulk"),
@@ -95,11 +100,17 @@ def _sent(router: Child, lane: str) -> int:
     return len([line for line in router.events("message.settled") if line["lane"] == lane])
 
 
-def _waits_ms(router: Child, lane: str, count: int) -> dict[str, float]:
+def _waits_s(router: Child, lane: str, count: int) -> list[float]:
     """From acceptance to the operator, of all messages of a lane."""
 
     def waits_s() -> list[float] | None:
         lines = [line for line in router.events("message.settled") if line["lane"] == lane]
         return [number(line, "queue_s") for line in lines] if len(lines) >= count else None
 
-    return summary_ms(until(f"{count} lines about {lane}", waits_s))
+    return until(f"{count} lines about {lane}", waits_s)
+
+
+def spread_out(waits_s: Sequence[float]) -> dict[str, int]:
+    """How many waits ended within each step of `STEP_MS`, by where the step ends."""
+    counts = Counter(int(wait_s * 1000 // STEP_MS) for wait_s in waits_s)
+    return {f"{(step + 1) * STEP_MS} ms": counts[step] for step in range(max(counts) + 1)}

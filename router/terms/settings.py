@@ -100,7 +100,7 @@ class JournalSettings:
     """The same for what an answer or a receipt settles."""
     keep_records_s: float = 72 * 3600.0
     """How long the journal remembers how a message ended, in its table `record`: without the text.
-    `0s` keeps none."""
+    A million take some 100 MB. `0s` keeps none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
