@@ -46,7 +46,7 @@ def run(given: argparse.Namespace) -> Result:
         account = accounts.pop("load")
         accounts.update({_system_id(size): account for size in sizes})
         router = stand.router(stack, configuration, folder)
-        router.until_bound(BINDS)
+        router.until_rates_are_free(BINDS)
         clients = []
         finished_s: dict[str, float] = {}
         sent = 0.0

@@ -6,6 +6,7 @@ what was started, in the opposite order.
 
 import json
 import signal
+import time
 import urllib.request
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -20,6 +21,8 @@ from benchmarks.processes import DEADLINE_S, Child, ChildError, Cpu, as_document
 CLIENT_S: Final = 600.0
 """For a client with all its messages: a campaign of a million at 2,000/s."""
 PREFIX: Final = "smpp_router_"
+RATES_FREE_S: Final = 1.1
+"""After the start of a router whose rates are per second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,11 @@ class Router:
     def until_bound(self, binds: int) -> None:
         """Wait until so many binds to operators are up."""
         until(f"{binds} binds up", lambda: self.samples().sum("bind_up") == binds or None)
+
+    def until_rates_are_free(self, binds: int) -> None:
+        """Wait until so many binds are up and may send: rates begin as if they had been used."""
+        self.until_bound(binds)
+        time.sleep(RATES_FREE_S)
 
     def until_sent(self, count: int) -> None:
         """Wait until operators have taken so many messages."""

@@ -73,7 +73,7 @@ def _case(
     if share:
         configuration["lanes"] = [{"name": "otp"}, {"name": "bulk", "min_share": f"{share}%"}]
     router = stand.router(stack, configuration, folder)
-    router.until_bound(binds)
+    router.until_rates_are_free(binds)
     # It is ended when the others have been served: a day would not be enough for its receipts.
     stand.client(stack, router.port, "--count", str(count), "--window", "5000")
     until(
