@@ -7,6 +7,7 @@ configuration is not.
 
 import hashlib
 import hmac
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Final, Protocol
@@ -67,7 +68,7 @@ class Accounts:
         self._networks: Final = {net for of in accounts.values() for net in of.allow_from}
         self._secret = secret
         self._proven: dict[AccountName, bytes] = {}
-        self._failures: dict[str, tuple[int, float]] = {}
+        self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     def may_connect(self, host: str) -> bool:
         """Whether one more connection that has not bound is listened to."""
@@ -120,7 +121,7 @@ class Accounts:
             self._failures[key] = count, now
             waits = max(waits, min(SLOWEST_S, 0.25 * 2.0 ** min(count - 1, 10)))
         while len(self._failures) > _MOST_REMEMBERED:
-            del self._failures[next(iter(self._failures))]
+            self._failures.popitem(last=False)
         return waits
 
 

@@ -8,7 +8,7 @@ Memory is bounded: `MOST_NUMBERS` are remembered, the longest unused are forgott
 `MOST_ASIDE` messages wait aside. More than that wait in their lanes, and others behind them.
 """
 
-from collections import deque
+from collections import OrderedDict, deque
 from typing import Final
 
 from router.forward.pacing import MARGIN_S
@@ -43,7 +43,7 @@ class Destinations:
 
     def __init__(self, rate: Rate) -> None:
         self._rate = rate
-        self._sent: dict[bytes, deque[Slot]] = {}
+        self._sent: OrderedDict[bytes, deque[Slot]] = OrderedDict()
         """By TON, NPI and number, the longest unused first."""
         self._aside: dict[bytes, deque[tuple[float, RouterId]]] = {}
         """By number: when each may come again, and which message it is, in their order."""
@@ -115,7 +115,7 @@ class Destinations:
         if sent is None:
             sent = deque(maxlen=self._rate.count)
             if len(self._sent) >= MOST_NUMBERS:
-                del self._sent[next(iter(self._sent))]
+                self._sent.popitem(last=False)
         sent.append(Slot(now))
         self._sent[number] = sent
 

@@ -9,6 +9,7 @@ The latest attempts are in memory, the others only in the journal, `behind`; the
 when their receipt comes, by whoever may ask the journal.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Final, Generic, TypeVar
 
@@ -78,9 +79,9 @@ class Correlator(Generic[Early]):
         self.is_in_order = True
         """Attempts in memory stand in the order of their times; not when one was taken back."""
         self._wait_s = wait_s
-        self._open: dict[OperatorId, tuple[float, Message]] = {}
+        self._open: OrderedDict[OperatorId, tuple[float, Message]] = OrderedDict()
         self._more: dict[OperatorId, list[tuple[float, Message]]] = {}
-        self._done: dict[OperatorId, None] = {}
+        self._done: OrderedDict[OperatorId, None] = OrderedDict()
         self._early: dict[OperatorId, list[tuple[float, Early]]] = {}
         self._early_count = 0
 
@@ -203,7 +204,7 @@ class Correlator(Generic[Early]):
             del self._more[operator_id]
         self._done[operator_id] = None
         if len(self._done) > REMEMBERED:
-            del self._done[next(iter(self._done))]
+            self._done.popitem(last=False)
         return entry[0] - self._wait_s
 
     def park(self, operator_id: OperatorId, receipt: Early, now: float) -> bool:

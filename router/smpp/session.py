@@ -13,6 +13,7 @@ Timers: bind (OPEN, BINDING), enquire_link after silence and its answer, inactiv
 the answer to unbind (UNBINDING). Source: SMPP v3.4, 7.2.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -114,7 +115,7 @@ class Session:
         """Whether it was the peer that asked for the end."""
         self.owed = 0
         """Requests handed on by `receive` and not answered yet; bind requests do not count."""
-        self._late: dict[int, tuple[object, int]] = {}
+        self._late: OrderedDict[int, tuple[object, int]] = OrderedDict()
         self.interface_version = v.VERSION_3_4
         """The version that the client of this session speaks."""
         self._timers = timers
@@ -452,7 +453,7 @@ class Session:
             overdue.append(whose)
             self._late[number] = whose, response
             if len(self._late) > MOST_LATE:
-                del self._late[next(iter(self._late))]
+                self._late.popitem(last=False)
         return overdue
 
     # The state.
