@@ -11,12 +11,12 @@ from router.accept.accounts import Accounts
 from router.enqueue.journal import JournalError, Settlement, first_number_at
 from router.enqueue.memory import MemoryJournal
 from router.journey import Journey
+from router.settings.load import load
 from router.smpp import vocabulary as v
 from router.smpp.link import Link
 from router.terms.names import AccountName, LaneName, OperatorName
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings, StatusAction
-from router.wiring.config.load import load
 from tests.loop import START, START_UTC, Disk, ManualTimer, World
 from tests.peers import Client, FarEnd, Operator, data_sm, receipt_text
 

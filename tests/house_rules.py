@@ -22,7 +22,7 @@ LAYERS: Final = {
     # The journey: what it acts on, the way back and on, a restart, and the page to read first.
     **{"stations": 3, "binds": 4, "homecoming": 5, "recall": 6, "homeward": 7, "onward": 8},
     **{"resume": 9, "marking": 10, "journey": 11},
-    "wiring": 12,
+    **{"settings": 12, "telemetry": 12, "wiring": 13},
 }
 """A part of router/ imports only from parts with a smaller number, and from itself."""
 

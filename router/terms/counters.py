@@ -1,7 +1,7 @@
 """What is counted: plain numbers that the stages raise and telemetry reads.
 
 A counter here costs a dictionary look-up; a metrics library's costs ten times that, and runs per
-message. Nothing in this file knows about Prometheus: `wiring/metrics.py` exports it at scrape
+message. Nothing in this file knows about Prometheus: `telemetry/metrics.py` exports it at scrape
 time under the names of `contract/metrics.md`.
 """
 

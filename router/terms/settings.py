@@ -1,6 +1,6 @@
 """What a configuration says, as frozen values: one class per part of the YAML file.
 
-`wiring/config/load.py` is the only place that builds these from a file; a stage is handed the part
+`settings/load.py` is the only place that builds these from a file; a stage is handed the part
 that it needs and never learns where it came from. A field's name is its key in the file plus its
 unit (`bind_timeout: 5s` is `bind_timeout_s`); the text below a field is its page in
 `config/README.md`. A field without a default must be written.

@@ -1,1 +1,1 @@
-"""Settings, telemetry, the control interface, and where the parts meet."""
+"""The process: start and stop, control over HTTP, the command line."""

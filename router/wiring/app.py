@@ -23,15 +23,15 @@ from router.enqueue.sqlite import SqliteJournal
 from router.forward.bind import BindKeeper
 from router.forward.outbind import CalledKeeper, Door
 from router.journey import Journey
+from router.settings.load import SettingsError
 from router.smpp.link import NOTES_LOGGED, Link, Timer
 from router.smpp.states import BOUND
+from router.telemetry.log import MessageLog
+from router.telemetry.operator_events import tell_news
 from router.terms.limits import TokenBucket
 from router.terms.settings import Address, Settings
-from router.wiring.config.load import SettingsError
 from router.wiring.control import Control
-from router.wiring.news import tell_news
 from router.wiring.systemd import notify, starting, watchdog_s
-from router.wiring.telemetry import MessageLog
 from router.wiring.tls import about, context_of
 
 DRAIN_S: Final = 30.0

@@ -19,10 +19,10 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from router.accept.passwords import hash_password
+from router.settings.load import Mistake, SettingsError, load, warnings
+from router.settings.mistakes import listed, nearest
 from router.terms.names import AccountName
 from router.terms.settings import Settings
-from router.wiring.config.load import Mistake, SettingsError, load, warnings
-from router.wiring.config.mistakes import listed, nearest
 
 WELL, NOT_WELL, WRONG_USAGE = 0, 1, 2
 DEFAULT_URL: Final = "http://127.0.0.1:9464"
@@ -111,7 +111,7 @@ class _Version(argparse.Action):
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         """Print, and end."""
-        from router.wiring.status import version
+        from router.telemetry.status import version
 
         print(f"smpp-router {version()}")
         parser.exit()
@@ -167,8 +167,8 @@ def _run(arguments: argparse.Namespace) -> int:
         return NOT_WELL
     import structlog  # Neither this nor the router is needed to check a configuration.
 
+    from router.telemetry.log import configure_log
     from router.wiring.app import App
-    from router.wiring.telemetry import configure_log
 
     configure_log(settings.telemetry.log, sys.stderr)
     log = structlog.get_logger()

@@ -30,12 +30,12 @@ from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
 import structlog
 from prometheus_client import make_wsgi_app
 
+from router.telemetry.log import LogLines
+from router.telemetry.metrics import items, registry
+from router.telemetry.status import Running, Snapshot, not_ready, snapshot
 from router.terms.settings import Address
 from router.wiring.drains import UnknownNameError, set_drained
-from router.wiring.metrics import items, registry
 from router.wiring.remote import UNKNOWN_NAME
-from router.wiring.status import Running, Snapshot, not_ready, snapshot
-from router.wiring.telemetry import LogLines
 
 if TYPE_CHECKING:
     from _typeshed import OptExcInfo

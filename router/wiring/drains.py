@@ -11,8 +11,8 @@ from typing import TypedDict
 import structlog
 
 from router.forward.pool import Bind
-from router.wiring.config.mistakes import listed, nearest
-from router.wiring.status import Running
+from router.settings.mistakes import listed, nearest
+from router.telemetry.status import Running
 
 log = structlog.get_logger()
 

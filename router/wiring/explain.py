@@ -12,6 +12,7 @@ from aiosmpplib import GSM7BitCodec
 
 from router.check.submit import Checks
 from router.decide.table import RouteTable, Rule
+from router.settings.units import show_duration
 from router.smpp import pdu
 from router.smpp.pdu import BodyError, Framer, Sm
 from router.smpp.text import segments_of
@@ -20,7 +21,6 @@ from router.terms.names import AccountName
 from router.terms.outcome import Refusal
 from router.terms.plan import Plans
 from router.terms.settings import AccountSettings, RouteSettings, Settings
-from router.wiring.config.units import show_duration
 
 LONGEST_SHORT_MESSAGE: Final = 254
 """Octets; a longer text travels in a message_payload, as clients send it."""

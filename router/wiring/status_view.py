@@ -9,8 +9,7 @@ from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from router.wiring.remote import NoAnswerError, ask
-from router.wiring.status import (
+from router.telemetry.status import (
     AccountStatus,
     BindStatus,
     LaneStatus,
@@ -18,6 +17,7 @@ from router.wiring.status import (
     Snapshot,
     version,
 )
+from router.wiring.remote import NoAnswerError, ask
 
 _GOOD, _BAD, _DIM = "green", "bold red", "dim"
 

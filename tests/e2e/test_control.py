@@ -13,8 +13,8 @@ import pytest
 from router.wiring import control
 from router.wiring.cli import main
 from router.wiring.control import MOST_PEERS, Control
-from tests.unit.wiring.config.configurations import CONTRACT, changed
-from tests.unit.wiring.running import TELIA, FakeRouter
+from tests.unit.settings.configurations import CONTRACT, changed
+from tests.unit.telemetry.running import TELIA, FakeRouter
 
 PATIENCE_S: Final = 10.0
 ANY_PORT: Final = changed(CONTRACT, ('listen: "127.0.0.1:9464"', 'listen: "127.0.0.1:0"'))

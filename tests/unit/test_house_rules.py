@@ -35,7 +35,7 @@ def test_walk_reads_every_folder_but_what_tools_made(tmp_path: Path) -> None:
         ("router/smpp/session.py", "from router.check import policy"),
         ("router/smpp/session.py", "import router.journey"),
         ("router/decide/choose.py", "from router.journey import Journey"),
-        ("router/journey.py", "from router.wiring.config.load import load"),
+        ("router/journey.py", "from router.settings.load import load"),
         ("router/enqueue/sqlite.py", "from router.wiring import telemetry"),
         ("router/report/handback.py", "from ..wiring import telemetry"),
         ("router/report/handback.py", "def late() -> None:\n    from router import wiring"),

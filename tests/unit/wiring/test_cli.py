@@ -10,7 +10,7 @@ import pytest
 
 from router.accept.passwords import verify
 from router.wiring.cli import DEFAULT_URL, main
-from tests.unit.wiring.config.configurations import CONTRACT, SMALL, changed
+from tests.unit.settings.configurations import CONTRACT, SMALL, changed
 
 Said = tuple[int, str, str]
 Capture = pytest.CaptureFixture[str]

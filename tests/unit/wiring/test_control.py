@@ -8,7 +8,7 @@ import pytest
 
 from router.wiring import control
 from router.wiring.control import Site
-from tests.unit.wiring.running import TELIA, FakeRouter
+from tests.unit.telemetry.running import TELIA, FakeRouter
 
 Answer = tuple[int, dict[str, str], bytes]
 PATHS = ("/metrics", "/healthz", "/readyz", "/v1/status")

@@ -3,7 +3,7 @@
 import pytest
 
 from router.wiring.drains import UnknownNameError, set_drained
-from tests.unit.wiring.running import ELISA, OTP, TELIA, FakeRouter
+from tests.unit.telemetry.running import ELISA, OTP, TELIA, FakeRouter
 
 
 def drained(router: FakeRouter) -> list[str]:

@@ -12,8 +12,8 @@ from router.terms.names import AccountName
 from router.terms.outcome import Refusal
 from router.terms.plan import Plans
 from router.wiring.explain import Explanation, Question, explain
-from tests.unit.wiring.config.configurations import CONTRACT, changed, loaded
-from tests.unit.wiring.running import BANK, SHOP
+from tests.unit.settings.configurations import CONTRACT, changed, loaded
+from tests.unit.telemetry.running import BANK, SHOP
 
 SETTINGS = loaded(CONTRACT)
 NOW = 1.8e9

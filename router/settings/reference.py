@@ -1,4 +1,4 @@
-"""Writes the tables of keys in `config/README.md`: `python -m router.wiring.config.reference FILE`.
+"""Writes the tables of keys in `config/README.md`: `python -m router.settings.reference FILE`.
 
 What a key means is the text below its field in `terms/settings.py`, how it is written is said by
 its reader in `keys.py`. So the page cannot say something else than the program does, as
@@ -14,15 +14,13 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from router.settings import units
+from router.settings.keys import SETTINGS
+from router.settings.parts import Part, Reader, key_of
 from router.smpp.vocabulary import status_name
 from router.terms import settings
-from router.wiring.config import units
-from router.wiring.config.keys import SETTINGS
-from router.wiring.config.parts import Part, Reader, key_of
 
-BEGINS: Final = (
-    "<!-- The keys: written by `python -m router.wiring.config.reference`, not by hand. -->"
-)
+BEGINS: Final = "<!-- The keys: written by `python -m router.settings.reference`, not by hand. -->"
 """Everything after this line is written anew."""
 
 _SHOW: Final[dict[str, Callable[[float], str]]] = {
@@ -116,7 +114,7 @@ def _one_line(text: str) -> str:
 def main() -> None:
     """Write the tables of the page that is named on the command line."""
     if len(sys.argv) != 2:
-        raise SystemExit("usage: python -m router.wiring.config.reference config/README.md")
+        raise SystemExit("usage: python -m router.settings.reference config/README.md")
     path = Path(sys.argv[1])
     path.write_text(page_with_keys(path.read_text(encoding="utf-8")), encoding="utf-8")
 

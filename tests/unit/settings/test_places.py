@@ -1,4 +1,4 @@
-"""router/wiring/config/places.py: any file gives a mapping with places, or a mistake."""
+"""router/settings/places.py: any file gives a mapping with places, or a mistake."""
 
 import re
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from router.settings.load import Mistake, SettingsError, load
+from router.settings.places import DEEPEST, Node, Scalar, Sequence, Table, read_table
 from router.terms.settings import Place
-from router.wiring.config.load import Mistake, SettingsError, load
-from router.wiring.config.places import DEEPEST, Node, Scalar, Sequence, Table, read_table
-from tests.unit.wiring.config.configurations import CONTRACT, SMALL, changed, loaded, the_mistake
+from tests.unit.settings.configurations import CONTRACT, SMALL, changed, loaded, the_mistake
 
 LOADERS: list[type] = [yaml.SafeLoader]
 if yaml.__with_libyaml__:

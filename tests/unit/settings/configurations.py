@@ -1,4 +1,4 @@
-"""Configurations that the tests of `router/wiring/config/` start from, and what is said of them.
+"""Configurations that the tests of `router/settings/` start from, and what is said of them.
 
 `CONTRACT` is the file that must be accepted as it is. A test changes a few characters of it, so
 that what it says about lines and columns can be looked up there.
@@ -11,10 +11,10 @@ from typing import Final
 
 import pytest
 
+from router.settings.load import Mistake, SettingsError, load
 from router.terms.settings import Settings
-from router.wiring.config.load import Mistake, SettingsError, load
 
-CONTRACT_FILE: Final = Path(__file__).parents[3] / "contract" / "router.yaml"
+CONTRACT_FILE: Final = Path(__file__).parents[2] / "contract" / "router.yaml"
 CONTRACT: Final = CONTRACT_FILE.read_text(encoding="utf-8")
 
 SMALL: Final = """\

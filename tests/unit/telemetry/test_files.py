@@ -9,9 +9,9 @@ from typing import Final
 import pytest
 import yaml
 
-from router.wiring.config.load import load
-from router.wiring.metrics import Exporter, registry
-from tests.unit.wiring.running import filled
+from router.settings.load import load
+from router.telemetry.metrics import Exporter, registry
+from tests.unit.telemetry.running import filled
 
 CONFIG: Final = Path(__file__).parents[3] / "config"
 SELECTOR: Final = re.compile(r"\b((?:smpp_router|process)_\w+)(?:\{([^}]*)\})?")

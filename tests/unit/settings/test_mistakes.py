@@ -1,9 +1,9 @@
-"""router/wiring/config/keys.py, values.py: all that a configuration may not say."""
+"""router/settings/keys.py, values.py: all that a configuration may not say."""
 
 import pytest
 
-from router.wiring.config.mistakes import Mistake
-from tests.unit.wiring.config.configurations import (
+from router.settings.mistakes import Mistake
+from tests.unit.settings.configurations import (
     CONTRACT,
     SMALL,
     changed,

@@ -1,15 +1,15 @@
-"""router/wiring/config/load.py: one file, or a folder whose files are read as one."""
+"""router/settings/load.py: one file, or a folder whose files are read as one."""
 
 import re
 from pathlib import Path
 
 import pytest
 
+from router.settings.load import Mistake, SettingsError, load, warnings
 from router.terms.names import OperatorName
-from router.wiring.config.load import Mistake, SettingsError, load, warnings
-from tests.unit.wiring.config.configurations import SMALL, changed, loaded
+from tests.unit.settings.configurations import SMALL, changed, loaded
 
-EXAMPLE = Path(__file__).parents[4] / "config"
+EXAMPLE = Path(__file__).parents[3] / "config"
 
 ROUTER = """\
 listen: [{address: "127.0.0.1:0"}]

@@ -16,10 +16,10 @@ from ipaddress import (
 )
 from typing import Final
 
+from router.settings.mistakes import nearest
 from router.smpp.vocabulary import ESME_ROK, STATUS_BY_NAME
 from router.terms.limits import Rate
 from router.terms.settings import Address
-from router.wiring.config.mistakes import nearest
 
 MOST_PER_UNIT: Final = 1_000_000
 """No SMPP link carries more in a second; above is a slip of the keyboard."""

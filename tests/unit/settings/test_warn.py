@@ -1,4 +1,4 @@
-"""router/wiring/config/warn.py: what is allowed, and probably not meant."""
+"""router/settings/warn.py: what is allowed, and probably not meant."""
 
 from pathlib import Path
 
@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.accept.passwords import hash_password
+from router.settings.load import load, warnings
+from router.settings.mistakes import Mistake
 from router.terms.names import AccountName, OperatorName
 from router.terms.settings import InboundSettings, RouteSettings, Settings
-from router.wiring.config.load import load, warnings
-from router.wiring.config.mistakes import Mistake
-from tests.unit.wiring.config.configurations import CONTRACT_FILE, SMALL, changed, loaded
+from tests.unit.settings.configurations import CONTRACT_FILE, SMALL, changed, loaded
 
 QUIET = changed(SMALL, ("memory:", "sqlite:///r.db"))
 

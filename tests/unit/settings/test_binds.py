@@ -1,4 +1,4 @@
-"""router/wiring/config/keys.py: how the binds to operators can be written."""
+"""router/settings/keys.py: how the binds to operators can be written."""
 
 from ipaddress import ip_network
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from router.terms.settings import Address, BindSettings, OperatorTlsSettings, OutbindSettings
-from tests.unit.wiring.config.configurations import SMALL, changed, loaded, the_mistake
+from tests.unit.settings.configurations import SMALL, changed, loaded, the_mistake
 
 ADDRESS = 'address: "127.0.0.1:1"'
 OUTBIND = 'outbind: {listen: "0.0.0.0:2776", system_id: smsc, password: theirs}'

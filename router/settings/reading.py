@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NoReturn
 
+from router.settings.mistakes import Mistake, item_path, key_path, mistake_at
+from router.settings.places import Broken, Entry, Node, Scalar, Sequence, Table
 from router.terms.settings import Place
-from router.wiring.config.mistakes import Mistake, item_path, key_path, mistake_at
-from router.wiring.config.places import Broken, Entry, Node, Scalar, Sequence, Table
 
 _SUBSTITUTION: Final = re.compile(r"\$\$\{|\$\{([^}]*)\}|\$\{")
 _VARIABLE: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:(:-)(.*))?", re.DOTALL)

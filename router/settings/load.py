@@ -13,13 +13,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from router.settings.keys import SETTINGS
+from router.settings.mistakes import Mistake, SettingsError, mistake_at, written_twice
+from router.settings.parts import key_of
+from router.settings.places import Broken, Entry, Node, Scalar, Sequence, Table, read_table
+from router.settings.reading import Reading, RefusedError, Spot
+from router.settings.warn import warnings
 from router.terms.settings import Place, Settings
-from router.wiring.config.keys import SETTINGS
-from router.wiring.config.mistakes import Mistake, SettingsError, mistake_at, written_twice
-from router.wiring.config.parts import key_of
-from router.wiring.config.places import Broken, Entry, Node, Scalar, Sequence, Table, read_table
-from router.wiring.config.reading import Reading, RefusedError, Spot
-from router.wiring.config.warn import warnings
 
 __all__ = ["Mistake", "SettingsError", "load", "warnings"]
 

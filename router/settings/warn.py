@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 from router.accept.passwords import is_hash
 from router.forward.window import needed
+from router.settings.mistakes import Mistake, item_path, key_path, mistake_at
 from router.terms.names import OperatorName
 from router.terms.settings import (
     AccountSettings,
@@ -19,7 +20,6 @@ from router.terms.settings import (
     RouteSettings,
     Settings,
 )
-from router.wiring.config.mistakes import Mistake, item_path, key_path, mistake_at
 
 LONGEST_PASSWORD: Final = 8
 """The field of a bind request has 9 octets, with the NUL at the end (SMPP v3.4, 4.1.1)."""

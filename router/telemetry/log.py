@@ -4,7 +4,7 @@ Rule 1: an event is `noun.past_verb` and stands in `EVENTS`; everything else is 
 Rule 2: no line has a message's text or a password, and a number only masked.
 Rule 3: a log that cannot be written loses lines, which are counted, and never a message.
 
-`python -m router.wiring.telemetry docs/LOGS.md` writes the page about it. Metrics: `metrics.py`.
+`python -m router.telemetry.log docs/LOGS.md` writes the page about it. Metrics: `metrics.py`.
 """
 
 import logging
@@ -18,8 +18,8 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from router.enqueue.journal import Settlement
+from router.telemetry.metrics import Exporter
 from router.terms.settings import LogSettings, Settings
-from router.wiring.metrics import Exporter
 
 __all__ = ["EVENTS", "Exporter", "LogLines", "MessageLog", "configure_log", "log_page", "masked"]
 
@@ -303,7 +303,7 @@ def log_page() -> str:
     return f"""\
 # The log
 
-<!-- Written by `python -m router.wiring.telemetry docs/LOGS.md`, not by hand. -->
+<!-- Written by `python -m router.telemetry.log docs/LOGS.md`, not by hand. -->
 
 One line per event on standard error, as JSON or for eyes (`telemetry.log.format`). Each begins with
 `timestamp` (UTC), `level` and `event`; what else it has is named with its unit: `_s` is seconds. A
@@ -337,7 +337,7 @@ inbound messages and deliveries.
 def main() -> None:
     """Write the page that is named on the command line."""
     if len(sys.argv) != 2:
-        raise SystemExit("usage: python -m router.wiring.telemetry docs/LOGS.md")
+        raise SystemExit("usage: python -m router.telemetry.log docs/LOGS.md")
     Path(sys.argv[1]).write_text(log_page(), encoding="utf-8")
 
 

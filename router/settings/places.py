@@ -16,8 +16,8 @@ from typing import Final, Protocol
 
 import yaml
 
+from router.settings.mistakes import Mistake, item_path, key_path, mistake_at, written_twice
 from router.terms.settings import Place
-from router.wiring.config.mistakes import Mistake, item_path, key_path, mistake_at, written_twice
 
 DEEPEST: Final = 30
 """The deepest that a configuration goes is 6; so deep is a mistake or an attack."""

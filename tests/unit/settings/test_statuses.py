@@ -1,10 +1,10 @@
-"""router/wiring/statuses.py: the page about statuses says what the program does."""
+"""router/settings/statuses.py: the page about statuses says what the program does."""
 
 from pathlib import Path
 
+from router.settings.statuses import meaning, page
 from router.terms.outcome import DEFAULT_ACTIONS
 from router.terms.settings import StatusAction
-from router.wiring.statuses import meaning, page
 
 PAGE = Path(__file__).parents[3] / "docs" / "STATUSES.md"
 

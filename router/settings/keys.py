@@ -8,6 +8,24 @@ routes, because a route asks which of them can send.
 from collections.abc import Mapping
 from typing import Final, NamedTuple, cast
 
+from router.settings import values as value
+from router.settings.parts import (
+    Found,
+    Part,
+    Reader,
+    key_spot,
+    listing,
+    mapping,
+    named,
+    read_all,
+    read_pairs,
+    reference,
+    take,
+    unique,
+)
+from router.settings.places import Sequence, Table
+from router.settings.reading import Spot
+from router.settings.units import show_percent
 from router.terms.settings import (
     AccountSettings,
     Address,
@@ -30,24 +48,6 @@ from router.terms.settings import (
     TelemetrySettings,
     TlsSettings,
 )
-from router.wiring.config import values as value
-from router.wiring.config.parts import (
-    Found,
-    Part,
-    Reader,
-    key_spot,
-    listing,
-    mapping,
-    named,
-    read_all,
-    read_pairs,
-    reference,
-    take,
-    unique,
-)
-from router.wiring.config.places import Sequence, Table
-from router.wiring.config.reading import Spot
-from router.wiring.config.units import show_percent
 
 MOST_SHARED: Final = 0.5
 """Two lower lanes never go in a row while an urgent one waits, so half is all that can be kept."""

@@ -9,11 +9,11 @@ from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from typing import Final, Generic, TypeVar
 
+from router.settings.mistakes import key_path, listed, nearest, written_twice
+from router.settings.places import Entry
+from router.settings.reading import RefusedError, Spot
+from router.settings.units import NotUnderstoodError
 from router.terms.settings import Place
-from router.wiring.config.mistakes import key_path, listed, nearest, written_twice
-from router.wiring.config.places import Entry
-from router.wiring.config.reading import RefusedError, Spot
-from router.wiring.config.units import NotUnderstoodError
 
 T = TypeVar("T")
 K = TypeVar("K", str, int)

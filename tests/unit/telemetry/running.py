@@ -17,7 +17,7 @@ from router.terms.message import Message
 from router.terms.names import AccountName, BindName, ClientId, LaneName, OperatorName, RouterId
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings
-from tests.unit.wiring.config.configurations import CONTRACT, loaded
+from tests.unit.settings.configurations import CONTRACT, loaded
 
 BANK, SHOP = AccountName("bank"), AccountName("shop")
 TELIA, ELISA = OperatorName("telia"), OperatorName("elisa")

@@ -1,4 +1,4 @@
-"""Writes the page about operators' statuses: `python -m router.wiring.statuses docs/STATUSES.md`.
+"""Writes the page about operators' statuses: `python -m router.settings.statuses docs/STATUSES.md`.
 
 What a status means stands in `terms/outcome.py`; the page says the same, and a test sees to that.
 """
@@ -6,10 +6,10 @@ What a status means stands in `terms/outcome.py`; the page says the same, and a 
 import sys
 from pathlib import Path
 
+from router.settings.units import show_duration
 from router.smpp import vocabulary as v
 from router.terms.outcome import DEFAULT_ACTIONS, OTHERWISE, WRONG_SET_UP
 from router.terms.settings import StatusAction
-from router.wiring.config.units import show_duration
 
 
 def meaning(action: StatusAction) -> str:
@@ -43,7 +43,7 @@ def page() -> str:
     return f"""\
 # What an operator's status means
 
-<!-- Written by `python -m router.wiring.statuses docs/STATUSES.md`, not by hand. -->
+<!-- Written by `python -m router.settings.statuses docs/STATUSES.md`, not by hand. -->
 
 What becomes of a message that an operator does not take, where the operator's `on_status` in the
 configuration says nothing else. Every action ends with the message's validity, and the parts of a
@@ -68,7 +68,7 @@ long message stay together.
 def main() -> None:
     """Write the page that is named on the command line."""
     if len(sys.argv) != 2:
-        raise SystemExit("usage: python -m router.wiring.statuses docs/STATUSES.md")
+        raise SystemExit("usage: python -m router.settings.statuses docs/STATUSES.md")
     Path(sys.argv[1]).write_text(page(), encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""router/wiring/telemetry.py: the table of events, how lines look, and the line of each message."""
+"""router/telemetry/log.py: the table of events, how lines look, and the line of each message."""
 
 import ast
 import dataclasses
@@ -13,11 +13,7 @@ import pytest
 import structlog
 
 from router.enqueue.journal import Settlement
-from router.terms.message import Message
-from router.terms.names import RouterId
-from router.terms.outcome import Outcome
-from router.terms.settings import LogSettings, Settings
-from router.wiring.telemetry import (
+from router.telemetry.log import (
     EVENTS,
     LEVELS,
     SETTLED_KEYS,
@@ -27,7 +23,11 @@ from router.wiring.telemetry import (
     log_page,
     masked,
 )
-from tests.unit.wiring.running import BULK, SHOP, STARTED_AT, TELIA, FakeRouter
+from router.terms.message import Message
+from router.terms.names import RouterId
+from router.terms.outcome import Outcome
+from router.terms.settings import LogSettings, Settings
+from tests.unit.telemetry.running import BULK, SHOP, STARTED_AT, TELIA, FakeRouter
 
 ROOT = Path(__file__).parents[3]
 NOTES = {"_note", "_end"}
@@ -116,7 +116,7 @@ def test_event_is_a_noun_and_what_happened_to_it() -> None:
 
 def test_page_about_the_log_is_what_the_table_says() -> None:
     page = (ROOT / "docs" / "LOGS.md").read_text(encoding="utf-8")
-    assert page == log_page(), "python -m router.wiring.telemetry docs/LOGS.md writes it anew"
+    assert page == log_page(), "python -m router.telemetry.log docs/LOGS.md writes it anew"
 
 
 # How a line looks.

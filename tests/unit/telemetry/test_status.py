@@ -1,4 +1,4 @@
-"""router/wiring/status.py and status_view.py: the snapshot of a router, and how it is drawn."""
+"""router/telemetry/status.py and status_view.py: the snapshot of a router, and how it is drawn."""
 
 import io
 import json
@@ -7,13 +7,13 @@ import re
 import pytest
 
 from router.smpp import vocabulary as v
+from router.telemetry.status import BindStatus, Snapshot, not_ready, snapshot
 from router.terms.names import BindName, LaneName, OperatorId
 from router.terms.outcome import Outcome
 from router.wiring.drains import set_drained
 from router.wiring.remote import NoAnswerError
-from router.wiring.status import BindStatus, Snapshot, not_ready, snapshot
 from router.wiring.status_view import age, console, drawn, parsed
-from tests.unit.wiring.running import BANK, BULK, ELISA, OTP, SHOP, TELIA, FakeRouter
+from tests.unit.telemetry.running import BANK, BULK, ELISA, OTP, SHOP, TELIA, FakeRouter
 
 NAME, TELIA_1 = LaneName("otp"), BindName("telia-1")
 

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Final
 
 from router.accept.passwords import check_hash, is_hash
+from router.settings import units
+from router.settings.mistakes import nearest
+from router.settings.parts import Reader, read_all, scalar
+from router.settings.places import Sequence, Table
+from router.settings.reading import Spot
+from router.settings.units import NotUnderstoodError
 from router.terms.limits import Rate
 from router.terms.names import NOBODY
 from router.terms.settings import Address
-from router.wiring.config import units
-from router.wiring.config.mistakes import nearest
-from router.wiring.config.parts import Reader, read_all, scalar
-from router.wiring.config.places import Sequence, Table
-from router.wiring.config.reading import Spot
-from router.wiring.config.units import NotUnderstoodError
 
 LONGEST_SECRET_BYTES: Final = 4_096
 """Of a file that holds a password; a longer one is the wrong file."""

@@ -1,4 +1,4 @@
-"""router/wiring/metrics.py: every metric of the contract, from the plain counters."""
+"""router/telemetry/metrics.py: every metric of the contract, from the plain counters."""
 
 import re
 from collections.abc import Iterator
@@ -9,10 +9,20 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from router.forward.pacing import BusiestSecond
+from router.telemetry.metrics import Exporter, items, registry
 from router.terms.names import BindName, OperatorId
-from router.wiring.metrics import Exporter, items, registry
-from tests.unit.wiring.config.configurations import SMALL, changed
-from tests.unit.wiring.running import ALERT, BANK, BULK, ELISA, OTP, SHOP, TELIA, FakeRouter, filled
+from tests.unit.settings.configurations import SMALL, changed
+from tests.unit.telemetry.running import (
+    ALERT,
+    BANK,
+    BULK,
+    ELISA,
+    OTP,
+    SHOP,
+    TELIA,
+    FakeRouter,
+    filled,
+)
 
 CONTRACT_FILE = Path(__file__).parents[2] / "contract" / "metrics.md"
 TELIA_1 = BindName("telia-1")

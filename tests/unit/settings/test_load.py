@@ -1,4 +1,4 @@
-"""router/wiring/config/load.py and keys.py: what a configuration says, and what is wrong."""
+"""router/settings/load.py and keys.py: what a configuration says, and what is wrong."""
 
 import ast
 import dataclasses
@@ -12,6 +12,9 @@ from string import ascii_lowercase
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from router.settings.keys import SETTINGS
+from router.settings.load import load, warnings
+from router.settings.parts import Part, key_of
 from router.terms import settings as terms
 from router.terms.limits import Rate
 from router.terms.names import AccountName, BindName, LaneName, OperatorName
@@ -33,10 +36,7 @@ from router.terms.settings import (
     StatusAction,
     TelemetrySettings,
 )
-from router.wiring.config.keys import SETTINGS
-from router.wiring.config.load import load, warnings
-from router.wiring.config.parts import Part, key_of
-from tests.unit.wiring.config.configurations import (
+from tests.unit.settings.configurations import (
     CONTRACT,
     CONTRACT_FILE,
     SMALL,

@@ -1,4 +1,4 @@
-"""router/wiring/config/units.py: durations, rates, sizes, shares and addresses as written."""
+"""router/settings/units.py: durations, rates, sizes, shares and addresses as written."""
 
 from collections.abc import Callable
 from ipaddress import ip_network
@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from router.settings import units
+from router.settings.mistakes import Mistake, SettingsError, listed, nearest
+from router.settings.units import NotUnderstoodError
 from router.terms.limits import Rate
 from router.terms.settings import Address
-from router.wiring.config import units
-from router.wiring.config.mistakes import Mistake, SettingsError, listed, nearest
-from router.wiring.config.units import NotUnderstoodError
 
 Parser = Callable[[str], object]
 

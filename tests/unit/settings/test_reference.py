@@ -1,21 +1,21 @@
-"""router/wiring/config/reference.py: config/README.md says what the program does."""
+"""router/settings/reference.py: config/README.md says what the program does."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from router.wiring.config import reference
-from router.wiring.config.keys import SETTINGS
-from router.wiring.config.parts import key_of
-from router.wiring.config.reference import BEGINS, page_with_keys
+from router.settings import reference
+from router.settings.keys import SETTINGS
+from router.settings.parts import key_of
+from router.settings.reference import BEGINS, page_with_keys
 
-PAGE = Path(__file__).parents[4] / "config" / "README.md"
+PAGE = Path(__file__).parents[3] / "config" / "README.md"
 
 
 def test_the_page_is_not_stale() -> None:
     page = PAGE.read_text(encoding="utf-8")
-    assert page_with_keys(page) == page, "python -m router.wiring.config.reference config/README.md"
+    assert page_with_keys(page) == page, "python -m router.settings.reference config/README.md"
 
 
 def test_the_page_keeps_what_stands_before_the_keys() -> None:

@@ -23,8 +23,8 @@ from prometheus_client.utils import floatToGoString
 
 from router.accept.server import BIND_TYPES
 from router.smpp.vocabulary import status_name
+from router.telemetry.status import Running, answer_name, is_up, version, waiting_by_operator
 from router.terms.counters import Histogram
-from router.wiring.status import Running, answer_name, is_up, version, waiting_by_operator
 
 PREFIX: Final = "smpp_router_"
 IN_DOUBT_ACTIONS: Final = ("resend", "elsewhere", "fail")

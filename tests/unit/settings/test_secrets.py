@@ -1,4 +1,4 @@
-"""router/wiring/config/values.py, reading.py: what comes from elsewhere, kept secret."""
+"""router/settings/values.py, reading.py: what comes from elsewhere, kept secret."""
 
 import os
 from pathlib import Path
@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.accept.passwords import hash_password
-from router.wiring.config.load import SettingsError
-from tests.unit.wiring.config.configurations import SMALL, changed, loaded, mistakes, the_mistake
+from router.settings.load import SettingsError
+from tests.unit.settings.configurations import SMALL, changed, loaded, mistakes, the_mistake
 
 SECRET = "Zq7#wV9k"
 
