@@ -167,7 +167,7 @@ class Router:
         assert not self.journal.messages
         assert not self.journal.attempts
         assert not self.journal.held
-        assert all(len(outbox) == 0 for outbox in self.journey.outboxes.values())
+        assert all(len(outbox) == 0 for outbox in self.journey.deliveries.outboxes.values())
         assert all(operator.in_flight == 0 for operator in self.journey.operators.values())
 
 

@@ -19,17 +19,16 @@ LAYERS: Final = {
     "terms": 0,
     "smpp": 1,
     **dict.fromkeys(STAGES, 2),
-    # The journey: what it acts on, the way back and on, a restart, and the page to read first.
-    **{"stations": 3, "binds": 4, "homecoming": 5, "recall": 6, "homeward": 7, "onward": 8},
-    **{"resume": 9, "marking": 10, "journey": 11},
-    **{"settings": 12, "telemetry": 12, "wiring": 13},
+    "steps": 3,
+    "journey": 4,
+    **{"settings": 5, "telemetry": 5, "wiring": 6},
 }
 """A part of router/ imports only from parts with a smaller number, and from itself."""
 
 OUTSIDE: Final = frozenset({"benchmarks", "simulators", "tests"})
 """These use the router; the router does not know that they exist."""
 
-PURE: Final = frozenset({"terms", "smpp", *STAGES})
+PURE: Final = frozenset({"terms", "smpp", *STAGES, "steps", "journey"})
 """Handed bytes and `now`, these say what to do; that is what lets tests run 72 hours at once."""
 
 SHELLS: Final = {
@@ -54,6 +53,9 @@ IMPURE: Final = frozenset(
 )
 """Clock, chance, disk, network, threads, log, in the standard library. All else outside it too."""
 
+MOST_OWN_FIELDS: Final = 12
+"""Of a step. What is handed to its constructor does not count: that is another's."""
+
 IMPURE_CALLS: Final = frozenset({"__import__", "breakpoint", "input", "open", "print"})
 """Built in, so no import gives them away."""
 
@@ -70,15 +72,18 @@ MACHINE_PATH: Final = re.compile(rb"/work" + rb"/|/tmp" + rb"/v\b")
 def broken_rules_in(root: Path) -> list[str]:
     """Every violation in the tree at `root`, each with its file, most with a line."""
     found: list[str] = []
+    steps: dict[str, set[str]] = {}
     for file in sorted(_files(root)):
         path = file.relative_to(root).as_posix()
         octets = file.read_bytes()
+        if path.startswith("router/steps/") and file.suffix == ".py":
+            steps[file.stem] = _steps_imported(path, octets.decode())
         found += machine_paths(path, octets)
         if file.suffix == ".py":
             found += broken_rules(path, octets.decode())
             if path.startswith(("router/", "simulators/")):
                 found += _folder_without_package(file, path)
-    return found
+    return found + _circle_of(steps)
 
 
 def broken_rules(path: str, source: str) -> list[str]:
@@ -93,6 +98,8 @@ def broken_rules(path: str, source: str) -> list[str]:
         found += _arrows(parts, tree)
         if is_pure(path):
             found += _purity(path, tree)
+        if parts[1] == "steps" or parts == ("router", "journey"):
+            found += _step(tree, most_fields=None if parts[1] == "journey" else MOST_OWN_FIELDS)
     elif parts[:2] == ("tests", "unit"):
         found += _unit_test(tree)
     return [f"{path}:{line}: {says}" for line, says in sorted(found)]
@@ -109,7 +116,7 @@ def machine_paths(path: str, octets: bytes) -> list[str]:
 
 def is_pure(path: str) -> bool:
     """Whether the file at `path` must do without clock, chance, disk and network."""
-    parts = PurePosixPath(path).parts
+    parts = PurePosixPath(path).with_suffix("").parts
     return parts[0] == "router" and parts[1] in PURE and path not in SHELLS
 
 
@@ -185,6 +192,77 @@ def _purity(path: str, tree: ast.Module) -> Iterator[Finding]:
                 yield node.lineno, f"a pure file calls {name}()"
             case ast.Attribute(attr=name) if name in CLOCK_CALLS and _is_calendar(node.func.value):
                 yield node.lineno, f"a pure file reads a clock: {ast.unparse(node.func)}()"
+
+
+def _step(tree: ast.Module, most_fields: int | None) -> Iterator[Finding]:
+    """What makes a step a plain object that owns its state; the journey only builds them."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.ClassDef(name=name, bases=bases):
+                is_protocol = any(ast.unparse(base) == "Protocol" for base in bases)
+                for base in () if is_protocol else bases:
+                    yield node.lineno, f"{name} inherits from {ast.unparse(base)}: compose"
+                own = _own_fields(node)
+                if most_fields is not None and len(own) > most_fields:
+                    yield node.lineno, f"{name} has {len(own)} fields of its own: it is several"
+            case ast.Raise(exc=ast.expr() as exc) if "NotImplementedError" in ast.unparse(exc):
+                yield node.lineno, "raises NotImplementedError: hand in what is missing"
+            case ast.Attribute(value=value, attr=attr) if attr.startswith("_"):
+                whose = ast.unparse(value)
+                if not attr.startswith("__") and whose not in {"self", "cls"}:
+                    yield node.lineno, f"{whose}.{attr} is another object's: ask for a verb"
+
+
+def _own_fields(step: ast.ClassDef) -> set[str]:
+    """The fields that `__init__` makes; what it was handed is a reference to another's."""
+    own: set[str] = set()
+    for method in step.body:
+        if not (isinstance(method, ast.FunctionDef) and method.name == "__init__"):
+            continue
+        arguments = [*method.args.args, *method.args.kwonlyargs]
+        handed_in = {argument.arg for argument in arguments}
+        for node in ast.walk(method):
+            if isinstance(node, ast.Assign):
+                targets = node.targets
+            elif isinstance(node, ast.AnnAssign):
+                targets = [node.target]
+            else:
+                continue
+            if isinstance(node.value, ast.Name) and node.value.id in handed_in:
+                continue
+            own |= {one.attr for one in targets if isinstance(one, ast.Attribute)}
+    return own
+
+
+def _steps_imported(path: str, source: str) -> set[str]:
+    """The other steps that the step at `path` imports."""
+    parts = PurePosixPath(path).with_suffix("").parts
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:  # Told by `broken_rules`.
+        return set()
+    modules = [module.split(".") for _, module in _imports(parts, tree)]
+    return {names[2] for names in modules if names[:2] == ["router", "steps"] and len(names) > 2}
+
+
+def _circle_of(steps: dict[str, set[str]]) -> list[str]:
+    """The first circle among the steps, if there is one."""
+
+    def way_back(to: str, way: tuple[str, ...]) -> tuple[str, ...] | None:
+        for step in sorted(steps.get(way[-1], ())):
+            if step == to:
+                return (*way, step)
+            if step not in way and (found := way_back(to, (*way, step))) is not None:
+                return found
+        return None
+
+    for step in steps:
+        circle = way_back(step, (step,))
+        if circle is not None:
+            first = circle.index(min(circle))
+            turned = (*circle[first:-1], *circle[:first], circle[first])
+            return [f"router/steps:1: steps import each other: {' -> '.join(turned)}"]
+    return []
 
 
 def _is_calendar(value: ast.expr) -> bool:

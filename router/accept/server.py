@@ -29,8 +29,8 @@ _RECEIVING: Final = frozenset({State.BOUND_RX, State.BOUND_TRX})
 log = structlog.get_logger()
 
 
-class Acts(Protocol):
-    """What a client's connection asks of the journey."""
+class Intake(Protocol):
+    """Where clients' messages go in."""
 
     @property
     def draining(self) -> bool:
@@ -50,6 +50,16 @@ class Acts(Protocol):
     def release(self, client: "ClientLink", now: float) -> None:
         """Some held PDUs may go on."""
 
+
+class Deliveries(Protocol):
+    """What waits for clients."""
+
+    def bound(self, client: "ClientLink") -> None:
+        """A client has bound."""
+
+    def unbound(self, client: "ClientLink") -> None:
+        """A client's bind is gone."""
+
     def acknowledged(self, client: "ClientLink", pdu: Pdu, now: float) -> None:
         """A deliver_sm was answered."""
 
@@ -59,14 +69,20 @@ class Acts(Protocol):
     def undelivered(self, account: AccountName, lost: list[Delivery]) -> None:
         """These were unanswered when the bind was lost."""
 
-    def bound(self, client: "ClientLink") -> None:
-        """A client has bound."""
-
-    def unbound(self, client: "ClientLink") -> None:
-        """Its bind is gone."""
-
     def reads_again(self, client: "ClientLink") -> None:
-        """It did not keep up with reading, and does so now."""
+        """A client that did not keep up with reading does so now."""
+
+
+class Steps(Protocol):
+    """The steps that hear of what happens on a client's bind."""
+
+    @property
+    def intake(self) -> Intake:
+        """Where messages go in."""
+
+    @property
+    def deliveries(self) -> Deliveries:
+        """What waits for clients."""
 
 
 def timers_of(settings: SessionSettings) -> Timers:
@@ -87,7 +103,7 @@ class ClientLink(Link):
     admission: Admission
 
     def __init__(
-        self, host: Host, acts: Acts, accounts: Accounts, settings: SessionSettings
+        self, host: Host, steps: Steps, accounts: Accounts, settings: SessionSettings
     ) -> None:
         session = Session(Side.MC, timers_of(settings), settings.max_pdu_bytes, host.clock())
         super().__init__(session, host)
@@ -97,7 +113,8 @@ class ClientLink(Link):
         """Called when the connection is over."""
         self.peer_host = ""
         self.bind_type = ""
-        self._acts = acts
+        self._intake: Final = steps.intake
+        self._deliveries: Final = steps.deliveries
         self._accounts = accounts
         self._settings = settings
         self._counts_as_unbound = False
@@ -116,7 +133,7 @@ class ClientLink(Link):
         """It reads again: it can be given what waits for it."""
         super().resume_writing()
         if self.bind_type:
-            self._acts.reads_again(self)
+            self._deliveries.reads_again(self)
 
     def connection_made(self, transport: Transport) -> None:
         """Note who it is."""
@@ -132,7 +149,7 @@ class ClientLink(Link):
     def started(self, now: float) -> None:
         """Connected: its bind is next. Too many that only connect are not listened to."""
         if not self._accounts.may_connect(self.peer_host):
-            self._acts.counters.failed_binds["too_many_connections"] += 1
+            self._intake.counters.failed_binds["too_many_connections"] += 1
             self.session.close()
             return
         self._accounts.unbound += 1
@@ -147,16 +164,16 @@ class ClientLink(Link):
         """One PDU that is ours to deal with."""
         command_id = pdu.command_id
         if command_id == v.SUBMIT_SM or command_id == v.DATA_SM:
-            self._acts.submitted(self, pdu, now)
+            self._intake.submitted(self, pdu, now)
         elif command_id & v.RESPONSE:
-            self._acts.acknowledged(self, pdu, now)
+            self._deliveries.acknowledged(self, pdu, now)
         else:
             self._judge_bind(pdu, now)
 
     def overdue(self, whose: list[object], now: float) -> None:
         """deliver_sm without an answer."""
         deliveries = [one for one in whose if isinstance(one, Delivery)]
-        self._acts.unacknowledged(self.account.name, deliveries, now)
+        self._deliveries.unacknowledged(self.account.name, deliveries, now)
 
     def ended(self, lost: list[object], now: float) -> None:
         """The connection is over."""
@@ -177,17 +194,17 @@ class ClientLink(Link):
             held=held,
             undelivered=len(lost),
         )
-        self._acts.unbound(self)
+        self._deliveries.unbound(self)
         deliveries = [one for one in lost if isinstance(one, Delivery)]
-        self._acts.undelivered(self.account.name, deliveries)
+        self._deliveries.undelivered(self.account.name, deliveries)
 
     def noted(self) -> None:
         """Count all notes, log the first few."""
         notes, self.session.notes = self.session.notes, []
         for note in notes:
-            self._acts.counters.refused_pdus[note.event] += 1
+            self._intake.counters.refused_pdus[note.event] += 1
             if note.event == "bind.timed_out":
-                self._acts.counters.failed_binds["timed_out"] += 1
+                self._intake.counters.failed_binds["timed_out"] += 1
             self.tell(note)
 
     def tell(self, note: Note) -> None:
@@ -201,7 +218,7 @@ class ClientLink(Link):
 
     def woken(self, now: float) -> None:
         """Held PDUs may go on."""
-        self._acts.release(self, now)
+        self._intake.release(self, now)
 
     # Binding.
 
@@ -212,7 +229,7 @@ class ClientLink(Link):
         except BodyError as error:
             self._refuse(Refusal("malformed", error.status), b"", now)
             return
-        if self._acts.draining:
+        if self._intake.draining:
             self._refuse(BIND_WHILE_DRAINING, request.system_id, now)
             return
         account = self._accounts.judge(request.system_id, self.peer_host)
@@ -250,20 +267,20 @@ class ClientLink(Link):
         self._binds_or_ends()
         version = _version(request.interface_version)
         self.account = account
-        self.admission = Admission(account, self._acts.lanes)
+        self.admission = Admission(account, self._intake.lanes)
         account.binds.append(self)
         behind = self.session.accept_bind(self._settings.system_id.encode(), version, now)
         # By the request, not by the state: an unbind behind it may have ended the session already.
         self.bind_type = BIND_TYPES[request.command_id]
         self._log = self._log.bind(account=account.name)
         self._log.info("client.bound", type=self.bind_type, version=f"0x{version:02X}")
-        self._acts.bound(self)
+        self._deliveries.bound(self)
         for pdu in behind:
             self.arrived(pdu, now)
 
     def _refuse(self, refusal: Refusal, system_id: bytes, now: float) -> None:
         """Answer, later and later where somebody may be guessing."""
-        self._acts.counters.failed_binds[refusal.reason] += 1
+        self._intake.counters.failed_binds[refusal.reason] += 1
         wait_s = 0.0
         if refusal.reason in ("wrong_credentials", "foreign_address"):
             wait_s = self._accounts.failed(self.peer_host, system_id, now)

@@ -12,7 +12,7 @@ from router.forward.pool import NEVER, Bind, Flight
 from router.forward.reconnect import Attempts
 from router.smpp import vocabulary as v
 from router.smpp.link import Host, Link
-from router.smpp.pdu import Pdu
+from router.smpp.pdu import Pdu, message_id_of
 from router.smpp.session import Note, Session, Timers
 from router.smpp.states import BOUND, Side, State
 from router.terms.counters import Counters
@@ -31,36 +31,60 @@ AWAY_S: Final = 1.0
 log = structlog.get_logger()
 
 
-class Acts(Protocol):
-    """What a bind asks of the journey."""
+class Answers(Protocol):
+    """What becomes of messages that were written."""
+
+    def answered(self, flight: Flight, status: int, operator_id: bytes, now: float) -> None:
+        """The operator has answered one writing of a message."""
+
+    def doubted(self, flights: list[Flight], why: str, now: float) -> None:
+        """These will not be answered."""
+
+
+class Receipts(Protocol):
+    """What operators deliver."""
 
     @property
     def counters(self) -> Counters:
         """What is counted."""
 
-    def answered(self, peer: "OperatorLink", pdu: Pdu, now: float) -> None:
-        """A message of ours was answered."""
-
     def reported(self, peer: "OperatorLink", pdu: Pdu, now: float) -> None:
         """The operator delivers something."""
 
-    def doubted(self, flights: list[Flight], why: str, now: float) -> None:
-        """These were not answered in time."""
+
+class Availability(Protocol):
+    """Which binds may send."""
 
     def came_up(self, peer: "OperatorLink", now: float) -> None:
         """The bind is bound."""
 
-    def went_down(self, bind: Bind, lost: list[Flight], now: float) -> None:
-        """It is lost."""
+    def went_down(self, bind: Bind, now: float) -> None:
+        """The bind is lost."""
 
-    def availability_changed(self, bind: Bind) -> None:
-        """It may send no more, or again."""
+    def changed(self, bind: Bind) -> None:
+        """The bind may send no more, or again."""
+
+
+class Steps(Protocol):
+    """The steps that hear of what happens on a bind."""
+
+    @property
+    def answers(self) -> Answers:
+        """What becomes of messages that were written."""
+
+    @property
+    def receipts(self) -> Receipts:
+        """What operators deliver."""
+
+    @property
+    def availability(self) -> Availability:
+        """Which binds may send."""
 
 
 class OperatorLink(Link):
     """One connection to an operator."""
 
-    def __init__(self, host: Host, acts: Acts, bind: Bind, settings: SessionSettings) -> None:
+    def __init__(self, host: Host, steps: Steps, bind: Bind, settings: SessionSettings) -> None:
         timers = Timers(
             bind_s=settings.response_timeout_s,
             enquire_link_s=bind.settings.enquire_link_s or settings.enquire_link_s,
@@ -75,7 +99,9 @@ class OperatorLink(Link):
         self.was_bound = False
         self.retired = False
         """Its session has come to the end of its life, and was ended for that."""
-        self._acts = acts
+        self._answers: Final = steps.answers
+        self._receipts: Final = steps.receipts
+        self._availability: Final = steps.availability
         self._is_explained = False
         """Whether the log says already why it was not bound."""
         self._retires_since = NEVER
@@ -97,14 +123,20 @@ class OperatorLink(Link):
     def arrived(self, pdu: Pdu, now: float) -> None:
         """One PDU that is ours to deal with."""
         if pdu.request is not None:
-            self._acts.answered(self, pdu, now)
+            status = pdu.command_status
+            if status == v.ESME_ROK and pdu.command_id == v.GENERIC_NACK:
+                status = v.ESME_RUNKNOWNERR
+            flight = pdu.request
+            assert isinstance(flight, Flight)
+            operator_id = b"" if status else message_id_of(pdu)
+            self._answers.answered(flight, status, operator_id, now)
         elif not pdu.command_id & v.RESPONSE:
-            self._acts.reported(self, pdu, now)
+            self._receipts.reported(self, pdu, now)
         elif pdu.command_status == v.ESME_ROK and pdu.command_id != v.GENERIC_NACK:
             # By the answer, not by the state: an unbind behind it may have ended the session.
             self.was_bound = True
             self._log.info("bind.bound", type=self.bind.settings.type)
-            self._acts.came_up(self, now)
+            self._availability.came_up(self, now)
             if self.bind.lifetime is not None:
                 self._looks_at = self.bind.lifetime.may_end_at
         else:
@@ -114,9 +146,13 @@ class OperatorLink(Link):
             self._log.warning("bind.refused", status=v.status_name(pdu.command_status))
             self.session.close()
 
+    def write(self, octets: bytes, flight: Flight, now: float) -> None:
+        """Write a message; its answer comes with the flight."""
+        self.session.request(octets, flight, now)
+
     def overdue(self, whose: list[object], now: float) -> None:
         """Messages without an answer are in doubt."""
-        self._acts.doubted([one for one in whose if isinstance(one, Flight)], "timeout", now)
+        self._answers.doubted([one for one in whose if isinstance(one, Flight)], "timeout", now)
 
     def ended(self, lost: list[object], now: float) -> None:
         """The session is over; what was in flight is in doubt."""
@@ -128,7 +164,9 @@ class OperatorLink(Link):
                 by_operator = self.session.peer_has_unbound
                 self.bind.trouble = "unbound" if by_operator else "lost"
                 self._log.warning("bind.lost", unbound=by_operator, in_flight=len(flights))
-            self._acts.went_down(self.bind, flights, now)
+            # First, so that `resend` finds the binds that are left.
+            self._availability.went_down(self.bind, now)
+            self._answers.doubted(flights, "lost", now)
         elif not self._asked_to_end and self.refused_status is None:
             self.bind.trouble = "unanswered"
             if not self._is_explained:
@@ -139,7 +177,7 @@ class OperatorLink(Link):
         """Count all notes, log the first few."""
         notes, self.session.notes = self.session.notes, []
         for note in notes:
-            self._acts.counters.refused_pdus[note.event] += 1
+            self._receipts.counters.refused_pdus[note.event] += 1
             self._is_explained |= note.event in ("framing.lost", "bind.timed_out")
             self.tell(note)
 
@@ -163,7 +201,7 @@ class OperatorLink(Link):
     def resume_writing(self) -> None:
         """It reads again."""
         self.writable = self.bind.writable = True
-        self._acts.availability_changed(self.bind)
+        self._availability.changed(self.bind)
 
     def leave(self) -> None:
         """Unbind, or do not even bind."""
@@ -198,7 +236,7 @@ class OperatorLink(Link):
                 return
             self._retires_since = now
             self._log.info("bind.retires", in_flight=bind.in_use)
-            self._acts.availability_changed(bind)
+            self._availability.changed(bind)
         if self.wakes_at(now) <= now:
             self.retired = True
             self.rebind()
@@ -209,15 +247,15 @@ class OperatorLink(Link):
             self._asked_to_end = True
             self.session.unbind(self.host.clock())
             self.host.write_soon(self)
-            self._acts.availability_changed(self.bind)
+            self._availability.changed(self.bind)
 
 
 class BindKeeper:
     """Keeps one configured bind bound, for as long as the router runs. Owns one task."""
 
-    def __init__(self, host: Host, acts: Acts, bind: Bind, settings: SessionSettings) -> None:
+    def __init__(self, host: Host, steps: Steps, bind: Bind, settings: SessionSettings) -> None:
         self._host = host
-        self._acts = acts
+        self._steps: Final = steps
         self._bind = bind
         self._settings = settings
         self._attempts = Attempts(bind)
@@ -248,7 +286,7 @@ class BindKeeper:
         """One session, until it is over. Return it; None if no host could be reached."""
         attempts = self._attempts
         while True:
-            link = OperatorLink(self._host, self._acts, self._bind, self._settings)
+            link = OperatorLink(self._host, self._steps, self._bind, self._settings)
             over = asyncio.Event()
             link.on_ended = over.set
             self._bind.address = str(attempts.address)

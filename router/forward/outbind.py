@@ -13,7 +13,7 @@ from typing import Final, cast
 
 import structlog
 
-from router.forward.bind import Acts, BindKeeper, OperatorLink
+from router.forward.bind import BindKeeper, OperatorLink, Steps
 from router.forward.pool import Bind
 from router.smpp import vocabulary as v
 from router.smpp.link import NOTES_LOGGED, Host
@@ -34,8 +34,8 @@ log = structlog.get_logger()
 class CalledKeeper(BindKeeper):
     """Keeps one bind whose operator calls us. It does nothing but wait."""
 
-    def __init__(self, host: Host, acts: Acts, bind: Bind, settings: SessionSettings) -> None:
-        super().__init__(host, acts, bind, settings)
+    def __init__(self, host: Host, steps: Steps, bind: Bind, settings: SessionSettings) -> None:
+        super().__init__(host, steps, bind, settings)
         assert bind.settings.outbind is not None
         self.outbind: Final[OutbindSettings] = bind.settings.outbind
 
@@ -50,7 +50,7 @@ class CalledKeeper(BindKeeper):
 
     def take(self, transport: asyncio.Transport, rest: bytes, peer: str) -> None:
         """Bind on this connection; `rest` came behind the outbind."""
-        link = OperatorLink(self._host, self._acts, self._bind, self._settings)
+        link = OperatorLink(self._host, self._steps, self._bind, self._settings)
         link.on_ended = self._ended
         self._link = link
         self._bind.address = peer

@@ -7,7 +7,7 @@ belong to a bind's configured name: they outlive the connection.
 
 from collections import deque
 from heapq import heappop, heappush, heapreplace
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, Protocol
 
 from router.forward.adapting import AdaptiveRate
 from router.forward.breaker import Breaker
@@ -17,7 +17,7 @@ from router.forward.fullness import Fullness
 from router.forward.lifetime import Lifetime
 from router.forward.pacing import BusiestSecond, Pacer, Path, RoundTrip
 from router.forward.window import LEAST, kept, sized
-from router.smpp.session import Peer, Session
+from router.smpp.session import Note, Peer, Session
 from router.smpp.states import State
 from router.terms.message import Message
 from router.terms.names import BindName
@@ -26,6 +26,19 @@ from router.terms.settings import BindSettings, OperatorSettings
 NEVER: Final = float("inf")
 MOST_NEWS: Final = 1000
 _SENDING: Final = frozenset({State.BOUND_TX, State.BOUND_TRX})
+
+
+class Channel(Peer, Protocol):
+    """Where a bind's messages are written while it is bound."""
+
+    def write(self, octets: bytes, flight: "Flight", now: float) -> None:
+        """Write a message; its answer comes with the flight."""
+
+    def tell(self, note: Note) -> None:
+        """Log a note that is counted already."""
+
+    def rebind(self) -> None:
+        """End the session in good order, and bind anew."""
 
 
 class Batch:
@@ -104,8 +117,8 @@ class Bind:
         self.adaptive: Final = None if rate is None else AdaptiveRate(rate)
         self.round_trip: Final = RoundTrip()
         self.busiest: Final = BusiestSecond()
-        self.peer: Peer | None = None
-        """Who writes, while it is bound."""
+        self.peer: Channel | None = None
+        """Where it is written to, while it is bound."""
         self.session: Session | None = None
         self.writable = True
         """False while the operator does not read what is written."""
@@ -247,7 +260,7 @@ class Operator:
             bind.session is not None and bind.session.state in _SENDING for bind in self.binds
         )
 
-    def came_up(self, bind: Bind, peer: Peer, now: float) -> None:
+    def came_up(self, bind: Bind, peer: Channel, now: float) -> None:
         """A bind is bound."""
         bind.peer = peer
         bind.session = peer.session
@@ -349,8 +362,8 @@ class Operator:
 
     def send(self, bind: Bind, message: Message, octets: bytes, now: float) -> None:
         """Write the message, as these octets, to the bind that `ready_bind` or `rather` gave."""
-        session, pacer = bind.session, bind.pacer
-        assert session is not None
+        peer, pacer = bind.peer, bind.pacer
+        assert peer is not None
         assert pacer is not None
         slot = pacer.take(bind.round_trip, now)
         operator_slot = -1 if self.pacer is None else self.pacer.take(bind.round_trip, now)
@@ -361,7 +374,8 @@ class Operator:
         batch = bind.batch
         if batch is None:
             batch = bind.batch = Batch(now)
-        session.request(octets, Flight(message, bind, slot, operator_slot, now, batch), now)
+        message.in_flight += 1
+        peer.write(octets, Flight(message, bind, slot, operator_slot, now, batch), now)
         if bind.adaptive is not None and bind.adaptive.is_slowed:
             bind.adaptive.sent(now)
         lifetime = bind.lifetime
@@ -377,6 +391,7 @@ class Operator:
         """The flight is over: answered, or given up."""
         bind = flight.bind
         self.in_flight -= 1
+        flight.message.in_flight -= 1
         flight.over = not answered
         if self.destinations is not None:
             self.destinations.landed(flight.message.destination_octets, flight.sent_at, now)

@@ -78,7 +78,8 @@ class Correlator(Generic[Early]):
         """Attempts that only the journal knows."""
         self.is_in_order = True
         """Attempts in memory stand in the order of their times; not when one was taken back."""
-        self._wait_s = wait_s
+        self.wait_s = wait_s
+        """How long a receipt is waited for."""
         self._open: OrderedDict[OperatorId, tuple[float, Message]] = OrderedDict()
         self._more: dict[OperatorId, list[tuple[float, Message]]] = {}
         self._done: OrderedDict[OperatorId, None] = OrderedDict()
@@ -96,7 +97,7 @@ class Correlator(Generic[Early]):
 
     def expect(self, operator_id: OperatorId, message: Message, now_utc: float) -> list[Early]:
         """The operator took the message under this id; return the receipts that came before."""
-        entry = (now_utc + self._wait_s, message)
+        entry = (now_utc + self.wait_s, message)
         if operator_id in self._open:  # The operator has used an id twice; the older goes first.
             self._more.setdefault(operator_id, []).append(entry)
         else:
@@ -158,7 +159,7 @@ class Correlator(Generic[Early]):
         """
         left: list[OperatorId] = []
         for operator_id, (until, message) in self._open.items():
-            if len(left) == count or until - self._wait_s >= before_utc:
+            if len(left) == count or until - self.wait_s >= before_utc:
                 break
             if not message.doubts and operator_id not in self._more:
                 left.append(operator_id)
@@ -171,7 +172,7 @@ class Correlator(Generic[Early]):
         newer = self._open.get(operator_id)
         if newer is not None:
             self._more.setdefault(operator_id, []).insert(0, newer)
-        self._open[operator_id] = at_utc + self._wait_s, message
+        self._open[operator_id] = at_utc + self.wait_s, message
         self.behind -= 1
         self.is_in_order = False
 
@@ -185,7 +186,7 @@ class Correlator(Generic[Early]):
 
     def is_overdue(self, at_utc: float, now_utc: float) -> bool:
         """Whether the receipt of an attempt has been waited for long enough."""
-        return at_utc + self._wait_s <= now_utc
+        return at_utc + self.wait_s <= now_utc
 
     # How it ends.
 
@@ -205,7 +206,7 @@ class Correlator(Generic[Early]):
         self._done[operator_id] = None
         if len(self._done) > REMEMBERED:
             self._done.popitem(last=False)
-        return entry[0] - self._wait_s
+        return entry[0] - self.wait_s
 
     def park(self, operator_id: OperatorId, receipt: Early, now: float) -> bool:
         """Keep a receipt that may have come early; False if there are too many."""

@@ -31,6 +31,9 @@ _STATES: Final = {
     Outcome.REJECTED: State.REJECTED,
     Outcome.UNKNOWN: State.UNKNOWN,
 }
+AFTER_RESPONSE_S: Final = 1.0
+"""A client with a transmitter and a receiver reads them in different threads: a receipt that comes
+right behind its submit_sm_resp may be read before it, and is lost on Kannel."""
 MADE_HERE: Final = b"made by smpp-router: "
 """How the text of a receipt begins that no operator sent."""
 
@@ -53,6 +56,14 @@ def asked_for(message: Message, state: State, *, final: bool) -> bool:
         success = OUTCOMES.get(state) is Outcome.DELIVERED
         return success == (wanted == 3)
     return wanted == 1
+
+
+def not_before(message: Message) -> float:
+    """When a receipt may go out at the earliest, in monotonic seconds; 0 is at once."""
+    if not message.hold_receipt:
+        return 0.0
+    # A message that was fetched from the journal knows only when it was accepted.
+    return max(message.answered_at, message.accepted_at) + AFTER_RESPONSE_S
 
 
 def wants_any(message: Message) -> bool:

@@ -116,7 +116,7 @@ class Exporter(Collector):
             "outbox_messages",
             "Receipts and inbound messages that the client has not acknowledged.",
             ("account",),
-            (((name,), _length(outbox)) for name, outbox in journey.outboxes.items()),
+            (((name,), _length(outbox)) for name, outbox in journey.deliveries.outboxes.items()),
         )
         yield _counter(
             "deliveries",
@@ -156,7 +156,7 @@ class Exporter(Collector):
             "account_queue_messages",
             "Places of its `queue` that an account has taken: waiting, delayed or in flight.",
             ("account",),
-            (((name,), journey.lanes.waiting_of(name)) for name in journey.settings.accounts),
+            (((name,), journey.lanes.waiting_of(name)) for name in self._app.settings.accounts),
         )
         yield _histogram(
             "queue_wait_seconds",
@@ -274,6 +274,7 @@ class Exporter(Collector):
 
     def _of_receipts(self) -> Iterator[Metric]:
         journey, counters = self._app.journey, self._app.journey.counters
+        correlators = journey.pending.correlators.items()
         yield _counter(
             "receipts",
             "Receipts from operators.",
@@ -290,13 +291,13 @@ class Exporter(Collector):
             "receipts_guessed",
             "Receipts that matched only in another base than `message_id` says.",
             ("operator",),
-            (((name,), correlator.guessed) for name, correlator in journey.correlators.items()),
+            (((name,), correlator.guessed) for name, correlator in correlators),
         )
         yield _gauge(
             "receipts_outstanding",
             "Receipts that the operator still owes.",
             ("operator",),
-            (((name,), _length(correlator)) for name, correlator in journey.correlators.items()),
+            (((name,), _length(correlator)) for name, correlator in correlators),
         )
         yield _histogram(
             "delivery_seconds",
@@ -316,7 +317,7 @@ class Exporter(Collector):
 
     def _of_journal(self) -> Iterator[Metric]:
         journey, counters = self._app.journey, self._app.journey.counters
-        yield _gauge("journal_up", "Whether commits succeed.", (), [((), journey.journal_up)])
+        yield _gauge("journal_up", "Whether commits succeed.", (), [((), journey.commits.up)])
         yield _counter(
             "journal_read_failures",
             "Readings of the journal that failed; what was to be read waits.",
@@ -327,7 +328,7 @@ class Exporter(Collector):
             "left_waiting",
             "Left by an earlier process for an account or operator that is no more.",
             (),
-            [((), journey.taken_up["left_waiting"])],
+            [((), journey.left_waiting)],
         )
         yield _gauge(
             "journal_pending",
@@ -364,7 +365,7 @@ class Exporter(Collector):
             "clock_doubted_seconds",
             "How far ahead the wall clock is while it is not believed; 0 while it is.",
             (),
-            [((), self._app.journey.wall.doubted_s)],
+            [((), self._app.journey.clocks.steady.doubted_s)],
         )
         yield _counter(
             "log_lines_lost",

@@ -177,11 +177,11 @@ def version() -> str:
 
 def not_ready(app: Running) -> str | None:
     """Why clients should go elsewhere now; None if they should not."""
-    if app.journey.draining:
+    if app.journey.intake.draining:
         return "draining"
     if not app.ready:
         return "starting"
-    if not app.journey.journal_up:
+    if not app.journey.commits.up:
         return "journal is down"
     return None
 
@@ -197,7 +197,7 @@ def snapshot(app: Running) -> Snapshot:
         ready=reason is None,
         not_ready=reason,
         listeners=list(app.listeners),
-        journal=JournalStatus(up=journey.journal_up, pending=journey.journal.pending),
+        journal=JournalStatus(up=journey.commits.up, pending=journey.journal.pending),
         operators=[
             _operator(journey, operator, waiting, now) for operator in journey.operators.values()
         ],
@@ -242,7 +242,7 @@ def _lanes(lanes: Lanes, waiting: Waiting, operator: OperatorName) -> list[LaneS
 
 def _operator(journey: Journey, operator: Operator, waiting: Waiting, now: float) -> OperatorStatus:
     name = operator.name
-    correlator = journey.correlators[name]
+    correlator = journey.pending.correlators[name]
     return OperatorStatus(
         name=name,
         available=operator.is_available,
@@ -312,7 +312,7 @@ def _account(journey: Journey, account: Account) -> AccountStatus:
         max_binds=account.settings.max_binds,
         waiting=journey.lanes.waiting_of(account.name),
         queue=account.settings.queue,
-        outbox=len(journey.outboxes[account.name]),
+        outbox=len(journey.deliveries.outboxes[account.name]),
     )
 
 

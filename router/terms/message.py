@@ -5,11 +5,14 @@ process is what the journal is told of it.
 """
 
 from enum import IntEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from router.terms.group import Group
 from router.terms.names import AccountName, ClientId, OperatorName, RouterId
 from router.terms.plan import Plan
+
+if TYPE_CHECKING:
+    from router.terms.outcome import Refusal
 
 FINAL_BITS: Final = 0x03
 """registered_delivery: 0 none, 1 every final outcome, 2 failures, 3 successes (3.4, 5.2.17)."""
@@ -32,6 +35,16 @@ class Stage(IntEnum):
     """It has its outcome."""
 
 
+class Origin(Protocol):
+    """What submitted a message, and waits for its answer: an SMPP bind."""
+
+    def accepted(self, message: "Message", now: float) -> None:
+        """The journal has the message: answer that it is accepted."""
+
+    def refused(self, message: "Message", refusal: "Refusal", now: float) -> None:
+        """The message was let in and is not accepted after all: answer why."""
+
+
 class Message:
     """One submit_sm or data_sm on its way."""
 
@@ -39,7 +52,6 @@ class Message:
         "accepted_at",
         "accepted_utc",
         "account",
-        "answer_to",
         "answered_at",
         "attempts",
         "client_id",
@@ -50,6 +62,7 @@ class Message:
         "group",
         "hold_receipt",
         "in_doubt",
+        "in_flight",
         "is_marked",
         "kept_in",
         "lane",
@@ -58,6 +71,7 @@ class Message:
         "not_before_utc",
         "octets",
         "operator",
+        "origin",
         "plan",
         "registered_delivery",
         "retries",
@@ -87,7 +101,7 @@ class Message:
         accepted_utc: float,
         expires_utc: float,
         not_before_utc: float = 0.0,
-        answer_to: object = None,
+        origin: Origin | None = None,
         hold_receipt: bool = False,
         group: Group | None = None,
     ) -> None:
@@ -110,8 +124,8 @@ class Message:
         """When its validity ends; infinity where it has none."""
         self.not_before_utc = not_before_utc
         """When its client wants it sent, where the router sees to that; 0 is at once."""
-        self.answer_to = answer_to
-        """Who waits for its submit_sm_resp, until that is sent."""
+        self.origin = origin
+        """What submitted it, until that has been answered."""
         self.answered_at = 0.0
         """When that was."""
         self.hold_receipt = hold_receipt
@@ -126,6 +140,8 @@ class Message:
         """Attempts that an operator took and that have no final receipt yet."""
         self.doubts = 0
         """How often it was in doubt."""
+        self.in_flight = 0
+        """Attempts that are written and neither answered nor given up."""
         self.sends = 0
         """How often it was written to an operator."""
         self.retries = 0
@@ -147,6 +163,11 @@ class Message:
         """The numbers of its attempts in the journal."""
         self.taken_utc = 0.0
         """When an operator took it last; 0 if none did."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an attempt may still end well: one that was taken, or one that is in flight."""
+        return self.attempts > 0 or self.in_flight > 0
 
     def __repr__(self) -> str:
         return f"<Message {self.router_id} {self.account} {self.stage.name}>"

@@ -172,7 +172,7 @@ class App:
             commit_every_s=settings.commit_every_s,
             settle_every_s=settings.settle_every_s,
             keep_records_s=settings.keep_records_s,
-            clock_utc=lambda: self.journey.clock_utc(),
+            clock_utc=lambda: self.journey.clocks.utc(),
             first_number=first_number,
             committed=self._committed,
             unreadable=self._unreadable,
@@ -332,7 +332,7 @@ class App:
     async def _drain(self) -> None:
         """Answer what is in flight, unbind, leave. A second signal cuts it short."""
         journey = self.journey
-        journey.draining = True
+        journey.intake.draining = True
         self.ready = False
         for server in self._servers:
             server.close()
@@ -346,8 +346,8 @@ class App:
         await self._until(lambda: all(one.is_over for one in self._keepers), UNBIND_S, hurry)
         # Operators deliver no more; what they have delivered is made safe, and clients may still
         # acknowledge what they have been given. The rest waits in the journal.
-        journey.hands_back = False
-        await self._until(lambda: not journey.has_unkept, DRAIN_S, hurry)
+        journey.deliveries.delivers = False
+        await self._until(lambda: not journey.commits.has_unkept, DRAIN_S, hurry)
         await self._until(lambda: not self._undelivered(), ACKNOWLEDGE_S, hurry)
         for link in list(self.clients):
             if link.session.state in BOUND:
@@ -361,7 +361,7 @@ class App:
         self.journal.close(lambda: closed.set_result(None))
         await closed
         left = sum(journey.lanes.waiting_of(name) for name in self.settings.accounts)
-        held = sum(len(outbox) for outbox in journey.outboxes.values())
+        held = sum(len(outbox) for outbox in journey.deliveries.outboxes.values())
         if left or held:
             log.warning("router.left_behind", messages=left, deliveries=held)
 

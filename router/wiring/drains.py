@@ -74,7 +74,7 @@ def _set(app: Running, bind: Bind, *, drained: bool) -> Drained:
     changed = bind.drained != drained
     if changed:
         operator.drain(bind, drained=drained)
-        app.journey.availability_changed(bind)
+        app.journey.availability.changed(bind)
         if drained:
             in_flight = bind.in_use
             log.info(

@@ -86,11 +86,11 @@ def test_port_in_use_is_an_error_that_names_the_setting(serving: Control) -> Non
 def test_mistake_of_ours_is_500_and_the_next_request_is_served(
     router: FakeRouter, serving: Control, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    outboxes = dict(router.journey.outboxes)
-    router.journey.outboxes.clear()
+    outboxes = dict(router.journey.deliveries.outboxes)
+    router.journey.deliveries.outboxes.clear()
     assert get(serving, "/v1/status")[0] == 500
     assert "control.failed" in capsys.readouterr().out  # structlog's default, not set up here.
-    router.journey.outboxes.update(outboxes)
+    router.journey.deliveries.outboxes.update(outboxes)
     assert get(serving, "/v1/status")[0] == 200
 
 
@@ -187,7 +187,7 @@ def test_status_as_json_is_what_the_router_says(
 def test_status_of_a_router_that_is_not_ready_exits_with_1(
     router: FakeRouter, serving: Control, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    router.journey.journal_up = False
+    router.journey.commits.up = False
     assert main(["status", "--url", f"http://{serving.address}"]) == 1
     assert "not ready: journal is down" in capsys.readouterr().out
 

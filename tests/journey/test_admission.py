@@ -295,7 +295,7 @@ def test_what_is_held_when_the_router_drains_is_refused(world: World, slow: Rout
     client = slow.client()
     numbers = [client.submit() for _ in range(10)]
     world.settle()
-    slow.journey.draining = True
+    slow.journey.intake.draining = True
     world.run(1.5)
     assert statuses(client, numbers[5:]) == [v.ESME_RSYSERR] * 5
     assert slow.room_taken() == 5

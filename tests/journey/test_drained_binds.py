@@ -13,7 +13,7 @@ def drain(router: Router, operator: str, *places: int, drained: bool = True) -> 
     one = router.journey.operators[OperatorName(operator)]
     for place in places:
         one.drain(one.binds[place], drained=drained)
-        router.journey.availability_changed(one.binds[place])
+        router.journey.availability.changed(one.binds[place])
 
 
 def test_traffic_goes_over_the_other_binds(world: World, router: Router) -> None:

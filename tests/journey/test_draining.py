@@ -10,7 +10,7 @@ from tests.doubles import Client, Router, World
 
 def test_new_submits_are_refused_as_a_system_error(world: World, router: Router) -> None:
     client = router.client()
-    router.journey.draining = True
+    router.journey.intake.draining = True
     number = client.submit()
     world.run(0.5)
     assert client.status_of(number) == v.ESME_RSYSERR
@@ -21,7 +21,7 @@ def test_new_submits_are_refused_as_a_system_error(world: World, router: Router)
 
 @pytest.mark.parametrize("password", [b"secret01", b"wrong"])
 def test_new_binds_are_refused_whoever_asks(world: World, router: Router, password: bytes) -> None:
-    router.journey.draining = True
+    router.journey.intake.draining = True
     client = Client(world, router)
     number = client.bind(b"bank", password)
     world.run(0.5)
@@ -35,7 +35,7 @@ def test_what_the_journal_has_is_answered(world: World, router: Router) -> None:
     router.disk.delay_s = 0.5
     number = client.submit()
     world.run(0.1)
-    router.journey.draining = True
+    router.journey.intake.draining = True
     world.run(1.0)
     assert client.status_of(number) == v.ESME_ROK
     assert router.room_taken() == 1
@@ -52,7 +52,7 @@ def test_what_is_in_flight_is_finished_and_nothing_new_is_sent(
     world.run(0.2)
     sent = len(telia.submits)
     assert 0 < sent < 20
-    router.journey.draining = True
+    router.journey.intake.draining = True
     world.run(5.0)
     assert len(telia.submits) == sent
     assert router.outcomes == [Outcome.SENT] * sent
@@ -70,7 +70,7 @@ def test_what_is_refused_while_draining_waits_for_the_next_start(
     client = router.client()
     client.submit(registered_delivery=0)
     world.run(0.01)
-    router.journey.draining = True
+    router.journey.intake.draining = True
     world.run(60.0)
     assert len(telia.submits) == 1
     assert elisa.submits == []
@@ -83,7 +83,7 @@ def test_receipts_are_still_taken_and_handed_back(world: World, router: Router) 
     client = router.client()
     client.submit()
     world.run(1.0)
-    router.journey.draining = True
+    router.journey.intake.draining = True
     report = telia.report(b"1")
     world.run(0.5)
     assert telia.answer_to(report) == v.ESME_ROK
@@ -111,7 +111,7 @@ def test_what_was_left_behind_goes_out_after_the_next_start(world: World, router
     for n in range(10):
         client.submit(text=b"%d" % n, registered_delivery=0)
     world.run(0.5)
-    router.journey.draining = True
+    router.journey.intake.draining = True
     world.run(1.0)
     again = router.restarted()
     telia = again.operator("telia")

@@ -1,4 +1,4 @@
-"""router/onward.py: a full operator is waited for, a full telephone stands in nobody's way."""
+"""steps/answers.py: a full operator is waited for, a full telephone stands in nobody's way."""
 
 import pytest
 from structlog.testing import capture_logs

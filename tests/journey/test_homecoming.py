@@ -1,4 +1,4 @@
-"""router/homecoming.py, router/report/handback.py: what only the journal holds reaches its client.
+"""steps/deliveries.py, report/handback.py: what only the journal holds reaches its client.
 
 In order, paced, without what it has had already, and without hurting others.
 """
@@ -7,10 +7,10 @@ from itertools import pairwise
 
 import pytest
 
-from router import homecoming
 from router.report import handback
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
+from router.steps import deliveries
 from router.terms.names import AccountName
 from router.terms.settings import Settings
 from tests.doubles import FULL_DISK, Client, Operator, Router, World, with_account
@@ -47,7 +47,7 @@ def held(world: World, router: Router, count: int = COUNT, account: bytes = b"ba
         telia.report(operator_id)
         world.settle()
     world.run(1.0)
-    outbox = router.journey.outboxes[AccountName(account.decode())]
+    outbox = router.journey.deliveries.outboxes[AccountName(account.decode())]
     assert len(outbox) == count
     assert outbox.ahead > 0
     return telia
@@ -62,7 +62,7 @@ def test_a_client_that_was_away_gets_its_receipts_in_their_order(
     world: World, router: Router
 ) -> None:
     held(world, router)
-    assert len(router.journey.outboxes[BANK].waiting) <= 2
+    assert len(router.journey.deliveries.outboxes[BANK].waiting) <= 2
     back = router.client()
     world.run(2.0)
     assert len(set(told(back))) == len(told(back)) == COUNT
@@ -73,7 +73,7 @@ def test_a_client_that_was_away_gets_its_receipts_in_their_order(
 def test_a_restart_changes_nothing_of_that(world: World, router: Router) -> None:
     held(world, router)
     again = router.restarted()
-    outbox = again.journey.outboxes[BANK]
+    outbox = again.journey.deliveries.outboxes[BANK]
     assert len(outbox) == COUNT
     assert again.journey.taken_up["deliveries"] == COUNT
     world.run(2.0)
@@ -122,7 +122,7 @@ def test_what_is_refused_for_now_holds_up_no_other_and_is_not_forgotten(
 
     back.deliver_status = refuses_half
     world.run(2.0)
-    outbox = router.journey.outboxes[BANK]
+    outbox = router.journey.deliveries.outboxes[BANK]
     assert len(outbox) == len(stubborn) > COUNT // 3
     assert outbox.passed == len(stubborn) - handback.MOST_LATER
     assert len(outbox.waiting) == 0
@@ -143,7 +143,7 @@ def test_order_is_kept_for_one_message_even_if_the_journal_has_to_remember_it(
     for operator_id in telia.ids:
         telia.report(operator_id, b"ENROUTE", esm_class=0x20)
     world.run(2.0)
-    assert router.journey.outboxes[BANK].passed > 0
+    assert router.journey.deliveries.outboxes[BANK].passed > 0
     for operator_id in telia.ids:
         telia.report(operator_id)
     world.run(2.0)
@@ -184,7 +184,7 @@ def test_a_journal_that_cannot_be_read_is_read_again(world: World, router: Route
 def test_the_journal_is_read_at_a_bounded_pace_and_accounts_take_turns(
     world: World, router: Router, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(homecoming, "MOST_PER_S", 20)
+    monkeypatch.setattr(deliveries, "MOST_PER_S", 20)
     held(world, router)
     held(world, router, account=b"shop")
     read: list[tuple[float, AccountName]] = []
@@ -219,7 +219,7 @@ def test_a_long_row_does_not_take_the_turn_of_others(
     for operator_id in telia.ids:
         telia.report(operator_id)
     world.run(2.0)
-    outbox = router.journey.outboxes[BANK]
+    outbox = router.journey.deliveries.outboxes[BANK]
     given: list[int] = []
     pump = outbox.pump
 

@@ -6,10 +6,10 @@ A message in doubt may have been sent: each lane says whether it is sent again t
 
 import pytest
 
-from router.onward import MOST_DOUBTS
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.session import COURTESY_S
+from router.steps.answers import MOST_DOUBTS
 from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings

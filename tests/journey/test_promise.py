@@ -293,7 +293,7 @@ def test_what_a_failed_commit_held_is_told_before_what_follows_from_it(
     router.journal.failing = FULL_DISK
     telia.answer(first)  # That it was taken cannot be remembered.
     world.run(0.1)
-    assert not router.journey.journal_up
+    assert not router.journey.commits.up
     router.journal.failing = None
     telia.answer(second)  # This must not be kept before that,
     world.run(0.1)
@@ -374,12 +374,12 @@ def test_a_journal_that_is_back_takes_submits_within_two_seconds(
     router.journal.failing = FULL_DISK
     client.submit()
     world.run(100.0)
-    assert not router.journey.journal_up
+    assert not router.journey.commits.up
     router.journal.failing = None
     world.run(2.0)
     number = client.submit()
     world.run(0.1)
-    assert router.journey.journal_up
+    assert router.journey.commits.up
     assert client.status_of(number) == v.ESME_ROK
 
 

@@ -1,13 +1,13 @@
-"""router/recall.py: a receipt finds its message although only the journal remembers it."""
+"""router/steps/recall.py: a receipt finds its message although only the journal remembers it."""
 
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from router import recall
 from router.report import receipts
 from router.smpp import vocabulary as v
+from router.steps import pending_receipts, recall
 from router.terms.names import AccountName, OperatorName
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings
@@ -28,7 +28,7 @@ TELIA = OperatorName("telia")
 @pytest.fixture(autouse=True)
 def no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing that an operator took stays in memory for longer than it must."""
-    monkeypatch.setattr(recall, "MOST_IN_MEMORY", 0)
+    monkeypatch.setattr(pending_receipts, "MOST_IN_MEMORY", 0)
 
 
 def sent(world: World, router: Router, client: Client, count: int = 1) -> Operator:
@@ -43,11 +43,11 @@ def sent(world: World, router: Router, client: Client, count: int = 1) -> Operat
 
 
 def on_disk(router: Router, operator: OperatorName = TELIA) -> int:
-    return router.journey.correlators[operator].behind
+    return router.journey.pending.correlators[operator].behind
 
 
 def in_memory(router: Router, operator: OperatorName = TELIA) -> int:
-    return router.journey.correlators[operator].in_memory
+    return router.journey.pending.correlators[operator].in_memory
 
 
 def doubted(world: World, router: Router, client: Client) -> Operator:
@@ -65,12 +65,12 @@ def doubted(world: World, router: Router, client: Client) -> Operator:
 def test_a_receipt_finds_its_message_on_the_disk(world: World, router: Router) -> None:
     client = router.client()
     telia = sent(world, router, client, 3)
-    assert len(router.journey.correlators[TELIA]) == 3
+    assert len(router.journey.pending.correlators[TELIA]) == 3
     number = telia.report(b"2")
     world.run(0.5)
     assert telia.answer_to(number) == v.ESME_ROK
     assert router.outcomes == [Outcome.DELIVERED]
-    assert len(router.journey.correlators[TELIA]) == 2
+    assert len(router.journey.pending.correlators[TELIA]) == 2
     second = list(client.answers)[2]
     (text,) = client.receipt_texts()
     assert text.startswith(b"id:" + client.id_of(second) + b" ")
@@ -297,7 +297,7 @@ def test_an_id_in_another_base_is_found_on_the_disk(world: World, router: Router
     world.run(0.5)
     assert telia.answer_to(number) == v.ESME_ROK
     assert router.outcomes == [Outcome.DELIVERED]
-    assert router.journey.correlators[TELIA].guessed == 1
+    assert router.journey.pending.correlators[TELIA].guessed == 1
 
 
 @pytest.mark.parametrize("older_first", [True, False])
@@ -350,7 +350,7 @@ def test_a_failure_is_withheld_while_the_other_attempt_is_open_even_across_resta
     assert b" stat:" + words[1] in text
     assert not router.journal.messages
     assert not router.journal.attempts
-    assert len(router.journey.correlators[TELIA]) == 0
+    assert len(router.journey.pending.correlators[TELIA]) == 0
 
 
 def test_success_wins_whichever_attempt_it_is_of(world: World, router: Router) -> None:
@@ -368,7 +368,7 @@ def test_success_wins_whichever_attempt_it_is_of(world: World, router: Router) -
     assert telia.answer_to(number) == v.ESME_ROK
     assert again.outcomes == [Outcome.DELIVERED]
     assert len(back.receipts) == 1
-    assert len(again.journey.correlators[TELIA]) == 0
+    assert len(again.journey.pending.correlators[TELIA]) == 0
 
 
 def test_a_failure_that_was_withheld_is_the_last_word_if_the_other_attempt_died_with_the_router(
@@ -418,7 +418,7 @@ def test_what_was_taken_back_is_not_forgotten_behind_younger_ones(
     telia = router.operator("telia")
     client.submit(registered_delivery=17)
     world.run(60.0)
-    monkeypatch.setattr(recall, "MOST_IN_MEMORY", 100)
+    monkeypatch.setattr(pending_receipts, "MOST_IN_MEMORY", 100)
     client.submit()
     world.run(1.0)
     telia.report(b"1", b"ENROUTE", esm_class=0x20)
@@ -440,7 +440,7 @@ def test_each_attempt_has_its_own_wait(world: World, contract: Settings) -> None
     assert again.outcomes == []
     world.run(12.0)
     assert again.outcomes == [Outcome.FAILED]
-    assert len(again.journey.correlators[TELIA]) == 0
+    assert len(again.journey.pending.correlators[TELIA]) == 0
 
 
 def test_a_search_that_fails_is_taken_up_again(world: World, contract: Settings) -> None:
@@ -476,4 +476,4 @@ def test_a_receipt_for_an_account_that_is_gone_waits_in_the_journal(
     assert again.outcomes == [Outcome.DELIVERED]
     (held,) = again.journal.held.values()
     assert held.account == AccountName("shop")
-    assert again.journey.taken_up["left_waiting"] == 1
+    assert again.journey.left_waiting == 1

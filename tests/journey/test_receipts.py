@@ -6,10 +6,10 @@ never the message of somebody else.
 
 import pytest
 
-from router import recall
 from router.report.correlate import EARLY_WAIT_S, MOST_EARLY
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
+from router.steps import pending_receipts
 from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
 from router.terms.settings import MessageIdSettings, Settings
@@ -30,10 +30,10 @@ BANK = (5, 0, b"BANK")
 FINNISH = b"358401234567"
 
 
-@pytest.fixture(autouse=True, params=[recall.MOST_IN_MEMORY, 0], ids=["memory", "disk"])
+@pytest.fixture(autouse=True, params=[pending_receipts.MOST_IN_MEMORY, 0], ids=["memory", "disk"])
 def remembered(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where what an operator took is remembered after a while makes no difference."""
-    monkeypatch.setattr(recall, "MOST_IN_MEMORY", request.param)
+    monkeypatch.setattr(pending_receipts, "MOST_IN_MEMORY", request.param)
 
 
 def one_sent(

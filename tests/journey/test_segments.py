@@ -1,4 +1,4 @@
-"""router/onward.py, router/decide/segments.py: the parts of a long message take one operator."""
+"""router/steps/failover.py, long_messages.py: the parts of a long message take one operator."""
 
 from collections.abc import Callable
 from dataclasses import replace

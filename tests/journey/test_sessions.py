@@ -222,7 +222,7 @@ def test_a_place_is_free_again_however_a_session_ends(world: World, router: Rout
         world.run(61.0 if ending == "silence" else 0.5)
         assert all(client.far.closed for client in clients)
     assert router.accounts.by_name[AccountName("bank")].binds == []
-    assert all(not outbox.receivers for outbox in router.journey.outboxes.values())
+    assert all(not outbox.receivers for outbox in router.journey.deliveries.outboxes.values())
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.02, 0.5])

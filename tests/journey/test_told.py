@@ -1,4 +1,4 @@
-"""router/homeward.py, router/forward/bind.py: what goes no further is told once in the log."""
+"""steps/receipts.py, forward/bind.py: what goes no further is told once in the log."""
 
 from collections.abc import Callable, Mapping, Sequence
 

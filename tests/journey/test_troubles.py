@@ -1,4 +1,4 @@
-"""router/binds.py and router/onward.py: operators that do not keep up, and operators that fail."""
+"""steps/availability.py, answers.py: operators that do not keep up, and operators that fail."""
 
 import pytest
 

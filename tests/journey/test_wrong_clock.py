@@ -67,5 +67,5 @@ def test_a_journal_that_holds_nothing_leaves_the_clock_its_say(
     world.run(2.0)
     world.utc_offset += YEAR_S
     again = router.restarted()
-    assert again.journey.clock_utc() == world.clock_utc()
+    assert again.journey.clocks.utc() == world.clock_utc()
     assert again.clock_changes == []

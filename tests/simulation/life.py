@@ -71,14 +71,14 @@ class Life(Process):
             ended()
 
     def _connect_again(self, bind: Bind) -> Callable[[], None]:
-        return lambda: None if self.journey.draining else self.keep_bound(bind)
+        return lambda: None if self.journey.intake.draining else self.keep_bound(bind)
 
     # A stop, as `App._drain` does it.
 
     def stop(self, stopped: Callable[[bool], None]) -> None:
         """Answer what is in flight, unbind, leave; `stopped` hears whether there was time."""
         journey = self.journey
-        journey.draining = True
+        journey.intake.draining = True
         operators = journey.operators.values()
 
         def unbind_operators(in_time: bool) -> None:
@@ -87,8 +87,10 @@ class Life(Process):
             self._until(lambda: not self._links(OperatorLink), UNBIND_S, lambda _: settle(in_time))
 
         def settle(in_time: bool) -> None:
-            journey.hands_back = False
-            self._until(lambda: not journey.has_unkept, DRAIN_S, lambda ok: hear(in_time and ok))
+            journey.deliveries.delivers = False
+            self._until(
+                lambda: not journey.commits.has_unkept, DRAIN_S, lambda ok: hear(in_time and ok)
+            )
 
         def hear(in_time: bool) -> None:
             self._until(

@@ -1,8 +1,8 @@
 """Bugs between operators: which of them gets a message, and after which other."""
 
 from router.forward.pool import Operator
-from router.journey import Journey
-from router.onward import Onward
+from router.steps.failover import Failover
+from router.steps.long_messages import LongMessages
 from router.terms.group import Group
 from router.terms.message import Message
 from tests.simulation.planting import Patch, bug
@@ -13,7 +13,7 @@ from tests.simulation.planting import Patch, bug
 @bug
 def parts_go_their_own_ways() -> list[Patch]:
     """Each is decided for itself."""
-    return [(Onward, "_group_of", lambda self, account, sm, rule, now: None)]
+    return [(LongMessages, "join", lambda self, account, sm, rule, now: None)]
 
 
 @bug
@@ -25,14 +25,14 @@ def parts_follow_what_was_only_sent() -> list[Patch]:
 @bug
 def a_part_that_is_refused_does_not_wait_for_the_others() -> list[Patch]:
     """It goes elsewhere while an operator may yet take them."""
-    go_elsewhere = Onward._go_elsewhere
+    go_elsewhere = Failover.go_elsewhere
 
-    def hasty(self: Journey, operator: Operator, message: Message, status: int) -> None:
+    def hasty(self: Failover, operator: Operator, message: Message, status: int) -> None:
         group, message.group = message.group, None
         go_elsewhere(self, operator, message, status)
         message.group = group
 
-    return [(Onward, "_go_elsewhere", hasty)]
+    return [(Failover, "go_elsewhere", hasty)]
 
 
 @bug
@@ -44,4 +44,4 @@ def parts_that_wait_for_others_are_forgotten() -> list[Patch]:
 @bug
 def fetched_parts_do_not_know_each_other() -> list[Patch]:
     """The journal does not keep who belongs together."""
-    return [(Onward, "_rejoin_group", lambda self, message: None)]
+    return [(LongMessages, "rejoin", lambda self, message, now: None)]

@@ -1,7 +1,6 @@
 """Bugs on the way home: receipts, outcomes, acknowledgements, the journal and restarts."""
 
 from router.enqueue.journal import Changes, HeldFetched, JournalError, Recovered
-from router.homeward import Homeward
 from router.journey import Journey
 from router.report import receipts
 from router.report.correlate import Correlator
@@ -9,7 +8,10 @@ from router.report.handback import Outbox, Receiver
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu
 from router.smpp.receipt import Receipt, State
-from router.stations import Arrival, Client, Reply
+from router.steps.commits import Commits
+from router.steps.deliveries import Deliveries
+from router.steps.peers import Arrival, Client, Reply
+from router.steps.receipts import Receipts
 from router.terms.message import Delivery, Message, Stage
 from router.terms.names import AccountName, OperatorId
 from router.terms.outcome import Outcome
@@ -25,21 +27,21 @@ def a_message_is_settled_twice() -> list[Patch]:
     """The receipt of its other attempt settles it anew."""
 
     def final(
-        self: Homeward, message: Message, receipt: Receipt, state: State, now_utc: float
+        self: Receipts, message: Message, receipt: Receipt, state: State, now_utc: float
     ) -> None:
         message.attempts -= 1
-        if receipts.OUTCOMES[state] is not Outcome.DELIVERED and self._is_open(message):
-            self._withheld[message.router_id] = receipt, state
+        if receipts.OUTCOMES[state] is not Outcome.DELIVERED and message.is_open:
+            self._pending.withhold(message, receipt, state)
         else:
             self._end(message, receipt, state, now_utc)
 
-    return [(Homeward, "_final", final)]
+    return [(Receipts, "_attempt_ended", final)]
 
 
 @bug
 def a_failure_is_told_while_another_attempt_is_open() -> list[Patch]:
     """The first word counts, not the best."""
-    return [(Homeward, "_is_open", lambda self, message: False)]
+    return [(Message, "is_open", property(lambda self: False))]
 
 
 @bug
@@ -47,42 +49,44 @@ def an_outcome_is_kept_without_its_receipt() -> list[Patch]:
     """The client that asked never hears."""
 
     def end(
-        self: Homeward, message: Message, receipt: Receipt, state: State, now_utc: float
+        self: Receipts, message: Message, receipt: Receipt, state: State, now_utc: float
     ) -> None:
-        self._settle(message, receipts.OUTCOMES[state], now_utc)
+        self._outcomes.settle(message, receipts.OUTCOMES[state], now_utc)
 
-    return [(Homeward, "_end", end)]
+    return [(Receipts, "_end", end)]
 
 
 @bug
 def an_outcome_and_its_receipt_are_two_batches() -> list[Patch]:
     """A crash between them loses the receipt."""
-    finish_turn = Journey._finish_turn
+    end_turn = Journey._end_turn
 
     def apart(self: Journey) -> None:
-        held, self._settles.held = self._settles.held, []
-        finish_turn(self)
+        settles = self.commits.settles
+        held, settles.held = settles.held, []
+        end_turn(self)
         if held:
             alone = Changes()
             alone.held = held
             self.journal.commit(alone, self._kept, urgent=False)
 
-    return [(Journey, "_finish_turn", apart)]
+    return [(Journey, "_end_turn", apart)]
 
 
 @bug
 def an_operator_is_answered_before_the_commit() -> list[Patch]:
     """ESME_ROK first, disk second: in a crash its receipt is lost."""
-    finish_turn = Journey._finish_turn
+    end_turn = Journey._end_turn
 
     def hasty(self: Journey) -> None:
-        for reply in self._settles.replies:
+        replies = self.commits.settles.replies
+        for reply in replies:
             assert isinstance(reply, Reply)
-            self._reply(reply, v.ESME_ROK)
-        self._settles.replies.clear()
-        finish_turn(self)
+            reply.send(v.ESME_ROK, self.turn)
+        replies.clear()
+        end_turn(self)
 
-    return [(Journey, "_finish_turn", hasty)]
+    return [(Journey, "_end_turn", hasty)]
 
 
 @bug
@@ -117,15 +121,15 @@ def receipts_are_matched_over_all_operators() -> list[Patch]:
 @bug
 def an_early_receipt_is_not_waited_with() -> list[Patch]:
     """It came before the submit_sm_resp that tells its id: acknowledged, and dropped."""
-    receipt = Homeward._receipt
+    arrived = Receipts.arrived
 
-    def impatient(self: Homeward, came: Arrival, now: float) -> None:
+    def impatient(self: Receipts, came: Arrival, now: float, *, asked: bool = False) -> None:
         operator = came.peer.bind.operator
         in_flight, operator.in_flight = operator.in_flight, 0
-        receipt(self, came, now)
+        arrived(self, came, now, asked=asked)
         operator.in_flight = in_flight
 
-    return [(Homeward, "_receipt", impatient)]
+    return [(Receipts, "arrived", impatient)]
 
 
 @bug
@@ -166,20 +170,20 @@ def deliveries_of_a_lost_bind_are_dropped() -> list[Patch]:
 @bug
 def an_acknowledgement_is_not_kept() -> list[Patch]:
     """The journal still holds the receipt, and brings it again after a restart."""
-    acknowledged = Homeward.acknowledged
+    acknowledged = Deliveries.acknowledged
 
-    def forgetful(self: Homeward, client: Client, pdu: Pdu, now: float) -> None:
+    def forgetful(self: Deliveries, client: Client, pdu: Pdu, now: float) -> None:
         acknowledged(self, client, pdu, now)
-        self._settles.acknowledged.clear()
+        self._commits.settles.acknowledged.clear()
 
-    return [(Homeward, "acknowledged", forgetful)]
+    return [(Deliveries, "acknowledged", forgetful)]
 
 
 @bug
 def a_receipt_is_forgotten_when_it_is_given() -> list[Patch]:
     """Not when it is acknowledged."""
-    pump, acknowledged = Outbox.pump, Homeward.acknowledged
-    finish_turn = Journey._finish_turn
+    pump, acknowledged = Outbox.pump, Deliveries.acknowledged
+    end_turn = Journey._end_turn
     given: list[Delivery] = []
 
     def watched(self: Outbox, now: float) -> list[Receiver]:
@@ -189,21 +193,21 @@ def a_receipt_is_forgotten_when_it_is_given() -> list[Patch]:
         return receivers
 
     def hasty(self: Journey) -> None:
-        finish_turn(self)
+        end_turn(self)
         if given:
             changes = Changes()
             changes.acknowledged = given.copy()
             given.clear()
             self.journal.commit(changes, self._kept, urgent=False)
 
-    def heard(self: Homeward, client: Client, pdu: Pdu, now: float) -> None:
+    def heard(self: Deliveries, client: Client, pdu: Pdu, now: float) -> None:
         acknowledged(self, client, pdu, now)
-        self._settles.acknowledged.clear()
+        self._commits.settles.acknowledged.clear()
 
     return [
         (Outbox, "pump", watched),
-        (Journey, "_finish_turn", hasty),
-        (Homeward, "acknowledged", heard),
+        (Journey, "_end_turn", hasty),
+        (Deliveries, "acknowledged", heard),
     ]
 
 
@@ -224,13 +228,13 @@ def a_late_acknowledgement_does_not_count() -> list[Patch]:
 @bug
 def a_receipt_goes_to_any_client() -> list[Patch]:
     """The account is not looked at."""
-    hand_back = Homeward._hand_back
+    put = Deliveries.put
 
-    def anywhere(self: Homeward, delivery: Delivery, now: float) -> None:
+    def anywhere(self: Deliveries, delivery: Delivery, now: float) -> None:
         delivery.account = AccountName("shop")
-        hand_back(self, delivery, now)
+        put(self, delivery, now)
 
-    return [(Homeward, "_hand_back", anywhere)]
+    return [(Deliveries, "put", anywhere)]
 
 
 # The journal, and going on after a crash.
@@ -239,13 +243,7 @@ def a_receipt_goes_to_any_client() -> list[Patch]:
 @bug
 def what_could_not_be_kept_is_not_told_again() -> list[Patch]:
     """A disk that was full has cost outcomes."""
-    not_kept = Journey._not_kept
-
-    def forgetful(self: Journey, changes: Changes, error: JournalError) -> None:
-        not_kept(self, changes, error)
-        self._unsafe.clear()
-
-    return [(Journey, "_not_kept", forgetful)]
+    return [(Commits, "tell_again", lambda self, changes: None)]
 
 
 @bug

@@ -1,17 +1,20 @@
 """Bugs in what is kept in memory and what is left to the journal and found again there."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from router.enqueue.journal import Attempt, JournalError
 from router.enqueue.lanes import Lanes
+from router.enqueue.returns import Returns
 from router.forward.pool import Operator
-from router.marking import Marking
-from router.recall import Recall
 from router.report.correlate import Correlator
 from router.report.handback import Outbox
-from router.stations import Arrival
+from router.steps.marks import Marks
+from router.steps.peers import Arrival
+from router.steps.pending_receipts import PendingReceipts
+from router.steps.recall import Recall
 from router.terms.message import Delivery, Message
-from router.terms.names import OperatorId, OperatorName, RouterId
+from router.terms.names import AccountName, OperatorId, OperatorName, RouterId
+from router.terms.settings import AccountSettings, LaneSettings
 from tests.simulation.disk import MessageRow, Queue, SimulatedJournal
 from tests.simulation.planting import Patch, bug
 
@@ -29,29 +32,29 @@ def what_must_not_be_in_doubt_goes_out_before_its_mark() -> list[Patch]:
 @bug
 def a_mark_is_believed_before_the_disk_has_it() -> list[Patch]:
     """The message goes out, and a crash knows nothing of it."""
-    ahead = Marking._mark_ahead
+    ahead = Marks.mark_ahead
 
-    def believing(self: Marking, operator: Operator) -> None:
+    def believing(self: Marks, operator: Operator) -> None:
         ahead(self, operator)
-        for message in self.lanes.next_to_mark(operator.name, 0):
+        for message in self._lanes.next_to_mark(operator.name, 0):
             message.is_marked = True
-        for queue in self.lanes.queues():
+        for queue in self._lanes.queues():
             for message in queue.messages:
                 message.is_marked = message.mark is True
 
-    return [(Marking, "_mark_ahead", believing)]
+    return [(Marks, "mark_ahead", believing)]
 
 
 @bug
 def how_far_a_queue_was_written_is_not_told() -> list[Patch]:
     """A crash takes what was in flight for what was never sent."""
-    note = Marking._note_written
+    note = Marks.written
 
-    def silent(self: Marking, message: Message) -> None:
+    def silent(self: Marks, message: Message) -> None:
         note(self, message)
-        self._settles.written.clear()
+        self._commits.settles.written.clear()
 
-    return [(Marking, "_note_written", silent)]
+    return [(Marks, "written", silent)]
 
 
 @bug
@@ -69,14 +72,24 @@ def a_restart_forgets_the_marks() -> list[Patch]:
 @bug
 def what_is_recalled_is_sent_again() -> list[Patch]:
     """It is taken for what waits."""
-    take_back = Recall._take_back
+    lanes: list[Lanes] = []
+    init, take_back = Lanes.__init__, Recall._take_back
+
+    def known(
+        self: Lanes,
+        settings: Sequence[LaneSettings],
+        accounts: Mapping[AccountName, AccountSettings],
+        returns: Returns | None = None,
+    ) -> None:
+        lanes[:] = [self]
+        init(self, settings, accounts, returns)
 
     def eager(self: Recall, message: Message, attempts: list[Attempt]) -> None:
         take_back(self, message, attempts)
-        self.lanes._taken[message.account] += 1
-        self.lanes.put_first(message)
+        lanes[0]._taken[message.account] += 1
+        lanes[0].put_first(message)
 
-    return [(Recall, "_take_back", eager)]
+    return [(Lanes, "__init__", known), (Recall, "_take_back", eager)]
 
 
 @bug
@@ -106,7 +119,7 @@ def what_is_settled_meanwhile_is_taken_back() -> list[Patch]:
 @bug
 def a_message_is_taken_back_beside_itself() -> list[Patch]:
     """Its two attempts are of two messages, and each of them ends."""
-    return [(Recall, "_in_memory", lambda self, message, attempts: None)]
+    return [(PendingReceipts, "in_memory", lambda self, message, attempts: None)]
 
 
 @bug
@@ -140,7 +153,7 @@ def an_error_of_the_journal_is_taken_for_an_answer() -> list[Patch]:
 @bug
 def nobody_looks_for_what_has_waited_too_long_on_the_disk() -> list[Patch]:
     """Its client never hears."""
-    return [(Recall, "_search_overdue", lambda self, now: None)]
+    return [(Recall, "search_overdue", lambda self, now: None)]
 
 
 @bug
@@ -160,7 +173,7 @@ def what_was_found_on_the_disk_is_counted_still() -> list[Patch]:
 @bug
 def the_journal_is_never_asked() -> list[Patch]:
     """A receipt of what only the journal knows is one that nobody knows."""
-    return [(Recall, "_must_ask", lambda self, came, operator_id, message: False)]
+    return [(Recall, "must_ask", lambda self, came, operator_id, message: False)]
 
 
 # What waits for clients.

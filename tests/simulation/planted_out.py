@@ -2,24 +2,23 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from router import journey
 from router.enqueue.feed import Queue
-from router.enqueue.journal import Changes, JournalError
+from router.enqueue.journal import JournalError
 from router.enqueue.lanes import Lanes
 from router.forward.adapting import AdaptiveRate
 from router.forward.breaker import Breaker, BreakerState
 from router.forward.circuit import UNLIMITED, Circuit
 from router.forward.lifetime import Lifetime
 from router.forward.pacing import Pacer, RoundTrip
-from router.forward.pool import Bind, Flight, Operator
-from router.homeward import Homeward
-from router.journey import Journey
-from router.onward import Onward
-from router.smpp import vocabulary as v
+from router.forward.pool import Bind, Channel, Flight, Operator
 from router.smpp.pdu import Pdu, Sm, relay_with
-from router.smpp.session import Peer
 from router.smpp.times import relative
-from router.stations import Client, OperatorPeer
+from router.steps import dispatcher
+from router.steps.answers import Answers
+from router.steps.failover import Failover
+from router.steps.intake import Intake, SubmitOrigin
+from router.steps.outcomes import Outcomes
+from router.steps.peers import Client
 from router.terms.limits import Rate
 from router.terms.message import Message, Stage
 from router.terms.names import OperatorName
@@ -34,46 +33,42 @@ from tests.simulation.planting import Patch, bug
 @bug
 def a_client_is_answered_before_the_commit() -> list[Patch]:
     """ESME_ROK first, disk second."""
-    take_in, answer = Journey._take_in, Journey._answer
+    take_in, accepted = Intake._take_in, SubmitOrigin.accepted
 
-    def hasty(self: Journey, client: Client, pdu: Pdu, arrived_at: float, now: float) -> None:
-        count = len(self._accepts.accepted)
+    def hasty(self: Intake, client: Client, pdu: Pdu, arrived_at: float, now: float) -> None:
+        count = len(self._commits.accepts.accepted)
         take_in(self, client, pdu, arrived_at, now)
-        for message in self._accepts.accepted[count:]:
-            answer(self, message, v.ESME_ROK, now)
+        for message in self._commits.accepts.accepted[count:]:
+            assert isinstance(message.origin, SubmitOrigin)
+            accepted(message.origin, message, now)
 
-    def once(self: Journey, message: Message, status: int, now: float) -> None:
-        if message.answer_to is not None:
-            answer(self, message, status, now)
-
-    return [(Journey, "_take_in", hasty), (Journey, "_answer", once)]
+    return [(Intake, "_take_in", hasty)]
 
 
 @bug
 def a_message_is_queued_before_the_commit() -> list[Patch]:
     """Lane first, disk second: it may be sent, and be forgotten in a crash."""
-    take_in, put = Journey._take_in, Lanes.put
+    take_in, put = Intake._take_in, Lanes.put
 
-    def hasty(self: Journey, client: Client, pdu: Pdu, arrived_at: float, now: float) -> None:
-        count = len(self._accepts.accepted)
+    def hasty(self: Intake, client: Client, pdu: Pdu, arrived_at: float, now: float) -> None:
+        count = len(self._commits.accepts.accepted)
         take_in(self, client, pdu, arrived_at, now)
-        for message in self._accepts.accepted[count:]:
-            self._wants_pump(put(self.lanes, message))
+        for message in self._commits.accepts.accepted[count:]:
+            self._turn.dispatch(put(self.lanes, message))
 
-    return [(Journey, "_take_in", hasty), (Lanes, "put", lambda self, message: None)]
+    return [(Intake, "_take_in", hasty), (Lanes, "put", lambda self, message: None)]
 
 
 @bug
 def room_leaks_when_a_commit_fails() -> list[Patch]:
     """The room of messages that could not be kept is not given back."""
-    not_kept = Journey._not_kept
+    not_kept = Intake.not_kept
 
-    def leaky(self: Journey, changes: Changes, error: JournalError) -> None:
-        for message in changes.accepted:
-            self.lanes._taken[message.account] += 1
-        not_kept(self, changes, error)
+    def leaky(self: Intake, message: Message, now: float) -> None:
+        self.lanes._taken[message.account] += 1
+        not_kept(self, message, now)
 
-    return [(Journey, "_not_kept", leaky)]
+    return [(Intake, "not_kept", leaky)]
 
 
 @bug
@@ -132,26 +127,26 @@ def a_fetch_begins_where_the_last_one_did() -> list[Patch]:
 def a_failover_forgets_the_message() -> list[Patch]:
     """One operator refuses, and the next is never asked."""
 
-    def go_elsewhere(self: Journey, operator: Operator, message: Message, status: int) -> None:
-        plan = self.plans.without(message.plan, operator.name)
+    def go_elsewhere(self: Failover, operator: Operator, message: Message, status: int) -> None:
+        plan = self._plans.without(message.plan, operator.name)
         if plan is None:
-            self._give_up(message, Outcome.FAILED, "refused by every operator", status)
+            self._outcomes.give_up(message, Outcome.FAILED, "refused by every operator", status)
         else:
             message.plan = plan
 
-    return [(Onward, "_go_elsewhere", go_elsewhere)]
+    return [(Failover, "go_elsewhere", go_elsewhere)]
 
 
 @bug
 def a_failover_takes_room_twice() -> list[Patch]:
     """Each operator that refuses costs the account a place."""
-    go_elsewhere = Onward._go_elsewhere
+    go_elsewhere = Failover.go_elsewhere
 
-    def leaky(self: Journey, operator: Operator, message: Message, status: int) -> None:
-        self.lanes.take_room(message.account)
+    def leaky(self: Failover, operator: Operator, message: Message, status: int) -> None:
+        self._lanes.take_room(message.account)
         go_elsewhere(self, operator, message, status)
 
-    return [(Onward, "_go_elsewhere", leaky)]
+    return [(Failover, "go_elsewhere", leaky)]
 
 
 @bug
@@ -180,7 +175,7 @@ def what_remains_is_counted_from_the_wrong_end() -> list[Patch]:
             return message.octets
         return relay_with(sm, 0, validity_period=relative(now_utc - message.accepted_utc))
 
-    return [(journey, "with_what_remains", elapsed)]
+    return [(dispatcher, "with_what_remains", elapsed)]
 
 
 @bug
@@ -189,9 +184,14 @@ def validity_is_not_looked_at_when_a_message_is_sent() -> list[Patch]:
     pull = Lanes.pull
 
     def late(
-        self: Lanes, operator: OperatorName, now_utc: float, expired: list[Message]
+        self: Lanes,
+        operator: OperatorName,
+        now_utc: float,
+        expired: list[Message],
+        *,
+        only_urgent: bool = False,
     ) -> Message | None:
-        return pull(self, operator, now_utc - 60.0, expired)
+        return pull(self, operator, now_utc - 60.0, expired, only_urgent=only_urgent)
 
     return [(Lanes, "pull", late), (Queue, "expire", lambda self, now_utc: [])]
 
@@ -204,7 +204,7 @@ def a_rate_begins_anew_with_each_connection() -> list[Patch]:
     """A bind that is back may send a whole unit at once."""
     came_up = Operator.came_up
 
-    def fresh(self: Operator, bind: Bind, peer: Peer, now: float) -> None:
+    def fresh(self: Operator, bind: Bind, peer: Channel, now: float) -> None:
         if bind.settings.rate is not None:
             object.__setattr__(bind, "pacer", Pacer(bind.settings.rate, now - 3600.0))
         came_up(self, bind, peer, now)
@@ -263,14 +263,13 @@ def a_window_is_one_too_wide() -> list[Patch]:
 @bug
 def a_late_success_is_ignored() -> list[Patch]:
     """An answer after the time-out is thrown away."""
-    answered = Onward.answered
+    answered = Answers.answered
 
-    def deaf(self: Journey, peer: OperatorPeer, pdu: Pdu, now: float) -> None:
-        assert isinstance(pdu.request, Flight)
-        if not pdu.request.over:
-            answered(self, peer, pdu, now)
+    def deaf(self: Answers, flight: Flight, status: int, operator_id: bytes, now: float) -> None:
+        if not flight.over:
+            answered(self, flight, status, operator_id, now)
 
-    return [(Onward, "answered", deaf)]
+    return [(Answers, "answered", deaf)]
 
 
 @bug
@@ -279,13 +278,18 @@ def a_late_success_leaves_the_message_in_its_lane() -> list[Patch]:
     pull = Lanes.pull
 
     def careless(
-        self: Lanes, operator: OperatorName, now_utc: float, expired: list[Message]
+        self: Lanes,
+        operator: OperatorName,
+        now_utc: float,
+        expired: list[Message],
+        *,
+        only_urgent: bool = False,
     ) -> Message | None:
         for queue in self._queues.values():
             for message in queue.messages:
                 if message.stage is Stage.SENT:
                     message.stage = Stage.WAITING
-        return pull(self, operator, now_utc, expired)
+        return pull(self, operator, now_utc, expired, only_urgent=only_urgent)
 
     return [(Lanes, "pull", careless)]
 
@@ -293,58 +297,57 @@ def a_late_success_leaves_the_message_in_its_lane() -> list[Patch]:
 @bug
 def what_must_not_be_repeated_is_repeated() -> list[Patch]:
     """`in_doubt: fail` does what `resend` does."""
-    give_up = Homeward._give_up
+    give_up = Outcomes.give_up
 
     def careless(
-        self: Journey, message: Message, outcome: Outcome, reason: str, status: int
+        self: Outcomes, message: Message, outcome: Outcome, reason: str, status: int
     ) -> None:
         if reason == "no answer from the operator":
-            self._wants_pump(self.lanes.put_first(message))
+            self._turn.dispatch(self._lanes.put_first(message))
         else:
             give_up(self, message, outcome, reason, status)
 
-    return [(Homeward, "_give_up", careless)]
+    return [(Outcomes, "give_up", careless)]
 
 
 @bug
 def what_was_in_flight_on_a_lost_bind_is_forgotten() -> list[Patch]:
     """It is nobody's, until a restart."""
-    doubted = Onward.doubted
+    doubted = Answers.doubted
 
-    def forgetful(self: Journey, flights: Iterable[Flight], why: str, now: float) -> None:
+    def forgetful(self: Answers, flights: Iterable[Flight], why: str, now: float) -> None:
         if why != "lost":
             doubted(self, flights, why, now)
             return
         for flight in flights:
             flight.bind.operator.landed(flight, now, answered=False)
 
-    return [(Onward, "doubted", forgetful)]
+    return [(Answers, "doubted", forgetful)]
 
 
 @bug
 def a_flight_lands_twice() -> list[Patch]:
     """A late answer counts as if its message were still in flight."""
-    answered = Onward.answered
+    answered = Answers.answered
 
-    def twice(self: Journey, peer: OperatorPeer, pdu: Pdu, now: float) -> None:
-        assert isinstance(pdu.request, Flight)
-        pdu.request.over = False
-        answered(self, peer, pdu, now)
+    def twice(self: Answers, flight: Flight, status: int, operator_id: bytes, now: float) -> None:
+        flight.over = False
+        answered(self, flight, status, operator_id, now)
 
-    return [(Onward, "answered", twice)]
+    return [(Answers, "answered", twice)]
 
 
 @bug
 def nobody_looks_when_a_window_is_given_up() -> list[Patch]:
     """Its operator has room again, and stands still."""
-    doubted = Onward.doubted
+    doubted = Answers.doubted
 
-    def lazy(self: Journey, flights: Iterable[Flight], why: str, now: float) -> None:
-        before = set(self._to_pump)
+    def lazy(self: Answers, flights: Iterable[Flight], why: str, now: float) -> None:
+        before = set(self._turn.operators)
         doubted(self, flights, why, now)
-        self._to_pump = before
+        self._turn.operators = before
 
-    return [(Onward, "doubted", lazy)]
+    return [(Answers, "doubted", lazy)]
 
 
 @bug

@@ -11,7 +11,7 @@ from router.accept.server import ClientLink
 from router.forward.bind import OperatorLink
 from router.forward.breaker import BreakerState
 from router.forward.pool import Bind
-from router.homeward import RECEIPT_AFTER_RESPONSE_S
+from router.report.receipts import AFTER_RESPONSE_S
 from router.smpp.link import Link
 from router.smpp.pdu import Pdu, Sm, message_id_of
 from router.smpp.receipt import State
@@ -111,7 +111,7 @@ class Promises(Records):
             since_s = self.loop.now - message.accepted_at
             # A message that was fetched from the journal knows that time by the wall clock.
             is_told = self.loop.wall_error_s == self._wall_error_s
-            if is_told and since_s < RECEIPT_AFTER_RESPONSE_S - A_HAIR_S:
+            if is_told and since_s < AFTER_RESPONSE_S - A_HAIR_S:
                 raise self.broken(f"{message.name}: its receipt may overtake its submit_sm_resp")
         held.written += 1
         return held
@@ -348,7 +348,7 @@ class Promises(Records):
 
     def dies(self) -> None:
         """The router is killed."""
-        if not self.process.journey.has_unkept:
+        if not self.process.journey.commits.has_unkept:
             self._remembers("forgotten in a crash, though the disk had the time to keep it")
             for message in self.by_id.values():
                 if message.settled is None and message.writings and not message.taken:
@@ -416,14 +416,14 @@ class Promises(Records):
         for account in self.settings.accounts:
             if journey.lanes.waiting_of(account):
                 raise self.broken(f"{account}: room is taken, and nothing waits")
-            if len(journey.outboxes[account]):
+            if len(journey.deliveries.outboxes[account]):
                 raise self.broken(f"{account}: its outbox is not empty")
         if (
             any(one.messages or one.behind for one in journey.lanes.queues())
             or journey.lanes.delayed()
         ):
             raise self.broken("the lanes are not empty")
-        for name, correlator in journey.correlators.items():
+        for name, correlator in journey.pending.correlators.items():
             if len(correlator):
                 raise self.broken(f"{name}: receipts are waited for, and nothing was sent")
         for connection in self.process.connections:

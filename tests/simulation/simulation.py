@@ -15,13 +15,13 @@ from random import Random
 
 import structlog
 
-from router import recall as recall_module
-from router import resume as resume_module
 from router.enqueue import lanes as lanes_module
 from router.enqueue.journal import first_number_at
 from router.forward.bind import OperatorLink
 from router.forward.pool import Bind
 from router.report import handback as handback_module
+from router.steps import backlog as backlog_module
+from router.steps import pending_receipts as pending_module
 from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
 from tests.simulation.clients import Client
@@ -132,7 +132,7 @@ class Simulation:
 
     def _stop(self) -> None:
         process = self.process
-        if not process.alive or process.journey.draining:
+        if not process.alive or process.journey.intake.draining:
             return
         self.loop.tell("router    is told to stop")
 
@@ -147,7 +147,7 @@ class Simulation:
     def _crash(self) -> None:
         if self.process.alive:
             self.loop.tell("router    dies")
-            if not self.process.journey.draining:
+            if not self.process.journey.intake.draining:
                 self.promises.dies()
             self.process.die()
             down_s = LONGEST_SPIKE_S + self.rng.uniform(0.05, 3.0)
@@ -176,7 +176,7 @@ class Simulation:
             bind = one.binds[place]
             self.loop.tell(f"{bind.settings.name:9} is {'drained' if drained else 'resumed'}")
             one.drain(bind, drained=drained)
-            process.journey.availability_changed(bind)
+            process.journey.availability.changed(bind)
 
         if process.alive:
             process.soon(act)
@@ -215,7 +215,7 @@ class Simulation:
 
     def _expects_nothing(self) -> bool:
         """Receipts of attempts whose message is settled are waited for as long as others."""
-        return not any(len(one) for one in self.process.journey.correlators.values())
+        return not any(len(one) for one in self.process.journey.pending.correlators.values())
 
     def _is_over(self) -> bool:
         return (
@@ -288,8 +288,8 @@ def in_memory(scenario: Scenario) -> Iterator[None]:
         (lanes_module, "MOST_IN_MEMORY", of_queue),
         (lanes_module, "FEW_IN_MEMORY", max(1, of_queue // 2)),
         (lanes_module, "AT_ONCE", max(1, of_queue // 2)),
-        (resume_module, "AT_ONCE", max(1, of_queue // 2)),
-        (recall_module, "MOST_IN_MEMORY", scenario.attempts_in_memory),
+        (backlog_module, "AT_ONCE", max(1, of_queue // 2)),
+        (pending_module, "MOST_IN_MEMORY", scenario.attempts_in_memory),
         (handback_module, "MOST_IN_MEMORY", of_account),
         (handback_module, "FEW_IN_MEMORY", max(1, of_account // 2)),
         (handback_module, "MOST_WHILE_AWAY", max(1, of_account // 10)),

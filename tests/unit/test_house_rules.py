@@ -131,7 +131,7 @@ def test_named_shell_that_has_become_pure_is_off_the_list() -> None:
         ("router/smpp/session.py", "from router.terms.limits import Rate\nfrom . import pdu"),
         ("router/check/policy.py", "import re\nfrom router.smpp import pdu"),
         ("router/check/policy.py", "def late(hours: Hours) -> bool:\n    return hours.now()"),
-        ("router/journey.py", "from router.accept import accounts\nimport asyncio"),
+        ("router/journey.py", "from router.accept import accounts\nfrom router.steps import turn"),
         ("router/wiring/app.py", "import uvloop\nfrom router.forward.bind import Bind"),
         ("simulators/operator.py", "import time\nfrom router.smpp import session"),
         ("tests/e2e/test_drain.py", "import socket\nimport time\ntime.sleep(0.01)"),
@@ -144,7 +144,8 @@ def test_what_the_rules_allow_is_not_complained_about(path: str, code: str) -> N
 def test_pure_is_every_stage_but_the_named_shells() -> None:
     assert is_pure("router/forward/pool.py")
     assert not is_pure("router/forward/bind.py")
-    assert not is_pure("router/journey.py")
+    assert is_pure("router/journey.py")
+    assert is_pure("router/steps/turn.py")
     assert not is_pure("router/wiring/app.py")
 
 
@@ -201,3 +202,64 @@ def test_other_absolute_paths_are_fine() -> None:
     assert (
         machine_paths("systemd/README.md", b"/etc/smpp-router /var/lib /tmp/value /network/") == []
     )
+
+
+# Steps.
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("class A:\n    pass\nclass B(A):\n    pass", "B inherits from A"),
+        ("from router.steps.turn import Turn\nclass B(Turn):\n    pass", "B inherits from Turn"),
+        (
+            "from router.enqueue.lanes import Lanes\nclass B(Lanes):\n    pass",
+            "B inherits from Lanes",
+        ),
+        ("def fill() -> None:\n    raise NotImplementedError", "raises NotImplementedError"),
+        ("def fill() -> None:\n    raise NotImplementedError('no')", "raises NotImplementedError"),
+        ("def peek(turn: Turn) -> None:\n    turn._peers.clear()", "turn._peers is another"),
+        (
+            "class A:\n    def f(self) -> None:\n        self._turn._peers = []",
+            "self._turn._peers is another",
+        ),
+        (
+            "class A:\n    def __init__(self, turn: Turn) -> None:\n        self._turn = turn\n"
+            + "".join(f"        self.own_{number}: int = {number}\n" for number in range(13)),
+            "A has 13 fields of its own",
+        ),
+    ],
+)
+def test_step_that_is_no_plain_object_is_noticed(code: str, says: str) -> None:
+    (said,) = broken("router/steps/planted.py", code)
+    assert says in said
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from typing import Protocol\nclass A(Protocol):\n    pass",
+        "from typing import Protocol\nclass A(Receiver, Protocol):\n    pass",
+        "class A:\n    def f(self) -> None:\n        self._turn.write(self._peer)",
+        "class A:\n    @classmethod\n    def of(cls) -> None:\n        cls._made()",
+        "class A:\n"
+        "    def __init__(self, "
+        + ", ".join(f"one_{number}: int" for number in range(13))
+        + ") -> None:\n"
+        + "".join(f"        self._one_{number} = one_{number}\n" for number in range(13)),
+    ],
+)
+def test_plain_step_is_not_complained_about(code: str) -> None:
+    assert broken("router/steps/planted.py", code) == []
+
+
+def test_steps_that_import_each_other_in_a_circle_are_noticed(tmp_path: Path) -> None:
+    steps = tmp_path / "router" / "steps"
+    steps.mkdir(parents=True)
+    for folder in (steps, steps.parent):
+        (folder / "__init__.py").write_text('"""A folder."""\n', encoding="utf-8")
+    for name, other in (("one", "two"), ("two", "three"), ("three", "one"), ("four", "one")):
+        text = f'"""A step."""\nfrom router.steps import {other}\n'
+        (steps / f"{name}.py").write_text(text, encoding="utf-8")
+    (says,) = broken_rules_in(tmp_path)
+    assert "steps import each other: one -> two -> three -> one" in says

@@ -10,7 +10,7 @@ from router.forward.pool import NEVER, Bind, Flight, Operator
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Framer
-from router.smpp.session import Session, Timers
+from router.smpp.session import Note, Session, Timers
 from router.smpp.states import Side
 from router.terms.limits import Rate
 from router.terms.message import Message
@@ -41,6 +41,15 @@ class FarPeer:
 
     def flush(self) -> None:
         raise AssertionError("the pool writes nothing itself")
+
+    def write(self, octets: bytes, flight: Flight, now: float) -> None:
+        self.session.request(octets, flight, now)
+
+    def tell(self, note: Note) -> None:
+        raise AssertionError("the pool has nothing to tell")
+
+    def rebind(self) -> None:
+        raise AssertionError("the pool ends no session")
 
 
 def bind_settings(

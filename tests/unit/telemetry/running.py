@@ -9,9 +9,10 @@ from typing import Final
 from router.accept.accounts import Accounts
 from router.enqueue.journal import Settlement
 from router.enqueue.memory import MemoryJournal
+from router.forward.pool import Flight
 from router.journey import Journey
 from router.smpp import vocabulary as v
-from router.smpp.session import Session, Timers
+from router.smpp.session import Note, Session, Timers
 from router.smpp.states import Side
 from router.terms.message import Message
 from router.terms.names import AccountName, BindName, ClientId, LaneName, OperatorName, RouterId
@@ -98,7 +99,7 @@ class FakeRouter:
         bind = one.binds[number]
         peer = FakePeer(self.now)
         one.came_up(bind, peer, self.now)
-        self.journey.availability_changed(bind)
+        self.journey.availability.changed(bind)
 
 
 class FakePeer:
@@ -117,6 +118,16 @@ class FakePeer:
 
     def flush(self) -> None:
         """Nothing is written anywhere."""
+
+    def write(self, octets: bytes, flight: Flight, now: float) -> None:
+        """A message is in flight."""
+        self.session.request(octets, flight, now)
+
+    def tell(self, note: Note) -> None:
+        """Nothing is logged."""
+
+    def rebind(self) -> None:
+        """It stays bound."""
 
 
 def filled() -> FakeRouter:

@@ -218,7 +218,7 @@ class _Bound:
 
 def test_receipts_that_are_owed_and_guessed_are_seen() -> None:
     router = FakeRouter()
-    correlator = router.journey.correlators[ELISA]
+    correlator = router.journey.pending.correlators[ELISA]
     correlator.expect(OperatorId(b"77"), router.message(), 1.8e9)
     correlator.guessed = 3
     assert value(router, "receipts_outstanding", operator="elisa") == 1
@@ -235,7 +235,7 @@ def test_places_that_an_account_has_taken_are_seen() -> None:
 def test_journal_that_fails_is_down() -> None:
     router = FakeRouter()
     assert value(router, "journal_up") == 1
-    router.journey.journal_up = False
+    router.journey.commits.up = False
     assert value(router, "journal_up") == 0
     assert value(router, "journal_pending") == 0
 

@@ -30,7 +30,7 @@ def busy() -> FakeRouter:
     bind.round_trip.took(0.02, router.now)
     bind.resting_until = router.now + 1.5
     router.journey.operators[TELIA].in_flight = 4
-    router.journey.correlators[TELIA].expect(OperatorId(b"1"), router.message(), 1.8e9)
+    router.journey.pending.correlators[TELIA].expect(OperatorId(b"1"), router.message(), 1.8e9)
     counters = router.journey.counters
     counters.submits[BANK, NAME, v.ESME_ROK] = 5
     counters.submits[SHOP, NAME, v.ESME_ROK] = 2
@@ -172,7 +172,7 @@ def test_router_is_ready_or_says_why_not(
 ) -> None:
     router = FakeRouter()
     router.ready = ready
-    router.journey.draining, router.journey.journal_up = draining, journal_up
+    router.journey.intake.draining, router.journey.commits.up = draining, journal_up
     assert not_ready(router) == reason
     assert (snapshot(router)["ready"], snapshot(router)["not_ready"]) == (reason is None, reason)
 
@@ -196,7 +196,7 @@ def test_drawing_shows_the_rate_that_binds_have_together() -> None:
 
 def test_drawing_says_what_is_not_well() -> None:
     router = busy()
-    router.journey.journal_up = False
+    router.journey.commits.up = False
     router.journey.operators[ELISA].binds[0].failures = 7
     router.journey.operators[ELISA].binds[0].trouble = "ESME_RINVPASWD"
     router.journey.lanes.put_later(router.message(), router.now + 30.0)

@@ -91,22 +91,22 @@ def test_router_is_not_ready_before_clients_are_served() -> None:
 
 def test_router_is_not_ready_while_it_drains() -> None:
     router = FakeRouter()
-    router.journey.draining = True
+    router.journey.intake.draining = True
     assert told(Site(router), "/readyz") == (503, {"ready": False, "reason": "draining"})
 
 
 def test_router_is_not_ready_while_its_journal_is_down() -> None:
     router = FakeRouter()
     site = Site(router)
-    router.journey.journal_up = False
+    router.journey.commits.up = False
     assert told(site, "/readyz") == (503, {"ready": False, "reason": "journal is down"})
-    router.journey.journal_up = True
+    router.journey.commits.up = True
     assert told(site, "/readyz")[0] == 200
 
 
 def test_router_that_drains_is_healthy() -> None:
     router = FakeRouter()
-    router.journey.draining, router.ready = True, False
+    router.journey.intake.draining, router.ready = True, False
     assert told(Site(router), "/healthz")[0] == 200
 
 
@@ -144,7 +144,7 @@ def test_status_of_a_loop_that_is_closed_is_503() -> None:
 
 def test_mistake_in_the_status_goes_to_who_asked_and_not_to_the_loop() -> None:
     router = FakeRouter()
-    router.journey.outboxes.clear()
+    router.journey.deliveries.outboxes.clear()
     with pytest.raises(KeyError):
         ask(Site(router), "/v1/status")
     assert router.loop.errors == []

@@ -1,0 +1,239 @@
+"""What an operator's answer means for its message, or that none will come.
+
+The message is sent; or it goes again, later or elsewhere; or it is given up. The operator's table
+of statuses judges the answer, the lane says what becomes of a message that is in doubt.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from router.enqueue.journal import Attempt
+from router.enqueue.lanes import Lanes
+from router.forward.pool import Bind, Flight, Operator
+from router.report import receipts
+from router.report.correlate import EARLY_WAIT_S
+from router.smpp import vocabulary as v
+from router.smpp.session import Note
+from router.steps.availability import Availability
+from router.steps.clocks import Clocks
+from router.steps.commits import Commits
+from router.steps.failover import Failover
+from router.steps.marks import Marks
+from router.steps.outcomes import Outcomes
+from router.steps.pending_receipts import PendingReceipts
+from router.steps.receipts import Receipts
+from router.steps.rules import Rulebook
+from router.steps.turn import Turn
+from router.terms.counters import Counters
+from router.terms.group import Group
+from router.terms.message import Message, Stage
+from router.terms.outcome import WRONG_SET_UP, Outcome, judge
+from router.terms.settings import StatusAction
+
+THROTTLED_FOR_S: Final = 1200.0
+"""A message that is throttled when it is so old goes to the next operator."""
+MOST_DOUBTS: Final = 5
+"""A message that was written so often and never answered may be on as many telephones: no more."""
+MOST_REBINDS: Final = 3
+"""A message for which binds were bound anew so often waits aside: perhaps it is the message's
+fault, and those behind it would never go."""
+REBINDS_AGAIN_S: Final = 30.0
+"""For so long, and twice as long each time."""
+MOST_DOUBLED: Final = 5
+
+
+class Answers:
+    """From an operator's answer to what follows from it."""
+
+    __slots__ = (
+        "_availability",
+        "_clocks",
+        "_commits",
+        "_counters",
+        "_failover",
+        "_lanes",
+        "_marks",
+        "_outcomes",
+        "_pending",
+        "_receipts",
+        "_rulebook",
+        "_turn",
+    )
+
+    def __init__(
+        self,
+        availability: Availability,
+        failover: Failover,
+        marks: Marks,
+        receipts: Receipts,
+        outcomes: Outcomes,
+        pending: PendingReceipts,
+        commits: Commits,
+        lanes: Lanes,
+        rulebook: Rulebook,
+        counters: Counters,
+        clocks: Clocks,
+        turn: Turn,
+    ) -> None:
+        self._availability: Final = availability
+        self._failover: Final = failover
+        self._marks: Final = marks
+        self._receipts: Final = receipts
+        self._outcomes: Final = outcomes
+        self._pending: Final = pending
+        self._commits: Final = commits
+        self._lanes: Final = lanes
+        self._rulebook: Final = rulebook
+        self._counters: Final = counters
+        self._clocks: Final = clocks
+        self._turn: Final = turn
+
+    def answered(self, flight: Flight, status: int, operator_id: bytes, now: float) -> None:
+        """An operator has answered one writing of a message, perhaps too late.
+
+        `operator_id` is the operator's message id as it came; empty where there was none.
+        """
+        bind, message = flight.bind, flight.message
+        operator = bind.operator
+        name = operator.name
+        late = flight.over
+        if not late:
+            operator.landed(flight, now, answered=True)
+            counters = self._counters
+            counters.operator_response_s[name].add(now - flight.sent_at)
+            countable = min(status, v.OTHER_STATUS)  # An operator may invent as many as it likes.
+            counters.sends[name, bind.settings.name, countable] += 1
+            self._turn.dispatch(name)
+        group = message.group
+        if group is not None:
+            if status == v.ESME_ROK:
+                group.took(name)
+            if not late:
+                group.landed()
+        if status == v.ESME_ROK:
+            if operator.circuit.is_troubled and not late:
+                self._availability.succeeded(bind)
+            if operator.fullness.numbers:
+                operator.fullness.numbers.clear()
+            self._sent(operator, message, operator_id, now)
+        elif not late and message.stage is Stage.IN_FLIGHT:
+            action = self._judge(bind, message, status)
+            self._availability.refused(bind, message, status, action, now)
+            self._go_on(bind, message, action, status, now)
+        else:
+            self._receipts.tell_withheld(message)
+        if group is not None:
+            self._failover.unpark(group, operator)
+
+    def _judge(self, bind: Bind, message: Message, status: int) -> StatusAction:
+        """What an answer other than ESME_ROK means."""
+        operator = bind.operator
+        if status in WRONG_SET_UP and bind.peer is not None:
+            bind.peer.tell(Note("message.objected", message.command_id, status))
+        number = message.destination_octets
+        return judge(
+            status,
+            self._rulebook.rules.statuses[operator.name],
+            is_full=status == v.ESME_RMSGQFUL and operator.fullness.refused(number),
+            is_data_sm=message.command_id == v.DATA_SM,
+        )
+
+    def _sent(self, operator: Operator, message: Message, octets: bytes, now: float) -> None:
+        """An operator took the message under this id."""
+        correlator = self._pending.correlators[operator.name]
+        operator_id = correlator.of_response(octets)
+        now_utc = self._clocks.steady.at(now)
+        if message.stage is Stage.SETTLED:  # By the receipt of another attempt.
+            return
+        if message.stage is not Stage.SENT:
+            self._lanes.give_room(message.account)
+        message.stage = Stage.SENT
+        message.operator = operator.name
+        if not receipts.wants_any(message):
+            self._outcomes.settle(message, Outcome.SENT, now_utc)
+            return
+        if not octets:
+            if not message.is_open:  # Else the receipt of another attempt will tell.
+                self._receipts.end_untold(message, "the operator gave no message id")
+            return
+        message.octets = b""
+        message.attempts += 1
+        attempt = Attempt(message, operator.name, operator_id, now_utc)
+        self._commits.settles.attempted.append(attempt)
+        for early in correlator.expect(operator_id, message, now_utc):
+            self._receipts.arrived(early, now)
+
+    def _go_on(
+        self, bind: Bind, message: Message, action: StatusAction, status: int, now: float
+    ) -> None:
+        """The operator did not take the message, and the rules say what that means."""
+        operator, lanes, turn = bind.operator, self._lanes, self._turn
+        if message.is_marked:
+            self._marks.not_written(message)
+        match action.do:
+            case "pause" if self._throttled_for_long(operator, message, now):
+                self._failover.go_elsewhere(operator, message, status)
+            case "pause":
+                operator.rest(bind, now + action.for_s)
+                turn.dispatch(lanes.put_back(message))  # First, and in their order.
+            case "rebind":
+                message.retries += 1
+                if message.retries <= MOST_REBINDS:
+                    turn.dispatch(lanes.put_first(message))
+                else:
+                    times = min(message.retries - MOST_REBINDS, MOST_DOUBLED)
+                    lanes.put_later(message, now + REBINDS_AGAIN_S * 2.0 ** (times - 1))
+                if bind.peer is not None:
+                    bind.peer.rebind()
+            case "retry" if self._availability.another_may(operator, message):
+                turn.dispatch(lanes.put_first(message))
+            case "retry" if message.retries < action.times:
+                message.retries += 1
+                lanes.put_later(message, now + action.after_s)
+            case "retry" if action.then == "next":
+                self._failover.go_elsewhere(operator, message, status)
+            case "next" if message.moves < action.times:
+                message.moves += 1
+                self._failover.go_elsewhere(operator, message, status)
+            case _:
+                reason = "refused by the operator"
+                self._outcomes.give_up(message, Outcome.FAILED, reason, status)
+
+    def _throttled_for_long(self, operator: Operator, message: Message, now: float) -> bool:
+        """Whether another operator may have it: one that throttles is no failure, for a while."""
+        is_old = now - message.accepted_at > THROTTLED_FOR_S
+        return is_old and self._failover.has_another(message, operator.name)
+
+    def doubted(self, flights: Iterable[Flight], why: str, now: float) -> None:
+        """No answer will come: the bind is lost, or the time is up. Each lane has its policy."""
+        landed: list[tuple[Group, Operator]] = []
+        for flight in reversed(list(flights)):  # Put back first, so the oldest must come last.
+            operator, message = flight.bind.operator, flight.message
+            operator.landed(flight, now, answered=False)
+            if message.group is not None:
+                message.group.landed()
+                landed.append((message.group, operator))
+            self._turn.dispatch(operator.name)  # Its window has room, whatever becomes of this one.
+            self._counters.sends[operator.name, flight.bind.settings.name, why] += 1
+            if why == "timeout":  # It may have been taken; and then a receipt may come first.
+                operator.late_until = now + EARLY_WAIT_S
+            if why == "timeout" or operator.circuit.is_probing(flight.bind.place):
+                self._availability.failed(flight.bind, now)
+            if message.stage is Stage.IN_FLIGHT:
+                self._in_doubt(operator, message)
+            else:
+                self._receipts.tell_withheld(message)
+        for group, operator in landed:
+            self._failover.unpark(group, operator)
+
+    def _in_doubt(self, operator: Operator, message: Message) -> None:
+        action = self._lanes.settings[message.lane].in_doubt
+        self._counters.in_doubt[operator.name, action] += 1
+        message.doubts += 1
+        self._pending.may_be_taken_twice(message)
+        if action == "fail" or message.doubts > MOST_DOUBTS:
+            self._outcomes.give_up(message, Outcome.FAILED, "no answer from the operator", 0)
+            return
+        self._failover.doubted(operator.name, message, action)
+        message.in_doubt = True
+        self._turn.dispatch(self._lanes.put_first(message))

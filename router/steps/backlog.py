@@ -1,0 +1,210 @@
+"""What an earlier process left: taken up at the start, and fetched as the lanes need it."""
+
+from dataclasses import dataclass, field
+from functools import partial
+from operator import attrgetter
+from typing import Final
+
+from router.enqueue.feed import Queue
+from router.enqueue.journal import Journal, Recovered, Wanted
+from router.enqueue.lanes import AT_ONCE, Lanes
+from router.smpp.pdu import Pdu, Sm
+from router.steps.clocks import Clocks
+from router.steps.deliveries import Deliveries
+from router.steps.failover import Failover
+from router.steps.long_messages import LongMessages
+from router.steps.outcomes import Outcomes
+from router.steps.pending_receipts import PendingReceipts
+from router.steps.rules import Rulebook
+from router.steps.turn import Turn
+from router.terms.counters import Counters
+from router.terms.message import Message, Stage
+from router.terms.names import OperatorName, RouterId
+from router.terms.outcome import JournalError, Outcome, Refusal
+from router.terms.plan import Plan
+
+
+@dataclass(slots=True)
+class ToDecide:
+    """A queue whose plan names an operator that this configuration has no more."""
+
+    wanted: Wanted
+    decided: list[Message] = field(default_factory=list)
+    """The last ones that have got a plan of this configuration."""
+    is_fetching: bool = False
+
+
+@dataclass(slots=True)
+class TakenUp:
+    """How much an earlier process left, and this one goes on with."""
+
+    messages: int = 0
+    receipts_expected: int = 0
+    deliveries: int = 0
+    left_waiting: int = 0
+    """Messages and receipts that stay in the journal: their account, or every operator that could
+    take them, is in this configuration no more."""
+
+
+class Backlog:
+    """Messages that wait in the journal and not in memory."""
+
+    __slots__ = (
+        "_clocks",
+        "_counters",
+        "_deliveries",
+        "_failover",
+        "_journal",
+        "_lanes",
+        "_long_messages",
+        "_outcomes",
+        "_pending",
+        "_rulebook",
+        "_to_decide",
+        "_turn",
+        "taken_up",
+    )
+
+    def __init__(
+        self,
+        journal: Journal,
+        lanes: Lanes,
+        pending: PendingReceipts,
+        deliveries: Deliveries,
+        failover: Failover,
+        outcomes: Outcomes,
+        long_messages: LongMessages,
+        rulebook: Rulebook,
+        counters: Counters,
+        clocks: Clocks,
+        turn: Turn,
+    ) -> None:
+        self._journal: Final = journal
+        self._lanes: Final = lanes
+        self._pending: Final = pending
+        self._deliveries: Final = deliveries
+        self._failover: Final = failover
+        self._outcomes: Final = outcomes
+        self._long_messages: Final = long_messages
+        self._rulebook: Final = rulebook
+        self._counters: Final = counters
+        self._clocks: Final = clocks
+        self._turn: Final = turn
+        self._to_decide: list[ToDecide] = []
+        self.taken_up: Final = TakenUp()
+
+    def take_up(self, found: Recovered) -> None:
+        """Go on with what an earlier process left."""
+        taken_up = self.taken_up
+        accounts, correlators = self._rulebook.rules.accounts, self._pending.correlators
+        for backlog in sorted(found.waiting, key=attrgetter("lane")):  # The most urgent first.
+            queue = backlog.plan, backlog.lane, backlog.account
+            if backlog.account not in accounts:
+                taken_up.left_waiting += backlog.count
+            elif all(name in correlators for name in backlog.plan.candidates):
+                self._lanes.restore(*queue, backlog.count)
+                taken_up.messages += backlog.count
+            else:
+                self._to_decide.append(ToDecide(Wanted(*queue, RouterId(0), AT_ONCE)))
+        self.decide_more()
+        self.fetch()
+        for operator, count in found.sent.items():
+            if operator in correlators:
+                correlators[operator].behind = count
+                taken_up.receipts_expected += count
+            else:
+                taken_up.left_waiting += count
+        for account, held in found.held.items():
+            taken_up.deliveries += self._deliveries.restore(account, held)
+
+    # Decided anew.
+
+    def decide_more(self) -> None:
+        """Decide anew what follows an operator that this configuration has no more.
+
+        A piece at a time, and the next when all of one has been sent: only what is in memory is
+        found under its new plan.
+        """
+        for left in self._to_decide:
+            if not left.is_fetching and all(m.stage is not Stage.WAITING for m in left.decided):
+                left.is_fetching = True
+                self._journal.fetch(left.wanted, partial(self._decide_anew, left))
+
+    def _decide_anew(
+        self, left: ToDecide, messages: list[Message], error: JournalError | None
+    ) -> None:
+        left.is_fetching = False
+        if error is not None:
+            return
+        if not messages:
+            self._to_decide.remove(left)
+            return
+        left.wanted.after = messages[-1].router_id
+        left.decided = []
+        for message in reversed(messages):  # Each goes first, so the oldest must come last.
+            plan = self._plan_anew(message)
+            if plan is None:
+                self.taken_up.left_waiting += 1
+                continue
+            message.plan = plan
+            self._long_messages.rejoin(message, self._clocks.now())
+            self._lanes.take_room(message.account)
+            self.taken_up.messages += 1
+            left.decided.append(message)
+            if message.in_doubt:
+                self._doubt(message)
+            if message.stage is not Stage.ACCEPTING:
+                continue
+            if message.not_before_utc:
+                self._lanes.put_on_schedule(message)
+            else:
+                self._turn.dispatch(self._lanes.put_first(message))
+
+    def _plan_anew(self, message: Message) -> Plan | None:
+        rules = self._rulebook.rules
+        sm = Sm(Pdu(message.command_id, 0, 0, message.octets))
+        account = rules.accounts[message.account]
+        checked = rules.checks.check(sm, account, message.accepted_utc)
+        if isinstance(checked, Refusal):
+            return None
+        rule = rules.routes.decide(checked.number, account.name, sm)
+        return None if isinstance(rule, Refusal) else rule.next_plan()
+
+    # Fetched.
+
+    def fetch(self) -> None:
+        """Have the journal asked for what the lanes keep there and soon need."""
+        hungry, self._lanes.hungry = self._lanes.hungry, []
+        for queue in hungry:
+            wanted = Wanted(queue.plan, queue.lane, queue.account, queue.last_id, AT_ONCE)
+            self._journal.fetch(wanted, partial(self._fetched, queue))
+
+    def _fetched(self, queue: Queue, messages: list[Message], error: JournalError | None) -> None:
+        if error is not None:
+            self._lanes.not_fetched(queue)
+            return
+        now = self._clocks.now()
+        for message in messages:
+            self._long_messages.rejoin(message, now)
+        elsewhere: set[RouterId] = set()
+        for message in reversed(messages):  # What goes elsewhere goes first there.
+            if message.in_doubt:
+                self._doubt(message)
+                if message.stage is not Stage.ACCEPTING:
+                    elsewhere.add(message.router_id)
+        self._turn.dispatch(self._lanes.fetched(queue, messages, elsewhere))
+
+    def _doubt(self, message: Message) -> None:
+        """An earlier process may have written it to an operator; its lane has the policy."""
+        operator: OperatorName = message.operator or message.plan.candidates[0]
+        action = self._lanes.settings[message.lane].in_doubt
+        self._counters.in_doubt[operator, action] += 1
+        message.doubts += 1
+        plan = message.plan
+        if action == "fail":
+            self._outcomes.give_up(message, Outcome.FAILED, "no answer from the operator", 0)
+            return
+        if action == "elsewhere" or operator in message.plan.candidates:
+            self._failover.doubted(operator, message, action)
+        if message.plan is not plan:
+            self._turn.dispatch(self._lanes.put_first(message))

@@ -1,0 +1,229 @@
+"""Receipts and subscribers' messages reach their client, in order, until the client has them.
+
+Every outbox keeps its next deliveries in memory (`report/handback.py`); for those that run low the
+journal is read. Accounts take turns, one reading at a time and `MOST_PER_S` over all of them: a
+million receipts go out in minutes, and no other client is slowed down.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Final
+
+from router.enqueue.journal import Held, Journal, JournalError
+from router.report import handback
+from router.report.handback import Outbox, is_acknowledged
+from router.smpp import vocabulary as v
+from router.smpp.pdu import Pdu
+from router.smpp.session import Note
+from router.steps.clocks import Clocks
+from router.steps.commits import NEVER, Commits
+from router.steps.peers import Client
+from router.steps.turn import Turn
+from router.terms.counters import Counters
+from router.terms.message import Delivery
+from router.terms.names import AccountName
+from router.terms.settings import AccountSettings
+
+MOST_PER_S: Final = 10_000
+"""Deliveries read in a second; to give one to its client and have it forgotten costs 25 us."""
+
+
+class Deliveries:
+    """All outboxes, and whose turn it is to have the journal read for."""
+
+    __slots__ = (
+        "_clocks",
+        "_commits",
+        "_counters",
+        "_is_read",
+        "_journal",
+        "_needs_fetch",
+        "_pump_at",
+        "_read_again_at",
+        "_read_at",
+        "_turn",
+        "delivers",
+        "left",
+        "outboxes",
+    )
+
+    def __init__(
+        self,
+        accounts: Mapping[AccountName, AccountSettings],
+        journal: Journal,
+        commits: Commits,
+        counters: Counters,
+        clocks: Clocks,
+        turn: Turn,
+    ) -> None:
+        self._journal: Final = journal
+        self._commits: Final = commits
+        self._counters: Final = counters
+        self._clocks: Final = clocks
+        self._turn: Final = turn
+        self.outboxes: Final = {name: Outbox(of) for name, of in accounts.items()}
+        self.delivers = True
+        """Whether clients are given what is held for them; not when the router is about to go."""
+        self.left = 0
+        """Deliveries that stay in the journal: their account is in this configuration no more."""
+        self._needs_fetch: dict[AccountName, None] = {}
+        """Accounts whose outbox the journal should be read for, in their turns."""
+        self._is_read = False
+        self._read_again_at = clocks.now()
+        """Not before then, so that the journal is not read faster than it may be."""
+        self._read_at = NEVER
+        self._pump_at = NEVER
+        """When the first outbox has something to give; may be early, never late."""
+
+    # What the journal has.
+
+    def put(self, delivery: Delivery, now: float) -> None:
+        """Take in a delivery that is safe in the journal."""
+        outbox = self.outboxes.get(delivery.account)
+        if outbox is None:
+            self.left += 1
+            return
+        outbox.put(delivery, now)
+        self._turn.deliver(delivery.account)
+
+    def restore(self, account: AccountName, held: Held) -> int:
+        """Take up what an earlier process left for an account; return how much of it."""
+        outbox = self.outboxes.get(account)
+        if outbox is None:
+            self.left += held.count
+            return 0
+        outbox.restore(held.count, held.first)
+        return held.count
+
+    # Clients' binds.
+
+    def bound(self, client: Client) -> None:
+        """A client has bound: it may be owed receipts."""
+        self.outboxes[client.account.name].receivers.append(client)
+        self._turn.deliver(client.account.name)
+
+    def unbound(self, client: Client) -> None:
+        """A client's bind is gone."""
+        self.outboxes[client.account.name].receivers.remove(client)
+
+    def reads_again(self, client: Client) -> None:
+        """A client that did not keep up with reading does so now."""
+        self._turn.deliver(client.account.name)
+
+    def acknowledged(self, client: Client, pdu: Pdu, now: float) -> None:
+        """A deliver_sm_resp (or generic_nack): the client has it, or wants it later, or never."""
+        delivery = pdu.request
+        assert isinstance(delivery, Delivery)
+        account = client.account.name
+        status = pdu.command_status
+        if status == v.ESME_ROK and pdu.command_id == v.GENERIC_NACK:
+            status = v.ESME_RUNKNOWNERR
+        if self.outboxes[account].answered(delivery, status, now, late=pdu.sent_at == 0.0):
+            self._commits.settles.acknowledged.append(delivery)
+            if is_acknowledged(status):
+                self._counters.deliveries[account, "acknowledged"] += 1
+            else:
+                self._counters.deliveries[account, "refused"] += 1
+                client.tell(Note("delivery.refused", pdu.command_id, status))
+        self._turn.deliver(account)
+
+    def undelivered(self, account: AccountName, lost: list[Delivery]) -> None:
+        """A client's bind is gone with deliver_sm that it has not acknowledged."""
+        self.outboxes[account].lost(lost)
+        self._turn.deliver(account)
+
+    def unacknowledged(self, account: AccountName, overdue: list[Delivery], now: float) -> None:
+        """A client has not answered these in time."""
+        for delivery in overdue:
+            self.outboxes[account].unanswered(delivery, now)
+        self._turn.deliver(account)
+
+    # The end of a turn, and time.
+
+    def pump(self, now: float) -> None:
+        """Give what is due to the clients of this turn's accounts."""
+        turn = self._turn
+        if not turn.accounts:
+            return
+        accounts, turn.accounts = turn.accounts, set()
+        for account in sorted(accounts) if self.delivers else ():
+            outbox = self.outboxes[account]
+            for receiver in outbox.pump(now):
+                turn.write(receiver)
+            self._pump_at = min(self._pump_at, outbox.pump_at())
+            self._look_for_held(account, now)
+
+    def wake_at(self) -> float:
+        """Return when `wake` is next needed."""
+        return min(self._pump_at, self._read_at)
+
+    def wake(self, now: float) -> None:
+        """Note what has become due."""
+        if now >= self._pump_at:
+            self._pump_at = NEVER
+            for account, outbox in self.outboxes.items():
+                if outbox.pump_at() <= now:
+                    self._turn.deliver(account)
+                else:
+                    self._pump_at = min(self._pump_at, outbox.pump_at())
+        if now >= self._read_at:
+            self._turn.end_soon()
+
+    def sweep(self, now: float) -> None:
+        """Drop what is too old, and read for outboxes that run low; call this once a second."""
+        for account in self.outboxes:
+            self._drop_too_old(account, now)
+            self._look_for_held(account, now)
+
+    # What only the journal has.
+
+    def _look_for_held(self, account: AccountName, now: float) -> None:
+        """Have the journal read for this account when its turn comes, if that is needed."""
+        if self.outboxes[account].wants(now) is not None:
+            self._needs_fetch[account] = None
+            if not self._is_read:
+                self._read_at = max(now, self._read_again_at)
+
+    def read(self, now: float) -> None:
+        """Have the journal read for the account whose turn it is, if it is time."""
+        if now < self._read_at:
+            return
+        self._read_at = NEVER
+        if not self._commits.up or not self.delivers:
+            return  # The next sweep looks again.
+        while self._needs_fetch and not self._is_read:
+            account = next(iter(self._needs_fetch))
+            del self._needs_fetch[account]
+            outbox = self.outboxes[account]
+            after = outbox.wants(now)
+            if after is None:
+                continue
+            batches = self._commits.unseen()
+            outbox.reads(one.kept_as for batch in batches for one in batch.acknowledged)
+            self._is_read = True
+            self._read_again_at = now + handback.AT_ONCE / MOST_PER_S
+            done = partial(self._fetched, account)
+            self._journal.fetch_held(account, after, handback.AT_ONCE, done)
+
+    def _fetched(
+        self, account: AccountName, deliveries: list[Delivery], error: JournalError | None
+    ) -> None:
+        self._is_read = False
+        now = self._clocks.now()
+        outbox = self.outboxes[account]
+        if error is None:
+            outbox.fetched(deliveries, now)
+            self._drop_too_old(account, now)
+            self._look_for_held(account, now)
+        else:
+            outbox.not_fetched()  # The next sweep looks again.
+        if self._needs_fetch:
+            self._read_at = max(now, self._read_again_at)
+        self._turn.deliver(account)
+
+    def _drop_too_old(self, account: AccountName, now: float) -> None:
+        """Give up what has waited longer than the account's `outbox` says."""
+        for delivery in self.outboxes[account].too_old(now, self._clocks.steady.at(now)):
+            self._counters.deliveries[account, "too_old"] += 1
+            self._commits.settles.acknowledged.append(delivery)
+            self._turn.end_soon()

@@ -1,0 +1,179 @@
+"""An operator has a free slot: pull from the lanes, write to a bind, within rate and window."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from router.enqueue.lanes import Lanes
+from router.forward.pool import Bind, Operator
+from router.forward.validity import with_what_remains
+from router.steps.availability import Availability
+from router.steps.clocks import Clocks
+from router.steps.commits import NEVER
+from router.steps.failover import Failover
+from router.steps.marks import Marks
+from router.steps.outcomes import Outcomes
+from router.steps.turn import Turn
+from router.terms.counters import Counters
+from router.terms.message import Message, Stage
+from router.terms.names import OperatorName
+
+FULL_AGAIN_S: Final = 1.0
+"""How soon an operator is looked at again for which too many messages wait for their number."""
+
+
+class Dispatcher:
+    """Has operators write what waits for them."""
+
+    __slots__ = (
+        "_availability",
+        "_clocks",
+        "_counters",
+        "_expired",
+        "_failover",
+        "_lanes",
+        "_marks",
+        "_outcomes",
+        "_rejected",
+        "_turn",
+        "_wake_at",
+        "operators",
+    )
+
+    def __init__(
+        self,
+        operators: Mapping[OperatorName, Operator],
+        lanes: Lanes,
+        availability: Availability,
+        failover: Failover,
+        marks: Marks,
+        outcomes: Outcomes,
+        counters: Counters,
+        clocks: Clocks,
+        turn: Turn,
+    ) -> None:
+        self.operators: Final = operators
+        self._lanes: Final = lanes
+        self._availability: Final = availability
+        self._failover: Final = failover
+        self._marks: Final = marks
+        self._outcomes: Final = outcomes
+        self._counters: Final = counters
+        self._clocks: Final = clocks
+        self._turn: Final = turn
+        self._wake_at = NEVER
+        """When the first operator has a slot again; may be early, never late."""
+        self._expired: list[Message] = []
+        """Messages of this pass whose validity has passed."""
+        self._rejected: list[Message] = []
+        """Parts of long messages that must not go to the operator of this pass."""
+
+    def try_all(self) -> None:
+        """Have every operator offered what waits for it."""
+        for name in self.operators:
+            self._turn.dispatch(name)
+
+    def pump(self, now: float) -> None:
+        """Let this turn's operators send. What one rejects another may take."""
+        turn = self._turn
+        while turn.operators:
+            for name in self._in_order():
+                operator = self.operators[name]
+                self._dispatch(operator, now)
+                self._wake_at = min(self._wake_at, operator.wake_at)
+
+    def _in_order(self) -> list[OperatorName]:
+        """Return who may have something to send; those that have just come back are last."""
+        turn, lanes = self._turn, self._lanes
+        names, turn.operators = turn.operators, set()
+        if lanes.helpers:
+            names |= lanes.helpers
+            lanes.helpers.clear()
+        order = sorted(names)  # A set has another order in every process.
+        returning = lanes.returns.returning
+        return sorted(order, key=returning.__contains__) if returning else order
+
+    def _dispatch(self, operator: Operator, now: float) -> None:
+        """Write to the operator's binds what the lanes have and the rates allow."""
+        now_utc = self._clocks.steady.at(now)
+        lanes, name = self._lanes, operator.name
+        while True:
+            bind = operator.ready_bind(now)
+            only_urgent = bind is None  # There may be room that is kept for those.
+            if bind is None and (bind := operator.kept_bind(now)) is None:
+                break
+            message = lanes.pull(name, now_utc, self._expired, only_urgent=only_urgent)
+            if message is None:
+                if not only_urgent:
+                    operator.wake_at = NEVER  # `put` or a mark tells when there is something.
+                break
+            if operator.destinations is not None:
+                goes_at = operator.destinations.ask(
+                    message.destination_octets, message.router_id, now
+                )
+                if goes_at is None:  # Too many wait aside; so this one does, and all behind it.
+                    lanes.put_first(message)
+                    operator.wake_at = now + FULL_AGAIN_S
+                    break
+                if goes_at > now:
+                    self._marks.not_written(message)
+                    lanes.put_later(message, goes_at)
+                    continue
+            if message.group is not None:
+                if not message.group.may_take(name):
+                    self._marks.not_written(message)
+                    self._rejected.append(message)
+                    continue
+                bind = operator.rather(message.group.bind, bind, now)
+                message.group.written(name, bind, in_doubt=message.in_doubt)
+            self._write(operator, bind, message, now, now_utc)
+        self._after(operator, now)
+
+    def _write(
+        self, operator: Operator, bind: Bind, message: Message, now: float, now_utc: float
+    ) -> None:
+        name = operator.name
+        message.stage = Stage.IN_FLIGHT
+        message.operator = name
+        if message.sends == 0:
+            lane = self._lanes.settings[message.lane].name
+            self._counters.queue_wait_s[name, lane].add(now - message.accepted_at)
+        if message.in_doubt:
+            self._counters.repeated[name] += 1
+            message.in_doubt = False
+        self._marks.written(message)
+        message.sends += 1
+        message.sent_at = now
+        octets = message.octets
+        if operator.settings.validity_period == "remaining" and message.expires_utc != NEVER:
+            octets = with_what_remains(message, now_utc)
+        operator.send(bind, message, octets, now)
+        assert bind.peer is not None
+        self._turn.write(bind.peer)
+
+    def _after(self, operator: Operator, now: float) -> None:
+        """See to what this pass has left."""
+        if self._expired:
+            expired, self._expired = self._expired, []
+            self._outcomes.expire(expired)
+        if self._rejected:
+            rejected, self._rejected = self._rejected, []
+            self._failover.rejected(operator, rejected)
+        if self._lanes.needs_marks:
+            self._marks.mark_ahead(operator)
+        if operator.circuit.is_troubled:  # One that only tries is not available meanwhile.
+            self._availability.refresh(operator, now)
+
+    def wake_at(self) -> float:
+        """Return when `wake` is next needed."""
+        return self._wake_at
+
+    def wake(self, now: float) -> None:
+        """Note the operators that have a slot again."""
+        if now < self._wake_at:
+            return
+        self._wake_at = NEVER  # Set again when they have been dispatched to.
+        for operator in self.operators.values():
+            if operator.wake_at <= now:
+                self._turn.dispatch(operator.name)
+            else:
+                self._wake_at = min(self._wake_at, operator.wake_at)

@@ -1,0 +1,201 @@
+"""A client's submit_sm: room, check, decide, and to the journal; then its answer.
+
+The order of the promise is in `journey.py`: ESME_ROK is answered when the journal has the message.
+"""
+
+from typing import Final
+
+from router.enqueue.ids import Ids, client_id_of
+from router.enqueue.lanes import Lanes
+from router.smpp import vocabulary as v
+from router.smpp.pdu import BodyError, Pdu, Sm, relay_with, response
+from router.smpp.session import Note, Session
+from router.smpp.states import State
+from router.smpp.text import UDHI
+from router.steps.clocks import Clocks
+from router.steps.commits import Commits
+from router.steps.long_messages import LongMessages
+from router.steps.peers import Client
+from router.steps.rules import Rulebook
+from router.steps.turn import Turn
+from router.terms.counters import Counters
+from router.terms.message import Message
+from router.terms.outcome import DRAINING, JOURNAL_DOWN, Refusal
+
+
+class Intake:
+    """The door for clients' messages."""
+
+    __slots__ = (
+        "_clocks",
+        "_commits",
+        "_ids",
+        "_long_messages",
+        "_rulebook",
+        "_turn",
+        "counters",
+        "draining",
+        "lanes",
+    )
+
+    def __init__(
+        self,
+        ids: Ids,
+        rulebook: Rulebook,
+        long_messages: LongMessages,
+        lanes: Lanes,
+        commits: Commits,
+        counters: Counters,
+        clocks: Clocks,
+        turn: Turn,
+    ) -> None:
+        self._ids: Final = ids
+        self._rulebook: Final = rulebook
+        self._long_messages: Final = long_messages
+        self.lanes: Final = lanes
+        self._commits: Final = commits
+        self.counters: Final = counters
+        self._clocks: Final = clocks
+        self._turn: Final = turn
+        self.draining = False
+        """Whether the router is about to stop: no more submits are taken in."""
+
+    def submitted(self, client: Client, pdu: Pdu, now: float) -> None:
+        """A submit_sm or data_sm came in. It goes on, is held for a moment, or is refused."""
+        if self.draining:
+            self._refuse(client, pdu, DRAINING)
+        elif not self._commits.up:
+            self._refuse(client, pdu, JOURNAL_DOWN)
+        else:
+            verdict = client.admission.judge(pdu, now)
+            if verdict is True:
+                self._take_in(client, pdu, now, now)
+            elif isinstance(verdict, Refusal):
+                self._refuse(client, pdu, verdict)
+
+    def release(self, client: Client, now: float) -> None:
+        """Some of what this client's session holds may go on now."""
+        for pdu, refusal, arrived_at in client.admission.release(now):
+            if refusal is not None:
+                self._refuse(client, pdu, refusal)
+            elif self.draining or not self._commits.up:
+                self._not_taken(client, pdu, DRAINING if self.draining else JOURNAL_DOWN)
+            else:
+                self._take_in(client, pdu, arrived_at, now)
+
+    def _take_in(self, client: Client, pdu: Pdu, arrived_at: float, now: float) -> None:
+        """Check, decide, and hand to the journal what has its room."""
+        rules = self._rulebook.rules
+        account = client.account
+        try:
+            sm = Sm(pdu)
+        except BodyError as error:
+            client.tell(Note("pdu.refused", pdu.command_id, error.status))
+            self._not_taken(client, pdu, Refusal("malformed", error.status))
+            return
+        now_utc = self._clocks.steady.at(now)
+        checked = rules.checks.check(sm, account.settings, now_utc)
+        if isinstance(checked, Refusal):
+            self._not_taken(client, pdu, checked)
+            return
+        rule = rules.routes.decide(checked.number, account.name, sm)
+        if isinstance(rule, Refusal):
+            self._not_taken(client, pdu, rule)
+            return
+        router_id = self._ids.take()
+        if router_id is None:
+            self._not_taken(client, pdu, JOURNAL_DOWN)
+            return
+        lane = checked.lane if rule.lane is None else rule.lane
+        group = None
+        if sm.esm_class & UDHI or sm.tlvs_at != len(sm.octets):
+            group = self._long_messages.join(account.name, sm, rule, now)
+        message = Message(
+            router_id=router_id,
+            client_id=client_id_of(router_id, account.settings.message_id),
+            account=account.name,
+            lane=lane,
+            plan=rule.next_plan() if group is None else group.plan,
+            command_id=pdu.command_id,
+            octets=relay_with(sm, 0, schedule_delivery_time=b"")
+            if checked.not_before_utc
+            else pdu.octets,
+            source_octets=sm.source_octets,
+            destination_octets=sm.destination_octets,
+            registered_delivery=_wanted(sm.registered_delivery, client.session),
+            accepted_at=arrived_at,
+            accepted_utc=now_utc,
+            expires_utc=rules.checks.expires_utc(checked, lane, now_utc),
+            not_before_utc=checked.not_before_utc,
+            origin=SubmitOrigin(client, pdu.sequence_number, self),
+            hold_receipt=client.session.state is not State.BOUND_TRX,  # It may be unbinding.
+            group=group,
+        )
+        self._commits.accepts.accepted.append(message)
+        self._turn.end_soon()
+
+    def not_kept(self, message: Message, now: float) -> None:
+        """The journal has failed: the message was promised to nobody, and its room is free."""
+        self.lanes.give_room(message.account)
+        self._long_messages.leave(message)
+        if message.origin is not None:
+            message.origin.refused(message, JOURNAL_DOWN, now)
+
+    def answer(
+        self, client: Client, sequence_number: int, message: Message, status: int, now: float
+    ) -> None:
+        """Tell the client what became of its submit_sm."""
+        message.origin = None
+        message.answered_at = now
+        account, counters = message.account, self.counters
+        counters.submits[account, self.lanes.settings[message.lane].name, status] += 1
+        counters.submit_response_s[account].add(now - message.accepted_at)
+        client.admission.answered()
+        session = client.session
+        if session.state is not State.CLOSED:
+            body = message.client_id + b"\0"
+            session.respond(response(message.command_id, sequence_number, status, body))
+            self._turn.write(client)
+
+    def _not_taken(self, client: Client, pdu: Pdu, refusal: Refusal) -> None:
+        """Refuse what had been let in: its room is free again."""
+        client.admission.answered()
+        self.lanes.give_room(client.account.name)
+        self._refuse(client, pdu, refusal)
+
+    def _refuse(self, client: Client, pdu: Pdu, refusal: Refusal) -> None:
+        account = client.account.settings
+        self.counters.submits[account.name, account.lane, refusal.status] += 1
+        self.counters.refused_pdus[refusal.reason] += 1
+        client.session.respond(response(pdu.command_id, pdu.sequence_number, refusal.status))
+        self._turn.write(client)
+
+
+class SubmitOrigin:
+    """A client's bind that waits for the submit_sm_resp of one message."""
+
+    __slots__ = ("_client", "_intake", "_sequence_number")
+
+    def __init__(self, client: Client, sequence_number: int, intake: Intake) -> None:
+        self._client = client
+        self._sequence_number = sequence_number
+        self._intake = intake
+
+    def accepted(self, message: Message, now: float) -> None:
+        """Answer ESME_ROK: the journal has the message."""
+        self._intake.answer(self._client, self._sequence_number, message, v.ESME_ROK, now)
+
+    def refused(self, message: Message, refusal: Refusal, now: float) -> None:
+        """Answer with the status of the refusal."""
+        self._intake.answer(self._client, self._sequence_number, message, refusal.status, now)
+
+
+def _wanted(registered_delivery: int, session: Session) -> int:
+    """What the client asked for.
+
+    3 means successes only since 5.0; before, it was reserved, and a client that sends it all the
+    same wants to hear how it ended.
+    """
+    if registered_delivery & 3 == 3 and session.interface_version < v.VERSION_5_0:
+        return registered_delivery & ~3 | 1
+    return registered_delivery

@@ -1,0 +1,44 @@
+"""The parts of a long message find each other, in memory and after a restart."""
+
+from typing import Final
+
+from router.decide.segments import Groups
+from router.decide.table import Rule
+from router.smpp.pdu import Pdu, Sm
+from router.smpp.segments import part_of
+from router.terms.group import Group
+from router.terms.message import Message
+from router.terms.names import AccountName
+
+
+class LongMessages:
+    """All long messages that parts may yet come of."""
+
+    __slots__ = ("_groups",)
+
+    def __init__(self) -> None:
+        self._groups: Final = Groups()
+
+    def join(self, account: AccountName, sm: Sm, rule: Rule, now: float) -> Group | None:
+        """Return the long message that this is a part of; None where it is whole in itself."""
+        part = part_of(sm)
+        if part is None:
+            return None
+        addresses = sm.source_octets, sm.destination_octets
+        return self._groups.join(account, *addresses, part, rule.next_plan, now)
+
+    def leave(self, message: Message) -> None:
+        """Forget a part that is not accepted after all."""
+        part = None if message.group is None else part_of(_sm_of(message))
+        if part is not None:
+            self._groups.leave(message, part)
+
+    def rejoin(self, message: Message, now: float) -> None:
+        """Find the group of a message from the journal, which does not know the groups."""
+        part = part_of(_sm_of(message))
+        if part is not None:
+            message.group = self._groups.rejoin(message, part, now)
+
+
+def _sm_of(message: Message) -> Sm:
+    return Sm(Pdu(message.command_id, 0, 0, message.octets))

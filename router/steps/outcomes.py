@@ -1,0 +1,97 @@
+"""Every accepted message gets exactly one outcome, and every exit is counted.
+
+A client that asked for a receipt gets one final receipt: the operator's word (`receipts.py`), or
+one made here when the router has to give up.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from router.enqueue.journal import Settlement
+from router.enqueue.lanes import Lanes
+from router.report import receipts
+from router.steps.clocks import Clocks
+from router.steps.commits import Commits
+from router.steps.pending_receipts import PendingReceipts
+from router.steps.recall import Recall
+from router.steps.turn import Turn
+from router.terms.counters import Counters
+from router.terms.message import Message, Stage
+from router.terms.outcome import Outcome
+
+
+class Outcomes:
+    """The only place where a message is settled."""
+
+    __slots__ = (
+        "_clocks",
+        "_commits",
+        "_counters",
+        "_lanes",
+        "_pending",
+        "_recall",
+        "_told",
+        "_turn",
+    )
+
+    def __init__(
+        self,
+        lanes: Lanes,
+        pending: PendingReceipts,
+        recall: Recall,
+        commits: Commits,
+        counters: Counters,
+        clocks: Clocks,
+        turn: Turn,
+        *,
+        told: Callable[[Settlement], None],
+    ) -> None:
+        """`told` hears of every outcome that is safe in the journal."""
+        self._lanes: Final = lanes
+        self._pending: Final = pending
+        self._recall: Final = recall
+        self._commits: Final = commits
+        self._counters: Final = counters
+        self._clocks: Final = clocks
+        self._turn: Final = turn
+        self._told: Final = told
+
+    def settle(self, message: Message, outcome: Outcome, now_utc: float, reason: str = "") -> None:
+        """End a message: its room is free, and the journal keeps its record."""
+        if message.stage is not Stage.SENT:  # An operator that takes a message frees its room.
+            self._lanes.give_room(message.account)
+        message.stage = Stage.SETTLED
+        message.octets = b""
+        self._pending.settled(message)
+        self._recall.settled(message)
+        self._commits.settles.settled.append(Settlement(message, outcome, now_utc, reason))
+        self._turn.end_soon()
+
+    def give_up(self, message: Message, outcome: Outcome, reason: str, status: int) -> None:
+        """Settle a message that no operator will have taken, and tell the client if it asked."""
+        now_utc = self._clocks.utc()
+        if receipts.asked_for(message, receipts.state_of(outcome), final=True):
+            delivery = receipts.made_by_router(
+                message,
+                outcome,
+                reason,
+                status,
+                now_utc=now_utc,
+                not_before=receipts.not_before(message),
+            )
+            self._commits.settles.held.append(delivery)
+        self.settle(message, outcome, now_utc, reason)
+
+    def expire(self, expired: Iterable[Message]) -> None:
+        """Settle messages whose validity has passed."""
+        for message in expired:
+            self.give_up(message, Outcome.EXPIRED, "validity has passed", 0)
+
+    def count(self, settlement: Settlement, now: float) -> None:
+        """Count an outcome that is safe in the journal, and tell of it."""
+        message, counters = settlement.message, self._counters
+        counters.outcomes[message.account, settlement.outcome] += 1
+        if message.operator is not None and settlement.outcome is not Outcome.SENT:
+            lane = self._lanes.settings[message.lane].name
+            counters.delivery_s[message.operator, lane].add(now - message.accepted_at)
+        self._told(settlement)

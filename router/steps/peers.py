@@ -1,0 +1,72 @@
+"""The far ends as the steps see them: clients' binds, operators' binds, and what they sent."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from router.accept.accounts import Account
+from router.accept.admission import Admission
+from router.forward.pool import Bind, Channel
+from router.report.handback import Receiver
+from router.smpp.pdu import Pdu, Sm, response
+from router.smpp.receipt import Receipt
+from router.smpp.session import Note, Peer
+from router.smpp.states import State
+from router.steps.turn import Turn
+from router.terms.message import Delivery
+
+
+class Client(Receiver, Protocol):
+    """A client's bind."""
+
+    @property
+    def account(self) -> Account:
+        """The account that it is bound for."""
+
+    @property
+    def admission(self) -> Admission:
+        """The gate of its submits."""
+
+    def tell(self, note: Note) -> None:
+        """Log a note that is counted already."""
+
+
+class OperatorPeer(Channel, Protocol):
+    """A bind to an operator, as it is connected now."""
+
+    @property
+    def bind(self) -> Bind:
+        """The configured bind."""
+
+
+@dataclass(slots=True)
+class Reply:
+    """An operator's request that is answered when a batch is safe."""
+
+    peer: Peer
+    command_id: int
+    sequence_number: int
+    brought: Delivery | None = None
+    """What the request brought for a client, and brings again if it is answered to come again."""
+
+    def send(self, status: int, turn: Turn) -> None:
+        """Answer: its deliver_sm is safe, or it must come again."""
+        session = self.peer.session
+        if session.state is not State.CLOSED:
+            session.respond(response(self.command_id, self.sequence_number, status, b"\0"))
+            turn.write(self.peer)
+
+
+@dataclass(slots=True)
+class Arrival:
+    """A receipt as it came; it may have to wait for its message's submit_sm_resp."""
+
+    peer: OperatorPeer
+    pdu: Pdu
+    sm: Sm
+    receipt: Receipt
+    has_waited: bool = False
+    """Whether its message has had the time to come."""
+
+    def reply(self) -> Reply:
+        """Return the answer that this receipt waits for."""
+        return Reply(self.peer, self.pdu.command_id, self.pdu.sequence_number)

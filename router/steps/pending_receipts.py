@@ -1,0 +1,108 @@
+"""Messages that operators have taken and not reported on: the latest in memory.
+
+The older ones only the journal has: `recall.py` brings them back.
+
+Rule: a message is one object, however many operators have taken it.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from router.enqueue.journal import Attempt
+from router.report import receipts
+from router.report.correlate import Correlator
+from router.smpp import receipt as r
+from router.smpp.receipt import Receipt
+from router.steps.commits import NEVER, Commits
+from router.steps.peers import Arrival
+from router.terms.clock import SMALL_S
+from router.terms.message import Message
+from router.terms.names import OperatorName, RouterId
+from router.terms.settings import OperatorSettings
+
+MOST_IN_MEMORY: Final = 100_000
+"""Of all operators, about 80 MB; at 2,000/s those of the last 50 seconds."""
+
+
+class PendingReceipts:
+    """The receipts that operators owe, and failures that wait for a better word."""
+
+    __slots__ = ("_commits", "_doubted", "_withheld", "correlators")
+
+    def __init__(
+        self, operators: Mapping[OperatorName, OperatorSettings], commits: Commits
+    ) -> None:
+        self._commits: Final = commits
+        self.correlators: Final[dict[OperatorName, Correlator[Arrival]]] = {
+            name: Correlator(one.message_id, one.receipt_wait_s) for name, one in operators.items()
+        }
+        self._doubted: dict[RouterId, Message] = {}
+        """Messages that more than one operator, or one twice, may have taken."""
+        self._withheld: dict[RouterId, tuple[Receipt, r.State]] = {}
+        """Failures of one attempt, while another may still end well."""
+
+    def may_be_taken_twice(self, message: Message) -> None:
+        """Know that more than one operator, or one twice, may have taken the message."""
+        self._doubted[message.router_id] = message
+
+    def settled(self, message: Message) -> None:
+        """Forget a message that has its outcome."""
+        if message.doubts:
+            self._doubted.pop(message.router_id, None)
+
+    # Failures that are not told yet.
+
+    def withhold(self, message: Message, receipt: Receipt, state: r.State) -> None:
+        """Keep an operator's last word while another attempt may still end better."""
+        self._withheld[message.router_id] = receipt, state
+
+    def is_withheld(self, message: Message) -> bool:
+        """Whether a failure of the message waits for a better word."""
+        return message.router_id in self._withheld
+
+    def take_withheld(self, message: Message) -> tuple[Receipt, r.State] | None:
+        """Remove and return what was withheld; None if nothing was."""
+        return self._withheld.pop(message.router_id, None)
+
+    # What is in memory, and what is left to the journal.
+
+    def in_memory(self, message: Message, attempts: Iterable[Attempt]) -> Message | None:
+        """Return the same message as it is in memory."""
+        router_id = message.router_id
+        found = self._doubted.get(router_id)
+        for one in attempts:
+            if found is None and (correlator := self.correlators.get(one.operator)) is not None:
+                found = correlator.awaits(one.operator_id, router_id)
+        return found
+
+    def take_back(self, message: Message, attempts: list[Attempt]) -> None:
+        """Have a message that an operator took in memory again, with all its attempts."""
+        router_id = message.router_id
+        message.operator = attempts[-1].operator
+        if len(attempts) > 1 or attempts[0].failure is not None:
+            message.doubts = 1
+            self._doubted[router_id] = message
+        for one in reversed(attempts):  # The oldest last: of those with one id it goes first.
+            correlator = self.correlators.get(one.operator)
+            if correlator is None:
+                continue  # An operator that this configuration has no more will not report.
+            if one.failure is None:
+                message.attempts += 1
+                correlator.take_back(one.operator_id, message, one.at_utc)
+            else:
+                correlator.behind -= 1
+                self._withheld[router_id] = receipts.failure_of(one.failure)
+
+    def leave_to_journal(self) -> None:
+        """Forget the oldest attempts where there are too many, if the journal has them."""
+        in_memory = {name: one.in_memory for name, one in self.correlators.items()}
+        excess = sum(in_memory.values()) - MOST_IN_MEMORY
+        if excess <= 0:
+            return
+        batches = self._commits.unseen()
+        unkept = min((one.attempted[0].at_utc for one in batches if one.attempted), default=NEVER)
+        # What was noted later may bear an earlier time, by as much as the clock is corrected.
+        before_utc = unkept - SMALL_S
+        for name in sorted(in_memory, key=lambda name: -in_memory[name]):
+            share = -(-excess * in_memory[name] // sum(in_memory.values()))
+            self.correlators[name].leave_to_journal(share, before_utc)

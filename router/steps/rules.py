@@ -1,0 +1,50 @@
+"""What decides about a message: one immutable whole, replaced in one assignment.
+
+A new configuration is built whole, away from the loop where it likes, and then put in force: a
+message is decided by the rules of one configuration, never by parts of two.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from router.check.submit import Checks
+from router.decide.table import RouteTable
+from router.report.inbound import InboundRules
+from router.terms.names import AccountName, OperatorName
+from router.terms.plan import Plans
+from router.terms.settings import AccountSettings, Settings, StatusAction
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules of one configuration."""
+
+    accounts: Mapping[AccountName, AccountSettings]
+    checks: Checks
+    """What an account may submit, and in which normal form."""
+    routes: RouteTable
+    inbound: InboundRules
+    """Whose a subscriber's message is."""
+    statuses: Mapping[OperatorName, Mapping[int, StatusAction]]
+    """What an operator's command_status means, over the default table."""
+
+    @classmethod
+    def of(cls, settings: Settings, plans: Plans) -> Self:
+        """Build the rules of a configuration. May run in another thread than the loop's."""
+        return cls(
+            accounts=settings.accounts,
+            checks=Checks(settings.lanes),
+            routes=RouteTable(settings.routes, plans, settings.lanes),
+            inbound=InboundRules(settings.inbound),
+            statuses={name: one.on_status for name, one in settings.operators.items()},
+        )
+
+
+class Rulebook:
+    """The rules that are in force."""
+
+    __slots__ = ("rules",)
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules

@@ -1,0 +1,66 @@
+"""What is left to be done when this turn of the event loop ends, once for all of it.
+
+A PDU is handled to its end when it comes; who must be written, dispatched or delivered to is only
+noted, and the turn's end does it for everything that the turn has brought.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from router.smpp.session import Peer
+from router.terms.names import AccountName, OperatorName
+
+
+class Turn:
+    """Who is to be written to, dispatched to and delivered to when this turn ends."""
+
+    __slots__ = ("_end", "_is_ending", "_later", "_peers", "accounts", "operators")
+
+    def __init__(
+        self, later: Callable[[Callable[[], None]], object], end: Callable[[], None]
+    ) -> None:
+        """`later` runs a call in a later turn of the loop; `end` is what ends this one."""
+        self._later: Final = later
+        self._end: Final = end
+        self._is_ending = False
+        """Whether `end` has been asked for."""
+        self._peers: list[Peer] = []
+        self.operators: set[OperatorName] = set()
+        """Operators that may have something to send."""
+        self.accounts: set[AccountName] = set()
+        """Accounts whose outbox may have something to give."""
+
+    def write(self, peer: Peer) -> None:
+        """Have the peer's session written when this turn ends."""
+        if not peer.to_write:
+            peer.to_write = True
+            self._peers.append(peer)
+            if not self._is_ending:
+                self.end_soon()
+
+    def dispatch(self, operator: OperatorName | None) -> None:
+        """Have the operator's binds offered what waits for them; None is no operator."""
+        if operator is not None:
+            self.operators.add(operator)
+            if not self._is_ending:
+                self.end_soon()
+
+    def deliver(self, account: AccountName) -> None:
+        """Have the account's clients given what waits for them."""
+        self.accounts.add(account)
+        if not self._is_ending:
+            self.end_soon()
+
+    def end_soon(self) -> None:
+        """Have the end of this turn run, once."""
+        if not self._is_ending:
+            self._is_ending = True
+            self._later(self._end)
+
+    def flush(self) -> None:
+        """Write to all who are to be written to; the next turn may begin."""
+        self._is_ending = False
+        peers, self._peers = self._peers, []
+        for peer in peers:
+            peer.to_write = False
+            peer.flush()
