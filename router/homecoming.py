@@ -1,22 +1,17 @@
 """A client comes home, and gets what was held for it: read from the journal in its order, paced.
 
 Every outbox keeps its next deliveries in memory (`report/handback.py`); this has the journal read
-for those that run dry. Accounts take turns, one reading at a time and `MOST_PER_S` over all of
-them: a million receipts go out in minutes, and nobody else is hurt.
+for those that run dry. Accounts take turns, one reading at a time and so many per second over all
+of them (`Capacity`): a million receipts go out in minutes, and nobody else is hurt.
 """
 
 from functools import partial
-from typing import Final
 
 from router.binds import Binds
 from router.enqueue.journal import JournalError
-from router.report import handback
 from router.stations import NEVER
 from router.terms.message import Delivery
 from router.terms.names import AccountName
-
-MOST_PER_S: Final = 10_000
-"""Deliveries read in a second; to give one to its client and have it forgotten costs 25 us."""
 
 
 class Homecoming(Binds):
@@ -46,9 +41,10 @@ class Homecoming(Binds):
             batches = (self._settles, *self._under_way, *self._unsafe)
             outbox.reads(one.kept_as for batch in batches for one in batch.acknowledged)
             self._held_is_read = True
-            self._held_again_at = now + handback.AT_ONCE / MOST_PER_S
+            count = self.capacity.outbox_fetch
+            self._held_again_at = now + count / self.capacity.deliveries_read_per_s
             done = partial(self._held_fetched, account)
-            self.journal.fetch_held(account, after, handback.AT_ONCE, done)
+            self.journal.fetch_held(account, after, count, done)
 
     def _held_fetched(
         self, account: AccountName, deliveries: list[Delivery], error: JournalError | None

@@ -1,9 +1,9 @@
 """What operators took and only the journal remembers: found again when a receipt asks for it.
 
-The latest attempts are in memory (`report/correlate.py`), as many as `MOST_IN_MEMORY`; older ones
-are left to the journal. A receipt whose message is not in memory waits, unanswered, until the
-journal has been asked; those of one turn ask together. What is found is taken back into memory, and
-the receipt goes its ordinary way.
+The latest attempts are in memory (`report/correlate.py`), up to a number (`Capacity`); others are
+left to the journal. A receipt whose message is not in memory waits, unanswered, until the journal
+has been asked; those of one turn ask together. What is found is taken back into memory, and the
+receipt goes its ordinary way.
 
 Rule 1: a message is one object. What is in memory already is never taken back beside itself.
 
@@ -24,10 +24,6 @@ from router.terms.message import Message
 from router.terms.names import OperatorId, OperatorName, RouterId
 from router.terms.outcome import TEMPORARY
 
-MOST_IN_MEMORY: Final = 100_000
-"""Attempts of all operators, about 80 MB; at 2,000/s those of the last 50 seconds."""
-MOST_ASKING: Final = 10_000
-"""Receipts that may wait for the journal; more are sent back to come again."""
 PIECE: Final = 2000
 """Attempts that the journal looks at in one go for those that have waited too long."""
 PIECES_PER_SWEEP: Final = 5
@@ -63,7 +59,7 @@ class Recall(Homecoming):
 
     def _ask(self, came: Arrival, operator_id: OperatorId) -> None:
         """Have the journal asked when this turn ends."""
-        if self._in_question.total() >= MOST_ASKING:
+        if self._in_question.total() >= self.capacity.receipts_asking:
             self._reply(reply_to(came), TEMPORARY.status)
             return
         name = came.peer.bind.operator.name
@@ -151,7 +147,7 @@ class Recall(Homecoming):
     def _leave_to_journal(self) -> None:
         """Forget the oldest attempts where there are too many, if the journal has them."""
         in_memory = {name: one.in_memory for name, one in self.correlators.items()}
-        excess = sum(in_memory.values()) - MOST_IN_MEMORY
+        excess = sum(in_memory.values()) - self.capacity.pending_receipts
         if excess <= 0:
             return
         batches = (self._settles, *self._under_way, *self._unsafe)

@@ -5,7 +5,6 @@ from operator import attrgetter
 
 from router.enqueue.feed import Queue
 from router.enqueue.journal import Backlog, Recovered, Wanted
-from router.enqueue.lanes import AT_ONCE
 from router.onward import Onward
 from router.smpp.pdu import Pdu, Sm
 from router.stations import ToDecide
@@ -27,7 +26,7 @@ class Resume(Onward):
                 self.lanes.restore(backlog.plan, backlog.lane, backlog.account, backlog.count)
                 taken_up["messages"] += backlog.count
             else:
-                wanted = Wanted(*_queue_of(backlog), RouterId(0), AT_ONCE)
+                wanted = Wanted(*_queue_of(backlog), RouterId(0), self.capacity.queue_fetch)
                 self._to_decide.append(ToDecide(wanted))
         self._decide_more()
         self._fetch_for_hungry()
@@ -98,7 +97,8 @@ class Resume(Onward):
         """Have the journal asked for what the lanes keep there and soon need."""
         hungry, self.lanes.hungry = self.lanes.hungry, []
         for queue in hungry:
-            wanted = Wanted(queue.plan, queue.lane, queue.account, queue.last_id, AT_ONCE)
+            count = self.capacity.queue_fetch
+            wanted = Wanted(queue.plan, queue.lane, queue.account, queue.last_id, count)
             self.journal.fetch(wanted, partial(self._fetched, queue))
 
     def _fetched(self, queue: Queue, messages: list[Message], error: JournalError | None) -> None:

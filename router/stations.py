@@ -28,6 +28,7 @@ from router.smpp.pdu import Pdu, Sm, response
 from router.smpp.receipt import Receipt
 from router.smpp.session import Note, Peer
 from router.smpp.states import State
+from router.terms.capacity import Capacity
 from router.terms.clock import SteadyUtc
 from router.terms.counters import Counters
 from router.terms.message import Delivery, Message
@@ -118,6 +119,7 @@ class Stations:
         settled: Callable[[Settlement], None],
         journal_changed: Callable[[JournalError | None], None] = lambda _: None,
         clock_changed: Callable[[float], None] = lambda _: None,
+        capacity: Capacity = Capacity(),
     ) -> None:
         """`settled` hears of every outcome; `journal_changed` of a failure, and None of its end.
 
@@ -125,6 +127,7 @@ class Stations:
         """
         now = clock()
         self.settings: Final = settings
+        self.capacity: Final = capacity
         self.journal: Final = journal
         self.clock: Final = clock
         self.wall: Final = SteadyUtc(now, clock_utc())
@@ -133,19 +136,21 @@ class Stations:
         self.plans: Final = Plans()
         self.checks: Final = Checks(settings.lanes)
         self.routes: Final = RouteTable(settings.routes, self.plans, settings.lanes)
-        self.groups: Final = Groups()
+        self.groups: Final = Groups(capacity=capacity)
         self.inbound: Final = InboundRules(settings.inbound)
         returns = Returns({name: one.ramp_s for name, one in settings.operators.items()}, now)
-        self.lanes: Final = Lanes(settings.lanes, settings.accounts, returns)
+        self.lanes: Final = Lanes(settings.lanes, settings.accounts, returns, capacity=capacity)
         self.operators: Final = {
-            name: Operator(operator, now, keeps_room=len(settings.lanes) > 1)
+            name: Operator(operator, now, keeps_room=len(settings.lanes) > 1, capacity=capacity)
             for name, operator in settings.operators.items()
         }
         self.correlators: Final[dict[OperatorName, Correlator[Arrival]]] = {
-            name: Correlator(operator.message_id, operator.receipt_wait_s)
+            name: Correlator(operator.message_id, operator.receipt_wait_s, capacity=capacity)
             for name, operator in settings.operators.items()
         }
-        self.outboxes: Final = {name: Outbox(of) for name, of in settings.accounts.items()}
+        self.outboxes: Final = {
+            name: Outbox(of, capacity=capacity) for name, of in settings.accounts.items()
+        }
         self.draining = False
         """No new submits are taken in, and nothing more is sent to operators."""
         self.hands_back = True

@@ -20,6 +20,7 @@ from router.smpp.pdu import Pdu, Sm, relay_with
 from router.smpp.session import Peer
 from router.smpp.times import relative
 from router.stations import Client, OperatorPeer
+from router.terms.capacity import Capacity
 from router.terms.limits import Rate
 from router.terms.message import Message, Stage
 from router.terms.names import OperatorName
@@ -229,9 +230,14 @@ def the_rate_of_all_binds_together_is_forgotten() -> list[Patch]:
     init = Operator.__init__
 
     def without(
-        self: Operator, settings: OperatorSettings, now: float, *, keeps_room: bool
+        self: Operator,
+        settings: OperatorSettings,
+        now: float,
+        *,
+        keeps_room: bool,
+        capacity: Capacity,
     ) -> None:
-        init(self, settings, now, keeps_room=keeps_room)
+        init(self, settings, now, keeps_room=keeps_room, capacity=capacity)
         object.__setattr__(self, "pacer", None)
 
     return [(Operator, "__init__", without)]
