@@ -46,6 +46,7 @@ from router.steps.recall import Recall
 from router.steps.receipts import Receipts
 from router.steps.rules import Rulebook, Rules
 from router.steps.turn import Turn
+from router.terms.capacity import Capacity
 from router.terms.counters import Counters
 from router.terms.outcome import TEMPORARY, JournalError
 from router.terms.plan import Plans
@@ -69,6 +70,7 @@ class Journey:
         settled: Callable[[Settlement], None],
         journal_changed: Callable[[JournalError | None], None] = lambda _: None,
         clock_changed: Callable[[float], None] = lambda _: None,
+        capacity: Capacity = Capacity(),
     ) -> None:
         """`settled` hears of every outcome; `journal_changed` of a failure, and None of its end.
 
@@ -85,20 +87,20 @@ class Journey:
         self._sweep_at = now + SWEEP_S
         # What steps act on.
         returns = Returns({name: one.ramp_s for name, one in settings.operators.items()}, now)
-        self.lanes: Final = Lanes(settings.lanes, settings.accounts, returns)
+        self.lanes: Final = Lanes(settings.lanes, settings.accounts, returns, capacity=capacity)
         self.operators: Final = {
-            name: Operator(operator, now, keeps_room=len(settings.lanes) > 1)
+            name: Operator(operator, now, keeps_room=len(settings.lanes) > 1, capacity=capacity)
             for name, operator in settings.operators.items()
         }
         # The steps, each after those that it acts on. A reading of the journal ends later than it
         # began: what it brings comes back through the three callbacks of Recall.
         clocks, turn, counters = self.clocks, self.turn, self.counters
         rulebook, lanes, operators = self.rulebook, self.lanes, self.operators
-        long_messages = LongMessages()
+        long_messages = LongMessages(capacity)
         self.commits: Final = Commits(journal, turn, now, kept=self._kept, changed=journal_changed)
-        self.pending: Final = PendingReceipts(settings.operators, self.commits)
+        self.pending: Final = PendingReceipts(settings.operators, self.commits, capacity)
         self.recall: Final = Recall(
-            journal, self.pending, self.commits, clocks, turn,
+            journal, self.pending, self.commits, clocks, turn, capacity,
             found=lambda came, now: self.receipts.found(came, now),
             taken_back=lambda message: self.receipts.tell_withheld(message),
             ended=lambda message: self.receipts.never_receipted(message),
@@ -122,11 +124,11 @@ class Journey:
             counters, clocks, turn,
         )  # fmt: skip
         self.deliveries: Final = Deliveries(
-            settings.accounts, journal, self.commits, counters, clocks, turn
+            settings.accounts, journal, self.commits, counters, clocks, turn, capacity
         )
         self.backlog: Final = Backlog(
             journal, lanes, self.pending, self.deliveries, self.failover, self.outcomes,
-            long_messages, rulebook, counters, clocks, turn,
+            long_messages, rulebook, counters, clocks, turn, capacity,
         )  # fmt: skip
         self.intake: Final = Intake(
             self._ids, rulebook, long_messages, lanes, self.commits, counters, clocks, turn

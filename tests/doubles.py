@@ -1,6 +1,7 @@
 """Stand-ins used by tests: the whole router without sockets, between operators and clients.
 
-`loop.py` has its clock, its disk and its transports, `peers.py` who is at the far ends.
+`loop.py` has its clock, its disk and its transports, `journal.py` its journal, `peers.py` who is at
+the far ends.
 """
 
 from collections.abc import Callable
@@ -8,15 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from router.accept.accounts import Accounts
-from router.enqueue.journal import JournalError, Settlement, first_number_at
-from router.enqueue.memory import MemoryJournal
+from router.enqueue.journal import Settlement
 from router.journey import Journey
 from router.settings.load import load
 from router.smpp import vocabulary as v
 from router.smpp.link import Link
+from router.terms.capacity import Capacity
 from router.terms.names import AccountName, LaneName, OperatorName
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings, StatusAction
+from tests.journal import FULL_DISK, WatchedJournal
 from tests.loop import START, START_UTC, Disk, ManualTimer, World
 from tests.peers import Client, FarEnd, Operator, data_sm, receipt_text
 
@@ -45,19 +47,21 @@ class Router:
         self,
         world: World,
         settings: Settings,
-        journal: MemoryJournal | None = None,
+        journal: WatchedJournal | None = None,
         *,
+        capacity: Capacity = Capacity(),
         warm: bool = True,
     ) -> None:
         self.world = world
         self.settings = settings
+        self.capacity = capacity
         self.clock = world.clock
         self.is_dead = False
         self.far_ends: list[FarEnd] = []
         self.settled: list[Settlement] = []
         self.clock_changes: list[float] = []
         self.disk = Disk(world)
-        self.journal = journal or MemoryJournal(self.disk, first_number_at(world.clock_utc()))
+        self.journal = journal or WatchedJournal(world, self.disk)
         self.accounts = Accounts(settings.accounts, b"secret", world.now)
         self._timer: ManualTimer | None = None
         self._armed_for = float("inf")
@@ -69,6 +73,7 @@ class Router:
             later=self._later,
             settled=self.settled.append,
             clock_changed=self.clock_changes.append,
+            capacity=capacity,
         )
         started: list[object] = []
         self.journey.start(started.append)
@@ -131,14 +136,14 @@ class Router:
         assert client.status_of(number) == 0
         return client
 
-    def restarted(self) -> "Router":
+    def restarted(self, capacity: Capacity | None = None) -> "Router":
         """A new process with the journal of this one, which is dead and neither hears nor acts."""
         self.is_dead = True
         for far in self.far_ends:
             far.transport.is_closed = far.closed = True
         for message in self.journal.messages.values():
             message.attempts = 0  # The memory journal keeps the very objects of the dead one.
-        return Router(self.world, self.settings, self.journal)
+        return Router(self.world, self.settings, self.journal, capacity=capacity or self.capacity)
 
     # What tests ask.
 
@@ -169,9 +174,6 @@ class Router:
         assert not self.journal.held
         assert all(len(outbox) == 0 for outbox in self.journey.deliveries.outboxes.values())
         assert all(operator.in_flight == 0 for operator in self.journey.operators.values())
-
-
-FULL_DISK = JournalError("no space left on device")
 
 
 def with_account(settings: Settings, account: str, **changed: object) -> Settings:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from router.smpp.segments import Part
+from router.terms.capacity import Capacity
 from router.terms.group import Group
 from router.terms.message import Message
 from router.terms.names import AccountName
@@ -18,8 +19,6 @@ from router.terms.plan import Plan
 FORGOTTEN_AFTER_S: Final = 600.0
 """After the last part: those of one message come within seconds, a client's second try within a few
 minutes, and a reference of 8 bits comes again soon."""
-MOST_GROUPS: Final = 50_000
-"""Some 30 MB; the one that has been quiet for longest is forgotten first."""
 
 Key = tuple[AccountName, bytes, bytes, int, int]
 
@@ -27,7 +26,8 @@ Key = tuple[AccountName, bytes, bytes, int, int]
 class Groups:
     """All long messages that parts may yet come of, the one that has been quiet longest first."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, capacity: Capacity = Capacity()) -> None:
+        self._most = capacity.long_messages
         self._groups: OrderedDict[Key, Group] = OrderedDict()
 
     def __len__(self) -> int:
@@ -73,7 +73,7 @@ class Groups:
         # Each that comes has two looked at, so the old ones go faster than new ones come.
         for _ in range(2):
             oldest = next(iter(groups.values()))
-            if len(groups) <= MOST_GROUPS and now - oldest.touched_at <= FORGOTTEN_AFTER_S:
+            if len(groups) <= self._most and now - oldest.touched_at <= FORGOTTEN_AFTER_S:
                 break
             groups.popitem(last=False)
 

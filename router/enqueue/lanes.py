@@ -27,17 +27,11 @@ from typing import Final
 
 from router.enqueue.feed import Feed, Queue
 from router.enqueue.returns import Returns
+from router.terms.capacity import Capacity
 from router.terms.message import Message, Stage
 from router.terms.names import AccountName, OperatorName, RouterId
 from router.terms.plan import Plan
 from router.terms.settings import AccountSettings, LaneSettings
-
-MOST_IN_MEMORY: Final = 2000
-"""Messages of one queue; with PDUs of 200 octets that is about a megabyte."""
-FEW_IN_MEMORY: Final = 1000
-"""Below this the next are fetched: at 5,000/s that leaves the journal a fifth of a second."""
-AT_ONCE: Final = 1000
-"""Messages per fetch."""
 
 
 class Lanes:
@@ -48,9 +42,12 @@ class Lanes:
         lanes: Sequence[LaneSettings],
         accounts: Mapping[AccountName, AccountSettings],
         returns: Returns | None = None,
+        *,
+        capacity: Capacity = Capacity(),
     ) -> None:
         self.settings: Final = tuple(lanes)
         self.returns: Final = returns or Returns({}, 0.0)
+        self._capacity = capacity
         self._accounts = accounts
         self._marks_first = [lane.in_doubt == "fail" for lane in lanes]
         self.needs_marks: Final = any(self._marks_first)
@@ -97,7 +94,7 @@ class Lanes:
             self._feed(queue)
             return queue.home
         queue = self._queue_for(message)
-        if queue.behind or len(queue.messages) >= MOST_IN_MEMORY:
+        if queue.behind or len(queue.messages) >= self._capacity.queue_messages:
             queue.behind += 1
             self._feed(queue)
         else:
@@ -147,7 +144,8 @@ class Lanes:
 
     def _feed(self, queue: Queue) -> None:
         """Have a queue that may soon run dry fetched for."""
-        if queue.behind and not queue.is_fetching and len(queue.messages) < FEW_IN_MEMORY:
+        few = self._capacity.queue_refill_below
+        if queue.behind and not queue.is_fetching and len(queue.messages) < few:
             queue.is_fetching = True
             self.hungry.append(queue)
 

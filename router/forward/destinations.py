@@ -4,20 +4,18 @@ A message that is too soon for its number waits aside, and nothing waits behind 
 number keep their order. As with the rate of a bind, what counts is when the operator sees a message
 arrive: no later than its answer came, or than it was given up.
 
-Memory is bounded: `MOST_NUMBERS` are remembered, the longest unused are forgotten first, and
-`MOST_ASIDE` messages wait aside. More than that wait in their lanes, and others behind them.
+Memory is bounded (`Capacity`): so many numbers are remembered, the longest unused are forgotten
+first, and so many messages wait aside. Others wait in their lanes, and what is behind them.
 """
 
 from collections import OrderedDict, deque
 from typing import Final
 
 from router.forward.pacing import MARGIN_S
+from router.terms.capacity import Capacity
 from router.terms.limits import Rate
 from router.terms.names import RouterId
 
-MOST_NUMBERS: Final = 500_000
-"""A thousand messages a second, to as many numbers, for eight minutes; some 150 MB at the most."""
-MOST_ASIDE: Final = 20_000
 UNANSWERED_S: Final = 0.1
 """How soon to ask again while an answer has to come first."""
 STALE_UNITS: Final = 2.0
@@ -39,10 +37,11 @@ class Slot:
 class Destinations:
     """The numbers of one operator that were sent to of late, and who waits for which."""
 
-    __slots__ = ("_aside", "_in_all", "_rate", "_sent")
+    __slots__ = ("_aside", "_capacity", "_in_all", "_rate", "_sent")
 
-    def __init__(self, rate: Rate) -> None:
+    def __init__(self, rate: Rate, *, capacity: Capacity = Capacity()) -> None:
         self._rate = rate
+        self._capacity = capacity
         self._sent: OrderedDict[bytes, deque[Slot]] = OrderedDict()
         """By TON, NPI and number, the longest unused first."""
         self._aside: dict[bytes, deque[tuple[float, RouterId]]] = {}
@@ -75,7 +74,7 @@ class Destinations:
         return at
 
     def _wait(self, number: bytes, router_id: RouterId, free_at: float) -> float | None:
-        if self._in_all >= MOST_ASIDE:
+        if self._in_all >= self._capacity.messages_aside:
             return None
         waiting = self._aside.setdefault(number, deque())
         at = free_at + (self._rate.per_s + MARGIN_S) * (len(waiting) // self._rate.count)
@@ -114,7 +113,7 @@ class Destinations:
         sent = self._sent.pop(number, None)
         if sent is None:
             sent = deque(maxlen=self._rate.count)
-            if len(self._sent) >= MOST_NUMBERS:
+            if len(self._sent) >= self._capacity.numbers_remembered:
                 self._sent.popitem(last=False)
         sent.append(Slot(now))
         self._sent[number] = sent

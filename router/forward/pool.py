@@ -19,6 +19,7 @@ from router.forward.pacing import BusiestSecond, Pacer, Path, RoundTrip
 from router.forward.window import LEAST, kept, sized
 from router.smpp.session import Note, Peer, Session
 from router.smpp.states import State
+from router.terms.capacity import Capacity
 from router.terms.message import Message
 from router.terms.names import BindName
 from router.terms.settings import BindSettings, OperatorSettings
@@ -199,7 +200,14 @@ class News(NamedTuple):
 class Operator:
     """One operator: the pool of its binds and its own rate."""
 
-    def __init__(self, settings: OperatorSettings, now: float, *, keeps_room: bool = False) -> None:
+    def __init__(
+        self,
+        settings: OperatorSettings,
+        now: float,
+        *,
+        keeps_room: bool = False,
+        capacity: Capacity = Capacity(),
+    ) -> None:
         """`keeps_room`: some of each window is kept for the most urgent of several lanes."""
         self.settings: Final = settings
         self.keeps_room: Final = keeps_room
@@ -213,7 +221,7 @@ class Operator:
             None if settings.rate is None else Pacer(settings.rate, now, round_trips)
         )
         rate = settings.destination_rate
-        self.destinations: Final = None if rate is None else Destinations(rate)
+        self.destinations: Final = None if rate is None else Destinations(rate, capacity=capacity)
         self.fullness: Final = Fullness()
         self.in_flight = 0
         """Messages written and not answered, over all binds."""

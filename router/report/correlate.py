@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Final, Generic, TypeVar
 
+from router.terms.capacity import Capacity
 from router.terms.message import Message
 from router.terms.names import OperatorId, RouterId
 from router.terms.settings import IdForm, MessageIdSettings
@@ -20,10 +21,6 @@ from router.terms.settings import IdForm, MessageIdSettings
 EARLY_WAIT_S: Final = 10.0
 """An answer that comes later than that after its receipt has been seen, but an operator gives up on
 a deliver_sm after 30 s or more and we must not hold its window for long."""
-MOST_EARLY: Final = 1000
-"""Receipts that may wait per operator; more are sent back to come again."""
-REMEMBERED: Final = 50_000
-"""Ids per operator whose final receipt has come: a repeated one is then no mystery."""
 
 
 Early = TypeVar("Early")
@@ -69,7 +66,9 @@ def other_forms(octets: bytes) -> Iterator[OperatorId]:
 class Correlator(Generic[Early]):
     """The receipts that one operator still owes. `Early` is whatever waits for its message."""
 
-    def __init__(self, forms: MessageIdSettings, wait_s: float) -> None:
+    def __init__(
+        self, forms: MessageIdSettings, wait_s: float, *, capacity: Capacity = Capacity()
+    ) -> None:
         self.of_response: Final = canonical(forms.response)
         self.of_receipt: Final = canonical(forms.receipt)
         self.guessed = 0
@@ -80,6 +79,7 @@ class Correlator(Generic[Early]):
         """Attempts in memory stand in the order of their times; not when one was taken back."""
         self.wait_s = wait_s
         """How long a receipt is waited for."""
+        self._capacity = capacity
         self._open: OrderedDict[OperatorId, tuple[float, Message]] = OrderedDict()
         self._more: dict[OperatorId, list[tuple[float, Message]]] = {}
         self._done: OrderedDict[OperatorId, None] = OrderedDict()
@@ -204,13 +204,13 @@ class Correlator(Generic[Early]):
         if more is not None and not more:
             del self._more[operator_id]
         self._done[operator_id] = None
-        if len(self._done) > REMEMBERED:
+        if len(self._done) > self._capacity.ids_remembered:
             self._done.popitem(last=False)
         return entry[0] - self.wait_s
 
     def park(self, operator_id: OperatorId, receipt: Early, now: float) -> bool:
         """Keep a receipt that may have come early; False if there are too many."""
-        if self._early_count >= MOST_EARLY:
+        if self._early_count >= self._capacity.receipts_early:
             return False
         self._early_count += 1
         self._early.setdefault(operator_id, []).append((now + EARLY_WAIT_S, receipt))

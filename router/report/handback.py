@@ -18,6 +18,7 @@ from typing import Final, Protocol
 from router.smpp.pdu import Framer, Sm, build
 from router.smpp.session import Peer
 from router.smpp.vocabulary import DELIVER_SM, ESME_ROK, VERSION_3_4
+from router.terms.capacity import Capacity
 from router.terms.message import Delivery
 from router.terms.names import RouterId
 from router.terms.outcome import TEMPORARY_FOR_CLIENTS
@@ -28,19 +29,6 @@ LONGEST_RETRY_S: Final = 300.0
 """A client that refuses for an hour is asked every five minutes."""
 PATIENT_AFTER_TRIES: Final = 9
 """With so many the wait is the longest; for what was passed, whose tries nobody remembers."""
-
-MOST_IN_MEMORY: Final = 1000
-"""Deliveries of one account that may go next: about 600 KB."""
-FEW_IN_MEMORY: Final = 500
-"""Below this the next are read: at 5,000/s that leaves the journal a tenth of a second."""
-MOST_WHILE_AWAY: Final = 100
-"""Of an account that is not there to be given any."""
-AT_ONCE: Final = 500
-"""Deliveries per reading."""
-MOST_LATER: Final = 500
-"""Deliveries of one account that wait in memory to be tried again."""
-MOST_PER_PUMP: Final = 200
-"""Deliveries that one account is given in one turn of the loop, so that others have theirs."""
 
 LONGEST_SHORT_MESSAGE_OCTETS: Final = 254
 _NEVER: Final = float("inf")
@@ -68,8 +56,9 @@ class _Reading:
 class Outbox:
     """What one account still has to be given."""
 
-    def __init__(self, settings: AccountSettings) -> None:
+    def __init__(self, settings: AccountSettings, *, capacity: Capacity = Capacity()) -> None:
         self.settings: Final = settings
+        self._capacity = capacity
         self.receivers: list[Receiver] = []
         """Its binds, of any type; those that may not receive are passed over."""
         self.waiting: deque[Delivery] = deque()
@@ -111,7 +100,7 @@ class Outbox:
         if delivery.kept_as <= self.cursor:
             self.ahead += 1  # It was read before the journal had told, and is counted off already.
         elif self.ahead > 0 or len(self.waiting) >= (
-            MOST_IN_MEMORY if self.receivers else MOST_WHILE_AWAY
+            self._capacity.outbox_deliveries if self.receivers else self._capacity.outbox_away
         ):
             self.ahead += 1
             self._ahead_not_before = max(self._ahead_not_before, delivery.not_before)
@@ -151,7 +140,7 @@ class Outbox:
         A client that is away needs none, but for the oldest, which tell how old all are.
         """
         if self._reading is not None or len(self.waiting) >= (
-            FEW_IN_MEMORY if self.receivers else 1
+            self._capacity.outbox_refill_below if self.receivers else 1
         ):
             return None
         if self.ahead > 0:
@@ -163,7 +152,7 @@ class Outbox:
         self._reading = _Reading(self.ahead > 0, self.cursor, set(over))
 
     def fetched(self, deliveries: Sequence[Delivery], now: float) -> None:
-        """The journal's next deliveries, as many as there are or `AT_ONCE`."""
+        """The journal's next deliveries, as many as there are or as one reading brings."""
         reading, self._reading = self._reading, None
         assert reading is not None
         if not reading.is_ahead:
@@ -181,7 +170,7 @@ class Outbox:
         for delivery in deliveries:
             if delivery.kept_as > reading.until:
                 break
-            if len(self.waiting) >= MOST_IN_MEMORY:
+            if len(self.waiting) >= self._capacity.outbox_deliveries:
                 return
             self._again_from = delivery.kept_as
             if delivery.kept_as not in reading.over and not self._has(delivery):
@@ -190,7 +179,7 @@ class Outbox:
                 delivery.tries = PATIENT_AFTER_TRIES
                 self._take_in(delivery, now)
         else:
-            if len(deliveries) == AT_ONCE:
+            if len(deliveries) == self._capacity.outbox_fetch:
                 return
         self._again_from = -1  # All have been looked at.
         self._again_at = now + LONGEST_RETRY_S if self.passed else _NEVER
@@ -224,7 +213,7 @@ class Outbox:
             receiver = self._next_receiver()
             if receiver is None:
                 break
-            if len(given) == MOST_PER_PUMP:
+            if len(given) == self._capacity.outbox_per_turn:
                 self._is_cut_short = True
                 break
             delivery = waiting.popleft()
@@ -321,7 +310,7 @@ class Outbox:
 
         What the client may have read stays in memory: its answer may still come.
         """
-        if len(self._later) < MOST_LATER or delivery.was_silent:
+        if len(self._later) < self._capacity.outbox_retrying or delivery.was_silent:
             self._put_later(delivery, now + self._retry_wait_s(delivery))
             return
         router_id = delivery.router_id

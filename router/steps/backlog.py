@@ -7,7 +7,7 @@ from typing import Final
 
 from router.enqueue.feed import Queue
 from router.enqueue.journal import Journal, Recovered, Wanted
-from router.enqueue.lanes import AT_ONCE, Lanes
+from router.enqueue.lanes import Lanes
 from router.smpp.pdu import Pdu, Sm
 from router.steps.clocks import Clocks
 from router.steps.deliveries import Deliveries
@@ -17,6 +17,7 @@ from router.steps.outcomes import Outcomes
 from router.steps.pending_receipts import PendingReceipts
 from router.steps.rules import Rulebook
 from router.steps.turn import Turn
+from router.terms.capacity import Capacity
 from router.terms.counters import Counters
 from router.terms.message import Message, Stage
 from router.terms.names import OperatorName, RouterId
@@ -50,6 +51,7 @@ class Backlog:
     """Messages that wait in the journal and not in memory."""
 
     __slots__ = (
+        "_capacity",
         "_clocks",
         "_counters",
         "_deliveries",
@@ -78,6 +80,7 @@ class Backlog:
         counters: Counters,
         clocks: Clocks,
         turn: Turn,
+        capacity: Capacity,
     ) -> None:
         self._journal: Final = journal
         self._lanes: Final = lanes
@@ -90,6 +93,7 @@ class Backlog:
         self._counters: Final = counters
         self._clocks: Final = clocks
         self._turn: Final = turn
+        self._capacity: Final = capacity
         self._to_decide: list[ToDecide] = []
         self.taken_up: Final = TakenUp()
 
@@ -105,7 +109,9 @@ class Backlog:
                 self._lanes.restore(*queue, backlog.count)
                 taken_up.messages += backlog.count
             else:
-                self._to_decide.append(ToDecide(Wanted(*queue, RouterId(0), AT_ONCE)))
+                self._to_decide.append(
+                    ToDecide(Wanted(*queue, RouterId(0), self._capacity.queue_fetch))
+                )
         self.decide_more()
         self.fetch()
         for operator, count in found.sent.items():
@@ -176,7 +182,9 @@ class Backlog:
         """Have the journal asked for what the lanes keep there and soon need."""
         hungry, self._lanes.hungry = self._lanes.hungry, []
         for queue in hungry:
-            wanted = Wanted(queue.plan, queue.lane, queue.account, queue.last_id, AT_ONCE)
+            wanted = Wanted(
+                queue.plan, queue.lane, queue.account, queue.last_id, self._capacity.queue_fetch
+            )
             self._journal.fetch(wanted, partial(self._fetched, queue))
 
     def _fetched(self, queue: Queue, messages: list[Message], error: JournalError | None) -> None:

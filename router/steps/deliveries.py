@@ -1,8 +1,8 @@
 """Receipts and subscribers' messages reach their client, in order, until the client has them.
 
 Every outbox keeps its next deliveries in memory (`report/handback.py`); for those that run low the
-journal is read. Accounts take turns, one reading at a time and `MOST_PER_S` over all of them: a
-million receipts go out in minutes, and no other client is slowed down.
+journal is read. Accounts take turns, one reading at a time and so many a second over all of them
+(`Capacity`): a million receipts go out in minutes, and no other client is slowed down.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,6 @@ from functools import partial
 from typing import Final
 
 from router.enqueue.journal import Held, Journal, JournalError
-from router.report import handback
 from router.report.handback import Outbox, is_acknowledged
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu
@@ -19,19 +18,18 @@ from router.steps.clocks import Clocks
 from router.steps.commits import NEVER, Commits
 from router.steps.peers import Client
 from router.steps.turn import Turn
+from router.terms.capacity import Capacity
 from router.terms.counters import Counters
 from router.terms.message import Delivery
 from router.terms.names import AccountName
 from router.terms.settings import AccountSettings
-
-MOST_PER_S: Final = 10_000
-"""Deliveries read in a second; to give one to its client and have it forgotten costs 25 us."""
 
 
 class Deliveries:
     """All outboxes, and whose turn it is to have the journal read for."""
 
     __slots__ = (
+        "_capacity",
         "_clocks",
         "_commits",
         "_counters",
@@ -55,13 +53,17 @@ class Deliveries:
         counters: Counters,
         clocks: Clocks,
         turn: Turn,
+        capacity: Capacity,
     ) -> None:
         self._journal: Final = journal
         self._commits: Final = commits
         self._counters: Final = counters
         self._clocks: Final = clocks
         self._turn: Final = turn
-        self.outboxes: Final = {name: Outbox(of) for name, of in accounts.items()}
+        self._capacity: Final = capacity
+        self.outboxes: Final = {
+            name: Outbox(of, capacity=capacity) for name, of in accounts.items()
+        }
         self.delivers = True
         """Whether clients are given what is held for them; not when the router is about to go."""
         self.left = 0
@@ -201,9 +203,10 @@ class Deliveries:
             batches = self._commits.unseen()
             outbox.reads(one.kept_as for batch in batches for one in batch.acknowledged)
             self._is_read = True
-            self._read_again_at = now + handback.AT_ONCE / MOST_PER_S
+            count = self._capacity.outbox_fetch
+            self._read_again_at = now + count / self._capacity.deliveries_read_per_s
             done = partial(self._fetched, account)
-            self._journal.fetch_held(account, after, handback.AT_ONCE, done)
+            self._journal.fetch_held(account, after, count, done)
 
     def _fetched(
         self, account: AccountName, deliveries: list[Delivery], error: JournalError | None

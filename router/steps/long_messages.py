@@ -6,6 +6,7 @@ from router.decide.segments import Groups
 from router.decide.table import Rule
 from router.smpp.pdu import Pdu, Sm
 from router.smpp.segments import part_of
+from router.terms.capacity import Capacity
 from router.terms.group import Group
 from router.terms.message import Message
 from router.terms.names import AccountName
@@ -16,8 +17,8 @@ class LongMessages:
 
     __slots__ = ("_groups",)
 
-    def __init__(self) -> None:
-        self._groups: Final = Groups()
+    def __init__(self, capacity: Capacity) -> None:
+        self._groups: Final = Groups(capacity=capacity)
 
     def join(self, account: AccountName, sm: Sm, rule: Rule, now: float) -> Group | None:
         """Return the long message that this is a part of; None where it is whole in itself."""

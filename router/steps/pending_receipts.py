@@ -15,26 +15,29 @@ from router.smpp import receipt as r
 from router.smpp.receipt import Receipt
 from router.steps.commits import NEVER, Commits
 from router.steps.peers import Arrival
+from router.terms.capacity import Capacity
 from router.terms.clock import SMALL_S
 from router.terms.message import Message
 from router.terms.names import OperatorName, RouterId
 from router.terms.settings import OperatorSettings
 
-MOST_IN_MEMORY: Final = 100_000
-"""Of all operators, about 80 MB; at 2,000/s those of the last 50 seconds."""
-
 
 class PendingReceipts:
     """The receipts that operators owe, and failures that wait for a better word."""
 
-    __slots__ = ("_commits", "_doubted", "_withheld", "correlators")
+    __slots__ = ("_capacity", "_commits", "_doubted", "_withheld", "correlators")
 
     def __init__(
-        self, operators: Mapping[OperatorName, OperatorSettings], commits: Commits
+        self,
+        operators: Mapping[OperatorName, OperatorSettings],
+        commits: Commits,
+        capacity: Capacity,
     ) -> None:
         self._commits: Final = commits
+        self._capacity: Final = capacity
         self.correlators: Final[dict[OperatorName, Correlator[Arrival]]] = {
-            name: Correlator(one.message_id, one.receipt_wait_s) for name, one in operators.items()
+            name: Correlator(one.message_id, one.receipt_wait_s, capacity=capacity)
+            for name, one in operators.items()
         }
         self._doubted: dict[RouterId, Message] = {}
         """Messages that more than one operator, or one twice, may have taken."""
@@ -96,7 +99,7 @@ class PendingReceipts:
     def leave_to_journal(self) -> None:
         """Forget the oldest attempts where there are too many, if the journal has them."""
         in_memory = {name: one.in_memory for name, one in self.correlators.items()}
-        excess = sum(in_memory.values()) - MOST_IN_MEMORY
+        excess = sum(in_memory.values()) - self._capacity.pending_receipts
         if excess <= 0:
             return
         batches = self._commits.unseen()

@@ -19,12 +19,11 @@ from router.steps.commits import Commits
 from router.steps.peers import Arrival
 from router.steps.pending_receipts import PendingReceipts
 from router.steps.turn import Turn
+from router.terms.capacity import Capacity
 from router.terms.message import Message
 from router.terms.names import OperatorId, OperatorName, RouterId
 from router.terms.outcome import TEMPORARY
 
-MOST_ASKING: Final = 10_000
-"""Receipts that may wait for the journal; more are sent back to come again."""
 PIECE: Final = 2000
 """Attempts that the journal looks at in one go for those that have waited too long."""
 PIECES_PER_SWEEP: Final = 5
@@ -39,6 +38,7 @@ class Recall:
 
     __slots__ = (
         "_asking",
+        "_capacity",
         "_clocks",
         "_commits",
         "_ended",
@@ -62,6 +62,7 @@ class Recall:
         commits: Commits,
         clocks: Clocks,
         turn: Turn,
+        capacity: Capacity,
         *,
         found: Callable[[Arrival, float], None],
         taken_back: Callable[[Message], None],
@@ -77,6 +78,7 @@ class Recall:
         self._commits: Final = commits
         self._clocks: Final = clocks
         self._turn: Final = turn
+        self._capacity: Final = capacity
         self._found: Final = found
         self._taken_back: Final = taken_back
         self._ended: Final = ended
@@ -107,7 +109,7 @@ class Recall:
 
     def ask(self, came: Arrival, operator_id: OperatorId) -> None:
         """Have the journal asked when this turn ends."""
-        if self._in_question.total() >= MOST_ASKING:
+        if self._in_question.total() >= self._capacity.receipts_asking:
             came.reply().send(TEMPORARY.status, self._turn)
             return
         name = came.peer.bind.operator.name

@@ -67,8 +67,9 @@ log = structlog.get_logger()
 class Site:
     """The answers, as a WSGI application. Called in the threads of the server."""
 
-    def __init__(self, app: Running) -> None:
+    def __init__(self, app: Running, *, answer_s: float = ANSWER_S) -> None:
         self._app: Final = app
+        self._answer_s: Final = answer_s
         self._metrics: Final = make_wsgi_app(
             registry(app, lambda: LogLines.lost), disable_compression=True
         )
@@ -142,13 +143,13 @@ class Site:
         try:
             return 200, ask()
         except TimeoutError:
-            return 503, {"error": f"the event loop did not answer within {ANSWER_S:g} s"}
+            return 503, {"error": f"the event loop did not answer within {self._answer_s:g} s"}
         except RuntimeError:  # The loop is closed already.
             return 503, {"error": "the router is stopping"}
 
     def _fresh_status(self) -> Snapshot:
         """The status. Raises TimeoutError; RuntimeError at the end."""
-        if not self._asking.acquire(timeout=ANSWER_S):
+        if not self._asking.acquire(timeout=self._answer_s):
             raise TimeoutError
         try:
             last = self._last
@@ -165,11 +166,11 @@ class Site:
         answer: Future[Made] = Future()
         self._app.loop.call_soon_threadsafe(lambda: _fulfil(answer, make))
         try:
-            return answer.result(ANSWER_S)
+            return answer.result(self._answer_s)
         except TimeoutError:
             if answer.cancel():  # Who hears that it was not done can rely on that.
                 raise
-            return answer.result(ANSWER_S)
+            return answer.result(self._answer_s)
 
 
 def _fulfil(answer: "Future[Made]", make: Callable[[], Made]) -> None:
@@ -219,17 +220,18 @@ def _json(
 class Control:
     """The server: `start` opens the port, `stop` closes it."""
 
-    def __init__(self, app: Running) -> None:
+    def __init__(self, app: Running, *, longest_s: float = LONGEST_S) -> None:
         self.address = ""
         """Where it listens, as host:port, once it does."""
         self._app: Final = app
+        self._longest_s: Final = longest_s
         self._server: _Server | None = None
 
     def start(self) -> None:
         """Open the port and begin to answer. Raises OSError that names the setting."""
         listen = self._app.settings.telemetry.listen
         try:
-            self._server = _Server(listen, Site(self._app))
+            self._server = _Server(listen, Site(self._app), self._longest_s)
         except OSError as error:
             what = f"telemetry.listen: {listen}: {error.strerror or error}"
             raise OSError(error.errno, what) from error
@@ -288,10 +290,11 @@ class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, listen: Address, site: Site) -> None:
+    def __init__(self, listen: Address, site: Site, longest_s: float) -> None:
         if ":" in listen.host:
             self.address_family = socket.AF_INET6
         self.site: Final = site
+        self._longest_s: Final = longest_s
         self._since: Final[dict[_Request, float]] = {}
         """The connections that have a thread, and when each began."""
         self._told_at = float("-inf")
@@ -326,7 +329,7 @@ class _Server(ThreadingMixIn, WSGIServer):
         """Twice a second and after each connection: end those that take too long."""
         now = time.monotonic()
         for request, since in items(self._since):
-            if now - since > LONGEST_S and isinstance(request, socket.socket):
+            if now - since > self._longest_s and isinstance(request, socket.socket):
                 with suppress(OSError):  # It has just ended by itself.
                     request.shutdown(socket.SHUT_RDWR)
 

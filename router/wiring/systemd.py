@@ -5,7 +5,7 @@ Source: sd_notify(3), sd_watchdog_enabled(3).
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 from typing import Final
@@ -35,18 +35,20 @@ def watchdog_s() -> float | None:
 
 
 @contextmanager
-def starting() -> Iterator[None]:
+def starting(
+    every_s: float = STARTING_EVERY_S, tell: Callable[[str], None] = notify
+) -> Iterator[None]:
     """Have systemd wait for as long as this lasts: to bring a large journal up may take minutes.
 
     In a thread of its own, because the loop may have to wait as well.
     """
     is_over = Event()
 
-    def tell() -> None:
-        while not is_over.wait(STARTING_EVERY_S):
-            notify(f"EXTEND_TIMEOUT_USEC={STARTING_FOR_S * 1_000_000}")
+    def extend() -> None:
+        while not is_over.wait(every_s):
+            tell(f"EXTEND_TIMEOUT_USEC={STARTING_FOR_S * 1_000_000}")
 
-    teller = Thread(target=tell, name="starting", daemon=True)
+    teller = Thread(target=extend, name="starting", daemon=True)
     teller.start()
     try:
         yield

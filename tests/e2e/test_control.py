@@ -10,7 +10,6 @@ from typing import Final
 
 import pytest
 
-from router.wiring import control
 from router.wiring.cli import main
 from router.wiring.control import MOST_PEERS, Control
 from tests.unit.settings.configurations import CONTRACT, changed
@@ -128,11 +127,8 @@ def test_peers_that_say_nothing_take_a_bounded_number_of_threads(serving: Contro
             peer.close()
 
 
-def test_peer_that_is_slow_for_too_long_is_cut_off(
-    router: FakeRouter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(control, "LONGEST_S", 0.3)
-    serving = Control(router)
+def test_peer_that_is_slow_for_too_long_is_cut_off(router: FakeRouter) -> None:
+    serving = Control(router, longest_s=0.3)
     serving.start()
     try:
         with connect(serving) as peer:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from router.terms.capacity import Capacity
 from router.terms.settings import Settings
 from tests.doubles import Router, World, contract_settings
 
@@ -19,6 +20,12 @@ def world() -> World:
 
 
 @pytest.fixture
-def router(world: World, contract: Settings) -> Router:
+def capacity() -> Capacity:
+    """How much the router keeps in memory."""
+    return Capacity()
+
+
+@pytest.fixture
+def router(world: World, contract: Settings, capacity: Capacity) -> Router:
     """A router with the contract's configuration, to which nobody is connected."""
-    return Router(world, contract)
+    return Router(world, contract, capacity=capacity)

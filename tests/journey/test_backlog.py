@@ -2,23 +2,16 @@
 
 from pathlib import Path
 
-import pytest
-
-from router.enqueue import lanes
 from router.smpp import pdu as p
+from router.terms.capacity import Capacity
 from router.terms.outcome import Outcome
 from tests.doubles import Router, World, contract_settings
 
-
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    monkeypatch.setattr(lanes, "MOST_IN_MEMORY", 20)
-    monkeypatch.setattr(lanes, "FEW_IN_MEMORY", 10)
-    return World()
+LITTLE = Capacity(queue_messages=20, queue_refill_below=10)
 
 
 def test_a_backlog_goes_out_whole_and_in_order(world: World, tmp_path: Path) -> None:
-    router = Router(world, contract_settings(tmp_path))
+    router = Router(world, contract_settings(tmp_path), capacity=LITTLE)
     client = router.client()
     for burst in range(5):
         for n in range(60):
@@ -39,7 +32,7 @@ def test_a_backlog_goes_out_whole_and_in_order(world: World, tmp_path: Path) -> 
 def test_what_comes_while_messages_are_being_fetched_stays_behind_them(
     world: World, tmp_path: Path
 ) -> None:
-    router = Router(world, contract_settings(tmp_path))
+    router = Router(world, contract_settings(tmp_path), capacity=LITTLE)
     telia = router.operator("telia")
     client = router.client()
     for n in range(400):
@@ -51,14 +44,14 @@ def test_what_comes_while_messages_are_being_fetched_stays_behind_them(
 
 def test_a_restarted_router_fetches_what_the_one_before_left(world: World, tmp_path: Path) -> None:
     settings = contract_settings(tmp_path)
-    before = Router(world, settings)
+    before = Router(world, settings, capacity=LITTLE)
     client = before.client()
     for n in range(80):
         client.submit(text=b"%d" % n, registered_delivery=0)
     world.run(0.1)
     client.far.drop()
     world.run(1.0)
-    after = Router(world, settings, journal=before.journal)
+    after = Router(world, settings, before.journal, capacity=LITTLE)
     assert after.journey.taken_up["messages"] == 80
     telia = after.operator("telia")
     world.run(5.0)

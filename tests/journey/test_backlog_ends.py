@@ -6,18 +6,17 @@ holds up nothing else of its account.
 
 import pytest
 
-from router.enqueue import lanes
-from router.enqueue.journal import Changes, Done, Fetched, JournalError, Wanted
 from router.smpp import vocabulary as v
+from router.terms.capacity import Capacity
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings
 from tests.doubles import FULL_DISK, Client, Router, World, with_lane
 
 
-@pytest.fixture(autouse=True)
-def _little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lanes, "MOST_IN_MEMORY", 20)
-    monkeypatch.setattr(lanes, "FEW_IN_MEMORY", 10)
+@pytest.fixture
+def capacity() -> Capacity:
+    """So little that most of a backlog is only in the journal."""
+    return Capacity(queue_messages=20, queue_refill_below=10)
 
 
 def submit(router: Router, client: Client, count: int, destination: bytes, start: int = 0) -> None:
@@ -33,19 +32,21 @@ ESTONIAN, FINNISH = b"37255512345", b"358401234567"
 
 @pytest.mark.parametrize("failures", [0, 5])
 def test_a_backlog_expires_although_it_is_not_in_memory(
-    world: World, contract: Settings, monkeypatch: pytest.MonkeyPatch, failures: int
+    world: World, contract: Settings, capacity: Capacity, failures: int
 ) -> None:
-    router = Router(world, with_lane(contract, "otp", validity_s=60.0))
+    router = Router(world, with_lane(contract, "otp", validity_s=60.0), capacity=capacity)
     client = router.client()
     submit(router, client, 200, ESTONIAN)
-    failing_reads(router, monkeypatch, failures)
+    router.journal.fetches_to_fail = failures
     world.run(100.0)
     assert router.outcomes == [Outcome.EXPIRED] * 200
     router.assert_all_is_over()
 
 
-def test_what_follows_an_expired_backlog_is_sent(world: World, contract: Settings) -> None:
-    router = Router(world, with_lane(contract, "otp", validity_s=60.0))
+def test_what_follows_an_expired_backlog_is_sent(
+    world: World, contract: Settings, capacity: Capacity
+) -> None:
+    router = Router(world, with_lane(contract, "otp", validity_s=60.0), capacity=capacity)
     client = router.client()
     submit(router, client, 100, ESTONIAN)
     world.run(40.0)
@@ -72,27 +73,12 @@ def test_a_backlog_outlives_a_journal_that_cannot_be_read_for_a_while(
     router.assert_all_is_over()
 
 
-def failing_reads(router: Router, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
-    """The next reads fail, though what is written is kept."""
-    left = [None] * times
-    fetch = router.journal.fetch
-
-    def broken(wanted: Wanted, done: Fetched) -> None:
-        if left:
-            left.pop()
-            router.world.soon(lambda: done([], FULL_DISK))
-        else:
-            fetch(wanted, done)
-
-    monkeypatch.setattr(router.journal, "fetch", broken)
-
-
 def test_a_read_that_fails_is_tried_again_although_nothing_else_happens(
-    world: World, router: Router, monkeypatch: pytest.MonkeyPatch
+    world: World, router: Router
 ) -> None:
     client = router.client()
     submit(router, client, 100, ESTONIAN)
-    failing_reads(router, monkeypatch, 3)
+    router.journal.fetches_to_fail = 3
     telia = router.operator("telia")
     world.run(20.0)
     assert telia.texts() == [b"%d" % n for n in range(100)]
@@ -116,20 +102,12 @@ def test_a_queue_that_was_miscounted_holds_up_no_other_of_its_account(
 
 @pytest.mark.parametrize("told_after_s", [0.0, 0.5, 10.0])
 def test_what_is_fetched_before_the_router_hears_that_it_is_kept_is_sent_once(
-    world: World, router: Router, monkeypatch: pytest.MonkeyPatch, told_after_s: float
+    world: World, router: Router, told_after_s: float
 ) -> None:
     client = router.client()
     submit(router, client, 60, ESTONIAN)
     # A journal that reads in one thread and writes in another may tell of the reading first.
-    commit = router.journal.commit
-
-    def slow(changes: Changes, done: Done, *, urgent: bool) -> None:
-        def told(kept: Changes, error: JournalError | None) -> None:
-            world.call_later(told_after_s, lambda: done(kept, error))
-
-        commit(changes, told if changes.accepted else done, urgent=urgent)
-
-    monkeypatch.setattr(router.journal, "commit", slow)
+    router.journal.accepts_told_after_s = told_after_s
     numbers = [client.submit(text=b"last", registered_delivery=0) for _ in range(5)]
     world.settle()
     telia = router.operator("telia")

@@ -3,14 +3,14 @@
 In order, paced, without what it has had already, and without hurting others.
 """
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
-from router.report import handback
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
-from router.steps import deliveries
+from router.terms.capacity import Capacity
 from router.terms.names import AccountName
 from router.terms.settings import Settings
 from tests.doubles import FULL_DISK, Client, Operator, Router, World, with_account
@@ -20,18 +20,20 @@ COUNT = 60
 LATER = v.ESME_RX_T_APPN
 
 
-@pytest.fixture(autouse=True)
-def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+LITTLE = Capacity(
+    outbox_deliveries=6,
+    outbox_refill_below=3,
+    outbox_away=2,
+    outbox_fetch=4,
+    outbox_retrying=2,
+    outbox_per_turn=5,
+)
+
+
+@pytest.fixture
+def capacity() -> Capacity:
     """So little that most deliveries are only in the journal."""
-    for name, limit in (
-        ("MOST_IN_MEMORY", 6),
-        ("FEW_IN_MEMORY", 3),
-        ("MOST_WHILE_AWAY", 2),
-        ("AT_ONCE", 4),
-        ("MOST_LATER", 2),
-        ("MOST_PER_PUMP", 5),
-    ):
-        monkeypatch.setattr(handback, name, limit)
+    return LITTLE
 
 
 def held(world: World, router: Router, count: int = COUNT, account: bytes = b"bank") -> Operator:
@@ -77,7 +79,7 @@ def test_a_restart_changes_nothing_of_that(world: World, router: Router) -> None
     assert len(outbox) == COUNT
     assert again.journey.taken_up["deliveries"] == COUNT
     world.run(2.0)
-    assert len(outbox.waiting) <= handback.AT_ONCE  # Enough to know how old they are.
+    assert len(outbox.waiting) <= LITTLE.outbox_fetch  # Enough to know how old they are.
     back = again.client()
     world.run(2.0)
     assert len(told(back)) == COUNT
@@ -124,7 +126,7 @@ def test_what_is_refused_for_now_holds_up_no_other_and_is_not_forgotten(
     world.run(2.0)
     outbox = router.journey.deliveries.outboxes[BANK]
     assert len(outbox) == len(stubborn) > COUNT // 3
-    assert outbox.passed == len(stubborn) - handback.MOST_LATER
+    assert outbox.passed == len(stubborn) - LITTLE.outbox_retrying
     assert len(outbox.waiting) == 0
     back.deliver_status = lambda _: 0
     world.run(400.0)
@@ -161,7 +163,7 @@ def test_order_is_kept_for_one_message_even_if_the_journal_has_to_remember_it(
 def test_what_is_too_old_ends_in_the_journal_too_and_is_counted(
     world: World, contract: Settings
 ) -> None:
-    router = Router(world, with_account(contract, "bank", outbox_s=100.0))
+    router = Router(world, with_account(contract, "bank", outbox_s=100.0), capacity=LITTLE)
     held(world, router)
     world.run(110.0)
     assert router.journey.counters.deliveries[BANK, "too_old"] == COUNT
@@ -182,19 +184,12 @@ def test_a_journal_that_cannot_be_read_is_read_again(world: World, router: Route
 
 
 def test_the_journal_is_read_at_a_bounded_pace_and_accounts_take_turns(
-    world: World, router: Router, monkeypatch: pytest.MonkeyPatch
+    world: World, contract: Settings
 ) -> None:
-    monkeypatch.setattr(deliveries, "MOST_PER_S", 20)
+    router = Router(world, contract, capacity=replace(LITTLE, deliveries_read_per_s=20))
     held(world, router)
     held(world, router, account=b"shop")
-    read: list[tuple[float, AccountName]] = []
-    fetch_held = router.journal.fetch_held
-
-    def watched(account: AccountName, after: int, count: int, done: object) -> None:
-        read.append((world.now, account))
-        fetch_held(account, after, count, done)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(router.journal, "fetch_held", watched)
+    read = router.journal.held_read
     clients = [router.client(), router.client(b"shop", b"secret02")]
     world.run(1.9)
     assert all(later[0] - before[0] >= 0.2 - 1e-9 for before, later in pairwise(read))
@@ -205,11 +200,9 @@ def test_the_journal_is_read_at_a_bounded_pace_and_accounts_take_turns(
     assert [len(client.receipts) for client in clients] == [COUNT, COUNT]
 
 
-def test_a_long_row_does_not_take_the_turn_of_others(
-    world: World, router: Router, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(handback, "MOST_IN_MEMORY", 1000)
-    monkeypatch.setattr(handback, "MOST_WHILE_AWAY", 1000)
+def test_a_long_row_does_not_take_the_turn_of_others(world: World, contract: Settings) -> None:
+    capacity = replace(LITTLE, outbox_deliveries=1000, outbox_away=1000)
+    router = Router(world, contract, capacity=capacity)
     telia = router.operator("telia")
     client = router.client()
     for _ in range(15):
@@ -219,18 +212,13 @@ def test_a_long_row_does_not_take_the_turn_of_others(
     for operator_id in telia.ids:
         telia.report(operator_id)
     world.run(2.0)
-    outbox = router.journey.deliveries.outboxes[BANK]
-    given: list[int] = []
-    pump = outbox.pump
-
-    def counted(now: float) -> list[handback.Receiver]:
-        receivers = pump(now)
-        given.append(len(receivers))
-        return receivers
-
-    monkeypatch.setattr(outbox, "pump", counted)
     back = router.client()
     world.settle()
-    assert max(given) == handback.MOST_PER_PUMP
+    assert max(map(deliveries_in, back.far.transport.written)) == LITTLE.outbox_per_turn
     world.run(0.1)
     assert len(back.receipts) == 15
+
+
+def deliveries_in(written: tuple[float, bytes]) -> int:
+    """How many deliver_sm were written at once."""
+    return sum(pdu.command_id == v.DELIVER_SM for pdu in p.Framer(100_000).feed(written[1]))

@@ -1,13 +1,12 @@
 """router/steps/recall.py: a receipt finds its message although only the journal remembers it."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from router.report import receipts
 from router.smpp import vocabulary as v
-from router.steps import pending_receipts, recall
+from router.terms.capacity import Capacity
 from router.terms.names import AccountName, OperatorName
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings
@@ -25,10 +24,13 @@ from tests.doubles import (
 TELIA = OperatorName("telia")
 
 
-@pytest.fixture(autouse=True)
-def no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+NO_MEMORY = Capacity(pending_receipts=0)
+
+
+@pytest.fixture
+def capacity() -> Capacity:
     """Nothing that an operator took stays in memory for longer than it must."""
-    monkeypatch.setattr(pending_receipts, "MOST_IN_MEMORY", 0)
+    return NO_MEMORY
 
 
 def sent(world: World, router: Router, client: Client, count: int = 1) -> Operator:
@@ -76,22 +78,12 @@ def test_a_receipt_finds_its_message_on_the_disk(world: World, router: Router) -
     assert text.startswith(b"id:" + client.id_of(second) + b" ")
 
 
-def test_receipts_of_one_turn_ask_together(
-    world: World, router: Router, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_receipts_of_one_turn_ask_together(world: World, router: Router) -> None:
     telia = sent(world, router, router.client(), 20)
-    asked: list[int] = []
-    ask = router.journal.recall
-
-    def counted(operator: OperatorName, ids: list[bytes], done: Callable[..., None]) -> None:
-        asked.append(len(ids))
-        ask(operator, ids, done)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(router.journal, "recall", counted)
     for operator_id in telia.ids:
         telia.report(operator_id)
     world.run(1.0)
-    assert len(asked) == 1
+    assert len(router.journal.recalls) == 1
     assert router.outcomes == [Outcome.DELIVERED] * 20
     router.assert_all_is_over()
 
@@ -124,11 +116,9 @@ def test_a_receipt_that_could_not_be_looked_up_comes_again(world: World, router:
     router.assert_all_is_over()
 
 
-def test_more_receipts_than_may_ask_come_again(
-    world: World, router: Router, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_more_receipts_than_may_ask_come_again(world: World, contract: Settings) -> None:
+    router = Router(world, contract, capacity=replace(NO_MEMORY, receipts_asking=2))
     telia = sent(world, router, router.client(), 3)
-    monkeypatch.setattr(recall, "MOST_ASKING", 2)
     numbers = [telia.report(operator_id) for operator_id in telia.ids]
     world.run(0.5)
     temporary = v.ESME_RX_T_APPN
@@ -167,23 +157,17 @@ def test_a_receipt_that_comes_twice_is_told_once(
 
 
 def test_a_receipt_that_comes_again_before_the_outcome_is_kept_is_told_once(
-    world: World, router: Router, monkeypatch: pytest.MonkeyPatch
+    world: World, contract: Settings
 ) -> None:
+    router = Router(world, contract, capacity=replace(NO_MEMORY, ids_remembered=0))
     client = router.client()
     telia = sent(world, router, client, 2)
-    commit = router.journal.commit
-    waiting: list[Callable[[], None]] = []
-    monkeypatch.setattr(  # Readings are quick, and writing is slow.
-        router.journal, "commit", lambda *told, **how: waiting.append(lambda: commit(*told, **how))
-    )
-    monkeypatch.setattr("router.report.correlate.REMEMBERED", 0)
+    router.journal.writes_are_stuck = True  # Readings are quick, and writing is slow.
     telia.report(b"1")
     world.run(0.1)
     telia.report(b"1")
     world.run(0.1)
-    for call in waiting:
-        call()
-    monkeypatch.setattr(router.journal, "commit", commit)
+    router.journal.go_on()
     world.run(1.0)
     assert router.outcomes == [Outcome.DELIVERED]
     assert len(client.receipts) == 1
@@ -374,7 +358,7 @@ def test_success_wins_whichever_attempt_it_is_of(world: World, router: Router) -
 def test_a_failure_that_was_withheld_is_the_last_word_if_the_other_attempt_died_with_the_router(
     world: World, contract: Settings
 ) -> None:
-    router = Router(world, with_lane(contract, "otp", validity_s=None))
+    router = Router(world, with_lane(contract, "otp", validity_s=None), capacity=NO_MEMORY)
     telia = router.operator("telia", status=None)
     client = router.client()
     client.submit()
@@ -399,7 +383,8 @@ def test_a_failure_that_was_withheld_is_the_last_word_if_the_other_attempt_died_
 
 
 def test_the_wait_for_a_receipt_ends_on_the_disk_too(world: World, contract: Settings) -> None:
-    router = Router(world, with_operator(contract, "telia", receipt_wait_s=100.0))
+    settings = with_operator(contract, "telia", receipt_wait_s=100.0)
+    router = Router(world, settings, capacity=NO_MEMORY)
     client = router.client()
     sent(world, router, client, 5)
     world.run(94.0)
@@ -411,25 +396,28 @@ def test_the_wait_for_a_receipt_ends_on_the_disk_too(world: World, contract: Set
 
 
 def test_what_was_taken_back_is_not_forgotten_behind_younger_ones(
-    world: World, contract: Settings, monkeypatch: pytest.MonkeyPatch
+    world: World, contract: Settings
 ) -> None:
-    router = Router(world, with_operator(contract, "telia", receipt_wait_s=100.0))
-    client = router.client()
-    telia = router.operator("telia")
-    client.submit(registered_delivery=17)
+    settings = with_operator(contract, "telia", receipt_wait_s=100.0)
+    router = Router(world, settings, capacity=NO_MEMORY)
+    before = router.operator("telia")
+    router.client().submit(registered_delivery=17)
     world.run(60.0)
-    monkeypatch.setattr(pending_receipts, "MOST_IN_MEMORY", 100)
-    client.submit()
+    again = router.restarted(Capacity())
+    telia = again.operator("telia")
+    telia.ids, telia.next_id = before.ids, before.next_id
+    again.client().submit()
     world.run(1.0)
     telia.report(b"1", b"ENROUTE", esm_class=0x20)
     world.run(1.0)
-    assert (on_disk(router), in_memory(router)) == (0, 2)
+    assert (on_disk(again), in_memory(again)) == (0, 2)
     world.run(41.0)
-    assert router.outcomes == [Outcome.UNKNOWN]
+    assert again.outcomes == [Outcome.UNKNOWN]
 
 
 def test_each_attempt_has_its_own_wait(world: World, contract: Settings) -> None:
-    router = Router(world, with_operator(contract, "telia", receipt_wait_s=100.0))
+    settings = with_operator(contract, "telia", receipt_wait_s=100.0)
+    router = Router(world, settings, capacity=NO_MEMORY)
     client = router.client()
     before = doubted(world, router, client)
     again = router.restarted()
@@ -444,7 +432,8 @@ def test_each_attempt_has_its_own_wait(world: World, contract: Settings) -> None
 
 
 def test_a_search_that_fails_is_taken_up_again(world: World, contract: Settings) -> None:
-    router = Router(world, with_operator(contract, "telia", receipt_wait_s=100.0))
+    settings = with_operator(contract, "telia", receipt_wait_s=100.0)
+    router = Router(world, settings, capacity=NO_MEMORY)
     sent(world, router, router.client())
     router.journal.failing = FULL_DISK
     world.run(110.0)
@@ -476,4 +465,4 @@ def test_a_receipt_for_an_account_that_is_gone_waits_in_the_journal(
     assert again.outcomes == [Outcome.DELIVERED]
     (held,) = again.journal.held.values()
     assert held.account == AccountName("shop")
-    assert again.journey.left_waiting == 1
+    assert again.journey.taken_up["left_waiting"] == 1

@@ -6,10 +6,10 @@ never the message of somebody else.
 
 import pytest
 
-from router.report.correlate import EARLY_WAIT_S, MOST_EARLY
+from router.report.correlate import EARLY_WAIT_S
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
-from router.steps import pending_receipts
+from router.terms.capacity import Capacity
 from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
 from router.terms.settings import MessageIdSettings, Settings
@@ -30,10 +30,14 @@ BANK = (5, 0, b"BANK")
 FINNISH = b"358401234567"
 
 
-@pytest.fixture(autouse=True, params=[pending_receipts.MOST_IN_MEMORY, 0], ids=["memory", "disk"])
-def remembered(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+EARLY = 50
+"""Receipts that may wait for their submit_sm_resp."""
+
+
+@pytest.fixture(autouse=True, params=[Capacity().pending_receipts, 0], ids=["memory", "disk"])
+def capacity(request: pytest.FixtureRequest) -> Capacity:
     """Where what an operator took is remembered after a while makes no difference."""
-    monkeypatch.setattr(pending_receipts, "MOST_IN_MEMORY", request.param)
+    return Capacity(pending_receipts=request.param, receipts_early=EARLY)
 
 
 def one_sent(
@@ -106,13 +110,14 @@ def test_elisa_answers_in_hex_and_receipts_in_decimal(world: World, router: Rout
 def test_an_id_is_the_same_in_every_form_in_use(
     world: World,
     contract: Settings,
+    capacity: Capacity,
     response: str,
     receipt: str,
     in_response: bytes,
     in_receipt: bytes,
 ) -> None:
     forms = MessageIdSettings(response=response, receipt=receipt)  # type: ignore[arg-type]
-    router = Router(world, with_operator(contract, "telia", message_id=forms))
+    router = Router(world, with_operator(contract, "telia", message_id=forms), capacity=capacity)
     telia = router.operator("telia")
     telia.id_form = lambda _: in_response
     client, number = one_sent(world, router, telia)
@@ -327,7 +332,7 @@ def test_early_receipts_above_the_limit_are_sent_back_to_come_again(
     (_, pdu) = telia.submits[0]
     numbers = [
         telia.deliver(receipt_text(b"x%d" % n, b"DELIVRD"), SUBSCRIBER, BANK, esm_class=4)
-        for n in range(MOST_EARLY)
+        for n in range(EARLY)
     ]
     telia.ids[b"1"] = pdu
     report = telia.report(b"1")
@@ -604,9 +609,9 @@ def test_a_receipt_carries_the_addresses_as_the_client_wrote_them_swapped(
 
 @pytest.mark.parametrize("version", [v.VERSION_3_3, v.VERSION_3_4])
 def test_an_account_with_ids_of_eight_characters_sees_no_other(
-    world: World, contract: Settings, version: int
+    world: World, contract: Settings, capacity: Capacity, version: int
 ) -> None:
-    router = Router(world, with_account(contract, "bank", message_id="hex8"))
+    router = Router(world, with_account(contract, "bank", message_id="hex8"), capacity=capacity)
     telia = router.operator("telia")
     client = router.client(version=version)
     number = client.submit(SUBSCRIBER[2])

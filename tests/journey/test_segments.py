@@ -8,6 +8,7 @@ import pytest
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu
+from router.terms.capacity import Capacity
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings, StatusAction
 from tests.doubles import (
@@ -410,11 +411,10 @@ def test_retries_of_a_part_stay_with_the_operator_that_has_taken_another(
 
 
 def test_parts_that_only_the_journal_has_stay_together_too(
-    world: World, contract: Settings, monkeypatch: pytest.MonkeyPatch
+    world: World, contract: Settings
 ) -> None:
-    for name, count in (("MOST_IN_MEMORY", 2), ("FEW_IN_MEMORY", 1), ("AT_ONCE", 2)):
-        monkeypatch.setattr(f"router.enqueue.lanes.{name}", count)
-    router = Router(world, contract)
+    capacity = Capacity(queue_messages=2, queue_refill_below=1, queue_fetch=2)
+    router = Router(world, contract, capacity=capacity)
     client = router.client()
     for reference in range(20):
         submit_all(client, reference=reference)

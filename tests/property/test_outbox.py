@@ -13,10 +13,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from router.report import handback
 from router.report.handback import Outbox
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu
+from router.terms.capacity import Capacity
 from router.terms.message import Delivery
 from router.terms.names import LaneName
 from router.terms.outcome import TEMPORARY_FOR_CLIENTS
@@ -30,14 +30,14 @@ ANSWER: Final = st.sampled_from([0, 0, 0, 0x65, 0x45, *sorted(TEMPORARY_FOR_CLIE
 STEP_S: Final = st.sampled_from([0.0, 1.0, 2.0, RESPONSE_S, RESPONSE_S, 301.0])
 AT_ONCE: Final = st.sampled_from([True, True, True, False])
 """Whether the turn ends after this, so that what is due is sent."""
-LIMITS: Final = {
-    "MOST_IN_MEMORY": 3,
-    "FEW_IN_MEMORY": 2,
-    "MOST_WHILE_AWAY": 1,
-    "AT_ONCE": 2,
-    "MOST_LATER": 1,
-    "MOST_PER_PUMP": 2,
-}
+LITTLE: Final = Capacity(
+    outbox_deliveries=3,
+    outbox_refill_below=2,
+    outbox_away=1,
+    outbox_fetch=2,
+    outbox_retrying=1,
+    outbox_per_turn=2,
+)
 
 
 class Handback(RuleBasedStateMachine):
@@ -45,9 +45,6 @@ class Handback(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.limits = {name: getattr(handback, name) for name in LIMITS}
-        for name, limit in LIMITS.items():
-            setattr(handback, name, limit)
         self.now = 0.0
         self.outbox = Outbox(
             AccountSettings(
@@ -56,7 +53,8 @@ class Handback(RuleBasedStateMachine):
                 lane=LaneName("otp"),
                 deliver_window=WINDOW,
                 outbox_s=OUTBOX_S,
-            )
+            ),
+            capacity=LITTLE,
         )
         self.binds: list[ClientBind] = []
         self.read: list[tuple[ClientBind, Pdu]] = []
@@ -114,7 +112,7 @@ class Handback(RuleBasedStateMachine):
         if after is not None:
             self.outbox.reads(self.unkept)
             numbers = sorted(kept_as for kept_as in self.rows if kept_as > after)
-            found = [copy(self.rows[kept_as]) for kept_as in numbers[: LIMITS["AT_ONCE"]]]
+            found = [copy(self.rows[kept_as]) for kept_as in numbers[: LITTLE.outbox_fetch]]
             for one in found:
                 one.tries, one.not_before, one.was_silent, one.is_over = 0, 0.0, False, False
             self.read_from_journal = found
@@ -132,7 +130,7 @@ class Handback(RuleBasedStateMachine):
     @rule()
     def what_is_due_is_sent(self) -> None:
         given = self.outbox.pump(self.now)
-        cut_short = len(given) == LIMITS["MOST_PER_PUMP"]
+        cut_short = len(given) == LITTLE.outbox_per_turn
         assert self.outbox.pump_at() > self.now or cut_short
         sent = 0
         for bind in self.binds:
@@ -245,8 +243,6 @@ class Handback(RuleBasedStateMachine):
             self.what_is_due_is_sent()
             while self.read:
                 self.it_answers(0, 0)
-        for name, limit in self.limits.items():
-            setattr(handback, name, limit)
         assert len(self.outbox) == 0
         assert set(self.ended) == set(range(1, self.count + 1))
 

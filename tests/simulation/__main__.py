@@ -2,12 +2,13 @@
 
 python -m tests.simulation SEED
 python -m tests.simulation FIRST LAST
-python -m tests.simulation planted         how many seeds it takes to find each planted bug
+python -m tests.simulation planted          the first seed that finds each planted bug
+python -m tests.simulation planted --write  the same, and written to the decorators
 """
 
 import sys
 
-from tests.simulation.planted import BUGS, planted
+from tests.simulation.planted import BUGS, first_to_find, write_seeds
 from tests.simulation.simulation import simulate
 
 ENOUGH_SEEDS = 1000
@@ -17,7 +18,9 @@ def main(arguments: list[str]) -> int:
     """Return 1 if a promise was broken, or a planted bug was not found."""
     match arguments:
         case ["planted"]:
-            return tell_planted()
+            return tell_planted(write=False)
+        case ["planted", "--write"]:
+            return tell_planted(write=True)
         case [seed]:
             result = simulate(int(seed), print)
             print(result)
@@ -41,17 +44,20 @@ def tell_broken(seeds: range) -> int:
     return int(found > 0)
 
 
-def tell_planted() -> int:
-    """Plant one after the other."""
-    missed = 0
-    for name in BUGS:
-        with planted(name):
-            results = (simulate(seed) for seed in range(ENOUGH_SEEDS))
-            found = next((one for one in results if one.broken is not None), None)
-        missed += found is None
-        says = "not found" if found is None else f"seed {found.seed}: {found.broken}"
-        print(f"{name}: {says}", flush=True)
-    return int(missed > 0)
+def tell_planted(*, write: bool) -> int:
+    """Plant one after the other, and find it."""
+    seeds: dict[str, int] = {}
+    for name, bug in BUGS.items():
+        found = first_to_find(name, range(ENOUGH_SEEDS))
+        if found is None:
+            print(f"{name}: not found", flush=True)
+            continue
+        seeds[name] = found.seed
+        was = "" if found.seed == bug.seed else f" (was {bug.seed})"
+        print(f"{name}: seed {found.seed}{was}: {found.broken}", flush=True)
+    if write:
+        write_seeds(seeds)
+    return int(len(seeds) < len(BUGS))
 
 
 if __name__ == "__main__":

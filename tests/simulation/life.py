@@ -11,6 +11,7 @@ from router.forward.reconnect import Attempts
 from router.journey import Journey
 from router.smpp.link import Link
 from router.smpp.states import BOUND
+from router.terms.capacity import Capacity
 from router.terms.settings import Settings
 from tests.simulation.disk import Disk, SimulatedJournal
 from tests.simulation.world import Loop, Process
@@ -25,7 +26,9 @@ ACKNOWLEDGE_S = 1.0
 class Life(Process):
     """One process of the router."""
 
-    def __init__(self, loop: Loop, settings: Settings, disk: Disk, life: int) -> None:
+    def __init__(
+        self, loop: Loop, settings: Settings, disk: Disk, life: int, capacity: Capacity
+    ) -> None:
         super().__init__(loop, life)
         self.settings = settings
         self.failed: Callable[[], None] = lambda: None
@@ -41,6 +44,7 @@ class Life(Process):
             clock_utc=loop.wall,
             later=self.later,
             settled=lambda _: None,
+            capacity=capacity,
         )
 
     def start(self) -> None:

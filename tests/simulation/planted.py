@@ -4,7 +4,48 @@ Each is a small, believable mistake: the line that somebody forgot, moved or got
 round. `python -m tests.simulation planted` tells which seed finds which.
 """
 
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
 from tests.simulation import planted_between, planted_home, planted_memory, planted_out
 from tests.simulation.planting import BUGS, planted
+from tests.simulation.simulation import Result, simulate
 
-__all__ = ["BUGS", "planted", "planted_between", "planted_home", "planted_memory", "planted_out"]
+__all__ = [
+    "BUGS",
+    "first_to_find",
+    "planted",
+    "planted_between",
+    "planted_home",
+    "planted_memory",
+    "planted_out",
+    "write_seeds",
+]
+
+DECORATED = re.compile(r"^@bug\(seed=\d+\)\ndef (?P<name>\w+)\(", re.MULTILINE)
+
+
+def first_to_find(name: str, seeds: Iterable[int]) -> Result | None:
+    """Return what the first of these seeds that finds the bug has shown."""
+    with planted(name):
+        results = (simulate(seed) for seed in seeds)
+        return next((one for one in results if one.broken is not None), None)
+
+
+def with_seeds(text: str, seeds: Mapping[str, int]) -> str:
+    """Return a file of planted bugs with these seeds in the decorators; others stay."""
+
+    def decorated(found: re.Match[str]) -> str:
+        seed = seeds.get(found["name"])
+        return found[0] if seed is None else f"@bug(seed={seed})\ndef {found['name']}("
+
+    return DECORATED.sub(decorated, text)
+
+
+def write_seeds(seeds: Mapping[str, int]) -> None:
+    """Write, into the files of this folder, the seed that finds each of these bugs."""
+    for path in sorted(Path(__file__).parent.glob("planted_*.py")):
+        before = path.read_text()
+        if (after := with_seeds(before, seeds)) != before:
+            path.write_text(after)

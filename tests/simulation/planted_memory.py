@@ -1,11 +1,11 @@
 """Bugs in what is kept in memory and what is left to the journal and found again there."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from router.enqueue.journal import Attempt, JournalError
 from router.enqueue.lanes import Lanes
-from router.enqueue.returns import Returns
 from router.forward.pool import Operator
+from router.journey import Journey
 from router.report.correlate import Correlator
 from router.report.handback import Outbox
 from router.steps.marks import Marks
@@ -13,13 +13,12 @@ from router.steps.peers import Arrival
 from router.steps.pending_receipts import PendingReceipts
 from router.steps.recall import Recall
 from router.terms.message import Delivery, Message
-from router.terms.names import AccountName, OperatorId, OperatorName, RouterId
-from router.terms.settings import AccountSettings, LaneSettings
+from router.terms.names import OperatorId, OperatorName, RouterId
 from tests.simulation.disk import MessageRow, Queue, SimulatedJournal
 from tests.simulation.planting import Patch, bug
 
 
-@bug
+@bug(seed=33)
 def what_must_not_be_in_doubt_goes_out_before_its_mark() -> list[Patch]:
     """A crash finds it unmarked, and sends it again in a lane that must not."""
 
@@ -29,7 +28,7 @@ def what_must_not_be_in_doubt_goes_out_before_its_mark() -> list[Patch]:
     return [(Lanes, "_waits_for_mark", staticmethod(hasty))]
 
 
-@bug
+@bug(seed=159)
 def a_mark_is_believed_before_the_disk_has_it() -> list[Patch]:
     """The message goes out, and a crash knows nothing of it."""
     ahead = Marks.mark_ahead
@@ -45,7 +44,7 @@ def a_mark_is_believed_before_the_disk_has_it() -> list[Patch]:
     return [(Marks, "mark_ahead", believing)]
 
 
-@bug
+@bug(seed=10)
 def how_far_a_queue_was_written_is_not_told() -> list[Patch]:
     """A crash takes what was in flight for what was never sent."""
     note = Marks.written
@@ -57,7 +56,7 @@ def how_far_a_queue_was_written_is_not_told() -> list[Patch]:
     return [(Marks, "written", silent)]
 
 
-@bug
+@bug(seed=1)
 def a_restart_forgets_the_marks() -> list[Patch]:
     """What may be with an operator is sent again."""
     waiting = SimulatedJournal._waiting
@@ -69,31 +68,26 @@ def a_restart_forgets_the_marks() -> list[Patch]:
     return [(SimulatedJournal, "_waiting", forgetful)]
 
 
-@bug
+@bug(seed=0)
 def what_is_recalled_is_sent_again() -> list[Patch]:
     """It is taken for what waits."""
     lanes: list[Lanes] = []
-    init, take_back = Lanes.__init__, Recall._take_back
+    start, take_back = Journey.start, Recall._take_back
 
-    def known(
-        self: Lanes,
-        settings: Sequence[LaneSettings],
-        accounts: Mapping[AccountName, AccountSettings],
-        returns: Returns | None = None,
-    ) -> None:
-        lanes[:] = [self]
-        init(self, settings, accounts, returns)
+    def known(self: Journey, ready: Callable[[JournalError | None], None]) -> None:
+        lanes[:] = [self.lanes]
+        start(self, ready)
 
     def eager(self: Recall, message: Message, attempts: list[Attempt]) -> None:
         take_back(self, message, attempts)
         lanes[0]._taken[message.account] += 1
         lanes[0].put_first(message)
 
-    return [(Lanes, "__init__", known), (Recall, "_take_back", eager)]
+    return [(Journey, "start", known), (Recall, "_take_back", eager)]
 
 
-@bug
-def a_restart_takes_up_a_receipt_of_each_message_only_once() -> list[Patch]:
+@bug(seed=190)
+def a_restart_expects_one_receipt_of_each_message_only() -> list[Patch]:
     """Of two attempts the second is not expected to be receipted."""
     with_others = SimulatedJournal._with_others
 
@@ -104,7 +98,7 @@ def a_restart_takes_up_a_receipt_of_each_message_only_once() -> list[Patch]:
     return [(SimulatedJournal, "_with_others", forgetful)]
 
 
-@bug
+@bug(seed=0)
 def what_is_settled_meanwhile_is_taken_back() -> list[Patch]:
     """A reading that is older than the settlement brings the message to life again."""
     begin = Recall._begin_reading
@@ -116,13 +110,13 @@ def what_is_settled_meanwhile_is_taken_back() -> list[Patch]:
     return [(Recall, "_begin_reading", blind)]
 
 
-@bug
+@bug(seed=0)
 def a_message_is_taken_back_beside_itself() -> list[Patch]:
     """Its two attempts are of two messages, and each of them ends."""
     return [(PendingReceipts, "in_memory", lambda self, message, attempts: None)]
 
 
-@bug
+@bug(seed=49)
 def what_the_journal_does_not_have_yet_is_left_to_it() -> list[Patch]:
     """A receipt that comes before the commit finds nothing."""
     leave = Correlator.leave_to_journal
@@ -133,7 +127,7 @@ def what_the_journal_does_not_have_yet_is_left_to_it() -> list[Patch]:
     return [(Correlator, "leave_to_journal", hasty)]
 
 
-@bug
+@bug(seed=7)
 def an_error_of_the_journal_is_taken_for_an_answer() -> list[Patch]:
     """The receipt is acknowledged as one that nobody knows."""
     recalled = Recall._recalled
@@ -150,13 +144,13 @@ def an_error_of_the_journal_is_taken_for_an_answer() -> list[Patch]:
     return [(Recall, "_recalled", blind)]
 
 
-@bug
+@bug(seed=0)
 def nobody_looks_for_what_has_waited_too_long_on_the_disk() -> list[Patch]:
     """Its client never hears."""
     return [(Recall, "search_overdue", lambda self, now: None)]
 
 
-@bug
+@bug(seed=0)
 def what_was_found_on_the_disk_is_counted_still() -> list[Patch]:
     """As a receipt that is waited for."""
     take_back = Correlator.take_back
@@ -170,7 +164,7 @@ def what_was_found_on_the_disk_is_counted_still() -> list[Patch]:
     return [(Correlator, "take_back", twice)]
 
 
-@bug
+@bug(seed=0)
 def the_journal_is_never_asked() -> list[Patch]:
     """A receipt of what only the journal knows is one that nobody knows."""
     return [(Recall, "must_ask", lambda self, came, operator_id, message: False)]
@@ -179,7 +173,7 @@ def the_journal_is_never_asked() -> list[Patch]:
 # What waits for clients.
 
 
-@bug
+@bug(seed=6)
 def a_new_receipt_overtakes_those_that_only_the_journal_has() -> list[Patch]:
     """And with it everything before it is taken for read."""
     put = Outbox.put
@@ -192,7 +186,7 @@ def a_new_receipt_overtakes_those_that_only_the_journal_has() -> list[Patch]:
     return [(Outbox, "put", eager)]
 
 
-@bug
+@bug(seed=1)
 def the_journal_is_read_from_where_it_was_read_before() -> list[Patch]:
     """A receipt is given twice."""
     fetched = Outbox.fetched
@@ -205,7 +199,7 @@ def the_journal_is_read_from_where_it_was_read_before() -> list[Patch]:
     return [(Outbox, "fetched", forgetful)]
 
 
-@bug
+@bug(seed=1)
 def what_was_refused_for_now_is_not_read_again() -> list[Patch]:
     """Where there was no room for it in memory."""
 
@@ -215,7 +209,7 @@ def what_was_refused_for_now_is_not_read_again() -> list[Patch]:
     return [(Outbox, "_pass", forget)]
 
 
-@bug
+@bug(seed=33)
 def a_receipt_from_the_journal_goes_at_once() -> list[Patch]:
     """It overtakes its submit_sm_resp on another connection."""
     fetched = Outbox.fetched
@@ -227,13 +221,13 @@ def a_receipt_from_the_journal_goes_at_once() -> list[Patch]:
     return [(Outbox, "fetched", hasty)]
 
 
-@bug
+@bug(seed=1)
 def a_reading_that_failed_is_the_last_one() -> list[Patch]:
     """The journal is believed to be read still."""
     return [(Outbox, "not_fetched", lambda self: None)]
 
 
-@bug
+@bug(seed=0)
 def what_is_held_is_not_read_after_a_restart() -> list[Patch]:
     """Nobody knows of it."""
     return [(Outbox, "restore", lambda self, count, first: None)]

@@ -19,6 +19,7 @@ from router.steps.failover import Failover
 from router.steps.intake import Intake, SubmitOrigin
 from router.steps.outcomes import Outcomes
 from router.steps.peers import Client
+from router.terms.capacity import Capacity
 from router.terms.limits import Rate
 from router.terms.message import Message, Stage
 from router.terms.names import OperatorName
@@ -30,7 +31,7 @@ from tests.simulation.planting import Patch, bug
 # A client's submit_sm.
 
 
-@bug
+@bug(seed=0)
 def a_client_is_answered_before_the_commit() -> list[Patch]:
     """ESME_ROK first, disk second."""
     take_in, accepted = Intake._take_in, SubmitOrigin.accepted
@@ -45,7 +46,7 @@ def a_client_is_answered_before_the_commit() -> list[Patch]:
     return [(Intake, "_take_in", hasty)]
 
 
-@bug
+@bug(seed=0)
 def a_message_is_queued_before_the_commit() -> list[Patch]:
     """Lane first, disk second: it may be sent, and be forgotten in a crash."""
     take_in, put = Intake._take_in, Lanes.put
@@ -59,7 +60,7 @@ def a_message_is_queued_before_the_commit() -> list[Patch]:
     return [(Intake, "_take_in", hasty), (Lanes, "put", lambda self, message: None)]
 
 
-@bug
+@bug(seed=3)
 def room_leaks_when_a_commit_fails() -> list[Patch]:
     """The room of messages that could not be kept is not given back."""
     not_kept = Intake.not_kept
@@ -71,7 +72,7 @@ def room_leaks_when_a_commit_fails() -> list[Patch]:
     return [(Intake, "not_kept", leaky)]
 
 
-@bug
+@bug(seed=0)
 def ids_are_used_before_their_block_is_kept() -> list[Patch]:
     """After a crash the same ids are given out again."""
 
@@ -86,7 +87,7 @@ def ids_are_used_before_their_block_is_kept() -> list[Patch]:
 # Lanes.
 
 
-@bug
+@bug(seed=0)
 def the_youngest_goes_first() -> list[Patch]:
     """A message is put in front of those that wait."""
     append = Queue.append
@@ -98,7 +99,7 @@ def the_youngest_goes_first() -> list[Patch]:
     return [(Queue, "append", in_front)]
 
 
-@bug
+@bug(seed=0)
 def new_messages_overtake_those_that_only_the_journal_has() -> list[Patch]:
     """They stay in memory although older ones wait to be fetched."""
 
@@ -110,7 +111,7 @@ def new_messages_overtake_those_that_only_the_journal_has() -> list[Patch]:
     return [(Lanes, "put", put)]
 
 
-@bug
+@bug(seed=0)
 def a_fetch_begins_where_the_last_one_did() -> list[Patch]:
     """The same messages are fetched again."""
     append = Queue.append
@@ -123,7 +124,7 @@ def a_fetch_begins_where_the_last_one_did() -> list[Patch]:
     return [(Queue, "append", forgetful)]
 
 
-@bug
+@bug(seed=1)
 def a_failover_forgets_the_message() -> list[Patch]:
     """One operator refuses, and the next is never asked."""
 
@@ -137,7 +138,7 @@ def a_failover_forgets_the_message() -> list[Patch]:
     return [(Failover, "go_elsewhere", go_elsewhere)]
 
 
-@bug
+@bug(seed=1)
 def a_failover_takes_room_twice() -> list[Patch]:
     """Each operator that refuses costs the account a place."""
     go_elsewhere = Failover.go_elsewhere
@@ -149,7 +150,7 @@ def a_failover_takes_room_twice() -> list[Patch]:
     return [(Failover, "go_elsewhere", leaky)]
 
 
-@bug
+@bug(seed=0)
 def a_schedule_is_not_waited_for() -> list[Patch]:
     """What is scheduled is queued like all else."""
 
@@ -159,13 +160,13 @@ def a_schedule_is_not_waited_for() -> list[Patch]:
     return [(Lanes, "_take_in", take_in)]
 
 
-@bug
+@bug(seed=0)
 def what_is_scheduled_is_forgotten_in_memory() -> list[Patch]:
     """It is sent after a restart, if there is one."""
     return [(Lanes, "begin", lambda self, now_utc: set())]
 
 
-@bug
+@bug(seed=1)
 def what_remains_is_counted_from_the_wrong_end() -> list[Patch]:
     """An operator is told how long the message has waited."""
 
@@ -178,7 +179,7 @@ def what_remains_is_counted_from_the_wrong_end() -> list[Patch]:
     return [(dispatcher, "with_what_remains", elapsed)]
 
 
-@bug
+@bug(seed=0)
 def validity_is_not_looked_at_when_a_message_is_sent() -> list[Patch]:
     """And hardly ever while it waits."""
     pull = Lanes.pull
@@ -199,7 +200,7 @@ def validity_is_not_looked_at_when_a_message_is_sent() -> list[Patch]:
 # Operators.
 
 
-@bug
+@bug(seed=1)
 def a_rate_begins_anew_with_each_connection() -> list[Patch]:
     """A bind that is back may send a whole unit at once."""
     came_up = Operator.came_up
@@ -212,7 +213,7 @@ def a_rate_begins_anew_with_each_connection() -> list[Patch]:
     return [(Operator, "came_up", fresh)]
 
 
-@bug
+@bug(seed=30)
 def a_rate_begins_anew_with_each_process() -> list[Patch]:
     """What an earlier process has sent is not thought of."""
     init = Pacer.__init__
@@ -223,27 +224,32 @@ def a_rate_begins_anew_with_each_process() -> list[Patch]:
     return [(Pacer, "__init__", fresh)]
 
 
-@bug
+@bug(seed=0)
 def the_rate_of_all_binds_together_is_forgotten() -> list[Patch]:
     """Each bind keeps to its own."""
     init = Operator.__init__
 
     def without(
-        self: Operator, settings: OperatorSettings, now: float, *, keeps_room: bool
+        self: Operator,
+        settings: OperatorSettings,
+        now: float,
+        *,
+        keeps_room: bool,
+        capacity: Capacity,
     ) -> None:
-        init(self, settings, now, keeps_room=keeps_room)
+        init(self, settings, now, keeps_room=keeps_room, capacity=capacity)
         object.__setattr__(self, "pacer", None)
 
     return [(Operator, "__init__", without)]
 
 
-@bug
+@bug(seed=8)
 def a_slot_is_free_a_unit_after_it_was_written() -> list[Patch]:
     """However long the network held the message back."""
     return [(Pacer, "_arrived_at", lambda self, slot, now: self._written_at[slot])]
 
 
-@bug
+@bug(seed=0)
 def a_window_is_one_too_wide() -> list[Patch]:
     """One more is in flight than the operator allows."""
     ready_bind = Operator.ready_bind
@@ -260,7 +266,7 @@ def a_window_is_one_too_wide() -> list[Patch]:
     return [(Operator, "ready_bind", one_more)]
 
 
-@bug
+@bug(seed=10)
 def a_late_success_is_ignored() -> list[Patch]:
     """An answer after the time-out is thrown away."""
     answered = Answers.answered
@@ -272,7 +278,7 @@ def a_late_success_is_ignored() -> list[Patch]:
     return [(Answers, "answered", deaf)]
 
 
-@bug
+@bug(seed=0)
 def a_late_success_leaves_the_message_in_its_lane() -> list[Patch]:
     """It is known to be sent, and sent again all the same."""
     pull = Lanes.pull
@@ -294,7 +300,7 @@ def a_late_success_leaves_the_message_in_its_lane() -> list[Patch]:
     return [(Lanes, "pull", careless)]
 
 
-@bug
+@bug(seed=1)
 def what_must_not_be_repeated_is_repeated() -> list[Patch]:
     """`in_doubt: fail` does what `resend` does."""
     give_up = Outcomes.give_up
@@ -310,7 +316,7 @@ def what_must_not_be_repeated_is_repeated() -> list[Patch]:
     return [(Outcomes, "give_up", careless)]
 
 
-@bug
+@bug(seed=0)
 def what_was_in_flight_on_a_lost_bind_is_forgotten() -> list[Patch]:
     """It is nobody's, until a restart."""
     doubted = Answers.doubted
@@ -325,7 +331,7 @@ def what_was_in_flight_on_a_lost_bind_is_forgotten() -> list[Patch]:
     return [(Answers, "doubted", forgetful)]
 
 
-@bug
+@bug(seed=2)
 def a_flight_lands_twice() -> list[Patch]:
     """A late answer counts as if its message were still in flight."""
     answered = Answers.answered
@@ -337,7 +343,7 @@ def a_flight_lands_twice() -> list[Patch]:
     return [(Answers, "answered", twice)]
 
 
-@bug
+@bug(seed=29)
 def nobody_looks_when_a_window_is_given_up() -> list[Patch]:
     """Its operator has room again, and stands still."""
     doubted = Answers.doubted
@@ -350,7 +356,7 @@ def nobody_looks_when_a_window_is_given_up() -> list[Patch]:
     return [(Answers, "doubted", lazy)]
 
 
-@bug
+@bug(seed=0)
 def a_drained_bind_goes_on_sending() -> list[Patch]:
     """It is marked, and nobody looks at the mark."""
 
@@ -360,7 +366,7 @@ def a_drained_bind_goes_on_sending() -> list[Patch]:
     return [(Operator, "drain", drain)]
 
 
-@bug
+@bug(seed=0)
 def a_resumed_bind_stays_shut() -> list[Patch]:
     """What waits for it alone waits for ever."""
 
@@ -371,13 +377,13 @@ def a_resumed_bind_stays_shut() -> list[Patch]:
     return [(Operator, "drain", drain)]
 
 
-@bug
+@bug(seed=0)
 def a_session_lives_for_ever() -> list[Patch]:
     """What its operator says about that is not looked at."""
     return [(Operator, "retire", lambda self, bind, now: False)]
 
 
-@bug
+@bug(seed=0)
 def a_session_takes_one_message_too_many() -> list[Patch]:
     """It is counted after the question."""
     begin = Lifetime.begin
@@ -392,13 +398,13 @@ def a_session_takes_one_message_too_many() -> list[Patch]:
 # Operators that do not do well.
 
 
-@bug
+@bug(seed=3)
 def an_operator_that_fails_is_never_tried_again() -> list[Patch]:
     """What waits for it alone waits for ever."""
     return [(Breaker, "look", lambda self, now: False)]
 
 
-@bug
+@bug(seed=3)
 def a_bind_that_is_tried_has_its_whole_window() -> list[Patch]:
     """Not one message finds out, but all of them."""
 
@@ -409,7 +415,7 @@ def a_bind_that_is_tried_has_its_whole_window() -> list[Patch]:
     return [(Circuit, "most_unanswered", most_unanswered)]
 
 
-@bug
+@bug(seed=1)
 def a_slowed_bind_stands_still() -> list[Patch]:
     """A refusal takes all of its rate, and it does not come back."""
 
@@ -419,7 +425,7 @@ def a_slowed_bind_stands_still() -> list[Patch]:
     return [(AdaptiveRate, "per_second", per_second)]
 
 
-@bug
+@bug(seed=6)
 def bulk_takes_the_whole_window() -> list[Patch]:
     """Nothing of it is kept for urgent messages."""
     pull = Lanes.pull

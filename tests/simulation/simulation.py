@@ -15,13 +15,10 @@ from random import Random
 
 import structlog
 
-from router.enqueue import lanes as lanes_module
 from router.enqueue.journal import first_number_at
 from router.forward.bind import OperatorLink
 from router.forward.pool import Bind
-from router.report import handback as handback_module
-from router.steps import backlog as backlog_module
-from router.steps import pending_receipts as pending_module
+from router.terms.capacity import Capacity
 from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
 from tests.simulation.clients import Client
@@ -109,7 +106,9 @@ class Simulation:
         if not WRONG_CLOCK_AT_START:
             self.loop.wall_error_s = 0.0
         self.lives += 1
-        self.process = process = Life(self.loop, self.settings, self.disk, self.lives)
+        self.process = process = Life(
+            self.loop, self.settings, self.disk, self.lives, capacity_of(self.scenario)
+        )
         process.after_turn = self.promises.after_turn
         self.promises.begins(process)
         self.loop.tell(f"router    starts, life {self.lives}")
@@ -231,7 +230,7 @@ def simulate(seed: int, tell: Callable[[str], None] | None = None) -> Result:
     """Live through one seed; `tell` is handed a line for whatever happens."""
     rng = Random(seed)
     scenario = drawn(seed, rng)
-    with quiet(), in_memory(scenario):
+    with quiet():
         simulation = Simulation(scenario, rng, tell)
         broken: str | None = None
         try:
@@ -280,28 +279,18 @@ def quiet() -> Iterator[None]:
         structlog.configure(**before)
 
 
-@contextmanager
-def in_memory(scenario: Scenario) -> Iterator[None]:
-    """Make what the router keeps in memory so small that the few messages of a seed do not fit."""
+def capacity_of(scenario: Scenario) -> Capacity:
+    """So little memory that the few messages of a seed do not fit."""
     of_queue, of_account = scenario.in_memory, scenario.deliveries_in_memory
-    limits = [
-        (lanes_module, "MOST_IN_MEMORY", of_queue),
-        (lanes_module, "FEW_IN_MEMORY", max(1, of_queue // 2)),
-        (lanes_module, "AT_ONCE", max(1, of_queue // 2)),
-        (backlog_module, "AT_ONCE", max(1, of_queue // 2)),
-        (pending_module, "MOST_IN_MEMORY", scenario.attempts_in_memory),
-        (handback_module, "MOST_IN_MEMORY", of_account),
-        (handback_module, "FEW_IN_MEMORY", max(1, of_account // 2)),
-        (handback_module, "MOST_WHILE_AWAY", max(1, of_account // 10)),
-        (handback_module, "AT_ONCE", max(1, of_account // 2)),
-        (handback_module, "MOST_LATER", of_account // 2),
-        (handback_module, "MOST_PER_PUMP", max(1, of_account // 5)),
-    ]
-    before = [(module, name, getattr(module, name)) for module, name, _ in limits]
-    for module, name, limit in limits:
-        setattr(module, name, limit)
-    try:
-        yield
-    finally:
-        for module, name, value in before:
-            setattr(module, name, value)
+    return Capacity(
+        queue_messages=of_queue,
+        queue_refill_below=max(1, of_queue // 2),
+        queue_fetch=max(1, of_queue // 2),
+        pending_receipts=scenario.attempts_in_memory,
+        outbox_deliveries=of_account,
+        outbox_refill_below=max(1, of_account // 2),
+        outbox_away=max(1, of_account // 10),
+        outbox_fetch=max(1, of_account // 2),
+        outbox_retrying=of_account // 2,
+        outbox_per_turn=max(1, of_account // 5),
+    )

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.decide import segments
 from router.decide.segments import FORGOTTEN_AFTER_S, Groups
 from router.smpp.segments import Part
+from router.terms.capacity import Capacity
 from router.terms.group import Group
 from router.terms.names import AccountName
 from router.terms.plan import Plan
@@ -26,8 +26,8 @@ def never() -> Plan:
 class Joined:
     """Groups, and the usual message."""
 
-    def __init__(self) -> None:
-        self.groups = Groups()
+    def __init__(self, capacity: Capacity = Capacity()) -> None:
+        self.groups = Groups(capacity=capacity)
 
     def join(
         self,
@@ -113,9 +113,8 @@ def test_old_ones_are_forgotten_while_new_ones_come() -> None:
     assert len(joined.groups) == 60
 
 
-def test_no_more_are_kept_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segments, "MOST_GROUPS", 10)
-    joined = Joined()
+def test_no_more_are_kept_than_there_is_room_for() -> None:
+    joined = Joined(Capacity(long_messages=10))
     ones = [joined.join(1, reference=reference) for reference in range(12)]
     assert len(joined.groups) == 10
     assert joined.join(2, reference=11) is ones[11]

@@ -6,8 +6,9 @@ Any order of anything, shares and turns under load: tests/property/test_lanes.py
 import pytest
 
 from router.enqueue.feed import Queue
-from router.enqueue.lanes import AT_ONCE, FEW_IN_MEMORY, MOST_IN_MEMORY, Lanes
+from router.enqueue.lanes import Lanes
 from router.smpp import vocabulary as v
+from router.terms.capacity import Capacity
 from router.terms.message import Message, Stage
 from router.terms.names import AccountName, ClientId, LaneName, OperatorName, RouterId
 from router.terms.plan import Plan, Plans
@@ -26,6 +27,9 @@ LANES = (
     LaneSettings(name=LaneName("alert"), min_share=0.25),
     LaneSettings(name=LaneName("bulk"), min_share=0.1),
 )
+MOST, FEW = 200, 100
+LITTLE = Capacity(queue_messages=MOST, queue_refill_below=FEW)
+"""A tenth of the usual."""
 
 
 def lanes_of(up: tuple[OperatorName, ...] = (TELIA,), queue: int = 10_000) -> Lanes:
@@ -35,7 +39,7 @@ def lanes_of(up: tuple[OperatorName, ...] = (TELIA,), queue: int = 10_000) -> La
         )
         for name, weight in ((BANK, 1), (SHOP, 2))
     }
-    lanes = Lanes(LANES, accounts)
+    lanes = Lanes(LANES, accounts, capacity=LITTLE)
     for operator in up:
         lanes.set_available(operator, True, 0.0)
     return lanes
@@ -429,24 +433,28 @@ def hungry(lanes: Lanes) -> Queue:
 
 def test_queue_keeps_its_first_messages_and_fetches_the_others_in_time() -> None:
     lanes = lanes_of()
-    for number in range(1, MOST_IN_MEMORY + 6):
+    for number in range(1, MOST + 6):
         lanes.put(message(number))
     (queue,) = lanes.queues()
-    assert (len(queue.messages), queue.behind, len(queue)) == (2000, 5, 2005)
+    assert (len(queue.messages), queue.behind, len(queue)) == (
+        MOST,
+        5,
+        MOST + 5,
+    )
     assert lanes.hungry == []
-    dry = MOST_IN_MEMORY - FEW_IN_MEMORY
+    dry = MOST - FEW
     assert pulled(lanes, count=dry) == list(range(1, dry + 1))
     assert lanes.hungry == []
     assert pulled(lanes, count=2) == [dry + 1, dry + 2]
     assert hungry(lanes) is queue  # Once, not with each message.
-    assert queue.last_id == MOST_IN_MEMORY
-    lanes.put(message(MOST_IN_MEMORY + 6))  # Behind the others, though there would be room.
+    assert queue.last_id == MOST
+    lanes.put(message(MOST + 6))  # Behind the others, though there would be room.
     assert queue.behind == 6
-    assert lanes.fetched(queue, [message(MOST_IN_MEMORY + n) for n in range(1, 7)]) == TELIA
+    assert lanes.fetched(queue, [message(MOST + n) for n in range(1, 7)]) == TELIA
     assert queue.behind == 0
-    assert pulled(lanes, count=9999) == list(range(dry + 3, MOST_IN_MEMORY + 7))
+    assert pulled(lanes, count=9999) == list(range(dry + 3, MOST + 7))
     assert lanes.hungry == []
-    assert AT_ONCE <= MOST_IN_MEMORY
+    assert Capacity().queue_fetch <= Capacity().queue_messages
 
 
 def test_what_an_earlier_process_left_takes_room_and_is_fetched() -> None:
@@ -532,14 +540,14 @@ def test_account_goes_on_when_the_queue_that_it_waited_for_changes_hands() -> No
 
 def test_queue_whose_messages_have_all_expired_fetches_the_next() -> None:
     lanes = lanes_of()
-    for number in range(MOST_IN_MEMORY + 1):
+    for number in range(MOST + 1):
         lanes.put(message(number, expires_utc=50.0))
     assert lanes.hungry == []
-    assert len(lanes.expire(60.0)) == MOST_IN_MEMORY
+    assert len(lanes.expire(60.0)) == MOST
     queue = hungry(lanes)
     assert len(queue) == 1
-    lanes.fetched(queue, [message(MOST_IN_MEMORY)])
-    assert pulled(lanes) == [MOST_IN_MEMORY]
+    lanes.fetched(queue, [message(MOST)])
+    assert pulled(lanes) == [MOST]
 
 
 # Only the most urgent, and who waits for whom.

@@ -5,9 +5,9 @@ Any delays, in any order: tests/property/test_destinations.py.
 
 import pytest
 
-from router.forward import destinations as module
 from router.forward.destinations import UNANSWERED_S, Destinations
 from router.forward.pacing import MARGIN_S
+from router.terms.capacity import Capacity
 from router.terms.limits import Rate
 from router.terms.names import RouterId
 
@@ -82,9 +82,8 @@ def test_message_that_does_not_come_when_due_holds_nobody_up_for_ever() -> None:
     assert len(made) == 0
 
 
-def test_no_more_than_so_many_wait_aside(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_ASIDE", 2)
-    made = Destinations(TEN_S)
+def test_no_more_than_so_many_wait_aside() -> None:
+    made = Destinations(TEN_S, capacity=Capacity(messages_aside=2))
     sent(made, ONE, 100.0, 100.0)
     assert made.ask(ONE, RouterId(2), 101.0) is not None
     assert made.ask(ONE, RouterId(3), 101.0) is not None
@@ -92,9 +91,8 @@ def test_no_more_than_so_many_wait_aside(monkeypatch: pytest.MonkeyPatch) -> Non
     assert made.ask(OTHER, RouterId(5), 101.0) == 101.0
 
 
-def test_no_more_than_so_many_numbers_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_NUMBERS", 3)
-    made = Destinations(TEN_S)
+def test_no_more_than_so_many_numbers_are_remembered() -> None:
+    made = Destinations(TEN_S, capacity=Capacity(numbers_remembered=3))
     for n in range(10):
         made.sent(b"%d" % n, 100.0)
     assert len(made._sent) == 3

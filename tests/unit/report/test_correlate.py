@@ -2,8 +2,8 @@
 
 import pytest
 
-from router.report import correlate
-from router.report.correlate import EARLY_WAIT_S, MOST_EARLY, Correlator, canonical
+from router.report.correlate import EARLY_WAIT_S, Correlator, canonical
+from router.terms.capacity import Capacity
 from router.terms.message import Message
 from router.terms.names import OperatorId
 from router.terms.settings import IdForm, MessageIdSettings
@@ -16,8 +16,13 @@ TO_OTHER = b"\x01\x0137255599999\0"
 FORMS: list[IdForm] = ["text", "hex", "decimal"]
 
 
+EARLY, DONE = 20, 3
+LITTLE = Capacity(receipts_early=EARLY, ids_remembered=DONE)
+
+
 def correlator_of(response: IdForm = "text", receipt: IdForm = "text") -> Correlator[str]:
-    return Correlator(MessageIdSettings(response=response, receipt=receipt), WAIT_S)
+    forms = MessageIdSettings(response=response, receipt=receipt)
+    return Correlator(forms, WAIT_S, capacity=LITTLE)
 
 
 def sent(correlator: Correlator[str], octets: bytes, one: Message, now: float = 0.0) -> list[str]:
@@ -235,8 +240,7 @@ def test_message_whose_final_receipt_came_is_found_no_more() -> None:
     assert correlator.is_done(OperatorId(b"1"))
 
 
-def test_ids_that_are_done_are_remembered_up_to_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(correlate, "REMEMBERED", 3)
+def test_ids_that_are_done_are_remembered_up_to_a_number() -> None:
     correlator, one = correlator_of(), message()
     for number in range(5):
         sent(correlator, b"id%d" % number, one)
@@ -308,16 +312,16 @@ def test_no_more_early_receipts_wait_than_the_bound() -> None:
     correlator = correlator_of()
     kept = [
         correlator.park(OperatorId(b"%d" % (number % 7)), "early", 0.0)
-        for number in range(MOST_EARLY + 2)
+        for number in range(EARLY + 2)
     ]
-    assert kept == [True] * MOST_EARLY + [False] * 2
+    assert kept == [True] * EARLY + [False] * 2
 
 
 def test_claimed_and_given_up_receipts_make_room_for_others() -> None:
     correlator = correlator_of()
-    for number in range(MOST_EARLY):
+    for number in range(EARLY):
         correlator.park(OperatorId(b"%d" % number), "early", float(number >= 10))
-    sent(correlator, b"500", message())
+    sent(correlator, b"15", message())
     assert correlator.park(OperatorId(b"x"), "early", 1.0)
     assert not correlator.park(OperatorId(b"x"), "early", 1.0)
     assert len(correlator.unclaimed(EARLY_WAIT_S)) == 10

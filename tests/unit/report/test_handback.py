@@ -6,14 +6,9 @@ Anything in any order: tests/property/test_outbox.py.
 import pytest
 
 from router.report.handback import (
-    FEW_IN_MEMORY,
     FIRST_RETRY_S,
     LONGEST_RETRY_S,
     LONGEST_SHORT_MESSAGE_OCTETS,
-    MOST_IN_MEMORY,
-    MOST_LATER,
-    MOST_PER_PUMP,
-    MOST_WHILE_AWAY,
     Outbox,
     is_acknowledged,
     without_tlvs,
@@ -22,6 +17,7 @@ from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu, Sm
 from router.smpp.receipt import State, deliver_sm
+from router.terms.capacity import Capacity
 from router.terms.message import Delivery
 from router.terms.names import LaneName
 from router.terms.outcome import TEMPORARY_FOR_CLIENTS
@@ -32,6 +28,15 @@ from tests.unit.report.receiver import RESPONSE_S, ClientBind
 LATER = 0x64
 NEVER = float("inf")
 OUTBOX_S = 3600.0
+LITTLE = Capacity(
+    outbox_deliveries=50,
+    outbox_refill_below=25,
+    outbox_away=5,
+    outbox_fetch=25,
+    outbox_retrying=25,
+    outbox_per_turn=10,
+)
+"""A twentieth of the usual."""
 
 
 def outbox_of(*binds: ClientBind, window: int = 10) -> Outbox:
@@ -42,7 +47,8 @@ def outbox_of(*binds: ClientBind, window: int = 10) -> Outbox:
             lane=LaneName("otp"),
             deliver_window=window,
             outbox_s=OUTBOX_S,
-        )
+        ),
+        capacity=LITTLE,
     )
     outbox.receivers += binds
     return outbox
@@ -438,36 +444,37 @@ def test_outbox_keeps_its_next_deliveries_and_leaves_the_others_to_the_journal()
     bind = ClientBind()
     bind.receives = False
     outbox = outbox_of(bind)
-    put(outbox, *numbered(1, MOST_IN_MEMORY + 7))
-    assert (len(outbox.waiting), outbox.ahead) == (MOST_IN_MEMORY, 7)
-    assert len(outbox) == MOST_IN_MEMORY + 7
+    put(outbox, *numbered(1, LITTLE.outbox_deliveries + 7))
+    assert (len(outbox.waiting), outbox.ahead) == (LITTLE.outbox_deliveries, 7)
+    assert len(outbox) == LITTLE.outbox_deliveries + 7
     assert outbox.wants(0.0) is None
 
 
 def test_of_what_waits_for_a_client_that_is_away_little_is_in_memory() -> None:
     outbox = outbox_of()
-    put(outbox, *numbered(1, MOST_WHILE_AWAY + 7))
-    assert (len(outbox.waiting), outbox.ahead) == (MOST_WHILE_AWAY, 7)
+    put(outbox, *numbered(1, LITTLE.outbox_away + 7))
+    assert (len(outbox.waiting), outbox.ahead) == (LITTLE.outbox_away, 7)
 
 
 def test_journal_is_read_from_where_memory_ends_before_that_runs_dry() -> None:
     bind = ClientBind()
-    outbox = outbox_of(bind, window=2 * MOST_IN_MEMORY)
+    outbox = outbox_of(bind, window=2 * LITTLE.outbox_deliveries)
     bind.receives = False
-    put(outbox, *numbered(1, MOST_IN_MEMORY + 7))
+    put(outbox, *numbered(1, LITTLE.outbox_deliveries + 7))
     bind.receives = True
-    for _ in range((MOST_IN_MEMORY - FEW_IN_MEMORY) // MOST_PER_PUMP):
+    spare = LITTLE.outbox_deliveries - LITTLE.outbox_refill_below
+    for _ in range(spare // LITTLE.outbox_per_turn):
         outbox.pump(0.0)
     assert outbox.wants(0.0) is None
     outbox.pump(0.0)
-    assert outbox.wants(0.0) == MOST_IN_MEMORY == outbox.cursor
+    assert outbox.wants(0.0) == LITTLE.outbox_deliveries == outbox.cursor
     outbox.reads(())
     assert outbox.wants(0.0) is None  # Once is enough.
-    outbox.fetched(numbered(MOST_IN_MEMORY + 1, MOST_IN_MEMORY + 7), 0.0)
+    outbox.fetched(numbered(LITTLE.outbox_deliveries + 1, LITTLE.outbox_deliveries + 7), 0.0)
     assert (outbox.ahead, outbox.wants(0.0)) == (0, None)
     while outbox.waiting:
         outbox.pump(0.0)
-    assert len(bind.texts()) == MOST_IN_MEMORY + 7
+    assert len(bind.texts()) == LITTLE.outbox_deliveries + 7
 
 
 def test_what_an_earlier_process_left_is_read_from_its_first() -> None:
@@ -494,30 +501,30 @@ def test_reading_that_failed_is_wanted_again() -> None:
 
 def test_more_refusals_than_wait_in_memory_are_left_to_the_journal_for_a_while() -> None:
     bind = ClientBind()
-    outbox = outbox_of(bind, window=MOST_LATER + 3)
-    put(outbox, *numbered(1, MOST_LATER + 3))
+    outbox = outbox_of(bind, window=LITTLE.outbox_retrying + 3)
+    put(outbox, *numbered(1, LITTLE.outbox_retrying + 3))
     while outbox.waiting:
         outbox.pump(0.0)
-    for number in range(1, MOST_LATER + 4):
+    for number in range(1, LITTLE.outbox_retrying + 4):
         answer(outbox, bind, number, LATER, 0.0)
-    assert (outbox.passed, len(outbox)) == (3, MOST_LATER + 3)
+    assert (outbox.passed, len(outbox)) == (3, LITTLE.outbox_retrying + 3)
     assert outbox.wants(LONGEST_RETRY_S - 0.1) is None
     assert outbox.wants(LONGEST_RETRY_S) == -1
 
 
 def test_what_is_over_is_not_read_again_and_what_was_passed_is() -> None:
     bind = ClientBind()
-    outbox = outbox_of(bind, window=MOST_LATER + 2)
-    every = numbered(1, MOST_LATER + 2)
+    outbox = outbox_of(bind, window=LITTLE.outbox_retrying + 2)
+    every = numbered(1, LITTLE.outbox_retrying + 2)
     put(outbox, *every)
     while outbox.waiting:
         outbox.pump(0.0)
     bind.read()
-    for number in range(1, MOST_LATER + 3):
+    for number in range(1, LITTLE.outbox_retrying + 3):
         answer(outbox, bind, number, LATER, 0.0)
-    outbox.reads([MOST_LATER])
+    outbox.reads([LITTLE.outbox_retrying])
     outbox._reading.is_ahead = False  # type: ignore[union-attr]
-    last = numbered(MOST_LATER - 1, MOST_LATER + 2)
+    last = numbered(LITTLE.outbox_retrying - 1, LITTLE.outbox_retrying + 2)
     outbox.fetched(last, LONGEST_RETRY_S)
     assert outbox.passed == 0
     assert list(outbox.waiting) == last[2:]
@@ -525,19 +532,19 @@ def test_what_is_over_is_not_read_again_and_what_was_passed_is() -> None:
 
 def test_what_the_client_may_have_read_stays_in_memory() -> None:
     bind = ClientBind()
-    outbox = outbox_of(bind, window=MOST_LATER + 3)
-    put(outbox, *numbered(1, MOST_LATER + 3))
+    outbox = outbox_of(bind, window=LITTLE.outbox_retrying + 3)
+    put(outbox, *numbered(1, LITTLE.outbox_retrying + 3))
     while outbox.waiting:
         outbox.pump(0.0)
     time_out(outbox, bind, RESPONSE_S)
-    assert (outbox.passed, len(outbox)) == (0, MOST_LATER + 3)
+    assert (outbox.passed, len(outbox)) == (0, LITTLE.outbox_retrying + 3)
 
 
 def test_one_pump_gives_no_more_than_its_share() -> None:
     bind = ClientBind()
-    outbox = outbox_of(bind, window=MOST_PER_PUMP + 1)
-    put(outbox, *numbered(1, MOST_PER_PUMP + 1))
-    assert len(outbox.pump(5.0)) == MOST_PER_PUMP
+    outbox = outbox_of(bind, window=LITTLE.outbox_per_turn + 1)
+    put(outbox, *numbered(1, LITTLE.outbox_per_turn + 1))
+    assert len(outbox.pump(5.0)) == LITTLE.outbox_per_turn
     assert outbox.pump_at() <= 5.0
     assert len(outbox.pump(5.0)) == 1
     assert outbox.pump_at() == NEVER

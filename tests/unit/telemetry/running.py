@@ -34,6 +34,8 @@ class FakeLoop:
         self.closed = False
         self.asked = 0
         self.errors: list[Exception] = []
+        self.unheard: list[Callable[[], object]] = []
+        """What it was given and did not run."""
 
     def call_soon_threadsafe(self, callback: Callable[[], object], /) -> None:
         """Run it now."""
@@ -45,6 +47,8 @@ class FakeLoop:
                 callback()
             except Exception as error:  # noqa: BLE001 - As a loop, which lives on.
                 self.errors.append(error)
+        else:
+            self.unheard.append(callback)
 
 
 class FakeRouter:

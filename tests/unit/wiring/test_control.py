@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from router.wiring import control
 from router.wiring.control import Site
 from tests.unit.telemetry.running import TELIA, FakeRouter
 
@@ -123,11 +122,10 @@ def test_status_is_not_made_again_for_who_asks_right_after() -> None:
     assert router.loop.asked == 1
 
 
-def test_status_of_a_loop_that_does_not_answer_is_503(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control, "ANSWER_S", 0.01)
+def test_status_of_a_loop_that_does_not_answer_is_503() -> None:
     router = FakeRouter()
     router.loop.answers = False
-    site = Site(router)
+    site = Site(router, answer_s=0.01)
     assert told(site, "/v1/status") == (
         503,
         {"error": "the event loop did not answer within 0.01 s"},
@@ -241,15 +239,12 @@ def test_command_that_is_none_is_400_and_does_nothing(
     assert not any(bind.drained for bind in router.journey.operators[TELIA].binds)
 
 
-def test_command_that_the_loop_did_not_hear_in_time_is_not_done_later(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(control, "ANSWER_S", 0.01)
+def test_command_that_the_loop_did_not_hear_in_time_is_not_done_later() -> None:
     router = FakeRouter()
-    kept: list[Callable[[], object]] = []
-    monkeypatch.setattr(router.loop, "call_soon_threadsafe", kept.append)
-    assert command(Site(router), "/v1/drain", b'{"what": "telia"}')[0] == 503
-    for call in kept:
+    router.loop.answers = False
+    site = Site(router, answer_s=0.01)
+    assert command(site, "/v1/drain", b'{"what": "telia"}')[0] == 503
+    for call in router.loop.unheard:
         call()
     assert not router.journey.operators[TELIA].binds[0].drained
 
