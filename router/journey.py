@@ -21,6 +21,7 @@ end of the turn hands the first to the journal and has the second written, once 
 from collections.abc import Callable
 from typing import Final
 
+from router.accept.rooms import Rooms
 from router.enqueue.ids import Ids
 from router.enqueue.journal import Changes, Journal, Recovered, Settlement
 from router.enqueue.lanes import Lanes
@@ -87,6 +88,7 @@ class Journey:
         self._sweep_at = now + SWEEP_S
         # What steps act on.
         returns = Returns({name: one.ramp_s for name, one in settings.operators.items()}, now)
+        self.rooms: Final = Rooms(settings.accounts)
         self.lanes: Final = Lanes(settings.lanes, settings.accounts, returns, capacity=capacity)
         self.operators: Final = {
             name: Operator(operator, now, keeps_room=len(settings.lanes) > 1, capacity=capacity)
@@ -95,7 +97,7 @@ class Journey:
         # The steps, each after those that it acts on. A reading of the journal ends later than it
         # began: what it brings comes back through the three callbacks of Recall.
         clocks, turn, counters = self.clocks, self.turn, self.counters
-        rulebook, lanes, operators = self.rulebook, self.lanes, self.operators
+        rulebook, rooms, lanes, operators = self.rulebook, self.rooms, self.lanes, self.operators
         long_messages = LongMessages(capacity)
         self.commits: Final = Commits(journal, turn, now, kept=self._kept, changed=journal_changed)
         self.pending: Final = PendingReceipts(settings.operators, self.commits, capacity)
@@ -106,8 +108,9 @@ class Journey:
             ended=lambda message: self.receipts.never_receipted(message),
         )  # fmt: skip
         self.outcomes: Final = Outcomes(
-            lanes, self.pending, self.recall, self.commits, counters, clocks, turn, told=settled
-        )
+            rooms, lanes, self.pending, self.recall, self.commits, counters, clocks, turn,
+            told=settled,
+        )  # fmt: skip
         self.receipts: Final = Receipts(
             self.pending, self.recall, self.outcomes, self.commits, rulebook, self._ids, counters,
             clocks, turn,
@@ -117,7 +120,7 @@ class Journey:
         self.failover: Final = Failover(lanes, self.plans, self.outcomes, counters, turn)
         self.answers: Final = Answers(
             self.availability, self.failover, self.marks, self.receipts, self.outcomes,
-            self.pending, self.commits, lanes, rulebook, counters, clocks, turn,
+            self.pending, self.commits, rooms, lanes, rulebook, counters, clocks, turn,
         )  # fmt: skip
         self.dispatcher: Final = Dispatcher(
             operators, lanes, self.availability, self.failover, self.marks, self.outcomes,
@@ -127,11 +130,11 @@ class Journey:
             settings.accounts, journal, self.commits, counters, clocks, turn, capacity
         )
         self.backlog: Final = Backlog(
-            journal, lanes, self.pending, self.deliveries, self.failover, self.outcomes,
+            journal, rooms, lanes, self.pending, self.deliveries, self.failover, self.outcomes,
             long_messages, rulebook, counters, clocks, turn, capacity,
         )  # fmt: skip
         self.intake: Final = Intake(
-            self._ids, rulebook, long_messages, lanes, self.commits, counters, clocks, turn
+            self._ids, rulebook, long_messages, rooms, lanes, self.commits, counters, clocks, turn
         )
 
     def start(self, ready: Callable[[JournalError | None], None]) -> None:

@@ -160,7 +160,7 @@ class Router:
 
     def room_taken(self, account: str = "bank") -> int:
         """Messages that wait, or have a place where they could."""
-        return self.journey.lanes.waiting_of(AccountName(account))
+        return self.journey.rooms.taken(AccountName(account))
 
     def assert_all_is_over(self) -> None:
         """Each accepted message has one outcome; no room, record or delivery is left behind."""

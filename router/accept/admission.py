@@ -6,11 +6,11 @@ most `LONGEST_HOLD_S`, and forgotten if the session ends. Answers and enquire_li
 """
 
 from collections import deque
-from typing import Final, Protocol
+from typing import Final
 
 from router.accept.accounts import Account
+from router.accept.rooms import Rooms
 from router.smpp.pdu import Pdu
-from router.terms.names import AccountName
 from router.terms.outcome import QUEUE_FULL, THROTTLED, Refusal
 
 LONGEST_HOLD_S: Final = 1.0
@@ -20,16 +20,6 @@ MOST_HELD_OCTETS: Final = 1_000_000
 _LOOK_AGAIN_S: Final = 0.02
 """Room comes free without telling; a PDU that is held for want of it is looked at so often."""
 NEVER: Final = float("inf")
-
-
-class Rooms(Protocol):
-    """Where an account's messages wait."""
-
-    def take_room(self, account: AccountName) -> bool:
-        """Reserve a place for one message, if there is one."""
-
-    def give_room(self, account: AccountName) -> None:
-        """Give it back."""
 
 
 class Admission:
@@ -68,10 +58,10 @@ class Admission:
         account = self._account
         if self._unanswered >= account.settings.window:
             return THROTTLED
-        if not self._rooms.take_room(account.name):
+        if not self._rooms.take(account.name):
             return QUEUE_FULL
         if account.bucket is not None and not account.bucket.take(now):
-            self._rooms.give_room(account.name)
+            self._rooms.give(account.name)
             return THROTTLED
         self._unanswered += 1
         return None

@@ -7,7 +7,8 @@ from typing import Final, Protocol
 import structlog
 
 from router.accept.accounts import Account, Accounts
-from router.accept.admission import Admission, Rooms
+from router.accept.admission import Admission
+from router.accept.rooms import Rooms
 from router.smpp import vocabulary as v
 from router.smpp.link import Host, Link, Timer, Transport
 from router.smpp.pdu import BindRequest, BodyError, Pdu
@@ -41,8 +42,8 @@ class Intake(Protocol):
         """What is counted."""
 
     @property
-    def lanes(self) -> Rooms:
-        """Where messages wait."""
+    def rooms(self) -> Rooms:
+        """How many messages accounts may have waiting."""
 
     def submitted(self, client: "ClientLink", pdu: Pdu, now: float) -> None:
         """A submit_sm or data_sm came in."""
@@ -267,7 +268,7 @@ class ClientLink(Link):
         self._binds_or_ends()
         version = _version(request.interface_version)
         self.account = account
-        self.admission = Admission(account, self._intake.lanes)
+        self.admission = Admission(account, self._intake.rooms)
         account.binds.append(self)
         behind = self.session.accept_bind(self._settings.system_id.encode(), version, now)
         # By the request, not by the state: an unbind behind it may have ended the session already.

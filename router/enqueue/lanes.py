@@ -15,9 +15,6 @@ order, before it runs dry. While it waits for them its account waits too: order 
 
 Rule 5: a message that its client has scheduled waits apart, and nothing waits behind it; when its
 time has come it goes first, as what is sent again does.
-
-Rule 6: an account has room for `queue` messages. Room is taken before a message is written to the
-journal and given back when an operator has taken the message or it is settled.
 """
 
 import itertools
@@ -58,31 +55,12 @@ class Lanes:
         self._up: set[OperatorName] = set()
         self._delayed: list[tuple[float, int, Message]] = []
         self._scheduled: list[tuple[float, int, Message]] = []
-        self._taken: dict[AccountName, int] = dict.fromkeys(accounts, 0)
         self.hungry: list[Queue] = []
         """Queues that need messages from the journal; whoever fetches takes them off."""
         self.helpers: set[OperatorName] = set()
         """Operators that may pull besides those that are returned; whoever pumps takes them off."""
         self._now = 0.0
         """When `look` last looked."""
-
-    # Room.
-
-    def take_room(self, account: AccountName) -> bool:
-        """Reserve a place for one more message of this account."""
-        taken = self._taken[account]
-        if taken >= self._accounts[account].queue:
-            return False
-        self._taken[account] = taken + 1
-        return True
-
-    def give_room(self, account: AccountName) -> None:
-        """A message of this account waits no more."""
-        self._taken[account] -= 1
-
-    def waiting_of(self, account: AccountName) -> int:
-        """Places taken by this account."""
-        return self._taken[account]
 
     # Messages in.
 
@@ -115,7 +93,6 @@ class Lanes:
         """An earlier process left this many messages in the journal for one queue."""
         queue = self._queue(plan, lane, account)
         queue.behind += count
-        self._taken[account] += count
         self._feed(queue)
 
     def fetched(

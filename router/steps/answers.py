@@ -7,6 +7,7 @@ of statuses judges the answer, the lane says what becomes of a message that is i
 from collections.abc import Iterable
 from typing import Final
 
+from router.accept.rooms import Rooms
 from router.enqueue.journal import Attempt
 from router.enqueue.lanes import Lanes
 from router.forward.pool import Bind, Flight, Operator
@@ -56,6 +57,7 @@ class Answers:
         "_outcomes",
         "_pending",
         "_receipts",
+        "_rooms",
         "_rulebook",
         "_turn",
     )
@@ -69,6 +71,7 @@ class Answers:
         outcomes: Outcomes,
         pending: PendingReceipts,
         commits: Commits,
+        rooms: Rooms,
         lanes: Lanes,
         rulebook: Rulebook,
         counters: Counters,
@@ -82,6 +85,7 @@ class Answers:
         self._outcomes: Final = outcomes
         self._pending: Final = pending
         self._commits: Final = commits
+        self._rooms: Final = rooms
         self._lanes: Final = lanes
         self._rulebook: Final = rulebook
         self._counters: Final = counters
@@ -146,7 +150,7 @@ class Answers:
         if message.stage is Stage.SETTLED:  # By the receipt of another attempt.
             return
         if message.stage is not Stage.SENT:
-            self._lanes.give_room(message.account)
+            self._rooms.give(message.account)
         message.stage = Stage.SENT
         message.operator = operator.name
         if not receipts.wants_any(message):

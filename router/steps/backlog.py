@@ -5,6 +5,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Final
 
+from router.accept.rooms import Rooms
 from router.enqueue.feed import Queue
 from router.enqueue.journal import Journal, Recovered, Wanted
 from router.enqueue.lanes import Lanes
@@ -61,6 +62,7 @@ class Backlog:
         "_long_messages",
         "_outcomes",
         "_pending",
+        "_rooms",
         "_rulebook",
         "_to_decide",
         "_turn",
@@ -70,6 +72,7 @@ class Backlog:
     def __init__(
         self,
         journal: Journal,
+        rooms: Rooms,
         lanes: Lanes,
         pending: PendingReceipts,
         deliveries: Deliveries,
@@ -83,6 +86,7 @@ class Backlog:
         capacity: Capacity,
     ) -> None:
         self._journal: Final = journal
+        self._rooms: Final = rooms
         self._lanes: Final = lanes
         self._pending: Final = pending
         self._deliveries: Final = deliveries
@@ -107,6 +111,7 @@ class Backlog:
                 taken_up.left_waiting += backlog.count
             elif all(name in correlators for name in backlog.plan.candidates):
                 self._lanes.restore(*queue, backlog.count)
+                self._rooms.restore(backlog.account, backlog.count)
                 taken_up.messages += backlog.count
             else:
                 self._to_decide.append(
@@ -154,7 +159,7 @@ class Backlog:
                 continue
             message.plan = plan
             self._long_messages.rejoin(message, self._clocks.now())
-            self._lanes.take_room(message.account)
+            self._rooms.restore(message.account, 1)
             self.taken_up.messages += 1
             left.decided.append(message)
             if message.in_doubt:

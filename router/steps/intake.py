@@ -5,6 +5,7 @@ The order of the promise is in `journey.py`: ESME_ROK is answered when the journ
 
 from typing import Final
 
+from router.accept.rooms import Rooms
 from router.enqueue.ids import Ids, client_id_of
 from router.enqueue.lanes import Lanes
 from router.smpp import vocabulary as v
@@ -30,12 +31,13 @@ class Intake:
         "_clocks",
         "_commits",
         "_ids",
+        "_lanes",
         "_long_messages",
         "_rulebook",
         "_turn",
         "counters",
         "draining",
-        "lanes",
+        "rooms",
     )
 
     def __init__(
@@ -43,6 +45,7 @@ class Intake:
         ids: Ids,
         rulebook: Rulebook,
         long_messages: LongMessages,
+        rooms: Rooms,
         lanes: Lanes,
         commits: Commits,
         counters: Counters,
@@ -52,7 +55,8 @@ class Intake:
         self._ids: Final = ids
         self._rulebook: Final = rulebook
         self._long_messages: Final = long_messages
-        self.lanes: Final = lanes
+        self.rooms: Final = rooms
+        self._lanes: Final = lanes
         self._commits: Final = commits
         self.counters: Final = counters
         self._clocks: Final = clocks
@@ -136,7 +140,7 @@ class Intake:
 
     def not_kept(self, message: Message, now: float) -> None:
         """The journal has failed: the message was promised to nobody, and its room is free."""
-        self.lanes.give_room(message.account)
+        self.rooms.give(message.account)
         self._long_messages.leave(message)
         if message.origin is not None:
             message.origin.refused(message, JOURNAL_DOWN, now)
@@ -148,7 +152,7 @@ class Intake:
         message.origin = None
         message.answered_at = now
         account, counters = message.account, self.counters
-        counters.submits[account, self.lanes.settings[message.lane].name, status] += 1
+        counters.submits[account, self._lanes.settings[message.lane].name, status] += 1
         counters.submit_response_s[account].add(now - message.accepted_at)
         client.admission.answered()
         session = client.session
@@ -160,7 +164,7 @@ class Intake:
     def _not_taken(self, client: Client, pdu: Pdu, refusal: Refusal) -> None:
         """Refuse what had been let in: its room is free again."""
         client.admission.answered()
-        self.lanes.give_room(client.account.name)
+        self.rooms.give(client.account.name)
         self._refuse(client, pdu, refusal)
 
     def _refuse(self, client: Client, pdu: Pdu, refusal: Refusal) -> None:

@@ -7,6 +7,7 @@ one made here when the router has to give up.
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from router.accept.rooms import Rooms
 from router.enqueue.journal import Settlement
 from router.enqueue.lanes import Lanes
 from router.report import receipts
@@ -30,12 +31,14 @@ class Outcomes:
         "_lanes",
         "_pending",
         "_recall",
+        "_rooms",
         "_told",
         "_turn",
     )
 
     def __init__(
         self,
+        rooms: Rooms,
         lanes: Lanes,
         pending: PendingReceipts,
         recall: Recall,
@@ -47,6 +50,7 @@ class Outcomes:
         told: Callable[[Settlement], None],
     ) -> None:
         """`told` hears of every outcome that is safe in the journal."""
+        self._rooms: Final = rooms
         self._lanes: Final = lanes
         self._pending: Final = pending
         self._recall: Final = recall
@@ -59,7 +63,7 @@ class Outcomes:
     def settle(self, message: Message, outcome: Outcome, now_utc: float, reason: str = "") -> None:
         """End a message: its room is free, and the journal keeps its record."""
         if message.stage is not Stage.SENT:  # An operator that takes a message frees its room.
-            self._lanes.give_room(message.account)
+            self._rooms.give(message.account)
         message.stage = Stage.SETTLED
         message.octets = b""
         self._pending.settled(message)

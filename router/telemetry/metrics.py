@@ -156,7 +156,7 @@ class Exporter(Collector):
             "account_queue_messages",
             "Places of its `queue` that an account has taken: waiting, delayed or in flight.",
             ("account",),
-            (((name,), journey.lanes.waiting_of(name)) for name in self._app.settings.accounts),
+            (((name,), journey.rooms.taken(name)) for name in self._app.settings.accounts),
         )
         yield _histogram(
             "queue_wait_seconds",

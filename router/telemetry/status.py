@@ -310,7 +310,7 @@ def _account(journey: Journey, account: Account) -> AccountStatus:
         name=account.name,
         binds=binds,
         max_binds=account.settings.max_binds,
-        waiting=journey.lanes.waiting_of(account.name),
+        waiting=journey.rooms.taken(account.name),
         queue=account.settings.queue,
         outbox=len(journey.deliveries.outboxes[account.name]),
     )

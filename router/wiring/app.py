@@ -360,7 +360,7 @@ class App:
         closed = self.loop.create_future()
         self.journal.close(lambda: closed.set_result(None))
         await closed
-        left = sum(journey.lanes.waiting_of(name) for name in self.settings.accounts)
+        left = sum(journey.rooms.taken(name) for name in self.settings.accounts)
         held = sum(len(outbox) for outbox in journey.deliveries.outboxes.values())
         if left or held:
             log.warning("router.left_behind", messages=left, deliveries=held)

@@ -25,7 +25,7 @@ def test_a_backlog_goes_out_whole_and_in_order(world: World, tmp_path: Path) -> 
     texts = [int(p.Sm(pdu).short_message) for _, pdu in telia.submits]
     assert texts == list(range(300))
     assert {settlement.outcome for settlement in router.settled} == {Outcome.SENT}
-    assert router.journey.lanes.waiting_of(client.link.account.name) == 0
+    assert router.journey.rooms.taken(client.link.account.name) == 0
     assert len(queue) == 0
 
 
@@ -57,4 +57,4 @@ def test_a_restarted_router_fetches_what_the_one_before_left(world: World, tmp_p
     world.run(5.0)
     assert [int(p.Sm(pdu).short_message) for _, pdu in telia.submits] == list(range(80))
     assert not before.journal.messages
-    assert after.journey.lanes.waiting_of(client.link.account.name) == 0
+    assert after.journey.rooms.taken(client.link.account.name) == 0

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from router.accept.accounts import Account
 from router.accept.admission import LONGEST_HOLD_S, MOST_HELD, Admission
+from router.accept.rooms import Rooms
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu
 from router.terms.limits import Rate
@@ -25,19 +26,20 @@ MOST_LOOKS: Final = 60
 """In a second: room is looked for every 20 ms, and each answer and token calls for a look."""
 
 
-class Places:
+class Places(Rooms):
     """An account's places in the queues."""
 
     def __init__(self, free: int) -> None:
+        super().__init__({})
         self.free = free
 
-    def take_room(self, account: AccountName) -> bool:
+    def take(self, account: AccountName) -> bool:
         if self.free == 0:
             return False
         self.free -= 1
         return True
 
-    def give_room(self, account: AccountName) -> None:
+    def give(self, account: AccountName) -> None:
         self.free += 1
 
 
@@ -94,14 +96,14 @@ class Gates:
             if goes_on:
                 self.waiting += 1
             else:
-                self.rooms.give_room(self.settings.name)
+                self.rooms.give(self.settings.name)
             self.sessions[session].answered()
 
     def give_room(self, count: int) -> None:
         """An operator has taken some."""
         for _ in range(min(count, self.waiting)):
             self.waiting -= 1
-            self.rooms.give_room(self.settings.name)
+            self.rooms.give(self.settings.name)
 
     def wait(self, seconds: float) -> None:
         """Time passes; whoever asks to be woken is."""

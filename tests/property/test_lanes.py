@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from router.accept.rooms import Rooms
 from router.enqueue.lanes import Lanes
 from router.smpp import vocabulary as v
 from router.terms.message import Message, Stage
@@ -91,6 +92,7 @@ class Observed:
     """The lanes beside a model, and everything that may happen to messages that wait."""
 
     def __init__(self) -> None:
+        self.rooms = Rooms(ACCOUNTS)
         self.lanes = Lanes(LANES, ACCOUNTS)
         self.queues: dict[tuple[Plan, int, AccountName], ModelQueue] = {}
         self.delayed: list[tuple[float, Message]] = []
@@ -170,7 +172,7 @@ class Observed:
         assert one.router_id not in self.ended
         self.ended.add(one.router_id)
         one.stage = stage
-        self.lanes.give_room(one.account)
+        self.rooms.give(one.account)
         self.room[one.account] -= 1
 
     # What happens.
@@ -184,13 +186,14 @@ class Observed:
                 self.next_id += 1
             self.room[name] += count
             self.lanes.restore(plan, lane, name, count)
+            self.rooms.restore(name, count)
 
     def accept(
         self, name: AccountName, lane: int, plan: Plan, validity_s: float, count: int
     ) -> None:
         for _ in range(count):
             has_room = self.room[name] < ACCOUNTS[name].queue
-            assert self.lanes.take_room(name) == has_room
+            assert self.rooms.take(name) == has_room
             if not has_room:
                 return
             self.room[name] += 1
@@ -319,7 +322,7 @@ class Observed:
 
     def room_is_counted(self) -> None:
         for name, account in ACCOUNTS.items():
-            assert self.lanes.waiting_of(name) == self.room[name] >= 0
+            assert self.rooms.taken(name) == self.room[name] >= 0
             assert self.room[name] <= max(account.queue, 24)
 
     def nothing_is_lost(self) -> None:

@@ -71,17 +71,17 @@ def a_restart_forgets_the_marks() -> list[Patch]:
 @bug(seed=0)
 def what_is_recalled_is_sent_again() -> list[Patch]:
     """It is taken for what waits."""
-    lanes: list[Lanes] = []
+    journeys: list[Journey] = []
     start, take_back = Journey.start, Recall._take_back
 
     def known(self: Journey, ready: Callable[[JournalError | None], None]) -> None:
-        lanes[:] = [self.lanes]
+        journeys[:] = [self]
         start(self, ready)
 
     def eager(self: Recall, message: Message, attempts: list[Attempt]) -> None:
         take_back(self, message, attempts)
-        lanes[0]._taken[message.account] += 1
-        lanes[0].put_first(message)
+        journeys[0].rooms.restore(message.account, 1)
+        journeys[0].lanes.put_first(message)
 
     return [(Journey, "start", known), (Recall, "_take_back", eager)]
 

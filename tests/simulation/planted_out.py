@@ -55,7 +55,7 @@ def a_message_is_queued_before_the_commit() -> list[Patch]:
         count = len(self._commits.accepts.accepted)
         take_in(self, client, pdu, arrived_at, now)
         for message in self._commits.accepts.accepted[count:]:
-            self._turn.dispatch(put(self.lanes, message))
+            self._turn.dispatch(put(self._lanes, message))
 
     return [(Intake, "_take_in", hasty), (Lanes, "put", lambda self, message: None)]
 
@@ -66,7 +66,7 @@ def room_leaks_when_a_commit_fails() -> list[Patch]:
     not_kept = Intake.not_kept
 
     def leaky(self: Intake, message: Message, now: float) -> None:
-        self.lanes._taken[message.account] += 1
+        self.rooms.restore(message.account, 1)
         not_kept(self, message, now)
 
     return [(Intake, "not_kept", leaky)]
@@ -144,7 +144,7 @@ def a_failover_takes_room_twice() -> list[Patch]:
     go_elsewhere = Failover.go_elsewhere
 
     def leaky(self: Failover, operator: Operator, message: Message, status: int) -> None:
-        self._lanes.take_room(message.account)
+        self._outcomes._rooms.take(message.account)
         go_elsewhere(self, operator, message, status)
 
     return [(Failover, "go_elsewhere", leaky)]

@@ -397,7 +397,7 @@ class Promises(Records):
             if in_flight != operator.in_flight:
                 raise self.broken(f"{name}: {operator.in_flight} in flight, not {in_flight}")
         for account, most in self._most_places.items():
-            taken = journey.lanes.waiting_of(account)
+            taken = journey.rooms.taken(account)
             if not 0 <= taken <= most:
                 raise self.broken(f"{account}: {taken} places taken of {most}")
 
@@ -414,7 +414,7 @@ class Promises(Records):
             left = [*disk.messages, *disk.attempts, *disk.deliveries.values()]
             raise self.broken(f"the journal still holds {left[:3]}")
         for account in self.settings.accounts:
-            if journey.lanes.waiting_of(account):
+            if journey.rooms.taken(account):
                 raise self.broken(f"{account}: room is taken, and nothing waits")
             if len(journey.deliveries.outboxes[account]):
                 raise self.broken(f"{account}: its outbox is not empty")

@@ -222,7 +222,7 @@ class Simulation:
             and self.disk.is_empty
             and all(client.is_content for client in self.clients)
             and not any(operator.owed for operator in self.operators.values())
-            and not any(self.process.journey.lanes.waiting_of(a) for a in self.settings.accounts)
+            and not any(self.process.journey.rooms.taken(a) for a in self.settings.accounts)
         )
 
 

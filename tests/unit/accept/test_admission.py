@@ -15,6 +15,7 @@ from router.accept.admission import (
     NEVER,
     Admission,
 )
+from router.accept.rooms import Rooms
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu
 from router.terms.limits import Rate
@@ -26,20 +27,21 @@ NOW: Final = 1000.0
 HAIR_S: Final = 1e-6
 
 
-class Places:
+class Places(Rooms):
     """Where messages wait; knows how many places are free."""
 
     def __init__(self, free: int) -> None:
+        super().__init__({})
         self.free = free
 
-    def take_room(self, account: AccountName) -> bool:
+    def take(self, account: AccountName) -> bool:
         assert account == "bank"
         if not self.free:
             return False
         self.free -= 1
         return True
 
-    def give_room(self, account: AccountName) -> None:
+    def give(self, account: AccountName) -> None:
         assert account == "bank"
         self.free += 1
 
@@ -344,7 +346,7 @@ def test_room_window_and_tokens_balance_and_order_holds_whatever_happens(
             gate.admission.answered()
             unanswered -= 1
         elif event == "leave" and waiting:  # A message has gone to an operator.
-            gate.places.give_room(AccountName("bank"))
+            gate.places.give(AccountName("bank"))
             waiting -= 1
         elif isinstance(event, float):
             now += event

@@ -83,18 +83,6 @@ def pulled(lanes: Lanes, operator: OperatorName = TELIA, count: int = 100) -> li
     return ids
 
 
-# Room.
-
-
-def test_account_has_room_for_its_queue_and_no_more() -> None:
-    lanes = lanes_of(queue=2)
-    assert [lanes.take_room(BANK) for _ in range(3)] == [True, True, False]
-    assert lanes.waiting_of(BANK) == 2
-    assert lanes.take_room(SHOP)  # Another's room.
-    lanes.give_room(BANK)
-    assert lanes.take_room(BANK)
-
-
 # Who goes next.
 
 
@@ -457,11 +445,9 @@ def test_queue_keeps_its_first_messages_and_fetches_the_others_in_time() -> None
     assert Capacity().queue_fetch <= Capacity().queue_messages
 
 
-def test_what_an_earlier_process_left_takes_room_and_is_fetched() -> None:
+def test_what_an_earlier_process_left_is_fetched() -> None:
     lanes = lanes_of(queue=3)
     lanes.restore(ONLY_TELIA, OTP, BANK, 5)
-    assert lanes.waiting_of(BANK) == 5
-    assert not lanes.take_room(BANK)
     queue = hungry(lanes)
     assert pulled(lanes) == []
     assert lanes.fetched(queue, [message(1), message(2)]) == TELIA

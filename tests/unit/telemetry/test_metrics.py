@@ -228,7 +228,7 @@ def test_receipts_that_are_owed_and_guessed_are_seen() -> None:
 
 def test_places_that_an_account_has_taken_are_seen() -> None:
     router = FakeRouter()
-    router.journey.lanes.take_room(SHOP)
+    router.journey.rooms.take(SHOP)
     assert value(router, "account_queue_messages", account="shop") == 1
 
 

@@ -24,7 +24,7 @@ def busy() -> FakeRouter:
     router.bring_up(TELIA)
     router.journey.lanes.put(router.message(BANK, OTP, age_s=3.0))
     router.journey.lanes.put(router.message(SHOP, BULK, age_s=90.0))
-    router.journey.lanes.take_room(SHOP)
+    router.journey.rooms.take(SHOP)
     bind = router.journey.operators[TELIA].binds[0]
     bind.busiest.written(router.now)
     bind.round_trip.took(0.02, router.now)
