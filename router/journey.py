@@ -117,7 +117,9 @@ class Journey:
         )  # fmt: skip
         self.availability: Final = Availability(operators, lanes, rulebook, clocks, turn)
         self.marks: Final = Marks(lanes, operators, self.commits, turn)
-        self.failover: Final = Failover(lanes, self.plans, self.outcomes, counters, turn)
+        self.failover: Final = Failover(
+            lanes, self.plans, self.pending, self.outcomes, counters, turn
+        )
         self.answers: Final = Answers(
             self.availability, self.failover, self.marks, self.receipts, self.outcomes,
             self.pending, self.commits, rooms, lanes, rulebook, counters, clocks, turn,
@@ -130,8 +132,8 @@ class Journey:
             settings.accounts, journal, self.commits, counters, clocks, turn, capacity
         )
         self.backlog: Final = Backlog(
-            journal, rooms, lanes, self.pending, self.deliveries, self.failover, self.outcomes,
-            long_messages, rulebook, counters, clocks, turn, capacity,
+            journal, rooms, lanes, self.pending, self.deliveries, self.failover, long_messages,
+            rulebook, clocks, turn, capacity,
         )  # fmt: skip
         self.intake: Final = Intake(
             self._ids, rulebook, long_messages, rooms, lanes, self.commits, counters, clocks, turn

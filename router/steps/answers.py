@@ -33,8 +33,6 @@ from router.terms.settings import StatusAction
 
 THROTTLED_FOR_S: Final = 1200.0
 """A message that is throttled when it is so old goes to the next operator."""
-MOST_DOUBTS: Final = 5
-"""A message that was written so often and never answered may be on as many telephones: no more."""
 MOST_REBINDS: Final = 3
 """A message for which binds were bound anew so often waits aside: perhaps it is the message's
 fault, and those behind it would never go."""
@@ -223,21 +221,9 @@ class Answers:
                 operator.late_until = now + EARLY_WAIT_S
             if why == "timeout" or operator.circuit.is_probing(flight.bind.place):
                 self._availability.failed(flight.bind, now)
-            if message.stage is Stage.IN_FLIGHT:
-                self._in_doubt(operator, message)
-            else:
+            if message.stage is not Stage.IN_FLIGHT:
                 self._receipts.tell_withheld(message)
+            elif self._failover.doubted(message, operator.name):
+                self._turn.dispatch(self._lanes.put_first(message))
         for group, operator in landed:
             self._failover.unpark(group, operator)
-
-    def _in_doubt(self, operator: Operator, message: Message) -> None:
-        action = self._lanes.settings[message.lane].in_doubt
-        self._counters.in_doubt[operator.name, action] += 1
-        message.doubts += 1
-        self._pending.may_be_taken_twice(message)
-        if action == "fail" or message.doubts > MOST_DOUBTS:
-            self._outcomes.give_up(message, Outcome.FAILED, "no answer from the operator", 0)
-            return
-        self._failover.doubted(operator.name, message, action)
-        message.in_doubt = True
-        self._turn.dispatch(self._lanes.put_first(message))

@@ -14,15 +14,13 @@ from router.steps.clocks import Clocks
 from router.steps.deliveries import Deliveries
 from router.steps.failover import Failover
 from router.steps.long_messages import LongMessages
-from router.steps.outcomes import Outcomes
 from router.steps.pending_receipts import PendingReceipts
 from router.steps.rules import Rulebook
 from router.steps.turn import Turn
 from router.terms.capacity import Capacity
-from router.terms.counters import Counters
 from router.terms.message import Message, Stage
 from router.terms.names import OperatorName, RouterId
-from router.terms.outcome import JournalError, Outcome, Refusal
+from router.terms.outcome import JournalError, Refusal
 from router.terms.plan import Plan
 
 
@@ -54,13 +52,11 @@ class Backlog:
     __slots__ = (
         "_capacity",
         "_clocks",
-        "_counters",
         "_deliveries",
         "_failover",
         "_journal",
         "_lanes",
         "_long_messages",
-        "_outcomes",
         "_pending",
         "_rooms",
         "_rulebook",
@@ -77,10 +73,8 @@ class Backlog:
         pending: PendingReceipts,
         deliveries: Deliveries,
         failover: Failover,
-        outcomes: Outcomes,
         long_messages: LongMessages,
         rulebook: Rulebook,
-        counters: Counters,
         clocks: Clocks,
         turn: Turn,
         capacity: Capacity,
@@ -91,10 +85,8 @@ class Backlog:
         self._pending: Final = pending
         self._deliveries: Final = deliveries
         self._failover: Final = failover
-        self._outcomes: Final = outcomes
         self._long_messages: Final = long_messages
         self._rulebook: Final = rulebook
-        self._counters: Final = counters
         self._clocks: Final = clocks
         self._turn: Final = turn
         self._capacity: Final = capacity
@@ -208,16 +200,8 @@ class Backlog:
         self._turn.dispatch(self._lanes.fetched(queue, messages, elsewhere))
 
     def _doubt(self, message: Message) -> None:
-        """An earlier process may have written it to an operator; its lane has the policy."""
-        operator: OperatorName = message.operator or message.plan.candidates[0]
-        action = self._lanes.settings[message.lane].in_doubt
-        self._counters.in_doubt[operator, action] += 1
-        message.doubts += 1
+        """An earlier process may have written the message to an operator."""
         plan = message.plan
-        if action == "fail":
-            self._outcomes.give_up(message, Outcome.FAILED, "no answer from the operator", 0)
-            return
-        if action == "elsewhere" or operator in message.plan.candidates:
-            self._failover.doubted(operator, message, action)
-        if message.plan is not plan:
+        operator: OperatorName = message.operator or plan.candidates[0]
+        if self._failover.doubted(message, operator) and message.plan is not plan:
             self._turn.dispatch(self._lanes.put_first(message))

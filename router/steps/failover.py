@@ -9,6 +9,7 @@ from typing import Final
 from router.enqueue.lanes import Lanes
 from router.forward.pool import Operator
 from router.steps.outcomes import Outcomes
+from router.steps.pending_receipts import PendingReceipts
 from router.steps.turn import Turn
 from router.terms.counters import Counters
 from router.terms.group import Group
@@ -17,17 +18,27 @@ from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
 from router.terms.plan import Plan, Plans
 
+MOST_DOUBTS: Final = 5
+"""A message that was written so often and never answered may be on as many telephones: no more."""
+
 
 class Failover:
     """Decides where a message goes that its operator did not take, or may have taken."""
 
-    __slots__ = ("_counters", "_lanes", "_outcomes", "_plans", "_turn")
+    __slots__ = ("_counters", "_lanes", "_outcomes", "_pending", "_plans", "_turn")
 
     def __init__(
-        self, lanes: Lanes, plans: Plans, outcomes: Outcomes, counters: Counters, turn: Turn
+        self,
+        lanes: Lanes,
+        plans: Plans,
+        pending: PendingReceipts,
+        outcomes: Outcomes,
+        counters: Counters,
+        turn: Turn,
     ) -> None:
         self._lanes: Final = lanes
         self._plans: Final = plans
+        self._pending: Final = pending
         self._outcomes: Final = outcomes
         self._counters: Final = counters
         self._turn: Final = turn
@@ -58,19 +69,34 @@ class Failover:
         message.retries = 0
         self._turn.dispatch(self._lanes.put_first(message))
 
-    def doubted(self, operator: OperatorName, message: Message, action: str) -> None:
-        """Find the way of a message that this operator may have: elsewhere, or there again."""
+    def doubted(self, message: Message, operator: OperatorName) -> bool:
+        """Follow the lane's policy for a message that this operator may have taken.
+
+        Return whether the message still waits to be sent; perhaps under another plan: elsewhere,
+        or to the same operator, though a better one may have come and even if it must wait.
+        """
+        action = self._lanes.settings[message.lane].in_doubt
+        self._counters.in_doubt[operator, action] += 1
+        message.doubts += 1
+        self._pending.may_be_taken_twice(message)
+        if action == "fail" or message.doubts > MOST_DOUBTS:
+            self._outcomes.give_up(message, Outcome.FAILED, "no answer from the operator", 0)
+            return False
+        group = message.group
         if action == "elsewhere":
             plan = self._plans.without(message.plan, operator)
-            message.plan = plan or message.plan
-            if message.group is not None and plan is not None:
-                message.group.leave(operator)
-                if message.group.operator is not None:
-                    message.group = None  # The others stay where they are; this one goes.
-        else:  # To the same one, though a better one may have come, and even if it must wait.
+            if plan is not None:
+                message.plan = plan
+                if group is not None:
+                    group.leave(operator)
+                    if group.operator is not None:
+                        message.group = None  # The others stay where they are; this one goes.
+        elif operator in message.plan.candidates:  # Else the configuration has it no more.
             message.plan = self._plans.staying(operator, message.plan)
-            if message.group is not None:
-                message.group.hold(operator)
+            if group is not None:
+                group.hold(operator)
+        message.in_doubt = True
+        return True
 
     # The parts of a long message.
 

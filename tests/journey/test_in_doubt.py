@@ -9,7 +9,7 @@ import pytest
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.session import COURTESY_S
-from router.steps.answers import MOST_DOUBTS
+from router.steps.failover import MOST_DOUBTS
 from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings
