@@ -28,7 +28,7 @@ from router.enqueue.lanes import Lanes
 from router.enqueue.returns import Returns
 from router.forward.pool import Operator
 from router.smpp import vocabulary as v
-from router.smpp.session import Peer
+from router.smpp.session import Writable
 from router.steps.answers import Answers
 from router.steps.availability import Availability
 from router.steps.backlog import Backlog
@@ -255,7 +255,7 @@ class Journey:
 
     # What its surroundings ask.
 
-    def write_soon(self, peer: Peer) -> None:
+    def write_soon(self, peer: Writable) -> None:
         """Have the peer's session written when this turn ends."""
         self.turn.write(peer)
 

@@ -10,6 +10,7 @@ from router.accept.accounts import Account, Accounts
 from router.accept.admission import Admission
 from router.accept.rooms import Rooms
 from router.smpp import vocabulary as v
+from router.smpp.downgrade import without_tlvs
 from router.smpp.link import Host, Link, Timer, Transport
 from router.smpp.pdu import BindRequest, BodyError, Pdu
 from router.smpp.session import Note, Session, Timers
@@ -123,10 +124,19 @@ class ClientLink(Link):
         self._delay: Timer | None = None
         self._log = log
 
-    @property
-    def receives(self) -> bool:
-        """Whether deliver_sm can be written to it now."""
-        return self.writable and self.session.state in _RECEIVING
+    # What outboxes ask.
+
+    def has_room(self, window: int) -> bool:
+        """Whether one more deliver_sm can be written, with so many unanswered at the most."""
+        session = self.session
+        return len(session.unanswered) < window and self.writable and session.state in _RECEIVING
+
+    def give(self, delivery: Delivery, now: float) -> None:
+        """Write a deliver_sm, as a client of this version can read it."""
+        octets = delivery.octets
+        if self.session.interface_version < v.VERSION_3_4:
+            octets = without_tlvs(octets)
+        self.session.request(octets, delivery, now)
 
     # What the transport and the session tell.
 

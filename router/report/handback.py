@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Final, Protocol
 
-from router.smpp.pdu import Framer, Sm, build
-from router.smpp.session import Peer
-from router.smpp.vocabulary import DELIVER_SM, ESME_ROK, VERSION_3_4
+from router.smpp.session import Writable
+from router.smpp.vocabulary import ESME_ROK
 from router.terms.capacity import Capacity
 from router.terms.message import Delivery
 from router.terms.names import RouterId
@@ -30,16 +29,17 @@ LONGEST_RETRY_S: Final = 300.0
 PATIENT_AFTER_TRIES: Final = 9
 """With so many the wait is the longest; for what was passed, whose tries nobody remembers."""
 
-LONGEST_SHORT_MESSAGE_OCTETS: Final = 254
 _NEVER: Final = float("inf")
 
 
-class Receiver(Peer, Protocol):
-    """A client's bind that deliver_sm can go to."""
+class Receiver(Writable, Protocol):
+    """What deliveries of an account can be given to: a client's bind."""
 
-    @property
-    def receives(self) -> bool:
-        """Whether it is bound for it and keeps up with reading."""
+    def has_room(self, window: int) -> bool:
+        """Whether one more can be given, with so many unanswered at the most."""
+
+    def give(self, delivery: Delivery, now: float) -> None:
+        """Send a delivery; its answer comes with it."""
 
 
 @dataclass(slots=True)
@@ -220,11 +220,7 @@ class Outbox:
             if delivery.is_over:
                 continue
             delivery.tries += 1
-            session = receiver.session
-            octets = delivery.octets
-            if session.interface_version < VERSION_3_4:
-                octets = without_tlvs(octets)
-            session.request(octets, delivery, now)
+            receiver.give(delivery, now)
             given.append(receiver)
         return given
 
@@ -235,7 +231,7 @@ class Outbox:
         for _ in range(len(receivers)):
             self._turn = (self._turn + 1) % len(receivers)
             receiver = receivers[self._turn]
-            if len(receiver.session.unanswered) < window and receiver.receives:
+            if receiver.has_room(window):
                 return receiver
         return None
 
@@ -332,16 +328,3 @@ class Outbox:
 def is_acknowledged(status: int) -> bool:
     """Whether the client has the delivery, rather than refusing it for good."""
     return status == ESME_ROK
-
-
-def without_tlvs(octets: bytes) -> bytes:
-    """A deliver_sm for a client of version 3.3, which knows no TLVs: a text in one moves out of it.
-
-    A text that is too long for a short_message stays where it is, rather than nowhere.
-    """
-    sm = Sm(Framer(len(octets)).feed(octets)[0])
-    text = sm.message
-    if len(text) > LONGEST_SHORT_MESSAGE_OCTETS:
-        return octets
-    head = octets[16 : sm.short_message_at - 1]
-    return build(DELIVER_SM, 0, 0, head + bytes((len(text),)) + text)

@@ -86,18 +86,22 @@ class Note:
         return words
 
 
-class Peer(Protocol):
-    """The other end of a session, whose transport somebody owns."""
-
-    @property
-    def session(self) -> "Session":
-        """What is said and heard."""
+class Writable(Protocol):
+    """What is written to once, when a turn of the loop ends."""
 
     to_write: bool
     """Whether it is already among those that are written to when the turn ends."""
 
     def flush(self) -> None:
-        """Write what the session has for the peer."""
+        """Write what there is for the peer."""
+
+
+class Peer(Writable, Protocol):
+    """The other end of a session."""
+
+    @property
+    def session(self) -> "Session":
+        """What is said and heard."""
 
 
 class Session:

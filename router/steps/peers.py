@@ -15,7 +15,7 @@ from router.steps.turn import Turn
 from router.terms.message import Delivery
 
 
-class Client(Receiver, Protocol):
+class Client(Receiver, Peer, Protocol):
     """A client's bind."""
 
     @property

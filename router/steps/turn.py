@@ -7,7 +7,7 @@ noted, and the turn's end does it for everything that the turn has brought.
 from collections.abc import Callable
 from typing import Final
 
-from router.smpp.session import Peer
+from router.smpp.session import Writable
 from router.terms.names import AccountName, OperatorName
 
 
@@ -24,13 +24,13 @@ class Turn:
         self._end: Final = end
         self._is_ending = False
         """Whether `end` has been asked for."""
-        self._peers: list[Peer] = []
+        self._peers: list[Writable] = []
         self.operators: set[OperatorName] = set()
         """Operators that may have something to send."""
         self.accounts: set[AccountName] = set()
         """Accounts whose outbox may have something to give."""
 
-    def write(self, peer: Peer) -> None:
+    def write(self, peer: Writable) -> None:
         """Have the peer's session written when this turn ends."""
         if not peer.to_write:
             peer.to_write = True

@@ -24,6 +24,14 @@ class ClientBind:
         self.receives = True
         self.to_write = False
 
+    def has_room(self, window: int) -> bool:
+        """As a client's connection says it."""
+        return self.receives and len(self.session.unanswered) < window
+
+    def give(self, delivery: Delivery, now: float) -> None:
+        """The delivery is in flight."""
+        self.session.request(delivery.octets, delivery, now)
+
     def flush(self) -> None:
         """Whoever pumps has to do it."""
         raise AssertionError("an outbox does not write")

@@ -8,15 +8,10 @@ import pytest
 from router.report.handback import (
     FIRST_RETRY_S,
     LONGEST_RETRY_S,
-    LONGEST_SHORT_MESSAGE_OCTETS,
     Outbox,
     is_acknowledged,
-    without_tlvs,
 )
-from router.smpp import pdu as p
 from router.smpp import vocabulary as v
-from router.smpp.pdu import Pdu, Sm
-from router.smpp.receipt import State, deliver_sm
 from router.terms.capacity import Capacity
 from router.terms.message import Delivery
 from router.terms.names import LaneName
@@ -375,58 +370,6 @@ def test_length_counts_what_the_client_has_not_acknowledged() -> None:
     assert lengths == [4, 4, 3, 3, 3]
     outbox.too_old(0.0, ACCEPTED_UTC + 2 * OUTBOX_S)
     assert len(outbox) == 0
-
-
-# Clients of version 3.3.
-
-
-def plain(octets: bytes) -> Sm:
-    return Sm(Pdu(v.DELIVER_SM, 0, 0, without_tlvs(octets)))
-
-
-def test_only_clients_of_3_3_get_no_tlvs() -> None:
-    tlvs = p.tlv(v.RECEIPTED_MESSAGE_ID, b"1\0")
-    for version, wanted in ((0x33, []), (0x34, [(0x1E, b"1\0")]), (0x50, [(0x1E, b"1\0")])):
-        bind = ClientBind(version)
-        outbox = outbox_of(bind)
-        one = delivery(1, tlvs=tlvs)
-        put(outbox, one)
-        outbox.pump(0.0)
-        (pdu,) = bind.read()
-        assert list(Sm(pdu).tlvs()) == wanted
-        assert list(Sm(Pdu(v.DELIVER_SM, 0, 0, one.octets)).tlvs()) == [(0x1E, b"1\0")]
-
-
-def test_receipt_without_tlvs_is_the_same_text() -> None:
-    fields = {
-        "client_id": b"12300",
-        "err": b"000",
-        "submitted": b"2701150800",
-        "done": b"2701150801",
-        "source_octets": p.address(1, 1, b"372555"),
-        "destination_octets": p.address(5, 0, b"BANK"),
-    }
-    made = [
-        deliver_sm(state=State.DELIVERED, tlvs=tlvs, **fields)  # type: ignore[arg-type]
-        for tlvs in (True, False)
-    ]
-    assert without_tlvs(made[0]) == made[1] == without_tlvs(made[1])
-
-
-def in_payload(text: bytes) -> bytes:
-    return p.sm(v.DELIVER_SM, 0, destination=(5, 0, b"BANK"), tlvs=p.tlv(v.MESSAGE_PAYLOAD, text))
-
-
-@pytest.mark.parametrize("octets", [1, LONGEST_SHORT_MESSAGE_OCTETS])
-def test_text_in_the_message_payload_moves_into_the_short_message(octets: int) -> None:
-    sm = plain(in_payload(b"x" * octets))
-    assert (sm.short_message, list(sm.tlvs())) == (b"x" * octets, [])
-    assert sm.destination == (5, 0, b"BANK")
-
-
-def test_text_that_no_short_message_can_hold_stays_where_it_is() -> None:
-    octets = in_payload(b"x" * (LONGEST_SHORT_MESSAGE_OCTETS + 1))
-    assert without_tlvs(octets) == octets
 
 
 # What only the journal has.

@@ -1,0 +1,21 @@
+"""What a client of an older version of SMPP can read."""
+
+from typing import Final
+
+from router.smpp.pdu import Framer, Sm, build
+from router.smpp.vocabulary import DELIVER_SM
+
+LONGEST_SHORT_MESSAGE_OCTETS: Final = 254
+
+
+def without_tlvs(octets: bytes) -> bytes:
+    """A deliver_sm for a client of version 3.3, which knows no TLVs: a text in one moves out of it.
+
+    A text that is too long for a short_message stays where it is, rather than nowhere.
+    """
+    sm = Sm(Framer(len(octets)).feed(octets)[0])
+    text = sm.message
+    if len(text) > LONGEST_SHORT_MESSAGE_OCTETS:
+        return octets
+    head = octets[16 : sm.short_message_at - 1]
+    return build(DELIVER_SM, 0, 0, head + bytes((len(text),)) + text)
