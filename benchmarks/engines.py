@@ -169,11 +169,11 @@ def _taken(messages: Sequence[Message]) -> Changes:
         number = message.router_id // 100
         message.sends = 1
         message.operator = _OP
-        message.taken_as = (number,)
+        message.row.attempts = (number,)
         batch.attempted.append(
             Attempt(message, _OP, OperatorId(b"%x" % number), 1.8e9, kept_as=number)
         )
-        batch.written[message.kept_in] = message
+        batch.written[message.row.queue] = message
     return batch
 
 
@@ -237,7 +237,7 @@ def _lmdb(lmdb: Any, folder: Path) -> Callable[[Changes], None]:  # noqa: ANN401
             ended = {settlement.message.router_id for settlement in changes.settled}
             for m in changes.accepted:
                 queue = queues.setdefault((m.account, m.lane, m.plan), len(queues))
-                m.kept_in = queue
+                m.row.queue = queue
                 number = _NUMBER.pack(m.router_id)
                 head = _HEAD.pack(
                     queue, m.registered_delivery, m.hold_receipt, m.accepted_utc, m.expires_utc, 0
@@ -249,19 +249,19 @@ def _lmdb(lmdb: Any, folder: Path) -> Callable[[Changes], None]:  # noqa: ANN401
             for attempt in changes.attempted:
                 m = attempt.message
                 transaction.delete(_NUMBER.pack(m.router_id), db=tables[b"message"])
-                transaction.delete(_PAIR.pack(m.kept_in, m.router_id), db=tables[b"queue"])
+                transaction.delete(_PAIR.pack(m.row.queue, m.router_id), db=tables[b"queue"])
                 if m.router_id in ended:
                     continue
                 number = _NUMBER.pack(attempt.kept_as)
                 key = attempt.operator.encode() + b"\0" + attempt.operator_id
                 taken[attempt.kept_as] = key
-                head = _HEAD.pack(m.kept_in, m.registered_delivery, 0, m.accepted_utc, 1.8e9, 1)
+                head = _HEAD.pack(m.row.queue, m.registered_delivery, 0, m.accepted_utc, 1.8e9, 1)
                 value = head + key + b"\0" + m.source_octets + m.destination_octets
                 transaction.put(number, value, db=tables[b"sent"], append=True)
                 transaction.put(key, number, db=tables[b"sent_by_id"])
             for settlement in changes.settled:
                 m = settlement.message
-                for kept_as in m.taken_as:
+                for kept_as in m.row.attempts:
                     by_id = taken.pop(kept_as, None)
                     if by_id is not None:
                         transaction.delete(_NUMBER.pack(kept_as), db=tables[b"sent"])

@@ -1,15 +1,20 @@
-"""Draws docs/states.md from router/smpp/states.py: `python -m tests.draw_states` writes it anew.
+"""Draws docs/states.md from the tables of states: `python -m tests.draw_states` writes it anew.
 
 A test fails when the drawing is stale.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from enum import IntEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from router.smpp import states
 from router.smpp.states import Event, Side, State
 from router.smpp.vocabulary import command_name
+from router.terms import states as message_states
+
+_State = TypeVar("_State", bound=IntEnum)
+_Event = TypeVar("_Event", bound=IntEnum)
 
 DRAWING: Final = Path(__file__).parents[1] / "docs" / "states.md"
 
@@ -32,7 +37,8 @@ _SIDES: Final = {
 
 def drawing() -> str:
     """docs/states.md, whole."""
-    return "\n".join([*_introduction(), *_diagram(), "", *_table(), ""])
+    parts = [*_introduction(), *_diagram(), "", *_table(), "", *_message(), "", *_mark(), ""]
+    return "\n".join(parts)
 
 
 def _introduction() -> Iterator[str]:
@@ -40,6 +46,39 @@ def _introduction() -> Iterator[str]:
     yield ""
     yield "Drawn from `router/smpp/states.py` by `python -m tests.draw_states`; do not edit."
     yield ""
+
+
+def _message() -> Iterator[str]:
+    yield "# The states of a message"
+    yield ""
+    yield "From `router/terms/states.py`. In every state before SENT the message has a place"
+    yield "in its account's room. DOUBT (no answer will come) lasts until WRITE, TAKE or SETTLE."
+    yield ""
+    yield from _drawn(message_states.AFTER, message_states.ACCEPTING, message_states.SETTLED)
+
+
+def _mark() -> Iterator[str]:
+    yield "## Its mark"
+    yield ""
+    yield "What the journal has been told of the message alone, whatever its queue. A lane with"
+    yield "`in_doubt: fail` sends only what is MARKED."
+    yield ""
+    yield from _drawn(message_states.MARK_AFTER, message_states.Mark.UNMARKED, None)
+
+
+def _drawn(
+    table: Mapping[_State, Mapping[_Event, _State]], first: _State, last: _State | None
+) -> Iterator[str]:
+    yield "```mermaid"
+    yield "stateDiagram-v2"
+    yield f"    [*] --> {first.name}"
+    for state, exits in table.items():
+        for after in dict.fromkeys(exits.values()):
+            events = ", ".join(one.name for one, leads_to in exits.items() if leads_to is after)
+            yield f"    {state.name} --> {after.name}: {events}"
+    if last is not None:
+        yield f"    {last.name} --> [*]"
+    yield "```"
 
 
 def _diagram() -> Iterator[str]:

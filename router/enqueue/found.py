@@ -10,9 +10,10 @@ from typing import Final
 from router.enqueue.journal import Attempt
 from router.enqueue.rows import MOST_ROWS, Row, Statement, Value, room_for
 from router.smpp.pdu import BodyError, Pdu, Sm
-from router.terms.message import Delivery, Message, Stage
+from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, ClientId, OperatorId, OperatorName, RouterId
 from router.terms.plan import Plan
+from router.terms.states import TAKE
 
 QUEUES: Final = (
     "SELECT number, account, lane, plan, router_id, operator"
@@ -114,7 +115,7 @@ def to_message(row: Row, queue: int, plan: Plan, lane: int, account: AccountName
         not_before_utc=not_before,
         hold_receipt=bool(hold),
     )
-    message.kept_in = queue
+    message.row.queue = queue
     return message
 
 
@@ -153,8 +154,8 @@ def to_attempt(row: Row, plan: Plan, lane: int) -> Attempt:
         expires_utc=_NEVER,
         hold_receipt=bool(hold),
     )
-    message.kept_in = queue
-    message.stage = Stage.SENT
+    message.row.queue = queue
+    message.enter(TAKE)
     message.sends = sends
     attempt = Attempt(message, OperatorName(operator), OperatorId(operator_id), at_utc)
     attempt.kept_as = number

@@ -13,6 +13,7 @@ from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, OperatorId, OperatorName, RouterId
 from router.terms.outcome import JournalError, Outcome
 from router.terms.plan import Plan
+from router.terms.states import Mark, MarkEvent
 
 __all__ = [
     "BEGINNING",
@@ -31,6 +32,8 @@ __all__ = [
     "SentFetched",
     "Settlement",
     "Wanted",
+    "is_with_operator",
+    "take_up_doubt",
 ]
 
 
@@ -183,6 +186,29 @@ def first_number_at(now_utc: float) -> int:
     after more than that rate on the average of its whole life.
     """
     return int((now_utc - _EPOCH_UTC) * _IDS_PER_SECOND)
+
+
+def is_with_operator(mark: Mark) -> bool:
+    """Whether a mark says that its message may be with an operator."""
+    return mark is Mark.MARKING or mark is Mark.MARKED
+
+
+def take_up_doubt(
+    message: Message, marked: bool | None, written: int, operator: OperatorName | None
+) -> None:
+    """Give a message that waits the doubt in which an earlier process left it.
+
+    `marked` is the message's own mark, None where it has none; then it counts whether its queue was
+    `written` as far, to this operator. For every journal's `fetch`.
+    """
+    if marked is not None:
+        message.set_mark(MarkEvent.ASK if marked else MarkEvent.CLEAR)
+    else:
+        marked = message.router_id <= written and not message.not_before_utc
+    if marked:
+        message.doubt()
+        message.sends = 1
+        message.operator = operator
 
 
 class Journal(Protocol):

@@ -25,10 +25,22 @@ from typing import Final
 from router.enqueue.feed import Feed, Queue
 from router.enqueue.returns import Returns
 from router.terms.capacity import Capacity
-from router.terms.message import Message, Stage
+from router.terms.message import Message
 from router.terms.names import AccountName, OperatorName, RouterId
 from router.terms.plan import Plan
 from router.terms.settings import AccountSettings, LaneSettings
+from router.terms.states import (
+    DELAY,
+    DELAYED,
+    QUEUE,
+    QUEUED,
+    SCHEDULE,
+    WAITS,
+    Mark,
+)
+
+MARKED: Final = Mark.MARKED
+NOT_MARKED: Final = (Mark.UNMARKED, Mark.CLEARED)
 
 
 class Lanes:
@@ -106,7 +118,7 @@ class Lanes:
         self._wake(queue)  # With nothing to come, others of its account need not wait for it.
         for message in messages:
             if message.router_id not in elsewhere:
-                message.stage = Stage.WAITING
+                message.enter(QUEUE)
                 self._take_in(queue, message)
             queue.last_id = message.router_id
         # Fewer than there should be: the journal is right, and nothing is waited for in vain.
@@ -146,7 +158,7 @@ class Lanes:
 
     def put_later(self, message: Message, not_before: float) -> None:
         """Queue a message that must wait; nothing waits behind it."""
-        message.stage = Stage.WAITING
+        message.enter(DELAY)
         heappush(self._delayed, (not_before, message.router_id, message))
 
     def due(self, now: float) -> Iterator[OperatorName]:
@@ -156,7 +168,7 @@ class Lanes:
         delayed = self._delayed
         while delayed and delayed[0][0] <= now:
             message = heappop(delayed)[2]
-            if message.stage is not Stage.WAITING:
+            if message.state is not DELAYED:
                 continue  # A late answer has told that it was sent after all.
             home = self.put_first(message)
             if home is not None:
@@ -168,7 +180,7 @@ class Lanes:
             message
             for _, _, message in self._delayed
             if message.operator == operator
-            and message.stage is Stage.WAITING
+            and message.state is DELAYED
             and not message.plan.stays
             and any(name in self._available for name in message.plan.candidates)
         ]
@@ -186,7 +198,7 @@ class Lanes:
 
     def put_on_schedule(self, message: Message) -> None:
         """Keep a message until the time that its client has set."""
-        message.stage = Stage.WAITING
+        message.enter(SCHEDULE)
         heappush(self._scheduled, (message.not_before_utc, message.router_id, message))
 
     def begin(self, now_utc: float) -> set[OperatorName]:
@@ -227,7 +239,7 @@ class Lanes:
             message = queue.messages.popleft()
             if queue.behind:
                 self._feed(queue)
-            if message.stage is not Stage.WAITING:
+            if message.state is not QUEUED:
                 continue  # A late answer has told that it was sent after all.
             if message.expires_utc > now_utc:
                 feed.took(lane)
@@ -238,9 +250,7 @@ class Lanes:
     @staticmethod
     def _waits_for_mark(message: Message, now_utc: float) -> bool:
         return (
-            not message.is_marked
-            and message.stage is Stage.WAITING
-            and message.expires_utc > now_utc
+            message.mark is not MARKED and message.state is QUEUED and message.expires_utc > now_utc
         )
 
     def next_to_mark(self, operator: OperatorName, most: int) -> list[Message]:
@@ -254,7 +264,7 @@ class Lanes:
             queues = [queue for turn in lane.rotation for queue in turn.queues]
             for queue in queues:
                 first = itertools.islice(queue.messages, max(1, most // len(queues)))
-                found += [m for m in first if m.mark is not True and m.stage is Stage.WAITING]
+                found += [m for m in first if m.mark in NOT_MARKED and m.state is QUEUED]
         return found
 
     def expire(self, now_utc: float) -> list[Message]:
@@ -267,7 +277,7 @@ class Lanes:
             expired += [m for _, _, m in self._delayed if m.expires_utc <= now_utc]
             self._delayed = [entry for entry in self._delayed if entry[2].expires_utc > now_utc]
             heapify(self._delayed)
-        return [message for message in expired if message.stage is Stage.WAITING]
+        return [message for message in expired if message.state in WAITS]
 
     # Operators.
 
@@ -348,7 +358,7 @@ class Lanes:
 
     def _queue_for(self, message: Message) -> Queue:
         """The queue that this message is about to enter."""
-        message.stage = Stage.WAITING
+        message.enter(QUEUE)
         queue = self._queue(message.plan, message.lane, message.account)
         if not queue.messages:
             self._wake(queue)

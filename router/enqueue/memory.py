@@ -25,10 +25,13 @@ from router.enqueue.journal import (
     Recovered,
     SentFetched,
     Wanted,
+    is_with_operator,
+    take_up_doubt,
 )
-from router.terms.message import Delivery, Message, Stage
+from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, OperatorId, OperatorName
 from router.terms.plan import Plan
+from router.terms.states import TAKE
 
 _Key = tuple[Plan, int, AccountName]
 
@@ -159,13 +162,13 @@ class MemoryJournal:
         attempts: list[Attempt] = []
         for router_id, message in messages.items():
             anew = _anew_without_text(message)
-            anew.stage = Stage.SENT
+            anew.enter(TAKE)
             anew.not_before_utc = 0.0
             anew.sends = message.sends
             for one in sorted(self.attempts[router_id], key=attrgetter("at_utc")):
                 attempts.append(replace(one, message=anew))
-                anew.taken_as += (one.kept_as,)
-                anew.taken_utc = one.at_utc
+                anew.row.attempts += (one.kept_as,)
+                anew.row.taken_utc = one.at_utc
                 anew.operator = one.operator
         return sorted(attempts, key=attrgetter("at_utc"))
 
@@ -198,21 +201,16 @@ class MemoryJournal:
 
     def _queue_of(self, message: Message) -> deque[Message]:
         """Where it was accepted to; its plan may have become another since."""
-        return self._queues.setdefault(self._keys[message.kept_in - 1], deque())
+        return self._queues.setdefault(self._keys[message.row.queue - 1], deque())
 
     def _waiting_anew(self, message: Message) -> Message:
         """As a journal on disk reads it."""
         anew = _anew_without_text(message)
-        anew.plan, anew.lane, _ = self._keys[message.kept_in - 1]
+        anew.plan, anew.lane, _ = self._keys[message.row.queue - 1]
         anew.octets = self._octets[message.router_id]
         anew.not_before_utc = message.not_before_utc
-        written, operator = self._written_before.get(message.kept_in, (0, None))
-        anew.mark = self._marks_before.get(message.router_id)
-        in_its_turn = message.router_id <= written and not message.not_before_utc
-        if in_its_turn if anew.mark is None else anew.mark:
-            anew.in_doubt = True
-            anew.sends = 1
-            anew.operator = operator
+        written, operator = self._written_before.get(message.row.queue, (0, None))
+        take_up_doubt(anew, self._marks_before.get(message.router_id), written, operator)
         return anew
 
     def _waits(self, message: Message) -> bool:
@@ -239,7 +237,7 @@ class MemoryJournal:
             messages[message.router_id] = message
             self._octets[message.router_id] = message.octets
             key = message.plan, message.lane, message.account
-            message.kept_in = self._numbers.get(key) or self._number_of_new(key)
+            message.row.queue = self._numbers.get(key) or self._number_of_new(key)
             queue = queues.get(key)
             if queue is None:
                 queue = self._queue_of(message)
@@ -247,7 +245,7 @@ class MemoryJournal:
                 queue.popleft()
             queue.append(message)
         for message in (*changes.marked, *changes.unmarked):
-            self.marks[message.router_id] = bool(message.mark)
+            self.marks[message.router_id] = is_with_operator(message.mark)
         for queue_number, message in changes.written.items():
             before, _ = self.written.get(queue_number, (0, None))
             if message.router_id > before:
@@ -287,8 +285,8 @@ class MemoryJournal:
         every = self.attempts.setdefault(router_id, [])
         self._last_attempt += 1
         attempt.kept_as = self._last_attempt
-        attempt.message.taken_as += (attempt.kept_as,)
-        attempt.message.taken_utc = attempt.at_utc
+        attempt.message.row.attempts += (attempt.kept_as,)
+        attempt.message.row.taken_utc = attempt.at_utc
         every.append(attempt)
         self._taken_as.setdefault((attempt.operator, attempt.operator_id), []).append(attempt)
 
@@ -320,7 +318,7 @@ def _anew_without_text(message: Message) -> Message:
         not_before_utc=message.not_before_utc,
         hold_receipt=message.hold_receipt,
     )
-    anew.kept_in = message.kept_in
+    anew.row.queue = message.row.queue
     return anew
 
 

@@ -14,12 +14,14 @@ from collections.abc import Collection, Iterator, Sequence
 from functools import cache
 from typing import Final
 
-from router.enqueue.journal import Attempt, Changes, Settlement
+from router.enqueue.journal import Attempt, Changes, Settlement, is_with_operator
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, LaneName
 from router.terms.outcome import Outcome
 from router.terms.plan import Plan
+from router.terms.states import Mark
 
+UNMARKED: Final = Mark.UNMARKED
 PROBE: Final = "UPDATE meta SET next_number = next_number + 1"
 """Fails where nothing can be written, and else costs a number. What changes nothing, SQLite does
 not write."""
@@ -142,13 +144,17 @@ def statements(
     waits_no_more = {a.message.router_id for a in attempted}
     ended: list[int] = []
     for settlement in settlements:
-        if settlement.message.taken_as:
-            ended += settlement.message.taken_as
+        if settlement.message.row.attempts:
+            ended += settlement.message.row.attempts
         else:
             waits_no_more.add(settlement.message.router_id)
-    marks = {m.router_id: bool(m.mark) for one in changes for m in (*one.marked, *one.unmarked)}
-    unmarked = {a.message.router_id for a in attempted if a.message.mark is not None}
-    unmarked |= {s.message.router_id for s in settlements if s.message.mark is not None}
+    marks = {
+        m.router_id: is_with_operator(m.mark)
+        for one in changes
+        for m in (*one.marked, *one.unmarked)
+    }
+    unmarked = {a.message.router_id for a in attempted if a.message.mark is not UNMARKED}
+    unmarked |= {s.message.router_id for s in settlements if s.message.mark is not UNMARKED}
     # An attempt whose message is settled in the same transaction need never be written.
     elided = {a.kept_as for a in attempted if a.message.router_id in over}
     if elided:
@@ -184,7 +190,7 @@ def _of_client_id(message: Message) -> bytes | None:
 
 
 def _of_message(message: Message, queue: int) -> Row:
-    message.kept_in = queue
+    message.row.queue = queue
     return (
         message.router_id,
         queue,
@@ -207,7 +213,7 @@ def _of_attempt(attempt: Attempt) -> Row:
         attempt.at_utc,
         None,
         message.router_id,
-        message.kept_in,
+        message.row.queue,
         _of_client_id(message),
         message.registered_delivery,
         message.hold_receipt,
@@ -248,9 +254,9 @@ def _of_record(settlement: Settlement, lanes: Sequence[LaneName]) -> Row:
         message.source_octets[2:-1].decode("latin-1"),
         message.destination_octets[2:-1].decode("latin-1"),
         message.sends,
-        len(message.taken_as),
+        len(message.row.attempts),
         message.accepted_utc,
-        message.taken_utc or None,
+        message.row.taken_utc or None,
         settlement.at_utc,
     )
 

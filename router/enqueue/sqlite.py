@@ -159,8 +159,8 @@ class SqliteJournal:
             if attempt.failure is None and not attempt.kept_as:
                 self._last_attempt += 1
                 attempt.kept_as = self._last_attempt
-                attempt.message.taken_as += (self._last_attempt,)
-                attempt.message.taken_utc = attempt.at_utc
+                attempt.message.row.attempts += (self._last_attempt,)
+                attempt.message.row.taken_utc = attempt.at_utc
         for settlement in changes.settled:
             self._last_record += 1
             settlement.kept_as = self._last_record

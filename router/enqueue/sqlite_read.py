@@ -11,7 +11,15 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 
 from router.enqueue import found
-from router.enqueue.journal import Attempt, Backlog, Held, Place, Recovered, Wanted
+from router.enqueue.journal import (
+    Attempt,
+    Backlog,
+    Held,
+    Place,
+    Recovered,
+    Wanted,
+    take_up_doubt,
+)
 from router.enqueue.rows import Queues, Row
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, LaneName, OperatorId, OperatorName, RouterId
@@ -76,13 +84,8 @@ class Reader:
 
     def _doubt(self, message: Message) -> None:
         """An earlier process may have written it to an operator."""
-        written, operator = self._written.get(message.kept_in, (0, None))
-        message.mark = self._marks.get(message.router_id)
-        in_its_turn = message.router_id <= written and not message.not_before_utc
-        if in_its_turn if message.mark is None else message.mark:
-            message.in_doubt = True
-            message.sends = 1
-            message.operator = operator
+        written, operator = self._written.get(message.row.queue, (0, None))
+        take_up_doubt(message, self._marks.get(message.router_id), written, operator)
 
     def held(
         self, account: AccountName, after: int, count: int, database: sqlite3.Connection
@@ -141,8 +144,8 @@ class Reader:
         for attempt in ordered:
             first = messages.setdefault(attempt.message.router_id, self._aged(attempt.message))
             first.sends = max(first.sends, attempt.message.sends)
-            first.taken_as += (attempt.kept_as,)
-            first.taken_utc = attempt.at_utc
+            first.row.attempts += (attempt.kept_as,)
+            first.row.taken_utc = attempt.at_utc
             first.operator = attempt.operator
             attempt.message = first
         return ordered

@@ -27,9 +27,12 @@ from router.steps.rules import Rulebook
 from router.steps.turn import Turn
 from router.terms.counters import Counters
 from router.terms.group import Group
-from router.terms.message import Message, Stage
+from router.terms.message import Message
 from router.terms.outcome import WRONG_SET_UP, Outcome, judge
 from router.terms.settings import StatusAction
+from router.terms.states import IN_FLIGHT, SENT, SETTLED, TAKE, Mark
+
+MARKED: Final = Mark.MARKED
 
 THROTTLED_FOR_S: Final = 1200.0
 """A message that is throttled when it is so old goes to the next operator."""
@@ -118,7 +121,7 @@ class Answers:
             if operator.fullness.numbers:
                 operator.fullness.numbers.clear()
             self._sent(operator, message, operator_id, now)
-        elif not late and message.stage is Stage.IN_FLIGHT:
+        elif not late and message.state is IN_FLIGHT:
             action = self._judge(bind, message, status)
             self._availability.refused(bind, message, status, action, now)
             self._go_on(bind, message, action, status, now)
@@ -145,11 +148,11 @@ class Answers:
         correlator = self._pending.correlators[operator.name]
         operator_id = correlator.of_response(octets)
         now_utc = self._clocks.steady.at(now)
-        if message.stage is Stage.SETTLED:  # By the receipt of another attempt.
+        if message.state is SETTLED:  # By the receipt of another attempt.
             return
-        if message.stage is not Stage.SENT:
+        if message.state is not SENT:
             self._rooms.give(message.account)
-        message.stage = Stage.SENT
+        message.enter(TAKE)
         message.operator = operator.name
         if not receipts.wants_any(message):
             self._outcomes.settle(message, Outcome.SENT, now_utc)
@@ -170,7 +173,7 @@ class Answers:
     ) -> None:
         """The operator did not take the message, and the rules say what that means."""
         operator, lanes, turn = bind.operator, self._lanes, self._turn
-        if message.is_marked:
+        if message.mark is MARKED:
             self._marks.not_written(message)
         match action.do:
             case "pause" if self._throttled_for_long(operator, message, now):
@@ -221,7 +224,7 @@ class Answers:
                 operator.late_until = now + EARLY_WAIT_S
             if why == "timeout" or operator.circuit.is_probing(flight.bind.place):
                 self._availability.failed(flight.bind, now)
-            if message.stage is not Stage.IN_FLIGHT:
+            if message.state is not IN_FLIGHT:
                 self._receipts.tell_withheld(message)
             elif self._failover.doubted(message, operator.name):
                 self._turn.dispatch(self._lanes.put_first(message))

@@ -18,10 +18,11 @@ from router.steps.pending_receipts import PendingReceipts
 from router.steps.rules import Rulebook
 from router.steps.turn import Turn
 from router.terms.capacity import Capacity
-from router.terms.message import Message, Stage
+from router.terms.message import Message
 from router.terms.names import OperatorName, RouterId
 from router.terms.outcome import JournalError, Refusal
 from router.terms.plan import Plan
+from router.terms.states import ACCEPTING, WAITS
 
 
 @dataclass(slots=True)
@@ -129,7 +130,7 @@ class Backlog:
         found under its new plan.
         """
         for left in self._to_decide:
-            if not left.is_fetching and all(m.stage is not Stage.WAITING for m in left.decided):
+            if not left.is_fetching and all(m.state not in WAITS for m in left.decided):
                 left.is_fetching = True
                 self._journal.fetch(left.wanted, partial(self._decide_anew, left))
 
@@ -156,7 +157,7 @@ class Backlog:
             left.decided.append(message)
             if message.in_doubt:
                 self._doubt(message)
-            if message.stage is not Stage.ACCEPTING:
+            if message.state is not ACCEPTING:
                 continue
             if message.not_before_utc:
                 self._lanes.put_on_schedule(message)
@@ -195,7 +196,7 @@ class Backlog:
         for message in reversed(messages):  # What goes elsewhere goes first there.
             if message.in_doubt:
                 self._doubt(message)
-                if message.stage is not Stage.ACCEPTING:
+                if message.state is not ACCEPTING:
                     elsewhere.add(message.router_id)
         self._turn.dispatch(self._lanes.fetched(queue, messages, elsewhere))
 

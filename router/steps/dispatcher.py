@@ -14,8 +14,9 @@ from router.steps.marks import Marks
 from router.steps.outcomes import Outcomes
 from router.steps.turn import Turn
 from router.terms.counters import Counters
-from router.terms.message import Message, Stage
+from router.terms.message import Message
 from router.terms.names import OperatorName
+from router.terms.states import WRITE
 
 FULL_AGAIN_S: Final = 1.0
 """How soon an operator is looked at again for which too many messages wait for their number."""
@@ -132,14 +133,13 @@ class Dispatcher:
         self, operator: Operator, bind: Bind, message: Message, now: float, now_utc: float
     ) -> None:
         name = operator.name
-        message.stage = Stage.IN_FLIGHT
         message.operator = name
         if message.sends == 0:
             lane = self._lanes.settings[message.lane].name
             self._counters.queue_wait_s[name, lane].add(now - message.accepted_at)
         if message.in_doubt:
             self._counters.repeated[name] += 1
-            message.in_doubt = False
+        message.enter(WRITE)
         self._marks.written(message)
         message.sends += 1
         message.sent_at = now

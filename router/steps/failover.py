@@ -13,10 +13,11 @@ from router.steps.pending_receipts import PendingReceipts
 from router.steps.turn import Turn
 from router.terms.counters import Counters
 from router.terms.group import Group
-from router.terms.message import Message, Stage
+from router.terms.message import Message
 from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
 from router.terms.plan import Plan, Plans
+from router.terms.states import PARK, PARKED
 
 MOST_DOUBTS: Final = 5
 """A message that was written so often and never answered may be on as many telephones: no more."""
@@ -57,7 +58,7 @@ class Failover:
             return
         if group is not None:
             if group.in_flight and not group.fixed:
-                message.stage = Stage.WAITING
+                message.enter(PARK)
                 group.parked.append((message, status))
                 return
             if group.is_bound_to(operator.name):
@@ -95,7 +96,7 @@ class Failover:
             message.plan = self._plans.staying(operator, message.plan)
             if group is not None:
                 group.hold(operator)
-        message.in_doubt = True
+        message.doubt()
         return True
 
     # The parts of a long message.
@@ -119,6 +120,7 @@ class Failover:
                 self._turn.dispatch(self._lanes.put_back(message))
                 continue
             if group.in_flight and not group.fixed:
+                message.enter(PARK)
                 group.parked.append((message, 0))
                 continue
             plan: Plan | None = None
@@ -142,7 +144,7 @@ class Failover:
     def unpark(self, group: Group, operator: Operator) -> None:
         """Let parts go on that have waited for those in flight."""
         for message, status in reversed(group.unparked()):  # Put first, so the oldest must be last.
-            if message.stage is not Stage.WAITING:
+            if message.state is not PARKED:
                 continue  # A late answer has told that it was sent after all.
             if status:
                 self.go_elsewhere(operator, message, status)

@@ -17,6 +17,12 @@ from router.steps.commits import Commits
 from router.steps.turn import Turn
 from router.terms.message import Message
 from router.terms.names import OperatorName, RouterId
+from router.terms.states import Mark, MarkEvent
+
+UNMARKED: Final = Mark.UNMARKED
+MARKED: Final = Mark.MARKED
+CLEARED: Final = Mark.CLEARED
+ASK: Final = MarkEvent.ASK
 
 FEWEST_AHEAD: Final = 1
 """Marks ahead where the window is full: a slot becomes free with an answer."""
@@ -39,22 +45,23 @@ class Marks:
 
     def written(self, message: Message) -> None:
         """Have the journal know, soon, how far the message's queue has been written."""
-        if message.mark is not None or message.not_before_utc:
+        mark = message.mark
+        if mark is not UNMARKED or message.not_before_utc:
             # It goes before its turn or after it: where its queue is says nothing of it.
-            if not message.mark:
-                message.mark = True
+            if mark is UNMARKED or mark is CLEARED:
+                message.set_mark(ASK)
                 self._commits.settles.marked.append(message)
-        elif message.router_id > self._written.get(message.kept_in, 0):
-            self._written[message.kept_in] = message.router_id
-            self._commits.settles.written[message.kept_in] = message
+        elif message.router_id > self._written.get(message.row.queue, 0):
+            self._written[message.row.queue] = message.router_id
+            self._commits.settles.written[message.row.queue] = message
 
     def not_written(self, message: Message) -> None:
         """Have the journal know that the message is with no operator.
 
         Others of its queue go before it, or it was refused.
         """
-        if message.mark is None if message.sends == 0 else message.is_marked:
-            message.mark = message.is_marked = False
+        if message.mark is (UNMARKED if message.sends == 0 else MARKED):
+            message.set_mark(MarkEvent.CLEAR)
             self._commits.settles.unmarked.append(message)
 
     def mark_ahead(self, operator: Operator) -> None:
@@ -62,7 +69,7 @@ class Marks:
         room = sum(bind.window - bind.in_use for bind in operator.binds if bind.sends)
         marks = Changes()
         for message in self._lanes.next_to_mark(operator.name, max(FEWEST_AHEAD, room)):
-            message.mark = True
+            message.set_mark(ASK)
             marks.marked.append(message)
         if marks.marked:
             self._commits.commit_marks(marks, self._marked)
@@ -70,10 +77,8 @@ class Marks:
     def _marked(self, changes: Changes, error: JournalError | None) -> None:
         """The journal has the marks: their messages may go out."""
         for message in changes.marked:
-            if error is None:
-                message.is_marked = True
-            elif message.mark and not message.is_marked:
-                message.mark = None  # It is asked for again, when the journal is back.
+            # After a failure it is asked for again, when the journal is back.
+            message.set_mark(MarkEvent.KEEP if error is None else MarkEvent.FAIL)
         changes.marked.clear()
         self._commits.answered(changes, error)
         for name in self._operators:

@@ -17,8 +17,9 @@ from router.steps.pending_receipts import PendingReceipts
 from router.steps.recall import Recall
 from router.steps.turn import Turn
 from router.terms.counters import Counters
-from router.terms.message import Message, Stage
+from router.terms.message import Message
 from router.terms.outcome import Outcome
+from router.terms.states import SENT, SETTLE
 
 
 class Outcomes:
@@ -62,9 +63,9 @@ class Outcomes:
 
     def settle(self, message: Message, outcome: Outcome, now_utc: float, reason: str = "") -> None:
         """End a message: its room is free, and the journal keeps its record."""
-        if message.stage is not Stage.SENT:  # An operator that takes a message frees its room.
+        if message.state is not SENT:  # An operator that takes a message frees its room.
             self._rooms.give(message.account)
-        message.stage = Stage.SETTLED
+        message.enter(SETTLE)
         message.octets = b""
         self._pending.settled(message)
         self._recall.settled(message)

@@ -24,9 +24,10 @@ from router.steps.recall import Recall
 from router.steps.rules import Rulebook
 from router.steps.turn import Turn
 from router.terms.counters import Counters
-from router.terms.message import Delivery, Message, Stage
+from router.terms.message import Delivery, Message
 from router.terms.names import OperatorName
 from router.terms.outcome import NOT_FOR_US, TEMPORARY, Outcome
+from router.terms.states import SENT, SETTLED
 
 _COUNTED_AS: Final = {state: state.name.lower() for state in r.State} | {None: "unreadable"}
 
@@ -120,7 +121,7 @@ class Receipts:
                     failure = receipts.failure_octets(receipt, state)
                     attempt = Attempt(message, operator.name, operator_id, taken_utc, failure)
                     self._commits.settles.attempted.append(attempt)
-            elif message.stage is Stage.SENT and receipts.asked_for(message, state, final=False):
+            elif message.state is SENT and receipts.asked_for(message, state, final=False):
                 now_utc = self._clocks.steady.at(now)
                 reply.brought = self._hold(message, receipt, state, now_utc, final=False)
         self._commits.settles.replies.append(reply)
@@ -147,7 +148,7 @@ class Receipts:
     ) -> None:
         """Take an operator's last word. Delivered wins; a failure waits for other attempts."""
         message.attempts -= 1
-        if message.stage is Stage.SETTLED:
+        if message.state is SETTLED:
             return
         if receipts.OUTCOMES[state] is not Outcome.DELIVERED and message.is_open:
             self._pending.withhold(message, receipt, state)
@@ -181,7 +182,7 @@ class Receipts:
     def never_receipted(self, message: Message) -> None:
         """The receipt of one attempt is not waited for any longer."""
         message.attempts -= 1
-        if message.stage is Stage.SENT and not message.is_open:
+        if message.state is SENT and not message.is_open:
             self.end_untold(message, "no receipt came")
 
     def tell_withheld(self, message: Message) -> None:
@@ -189,7 +190,7 @@ class Receipts:
 
         Where nothing was, an operator that gave no message id has taken it.
         """
-        if message.stage is Stage.SENT and not message.is_open:
+        if message.state is SENT and not message.is_open:
             self.end_untold(message, "the operator gave no message id")
 
     def end_untold(self, message: Message, reason: str) -> None:

@@ -4,35 +4,44 @@ A message is built once, when its submit_sm is taken in, and changed in place; w
 process is what the journal is told of it.
 """
 
-from enum import IntEnum
 from typing import TYPE_CHECKING, Final, Protocol
 
 from router.terms.group import Group
 from router.terms.names import AccountName, ClientId, OperatorName, RouterId
 from router.terms.plan import Plan
+from router.terms.states import (
+    ACCEPTING,
+    DOUBT,
+    ENDS_DOUBT,
+    Mark,
+    MarkEvent,
+    MessageEvent,
+    mark_after,
+    state_after,
+)
 
 if TYPE_CHECKING:
     from router.terms.outcome import Refusal
 
+UNMARKED: Final = Mark.UNMARKED
 FINAL_BITS: Final = 0x03
 """registered_delivery: 0 none, 1 every final outcome, 2 failures, 3 successes (3.4, 5.2.17)."""
 INTERMEDIATE_BIT: Final = 0x10
 """registered_delivery: intermediate notifications too."""
 
 
-class Stage(IntEnum):
-    """Where a message is."""
+class JournalRow:
+    """What only the journal knows of a message, and asks it for."""
 
-    ACCEPTING = 0
-    """In the journal's hands; its client has not heard ESME_ROK."""
-    WAITING = 1
-    """In a lane, or waiting to be tried again."""
-    IN_FLIGHT = 2
-    """Written to an operator, not answered."""
-    SENT = 3
-    """An operator took it; a receipt may come."""
-    SETTLED = 4
-    """It has its outcome."""
+    __slots__ = ("attempts", "queue", "taken_utc")
+
+    def __init__(self) -> None:
+        self.queue = 0
+        """The number of its queue in the journal, once it is there."""
+        self.attempts: tuple[int, ...] = ()
+        """The numbers of its attempts in the journal."""
+        self.taken_utc = 0.0
+        """When an operator took it last; 0 if none did."""
 
 
 class Origin(Protocol):
@@ -63,8 +72,6 @@ class Message:
         "hold_receipt",
         "in_doubt",
         "in_flight",
-        "is_marked",
-        "kept_in",
         "lane",
         "mark",
         "moves",
@@ -76,12 +83,11 @@ class Message:
         "registered_delivery",
         "retries",
         "router_id",
+        "row",
         "sends",
         "sent_at",
         "source_octets",
-        "stage",
-        "taken_as",
-        "taken_utc",
+        "state",
     )
 
     def __init__(
@@ -133,7 +139,8 @@ class Message:
         the submit_sm_resp there."""
         self.group = group
         """The long message that it is a part of."""
-        self.stage = Stage.ACCEPTING
+        self.state = ACCEPTING
+        """Set by `enter`."""
         self.operator: OperatorName | None = None
         """Who was tried last."""
         self.attempts = 0
@@ -152,17 +159,24 @@ class Message:
         """When it was written last."""
         self.in_doubt = False
         """It was written and never answered; to send it now may be to send it twice."""
-        self.mark: bool | None = None
-        """What the journal has been told of it alone, whatever its queue: whether it may be with an
-        operator."""
-        self.is_marked = False
-        """The journal has that it may be: in a lane with `in_doubt: fail` only then it goes out."""
-        self.kept_in = 0
-        """Its queue in the journal, once it is there."""
-        self.taken_as: tuple[int, ...] = ()
-        """The numbers of its attempts in the journal."""
-        self.taken_utc = 0.0
-        """When an operator took it last; 0 if none did."""
+        self.mark = UNMARKED
+        """What the journal has been told of it alone, whatever its queue. Set by `set_mark`."""
+        self.row = JournalRow()
+
+    def enter(self, event: MessageEvent) -> None:
+        """Go on to the state that follows from an event (`terms/states.py`)."""
+        self.state = state_after(self.state, event)
+        if self.in_doubt and event in ENDS_DOUBT:
+            self.in_doubt = False
+
+    def doubt(self) -> None:
+        """Know that a writing will not be answered: an operator may have the message."""
+        self.enter(DOUBT)
+        self.in_doubt = True
+
+    def set_mark(self, event: MarkEvent) -> None:
+        """Go on to the mark that follows from an event (`terms/states.py`)."""
+        self.mark = mark_after(self.mark, event)
 
     @property
     def is_open(self) -> bool:
@@ -170,7 +184,7 @@ class Message:
         return self.attempts > 0 or self.in_flight > 0
 
     def __repr__(self) -> str:
-        return f"<Message {self.router_id} {self.account} {self.stage.name}>"
+        return f"<Message {self.router_id} {self.account} {self.state.name}>"
 
 
 class Delivery:

@@ -207,7 +207,7 @@ def described(messages: list[Message]) -> list[tuple[object, ...]]:
             *(m.router_id, m.client_id, m.account, m.lane, m.plan.candidates, m.sends),
             *(m.octets, m.source_octets, m.destination_octets, m.registered_delivery),
             *(m.accepted_utc, m.not_before_utc, m.hold_receipt, m.in_doubt, m.operator),
-            len(m.taken_as),
+            len(m.row.attempts),
         )
         for m in messages
     ]

@@ -16,10 +16,11 @@ from hypothesis.strategies import SearchStrategy
 from router.accept.rooms import Rooms
 from router.enqueue.lanes import Lanes
 from router.smpp import vocabulary as v
-from router.terms.message import Message, Stage
+from router.terms.message import Message
 from router.terms.names import AccountName, ClientId, LaneName, OperatorName, RouterId
 from router.terms.plan import Plan, Plans
 from router.terms.settings import AccountSettings, LaneSettings
+from router.terms.states import SETTLE, TAKE, WAITS, WRITE, MessageEvent
 
 NEVER: Final = float("inf")
 A, B = OperatorName("a"), OperatorName("b")
@@ -115,7 +116,7 @@ class Observed:
         return next((name for name in plan.candidates if name in self.up), None)
 
     def live(self, one: Message) -> bool:
-        return one.stage is Stage.WAITING and one.expires_utc > self.now_utc
+        return one.state in WAITS and one.expires_utc > self.now_utc
 
     def may_go(self, operator: OperatorName) -> dict[int, dict[AccountName, list[Message]]]:
         """By lane and account: what this operator may be given now; only one of each list's first.
@@ -167,11 +168,11 @@ class Observed:
                 queue.memory.remove(one)
         self.delayed = [entry for entry in self.delayed if entry[1] is not one]
 
-    def end(self, one: Message, stage: Stage) -> None:
+    def end(self, one: Message, event: MessageEvent) -> None:
         """It needs no room any more: sent, or given up."""
         assert one.router_id not in self.ended
         self.ended.add(one.router_id)
-        one.stage = stage
+        one.enter(event)
         self.rooms.give(one.account)
         self.room[one.account] -= 1
 
@@ -215,7 +216,7 @@ class Observed:
             assert gone.expires_utc <= self.now_utc
             assert self.home(gone.plan) == operator
             self.forget(gone)
-            self.end(gone, Stage.SETTLED)
+            self.end(gone, SETTLE)
         if one is None:
             assert not may_go
             return None
@@ -232,7 +233,7 @@ class Observed:
             assert one.router_id == min(self.never_sent(operator, one.lane, one.account))
             assert not any(other.sends for other in may_go.get(one.lane, {}).get(one.account, []))
         self.forget(one)
-        one.stage = Stage.IN_FLIGHT
+        one.enter(WRITE)
         one.sends += 1
         self.in_hand.append(one)
         return one
@@ -255,11 +256,11 @@ class Observed:
                 assert self.lanes.put_first(one) == self.home(one.plan)
                 again.append(one)
             else:
-                self.end(one, Stage.SENT if how == "sent" else Stage.SETTLED)
+                self.end(one, TAKE if how == "sent" else SETTLE)
         for one, is_late in zip(again, late, strict=False):
             if is_late:
                 self.forget(one)
-                self.end(one, Stage.SENT)
+                self.end(one, TAKE)
 
     def time_passes(self, seconds: float, sweep: bool) -> None:
         self.now += seconds
@@ -273,7 +274,7 @@ class Observed:
             assert sorted(map(id, expired)) == sorted(map(id, expected))
             for one in expired:
                 self.forget(one)
-                self.end(one, Stage.SETTLED)
+                self.end(one, SETTLE)
 
     def lanes_due(self) -> None:
         waits = [one for at, one in self.delayed if at <= self.now]
@@ -331,7 +332,7 @@ class Observed:
             for queue in self.queues.values()
         }
         for queue in self.lanes.queues():
-            dead = sum(one.stage is not Stage.WAITING for one in queue.messages)
+            dead = sum(one.state not in WAITS for one in queue.messages)
             expected = waiting.pop((queue.plan, queue.lane, queue.account), 0)
             assert len(queue) - dead == expected
             assert queue.home == self.home(queue.plan)
@@ -349,7 +350,7 @@ class Observed:
             if not any(self.pull_one(operator) for operator in (A, B)) and not self.lanes.hungry:
                 break
         for one in self.in_hand:
-            self.end(one, Stage.SENT)
+            self.end(one, TAKE)
         assert self.ended == set(range(1, self.next_id))
         assert set(self.room.values()) == {0}
 

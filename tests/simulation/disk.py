@@ -27,10 +27,13 @@ from router.enqueue.journal import (
     SentFetched,
     Settlement,
     Wanted,
+    is_with_operator,
+    take_up_doubt,
 )
-from router.terms.message import Delivery, Message, Stage
+from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, ClientId, OperatorId, OperatorName, RouterId
 from router.terms.plan import Plan
+from router.terms.states import TAKE
 from tests.simulation.world import Event, Loop, Process
 
 _Found = TypeVar("_Found")
@@ -222,11 +225,11 @@ class SimulatedJournal:
         for attempt in changes.attempted:
             if attempt.failure is None and not attempt.kept_as:
                 attempt.kept_as = self._next_attempt
-                attempt.message.taken_as += (self._next_attempt,)
+                attempt.message.row.attempts += (self._next_attempt,)
                 self._next_attempt += 1
         for message in changes.accepted:
             queue = message.plan.candidates, message.lane, message.account
-            message.kept_in = self.disk.queues.setdefault(queue, len(self.disk.queues) + 1)
+            message.row.queue = self.disk.queues.setdefault(queue, len(self.disk.queues) + 1)
         self._ask(_Work(changes, done, urgent, self.process.clock()))
 
     def reserve_ids(self, count: int, done: Callable[[int, JournalError | None], None]) -> None:
@@ -308,31 +311,26 @@ class SimulatedJournal:
         wanted = set(router_ids)
         messages = {number: self._message(self.disk.messages[number]) for number in wanted}
         for message in messages.values():
-            message.stage = Stage.SENT
+            message.enter(TAKE)
             message.octets = b""
         rows = [row for row in self.disk.attempts.values() if row.router_id in wanted]
         attempts: list[Attempt] = []
         for row in sorted(rows, key=attrgetter("at_utc")):
             message = messages[row.router_id]
             message.sends = max(message.sends, row.sends)
-            message.taken_as += (row.number,)
+            message.row.attempts += (row.number,)
             message.operator = row.operator
             attempts.append(Attempt(message, *row[1:6]))
         # The index that finds the others has only messages that were sent more than once.
-        assert all(row.sends > 1 for row in rows if len(messages[row.router_id].taken_as) > 1)
+        assert all(row.sends > 1 for row in rows if len(messages[row.router_id].row.attempts) > 1)
         return attempts
 
     def _waiting(self, row: MessageRow, queue: Queue) -> Message:
         """One that waits; it may be in doubt what an earlier life did with it."""
         message = self._message(row)
-        message.kept_in = self.disk.queues[queue]
-        written, operator = self._written_before.get(message.kept_in, (0, None))
-        message.mark = self._marks_before.get(row.router_id)
-        in_its_turn = row.router_id <= written and not row.not_before_utc
-        if in_its_turn if message.mark is None else message.mark:
-            message.in_doubt = True
-            message.sends = 1
-            message.operator = operator
+        message.row.queue = self.disk.queues[queue]
+        written, operator = self._written_before.get(message.row.queue, (0, None))
+        take_up_doubt(message, self._marks_before.get(row.router_id), written, operator)
         return message
 
     def _read(
@@ -459,7 +457,7 @@ class SimulatedJournal:
             settled=settled,
             acknowledged=[d.kept_as for one in batches for d in one.acknowledged],
             marks=[
-                (message.router_id, bool(message.mark))
+                (message.router_id, is_with_operator(message.mark))
                 for one in batches
                 for message in (*one.marked, *one.unmarked)
             ],

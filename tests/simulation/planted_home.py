@@ -12,10 +12,11 @@ from router.steps.commits import Commits
 from router.steps.deliveries import Deliveries
 from router.steps.peers import Arrival, Client, Reply
 from router.steps.receipts import Receipts
-from router.terms.message import Delivery, Message, Stage
+from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, OperatorId
 from router.terms.outcome import Outcome
 from router.terms.settings import OperatorSettings
+from router.terms.states import SENT
 from tests.simulation.disk import MessageRow, Queue, SimulatedJournal
 from tests.simulation.planting import Patch, bug
 
@@ -112,7 +113,7 @@ def receipts_are_matched_over_all_operators() -> list[Patch]:
     ) -> tuple[OperatorId, Message | None]:
         operator_id, message = find(self, octets, destination_octets)
         newest = everywhere.get(operator_id)
-        is_sent = newest is not None and newest.stage is Stage.SENT
+        is_sent = newest is not None and newest.state is SENT
         return operator_id, newest if is_sent else message
 
     return [(Correlator, "expect", remembers), (Correlator, "find", finds)]

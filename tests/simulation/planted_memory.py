@@ -14,6 +14,7 @@ from router.steps.pending_receipts import PendingReceipts
 from router.steps.recall import Recall
 from router.terms.message import Delivery, Message
 from router.terms.names import OperatorId, OperatorName, RouterId
+from router.terms.states import Mark
 from tests.simulation.disk import MessageRow, Queue, SimulatedJournal
 from tests.simulation.planting import Patch, bug
 
@@ -36,10 +37,11 @@ def a_mark_is_believed_before_the_disk_has_it() -> list[Patch]:
     def believing(self: Marks, operator: Operator) -> None:
         ahead(self, operator)
         for message in self._lanes.next_to_mark(operator.name, 0):
-            message.is_marked = True
+            message.mark = Mark.MARKED
         for queue in self._lanes.queues():
             for message in queue.messages:
-                message.is_marked = message.mark is True
+                if message.mark is Mark.MARKING:
+                    message.mark = Mark.MARKED
 
     return [(Marks, "mark_ahead", believing)]
 

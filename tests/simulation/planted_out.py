@@ -21,10 +21,11 @@ from router.steps.outcomes import Outcomes
 from router.steps.peers import Client
 from router.terms.capacity import Capacity
 from router.terms.limits import Rate
-from router.terms.message import Message, Stage
+from router.terms.message import Message
 from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
 from router.terms.settings import OperatorSettings
+from router.terms.states import QUEUED, SENT
 from tests.simulation.disk import SimulatedJournal
 from tests.simulation.planting import Patch, bug
 
@@ -293,8 +294,8 @@ def a_late_success_leaves_the_message_in_its_lane() -> list[Patch]:
     ) -> Message | None:
         for queue in self._queues.values():
             for message in queue.messages:
-                if message.stage is Stage.SENT:
-                    message.stage = Stage.WAITING
+                if message.state is SENT:
+                    message.state = QUEUED
         return pull(self, operator, now_utc, expired, only_urgent=only_urgent)
 
     return [(Lanes, "pull", careless)]

@@ -7,6 +7,7 @@ from router.smpp import vocabulary as v
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, ClientId, OperatorName, RouterId
 from router.terms.plan import Plan, Plans
+from router.terms.states import QUEUE
 
 BANK: Final = AccountName("bank")
 SHOP: Final = AccountName("shop")
@@ -75,3 +76,9 @@ def delivery(
         made_utc=made_utc,
         not_before=not_before,
     )
+
+
+def pulled(one: Message) -> Message:
+    """The message as an operator has pulled it from its lane."""
+    one.enter(QUEUE)
+    return one

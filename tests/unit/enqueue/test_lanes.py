@@ -9,10 +9,11 @@ from router.enqueue.feed import Queue
 from router.enqueue.lanes import Lanes
 from router.smpp import vocabulary as v
 from router.terms.capacity import Capacity
-from router.terms.message import Message, Stage
+from router.terms.message import Message
 from router.terms.names import AccountName, ClientId, LaneName, OperatorName, RouterId
 from router.terms.plan import Plan, Plans
 from router.terms.settings import AccountSettings, LaneSettings
+from router.terms.states import QUEUE, SENT, SETTLE, SETTLED, TAKE, MessageEvent
 
 NEVER = float("inf")
 TELIA, ELISA = OperatorName("telia"), OperatorName("elisa")
@@ -72,6 +73,12 @@ def message(
         not_before_utc=not_before_utc,
     )
     one.sends = sends
+    return one
+
+
+def taken_off(one: Message) -> Message:
+    """The message as an operator has pulled it from its lane."""
+    one.enter(QUEUE)
     return one
 
 
@@ -235,7 +242,7 @@ def test_message_that_is_sent_again_goes_first_and_hides_no_older_one() -> None:
 
 def test_message_that_waits_to_be_tried_again_holds_up_no_other() -> None:
     lanes = lanes_of()
-    lanes.put_later(message(1), 30.0)
+    lanes.put_later(taken_off(message(1)), 30.0)
     lanes.put(message(2))
     assert pulled(lanes) == [2]
     assert (lanes.delayed(), lanes.due_at()) == (1, 30.0)
@@ -247,22 +254,23 @@ def test_message_that_waits_to_be_tried_again_holds_up_no_other() -> None:
 
 def test_nobody_is_told_of_what_is_due_while_no_operator_can_take_it() -> None:
     lanes = lanes_of(up=())
-    lanes.put_later(message(1), 30.0)
+    lanes.put_later(taken_off(message(1)), 30.0)
     assert list(lanes.due(30.0)) == []
     assert lanes.set_available(TELIA, True, 0.0) == {TELIA}
     assert pulled(lanes) == [1]
 
 
-@pytest.mark.parametrize("stage", [Stage.SENT, Stage.SETTLED])
-def test_message_that_a_late_answer_has_ended_is_not_sent_again(stage: Stage) -> None:
+@pytest.mark.parametrize("event", [TAKE, SETTLE])
+def test_message_that_a_late_answer_has_ended_is_not_sent_again(event: MessageEvent) -> None:
     lanes = lanes_of()
     waits, later = message(1, sends=1), message(2, sends=1)
     lanes.put_first(waits)
-    lanes.put_later(later, 30.0)
-    waits.stage = later.stage = stage
+    lanes.put_later(taken_off(later), 30.0)
+    for one in (waits, later):
+        one.enter(event)
     assert list(lanes.due(30.0)) == []
     assert pulled(lanes) == []
-    assert (waits.stage, later.stage) == (stage, stage)
+    assert {waits.state, later.state} == {SENT if event is TAKE else SETTLED}
 
 
 # Schedule.
@@ -348,8 +356,8 @@ def test_validity_ends_in_the_lane_and_in_the_waiting_room() -> None:
     queued, kept, later = message(1, expires_utc=50.0), message(2), message(3, expires_utc=50.0)
     lanes.put(queued)
     lanes.put(kept)
-    lanes.put_later(later, 99.0)
-    lanes.put_later(message(4), 99.0)
+    lanes.put_later(taken_off(later), 99.0)
+    lanes.put_later(taken_off(message(4)), 99.0)
     assert lanes.expire(49.9) == []
     assert lanes.expire(50.0) == [queued, later]
     assert lanes.expire(1000.0) == []
@@ -372,7 +380,7 @@ def test_sweep_does_not_report_what_has_ended_otherwise() -> None:
     lanes = lanes_of()
     one = message(1, expires_utc=50.0)
     lanes.put(one)
-    one.stage = Stage.SETTLED
+    one.enter(SETTLE)
     assert lanes.expire(60.0) == []
 
 
@@ -579,10 +587,10 @@ def test_what_waits_to_be_tried_again_leaves_an_operator_that_can_take_nothing()
     for number, plan in (*plans.items(), (400, PLANS.staying(TELIA, TELIA_FIRST))):
         one = message(number, plan, sends=1)
         one.operator = TELIA
-        lanes.put_later(one, 130.0)
+        lanes.put_later(taken_off(one), 130.0)
     elsewhere = message(500, TELIA_FIRST, sends=1)
     elsewhere.operator = ELISA
-    lanes.put_later(elsewhere, 130.0)
+    lanes.put_later(taken_off(elsewhere), 130.0)
     lanes.set_available(TELIA, False, 0.0)
     assert lanes.hurry(TELIA) == {ELISA}
     assert pulled(lanes, ELISA) == [100, 200]

@@ -19,10 +19,11 @@ from router.enqueue.journal import (
     Wanted,
 )
 from router.enqueue.memory import MemoryJournal
-from router.terms.message import Delivery, Message, Stage
+from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, OperatorId, OperatorName, RouterId
 from router.terms.outcome import Outcome
 from router.terms.plan import Plan
+from router.terms.states import SENT
 from tests.unit.messages import BANK, ELISA, SHOP, TELIA, TO_ELISA, TO_TELIA, delivery, message
 
 FULL = JournalError("no space left on device")
@@ -332,7 +333,7 @@ def test_new_process_finds_what_is_not_over() -> None:
     (sent,) = kept.sent()
     assert (sent.message.router_id, sent.operator_id) == (2, b"2")
     assert sent.message is not taken  # What happens to it is no business of the journal's.
-    assert (sent.message.stage, sent.message.octets) == (Stage.SENT, b"")
+    assert (sent.message.state, sent.message.octets) == (SENT, b"")
     assert kept.sent(ELISA) == kept.sent(before_utc=0.0) == []
 
 

@@ -10,9 +10,9 @@ import pytest
 from router.enqueue import found, rows, schema
 from router.enqueue.journal import Changes, Settlement
 from router.smpp import pdu as p
-from router.terms.message import Stage
 from router.terms.names import ClientId, LaneName
 from router.terms.outcome import Outcome
+from router.terms.states import ACCEPTING, SENT, Mark
 from tests.unit.enqueue.turns import LANES, attempt, changes
 from tests.unit.messages import BANK, ELISA, SHOP, TELIA, TO_ELISA, TO_TELIA, delivery, message
 
@@ -46,8 +46,8 @@ def numbered(one: Changes) -> Changes:
     for taken in one.attempted:
         if not taken.kept_as:
             taken.kept_as = taken.message.router_id
-            taken.message.taken_as += (taken.kept_as,)
-            taken.message.taken_utc = taken.at_utc
+            taken.message.row.attempts += (taken.kept_as,)
+            taken.message.row.taken_utc = taken.at_utc
     for settlement in one.settled:
         settlement.kept_as = settlement.message.router_id
     return one
@@ -108,9 +108,9 @@ def test_batches_share_one_statement_per_table_and_kind(queues: rows.Queues) -> 
             settled=[over],
             acknowledged=[delivery(number)],
         )
-        over.taken_as = (number,)
+        over.row.attempts = (number,)
         batch.marked.append(marked)
-        over.mark = marked.mark = True
+        over.mark = marked.mark = Mark.MARKING
         batch.written[number % 3] = marked
         batches.append(batch)
 
@@ -212,8 +212,8 @@ def test_queue_is_written_once_and_shared_by_what_is_decided_alike(
     assert len(found_queues) == 6
     one = message(7, plan=TO_ELISA, lane=1)
     run(database, rows.statements([changes(accepted=[one])], queues))
-    assert (one.kept_in, "bank", "alert", "elisa,telia") in found_queues
-    assert queues.numbers_of(TO_ELISA, 1, BANK) == [one.kept_in]
+    assert (one.row.queue, "bank", "alert", "elisa,telia") in found_queues
+    assert queues.numbers_of(TO_ELISA, 1, BANK) == [one.row.queue]
     assert queues.numbers_of(TO_ELISA, 1, SHOP) == []
 
 
@@ -266,12 +266,12 @@ def test_mark_goes_with_the_message_that_it_is_about(
     batch.marked += [taken, over, back]
     batch.unmarked.append(left)
     for one in batch.marked:
-        one.mark = True
-    left.mark = False
+        one.mark = Mark.MARKING
+    left.mark = Mark.CLEARED
     run(database, rows.statements([batch], queues))
     assert database.execute(found.MARKS).fetchall() == [(1, 1), (2, 1), (3, 1), (4, 0)]
     batch = numbered(changes(attempted=[attempt(taken)], settled=[over]))
-    back.mark, left.mark = False, True
+    back.mark, left.mark = Mark.CLEARED, Mark.MARKING
     batch.unmarked.append(back)
     batch.marked.append(left)
     run(database, rows.statements([batch], queues))
@@ -332,16 +332,17 @@ def test_message_comes_back_as_it_went(database: sqlite3.Connection, queues: row
     one.not_before_utc = one.accepted_utc + 60.5
     run(database, rows.statements([changes(accepted=[one])], queues))
 
-    row = database.execute(found.NEXT_OF_QUEUE, (one.kept_in, 0, 10)).fetchone()
-    again = found.to_message(row, one.kept_in, TO_ELISA, 1, BANK)
+    row = database.execute(found.NEXT_OF_QUEUE, (one.row.queue, 0, 10)).fetchone()
+    again = found.to_message(row, one.row.queue, TO_ELISA, 1, BANK)
 
     for name in (
         *("router_id", "client_id", "account", "lane", "plan", "command_id", "octets"),
         *("source_octets", "destination_octets", "registered_delivery", "accepted_utc"),
-        *("expires_utc", "not_before_utc", "hold_receipt", "kept_in"),
+        *("expires_utc", "not_before_utc", "hold_receipt"),
     ):
         assert getattr(again, name) == getattr(one, name), name
-    assert again.stage is Stage.ACCEPTING
+    assert again.row.queue == one.row.queue
+    assert again.state is ACCEPTING
 
 
 def test_message_without_validity_has_none_afterwards(
@@ -350,10 +351,10 @@ def test_message_without_validity_has_none_afterwards(
     one = message(100)
     run(database, rows.statements([changes(accepted=[one])], queues))
 
-    row = database.execute(found.NEXT_OF_QUEUE, (one.kept_in, 0, 10)).fetchone()
+    row = database.execute(found.NEXT_OF_QUEUE, (one.row.queue, 0, 10)).fetchone()
 
     assert row[1] is None
-    again = found.to_message(row, one.kept_in, TO_TELIA, 0, BANK)
+    again = found.to_message(row, one.row.queue, TO_TELIA, 0, BANK)
     assert (again.expires_utc, again.client_id) == (float("inf"), b"100")
 
 
@@ -371,7 +372,7 @@ def test_attempt_comes_back_with_its_message_and_without_the_text(
     again = found.to_attempt(row, TO_ELISA, 1)
 
     assert (again.operator, again.operator_id, again.at_utc) == (ELISA, b"id-100", 5.0)
-    assert (again.kept_as, again.message.octets, again.message.stage) == (100, b"", Stage.SENT)
+    assert (again.kept_as, again.message.octets, again.message.state) == (100, b"", SENT)
     for name in (
         *("router_id", "client_id", "account", "lane", "plan", "source_octets", "sends"),
         *("destination_octets", "registered_delivery", "accepted_utc", "hold_receipt"),

@@ -11,8 +11,9 @@ import pytest
 
 from router.enqueue.journal import Backlog, Changes, Held, JournalError, Wanted
 from router.enqueue.sqlite import SqliteJournal
-from router.terms.message import Message, Stage
+from router.terms.message import Message
 from router.terms.names import LaneName, RouterId
+from router.terms.states import SENT, Mark
 from tests.unit.enqueue.turns import LANES, Turns, attempt, changes, rows_of
 from tests.unit.messages import BANK, ELISA, SHOP, TELIA, TO_ELISA, TO_TELIA, delivery, message
 
@@ -245,7 +246,7 @@ def test_message_is_recalled_without_its_text_by_what_the_operator_calls_it(
     found = turns.recalled(journal, b"id-3", b"id-1", b"id-4", b"nobody's")
 
     assert sorted(sent.operator_id for sent in found) == [b"id-1", b"id-3"]
-    assert {sent.message.stage for sent in found} == {Stage.SENT}
+    assert {sent.message.state for sent in found} == {SENT}
     assert {sent.message.octets for sent in found} == {b""}
     assert turns.recalled(journal, b"id-3", operator=ELISA) == []
     assert turns.recalled(journal) == []
@@ -686,8 +687,8 @@ def test_what_an_earlier_process_may_have_written_is_in_doubt(path: Path, turns:
     turns.keep(journal, changes(accepted=kept))
     kept[3].operator = ELISA
     batch = changes(accepted=messages(1, first=10))
-    batch.written[kept[3].kept_in] = kept[3]
-    kept[0].mark, batch.accepted[0].mark = False, True
+    batch.written[kept[3].row.queue] = kept[3]
+    kept[0].mark, batch.accepted[0].mark = Mark.CLEARED, Mark.MARKING
     batch.unmarked.append(kept[0])
     batch.marked.append(batch.accepted[0])
     turns.keep(journal, batch)
@@ -698,7 +699,8 @@ def test_what_an_earlier_process_may_have_written_is_in_doubt(path: Path, turns:
     turns.keep(journal, changes(accepted=messages(1, first=20)))
     found = turns.waiting(journal)
     assert [one.router_id for one in found if one.in_doubt] == [2, 4, 10]
-    assert [one.mark for one in found] == [False, None, None, None, None, True, None]
+    marks = {one.router_id: one.mark for one in found if one.mark is not Mark.UNMARKED}
+    assert marks == {1: Mark.CLEARED, 10: Mark.MARKING}
     assert [(one.operator, one.sends) for one in found[:2]] == [(None, 0), (ELISA, 1)]
     turns.close(journal)
 

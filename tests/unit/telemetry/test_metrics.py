@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from router.forward.pacing import BusiestSecond
 from router.telemetry.metrics import Exporter, items, registry
 from router.terms.names import BindName, OperatorId
+from tests.unit.messages import pulled
 from tests.unit.settings.configurations import SMALL, changed
 from tests.unit.telemetry.running import (
     ALERT,
@@ -140,7 +141,7 @@ def test_oldest_is_that_of_all_queues_of_the_lane() -> None:
 
 def test_message_that_waits_to_be_tried_again_is_seen() -> None:
     router = FakeRouter()
-    router.journey.lanes.put_later(router.message(BANK, ALERT), router.now + 30.0)
+    router.journey.lanes.put_later(pulled(router.message(BANK, ALERT)), router.now + 30.0)
     assert value(router, "queue_delayed_messages") == 1
 
 

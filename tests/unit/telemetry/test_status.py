@@ -13,6 +13,7 @@ from router.terms.outcome import Outcome
 from router.wiring.drains import set_drained
 from router.wiring.remote import NoAnswerError
 from router.wiring.status_view import age, console, drawn, parsed
+from tests.unit.messages import pulled
 from tests.unit.telemetry.running import BANK, BULK, ELISA, OTP, SHOP, TELIA, FakeRouter
 
 NAME, TELIA_1 = LaneName("otp"), BindName("telia-1")
@@ -199,7 +200,7 @@ def test_drawing_says_what_is_not_well() -> None:
     router.journey.commits.up = False
     router.journey.operators[ELISA].binds[0].failures = 7
     router.journey.operators[ELISA].binds[0].trouble = "ESME_RINVPASWD"
-    router.journey.lanes.put_later(router.message(), router.now + 30.0)
+    router.journey.lanes.put_later(pulled(router.message()), router.now + 30.0)
     text = text_of(snapshot(router))
     for part in (
         "not ready: journal is down",

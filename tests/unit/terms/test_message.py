@@ -1,25 +1,15 @@
 """router/terms/message.py: how a message and a delivery begin."""
 
-from router.terms.message import Stage
+from router.terms.states import ACCEPTING, Mark
 from tests.unit.messages import delivery, message
 
 
 def test_message_begins_in_the_journals_hands_and_nobody_has_tried_it() -> None:
     one = message(100)
-    assert one.stage is Stage.ACCEPTING
+    assert (one.state, one.mark) == (ACCEPTING, Mark.UNMARKED)
     assert one.operator is None
     assert (one.sends, one.attempts, one.retries, one.moves, one.doubts) == (0, 0, 0, 0, 0)
     assert not one.in_doubt
-
-
-def test_stages_stand_in_the_order_of_the_journey() -> None:
-    assert sorted(Stage) == [
-        Stage.ACCEPTING,
-        Stage.WAITING,
-        Stage.IN_FLIGHT,
-        Stage.SENT,
-        Stage.SETTLED,
-    ]
 
 
 def test_message_shows_itself_without_its_text_and_without_its_number() -> None:
