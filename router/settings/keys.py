@@ -1,12 +1,26 @@
 """Every key of a configuration: which there are, how each is written, and what rules join them.
 
-The tables are by field of `terms/settings.py`; a field's key is its name without its unit. What a
-key means stands there too, and `config/README.md` is made of both. Operators are read before
-routes, because a route asks which of them can send.
+The keys are the fields of `terms/settings.py`, without their units; the tables here are by field.
+A field whose type says how it is written (a few words, a truth, a rate, the name of a lane, a part)
+is in no table. What a key means stands beside the field, and `config/README.md` and the JSON Schema
+are made of both. Operators are read before routes, because a route asks which of them can send.
 """
 
-from collections.abc import Mapping
-from typing import Final, NamedTuple, cast
+from collections.abc import Callable, Mapping
+from ipaddress import IPv4Network
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import (
+    Final,
+    Literal,
+    NamedTuple,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from router.settings import values as value
 from router.settings.parts import (
@@ -17,6 +31,7 @@ from router.settings.parts import (
     listing,
     mapping,
     named,
+    part_or_truth,
     read_all,
     read_pairs,
     reference,
@@ -26,6 +41,8 @@ from router.settings.parts import (
 from router.settings.places import Sequence, Table
 from router.settings.reading import Spot
 from router.settings.units import show_percent
+from router.terms.limits import Rate
+from router.terms.names import AccountName, LaneName, OperatorName
 from router.terms.settings import (
     AccountSettings,
     Address,
@@ -52,22 +69,62 @@ from router.terms.settings import (
 MOST_SHARED: Final = 0.5
 """Two lower lanes never go in a row while an urgent one waits, so half is all that can be kept."""
 
-TLS: Final = Part(TlsSettings, {"certificate": value.existing_file, "key": value.existing_file})
+T = TypeVar("T")
+
+_BY_TYPE: Final[dict[object, Reader[object]]] = {
+    bool: value.truth,
+    Rate: value.rate,
+    Address: value.address,
+    IPv4Network: value.network,
+    Path: value.existing_file,
+    LaneName: reference("lane"),
+    AccountName: reference("account"),
+    OperatorName: reference("operator"),
+}
+"""How a field is written whose type says it; every part joins these when it is made."""
 
 
-def _finish_listen(spot: Spot, found: Found) -> None:
+def _part(
+    settings: Callable[..., T],
+    readers: Mapping[str, Reader[object]],
+    finish: Callable[[Found], None] | None = None,
+    no_keys: tuple[str, ...] = (),
+) -> Part[T]:
+    """The part that becomes these settings, with the readers of what no type says."""
+    every = {
+        name: readers[name] if name in readers else _reader_by_type(hint)
+        for name, hint in get_type_hints(settings).items()
+        if name not in no_keys
+    }
+    part = Part(settings, every, finish)
+    _BY_TYPE[settings] = part.reader
+    return part
+
+
+def _reader_by_type(hint: object) -> Reader[object]:
+    match get_origin(hint), get_args(hint):
+        case origin, kinds if origin is Literal:
+            return value.one_of(*kinds)
+        case origin, kinds if origin is tuple:
+            return listing(_reader_by_type(kinds[0]))
+        case origin, kinds if origin in (Union, UnionType):
+            # None is a key that is not written; a network of IPv4 or of IPv6 is written alike.
+            return _reader_by_type(next(kind for kind in kinds if kind is not NoneType))
+        case _:
+            return _BY_TYPE[hint]
+
+
+_part(TlsSettings, {})
+
+
+def _finish_listen(found: Found) -> None:
     address = found.values.get("address")
     if isinstance(address, Address) and address.port:
-        take(spot.child(found.entries["address"]), "listener", str(address))
+        take(found.spot.child(found.entries["address"]), "listener", str(address))
 
 
-LISTEN: Final = Part(
-    ListenSettings,
-    {"address": value.address, "tls": TLS.reader},
-    _finish_listen,
-)
-
-SESSION: Final = Part(
+_part(ListenSettings, {}, _finish_listen)
+_part(
     SessionSettings,
     {
         "system_id": value.text(15),
@@ -78,8 +135,7 @@ SESSION: Final = Part(
         "max_pdu_bytes": value.size("1KiB", "16MiB"),
     },
 )
-
-JOURNAL: Final = Part(
+_part(
     JournalSettings,
     {
         "url": value.journal_url,
@@ -88,179 +144,114 @@ JOURNAL: Final = Part(
         "keep_records_s": value.duration("0s", "3650d"),
     },
 )
-
-LOG: Final = Part(
-    LogSettings,
-    {
-        "format": value.one_of("json", "console"),
-        "level": value.one_of("debug", "info", "warning", "error"),
-        "messages": value.percent,
-    },
-)
-
-TELEMETRY: Final = Part(
-    TelemetrySettings,
-    {"listen": value.loopback_address, "log": LOG.reader},
-)
-
-LANE: Final = Part(
+_part(LogSettings, {"messages": value.percent})
+_part(TelemetrySettings, {"listen": value.loopback_address})
+_part(
     LaneSettings,
     {
         "name": unique("lane", value.name),
         "validity_s": value.duration("10ms", "30d"),
         "min_share": value.percent,
-        "in_doubt": value.one_of("resend", "elsewhere", "fail"),
         "failover_after_s": value.duration("10ms", "30d"),
     },
 )
 
 
-def _finish_account(spot: Spot, found: Found) -> None:
+def _finish_account(found: Found) -> None:
     if "burst" in found.entries and found.lacks("rate"):
-        at = found.entries["burst"].key.place
-        spot.note("a burst needs a rate beside it", at=at, key="burst")
+        found.note("burst", "a burst needs a rate beside it")
 
 
-ACCOUNT: Final = Part(
+ACCOUNT: Final = _part(
     AccountSettings,
     {
         "passwords": value.passwords,
-        "lane": reference("lane"),
-        "allow_from": listing(value.network),
         "max_binds": value.whole(1, 10_000),
         "window": value.whole(1, 100_000),
-        "rate": value.rate,
         "burst": value.whole(1, 10_000_000),
         "queue": value.whole(1, 100_000_000),
         "weight": value.whole(1, 1_000),
         "lane_by_priority": mapping(value.whole(0, 255), reference("lane")),
         "lane_by_service_type": mapping(value.text(5, shortest=0), reference("lane")),
-        "schedule_delivery_time": value.one_of("as_it_came", "honour"),
-        "message_id": value.one_of("decimal", "hex8"),
         "deliver_window": value.whole(1, 100_000),
         "outbox_s": value.duration("10ms", "30d"),
     },
     _finish_account,
+    no_keys=("name",),
 )
 
 
-def _finish_operator_tls(spot: Spot, found: Found) -> None:
+def _finish_operator_tls(found: Found) -> None:
     for key, other in (("certificate", "key"), ("key", "certificate")):
         if key in found.entries and found.lacks(other):
-            spot.note(
-                f"a {key} needs a {other} beside it", at=found.entries[key].key.place, key=key
-            )
+            found.note(key, f"a {key} needs a {other} beside it")
     if found.values.get("verify") is False and "ca" in found.entries:
-        at = found.entries["ca"].key.place
-        spot.note("says nothing beside verify: false", at=at, key="ca")
+        found.note("ca", "says nothing beside verify: false")
 
 
-OPERATOR_TLS: Final = Part(
-    OperatorTlsSettings,
-    {
-        "ca": value.existing_file,
-        "certificate": value.existing_file,
-        "key": value.existing_file,
-        "server_name": value.text(253),
-        "verify": value.truth,
-    },
-    _finish_operator_tls,
+OPERATOR_TLS: Final = _part(
+    OperatorTlsSettings, {"server_name": value.text(253)}, _finish_operator_tls
 )
+_part(OutbindSettings, {"system_id": value.text(64), "password": value.secret})
 
 
-def _read_operator_tls(spot: Spot) -> OperatorTlsSettings | None:
-    if isinstance(spot.node, Table):
-        return OPERATOR_TLS.read(spot)
-    return OperatorTlsSettings() if value.truth.read(spot) else None
-
-
-OUTBIND: Final = Part(
-    OutbindSettings,
-    {
-        "listen": value.address,
-        "system_id": value.text(64),
-        "password": value.secret,
-        "allow_from": listing(value.network),
-    },
-)
-
-
-def _finish_bind(spot: Spot, found: Found) -> None:
+def _finish_bind(found: Found) -> None:
     if found.lacks("address") and found.lacks("outbind"):
-        spot.note("is missing and must be written", key="address")
+        found.note("address", "is missing and must be written")
     for key in ("address", "source_address", "tls"):
         if "outbind" in found.entries and key in found.entries:
-            at = found.entries[key].key.place
-            spot.note("says nothing beside outbind: the operator connects to us", at=at, key=key)
+            found.note(key, "says nothing beside outbind: the operator connects to us")
     is_clear = "type" in found.values or found.lacks("type")
     sends = found.values.get("type", "transceiver") != "receiver"
     if is_clear and sends and found.lacks("rate"):
-        spot.note(
+        found.note(
+            "rate",
             "is missing and must be written for a bind that sends: it is what the operator has "
             "contracted, for example 50/s",
-            key="rate",
         )
 
 
-BIND: Final = Part(
+_part(
     BindSettings,
     {
         "name": unique("bind", value.name),
         "addresses": value.peer_addresses,
-        "outbind": OUTBIND.reader,
         "system_id": value.text(64),
         "password": value.secret,
-        "type": value.one_of("transmitter", "receiver", "transceiver"),
         "system_type": value.text(64, shortest=0),
         "interface_version": value.version,
-        "rate": value.rate,
         "window": value.whole_or_auto(1, 100_000),
         "source_address": value.own_address,
-        "tls": Reader("truth or mapping", _read_operator_tls, part=OPERATOR_TLS),
+        "tls": part_or_truth(OPERATOR_TLS, value.truth),
         "enquire_link_s": value.duration("10ms", "1d"),
         "max_messages": value.whole(1, 1_000_000_000),
         "max_age_s": value.duration("1s", "30d"),
     },
     _finish_bind,
 )
-
-MESSAGE_ID: Final = Part(
-    MessageIdSettings,
-    {
-        "response": value.one_of("text", "hex", "decimal"),
-        "receipt": value.one_of("text", "hex", "decimal"),
-    },
-)
+_part(MessageIdSettings, {})
 
 
-def _finish_reconnect(spot: Spot, found: Found) -> None:
-    first_s = found.values.get("first_s", ReconnectSettings().first_s)
-    longest_s = found.values.get("longest_s", ReconnectSettings().longest_s)
-    if cast(float, first_s) > cast(float, longest_s):
-        spot.note("the first wait is longer than the longest")
+def _finish_reconnect(found: Found) -> None:
+    if found.number("first_s") > found.number("longest_s"):
+        found.spot.note("the first wait is longer than the longest")
 
 
-RECONNECT: Final = Part(
+_part(
     ReconnectSettings,
-    {
-        "first_s": value.duration("10ms", "1h"),
-        "longest_s": value.duration("10ms", "1d"),
-    },
+    {"first_s": value.duration("10ms", "1h"), "longest_s": value.duration("10ms", "1d")},
     _finish_reconnect,
 )
 
 
-def _finish_breaker(spot: Spot, found: Found) -> None:
-    usual = BreakerSettings()
-    failures = cast(int, found.values.get("failures", usual.failures))
-    if failures > cast(int, found.values.get("of", usual.of)):
-        spot.note("so many failures cannot be among so few answers (`of`)")
-    rest_s = cast(float, found.values.get("rest_s", usual.rest_s))
-    if rest_s > cast(float, found.values.get("longest_s", usual.longest_s)):
-        spot.note("the first rest is longer than the longest")
+def _finish_breaker(found: Found) -> None:
+    if found.number("failures") > found.number("of"):
+        found.spot.note("so many failures cannot be among so few answers (`of`)")
+    if found.number("rest_s") > found.number("longest_s"):
+        found.spot.note("the first rest is longer than the longest")
 
 
-BREAKER: Final = Part(
+BREAKER: Final = _part(
     BreakerSettings,
     {
         "failures": value.whole(1, 1_000),
@@ -272,13 +263,6 @@ BREAKER: Final = Part(
     _finish_breaker,
 )
 
-
-def _read_breaker(spot: Spot) -> BreakerSettings | None:
-    if isinstance(spot.node, Table):
-        return BREAKER.read(spot)
-    return BreakerSettings() if value.truth.read(spot) else None
-
-
 _MEANS_SOMETHING: Final[Mapping[object, tuple[str, ...]]] = {
     "retry": ("after", "times", "then"),
     "next": ("times",),
@@ -288,49 +272,41 @@ _MEANS_SOMETHING: Final[Mapping[object, tuple[str, ...]]] = {
 }
 
 
-def _finish_action(spot: Spot, found: Found) -> None:
+def _finish_action(found: Found) -> None:
     do = found.values.get("do")
     for key in ("after", "times", "then", "for"):
         if do in _MEANS_SOMETHING and key in found.entries and key not in _MEANS_SOMETHING[do]:
-            spot.note(f"says nothing beside do: {do}", at=found.entries[key].key.place, key=key)
+            found.note(key, f"says nothing beside do: {do}")
 
 
-ACTION: Final = Part(
+ACTION: Final = _part(
     StatusAction,
     {
-        "do": value.one_of("retry", "next", "fail", "pause", "rebind"),
         "after_s": value.duration("10ms", "1d"),
         "times": value.whole(1, 1_000),
-        "then": value.one_of("next", "fail"),
         "for_s": value.duration("10ms", "1h"),
     },
     _finish_action,
 )
 
 
-def _finish_operator(spot: Spot, found: Found) -> None:
+def _finish_operator(found: Found) -> None:
     binds = cast(tuple[BindSettings, ...], found.values.get("binds", ()))
     if binds and all(bind.type == "receiver" for bind in binds):
-        spot.reading.receive_only.add(str(found.values["name"]))
+        found.spot.reading.receive_only.add(str(found.values["name"]))
 
 
-OPERATOR: Final = Part(
+OPERATOR: Final = _part(
     OperatorSettings,
     {
-        "binds": listing(BIND.reader),
-        "rate": value.rate,
         "destination_rate": value.destination_rate,
-        "message_id": MESSAGE_ID.reader,
-        "reconnect": RECONNECT.reader,
-        "breaker": Reader("truth or mapping", _read_breaker, part=BREAKER),
-        "validity_period": value.one_of("as_it_came", "remaining"),
+        "breaker": part_or_truth(BREAKER, value.truth),
         "ramp_s": value.duration("0s", "1h"),
         "receipt_wait_s": value.duration("10ms", "30d"),
-        "accepted_is_final": value.truth,
-        "unknown_is_final": value.truth,
         "on_status": mapping(value.status, ACTION.reader),
     },
     _finish_operator,
+    no_keys=("name",),
 )
 
 
@@ -374,64 +350,56 @@ def _read_carriers(spot: Spot) -> Carriers:
     )
 
 
-def _finish_route(spot: Spot, found: Found) -> None:
+CARRIERS: Final = Reader(
+    "operators",
+    _read_carriers,
+    "a list of names, or `{name: weight}`",
+    schema={"anyOf": [listing(_operator).schema, mapping(_operator, _weight).schema]},
+)
+
+
+def _finish_route(found: Found) -> None:
     if "to" in found.entries and "refuse" in found.entries:
-        at = found.entries["refuse"].key.place
-        spot.note("a route has `to` or `refuse`, not both", at=at, key="refuse")
+        found.note("refuse", "a route has `to` or `refuse`, not both")
     elif found.lacks("to") and found.lacks("refuse"):
-        spot.note("a route needs `to` (operators) or `refuse` (a status)")
+        found.spot.note("a route needs `to` (operators) or `refuse` (a status)")
     carriers = found.values.get("to")
     if isinstance(carriers, Carriers):
         found.values.update(carriers._asdict())
-    found.values["file"] = spot.node.place.file
-    found.values["line"] = spot.node.place.line
+    place = found.spot.node.place
+    found.values |= {"file": place.file, "line": place.line}
 
 
-ROUTE: Final = Part(
+ROUTE: Final = _part(
     RouteSettings,
     {
         "destination": value.prefix,
-        "account": reference("account"),
         "sender": value.text(20),
         "priority": value.whole(0, 255),
         "service_type": value.text(5, shortest=0),
-        "to": Reader("operators", _read_carriers, "a list of names, or `{name: weight}`"),
+        "to": CARRIERS,
         "refuse": value.status,
-        "lane": reference("lane"),
     },
     _finish_route,
+    no_keys=("weights", "line", "file"),
 )
-
-INBOUND: Final = Part(
-    InboundSettings,
-    {
-        "to": reference("account"),
-        "operator": reference("operator"),
-        "destination": value.number,
-        "keyword": value.keyword,
-    },
-)
+INBOUND: Final = _part(InboundSettings, {"destination": value.number, "keyword": value.keyword})
 
 
-def _finish_settings(spot: Spot, found: Found) -> None:
+def _finish_settings(found: Found) -> None:
     lanes = cast(tuple[LaneSettings, ...], found.values.get("lanes", ()))
     shares = sum(lane.min_share for lane in lanes)
     if shares > MOST_SHARED + 1e-9:
-        spot.child(found.entries["lanes"]).note(
+        found.spot.child(found.entries["lanes"]).note(
             f"the shares (min_share) add up to {show_percent(shares)}; at most "
             f"{show_percent(MOST_SHARED)} can be kept while urgent messages wait"
         )
-    found.values["places"] = spot.reading.places
+    found.values["places"] = found.spot.reading.places
 
 
-SETTINGS: Final = Part(
+SETTINGS: Final = _part(
     Settings,
     {
-        "listen": listing(LISTEN.reader),
-        "session": SESSION.reader,
-        "journal": JOURNAL.reader,
-        "telemetry": TELEMETRY.reader,
-        "lanes": listing(LANE.reader),
         "accounts": named(ACCOUNT, value.text(64)),
         "operators": named(OPERATOR, value.operator_name),
         "routes": listing(ROUTE.reader, at_least=0),
@@ -439,4 +407,5 @@ SETTINGS: Final = Part(
         "node": value.whole(0, 99),
     },
     _finish_settings,
+    no_keys=("places",),
 )

@@ -1,16 +1,18 @@
 """What a configuration is made of: parts with known keys, lists and mappings of those, references.
 
-Every key has a reader. Which keys there are, and how each is written, stands in `keys.py`.
+Every key has a reader, which also knows the JSON Schema of what it reads. Which keys there are, and
+how each is written, stands in `keys.py`.
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Set
 from contextlib import suppress
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cache
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar, cast
 
 from router.settings.mistakes import key_path, listed, nearest, written_twice
-from router.settings.places import Entry
+from router.settings.places import Entry, Sequence, Table
 from router.settings.reading import RefusedError, Spot
 from router.settings.units import NotUnderstoodError
 from router.terms.settings import Place
@@ -18,6 +20,9 @@ from router.terms.settings import Place
 T = TypeVar("T")
 K = TypeVar("K", str, int)
 T_co = TypeVar("T_co", covariant=True)
+
+Schema = Mapping[str, object]
+"""A JSON Schema, or a part of one."""
 
 KEYS_APART: Final = {"addresses": "address", "passwords": "password"}
 """Fields whose key is more than the name without its unit."""
@@ -34,15 +39,30 @@ class Reader(Generic[T_co]):
     """What may be written, as the reference says it."""
     part: "Part[object] | None" = None
     """The keys below, where it is a mapping with known keys."""
+    schema: Schema = field(default_factory=dict)
+    """What may be written, as far as JSON Schema can say it; never less than that."""
+
+
+def matching(pattern: str) -> Schema:
+    """The schema of a value that the pattern takes, or that has `${NAME}` in it.
+
+    To an editor `37` without quotes is a number and `true` a truth, whatever the pattern.
+    """
+    kinds = (("37", "number"), ("true", "boolean"))
+    taken = [kind for example, kind in kinds if re.fullmatch(pattern, example)]
+    return {"type": ["string", *taken], "pattern": rf"^(?:{pattern})$|\$\{{"}
 
 
 @dataclass(slots=True)
 class Found:
     """What was found of a part, before it is built."""
 
+    spot: Spot
     entries: Mapping[str, Entry]
     values: dict[str, object]
     """By field; a value that cannot be read is not there."""
+    defaults: Mapping[str, object]
+    """By field, what holds where nothing is written."""
     meant: set[str]
     """Keys that were probably meant by unknown ones: not to be called missing as well."""
 
@@ -50,9 +70,14 @@ class Found:
         """Whether the key is neither written nor meant."""
         return key not in self.entries and key not in self.meant
 
+    def number(self, name: str) -> float:
+        """The number in a field, or its default."""
+        return cast(float, self.values.get(name, self.defaults[name]))
 
-def _no_more_to_say(_spot: Spot, _found: Found) -> None:
-    """Most parts have no rule between their keys."""
+    def note(self, key: str, message: str) -> None:
+        """Remember a mistake at a key, which may be one that is missing."""
+        at = self.entries[key].key.place if key in self.entries else None
+        self.spot.note(message, at=at, key=key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,25 +88,31 @@ class Part(Generic[T_co]):
     """The class that it becomes."""
     readers: Mapping[str, Reader[object]]
     """By field, in the order of the file's description; fields that are no keys are not here."""
-    finish: Callable[[Spot, Found], None] = _no_more_to_say
+    finish: Callable[[Found], None] | None = None
     """The rules between the keys: notes mistakes, and may complete the values."""
 
     @property
-    def required(self) -> frozenset[str]:
+    def required(self) -> Set[str]:
         """The fields that must be written."""
-        return _without_default(self.settings) & self.readers.keys()
+        return self.readers.keys() - defaults_of(self.settings).keys()
 
     @property
     def reader(self) -> Reader[T_co]:
         """What reads it where nothing but the file is needed."""
-        return Reader("mapping", self.read, part=self)
+        return Reader("mapping", self.read, part=self, schema=self.schema)
+
+    @property
+    def schema(self) -> Schema:
+        """The schema of the part, by reference."""
+        return {"$ref": f"#/$defs/{self.settings.__name__}"}
 
     def read(self, spot: Spot, **given: object) -> T_co:
         """Build the settings, or note everything that is wrong with them."""
         entries = spot.entries()
         by_key = {key_of(name): name for name in self.readers}
         missing = {key_of(name) for name in self.required} - entries.keys()
-        found = Found(entries, dict(given), _unknown_keys(spot, list(by_key), missing))
+        meant = _unknown_keys(spot, list(by_key), missing)
+        found = Found(spot, entries, dict(given), defaults_of(self.settings), meant)
         refused = bool(entries.keys() - by_key.keys())
         for key, name in by_key.items():
             if key in entries:
@@ -92,21 +123,23 @@ class Part(Generic[T_co]):
         for name in sorted(self.required - found.values.keys()):
             refused = True
             if found.lacks(key_of(name)):
-                spot.note("is missing and must be written", key=key_of(name))
+                found.note(key_of(name), "is missing and must be written")
         _remember_places(spot)
-        self.finish(spot, found)
+        if self.finish:
+            self.finish(found)
         if refused:
             raise RefusedError
         return self.settings(**found.values)
 
 
 @cache
-def _without_default(settings: Callable[..., object]) -> frozenset[str]:
-    return frozenset(
-        each.name
+def defaults_of(settings: Callable[..., object]) -> Mapping[str, object]:
+    """The default of every field that has one; None for one that is made anew each time."""
+    return {
+        each.name: None if each.default is MISSING else each.default
         for each in fields(settings)  # type: ignore[arg-type]  # Every part's is a dataclass.
-        if each.default is MISSING and each.default_factory is MISSING
-    )
+        if each.default is not MISSING or each.default_factory is not MISSING
+    }
 
 
 @cache
@@ -135,8 +168,8 @@ def _remember_places(spot: Spot) -> None:
             spot.reading.places[key_path(spot.path, key)] = entry.value.place
 
 
-def scalar(kind: str, parse: Callable[[str], T], allowed: str = "") -> Reader[T]:
-    """A reader of one value by a function of `units.py`."""
+def scalar(kind: str, parse: Callable[[str], T], allowed: str, schema: str | Schema) -> Reader[T]:
+    """A reader of one value by a function of `units.py`; the schema may be just a pattern."""
 
     def read(spot: Spot) -> T:
         text = spot.text()
@@ -145,7 +178,8 @@ def scalar(kind: str, parse: Callable[[str], T], allowed: str = "") -> Reader[T]
         except NotUnderstoodError as wrong:
             spot.refuse(wrong.message, wrong.suggestion)
 
-    return Reader(kind, read, allowed)
+    schema = matching(schema) if isinstance(schema, str) else schema
+    return Reader(kind, read, allowed, schema=schema)
 
 
 def listing(reader: Reader[T], at_least: int = 1) -> Reader[tuple[T, ...]]:
@@ -158,7 +192,34 @@ def listing(reader: Reader[T], at_least: int = 1) -> Reader[tuple[T, ...]]:
         return tuple(read_all(spots, reader.read))
 
     kind = "list" if reader.part else f"list of {reader.kind}"
-    return Reader(kind, read, reader.allowed, reader.part)
+    schema = {"type": "array", "items": reader.schema, "minItems": at_least}
+    return Reader(kind, read, reader.allowed, reader.part, schema)
+
+
+def one_or_list(reader: Reader[T], allowed: str, empty: str) -> Reader[tuple[T, ...]]:
+    """A reader of one value, or of a list of such values."""
+
+    def read(spot: Spot) -> tuple[T, ...]:
+        if not isinstance(spot.node, Sequence):
+            return (reader.read(spot),)
+        if not spot.node.items:
+            spot.refuse(empty)
+        return tuple(read_all(spot.items(), reader.read))
+
+    several = {"type": "array", "items": reader.schema, "minItems": 1}
+    return Reader(reader.kind, read, allowed, schema={"anyOf": [reader.schema, several]})
+
+
+def part_or_truth(part: Part[T], truth: Reader[bool]) -> Reader[T | None]:
+    """A reader of a part, of `true` for one with its defaults, or of `false` for None."""
+
+    def read(spot: Spot) -> T | None:
+        if isinstance(spot.node, Table):
+            return part.read(spot)
+        return part.settings() if truth.read(spot) else None
+
+    schema = {"anyOf": [truth.schema, part.schema]}
+    return Reader("truth or mapping", read, part=part, schema=schema)
 
 
 def read_all(spots: list[Spot], read: Callable[[Spot], T]) -> list[T]:
@@ -191,9 +252,8 @@ def mapping(key: Reader[K], value: Reader[T]) -> Reader[dict[K, T]]:
             spot, lambda entry: read_key(spot, entry, places), lambda child, _: value.read(child)
         )
 
-    return Reader(
-        "mapping", read, f"{key.allowed or key.kind} → {value.allowed or 'see below'}", value.part
-    )
+    allowed = f"{key.allowed or key.kind} → {value.allowed or 'see below'}"
+    return Reader("mapping", read, allowed, value.part, _schema_of_mapping(key, value.schema))
 
 
 def named(part: Part[T], name: Reader[str]) -> Reader[dict[str, T]]:
@@ -208,7 +268,12 @@ def named(part: Part[T], name: Reader[str]) -> Reader[dict[str, T]]:
             lambda child, key: part.read(child, name=key),
         )
 
-    return Reader("mapping", read, f"name ({name.allowed}) → see below", part)
+    schema = _schema_of_mapping(name, part.schema)
+    return Reader("mapping", read, f"name ({name.allowed}) → see below", part, schema)
+
+
+def _schema_of_mapping(key: Reader[K], value: Schema) -> Schema:
+    return {"type": "object", "propertyNames": key.schema, "additionalProperties": value}
 
 
 def read_pairs(
@@ -246,7 +311,7 @@ def unique(what: str, reader: Reader[str]) -> Reader[str]:
         take(spot, what, name)
         return name
 
-    return Reader(reader.kind, read, reader.allowed)
+    return replace(reader, read=read)
 
 
 def take(spot: Spot, what: str, name: str) -> None:
@@ -267,4 +332,5 @@ def reference(what: str) -> Reader[str]:
             spot.refuse(f"unknown {what}", nearest(name, names), listed(f"{what}s", names))
         return name
 
-    return Reader(what, read, f"the name of an {what}" if what[0] in "ao" else f"a {what}'s name")
+    allowed = f"the name of an {what}" if what[0] in "ao" else f"a {what}'s name"
+    return Reader(what, read, allowed, schema=matching(".+"))

@@ -6,7 +6,6 @@ long as it is written anew after a change; a test sees to that.
 """
 
 import ast
-import dataclasses
 import inspect
 import sys
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from typing import Final
 
 from router.settings import units
 from router.settings.keys import SETTINGS
-from router.settings.parts import Part, Reader, key_of
+from router.settings.parts import Part, Reader, defaults_of, key_of
 from router.smpp.vocabulary import status_name
 from router.terms import settings
 
@@ -41,11 +40,11 @@ def page_with_keys(page: str) -> str:
 
 def _sections(path: str, part: Part[object]) -> Iterator[str]:
     """The table of a part, then those of the parts below it."""
-    told = _docstrings()[_name(part)]
+    told = docstrings(part)
     yield f"\n## {f'`{path}`' if path else 'Top level'}\n\n{told['']}\n\n"
     yield "| key | written as | default | meaning |\n|---|---|---|---|\n"
     for name, reader in part.readers.items():
-        cells = (f"`{key_of(name)}`", _written(reader), _default(part, name, reader), told[name])
+        cells = (f"`{key_of(name)}`", written(reader), default(part, name, reader), told[name])
         yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
     for name, reader in part.readers.items():
         if reader.part:
@@ -60,16 +59,17 @@ def _each(reader: Reader[object]) -> str:
     return ".NAME" if reader.allowed else ""
 
 
-def _written(reader: Reader[object]) -> str:
+def written(reader: Reader[object]) -> str:
+    """How a value is written."""
     return f"{reader.kind}: {reader.allowed}" if reader.allowed else reader.kind
 
 
-def _default(part: Part[object], name: str, reader: Reader[object]) -> str:
+def default(part: Part[object], name: str, reader: Reader[object]) -> str:
+    """What holds where a key is not written; nothing where that is not one value."""
     if name in part.required:
         return "**required**"
-    fields = dataclasses.fields(part.settings)  # type: ignore[arg-type]  # Every part's is one.
-    value = next(field.default for field in fields if field.name == name)
-    if value is None or value is dataclasses.MISSING or value == ():
+    value = defaults_of(part.settings)[name]
+    if value is None or value == ():
         return ""
     if reader.part:
         return "see below"
@@ -83,13 +83,13 @@ def _default(part: Part[object], name: str, reader: Reader[object]) -> str:
     return f"`{value}`" if value != "" else '`""`'
 
 
-def _name(part: Part[object]) -> str:
-    return part.settings.__name__
+def docstrings(part: Part[object]) -> dict[str, str]:
+    """The text of every field of a part, and of the part itself under `""`."""
+    return _docstrings()[part.settings.__name__]
 
 
 @cache
 def _docstrings() -> dict[str, dict[str, str]]:
-    """Of every class of the settings: its own text under `""`, and that of every field."""
     found: dict[str, dict[str, str]] = {}
     for node in ast.parse(inspect.getsource(settings)).body:
         if isinstance(node, ast.ClassDef):

@@ -45,6 +45,15 @@ _HEXADECIMAL: Final = re.compile(r"0[xX][0-9A-Fa-f]{1,8}")
 _HOST_NAME: Final = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.(?!-)[A-Za-z0-9_-]{1,63})*\.?")
 
 
+DURATION: Final = rf"{_NUMBER}\s*(?:{'|'.join(_SECONDS)})"
+RATE: Final = rf"[0-9]{{1,9}}\s*/\s*(?:{'|'.join(_RATE_UNITS)})"
+SPACED_RATE: Final = rf"{RATE}|[0-9]{{1,9}}\s*/\s*{DURATION}"
+SIZE: Final = rf"{_NUMBER}\s*(?:{'|'.join(_OCTETS)})"
+PERCENT: Final = rf"{_NUMBER}\s*%"
+ADDRESS: Final = r".+:[0-9]{1,5}"
+"""Patterns for the JSON Schema: they hold for all that the functions below take, and for more."""
+
+
 class NotUnderstoodError(ValueError):
     """A text that is not what its place wants, with what was probably meant."""
 

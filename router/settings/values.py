@@ -5,15 +5,17 @@ not to know better than whoever writes the file.
 """
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from router.accept.passwords import check_hash, is_hash
 from router.settings import units
 from router.settings.mistakes import nearest
-from router.settings.parts import Reader, read_all, scalar
-from router.settings.places import Sequence, Table
+from router.settings.parts import Reader, Schema, matching, one_or_list, scalar
+from router.settings.places import Scalar, Sequence, Table
 from router.settings.reading import Spot
 from router.settings.units import NotUnderstoodError
 from router.terms.limits import Rate
@@ -23,7 +25,13 @@ from router.terms.settings import Address
 LONGEST_SECRET_BYTES: Final = 4_096
 """Of a file that holds a password; a longer one is the wrong file."""
 
+N = TypeVar("N", int, float)
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+def chosen(*alternatives: object) -> Schema:
+    """The schema of one of a few values, or of `${NAME}`."""
+    return {"anyOf": [{"enum": alternatives}, {"type": "string", "pattern": r"\$\{"}]}
 
 
 def text(longest: int, shortest: int = 1) -> Reader[str]:
@@ -38,7 +46,7 @@ def text(longest: int, shortest: int = 1) -> Reader[str]:
             raise NotUnderstoodError(f"the text has more than {longest} characters")
         return written
 
-    return scalar("text", parse, f"at most {longest} characters")
+    return scalar("text", parse, f"at most {longest} characters", f".{{{shortest},{longest}}}")
 
 
 def _word(written: str) -> str:
@@ -50,7 +58,7 @@ def _word(written: str) -> str:
     return written
 
 
-name: Final = scalar("name", _word, "letters, digits, `_`, `.`, `-`")
+name: Final = scalar("name", _word, "letters, digits, `_`, `.`, `-`", _NAME.pattern)
 """A name that commands, metrics and logs can carry as it is."""
 
 
@@ -60,20 +68,31 @@ def _operator(written: str) -> str:
     return _word(written)
 
 
-operator_name: Final = scalar("name", _operator, f"{name.allowed}; not `{NOBODY}`")
+operator_name: Final = scalar(
+    "name", _operator, f"{name.allowed}; not `{NOBODY}`", rf"(?!{NOBODY}$){_NAME.pattern}"
+)
 """The name of an operator, which can stand beside what waits for nobody."""
+
+
+def _between(
+    kind: str, parse: Callable[[str], N], lowest: str, highest: str, schema: str | Schema
+) -> Reader[N]:
+    """A value within bounds, which are written as the value is."""
+    least, most = parse(lowest), parse(highest)
+
+    def parse_bounded(text: str) -> N:
+        value = parse(text)
+        if not least <= value <= most:
+            raise NotUnderstoodError(f"a {kind} from {lowest} to {highest} is wanted here")
+        return value
+
+    return scalar(kind, parse_bounded, f"{lowest} to {highest}", schema)
 
 
 def whole(lowest: int, highest: int) -> Reader[int]:
     """A whole number within bounds."""
-
-    def parse(written: str) -> int:
-        number = units.whole(written)
-        if not lowest <= number <= highest:
-            raise NotUnderstoodError(f"a number from {lowest:_} to {highest:_} is wanted here")
-        return number
-
-    return scalar("number", parse, f"{lowest} to {highest:_}")
+    schema = {**matching("[0-9][0-9_]*"), "minimum": lowest, "maximum": highest, "multipleOf": 1}
+    return _between("number", units.whole, str(lowest), f"{highest:_}", schema)
 
 
 def whole_or_auto(lowest: int, highest: int) -> Reader[int | None]:
@@ -81,39 +100,21 @@ def whole_or_auto(lowest: int, highest: int) -> Reader[int | None]:
     number = whole(lowest, highest)
 
     def read(spot: Spot) -> int | None:
-        return (
-            None
-            if not isinstance(spot.node, Table | Sequence) and spot.text() == "auto"
-            else (number.read(spot))
-        )
+        is_auto = isinstance(spot.node, Scalar) and spot.text() == "auto"
+        return None if is_auto else number.read(spot)
 
-    return Reader("number", read, f"{number.allowed}, or `auto`")
+    schema = {"anyOf": [{"const": "auto"}, number.schema]}
+    return Reader("number", read, f"{number.allowed}, or `auto`", schema=schema)
 
 
 def duration(lowest: str, highest: str) -> Reader[float]:
     """A duration within bounds."""
-    lowest_s, highest_s = units.duration(lowest), units.duration(highest)
-
-    def parse(written: str) -> float:
-        seconds = units.duration(written)
-        if not lowest_s <= seconds <= highest_s:
-            raise NotUnderstoodError(f"a duration from {lowest} to {highest} is wanted here")
-        return seconds
-
-    return scalar("duration", parse, f"{lowest} to {highest}")
+    return _between("duration", units.duration, lowest, highest, units.DURATION)
 
 
 def size(lowest: str, highest: str) -> Reader[int]:
     """A size within bounds."""
-    lowest_bytes, highest_bytes = units.size(lowest), units.size(highest)
-
-    def parse(written: str) -> int:
-        octets = units.size(written)
-        if not lowest_bytes <= octets <= highest_bytes:
-            raise NotUnderstoodError(f"a size from {lowest} to {highest} is wanted here")
-        return octets
-
-    return scalar("size", parse, f"{lowest} to {highest}")
+    return _between("size", units.size, lowest, highest, units.SIZE)
 
 
 def one_of(*words: str) -> Reader[str]:
@@ -125,10 +126,10 @@ def one_of(*words: str) -> Reader[str]:
             raise NotUnderstoodError(wanted, nearest(written, words))
         return written
 
-    return scalar("word", parse, ", ".join(f"`{word}`" for word in words))
+    return scalar("word", parse, ", ".join(f"`{word}`" for word in words), chosen(*words))
 
 
-rate: Final = scalar("rate", units.rate, "per `s`, `min` or `h`, as in `50/s`")
+rate: Final = scalar("rate", units.rate, "per `s`, `min` or `h`, as in `50/s`", units.RATE)
 
 
 def _destination_rate(written: str) -> Rate:
@@ -138,14 +139,34 @@ def _destination_rate(written: str) -> Rate:
     return found
 
 
-destination_rate: Final = scalar("rate", _destination_rate, "such as `1/10s` or `20/h`")
-percent: Final = scalar("percent", units.percent, "`0%` to `100%`")
-truth: Final = scalar("truth", units.truth, "`true` or `false`")
-status: Final = scalar("status", units.status, "`ESME_...`, or a number such as `0x00000400`")
-version: Final = scalar("version", units.version, "`3.3`, `3.4` or `5.0`")
-network: Final = scalar("network", units.network, "`10.0.0.0/8`, or one address")
-prefix: Final = scalar("digits", units.prefix, "without + or 00")
-address: Final = scalar("address", units.address, "`host:port`")
+destination_rate: Final = scalar(
+    "rate", _destination_rate, "such as `1/10s` or `20/h`", units.SPACED_RATE
+)
+percent: Final = scalar("percent", units.percent, "`0%` to `100%`", units.PERCENT)
+truth: Final = scalar(
+    "truth", units.truth, "`true` or `false`", "[Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]"
+)
+status: Final = scalar(
+    "status",
+    units.status,
+    "`ESME_...`, or a number such as `0x00000400`",
+    {"$ref": "#/$defs/status"},
+)
+version: Final = scalar(
+    "version",
+    units.version,
+    "`3.3`, `3.4` or `5.0`",
+    # To an editor 3.4 without quotes is a number, and so is 0x34.
+    chosen("3.3", "3.4", "5.0", 3.3, 3.4, 5.0, "0x33", "0x34", "0x50", 0x33, 0x34, 0x50),
+)
+network: Final = scalar(
+    "network",
+    units.network,
+    "`10.0.0.0/8`, or one address",
+    "[0-9A-Fa-f:.]+(?:%[^/]+)?(?:/[0-9.]+)?",
+)
+prefix: Final = scalar("digits", units.prefix, "without + or 00", "[0-9]{0,20}")
+address: Final = scalar("address", units.address, "`host:port`", units.ADDRESS)
 
 
 def _port_to_connect_to(written: str) -> Address:
@@ -168,18 +189,11 @@ def _loopback(written: str) -> Address:
     )
 
 
-peer_address: Final = scalar("address", _port_to_connect_to, "`host:port`")
-
-
-def _read_peer_addresses(spot: Spot) -> tuple[Address, ...]:
-    if not isinstance(spot.node, Sequence):
-        return (peer_address.read(spot),)
-    if not spot.node.items:
-        spot.refuse("the list of addresses is empty: there is nowhere to connect to")
-    return tuple(read_all(spot.items(), peer_address.read))
-
-
-peer_addresses: Final = Reader("address", _read_peer_addresses, "`host:port`, or a list of those")
+peer_addresses: Final = one_or_list(
+    scalar("address", _port_to_connect_to, "`host:port`", address.schema),
+    "`host:port`, or a list of those",
+    empty="the list of addresses is empty: there is nowhere to connect to",
+)
 
 
 def _own_address(written: str) -> str:
@@ -189,8 +203,10 @@ def _own_address(written: str) -> str:
         raise NotUnderstoodError("an IP address is wanted here, without a port") from None
 
 
-own_address: Final = scalar("address", _own_address, "an IP address of this machine")
-loopback_address: Final = scalar("address", _loopback, "`host:port`, loopback only")
+own_address: Final = scalar(
+    "address", _own_address, "an IP address of this machine", "[0-9A-Fa-f:.]+(?:%.+)?"
+)
+loopback_address: Final = scalar("address", _loopback, "`host:port`, loopback only", address.schema)
 
 
 def _one_word(written: str) -> str:
@@ -199,7 +215,7 @@ def _one_word(written: str) -> str:
     return written
 
 
-keyword: Final = scalar("word", _one_word)
+keyword: Final = scalar("word", _one_word, "", r"\S{1,160}")
 
 
 def _number(written: str) -> str:
@@ -208,7 +224,7 @@ def _number(written: str) -> str:
     return written
 
 
-number: Final = scalar("digits", _number, "without + or 00")
+number: Final = scalar("digits", _number, "without + or 00", "[0-9]{1,20}")
 
 
 def _read_path(spot: Spot) -> Path:
@@ -217,7 +233,9 @@ def _read_path(spot: Spot) -> Path:
     return path
 
 
-existing_file: Final = Reader("path", _read_path, "relative to the configuration")
+existing_file: Final = Reader(
+    "path", _read_path, "relative to the configuration", schema=matching(".+")
+)
 
 
 def _read_url(spot: Spot) -> str:
@@ -235,7 +253,9 @@ def _read_url(spot: Spot) -> str:
     spot.refuse("a journal is sqlite:///file or memory:", meant)
 
 
-journal_url: Final = Reader("url", _read_url, "`sqlite:///file` or `memory:`")
+journal_url: Final = Reader(
+    "url", _read_url, "`sqlite:///file` or `memory:`", schema=matching("sqlite:///.+|memory:")
+)
 
 
 def _read_secret(spot: Spot) -> str:
@@ -291,13 +311,20 @@ def _read_account_secret(spot: Spot) -> str:
     return secret
 
 
-def _read_passwords(spot: Spot) -> tuple[str, ...]:
-    if not isinstance(spot.node, Sequence):
-        return (_read_account_secret(spot),)
-    if not spot.node.items:
-        spot.refuse("the list of passwords is empty: nobody could bind")
-    return tuple(read_all(spot.items(), _read_account_secret))
-
-
-secret: Final = Reader("secret", _read_secret, "text or `{file: path}`")
-passwords: Final = Reader("secret", _read_passwords, "text, `{file: path}`, or a list of those")
+_SECRET_SCHEMA: Final = {
+    "anyOf": [
+        matching(".*"),
+        {
+            "type": "object",
+            "properties": {"file": {**matching(".+"), "description": "The file that holds it."}},
+            "required": ["file"],
+            "additionalProperties": False,
+        },
+    ]
+}
+secret: Final = Reader("secret", _read_secret, "text or `{file: path}`", schema=_SECRET_SCHEMA)
+passwords: Final = one_or_list(
+    replace(secret, read=_read_account_secret),
+    "text, `{file: path}`, or a list of those",
+    empty="the list of passwords is empty: nobody could bind",
+)

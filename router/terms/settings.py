@@ -398,8 +398,12 @@ class Settings:
 
     listen: tuple[ListenSettings, ...]
     """Where clients connect."""
+    session: SessionSettings = field(default=SessionSettings())
+    """What holds for every session."""
     journal: JournalSettings
     """Where accepted messages are kept safe."""
+    telemetry: TelemetrySettings = field(default=TelemetrySettings())
+    """Metrics, health, status, log."""
     lanes: tuple[LaneSettings, ...]
     """Priority lanes, most urgent first."""
     accounts: Mapping[AccountName, AccountSettings]
@@ -409,10 +413,6 @@ class Settings:
     routes: tuple[RouteSettings, ...]
     """Who carries what. Among the prefixes with a rule whose other conditions hold the longest
     wins; at equal length the first such rule."""
-    session: SessionSettings = field(default=SessionSettings())
-    """What holds for every session."""
-    telemetry: TelemetrySettings = field(default=TelemetrySettings())
-    """Metrics, health, status, log."""
     inbound: tuple[InboundSettings, ...] = ()
     """Whose are messages from subscribers; the first rule that holds."""
     node: int = 0

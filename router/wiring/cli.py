@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     for one in (run, check, explain):
         one.add_argument("config", metavar="CONFIG", type=Path, help="a file, or a folder")
     _add_question(explain)
+    add("schema", "print the JSON Schema of a configuration, for editors", _schema)
     add("hash-password", "read a password, and print its hash", _hash_password)
     status = add("status", "show what a running router is doing", _status)
     status.add_argument("--watch", action="store_true", help="go on until Ctrl-C")
@@ -241,6 +242,13 @@ def _explain(arguments: argparse.Namespace) -> int:
         for heading, line in told.lines():
             print(f"{heading:<10} {line}")
     return WELL if told.refusal is None else NOT_WELL
+
+
+def _schema(_arguments: argparse.Namespace) -> int:
+    from router.settings.schema import page
+
+    print(page(), end="")
+    return WELL
 
 
 def _hash_password(_arguments: argparse.Namespace) -> int:

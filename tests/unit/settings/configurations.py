@@ -4,7 +4,8 @@
 that what it says about lines and columns can be looked up there.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -12,6 +13,7 @@ from typing import Final
 import pytest
 
 from router.settings.load import Mistake, SettingsError, load
+from router.settings.parts import Part
 from router.terms.settings import Settings
 
 CONTRACT_FILE: Final = Path(__file__).parents[2] / "contract" / "router.yaml"
@@ -28,6 +30,24 @@ operators:
     binds: [{name: t1, address: "127.0.0.1:1", system_id: a, password: b, rate: 50/s}]
 routes: [{destination: "", to: [telia]}]
 """
+
+
+def with_its_comments(file: Path) -> str:
+    """The text of an example, and what it shows in comments, as if that were meant."""
+    text = file.read_text(encoding="utf-8")
+    if file.name == "operators.yaml":
+        above, line, below = text.partition("# What other operators ask for")
+        assert line
+        text = above + re.sub(r"(?m)^#(?=  )", "", below.partition("\n")[2])
+    return text
+
+
+def every_part(part: Part[object]) -> Iterator[Part[object]]:
+    """A part of the configuration, and every part below it."""
+    yield part
+    for reader in part.readers.values():
+        if reader.part:
+            yield from every_part(reader.part)
 
 
 def changed(text: str, *changes: tuple[str, str]) -> str:

@@ -2,19 +2,20 @@
 
 import ast
 import dataclasses
+import gc
 import inspect
 import re
-from collections.abc import Iterator
 from ipaddress import ip_network
 from pathlib import Path
 from string import ascii_lowercase
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from router.settings.keys import SETTINGS
 from router.settings.load import load, warnings
-from router.settings.parts import Part, key_of
+from router.settings.parts import key_of
 from router.terms import settings as terms
 from router.terms.limits import Rate
 from router.terms.names import AccountName, BindName, LaneName, OperatorName
@@ -41,6 +42,7 @@ from tests.unit.settings.configurations import (
     CONTRACT_FILE,
     SMALL,
     changed,
+    every_part,
     line_and_column,
     loaded,
     mistakes,
@@ -179,11 +181,17 @@ def test_settings_stay_equal_when_lines_move() -> None:
     assert loaded(SMALL) == loaded("# One more line.\n" + SMALL)
 
 
-def every_part(part: Part[object]) -> Iterator[Part[object]]:
-    yield part
-    for reader in part.readers.values():
-        if reader.part:
-            yield from every_part(reader.part)
+@pytest.mark.parametrize("collects", [True, False])
+def test_garbage_is_collected_afterwards_as_it_was_before(collects: bool) -> None:
+    before = gc.isenabled()
+    try:
+        (gc.enable if collects else gc.disable)()
+        loaded(SMALL)
+        assert gc.isenabled() == collects
+        mistakes("")
+        assert gc.isenabled() == collects
+    finally:
+        (gc.enable if before else gc.disable)()
 
 
 def test_every_field_of_the_settings_has_its_key() -> None:

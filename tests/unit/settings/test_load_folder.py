@@ -1,13 +1,12 @@
 """router/settings/load.py: one file, or a folder whose files are read as one."""
 
-import re
 from pathlib import Path
 
 import pytest
 
 from router.settings.load import Mistake, SettingsError, load, warnings
 from router.terms.names import OperatorName
-from tests.unit.settings.configurations import SMALL, changed, loaded
+from tests.unit.settings.configurations import SMALL, changed, loaded, with_its_comments
 
 EXAMPLE = Path(__file__).parents[3] / "config"
 
@@ -201,12 +200,7 @@ def test_the_example_configuration_can_be_used_as_it_is() -> None:
 
 def test_what_the_example_shows_in_comments_can_be_used_too(tmp_path: Path) -> None:
     for file in EXAMPLE.glob("*.yaml"):
-        text = file.read_text(encoding="utf-8")
-        if file.name == "operators.yaml":
-            above, line, below = text.partition("# What other operators ask for")
-            assert line
-            text = above + re.sub(r"(?m)^#(?=  )", "", below.partition("\n")[2])
-        (tmp_path / file.name).write_text(text, encoding="utf-8")
+        (tmp_path / file.name).write_text(with_its_comments(file), encoding="utf-8")
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "orange").write_text("x", encoding="utf-8")
     called, calls = load(tmp_path, {}).operators[OperatorName("orange")].binds

@@ -14,7 +14,10 @@ from tests.unit.settings.configurations import CONTRACT, SMALL, changed
 
 Said = tuple[int, str, str]
 Capture = pytest.CaptureFixture[str]
-COMMANDS = ("run", "check", "explain", "hash-password", "status", "reload", "drain", "resume")
+COMMANDS = (
+    *("run", "check", "explain", "schema", "hash-password"),
+    *("status", "reload", "drain", "resume"),
+)
 FAULTY = changed(SMALL, ("rate: 50/s", "rate: 50"), ("lane: urgent", "lane: urgnt"))
 
 
@@ -80,6 +83,7 @@ def test_version_is_a_result(capsys: Capture) -> None:
         ("run",),
         ("check",),
         ("drain",),
+        ("schema", "x.yaml"),
         ("explain", "x.yaml"),
         ("explain", "x.yaml", "--account", "bank"),
         ("explain", "x.yaml", "--account", "bank", "--to", "372", "--priority", "256"),
@@ -215,6 +219,17 @@ def test_explain_with_a_faulty_configuration_tells_its_mistakes(
     status, out, err = said(capsys, "explain", faulty, "--account", "bank", "--to", "372")
     assert (status, out) == (1, "")
     assert "2 mistakes" in err
+
+
+# schema
+
+
+def test_schema_is_one_json_document_on_standard_output(capsys: Capture) -> None:
+    status, out, err = said(capsys, "schema")
+    document = json.loads(out)
+    assert (status, err) == (0, "")
+    assert document["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert "accounts" in document["properties"]
 
 
 # hash-password
