@@ -1,4 +1,5 @@
-# Everything here sets up what it needs, in .venv, once. Needs Python 3.11+, make and a compiler.
+# Everything here sets up what it needs, in .venv, once. Needs Python 3.11+ and make, and a compiler
+# where a dependency has no wheel.
 
 PYTHON ?= python3
 ARGS ?=
