@@ -1,4 +1,5 @@
-# Everything here sets up what it needs, in .venv, once. Needs Python 3.11+, make and a compiler.
+# Everything here sets up what it needs, in .venv, once. Needs Python 3.11+ and make, and a compiler
+# where a dependency has no wheel.
 
 PYTHON ?= python3
 ARGS ?=
@@ -8,7 +9,7 @@ READY := $(VENV)/.ready
 LOG := $(VENV)/setup.log
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-long check fix bench cover
+.PHONY: help setup demo run test test-long lint check fix bench cover
 # A recipe that fails half-way must not leave a target that looks made.
 .DELETE_ON_ERROR:
 
@@ -42,10 +43,12 @@ test: $(READY) ## The tests that a developer waits for
 test-long: $(READY) ## All tests: the long ones too, and more examples of every property
 	@$(BIN)/python -m pytest -q --hypothesis-profile=long -o faulthandler_timeout=1800 $(ARGS)
 
-check: $(READY) ## Lint, format, types and tests: what CI runs
+lint: $(READY) ## Lint, format and types
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --quiet --check
 	@$(BIN)/mypy --strict --no-error-summary router simulators benchmarks tests
+
+check: lint ## Lint, format, types and tests: what CI runs
 	@$(MAKE) --no-print-directory test
 
 fix: $(READY) ## Mend what ruff can mend, and format

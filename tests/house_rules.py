@@ -1,12 +1,14 @@
 """The rules of the house that a program can check: who may import whom, and what stays pure.
 
-Every check takes a path and a text, so that it can be shown a violation; `broken_rules_in` walks a
+Every check takes a path and a text, so that it can be shown a violation; `broken_rules_in` takes a
 tree and asks them all. A rule that is in the way is changed here, with its reason, not worked
 around where it pinches.
 """
 
 import ast
+import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -73,7 +75,8 @@ def broken_rules_in(root: Path) -> list[str]:
     """Every violation in the tree at `root`, each with its file, most with a line."""
     found: list[str] = []
     steps: dict[str, set[str]] = {}
-    for file in sorted(_files(root)):
+    files = frozenset(files_in(root))
+    for file in sorted(files):
         path = file.relative_to(root).as_posix()
         octets = file.read_bytes()
         if path.startswith("router/steps/") and file.suffix == ".py":
@@ -82,8 +85,18 @@ def broken_rules_in(root: Path) -> list[str]:
         if file.suffix == ".py":
             found += broken_rules(path, octets.decode())
             if path.startswith(("router/", "simulators/")):
-                found += _folder_without_package(file, path)
+                found += _folder_without_package(file, path, files)
     return found + _circle_of(steps)
+
+
+def files_in(root: Path) -> list[Path]:
+    """The files that the rules judge: those that git tracks, staged ones included.
+
+    A developer's untracked notes and trials break no rule until they are added. Where `root` is no
+    checkout (a source distribution), or git does not answer, all files that could be committed.
+    """
+    tracked = _tracked(root)
+    return list(_files(root)) if tracked is None else tracked
 
 
 def broken_rules(path: str, source: str) -> list[str]:
@@ -124,12 +137,31 @@ Finding = tuple[int, str]
 """A line and what is wrong there."""
 
 
+def _tracked(root: Path) -> list[Path] | None:
+    """What git tracks below `root`; None where `root` is not the top of a checkout.
+
+    Only the top counts: a source distribution unpacked inside another project's checkout would
+    be judged by that project's list.
+    """
+    if not (root / ".git").exists():  # A file in a worktree, a folder elsewhere.
+        return None
+    # In a hook git names its own repository and index in the environment; `root` may be another.
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    command = ("git", "-C", str(root), "ls-files", "-z")
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):  # No git here, or a checkout of another user.
+        return None
+    paths = [root / os.fsdecode(name) for name in done.stdout.split(b"\0") if name]
+    return [path for path in paths if path.is_file()]  # Not those that are deleted by now.
+
+
 def _files(root: Path) -> Iterator[Path]:
-    """Every file that could be committed: no hidden folder but .ci, nothing that a tool made."""
+    """Every file that could be committed: only two hidden folders, nothing that a tool made."""
     for entry in root.iterdir():
         if entry.is_dir():
             made = entry.name in {"__pycache__", "build", "dist"}
-            if entry.name == ".ci" or not (made or entry.name.startswith(".")):
+            if entry.name in {".ci", ".github"} or not (made or entry.name.startswith(".")):
                 yield from _files(entry)
         # In a worktree .git is a file.
         elif entry.name != ".git" and not entry.name.endswith((".db", ".db-wal", ".db-shm")):
@@ -147,8 +179,8 @@ def _package(path: str, tree: ast.Module) -> Iterator[Finding]:
         yield line, "a package's __init__.py holds its docstring and nothing else"
 
 
-def _folder_without_package(file: Path, path: str) -> list[str]:
-    if (file.parent / "__init__.py").exists():
+def _folder_without_package(file: Path, path: str, files: frozenset[Path]) -> list[str]:
+    if file.parent / "__init__.py" in files:
         return []
     return [f"{path}:1: its folder has no __init__.py to say what the folder is for"]
 

@@ -33,6 +33,7 @@ LONGEST_PASSWORD: Final = 8
 LONGEST_TEXT: Final = 10_000
 """255 segments hold 39,015 septets; nobody explains more than a few."""
 NOT_SERVED: Final = "not served yet by this version"
+INSTEAD: Final = "To apply a configuration: `smpp-router check` it, then restart the router."
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -360,7 +361,7 @@ def _line(bind: Mapping[str, object]) -> str:
 
 
 def _not_served(arguments: argparse.Namespace) -> int:
-    _tell(f"{arguments.parser.prog}: {NOT_SERVED}; nothing was done")
+    _tell(f"{arguments.parser.prog}: {NOT_SERVED}; nothing was changed. {INSTEAD}")
     return NOT_WELL
 
 

@@ -19,13 +19,15 @@ def test_tree_keeps_every_rule() -> None:
 
 
 def test_walk_reads_every_folder_but_what_tools_made(tmp_path: Path) -> None:
-    for folder in ("router/smpp", "tests/unit", ".ci", "router/__pycache__", ".venv/lib"):
+    folders = ("router/smpp", "tests/unit", ".ci", ".github", "router/__pycache__", ".venv/lib")
+    for folder in folders:
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "__init__.py").write_text("import socket\n", encoding="utf-8")
     # A path that is told of wherever else it stands.
     (tmp_path / ".git").write_text("gitdir: /wor" + "k/main/.git/worktrees/w\n", encoding="utf-8")
     named = {says.partition(":")[0] for says in broken_rules_in(tmp_path)}
-    assert named == {".ci/__init__.py", "router/smpp/__init__.py", "tests/unit/__init__.py"}
+    judged = (".ci", ".github", "router/smpp", "tests/unit")
+    assert named == {f"{folder}/__init__.py" for folder in judged}
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,8 @@ def test_command_that_is_not_served_yet_says_so_and_fails(capsys: Capture) -> No
     assert said(capsys, "reload") == (
         1,
         "",
-        "smpp-router reload: not served yet by this version; nothing was done\n",
+        "smpp-router reload: not served yet by this version; nothing was changed."
+        " To apply a configuration: `smpp-router check` it, then restart the router.\n",
     )
 
 
