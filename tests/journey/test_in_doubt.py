@@ -14,10 +14,9 @@ from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings
 from tests.doubles import FULL_DISK, Client, Operator, Router, World, with_lane, with_operator
+from tests.journey.scenes import OVERDUE_S, connected, sent_twice
 
 TELIA, ELISA = OperatorName("telia"), OperatorName("elisa")
-OVERDUE_S = 30.5
-"""A little more than the response timeout."""
 
 
 def alert(client: Client, registered_delivery: int = 1) -> int:
@@ -98,8 +97,7 @@ def test_an_unanswered_message_is_resent_to_the_same_operator(world: World, rout
 def test_the_same_operator_is_asked_again_even_if_a_better_one_has_come(
     world: World, router: Router
 ) -> None:
-    elisa = router.operator("elisa", status=None)
-    client = router.client()
+    elisa, client = connected(router, "elisa", status=None)
     client.submit(registered_delivery=0)
     world.run(20.0)
     telia = router.operator("telia")
@@ -164,8 +162,7 @@ def test_a_late_answer_cannot_wake_a_message_that_has_failed(
     world: World, contract: Settings, status: int
 ) -> None:
     router = Router(world, with_lane(contract, "otp", in_doubt="fail"))
-    telia = router.operator("telia", status=None)
-    client = router.client()
+    telia, client = connected(router, status=None)
     client.submit()
     world.run(OVERDUE_S)
     telia.answer(telia.submits[0][1], status)
@@ -182,8 +179,7 @@ def test_a_late_answer_cannot_wake_a_message_that_has_failed(
 def test_what_is_given_up_makes_room_in_the_window(world: World, contract: Settings) -> None:
     settings = with_operator(with_lane(contract, "otp", in_doubt="fail"), "telia", breaker=None)
     router = Router(world, settings)
-    telia = router.operator("telia", status=None)
-    client = router.client()
+    telia, client = connected(router, status=None)
     for _ in range(40):
         client.submit(registered_delivery=0)
     world.run(29.0)
@@ -193,8 +189,7 @@ def test_what_is_given_up_makes_room_in_the_window(world: World, contract: Setti
 
 
 def test_a_message_is_not_repeated_for_ever(world: World, router: Router) -> None:
-    telia = router.operator("telia", status=None)
-    client = router.client()
+    telia, client = connected(router, status=None)
     number = client.submit(validity_period=b"000001000000000R")
     world.run(1000.0)
     assert len(telia.submits) == 1 + MOST_DOUBTS
@@ -253,8 +248,7 @@ def test_a_dead_link_is_found_and_its_window_resolved(world: World, router: Rout
 def test_a_bind_that_is_lost_and_back_sends_what_was_in_flight(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia", status=None)
-    client = router.client()
+    telia, client = connected(router, status=None)
     client.submit()
     for _ in range(3):
         world.run(1.0)
@@ -279,8 +273,7 @@ def test_a_bind_that_is_lost_and_back_sends_what_was_in_flight(
 def test_a_late_success_ends_the_doubt_before_it_is_sent_again(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia", status=None)
-    client = router.client()
+    telia, client = connected(router, status=None)
     number = client.submit()
     world.run(20.0)
     telia.bind.operator.rest(telia.bind, world.now + 60.0)  # So it is not sent again at once.
@@ -303,11 +296,7 @@ def test_a_late_success_ends_the_doubt_before_it_is_sent_again(
 def test_a_late_success_while_it_waits_for_a_retry_is_not_sent_again(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia", status=None)
-    client = router.client()
-    client.submit()
-    world.run(OVERDUE_S)
-    first, second = (pdu for _, pdu in telia.submits)
+    telia, _, _, (first, second) = sent_twice(router)
     telia.answer(second, v.ESME_RMSGQFUL)  # To be tried again in 30 s.
     world.run(5.0)
     telia.answer(first)
@@ -320,11 +309,7 @@ def test_a_late_success_while_it_waits_for_a_retry_is_not_sent_again(
 
 
 def test_a_receipt_while_it_waits_for_a_retry_ends_it(world: World, router: Router) -> None:
-    telia = router.operator("telia", status=None)
-    client = router.client()
-    client.submit()
-    world.run(OVERDUE_S)
-    first, second = (pdu for _, pdu in telia.submits)
+    telia, client, _, (first, second) = sent_twice(router)
     telia.answer(second, v.ESME_RMSGQFUL)
     world.run(5.0)
     telia.answer(first)
@@ -360,8 +345,7 @@ def test_a_late_refusal_changes_nothing(world: World, router: Router, status: in
 def test_a_late_answer_counts_neither_in_the_window_nor_in_the_rate(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia", status=None)
-    client = router.client()
+    telia, client = connected(router, status=None)
     client.submit(registered_delivery=0)
     world.run(OVERDUE_S)
     operator = telia.bind.operator
@@ -381,11 +365,7 @@ def test_a_late_answer_counts_neither_in_the_window_nor_in_the_rate(
 
 def taken_twice(world: World, router: Router) -> tuple[Operator, Client, int]:
     """A message whose first sending is answered when the second one has been, too."""
-    telia = router.operator("telia", status=None)
-    client = router.client()
-    number = client.submit(registered_delivery=17)
-    world.run(OVERDUE_S)
-    first, second = (pdu for _, pdu in telia.submits)
+    telia, client, number, (first, second) = sent_twice(router, registered_delivery=17)
     telia.answer(second)
     telia.answer(first)
     world.run(1.0)
@@ -448,11 +428,7 @@ def test_the_same_failure_twice_is_still_one_attempt(world: World, router: Route
 def test_a_failure_is_withheld_while_the_other_attempt_is_not_even_answered(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia", status=None)
-    client = router.client()
-    number = client.submit()
-    world.run(OVERDUE_S)
-    first, second = (pdu for _, pdu in telia.submits)
+    telia, client, number, (first, second) = sent_twice(router)
     telia.answer(first)
     world.run(0.1)
     telia.report(b"1", b"UNDELIV")
@@ -471,11 +447,7 @@ def test_a_failure_is_withheld_while_the_other_attempt_is_not_even_answered(
 def test_a_withheld_failure_is_told_when_the_other_attempt_was_not_taken(
     world: World, router: Router, ends: str
 ) -> None:
-    telia = router.operator("telia", status=None)
-    client = router.client()
-    number = client.submit()
-    world.run(OVERDUE_S)
-    first, second = (pdu for _, pdu in telia.submits)
+    telia, client, number, (first, second) = sent_twice(router)
     telia.answer(first)
     world.run(0.1)
     telia.report(b"1", b"REJECTD")
@@ -493,11 +465,7 @@ def test_a_withheld_failure_is_told_when_the_other_attempt_was_not_taken(
 def test_a_second_attempt_that_is_refused_takes_nothing_from_the_first(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia", status=None)
-    client = router.client()
-    client.submit()
-    world.run(OVERDUE_S)
-    first, second = (pdu for _, pdu in telia.submits)
+    telia, _, _, (first, second) = sent_twice(router)
     telia.answer(first)
     telia.answer(second, v.ESME_RINVDSTADR)
     world.run(1.0)
@@ -541,11 +509,7 @@ def test_attempts_at_two_operators_are_one_message(world: World, router: Router)
 def test_a_late_answer_without_an_id_leaves_the_other_attempt_its_receipt(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia", status=None)
-    client = router.client()
-    client.submit()
-    world.run(OVERDUE_S)
-    first, second = (pdu for _, pdu in telia.submits)
+    telia, _, _, (first, second) = sent_twice(router)
     telia.answer(second)
     world.run(1.0)
     telia.far.send(p.response(v.SUBMIT_SM, first.sequence_number, 0, b"\0"))
@@ -558,8 +522,7 @@ def test_a_late_answer_without_an_id_leaves_the_other_attempt_its_receipt(
 
 
 def test_a_message_in_doubt_expires_like_any_other(world: World, router: Router) -> None:
-    telia = router.operator("telia", status=None)
-    client = router.client()
+    telia, client = connected(router, status=None)
     number = client.submit(validity_period=b"000000000020000R")
     world.run(OVERDUE_S + 1.0)
     assert len(telia.submits) == 1
@@ -579,8 +542,7 @@ def careful(world: World, contract: Settings) -> Router:
 
 
 def test_nothing_goes_out_before_the_journal_has_its_mark(world: World, careful: Router) -> None:
-    telia = careful.operator("telia")
-    client = careful.client()
+    telia, client = connected(careful)
     client.submit(registered_delivery=0)
     world.run(0.001)
     careful.disk.is_stuck = True
@@ -598,8 +560,7 @@ def test_nothing_goes_out_before_the_journal_has_its_mark(world: World, careful:
 def test_what_was_written_before_a_crash_fails_and_what_was_not_is_sent(
     world: World, careful: Router
 ) -> None:
-    telia = careful.operator("telia", status=None)
-    client = careful.client()
+    telia, client = connected(careful, status=None)
     numbers = [client.submit(text=b"%d" % n) for n in range(60)]
     world.run(0.5)
     written = len(telia.submits)
@@ -618,8 +579,7 @@ def test_what_was_written_before_a_crash_fails_and_what_was_not_is_sent(
 
 def test_marks_cost_no_slot_and_change_no_order(world: World, careful: Router) -> None:
     careful.disk.delay_s = 0.005
-    telia = careful.operator("telia")
-    client = careful.client()
+    telia, client = connected(careful)
     for n in range(200):
         client.submit(text=b"%d" % n, registered_delivery=0)
     world.run(3.5)
@@ -628,8 +588,7 @@ def test_marks_cost_no_slot_and_change_no_order(world: World, careful: Router) -
 
 
 def test_a_message_that_was_refused_is_sent_after_a_crash(world: World, careful: Router) -> None:
-    telia = careful.operator("telia", status=v.ESME_RMSGQFUL)
-    client = careful.client()
+    telia, client = connected(careful, status=v.ESME_RMSGQFUL)
     client.submit(text=b"again", registered_delivery=0)
     world.run(1.0)
     assert len(telia.submits) == 1
@@ -642,8 +601,7 @@ def test_a_message_that_was_refused_is_sent_after_a_crash(world: World, careful:
 
 
 def test_marks_that_failed_are_asked_for_again(world: World, careful: Router) -> None:
-    telia = careful.operator("telia")
-    client = careful.client()
+    telia, client = connected(careful)
     careful.disk.is_stuck = True
     client.submit(registered_delivery=0)
     world.run(0.1)
