@@ -3,6 +3,7 @@
 from router.smpp.pdu import Pdu
 from tests.doubles import Client, Operator, Router
 
+PASSWORDS = {b"bank": b"secret01", b"shop": b"secret02"}
 OVERDUE_S = 30.5
 """A little more than the response timeout."""
 
@@ -13,6 +14,14 @@ def connected(
     """Bind an operator, which answers submits with this status, and then the bank."""
     far = router.operator(operator, status=status)
     return far, router.client()
+
+
+def connected_to_both(
+    router: Router, status: int | None = 0, account: bytes = b"bank"
+) -> tuple[Operator, Operator, Client]:
+    """Bind telia, which answers submits with this status, elisa, and then this account."""
+    telia, elisa = router.operator("telia", status=status), router.operator("elisa")
+    return telia, elisa, router.client(account, PASSWORDS[account])
 
 
 def taken(
@@ -29,10 +38,13 @@ def submitted(
     client: Client,
     count: int = 1,
     registered_delivery: int = 1,
+    destination: bytes = b"37255512345",
 ) -> list[int]:
-    """Have the operator take so many messages of the client; return their sequence_numbers."""
+    """Have the operator sent so many messages of the client; return their sequence_numbers."""
     before = len(operator.submits)
-    numbers = [client.submit(registered_delivery=registered_delivery) for _ in range(count)]
+    numbers = [
+        client.submit(destination, registered_delivery=registered_delivery) for _ in range(count)
+    ]
     router.world.run(1.0 + (count - 1) / 20)
     assert len(operator.submits) - before == count
     return numbers
@@ -43,6 +55,14 @@ def unanswered(router: Router) -> tuple[Operator, Client, int, Pdu]:
     telia, client = connected(router, status=None)
     (number,) = submitted(router, telia, client)
     return telia, client, number, telia.submits[0][1]
+
+
+def told_in_vain(router: Router) -> tuple[Operator, Client]:
+    """Have the bank sent a receipt, in a moment, that it does not answer."""
+    telia, client, _ = taken(router)
+    client.deliver_status = lambda _: None
+    telia.report(b"1")
+    return telia, client
 
 
 def sent_twice(

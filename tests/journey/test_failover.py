@@ -12,7 +12,7 @@ from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings, StatusAction
 from tests.doubles import Router, World, with_action
-from tests.journey.scenes import connected, taken
+from tests.journey.scenes import connected, connected_to_both, taken
 from tests.peers import Operator
 
 FINNISH = b"358401234567"
@@ -45,8 +45,7 @@ def test_an_operator_that_is_down_is_passed_over(world: World, router: Router) -
 
 
 def test_what_waits_changes_hands_when_its_operator_goes(world: World, router: Router) -> None:
-    telia, elisa = router.operator("telia"), router.operator("elisa")
-    client = router.client()
+    telia, elisa, client = connected_to_both(router)
     for n in range(200):
         client.submit(text=b"%d" % n, registered_delivery=0)
     world.run(1.0)
@@ -98,8 +97,7 @@ def test_what_no_operator_can_take_waits_for_one(world: World, router: Router) -
 
 
 def test_weights_share_and_the_other_one_takes_over(world: World, router: Router) -> None:
-    telia, elisa = router.operator("telia"), router.operator("elisa")
-    client = router.client(b"shop", b"secret02")
+    telia, elisa, client = connected_to_both(router, account=b"shop")
     for _ in range(50):
         client.submit(registered_delivery=0)
     world.run(3.0)

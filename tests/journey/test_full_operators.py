@@ -8,7 +8,7 @@ from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.terms.outcome import WRONG_SET_UP, Outcome
 from tests.doubles import Router, World, data_sm
-from tests.journey.scenes import connected
+from tests.journey.scenes import connected, connected_to_both
 
 ESTONIAN = b"3725551234"
 TO = (1, 1, b"37255512345")
@@ -48,8 +48,7 @@ def test_numbers_that_are_full_among_others_are_tried_again_later(
 def test_a_data_sm_that_an_operator_does_not_serve_goes_to_another(
     world: World, router: Router
 ) -> None:
-    telia, elisa = router.operator("telia", status=v.ESME_RINVCMDID), router.operator("elisa")
-    client = router.client()
+    telia, elisa, client = connected_to_both(router, status=v.ESME_RINVCMDID)
     client.far.send(data_sm(client.far.next_sequence(), source=(5, 0, b"BANK"), destination=TO))
     world.run(1.0)
     assert len(telia.submits) == len(elisa.submits) == 1

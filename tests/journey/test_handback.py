@@ -11,7 +11,7 @@ from router.smpp import vocabulary as v
 from router.terms.names import AccountName
 from router.terms.settings import Settings
 from tests.doubles import Client, Router, World, with_account
-from tests.journey.scenes import connected, submitted, taken
+from tests.journey.scenes import connected, submitted, taken, told_in_vain
 
 BANK = AccountName("bank")
 HERE = (3, 0, b"12302")
@@ -165,9 +165,7 @@ def test_a_receipt_that_is_refused_holds_up_no_other(world: World, router: Route
 
 @pytest.mark.parametrize("status", [0, v.ESME_RINVCMDID, v.ESME_RX_T_APPN])
 def test_a_generic_nack_is_no_acknowledgement(world: World, router: Router, status: int) -> None:
-    telia, client, _ = taken(router)
-    client.deliver_status = lambda _: None
-    telia.report(b"1")
+    _, client = told_in_vain(router)
     world.run(0.5)
     client.far.send(p.build(v.GENERIC_NACK, status, client.receipts[0].sequence_number))
     world.run(0.5)
@@ -176,9 +174,7 @@ def test_a_generic_nack_is_no_acknowledgement(world: World, router: Router, stat
 
 
 def test_an_unanswered_receipt_comes_again(world: World, router: Router) -> None:
-    telia, client, _ = taken(router)
-    client.deliver_status = lambda _: None
-    telia.report(b"1")
+    _, client = told_in_vain(router)
     world.run(29.0)
     assert len(client.receipts) == 1
     client.deliver_status = lambda _: 0
@@ -205,9 +201,7 @@ def test_unanswered_receipts_give_their_place_in_the_window_to_others(
 def test_a_late_answer_to_a_receipt_is_understood(
     world: World, router: Router, status: int, when: str
 ) -> None:
-    telia, client, _ = taken(router)
-    client.deliver_status = lambda _: None
-    telia.report(b"1")
+    _, client = told_in_vain(router)
     world.run(30.5)
     first = client.receipts[0]
     if when == "before it comes again":

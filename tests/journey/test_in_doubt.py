@@ -14,7 +14,7 @@ from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings
 from tests.doubles import FULL_DISK, Client, Operator, Router, World, with_lane, with_operator
-from tests.journey.scenes import OVERDUE_S, connected, sent_twice
+from tests.journey.scenes import OVERDUE_S, connected, connected_to_both, sent_twice
 
 TELIA, ELISA = OperatorName("telia"), OperatorName("elisa")
 
@@ -77,8 +77,7 @@ def test_an_operator_that_unbinds_and_does_not_answer_is_left_after_a_second(
 
 
 def test_an_unanswered_message_is_resent_to_the_same_operator(world: World, router: Router) -> None:
-    telia, elisa = router.operator("telia", status=None), router.operator("elisa")
-    client = router.client()
+    telia, elisa, client = connected_to_both(router, status=None)
     client.submit(registered_delivery=0)
     world.run(29.5)
     assert len(telia.submits) == 1
@@ -109,8 +108,7 @@ def test_the_same_operator_is_asked_again_even_if_a_better_one_has_come(
 def test_what_is_resent_goes_elsewhere_when_its_operator_has_no_bind_left(
     world: World, router: Router
 ) -> None:
-    telia, elisa = router.operator("telia", status=None), router.operator("elisa")
-    client = router.client()
+    telia, elisa, client = connected_to_both(router, status=None)
     client.submit(registered_delivery=0)
     world.run(1.0)
     telia.far.drop()
@@ -123,8 +121,7 @@ def test_what_is_resent_goes_elsewhere_when_its_operator_has_no_bind_left(
 
 
 def test_an_alert_in_doubt_goes_elsewhere(world: World, router: Router) -> None:
-    telia, elisa = router.operator("telia", status=None), router.operator("elisa")
-    client = router.client(b"shop", b"secret02")
+    telia, elisa, client = connected_to_both(router, status=None, account=b"shop")
     client.submit(b"3721234567", priority_flag=3, registered_delivery=0)
     world.run(OVERDUE_S)
     assert len(telia.submits) == 1
@@ -144,8 +141,7 @@ def test_elsewhere_without_another_operator_is_the_same_one(world: World, router
 
 def test_a_message_that_must_not_be_repeated_has_failed(world: World, contract: Settings) -> None:
     router = Router(world, with_lane(contract, "otp", in_doubt="fail"))
-    telia, elisa = router.operator("telia", status=None), router.operator("elisa")
-    client = router.client()
+    telia, elisa, client = connected_to_both(router, status=None)
     number = client.submit()
     world.run(OVERDUE_S)
     assert len(telia.submits) == 1
@@ -324,8 +320,7 @@ def test_a_receipt_while_it_waits_for_a_retry_ends_it(world: World, router: Rout
 
 @pytest.mark.parametrize("status", [v.ESME_RINVDSTADR, v.ESME_RTHROTTLED, 0x45, 0x08, 0x0D])
 def test_a_late_refusal_changes_nothing(world: World, router: Router, status: int) -> None:
-    telia, elisa = router.operator("telia", status=None), router.operator("elisa")
-    client = router.client()
+    telia, elisa, client = connected_to_both(router, status=None)
     client.submit()
     world.run(OVERDUE_S)
     first, second = (pdu for _, pdu in telia.submits)

@@ -7,7 +7,7 @@ from router.smpp import vocabulary as v
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings
 from tests.doubles import FULL_DISK, START_UTC, Router, World, with_lane
-from tests.journey.scenes import connected, taken
+from tests.journey.scenes import connected, taken, told_in_vain
 
 
 def test_nothing_is_answered_or_sent_before_the_commit(world: World, router: Router) -> None:
@@ -312,9 +312,7 @@ def test_an_answer_and_its_receipt_that_fail_together_are_told_again_in_their_or
 def test_an_acknowledgement_whose_commit_failed_does_not_bring_the_receipt_again(
     world: World, router: Router
 ) -> None:
-    telia, client, _ = taken(router)
-    client.deliver_status = lambda _: None
-    telia.report(b"1")
+    _, client = told_in_vain(router)
     world.run(0.1)
     router.journal.failing = FULL_DISK
     client.far.send(p.response(v.DELIVER_SM, client.receipts[0].sequence_number, 0, b"\0"))

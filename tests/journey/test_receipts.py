@@ -15,7 +15,6 @@ from router.terms.outcome import Outcome
 from router.terms.settings import MessageIdSettings, Settings
 from tests.doubles import (
     Client,
-    Operator,
     Router,
     World,
     data_sm,
@@ -39,17 +38,6 @@ EARLY = 50
 def capacity(request: pytest.FixtureRequest) -> Capacity:
     """Where what an operator took is remembered after a while makes no difference."""
     return Capacity(pending_receipts=request.param, receipts_early=EARLY)
-
-
-def one_sent(
-    world: World, router: Router, operator: Operator, destination: bytes = SUBSCRIBER[2]
-) -> tuple[Client, int]:
-    """A client whose only message was taken by the operator."""
-    client = router.client()
-    number = client.submit(destination)
-    world.run(1.0)
-    assert len(operator.submits) == 1
-    return client, number
 
 
 def texts_about(client: Client, number: int) -> list[bytes]:
@@ -85,7 +73,8 @@ def test_a_receipt_comes_on_a_bind_that_was_bound_after_the_message_went(
 def test_elisa_answers_in_hex_and_receipts_in_decimal(world: World, router: Router) -> None:
     elisa, rx = router.operator("elisa"), router.operator("elisa", 2)
     elisa.next_id = 0x812FC7470000001B  # More than 63 bits, as one operator really counts.
-    client, number = one_sent(world, router, elisa, FINNISH)
+    client = router.client()
+    (number,) = submitted(router, elisa, client, destination=FINNISH)
     report = elisa.report(b"9308878062554710043", over=rx)
     world.run(1.0)
     assert rx.answer_to(report) == v.ESME_ROK
@@ -309,8 +298,7 @@ def test_a_receipt_that_waits_while_its_bind_is_lost_is_not_lost(
 def test_a_receipt_that_nothing_claims_is_acknowledged_and_counted(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia", status=None)
-    client, _ = one_sent(world, router, telia)
+    telia, client, _, _ = unanswered(router)
     report = telia.deliver(receipt_text(b"99", b"DELIVRD"), SUBSCRIBER, BANK, esm_class=4)
     world.run(EARLY_WAIT_S - 0.5)
     assert telia.answer_to(report) is None
@@ -409,7 +397,8 @@ def test_a_receipt_without_an_id_is_acknowledged_at_once_and_finds_nothing(
 ) -> None:
     telia = router.operator("telia", status=None)
     telia.next_id = 0  # An operator that counts from 0 has a message with that id,
-    client, _ = one_sent(world, router, telia)
+    client = router.client()
+    submitted(router, telia, client)
     (_, pdu) = telia.submits[0]
     report = telia.deliver(text, SUBSCRIBER, BANK, esm_class=4)
     world.run(0.5)
@@ -529,8 +518,7 @@ def test_a_receipt_is_read_in_the_forms_that_operators_send(
 
 
 def test_a_subscriber_cannot_forge_a_receipt(world: World, router: Router) -> None:
-    telia = router.operator("telia")
-    client, _ = one_sent(world, router, telia)
+    telia, client, _ = taken(router)
     telia.deliver(receipt_text(b"1", b"DELIVRD"), SUBSCRIBER, (3, 0, b"12302"))
     world.run(1.0)
     assert client.receipt_texts() == [receipt_text(b"1", b"DELIVRD")]  # A message like any other.

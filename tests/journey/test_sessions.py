@@ -10,7 +10,7 @@ from router.smpp import vocabulary as v
 from router.terms.names import AccountName, OperatorName
 from router.terms.settings import Settings
 from tests.doubles import Client, Operator, Router, World
-from tests.journey.scenes import connected, taken
+from tests.journey.scenes import connected, taken, told_in_vain
 
 
 @pytest.mark.parametrize("number", [0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF])
@@ -183,9 +183,7 @@ def test_no_receipt_is_given_to_a_client_that_unbinds(world: World, router: Rout
 
 
 def test_receipts_in_flight_when_a_client_unbinds_come_again(world: World, router: Router) -> None:
-    telia, client, _ = taken(router)
-    client.deliver_status = lambda _: None
-    telia.report(b"1")
+    _, client = told_in_vain(router)
     world.run(0.5)
     client.far.send(p.build(v.UNBIND, 0, 99))
     world.run(0.5)
