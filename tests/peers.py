@@ -133,6 +133,11 @@ class Operator:
             esm_class=esm_class,
         )
 
+    def report_all(self) -> None:
+        """Send the receipt of all that was taken, in that order."""
+        for operator_id in self.ids:
+            self.report(operator_id)
+
     def deliver(
         self,
         text: bytes = b"",

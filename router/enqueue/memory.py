@@ -5,6 +5,7 @@ once: what is asked in one turn of the loop is answered in a later one, in batch
 their own `later` to delay answers, and set `failing` to break them.
 """
 
+from bisect import insort
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -50,7 +51,7 @@ class MemoryJournal:
         self.attempts: dict[int, list[Attempt]] = {}
         """What operators took, by router_id."""
         self._queues: dict[_Key, deque[Message]] = {}
-        """The same messages by queue, in order; what is settled goes when it comes to the front."""
+        """The same messages by queue, in order; what is over goes when it comes to the front."""
         self._numbers: dict[_Key, int] = {}
         self._keys: list[_Key] = []
         """What `kept_in` stands for, from 1 on."""
@@ -111,10 +112,10 @@ class MemoryJournal:
                 done([], error)
                 return
             queue = self._queues.get((wanted.plan, wanted.lane, wanted.account), deque())
-            while queue and queue[0].router_id <= wanted.after:
+            while queue and not self._waits(queue[0]):
                 queue.popleft()
-            found = islice(filter(self._waits, queue), wanted.count)
-            done([self._waiting_anew(message) for message in found], None)
+            later = (one for one in queue if one.router_id > wanted.after and self._waits(one))
+            done([self._waiting_anew(message) for message in islice(later, wanted.count)], None)
 
         self._ask(answer)
 
@@ -227,8 +228,9 @@ class MemoryJournal:
 
     def _answer(self) -> None:
         asked, self._asked = self._asked, []
+        failing = self.failing  # Of all of them: what was asked for may follow from another.
         for answer in asked:
-            answer(self.failing)
+            answer(failing)
 
     def _apply(self, changes: Changes) -> None:
         messages, queues = self.messages, self._queues
@@ -243,7 +245,10 @@ class MemoryJournal:
                 queue = self._queue_of(message)
             while queue and queue[0].router_id not in messages:
                 queue.popleft()
-            queue.append(message)
+            if queue and queue[-1].router_id > message.router_id:
+                insort(queue, message, key=attrgetter("router_id"))
+            else:
+                queue.append(message)
         for message in (*changes.marked, *changes.unmarked):
             self.marks[message.router_id] = is_with_operator(message.mark)
         for queue_number, message in changes.written.items():

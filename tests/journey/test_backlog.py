@@ -6,6 +6,7 @@ from router.smpp import pdu as p
 from router.terms.capacity import Capacity
 from router.terms.outcome import Outcome
 from tests.doubles import Router, World, contract_settings
+from tests.journey.scenes import connected
 
 LITTLE = Capacity(queue_messages=20, queue_refill_below=10)
 
@@ -33,8 +34,7 @@ def test_what_comes_while_messages_are_being_fetched_stays_behind_them(
     world: World, tmp_path: Path
 ) -> None:
     router = Router(world, contract_settings(tmp_path), capacity=LITTLE)
-    telia = router.operator("telia")
-    client = router.client()
+    telia, client = connected(router)
     for n in range(400):
         client.submit(text=b"%d" % n, registered_delivery=0)
         world.run(0.011)

@@ -4,6 +4,7 @@ from router.smpp import vocabulary as v
 from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
 from tests.doubles import Router, World
+from tests.journey.scenes import connected_to_both
 
 TELIA = OperatorName("telia")
 
@@ -28,8 +29,7 @@ def test_traffic_goes_over_the_other_binds(world: World, router: Router) -> None
 
 
 def test_traffic_goes_to_the_next_operator_and_comes_back(world: World, router: Router) -> None:
-    telia, elisa = router.operator("telia"), router.operator("elisa")
-    client = router.client()
+    telia, elisa, client = connected_to_both(router)
     for _ in range(60):
         client.submit(registered_delivery=0)
     world.run(0.5)

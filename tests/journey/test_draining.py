@@ -6,6 +6,7 @@ from router.forward.bind import OperatorLink
 from router.smpp import vocabulary as v
 from router.terms.outcome import Outcome
 from tests.doubles import Client, Router, World
+from tests.journey.scenes import taken
 
 
 def test_new_submits_are_refused_as_a_system_error(world: World, router: Router) -> None:
@@ -79,10 +80,7 @@ def test_what_is_refused_while_draining_waits_for_the_next_start(
 
 
 def test_receipts_are_still_taken_and_handed_back(world: World, router: Router) -> None:
-    telia = router.operator("telia")
-    client = router.client()
-    client.submit()
-    world.run(1.0)
+    telia, client, _ = taken(router)
     router.journey.intake.draining = True
     report = telia.report(b"1")
     world.run(0.5)

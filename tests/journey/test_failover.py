@@ -12,6 +12,7 @@ from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings, StatusAction
 from tests.doubles import Router, World, with_action
+from tests.journey.scenes import connected, connected_to_both, taken
 from tests.peers import Operator
 
 FINNISH = b"358401234567"
@@ -36,8 +37,7 @@ def test_the_first_of_the_plan_takes_it(world: World, router: Router) -> None:
 
 
 def test_an_operator_that_is_down_is_passed_over(world: World, router: Router) -> None:
-    elisa = router.operator("elisa")
-    client = router.client()
+    elisa, client = connected(router, "elisa")
     client.submit(registered_delivery=0)
     world.run(1.0)
     assert len(elisa.submits) == 1
@@ -45,8 +45,7 @@ def test_an_operator_that_is_down_is_passed_over(world: World, router: Router) -
 
 
 def test_what_waits_changes_hands_when_its_operator_goes(world: World, router: Router) -> None:
-    telia, elisa = router.operator("telia"), router.operator("elisa")
-    client = router.client()
+    telia, elisa, client = connected_to_both(router)
     for n in range(200):
         client.submit(text=b"%d" % n, registered_delivery=0)
     world.run(1.0)
@@ -61,8 +60,7 @@ def test_what_waits_changes_hands_when_its_operator_goes(world: World, router: R
 
 
 def test_what_waits_returns_to_an_operator_that_is_back(world: World, router: Router) -> None:
-    elisa = router.operator("elisa")
-    client = router.client()
+    elisa, client = connected(router, "elisa")
     for _ in range(200):
         client.submit(registered_delivery=0)
     world.run(1.0)
@@ -78,8 +76,7 @@ def test_what_waits_returns_to_an_operator_that_is_back(world: World, router: Ro
 def test_the_oldest_of_an_account_goes_first_whichever_way_it_was_routed(
     world: World, router: Router
 ) -> None:
-    elisa = router.operator("elisa")
-    client = router.client()
+    elisa, client = connected(router, "elisa")
     for n in range(60):
         destination = FINNISH if n % 3 else b"37255512345"
         client.submit(destination, text=b"%d" % n, registered_delivery=0)
@@ -100,8 +97,7 @@ def test_what_no_operator_can_take_waits_for_one(world: World, router: Router) -
 
 
 def test_weights_share_and_the_other_one_takes_over(world: World, router: Router) -> None:
-    telia, elisa = router.operator("telia"), router.operator("elisa")
-    client = router.client(b"shop", b"secret02")
+    telia, elisa, client = connected_to_both(router, account=b"shop")
     for _ in range(50):
         client.submit(registered_delivery=0)
     world.run(3.0)
@@ -484,10 +480,7 @@ def test_a_generic_nack_for_nothing_of_ours_changes_nothing(world: World, router
 
 
 def test_an_answer_to_nothing_changes_nothing(world: World, router: Router) -> None:
-    telia = router.operator("telia")
-    client = router.client()
-    client.submit()
-    world.run(1.0)
+    telia, _, _ = taken(router)
     (_, pdu) = telia.submits[0]
     telia.answer(pdu)  # A second answer to the same request.
     telia.far.send(p.response(v.SUBMIT_SM, 4711, 0, b"77\0"))
@@ -540,8 +533,7 @@ def test_sends_are_counted_by_what_the_operator_answered(world: World, router: R
 
 
 def test_an_unbind_of_the_operator_leaves_nothing_behind(world: World, router: Router) -> None:
-    telia = router.operator("telia")
-    client = router.client()
+    telia, client = connected(router)
     for _ in range(30):
         client.submit(registered_delivery=0)
     world.run(0.1)

@@ -6,13 +6,13 @@ from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.terms.outcome import Outcome
 from tests.doubles import Router, World, contract_settings
+from tests.journey.scenes import connected
 
 
 def test_a_message_is_answered_sent_and_receipted(tmp_path: Path) -> None:
     world = World()
     router = Router(world, contract_settings(tmp_path))
-    telia = router.operator("telia")
-    client = router.client()
+    telia, client = connected(router)
     number = client.submit(text=b"your code is 1234")
     world.run(2.0)
     assert client.status_of(number) == 0

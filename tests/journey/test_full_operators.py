@@ -8,6 +8,7 @@ from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.terms.outcome import WRONG_SET_UP, Outcome
 from tests.doubles import Router, World, data_sm
+from tests.journey.scenes import connected, connected_to_both
 
 ESTONIAN = b"3725551234"
 TO = (1, 1, b"37255512345")
@@ -16,8 +17,7 @@ TO = (1, 1, b"37255512345")
 def test_an_operator_that_is_full_for_many_numbers_is_throttling(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia", status=v.ESME_RMSGQFUL)
-    client = router.client()
+    telia, client = connected(router, status=v.ESME_RMSGQFUL)
     for number in range(12):
         client.submit(ESTONIAN + b"%02d" % number, registered_delivery=0)
     world.run(1.2)
@@ -48,8 +48,7 @@ def test_numbers_that_are_full_among_others_are_tried_again_later(
 def test_a_data_sm_that_an_operator_does_not_serve_goes_to_another(
     world: World, router: Router
 ) -> None:
-    telia, elisa = router.operator("telia", status=v.ESME_RINVCMDID), router.operator("elisa")
-    client = router.client()
+    telia, elisa, client = connected_to_both(router, status=v.ESME_RINVCMDID)
     client.far.send(data_sm(client.far.next_sequence(), source=(5, 0, b"BANK"), destination=TO))
     world.run(1.0)
     assert len(telia.submits) == len(elisa.submits) == 1

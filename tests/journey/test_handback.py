@@ -10,20 +10,12 @@ from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.terms.names import AccountName
 from router.terms.settings import Settings
-from tests.doubles import Client, Operator, Router, World, with_account
+from tests.doubles import Client, Router, World, with_account
+from tests.journey.scenes import connected, submitted, taken, told_in_vain
 
 BANK = AccountName("bank")
 HERE = (3, 0, b"12302")
 """Bank's short code."""
-
-
-def sent(world: World, router: Router, operator: Operator, client: Client, count: int = 1) -> None:
-    """So many messages of the client are taken by the operator."""
-    before = len(operator.submits)
-    for _ in range(count):
-        client.submit()
-    world.run(1.0 + count / 20)
-    assert len(operator.submits) - before == count
 
 
 def acknowledge(client: Client, pdu: p.Pdu, status: int = 0) -> None:
@@ -36,13 +28,10 @@ def acknowledge(client: Client, pdu: p.Pdu, status: int = 0) -> None:
 def test_receipts_wait_for_a_client_that_is_away_and_come_in_order_when_it_binds(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia")
-    client = router.client()
-    sent(world, router, telia, client, 30)
+    telia, client, _ = taken(router, 30)
     ids = [p.message_id_of(answer) for answer in client.answers.values()][1:]
     client.far.drop()
-    for operator_id in telia.ids:
-        telia.report(operator_id)
+    telia.report_all()
     world.run(3600.0)
     assert len(router.journal.held) == 30
     again = router.client()
@@ -55,9 +44,7 @@ def test_receipts_wait_for_a_client_that_is_away_and_come_in_order_when_it_binds
 def test_receipts_come_right_after_the_bind_response_and_not_before(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia")
-    client = router.client()
-    sent(world, router, telia, client)
+    telia, client, _ = taken(router)
     client.far.drop()
     telia.report(b"1")
     world.run(1.0)
@@ -70,12 +57,9 @@ def test_a_client_is_given_no_more_than_its_deliver_window(
     world: World, contract: Settings
 ) -> None:
     router = Router(world, with_account(contract, "bank", deliver_window=3))
-    telia = router.operator("telia")
-    client = router.client()
-    sent(world, router, telia, client, 10)
+    telia, client, _ = taken(router, 10)
     client.deliver_status = lambda _: None
-    for operator_id in telia.ids:
-        telia.report(operator_id)
+    telia.report_all()
     world.run(1.0)
     assert len(client.receipts) == 3
     acknowledge(client, client.receipts[0])
@@ -92,12 +76,9 @@ def test_a_client_is_given_no_more_than_its_deliver_window(
 def test_a_receipt_that_was_lost_with_its_bind_comes_again_and_first(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia")
-    client = router.client()
-    sent(world, router, telia, client, 3)
+    telia, client, _ = taken(router, 3)
     client.deliver_status = lambda _: None
-    for operator_id in telia.ids:
-        telia.report(operator_id)
+    telia.report_all()
     world.run(1.0)
     in_order = client.receipt_texts()
     assert len(in_order) == 3
@@ -113,9 +94,8 @@ def test_receipts_take_turns_over_the_binds_that_receive(world: World, router: R
     transmitter = router.client(command_id=v.BIND_TRANSMITTER)
     receiver = router.client(command_id=v.BIND_RECEIVER)
     transceiver = router.client()
-    sent(world, router, telia, transmitter, 10)
-    for operator_id in telia.ids:
-        telia.report(operator_id)
+    submitted(router, telia, transmitter, 10)
+    telia.report_all()
     world.run(2.0)
     assert transmitter.receipts == []
     assert len(receiver.receipts) == len(transceiver.receipts) == 5
@@ -126,9 +106,7 @@ def test_receipts_older_than_the_accounts_outbox_are_dropped_and_counted(
     world: World, contract: Settings
 ) -> None:
     router = Router(world, with_account(contract, "bank", outbox_s=600.0))
-    telia = router.operator("telia")
-    client = router.client()
-    sent(world, router, telia, client, 2)
+    telia, client, _ = taken(router, 2)
     client.far.drop()
     telia.report(b"1")
     world.run(300.0)
@@ -149,9 +127,7 @@ def test_receipts_older_than_the_accounts_outbox_are_dropped_and_counted(
 def test_a_receipt_that_is_refused_for_now_comes_again_later_and_later(
     world: World, router: Router, status: int
 ) -> None:
-    telia = router.operator("telia")
-    client = router.client()
-    sent(world, router, telia, client)
+    telia, client, _ = taken(router)
     client.deliver_status = lambda _: status
     telia.report(b"1")
     world.run(20.0)
@@ -168,9 +144,7 @@ def test_a_receipt_that_is_refused_for_now_comes_again_later_and_later(
 def test_a_receipt_that_is_refused_for_good_is_over_and_counted(
     world: World, router: Router, status: int
 ) -> None:
-    telia = router.operator("telia")
-    client = router.client()
-    sent(world, router, telia, client)
+    telia, client, _ = taken(router)
     client.deliver_status = lambda _: status
     telia.report(b"1")
     world.run(3600.0)
@@ -180,13 +154,10 @@ def test_a_receipt_that_is_refused_for_good_is_over_and_counted(
 
 
 def test_a_receipt_that_is_refused_holds_up_no_other(world: World, router: Router) -> None:
-    telia = router.operator("telia")
-    client = router.client()
-    sent(world, router, telia, client, 5)
+    telia, client, _ = taken(router, 5)
     first_id = p.message_id_of(client.answers[2])
     client.deliver_status = lambda pdu: 0x64 if first_id in pdu.octets else 0
-    for operator_id in telia.ids:
-        telia.report(operator_id)
+    telia.report_all()
     world.run(0.5)
     assert len(client.receipts) == 5
     assert len(router.journal.held) == 1
@@ -194,11 +165,7 @@ def test_a_receipt_that_is_refused_holds_up_no_other(world: World, router: Route
 
 @pytest.mark.parametrize("status", [0, v.ESME_RINVCMDID, v.ESME_RX_T_APPN])
 def test_a_generic_nack_is_no_acknowledgement(world: World, router: Router, status: int) -> None:
-    telia = router.operator("telia")
-    client = router.client()
-    sent(world, router, telia, client)
-    client.deliver_status = lambda _: None
-    telia.report(b"1")
+    _, client = told_in_vain(router)
     world.run(0.5)
     client.far.send(p.build(v.GENERIC_NACK, status, client.receipts[0].sequence_number))
     world.run(0.5)
@@ -207,11 +174,7 @@ def test_a_generic_nack_is_no_acknowledgement(world: World, router: Router, stat
 
 
 def test_an_unanswered_receipt_comes_again(world: World, router: Router) -> None:
-    telia = router.operator("telia")
-    client = router.client()
-    sent(world, router, telia, client)
-    client.deliver_status = lambda _: None
-    telia.report(b"1")
+    _, client = told_in_vain(router)
     world.run(29.0)
     assert len(client.receipts) == 1
     client.deliver_status = lambda _: 0
@@ -225,12 +188,9 @@ def test_unanswered_receipts_give_their_place_in_the_window_to_others(
     world: World, contract: Settings
 ) -> None:
     router = Router(world, with_account(contract, "bank", deliver_window=2))
-    telia = router.operator("telia")
-    client = router.client()
-    sent(world, router, telia, client, 4)
+    telia, client, _ = taken(router, 4)
     client.deliver_status = lambda _: None
-    for operator_id in telia.ids:
-        telia.report(operator_id)
+    telia.report_all()
     world.run(30.5)
     assert len(client.receipts) == 4
     assert len({p.Sm(pdu).short_message for pdu in client.receipts}) == 4
@@ -241,11 +201,7 @@ def test_unanswered_receipts_give_their_place_in_the_window_to_others(
 def test_a_late_answer_to_a_receipt_is_understood(
     world: World, router: Router, status: int, when: str
 ) -> None:
-    telia = router.operator("telia")
-    client = router.client()
-    sent(world, router, telia, client)
-    client.deliver_status = lambda _: None
-    telia.report(b"1")
+    _, client = told_in_vain(router)
     world.run(30.5)
     first = client.receipts[0]
     if when == "before it comes again":
@@ -270,10 +226,7 @@ def test_a_late_answer_to_a_receipt_is_understood(
 
 
 def test_the_next_receipt_of_a_message_follows_a_late_answer(world: World, router: Router) -> None:
-    telia = router.operator("telia")
-    client = router.client()
-    client.submit(registered_delivery=17)
-    world.run(1.0)
+    telia, client, _ = taken(router, registered_delivery=17)
     client.deliver_status = lambda _: None
     telia.report(b"1", b"ENROUTE", esm_class=0x20)
     telia.report(b"1", b"DELIVRD")
@@ -292,7 +245,7 @@ def test_a_late_answer_on_a_bind_that_is_not_the_last_one_is_understood(
     clients = [router.client(), router.client()]
     for client in clients:
         client.deliver_status = lambda _: None
-    sent(world, router, telia, clients[0])
+    submitted(router, telia, clients[0])
     telia.report(b"1")
     world.run(32.0)
     assert [len(client.receipts) for client in clients] == [1, 1]
@@ -307,12 +260,9 @@ def test_a_late_answer_on_a_bind_that_is_not_the_last_one_is_understood(
 def test_a_client_that_does_not_read_is_given_nothing_until_it_reads(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia")
-    client = router.client()
-    sent(world, router, telia, client, 3)
+    telia, client, _ = taken(router, 3)
     client.link.pause_writing()
-    for operator_id in telia.ids:
-        telia.report(operator_id)
+    telia.report_all()
     world.run(5.0)
     assert client.receipts == []
     client.link.resume_writing()
@@ -361,8 +311,7 @@ def test_the_second_counts_from_the_answer_even_if_the_submit_was_held(
 
 
 def test_a_receipt_over_the_same_connection_need_not_wait(world: World, router: Router) -> None:
-    telia = router.operator("telia")
-    client = router.client()
+    telia, client = connected(router)
     number = client.submit()
     world.run(0.05)
     telia.report(b"1")
@@ -378,7 +327,7 @@ def test_a_3_3_client_gets_no_tlvs_and_a_plain_bind_response(world: World, route
     client = router.client(version=v.VERSION_3_3)
     bind_response = client.answers[1]
     assert bind_response.octets[16:] == b"smpp-router\0"
-    sent(world, router, telia, client)
+    submitted(router, telia, client)
     telia.report(b"1")
     world.run(1.0)
     sm = p.Sm(client.receipts[0])
@@ -402,7 +351,7 @@ def test_a_receipt_for_a_3_4_client_that_a_3_3_bind_could_not_take_keeps_its_tlv
     telia = router.operator("telia")
     old = router.client(version=v.VERSION_3_3)
     old.deliver_status = lambda _: 0x64
-    sent(world, router, telia, old)
+    submitted(router, telia, old)
     telia.report(b"1")
     world.run(0.5)
     old.far.drop()

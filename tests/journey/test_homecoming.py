@@ -14,6 +14,7 @@ from router.terms.capacity import Capacity
 from router.terms.names import AccountName
 from router.terms.settings import Settings
 from tests.doubles import FULL_DISK, Client, Operator, Router, World, with_account
+from tests.journey.scenes import connected
 
 BANK = AccountName("bank")
 COUNT = 60
@@ -136,8 +137,7 @@ def test_what_is_refused_for_now_holds_up_no_other_and_is_not_forgotten(
 def test_order_is_kept_for_one_message_even_if_the_journal_has_to_remember_it(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia")
-    client = router.client()
+    telia, client = connected(router)
     for _ in range(10):
         client.submit(registered_delivery=17)
     world.run(2.0)
@@ -146,8 +146,7 @@ def test_order_is_kept_for_one_message_even_if_the_journal_has_to_remember_it(
         telia.report(operator_id, b"ENROUTE", esm_class=0x20)
     world.run(2.0)
     assert router.journey.deliveries.outboxes[BANK].passed > 0
-    for operator_id in telia.ids:
-        telia.report(operator_id)
+    telia.report_all()
     world.run(2.0)
     client.receipts.clear()
     client.deliver_status = lambda _: 0
@@ -203,14 +202,12 @@ def test_the_journal_is_read_at_a_bounded_pace_and_accounts_take_turns(
 def test_a_long_row_does_not_take_the_turn_of_others(world: World, contract: Settings) -> None:
     capacity = replace(LITTLE, outbox_deliveries=1000, outbox_away=1000)
     router = Router(world, contract, capacity=capacity)
-    telia = router.operator("telia")
-    client = router.client()
+    telia, client = connected(router)
     for _ in range(15):
         client.submit()
     world.run(2.0)
     client.far.drop()
-    for operator_id in telia.ids:
-        telia.report(operator_id)
+    telia.report_all()
     world.run(2.0)
     back = router.client()
     world.settle()

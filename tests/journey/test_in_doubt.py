@@ -14,10 +14,9 @@ from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings
 from tests.doubles import FULL_DISK, Client, Operator, Router, World, with_lane, with_operator
+from tests.journey.scenes import OVERDUE_S, connected, connected_to_both, sent_twice
 
 TELIA, ELISA = OperatorName("telia"), OperatorName("elisa")
-OVERDUE_S = 30.5
-"""A little more than the response timeout."""
 
 
 def alert(client: Client, registered_delivery: int = 1) -> int:
@@ -78,8 +77,7 @@ def test_an_operator_that_unbinds_and_does_not_answer_is_left_after_a_second(
 
 
 def test_an_unanswered_message_is_resent_to_the_same_operator(world: World, router: Router) -> None:
-    telia, elisa = router.operator("telia", status=None), router.operator("elisa")
-    client = router.client()
+    telia, elisa, client = connected_to_both(router, status=None)
     client.submit(registered_delivery=0)
     world.run(29.5)
     assert len(telia.submits) == 1
@@ -98,8 +96,7 @@ def test_an_unanswered_message_is_resent_to_the_same_operator(world: World, rout
 def test_the_same_operator_is_asked_again_even_if_a_better_one_has_come(
     world: World, router: Router
 ) -> None:
-    elisa = router.operator("elisa", status=None)
-    client = router.client()
+    elisa, client = connected(router, "elisa", status=None)
     client.submit(registered_delivery=0)
     world.run(20.0)
     telia = router.operator("telia")
@@ -111,8 +108,7 @@ def test_the_same_operator_is_asked_again_even_if_a_better_one_has_come(
 def test_what_is_resent_goes_elsewhere_when_its_operator_has_no_bind_left(
     world: World, router: Router
 ) -> None:
-    telia, elisa = router.operator("telia", status=None), router.operator("elisa")
-    client = router.client()
+    telia, elisa, client = connected_to_both(router, status=None)
     client.submit(registered_delivery=0)
     world.run(1.0)
     telia.far.drop()
@@ -125,8 +121,7 @@ def test_what_is_resent_goes_elsewhere_when_its_operator_has_no_bind_left(
 
 
 def test_an_alert_in_doubt_goes_elsewhere(world: World, router: Router) -> None:
-    telia, elisa = router.operator("telia", status=None), router.operator("elisa")
-    client = router.client(b"shop", b"secret02")
+    telia, elisa, client = connected_to_both(router, status=None, account=b"shop")
     client.submit(b"3721234567", priority_flag=3, registered_delivery=0)
     world.run(OVERDUE_S)
     assert len(telia.submits) == 1
@@ -146,8 +141,7 @@ def test_elsewhere_without_another_operator_is_the_same_one(world: World, router
 
 def test_a_message_that_must_not_be_repeated_has_failed(world: World, contract: Settings) -> None:
     router = Router(world, with_lane(contract, "otp", in_doubt="fail"))
-    telia, elisa = router.operator("telia", status=None), router.operator("elisa")
-    client = router.client()
+    telia, elisa, client = connected_to_both(router, status=None)
     number = client.submit()
     world.run(OVERDUE_S)
     assert len(telia.submits) == 1
@@ -164,8 +158,7 @@ def test_a_late_answer_cannot_wake_a_message_that_has_failed(
     world: World, contract: Settings, status: int
 ) -> None:
     router = Router(world, with_lane(contract, "otp", in_doubt="fail"))
-    telia = router.operator("telia", status=None)
-    client = router.client()
+    telia, client = connected(router, status=None)
     client.submit()
     world.run(OVERDUE_S)
     telia.answer(telia.submits[0][1], status)
@@ -182,8 +175,7 @@ def test_a_late_answer_cannot_wake_a_message_that_has_failed(
 def test_what_is_given_up_makes_room_in_the_window(world: World, contract: Settings) -> None:
     settings = with_operator(with_lane(contract, "otp", in_doubt="fail"), "telia", breaker=None)
     router = Router(world, settings)
-    telia = router.operator("telia", status=None)
-    client = router.client()
+    telia, client = connected(router, status=None)
     for _ in range(40):
         client.submit(registered_delivery=0)
     world.run(29.0)
@@ -193,8 +185,7 @@ def test_what_is_given_up_makes_room_in_the_window(world: World, contract: Setti
 
 
 def test_a_message_is_not_repeated_for_ever(world: World, router: Router) -> None:
-    telia = router.operator("telia", status=None)
-    client = router.client()
+    telia, client = connected(router, status=None)
     number = client.submit(validity_period=b"000001000000000R")
     world.run(1000.0)
     assert len(telia.submits) == 1 + MOST_DOUBTS
@@ -253,8 +244,7 @@ def test_a_dead_link_is_found_and_its_window_resolved(world: World, router: Rout
 def test_a_bind_that_is_lost_and_back_sends_what_was_in_flight(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia", status=None)
-    client = router.client()
+    telia, client = connected(router, status=None)
     client.submit()
     for _ in range(3):
         world.run(1.0)
@@ -279,8 +269,7 @@ def test_a_bind_that_is_lost_and_back_sends_what_was_in_flight(
 def test_a_late_success_ends_the_doubt_before_it_is_sent_again(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia", status=None)
-    client = router.client()
+    telia, client = connected(router, status=None)
     number = client.submit()
     world.run(20.0)
     telia.bind.operator.rest(telia.bind, world.now + 60.0)  # So it is not sent again at once.
@@ -303,11 +292,7 @@ def test_a_late_success_ends_the_doubt_before_it_is_sent_again(
 def test_a_late_success_while_it_waits_for_a_retry_is_not_sent_again(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia", status=None)
-    client = router.client()
-    client.submit()
-    world.run(OVERDUE_S)
-    first, second = (pdu for _, pdu in telia.submits)
+    telia, _, _, (first, second) = sent_twice(router)
     telia.answer(second, v.ESME_RMSGQFUL)  # To be tried again in 30 s.
     world.run(5.0)
     telia.answer(first)
@@ -320,11 +305,7 @@ def test_a_late_success_while_it_waits_for_a_retry_is_not_sent_again(
 
 
 def test_a_receipt_while_it_waits_for_a_retry_ends_it(world: World, router: Router) -> None:
-    telia = router.operator("telia", status=None)
-    client = router.client()
-    client.submit()
-    world.run(OVERDUE_S)
-    first, second = (pdu for _, pdu in telia.submits)
+    telia, client, _, (first, second) = sent_twice(router)
     telia.answer(second, v.ESME_RMSGQFUL)
     world.run(5.0)
     telia.answer(first)
@@ -339,8 +320,7 @@ def test_a_receipt_while_it_waits_for_a_retry_ends_it(world: World, router: Rout
 
 @pytest.mark.parametrize("status", [v.ESME_RINVDSTADR, v.ESME_RTHROTTLED, 0x45, 0x08, 0x0D])
 def test_a_late_refusal_changes_nothing(world: World, router: Router, status: int) -> None:
-    telia, elisa = router.operator("telia", status=None), router.operator("elisa")
-    client = router.client()
+    telia, elisa, client = connected_to_both(router, status=None)
     client.submit()
     world.run(OVERDUE_S)
     first, second = (pdu for _, pdu in telia.submits)
@@ -360,8 +340,7 @@ def test_a_late_refusal_changes_nothing(world: World, router: Router, status: in
 def test_a_late_answer_counts_neither_in_the_window_nor_in_the_rate(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia", status=None)
-    client = router.client()
+    telia, client = connected(router, status=None)
     client.submit(registered_delivery=0)
     world.run(OVERDUE_S)
     operator = telia.bind.operator
@@ -381,11 +360,7 @@ def test_a_late_answer_counts_neither_in_the_window_nor_in_the_rate(
 
 def taken_twice(world: World, router: Router) -> tuple[Operator, Client, int]:
     """A message whose first sending is answered when the second one has been, too."""
-    telia = router.operator("telia", status=None)
-    client = router.client()
-    number = client.submit(registered_delivery=17)
-    world.run(OVERDUE_S)
-    first, second = (pdu for _, pdu in telia.submits)
+    telia, client, number, (first, second) = sent_twice(router, registered_delivery=17)
     telia.answer(second)
     telia.answer(first)
     world.run(1.0)
@@ -448,11 +423,7 @@ def test_the_same_failure_twice_is_still_one_attempt(world: World, router: Route
 def test_a_failure_is_withheld_while_the_other_attempt_is_not_even_answered(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia", status=None)
-    client = router.client()
-    number = client.submit()
-    world.run(OVERDUE_S)
-    first, second = (pdu for _, pdu in telia.submits)
+    telia, client, number, (first, second) = sent_twice(router)
     telia.answer(first)
     world.run(0.1)
     telia.report(b"1", b"UNDELIV")
@@ -471,11 +442,7 @@ def test_a_failure_is_withheld_while_the_other_attempt_is_not_even_answered(
 def test_a_withheld_failure_is_told_when_the_other_attempt_was_not_taken(
     world: World, router: Router, ends: str
 ) -> None:
-    telia = router.operator("telia", status=None)
-    client = router.client()
-    number = client.submit()
-    world.run(OVERDUE_S)
-    first, second = (pdu for _, pdu in telia.submits)
+    telia, client, number, (first, second) = sent_twice(router)
     telia.answer(first)
     world.run(0.1)
     telia.report(b"1", b"REJECTD")
@@ -493,11 +460,7 @@ def test_a_withheld_failure_is_told_when_the_other_attempt_was_not_taken(
 def test_a_second_attempt_that_is_refused_takes_nothing_from_the_first(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia", status=None)
-    client = router.client()
-    client.submit()
-    world.run(OVERDUE_S)
-    first, second = (pdu for _, pdu in telia.submits)
+    telia, _, _, (first, second) = sent_twice(router)
     telia.answer(first)
     telia.answer(second, v.ESME_RINVDSTADR)
     world.run(1.0)
@@ -541,11 +504,7 @@ def test_attempts_at_two_operators_are_one_message(world: World, router: Router)
 def test_a_late_answer_without_an_id_leaves_the_other_attempt_its_receipt(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia", status=None)
-    client = router.client()
-    client.submit()
-    world.run(OVERDUE_S)
-    first, second = (pdu for _, pdu in telia.submits)
+    telia, _, _, (first, second) = sent_twice(router)
     telia.answer(second)
     world.run(1.0)
     telia.far.send(p.response(v.SUBMIT_SM, first.sequence_number, 0, b"\0"))
@@ -558,8 +517,7 @@ def test_a_late_answer_without_an_id_leaves_the_other_attempt_its_receipt(
 
 
 def test_a_message_in_doubt_expires_like_any_other(world: World, router: Router) -> None:
-    telia = router.operator("telia", status=None)
-    client = router.client()
+    telia, client = connected(router, status=None)
     number = client.submit(validity_period=b"000000000020000R")
     world.run(OVERDUE_S + 1.0)
     assert len(telia.submits) == 1
@@ -579,8 +537,7 @@ def careful(world: World, contract: Settings) -> Router:
 
 
 def test_nothing_goes_out_before_the_journal_has_its_mark(world: World, careful: Router) -> None:
-    telia = careful.operator("telia")
-    client = careful.client()
+    telia, client = connected(careful)
     client.submit(registered_delivery=0)
     world.run(0.001)
     careful.disk.is_stuck = True
@@ -598,8 +555,7 @@ def test_nothing_goes_out_before_the_journal_has_its_mark(world: World, careful:
 def test_what_was_written_before_a_crash_fails_and_what_was_not_is_sent(
     world: World, careful: Router
 ) -> None:
-    telia = careful.operator("telia", status=None)
-    client = careful.client()
+    telia, client = connected(careful, status=None)
     numbers = [client.submit(text=b"%d" % n) for n in range(60)]
     world.run(0.5)
     written = len(telia.submits)
@@ -618,8 +574,7 @@ def test_what_was_written_before_a_crash_fails_and_what_was_not_is_sent(
 
 def test_marks_cost_no_slot_and_change_no_order(world: World, careful: Router) -> None:
     careful.disk.delay_s = 0.005
-    telia = careful.operator("telia")
-    client = careful.client()
+    telia, client = connected(careful)
     for n in range(200):
         client.submit(text=b"%d" % n, registered_delivery=0)
     world.run(3.5)
@@ -628,8 +583,7 @@ def test_marks_cost_no_slot_and_change_no_order(world: World, careful: Router) -
 
 
 def test_a_message_that_was_refused_is_sent_after_a_crash(world: World, careful: Router) -> None:
-    telia = careful.operator("telia", status=v.ESME_RMSGQFUL)
-    client = careful.client()
+    telia, client = connected(careful, status=v.ESME_RMSGQFUL)
     client.submit(text=b"again", registered_delivery=0)
     world.run(1.0)
     assert len(telia.submits) == 1
@@ -642,8 +596,7 @@ def test_a_message_that_was_refused_is_sent_after_a_crash(world: World, careful:
 
 
 def test_marks_that_failed_are_asked_for_again(world: World, careful: Router) -> None:
-    telia = careful.operator("telia")
-    client = careful.client()
+    telia, client = connected(careful)
     careful.disk.is_stuck = True
     client.submit(registered_delivery=0)
     world.run(0.1)

@@ -22,6 +22,7 @@ from tests.doubles import (
     with_lane,
     with_operator,
 )
+from tests.journey.scenes import connected, taken
 
 WANTED: Final = (0, 1, 2, 3, 16, 17, 18)
 """registered_delivery: none, all, failures, successes (5.0); with 16 intermediate ones too."""
@@ -172,10 +173,7 @@ def test_a_message_that_the_router_gives_up_is_told_to_who_asked(
 
 
 def test_a_receipt_of_the_operator_is_not_marked_as_made_here(world: World, router: Router) -> None:
-    telia = router.operator("telia")
-    client = router.client()
-    client.submit()
-    world.run(1.0)
+    telia, client, _ = taken(router)
     telia.report(b"1", b"UNDELIV")
     world.run(1.0)
     assert client.receipt_texts()[0].endswith(b" err:000 text:")
@@ -214,8 +212,7 @@ def test_a_receipt_that_comes_after_the_receipt_wait_changes_nothing(
     world: World, contract: Settings
 ) -> None:
     router = Router(world, with_operator(contract, "telia", receipt_wait_s=100.0))
-    telia = router.operator("telia")
-    client = router.client()
+    telia, client = connected(router)
     client.submit()
     world.run(102.0)
     report = telia.report(b"1")
@@ -226,8 +223,7 @@ def test_a_receipt_that_comes_after_the_receipt_wait_changes_nothing(
 
 
 def test_a_receipt_of_a_message_72_hours_old_still_finds_it(world: World, router: Router) -> None:
-    telia = router.operator("telia")
-    client = router.client()
+    telia, client = connected(router)
     number = client.submit()
     world.coast(72 * 3600 - 60.0)
     telia.report(b"1")
@@ -262,8 +258,7 @@ def test_accepted_is_no_end_unless_the_operator_is_said_to_mean_one(
     world: World, contract: Settings, wanted: int
 ) -> None:
     router = Router(world, contract)
-    telia = router.operator("telia")
-    client = router.client()
+    telia, client = connected(router)
     client.submit(registered_delivery=wanted)
     world.run(1.0)
     telia.report(b"1", b"ACCEPTD")
@@ -311,10 +306,7 @@ def test_unknown_is_no_end_unless_the_operator_is_said_to_mean_one(
 
 
 def test_a_word_that_nobody_knows_ends_nothing(world: World, router: Router) -> None:
-    telia = router.operator("telia")
-    client = router.client()
-    client.submit(registered_delivery=17)
-    world.run(1.0)
+    telia, _, _ = taken(router, registered_delivery=17)
     report = telia.report(b"1", b"WHATEVR")
     world.run(1.0)
     assert telia.answer_to(report) == v.ESME_ROK

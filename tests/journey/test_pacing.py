@@ -12,6 +12,7 @@ from router.terms.limits import Rate
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings
 from tests.doubles import START, Operator, Router, World, with_operator
+from tests.journey.scenes import connected
 
 FINNISH = b"358401234567"
 
@@ -230,8 +231,7 @@ def test_a_number_that_is_sent_to_too_often_holds_up_nobody(
     world: World, contract: Settings
 ) -> None:
     router = Router(world, with_operator(contract, "telia", destination_rate=Rate(1, 10.0)))
-    telia = router.operator("telia")
-    client = router.client()
+    telia, client = connected(router)
     for n in range(4):
         client.submit(b"37255500000", text=b"same %d" % n, registered_delivery=0)
     for n in range(40):

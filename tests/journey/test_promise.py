@@ -7,11 +7,11 @@ from router.smpp import vocabulary as v
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings
 from tests.doubles import FULL_DISK, START_UTC, Router, World, with_lane
+from tests.journey.scenes import connected, taken, told_in_vain
 
 
 def test_nothing_is_answered_or_sent_before_the_commit(world: World, router: Router) -> None:
-    telia = router.operator("telia")
-    client = router.client()
+    telia, client = connected(router)
     router.disk.is_stuck = True
     number = client.submit()
     world.run(20.0)
@@ -26,10 +26,7 @@ def test_nothing_is_answered_or_sent_before_the_commit(world: World, router: Rou
 def test_an_operator_is_not_answered_before_its_receipt_is_kept(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia")
-    client = router.client()
-    client.submit()
-    world.run(1.0)
+    telia, client, _ = taken(router)
     router.disk.is_stuck = True
     report = telia.report(b"1")
     world.run(5.0)
@@ -61,8 +58,7 @@ def test_a_subscribers_message_is_not_answered_before_it_is_kept(
 def test_a_client_that_hangs_up_before_the_commit_has_its_message_sent(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia")
-    client = router.client()
+    telia, client = connected(router)
     router.disk.is_stuck = True
     client.submit()
     world.run(0.1)
@@ -94,8 +90,7 @@ def test_a_client_that_unbinds_before_the_commit_is_answered_first(
 def test_a_failed_commit_is_a_system_error_and_nothing_is_sent(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia")
-    client = router.client()
+    telia, client = connected(router)
     router.journal.failing = FULL_DISK
     first = client.submit()
     world.settle()
@@ -113,8 +108,7 @@ def test_room_and_window_are_free_again_after_a_failed_commit(
     world: World, contract: Settings
 ) -> None:
     router = Router(world, contract)
-    telia = router.operator("telia")
-    client = router.client()
+    telia, client = connected(router)
     for _ in range(3):
         router.journal.failing = FULL_DISK
         refused = [client.submit() for _ in range(100)]  # A whole window.
@@ -145,10 +139,7 @@ def test_what_is_held_when_the_journal_fails_is_refused_and_its_room_is_free(
 def test_while_the_journal_is_down_an_operators_deliver_sm_must_come_again(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia")
-    client = router.client()
-    client.submit()
-    world.run(1.0)
+    telia, client, _ = taken(router)
     router.journal.failing = FULL_DISK
     report = telia.report(b"1")
     world.run(0.1)
@@ -164,10 +155,7 @@ def test_while_the_journal_is_down_an_operators_deliver_sm_must_come_again(
 def test_a_receipt_whose_commit_failed_reaches_its_client_once(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia")
-    client = router.client()
-    number = client.submit()
-    world.run(1.0)
+    telia, client, (number,) = taken(router)
     router.journal.failing = FULL_DISK
     telia.report(b"1")
     world.run(0.5)
@@ -186,10 +174,7 @@ def test_a_receipt_whose_commit_failed_reaches_its_client_once(
 def test_an_intermediate_receipt_whose_commit_failed_reaches_its_client_once(
     world: World, router: Router, state: bytes
 ) -> None:
-    telia = router.operator("telia")
-    client = router.client()
-    client.submit(registered_delivery=17)
-    world.run(1.0)
+    telia, client, _ = taken(router, registered_delivery=17)
     router.journal.failing = FULL_DISK
     telia.report(b"1", state, esm_class=0x20)
     world.run(0.5)
@@ -203,8 +188,7 @@ def test_an_intermediate_receipt_whose_commit_failed_reaches_its_client_once(
 def test_a_subscribers_message_whose_commit_failed_reaches_its_client_once(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia")
-    client = router.client()
+    telia, client = connected(router)
     router.journal.failing = FULL_DISK
     refused = telia.deliver(b"STOP", destination=(3, 0, b"12302"))
     world.run(0.5)
@@ -221,8 +205,7 @@ def test_a_subscribers_message_whose_commit_failed_reaches_its_client_once(
 def test_nothing_is_sent_to_operators_while_the_journal_is_down(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia")
-    client = router.client()
+    telia, client = connected(router)
     for _ in range(20):
         client.submit()
     world.run(0.2)
@@ -243,8 +226,7 @@ def test_nothing_is_sent_to_operators_while_the_journal_is_down(
 def test_outcomes_whose_commit_failed_are_told_again_and_counted_once(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia")
-    client = router.client()
+    telia, client = connected(router)
     for _ in range(20):
         client.submit(registered_delivery=0)
     world.run(0.1)
@@ -260,8 +242,7 @@ def test_outcomes_whose_commit_failed_are_told_again_and_counted_once(
 def test_answers_of_operators_are_not_forgotten_over_a_journal_that_was_down(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia")
-    client = router.client()
+    telia, client = connected(router)
     telia.latency_s = 2.0
     client.submit()
     client.submit()
@@ -283,8 +264,7 @@ def test_answers_of_operators_are_not_forgotten_over_a_journal_that_was_down(
 def test_what_a_failed_commit_held_is_told_before_what_follows_from_it(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia")
-    client = router.client()
+    telia, client = connected(router)
     telia.status = lambda _: None
     client.submit()
     client.submit(registered_delivery=0)
@@ -309,8 +289,7 @@ def test_what_a_failed_commit_held_is_told_before_what_follows_from_it(
 def test_an_answer_and_its_receipt_that_fail_together_are_told_again_in_their_order(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia")
-    client = router.client()
+    telia, client = connected(router)
     client.submit()
     world.run(0.01)
     router.disk.delay_s = 0.2
@@ -333,12 +312,7 @@ def test_an_answer_and_its_receipt_that_fail_together_are_told_again_in_their_or
 def test_an_acknowledgement_whose_commit_failed_does_not_bring_the_receipt_again(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia")
-    client = router.client()
-    client.submit()
-    world.run(1.0)
-    client.deliver_status = lambda _: None
-    telia.report(b"1")
+    _, client = told_in_vain(router)
     world.run(0.1)
     router.journal.failing = FULL_DISK
     client.far.send(p.response(v.DELIVER_SM, client.receipts[0].sequence_number, 0, b"\0"))
@@ -384,8 +358,7 @@ def test_a_journal_that_is_back_takes_submits_within_two_seconds(
 
 
 def test_a_slow_disk_changes_no_order(world: World, router: Router) -> None:
-    telia = router.operator("telia")
-    client = router.client()
+    telia, client = connected(router)
     router.disk.delay_s = 0.25
     numbers = [client.submit(text=b"%d" % n) for n in range(30)]
     world.run(5.0)

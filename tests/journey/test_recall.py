@@ -20,6 +20,7 @@ from tests.doubles import (
     with_lane,
     with_operator,
 )
+from tests.journey.scenes import connected, restarted_with
 
 TELIA = OperatorName("telia")
 
@@ -80,8 +81,7 @@ def test_a_receipt_finds_its_message_on_the_disk(world: World, router: Router) -
 
 def test_receipts_of_one_turn_ask_together(world: World, router: Router) -> None:
     telia = sent(world, router, router.client(), 20)
-    for operator_id in telia.ids:
-        telia.report(operator_id)
+    telia.report_all()
     world.run(1.0)
     assert len(router.journal.recalls) == 1
     assert router.outcomes == [Outcome.DELIVERED] * 20
@@ -340,9 +340,7 @@ def test_a_failure_is_withheld_while_the_other_attempt_is_open_even_across_resta
 def test_success_wins_whichever_attempt_it_is_of(world: World, router: Router) -> None:
     client = router.client()
     before = doubted(world, router, client)
-    again = router.restarted()
-    telia = again.operator("telia")
-    telia.ids = before.ids
+    again, telia = restarted_with(router, before)
     back = again.client()
     telia.report(b"2")
     world.run(0.5)
@@ -359,8 +357,7 @@ def test_a_failure_that_was_withheld_is_the_last_word_if_the_other_attempt_died_
     world: World, contract: Settings
 ) -> None:
     router = Router(world, with_lane(contract, "otp", validity_s=None), capacity=NO_MEMORY)
-    telia = router.operator("telia", status=None)
-    client = router.client()
+    telia, client = connected(router, status=None)
     client.submit()
     world.run(30.5)
     (_, first), _ = telia.submits
@@ -420,9 +417,7 @@ def test_each_attempt_has_its_own_wait(world: World, contract: Settings) -> None
     router = Router(world, settings, capacity=NO_MEMORY)
     client = router.client()
     before = doubted(world, router, client)
-    again = router.restarted()
-    telia = again.operator("telia")
-    telia.ids = before.ids
+    again, telia = restarted_with(router, before)
     telia.report(b"1", b"UNDELIV")
     world.run(90.0)
     assert again.outcomes == []
@@ -456,9 +451,7 @@ def test_a_receipt_for_an_account_that_is_gone_waits_in_the_journal(
     settings = router.settings
     others = {name: one for name, one in settings.accounts.items() if name != "shop"}
     router.settings = replace(settings, accounts=others, routes=settings.routes[:1], inbound=())
-    again = router.restarted()
-    telia = again.operator("telia")
-    telia.ids = before.ids
+    again, telia = restarted_with(router, before)
     number = telia.report(b"1")
     world.run(0.5)
     assert telia.answer_to(number) == v.ESME_ROK

@@ -15,7 +15,6 @@ from router.terms.outcome import Outcome
 from router.terms.settings import MessageIdSettings, Settings
 from tests.doubles import (
     Client,
-    Operator,
     Router,
     World,
     data_sm,
@@ -23,6 +22,7 @@ from tests.doubles import (
     with_account,
     with_operator,
 )
+from tests.journey.scenes import connected, submitted, taken, unanswered
 
 TELIA, ELISA = OperatorName("telia"), OperatorName("elisa")
 SUBSCRIBER = (1, 1, b"37255512345")
@@ -40,17 +40,6 @@ def capacity(request: pytest.FixtureRequest) -> Capacity:
     return Capacity(pending_receipts=request.param, receipts_early=EARLY)
 
 
-def one_sent(
-    world: World, router: Router, operator: Operator, destination: bytes = SUBSCRIBER[2]
-) -> tuple[Client, int]:
-    """A client whose only message was taken by the operator."""
-    client = router.client()
-    number = client.submit(destination)
-    world.run(1.0)
-    assert len(operator.submits) == 1
-    return client, number
-
-
 def texts_about(client: Client, number: int) -> list[bytes]:
     """The receipts that the client has of this message."""
     start = b"id:" + client.id_of(number) + b" "
@@ -59,7 +48,8 @@ def texts_about(client: Client, number: int) -> list[bytes]:
 
 def test_a_receipt_comes_on_another_bind_of_the_operator(world: World, router: Router) -> None:
     telia, other = router.operator("telia", 0), router.operator("telia", 2)
-    client, number = one_sent(world, router, telia)
+    client = router.client()
+    (number,) = submitted(router, telia, client)
     report = telia.report(b"1", over=other)
     world.run(1.0)
     assert other.answer_to(report) == v.ESME_ROK
@@ -70,8 +60,7 @@ def test_a_receipt_comes_on_another_bind_of_the_operator(world: World, router: R
 def test_a_receipt_comes_on_a_bind_that_was_bound_after_the_message_went(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia")
-    client, number = one_sent(world, router, telia)
+    telia, client, (number,) = taken(router)
     telia.far.drop()
     world.run(3600.0)
     again = router.operator("telia", 1)
@@ -84,7 +73,8 @@ def test_a_receipt_comes_on_a_bind_that_was_bound_after_the_message_went(
 def test_elisa_answers_in_hex_and_receipts_in_decimal(world: World, router: Router) -> None:
     elisa, rx = router.operator("elisa"), router.operator("elisa", 2)
     elisa.next_id = 0x812FC7470000001B  # More than 63 bits, as one operator really counts.
-    client, number = one_sent(world, router, elisa, FINNISH)
+    client = router.client()
+    (number,) = submitted(router, elisa, client, destination=FINNISH)
     report = elisa.report(b"9308878062554710043", over=rx)
     world.run(1.0)
     assert rx.answer_to(report) == v.ESME_ROK
@@ -120,7 +110,8 @@ def test_an_id_is_the_same_in_every_form_in_use(
     router = Router(world, with_operator(contract, "telia", message_id=forms), capacity=capacity)
     telia = router.operator("telia")
     telia.id_form = lambda _: in_response
-    client, number = one_sent(world, router, telia)
+    client = router.client()
+    (number,) = submitted(router, telia, client)
     telia.deliver(receipt_text(in_receipt, b"DELIVRD"), SUBSCRIBER, BANK, esm_class=4)
     world.run(1.0)
     assert len(texts_about(client, number)) == 1
@@ -131,8 +122,7 @@ def test_an_id_is_the_same_in_every_form_in_use(
 def test_an_early_receipt_in_another_base_than_the_settings_say_is_not_lost(
     world: World, router: Router, number: tuple[int, int, bytes], delivered: int
 ) -> None:
-    telia = router.operator("telia", status=None)
-    client = router.client()
+    telia, client = connected(router, status=None)
     client.submit()
     world.run(0.1)
     report = telia.deliver(receipt_text(b"65543", b"DELIVRD"), number, BANK, esm_class=4)
@@ -151,7 +141,8 @@ def test_an_id_that_is_only_alike_in_another_base_is_another_message(
 ) -> None:
     telia = router.operator("telia")
     telia.next_id = 16
-    client, number = one_sent(world, router, telia)
+    client = router.client()
+    (number,) = submitted(router, telia, client)
     # 10 is 16 in hexadecimal, but this is a receipt of somebody else's message.
     report = telia.deliver(
         receipt_text(b"10", b"UNDELIV"), (1, 1, b"37255599999"), BANK, esm_class=4
@@ -213,9 +204,7 @@ def test_accounts_get_the_receipts_of_their_own_messages(world: World, router: R
 
 
 def test_a_receipt_before_the_answer_waits_for_it(world: World, router: Router) -> None:
-    telia = router.operator("telia", status=None)
-    client, number = one_sent(world, router, telia)
-    (_, pdu) = telia.submits[0]
+    telia, client, number, pdu = unanswered(router)
     telia.ids[b"1"] = pdu
     report = telia.report(b"1")
     world.run(1.0)
@@ -232,9 +221,7 @@ def test_a_receipt_before_the_answer_waits_for_it(world: World, router: Router) 
 def test_a_receipt_in_the_same_octets_as_the_answer_is_matched(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia", status=None)
-    client, number = one_sent(world, router, telia)
-    (_, pdu) = telia.submits[0]
+    telia, client, number, pdu = unanswered(router)
     receipt = p.sm(
         v.DELIVER_SM,
         77,
@@ -254,7 +241,8 @@ def test_a_receipt_on_another_bind_before_the_answer_waits_for_it(
     world: World, router: Router
 ) -> None:
     telia, other = router.operator("telia", status=None), router.operator("telia", 1, status=None)
-    client, number = one_sent(world, router, telia)
+    client = router.client()
+    (number,) = submitted(router, telia, client)
     (_, pdu) = telia.submits[0]
     telia.ids[b"1"] = pdu
     telia.report(b"1", over=other)
@@ -268,9 +256,7 @@ def test_a_receipt_on_another_bind_before_the_answer_waits_for_it(
 def test_a_receipt_between_the_time_out_and_a_late_answer_waits_for_it(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia", status=None)
-    client, number = one_sent(world, router, telia)
-    (_, pdu) = telia.submits[0]
+    telia, client, number, pdu = unanswered(router)
     telia.ids[b"2"] = pdu  # It answers the other one first.
     world.run(router.settings.session.response_timeout_s)
     (_, again) = telia.submits[1]
@@ -291,7 +277,8 @@ def test_a_receipt_that_waits_while_its_bind_is_lost_is_not_lost(
     world: World, router: Router
 ) -> None:
     telia, other = router.operator("telia", status=None), router.operator("telia", 1, status=None)
-    client, number = one_sent(world, router, telia)
+    client = router.client()
+    (number,) = submitted(router, telia, client)
     (_, pdu) = telia.submits[0]
     telia.ids[b"1"] = pdu
     telia.report(b"1", over=other)
@@ -311,8 +298,7 @@ def test_a_receipt_that_waits_while_its_bind_is_lost_is_not_lost(
 def test_a_receipt_that_nothing_claims_is_acknowledged_and_counted(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia", status=None)
-    client, _ = one_sent(world, router, telia)
+    telia, client, _, _ = unanswered(router)
     report = telia.deliver(receipt_text(b"99", b"DELIVRD"), SUBSCRIBER, BANK, esm_class=4)
     world.run(EARLY_WAIT_S - 0.5)
     assert telia.answer_to(report) is None
@@ -327,9 +313,7 @@ def test_a_receipt_that_nothing_claims_is_acknowledged_and_counted(
 def test_early_receipts_above_the_limit_are_sent_back_to_come_again(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia", status=None)
-    client, number = one_sent(world, router, telia)
-    (_, pdu) = telia.submits[0]
+    telia, client, number, pdu = unanswered(router)
     numbers = [
         telia.deliver(receipt_text(b"x%d" % n, b"DELIVRD"), SUBSCRIBER, BANK, esm_class=4)
         for n in range(EARLY)
@@ -352,8 +336,7 @@ def test_early_receipts_above_the_limit_are_sent_back_to_come_again(
 def test_a_receipt_that_comes_twice_is_acknowledged_twice_and_told_once(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia")
-    client, number = one_sent(world, router, telia)
+    telia, client, (number,) = taken(router)
     reports = [telia.report(b"1"), telia.report(b"1")]
     world.run(1.0)
     reports.append(telia.report(b"1"))
@@ -367,10 +350,7 @@ def test_a_receipt_that_comes_twice_is_acknowledged_twice_and_told_once(
 
 @pytest.mark.parametrize("again", [b"UNDELIV", b"ENROUTE", b"EXPIRED", b"DELIVRD"])
 def test_a_final_state_stays(world: World, router: Router, again: bytes) -> None:
-    telia = router.operator("telia")
-    client = router.client()
-    client.submit(registered_delivery=17)
-    world.run(1.0)
+    telia, client, _ = taken(router, registered_delivery=17)
     telia.report(b"1", b"DELIVRD")
     world.run(1.0)
     telia.report(b"1", again)
@@ -382,8 +362,7 @@ def test_a_final_state_stays(world: World, router: Router, again: bytes) -> None
 def test_an_intermediate_receipt_goes_to_who_asked_for_it_and_before_the_final_one(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia")
-    client = router.client()
+    telia, client = connected(router)
     asked = client.submit(registered_delivery=17)
     other = client.submit(registered_delivery=1)
     world.run(1.0)
@@ -418,7 +397,8 @@ def test_a_receipt_without_an_id_is_acknowledged_at_once_and_finds_nothing(
 ) -> None:
     telia = router.operator("telia", status=None)
     telia.next_id = 0  # An operator that counts from 0 has a message with that id,
-    client, _ = one_sent(world, router, telia)
+    client = router.client()
+    submitted(router, telia, client)
     (_, pdu) = telia.submits[0]
     report = telia.deliver(text, SUBSCRIBER, BANK, esm_class=4)
     world.run(0.5)
@@ -434,10 +414,7 @@ def test_a_receipt_without_an_id_is_acknowledged_at_once_and_finds_nothing(
 
 
 def test_an_unasked_receipt_is_acknowledged(world: World, router: Router) -> None:
-    telia = router.operator("telia")
-    client = router.client()
-    client.submit(registered_delivery=0)
-    world.run(1.0)
+    telia, client, _ = taken(router, registered_delivery=0)
     report = telia.report(b"1")
     world.run(1.0)
     assert telia.answer_to(report) == v.ESME_ROK
@@ -446,8 +423,7 @@ def test_an_unasked_receipt_is_acknowledged(world: World, router: Router) -> Non
 
 
 def test_an_id_that_an_operator_uses_twice_goes_by_the_number(world: World, router: Router) -> None:
-    telia = router.operator("telia")
-    client = router.client()
+    telia, client = connected(router)
     first = client.submit(b"37255500001")
     world.run(1.0)
     telia.next_id = 1
@@ -475,8 +451,7 @@ def tlvs_of(operator_id: bytes, state: int = 2) -> bytes:
 def test_a_receipt_may_consist_of_tlvs(
     world: World, router: Router, esm_class: int, nul: bytes
 ) -> None:
-    telia = router.operator("telia")
-    client, number = one_sent(world, router, telia)
+    telia, client, (number,) = taken(router)
     telia.deliver(b"", SUBSCRIBER, BANK, esm_class=esm_class, tlvs=tlvs_of(b"1" + nul))
     world.run(1.0)
     assert b"stat:DELIVRD" in texts_about(client, number)[0]
@@ -484,8 +459,7 @@ def test_a_receipt_may_consist_of_tlvs(
 
 
 def test_the_tlvs_of_a_receipt_go_before_its_text(world: World, router: Router) -> None:
-    telia = router.operator("telia")
-    client, number = one_sent(world, router, telia)
+    telia, client, (number,) = taken(router)
     telia.deliver(
         receipt_text(b"999", b"DELIVRD"), SUBSCRIBER, BANK, esm_class=4, tlvs=tlvs_of(b"1", 5)
     )
@@ -496,8 +470,7 @@ def test_the_tlvs_of_a_receipt_go_before_its_text(world: World, router: Router) 
 
 @pytest.mark.parametrize("by_tlvs", [True, False])
 def test_a_receipt_may_come_in_a_data_sm(world: World, router: Router, by_tlvs: bool) -> None:
-    telia = router.operator("telia")
-    client, number = one_sent(world, router, telia)
+    telia, client, (number,) = taken(router)
     payload = p.tlv(v.MESSAGE_PAYLOAD, receipt_text(b"1", b"DELIVRD"))
     telia.far.send(
         data_sm(
@@ -516,8 +489,7 @@ def test_a_receipt_may_come_in_a_data_sm(world: World, router: Router, by_tlvs: 
 
 
 def test_a_receipt_may_stand_in_the_message_payload(world: World, router: Router) -> None:
-    telia = router.operator("telia")
-    client, number = one_sent(world, router, telia)
+    telia, client, (number,) = taken(router)
     payload = p.tlv(v.MESSAGE_PAYLOAD, receipt_text(b"1", b"DELIVRD") + b"\0")
     telia.deliver(b"", SUBSCRIBER, BANK, esm_class=4, tlvs=payload)
     world.run(1.0)
@@ -538,8 +510,7 @@ def test_a_receipt_may_stand_in_the_message_payload(world: World, router: Router
 def test_a_receipt_is_read_in_the_forms_that_operators_send(
     world: World, router: Router, text: bytes
 ) -> None:
-    telia = router.operator("telia")
-    client, number = one_sent(world, router, telia)
+    telia, client, (number,) = taken(router)
     telia.deliver(text, SUBSCRIBER, BANK, esm_class=4)
     world.run(1.0)
     assert b"stat:DELIVRD" in texts_about(client, number)[0]
@@ -547,8 +518,7 @@ def test_a_receipt_is_read_in_the_forms_that_operators_send(
 
 
 def test_a_subscriber_cannot_forge_a_receipt(world: World, router: Router) -> None:
-    telia = router.operator("telia")
-    client, _ = one_sent(world, router, telia)
+    telia, client, _ = taken(router)
     telia.deliver(receipt_text(b"1", b"DELIVRD"), SUBSCRIBER, (3, 0, b"12302"))
     world.run(1.0)
     assert client.receipt_texts() == [receipt_text(b"1", b"DELIVRD")]  # A message like any other.
@@ -559,8 +529,7 @@ def test_a_subscriber_cannot_forge_a_receipt(world: World, router: Router) -> No
 def test_the_error_and_the_date_of_the_operator_reach_the_client(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia")
-    client, number = one_sent(world, router, telia)
+    telia, client, (number,) = taken(router)
     telia.deliver(
         receipt_text(b"1", b"UNDELIV", err=b"0954"),
         SUBSCRIBER,
@@ -588,8 +557,7 @@ def test_a_receipt_carries_the_addresses_as_the_client_wrote_them_swapped(
     source: tuple[int, int, bytes],
     destination: tuple[int, int, bytes],
 ) -> None:
-    telia = router.operator("telia")
-    client = router.client()
+    telia, client = connected(router)
     client.far.send(
         p.sm(
             v.SUBMIT_SM,

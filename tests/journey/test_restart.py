@@ -8,6 +8,7 @@ from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings
 from tests.doubles import Router, World, with_account, with_lane, with_operator
+from tests.journey.scenes import connected, restarted_with
 
 
 def test_what_was_accepted_is_sent(world: World, router: Router) -> None:
@@ -69,9 +70,7 @@ def test_a_failure_is_withheld_across_a_restart(world: World, router: Router) ->
     for _, pdu in before.submits:
         before.answer(pdu)
     world.run(0.5)
-    again = router.restarted()
-    telia = again.operator("telia")
-    telia.ids = before.ids
+    again, telia = restarted_with(router, before)
     back = again.client()
     telia.report(b"1", b"UNDELIV")
     world.run(1.0)
@@ -83,8 +82,7 @@ def test_a_failure_is_withheld_across_a_restart(world: World, router: Router) ->
 
 
 def test_receipts_that_were_not_acknowledged_are_given_again(world: World, router: Router) -> None:
-    telia = router.operator("telia")
-    client = router.client()
+    telia, client = connected(router)
     client.submit()
     client.submit()
     world.run(1.0)
@@ -102,8 +100,7 @@ def test_receipts_that_were_not_acknowledged_are_given_again(world: World, route
 
 
 def test_receipts_keep_their_order_across_a_restart(world: World, router: Router) -> None:
-    telia = router.operator("telia")
-    client = router.client()
+    telia, client = connected(router)
     for _ in range(5):
         client.submit()
     world.run(1.0)

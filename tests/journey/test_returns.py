@@ -4,6 +4,7 @@ from router.smpp import vocabulary as v
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings
 from tests.doubles import Client, Operator, Router, World, with_lane
+from tests.journey.scenes import connected_to_both
 
 # An operator that is up, and too slow.
 
@@ -12,8 +13,7 @@ def test_what_has_waited_too_long_for_its_operator_goes_to_the_next_too(
     world: World, contract: Settings
 ) -> None:
     router = Router(world, with_lane(contract, "otp", failover_after_s=5.0))
-    telia, elisa = router.operator("telia"), router.operator("elisa")
-    client = router.client()
+    telia, elisa, client = connected_to_both(router)
     for n in range(500):
         client.submit(text=b"%d" % n, registered_delivery=0)
     world.run(4.9)
@@ -26,8 +26,7 @@ def test_what_has_waited_too_long_for_its_operator_goes_to_the_next_too(
 
 def test_what_has_not_waited_so_long_stays(world: World, contract: Settings) -> None:
     router = Router(world, with_lane(contract, "otp", failover_after_s=5.0))
-    telia, elisa = router.operator("telia"), router.operator("elisa")
-    client = router.client()
+    telia, elisa, client = connected_to_both(router)
     for _ in range(10):
         for _ in range(40):
             client.submit(registered_delivery=0)
@@ -55,8 +54,7 @@ def test_a_part_stays_with_the_operator_of_the_others_though_it_is_slow(
     world: World, contract: Settings
 ) -> None:
     router = Router(world, with_lane(contract, "otp", failover_after_s=2.0))
-    telia, elisa = router.operator("telia"), router.operator("elisa")
-    client = router.client()
+    telia, elisa, client = connected_to_both(router)
     parts = [(reference, part) for reference in range(100) for part in (1, 2, 3)]
     for reference, part in parts:
         header = bytes((5, 0, 3, reference, 3, part))

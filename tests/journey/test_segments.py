@@ -21,6 +21,7 @@ from tests.doubles import (
     with_action,
     with_lane,
 )
+from tests.journey.scenes import connected_to_both
 
 ONE, TWO, THREE = b"one", b"two", b"three"
 TEXTS = (ONE, TWO, THREE)
@@ -63,13 +64,17 @@ def equally(contract: Settings) -> Settings:
     return replace(contract, routes=routes)
 
 
+def shared(world: World, contract: Settings) -> tuple[Router, Operator, Operator, Client]:
+    """A router that shares the shop's messages equally between two operators."""
+    router = Router(world, equally(contract))
+    return router, *connected_to_both(router, account=b"shop")
+
+
 # One operator.
 
 
 def test_a_weighted_route_picks_once_for_all_parts(world: World, contract: Settings) -> None:
-    router = Router(world, equally(contract))
-    telia, elisa = router.operator("telia"), router.operator("elisa")
-    client = router.client(b"shop", b"secret02")
+    router, telia, elisa, client = shared(world, contract)
     for reference in range(10):
         submit_all(client, reference=reference)
     world.run(3.0)
@@ -95,9 +100,7 @@ def test_parts_over_several_binds_and_out_of_order_find_each_other(
 
 
 def test_parts_in_sar_tlvs_and_in_data_sm_go_together(world: World, contract: Settings) -> None:
-    router = Router(world, equally(contract))
-    telia, elisa = router.operator("telia"), router.operator("elisa")
-    client = router.client(b"shop", b"secret02")
+    _, telia, elisa, client = shared(world, contract)
     for number in (1, 2, 3):
         sar = p.tlv(0x020C, b"\1\7") + p.tlv(0x020E, b"\3") + p.tlv(0x020F, bytes((number,)))
         client.submit(text=b"x", tlvs=sar, registered_delivery=0)
@@ -118,9 +121,7 @@ def test_parts_in_sar_tlvs_and_in_data_sm_go_together(world: World, contract: Se
 def test_the_same_reference_is_another_message_once_all_parts_have_come(
     world: World, contract: Settings
 ) -> None:
-    router = Router(world, equally(contract))
-    telia, elisa = router.operator("telia"), router.operator("elisa")
-    client = router.client(b"shop", b"secret02")
+    _, telia, elisa, client = shared(world, contract)
     submit_all(client)
     submit_all(client)
     world.run(1.0)
@@ -130,9 +131,7 @@ def test_the_same_reference_is_another_message_once_all_parts_have_come(
 def test_the_same_reference_is_another_message_ten_minutes_later(
     world: World, contract: Settings
 ) -> None:
-    router = Router(world, equally(contract))
-    telia, elisa = router.operator("telia"), router.operator("elisa")
-    client = router.client(b"shop", b"secret02")
+    _, telia, elisa, client = shared(world, contract)
     submit_part(client, 1)
     world.run(599.0)
     submit_part(client, 2)
@@ -143,9 +142,7 @@ def test_the_same_reference_is_another_message_ten_minutes_later(
 
 
 def test_a_part_that_the_journal_refused_is_awaited_again(world: World, contract: Settings) -> None:
-    router = Router(world, equally(contract))
-    telia, elisa = router.operator("telia"), router.operator("elisa")
-    client = router.client(b"shop", b"secret02")
+    router, telia, elisa, client = shared(world, contract)
     submit_part(client, 1)
     submit_part(client, 2)
     world.run(1.0)
@@ -160,9 +157,7 @@ def test_a_part_that_the_journal_refused_is_awaited_again(world: World, contract
 
 
 def test_another_destination_or_sender_is_another_message(world: World, contract: Settings) -> None:
-    router = Router(world, equally(contract))
-    telia, elisa = router.operator("telia"), router.operator("elisa")
-    client = router.client(b"shop", b"secret02")
+    _, telia, elisa, client = shared(world, contract)
     submit_part(client, 1)
     submit_part(client, 2, destination=b"37255512346")
     world.run(1.0)
@@ -293,8 +288,7 @@ def test_a_part_that_is_refused_for_good_holds_up_none_and_is_told(
 
 
 def test_a_part_waits_for_the_operator_that_has_taken_another(world: World, router: Router) -> None:
-    telia, elisa = router.operator("telia"), router.operator("elisa")
-    client = router.client()
+    telia, elisa, client = connected_to_both(router)
     submit_part(client, 1)
     world.run(1.0)
     telia.far.drop()
@@ -309,8 +303,7 @@ def test_a_part_waits_for_the_operator_that_has_taken_another(world: World, rout
 
 
 def test_a_part_goes_when_its_operator_is_back(world: World, router: Router) -> None:
-    telia, elisa = router.operator("telia"), router.operator("elisa")
-    client = router.client()
+    telia, elisa, client = connected_to_both(router)
     submit_part(client, 1)
     world.run(1.0)
     telia.far.drop()

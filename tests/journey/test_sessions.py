@@ -10,6 +10,7 @@ from router.smpp import vocabulary as v
 from router.terms.names import AccountName, OperatorName
 from router.terms.settings import Settings
 from tests.doubles import Client, Operator, Router, World
+from tests.journey.scenes import connected, taken, told_in_vain
 
 
 @pytest.mark.parametrize("number", [0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF])
@@ -47,10 +48,7 @@ def test_a_silent_client_is_asked_whether_it_lives(world: World, router: Router)
 def test_a_client_that_does_not_answer_is_gone_and_its_receipts_wait(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia")
-    client = router.client()
-    client.submit()
-    world.run(1.0)
+    telia, client, _ = taken(router)
     client.far.on_pdu = lambda _: None
     telia.report(b"1")
     world.run(65.0)
@@ -130,10 +128,7 @@ def test_a_client_that_has_closed_its_half_still_hears_its_answers(
 def test_no_receipt_is_given_to_a_client_that_has_closed_its_half(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia")
-    client = router.client()
-    client.submit()
-    world.run(1.0)
+    telia, client, _ = taken(router)
     router.disk.delay_s = 0.5
     client.submit()
     world.run(0.1)
@@ -177,10 +172,7 @@ def test_a_bind_that_is_down_says_why(world: World, router: Router) -> None:
 
 
 def test_no_receipt_is_given_to_a_client_that_unbinds(world: World, router: Router) -> None:
-    telia = router.operator("telia")
-    client = router.client()
-    client.submit()
-    world.run(1.0)
+    telia, client, _ = taken(router)
     router.disk.delay_s = 0.5
     client.submit()
     client.far.send(p.build(v.UNBIND, 0, 99))
@@ -191,12 +183,7 @@ def test_no_receipt_is_given_to_a_client_that_unbinds(world: World, router: Rout
 
 
 def test_receipts_in_flight_when_a_client_unbinds_come_again(world: World, router: Router) -> None:
-    telia = router.operator("telia")
-    client = router.client()
-    client.submit()
-    world.run(1.0)
-    client.deliver_status = lambda _: None
-    telia.report(b"1")
+    _, client = told_in_vain(router)
     world.run(0.5)
     client.far.send(p.build(v.UNBIND, 0, 99))
     world.run(0.5)
@@ -229,8 +216,7 @@ def test_a_place_is_free_again_however_a_session_ends(world: World, router: Rout
 def test_a_session_that_ends_amid_submits_loses_nothing_that_was_answered(
     world: World, router: Router, seconds: float
 ) -> None:
-    telia = router.operator("telia")
-    client = router.client()
+    telia, client = connected(router)
     router.disk.delay_s = 0.05
     for _ in range(50):
         client.submit(registered_delivery=0)

@@ -10,6 +10,7 @@ from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.terms.names import OperatorName
 from tests.doubles import Operator, Router, World, receipt_text
+from tests.journey.scenes import connected, taken
 from tests.peers import FarEnd
 
 RECEIPT = 4
@@ -32,10 +33,7 @@ def told(logs: Sequence[Mapping[str, object]]) -> list[tuple[object, object]]:
 def test_what_an_operator_delivers_in_vain_is_told_once(
     world: World, router: Router, text: bytes, esm_class: int, says: tuple[str, str | None]
 ) -> None:
-    telia = router.operator("telia")
-    client = router.client()
-    client.submit()
-    world.run(1.0)
+    telia, _, _ = taken(router)
     with capture_logs() as logs:
         telia.deliver(text, esm_class=esm_class, destination=(1, 1, b"999"))
         world.run(1.0)
@@ -64,8 +62,7 @@ def test_id_of_a_receipt_does_not_fill_the_log(world: World, router: Router) -> 
 
 
 def test_receipt_that_a_client_refuses_for_good_is_told(world: World, router: Router) -> None:
-    telia = router.operator("telia")
-    client = router.client()
+    telia, client = connected(router)
     client.deliver_status = lambda _: v.ESME_RX_P_APPN
     client.submit()
     world.run(1.0)

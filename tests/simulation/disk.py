@@ -105,6 +105,7 @@ class Transaction:
     acknowledged: list[int] = field(default_factory=list)
     marks: list[tuple[int, bool]] = field(default_factory=list)
     written: list[tuple[int, RouterId, OperatorName | None]] = field(default_factory=list)
+    at_utc: float = 0.0
 
 
 class Watcher(Protocol):
@@ -129,6 +130,7 @@ class Disk:
         """The newest message of each queue that was written to an operator, and to whom."""
         self.queues: dict[Queue, int] = {}
         """Their numbers. They are on the disk before anything that names them."""
+        self.known_utc = 0.0
         self.next_number = first_number
         self.is_full = False
         self.slowness_s = 0.002
@@ -158,6 +160,7 @@ class Disk:
         for number, router_id, operator in transaction.written:
             if router_id > self.written.get(number, (0, None))[0]:
                 self.written[number] = router_id, operator
+        self.known_utc = transaction.at_utc or self.known_utc
         self.marks.update(transaction.marks)
         for attempt in transaction.attempted:
             self.marks.pop(attempt.router_id, None)
@@ -239,7 +242,7 @@ class SimulatedJournal:
             first = self.disk.next_number
             if error is None:
                 self.disk.next_number = first + count
-            return lambda: done(first, error)
+            return lambda: done(first if error is None else 0, error)
 
         self._ask(_Work(None, None, True, self.process.clock(), reserve))
 
@@ -358,13 +361,15 @@ class SimulatedJournal:
         """See `Journal`."""
 
         def read(error: JournalError | None) -> Callable[[], None]:
-            found = self._recovered()
+            found = self._recovered() if error is None else Recovered()
             return lambda: done(found, error)
 
         self._ask(_Work(None, None, True, self.process.clock(), read))
 
     def close(self, done: Callable[[], None]) -> None:
         """See `Journal`."""
+        self._urgent += self._others
+        self._others = []
         self._ask(_Work(None, None, True, self.process.clock(), lambda _: done))
 
     # The writer.
@@ -466,13 +471,14 @@ class SimulatedJournal:
                 for one in batches
                 for queue, message in one.written.items()
             ],
+            at_utc=max((one.at_utc for one in batches), default=0.0),
         )
 
     # Reading.
 
     def _recovered(self) -> Recovered:
         disk = self.disk
-        found = Recovered()
+        found = Recovered(known_utc=disk.known_utc)
         waiting: Counter[tuple[tuple[OperatorName, ...], int, AccountName]] = Counter()
         for row in sorted(disk.messages.values()):
             if not disk.has_attempt(row.router_id):

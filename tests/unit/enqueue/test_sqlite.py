@@ -1,4 +1,7 @@
-"""router/enqueue/sqlite.py: a batch is safe or nothing of it is, and nobody waits in vain."""
+"""router/enqueue/sqlite.py: a batch is safe or nothing of it is, and nobody waits in vain.
+
+What it does as every journal does is in `test_journal.py`.
+"""
 
 import resource
 import shutil
@@ -9,13 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from router.enqueue.journal import Backlog, Changes, Held, JournalError, Wanted
+from router.enqueue.journal import Backlog, Changes, JournalError, Wanted
 from router.enqueue.sqlite import SqliteJournal
 from router.terms.message import Message
 from router.terms.names import LaneName, RouterId
-from router.terms.states import SENT, Mark
 from tests.unit.enqueue.turns import LANES, Turns, attempt, changes, rows_of
-from tests.unit.messages import BANK, ELISA, SHOP, TELIA, TO_ELISA, TO_TELIA, delivery, message
+from tests.unit.messages import BANK, TO_TELIA, delivery, message
 
 FOR_EVER_S = 3600.0
 
@@ -77,20 +79,6 @@ def unwritable(path: Path) -> Iterator[None]:
 
 
 # Later, and in order.
-
-
-def test_nothing_is_done_in_the_turn_that_asks(journal: SqliteJournal, turns: Turns) -> None:
-    told: list[object] = []
-    journal.commit(changes(accepted=messages(1)), lambda *said: told.append(said), urgent=True)
-    journal.reserve_ids(1, lambda *said: told.append(said))
-    journal.recover(lambda *said: told.append(said))
-    wanted = Wanted(TO_TELIA, 0, BANK, RouterId(0), 1)
-    journal.fetch(wanted, lambda *said: told.append(said))
-
-    assert not told
-    assert journal.pending == 4
-    turns.until(lambda: len(told) == 4)
-    assert journal.pending == 0
 
 
 def test_batch_is_on_disk_when_it_is_done(journal: SqliteJournal, path: Path, turns: Turns) -> None:
@@ -192,129 +180,16 @@ def test_settlements_are_committed_without_company_in_the_end(
 # What the next process finds.
 
 
-def test_message_waits_until_it_is_taken_or_settled(path: Path, turns: Turns) -> None:
-    journal = turns.open(path)
-    one, two, three, four = messages(4)
-    turns.keep(journal, changes(accepted=[one, two, three, four]))
-    turns.keep(journal, changes(attempted=[attempt(two)], settled=[three]))
-    turns.close(journal)
-
-    journal = turns.open(path)
-    found = turns.recovered(journal)
-
-    assert found.waiting == [Backlog(TO_TELIA, 0, BANK, 2)]
-    assert [m.router_id for m in turns.waiting(journal)] == [1, 4]
-    assert found.sent == {TELIA: 1}
-    (sent,) = turns.sent(journal)
-    assert (sent.message.router_id, sent.operator, sent.operator_id) == (2, TELIA, b"id-2")
-    assert sent.at_utc == 5.0
-    turns.close(journal)
-
-
-def test_attempts_of_one_message_share_it_and_come_in_their_order(path: Path, turns: Turns) -> None:
-    journal = turns.open(path)
-    one = message(1, plan=TO_ELISA)
-    turns.keep(journal, changes(accepted=[one]))
-    one.sends = 2  # Else there is no second attempt.
-    turns.keep(journal, changes(attempted=[attempt(one, TELIA, at_utc=8.0)]))
-    turns.keep(journal, changes(attempted=[attempt(one, ELISA, at_utc=7.0)]))
-    turns.close(journal)
-
-    journal = turns.open(path)
-    found = turns.recovered(journal)
-
-    assert found.sent == {TELIA: 1, ELISA: 1}
-    assert not found.waiting
-    for attempts in (
-        turns.sent(journal),
-        turns.sent(journal, ELISA),
-        turns.recalled(journal, b"id-9", b"id-1"),
-    ):
-        assert [(sent.operator, sent.at_utc) for sent in attempts] == [(ELISA, 7.0), (TELIA, 8.0)]
-        assert attempts[0].message is attempts[1].message
-    assert turns.sent(journal, before_utc=8.0) == []
-    turns.close(journal)
-
-
-def test_message_is_recalled_without_its_text_by_what_the_operator_calls_it(
-    journal: SqliteJournal, turns: Turns
-) -> None:
-    kept = messages(5)
-    turns.keep(journal, changes(accepted=kept))
-    turns.keep(journal, changes(attempted=map(attempt, kept[:3])))
-
-    found = turns.recalled(journal, b"id-3", b"id-1", b"id-4", b"nobody's")
-
-    assert sorted(sent.operator_id for sent in found) == [b"id-1", b"id-3"]
-    assert {sent.message.state for sent in found} == {SENT}
-    assert {sent.message.octets for sent in found} == {b""}
-    assert turns.recalled(journal, b"id-3", operator=ELISA) == []
-    assert turns.recalled(journal) == []
-
-
-def test_what_operators_took_is_read_in_pieces(journal: SqliteJournal, turns: Turns) -> None:
-    kept = messages(10)
-    turns.keep(journal, changes(accepted=kept))
-    taken = [attempt(one, (TELIA, ELISA)[one.router_id % 2]) for one in kept]
-    turns.keep(journal, changes(attempted=taken))
-
-    for count in (1, 3, 10, 11):
-        found = turns.sent(journal, count=count)
-        assert sorted(sent.message.router_id for sent in found) == [2, 4, 6, 8, 10]
-
-
-def test_deliveries_of_an_account_are_read_in_pieces(journal: SqliteJournal, turns: Turns) -> None:
-    for number in range(1, 8):
-        one = delivery(number)
-        if number % 3 == 0:
-            one.account = SHOP
-        turns.keep(journal, changes(held=[one]))
-
-    first = turns.held(journal, count=3)
-    rest = turns.held(journal, first[-1].kept_as, count=3)
-
-    assert [one.router_id for one in first + rest] == [1, 2, 4, 5, 7]
-    assert turns.held(journal, rest[-1].kept_as) == []
-    assert turns.recovered(journal).held == {BANK: Held(5, 1, 7), SHOP: Held(2, 3, 6)}
-
-
-def test_settled_message_leaves_nothing_behind(
+def test_what_is_over_leaves_nothing_behind(
     journal: SqliteJournal, path: Path, turns: Turns
 ) -> None:
-    one = message(1)
+    one, receipt = message(1), delivery(1)
     turns.keep(journal, changes(accepted=[one]))
     turns.keep(journal, changes(attempted=[attempt(one)]))
-    turns.keep(journal, changes(settled=[one]))
+    turns.keep(journal, changes(settled=[one], held=[receipt]))
+    turns.keep(journal, changes(acknowledged=[receipt]))
 
-    assert rows_of(path, "message") == rows_of(path, "sent") == 0
-
-
-def test_delivery_is_held_until_it_is_acknowledged(path: Path, turns: Turns) -> None:
-    journal = turns.open(path)
-    deliveries = [delivery(number) for number in (3, 1, 2)]
-    turns.keep(journal, changes(held=deliveries))
-    turns.keep(journal, changes(acknowledged=deliveries[1:2]))
-    turns.close(journal)
-
-    journal = turns.open(path)
-    assert turns.recovered(journal).held == {BANK: Held(2, 1, 3)}
-    found = turns.held(journal)
-
-    assert [one.router_id for one in found] == [3, 2]  # In the order they were made.
-    turns.keep(journal, changes(acknowledged=found))
-    assert rows_of(path, "delivery") == 0
-    turns.close(journal)
-
-
-def test_delivery_of_this_process_takes_no_number_of_an_earlier_one(
-    path: Path, turns: Turns
-) -> None:
-    for number in (1, 2, 3):
-        journal = turns.open(path)
-        assert turns.keep(journal, changes(held=[delivery(number)])) is None
-        turns.close(journal)
-
-    assert rows_of(path, "delivery") == 3
+    assert rows_of(path, "message") == rows_of(path, "sent") == rows_of(path, "delivery") == 0
 
 
 def test_what_waits_in_a_lane_that_is_no_more_goes_on_in_the_last(path: Path, turns: Turns) -> None:
@@ -330,61 +205,7 @@ def test_what_waits_in_a_lane_that_is_no_more_goes_on_in_the_last(path: Path, tu
     turns.close(journal)
 
 
-def test_ids_never_come_twice(path: Path, turns: Turns) -> None:
-    journal = turns.open(path, first_number=1000)
-    assert turns.reserve(journal, 10) == 1000
-    assert turns.reserve(journal, 500) == 1010
-    turns.close(journal)
-
-    journal = turns.open(path, first_number=1)
-
-    assert turns.reserve(journal, 10) >= 1510
-    turns.close(journal)
-
-
-def test_time_that_was_told_last_is_known_to_the_next_process(path: Path, turns: Turns) -> None:
-    journal = turns.open(path)
-    assert turns.recovered(journal).known_utc == 0.0
-    first, second = changes(), changes(accepted=[message(1)])
-    first.at_utc, second.at_utc = 1e9, 1e9 + 60.0
-    turns.keep(journal, first)
-    turns.keep(journal, second)
-    turns.keep(journal, changes(accepted=[message(2)]))
-    turns.close(journal)
-
-    journal = turns.open(path)
-
-    assert turns.recovered(journal).known_utc == 1e9 + 60.0
-    turns.close(journal)
-
-
 # Fetching.
-
-
-def test_fetched_is_the_queue_that_was_asked_for(journal: SqliteJournal, turns: Turns) -> None:
-    others = [
-        message(2, account=SHOP),
-        message(3, lane=1),
-        message(4, plan=TO_ELISA),
-    ]
-    turns.keep(journal, changes(accepted=[message(1), *others, message(5)]))
-
-    found = turns.waiting(journal)
-
-    assert [m.router_id for m in found] == [1, 5]
-    assert all(m.plan is TO_TELIA for m in found)
-    wanted = Wanted(TO_ELISA, 0, BANK, RouterId(0), 10)
-    assert [m.router_id for m in turns.waiting(journal, wanted)] == [4]
-
-
-def test_fetched_are_the_oldest_after_the_one_that_is_known(
-    journal: SqliteJournal, turns: Turns
-) -> None:
-    turns.keep(journal, changes(accepted=reversed(messages(20))))
-
-    found = turns.waiting(journal, Wanted(TO_TELIA, 0, BANK, RouterId(5), 3))
-
-    assert [m.router_id for m in found] == [6, 7, 8]
 
 
 def test_fetch_does_not_wait_for_a_commit(journal: SqliteJournal, path: Path, turns: Turns) -> None:
@@ -675,34 +496,6 @@ def test_file_does_not_grow_with_what_has_come_and_gone(path: Path, turns: Turns
     turns.close(journal)
 
     assert pages[-1] <= pages[5] * 1.1
-
-
-# In doubt.
-
-
-def test_what_an_earlier_process_may_have_written_is_in_doubt(path: Path, turns: Turns) -> None:
-    journal = turns.open(path)
-    kept = messages(5)
-    kept[2].not_before_utc = 9.0  # It goes when its time comes, not in its turn.
-    turns.keep(journal, changes(accepted=kept))
-    kept[3].operator = ELISA
-    batch = changes(accepted=messages(1, first=10))
-    batch.written[kept[3].row.queue] = kept[3]
-    kept[0].mark, batch.accepted[0].mark = Mark.CLEARED, Mark.MARKING
-    batch.unmarked.append(kept[0])
-    batch.marked.append(batch.accepted[0])
-    turns.keep(journal, batch)
-    assert not any(one.in_doubt for one in turns.waiting(journal))  # Not by this process.
-    turns.close(journal)
-
-    journal = turns.open(path)
-    turns.keep(journal, changes(accepted=messages(1, first=20)))
-    found = turns.waiting(journal)
-    assert [one.router_id for one in found if one.in_doubt] == [2, 4, 10]
-    marks = {one.router_id: one.mark for one in found if one.mark is not Mark.UNMARKED}
-    assert marks == {1: Mark.CLEARED, 10: Mark.MARKING}
-    assert [(one.operator, one.sends) for one in found[:2]] == [(None, 0), (ELISA, 1)]
-    turns.close(journal)
 
 
 # The end.

@@ -11,6 +11,7 @@ from router.enqueue.journal import (
     BEGINNING,
     Attempt,
     Changes,
+    Journal,
     JournalError,
     Place,
     Recovered,
@@ -121,20 +122,20 @@ class Turns:
             keep_records_s=keep_records_s,
         )
 
-    def close(self, journal: SqliteJournal) -> None:
+    def close(self, journal: Journal) -> None:
         """Close it, and wait for that."""
         closed: list[bool] = []
         journal.close(lambda: closed.append(True))
         self.until(lambda: closed)
 
-    def keep(self, journal: SqliteJournal, changes: Changes) -> JournalError | None:
+    def keep(self, journal: Journal, changes: Changes) -> JournalError | None:
         """Commit, and wait for it; return the error."""
         heard: list[JournalError | None] = []
         journal.commit(changes, lambda _, error: heard.append(error), urgent=True)
         self.until(lambda: heard)
         return heard[0]
 
-    def recovered(self, journal: SqliteJournal) -> Recovered:
+    def recovered(self, journal: Journal) -> Recovered:
         """What it holds. Raises JournalError."""
         heard: list[tuple[Recovered, JournalError | None]] = []
         journal.recover(lambda found, error: heard.append((found, error)))
@@ -144,7 +145,7 @@ class Turns:
             raise error
         return found
 
-    def waiting(self, journal: SqliteJournal, wanted: Wanted | None = None) -> list[Message]:
+    def waiting(self, journal: Journal, wanted: Wanted | None = None) -> list[Message]:
         """The next messages of a queue: by default all of the bank's to telia. Raises it too."""
         heard: list[tuple[list[Message], JournalError | None]] = []
         wanted = wanted or Wanted(TO_TELIA, 0, BANK, RouterId(0), 1000)
@@ -157,7 +158,7 @@ class Turns:
 
     def sent(
         self,
-        journal: SqliteJournal,
+        journal: Journal,
         operator: OperatorName = TELIA,
         before_utc: float = float("inf"),
         count: int = 1000,
@@ -178,7 +179,7 @@ class Turns:
         return found
 
     def recalled(
-        self, journal: SqliteJournal, *operator_ids: bytes, operator: OperatorName = TELIA
+        self, journal: Journal, *operator_ids: bytes, operator: OperatorName = TELIA
     ) -> list[Attempt]:
         """What the operator took under these ids. Raises JournalError."""
         heard: list[tuple[list[Attempt], JournalError | None]] = []
@@ -191,7 +192,7 @@ class Turns:
         return attempts
 
     def held(
-        self, journal: SqliteJournal, after: int = 0, count: int = 1000, account: AccountName = BANK
+        self, journal: Journal, after: int = 0, count: int = 1000, account: AccountName = BANK
     ) -> list[Delivery]:
         """The next deliveries of one account. Raises JournalError."""
         heard: list[tuple[list[Delivery], JournalError | None]] = []
@@ -202,7 +203,7 @@ class Turns:
             raise error
         return deliveries
 
-    def reserve(self, journal: SqliteJournal, count: int) -> int:
+    def reserve(self, journal: Journal, count: int) -> int:
         """The first of so many numbers. Raises JournalError."""
         heard: list[tuple[int, JournalError | None]] = []
         journal.reserve_ids(count, lambda first, error: heard.append((first, error)))

@@ -1,0 +1,431 @@
+"""router/enqueue/journal.py: what every journal does: in memory, on a file, in the simulation."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from router.enqueue.journal import (
+    BEGINNING,
+    Backlog,
+    Changes,
+    Held,
+    JournalError,
+    Recovered,
+    Wanted,
+)
+from router.terms.message import Message
+from router.terms.names import AccountName, OperatorId, RouterId
+from router.terms.plan import Plan
+from router.terms.states import SENT, Mark
+from tests.unit.enqueue.kept import JOURNALS, Kept
+from tests.unit.enqueue.turns import attempt, changes
+from tests.unit.messages import BANK, ELISA, SHOP, TELIA, TO_ELISA, TO_TELIA, delivery, message
+
+
+@pytest.fixture(params=JOURNALS, ids=lambda kind: kind.__name__)
+def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kept]:
+    """One of the journals, new."""
+    make: Callable[[Path], Kept] = request.param
+    one = make(tmp_path)
+    yield one
+    one.close()
+
+
+def ones(*numbers: int) -> list[Message]:
+    return [message(number) for number in numbers]
+
+
+def numbers_of(found: list[Message]) -> list[int]:
+    return [one.router_id for one in found]
+
+
+def ask_all(kept: Kept, heard: list[tuple[object, ...]]) -> None:
+    """Ask whatever can be asked, once."""
+    journal = kept.journal
+    journal.commit(
+        changes(accepted=ones(1)), lambda _, error: heard.append(("kept", error)), urgent=True
+    )
+    journal.reserve_ids(10, lambda first, error: heard.append((first, error)))
+    wanted = Wanted(TO_TELIA, 0, BANK, RouterId(0), 9)
+    journal.fetch(wanted, lambda *answer: heard.append(answer))
+    journal.fetch_held(BANK, 0, 9, lambda *answer: heard.append(answer))
+    journal.recall(TELIA, [OperatorId(b"id-1")], lambda *answer: heard.append(answer))
+    journal.fetch_sent(TELIA, 9.0, BEGINNING, 9, lambda *answer: heard.append(answer))
+    journal.recover(lambda *answer: heard.append(answer))
+
+
+ASKED = 7
+
+# When it answers.
+
+
+def test_nothing_is_done_in_the_turn_in_which_it_is_asked(kept: Kept) -> None:
+    heard: list[tuple[object, ...]] = []
+    ask_all(kept, heard)
+    assert (heard, kept.journal.pending) == ([], ASKED)
+    kept.turns.until(lambda: len(heard) == ASKED)
+    assert kept.journal.pending == 0
+
+
+def test_batches_are_done_in_the_order_of_the_calls(kept: Kept) -> None:
+    batches = [changes(accepted=ones(number)) for number in range(1, 31)]
+    for batch in batches:
+        kept.journal.commit(batch, kept.turns.heard, urgent=True)
+    kept.turns.until(lambda: kept.journal.pending == 0)
+    assert kept.turns.done == batches
+    assert numbers_of(kept.waiting()) == list(range(1, 31))
+
+
+def test_what_is_asked_while_it_answers_waits_for_another_turn(kept: Kept) -> None:
+    heard: list[int] = []
+
+    def once_more(first: int, _: JournalError | None) -> None:
+        heard.append(first)
+        before = len(heard)
+        if before < 3:
+            kept.journal.reserve_ids(10, once_more)
+        assert len(heard) == before
+
+    kept.journal.reserve_ids(10, once_more)
+    kept.turns.until(lambda: len(heard) == 3)
+    assert heard == [1000, 1010, 1020]
+
+
+def test_close_comes_after_what_was_asked_before(kept: Kept) -> None:
+    kept.journal.commit(changes(accepted=ones(1)), kept.turns.heard, urgent=True)
+    kept.journal.commit(changes(held=[delivery(1)]), kept.turns.heard, urgent=False)
+    closed: list[int] = []
+    kept.journal.close(lambda: closed.append(len(kept.turns.done)))
+    kept.turns.until(lambda: closed)
+    kept.is_closed = True
+    assert closed == [2]
+
+
+def test_empty_batch_is_answered_too(kept: Kept) -> None:
+    assert kept.keep(changes()) is None
+    with kept.failing():
+        assert kept.keep(changes()) is not None
+
+
+# When it fails.
+
+
+def test_batch_that_fails_changes_nothing_and_may_be_told_again(kept: Kept) -> None:
+    (one, other), receipt = ones(1, 2), delivery(1)
+    kept.keep(changes(accepted=[one], held=[receipt]))
+    batch = changes(
+        accepted=[other], attempted=[attempt(one)], settled=[one], acknowledged=[receipt]
+    )
+    with kept.failing():
+        assert kept.keep(batch) is not None
+    assert numbers_of(kept.waiting()) == [1]
+    assert kept.sent() == kept.recalled(b"id-1") == []
+    assert [found.router_id for found in kept.held()] == [1]
+    assert kept.keep(batch) is None
+    assert numbers_of(kept.waiting()) == [2]
+    assert kept.held() == []
+
+
+def test_what_was_asked_for_before_a_failure_was_told_fails_too(kept: Kept) -> None:
+    """A batch may follow from the one that failed, though the disk has room again."""
+    (one,) = ones(1)
+    kept.set_broken(broken=True)
+    heard: list[JournalError | None] = []
+
+    def told(_: Changes, error: JournalError | None) -> None:
+        if not heard:
+            kept.set_broken(broken=False)
+        heard.append(error)
+
+    kept.journal.commit(changes(accepted=[one]), told, urgent=True)
+    kept.journal.commit(changes(settled=[one]), told, urgent=True)
+    kept.turns.until(lambda: len(heard) == 2)
+    assert None not in heard
+    assert kept.keep(changes(accepted=[one])) is None
+
+
+def test_journal_that_fails_gives_out_no_numbers(kept: Kept) -> None:
+    heard: list[tuple[int, JournalError | None]] = []
+    with kept.failing():
+        kept.journal.reserve_ids(10, lambda *answer: heard.append(answer))
+        kept.turns.until(lambda: heard)
+    ((first, error),) = heard
+    assert (first, error is not None) == (0, True)
+    assert kept.turns.reserve(kept.journal, 10) == 1000
+
+
+def test_journal_that_fails_hands_out_nothing_it_holds(kept: Kept) -> None:
+    (one, other), receipt = ones(1, 2), delivery(1)
+    kept.keep(changes(accepted=[one, other], held=[receipt]))
+    kept.keep(changes(attempted=[attempt(one)]))
+    heard: list[tuple[object, ...]] = []
+    with kept.failing():
+        ask_all(kept, heard)
+        kept.turns.until(lambda: len(heard) == ASKED)
+    assert all(isinstance(answer[-1], JournalError) for answer in heard)
+    answers = [answer[:-1] for answer in heard]
+    expected: list[tuple[object, ...]] = [("kept",), (0,), ([], None), (Recovered(),)]
+    assert [answers.count(nothing) for nothing in expected] == [1, 1, 1, 1]
+    assert answers.count(([],)) == 3
+    assert numbers_of(kept.waiting()) == [2]
+
+
+def test_numbers_never_come_twice(kept: Kept) -> None:
+    assert kept.turns.reserve(kept.journal, 10) == 1000
+    assert kept.turns.reserve(kept.journal, 500) == 1010
+    kept.restart()
+    assert kept.turns.reserve(kept.journal, 10) >= 1510
+
+
+# Fetch.
+
+
+def test_fetch_brings_the_next_messages_after_an_id(kept: Kept) -> None:
+    kept.keep(changes(accepted=ones(1, 2, 3, 4, 5)))
+    assert numbers_of(kept.waiting(count=2)) == [1, 2]
+    assert numbers_of(kept.waiting(after=2, count=2)) == [3, 4]
+    assert numbers_of(kept.waiting(after=4, count=2)) == [5]
+    assert numbers_of(kept.waiting(after=5, count=2)) == []
+
+
+def test_fetch_brings_what_was_fetched_before(kept: Kept) -> None:
+    kept.keep(changes(accepted=ones(1, 2, 3)))
+    assert numbers_of(kept.waiting(after=2)) == [3]
+    assert numbers_of(kept.waiting(after=1)) == [2, 3]
+    assert numbers_of(kept.waiting()) == [1, 2, 3]
+
+
+def test_fetch_brings_the_oldest_first_in_whichever_order_they_came(kept: Kept) -> None:
+    kept.keep(changes(accepted=ones(*range(20, 0, -1))))
+    assert numbers_of(kept.waiting(after=5, count=3)) == [6, 7, 8]
+    assert numbers_of(kept.waiting()) == list(range(1, 21))
+
+
+@pytest.mark.parametrize(
+    ("plan", "lane", "account", "numbers"),
+    [
+        (TO_TELIA, 0, BANK, [1, 5]),
+        (TO_ELISA, 0, BANK, [2]),
+        (TO_TELIA, 1, BANK, [3]),
+        (TO_TELIA, 0, SHOP, [4]),
+        (TO_ELISA, 1, SHOP, []),
+    ],
+)
+def test_fetch_brings_only_what_is_in_its_queue(
+    kept: Kept, plan: Plan, lane: int, account: AccountName, numbers: list[int]
+) -> None:
+    others = [message(2, plan=TO_ELISA), message(3, lane=1), message(4, account=SHOP), message(5)]
+    kept.keep(changes(accepted=[message(1), *others]))
+    found = kept.waiting(plan=plan, lane=lane, account=account)
+    assert numbers_of(found) == numbers
+    assert all((one.plan, one.lane, one.account) == (plan, lane, account) for one in found)
+
+
+def test_fetch_leaves_out_what_was_taken_or_settled(kept: Kept) -> None:
+    all_five = ones(1, 2, 3, 4, 5)
+    kept.keep(changes(accepted=all_five))
+    kept.keep(changes(attempted=[attempt(all_five[1])], settled=all_five[3:4]))
+    assert numbers_of(kept.waiting(count=2)) == [1, 3]
+    assert numbers_of(kept.waiting(after=3)) == [5]
+
+
+def test_what_is_fetched_is_made_anew_with_all_that_outlives_a_process(kept: Kept) -> None:
+    (one,) = ones(1)
+    one.not_before_utc, one.hold_receipt = one.accepted_utc + 60.0, True
+    kept.keep(changes(accepted=[one]))
+    (found,) = kept.waiting()
+    assert found is not one
+    for name in (
+        *("client_id", "command_id", "octets", "source_octets", "destination_octets"),
+        *("registered_delivery", "accepted_utc", "expires_utc", "not_before_utc", "hold_receipt"),
+        *("state", "sends"),
+    ):
+        assert getattr(found, name) == getattr(one, name), name
+    assert found.row.queue == one.row.queue
+
+
+# What operators took.
+
+
+def test_message_is_recalled_without_its_text_by_what_the_operator_calls_it(kept: Kept) -> None:
+    five = ones(1, 2, 3, 4, 5)
+    kept.keep(changes(accepted=five))
+    kept.keep(changes(attempted=map(attempt, five[:3])))
+    found = kept.recalled(b"id-3", b"id-1", b"id-4", b"nobody's")
+    assert sorted(one.operator_id for one in found) == [b"id-1", b"id-3"]
+    assert {(one.message.state, one.message.octets) for one in found} == {(SENT, b"")}
+    assert not any(one.message is of for one in found for of in five)
+    assert kept.recalled(b"id-3", operator=ELISA) == []
+    assert kept.recalled() == []
+
+
+def test_what_operators_took_is_read_in_pieces(kept: Kept) -> None:
+    ten = ones(*range(1, 11))
+    kept.keep(changes(accepted=ten))
+    kept.keep(changes(attempted=[attempt(m, (TELIA, ELISA)[m.router_id % 2]) for m in ten]))
+    for count in (1, 3, 10, 11):
+        found = kept.sent(count=count)
+        assert sorted(one.message.router_id for one in found) == [2, 4, 6, 8, 10]
+    assert kept.sent(before_utc=5.0) == []
+
+
+def test_attempts_of_one_message_share_it_come_in_their_order_and_go_at_once(kept: Kept) -> None:
+    one = message(1, plan=TO_ELISA)
+    kept.keep(changes(accepted=[one]))
+    one.sends = 2  # Else there is no second attempt.
+    kept.keep(changes(attempted=[attempt(one, TELIA, at_utc=8.0)]))
+    kept.keep(changes(attempted=[attempt(one, ELISA, b"abc", at_utc=7.0)]))
+    found = kept.recovered()
+    assert (found.waiting, found.sent) == ([], {TELIA: 1, ELISA: 1})
+    for attempts in (kept.sent(), kept.sent(ELISA), kept.recalled(b"id-9", b"id-1")):
+        assert [(a.operator, a.at_utc) for a in attempts] == [(ELISA, 7.0), (TELIA, 8.0)]
+        assert attempts[0].message is attempts[1].message
+        assert (attempts[0].message.operator, attempts[0].message.sends) == (TELIA, 2)
+    assert kept.recalled(b"abc") == []  # That is what another operator calls it.
+    kept.keep(changes(settled=[one]))
+    assert kept.recalled(b"id-1") == kept.sent() == []
+    assert kept.recovered() == Recovered()
+
+
+def test_attempt_that_is_told_again_with_its_failure_takes_the_place_of_the_first(
+    kept: Kept,
+) -> None:
+    (one,) = ones(1)
+    one.sends = 2
+    kept.keep(changes(accepted=[one]))
+    first, second = attempt(one, at_utc=6.0), attempt(one, ELISA, at_utc=7.0)
+    kept.keep(changes(attempted=[first, second]))
+    kept.keep(changes(attempted=[replace(first, failure=b"UNDELIV")]))
+    kept.restart()
+    assert [(a.operator, a.failure) for a in kept.recalled(b"id-1")] == [
+        (TELIA, b"UNDELIV"),
+        (ELISA, None),
+    ]
+    # Before its time too: it has failed.
+    assert [a.operator for a in kept.sent(before_utc=1.0)] == [TELIA, ELISA]
+    assert kept.sent(ELISA, before_utc=1.0) == []
+
+
+# Deliveries.
+
+
+def test_deliveries_of_an_account_are_read_in_pieces_in_the_order_they_were_made(
+    kept: Kept,
+) -> None:
+    for number in (7, 1, 3, 2, 6, 4, 5):
+        one = delivery(number)
+        if number % 3 == 0:
+            one.account = SHOP
+        kept.keep(changes(held=[one]))
+    first = kept.held(count=3)
+    rest = kept.held(first[-1].kept_as, count=3)
+    assert [one.router_id for one in first + rest] == [7, 1, 2, 4, 5]
+    assert kept.held(rest[-1].kept_as) == []
+    assert kept.recovered().held == {BANK: Held(5, 1, 7), SHOP: Held(2, 3, 5)}
+
+
+def test_delivery_is_held_until_it_is_acknowledged_and_made_anew_until_then(kept: Kept) -> None:
+    deliveries = [delivery(number) for number in (3, 1, 2)]
+    deliveries[0].final = False
+    kept.keep(changes(held=deliveries))
+    kept.keep(changes(acknowledged=deliveries[1:2]))
+    assert kept.recovered().held == {BANK: Held(2, 1, 3)}
+    found = kept.held()
+    assert [(one.router_id, one.final) for one in found] == [(3, False), (2, True)]
+    assert not any(one is other for one in found for other in deliveries)
+    assert (found[0].octets, found[0].made_utc) == (deliveries[0].octets, deliveries[0].made_utc)
+    kept.keep(changes(acknowledged=found))
+    assert kept.held() == []
+
+
+def test_delivery_takes_no_number_of_an_earlier_one(kept: Kept) -> None:
+    for number in (1, 2, 3):
+        kept.keep(changes(held=[delivery(number)]))
+        kept.restart()
+    assert [one.router_id for one in kept.held()] == [1, 2, 3]
+
+
+# What a new process finds.
+
+
+def test_new_process_finds_what_is_not_over(kept: Kept) -> None:
+    one, taken, over, other = (*ones(1, 2, 3), message(4, account=SHOP))
+    first, second, third = (delivery(number) for number in (1, 2, 3))
+    kept.keep(changes(accepted=[one, taken, over, other], held=[first, second, third]))
+    kept.keep(
+        changes(attempted=[attempt(taken), attempt(over)], settled=[over], acknowledged=[second])
+    )
+    found = kept.recovered()
+    assert found.waiting == [Backlog(TO_TELIA, 0, BANK, 1), Backlog(TO_TELIA, 0, SHOP, 1)]
+    assert found.sent == {TELIA: 1}
+    assert found.held == {BANK: Held(2, 1, 3)}
+    assert numbers_of(kept.waiting()) == [1]
+    (sent,) = kept.sent()
+    assert (sent.message.router_id, sent.operator_id, sent.at_utc) == (2, b"id-2", 5.0)
+    assert kept.sent(ELISA) == []
+
+
+def test_new_process_can_fetch_what_the_one_before_had_fetched(kept: Kept) -> None:
+    kept.keep(changes(accepted=ones(1, 2, 3)))
+    assert numbers_of(kept.waiting(count=2)) == [1, 2]
+    assert numbers_of(kept.waiting(after=2)) == [3]
+    assert kept.recovered().waiting == [Backlog(TO_TELIA, 0, BANK, 3)]
+    assert numbers_of(kept.waiting()) == [1, 2, 3]
+
+
+def test_new_process_can_fetch_every_message_that_it_was_told_of(kept: Kept) -> None:
+    moved, stays = ones(1, 2)
+    kept.keep(changes(accepted=[moved, stays, message(3, plan=TO_ELISA)]))
+    moved.plan = TO_ELISA
+    counts = {backlog.plan: backlog.count for backlog in kept.recovered().waiting}
+    assert counts == {TO_TELIA: 2, TO_ELISA: 1}  # It is kept where it was accepted to.
+    assert numbers_of(kept.waiting(plan=TO_ELISA)) == [3]
+    assert numbers_of(kept.waiting(plan=TO_TELIA)) == [1, 2]
+
+
+def test_one_batch_may_hold_a_message_from_beginning_to_end(kept: Kept) -> None:
+    (one,), receipt = ones(1), delivery(1)
+    kept.keep(
+        changes(
+            accepted=[one],
+            attempted=[attempt(one)],
+            settled=[one],
+            held=[receipt],
+            acknowledged=[receipt],
+        )
+    )
+    assert kept.recovered() == Recovered()
+    assert kept.waiting() == []
+
+
+def test_time_that_was_told_last_is_known_to_the_next_process(kept: Kept) -> None:
+    assert kept.recovered().known_utc == 0.0
+    first, second = changes(), changes(accepted=ones(1))
+    first.at_utc, second.at_utc = 1e9, 1e9 + 60.0
+    kept.keep(first)
+    kept.keep(second)
+    kept.keep(changes(accepted=ones(2)))
+    assert kept.recovered().known_utc == 1e9 + 60.0
+
+
+def test_what_an_earlier_process_may_have_written_is_in_doubt(kept: Kept) -> None:
+    five, marked = ones(1, 2, 3, 4, 5), message(10)
+    five[2].not_before_utc = 9.0  # It goes when its time comes, not in its turn.
+    kept.keep(changes(accepted=five))
+    five[3].operator = ELISA
+    batch = changes(accepted=[marked])
+    batch.written[five[3].row.queue] = five[3]
+    five[0].mark, marked.mark = Mark.CLEARED, Mark.MARKING
+    batch.unmarked.append(five[0])
+    batch.marked.append(marked)
+    kept.keep(batch)
+    assert not any(one.in_doubt for one in kept.waiting())  # Not by this process.
+    kept.recovered()
+    kept.keep(changes(accepted=ones(20)))
+    found = kept.waiting()
+    assert [one.router_id for one in found if one.in_doubt] == [2, 4, 10]
+    marks = {one.router_id: one.mark for one in found if one.mark is not Mark.UNMARKED}
+    assert marks == {1: Mark.CLEARED, 10: Mark.MARKING}
+    assert [(one.operator, one.sends) for one in found[:2]] == [(None, 0), (ELISA, 1)]
