@@ -25,7 +25,7 @@ from router.accept.rooms import Rooms
 from router.enqueue.ids import Ids
 from router.enqueue.journal import Changes, Journal, Recovered, Settlement
 from router.enqueue.lanes import Lanes
-from router.enqueue.returns import Returns
+from router.enqueue.ramp_up import RampUp
 from router.forward.pool import Operator
 from router.smpp import vocabulary as v
 from router.smpp.session import Writable
@@ -87,9 +87,9 @@ class Journey:
         self._ids: Final = Ids(journal, settings.node)
         self._sweep_at = now + SWEEP_S
         # What steps act on.
-        returns = Returns({name: one.ramp_s for name, one in settings.operators.items()}, now)
+        ramp_up = RampUp({name: one.ramp_s for name, one in settings.operators.items()}, now)
         self.rooms: Final = Rooms(settings.accounts)
-        self.lanes: Final = Lanes(settings.lanes, settings.accounts, returns, capacity=capacity)
+        self.lanes: Final = Lanes(settings.lanes, settings.accounts, ramp_up, capacity=capacity)
         self.operators: Final = {
             name: Operator(operator, now, keeps_room=len(settings.lanes) > 1, capacity=capacity)
             for name, operator in settings.operators.items()
@@ -202,7 +202,7 @@ class Journey:
             if self.commits.up and not self.intake.draining:  # Else we would forget what we sent.
                 self.dispatcher.pump(now)
             self.deliveries.pump(now)
-            if self.lanes.hungry and self.commits.up:
+            if self.lanes.needs_fetch and self.commits.up:
                 self.backlog.fetch()
             self.commits.flush()
             self.recall.ask_journal()
@@ -217,7 +217,7 @@ class Journey:
         return min(
             self._sweep_at,
             self.commits.wake_at(),
-            self.lanes.due_at(),
+            self.lanes.wake_at(),
             self.dispatcher.wake_at(),
             self.deliveries.wake_at(),
         )
@@ -225,7 +225,7 @@ class Journey:
     def wake(self, now: float) -> None:
         """Do what is due."""
         self.dispatcher.wake(now)
-        for name in self.lanes.due(now):
+        for name in self.lanes.wake(now):
             self.turn.dispatch(name)
         self.deliveries.wake(now)
         self.commits.wake(now)
@@ -243,10 +243,10 @@ class Journey:
         for name in lanes.begin(now_utc):
             turn.dispatch(name)
         self.outcomes.expire(lanes.expire(now_utc))
-        for name in lanes.look(now):
+        for name in lanes.tick(now):
             turn.dispatch(name)
         self.backlog.decide_more()
-        if lanes.hungry:  # Also after a read that failed.
+        if lanes.needs_fetch:  # Also after a read that failed.
             turn.end_soon()
         self.receipts.sweep(now, now_utc)
         self.pending.leave_to_journal()

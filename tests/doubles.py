@@ -142,7 +142,9 @@ class Router:
         for far in self.far_ends:
             far.transport.is_closed = far.closed = True
         for message in self.journal.messages.values():
-            message.attempts = 0  # The memory journal keeps the very objects of the dead one.
+            message.pending_receipts = (
+                0  # The memory journal keeps the very objects of the dead one.
+            )
         return Router(self.world, self.settings, self.journal, capacity=capacity or self.capacity)
 
     # What tests ask.

@@ -96,7 +96,7 @@ class Admission:
             at = self._account.bucket.ready_at(now)
         self._look_at = min(self._held[0][0], at)
 
-    def release_at(self) -> float:
+    def wake_at(self) -> float:
         """When `release` is next needed."""
         return self._look_at
 

@@ -225,7 +225,7 @@ class ClientLink(Link):
 
     def wakes_at(self, now: float) -> float:
         """When a held PDU is looked at again."""
-        return self.admission.release_at() if self.bind_type else float("inf")
+        return self.admission.wake_at() if self.bind_type else float("inf")
 
     def woken(self, now: float) -> None:
         """Held PDUs may go on."""

@@ -74,7 +74,7 @@ class Queue:
         return expired
 
 
-class Turn:
+class AccountTurn:
     """One account's place in the rotation of one lane at one operator."""
 
     __slots__ = ("in_rotation", "left", "queues", "weight")
@@ -97,7 +97,7 @@ class Turn:
                 fetching = fetching or queue.behind > 0
                 continue
             first = queue.messages[0]
-            if first.sends or first.not_before_utc:
+            if first.writes or first.not_before_utc:
                 return queue  # It has had its turn, or has it now; an older one may stand behind.
             if best is None or first.router_id < best.messages[0].router_id:
                 best = queue
@@ -113,8 +113,8 @@ class LaneAtOperator:
     def __init__(self, min_share: float) -> None:
         self.min_share = min_share
         self.credit = 0.0
-        self.turns: dict[AccountName, Turn] = {}
-        self.rotation: deque[Turn] = deque()
+        self.turns: dict[AccountName, AccountTurn] = {}
+        self.rotation: deque[AccountTurn] = deque()
         """Accounts that have, or had a moment ago, something to send."""
 
     def next(self) -> Queue | None:
@@ -130,7 +130,7 @@ class LaneAtOperator:
             turn.left = turn.weight
         return None
 
-    def took(self) -> None:
+    def charge(self) -> None:
         """The account whose turn it is has sent one."""
         turn = self.rotation[0]
         turn.left -= 1
@@ -173,7 +173,7 @@ class Feed:
         queue = lane.next() if lane.rotation else None
         return None if queue is None else (lane, queue)
 
-    def took(self, taken: LaneAtOperator) -> None:
+    def charge(self, taken: LaneAtOperator) -> None:
         """The message that `next` offered goes out: only that counts for shares and turns."""
         is_urgent = True
         for lane in self.lanes:
@@ -186,18 +186,18 @@ class Feed:
                 lane.credit = min(lane.credit + lane.min_share, _MOST_CREDIT)
         if self.lower_before:
             taken.credit -= 1.0
-        taken.took()
+        taken.charge()
 
-    def join(self, queue: Queue, weight: int) -> None:
+    def attach(self, queue: Queue, weight: int) -> None:
         """From now on this operator pulls from the queue."""
         turns = self.lanes[queue.lane].turns
         if queue.account not in turns:
-            turns[queue.account] = Turn(weight)
+            turns[queue.account] = AccountTurn(weight)
         turns[queue.account].queues.append(queue)
         if queue.messages:
             self.wake(queue)
 
-    def leave(self, queue: Queue) -> None:
+    def detach(self, queue: Queue) -> None:
         """And from now on no more."""
         left = self.lanes[queue.lane].turns[queue.account].queues
         left.remove(queue)

@@ -17,7 +17,6 @@ from router.terms.states import Mark, MarkEvent
 
 __all__ = [
     "BEGINNING",
-    "Attempt",
     "Backlog",
     "Changes",
     "Done",
@@ -26,6 +25,7 @@ __all__ = [
     "HeldFetched",
     "Journal",
     "JournalError",
+    "PendingReceipt",
     "Place",
     "Recalled",
     "Recovered",
@@ -38,7 +38,7 @@ __all__ = [
 
 
 @dataclass(slots=True)
-class Attempt:
+class PendingReceipt:
     """An operator took a message: a receipt under its id will be this message's."""
 
     message: Message
@@ -72,11 +72,11 @@ class Changes:
         "accepted",
         "acknowledged",
         "at_utc",
-        "attempted",
         "held",
         "marked",
         "replies",
         "settled",
+        "taken",
         "unmarked",
         "written",
     )
@@ -84,7 +84,7 @@ class Changes:
     def __init__(self) -> None:
         self.accepted: list[Message] = []
         """Messages that clients submitted; they wait to be told."""
-        self.attempted: list[Attempt] = []
+        self.taken: list[PendingReceipt] = []
         self.held: list[Delivery] = []
         """Receipts and inbound messages for clients, kept until acknowledged."""
         self.acknowledged: list[Delivery] = []
@@ -107,7 +107,7 @@ class Changes:
         return bool(
             self.accepted
             or self.settled
-            or self.attempted
+            or self.taken
             or self.held
             or self.acknowledged
             or self.replies
@@ -166,13 +166,13 @@ class Wanted:
 
 
 Fetched = Callable[[list[Message], JournalError | None], None]
-Recalled = Callable[[list[Attempt], JournalError | None], None]
+Recalled = Callable[[list[PendingReceipt], JournalError | None], None]
 HeldFetched = Callable[[list[Delivery], JournalError | None], None]
 
 Place = int
 """Where a reading of attempts goes on; the journal's business."""
 BEGINNING: Final[Place] = 0
-SentFetched = Callable[[list[Attempt], Place | None, JournalError | None], None]
+SentFetched = Callable[[list[PendingReceipt], Place | None, JournalError | None], None]
 
 _IDS_PER_SECOND: Final = 10_000
 _EPOCH_UTC: Final = 1_704_067_200
@@ -207,7 +207,7 @@ def take_up_doubt(
         marked = message.router_id <= written and not message.not_before_utc
     if marked:
         message.doubt()
-        message.sends = 1
+        message.writes = 1
         message.operator = operator
 
 

@@ -23,7 +23,7 @@ from heapq import heapify, heappop, heappush
 from typing import Final
 
 from router.enqueue.feed import Feed, Queue
-from router.enqueue.returns import Returns
+from router.enqueue.ramp_up import RampUp
 from router.terms.capacity import Capacity
 from router.terms.message import Message
 from router.terms.names import AccountName, OperatorName, RouterId
@@ -50,12 +50,12 @@ class Lanes:
         self,
         lanes: Sequence[LaneSettings],
         accounts: Mapping[AccountName, AccountSettings],
-        returns: Returns | None = None,
+        ramp_up: RampUp | None = None,
         *,
         capacity: Capacity = Capacity(),
     ) -> None:
         self.settings: Final = tuple(lanes)
-        self.returns: Final = returns or Returns({}, 0.0)
+        self.ramp_up: Final = ramp_up or RampUp({}, 0.0)
         self._capacity = capacity
         self._accounts = accounts
         self._marks_first = [lane.in_doubt == "fail" for lane in lanes]
@@ -67,7 +67,7 @@ class Lanes:
         self._up: set[OperatorName] = set()
         self._delayed: list[tuple[float, int, Message]] = []
         self._scheduled: list[tuple[float, int, Message]] = []
-        self.hungry: list[Queue] = []
+        self.needs_fetch: list[Queue] = []
         """Queues that need messages from the journal; whoever fetches takes them off."""
         self.helpers: set[OperatorName] = set()
         """Operators that may pull besides those that are returned; whoever pumps takes them off."""
@@ -136,7 +136,7 @@ class Lanes:
         few = self._capacity.queue_refill_below
         if queue.behind and not queue.is_fetching and len(queue.messages) < few:
             queue.is_fetching = True
-            self.hungry.append(queue)
+            self.needs_fetch.append(queue)
 
     def put_first(self, message: Message) -> OperatorName | None:
         """Queue a message before the others of its kind: it was pulled and is not sent."""
@@ -147,10 +147,10 @@ class Lanes:
     def put_back(self, message: Message) -> OperatorName | None:
         """Queue a message where it would stand had it come this way at first."""
         queue = self._queue_for(message)
-        rank = not message.sends, message.router_id  # What is sent again goes first.
+        rank = not message.writes, message.router_id  # What is sent again goes first.
         place = 0
         for other in queue.messages:
-            if (not other.sends, other.router_id) > rank:
+            if (not other.writes, other.router_id) > rank:
                 break
             place += 1
         queue.messages.insert(place, message)
@@ -161,9 +161,9 @@ class Lanes:
         message.enter(DELAY)
         heappush(self._delayed, (not_before, message.router_id, message))
 
-    def due(self, now: float) -> Iterator[OperatorName]:
+    def wake(self, now: float) -> Iterator[OperatorName]:
         """Queue, first, what has waited long enough; yield the operators that may pull."""
-        for operator in self.returns.turn(now):
+        for operator in self.ramp_up.turn(now):
             yield from self._rehome_all(operator)
         delayed = self._delayed
         while delayed and delayed[0][0] <= now:
@@ -174,7 +174,7 @@ class Lanes:
             if home is not None:
                 yield home
 
-    def hurry(self, operator: OperatorName) -> set[OperatorName]:
+    def release_delayed(self, operator: OperatorName) -> set[OperatorName]:
         """An operator can take nothing: what waits to be tried again there goes to others now."""
         leaving = [
             message
@@ -191,9 +191,9 @@ class Lanes:
         heapify(self._delayed)
         return {home for one in leaving if (home := self.put_back(one)) is not None}
 
-    def due_at(self) -> float:
+    def wake_at(self) -> float:
         """When `due` is next needed."""
-        at = self.returns.turns_at
+        at = self.ramp_up.turns_at
         return min(at, self._delayed[0][0]) if self._delayed else at
 
     def put_on_schedule(self, message: Message) -> None:
@@ -242,7 +242,7 @@ class Lanes:
             if message.state is not QUEUED:
                 continue  # A late answer has told that it was sent after all.
             if message.expires_utc > now_utc:
-                feed.took(lane)
+                feed.charge(lane)
                 return message
             expired.append(message)
         return None
@@ -289,9 +289,9 @@ class Lanes:
         One that is only `tried` takes the next that it is the best for, and is not back yet.
         """
         if not available:
-            self.returns.went(operator, now)
-        elif not (tried or operator in self.returns):
-            self.returns.came(operator, now)
+            self.ramp_up.went_away(operator, now)
+        elif not (tried or operator in self.ramp_up):
+            self.ramp_up.came_back(operator, now)
         return self._set(self._available, operator, available)
 
     def set_up(self, operator: OperatorName, is_up: bool) -> set[OperatorName]:
@@ -306,7 +306,7 @@ class Lanes:
         (members.add if member else members.discard)(operator)
         return self._rehome_all(operator)
 
-    def look(self, now: float) -> set[OperatorName]:
+    def tick(self, now: float) -> set[OperatorName]:
         """Let others help where messages have waited too long; return those that may now pull."""
         self._now = now
         gained: set[OperatorName] = set()
@@ -377,20 +377,20 @@ class Lanes:
     def _rehome(self, queue: Queue) -> None:
         plan = queue.plan
         up = [name for name in plan.candidates if name in self._available]
-        returns = self.returns
+        ramp_up = self.ramp_up
         if plan.stays and plan.candidates[0] in self._up:
             self._attach(queue, plan.candidates[0], ())
         elif not up:
             self._attach(queue, None, ())
-        elif up[0] not in returns.returning:
+        elif up[0] not in ramp_up.ramping:
             self._attach(queue, up[0], self._helpers_of(queue, up[1:]))
         elif queue.lane or len(self.settings) == 1:
-            passed_over = returns.passed_over
+            passed_over = ramp_up.skipped
             home = next((name for name in up if name not in passed_over), up[0])
             others = [name for name in up if name != home]
             self._attach(queue, home, self._helpers_of(queue, others))
         else:  # What is urgent stays with those that have proven themselves while they can.
-            place = next((n for n, name in enumerate(up) if name not in returns.returning), 0)
+            place = next((n for n, name in enumerate(up) if name not in ramp_up.ramping), 0)
             self._attach(queue, up[place], (*up[:place], *self._helpers_of(queue, up[place + 1 :])))
 
     def _helpers_of(self, queue: Queue, others: Sequence[OperatorName]) -> tuple[OperatorName, ...]:
@@ -417,13 +417,13 @@ class Lanes:
         queue.home, queue.also = home, also
         for name in before - after:
             if name is not None:
-                self._feeds[name].leave(queue)
+                self._feeds[name].detach(queue)
         for name in (home, *also):
             if name is not None and name not in before:
                 feed = self._feeds.get(name)
                 if feed is None:
                     feed = self._feeds[name] = Feed(self.settings)
-                feed.join(queue, self._accounts[queue.account].weight)
+                feed.attach(queue, self._accounts[queue.account].weight)
 
     def _wake(self, queue: Queue) -> None:
         """A queue that was empty is about to have work."""

@@ -13,7 +13,6 @@ from itertools import islice
 from operator import attrgetter
 
 from router.enqueue.journal import (
-    Attempt,
     Backlog,
     Changes,
     Done,
@@ -21,6 +20,7 @@ from router.enqueue.journal import (
     Held,
     HeldFetched,
     JournalError,
+    PendingReceipt,
     Place,
     Recalled,
     Recovered,
@@ -48,7 +48,7 @@ class MemoryJournal:
         """Set it to make every commit fail, as a full disk would."""
         self.messages: dict[int, Message] = {}
         """Accepted and not settled, by router_id."""
-        self.attempts: dict[int, list[Attempt]] = {}
+        self.attempts: dict[int, list[PendingReceipt]] = {}
         """What operators took, by router_id."""
         self._queues: dict[_Key, deque[Message]] = {}
         """The same messages by queue, in order; what is over goes when it comes to the front."""
@@ -66,7 +66,7 @@ class MemoryJournal:
         """The time that a process told last."""
         self.held: dict[int, Delivery] = {}
         """Not acknowledged, by `kept_as`."""
-        self._taken_as: dict[tuple[OperatorName, OperatorId], list[Attempt]] = {}
+        self._taken_as: dict[tuple[OperatorName, OperatorId], list[PendingReceipt]] = {}
         """The same attempts by what the operator calls them."""
         self._octets: dict[int, bytes] = {}
         """The text of what waits, by router_id."""
@@ -135,7 +135,7 @@ class MemoryJournal:
 
         def answer(error: JournalError | None) -> None:
             keys = [(operator, operator_id) for operator_id in operator_ids]
-            found = [attempt for key in keys for attempt in self._taken_as.get(key, ())]
+            found = [pending for key in keys for pending in self._taken_as.get(key, ())]
             done([] if error else self._with_others(found), error)
 
         self._ask(answer)
@@ -147,25 +147,25 @@ class MemoryJournal:
 
         def answer(error: JournalError | None) -> None:
             found = [
-                attempt
+                pending
                 for attempts in self.attempts.values()
-                for attempt in attempts
-                if attempt.operator == operator
-                and (attempt.at_utc < before_utc or attempt.failure is not None)
+                for pending in attempts
+                if pending.operator == operator
+                and (pending.at_utc < before_utc or pending.failure is not None)
             ]
             done([] if error else self._with_others(found), None, error)
 
         self._ask(answer)
 
-    def _with_others(self, found: list[Attempt]) -> list[Attempt]:
+    def _with_others(self, found: list[PendingReceipt]) -> list[PendingReceipt]:
         """All attempts of their messages, which are made anew, as if they had been read."""
         messages = {a.message.router_id: a.message for a in found}
-        attempts: list[Attempt] = []
+        attempts: list[PendingReceipt] = []
         for router_id, message in messages.items():
             anew = _anew_without_text(message)
             anew.enter(TAKE)
             anew.not_before_utc = 0.0
-            anew.sends = message.sends
+            anew.writes = message.writes
             for one in sorted(self.attempts[router_id], key=attrgetter("at_utc")):
                 attempts.append(replace(one, message=anew))
                 anew.row.attempts += (one.kept_as,)
@@ -255,11 +255,11 @@ class MemoryJournal:
             before, _ = self.written.get(queue_number, (0, None))
             if message.router_id > before:
                 self.written[queue_number] = message.router_id, message.operator
-        for attempt in changes.attempted:
-            if attempt.failure is None:
-                self._take(attempt)
+        for pending in changes.taken:
+            if pending.failure is None:
+                self._take(pending)
             else:
-                self._failed(attempt)
+                self._failed(pending)
         for delivery in changes.held:
             self.held[delivery.kept_as] = delivery
         for settlement in changes.settled:
@@ -267,37 +267,37 @@ class MemoryJournal:
             messages.pop(router_id, None)
             self._octets.pop(router_id, None)
             self.marks.pop(router_id, None)
-            for attempt in self.attempts.pop(router_id, ()):
-                self._forget(attempt)
+            for pending in self.attempts.pop(router_id, ()):
+                self._forget(pending)
         for delivery in changes.acknowledged:
             self.held.pop(delivery.kept_as, None)
 
-    def _failed(self, attempt: Attempt) -> None:
-        for one in self.attempts[attempt.message.router_id]:
-            if (one.operator, one.operator_id) == (attempt.operator, attempt.operator_id):
-                one.failure = attempt.failure
+    def _failed(self, pending: PendingReceipt) -> None:
+        for one in self.attempts[pending.message.router_id]:
+            if (one.operator, one.operator_id) == (pending.operator, pending.operator_id):
+                one.failure = pending.failure
 
     def _number_of_new(self, key: _Key) -> int:
         self._keys.append(key)
         self._numbers[key] = len(self._keys)
         return len(self._keys)
 
-    def _take(self, attempt: Attempt) -> None:
+    def _take(self, pending: PendingReceipt) -> None:
         """An operator took it: its text is needed no more."""
-        router_id = attempt.message.router_id
+        router_id = pending.message.router_id
         self._octets.pop(router_id, None)
         self.marks.pop(router_id, None)
         every = self.attempts.setdefault(router_id, [])
         self._last_attempt += 1
-        attempt.kept_as = self._last_attempt
-        attempt.message.row.attempts += (attempt.kept_as,)
-        attempt.message.row.taken_utc = attempt.at_utc
-        every.append(attempt)
-        self._taken_as.setdefault((attempt.operator, attempt.operator_id), []).append(attempt)
+        pending.kept_as = self._last_attempt
+        pending.message.row.attempts += (pending.kept_as,)
+        pending.message.row.taken_utc = pending.at_utc
+        every.append(pending)
+        self._taken_as.setdefault((pending.operator, pending.operator_id), []).append(pending)
 
-    def _forget(self, attempt: Attempt) -> None:
-        key = attempt.operator, attempt.operator_id
-        others = [one for one in self._taken_as[key] if one is not attempt]
+    def _forget(self, pending: PendingReceipt) -> None:
+        key = pending.operator, pending.operator_id
+        others = [one for one in self._taken_as[key] if one is not pending]
         if others:
             self._taken_as[key] = others
         else:

@@ -31,8 +31,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final, TypeVar
 
-from router.enqueue import rows
-from router.enqueue.found import NUMBERS
+from router.enqueue import row_writer
 from router.enqueue.journal import (
     Changes,
     Done,
@@ -45,6 +44,7 @@ from router.enqueue.journal import (
     SentFetched,
     Wanted,
 )
+from router.enqueue.row_reader import NUMBERS
 from router.enqueue.sqlite_file import WAL, code_of, connect, explained, lock, opened, tidied
 from router.enqueue.sqlite_read import Reader
 from router.terms.names import AccountName, LaneName, OperatorId, OperatorName
@@ -111,7 +111,7 @@ class SqliteJournal:
         self._keep_records_s = keep_records_s
         self._oldest_record_utc = -_NEVER
         """None is older; not known before the first look."""
-        self._queues = rows.Queues(lanes)
+        self._queues = row_writer.Queues(lanes)
         self._reader = Reader(self._queues, plan_of, clock_utc)
         self._commit_every_s = commit_every_s
         self._settle_every_s = settle_every_s
@@ -155,7 +155,7 @@ class SqliteJournal:
         for delivery in changes.held:
             self._last_delivery += 1
             delivery.kept_as = self._last_delivery
-        for attempt in changes.attempted:
+        for attempt in changes.taken:
             if attempt.failure is None and not attempt.kept_as:
                 self._last_attempt += 1
                 attempt.kept_as = self._last_attempt
@@ -349,9 +349,11 @@ class SqliteJournal:
     ) -> list[Callable[[], None]]:
         """Write what changes and run the calls; returns when all of it is safe."""
         database = self._connection()
-        statements = rows.statements(changes, self._queues, keeps_records=self._keep_records_s > 0)
-        statements += rows.delete("message", "router_id", self._doubtful[0])
-        statements += rows.delete("delivery", "number", self._doubtful[1])
+        statements = row_writer.statements(
+            changes, self._queues, keeps_records=self._keep_records_s > 0
+        )
+        statements += row_writer.delete("message", "router_id", self._doubtful[0])
+        statements += row_writer.delete("delivery", "number", self._doubtful[1])
         if len(statements) == 1 and not calls:
             database.execute(*statements[0])  # A transaction of its own.
             replies = []
@@ -362,7 +364,7 @@ class SqliteJournal:
             replies = [call(database) for call in calls]
             self._forget_records(database, 2 * sum(len(one.settled) for one in changes))
             if not statements and not calls:
-                database.execute(rows.PROBE)
+                database.execute(row_writer.PROBE)
             database.execute("COMMIT")
         self._doubtful = set(), set()
         self._queues.are_safe()
@@ -376,8 +378,8 @@ class SqliteJournal:
         before_utc = self._clock_utc() - self._keep_records_s
         if not most or self._oldest_record_utc >= before_utc:
             return False
-        database.execute(rows.OLD_RECORDS, (min(most, rows.MOST_ROWS), before_utc))
-        oldest = database.execute(rows.OLDEST_RECORD).fetchone()
+        database.execute(row_writer.OLD_RECORDS, (min(most, row_writer.MOST_ROWS), before_utc))
+        oldest = database.execute(row_writer.OLDEST_RECORD).fetchone()
         # With none at all: those that this process writes are younger than now.
         self._oldest_record_utc = self._clock_utc() if oldest is None else oldest[0]
         return self._oldest_record_utc < before_utc
@@ -464,7 +466,7 @@ class SqliteJournal:
         self._tidy_at = _NEVER
         try:
             database = self._connection()
-            if self._forget_records(database, rows.MOST_ROWS) or tidied(database):
+            if self._forget_records(database, row_writer.MOST_ROWS) or tidied(database):
                 self._tidy_at = time.monotonic() + _TIDY_AGAIN_S
         except (sqlite3.Error, JournalError) as cause:
             self._recover_from(cause, [])  # The next commit says what is wrong, if it still is.

@@ -7,9 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from router.enqueue import rows, schema
-from router.enqueue.found import KNOWN_UTC
+from router.enqueue import row_writer, schema
 from router.enqueue.journal import JournalError, first_number_at
+from router.enqueue.row_reader import KNOWN_UTC
 from router.terms.clock import LONGEST_AWAY_S
 
 WAL: Final = "-wal"
@@ -130,7 +130,7 @@ def _prepare(path: Path, database: sqlite3.Connection, first_number: int) -> Non
     database.execute("BEGIN IMMEDIATE")
     if version == schema.VERSION:
         # Writes, or else a file that may only be read is found out much later.
-        database.execute(rows.GO_ON, (_least_number(database, first_number),))
+        database.execute(row_writer.GO_ON, (_least_number(database, first_number),))
     else:
         for statement in schema.statements_from(version if tables else 0):
             database.execute(statement)

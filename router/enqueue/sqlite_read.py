@@ -10,17 +10,17 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 
-from router.enqueue import found
+from router.enqueue import row_reader
 from router.enqueue.journal import (
-    Attempt,
     Backlog,
     Held,
+    PendingReceipt,
     Place,
     Recovered,
     Wanted,
     take_up_doubt,
 )
-from router.enqueue.rows import Queues, Row
+from router.enqueue.row_writer import Queues, Row
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, LaneName, OperatorId, OperatorName, RouterId
 from router.terms.plan import Plan
@@ -45,28 +45,28 @@ class Reader:
 
     def look(self, database: sqlite3.Connection) -> None:
         """See which queues there are, and what an earlier process may have written."""
-        for number, account, lane, plan, router_id, operator in database.execute(found.QUEUES):
+        for number, account, lane, plan, router_id, operator in database.execute(row_reader.QUEUES):
             self._queues.found(number, AccountName(account), LaneName(lane), plan)
             if router_id is not None:
                 self._written[number] = router_id, OperatorName(operator)
-        for router_id, is_written in database.execute(found.MARKS):
+        for router_id, is_written in database.execute(row_reader.MARKS):
             self._marks[router_id] = bool(is_written)
 
     def recovered(self, database: sqlite3.Connection) -> Recovered:
         """See `Journal.recover`."""
         recovered = Recovered()
         backlogs: Counter[tuple[Plan, int, AccountName]] = Counter()
-        counts = dict(database.execute(found.BACKLOGS).fetchall())
-        for number, account, lane, plan, *_ in database.execute(found.QUEUES):
+        counts = dict(database.execute(row_reader.BACKLOGS).fetchall())
+        for number, account, lane, plan, *_ in database.execute(row_reader.QUEUES):
             if number in counts:
                 place = self._queues.place_of(LaneName(lane))
                 backlogs[self._plan(plan), place, AccountName(account)] += counts[number]
         recovered.waiting = [Backlog(*queue, count) for queue, count in backlogs.items()]
-        for operator, count in database.execute(found.SENT_BY_OPERATOR):
+        for operator, count in database.execute(row_reader.SENT_BY_OPERATOR):
             recovered.sent[OperatorName(operator)] = count
-        for account, *numbers in database.execute(found.HELD_BY_ACCOUNT):
+        for account, *numbers in database.execute(row_reader.HELD_BY_ACCOUNT):
             recovered.held[AccountName(account)] = Held(*numbers)
-        (recovered.known_utc,) = database.execute(found.KNOWN_UTC).fetchone()
+        (recovered.known_utc,) = database.execute(row_reader.KNOWN_UTC).fetchone()
         return recovered
 
     def next_of_queue(self, wanted: Wanted, database: sqlite3.Connection) -> list[Message]:
@@ -75,8 +75,8 @@ class Reader:
         messages: list[Message] = []
         for number in self._queues.numbers_of(*queue):
             key = number, wanted.after, wanted.count
-            for row in database.execute(found.NEXT_OF_QUEUE, key).fetchall():
-                message = self._aged(found.to_message(row, number, *queue))
+            for row in database.execute(row_reader.NEXT_OF_QUEUE, key).fetchall():
+                message = self._aged(row_reader.to_message(row, number, *queue))
                 self._doubt(message)
                 messages.append(message)
         messages.sort(key=attrgetter("router_id"))  # They may come from several.
@@ -91,18 +91,18 @@ class Reader:
         self, account: AccountName, after: int, count: int, database: sqlite3.Connection
     ) -> list[Delivery]:
         """See `Journal.fetch_held`."""
-        rows = database.execute(found.HELD, (account, after, count)).fetchall()
-        return [found.to_delivery(row) for row in rows]
+        rows = database.execute(row_reader.HELD, (account, after, count)).fetchall()
+        return [row_reader.to_delivery(row) for row in rows]
 
     def recalled(
         self,
         operator: OperatorName,
         operator_ids: Sequence[OperatorId],
         database: sqlite3.Connection,
-    ) -> list[Attempt]:
+    ) -> list[PendingReceipt]:
         """See `Journal.recall`."""
         rows: list[Row] = []
-        for text, values in found.recall(operator, operator_ids):
+        for text, values in row_reader.recall(operator, operator_ids):
             rows += database.execute(text, values)
         return self._attempts(rows, database)
 
@@ -113,41 +113,41 @@ class Reader:
         after: Place,
         count: int,
         database: sqlite3.Connection,
-    ) -> tuple[list[Attempt], Place | None]:
+    ) -> tuple[list[PendingReceipt], Place | None]:
         """See `Journal.fetch_sent`."""
-        last, size, oldest_utc = database.execute(found.PIECE, (after, count)).fetchone()
+        last, size, oldest_utc = database.execute(row_reader.PIECE, (after, count)).fetchone()
         if not size:
             return [], None
         key = after, last, operator, before_utc
-        attempts = self._attempts(database.execute(found.SENT, key).fetchall(), database)
+        attempts = self._attempts(database.execute(row_reader.SENT, key).fetchall(), database)
         if size < count:
             return attempts, None
         if oldest_utc < before_utc:
             return attempts, last
         # What follows is younger: only what has failed is wanted of it.
-        (failed,) = database.execute(found.NEXT_FAILED, (last,)).fetchone()
+        (failed,) = database.execute(row_reader.NEXT_FAILED, (last,)).fetchone()
         return attempts, None if failed is None else failed - 1
 
-    def _attempts(self, rows: list[Row], database: sqlite3.Connection) -> list[Attempt]:
+    def _attempts(self, rows: list[Row], database: sqlite3.Connection) -> list[PendingReceipt]:
         """What rows say, and the other attempts of those messages: one object for each message."""
-        for text, values in found.others(rows):
+        for text, values in row_reader.others(rows):
             rows += database.execute(text, values).fetchall()
-        attempts: dict[int, Attempt] = {}
+        attempts: dict[int, PendingReceipt] = {}
         messages: dict[RouterId, Message] = {}
         for row in rows:
             *_, lane, plan = row
-            attempt = found.to_attempt(
+            pending = row_reader.to_pending(
                 row, self._plan(str(plan)), self._queues.place_of(LaneName(str(lane)))
             )
-            attempts.setdefault(attempt.kept_as, attempt)
+            attempts.setdefault(pending.kept_as, pending)
         ordered = sorted(attempts.values(), key=attrgetter("at_utc"))
-        for attempt in ordered:
-            first = messages.setdefault(attempt.message.router_id, self._aged(attempt.message))
-            first.sends = max(first.sends, attempt.message.sends)
-            first.row.attempts += (attempt.kept_as,)
-            first.row.taken_utc = attempt.at_utc
-            first.operator = attempt.operator
-            attempt.message = first
+        for pending in ordered:
+            first = messages.setdefault(pending.message.router_id, self._aged(pending.message))
+            first.writes = max(first.writes, pending.message.writes)
+            first.row.attempts += (pending.kept_as,)
+            first.row.taken_utc = pending.at_utc
+            first.operator = pending.operator
+            pending.message = first
         return ordered
 
     def _aged(self, message: Message) -> Message:

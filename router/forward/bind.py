@@ -8,8 +8,8 @@ from typing import Final, Protocol, cast
 
 import structlog
 
-from router.forward.pool import NEVER, Bind, Flight
-from router.forward.reconnect import Attempts
+from router.forward.pool import NEVER, Attempt, Bind
+from router.forward.reconnect import ConnectionAttempts
 from router.smpp import vocabulary as v
 from router.smpp.link import Host, Link
 from router.smpp.pdu import Pdu, message_id_of
@@ -34,10 +34,10 @@ log = structlog.get_logger()
 class Answers(Protocol):
     """What becomes of messages that were written."""
 
-    def answered(self, flight: Flight, status: int, operator_id: bytes, now: float) -> None:
+    def answered(self, attempt: Attempt, status: int, operator_id: bytes, now: float) -> None:
         """The operator has answered one writing of a message."""
 
-    def doubted(self, flights: list[Flight], why: str, now: float) -> None:
+    def doubted(self, attempts: list[Attempt], why: str, now: float) -> None:
         """These will not be answered."""
 
 
@@ -126,10 +126,10 @@ class OperatorLink(Link):
             status = pdu.command_status
             if status == v.ESME_ROK and pdu.command_id == v.GENERIC_NACK:
                 status = v.ESME_RUNKNOWNERR
-            flight = pdu.request
-            assert isinstance(flight, Flight)
+            attempt = pdu.request
+            assert isinstance(attempt, Attempt)
             operator_id = b"" if status else message_id_of(pdu)
-            self._answers.answered(flight, status, operator_id, now)
+            self._answers.answered(attempt, status, operator_id, now)
         elif not pdu.command_id & v.RESPONSE:
             self._receipts.reported(self, pdu, now)
         elif pdu.command_status == v.ESME_ROK and pdu.command_id != v.GENERIC_NACK:
@@ -146,27 +146,27 @@ class OperatorLink(Link):
             self._log.warning("bind.refused", status=v.status_name(pdu.command_status))
             self.session.close()
 
-    def write(self, octets: bytes, flight: Flight, now: float) -> None:
-        """Write a message; its answer comes with the flight."""
-        self.session.request(octets, flight, now)
+    def write(self, octets: bytes, attempt: Attempt, now: float) -> None:
+        """Write a message; its answer comes with the attempt."""
+        self.session.request(octets, attempt, now)
 
     def overdue(self, whose: list[object], now: float) -> None:
         """Messages without an answer are in doubt."""
-        self._answers.doubted([one for one in whose if isinstance(one, Flight)], "timeout", now)
+        self._answers.doubted([one for one in whose if isinstance(one, Attempt)], "timeout", now)
 
     def ended(self, lost: list[object], now: float) -> None:
         """The session is over; what was in flight is in doubt."""
         if self.was_bound:
-            flights = [one for one in lost if isinstance(one, Flight)]
-            if self._asked_to_end and not flights:
+            attempts = [one for one in lost if isinstance(one, Attempt)]
+            if self._asked_to_end and not attempts:
                 self._log.info("bind.unbound")
             else:
                 by_operator = self.session.peer_has_unbound
                 self.bind.trouble = "unbound" if by_operator else "lost"
-                self._log.warning("bind.lost", unbound=by_operator, in_flight=len(flights))
+                self._log.warning("bind.lost", unbound=by_operator, in_flight=len(attempts))
             # First, so that `resend` finds the binds that are left.
             self._availability.went_down(self.bind, now)
-            self._answers.doubted(flights, "lost", now)
+            self._answers.doubted(attempts, "lost", now)
         elif not self._asked_to_end and self.refused_status is None:
             self.bind.trouble = "unanswered"
             if not self._is_explained:
@@ -250,7 +250,7 @@ class OperatorLink(Link):
             self._availability.changed(self.bind)
 
 
-class BindKeeper:
+class BindConnector:
     """Keeps one configured bind bound, for as long as the router runs. Owns one task."""
 
     def __init__(self, host: Host, steps: Steps, bind: Bind, settings: SessionSettings) -> None:
@@ -258,7 +258,7 @@ class BindKeeper:
         self._steps: Final = steps
         self._bind = bind
         self._settings = settings
-        self._attempts = Attempts(bind)
+        self._attempts = ConnectionAttempts(bind)
         self._link: OperatorLink | None = None
         self._stopping = False
         self._log = log.bind(operator=bind.operator.name, bind=bind.settings.name)
@@ -321,13 +321,13 @@ class BindKeeper:
                 local_addr=None if source is None else (source, 0),
             )
 
-    def stay_away(self) -> None:
+    def stop_binding(self) -> None:
         """Do not bind again once the session has ended."""
         self._stopping = True
 
     def unbind(self) -> None:
         """Ask the operator to end the session, and do not bind again."""
-        self.stay_away()
+        self.stop_binding()
         if self._link is not None:
             self._link.leave()
 

@@ -118,7 +118,7 @@ class Destinations:
         sent.append(Slot(now))
         self._sent[number] = sent
 
-    def landed(self, number: bytes, written_at: float, now: float) -> None:
+    def attempt_ended(self, number: bytes, written_at: float, now: float) -> None:
         """One that was written then is answered, or given up, now."""
         for slot in self._sent.get(number, ()):
             if slot.written_at == written_at and slot.arrived_at == _NEVER:

@@ -13,7 +13,7 @@ from typing import Final, cast
 
 import structlog
 
-from router.forward.bind import BindKeeper, OperatorLink, Steps
+from router.forward.bind import BindConnector, OperatorLink, Steps
 from router.forward.pool import Bind
 from router.smpp import vocabulary as v
 from router.smpp.link import NOTES_LOGGED, Host
@@ -31,7 +31,7 @@ MOST_CALLERS: Final = 50
 log = structlog.get_logger()
 
 
-class CalledKeeper(BindKeeper):
+class OutbindConnector(BindConnector):
     """Keeps one bind whose operator calls us. It does nothing but wait."""
 
     def __init__(self, host: Host, steps: Steps, bind: Bind, settings: SessionSettings) -> None:
@@ -63,11 +63,11 @@ class CalledKeeper(BindKeeper):
         self._link = None
 
 
-class Door:
+class OutbindListener:
     """One address at which operators call; makes a protocol for each connection."""
 
     def __init__(
-        self, host: Host, counters: Counters, keepers: list[CalledKeeper], wait_s: float
+        self, host: Host, counters: Counters, keepers: list[OutbindConnector], wait_s: float
     ) -> None:
         self._host: Final = host
         self._counters: Final = counters
@@ -85,7 +85,7 @@ class Door:
         """Whether anybody is expected from there."""
         return self.callers < MOST_CALLERS and any(_allows(one, host) for one in self._keepers)
 
-    def keeper(self, host: str, system_id: bytes, password: bytes) -> CalledKeeper | None:
+    def keeper(self, host: str, system_id: bytes, password: bytes) -> OutbindConnector | None:
         """A bind of ours that this operator may have."""
         for one in self._keepers:
             known = one.outbind.system_id.encode(), one.outbind.password.encode()
@@ -107,7 +107,7 @@ class Caller(asyncio.Protocol):
 
     _transport: asyncio.Transport
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: OutbindListener) -> None:
         self._door = door
         self._octets = b""
         self._host = ""
@@ -165,7 +165,7 @@ class Caller(asyncio.Protocol):
             self._door.callers -= 1
 
 
-def _allows(keeper: CalledKeeper, host: str) -> bool:
+def _allows(keeper: OutbindConnector, host: str) -> bool:
     try:
         address = ip_address(host)
     except ValueError:

@@ -6,9 +6,9 @@ later than `answered - smallest round trip`, however long it stood in a socket b
 was busy. A slot is free again one unit and a margin after that. Because a session is one ordered
 stream, a message also arrived no later than any that was written after it.
 
-Where answers say nothing about arrival (an operator that ponders each message for a different
-time), writing time and a wider margin decide instead: waiting for them would waste the rate. A
-peer that was silent as a whole did not ponder but stall, and is waited for.
+Where answers say nothing about arrival (an operator whose processing time varies from message to
+message), writing time and a wider margin decide instead: waiting for them would waste the rate. A
+peer that was silent as a whole has stalled, and is waited for.
 
 What this rests on: within one or two spans at least one round trip to a host, on whichever bind,
 was the smallest there can be, and that is shorter than the unit (else an answer comes too late to
@@ -34,10 +34,10 @@ within the contract, and 2.5 % of a rate per second are given up for it. The sam
 unit."""
 CATCH_UP_S: Final = 0.1
 """A stall longer than this is not made up for: the operator would see a burst."""
-PONDERING_S: Final = 0.05
-"""When the answers' bound is on average this much behind the time of writing, the operator ponders
-and waiting for its answers costs more than the wider margin. Silence does not count: in a stall
-no message is answered. The same share of a longer unit."""
+VARYING_S: Final = 0.05
+"""When the answers' bound is on average this much behind the time of writing, the operator's
+processing time varies, and waiting for its answers costs more than the wider margin. Silence does
+not count: in a stall no message is answered. The same share of a longer unit."""
 ROUND_TRIP_SPAN_S: Final = 10.0
 """The smallest round trip is that of the last one or two spans: paths change."""
 FEWEST_ROUND_TRIPS: Final = 8
@@ -51,7 +51,7 @@ SLACK_S: Final = 0.02
 _LOOK_AHEAD: Final = 16
 _LEARN_ALL: Final = 16
 _LEARN_SHARE: Final = 0.08
-"""Whether an operator ponders is learnt from every fourth message, over some fifty of them; of
+"""Whether processing time varies is learnt from every fourth message, over some fifty of them; of
 fewer slots than that from each."""
 _MEAN_SHARE: Final = 0.02
 _NEVER: Final = float("inf")
@@ -86,7 +86,7 @@ class Path:
         self._counted_at = -_NEVER
         self._span_ends_at = 0.0
 
-    def took(self, seconds: float, now: float) -> None:
+    def add_sample(self, seconds: float, now: float) -> None:
         """Note one round trip that ended now."""
         enough = self._in_span >= FEWEST_ROUND_TRIPS
         if enough and now >= self._span_ends_at:
@@ -125,14 +125,14 @@ class RoundTrip:
         """What is taken off an answer's time."""
         return self.path.way_s
 
-    def took(self, seconds: float, now: float) -> None:
+    def add_sample(self, seconds: float, now: float) -> None:
         """Note one round trip that ended now."""
         answers = self._answers
         self.mean_s += (seconds - self.mean_s) * (_MEAN_SHARE if answers else 1.0)
         answers.append(now)
         if len(answers) > _MOST_ANSWERS:
             del answers[: _MOST_ANSWERS // 2]
-        self.path.took(seconds, now)
+        self.path.add_sample(seconds, now)
 
     def answer_since(self, at: float) -> float:
         """When the first answer at or after this time came; infinity if none has."""
@@ -175,7 +175,7 @@ class Pacer:
         self._slot_at = now
         self._late_s = 0.0
         units = max(1.0, rate.per_s)
-        self._ponders_s = PONDERING_S * units
+        self._ponders_s = VARYING_S * units
         self._write_margin_s = WRITE_MARGIN_S * units
 
     def ready_at(self, now: float) -> float:
@@ -193,7 +193,7 @@ class Pacer:
         return slot_at if slot_at > even_at else even_at
 
     @property
-    def ponders(self) -> bool:
+    def answers_vary(self) -> bool:
         """Whether the operator's answers do not tell when messages arrive."""
         return self._late_s > self._ponders_s
 
@@ -204,7 +204,7 @@ class Pacer:
             return self._written_at[slot]
         way_s = self._way_s(round_trip) if self._sharing else round_trip.way_s
         by_answers = self._arrived_by_answers_at(slot, now, way_s)
-        if self.ponders:
+        if self.answers_vary:
             return min(by_answers, self._written_at[slot] + self._write_margin_s)
         return by_answers
 

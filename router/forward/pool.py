@@ -13,9 +13,9 @@ from router.forward.adapting import AdaptiveRate
 from router.forward.breaker import Breaker
 from router.forward.circuit import Circuit
 from router.forward.destinations import Destinations
-from router.forward.fullness import Fullness
 from router.forward.lifetime import Lifetime
 from router.forward.pacing import BusiestSecond, Pacer, Path, RoundTrip
+from router.forward.queue_full import QueueFullDetector
 from router.forward.window import LEAST, kept, sized
 from router.smpp.session import Note, Peer, Session
 from router.smpp.states import State
@@ -25,15 +25,15 @@ from router.terms.names import BindName
 from router.terms.settings import BindSettings, OperatorSettings
 
 NEVER: Final = float("inf")
-MOST_NEWS: Final = 1000
+MOST_EVENTS: Final = 1000
 _SENDING: Final = frozenset({State.BOUND_TX, State.BOUND_TRX})
 
 
 class Channel(Peer, Protocol):
     """Where a bind's messages are written while it is bound."""
 
-    def write(self, octets: bytes, flight: "Flight", now: float) -> None:
-        """Write a message; its answer comes with the flight."""
+    def write(self, octets: bytes, attempt: "Attempt", now: float) -> None:
+        """Write a message; its answer comes with the attempt."""
 
     def tell(self, note: Note) -> None:
         """Log a note that is counted already."""
@@ -53,7 +53,7 @@ class Batch:
         a round trip that had them in it would be too large for those that wait for nobody."""
 
 
-class Flight:
+class Attempt:
     """One writing of a message to an operator, until it is answered or given up."""
 
     __slots__ = ("batch", "bind", "message", "operator_slot", "over", "sent_at", "slot")
@@ -186,7 +186,7 @@ class Bind:
         return 0.0 if self.adaptive is None else self.adaptive.per_second(now)
 
 
-class News(NamedTuple):
+class OperatorEvent(NamedTuple):
     """Something about an operator that people want to read in the log."""
 
     what: Literal["slowed", "opened", "closed"]
@@ -222,14 +222,14 @@ class Operator:
         )
         rate = settings.destination_rate
         self.destinations: Final = None if rate is None else Destinations(rate, capacity=capacity)
-        self.fullness: Final = Fullness()
+        self.queue_full: Final = QueueFullDetector()
         self.in_flight = 0
         """Messages written and not answered, over all binds."""
         self.late_until = 0.0
         """Until then an answer may come that is not waited for any more."""
-        self.wake_at = NEVER
+        self.ready_at = NEVER
         """When `ready_bind` may next find one, if it found none."""
-        self.news: Final[deque[News]] = deque(maxlen=MOST_NEWS)
+        self.events: Final[deque[OperatorEvent]] = deque(maxlen=MOST_EVENTS)
         """What has happened; whoever logs it takes it off."""
         self._ready: list[tuple[float, int, Bind]] = []
         self._paths: dict[str, Path] = {}
@@ -322,13 +322,13 @@ class Operator:
     def ready_bind(self, now: float) -> Bind | None:
         """A bind that may send a message now; None, and `wake_at`, if there is none."""
         if self.pacer is not None and (at := self.pacer.ready_at(now)) > now:
-            self.wake_at = at
+            self.ready_at = at
             return None
         ready = self._ready
         while ready:
             at, order, bind = ready[0]
             if at > now:
-                self.wake_at = at
+                self.ready_at = at
                 return None
             if not bind.sends or bind.in_use >= bind.common:
                 heappop(ready)
@@ -339,7 +339,7 @@ class Operator:
             if at <= now:
                 return bind
             heapreplace(ready, (at, order, bind))
-        self.wake_at = NEVER
+        self.ready_at = NEVER
         return None
 
     def kept_bind(self, now: float) -> Bind | None:
@@ -352,10 +352,10 @@ class Operator:
             elif (at := bind.ready_at(now)) <= now:
                 return bind
             else:
-                self.wake_at = min(self.wake_at, at)
+                self.ready_at = min(self.ready_at, at)
         return None
 
-    def rather(self, preferred: object, bind: Bind, now: float) -> Bind:
+    def prefer(self, preferred: object, bind: Bind, now: float) -> Bind:
         """The preferred bind where it can send now too; else the one that is ready."""
         if (
             isinstance(preferred, Bind)
@@ -383,7 +383,7 @@ class Operator:
         if batch is None:
             batch = bind.batch = Batch(now)
         message.in_flight += 1
-        peer.write(octets, Flight(message, bind, slot, operator_slot, now, batch), now)
+        peer.write(octets, Attempt(message, bind, slot, operator_slot, now, batch), now)
         if bind.adaptive is not None and bind.adaptive.is_slowed:
             bind.adaptive.sent(now)
         lifetime = bind.lifetime
@@ -395,23 +395,25 @@ class Operator:
         if self._ready and self._ready[0][2] is bind:
             heapreplace(self._ready, (now, self._order, bind))  # Behind the others that are ready.
 
-    def landed(self, flight: Flight, now: float, *, answered: bool) -> None:
-        """The flight is over: answered, or given up."""
-        bind = flight.bind
+    def attempt_ended(self, attempt: Attempt, now: float, *, answered: bool) -> None:
+        """The attempt is over: answered, or given up."""
+        bind = attempt.bind
         self.in_flight -= 1
-        flight.message.in_flight -= 1
-        flight.over = not answered
+        attempt.message.in_flight -= 1
+        attempt.over = not answered
         if self.destinations is not None:
-            self.destinations.landed(flight.message.destination_octets, flight.sent_at, now)
+            self.destinations.attempt_ended(
+                attempt.message.destination_octets, attempt.sent_at, now
+            )
         if answered:
-            bind.round_trip.took(now - flight.batch.left_at, now)
-        for pacer, slot in ((bind.pacer, flight.slot), (self.pacer, flight.operator_slot)):
+            bind.round_trip.add_sample(now - attempt.batch.left_at, now)
+        for pacer, slot in ((bind.pacer, attempt.slot), (self.pacer, attempt.operator_slot)):
             if pacer is None:
                 continue
             if answered:
-                pacer.answered(slot, flight.sent_at, now)
+                pacer.answered(slot, attempt.sent_at, now)
             else:
-                pacer.given_up(slot, flight.sent_at, now)
+                pacer.given_up(slot, attempt.sent_at, now)
         self.offer(bind, now)
 
     def rest(self, bind: Bind, until: float) -> None:
@@ -481,12 +483,14 @@ class Operator:
 
     def _slowed(self, bind: Bind, why: str, now: float) -> None:
         per_second = bind.per_second(now)
-        self.news.append(News("slowed", bind.settings.name, why=why, per_second=per_second))
+        self.events.append(
+            OperatorEvent("slowed", bind.settings.name, why=why, per_second=per_second)
+        )
 
     def _tell_breakers(self, what: Literal["opened", "closed"], breakers: list[Breaker]) -> bool:
         names = {id(self.circuit.binds[bind.place]): bind.settings.name for bind in self.binds}
         for breaker in breakers:
-            self.news.append(News(what, names.get(id(breaker)), rest_s=breaker.rest_s))
+            self.events.append(OperatorEvent(what, names.get(id(breaker)), rest_s=breaker.rest_s))
         if breakers:
             self._reckon_windows()
         return bool(breakers)

@@ -13,7 +13,7 @@ LASTED_S: Final = 10.0
 """A bind that held for so long makes the waits begin anew."""
 
 
-class Attempts:
+class ConnectionAttempts:
     """The attempts to bind of one configured bind. Chance is handed in."""
 
     def __init__(self, bind: Bind) -> None:

@@ -161,7 +161,7 @@ class Correlator(Generic[Early]):
         for operator_id, (until, message) in self._open.items():
             if len(left) == count or until - self.wait_s >= before_utc:
                 break
-            if not message.doubts and operator_id not in self._more:
+            if not message.times_in_doubt and operator_id not in self._more:
                 left.append(operator_id)
         for operator_id in left:
             del self._open[operator_id]

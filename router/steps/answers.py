@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from router.accept.rooms import Rooms
-from router.enqueue.journal import Attempt
+from router.enqueue.journal import PendingReceipt
 from router.enqueue.lanes import Lanes
-from router.forward.pool import Bind, Flight, Operator
+from router.forward.pool import Attempt, Bind, Operator
 from router.report import receipts
 from router.report.correlate import EARLY_WAIT_S
 from router.smpp import vocabulary as v
@@ -93,33 +93,33 @@ class Answers:
         self._clocks: Final = clocks
         self._turn: Final = turn
 
-    def answered(self, flight: Flight, status: int, operator_id: bytes, now: float) -> None:
+    def answered(self, attempt: Attempt, status: int, operator_id: bytes, now: float) -> None:
         """An operator has answered one writing of a message, perhaps too late.
 
         `operator_id` is the operator's message id as it came; empty where there was none.
         """
-        bind, message = flight.bind, flight.message
+        bind, message = attempt.bind, attempt.message
         operator = bind.operator
         name = operator.name
-        late = flight.over
+        late = attempt.over
         if not late:
-            operator.landed(flight, now, answered=True)
+            operator.attempt_ended(attempt, now, answered=True)
             counters = self._counters
-            counters.operator_response_s[name].add(now - flight.sent_at)
+            counters.operator_response_s[name].add(now - attempt.sent_at)
             countable = min(status, v.OTHER_STATUS)  # An operator may invent as many as it likes.
             counters.sends[name, bind.settings.name, countable] += 1
             self._turn.dispatch(name)
         group = message.group
         if group is not None:
             if status == v.ESME_ROK:
-                group.took(name)
+                group.accepted_by(name)
             if not late:
-                group.landed()
+                group.attempt_ended()
         if status == v.ESME_ROK:
             if operator.circuit.is_troubled and not late:
                 self._availability.succeeded(bind)
-            if operator.fullness.numbers:
-                operator.fullness.numbers.clear()
+            if operator.queue_full.numbers:
+                operator.queue_full.numbers.clear()
             self._sent(operator, message, operator_id, now)
         elif not late and message.state is IN_FLIGHT:
             action = self._judge(bind, message, status)
@@ -139,7 +139,7 @@ class Answers:
         return judge(
             status,
             self._rulebook.rules.statuses[operator.name],
-            is_full=status == v.ESME_RMSGQFUL and operator.fullness.refused(number),
+            is_full=status == v.ESME_RMSGQFUL and operator.queue_full.refused(number),
             is_data_sm=message.command_id == v.DATA_SM,
         )
 
@@ -162,9 +162,9 @@ class Answers:
                 self._receipts.end_untold(message, "the operator gave no message id")
             return
         message.octets = b""
-        message.attempts += 1
-        attempt = Attempt(message, operator.name, operator_id, now_utc)
-        self._commits.settles.attempted.append(attempt)
+        message.pending_receipts += 1
+        pending = PendingReceipt(message, operator.name, operator_id, now_utc)
+        self._commits.settles.taken.append(pending)
         for early in correlator.expect(operator_id, message, now_utc):
             self._receipts.arrived(early, now)
 
@@ -197,8 +197,8 @@ class Answers:
                 lanes.put_later(message, now + action.after_s)
             case "retry" if action.then == "next":
                 self._failover.go_elsewhere(operator, message, status)
-            case "next" if message.moves < action.times:
-                message.moves += 1
+            case "next" if message.failovers < action.times:
+                message.failovers += 1
                 self._failover.go_elsewhere(operator, message, status)
             case _:
                 reason = "refused by the operator"
@@ -209,21 +209,21 @@ class Answers:
         is_old = now - message.accepted_at > THROTTLED_FOR_S
         return is_old and self._failover.has_another(message, operator.name)
 
-    def doubted(self, flights: Iterable[Flight], why: str, now: float) -> None:
+    def doubted(self, attempts: Iterable[Attempt], why: str, now: float) -> None:
         """No answer will come: the bind is lost, or the time is up. Each lane has its policy."""
         landed: list[tuple[Group, Operator]] = []
-        for flight in reversed(list(flights)):  # Put back first, so the oldest must come last.
-            operator, message = flight.bind.operator, flight.message
-            operator.landed(flight, now, answered=False)
+        for attempt in reversed(list(attempts)):  # Put back first, so the oldest must come last.
+            operator, message = attempt.bind.operator, attempt.message
+            operator.attempt_ended(attempt, now, answered=False)
             if message.group is not None:
-                message.group.landed()
+                message.group.attempt_ended()
                 landed.append((message.group, operator))
             self._turn.dispatch(operator.name)  # Its window has room, whatever becomes of this one.
-            self._counters.sends[operator.name, flight.bind.settings.name, why] += 1
+            self._counters.sends[operator.name, attempt.bind.settings.name, why] += 1
             if why == "timeout":  # It may have been taken; and then a receipt may come first.
                 operator.late_until = now + EARLY_WAIT_S
-            if why == "timeout" or operator.circuit.is_probing(flight.bind.place):
-                self._availability.failed(flight.bind, now)
+            if why == "timeout" or operator.circuit.is_probing(attempt.bind.place):
+                self._availability.failed(attempt.bind, now)
             if message.state is not IN_FLIGHT:
                 self._receipts.tell_withheld(message)
             elif self._failover.doubted(message, operator.name):

@@ -89,7 +89,7 @@ class Availability:
         if operator.failed(bind, now):
             self._all_changed(operator)
             if not operator.is_available:
-                self._turn.operators.update(self._lanes.hurry(operator.name))
+                self._turn.operators.update(self._lanes.release_delayed(operator.name))
 
     def look(self, now: float) -> None:
         """Look after all binds; call this once a second."""

@@ -178,7 +178,7 @@ class Backlog:
 
     def fetch(self) -> None:
         """Have the journal asked for what the lanes keep there and soon need."""
-        hungry, self._lanes.hungry = self._lanes.hungry, []
+        hungry, self._lanes.needs_fetch = self._lanes.needs_fetch, []
         for queue in hungry:
             wanted = Wanted(
                 queue.plan, queue.lane, queue.account, queue.last_id, self._capacity.queue_fetch

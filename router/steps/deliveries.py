@@ -1,6 +1,6 @@
 """Receipts and subscribers' messages reach their client, in order, until the client has them.
 
-Every outbox keeps its next deliveries in memory (`report/handback.py`); for those that run low the
+Every outbox keeps its next deliveries in memory (`report/outbox.py`); for those that run low the
 journal is read. Accounts take turns, one reading at a time and so many a second over all of them
 (`Capacity`): a million receipts go out in minutes, and no other client is slowed down.
 """
@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final
 
 from router.enqueue.journal import Held, Journal, JournalError
-from router.report.handback import Outbox, is_acknowledged
+from router.report.outbox import Outbox, is_acknowledged
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu
 from router.smpp.session import Note
@@ -152,7 +152,7 @@ class Deliveries:
             outbox = self.outboxes[account]
             for receiver in outbox.pump(now):
                 turn.write(receiver)
-            self._pump_at = min(self._pump_at, outbox.pump_at())
+            self._pump_at = min(self._pump_at, outbox.wake_at())
             self._look_for_held(account, now)
 
     def wake_at(self) -> float:
@@ -164,10 +164,10 @@ class Deliveries:
         if now >= self._pump_at:
             self._pump_at = NEVER
             for account, outbox in self.outboxes.items():
-                if outbox.pump_at() <= now:
+                if outbox.wake_at() <= now:
                     self._turn.deliver(account)
                 else:
-                    self._pump_at = min(self._pump_at, outbox.pump_at())
+                    self._pump_at = min(self._pump_at, outbox.wake_at())
         if now >= self._read_at:
             self._turn.end_soon()
 

@@ -80,7 +80,7 @@ class Dispatcher:
             for name in self._in_order():
                 operator = self.operators[name]
                 self._dispatch(operator, now)
-                self._wake_at = min(self._wake_at, operator.wake_at)
+                self._wake_at = min(self._wake_at, operator.ready_at)
 
     def _in_order(self) -> list[OperatorName]:
         """Return who may have something to send; those that have just come back are last."""
@@ -90,7 +90,7 @@ class Dispatcher:
             names |= lanes.helpers
             lanes.helpers.clear()
         order = sorted(names)  # A set has another order in every process.
-        returning = lanes.returns.returning
+        returning = lanes.ramp_up.ramping
         return sorted(order, key=returning.__contains__) if returning else order
 
     def _dispatch(self, operator: Operator, now: float) -> None:
@@ -105,7 +105,7 @@ class Dispatcher:
             message = lanes.pull(name, now_utc, self._expired, only_urgent=only_urgent)
             if message is None:
                 if not only_urgent:
-                    operator.wake_at = NEVER  # `put` or a mark tells when there is something.
+                    operator.ready_at = NEVER  # `put` or a mark tells when there is something.
                 break
             if operator.destinations is not None:
                 goes_at = operator.destinations.ask(
@@ -113,7 +113,7 @@ class Dispatcher:
                 )
                 if goes_at is None:  # Too many wait aside; so this one does, and all behind it.
                     lanes.put_first(message)
-                    operator.wake_at = now + FULL_AGAIN_S
+                    operator.ready_at = now + FULL_AGAIN_S
                     break
                 if goes_at > now:
                     self._marks.not_written(message)
@@ -124,7 +124,7 @@ class Dispatcher:
                     self._marks.not_written(message)
                     self._rejected.append(message)
                     continue
-                bind = operator.rather(message.group.bind, bind, now)
+                bind = operator.prefer(message.group.bind, bind, now)
                 message.group.written(name, bind, in_doubt=message.in_doubt)
             self._write(operator, bind, message, now, now_utc)
         self._after(operator, now)
@@ -134,14 +134,14 @@ class Dispatcher:
     ) -> None:
         name = operator.name
         message.operator = name
-        if message.sends == 0:
+        if message.writes == 0:
             lane = self._lanes.settings[message.lane].name
             self._counters.queue_wait_s[name, lane].add(now - message.accepted_at)
         if message.in_doubt:
             self._counters.repeated[name] += 1
         message.enter(WRITE)
         self._marks.written(message)
-        message.sends += 1
+        message.writes += 1
         message.sent_at = now
         octets = message.octets
         if operator.settings.validity_period == "remaining" and message.expires_utc != NEVER:
@@ -173,7 +173,7 @@ class Dispatcher:
             return
         self._wake_at = NEVER  # Set again when they have been dispatched to.
         for operator in self.operators.values():
-            if operator.wake_at <= now:
+            if operator.ready_at <= now:
                 self._turn.dispatch(operator.name)
             else:
-                self._wake_at = min(self._wake_at, operator.wake_at)
+                self._wake_at = min(self._wake_at, operator.ready_at)

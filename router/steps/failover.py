@@ -65,7 +65,7 @@ class Failover:
                 reason = "refused by the operator that has its other parts"
                 self._outcomes.give_up(message, Outcome.FAILED, reason, status)
                 return
-            group.leave(operator.name)
+            group.exclude(operator.name)
         message.plan = plan
         message.retries = 0
         self._turn.dispatch(self._lanes.put_first(message))
@@ -78,9 +78,9 @@ class Failover:
         """
         action = self._lanes.settings[message.lane].in_doubt
         self._counters.in_doubt[operator, action] += 1
-        message.doubts += 1
+        message.times_in_doubt += 1
         self._pending.may_be_taken_twice(message)
-        if action == "fail" or message.doubts > MOST_DOUBTS:
+        if action == "fail" or message.times_in_doubt > MOST_DOUBTS:
             self._outcomes.give_up(message, Outcome.FAILED, "no answer from the operator", 0)
             return False
         group = message.group
@@ -89,7 +89,7 @@ class Failover:
             if plan is not None:
                 message.plan = plan
                 if group is not None:
-                    group.leave(operator)
+                    group.exclude(operator)
                     if group.operator is not None:
                         message.group = None  # The others stay where they are; this one goes.
         elif operator in message.plan.candidates:  # Else the configuration has it no more.
@@ -127,7 +127,7 @@ class Failover:
             if group.operator is None:
                 plan = self._plans.without(message.plan, operator.name)
                 # Then each of its operators has refused a part, and one of them this one.
-                if plan is None and message.sends and not message.in_doubt:
+                if plan is None and message.writes and not message.in_doubt:
                     reason = "refused, or its other parts, by every operator"
                     self._outcomes.give_up(message, Outcome.FAILED, reason, 0)
                     continue
@@ -138,7 +138,7 @@ class Failover:
             if plan is None:  # It may go nowhere else: decided in an earlier process, or anew.
                 message.group = None
                 plan = message.plan
-            message.plan = plan if plan.stays else self._plans.aside(plan)
+            message.plan = plan if plan.stays else self._plans.requeued(plan)
             self._turn.dispatch(self._lanes.put_back(message))
 
     def unpark(self, group: Group, operator: Operator) -> None:

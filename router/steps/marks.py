@@ -60,7 +60,7 @@ class Marks:
 
         Others of its queue go before it, or it was refused.
         """
-        if message.mark is (UNMARKED if message.sends == 0 else MARKED):
+        if message.mark is (UNMARKED if message.writes == 0 else MARKED):
             message.set_mark(MarkEvent.CLEAR)
             self._commits.settles.unmarked.append(message)
 

@@ -6,7 +6,7 @@ from typing import Protocol
 from router.accept.accounts import Account
 from router.accept.admission import Admission
 from router.forward.pool import Bind, Channel
-from router.report.handback import Receiver
+from router.report.outbox import Receiver
 from router.smpp.pdu import Pdu, Sm, response
 from router.smpp.receipt import Receipt
 from router.smpp.session import Note, Peer

@@ -8,7 +8,7 @@ Rule: a message is one object, however many operators have taken it.
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from router.enqueue.journal import Attempt
+from router.enqueue.journal import PendingReceipt
 from router.report import receipts
 from router.report.correlate import Correlator
 from router.smpp import receipt as r
@@ -50,7 +50,7 @@ class PendingReceipts:
 
     def settled(self, message: Message) -> None:
         """Forget a message that has its outcome."""
-        if message.doubts:
+        if message.times_in_doubt:
             self._doubted.pop(message.router_id, None)
 
     # Failures that are not told yet.
@@ -69,7 +69,7 @@ class PendingReceipts:
 
     # What is in memory, and what is left to the journal.
 
-    def in_memory(self, message: Message, attempts: Iterable[Attempt]) -> Message | None:
+    def in_memory(self, message: Message, attempts: Iterable[PendingReceipt]) -> Message | None:
         """Return the same message as it is in memory."""
         router_id = message.router_id
         found = self._doubted.get(router_id)
@@ -78,19 +78,19 @@ class PendingReceipts:
                 found = correlator.awaits(one.operator_id, router_id)
         return found
 
-    def take_back(self, message: Message, attempts: list[Attempt]) -> None:
+    def take_back(self, message: Message, attempts: list[PendingReceipt]) -> None:
         """Have a message that an operator took in memory again, with all its attempts."""
         router_id = message.router_id
         message.operator = attempts[-1].operator
         if len(attempts) > 1 or attempts[0].failure is not None:
-            message.doubts = 1
+            message.times_in_doubt = 1
             self._doubted[router_id] = message
         for one in reversed(attempts):  # The oldest last: of those with one id it goes first.
             correlator = self.correlators.get(one.operator)
             if correlator is None:
                 continue  # An operator that this configuration has no more will not report.
             if one.failure is None:
-                message.attempts += 1
+                message.pending_receipts += 1
                 correlator.take_back(one.operator_id, message, one.at_utc)
             else:
                 correlator.behind -= 1
@@ -103,7 +103,7 @@ class PendingReceipts:
         if excess <= 0:
             return
         batches = self._commits.unseen()
-        unkept = min((one.attempted[0].at_utc for one in batches if one.attempted), default=NEVER)
+        unkept = min((one.taken[0].at_utc for one in batches if one.taken), default=NEVER)
         # What was noted later may bear an earlier time, by as much as the clock is corrected.
         before_utc = unkept - SMALL_S
         for name in sorted(in_memory, key=lambda name: -in_memory[name]):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final
 
-from router.enqueue.journal import BEGINNING, Attempt, Journal, JournalError, Place
+from router.enqueue.journal import BEGINNING, Journal, JournalError, PendingReceipt, Place
 from router.steps.clocks import Clocks
 from router.steps.commits import Commits
 from router.steps.peers import Arrival
@@ -132,7 +132,7 @@ class Recall:
         self,
         name: OperatorName,
         arrivals: list[tuple[OperatorId, Arrival]],
-        attempts: list[Attempt],
+        attempts: list[PendingReceipt],
         error: JournalError | None,
     ) -> None:
         """The journal has told what it knows: the receipts go on."""
@@ -160,7 +160,7 @@ class Recall:
         self._readings -= 1
         self._turn.end_soon()  # Others may wait to ask.
 
-    def _take_back(self, message: Message, attempts: list[Attempt]) -> None:
+    def _take_back(self, message: Message, attempts: list[PendingReceipt]) -> None:
         if message.router_id not in self._over:
             self._pending.take_back(message, attempts)
             self._taken_back(message)
@@ -186,7 +186,9 @@ class Recall:
         """Look at so many pieces of one operator's attempts, unless a receipt wants to ask."""
         name = self._to_search[0]
 
-        def found(attempts: list[Attempt], place: Place | None, error: JournalError | None) -> None:
+        def found(
+            attempts: list[PendingReceipt], place: Place | None, error: JournalError | None
+        ) -> None:
             if error is None:
                 now_utc = self._clocks.utc()
                 for message, of_message in by_message(attempts):
@@ -202,7 +204,7 @@ class Recall:
         self._begin_reading()
         self._journal.fetch_sent(name, before_utc, self._search_from, PIECE, found)
 
-    def _too_late(self, message: Message, attempts: list[Attempt], now_utc: float) -> None:
+    def _too_late(self, message: Message, attempts: list[PendingReceipt], now_utc: float) -> None:
         """Give up those of a message's attempts that have waited for too long."""
         if message.router_id in self._over:
             return
@@ -222,9 +224,9 @@ class Recall:
                 self._ended(in_memory)
 
 
-def by_message(attempts: Iterable[Attempt]) -> list[tuple[Message, list[Attempt]]]:
+def by_message(attempts: Iterable[PendingReceipt]) -> list[tuple[Message, list[PendingReceipt]]]:
     """Return each message, and its attempts in their order."""
-    found: dict[RouterId, tuple[Message, list[Attempt]]] = {}
+    found: dict[RouterId, tuple[Message, list[PendingReceipt]]] = {}
     for one in attempts:
         message = one.message
         found.setdefault(message.router_id, (message, []))[1].append(one)

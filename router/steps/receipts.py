@@ -8,7 +8,7 @@ another attempt is open.
 from typing import Final
 
 from router.enqueue.ids import Ids
-from router.enqueue.journal import Attempt
+from router.enqueue.journal import PendingReceipt
 from router.report import receipts
 from router.report.inbound import for_client
 from router.smpp import receipt as r
@@ -119,8 +119,10 @@ class Receipts:
                 self._attempt_ended(message, receipt, state, self._clocks.steady.at(now))
                 if self._pending.is_withheld(message):
                     failure = receipts.failure_octets(receipt, state)
-                    attempt = Attempt(message, operator.name, operator_id, taken_utc, failure)
-                    self._commits.settles.attempted.append(attempt)
+                    pending = PendingReceipt(
+                        message, operator.name, operator_id, taken_utc, failure
+                    )
+                    self._commits.settles.taken.append(pending)
             elif message.state is SENT and receipts.asked_for(message, state, final=False):
                 now_utc = self._clocks.steady.at(now)
                 reply.brought = self._hold(message, receipt, state, now_utc, final=False)
@@ -147,7 +149,7 @@ class Receipts:
         self, message: Message, receipt: Receipt, state: r.State, now_utc: float
     ) -> None:
         """Take an operator's last word. Delivered wins; a failure waits for other attempts."""
-        message.attempts -= 1
+        message.pending_receipts -= 1
         if message.state is SETTLED:
             return
         if receipts.OUTCOMES[state] is not Outcome.DELIVERED and message.is_open:
@@ -181,7 +183,7 @@ class Receipts:
 
     def never_receipted(self, message: Message) -> None:
         """The receipt of one attempt is not waited for any longer."""
-        message.attempts -= 1
+        message.pending_receipts -= 1
         if message.state is SENT and not message.is_open:
             self.end_untold(message, "no receipt came")
 

@@ -279,17 +279,17 @@ class MessageLog:
             "account": message.account,
             "lane": self._lanes[message.lane],
             "outcome": settlement.outcome.name.lower(),
-            "sends": message.sends,
+            "sends": message.writes,
             "total_s": round(total_s, 6),
         }
         if message.operator is not None:
             line["operator"] = message.operator
-        if message.doubts:
-            line["doubts"] = message.doubts
+        if message.times_in_doubt:
+            line["doubts"] = message.times_in_doubt
         if settlement.reason:
             line["reason"] = settlement.reason
         queue_s = message.sent_at - message.accepted_at
-        if message.sends and queue_s >= 0:
+        if message.writes and queue_s >= 0:
             line["queue_s"] = round(queue_s, 6)
             line["operator_s"] = round(max(0.0, total_s - queue_s), 6)
         self._log.info("message.settled", **line)

@@ -4,19 +4,19 @@ from collections.abc import Iterable
 
 import structlog
 
-from router.forward.pool import News, Operator
+from router.forward.pool import Operator, OperatorEvent
 
 log = structlog.get_logger()
 
 
-def tell_news(operators: Iterable[Operator]) -> None:
+def log_operator_events(operators: Iterable[Operator]) -> None:
     """Log what has happened since the last call."""
     for operator in operators:
-        while operator.news:
-            _tell(operator, operator.news.popleft())
+        while operator.events:
+            _tell(operator, operator.events.popleft())
 
 
-def _tell(operator: Operator, news: News) -> None:
+def _tell(operator: Operator, news: OperatorEvent) -> None:
     about: dict[str, str] = {"operator": operator.name}
     if news.bind is not None:
         about["bind"] = news.bind

@@ -72,14 +72,14 @@ class Group:
             self.held -= 1
         self.bind = bind
 
-    def took(self, operator: OperatorName) -> None:
+    def accepted_by(self, operator: OperatorName) -> None:
         """An operator took a part; late, perhaps, when others are on their way elsewhere."""
         if self.operator is None or not (self.fixed or self.in_flight):
             self.operator = operator
         self.fixed = self.fixed or self.operator == operator
 
-    def landed(self) -> None:
-        """A part is in flight no more. `took` comes first where it was taken."""
+    def attempt_ended(self) -> None:
+        """A part is in flight no more. `accepted_by` comes first where it was taken."""
         self.in_flight -= 1
         if not (self.in_flight or self.fixed or self.held):
             self.operator = None
@@ -95,7 +95,7 @@ class Group:
         """Whether this operator has taken a part, or may have and is asked again."""
         return self.operator == operator and (self.fixed or self.held > 0)
 
-    def leave(self, operator: OperatorName) -> None:
+    def exclude(self, operator: OperatorName) -> None:
         """The message goes elsewhere: what is not sent yet follows."""
         if operator not in self.left:
             self.left = (*self.left, operator)

@@ -62,32 +62,32 @@ class Message:
         "accepted_utc",
         "account",
         "answered_at",
-        "attempts",
         "client_id",
         "command_id",
         "destination_octets",
-        "doubts",
         "expires_utc",
+        "failovers",
         "group",
         "hold_receipt",
         "in_doubt",
         "in_flight",
         "lane",
         "mark",
-        "moves",
         "not_before_utc",
         "octets",
         "operator",
         "origin",
+        "pending_receipts",
         "plan",
         "registered_delivery",
         "retries",
         "router_id",
         "row",
-        "sends",
         "sent_at",
         "source_octets",
         "state",
+        "times_in_doubt",
+        "writes",
     )
 
     def __init__(
@@ -143,17 +143,17 @@ class Message:
         """Set by `enter`."""
         self.operator: OperatorName | None = None
         """Who was tried last."""
-        self.attempts = 0
+        self.pending_receipts = 0
         """Attempts that an operator took and that have no final receipt yet."""
-        self.doubts = 0
+        self.times_in_doubt = 0
         """How often it was in doubt."""
         self.in_flight = 0
         """Attempts that are written and neither answered nor given up."""
-        self.sends = 0
+        self.writes = 0
         """How often it was written to an operator."""
         self.retries = 0
         """How often its operator has asked for a retry."""
-        self.moves = 0
+        self.failovers = 0
         """How often it went on to another operator because of a status."""
         self.sent_at = 0.0
         """When it was written last."""
@@ -181,7 +181,7 @@ class Message:
     @property
     def is_open(self) -> bool:
         """Whether an attempt may still end well: one that was taken, or one that is in flight."""
-        return self.attempts > 0 or self.in_flight > 0
+        return self.pending_receipts > 0 or self.in_flight > 0
 
     def __repr__(self) -> str:
         return f"<Message {self.router_id} {self.account} {self.state.name}>"

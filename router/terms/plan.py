@@ -27,7 +27,7 @@ class Plans:
 
     def __init__(self) -> None:
         self._plans: dict[tuple[OperatorName, ...], Plan] = {}
-        self._aside: dict[tuple[OperatorName, ...], Plan] = {}
+        self._requeued: dict[tuple[OperatorName, ...], Plan] = {}
         self._staying: dict[tuple[OperatorName, ...], Plan] = {}
 
     def of(self, candidates: tuple[OperatorName, ...]) -> Plan:
@@ -36,13 +36,13 @@ class Plans:
         # In one step, because the journal's threads ask too.
         return self._plans.setdefault(candidates, Plan(candidates)) if plan is None else plan
 
-    def aside(self, plan: Plan) -> Plan:
+    def requeued(self, plan: Plan) -> Plan:
         """A plan with the same candidates and a queue of its own, which the journal knows not of.
 
         What comes late to a queue belongs before others of it that only the journal has; between
         two queues the older message goes first.
         """
-        return self._aside.setdefault(plan.candidates, Plan(plan.candidates))
+        return self._requeued.setdefault(plan.candidates, Plan(plan.candidates))
 
     def staying(self, operator: OperatorName, plan: Plan) -> Plan:
         """The plan for a message that this operator may have: the others only if it is down.

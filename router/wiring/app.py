@@ -20,14 +20,14 @@ from router.accept.server import ClientLink
 from router.enqueue.journal import Journal, JournalError, first_number_at
 from router.enqueue.memory import MemoryJournal
 from router.enqueue.sqlite import SqliteJournal
-from router.forward.bind import BindKeeper
-from router.forward.outbind import CalledKeeper, Door
+from router.forward.bind import BindConnector
+from router.forward.outbind import OutbindConnector, OutbindListener
 from router.journey import Journey
 from router.settings.load import SettingsError
 from router.smpp.link import NOTES_LOGGED, Link, Timer
 from router.smpp.states import BOUND
 from router.telemetry.log import MessageLog
-from router.telemetry.operator_events import tell_news
+from router.telemetry.operator_events import log_operator_events
 from router.terms.limits import TokenBucket
 from router.terms.settings import Address, Settings
 from router.wiring.control import Control
@@ -65,7 +65,7 @@ class App:
         """When the loop last showed that it lives."""
         self.clients: set[ClientLink] = set()
         self._handshakes_to_log = TokenBucket(NOTES_LOGGED, NOTES_LOGGED.count, self.started_at)
-        self._keepers: list[BindKeeper] = []
+        self._keepers: list[BindConnector] = []
         self._servers: list[asyncio.Server] = []
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for = float("inf")
@@ -241,7 +241,7 @@ class App:
     def _make_keepers(self) -> None:
         binds = [bind for one in self.journey.operators.values() for bind in one.binds]
         self._keepers = [
-            (BindKeeper if bind.settings.outbind is None else CalledKeeper)(
+            (BindConnector if bind.settings.outbind is None else OutbindConnector)(
                 self, self.journey, bind, self.settings.session
             )
             for bind in binds
@@ -249,13 +249,13 @@ class App:
 
     async def _listen_to_operators(self) -> None:
         """For those that call us; several binds may share an address."""
-        called: dict[Address, list[CalledKeeper]] = {}
+        called: dict[Address, list[OutbindConnector]] = {}
         for keeper in self._keepers:
-            if isinstance(keeper, CalledKeeper):
+            if isinstance(keeper, OutbindConnector):
                 called.setdefault(keeper.outbind.listen, []).append(keeper)
         for listen, keepers in called.items():
             wait_s = self.settings.session.bind_timeout_s
-            door = Door(self, self.journey.counters, keepers, wait_s)
+            door = OutbindListener(self, self.journey.counters, keepers, wait_s)
             server = await self.loop.create_server(door, listen.host, listen.port)
             self._servers.append(server)
             for socket in server.sockets:
@@ -292,7 +292,7 @@ class App:
         if late_s > -LAG_EVERY_S:
             self.journey.counters.loop_lag_s.add(max(0.0, late_s))
         self.beat_at = now
-        tell_news(self.journey.operators.values())
+        log_operator_events(self.journey.operators.values())
         every_s = watchdog_s()
         if every_s is not None and now >= self._watchdog_at:
             self._watchdog_at = now + every_s / 3
@@ -337,26 +337,28 @@ class App:
         for server in self._servers:
             server.close()
         log.info("router.draining", clients=len(self.clients))
-        hurry = asyncio.create_task(self._stop_now.wait())
+        release_delayed = asyncio.create_task(self._stop_now.wait())
         for keeper in self._keepers:
-            keeper.stay_away()
-        await self._until(lambda: not self._unanswered(), DRAIN_S, hurry)
+            keeper.stop_binding()
+        await self._until(lambda: not self._unanswered(), DRAIN_S, release_delayed)
         for keeper in self._keepers:
             keeper.unbind()
-        await self._until(lambda: all(one.is_over for one in self._keepers), UNBIND_S, hurry)
+        await self._until(
+            lambda: all(one.is_over for one in self._keepers), UNBIND_S, release_delayed
+        )
         # Operators deliver no more; what they have delivered is made safe, and clients may still
         # acknowledge what they have been given. The rest waits in the journal.
         journey.deliveries.delivers = False
-        await self._until(lambda: not journey.commits.has_unkept, DRAIN_S, hurry)
-        await self._until(lambda: not self._undelivered(), ACKNOWLEDGE_S, hurry)
+        await self._until(lambda: not journey.commits.has_unkept, DRAIN_S, release_delayed)
+        await self._until(lambda: not self._undelivered(), ACKNOWLEDGE_S, release_delayed)
         for link in list(self.clients):
             if link.session.state in BOUND:
                 link.session.unbind(self.clock())
             else:
                 link.session.close()
             self.write_soon(link)
-        await self._until(lambda: not self.clients, UNBIND_S, hurry)
-        hurry.cancel()
+        await self._until(lambda: not self.clients, UNBIND_S, release_delayed)
+        release_delayed.cancel()
         closed = self.loop.create_future()
         self.journal.close(lambda: closed.set_result(None))
         await closed
@@ -377,11 +379,11 @@ class App:
         return sum(len(link.session.unanswered) for link in self.clients)
 
     async def _until(
-        self, reached: Callable[[], bool], longest_s: float, hurry: asyncio.Task[bool]
+        self, reached: Callable[[], bool], longest_s: float, release_delayed: asyncio.Task[bool]
     ) -> None:
         give_up_at = self.clock() + longest_s
         # A stop watches dozens of things at once: looking is simpler than an event for each.
-        while not reached() and self.clock() < give_up_at and not hurry.done():  # noqa: ASYNC110
+        while not reached() and self.clock() < give_up_at and not release_delayed.done():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 

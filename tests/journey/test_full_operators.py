@@ -3,7 +3,7 @@
 import pytest
 from structlog.testing import capture_logs
 
-from router.forward.fullness import MANY_NUMBERS
+from router.forward.queue_full import MANY_NUMBERS
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.terms.outcome import WRONG_SET_UP, Outcome

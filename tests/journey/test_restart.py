@@ -198,9 +198,9 @@ def test_what_was_in_flight_is_in_doubt_and_what_was_not_is_not(
     assert telia.texts() == [b"%d" % n for n in range(50)]
     assert again.journey.counters.in_doubt == {("telia", "resend"): written}
     assert again.journey.counters.repeated == {"telia": written}
-    assert [settlement.message.doubts for settlement in again.settled] == [1] * written + [0] * (
-        50 - written
-    )
+    assert [settlement.message.times_in_doubt for settlement in again.settled] == [1] * written + [
+        0
+    ] * (50 - written)
 
 
 def test_what_is_in_doubt_after_a_crash_goes_elsewhere_where_its_lane_says_so(

@@ -92,7 +92,7 @@ def test_silence_slows_the_bind_too(world: World, router: Router) -> None:
     telia.status = lambda _: None
     world.run(10.0)
     assert telia.bind.per_second(world.now) < 50.0
-    assert router.journey.operators[TELIA].news[0].why == "slow answers"
+    assert router.journey.operators[TELIA].events[0].why == "slow answers"
 
 
 def test_operator_that_is_slow_all_the_time_is_not_slowed(world: World, router: Router) -> None:

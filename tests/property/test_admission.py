@@ -109,13 +109,13 @@ class Gates:
         """Time passes; whoever asks to be woken is."""
         end = self.now + seconds
         looks = 0
-        while (at := min(gate.release_at() for gate in self.sessions)) <= end:
+        while (at := min(gate.wake_at() for gate in self.sessions)) <= end:
             self.now = max(self.now, at)
             for session, gate in enumerate(self.sessions):
-                if gate.release_at() <= self.now:
+                if gate.wake_at() <= self.now:
                     looks += 1
                     self.release(session)
-                    assert gate.release_at() > self.now, "it would be woken again at once"
+                    assert gate.wake_at() > self.now, "it would be woken again at once"
         self.now = end
         assert looks <= MOST_LOOKS * (seconds + 1) + 2 * len(self.arrived_at)
 

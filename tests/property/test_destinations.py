@@ -42,7 +42,7 @@ def test_number_is_never_sent_to_more_often_than_the_rate_and_all_are_sent_in_or
         _, place, way, answer_s = messages[number]
         to = b"%d" % place
         if is_answer:
-            made.landed(to, written[number], now)
+            made.attempt_ended(to, written[number], now)
             continue
         asked += 1
         at = made.ask(to, RouterId(number), now)

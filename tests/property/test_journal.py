@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.enqueue.journal import BEGINNING, Attempt, Changes, Recovered, Wanted
+from router.enqueue.journal import BEGINNING, Changes, PendingReceipt, Recovered, Wanted
 from router.enqueue.memory import MemoryJournal
 from router.enqueue.sqlite import SqliteJournal
 from router.terms.message import Delivery, Message
@@ -49,7 +49,7 @@ class Life:
     next_number: int = 1
     open: list[Message] = field(default_factory=list)
     held: list[Delivery] = field(default_factory=list)
-    taken: list[Attempt] = field(default_factory=list)
+    taken: list[PendingReceipt] = field(default_factory=list)
 
     def batch(self, happenings: list[tuple[str, int]]) -> Changes:
         """The changes of one turn of a loop."""
@@ -69,12 +69,12 @@ class Life:
                     number = self.next_number
                     self.next_number += 1
                     taken_as = b"id-%d" % number
-                    taken.sends = 2  # Else there is no second attempt.
-                    one.attempted.append(attempt(taken, operator, taken_as, float(number)))
+                    taken.writes = 2  # Else there is no second attempt.
+                    one.taken.append(attempt(taken, operator, taken_as, float(number)))
                 case "fail" if self.taken:
                     failed = self.taken.pop(choice % len(self.taken))
                     if failed.message in self.open:
-                        one.attempted.append(replace(failed, failure=b"%d" % choice))
+                        one.taken.append(replace(failed, failure=b"%d" % choice))
                 case "settle" if self.open:
                     ended = self.open.pop(choice % len(self.open))
                     one.settled += changes(settled=[ended]).settled
@@ -90,7 +90,7 @@ class Life:
         settled = {settlement.message.router_id for settlement in one.settled}
         self.open += [m for m in one.accepted if m.router_id not in settled]
         self.held += one.held
-        self.taken += [a for a in one.attempted if a.failure is None]
+        self.taken += [a for a in one.taken if a.failure is None]
 
 
 # The twins.
@@ -122,10 +122,10 @@ class Twins:
         self._message_of |= {kept.router_id: copy(kept) for kept in one.accepted}
         self._delivery_of |= {kept: copy(kept) for kept in one.held}
         other.accepted = [self._message_of[kept.router_id] for kept in one.accepted]
-        for taken in one.attempted:
+        for taken in one.taken:
             message = self._message_of[taken.message.router_id]
-            message.sends = taken.message.sends
-            other.attempted.append(replace(taken, message=message))
+            message.writes = taken.message.writes
+            other.taken.append(replace(taken, message=message))
         for over in one.settled:
             message = self._message_of[over.message.router_id]
             other.settled.append(replace(over, message=message))
@@ -138,9 +138,11 @@ class Twins:
         self.turns.close(self.sqlite)
         self.sqlite = self.turns.open(self.path)
 
-    def sent(self, operator: OperatorName, count: int) -> tuple[list[Attempt], list[Attempt]]:
+    def sent(
+        self, operator: OperatorName, count: int
+    ) -> tuple[list[PendingReceipt], list[PendingReceipt]]:
         """What an operator took, as each tells it; ours in pieces, so some may come twice."""
-        heard: list[list[Attempt]] = []
+        heard: list[list[PendingReceipt]] = []
         infinity = float("inf")
         self.memory.fetch_sent(
             operator, infinity, BEGINNING, count, lambda found, *_: heard.append(found)
@@ -148,9 +150,11 @@ class Twins:
         self.turns.until(lambda: heard)
         return heard[0], self.turns.sent(self.sqlite, operator, count=count)
 
-    def recalled(self, operator_ids: list[OperatorId]) -> tuple[list[Attempt], list[Attempt]]:
+    def recalled(
+        self, operator_ids: list[OperatorId]
+    ) -> tuple[list[PendingReceipt], list[PendingReceipt]]:
         """What an operator took under these ids."""
-        heard: list[list[Attempt]] = []
+        heard: list[list[PendingReceipt]] = []
         self.memory.recall(TELIA, operator_ids, lambda found, _: heard.append(found))
         self.turns.until(lambda: heard)
         return heard[0], self.turns.recalled(self.sqlite, *operator_ids)
@@ -190,7 +194,7 @@ def summary(found: Recovered) -> tuple[object, ...]:
     return backlogs, found.sent, {name: held.count for name, held in found.held.items()}
 
 
-def attempts_of(found: list[Attempt]) -> dict[tuple[object, ...], tuple[object, ...]]:
+def attempts_of(found: list[PendingReceipt]) -> dict[tuple[object, ...], tuple[object, ...]]:
     """What there is to compare of attempts."""
     return {
         (a.message.router_id, a.operator, a.operator_id, a.at_utc, a.failure): described(
@@ -204,7 +208,7 @@ def described(messages: list[Message]) -> list[tuple[object, ...]]:
     """Every field that outlives a process; but for what only matters to one that waits."""
     return [
         (
-            *(m.router_id, m.client_id, m.account, m.lane, m.plan.candidates, m.sends),
+            *(m.router_id, m.client_id, m.account, m.lane, m.plan.candidates, m.writes),
             *(m.octets, m.source_octets, m.destination_octets, m.registered_delivery),
             *(m.accepted_utc, m.not_before_utc, m.hold_receipt, m.in_doubt, m.operator),
             len(m.row.attempts),
@@ -271,8 +275,8 @@ def after_each(done: list[Changes]) -> list[State]:
         settled = {settlement.message.router_id for settlement in one.settled}
         messages |= {m.router_id for m in one.accepted}
         messages -= settled
-        attempts |= {(a.message.router_id, a.operator, a.operator_id) for a in one.attempted}
-        messages -= {a.message.router_id for a in one.attempted}  # They wait no more.
+        attempts |= {(a.message.router_id, a.operator, a.operator_id) for a in one.taken}
+        messages -= {a.message.router_id for a in one.taken}  # They wait no more.
         attempts = {found for found in attempts if found[0] not in settled}
         deliveries |= {d.kept_as for d in one.held}
         deliveries -= {d.kept_as for d in one.acknowledged}

@@ -138,7 +138,7 @@ class Observed:
                     else None
                     for queue in ours
                 ]
-                again = [one for one in fronts if one is not None and one.sends]
+                again = [one for one in fronts if one is not None and one.writes]
                 fetching = any(
                     front is None and queue.journal
                     for queue, front in zip(ours, fronts, strict=True)
@@ -158,7 +158,7 @@ class Observed:
             for queue in self.queues.values()
             if (queue.lane, queue.account) == (lane, name) and self.home(queue.plan) == operator
             for one in queue.memory + queue.journal
-            if not one.sends and one.expires_utc > self.now_utc
+            if not one.writes and one.expires_utc > self.now_utc
         ]
 
     def forget(self, one: Message) -> None:
@@ -229,12 +229,12 @@ class Observed:
             assert LANES[one.lane].min_share
             assert not self.lower_before[operator]
         self.lower_before[operator] = is_lower
-        if not one.sends:  # The first transmission: in the order of acceptance, over all plans.
+        if not one.writes:  # The first transmission: in the order of acceptance, over all plans.
             assert one.router_id == min(self.never_sent(operator, one.lane, one.account))
-            assert not any(other.sends for other in may_go.get(one.lane, {}).get(one.account, []))
+            assert not any(other.writes for other in may_go.get(one.lane, {}).get(one.account, []))
         self.forget(one)
         one.enter(WRITE)
-        one.sends += 1
+        one.writes += 1
         self.in_hand.append(one)
         return one
 
@@ -278,15 +278,18 @@ class Observed:
 
     def lanes_due(self) -> None:
         waits = [one for at, one in self.delayed if at <= self.now]
-        homes = list(self.lanes.due(self.now))
-        assert self.lanes.due_at() > self.now
+        homes = list(self.lanes.wake(self.now))
+        assert self.lanes.wake_at() > self.now
         for one in sorted(waits, key=lambda one: one.router_id):
             self.forget(one)
             self.queue(one.plan, one.lane, one.account).memory.insert(0, one)
         assert set(homes) == {self.home(one.plan) for one in waits} - {None}
 
     def the_journal_answers(self, fails: bool, queues: int, most: int) -> None:
-        hungry, self.lanes.hungry = self.lanes.hungry[:queues], self.lanes.hungry[queues:]
+        hungry, self.lanes.needs_fetch = (
+            self.lanes.needs_fetch[:queues],
+            self.lanes.needs_fetch[queues:],
+        )
         for queue in hungry:
             if fails:
                 self.lanes.not_fetched(queue)
@@ -347,7 +350,10 @@ class Observed:
         self.lanes_due()
         for _ in range(1000):
             self.the_journal_answers(fails=False, queues=9, most=3)
-            if not any(self.pull_one(operator) for operator in (A, B)) and not self.lanes.hungry:
+            if (
+                not any(self.pull_one(operator) for operator in (A, B))
+                and not self.lanes.needs_fetch
+            ):
                 break
         for one in self.in_hand:
             self.end(one, TAKE)

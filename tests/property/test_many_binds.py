@@ -11,7 +11,7 @@ from random import Random
 
 import pytest
 
-from router.forward.pool import Bind, Flight, Operator
+from router.forward.pool import Attempt, Bind, Operator
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.session import Session
@@ -52,7 +52,7 @@ class Busy:
             bind.address = "smsc:2775"
             self.sessions[bind] = come_up(bind, START)
         self.arrivals: defaultdict[Bind, list[float]] = defaultdict(list)
-        self._answers: list[tuple[float, int, Flight, int]] = []
+        self._answers: list[tuple[float, int, Attempt, int]] = []
         self._order = 0
         self._counts_until = START
 
@@ -65,40 +65,40 @@ class Busy:
         """One turn of the loop that begins now; return when the next one does."""
         took_s = 0.0
         while self._answers and self._answers[0][0] <= now:
-            _, _, flight, number = heappop(self._answers)
-            self._hear(flight, number, now)
+            _, _, attempt, number = heappop(self._answers)
+            self._hear(attempt, number, now)
             took_s += READ_S
-        written: list[Flight] = []
+        written: list[Attempt] = []
         while (bind := self.operator.ready_bind(now)) is not None:
             one = message()
             self.operator.send(bind, one, one.octets, now)
             newest = next(reversed(self.sessions[bind].unanswered.values()))[1]
-            assert isinstance(newest, Flight)
+            assert isinstance(newest, Attempt)
             written.append(newest)
             took_s += WRITE_S
         after = now + took_s
-        for flight in written:
-            self._leave(flight, after)
-        next_at = min(self.operator.wake_at, self._answers[0][0] if self._answers else 1e9)
+        for attempt in written:
+            self._leave(attempt, after)
+        next_at = min(self.operator.ready_at, self._answers[0][0] if self._answers else 1e9)
         return max(after, next_at) + self.random.uniform(0.0, 0.000_3)
 
-    def _hear(self, flight: Flight, number: int, now: float) -> None:
-        bind = flight.bind
+    def _hear(self, attempt: Attempt, number: int, now: float) -> None:
+        bind = attempt.bind
         octets = p.response(v.SUBMIT_SM, number, body=b"1\0")
         self.sessions[bind].receive(octets, now)
-        self.operator.landed(flight, now, answered=True)
+        self.operator.attempt_ended(attempt, now, answered=True)
 
-    def _leave(self, flight: Flight, now: float) -> None:
-        flight.batch.left_at = now
-        flight.bind.batch = None
+    def _leave(self, attempt: Attempt, now: float) -> None:
+        attempt.batch.left_at = now
+        attempt.bind.batch = None
         self._counts_until = arrived_at = max(self._counts_until, now + WAY_S) + COUNT_S
-        self.arrivals[flight.bind].append(arrived_at)
+        self.arrivals[attempt.bind].append(arrived_at)
         (number,) = (
-            n for n, one in self.sessions[flight.bind].unanswered.items() if one[1] is flight
+            n for n, one in self.sessions[attempt.bind].unanswered.items() if one[1] is attempt
         )
         self._order += 1
         answered_at = arrived_at + LATENCY_S + WAY_S
-        heappush(self._answers, (answered_at, self._order, flight, number))
+        heappush(self._answers, (answered_at, self._order, attempt, number))
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -1,4 +1,4 @@
-"""router/report/handback.py: whatever clients do, every delivery ends exactly once, in its order.
+"""router/report/outbox.py: whatever clients do, every delivery ends exactly once, in its order.
 
 Real sessions, and a client that answers, refuses, is silent, answers late, stops reading and loses
 its binds in any order. A journal that tells late and is read while it changes, and so little memory
@@ -13,7 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from router.report.handback import Outbox
+from router.report.outbox import Outbox
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu
 from router.terms.capacity import Capacity
@@ -131,7 +131,7 @@ class Handback(RuleBasedStateMachine):
     def what_is_due_is_sent(self) -> None:
         given = self.outbox.pump(self.now)
         cut_short = len(given) == LITTLE.outbox_per_turn
-        assert self.outbox.pump_at() > self.now or cut_short
+        assert self.outbox.wake_at() > self.now or cut_short
         sent = 0
         for bind in self.binds:
             for pdu in bind.read():
@@ -239,7 +239,7 @@ class Handback(RuleBasedStateMachine):
                 self.the_journal_is_read()
             if self.read_from_journal is not None:
                 self.the_journal_tells_what_it_has_read(fails=False)
-            self.now = max(self.now, min(self.outbox.pump_at(), self.now + 400.0))
+            self.now = max(self.now, min(self.outbox.wake_at(), self.now + 400.0))
             self.what_is_due_is_sent()
             while self.read:
                 self.it_answers(0, 0)

@@ -32,7 +32,7 @@ class Trouble:
     """How long the sender does nothing after it has written this one."""
     late: float = 0.0
     """How much later than on an idle way the operator reads it."""
-    ponders: float = 0.0
+    answers_vary: float = 0.0
     """How long the operator takes for its answer."""
     back: float = 0.0
     """How much longer than on an idle way the answer takes."""
@@ -114,7 +114,7 @@ class Campaign:
         unit = self.rate.per_s
         bind = fate.bind % len(self.ways)
         way_s = self.ways[bind]
-        waited = not self.pacer.ponders
+        waited = not self.pacer.answers_vary
         slot = self.pacer.take(self.round_trips[bind], self.now)
         arrived_at = max(self._read_at[bind], self.now + way_s + fate.late * unit)
         arrived_at = self._awake(arrived_at)
@@ -123,7 +123,7 @@ class Campaign:
         self.sent.append(message)
         self._busy_until = self.now + fate.stalls * unit
         if fate.answered:
-            answers_at = self._awake(arrived_at + fate.ponders * unit)
+            answers_at = self._awake(arrived_at + fate.answers_vary * unit)
             self._at(answers_at + way_s + fate.back * unit, message)
         else:
             self._at(self.now + GIVEN_UP_AFTER_UNITS * unit, message)
@@ -140,11 +140,11 @@ class Campaign:
             return
         if self.knows_the_way:
             self._remind(message.bind)
-        self.round_trips[message.bind].took(self.now - message.written_at, self.now)
+        self.round_trips[message.bind].add_sample(self.now - message.written_at, self.now)
         self.pacer.answered(message.slot, message.written_at, self.now)
 
     def _remind(self, bind: int) -> None:
-        self.round_trips[bind].took(2 * self.ways[bind], self.now)
+        self.round_trips[bind].add_sample(2 * self.ways[bind], self.now)
 
     def _lose(self, bind: int) -> None:
         """What the operator has read by now counts; the rest never arrives."""
@@ -189,14 +189,14 @@ DELAYS = st.just(0.0) | st.floats(0.0, 0.03) | st.floats(0.0, 1.5)
 WAYS = st.sampled_from([0.0005, 0.01, 0.1, 0.24])
 
 
-def troubles(*, ponders: bool = False, binds: int = 1) -> st.SearchStrategy[list[Trouble]]:
+def troubles(*, answers_vary: bool = False, binds: int = 1) -> st.SearchStrategy[list[Trouble]]:
     return st.lists(
         st.builds(
             Trouble,
             stalls=DELAYS,
             late=DELAYS,
-            ponders=DELAYS if ponders else st.just(0.0),
-            back=DELAYS if ponders else st.just(0.0),
+            answers_vary=DELAYS if answers_vary else st.just(0.0),
+            back=DELAYS if answers_vary else st.just(0.0),
             answered=st.sampled_from([True, True, True, False]),
             breaks=st.sampled_from([False, False, False, False, True]),
             bind=st.integers(0, binds - 1),
@@ -234,7 +234,7 @@ def test_rate_of_an_operator_holds_over_all_its_binds_however_far_they_are(
     check_strictly(campaign)
 
 
-@given(RATES, WAYS, troubles(ponders=True))
+@given(RATES, WAYS, troubles(answers_vary=True))
 def test_message_that_was_not_delayed_keeps_its_unit_even_where_the_operator_ponders(
     rate: Rate, way_s: float, fates: list[Trouble]
 ) -> None:
@@ -316,7 +316,7 @@ def test_operator_that_ponders_each_message_for_another_time_still_gets_its_rate
     rate: Rate,
 ) -> None:
     random = Random(1)
-    fates = [Trouble(ponders=random.uniform(0.0, 0.5)) for _ in range(997)]
+    fates = [Trouble(answers_vary=random.uniform(0.0, 0.5)) for _ in range(997)]
     campaign = Campaign(rate, (0.001,), knows_the_way=False)
     campaign.run(fates, 2000)
     assert not campaign.waited

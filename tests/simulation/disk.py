@@ -13,7 +13,6 @@ from random import Random
 from typing import NamedTuple, Protocol, TypeVar
 
 from router.enqueue.journal import (
-    Attempt,
     Backlog,
     Changes,
     Done,
@@ -21,6 +20,7 @@ from router.enqueue.journal import (
     Held,
     HeldFetched,
     JournalError,
+    PendingReceipt,
     Place,
     Recalled,
     Recovered,
@@ -99,7 +99,7 @@ class Transaction:
     """What one commit changes, in the order of a message's life."""
 
     accepted: list[MessageRow] = field(default_factory=list)
-    attempted: list[AttemptRow] = field(default_factory=list)
+    taken: list[AttemptRow] = field(default_factory=list)
     held: list[DeliveryRow] = field(default_factory=list)
     settled: list[SettledRow] = field(default_factory=list)
     acknowledged: list[int] = field(default_factory=list)
@@ -150,11 +150,11 @@ class Disk:
         self.watcher.committed(transaction)
         for message in transaction.accepted:
             self.messages[message.router_id] = message
-        for attempt in transaction.attempted:
-            known = self.attempts.get(attempt[:3])
-            if known is not None and attempt.failure is not None:
-                attempt = known._replace(failure=attempt.failure)
-            self.attempts[attempt[:3]] = attempt
+        for pending in transaction.taken:
+            known = self.attempts.get(pending[:3])
+            if known is not None and pending.failure is not None:
+                pending = known._replace(failure=pending.failure)
+            self.attempts[pending[:3]] = pending
         for delivery in transaction.held:
             self.deliveries[delivery.number] = delivery
         for number, router_id, operator in transaction.written:
@@ -162,8 +162,8 @@ class Disk:
                 self.written[number] = router_id, operator
         self.known_utc = transaction.at_utc or self.known_utc
         self.marks.update(transaction.marks)
-        for attempt in transaction.attempted:
-            self.marks.pop(attempt.router_id, None)
+        for pending in transaction.taken:
+            self.marks.pop(pending.router_id, None)
         settled = {row.router_id for row in transaction.settled}
         for router_id in settled:
             self.messages.pop(router_id, None)
@@ -225,10 +225,10 @@ class SimulatedJournal:
         for delivery in changes.held:
             delivery.kept_as = self._next_delivery
             self._next_delivery += 1
-        for attempt in changes.attempted:
-            if attempt.failure is None and not attempt.kept_as:
-                attempt.kept_as = self._next_attempt
-                attempt.message.row.attempts += (self._next_attempt,)
+        for pending in changes.taken:
+            if pending.failure is None and not pending.kept_as:
+                pending.kept_as = self._next_attempt
+                pending.message.row.attempts += (self._next_attempt,)
                 self._next_attempt += 1
         for message in changes.accepted:
             queue = message.plan.candidates, message.lane, message.account
@@ -278,7 +278,7 @@ class SimulatedJournal:
     ) -> None:
         """See `Journal`."""
 
-        def read() -> list[Attempt]:
+        def read() -> list[PendingReceipt]:
             return self._with_others(
                 row.router_id
                 for row in self.disk.attempts.values()
@@ -292,7 +292,7 @@ class SimulatedJournal:
     ) -> None:
         """See `Journal`. In pieces of three, so that there are several."""
 
-        def read() -> tuple[list[Attempt], Place | None]:
+        def read() -> tuple[list[PendingReceipt], Place | None]:
             rows = sorted(self.disk.attempts.values(), key=attrgetter("number"))
             piece = [row for row in rows if row.number > after][: min(count, 3)]
             found = self._with_others(
@@ -303,13 +303,13 @@ class SimulatedJournal:
             return found, piece[-1].number if piece else None
 
         def tell(
-            found: tuple[list[Attempt], Place | None] | None, error: JournalError | None
+            found: tuple[list[PendingReceipt], Place | None] | None, error: JournalError | None
         ) -> None:
             done(*(found or ([], None)), error)
 
         self._read(read, tell)
 
-    def _with_others(self, router_ids: Iterable[RouterId]) -> list[Attempt]:
+    def _with_others(self, router_ids: Iterable[RouterId]) -> list[PendingReceipt]:
         """All attempts of these messages, one object for each."""
         wanted = set(router_ids)
         messages = {number: self._message(self.disk.messages[number]) for number in wanted}
@@ -317,13 +317,13 @@ class SimulatedJournal:
             message.enter(TAKE)
             message.octets = b""
         rows = [row for row in self.disk.attempts.values() if row.router_id in wanted]
-        attempts: list[Attempt] = []
+        attempts: list[PendingReceipt] = []
         for row in sorted(rows, key=attrgetter("at_utc")):
             message = messages[row.router_id]
-            message.sends = max(message.sends, row.sends)
+            message.writes = max(message.writes, row.sends)
             message.row.attempts += (row.number,)
             message.operator = row.operator
-            attempts.append(Attempt(message, *row[1:6]))
+            attempts.append(PendingReceipt(message, *row[1:6]))
         # The index that finds the others has only messages that were sent more than once.
         assert all(row.sends > 1 for row in rows if len(messages[row.router_id].row.attempts) > 1)
         return attempts
@@ -452,10 +452,10 @@ class SimulatedJournal:
         gone = {row.router_id for row in settled}
         return Transaction(
             accepted=[_message_row(m) for one in batches for m in one.accepted],
-            attempted=[
+            taken=[
                 _attempt_row(a)
                 for one in batches
-                for a in one.attempted
+                for a in one.taken
                 if a.message.router_id not in gone
             ],
             held=[_delivery_row(d) for one in batches for d in one.held],
@@ -531,15 +531,15 @@ def _message_row(message: Message) -> MessageRow:
     )
 
 
-def _attempt_row(attempt: Attempt) -> AttemptRow:
+def _attempt_row(pending: PendingReceipt) -> AttemptRow:
     return AttemptRow(
-        attempt.message.router_id,
-        attempt.operator,
-        attempt.operator_id,
-        attempt.at_utc,
-        attempt.failure,
-        attempt.kept_as,
-        attempt.message.sends,
+        pending.message.router_id,
+        pending.operator,
+        pending.operator_id,
+        pending.at_utc,
+        pending.failure,
+        pending.kept_as,
+        pending.message.writes,
     )
 
 
@@ -575,7 +575,7 @@ def _settled_row(settlement: Settlement) -> SettledRow:
 def _described(transaction: Transaction) -> str:
     parts = (
         f"accepted {[row.router_id // 100 for row in transaction.accepted]}",
-        f"taken {[row.router_id // 100 for row in transaction.attempted]}",
+        f"taken {[row.router_id // 100 for row in transaction.taken]}",
         f"held {[(row.number, row.router_id // 100) for row in transaction.held]}",
         f"settled {[row.router_id // 100 for row in transaction.settled]}",
         f"handed over {transaction.acknowledged}",

@@ -7,7 +7,7 @@ from router.accept.server import ClientLink
 from router.enqueue.journal import JournalError
 from router.forward.bind import OperatorLink
 from router.forward.pool import Bind
-from router.forward.reconnect import Attempts
+from router.forward.reconnect import ConnectionAttempts
 from router.journey import Journey
 from router.smpp.link import Link
 from router.smpp.states import BOUND
@@ -56,12 +56,12 @@ class Life(Process):
         self.soon(lambda: self.journey.start(started))
 
     def keep_bound(self, bind: Bind) -> None:
-        """Connect, and again when that is over, as `BindKeeper` does."""
+        """Connect, and again when that is over, as `BindConnector` does."""
         started_at = self.loop.now
         link = OperatorLink(self, self.journey, bind, self.settings.session)
 
         def ended() -> None:
-            wait_s = Attempts(bind).wait_s(
+            wait_s = ConnectionAttempts(bind).wait_s(
                 was_bound=link.was_bound,
                 status=link.refused_status,
                 retired=link.retired,

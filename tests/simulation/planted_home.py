@@ -4,7 +4,7 @@ from router.enqueue.journal import Changes, HeldFetched, JournalError, Recovered
 from router.journey import Journey
 from router.report import receipts
 from router.report.correlate import Correlator
-from router.report.handback import Outbox, Receiver
+from router.report.outbox import Outbox, Receiver
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu
 from router.smpp.receipt import Receipt, State
@@ -30,7 +30,7 @@ def a_message_is_settled_twice() -> list[Patch]:
     def final(
         self: Receipts, message: Message, receipt: Receipt, state: State, now_utc: float
     ) -> None:
-        message.attempts -= 1
+        message.pending_receipts -= 1
         if receipts.OUTCOMES[state] is not Outcome.DELIVERED and message.is_open:
             self._pending.withhold(message, receipt, state)
         else:

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from router.enqueue.journal import Attempt, JournalError
+from router.enqueue.journal import JournalError, PendingReceipt
 from router.enqueue.lanes import Lanes
 from router.forward.pool import Operator
 from router.journey import Journey
 from router.report.correlate import Correlator
-from router.report.handback import Outbox
+from router.report.outbox import Outbox
 from router.steps.marks import Marks
 from router.steps.peers import Arrival
 from router.steps.pending_receipts import PendingReceipts
@@ -80,7 +80,7 @@ def what_is_recalled_is_sent_again() -> list[Patch]:
         journeys[:] = [self]
         start(self, ready)
 
-    def eager(self: Recall, message: Message, attempts: list[Attempt]) -> None:
+    def eager(self: Recall, message: Message, attempts: list[PendingReceipt]) -> None:
         take_back(self, message, attempts)
         journeys[0].rooms.restore(message.account, 1)
         journeys[0].lanes.put_first(message)
@@ -93,7 +93,7 @@ def a_restart_expects_one_receipt_of_each_message_only() -> list[Patch]:
     """Of two attempts the second is not expected to be receipted."""
     with_others = SimulatedJournal._with_others
 
-    def forgetful(self: SimulatedJournal, router_ids: Iterable[RouterId]) -> list[Attempt]:
+    def forgetful(self: SimulatedJournal, router_ids: Iterable[RouterId]) -> list[PendingReceipt]:
         found = with_others(self, router_ids)
         return list({one.message.router_id: one for one in found}.values())
 
@@ -138,7 +138,7 @@ def an_error_of_the_journal_is_taken_for_an_answer() -> list[Patch]:
         self: Recall,
         name: OperatorName,
         arrivals: list[tuple[OperatorId, Arrival]],
-        attempts: list[Attempt],
+        attempts: list[PendingReceipt],
         error: JournalError | None,
     ) -> None:
         recalled(self, name, arrivals, attempts, None)

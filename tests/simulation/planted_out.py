@@ -10,7 +10,7 @@ from router.forward.breaker import Breaker, BreakerState
 from router.forward.circuit import UNLIMITED, Circuit
 from router.forward.lifetime import Lifetime
 from router.forward.pacing import Pacer, RoundTrip
-from router.forward.pool import Bind, Channel, Flight, Operator
+from router.forward.pool import Attempt, Bind, Channel, Operator
 from router.smpp.pdu import Pdu, Sm, relay_with
 from router.smpp.times import relative
 from router.steps import dispatcher
@@ -272,9 +272,9 @@ def a_late_success_is_ignored() -> list[Patch]:
     """An answer after the time-out is thrown away."""
     answered = Answers.answered
 
-    def deaf(self: Answers, flight: Flight, status: int, operator_id: bytes, now: float) -> None:
-        if not flight.over:
-            answered(self, flight, status, operator_id, now)
+    def deaf(self: Answers, attempt: Attempt, status: int, operator_id: bytes, now: float) -> None:
+        if not attempt.over:
+            answered(self, attempt, status, operator_id, now)
 
     return [(Answers, "answered", deaf)]
 
@@ -322,12 +322,12 @@ def what_was_in_flight_on_a_lost_bind_is_forgotten() -> list[Patch]:
     """It is nobody's, until a restart."""
     doubted = Answers.doubted
 
-    def forgetful(self: Answers, flights: Iterable[Flight], why: str, now: float) -> None:
+    def forgetful(self: Answers, attempts: Iterable[Attempt], why: str, now: float) -> None:
         if why != "lost":
-            doubted(self, flights, why, now)
+            doubted(self, attempts, why, now)
             return
-        for flight in flights:
-            flight.bind.operator.landed(flight, now, answered=False)
+        for attempt in attempts:
+            attempt.bind.operator.attempt_ended(attempt, now, answered=False)
 
     return [(Answers, "doubted", forgetful)]
 
@@ -337,9 +337,9 @@ def a_flight_lands_twice() -> list[Patch]:
     """A late answer counts as if its message were still in flight."""
     answered = Answers.answered
 
-    def twice(self: Answers, flight: Flight, status: int, operator_id: bytes, now: float) -> None:
-        flight.over = False
-        answered(self, flight, status, operator_id, now)
+    def twice(self: Answers, attempt: Attempt, status: int, operator_id: bytes, now: float) -> None:
+        attempt.over = False
+        answered(self, attempt, status, operator_id, now)
 
     return [(Answers, "answered", twice)]
 
@@ -349,9 +349,9 @@ def nobody_looks_when_a_window_is_given_up() -> list[Patch]:
     """Its operator has room again, and stands still."""
     doubted = Answers.doubted
 
-    def lazy(self: Answers, flights: Iterable[Flight], why: str, now: float) -> None:
+    def lazy(self: Answers, attempts: Iterable[Attempt], why: str, now: float) -> None:
         before = set(self._turn.operators)
-        doubted(self, flights, why, now)
+        doubted(self, attempts, why, now)
         self._turn.operators = before
 
     return [(Answers, "doubted", lazy)]

@@ -244,7 +244,7 @@ class Promises(Records):
     def _keeps_order(self, message: Submitted, operator: OperatorName) -> None:
         """First transmissions of one account in one lane to one operator go in order."""
         key = (message.account, message.lane, operator)
-        if operator in self.process.journey.lanes.returns.returning:
+        if operator in self.process.journey.lanes.ramp_up.ramping:
             self._newest.pop(key, None)  # It is passed over for a while, which is a failover too.
             return
         assert message.router_id is not None

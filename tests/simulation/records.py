@@ -95,7 +95,7 @@ class Records:
         """See `Watcher`."""
         for row in transaction.accepted:
             self._accepted(row)
-        for attempt in transaction.attempted:
+        for attempt in transaction.taken:
             self._attempted(attempt)
         finals = [final for row in transaction.held if (final := self._held(row)) is not None]
         for settled in transaction.settled:

@@ -358,13 +358,13 @@ def _client_mood(rng: Random, settings: AccountSettings, messages: int) -> Clien
 
 
 def _operator_mood(rng: Random, settings: Settings, operator: OperatorSettings) -> OperatorMood:
-    ponders = rng.random() < 0.3
+    answers_vary = rng.random() < 0.3
     mood = OperatorMood(
         name=operator.name,
         way_s=rng.uniform(0.0002, 0.04),
         steady_s=rng.uniform(0.0, 0.05),
-        ponders_s=rng.uniform(0.05, 0.5) if ponders else 0.0,
-        spikes=0.0 if ponders or rng.random() < 0.5 else 0.02,
+        ponders_s=rng.uniform(0.05, 0.5) if answers_vary else 0.0,
+        spikes=0.0 if answers_vary or rng.random() < 0.5 else 0.02,
         receipt_s=rng.choice((0.05, 1.0, 4.0)),
         patience_s=rng.choice((3.0, 13.0)),
         subscribers=rng.choice((0, 0, 3)),
@@ -392,6 +392,6 @@ def _operator_mood(rng: Random, settings: Settings, operator: OperatorSettings) 
         mood.refuses_binds = rng.choice((0.0, 0.2))
     if rng.random() < 0.3:
         mood.garbage = rng.choice((0.0, 0.05))
-        # One that ponders and does not read either could be told from nothing.
+        # One whose processing time varies and does not read either could be told from nothing.
         mood.halts = 0.0 if mood.ponders_s or mood.late or mood.receipts_early else 0.03
     return mood

@@ -39,8 +39,8 @@ def test_walk_reads_every_folder_but_what_tools_made(tmp_path: Path) -> None:
         ("router/decide/choose.py", "from router.journey import Journey"),
         ("router/journey.py", "from router.settings.load import load"),
         ("router/enqueue/sqlite.py", "from router.wiring import telemetry"),
-        ("router/report/handback.py", "from ..wiring import telemetry"),
-        ("router/report/handback.py", "def late() -> None:\n    from router import wiring"),
+        ("router/report/outbox.py", "from ..wiring import telemetry"),
+        ("router/report/outbox.py", "def late() -> None:\n    from router import wiring"),
     ],
 )
 def test_arrow_that_points_back_is_noticed(path: str, code: str) -> None:

@@ -121,14 +121,14 @@ def test_what_is_over_the_rate_goes_in_later_in_its_order_and_at_the_rate() -> N
         gate.judge(number)
     went: list[tuple[int, float]] = []
     while gate.admission.held:
-        at = gate.admission.release_at()
+        at = gate.admission.wake_at()
         released = gate.release(at)
         assert released, "called in vain"
         assert all(refusal is None for _, refusal in released)
         went += [(number, at) for number, _ in released]
     assert [number for number, _ in went] == [2, 3, 4, 5, 6]
     assert [at - NOW for _, at in went] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5], abs=HAIR_S)
-    assert gate.admission.release_at() == NEVER
+    assert gate.admission.wake_at() == NEVER
 
 
 def test_nobody_overtakes_what_is_held() -> None:
@@ -156,11 +156,11 @@ def test_held_pdu_is_refused_after_a_second_with_what_stands_against_it(
     stopped = gate()
     assert stopped.judge(2) is None
     assert stopped.release(NOW + LONGEST_HOLD_S - HAIR_S) == []
-    assert stopped.admission.release_at() <= NOW + LONGEST_HOLD_S
+    assert stopped.admission.wake_at() <= NOW + LONGEST_HOLD_S
     assert stopped.release(NOW + LONGEST_HOLD_S) == [(2, refusal)]
     assert refusal.status == status
     assert stopped.admission.held == 0
-    assert stopped.admission.release_at() == NEVER
+    assert stopped.admission.wake_at() == NEVER
 
 
 def test_nobody_is_held_for_longer_than_a_second() -> None:
@@ -172,7 +172,7 @@ def test_each_pdu_has_its_own_second() -> None:
     gate.judge(2, NOW)
     gate.judge(3, NOW + 0.4)
     assert gate.release(NOW + 1.0) == [(2, THROTTLED)]
-    assert gate.admission.release_at() == pytest.approx(NOW + 1.4)
+    assert gate.admission.wake_at() == pytest.approx(NOW + 1.4)
     assert gate.release(NOW + 1.4) == [(3, THROTTLED)]
 
 
@@ -196,24 +196,24 @@ def test_arrival_of_a_held_pdu_is_told() -> None:
 def test_answer_calls_for_a_look_at_once() -> None:
     gate = full_window()
     gate.judge(2)
-    assert gate.admission.release_at() == NOW + LONGEST_HOLD_S
+    assert gate.admission.wake_at() == NOW + LONGEST_HOLD_S
     gate.admission.answered()
-    assert gate.admission.release_at() <= NOW
+    assert gate.admission.wake_at() <= NOW
     assert gate.release(NOW) == [(2, None)]
 
 
 def test_answer_calls_for_no_look_if_nothing_is_held() -> None:
     gate = full_window()
     gate.admission.answered()
-    assert gate.admission.release_at() == NEVER
+    assert gate.admission.wake_at() == NEVER
 
 
 def test_room_is_looked_for_often() -> None:
     gate = no_room()
     gate.judge(1)
-    assert NOW < gate.admission.release_at() <= NOW + 0.05
+    assert NOW < gate.admission.wake_at() <= NOW + 0.05
     gate.places.free = 1
-    assert gate.release(gate.admission.release_at()) == [(1, None)]
+    assert gate.release(gate.admission.wake_at()) == [(1, None)]
 
 
 # What is taken and given back.
@@ -304,7 +304,7 @@ def test_forgotten_pdus_are_counted_and_gone() -> None:
     gate.judge(3)
     assert gate.admission.forget() == 2
     assert gate.admission.held == 0
-    assert gate.admission.release_at() == NEVER
+    assert gate.admission.wake_at() == NEVER
     assert gate.release(NOW + 10.0) == []
     assert gate.places.free == free
     assert gate.admission.forget() == 0
@@ -350,7 +350,7 @@ def test_room_window_and_tokens_balance_and_order_holds_whatever_happens(
             waiting -= 1
         elif isinstance(event, float):
             now += event
-        if gate.admission.release_at() <= now:
+        if gate.admission.wake_at() <= now:
             for one, refusal in gate.release(now):
                 told.append(one)
                 if refusal is None:

@@ -7,10 +7,10 @@ from pathlib import Path
 from random import Random
 
 from router.enqueue.journal import (
-    Attempt,
     Changes,
     Journal,
     JournalError,
+    PendingReceipt,
     Recovered,
     Wanted,
 )
@@ -78,11 +78,13 @@ class Kept(ABC):
         operator: OperatorName = TELIA,
         before_utc: float = float("inf"),
         count: int = 1000,
-    ) -> list[Attempt]:
+    ) -> list[PendingReceipt]:
         """What this operator took before, in pieces of `count`; the same one may come twice."""
         return self.turns.sent(self.journal, operator, before_utc, count)
 
-    def recalled(self, *operator_ids: bytes, operator: OperatorName = TELIA) -> list[Attempt]:
+    def recalled(
+        self, *operator_ids: bytes, operator: OperatorName = TELIA
+    ) -> list[PendingReceipt]:
         """What the operator took under these ids."""
         return self.turns.recalled(self.journal, *operator_ids, operator=operator)
 

@@ -115,9 +115,7 @@ def test_empty_batch_is_answered_too(kept: Kept) -> None:
 def test_batch_that_fails_changes_nothing_and_may_be_told_again(kept: Kept) -> None:
     (one, other), receipt = ones(1, 2), delivery(1)
     kept.keep(changes(accepted=[one], held=[receipt]))
-    batch = changes(
-        accepted=[other], attempted=[attempt(one)], settled=[one], acknowledged=[receipt]
-    )
+    batch = changes(accepted=[other], taken=[attempt(one)], settled=[one], acknowledged=[receipt])
     with kept.failing():
         assert kept.keep(batch) is not None
     assert numbers_of(kept.waiting()) == [1]
@@ -159,7 +157,7 @@ def test_journal_that_fails_gives_out_no_numbers(kept: Kept) -> None:
 def test_journal_that_fails_hands_out_nothing_it_holds(kept: Kept) -> None:
     (one, other), receipt = ones(1, 2), delivery(1)
     kept.keep(changes(accepted=[one, other], held=[receipt]))
-    kept.keep(changes(attempted=[attempt(one)]))
+    kept.keep(changes(taken=[attempt(one)]))
     heard: list[tuple[object, ...]] = []
     with kept.failing():
         ask_all(kept, heard)
@@ -226,7 +224,7 @@ def test_fetch_brings_only_what_is_in_its_queue(
 def test_fetch_leaves_out_what_was_taken_or_settled(kept: Kept) -> None:
     all_five = ones(1, 2, 3, 4, 5)
     kept.keep(changes(accepted=all_five))
-    kept.keep(changes(attempted=[attempt(all_five[1])], settled=all_five[3:4]))
+    kept.keep(changes(taken=[attempt(all_five[1])], settled=all_five[3:4]))
     assert numbers_of(kept.waiting(count=2)) == [1, 3]
     assert numbers_of(kept.waiting(after=3)) == [5]
 
@@ -240,7 +238,7 @@ def test_what_is_fetched_is_made_anew_with_all_that_outlives_a_process(kept: Kep
     for name in (
         *("client_id", "command_id", "octets", "source_octets", "destination_octets"),
         *("registered_delivery", "accepted_utc", "expires_utc", "not_before_utc", "hold_receipt"),
-        *("state", "sends"),
+        *("state", "writes"),
     ):
         assert getattr(found, name) == getattr(one, name), name
     assert found.row.queue == one.row.queue
@@ -252,7 +250,7 @@ def test_what_is_fetched_is_made_anew_with_all_that_outlives_a_process(kept: Kep
 def test_message_is_recalled_without_its_text_by_what_the_operator_calls_it(kept: Kept) -> None:
     five = ones(1, 2, 3, 4, 5)
     kept.keep(changes(accepted=five))
-    kept.keep(changes(attempted=map(attempt, five[:3])))
+    kept.keep(changes(taken=map(attempt, five[:3])))
     found = kept.recalled(b"id-3", b"id-1", b"id-4", b"nobody's")
     assert sorted(one.operator_id for one in found) == [b"id-1", b"id-3"]
     assert {(one.message.state, one.message.octets) for one in found} == {(SENT, b"")}
@@ -264,7 +262,7 @@ def test_message_is_recalled_without_its_text_by_what_the_operator_calls_it(kept
 def test_what_operators_took_is_read_in_pieces(kept: Kept) -> None:
     ten = ones(*range(1, 11))
     kept.keep(changes(accepted=ten))
-    kept.keep(changes(attempted=[attempt(m, (TELIA, ELISA)[m.router_id % 2]) for m in ten]))
+    kept.keep(changes(taken=[attempt(m, (TELIA, ELISA)[m.router_id % 2]) for m in ten]))
     for count in (1, 3, 10, 11):
         found = kept.sent(count=count)
         assert sorted(one.message.router_id for one in found) == [2, 4, 6, 8, 10]
@@ -274,15 +272,15 @@ def test_what_operators_took_is_read_in_pieces(kept: Kept) -> None:
 def test_attempts_of_one_message_share_it_come_in_their_order_and_go_at_once(kept: Kept) -> None:
     one = message(1, plan=TO_ELISA)
     kept.keep(changes(accepted=[one]))
-    one.sends = 2  # Else there is no second attempt.
-    kept.keep(changes(attempted=[attempt(one, TELIA, at_utc=8.0)]))
-    kept.keep(changes(attempted=[attempt(one, ELISA, b"abc", at_utc=7.0)]))
+    one.writes = 2  # Else there is no second attempt.
+    kept.keep(changes(taken=[attempt(one, TELIA, at_utc=8.0)]))
+    kept.keep(changes(taken=[attempt(one, ELISA, b"abc", at_utc=7.0)]))
     found = kept.recovered()
     assert (found.waiting, found.sent) == ([], {TELIA: 1, ELISA: 1})
     for attempts in (kept.sent(), kept.sent(ELISA), kept.recalled(b"id-9", b"id-1")):
         assert [(a.operator, a.at_utc) for a in attempts] == [(ELISA, 7.0), (TELIA, 8.0)]
         assert attempts[0].message is attempts[1].message
-        assert (attempts[0].message.operator, attempts[0].message.sends) == (TELIA, 2)
+        assert (attempts[0].message.operator, attempts[0].message.writes) == (TELIA, 2)
     assert kept.recalled(b"abc") == []  # That is what another operator calls it.
     kept.keep(changes(settled=[one]))
     assert kept.recalled(b"id-1") == kept.sent() == []
@@ -293,11 +291,11 @@ def test_attempt_that_is_told_again_with_its_failure_takes_the_place_of_the_firs
     kept: Kept,
 ) -> None:
     (one,) = ones(1)
-    one.sends = 2
+    one.writes = 2
     kept.keep(changes(accepted=[one]))
     first, second = attempt(one, at_utc=6.0), attempt(one, ELISA, at_utc=7.0)
-    kept.keep(changes(attempted=[first, second]))
-    kept.keep(changes(attempted=[replace(first, failure=b"UNDELIV")]))
+    kept.keep(changes(taken=[first, second]))
+    kept.keep(changes(taken=[replace(first, failure=b"UNDELIV")]))
     kept.restart()
     assert [(a.operator, a.failure) for a in kept.recalled(b"id-1")] == [
         (TELIA, b"UNDELIV"),
@@ -354,9 +352,7 @@ def test_new_process_finds_what_is_not_over(kept: Kept) -> None:
     one, taken, over, other = (*ones(1, 2, 3), message(4, account=SHOP))
     first, second, third = (delivery(number) for number in (1, 2, 3))
     kept.keep(changes(accepted=[one, taken, over, other], held=[first, second, third]))
-    kept.keep(
-        changes(attempted=[attempt(taken), attempt(over)], settled=[over], acknowledged=[second])
-    )
+    kept.keep(changes(taken=[attempt(taken), attempt(over)], settled=[over], acknowledged=[second]))
     found = kept.recovered()
     assert found.waiting == [Backlog(TO_TELIA, 0, BANK, 1), Backlog(TO_TELIA, 0, SHOP, 1)]
     assert found.sent == {TELIA: 1}
@@ -390,7 +386,7 @@ def test_one_batch_may_hold_a_message_from_beginning_to_end(kept: Kept) -> None:
     kept.keep(
         changes(
             accepted=[one],
-            attempted=[attempt(one)],
+            taken=[attempt(one)],
             settled=[one],
             held=[receipt],
             acknowledged=[receipt],
@@ -428,4 +424,4 @@ def test_what_an_earlier_process_may_have_written_is_in_doubt(kept: Kept) -> Non
     assert [one.router_id for one in found if one.in_doubt] == [2, 4, 10]
     marks = {one.router_id: one.mark for one in found if one.mark is not Mark.UNMARKED}
     assert marks == {1: Mark.CLEARED, 10: Mark.MARKING}
-    assert [(one.operator, one.sends) for one in found[:2]] == [(None, 0), (ELISA, 1)]
+    assert [(one.operator, one.writes) for one in found[:2]] == [(None, 0), (ELISA, 1)]

@@ -72,7 +72,7 @@ def message(
         expires_utc=expires_utc,
         not_before_utc=not_before_utc,
     )
-    one.sends = sends
+    one.writes = sends
     return one
 
 
@@ -245,17 +245,17 @@ def test_message_that_waits_to_be_tried_again_holds_up_no_other() -> None:
     lanes.put_later(taken_off(message(1)), 30.0)
     lanes.put(message(2))
     assert pulled(lanes) == [2]
-    assert (lanes.delayed(), lanes.due_at()) == (1, 30.0)
-    assert list(lanes.due(29.9)) == []
-    assert list(lanes.due(30.0)) == [TELIA]
-    assert (lanes.delayed(), lanes.due_at()) == (0, NEVER)
+    assert (lanes.delayed(), lanes.wake_at()) == (1, 30.0)
+    assert list(lanes.wake(29.9)) == []
+    assert list(lanes.wake(30.0)) == [TELIA]
+    assert (lanes.delayed(), lanes.wake_at()) == (0, NEVER)
     assert pulled(lanes) == [1]
 
 
 def test_nobody_is_told_of_what_is_due_while_no_operator_can_take_it() -> None:
     lanes = lanes_of(up=())
     lanes.put_later(taken_off(message(1)), 30.0)
-    assert list(lanes.due(30.0)) == []
+    assert list(lanes.wake(30.0)) == []
     assert lanes.set_available(TELIA, True, 0.0) == {TELIA}
     assert pulled(lanes) == [1]
 
@@ -268,7 +268,7 @@ def test_message_that_a_late_answer_has_ended_is_not_sent_again(event: MessageEv
     lanes.put_later(taken_off(later), 30.0)
     for one in (waits, later):
         one.enter(event)
-    assert list(lanes.due(30.0)) == []
+    assert list(lanes.wake(30.0)) == []
     assert pulled(lanes) == []
     assert {waits.state, later.state} == {SENT if event is TAKE else SETTLED}
 
@@ -362,7 +362,7 @@ def test_validity_ends_in_the_lane_and_in_the_waiting_room() -> None:
     assert lanes.expire(50.0) == [queued, later]
     assert lanes.expire(1000.0) == []
     assert pulled(lanes) == [2]
-    assert list(lanes.due(99.0)) == [TELIA]
+    assert list(lanes.wake(99.0)) == [TELIA]
     assert pulled(lanes) == [4]
 
 
@@ -422,8 +422,8 @@ def test_order_is_kept_when_queues_meet_at_another_operator() -> None:
 
 def hungry(lanes: Lanes) -> Queue:
     """The one queue that needs messages; it is taken off, as who fetches does."""
-    (queue,) = lanes.hungry
-    lanes.hungry = []
+    (queue,) = lanes.needs_fetch
+    lanes.needs_fetch = []
     return queue
 
 
@@ -437,10 +437,10 @@ def test_queue_keeps_its_first_messages_and_fetches_the_others_in_time() -> None
         5,
         MOST + 5,
     )
-    assert lanes.hungry == []
+    assert lanes.needs_fetch == []
     dry = MOST - FEW
     assert pulled(lanes, count=dry) == list(range(1, dry + 1))
-    assert lanes.hungry == []
+    assert lanes.needs_fetch == []
     assert pulled(lanes, count=2) == [dry + 1, dry + 2]
     assert hungry(lanes) is queue  # Once, not with each message.
     assert queue.last_id == MOST
@@ -449,7 +449,7 @@ def test_queue_keeps_its_first_messages_and_fetches_the_others_in_time() -> None
     assert lanes.fetched(queue, [message(MOST + n) for n in range(1, 7)]) == TELIA
     assert queue.behind == 0
     assert pulled(lanes, count=9999) == list(range(dry + 3, MOST + 7))
-    assert lanes.hungry == []
+    assert lanes.needs_fetch == []
     assert Capacity().queue_fetch <= Capacity().queue_messages
 
 
@@ -536,7 +536,7 @@ def test_queue_whose_messages_have_all_expired_fetches_the_next() -> None:
     lanes = lanes_of()
     for number in range(MOST + 1):
         lanes.put(message(number, expires_utc=50.0))
-    assert lanes.hungry == []
+    assert lanes.needs_fetch == []
     assert len(lanes.expire(60.0)) == MOST
     queue = hungry(lanes)
     assert len(queue) == 1
@@ -592,7 +592,7 @@ def test_what_waits_to_be_tried_again_leaves_an_operator_that_can_take_nothing()
     elsewhere.operator = ELISA
     lanes.put_later(taken_off(elsewhere), 130.0)
     lanes.set_available(TELIA, False, 0.0)
-    assert lanes.hurry(TELIA) == {ELISA}
+    assert lanes.release_delayed(TELIA) == {ELISA}
     assert pulled(lanes, ELISA) == [100, 200]
     assert lanes.delayed() == 3
-    assert lanes.hurry(TELIA) == set()
+    assert lanes.release_delayed(TELIA) == set()

@@ -185,7 +185,7 @@ def test_what_is_over_leaves_nothing_behind(
 ) -> None:
     one, receipt = message(1), delivery(1)
     turns.keep(journal, changes(accepted=[one]))
-    turns.keep(journal, changes(attempted=[attempt(one)]))
+    turns.keep(journal, changes(taken=[attempt(one)]))
     turns.keep(journal, changes(settled=[one], held=[receipt]))
     turns.keep(journal, changes(acknowledged=[receipt]))
 
@@ -485,7 +485,7 @@ def test_file_does_not_grow_with_what_has_come_and_gone(path: Path, turns: Turns
         some = messages(300, first=1000 * day + 1)
         receipts = [delivery(one.router_id) for one in some]
         turns.keep(journal, changes(accepted=some))
-        turns.keep(journal, changes(attempted=map(attempt, some)))
+        turns.keep(journal, changes(taken=map(attempt, some)))
         over = changes(settled=some, held=receipts)
         for settlement in over.settled:
             settlement.at_utc = turns.now_utc

@@ -9,10 +9,10 @@ from typing import Final
 
 from router.enqueue.journal import (
     BEGINNING,
-    Attempt,
     Changes,
     Journal,
     JournalError,
+    PendingReceipt,
     Place,
     Recovered,
     Settlement,
@@ -31,16 +31,16 @@ LANES: Final = tuple(LaneName(name) for name in ("otp", "alert", "bulk"))
 
 def attempt(
     message: Message, operator: OperatorName = TELIA, operator_id: bytes = b"", at_utc: float = 5.0
-) -> Attempt:
+) -> PendingReceipt:
     """An operator took it, under this id or its own."""
     written = operator_id or b"id-%d" % message.router_id
-    return Attempt(message, operator, OperatorId(written), at_utc)
+    return PendingReceipt(message, operator, OperatorId(written), at_utc)
 
 
 def changes(
     *,
     accepted: Iterable[Message] = (),
-    attempted: Iterable[Attempt] = (),
+    taken: Iterable[PendingReceipt] = (),
     held: Iterable[Delivery] = (),
     acknowledged: Iterable[Delivery] = (),
     settled: Iterable[Message] = (),
@@ -48,7 +48,7 @@ def changes(
     """One batch."""
     one = Changes()
     one.accepted += accepted
-    one.attempted += attempted
+    one.taken += taken
     one.held += held
     one.acknowledged += acknowledged
     one.settled += [Settlement(message, Outcome.DELIVERED, 9.0) for message in settled]
@@ -162,12 +162,14 @@ class Turns:
         operator: OperatorName = TELIA,
         before_utc: float = float("inf"),
         count: int = 1000,
-    ) -> list[Attempt]:
+    ) -> list[PendingReceipt]:
         """All attempts that this operator took before, read in pieces. Raises JournalError."""
-        found: list[Attempt] = []
+        found: list[PendingReceipt] = []
         heard: list[tuple[Place | None, JournalError | None]] = [(BEGINNING, None)]
 
-        def piece(attempts: list[Attempt], place: Place | None, error: JournalError | None) -> None:
+        def piece(
+            attempts: list[PendingReceipt], place: Place | None, error: JournalError | None
+        ) -> None:
             found.extend(attempts)
             heard.append((place, error))
 
@@ -180,9 +182,9 @@ class Turns:
 
     def recalled(
         self, journal: Journal, *operator_ids: bytes, operator: OperatorName = TELIA
-    ) -> list[Attempt]:
+    ) -> list[PendingReceipt]:
         """What the operator took under these ids. Raises JournalError."""
-        heard: list[tuple[list[Attempt], JournalError | None]] = []
+        heard: list[tuple[list[PendingReceipt], JournalError | None]] = []
         ids = [OperatorId(one) for one in operator_ids]
         journal.recall(operator, ids, lambda *answer: heard.append(answer))
         self.until(lambda: heard)

@@ -22,7 +22,7 @@ def near(at: float) -> object:
 def sent(made: Destinations, number: bytes, now: float, answered_at: float | None = None) -> None:
     made.sent(number, now)
     if answered_at is not None:
-        made.landed(number, now, answered_at)
+        made.attempt_ended(number, now, answered_at)
 
 
 def test_number_may_be_sent_to_again_one_unit_after_the_answer() -> None:
@@ -58,7 +58,7 @@ def test_number_whose_last_message_is_unanswered_is_asked_for_again_soon() -> No
     at = made.ask(ONE, RouterId(2), 101.0)
     assert at == near(110.0 + MARGIN_S)
     assert made.ask(ONE, RouterId(2), 111.0) == near(111.0 + UNANSWERED_S)
-    made.landed(ONE, 100.0, 115.0)
+    made.attempt_ended(ONE, 100.0, 115.0)
     assert made.ask(ONE, RouterId(2), 116.0) == near(125.0 + MARGIN_S)
 
 

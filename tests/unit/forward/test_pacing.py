@@ -26,7 +26,7 @@ def known(way_s: float = WAY_S, until: float = 0.0) -> RoundTrip:
     """A round trip that is known for sure."""
     round_trip = RoundTrip()
     for place in range(FEWEST_ROUND_TRIPS + 1):
-        round_trip.took(way_s, until - FEWEST_ROUND_TRIPS + place)
+        round_trip.add_sample(way_s, until - FEWEST_ROUND_TRIPS + place)
     assert round_trip.way_s == way_s
     return round_trip
 
@@ -75,7 +75,7 @@ def test_while_the_way_is_unknown_a_message_arrived_when_its_answer_did() -> Non
     pacer = Pacer(SECOND, 0.0)
     round_trip = RoundTrip()
     slot = pacer.take(round_trip, 10.0)
-    round_trip.took(WAY_S, 10.1)
+    round_trip.add_sample(WAY_S, 10.1)
     pacer.answered(slot, 10.0, 10.1)
     assert pacer.ready_at(10.5) == near(11.1 + MARGIN_S)
 
@@ -159,7 +159,7 @@ def test_a_tenth_of_a_second_is_caught_up_with_and_no_more() -> None:
     assert together == round(CATCH_UP_S * 50) + 1
 
 
-# An operator that ponders.
+# An operator whose processing time varies.
 
 
 def pondered(rate: Rate, by_units: float) -> tuple[Pacer, RoundTrip, float]:
@@ -167,9 +167,9 @@ def pondered(rate: Rate, by_units: float) -> tuple[Pacer, RoundTrip, float]:
     pacer, round_trip, now = Pacer(rate, 0.0), known(), 100.0
     for _ in range(200):
         slot = pacer.take(round_trip, now)
-        round_trip.took(WAY_S, now + WAY_S)  # Signs of life: of others that share the bind.
+        round_trip.add_sample(WAY_S, now + WAY_S)  # Signs of life: of others that share the bind.
         late_s = by_units * rate.per_s
-        round_trip.took(WAY_S + late_s, now + WAY_S + late_s)
+        round_trip.add_sample(WAY_S + late_s, now + WAY_S + late_s)
         pacer.answered(slot, now, now + WAY_S + late_s)
         now += 2 * rate.per_s
     return pacer, round_trip, now
@@ -178,14 +178,14 @@ def pondered(rate: Rate, by_units: float) -> tuple[Pacer, RoundTrip, float]:
 @pytest.mark.parametrize("per_s", [1.0, 60.0, 3600.0])
 def test_where_answers_cost_too_much_writing_and_a_share_of_the_unit_decide(per_s: float) -> None:
     pacer, round_trip, now = pondered(Rate(1, per_s), 0.2)
-    assert pacer.ponders
+    assert pacer.answers_vary
     pacer.take(round_trip, now)
     assert pacer.ready_at(now + per_s) == near(now + per_s * (1 + WRITE_MARGIN_S) + MARGIN_S)
 
 
 def test_answers_decide_while_they_cost_little() -> None:
     pacer, round_trip, now = pondered(SECOND, 0.04)
-    assert not pacer.ponders
+    assert not pacer.answers_vary
     pacer.take(round_trip, now)
     assert pacer.ready_at(now + 5.0) > now + 5.0
 
@@ -193,7 +193,7 @@ def test_answers_decide_while_they_cost_little() -> None:
 def test_late_answer_to_an_earlier_message_of_a_slot_says_nothing_of_the_next() -> None:
     pacer, round_trip, now = pondered(SECOND, 0.2)
     slot = pacer.take(round_trip, now)
-    pacer.take(round_trip, now + 2.0)  # The operator ponders: it need not be answered.
+    pacer.take(round_trip, now + 2.0)  # The operator takes a varying time: it need not be answered.
     pacer.answered(slot, now, now + 2.01)
     pacer.given_up(slot, now, now + 2.01)
     expected = now + 3.0 + WRITE_MARGIN_S + MARGIN_S
@@ -205,7 +205,7 @@ def test_nothing_is_learnt_while_the_way_is_unknown() -> None:
     for now in (100.0, 110.0):
         slot = pacer.take(round_trip, now)
         pacer.answered(slot, now, now + 5.0)
-    assert not pacer.ponders
+    assert not pacer.answers_vary
 
 
 @pytest.mark.parametrize("place", [0, 1])
@@ -221,10 +221,10 @@ def test_operator_of_two_binds_ponders_whichever_of_them_it_is_that_does(
         late_s = 0.3 if number % 2 == place else 0.0
         answered_at = now + WAY_S + late_s
         slot = pacer.take(bind, now)
-        bind.took(WAY_S, now + WAY_S)  # Signs of life.
+        bind.add_sample(WAY_S, now + WAY_S)  # Signs of life.
         pacer.answered(slot, now, answered_at)
         now += max(1.0 / count, 0.5)
-    assert pacer.ponders
+    assert pacer.answers_vary
 
 
 # The round trip.
@@ -233,17 +233,17 @@ def test_operator_of_two_binds_ponders_whichever_of_them_it_is_that_does(
 def test_smallest_round_trip_is_shown_at_once_and_trusted_later() -> None:
     round_trip = RoundTrip()
     for place in range(FEWEST_ROUND_TRIPS):
-        round_trip.took(0.2 + place, float(place))
+        round_trip.add_sample(0.2 + place, float(place))
         assert round_trip.smallest_s == 0.2
         assert round_trip.way_s == 0.0
-    round_trip.took(0.3, 100.0)
+    round_trip.add_sample(0.3, 100.0)
     assert round_trip.way_s == 0.2
 
 
 def test_answers_that_come_all_at_once_count_as_one() -> None:
     round_trip = RoundTrip()
     for place in range(100):
-        round_trip.took(2.0 - place / 100, 50.0 + place / 100_000)
+        round_trip.add_sample(2.0 - place / 100, 50.0 + place / 100_000)
     assert round_trip.way_s == 0.0
 
 
@@ -252,7 +252,7 @@ def test_path_that_has_grown_longer_is_noticed_after_two_spans() -> None:
     at = 0.0
     while at <= 3 * ROUND_TRIP_SPAN_S:
         at += 0.5
-        round_trip.took(0.4, at)
+        round_trip.add_sample(0.4, at)
         if at <= ROUND_TRIP_SPAN_S:
             assert round_trip.way_s == 0.1
     assert round_trip.way_s == 0.4
@@ -261,14 +261,14 @@ def test_path_that_has_grown_longer_is_noticed_after_two_spans() -> None:
 def test_few_answers_in_a_long_time_keep_what_is_known() -> None:
     round_trip = known(0.1)
     for place in range(FEWEST_ROUND_TRIPS):
-        round_trip.took(0.4, 1000.0 * place)
+        round_trip.add_sample(0.4, 1000.0 * place)
     assert round_trip.way_s == 0.1
 
 
 def test_first_answer_since_a_time_is_found() -> None:
     round_trip = RoundTrip()
     for at in (1.0, 2.0, 2.0, 4.0):
-        round_trip.took(0.1, at)
+        round_trip.add_sample(0.1, at)
     assert [round_trip.answer_since(at) for at in (0.0, 1.0, 1.5, 2.5, 4.0)] == [1, 1, 2, 4, 4]
     assert round_trip.answer_since(4.1) == float("inf")
 
@@ -276,7 +276,7 @@ def test_first_answer_since_a_time_is_found() -> None:
 def test_answers_are_remembered_within_bounds() -> None:
     round_trip = RoundTrip()
     for place in range(20_000):
-        round_trip.took(0.1, place / 1000)
+        round_trip.add_sample(0.1, place / 1000)
     assert len(round_trip._answers) < 10_000
     assert round_trip.answer_since(19.0) == 19.0
     assert round_trip.answer_since(1.0) > 1.0  # Forgotten: too late rather than too early.

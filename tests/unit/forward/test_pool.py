@@ -6,7 +6,7 @@ What a rate means: test_pacing.py.
 import pytest
 
 from router.forward.pacing import MARGIN_S
-from router.forward.pool import NEVER, Bind, Flight, Operator
+from router.forward.pool import NEVER, Attempt, Bind, Operator
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Framer
@@ -42,8 +42,8 @@ class FarPeer:
     def flush(self) -> None:
         raise AssertionError("the pool writes nothing itself")
 
-    def write(self, octets: bytes, flight: Flight, now: float) -> None:
-        self.session.request(octets, flight, now)
+    def write(self, octets: bytes, attempt: Attempt, now: float) -> None:
+        self.session.request(octets, attempt, now)
 
     def tell(self, note: Note) -> None:
         raise AssertionError("the pool has nothing to tell")
@@ -103,24 +103,24 @@ def message() -> Message:
     )
 
 
-def send(operator: Operator, now: float) -> Flight:
+def send(operator: Operator, now: float) -> Attempt:
     """Send one on whatever bind is ready."""
     bind = operator.ready_bind(now)
     assert bind is not None
     one = message()
     operator.send(bind, one, one.octets, now)
     assert bind.session is not None
-    flight = next(reversed(bind.session.unanswered.values()))[1]
-    assert isinstance(flight, Flight)
-    return flight
+    attempt = next(reversed(bind.session.unanswered.values()))[1]
+    assert isinstance(attempt, Attempt)
+    return attempt
 
 
-def answer(flight: Flight, now: float) -> None:
-    session = flight.bind.session
+def answer(attempt: Attempt, now: float) -> None:
+    session = attempt.bind.session
     assert session is not None
-    (number,) = [n for n, entry in session.unanswered.items() if entry[1] is flight]
+    (number,) = [n for n, entry in session.unanswered.items() if entry[1] is attempt]
     session.receive(p.response(v.SUBMIT_SM, number, body=b"1\0"), now)
-    flight.bind.operator.landed(flight, now, answered=True)
+    attempt.bind.operator.attempt_ended(attempt, now, answered=True)
 
 
 # Available.
@@ -153,7 +153,7 @@ def test_operator_that_does_not_read_is_available_but_not_written_to() -> None:
     bind.writable = False
     assert operator.is_available
     assert operator.ready_bind(FIRST_AT) is None
-    assert operator.wake_at == NEVER
+    assert operator.ready_at == NEVER
     bind.writable = True
     operator.offer(bind, FIRST_AT)
     assert operator.ready_bind(FIRST_AT) is bind
@@ -174,7 +174,7 @@ def test_bind_without_a_rate_never_sends() -> None:
     (bind,) = operator.binds
     come_up(bind)
     assert operator.ready_bind(FIRST_AT) is None
-    assert operator.wake_at == NEVER
+    assert operator.ready_at == NEVER
 
 
 # Rate and window.
@@ -184,13 +184,13 @@ def test_what_is_sent_is_in_flight_until_it_lands() -> None:
     operator = operator_of(bind_settings())
     (bind,) = operator.binds
     session = come_up(bind)
-    flight = send(operator, FIRST_AT)
-    assert (operator.in_flight, bind.in_use, flight.sent_at) == (1, 1, FIRST_AT)
+    attempt = send(operator, FIRST_AT)
+    assert (operator.in_flight, bind.in_use, attempt.sent_at) == (1, 1, FIRST_AT)
     assert bind.busiest.most(FIRST_AT) == 1
     (pdu,) = Framer(70_000).feed(session.take_octets())
     assert pdu.command_id == v.SUBMIT_SM
-    answer(flight, FIRST_AT + 0.1)
-    assert (operator.in_flight, bind.in_use, flight.over) == (0, 0, False)
+    answer(attempt, FIRST_AT + 0.1)
+    assert (operator.in_flight, bind.in_use, attempt.over) == (0, 0, False)
     assert bind.round_trip.smallest_s == pytest.approx(0.1)
 
 
@@ -201,11 +201,11 @@ def test_bind_sends_no_more_than_its_rate_and_says_when_to_ask_again() -> None:
     sent: list[float] = []
     while len(sent) < 10:
         while operator.ready_bind(now) is not None:
-            flight = send(operator, now)
-            answer(flight, now)
+            attempt = send(operator, now)
+            answer(attempt, now)
             sent.append(now)
-        assert operator.wake_at > now
-        now = operator.wake_at
+        assert operator.ready_at > now
+        now = operator.ready_at
     for earlier, later in zip(sent, sent[2:], strict=False):
         assert later - earlier >= 1.0
 
@@ -216,7 +216,7 @@ def test_full_window_is_not_ready_and_an_answer_makes_it_so() -> None:
     first = send(operator, FIRST_AT)
     send(operator, FIRST_AT)
     assert operator.ready_bind(FIRST_AT + 0.5) is None
-    assert operator.wake_at == NEVER
+    assert operator.ready_at == NEVER
     answer(first, FIRST_AT + 0.6)
     assert operator.ready_bind(FIRST_AT + 0.6) is operator.binds[0]
 
@@ -246,11 +246,11 @@ def test_rate_of_the_operator_holds_over_its_binds_together() -> None:
     sent: list[float] = []
     while len(sent) < 12:
         while operator.ready_bind(now) is not None:
-            flight = send(operator, now)
-            answer(flight, now + 0.001)
+            attempt = send(operator, now)
+            answer(attempt, now + 0.001)
             sent.append(now)
-        assert operator.wake_at > now
-        now = operator.wake_at
+        assert operator.ready_at > now
+        now = operator.ready_at
     for earlier, later in zip(sent, sent[3:], strict=False):
         assert later - earlier >= 1.0
     assert sent[-1] - sent[0] < 12 / 3 * 1.01
@@ -260,16 +260,16 @@ def test_lost_messages_count_against_both_rates() -> None:
     operator = operator_of(bind_settings(rate=Rate(1, 1.0)), rate=Rate(1, 1.0))
     (bind,) = operator.binds
     come_up(bind)
-    flight = send(operator, FIRST_AT)
+    attempt = send(operator, FIRST_AT)
     operator.went_down(bind, FIRST_AT + 0.9)
-    operator.landed(flight, FIRST_AT + 0.9, answered=False)
-    assert flight.over
+    operator.attempt_ended(attempt, FIRST_AT + 0.9, answered=False)
+    assert attempt.over
     assert operator.in_flight == 0
     assert bind.round_trip.smallest_s == NEVER
     come_up(bind, FIRST_AT + 0.95)
     free_at = FIRST_AT + 1.9 + MARGIN_S
     assert operator.ready_bind(FIRST_AT + 1.5) is None
-    assert operator.wake_at == pytest.approx(free_at)
+    assert operator.ready_at == pytest.approx(free_at)
     assert bind.ready_at(FIRST_AT + 1.5) == pytest.approx(free_at)
     assert operator.ready_bind(free_at + 1e-6) is bind
 
@@ -281,12 +281,12 @@ def test_reconnection_brings_no_new_rate() -> None:
     now = FIRST_AT
     for _ in range(2):
         while operator.ready_bind(now) is None:
-            now = operator.wake_at
+            now = operator.ready_at
         answer(send(operator, now), now)
     operator.went_down(bind, now)
     come_up(bind, now)
     assert operator.ready_bind(now) is None
-    assert operator.wake_at >= FIRST_AT + 1.0
+    assert operator.ready_at >= FIRST_AT + 1.0
 
 
 def test_bind_that_rests_sends_nothing_before_its_time() -> None:
@@ -296,7 +296,7 @@ def test_bind_that_rests_sends_nothing_before_its_time() -> None:
     operator.rest(bind, FIRST_AT + 3)
     operator.rest(bind, FIRST_AT + 1)  # A shorter rest does not end the longer one.
     assert operator.ready_bind(FIRST_AT + 2.9) is None
-    assert operator.wake_at == FIRST_AT + 3
+    assert operator.ready_at == FIRST_AT + 3
     assert operator.ready_bind(FIRST_AT + 3) is bind
 
 
@@ -304,11 +304,11 @@ def test_bind_that_is_drained_sends_nothing_and_hears_what_is_in_flight() -> Non
     operator = operator_of(bind_settings())
     (bind,) = operator.binds
     come_up(bind)
-    flight = send(operator, FIRST_AT)
+    attempt = send(operator, FIRST_AT)
     operator.drain(bind, drained=True)
     assert (operator.is_available, bind.sends, bind.window) == (False, True, 0)
     assert operator.ready_bind(FIRST_AT + 1) is None
-    answer(flight, FIRST_AT + 1)
+    answer(attempt, FIRST_AT + 1)
     assert operator.ready_bind(FIRST_AT + 1) is None
     assert (operator.in_flight, bind.in_use) == (0, 0)
     operator.drain(bind, drained=False)
@@ -335,13 +335,13 @@ def test_round_trip_begins_when_the_message_leaves_and_not_when_the_turn_began()
     operator = operator_of(bind_settings())
     (bind,) = operator.binds
     come_up(bind)
-    flight = send(operator, FIRST_AT)
-    assert bind.batch is flight.batch
-    flight.batch.left_at = FIRST_AT + 0.008  # Two hundred others were written in this turn.
+    attempt = send(operator, FIRST_AT)
+    assert bind.batch is attempt.batch
+    attempt.batch.left_at = FIRST_AT + 0.008  # Two hundred others were written in this turn.
     bind.batch = None
-    answer(flight, FIRST_AT + 0.03)
+    answer(attempt, FIRST_AT + 0.03)
     assert bind.round_trip.smallest_s == pytest.approx(0.022)
-    assert send(operator, FIRST_AT + 1).batch is not flight.batch
+    assert send(operator, FIRST_AT + 1).batch is not attempt.batch
 
 
 def test_binds_to_one_host_know_the_smallest_round_trip_of_each_other() -> None:
@@ -350,9 +350,9 @@ def test_binds_to_one_host_know_the_smallest_round_trip_of_each_other() -> None:
         bind.address = address
         come_up(bind)
     first, second, other = (bind.round_trip for bind in operator.binds)
-    first.took(0.02, FIRST_AT)
-    second.took(0.05, FIRST_AT)
-    other.took(0.09, FIRST_AT)
+    first.add_sample(0.02, FIRST_AT)
+    second.add_sample(0.05, FIRST_AT)
+    other.add_sample(0.09, FIRST_AT)
     assert (first.smallest_s, second.smallest_s, other.smallest_s) == (0.02, 0.02, 0.09)
     assert (first.mean_s, second.mean_s) == (0.02, 0.05)
 
@@ -362,7 +362,7 @@ def test_bind_that_has_moved_to_another_host_knows_nothing_of_it() -> None:
     (bind,) = operator.binds
     bind.address = "a:1"
     come_up(bind)
-    bind.round_trip.took(0.02, FIRST_AT)
+    bind.round_trip.add_sample(0.02, FIRST_AT)
     bind.address = "b:1"
     come_up(bind)
     assert bind.round_trip.smallest_s == NEVER
@@ -380,14 +380,14 @@ def kept_of(window: int) -> tuple[Operator, Bind]:
 
 def test_last_tenth_of_a_window_is_for_the_most_urgent_lane() -> None:
     operator, bind = kept_of(10)
-    flights = [send(operator, FIRST_AT + n) for n in range(9)]
+    attempts = [send(operator, FIRST_AT + n) for n in range(9)]
     now = FIRST_AT + 10
     assert (operator.ready_bind(now), operator.kept_bind(now)) == (None, bind)
     operator.send(bind, message(), message().octets, now)
     assert (bind.in_use, operator.kept_bind(now + 1)) == (10, None)
-    answer(flights[0], now + 1)
+    answer(attempts[0], now + 1)
     assert (operator.ready_bind(now + 1), operator.kept_bind(now + 1)) == (None, bind)
-    answer(flights[1], now + 1)
+    answer(attempts[1], now + 1)
     assert operator.ready_bind(now + 1) is bind
 
 
@@ -399,7 +399,7 @@ def test_kept_room_is_within_the_rate_too() -> None:
     operator.rest(bind, now + 5)
     assert operator.ready_bind(now) is None
     assert operator.kept_bind(now) is None
-    assert operator.wake_at == now + 5
+    assert operator.ready_at == now + 5
     assert operator.kept_bind(now + 5) is bind
 
 
@@ -408,11 +408,11 @@ def test_kept_room_is_within_the_rate_of_the_operator_too() -> None:
     operator = Operator(settings, START, keeps_room=True)
     (bind,) = operator.binds
     come_up(bind)
-    flights = [send(operator, FIRST_AT + n) for n in range(9)]
+    attempts = [send(operator, FIRST_AT + n) for n in range(9)]
     now = FIRST_AT + 10
     assert (operator.ready_bind(now), operator.kept_bind(now)) == (None, bind)
     operator.send(bind, message(), message().octets, now)
-    answer(flights[3], now)  # There is room again, and all ten slots are in use.
+    answer(attempts[3], now)  # There is room again, and all ten slots are in use.
     assert (operator.ready_bind(now), operator.kept_bind(now)) == (None, None)
     assert operator.kept_bind(now + 1 + 2 * MARGIN_S) is bind
 
@@ -516,16 +516,16 @@ def test_preferred_bind_is_within_its_rate_and_window_too(
     operator = operator_of(settings, bind_settings("telia-2"))
     first, other = operator.binds
     come_up(first)
-    flight = send(operator, FIRST_AT)
-    assert flight.bind is first
+    attempt = send(operator, FIRST_AT)
+    assert attempt.bind is first
     come_up(other)
     now = FIRST_AT + after_s
     assert operator.ready_bind(now) is other
-    assert operator.rather(first, other, now) is other
-    answer(flight, now)
+    assert operator.prefer(first, other, now) is other
+    answer(attempt, now)
     later = now + 2.0
     assert operator.ready_bind(later) is other
-    assert operator.rather(first, other, later) is first
+    assert operator.prefer(first, other, later) is first
 
 
 def test_what_a_lost_connection_did_not_write_is_no_measure_of_the_next() -> None:

@@ -3,13 +3,13 @@
 import pytest
 
 from router.forward.pool import Operator
-from router.forward.reconnect import LASTED_S, Attempts, reconnect_wait_s
+from router.forward.reconnect import LASTED_S, ConnectionAttempts, reconnect_wait_s
 from router.smpp import vocabulary as v
 from router.terms.names import BindName, OperatorName
 from router.terms.settings import Address, BindSettings, OperatorSettings, ReconnectSettings
 
 
-def attempts_at(*hosts: str) -> Attempts:
+def attempts_at(*hosts: str) -> ConnectionAttempts:
     bind = BindSettings(
         name=BindName("telia-1"),
         addresses=tuple(Address(host=host, port=2775) for host in hosts),
@@ -19,11 +19,11 @@ def attempts_at(*hosts: str) -> Attempts:
     )
     reconnect = ReconnectSettings(first_s=1.0, longest_s=30.0)
     settings = OperatorSettings(name=OperatorName("telia"), binds=(bind,), reconnect=reconnect)
-    return Attempts(Operator(settings, 0.0).binds[0])
+    return ConnectionAttempts(Operator(settings, 0.0).binds[0])
 
 
 def ended(
-    attempts: Attempts,
+    attempts: ConnectionAttempts,
     *,
     was_bound: bool = False,
     status: int | None = None,

@@ -355,7 +355,7 @@ def test_what_the_journal_may_not_have_yet_stays() -> None:
 def test_what_was_in_doubt_stays_and_holds_up_no_other() -> None:
     correlator = correlator_of()
     one, other = message(1), message(2)
-    one.doubts = 1
+    one.times_in_doubt = 1
     sent(correlator, b"1", one)
     sent(correlator, b"2", other)
     correlator.leave_to_journal(1, NEVER)

@@ -9,7 +9,7 @@ from typing import Final
 from router.accept.accounts import Accounts
 from router.enqueue.journal import Settlement
 from router.enqueue.memory import MemoryJournal
-from router.forward.pool import Flight
+from router.forward.pool import Attempt
 from router.journey import Journey
 from router.smpp import vocabulary as v
 from router.smpp.session import Note, Session, Timers
@@ -123,9 +123,9 @@ class FakePeer:
     def flush(self) -> None:
         """Nothing is written anywhere."""
 
-    def write(self, octets: bytes, flight: Flight, now: float) -> None:
+    def write(self, octets: bytes, attempt: Attempt, now: float) -> None:
         """A message is in flight."""
-        self.session.request(octets, flight, now)
+        self.session.request(octets, attempt, now)
 
     def tell(self, note: Note) -> None:
         """Nothing is logged."""

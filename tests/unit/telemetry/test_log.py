@@ -232,7 +232,7 @@ def settled(settlement: Settlement, router: FakeRouter) -> list[dict[str, object
 
 
 def sent(message: Message, sent_after_s: float) -> Message:
-    message.operator, message.sends = TELIA, 2
+    message.operator, message.writes = TELIA, 2
     message.sent_at = message.accepted_at + sent_after_s
     return message
 
@@ -269,7 +269,7 @@ def test_line_of_a_message_that_was_never_written_knows_no_operator() -> None:
 def test_delays_that_a_restart_has_made_unknown_are_left_out() -> None:
     router = FakeRouter()
     message = router.message(age_s=3.0)
-    message.operator, message.sends, message.sent_at = TELIA, 1, 0.0
+    message.operator, message.writes, message.sent_at = TELIA, 1, 0.0
     (line,) = settled(Settlement(message, Outcome.DELIVERED, 1.8e9), router)
     assert {"queue_s", "operator_s"} & line.keys() == set()
 
@@ -277,7 +277,7 @@ def test_delays_that_a_restart_has_made_unknown_are_left_out() -> None:
 def test_keys_of_the_line_are_those_of_the_page() -> None:
     router = FakeRouter()
     message = sent(router.message(), 0.0)
-    message.doubts = 1
+    message.times_in_doubt = 1
     (line,) = settled(Settlement(message, Outcome.FAILED, 1.8e9, "why"), router)
     assert line.keys() - {"event", "level"} == SETTLED_KEYS.keys()
 

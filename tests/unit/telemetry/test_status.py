@@ -28,7 +28,7 @@ def busy() -> FakeRouter:
     router.journey.rooms.take(SHOP)
     bind = router.journey.operators[TELIA].binds[0]
     bind.busiest.written(router.now)
-    bind.round_trip.took(0.02, router.now)
+    bind.round_trip.add_sample(0.02, router.now)
     bind.resting_until = router.now + 1.5
     router.journey.operators[TELIA].in_flight = 4
     router.journey.pending.correlators[TELIA].expect(OperatorId(b"1"), router.message(), 1.8e9)
@@ -86,7 +86,7 @@ def test_bind_that_was_never_up_is_down_and_knows_no_round_trip() -> None:
 def test_window_that_is_too_small_for_the_rate_says_what_is_needed() -> None:
     router = busy()
     for _ in range(500):
-        router.journey.operators[TELIA].binds[0].round_trip.took(0.5, router.now)
+        router.journey.operators[TELIA].binds[0].round_trip.add_sample(0.5, router.now)
     status = snapshot(router)
     assert bind_of(status, "telia-1")["window_needed"] == 25
     assert "0/20, rate needs 25" in text_of(status)

@@ -21,24 +21,24 @@ def test_part_in_flight_keeps_the_others_with_it() -> None:
     one.written(TELIA, None)
     assert one.may_take(TELIA)
     assert not one.may_take(ELISA)
-    one.landed()
+    one.attempt_ended()
     assert one.may_take(ELISA)
 
 
 def test_part_that_is_taken_keeps_the_others_for_good() -> None:
     one = group()
     one.written(TELIA, None)
-    one.took(TELIA)
-    one.landed()
-    one.leave(TELIA)
+    one.accepted_by(TELIA)
+    one.attempt_ended()
+    one.exclude(TELIA)
     assert one.may_take(TELIA)
     assert not one.may_take(ELISA)
 
 
 def test_operator_that_was_left_gets_no_more() -> None:
     one = group()
-    one.leave(ELISA)
-    one.leave(ELISA)
+    one.exclude(ELISA)
+    one.exclude(ELISA)
     assert one.left == (ELISA,)
     assert not one.may_take(ELISA)
     assert one.may_take(TELIA)
@@ -47,8 +47,8 @@ def test_operator_that_was_left_gets_no_more() -> None:
 def test_late_answer_counts_where_nothing_speaks_against_it() -> None:
     one = group()
     one.written(TELIA, None)
-    one.landed()
-    one.took(TELIA)
+    one.attempt_ended()
+    one.accepted_by(TELIA)
     assert one.fixed
     assert not one.may_take(ELISA)
 
@@ -56,13 +56,13 @@ def test_late_answer_counts_where_nothing_speaks_against_it() -> None:
 def test_late_answer_does_not_draw_parts_away_from_where_they_are() -> None:
     one = group()
     one.written(TELIA, None)
-    one.landed()
+    one.attempt_ended()
     one.written(ELISA, None)
-    one.took(TELIA)
+    one.accepted_by(TELIA)
     assert not one.fixed
-    one.took(ELISA)
-    one.landed()
-    one.took(TELIA)
+    one.accepted_by(ELISA)
+    one.attempt_ended()
+    one.accepted_by(TELIA)
     assert one.operator == ELISA
     assert not one.may_take(TELIA)
 
@@ -73,8 +73,8 @@ def test_parked_parts_come_out_once_nothing_is_in_flight() -> None:
     one.written(TELIA, None)
     parked = [(message(1), 0x45), (message(2), 0)]
     one.parked += parked
-    one.landed()
+    one.attempt_ended()
     assert one.unparked() == []
-    one.landed()
+    one.attempt_ended()
     assert one.unparked() == parked
     assert one.unparked() == []

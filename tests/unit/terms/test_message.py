@@ -8,7 +8,13 @@ def test_message_begins_in_the_journals_hands_and_nobody_has_tried_it() -> None:
     one = message(100)
     assert (one.state, one.mark) == (ACCEPTING, Mark.UNMARKED)
     assert one.operator is None
-    assert (one.sends, one.attempts, one.retries, one.moves, one.doubts) == (0, 0, 0, 0, 0)
+    assert (one.writes, one.pending_receipts, one.retries, one.failovers, one.times_in_doubt) == (
+        0,
+        0,
+        0,
+        0,
+        0,
+    )
     assert not one.in_doubt
 
 

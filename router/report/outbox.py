@@ -235,7 +235,7 @@ class Outbox:
                 return receiver
         return None
 
-    def pump_at(self) -> float:
+    def wake_at(self) -> float:
         """When `pump` is next needed although nothing happens before."""
         if self._is_cut_short:
             return 0.0

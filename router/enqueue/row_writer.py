@@ -1,6 +1,6 @@
 """What the journal writes: one batch of changes as a few statements. Runs nothing.
 
-The tables are in `schema.py`; how rows are read back, in `found.py`.
+The tables are in `schema.py`; how rows are read back, in `row_reader.py`.
 
 Rule 1: a batch is at most one statement per table and kind (for up to 512 rows): one statement lets
 the interpreter go while SQLite works, a loop over rows would take it again and again.
@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Sequence
 from functools import cache
 from typing import Final
 
-from router.enqueue.journal import Attempt, Changes, Settlement, is_with_operator
+from router.enqueue.journal import Changes, PendingReceipt, Settlement, is_with_operator
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, LaneName
 from router.terms.outcome import Outcome
@@ -139,8 +139,8 @@ def statements(
     accepted = [_of_message(m, queues.number_of(m)) for one in changes for m in one.accepted]
     settlements = [s for one in changes for s in one.settled]
     over = {s.message.router_id for s in settlements}
-    attempted = [a for one in changes for a in one.attempted if a.failure is None]
-    failed = [a for one in changes for a in one.attempted if a.failure is not None]
+    attempted = [a for one in changes for a in one.taken if a.failure is None]
+    failed = [a for one in changes for a in one.taken if a.failure is not None]
     waits_no_more = {a.message.router_id for a in attempted}
     ended: list[int] = []
     for settlement in settlements:
@@ -204,28 +204,28 @@ def _of_message(message: Message, queue: int) -> Row:
     )
 
 
-def _of_attempt(attempt: Attempt) -> Row:
-    message = attempt.message
+def _of_attempt(pending: PendingReceipt) -> Row:
+    message = pending.message
     return (
-        attempt.kept_as,
-        attempt.operator,
-        attempt.operator_id,
-        attempt.at_utc,
+        pending.kept_as,
+        pending.operator,
+        pending.operator_id,
+        pending.at_utc,
         None,
         message.router_id,
         message.row.queue,
         _of_client_id(message),
         message.registered_delivery,
         message.hold_receipt,
-        message.sends,
+        message.writes,
         message.accepted_utc,
         message.source_octets,
         message.destination_octets,
     )
 
 
-def _of_failure(attempt: Attempt) -> Row:
-    return attempt.failure, attempt.operator, attempt.operator_id, attempt.message.router_id
+def _of_failure(pending: PendingReceipt) -> Row:
+    return pending.failure, pending.operator, pending.operator_id, pending.message.router_id
 
 
 def _of_delivery(delivery: Delivery) -> Row:
@@ -253,7 +253,7 @@ def _of_record(settlement: Settlement, lanes: Sequence[LaneName]) -> Row:
         settlement.reason or None,
         message.source_octets[2:-1].decode("latin-1"),
         message.destination_octets[2:-1].decode("latin-1"),
-        message.sends,
+        message.writes,
         len(message.row.attempts),
         message.accepted_utc,
         message.row.taken_utc or None,

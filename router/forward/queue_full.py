@@ -11,7 +11,7 @@ MANY_NUMBERS: Final = 5
 no other in between."""
 
 
-class Fullness:
+class QueueFullDetector:
     """The numbers that an operator refused as full since it last took a message."""
 
     __slots__ = ("numbers",)

@@ -1,4 +1,4 @@
-"""router/report/handback.py, router/journey.py: receipts and messages reach their client once.
+"""router/report/outbox.py, router/journey.py: receipts and messages reach their client once.
 
 They wait for a client that is away, come again to one that could not take them, and go to whichever
 of its binds receives.

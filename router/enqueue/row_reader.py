@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Final
 
-from router.enqueue.journal import Attempt
-from router.enqueue.rows import MOST_ROWS, Row, Statement, Value, room_for
+from router.enqueue.journal import PendingReceipt
+from router.enqueue.row_writer import MOST_ROWS, Row, Statement, Value, room_for
 from router.smpp.pdu import BodyError, Pdu, Sm
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, ClientId, OperatorId, OperatorName, RouterId
@@ -119,7 +119,7 @@ def to_message(row: Row, queue: int, plan: Plan, lane: int, account: AccountName
     return message
 
 
-def to_attempt(row: Row, plan: Plan, lane: int) -> Attempt:
+def to_pending(row: Row, plan: Plan, lane: int) -> PendingReceipt:
     """A row of `SENT` or `recall`, with a message of its own."""
     (number, operator, operator_id, at_utc, failure, router_id, queue) = row[:7]
     (client_id, registered, hold, sends, accepted_utc, source, destination, account) = row[7:15]
@@ -156,11 +156,11 @@ def to_attempt(row: Row, plan: Plan, lane: int) -> Attempt:
     )
     message.row.queue = queue
     message.enter(TAKE)
-    message.sends = sends
-    attempt = Attempt(message, OperatorName(operator), OperatorId(operator_id), at_utc)
-    attempt.kept_as = number
-    attempt.failure = failure if isinstance(failure, bytes) else None
-    return attempt
+    message.writes = sends
+    pending = PendingReceipt(message, OperatorName(operator), OperatorId(operator_id), at_utc)
+    pending.kept_as = number
+    pending.failure = failure if isinstance(failure, bytes) else None
+    return pending
 
 
 def _client_id(router_id: int, written: Value) -> ClientId:

@@ -22,7 +22,7 @@ BLIP_S: Final = 5.0
 all operators are bound at the same moment."""
 
 
-class _Return:
+class _Ramp:
     """One operator that has come back."""
 
     __slots__ = ("began_at", "is_on", "lasts_s", "periods", "turns_at")
@@ -46,7 +46,7 @@ class _Return:
             self.turns_at = period_at + share * PERIOD_S
 
 
-class Returns:
+class RampUp:
     """Who has come back, and is passed over just now."""
 
     def __init__(self, ramps_s: Mapping[OperatorName, float], now: float) -> None:
@@ -54,11 +54,11 @@ class Returns:
         self._started_at = now
         self._away_since: dict[OperatorName, float] = {}
         self._here: set[OperatorName] = set()
-        self.returning: dict[OperatorName, _Return] = {}
+        self.ramping: dict[OperatorName, _Ramp] = {}
         """Those that do not have all their traffic back."""
-        self._broken_off: dict[OperatorName, _Return] = {}
-        """Returns of those that are away again: after a blip they go on."""
-        self.passed_over: set[OperatorName] = set()
+        self._broken_off: dict[OperatorName, _Ramp] = {}
+        """RampUp of those that are away again: after a blip they go on."""
+        self.skipped: set[OperatorName] = set()
         """Those of them whose next turn is yet to come."""
         self.turns_at = _NEVER
         """When `turn` is next needed."""
@@ -67,45 +67,45 @@ class Returns:
         """Whether it is here."""
         return operator in self._here
 
-    def went(self, operator: OperatorName, now: float) -> None:
+    def went_away(self, operator: OperatorName, now: float) -> None:
         """An operator is away."""
         if operator in self._here:
             self._here.remove(operator)
             self._away_since[operator] = now
-        one = self.returning.pop(operator, None)
+        one = self.ramping.pop(operator, None)
         if one is not None:
             self._broken_off[operator] = one
-        self.passed_over.discard(operator)
+        self.skipped.discard(operator)
 
-    def came(self, operator: OperatorName, now: float) -> None:
+    def came_back(self, operator: OperatorName, now: float) -> None:
         """And is back; to be tried with one message is not to be back."""
         self._here.add(operator)
         away_s = now - self._away_since.get(operator, self._started_at)
         lasts_s = min(away_s, self._ramps_s.get(operator, 0.0))
         one = self._broken_off.pop(operator, None)
         if away_s >= BLIP_S:
-            one = _Return(now, lasts_s) if lasts_s > 0.0 else None
+            one = _Ramp(now, lasts_s) if lasts_s > 0.0 else None
         if one is not None:
-            self.returning[operator] = one
+            self.ramping[operator] = one
             self.turns_at = min(self.turns_at, one.turns_at)
             if not one.is_on:
-                self.passed_over.add(operator)
+                self.skipped.add(operator)
 
     def turn(self, now: float) -> list[OperatorName]:
         """Return the operators that are passed over now and were not, or the other way round."""
         if now < self.turns_at:
             return []
         turned: list[OperatorName] = []
-        for operator, one in list(self.returning.items()):
+        for operator, one in list(self.ramping.items()):
             if one.turns_at > now:
                 continue
             turned.append(operator)
             while one.turns_at <= now:
                 one.turn()
             if one.periods * PERIOD_S >= one.lasts_s:
-                del self.returning[operator]
-            (self.passed_over.discard if one.is_on else self.passed_over.add)(operator)
-            if operator not in self.returning:
-                self.passed_over.discard(operator)
-        self.turns_at = min((one.turns_at for one in self.returning.values()), default=_NEVER)
+                del self.ramping[operator]
+            (self.skipped.discard if one.is_on else self.skipped.add)(operator)
+            if operator not in self.ramping:
+                self.skipped.discard(operator)
+        self.turns_at = min((one.turns_at for one in self.ramping.values()), default=_NEVER)
         return turned

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from router.enqueue import found, rows, schema
+from router.enqueue import row_reader, row_writer, schema
 from router.enqueue.journal import Changes, Settlement
 from router.smpp import pdu as p
 from router.terms.names import ClientId, LaneName
@@ -29,12 +29,12 @@ def database() -> Iterator[sqlite3.Connection]:
 
 
 @pytest.fixture
-def queues() -> rows.Queues:
+def queues() -> row_writer.Queues:
     """None so far."""
-    return rows.Queues(LANES)
+    return row_writer.Queues(LANES)
 
 
-def run(database: sqlite3.Connection, statements: list[rows.Statement]) -> None:
+def run(database: sqlite3.Connection, statements: list[row_writer.Statement]) -> None:
     for text, values in statements:
         database.execute(text, values)
 
@@ -43,7 +43,7 @@ def numbered(one: Changes) -> Changes:
     """The same as the journal numbers it: by router_id here."""
     for held in one.held:
         held.kept_as = held.router_id
-    for taken in one.attempted:
+    for taken in one.taken:
         if not taken.kept_as:
             taken.kept_as = taken.message.router_id
             taken.message.row.attempts += (taken.kept_as,)
@@ -63,47 +63,47 @@ def counts(database: sqlite3.Connection) -> list[int]:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_every_row_of_a_batch_is_written_and_no_other(
-    size: int, database: sqlite3.Connection, queues: rows.Queues
+    size: int, database: sqlite3.Connection, queues: row_writer.Queues
 ) -> None:
     messages = [message(number) for number in range(1, size + 1)]
     deliveries = [delivery(number) for number in range(1, size + 1)]
 
-    run(database, rows.statements([numbered(changes(accepted=messages))], queues))
+    run(database, row_writer.statements([numbered(changes(accepted=messages))], queues))
     assert counts(database) == [size, 0, 0, 0]
-    taken = numbered(changes(attempted=map(attempt, messages), held=deliveries))
-    run(database, rows.statements([taken], queues))
+    taken = numbered(changes(taken=map(attempt, messages), held=deliveries))
+    run(database, row_writer.statements([taken], queues))
     assert counts(database) == [0, size, size, 0]  # What was taken waits no more.
-    run(database, rows.statements([numbered(changes(settled=messages))], queues))
+    run(database, row_writer.statements([numbered(changes(settled=messages))], queues))
     assert counts(database) == [0, 0, size, size]
-    run(database, rows.statements([changes(acknowledged=deliveries)], queues))
+    run(database, row_writer.statements([changes(acknowledged=deliveries)], queues))
     assert counts(database) == [0, 0, 0, size]
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_every_row_that_ends_is_deleted_and_no_other(
-    size: int, database: sqlite3.Connection, queues: rows.Queues
+    size: int, database: sqlite3.Connection, queues: row_writer.Queues
 ) -> None:
     messages = [message(number) for number in range(1, 2 * size + 2)]
     deliveries = [delivery(number) for number in range(1, size + 2)]
-    batch = changes(accepted=messages, held=deliveries, attempted=map(attempt, messages[1::2]))
-    run(database, rows.statements([numbered(batch)], queues))
+    batch = changes(accepted=messages, held=deliveries, taken=map(attempt, messages[1::2]))
+    run(database, row_writer.statements([numbered(batch)], queues))
     assert counts(database) == [size + 1, size, size + 1, 0]
 
-    run(database, rows.statements([numbered(changes(settled=messages[1:]))], queues))
-    run(database, rows.statements([changes(acknowledged=deliveries[:-1])], queues))
+    run(database, row_writer.statements([numbered(changes(settled=messages[1:]))], queues))
+    run(database, row_writer.statements([changes(acknowledged=deliveries[:-1])], queues))
 
     assert database.execute("SELECT router_id FROM message").fetchall() == [(1,)]
     assert database.execute("SELECT router_id FROM sent").fetchall() == []
     assert database.execute("SELECT number FROM delivery").fetchall() == [(size + 1,)]
 
 
-def test_batches_share_one_statement_per_table_and_kind(queues: rows.Queues) -> None:
+def test_batches_share_one_statement_per_table_and_kind(queues: row_writer.Queues) -> None:
     batches = []
     for number in range(1, 101):
         taken, over, marked = (message(number + more) for more in (1000, 2000, 3000))
         batch = changes(
             accepted=[message(number)],
-            attempted=[attempt(taken)],
+            taken=[attempt(taken)],
             held=[delivery(number)],
             settled=[over],
             acknowledged=[delivery(number)],
@@ -114,14 +114,14 @@ def test_batches_share_one_statement_per_table_and_kind(queues: rows.Queues) -> 
         batch.written[number % 3] = marked
         batches.append(batch)
 
-    assert len(rows.statements(batches, queues)) == 12
+    assert len(row_writer.statements(batches, queues)) == 12
 
 
-def test_there_are_few_different_statements(queues: rows.Queues) -> None:
+def test_there_are_few_different_statements(queues: row_writer.Queues) -> None:
     texts = {
         text
-        for size in range(1, rows.MOST_ROWS + 1)
-        for text, _ in rows.statements(
+        for size in range(1, row_writer.MOST_ROWS + 1)
+        for text, _ in row_writer.statements(
             [changes(accepted=[message(number) for number in range(size)])], queues
         )
         if "INTO message" in text
@@ -131,17 +131,19 @@ def test_there_are_few_different_statements(queues: rows.Queues) -> None:
 
 
 def test_what_a_delete_has_to_spare_deletes_nothing_else(database: sqlite3.Connection) -> None:
-    run(database, list(rows.delete("message", "router_id", [])))
-    assert not list(rows.delete("message", "router_id", []))
-    ((text, values),) = rows.delete("message", "router_id", {7, 5, 9})
+    run(database, list(row_writer.delete("message", "router_id", [])))
+    assert not list(row_writer.delete("message", "router_id", []))
+    ((text, values),) = row_writer.delete("message", "router_id", {7, 5, 9})
     assert text.count("?") == len(values) == 4
     assert set(values) == {5, 7, 9}
 
 
-def test_message_with_a_quick_receipt_costs_a_row_in_and_a_row_out(queues: rows.Queues) -> None:
+def test_message_with_a_quick_receipt_costs_a_row_in_and_a_row_out(
+    queues: row_writer.Queues,
+) -> None:
     one, other = message(1), message(2)
-    batch = [changes(attempted=[attempt(one), attempt(other)]), changes(settled=[one])]
-    written = rows.statements([numbered(changes(attempted=batch[0].attempted)), batch[1]], queues)
+    batch = [changes(taken=[attempt(one), attempt(other)]), changes(settled=[one])]
+    written = row_writer.statements([numbered(changes(taken=batch[0].taken)), batch[1]], queues)
 
     ((_, values),) = [found for found in written if "INTO sent" in found[0]]
     assert values[:4] == [2, "telia", b"id-2", 5.0]
@@ -151,9 +153,9 @@ def test_message_with_a_quick_receipt_costs_a_row_in_and_a_row_out(queues: rows.
 
 
 def test_row_that_lacks_something_is_refused_and_not_left_out(
-    database: sqlite3.Connection, queues: rows.Queues
+    database: sqlite3.Connection, queues: row_writer.Queues
 ) -> None:
-    statements = rows.statements([changes(accepted=[message(1), message(2)])], queues)
+    statements = row_writer.statements([changes(accepted=[message(1), message(2)])], queues)
     ((text, values),) = [found for found in statements if "INTO message" in found[0]]
     damaged = [None if value == message(2).octets else value for value in values]
 
@@ -162,71 +164,73 @@ def test_row_that_lacks_something_is_refused_and_not_left_out(
 
 
 def test_number_that_is_taken_replaces_nothing(
-    database: sqlite3.Connection, queues: rows.Queues
+    database: sqlite3.Connection, queues: row_writer.Queues
 ) -> None:
     batch = numbered(changes(accepted=[message(100)], held=[delivery(100)]))
-    run(database, rows.statements([batch], queues))
+    run(database, row_writer.statements([batch], queues))
 
     with pytest.raises(sqlite3.IntegrityError):
-        run(database, rows.statements([changes(accepted=[message(100)])], queues))
+        run(database, row_writer.statements([changes(accepted=[message(100)])], queues))
     with pytest.raises(sqlite3.IntegrityError):
-        run(database, rows.statements([changes(held=batch.held)], queues))
+        run(database, row_writer.statements([changes(held=batch.held)], queues))
 
 
 def test_what_is_told_again_is_written_once(
-    database: sqlite3.Connection, queues: rows.Queues
+    database: sqlite3.Connection, queues: row_writer.Queues
 ) -> None:
     one, other = message(1), message(2)
-    run(database, rows.statements([changes(accepted=[one, other])], queues))
-    batch = numbered(changes(attempted=[attempt(one)], settled=[other]))
+    run(database, row_writer.statements([changes(accepted=[one, other])], queues))
+    batch = numbered(changes(taken=[attempt(one)], settled=[other]))
     for _ in range(2):
-        run(database, rows.statements([batch], queues))
+        run(database, row_writer.statements([batch], queues))
 
     assert counts(database) == [0, 1, 0, 1]
 
 
 def test_attempt_that_has_failed_takes_its_own_place_and_is_found_at_any_age(
-    database: sqlite3.Connection, queues: rows.Queues
+    database: sqlite3.Connection, queues: row_writer.Queues
 ) -> None:
     one = message(1)
-    first = numbered(changes(accepted=[one], attempted=[attempt(one)]))
-    failed = replace(first.attempted[0], failure=b"5", kept_as=0)
-    run(database, rows.statements([first, changes(attempted=[failed])], queues))
+    first = numbered(changes(accepted=[one], taken=[attempt(one)]))
+    failed = replace(first.taken[0], failure=b"5", kept_as=0)
+    run(database, row_writer.statements([first, changes(taken=[failed])], queues))
 
-    (row,) = database.execute(found.SENT, (0, 1, TELIA, 0.0))
-    again = found.to_attempt(row, TO_TELIA, 0)
+    (row,) = database.execute(row_reader.SENT, (0, 1, TELIA, 0.0))
+    again = row_reader.to_pending(row, TO_TELIA, 0)
     assert (again.failure, again.kept_as, again.at_utc) == (b"5", 1, 5.0)
-    assert database.execute(found.NEXT_FAILED, (0,)).fetchone() == (1,)
+    assert database.execute(row_reader.NEXT_FAILED, (0,)).fetchone() == (1,)
 
 
 def test_queue_is_written_once_and_shared_by_what_is_decided_alike(
-    database: sqlite3.Connection, queues: rows.Queues
+    database: sqlite3.Connection, queues: row_writer.Queues
 ) -> None:
     for number in range(1, 7):
         one = message(number, plan=(TO_TELIA, TO_ELISA)[number % 2], lane=number % 3)
-        statements = rows.statements([changes(accepted=[one])], queues)
+        statements = row_writer.statements([changes(accepted=[one])], queues)
         run(database, statements)
         queues.are_safe()
 
     found_queues = database.execute("SELECT number, account, lane, plan FROM queue").fetchall()
     assert len(found_queues) == 6
     one = message(7, plan=TO_ELISA, lane=1)
-    run(database, rows.statements([changes(accepted=[one])], queues))
+    run(database, row_writer.statements([changes(accepted=[one])], queues))
     assert (one.row.queue, "bank", "alert", "elisa,telia") in found_queues
     assert queues.numbers_of(TO_ELISA, 1, BANK) == [one.row.queue]
     assert queues.numbers_of(TO_ELISA, 1, SHOP) == []
 
 
-def test_queue_of_a_transaction_that_failed_is_written_with_the_next(queues: rows.Queues) -> None:
+def test_queue_of_a_transaction_that_failed_is_written_with_the_next(
+    queues: row_writer.Queues,
+) -> None:
     for number in (1, 2):
-        statements = rows.statements([changes(accepted=[message(number)])], queues)
+        statements = row_writer.statements([changes(accepted=[message(number)])], queues)
         assert [text for text, _ in statements if "INTO queue" in text]
     queues.are_safe()
-    statements = rows.statements([changes(accepted=[message(3)])], queues)
+    statements = row_writer.statements([changes(accepted=[message(3)])], queues)
     assert not [text for text, _ in statements if "INTO queue" in text]
 
 
-def test_lane_that_is_no_more_is_read_as_the_last(queues: rows.Queues) -> None:
+def test_lane_that_is_no_more_is_read_as_the_last(queues: row_writer.Queues) -> None:
     queues.found(3, BANK, LaneName("gone"), "telia")
     queues.found(5, BANK, LaneName("bulk"), "telia")
     queues.found(4, BANK, LaneName("otp"), "telia")
@@ -238,7 +242,7 @@ def test_lane_that_is_no_more_is_read_as_the_last(queues: rows.Queues) -> None:
 
 
 def test_how_far_a_queue_was_written_never_goes_back(
-    database: sqlite3.Connection, queues: rows.Queues
+    database: sqlite3.Connection, queues: row_writer.Queues
 ) -> None:
     newest = message(9)
     newest.operator = TELIA
@@ -249,8 +253,8 @@ def test_how_far_a_queue_was_written_never_goes_back(
     first, second = changes(), changes()
     first.written[1] = newest
     second.written |= {1: older, 2: other}
-    run(database, rows.statements([first], queues))
-    run(database, rows.statements([second], queues))
+    run(database, row_writer.statements([first], queues))
+    run(database, row_writer.statements([second], queues))
 
     assert database.execute("SELECT * FROM written").fetchall() == [
         (1, 9, "telia"),
@@ -259,7 +263,7 @@ def test_how_far_a_queue_was_written_never_goes_back(
 
 
 def test_mark_goes_with_the_message_that_it_is_about(
-    database: sqlite3.Connection, queues: rows.Queues
+    database: sqlite3.Connection, queues: row_writer.Queues
 ) -> None:
     taken, over, back, left = (message(number) for number in (1, 2, 3, 4))
     batch = changes(accepted=[taken, over, back, left])
@@ -268,29 +272,29 @@ def test_mark_goes_with_the_message_that_it_is_about(
     for one in batch.marked:
         one.mark = Mark.MARKING
     left.mark = Mark.CLEARED
-    run(database, rows.statements([batch], queues))
-    assert database.execute(found.MARKS).fetchall() == [(1, 1), (2, 1), (3, 1), (4, 0)]
-    batch = numbered(changes(attempted=[attempt(taken)], settled=[over]))
+    run(database, row_writer.statements([batch], queues))
+    assert database.execute(row_reader.MARKS).fetchall() == [(1, 1), (2, 1), (3, 1), (4, 0)]
+    batch = numbered(changes(taken=[attempt(taken)], settled=[over]))
     back.mark, left.mark = Mark.CLEARED, Mark.MARKING
     batch.unmarked.append(back)
     batch.marked.append(left)
-    run(database, rows.statements([batch], queues))
+    run(database, row_writer.statements([batch], queues))
 
-    assert database.execute(found.MARKS).fetchall() == [(3, 0), (4, 1)]
+    assert database.execute(row_reader.MARKS).fetchall() == [(3, 0), (4, 1)]
 
 
 def test_record_says_how_it_ended_and_not_what_it_said(
-    database: sqlite3.Connection, queues: rows.Queues
+    database: sqlite3.Connection, queues: row_writer.Queues
 ) -> None:
     one = message(100, lane=1, plan=TO_ELISA)
     one.operator = TELIA
-    one.sends = 2
-    batch = changes(accepted=[one], attempted=[attempt(one, ELISA), attempt(one)])
-    run(database, rows.statements([numbered(batch)], queues))
+    one.writes = 2
+    batch = changes(accepted=[one], taken=[attempt(one, ELISA), attempt(one)])
+    run(database, row_writer.statements([numbered(batch)], queues))
     over = Settlement(one, Outcome.UNKNOWN, 9.5, "no receipt came", 7)
     ended = changes()
     ended.settled.append(over)
-    run(database, rows.statements([ended], queues))
+    run(database, row_writer.statements([ended], queues))
 
     row = database.execute("SELECT * FROM record").fetchone()
     assert row == (
@@ -299,21 +303,21 @@ def test_record_says_how_it_ended_and_not_what_it_said(
     )
 
 
-def test_no_record_is_kept_where_none_is_wanted(queues: rows.Queues) -> None:
+def test_no_record_is_kept_where_none_is_wanted(queues: row_writer.Queues) -> None:
     batch = changes(settled=[message(1)])
-    texts = [text for text, _ in rows.statements([batch], queues, keeps_records=False)]
+    texts = [text for text, _ in row_writer.statements([batch], queues, keeps_records=False)]
     assert not [text for text in texts if "record" in text]
 
 
 def test_accounts_are_counted_in_the_same_transaction(
-    database: sqlite3.Connection, queues: rows.Queues
+    database: sqlite3.Connection, queues: row_writer.Queues
 ) -> None:
     messages = [message(number, account=(BANK, SHOP)[number % 2]) for number in range(1, 8)]
     for one in messages:
-        run(database, rows.statements([changes(accepted=[one])], queues))
+        run(database, row_writer.statements([changes(accepted=[one])], queues))
     batch = numbered(changes(settled=messages[:4]))
     batch.settled[0].outcome = Outcome.EXPIRED
-    run(database, rows.statements([batch], queues))
+    run(database, row_writer.statements([batch], queues))
 
     assert database.execute("SELECT * FROM account ORDER BY name").fetchall() == [
         ("bank", 3, 2, 0, 0, 0, 0, 0),
@@ -324,16 +328,18 @@ def test_accounts_are_counted_in_the_same_transaction(
 # Read.
 
 
-def test_message_comes_back_as_it_went(database: sqlite3.Connection, queues: rows.Queues) -> None:
+def test_message_comes_back_as_it_went(
+    database: sqlite3.Connection, queues: row_writer.Queues
+) -> None:
     one = message(100, lane=1, plan=TO_ELISA, registered_delivery=17)
     one.client_id = ClientId(b"A7")
     one.hold_receipt = True
     one.expires_utc = one.accepted_utc + 300.25
     one.not_before_utc = one.accepted_utc + 60.5
-    run(database, rows.statements([changes(accepted=[one])], queues))
+    run(database, row_writer.statements([changes(accepted=[one])], queues))
 
-    row = database.execute(found.NEXT_OF_QUEUE, (one.row.queue, 0, 10)).fetchone()
-    again = found.to_message(row, one.row.queue, TO_ELISA, 1, BANK)
+    row = database.execute(row_reader.NEXT_OF_QUEUE, (one.row.queue, 0, 10)).fetchone()
+    again = row_reader.to_message(row, one.row.queue, TO_ELISA, 1, BANK)
 
     for name in (
         *("router_id", "client_id", "account", "lane", "plan", "command_id", "octets"),
@@ -346,47 +352,49 @@ def test_message_comes_back_as_it_went(database: sqlite3.Connection, queues: row
 
 
 def test_message_without_validity_has_none_afterwards(
-    database: sqlite3.Connection, queues: rows.Queues
+    database: sqlite3.Connection, queues: row_writer.Queues
 ) -> None:
     one = message(100)
-    run(database, rows.statements([changes(accepted=[one])], queues))
+    run(database, row_writer.statements([changes(accepted=[one])], queues))
 
-    row = database.execute(found.NEXT_OF_QUEUE, (one.row.queue, 0, 10)).fetchone()
+    row = database.execute(row_reader.NEXT_OF_QUEUE, (one.row.queue, 0, 10)).fetchone()
 
     assert row[1] is None
-    again = found.to_message(row, one.row.queue, TO_TELIA, 0, BANK)
+    again = row_reader.to_message(row, one.row.queue, TO_TELIA, 0, BANK)
     assert (again.expires_utc, again.client_id) == (float("inf"), b"100")
 
 
 def test_attempt_comes_back_with_its_message_and_without_the_text(
-    database: sqlite3.Connection, queues: rows.Queues
+    database: sqlite3.Connection, queues: row_writer.Queues
 ) -> None:
     one = message(100, lane=1, plan=TO_ELISA, registered_delivery=17)
     one.hold_receipt = True
-    one.sends = 3
-    batch = changes(accepted=[one], attempted=[attempt(one, ELISA)])
-    run(database, rows.statements([numbered(batch)], queues))
+    one.writes = 3
+    batch = changes(accepted=[one], taken=[attempt(one, ELISA)])
+    run(database, row_writer.statements([numbered(batch)], queues))
 
-    ((text, values),) = found.recall(ELISA, [batch.attempted[0].operator_id])
+    ((text, values),) = row_reader.recall(ELISA, [batch.taken[0].operator_id])
     (row,) = database.execute(text, values)
-    again = found.to_attempt(row, TO_ELISA, 1)
+    again = row_reader.to_pending(row, TO_ELISA, 1)
 
     assert (again.operator, again.operator_id, again.at_utc) == (ELISA, b"id-100", 5.0)
     assert (again.kept_as, again.message.octets, again.message.state) == (100, b"", SENT)
     for name in (
-        *("router_id", "client_id", "account", "lane", "plan", "source_octets", "sends"),
+        *("router_id", "client_id", "account", "lane", "plan", "source_octets", "writes"),
         *("destination_octets", "registered_delivery", "accepted_utc", "hold_receipt"),
     ):
         assert getattr(again.message, name) == getattr(one, name), name
 
 
-def test_delivery_comes_back_as_it_went(database: sqlite3.Connection, queues: rows.Queues) -> None:
+def test_delivery_comes_back_as_it_went(
+    database: sqlite3.Connection, queues: row_writer.Queues
+) -> None:
     one = delivery(100)
     one.kept_as = 7
     one.final = False
-    run(database, rows.statements([changes(held=[one])], queues))
+    run(database, row_writer.statements([changes(held=[one])], queues))
 
-    again = found.to_delivery(database.execute(found.HELD, ("bank", 6, 1)).fetchone())
+    again = row_reader.to_delivery(database.execute(row_reader.HELD, ("bank", 6, 1)).fetchone())
 
     for name in ("router_id", "account", "octets", "made_utc", "final", "kept_as"):
         assert getattr(again, name) == getattr(one, name), name
@@ -400,31 +408,31 @@ def test_delivery_comes_back_as_it_went(database: sqlite3.Connection, queues: ro
 def test_row_that_nobody_here_has_written_is_named(octets: object) -> None:
     row = (100, None, 1, 0, 1.0, None, 0.0, octets)
     with pytest.raises(ValueError, match="message 100"):
-        found.to_message(row, 1, TO_TELIA, 0, BANK)  # type: ignore[arg-type]
+        row_reader.to_message(row, 1, TO_TELIA, 0, BANK)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="delivery 7"):
-        found.to_delivery((7, "bank", 100, 0.0, 1, None))
+        row_reader.to_delivery((7, "bank", 100, 0.0, 1, None))
     with pytest.raises(ValueError, match="attempt 7"):
-        found.to_attempt((7, *[None] * 16), TO_TELIA, 0)
+        row_reader.to_pending((7, *[None] * 16), TO_TELIA, 0)
 
 
 @pytest.mark.parametrize(
     ("query", "values"),
     [
-        (found.NEXT_OF_QUEUE, (1, 0, 10)),
-        (found.HELD, ("bank", 0, 10)),
-        (found.BACKLOGS, ()),
-        (found.SENT, (0, 1000, "telia", 1.0)),
-        (found.NEXT_FAILED, (0,)),
-        (rows._FAILED, (b"", "telia", b"", 1)),
-        *found.recall(TELIA, [attempt(message(1)).operator_id] * 3),
-        *found.others([(1, "", b"", 0.0, None, 5, 1, None, 1, 0, 2)]),
-        *rows.delete("message", "router_id", {1, 2, 3}),
-        *rows.delete("sent", "number", {1, 2, 3}),
-        *rows.delete("delivery", "number", {1, 2, 3}),
+        (row_reader.NEXT_OF_QUEUE, (1, 0, 10)),
+        (row_reader.HELD, ("bank", 0, 10)),
+        (row_reader.BACKLOGS, ()),
+        (row_reader.SENT, (0, 1000, "telia", 1.0)),
+        (row_reader.NEXT_FAILED, (0,)),
+        (row_writer._FAILED, (b"", "telia", b"", 1)),
+        *row_reader.recall(TELIA, [attempt(message(1)).operator_id] * 3),
+        *row_reader.others([(1, "", b"", 0.0, None, 5, 1, None, 1, 0, 2)]),
+        *row_writer.delete("message", "router_id", {1, 2, 3}),
+        *row_writer.delete("sent", "number", {1, 2, 3}),
+        *row_writer.delete("delivery", "number", {1, 2, 3}),
     ],
 )
 def test_nothing_steps_over_what_it_does_not_want(
-    query: str, values: rows.Row, database: sqlite3.Connection
+    query: str, values: row_writer.Row, database: sqlite3.Connection
 ) -> None:
     """Whatever is asked often is found by a key or in an index, and needs no sorting."""
     plan = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {query}", values)]

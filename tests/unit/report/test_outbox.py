@@ -1,11 +1,11 @@
-"""router/report/handback.py: deliveries reach their client, again if need be, each in its order.
+"""router/report/outbox.py: deliveries reach their client, again if need be, each in its order.
 
 Anything in any order: tests/property/test_outbox.py.
 """
 
 import pytest
 
-from router.report.handback import (
+from router.report.outbox import (
     FIRST_RETRY_S,
     LONGEST_RETRY_S,
     Outbox,
@@ -112,10 +112,10 @@ def test_delivery_is_not_sent_before_its_time() -> None:
     outbox = outbox_of(bind)
     put(outbox, delivery(1, not_before=5.0), delivery(2))
     assert pumped(outbox, bind) == [b"2"]
-    assert outbox.pump_at() == 5.0
+    assert outbox.wake_at() == 5.0
     assert pumped(outbox, bind, 4.9) == []
     assert pumped(outbox, bind, 5.0) == [b"1"]
-    assert outbox.pump_at() == NEVER
+    assert outbox.wake_at() == NEVER
 
 
 def test_delivery_behind_another_one_is_not_sent_before_its_time() -> None:
@@ -150,7 +150,7 @@ def test_every_other_status_ends_it_and_only_rok_is_an_acknowledgement(status: i
     outbox.pump(0.0)
     assert answer(outbox, bind, 1, status, 0.0)
     assert len(outbox) == 0
-    assert outbox.pump_at() == NEVER
+    assert outbox.wake_at() == NEVER
     assert is_acknowledged(status) == (status == 0)
 
 
@@ -168,8 +168,8 @@ def test_waits_between_attempts_double_up_to_the_longest(*, silent: bool) -> Non
             time_out(outbox, bind, now)
         else:
             answer(outbox, bind, number, LATER, now)
-        waits.append(outbox.pump_at() - now)
-        now = outbox.pump_at()
+        waits.append(outbox.wake_at() - now)
+        now = outbox.wake_at()
     assert waits == [min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0**tries) for tries in range(39)]
 
 
@@ -228,7 +228,7 @@ def test_silence_about_what_is_over_changes_nothing() -> None:
     outbox.pump(0.0)
     answer(outbox, bind, 1, 0, 0.0)
     outbox.unanswered(one, 1.0)
-    assert outbox.pump_at() == NEVER
+    assert outbox.wake_at() == NEVER
 
 
 # Binds.
@@ -312,7 +312,7 @@ def test_what_is_older_than_the_outbox_allows_is_dropped_once() -> None:
     assert outbox.too_old(0.0, ACCEPTED_UTC + OUTBOX_S + 0.5) == [old, waits]
     assert len(outbox) == 1
     assert list(outbox.waiting) == [young]
-    assert outbox.pump_at() == NEVER
+    assert outbox.wake_at() == NEVER
     assert outbox.too_old(0.0, ACCEPTED_UTC + OUTBOX_S + 0.5) == []
     bind = ClientBind()
     outbox.receivers.append(bind)
@@ -347,8 +347,8 @@ def test_retries_keep_their_times_when_others_are_dropped() -> None:
         put(outbox, delivery(number, made_utc=ACCEPTED_UTC + age, not_before=at))
     outbox.too_old(0.0, ACCEPTED_UTC + OUTBOX_S - 5.0)
     order = []
-    while outbox.pump_at() < NEVER:
-        order += pumped(outbox, bind, outbox.pump_at())
+    while outbox.wake_at() < NEVER:
+        order += pumped(outbox, bind, outbox.wake_at())
     kept = [number for number in range(20) if number % 3]
     assert order == [b"%d" % n for n in sorted(kept, key=lambda n: (n * 7) % 20)]
 
@@ -488,6 +488,6 @@ def test_one_pump_gives_no_more_than_its_share() -> None:
     outbox = outbox_of(bind, window=LITTLE.outbox_per_turn + 1)
     put(outbox, *numbered(1, LITTLE.outbox_per_turn + 1))
     assert len(outbox.pump(5.0)) == LITTLE.outbox_per_turn
-    assert outbox.pump_at() <= 5.0
+    assert outbox.wake_at() <= 5.0
     assert len(outbox.pump(5.0)) == 1
-    assert outbox.pump_at() == NEVER
+    assert outbox.wake_at() == NEVER

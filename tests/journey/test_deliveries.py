@@ -1,4 +1,4 @@
-"""steps/deliveries.py, report/handback.py: what only the journal holds reaches its client.
+"""steps/deliveries.py, report/outbox.py: what only the journal holds reaches its client.
 
 In order, paced, without what it has had already, and without hurting others.
 """
