@@ -1,0 +1,149 @@
+"""What differs between two configurations, in words; and what of it needs a restart.
+
+Accounts, operators and binds are compared by name, so that one that only moved in its file is the
+same. Routes and inbound rules are compared as wholes: their order counts. No secret is told.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import Field, dataclass, fields, is_dataclass
+from typing import Final, Literal
+
+from router.settings.units import show_duration, show_percent, show_size
+from router.terms.settings import BindSettings, LaneSettings, Settings
+
+NEEDS_RESTART: Final = ("listen", "journal", "node", "telemetry.listen")
+"""Keys that only a new process follows, with all that is under them. Beside them: the names and the
+order of `lanes`, because the queues on disk are told apart by them."""
+
+_NO_KEYS: Final = frozenset({"name", "file", "line", "places"})
+"""Fields that are no keys of the file, or are the name under which a part is compared."""
+_SHOWN: Final[tuple[tuple[str, Callable[[float], str]], ...]] = (
+    ("_s", show_duration),
+    ("_bytes", lambda octets: show_size(int(octets))),
+    ("_share", show_percent),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One key, or one part with a name, that is not as it was."""
+
+    path: str
+    """As in messages about a configuration: `operators.telia.binds.telia-3.rate`."""
+    kind: Literal["added", "removed", "changed"]
+    before: str = ""
+    """What was written, in a word; empty for a part that appeared, and for a secret."""
+    after: str = ""
+
+    def __str__(self) -> str:
+        if self.kind != "changed":
+            return f"{self.path}: {self.kind}"
+        if self.before == self.after:  # A secret, or something that has no short form.
+            return f"{self.path}: changed"
+        return f"{self.path}: {self.before} -> {self.after}"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """All that differs, in the order of the settings."""
+
+    changes: tuple[Change, ...]
+    needs_restart: tuple[str, ...]
+    """The keys among them that a running router cannot follow; empty where it can follow all."""
+
+    def __bool__(self) -> bool:
+        return bool(self.changes)
+
+
+def difference(old: Settings, new: Settings) -> Difference:
+    """Compare two configurations, each valid in itself."""
+    changes = tuple(_parts("", old, new))
+    restart = [
+        change.path
+        for change in changes
+        if any(change.path == key or change.path.startswith((f"{key}.", f"{key}["))
+               for key in NEEDS_RESTART)
+    ]  # fmt: skip
+    if [lane.name for lane in old.lanes] != [lane.name for lane in new.lanes]:
+        restart.append("lanes")
+    return Difference(changes, tuple(restart))
+
+
+def _parts(path: str, old: object, new: object) -> Iterator[Change]:
+    """Compare two of one dataclass, key by key."""
+    for one in fields(old):  # type: ignore[arg-type]
+        if one.name not in _NO_KEYS:
+            before, after = getattr(old, one.name), getattr(new, one.name)
+            if before != after:
+                yield from _values(one, f"{path}{_key_of(one)}", before, after)
+
+
+def _values(one: "Field[object]", path: str, before: object, after: object) -> Iterator[Change]:
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        yield from _named(one, path, before, after)
+    elif _has_names(before) and _has_names(after):
+        assert isinstance(before, Sequence)
+        assert isinstance(after, Sequence)
+        old = {part.name: part for part in before}
+        new = {part.name: part for part in after}
+        yield from _named(one, path, old, new)
+        if set(old) == set(new) and list(old) != list(new):
+            yield Change(path, "changed", ", ".join(old), ", ".join(new))
+    elif _is_part(before) and type(before) is type(after):
+        yield from _parts(f"{path}.", before, after)
+    elif not one.repr:
+        yield Change(path, "changed")
+    else:
+        yield Change(path, "changed", _shown(one, before), _shown(one, after))
+
+
+def _named(
+    one: "Field[object]",
+    path: str,
+    before: Mapping[object, object],
+    after: Mapping[object, object],
+) -> Iterator[Change]:
+    for name in {**before, **after}:
+        here = f"{path}.{name}"
+        if name not in after:
+            yield Change(here, "removed")
+        elif name not in before:
+            yield Change(here, "added")
+        elif before[name] != after[name]:
+            yield from _values(one, here, before[name], after[name])
+
+
+def _has_names(value: object) -> bool:
+    return isinstance(value, tuple) and all(
+        isinstance(part, BindSettings | LaneSettings) for part in value
+    )
+
+
+def _is_part(value: object) -> bool:
+    """Whether a value is compared key by key: a part of the file, and no rate or address."""
+    return is_dataclass(value) and type(value).__str__ is object.__str__
+
+
+def _key_of(one: "Field[object]") -> str:
+    """The key in the file: a field without its unit."""
+    for suffix in ("_s", "_bytes"):
+        if one.name.endswith(suffix) and not one.name.endswith("_per_s"):
+            return one.name.removesuffix(suffix)
+    return one.name
+
+
+def _shown(one: "Field[object]", value: object) -> str:
+    """A value as it could be written, where that is short; else how many parts it has."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        if any(is_dataclass(part) and _is_part(part) for part in value):
+            return f"{len(value)} of them"
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, int | float):
+        for suffix, show in _SHOWN:
+            if one.name.endswith(suffix):
+                return show(value)
+    return str(value) if not _is_part(value) else "set"

@@ -1,0 +1,168 @@
+"""router/settings/difference.py: what differs between two configurations; what needs a restart.
+
+The table is read both ways: what is added on the way there is removed on the way back.
+"""
+
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from router.settings.difference import NEEDS_RESTART, Change, Difference, difference
+from router.terms.settings import Settings
+from tests.unit.settings.configurations import CONTRACT, changed, loaded
+
+TELIA_3: Final = 'telia-3, address: "127.0.0.1:27751", system_id: agg1, password: pw1,'
+TABLE: Final = {
+    "nothing": ((), [], []),
+    "the rate of a bind": (
+        ((f"{TELIA_3} type: transceiver, rate: 50/s", f"{TELIA_3} type: transceiver, rate: 80/s"),),
+        ["operators.telia.binds.telia-3.rate: 50/s -> 80/s"],
+        [],
+    ),
+    "a password, which is not told": (
+        ((TELIA_3, TELIA_3.replace("pw1", "s3cret")),),
+        ["operators.telia.binds.telia-3.password: changed"],
+        [],
+    ),
+    "a bind that is gone": (
+        (
+            (
+                f"      - {{name: {TELIA_3} type: transceiver, rate: 50/s, window: 20}}\n",
+                "",
+            ),
+        ),
+        ["operators.telia.binds.telia-3: removed"],
+        [],
+    ),
+    "a bind with another name": (
+        (("name: telia-3", "name: telia-4"),),
+        ["operators.telia.binds.telia-3: removed", "operators.telia.binds.telia-4: added"],
+        [],
+    ),
+    "a duration in a part of its own": (
+        (("reconnect: {first: 1s, longest: 30s}", "reconnect: {first: 1s, longest: 2m}"),),
+        ["operators.telia.reconnect.longest: 30s -> 2m"],
+        [],
+    ),
+    "what a status means": (
+        (("0x00000400: {do: next}", "0x00000400: {do: fail}"),),
+        ["operators.elisa.on_status.1024.do: next -> fail"],
+        [],
+    ),
+    "an account's limits": (
+        (("max_binds: 4", "max_binds: 2"), ("queue: 100000", "queue: 5000")),
+        ["accounts.bank.max_binds: 4 -> 2", "accounts.bank.queue: 100000 -> 5000"],
+        [],
+    ),
+    "an account's lane and its passwords": (
+        (
+            ("lane: otp\n", "lane: alert\n"),
+            ("${BANK_PASSWORD:-secret01}", "${BANK_PASSWORD:-another1}"),
+        ),
+        ["accounts.bank.passwords: changed", "accounts.bank.lane: otp -> alert"],
+        [],
+    ),
+    "a lane's values": (
+        (("min_share: 20%", "min_share: 25%"), ("validity: 48h", "validity: 24h")),
+        ["lanes.alert.min_share: 20% -> 25%", "lanes.bulk.validity: 48h -> 24h"],
+        [],
+    ),
+    "a route": (
+        (("refuse: ESME_RINVDSTADR", "refuse: ESME_RSUBMITFAIL"),),
+        ["routes: changed"],
+        [],
+    ),
+    "a route more": (
+        (('  - {destination: "358", to: [elisa]}', '  - {destination: "358", to: [elisa]}\n'
+          '  - {destination: "46", to: [elisa]}'),),
+        ["routes: 4 of them -> 5 of them"],
+        [],
+    ),
+    "the session's timers": (
+        (("enquire_link: 30s ", "enquire_link: 20s "), ("max_pdu: 70000B", "max_pdu: 80000B")),
+        ["session.enquire_link: 30s -> 20s", "session.max_pdu: 70000B -> 80000B"],
+        [],
+    ),
+    "the log": (
+        (("level: info", "level: debug"),),
+        ["telemetry.log.level: info -> debug"],
+        [],
+    ),
+    "where clients connect": (
+        (('  - {address: "127.0.0.1:2775"}', '  - {address: "127.0.0.1:2776"}'),),
+        ["listen: changed"],
+        ["listen"],
+    ),
+    "the journal": (
+        (("commit_every: 2ms", "commit_every: 5ms"),),
+        ["journal.commit_every: 2ms -> 5ms"],
+        ["journal.commit_every"],
+    ),
+    "where telemetry is": (
+        (('listen: "127.0.0.1:9464"', 'listen: "127.0.0.1:9465"'),),
+        ["telemetry.listen: 127.0.0.1:9464 -> 127.0.0.1:9465"],
+        ["telemetry.listen"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_difference_is_told_in_words(name: str, tmp_path: Path) -> None:
+    changes, words, restart = TABLE[name]
+    old, new = (
+        loaded(CONTRACT, folder=tmp_path),
+        loaded(changed(CONTRACT, *changes), folder=tmp_path),
+    )
+    found = difference(old, new)
+    assert [str(change) for change in found.changes] == words
+    assert list(found.needs_restart) == restart
+    assert bool(found) == bool(words)
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_the_way_back_is_the_other_way_round(name: str, tmp_path: Path) -> None:
+    changes, _, _ = TABLE[name]
+    old, new = (
+        loaded(CONTRACT, folder=tmp_path),
+        loaded(changed(CONTRACT, *changes), folder=tmp_path),
+    )
+    turned = {"added": "removed", "removed": "added", "changed": "changed"}
+    back = {(one.path, one.kind, one.before, one.after) for one in difference(new, old).changes}
+    assert back == {
+        (one.path, turned[one.kind], one.after, one.before) for one in difference(old, new).changes
+    }
+
+
+def test_lanes_are_told_apart_by_name_and_their_names_and_order_need_a_restart() -> None:
+    old = loaded(CONTRACT)
+    moved = replace(old, lanes=(old.lanes[1], old.lanes[0], old.lanes[2]))
+    found = difference(old, moved)
+    assert [str(one) for one in found.changes] == ["lanes: otp, alert, bulk -> alert, otp, bulk"]
+    assert found.needs_restart == ("lanes",)
+    fewer = difference(old, replace(old, lanes=old.lanes[:2]))
+    assert fewer == Difference((Change("lanes.bulk", "removed"),), ("lanes",))
+
+
+def test_binds_in_another_order_are_the_same_binds() -> None:
+    old = loaded(CONTRACT)
+    telia = old.operators[next(iter(old.operators))]
+    turned = replace(telia, binds=telia.binds[::-1])
+    new = replace(old, operators={**old.operators, telia.name: turned})
+    assert [one.path for one in difference(old, new).changes] == ["operators.telia.binds"]
+
+
+def test_no_secret_is_in_any_word(tmp_path: Path) -> None:
+    old = loaded(CONTRACT, folder=tmp_path)
+    text = CONTRACT.replace("secret0", "SECRET-").replace("password: pw", "password: SECRET")
+    new = loaded(text, folder=tmp_path)
+    words = " ".join(map(str, difference(old, new).changes))
+    assert words.count("changed") == 8
+    assert "secret0" not in words
+    assert "SECRET" not in words
+
+
+def test_keys_that_need_a_restart_are_keys() -> None:
+    names = {one.name for one in fields(Settings)}
+    assert {key.partition(".")[0] for key in NEEDS_RESTART} <= names
