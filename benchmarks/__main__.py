@@ -21,6 +21,7 @@ from benchmarks import (
     kill,
     latency,
     outstanding,
+    pairs,
     rates,
     routes,
     throughput,
@@ -57,6 +58,7 @@ BENCHMARKS: Final = {
         kill,
         failover,
         fair,
+        pairs,
     )
 }
 
