@@ -1,4 +1,4 @@
-"""router/stations.py: a wall clock that jumps, before or after a start, expires nothing."""
+"""steps/clocks.py: a wall clock that jumps, before or after a start, expires nothing."""
 
 import pytest
 
