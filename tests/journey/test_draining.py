@@ -6,7 +6,7 @@ from router.forward.bind import OperatorLink
 from router.smpp import vocabulary as v
 from router.terms.outcome import Outcome
 from tests.doubles import Client, Router, World
-from tests.journey.scenes import taken
+from tests.journey.scenes import connected_to_both, taken
 
 
 def test_new_submits_are_refused_as_a_system_error(world: World, router: Router) -> None:
@@ -66,9 +66,7 @@ def test_what_is_in_flight_is_finished_and_nothing_new_is_sent(
 def test_what_is_refused_while_draining_waits_for_the_next_start(
     world: World, router: Router, status: int
 ) -> None:
-    telia, elisa = router.operator("telia"), router.operator("elisa")
-    telia.status = lambda _: status
-    client = router.client()
+    telia, elisa, client = connected_to_both(router, status=status)
     client.submit(registered_delivery=0)
     world.run(0.01)
     router.journey.intake.draining = True

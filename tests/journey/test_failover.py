@@ -123,9 +123,7 @@ REBIND = (0x04, 0x05, 0x0D, 0x0E, 0x0F, 0x53)
 def test_what_is_the_messages_own_fault_is_tried_nowhere_else(
     world: World, router: Router, status: int
 ) -> None:
-    telia, elisa = router.operator("telia"), router.operator("elisa")
-    telia.status = lambda _: status
-    client = router.client()
+    telia, elisa, client = connected_to_both(router, status=status)
     client.submit()
     world.run(1.0)
     assert len(telia.submits) == 1
@@ -138,9 +136,7 @@ def test_what_is_the_messages_own_fault_is_tried_nowhere_else(
 def test_what_another_operator_may_take_is_tried_there(
     world: World, router: Router, status: int
 ) -> None:
-    telia, elisa = router.operator("telia"), router.operator("elisa")
-    telia.status = lambda _: status
-    client = router.client()
+    telia, elisa, client = connected_to_both(router, status=status)
     client.submit(registered_delivery=0)
     world.run(1.0)
     assert len(telia.submits) == len(elisa.submits) == 1
@@ -185,9 +181,7 @@ def test_a_temporary_refusal_is_tried_again_after_30_s(
 def test_a_temporary_refusal_that_lasts_goes_to_the_next_operator(
     world: World, router: Router, status: int, retries: int
 ) -> None:
-    telia, elisa = router.operator("telia"), router.operator("elisa")
-    telia.status = lambda _: status
-    client = router.client()
+    telia, elisa, client = connected_to_both(router, status=status)
     client.submit(registered_delivery=0)
     world.run(30.0 * retries + 5.0)
     assert len(telia.submits) == retries + 1
@@ -421,9 +415,7 @@ def test_each_operator_grants_its_own_retries(world: World, router: Router) -> N
 def test_a_retry_goes_to_whoever_is_there_when_its_operator_is_gone(
     world: World, router: Router
 ) -> None:
-    telia = router.operator("telia")
-    telia.status = lambda _: v.ESME_RSYSERR
-    client = router.client()
+    telia, client = connected(router, status=v.ESME_RSYSERR)
     client.submit(registered_delivery=0)
     world.run(10.0)
     telia.far.drop()
@@ -437,9 +429,7 @@ def test_a_retry_goes_to_whoever_is_there_when_its_operator_is_gone(
 
 
 def test_a_generic_nack_with_our_sequence_number_is_an_answer(world: World, router: Router) -> None:
-    telia, elisa = router.operator("telia"), router.operator("elisa")
-    telia.status = lambda _: None
-    client = router.client()
+    telia, elisa, client = connected_to_both(router, status=None)
     client.submit()
     world.run(0.1)
     number = telia.submits[0][1].sequence_number
@@ -452,9 +442,7 @@ def test_a_generic_nack_with_our_sequence_number_is_an_answer(world: World, rout
 
 
 def test_a_generic_nack_with_status_0_is_no_success(world: World, router: Router) -> None:
-    telia, elisa = router.operator("telia"), router.operator("elisa")
-    telia.status = lambda _: None
-    client = router.client()
+    telia, elisa, client = connected_to_both(router, status=None)
     client.submit(registered_delivery=0)
     world.run(0.1)
     telia.far.send(p.build(v.GENERIC_NACK, 0, telia.submits[0][1].sequence_number))
@@ -464,9 +452,7 @@ def test_a_generic_nack_with_status_0_is_no_success(world: World, router: Router
 
 
 def test_a_generic_nack_for_nothing_of_ours_changes_nothing(world: World, router: Router) -> None:
-    telia = router.operator("telia")
-    telia.status = lambda _: None
-    client = router.client()
+    telia, client = connected(router, status=None)
     client.submit(registered_delivery=0)
     world.run(0.1)
     telia.far.send(p.build(v.GENERIC_NACK, v.ESME_RINVCMDLEN, 0))
@@ -494,9 +480,7 @@ def test_an_answer_to_nothing_changes_nothing(world: World, router: Router) -> N
 
 
 def test_a_refusal_with_a_body_is_a_refusal(world: World, router: Router) -> None:
-    telia = router.operator("telia")
-    telia.status = lambda _: None
-    client = router.client()
+    telia, client = connected(router, status=None)
     client.submit()
     world.run(0.1)
     number = telia.submits[0][1].sequence_number
@@ -506,9 +490,7 @@ def test_a_refusal_with_a_body_is_a_refusal(world: World, router: Router) -> Non
 
 
 def test_a_message_id_without_its_nul_is_read(world: World, router: Router) -> None:
-    telia = router.operator("telia")
-    telia.status = lambda _: None
-    client = router.client()
+    telia, client = connected(router, status=None)
     client.submit()
     world.run(0.1)
     (_, pdu) = telia.submits[0]
@@ -521,9 +503,7 @@ def test_a_message_id_without_its_nul_is_read(world: World, router: Router) -> N
 
 
 def test_sends_are_counted_by_what_the_operator_answered(world: World, router: Router) -> None:
-    telia, elisa = router.operator("telia"), router.operator("elisa")
-    telia.status = lambda _: 0x4FF
-    client = router.client()
+    telia, elisa, client = connected_to_both(router, status=0x4FF)
     client.submit()
     world.run(1.0)
     sends = router.journey.counters.sends

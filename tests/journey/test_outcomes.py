@@ -236,9 +236,7 @@ def test_a_receipt_of_a_message_72_hours_old_still_finds_it(world: World, router
 def test_an_answer_without_a_message_id_leaves_no_message_and_no_client_waiting(
     world: World, router: Router, wanted: int
 ) -> None:
-    telia = router.operator("telia")
-    telia.status = lambda _: None
-    client = router.client()
+    telia, client = connected(router, status=None)
     number = client.submit(registered_delivery=wanted)
     world.run(0.1)
     (_, pdu) = telia.submits[0]

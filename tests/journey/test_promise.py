@@ -264,8 +264,7 @@ def test_answers_of_operators_are_not_forgotten_over_a_journal_that_was_down(
 def test_what_a_failed_commit_held_is_told_before_what_follows_from_it(
     world: World, router: Router
 ) -> None:
-    telia, client = connected(router)
-    telia.status = lambda _: None
+    telia, client = connected(router, status=None)
     client.submit()
     client.submit(registered_delivery=0)
     world.run(0.1)

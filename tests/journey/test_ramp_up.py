@@ -39,9 +39,7 @@ def test_what_waits_behind_a_throttling_operator_goes_to_the_next(
     world: World, contract: Settings
 ) -> None:
     router = Router(world, with_lane(contract, "otp", failover_after_s=5.0))
-    telia, elisa = router.operator("telia"), router.operator("elisa")
-    telia.status = lambda _: v.ESME_RTHROTTLED
-    client = router.client()
+    _, elisa, client = connected_to_both(router, status=v.ESME_RTHROTTLED)
     for _ in range(3):
         client.submit(registered_delivery=0)
     world.run(8.0)

@@ -250,9 +250,7 @@ def test_parts_of_which_every_operator_has_refused_one_do_not_part(
 
 
 def test_a_part_that_is_refused_waits_for_the_others_answers(world: World, router: Router) -> None:
-    telia, elisa = router.operator("telia"), router.operator("elisa")
-    telia.status = lambda _: None
-    client = router.client()
+    telia, elisa, client = connected_to_both(router, status=None)
     submit_all(client)
     world.run(0.1)
     one, two, three = (pdu for _, pdu in telia.submits)
@@ -345,9 +343,7 @@ def test_what_waits_behind_a_taken_part_does_not_change_hands(
 def test_parts_in_doubt_go_to_the_next_together_when_their_operator_is_gone(
     world: World, router: Router
 ) -> None:
-    telia, elisa = router.operator("telia"), router.operator("elisa")
-    telia.status = lambda _: None
-    client = router.client()
+    telia, elisa, client = connected_to_both(router, status=None)
     submit_part(client, 1)
     submit_part(client, 2)
     world.run(1.0)

@@ -9,7 +9,7 @@ is unrestricted.
 from collections.abc import Callable
 from typing import Final
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from router.smpp import pdu as p
@@ -149,6 +149,12 @@ class Observed:
             assert isinstance(whose, int)
             assert self.asked[whose] == "open"
             self.asked[whose] = "overdue"
+        self.note_goodbye()
+
+    def note_goodbye(self) -> None:
+        """Since when the session is about to end: the courtesy of its end counts from then."""
+        if self.session.state is State.UNBINDING:
+            self.unbinding_since = min(self.now, self.unbinding_since)
 
     def binds(self, command_id: int) -> None:
         if self.session.side is Side.ESME and self.session.state is State.OPEN:
@@ -230,7 +236,7 @@ class Observed:
             for sent_at, _, _ in session.unanswered.values():
                 assert session.wake_at() <= sent_at + timers.response_s
             if session.state is State.UNBINDING:
-                self.unbinding_since = min(self.now, self.unbinding_since)
+                self.note_goodbye()
                 assert session.wake_at() <= self.unbinding_since + timers.response_s
             longest_s = max(timers.enquire_link_s, timers.response_s)
             assert session.wake_at() <= self.now + longest_s
@@ -268,6 +274,9 @@ class Observed:
         self.check()
         while self.to_answer:
             self.answers(0, 0)
+        self.check()
+        # The peer's unbind is answered when what is in flight has had its time to be answered.
+        self.is_woken_in_time(COURTESY_S)
         self.check()
         if self.session.state is not State.CLOSED:
             assert self.came == [], "a request was swallowed"
@@ -352,6 +361,20 @@ def bound(side: Side, timers: Timers, command: int, start: float) -> Observed:
 
 @settings(max_examples=max(200, settings().max_examples))
 @given(st.sampled_from(Side), TIMERS, STARTS, st.sampled_from([None, *sorted(v.BINDS)]), LIVES)
+@example(  # Inactivity ends it, and the courtesy is over, while nobody looks.
+    Side.ESME,
+    Timers(bind_s=5.0, enquire_link_s=30.0, response_s=60.0, inactivity_s=45.0),
+    1000.1,
+    v.BIND_RECEIVER,
+    [arriving(p.build(v.DELIVER_SM, 0, 4)), lambda o: o.is_woken_in_time(46.0)],
+)
+@example(  # The peer says goodbye to a session that has asked for something.
+    Side.ESME,
+    Timers(bind_s=5.0, enquire_link_s=30.0, response_s=10.0),
+    0.1,
+    v.BIND_RECEIVER,
+    [lambda o: o.asks(2), arriving(p.build(v.UNBIND, 0, 5))],
+)
 def test_every_life_keeps_its_books(
     side: Side, timers: Timers, start: float, bound_as: int | None, life: list[Step]
 ) -> None:

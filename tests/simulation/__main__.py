@@ -2,16 +2,18 @@
 
 python -m tests.simulation SEED
 python -m tests.simulation FIRST LAST
-python -m tests.simulation planted          the first seed that finds each planted bug
+python -m tests.simulation planted          a seed that finds each planted bug, and soon
 python -m tests.simulation planted --write  the same, and written to the decorators
 """
 
 import sys
 
-from tests.simulation.planted import BUGS, first_to_find, write_seeds
+from tests.simulation.planted import BUGS, quickest_to_find, write_seeds
 from tests.simulation.simulation import simulate
 
 ENOUGH_SEEDS = 1000
+CHOICE = 12
+"""Of so many seeds beyond the first that finds a bug one may be shorter."""
 
 
 def main(arguments: list[str]) -> int:
@@ -48,7 +50,7 @@ def tell_planted(*, write: bool) -> int:
     """Plant one after the other, and find it."""
     seeds: dict[str, int] = {}
     for name, bug in BUGS.items():
-        found = first_to_find(name, range(ENOUGH_SEEDS))
+        found = quickest_to_find(name, range(ENOUGH_SEEDS), CHOICE)
         if found is None:
             print(f"{name}: not found", flush=True)
             continue

@@ -5,7 +5,8 @@ round. `python -m tests.simulation planted` tells which seed finds which.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from operator import attrgetter
 from pathlib import Path
 
 from tests.simulation import planted_between, planted_home, planted_memory, planted_out
@@ -20,6 +21,7 @@ __all__ = [
     "planted_home",
     "planted_memory",
     "planted_out",
+    "quickest_to_find",
     "write_seeds",
 ]
 
@@ -29,8 +31,22 @@ DECORATED = re.compile(r"^@bug\(seed=\d+\)\ndef (?P<name>\w+)\(", re.MULTILINE)
 def first_to_find(name: str, seeds: Iterable[int]) -> Result | None:
     """Return what the first of these seeds that finds the bug has shown."""
     with planted(name):
-        results = (simulate(seed) for seed in seeds)
-        return next((one for one in results if one.broken is not None), None)
+        return next(_finds(seeds), None)
+
+
+def quickest_to_find(name: str, seeds: range, beyond: int) -> Result | None:
+    """Return the shortest history that finds the bug, of the first and so many seeds beyond it."""
+    first = first_to_find(name, seeds)
+    if first is None:
+        return None
+    with planted(name):
+        others = _finds(range(first.seed + 1, first.seed + 1 + beyond))
+        return min((first, *others), key=attrgetter("events"))
+
+
+def _finds(seeds: Iterable[int]) -> Iterator[Result]:
+    results = (simulate(seed) for seed in seeds)
+    return (one for one in results if one.broken is not None)
 
 
 def with_seeds(text: str, seeds: Mapping[str, int]) -> str:

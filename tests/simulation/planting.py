@@ -19,7 +19,7 @@ class Bug:
     make: Make
     seed: int
     """A seed of the simulation that finds the bug. Others do too; when the router behaves
-    differently, `python -m tests.simulation planted --write` finds the first one anew."""
+    differently, `python -m tests.simulation planted --write` finds one anew."""
 
 
 BUGS: dict[str, Bug] = {}

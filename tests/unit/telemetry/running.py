@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Final
 
 from router.accept.accounts import Accounts
@@ -24,6 +25,10 @@ BANK, SHOP = AccountName("bank"), AccountName("shop")
 TELIA, ELISA = OperatorName("telia"), OperatorName("elisa")
 OTP, ALERT, BULK = 0, 1, 2
 STARTED_AT: Final = 1000.0
+
+
+_settings = cache(loaded)
+"""Settings are frozen, so all fake routers of one text may share them."""
 
 
 class FakeLoop:
@@ -55,7 +60,7 @@ class FakeRouter:
     """What telemetry sees of a router: `status.Running`."""
 
     def __init__(self, text: str = CONTRACT) -> None:
-        self.settings: Settings = loaded(text)
+        self.settings: Settings = _settings(text)
         self.now = STARTED_AT
         self.started_at = STARTED_AT
         self.beat_at = STARTED_AT
