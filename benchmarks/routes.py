@@ -20,7 +20,7 @@ from typing import Final
 
 from benchmarks.results import Result
 from benchmarks.timing import fastest_us
-from router.decide.table import RouteTable, Rule
+from router.decide.table import RouteTable, Rule, Up
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Framer, Sm
@@ -80,7 +80,7 @@ def _prefixes(size: int, rng: random.Random) -> list[str]:
 def _table(prefixes: Sequence[str]) -> RouteTable:
     operators = tuple(map(OperatorName, ("telia", "elisa")))
     routes = [RouteSettings(destination=prefix, to=operators) for prefix in prefixes]
-    return RouteTable(routes, Plans(), [LaneSettings(name=LaneName("bulk"))])
+    return RouteTable(routes, Plans(), [LaneSettings(name=LaneName("bulk"))], Up())
 
 
 def _numbers(prefixes: Sequence[str], count: int, rng: random.Random) -> list[str]:

@@ -22,6 +22,7 @@ from collections.abc import Callable
 from typing import Final
 
 from router.accept.rooms import Rooms
+from router.decide.table import Up
 from router.enqueue.ids import Ids
 from router.enqueue.journal import Changes, Journal, Recovered, Settlement
 from router.enqueue.lanes import Lanes
@@ -81,7 +82,8 @@ class Journey:
         self.journal: Final = journal
         self.counters: Final = Counters()
         self.plans: Final = Plans()
-        self.rulebook: Final = Rulebook(Rules.of(settings, self.plans))
+        self.up: Final = Up()
+        self.rulebook: Final = Rulebook(Rules.of(settings, self.plans, self.up))
         self.clocks: Final = Clocks(clock, clock_utc, clock_changed)
         self.turn: Final = Turn(later, self._end_turn)
         self._ids: Final = Ids(journal, settings.node)
@@ -115,7 +117,7 @@ class Journey:
             self.pending, self.recall, self.outcomes, self.commits, rulebook, self._ids, counters,
             clocks, turn,
         )  # fmt: skip
-        self.availability: Final = Availability(operators, lanes, rulebook, clocks, turn)
+        self.availability: Final = Availability(operators, lanes, self.up, clocks, turn)
         self.marks: Final = Marks(lanes, operators, self.commits, turn)
         self.failover: Final = Failover(
             lanes, self.plans, self.pending, self.outcomes, counters, turn

@@ -51,9 +51,26 @@ class Account:
         self.binding = 0
         """Binds whose password is being checked; they count too."""
         self.bucket: TokenBucket | None = None
-        if settings.rate is not None:
-            burst = settings.rate.count if settings.burst is None else settings.burst
-            self.bucket = TokenBucket(settings.rate, burst, now)
+        """What its rate still allows; None where it has no rate."""
+        self.adopt(settings, now)
+
+    def adopt(self, settings: AccountSettings, now: float) -> None:
+        """Follow new settings; its binds stay, even if they are more than `max_binds` now."""
+        self.settings = settings
+        rate = settings.rate
+        if rate is None:
+            self.bucket = None
+            return
+        burst = rate.count if settings.burst is None else settings.burst
+        if self.bucket is None:
+            self.bucket = TokenBucket(rate, burst, now)
+        else:
+            self.bucket.adopt(rate, burst, now)
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether a client is bound, or about to be."""
+        return bool(self.binds) or self.binding > 0
 
 
 class Accounts:
@@ -62,13 +79,41 @@ class Accounts:
     def __init__(
         self, accounts: Mapping[AccountName, AccountSettings], secret: bytes, now: float
     ) -> None:
-        self.by_name: Final = {name: Account(of, now) for name, of in accounts.items()}
+        self.by_name: Final[dict[AccountName, Account]] = {}
+        """The accounts that may bind."""
         self.unbound = 0
         """Connections that have not bound."""
-        self._networks: Final = {net for of in accounts.values() for net in of.allow_from}
+        self._gone: dict[AccountName, Account] = {}
+        """Accounts that may not bind any more and have binds from before."""
+        self._networks: set[IPv4Network | IPv6Network] = set()
+        """The networks of all accounts."""
         self._secret = secret
         self._proven: dict[AccountName, bytes] = {}
         self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self.adopt(accounts, now)
+
+    def adopt(self, accounts: Mapping[AccountName, AccountSettings], now: float) -> None:
+        """Follow a new configuration: who may bind, from where, with which password.
+
+        Binds stay, whatever changes. An account that is gone takes no more of them, and a client
+        that tries hears what an unknown system_id hears. Where it comes back before the last of
+        its binds has left, those count again.
+        """
+        before = self._gone | self.by_name
+        self.by_name.clear()
+        for name, settings in accounts.items():
+            account = before.pop(name, None)
+            if account is None:
+                account = Account(settings, now)
+            else:
+                if settings.passwords != account.settings.passwords:
+                    self._proven.pop(name, None)
+                account.adopt(settings, now)
+            self.by_name[name] = account
+        self._gone = {name: account for name, account in before.items() if account.is_in_use}
+        for name in before:
+            self._proven.pop(name, None)
+        self._networks = {network for of in accounts.values() for network in of.allow_from}
 
     def may_connect(self, host: str) -> bool:
         """Whether one more connection that has not bound is listened to."""
@@ -103,6 +148,10 @@ class Accounts:
         """Compare with the hashes. Takes tens of milliseconds: runs in a thread."""
         hashes = [one for one in account.settings.passwords if passwords.is_hash(one)]
         return True in [passwords.verify(one, password) for one in hashes]
+
+    def is_current(self, account: Account, settings: AccountSettings) -> bool:
+        """Whether the account may bind, and these are still its settings."""
+        return self.by_name.get(account.name) is account and account.settings == settings
 
     def proved(self, account: Account, password: bytes) -> None:
         """Remember a peer that has proved itself, so that its next bind costs no hash."""

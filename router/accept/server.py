@@ -19,7 +19,7 @@ from router.terms.counters import Counters
 from router.terms.message import Delivery
 from router.terms.names import AccountName
 from router.terms.outcome import BIND_WHILE_DRAINING, WRONG_CREDENTIALS, Refusal
-from router.terms.settings import SessionSettings
+from router.terms.settings import AccountSettings, SessionSettings
 
 BIND_TYPES: Final = {
     v.BIND_TRANSMITTER: "transmitter",
@@ -243,6 +243,9 @@ class ClientLink(Link):
         if self._intake.draining:
             self._refuse(BIND_WHILE_DRAINING, request.system_id, now)
             return
+        self._judge_credentials(request, now)
+
+    def _judge_credentials(self, request: BindRequest, now: float) -> None:
         account = self._accounts.judge(request.system_id, self.peer_host)
         if isinstance(account, Refusal):
             self._refuse(account, request.system_id, now)
@@ -251,23 +254,36 @@ class ClientLink(Link):
         if known is None:
             account.binding += 1
             self._set_reading(False)
+            settings = account.settings
             self._task = asyncio.create_task(
                 asyncio.to_thread(self._accounts.prove, account, request.password)
             )
-            self._task.add_done_callback(lambda task: self._proved(task, account, request))
+            self._task.add_done_callback(
+                lambda task: self._proved(task, account, settings, request)
+            )
         elif known:
             self._accept(account, request, now)
         else:
             self._refuse(WRONG_CREDENTIALS, request.system_id, now)
 
-    def _proved(self, task: asyncio.Task[bool], account: Account, request: BindRequest) -> None:
+    def _proved(
+        self,
+        task: asyncio.Task[bool],
+        account: Account,
+        settings: AccountSettings,
+        request: BindRequest,
+    ) -> None:
+        """Accept or refuse, once a thread has compared the password with those of `settings`."""
         account.binding -= 1
         self._task = None
         if task.cancelled() or self.session.state is not State.BINDING:
             return
         self._set_reading(True)
         now = self.host.clock()
-        if task.result():
+        if not self._accounts.is_current(account, settings):
+            # A new configuration came in between: what was judged by the old one is void.
+            self._judge_credentials(request, now)
+        elif task.result():
             self._accounts.proved(account, request.password)
             self._accept(account, request, now)
         else:

@@ -26,12 +26,21 @@ HEAD_DIGITS: Final = 5
 
 
 class Up:
-    """Which operators are up, for all rules together."""
+    """The operators that are up, as all route tables see them.
+
+    A table is built for one configuration and never changes; which operators are up changes all the
+    time, outlives every configuration, and so is no part of a table.
+    """
 
     __slots__ = ("names",)
 
     def __init__(self) -> None:
         self.names: frozenset[OperatorName] = frozenset()
+
+    def become(self, names: Set[OperatorName]) -> None:
+        """Have these operators up, and no others: those get no share."""
+        if names != self.names:  # Shares begin anew when this object is another one.
+            self.names = frozenset(names)
 
 
 class _Shares:
@@ -149,15 +158,17 @@ class RouteTable:
     """All rules, by prefix."""
 
     def __init__(
-        self, routes: Sequence[RouteSettings], plans: Plans, lanes: Sequence[LaneSettings]
+        self,
+        routes: Sequence[RouteSettings],
+        plans: Plans,
+        lanes: Sequence[LaneSettings],
+        up: Up,
     ) -> None:
+        """`up` is shared by all tables, so that a new one is right from its first message."""
         places = {lane.name: place for place, lane in enumerate(lanes)}
-        self._up = Up()
         self._by_prefix: dict[str, list[Rule]] = {}
         for route in routes:
-            self._by_prefix.setdefault(route.destination, []).append(
-                Rule(route, plans, places, self._up)
-            )
+            self._by_prefix.setdefault(route.destination, []).append(Rule(route, plans, places, up))
         self._lengths = sorted({len(prefix) for prefix in self._by_prefix}, reverse=True)
         # Which lengths there are under a number's first digits, so that few are looked up in vain:
         # in a large table each of those is a walk to memory of its own.
@@ -175,11 +186,6 @@ class RouteTable:
             prefix: rules if rules[0].has_conditions else rules[0].verdict
             for prefix, rules in self._by_prefix.items()
         }
-
-    def set_up(self, names: Set[OperatorName]) -> None:
-        """From now on these operators are up: the others get no share."""
-        if names != self._up.names:
-            self._up.names = frozenset(names)
 
     def decide(self, number: str, account: AccountName, sm: Sm) -> Rule | Refusal:
         """The rule that wins; a rule may refuse, too."""

@@ -7,6 +7,11 @@ does not come for ever, and counted.
 
 The latest attempts are in memory, the others only in the journal, `behind`; they are taken back
 when their receipt comes, by whoever may ask the journal.
+
+When a new configuration gives the ids of responses another form (`adopt`), attempts from before
+keep the ids that they have, because the journal knows them by these. A receipt finds such an
+attempt by its id in any form, if its address is the message's destination too. The address must
+decide: 10 in one form and 0x0A in the other are the same id of two messages.
 """
 
 from collections import OrderedDict
@@ -21,7 +26,7 @@ from router.terms.settings import IdForm, MessageIdSettings
 EARLY_WAIT_S: Final = 10.0
 """An answer that comes later than that after its receipt has been seen, but an operator gives up on
 a deliver_sm after 30 s or more and we must not hold its window for long."""
-
+_LONG_AGO: Final = float("-inf")
 
 Early = TypeVar("Early")
 
@@ -46,7 +51,7 @@ def canonical(form: IdForm) -> Callable[[bytes], OperatorId]:
         except ValueError:
             return of_text(octets)
 
-    return of_number if base == 16 else of_text
+    return of_number if _is_number(form) else of_text
 
 
 def other_forms(octets: bytes) -> Iterator[OperatorId]:
@@ -69,8 +74,8 @@ class Correlator(Generic[Early]):
     def __init__(
         self, forms: MessageIdSettings, wait_s: float, *, capacity: Capacity = Capacity()
     ) -> None:
-        self.of_response: Final = canonical(forms.response)
-        self.of_receipt: Final = canonical(forms.receipt)
+        self.of_response = canonical(forms.response)
+        self.of_receipt = canonical(forms.receipt)
         self.guessed = 0
         """Receipts that only matched in another base: the settings are probably wrong."""
         self.behind = 0
@@ -79,12 +84,32 @@ class Correlator(Generic[Early]):
         """Attempts in memory stand in the order of their times; not when one was taken back."""
         self.wait_s = wait_s
         """How long a receipt is waited for."""
+        self._forms = forms
+        self._latest_utc = _LONG_AGO
+        """When the operator last took a message."""
+        self._former_until_utc = _LONG_AGO
+        """When the last attempt before the latest change of form was taken."""
         self._capacity = capacity
         self._open: OrderedDict[OperatorId, tuple[float, Message]] = OrderedDict()
+        """By id, the attempt that is owed a receipt, and when the operator took it."""
         self._more: dict[OperatorId, list[tuple[float, Message]]] = {}
+        """The younger attempts of an id that the operator has used more than once."""
         self._done: OrderedDict[OperatorId, None] = OrderedDict()
         self._early: dict[OperatorId, list[tuple[float, Early]]] = {}
         self._early_count = 0
+
+    def adopt(self, forms: MessageIdSettings, wait_s: float) -> None:
+        """Follow new settings: the ids of attempts from now on, and the wait of all.
+
+        A receipt is waited for from when its attempt was taken, so a shorter wait may make many
+        overdue at once.
+        """
+        if _is_number(forms.response) != _is_number(self._forms.response):
+            self._former_until_utc = self._latest_utc
+        self._forms = forms
+        self.of_response = canonical(forms.response)
+        self.of_receipt = canonical(forms.receipt)
+        self.wait_s = wait_s
 
     def __len__(self) -> int:
         """Attempts that are owed a receipt, in memory or not."""
@@ -97,7 +122,8 @@ class Correlator(Generic[Early]):
 
     def expect(self, operator_id: OperatorId, message: Message, now_utc: float) -> list[Early]:
         """The operator took the message under this id; return the receipts that came before."""
-        entry = (now_utc + self.wait_s, message)
+        entry = (now_utc, message)
+        self._latest_utc = now_utc
         if operator_id in self._open:  # The operator has used an id twice; the older goes first.
             self._more.setdefault(operator_id, []).append(entry)
         else:
@@ -119,20 +145,47 @@ class Correlator(Generic[Early]):
             return OperatorId(b""), None
         operator_id = self.of_receipt(octets)
         entry = self._open.get(operator_id)
-        if entry is None:
-            if operator_id in self._done:
-                return operator_id, None
-            for other in other_forms(octets):
-                entry = self._open.get(other)
-                if entry is not None and _same_number(entry[1], destination_octets):
-                    self.guessed += 1
-                    return other, entry[1]
-            return operator_id, None
+        if entry is None or self._is_former(entry[0]):
+            return self._find_in_any_form(operator_id, octets, destination_octets)
         if self._more and operator_id in self._more:
             for _, message in (entry, *self._more[operator_id]):
                 if _same_number(message, destination_octets):
                     return operator_id, message
         return operator_id, entry[1]
+
+    def _find_in_any_form(
+        self, operator_id: OperatorId, octets: bytes, destination_octets: bytes
+    ) -> tuple[OperatorId, Message | None]:
+        """Find what no attempt of this configuration has as its first one under `operator_id`."""
+        matching = [
+            (one_id, taken_utc, message)
+            for one_id in (operator_id, *other_forms(octets))
+            for taken_utc, message in self._attempts(one_id)
+            if _same_number(message, destination_octets)
+        ]
+        # With the address: today's form says most, then any form of before.
+        for one_id, taken_utc, message in matching:
+            if one_id == operator_id and not self._is_former(taken_utc):
+                return operator_id, message
+        for one_id, taken_utc, message in matching:
+            if self._is_former(taken_utc):
+                return one_id, message
+        for taken_utc, message in self._attempts(operator_id):
+            if not self._is_former(taken_utc):
+                return operator_id, message
+        if matching and operator_id not in self._done:
+            self.guessed += 1
+            return matching[0][0], matching[0][2]
+        return operator_id, None
+
+    def _is_former(self, taken_utc: float) -> bool:
+        """Whether an attempt of then may have an id in the form of an earlier configuration."""
+        return taken_utc <= self._former_until_utc
+
+    def _attempts(self, operator_id: OperatorId) -> list[tuple[float, Message]]:
+        """The attempts in memory under an id, the oldest first."""
+        entry = self._open.get(operator_id)
+        return [] if entry is None else [entry, *self._more.get(operator_id, ())]
 
     def forms(self, octets: bytes) -> Iterator[OperatorId]:
         """Under which ids, in canonical form, the message of such a receipt may be kept."""
@@ -158,8 +211,8 @@ class Correlator(Generic[Early]):
         Not those of a message that was in doubt: it may have others, and they are one object.
         """
         left: list[OperatorId] = []
-        for operator_id, (until, message) in self._open.items():
-            if len(left) == count or until - self.wait_s >= before_utc:
+        for operator_id, (taken_utc, message) in self._open.items():
+            if len(left) == count or taken_utc >= before_utc:
                 break
             if not message.times_in_doubt and operator_id not in self._more:
                 left.append(operator_id)
@@ -172,7 +225,7 @@ class Correlator(Generic[Early]):
         newer = self._open.get(operator_id)
         if newer is not None:
             self._more.setdefault(operator_id, []).insert(0, newer)
-        self._open[operator_id] = at_utc + self.wait_s, message
+        self._open[operator_id] = at_utc, message
         self.behind -= 1
         self.is_in_order = False
 
@@ -206,7 +259,7 @@ class Correlator(Generic[Early]):
         self._done[operator_id] = None
         if len(self._done) > self._capacity.ids_remembered:
             self._done.popitem(last=False)
-        return entry[0] - self.wait_s
+        return entry[0]
 
     def park(self, operator_id: OperatorId, receipt: Early, now: float) -> bool:
         """Keep a receipt that may have come early; False if there are too many."""
@@ -236,12 +289,17 @@ class Correlator(Generic[Early]):
         self.is_in_order = self.is_in_order or not self._open
         overdue: list[Message] = []
         while self._open:
-            operator_id, (until, message) = next(iter(self._open.items()))
-            if until > now_utc:
+            operator_id, (taken_utc, message) = next(iter(self._open.items()))
+            if not self.is_overdue(taken_utc, now_utc):
                 break
             overdue.append(message)
             self.close(operator_id, message)
         return overdue
+
+
+def _is_number(form: IdForm) -> bool:
+    """Whether ids in this form are compared as numbers; text and decimal ids are as they stand."""
+    return form == "hex"
 
 
 def _same_number(message: Message, octets: bytes) -> bool:

@@ -57,7 +57,7 @@ class Outbox:
     """What one account still has to be given."""
 
     def __init__(self, settings: AccountSettings, *, capacity: Capacity = Capacity()) -> None:
-        self.settings: Final = settings
+        self.settings = settings
         self._capacity = capacity
         self.receivers: list[Receiver] = []
         """Its binds, of any type; those that may not receive are passed over."""
@@ -87,6 +87,13 @@ class Outbox:
         self._again_from = -1
         """Where the next reading of what was passed begins."""
         self._again_at = _NEVER
+
+    def adopt(self, settings: AccountSettings) -> None:
+        """Follow new settings: the window from the next delivery on, the age from the next look.
+
+        What a client has not acknowledged stays so, even if it is more than a smaller window.
+        """
+        self.settings = settings
 
     def __len__(self) -> int:
         """Deliveries that the client has not acknowledged, in memory or not."""

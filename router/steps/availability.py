@@ -7,12 +7,12 @@ take over; one whose operator does not keep up is slowed (`forward/breaker.py`, 
 from collections.abc import Mapping
 from typing import Final
 
+from router.decide.table import Up
 from router.enqueue.lanes import Lanes
 from router.forward.pool import Bind, Operator
 from router.smpp import vocabulary as v
 from router.steps.clocks import Clocks
 from router.steps.peers import OperatorPeer
-from router.steps.rules import Rulebook
 from router.steps.turn import Turn
 from router.terms.message import Message
 from router.terms.names import OperatorName
@@ -22,19 +22,19 @@ from router.terms.settings import StatusAction
 class Availability:
     """Asks operators how they are, and tells the lanes and the routes."""
 
-    __slots__ = ("_clocks", "_lanes", "_operators", "_rulebook", "_turn")
+    __slots__ = ("_clocks", "_lanes", "_operators", "_turn", "_up")
 
     def __init__(
         self,
         operators: Mapping[OperatorName, Operator],
         lanes: Lanes,
-        rulebook: Rulebook,
+        up: Up,
         clocks: Clocks,
         turn: Turn,
     ) -> None:
         self._operators: Final = operators
         self._lanes: Final = lanes
-        self._rulebook: Final = rulebook
+        self._up: Final = up
         self._clocks: Final = clocks
         self._turn: Final = turn
 
@@ -64,7 +64,7 @@ class Availability:
         lanes = self._lanes
         gained = lanes.set_available(operator.name, available, now, tried=tried)
         self._turn.operators.update(gained)
-        self._rulebook.rules.routes.set_up(lanes.available)
+        self._up.become(lanes.available)
 
     # How well they do.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from router.check.submit import Checks
-from router.decide.table import RouteTable
+from router.decide.table import RouteTable, Up
 from router.report.inbound import InboundRules
 from router.terms.names import AccountName, OperatorName
 from router.terms.plan import Plans
@@ -30,12 +30,17 @@ class Rules:
     """What an operator's command_status means, over the default table."""
 
     @classmethod
-    def of(cls, settings: Settings, plans: Plans) -> Self:
-        """Build the rules of a configuration. May run in another thread than the loop's."""
+    def of(cls, settings: Settings, plans: Plans, up: Up) -> Self:
+        """Build the rules of a configuration. May run in another thread than the loop's.
+
+        `plans` and `up` belong to the router and not to the rules: they stay when the rules are
+        replaced. The turns of operators with weights begin anew, in rules that have not changed
+        too; shares are exact again after as many messages as the weights are together.
+        """
         return cls(
             accounts=settings.accounts,
             checks=Checks(settings.lanes),
-            routes=RouteTable(settings.routes, plans, settings.lanes),
+            routes=RouteTable(settings.routes, plans, settings.lanes, up),
             inbound=InboundRules(settings.inbound),
             statuses={name: one.on_status for name, one in settings.operators.items()},
         )

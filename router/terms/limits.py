@@ -36,6 +36,19 @@ class TokenBucket:
         self._tokens = self._burst
         self._filled_at = now
 
+    def adopt(self, rate: Rate, burst: int, now: float) -> None:
+        """Follow a new rate and a new burst from now on.
+
+        What has been taken stays taken: a larger burst brings no tokens at once, it only lets more
+        of them gather. Otherwise every change of the configuration would let a burst through.
+        """
+        filled = self._tokens + (now - self._filled_at) * self._per_s
+        self._per_s = rate.per_second
+        # The old burst limits what has gathered so far, the new one what may be kept of that.
+        tokens, self._burst = min(filled, self._burst), float(max(burst, 1))
+        self._tokens = min(tokens, self._burst)
+        self._filled_at = now
+
     def take(self, now: float) -> bool:
         """Take one token if there is one."""
         tokens = self._tokens + (now - self._filled_at) * self._per_s

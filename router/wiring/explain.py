@@ -11,7 +11,7 @@ from typing import Final
 from aiosmpplib import GSM7BitCodec
 
 from router.check.submit import Checks
-from router.decide.table import RouteTable, Rule
+from router.decide.table import RouteTable, Rule, Up
 from router.settings.units import show_duration
 from router.smpp import pdu
 from router.smpp.pdu import BodyError, Framer, Sm
@@ -179,7 +179,7 @@ def explain(settings: Settings, question: Question, now_utc: float) -> Explanati
         told.refusal = _refusal(checked)
         return told
     told.number = checked.number
-    table = RouteTable(settings.routes, Plans(), settings.lanes)
+    table = RouteTable(settings.routes, Plans(), settings.lanes, Up())
     verdicts = table.explain(checked.number, account.name, sm)
     told.losers = [_rule(rule.settings, why) for rule, why in verdicts if why is not None]
     told.rules_for_other_numbers = len(settings.routes) - len(verdicts)

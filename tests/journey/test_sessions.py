@@ -1,10 +1,13 @@
 """router/accept/server.py, router/smpp/link.py: sessions with clients live and end as agreed."""
 
+import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
+from router.accept.passwords import hash_password
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.terms.names import AccountName, OperatorName
@@ -234,3 +237,62 @@ def test_a_client_that_does_not_read_is_not_read_either(world: World, router: Ro
     assert not client.far.transport.reading
     client.link.resume_writing()
     assert client.far.transport.reading
+
+
+# A new configuration comes while a thread compares a password.
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({}, v.ESME_ROK),
+        ({"window": 7}, v.ESME_ROK),
+        ({"passwords": ("other-01",)}, v.ESME_RINVPASWD),
+        ({"passwords": ("secret01",)}, v.ESME_ROK),
+        ({"max_binds": 0}, v.ESME_RBINDFAIL),
+        ({"allow_from": ()}, v.ESME_RBINDFAIL),
+        (None, v.ESME_RINVPASWD),
+    ],
+)
+def test_bind_is_judged_by_the_configuration_in_force_when_it_is_answered(
+    world: World, contract: Settings, change: dict[str, Any] | None, status: int
+) -> None:
+    bank = AccountName("bank")
+    account = replace(contract.accounts[bank], passwords=(hash_password(b"secret01", b"0" * 16),))
+    router = Router(world, replace(contract, accounts={**contract.accounts, bank: account}))
+
+    async def binds() -> int | None:
+        client = Client(world, router)
+        number = client.bind()
+        world.run(0.01)
+        assert client.status_of(number) is None
+        accounts = dict(contract.accounts)
+        if change is None:
+            del accounts[bank]
+        else:
+            accounts[bank] = replace(account, **change)
+        router.accounts.adopt(accounts, world.now)
+        while (task := client.link._task) is not None:
+            await asyncio.wait([task])
+            await asyncio.sleep(0)
+        world.run(1.0)
+        return client.status_of(number)
+
+    assert asyncio.run(binds()) == status
+    assert router.accounts.unbound == 0
+
+
+def test_last_binds_of_an_account_that_is_gone_are_served(world: World, router: Router) -> None:
+    client = router.client()
+    others = {name: one for name, one in router.settings.accounts.items() if name != "bank"}
+    router.accounts.adopt(others, world.now)
+    router.journey.rooms.adopt(others)
+    number = client.submit()
+    again = Client(world, router)
+    bind = again.bind()
+    world.run(1.0)
+    assert client.status_of(number) == v.ESME_ROK
+    assert again.status_of(bind) == v.ESME_RINVPASWD
+    client.far.drop()
+    world.run(1.0)
+    assert router.journey.rooms.taken(AccountName("bank")) == 1

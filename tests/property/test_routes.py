@@ -6,7 +6,7 @@ from typing import Final
 from hypothesis import event, example, given
 from hypothesis import strategies as st
 
-from router.decide.table import HEAD_DIGITS, RouteTable, Rule
+from router.decide.table import HEAD_DIGITS, RouteTable, Rule, Up
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu, Sm
@@ -96,7 +96,7 @@ def submit_sm(message: tuple[str, AccountName, str, int, str]) -> Sm:
 def test_longest_prefix_that_holds_wins_and_the_first_of_equals(
     written: list[RouteSettings], sent: list[tuple[str, AccountName, str, int, str]]
 ) -> None:
-    table = RouteTable(written, Plans(), LANES)
+    table = RouteTable(written, Plans(), LANES, Up())
     for message in sent:
         number, account, *_ = message
         sm = submit_sm(message)
@@ -132,12 +132,13 @@ def test_whoever_comes_and_goes_those_that_are_up_share_by_weight(
 ) -> None:
     names = tuple(OperatorName(f"operator{place}") for place in range(len(weights)))
     route = RouteSettings(destination="", to=names, weights=tuple(weights))
-    table = RouteTable([route], Plans(), LANES)
+    operators_up = Up()
+    table = RouteTable([route], Plans(), LANES, operators_up)
     rule = table.decide("46", ACCOUNTS[0], submit_sm(("46", ACCOUNTS[0], "Bank", 0, "")))
     assert isinstance(rule, Rule)
     plans: list[tuple[OperatorName, ...]] = []
     for bits, messages in [*changes, (up, STRETCH)]:
-        table.set_up({name for place, name in enumerate(names) if bits >> place & 1})
+        operators_up.become({name for place, name in enumerate(names) if bits >> place & 1})
         plans = [rule.next_plan().candidates for _ in range(messages)]
     assert all(sorted(plan) == sorted(names) for plan in plans)
     firsts = [plan[0] for plan in plans]
@@ -160,7 +161,7 @@ def test_weights_are_kept_within_one_percent_over_any_stretch_of_a_thousand(
 ) -> None:
     names = tuple(OperatorName(f"operator{place}") for place in range(len(weights)))
     route = RouteSettings(destination="", to=names, weights=tuple(weights))
-    table = RouteTable([route], Plans(), LANES)
+    table = RouteTable([route], Plans(), LANES, Up())
     rule = table.decide("46", ACCOUNTS[0], submit_sm(("46", ACCOUNTS[0], "Bank", 0, "")))
     assert isinstance(rule, Rule)
     firsts = [rule.next_plan().candidates[0] for _ in range(before + 2 * STRETCH)][before:]

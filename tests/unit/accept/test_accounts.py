@@ -339,3 +339,155 @@ def test_bucket_holds_the_burst_or_else_one_unit_of_the_rate(
     bucket = Account(settings(rate=Rate(5, 1.0), burst=burst), 100.0).bucket
     assert bucket is not None
     assert sum(bucket.take(100.0) for _ in range(20)) == at_once
+
+
+# A new configuration.
+
+BANK: Final = AccountName("bank")
+
+
+def adopted(accounts: Accounts, *now: AccountSettings, at: float = 10.0) -> None:
+    accounts.adopt({one.name: one for one in now}, at)
+
+
+def test_account_that_stays_is_the_same_and_keeps_its_binds() -> None:
+    accounts, account = with_passwords()
+    binds = [Bind(), Bind()]
+    account.binds += binds
+    changed = settings("new-word", max_binds=1, rate=Rate(5, 1.0))
+    adopted(accounts, changed)
+    assert accounts.by_name == {BANK: account}
+    assert account.settings is changed
+    assert account.binds == binds
+    assert verdict(accounts) is TOO_MANY_BINDS
+    account.binds.pop()
+    assert verdict(accounts) is TOO_MANY_BINDS
+    account.binds.pop()
+    assert verdict(accounts) is account
+
+
+def test_more_binds_are_allowed_at_once() -> None:
+    accounts, account = with_passwords()
+    account.binds += [Bind(), Bind()]
+    adopted(accounts, settings(max_binds=3))
+    assert verdict(accounts) is account
+
+
+def test_account_that_is_gone_is_answered_like_one_that_never_was() -> None:
+    accounts = accounts_of(settings(), settings(name="shop"))
+    bank = accounts.by_name[BANK]
+    bank.binds.append(Bind())
+    adopted(accounts, settings(name="shop"))
+    assert verdict(accounts) is WRONG_CREDENTIALS
+    assert verdict(accounts, "192.0.2.1") is WRONG_CREDENTIALS
+    assert len(bank.binds) == 1
+    assert set(accounts.by_name) == {"shop"}
+
+
+def test_new_account_may_bind() -> None:
+    accounts = accounts_of()
+    adopted(accounts, settings(), settings(name="shop"))
+    assert isinstance(verdict(accounts, system_id=b"shop"), Account)
+
+
+def test_binds_of_an_account_that_comes_back_count_again() -> None:
+    accounts, account = with_passwords()
+    account.binds += [Bind(), Bind()]
+    adopted(accounts)
+    adopted(accounts)
+    adopted(accounts, settings(max_binds=3))
+    assert verdict(accounts) is account
+    account.binds.append(Bind())
+    assert verdict(accounts) is TOO_MANY_BINDS
+
+
+def test_account_that_comes_back_without_binds_is_forgotten_in_between() -> None:
+    accounts, account = with_passwords()
+    account.binds.append(Bind())
+    adopted(accounts)
+    account.binds.clear()
+    adopted(accounts)
+    adopted(accounts, settings())
+    assert accounts.by_name[BANK] is not account
+
+
+@pytest.mark.parametrize(
+    ("passwords", "known"),
+    [
+        (("old-hash",), True),
+        (("old-hash", "new-hash"), None),
+        (("new-hash",), None),
+        (("new-word",), False),
+    ],
+)
+def test_proof_of_a_password_holds_while_the_passwords_stay(
+    passwords: tuple[str, ...], known: bool | None
+) -> None:
+    words = {"old-hash": hashed(b"old-word"), "new-hash": hashed(b"new-word")}
+    accounts, account = with_passwords(words["old-hash"])
+    accounts.proved(account, b"old-word")
+    adopted(accounts, settings(*(words.get(one, one) for one in passwords)))
+    assert accounts.knows(account, b"old-word") is known
+
+
+def test_proof_does_not_outlive_the_account() -> None:
+    accounts, account = with_passwords(hashed(b"old-word"))
+    accounts.proved(account, b"old-word")
+    account.binds.append(Bind())
+    adopted(accounts)
+    adopted(accounts, settings(hashed(b"old-word")))
+    assert accounts.knows(account, b"old-word") is None
+
+
+def test_networks_follow() -> None:
+    accounts, _ = with_passwords()
+    accounts.unbound = MOST_STRANGERS
+    elsewhere = AccountSettings(
+        name=BANK,
+        passwords=("secret01",),
+        lane=LaneName("urgent"),
+        allow_from=(ip_network("192.0.2.0/24"),),
+    )
+    adopted(accounts, elsewhere)
+    assert [accounts.may_connect(host) for host in (HOST, "192.0.2.7")] == [False, True]
+    assert verdict(accounts, HOST) is FOREIGN_ADDRESS
+    assert isinstance(verdict(accounts, "192.0.2.7"), Account)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "at_once"),
+    [
+        ((Rate(5, 1.0), None), (Rate(5, 1.0), None), 2),
+        ((Rate(5, 1.0), None), (Rate(9, 1.0), None), 2),
+        ((Rate(5, 1.0), 5), (Rate(5, 1.0), 1), 1),
+        ((Rate(5, 1.0), None), (None, None), None),
+        ((None, None), (Rate(5, 1.0), None), 5),
+        ((None, None), (None, None), None),
+    ],
+)
+def test_what_the_rate_has_used_stays_used(
+    before: tuple[Rate | None, int | None],
+    after: tuple[Rate | None, int | None],
+    at_once: int | None,
+) -> None:
+    account = Account(settings(rate=before[0], burst=before[1]), 100.0)
+    if account.bucket is not None:
+        assert all(account.bucket.take(100.0) for _ in range(3))
+    account.adopt(settings(rate=after[0], burst=after[1]), 100.0)
+    if at_once is None:
+        assert account.bucket is None
+    else:
+        assert account.bucket is not None
+        assert sum(account.bucket.take(100.0) for _ in range(20)) == at_once
+
+
+def test_settings_are_current_until_they_change_or_the_account_is_gone() -> None:
+    accounts, account = with_passwords()
+    judged_by = account.settings
+    assert accounts.is_current(account, judged_by)
+    adopted(accounts, settings())
+    assert accounts.is_current(account, judged_by)
+    adopted(accounts, settings(max_binds=1))
+    assert not accounts.is_current(account, judged_by)
+    adopted(accounts)
+    assert not accounts.is_current(account, account.settings)

@@ -1,7 +1,7 @@
 """router/accept/admission.py: let in, held for a moment, or refused; and nothing leaks."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from hypothesis import given
@@ -366,3 +366,38 @@ def test_room_window_and_tokens_balance_and_order_holds_whatever_happens(
             assert len(let_in) <= burst + (now - NOW) * rate.per_second + HAIR_S
     assert told == list(range(1, number + 1))
     assert gate.admission.held == 0
+
+
+# A new configuration.
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "let_in"),
+    [
+        ({"window": 1}, {"window": 3}, [True, True, None]),
+        ({"window": 3}, {"window": 1}, [None]),
+        ({"rate": Rate(1, 60.0)}, {}, [True, True]),
+        ({"rate": Rate(1, 60.0)}, {"rate": Rate(1, 60.0), "burst": 9}, [None]),
+        ({}, {"rate": Rate(2, 60.0)}, [True, True, None]),
+    ],
+)
+def test_session_follows_new_settings_of_its_account(
+    before: dict[str, Any], after: dict[str, Any], let_in: list[bool | None]
+) -> None:
+    gate = Gate(**before)
+    assert gate.judge(0) is True
+    gate.account.adopt(Gate(**after).account.settings, NOW)
+    assert [gate.judge(number) for number in range(1, len(let_in) + 1)] == let_in
+
+
+@pytest.mark.parametrize("after", [{}, {"rate": Rate(9, 1.0)}, {"window": 9}])
+def test_what_is_held_goes_by_new_settings_within_its_second(after: dict[str, Any]) -> None:
+    gate = Gate(rate=Rate(1, 60.0), window=1) if "window" not in after else Gate(window=1)
+    assert gate.judge(0) is True
+    gate.admission.answered()
+    if "window" in after:
+        assert gate.judge(8) is True
+    assert gate.judge(1) is None
+    gate.account.adopt(Gate(**after).account.settings, NOW)
+    assert gate.admission.wake_at() <= NOW + LONGEST_HOLD_S
+    assert gate.release(gate.admission.wake_at()) == [(1, None)]

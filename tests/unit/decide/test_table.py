@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from router.decide.table import RouteTable, Rule
+from router.decide.table import RouteTable, Rule, Up
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu, Sm
@@ -48,8 +48,8 @@ def shared(*weights: int) -> RouteSettings:
     return RouteSettings(destination="", to=names, weights=weights)
 
 
-def table_of(*routes: RouteSettings) -> RouteTable:
-    return RouteTable(routes, Plans(), LANES)
+def table_of(*routes: RouteSettings, up: Up | None = None) -> RouteTable:
+    return RouteTable(routes, Plans(), LANES, up or Up())
 
 
 def winner(
@@ -60,17 +60,10 @@ def winner(
     return found.settings if isinstance(found, Rule) else found
 
 
-def the_rule(*routes: RouteSettings) -> Rule:
-    found = table_of(*routes).decide(NUMBER, BANK, SM)
+def the_rule(*routes: RouteSettings, up: Up | None = None) -> Rule:
+    found = table_of(*routes, up=up).decide(NUMBER, BANK, SM)
     assert isinstance(found, Rule)
     return found
-
-
-def the_rule_of(route: RouteSettings) -> tuple[Rule, RouteTable]:
-    table = table_of(route)
-    found = table.decide(NUMBER, BANK, SM)
-    assert isinstance(found, Rule)
-    return found, table
 
 
 # Prefixes.
@@ -247,22 +240,35 @@ def test_others_than_the_first_two_follow_by_weight() -> None:
 
 
 def test_who_is_down_gets_no_share_and_the_others_keep_their_proportions() -> None:
-    rule, table = the_rule_of(shared(50, 30, 20))
-    table.set_up({B, C})
+    up = Up()
+    rule = the_rule(shared(50, 30, 20), up=up)
+    up.become({B, C})
     firsts = Counter(rule.next_plan().candidates[0] for _ in range(500))
     assert firsts == {B: 300, C: 200}
-    table.set_up({A, B, C})
+    up.become({A, B, C})
     firsts = Counter(rule.next_plan().candidates[0] for _ in range(100))
     assert firsts == {A: 50, B: 30, C: 20}  # Nothing is made up for.
 
 
 def test_where_all_are_down_the_weights_are_those_of_the_route() -> None:
-    rule, table = the_rule_of(shared(50, 30, 20))
-    for up in ({B}, set(), {D}):
-        table.set_up(up)
-        if B not in up:
+    up = Up()
+    rule = the_rule(shared(50, 30, 20), up=up)
+    for names in ({B}, set(), {D}):
+        up.become(names)
+        if B not in names:
             firsts = Counter(rule.next_plan().candidates[0] for _ in range(100))
             assert firsts == {A: 50, B: 30, C: 20}
+
+
+def test_new_table_knows_from_its_first_message_who_is_up() -> None:
+    up = Up()
+    up.become({B, C})
+    before, after = (the_rule(shared(50, 30, 20), up=up) for _ in range(2))
+    for rule in (after, before):  # Both follow, whichever is in force.
+        firsts = Counter(rule.next_plan().candidates[0] for _ in range(50))
+        assert firsts == {B: 30, C: 20}
+    up.become({A})
+    assert {rule.next_plan().candidates[0] for rule in (before, after) for _ in range(9)} == {A}
 
 
 def test_shares_are_exact_after_as_many_messages_as_the_weights_are_together() -> None:

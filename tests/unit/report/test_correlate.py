@@ -409,3 +409,115 @@ def test_receipt_may_be_kept_under_any_form_of_its_id() -> None:
     correlator = correlator_of("hex", "decimal")
     assert next(correlator.forms(b"0255")) == b"255"
     assert set(correlator_of("decimal", "hex").forms(b"ff")) == {b"255", b"ff"}
+
+
+# A new configuration.
+
+
+def with_forms(
+    correlator: Correlator[str], response: IdForm, receipt: IdForm, wait_s: float = WAIT_S
+) -> None:
+    correlator.adopt(MessageIdSettings(response=response, receipt=receipt), wait_s)
+
+
+@pytest.mark.parametrize("to", [TO, TO_OTHER])
+@pytest.mark.parametrize("before", FORMS)
+@pytest.mark.parametrize("after", FORMS)
+@pytest.mark.parametrize("taken_again", [False, True])
+def test_ids_of_every_form_are_found_after_every_change_of_form(
+    before: IdForm, after: IdForm, to: bytes, taken_again: bool
+) -> None:
+    """As far as the address is the message's; without it, where no form has changed."""
+    correlator, one = correlator_of(before, before), message()
+    sent(correlator, b"00A1", one, 1.0)
+    if taken_again:  # From the journal, after the change.
+        correlator.leave_to_journal(1, NEVER)
+    with_forms(correlator, after, after)
+    if taken_again:
+        correlator.take_back(canonical(before)(b"00A1"), one, 1.0)
+    operator_id, found_one = correlator.find(b"a1", to)
+    if to == TO or canonical(before)(b"a1") == canonical(after)(b"a1"):
+        assert found_one is one
+        assert operator_id == canonical(before)(b"00A1"), "the journal knows it by this id"
+        assert correlator.close(operator_id, one) == 1.0
+        assert len(correlator) == 0
+    else:
+        assert found_one is None
+    assert correlator.guessed == 0
+
+
+def test_ids_from_before_and_from_after_a_change_are_not_mixed_up() -> None:
+    """10 and 0x0A: one counter, of which the older ids were taken for text."""
+    correlator = correlator_of("text", "text")
+    before = [message(number, destination=b"3725550%04d" % number) for number in range(40)]
+    for number, one in enumerate(before):
+        sent(correlator, b"%X" % number, one, float(number))
+    with_forms(correlator, "hex", "hex")
+    after = [message(number, destination=b"3725550%04d" % number) for number in range(40, 80)]
+    for number, one in enumerate(after, start=40):
+        sent(correlator, b"%X" % number, one, float(number))
+    for number, one in enumerate(before + after):
+        operator_id, found_one = correlator.find(b"%x" % number, one.destination_octets)
+        assert found_one is one, number
+        correlator.close(operator_id, one)
+    assert len(correlator) == 0
+    assert correlator.guessed == 0
+
+
+def test_id_of_today_needs_no_address_beside_one_from_before() -> None:
+    correlator, ten, sixteen = correlator_of(), message(1), message(2)
+    sent(correlator, b"16", sixteen, 1.0)
+    with_forms(correlator, "hex", "hex")
+    sent(correlator, b"10", ten, 2.0)  # Both are kept as 16.
+    assert found(correlator, b"10", TO_OTHER) is ten
+    assert found(correlator, b"16", TO_OTHER) is None
+    assert found(correlator, b"16", TO) is sixteen
+
+
+def test_message_from_before_is_found_although_its_id_in_todays_form_is_done() -> None:
+    correlator, ten, sixteen = correlator_of(), message(1), message(2)
+    sent(correlator, b"10", ten, 1.0)
+    sent(correlator, b"16", sixteen, 1.0)
+    with_forms(correlator, "hex", "hex")
+    correlator.close(OperatorId(b"16"), sixteen)
+    assert correlator.find(b"10", TO) == (b"10", ten)
+
+
+@pytest.mark.parametrize(("before", "after"), [("text", "hex"), ("hex", "text")])
+def test_change_of_the_form_of_receipts_alone_leaves_ids_as_they_are(
+    before: IdForm, after: IdForm
+) -> None:
+    correlator, one = correlator_of("hex", before), message()
+    sent(correlator, b"10", one, 1.0)
+    with_forms(correlator, "hex", after)
+    assert found(correlator, b"10" if after == "hex" else b"16", TO_OTHER) is one
+
+
+def test_early_receipt_is_found_by_the_forms_of_its_answer() -> None:
+    correlator, one = correlator_of("text", "text"), message()
+    assert correlator.park(correlator.of_receipt(b"A1"), "early", 0.0)
+    with_forms(correlator, "hex", "hex")
+    assert sent(correlator, b"A1", one, 1.0) == []  # It comes out when it has waited.
+    assert correlator.unclaimed(EARLY_WAIT_S) == ["early"]
+    assert found(correlator, b"A1", TO_OTHER) is one
+
+
+@pytest.mark.parametrize(
+    ("wait_s", "at", "given_up"),
+    [
+        (WAIT_S, 104.9, 0),
+        (WAIT_S, 105.0, 1),
+        (50.0, 54.9, 0),
+        (50.0, 55.0, 1),
+        (50.0, 60.0, 2),
+        (200.0, 204.9, 0),
+        (200.0, 205.0, 1),
+    ],
+)
+def test_new_wait_counts_from_when_each_was_taken(wait_s: float, at: float, given_up: int) -> None:
+    correlator = correlator_of()
+    sent(correlator, b"1", message(1), 5.0)
+    sent(correlator, b"2", message(2), 10.0)
+    with_forms(correlator, "text", "text", wait_s)
+    assert correlator.is_overdue(5.0, at) == (given_up > 0)
+    assert len(correlator.never_receipted(at)) == given_up

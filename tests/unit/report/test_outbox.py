@@ -3,6 +3,8 @@
 Anything in any order: tests/property/test_outbox.py.
 """
 
+from dataclasses import replace
+
 import pytest
 
 from router.report.outbox import (
@@ -491,3 +493,45 @@ def test_one_pump_gives_no_more_than_its_share() -> None:
     assert outbox.wake_at() <= 5.0
     assert len(outbox.pump(5.0)) == 1
     assert outbox.wake_at() == NEVER
+
+
+# A new configuration.
+
+
+def with_settings(outbox: Outbox, *, window: int = 10, outbox_s: float = OUTBOX_S) -> None:
+    outbox.adopt(replace(outbox.settings, deliver_window=window, outbox_s=outbox_s))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "given"), [(2, 4, [2, 2]), (4, 2, [4, 0]), (2, 2, [2, 0]), (1, 9, [1, 5])]
+)
+def test_window_follows_and_what_is_in_flight_stays(
+    before: int, after: int, given: list[int]
+) -> None:
+    bind = ClientBind()
+    outbox = outbox_of(bind, window=before)
+    put(outbox, *(delivery(number) for number in range(6)))
+    assert len(pumped(outbox, bind)) == given[0]
+    with_settings(outbox, window=after)
+    assert len(pumped(outbox, bind)) == given[1]
+    assert len(outbox) == 6
+
+
+def test_smaller_window_is_filled_again_when_there_is_room_in_it() -> None:
+    bind = ClientBind()
+    outbox = outbox_of(bind, window=3)
+    put(outbox, *(delivery(number) for number in range(6)))
+    assert len(pumped(outbox, bind)) == 3
+    with_settings(outbox, window=1)
+    for number, more in ((1, 0), (2, 0), (3, 1)):
+        assert answer(outbox, bind, number, v.ESME_ROK, 1.0)
+        assert len(pumped(outbox, bind, 1.0)) == more
+
+
+@pytest.mark.parametrize(("outbox_s", "old"), [(50.0, 1), (200.0, 0), (OUTBOX_S, 0)])
+def test_age_follows_for_what_waits_already(outbox_s: float, old: int) -> None:
+    outbox = outbox_of()
+    put(outbox, delivery(1))
+    assert outbox.too_old(0.0, ACCEPTED_UTC + 100.0) == []
+    with_settings(outbox, outbox_s=outbox_s)
+    assert len(outbox.too_old(0.0, ACCEPTED_UTC + 100.0)) == old

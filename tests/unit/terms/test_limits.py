@@ -51,6 +51,82 @@ def test_no_span_has_more_than_the_burst_and_the_rate(
             assert last - first + 1 <= allowed + 1e-6 + rate.per_second * 4e-9
 
 
+Change = tuple[Rate, int]
+"""A rate and a burst."""
+CHANGES = st.none() | st.tuples(RATES, st.integers(0, 20))
+
+
+@given(
+    st.tuples(RATES, st.integers(0, 20)),
+    STARTS,
+    st.lists(st.tuples(GAPS, CHANGES, st.integers(0, 30)), max_size=25),
+)
+def test_no_span_has_more_than_the_largest_burst_and_rate_that_were_allowed_in_it(
+    first: Change, start: float, steps: list[tuple[float, Change | None, int]]
+) -> None:
+    bucket, now, allowed = TokenBucket(*first, start), start, first
+    taken: list[tuple[float, Change]] = []
+    """When each token was taken, and what was allowed then."""
+    changes: list[tuple[int, Change]] = [(0, first)]
+    """What was allowed from which token on."""
+    for gap, change, tries in steps:
+        now += gap
+        if change is not None:
+            allowed = change
+            bucket.adopt(*change, now)
+            changes.append((len(taken), change))
+        taken += [(now, allowed) for _ in range(tries) if bucket.take(now)]
+    for begin in range(len(taken)):
+        # What gathered before the first of a span did so under what was allowed before it.
+        in_force = [change for at, change in changes if at <= begin][-1:]
+        for end in range(begin, len(taken)):
+            in_force += [change for at, change in changes if at == end > begin]
+            fastest = max(rate.per_second for rate, _ in in_force)
+            most = max(burst for _, burst in in_force)
+            span_s = taken[end][0] - taken[begin][0]
+            hair = 1e-6 + fastest * 4e-9
+            assert end - begin + 1 <= max(most, 1) + fastest * span_s + hair
+
+
+@pytest.mark.parametrize(
+    ("taken", "burst", "left"),
+    [
+        (0, 10, 10),  # Nothing has changed.
+        (3, 10, 7),
+        (3, 5, 5),  # No more than the new burst.
+        (8, 5, 2),
+        (10, 5, 0),
+        (0, 20, 10),  # A larger burst fills up with time.
+        (10, 20, 0),
+        (0, 0, 1),
+    ],
+)
+def test_what_was_taken_stays_taken_under_another_burst(taken: int, burst: int, left: int) -> None:
+    bucket = TokenBucket(Rate(1, 60.0), 10, 100.0)
+    assert sum(bucket.take(100.0) for _ in range(taken)) == taken
+    bucket.adopt(Rate(1, 60.0), burst, 100.0)
+    assert sum(bucket.take(100.0) for _ in range(30)) == left
+
+
+def test_tokens_gather_at_the_rate_of_their_time() -> None:
+    bucket = TokenBucket(Rate(10, 1.0), 100, 0.0)
+    assert len(takings(bucket, 0.0, [(0.0, 200)])) == 100
+    bucket.adopt(Rate(1, 1.0), 100, 2.0)  # 20 have gathered.
+    assert len(takings(bucket, 2.0, [(5.0, 200)])) == 25
+
+
+def test_larger_burst_is_there_in_the_end() -> None:
+    bucket = TokenBucket(Rate(10, 1.0), 1, 0.0)
+    bucket.adopt(Rate(10, 1.0), 5, 0.0)
+    assert takings(bucket, 0.0, [(0.0, 9), (10.0, 9)]) == [0.0] + [10.0] * 5
+
+
+def test_what_gathered_beyond_the_old_burst_is_not_there_under_the_new_one() -> None:
+    bucket = TokenBucket(Rate(10, 1.0), 2, 0.0)
+    bucket.adopt(Rate(10, 1.0), 100, 60.0)
+    assert takings(bucket, 60.0, [(0.0, 9)]) == [60.0] * 2
+
+
 def test_burst_is_there_at_once_and_no_more() -> None:
     bucket = TokenBucket(Rate(50, 1.0), 7, 100.0)
     assert [bucket.take(100.0) for _ in range(9)] == [True] * 7 + [False] * 2

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.check.submit import Checks
-from router.decide.table import RouteTable
+from router.decide.table import RouteTable, Up
 from router.smpp import pdu
 from router.smpp.pdu import Framer, Sm
 from router.smpp.vocabulary import SUBMIT_SM
@@ -224,7 +224,8 @@ def test_explanation_never_says_something_else_than_the_router_does(
     sm = Sm(Framer(1_000).feed(octets)[0])
     checked = Checks(SETTINGS.lanes).check(sm, SETTINGS.accounts[account], NOW)
     assert not isinstance(checked, Refusal)
-    rule = RouteTable(SETTINGS.routes, Plans(), SETTINGS.lanes).decide(checked.number, account, sm)
+    table = RouteTable(SETTINGS.routes, Plans(), SETTINGS.lanes, Up())
+    rule = table.decide(checked.number, account, sm)
     if isinstance(rule, Refusal):
         assert explanation.refusal is not None
         assert explanation.refusal.status == rule.status
