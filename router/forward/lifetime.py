@@ -19,25 +19,29 @@ _NO_END: Final = 1 << 62
 class Lifetime:
     """What is left of a session's life."""
 
-    __slots__ = ("_age_s", "_early", "_messages", "left", "may_end_at", "must_end_at", "spare")
+    __slots__ = ("_age_s", "_messages", "left", "may_end_at", "must_end_at", "spare")
 
-    def __init__(self, settings: BindSettings, place: float) -> None:
-        """`place` is the bind's among those of its operator, from 0 up to 1."""
+    def __init__(self, settings: BindSettings) -> None:
         self._messages = settings.max_messages or _NO_END
         self._age_s = settings.max_age_s or _NEVER
-        self._early = EARLY * place
         self.left = self._messages
         """Messages that may still be sent."""
-        self.spare = int(self._messages * self._early) if settings.max_messages else 0
+        self.spare = 0
         """With no more than so many left it may retire."""
         self.may_end_at = _NEVER
         self.must_end_at = _NEVER
 
-    def begin(self, now: float) -> None:
-        """A new session."""
+    def begin(self, share: float, now: float) -> None:
+        """A new session begins.
+
+        `share` is the part of `EARLY` in which this bind may retire: 0 for the first bind of its
+        operator, and under 1 for the last.
+        """
+        early = EARLY * share
         self.left = self._messages
+        self.spare = 0 if self._messages == _NO_END else int(self._messages * early)
         self.must_end_at = now + self._age_s
-        self.may_end_at = now + self._age_s * (1.0 - self._early)
+        self.may_end_at = now + self._age_s * (1.0 - early)
 
     def is_over(self, now: float, *, another_is_away: bool) -> bool:
         """Whether the bind should retire now."""

@@ -84,6 +84,7 @@ class Bind:
         "adaptive",
         "address",
         "batch",
+        "breaker",
         "busiest",
         "changed_at",
         "common",
@@ -94,7 +95,6 @@ class Bind:
         "operator",
         "pacer",
         "peer",
-        "place",
         "resting_until",
         "retires",
         "round_trip",
@@ -106,13 +106,10 @@ class Bind:
         "writable",
     )
 
-    def __init__(
-        self, settings: BindSettings, operator: "Operator", place: int, now: float
-    ) -> None:
+    def __init__(self, settings: BindSettings, operator: "Operator", now: float) -> None:
         self.settings: Final = settings
         self.operator: Final = operator
-        self.place: Final = place
-        """Among the binds of its operator."""
+        self.breaker: Final = Breaker(operator.settings.breaker)
         rate = settings.rate
         self.pacer: Final = None if rate is None else Pacer(rate, now)
         self.adaptive: Final = None if rate is None else AdaptiveRate(rate)
@@ -146,7 +143,7 @@ class Bind:
         self.lifetime: Final = (
             None
             if settings.max_messages is None and settings.max_age_s is None
-            else Lifetime(settings, place / len(operator.settings.binds))
+            else Lifetime(settings)
         )
         self.retires = False
         """Its session is about to end as the operator wants it, and it binds anew."""
@@ -167,7 +164,7 @@ class Bind:
         if self.drained or self.retires:
             self.window = 0
         else:
-            most = self.operator.circuit.most_unanswered(self.place)
+            most = self.operator.circuit.most_unanswered(self)
             self.window = min(self.sized, most)
         self.common = self.window - (kept(self.window) if self.operator.keeps_room else 0)
 
@@ -212,10 +209,8 @@ class Operator:
         self.settings: Final = settings
         self.keeps_room: Final = keeps_room
         self.name: Final = settings.name
-        self.circuit: Final = Circuit(settings.breaker, len(settings.binds))
-        self.binds: Final = tuple(
-            Bind(bind, self, place, now) for place, bind in enumerate(settings.binds)
-        )
+        self.binds: Final = tuple(Bind(bind, self, now) for bind in settings.binds)
+        self.circuit: Final = Circuit(settings.breaker, self.binds)
         round_trips = [bind.round_trip for bind in self.binds]
         self.pacer: Final = (
             None if settings.rate is None else Pacer(settings.rate, now, round_trips)
@@ -249,7 +244,7 @@ class Operator:
             bind.window
             and bind.session is not None
             and bind.session.state in _SENDING
-            and not (bind.in_use and self.circuit.is_probing(bind.place))
+            and not (bind.in_use and self.circuit.is_probing(bind))
             for bind in self.binds
         )
 
@@ -258,7 +253,7 @@ class Operator:
         """Whether it failed, and no bind may send more than the one message that finds out."""
         circuit = self.circuit
         return circuit.is_troubled and not any(
-            bind.sends and circuit.most_unanswered(bind.place) > 1 for bind in self.binds
+            bind.sends and circuit.most_unanswered(bind) > 1 for bind in self.binds
         )
 
     @property
@@ -279,7 +274,7 @@ class Operator:
         if bind.settings.outbind is None and bind.address:
             bind.round_trip.path = self._paths.setdefault(bind.address, Path())
         if bind.lifetime is not None:
-            bind.lifetime.begin(now)
+            bind.lifetime.begin(self.binds.index(bind) / len(self.binds), now)
         bind.reckon_window()
         self.offer(bind, now)
 
@@ -435,12 +430,12 @@ class Operator:
 
     def succeeded(self, bind: Bind) -> bool:
         """A message was taken, in troubled times; return whether any window has changed."""
-        return self._tell_breakers("closed", self.circuit.succeeded(bind.place))
+        return self._tell_breakers("closed", bind, self.circuit.succeeded(bind))
 
     def failed(self, bind: Bind, now: float) -> bool:
         """A message was not taken, for a reason that is not its own; return the same."""
-        opened = self.circuit.failed(bind.place, self._able(), now)
-        return self._tell_breakers("opened", opened)
+        opened = self.circuit.failed(bind, self._able(), now)
+        return self._tell_breakers("opened", bind, opened)
 
     def look(self, now: float) -> bool:
         """Look after it, once a second or so; return whether any window has changed."""
@@ -467,10 +462,10 @@ class Operator:
                 bind.reckon_window()
                 self.offer(bind, now)
 
-    def _able(self) -> list[int]:
+    def _able(self) -> list[Bind]:
         """The binds that could send if they were allowed to."""
         return [
-            bind.place
+            bind
             for bind in self.binds
             if not (bind.drained or bind.retires)
             and bind.session is not None
@@ -487,10 +482,12 @@ class Operator:
             OperatorEvent("slowed", bind.settings.name, why=why, per_second=per_second)
         )
 
-    def _tell_breakers(self, what: Literal["opened", "closed"], breakers: list[Breaker]) -> bool:
-        names = {id(self.circuit.binds[bind.place]): bind.settings.name for bind in self.binds}
+    def _tell_breakers(
+        self, what: Literal["opened", "closed"], bind: Bind, breakers: list[Breaker]
+    ) -> bool:
         for breaker in breakers:
-            self.events.append(OperatorEvent(what, names.get(id(breaker)), rest_s=breaker.rest_s))
+            name = bind.settings.name if breaker is bind.breaker else None
+            self.events.append(OperatorEvent(what, name, rest_s=breaker.rest_s))
         if breakers:
             self._reckon_windows()
         return bool(breakers)

@@ -222,7 +222,7 @@ class Answers:
             self._counters.sends[operator.name, attempt.bind.settings.name, why] += 1
             if why == "timeout":  # It may have been taken; and then a receipt may come first.
                 operator.late_until = now + EARLY_WAIT_S
-            if why == "timeout" or operator.circuit.is_probing(attempt.bind.place):
+            if why == "timeout" or operator.circuit.is_probing(attempt.bind):
                 self._availability.failed(attempt.bind, now)
             if message.state is not IN_FLIGHT:
                 self._receipts.tell_withheld(message)

@@ -246,7 +246,7 @@ class Exporter(Collector):
             labels,
             ((key, bind.per_second(now)) for key, bind, _ in sending),
         )
-        breakers = [(key, bind.operator.circuit.binds[bind.place]) for key, bind, _ in sending]
+        breakers = [(key, bind.breaker) for key, bind, _ in sending]
         yield _gauge(
             "bind_breaker_open",
             "Whether the bind is left alone because it fails, or is being tried after that.",

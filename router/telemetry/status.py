@@ -271,7 +271,7 @@ def _bind(bind: Bind, now: float) -> BindStatus:
         failures=bind.failures,
         trouble=bind.trouble,
         drained=bind.drained,
-        breaker=bind.operator.circuit.binds[bind.place].state.name.lower(),
+        breaker=bind.breaker.state.name.lower(),
         resting_s=_s(max(0.0, bind.resting_until - now)),
         window=bind.sized,
         window_in_use=bind.in_use,

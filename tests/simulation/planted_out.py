@@ -389,8 +389,8 @@ def a_session_takes_one_message_too_many() -> list[Patch]:
     """It is counted after the question."""
     begin = Lifetime.begin
 
-    def generous(self: Lifetime, now: float) -> None:
-        begin(self, now)
+    def generous(self: Lifetime, share: float, now: float) -> None:
+        begin(self, share, now)
         self.left += 1
 
     return [(Lifetime, "begin", generous)]
@@ -409,8 +409,8 @@ def an_operator_that_fails_is_never_tried_again() -> list[Patch]:
 def a_bind_that_is_tried_has_its_whole_window() -> list[Patch]:
     """Not one message finds out, but all of them."""
 
-    def most_unanswered(self: Circuit, place: int) -> int:
-        states = self.binds[place].state, self.whole.state
+    def most_unanswered(self: Circuit, bind: Bind) -> int:
+        states = bind.breaker.state, self.whole.state
         return 0 if BreakerState.OPEN in states else UNLIMITED
 
     return [(Circuit, "most_unanswered", most_unanswered)]

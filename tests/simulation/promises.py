@@ -183,7 +183,7 @@ class Promises(Records):
 
     def _is_allowed(self, bind: Bind) -> None:
         """Nothing but failures came of it: then it is left alone, and tried with one message."""
-        states = bind.operator.circuit.binds[bind.place].state, bind.operator.circuit.whole.state
+        states = bind.breaker.state, bind.operator.circuit.whole.state
         if BreakerState.OPEN in states:
             raise self.broken(f"{bind.settings.name}: sent although it is left alone")
         if BreakerState.PROBING in states and bind.in_use > 1:
