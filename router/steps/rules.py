@@ -35,7 +35,7 @@ class Rules:
         return cls(
             accounts=settings.accounts,
             checks=Checks(settings.lanes),
-            routes=RouteTable(settings.routes, plans, settings.lanes),
+            routes=RouteTable(settings.routes, plans),
             inbound=InboundRules(settings.inbound),
             statuses={name: one.on_status for name, one in settings.operators.items()},
         )
