@@ -24,9 +24,9 @@ from router.decide.table import RouteTable, Rule, Up
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Framer, Sm
-from router.terms.names import AccountName, LaneName, OperatorName
+from router.terms.names import AccountName, OperatorName
 from router.terms.plan import Plans
-from router.terms.settings import LaneSettings, RouteSettings
+from router.terms.settings import RouteSettings
 
 SUMMARY: Final = "us per routing decision with 10, 1,000 and 100,000 prefixes"
 SIZES: Final = (10, 1_000, 100_000)
@@ -80,7 +80,7 @@ def _prefixes(size: int, rng: random.Random) -> list[str]:
 def _table(prefixes: Sequence[str]) -> RouteTable:
     operators = tuple(map(OperatorName, ("telia", "elisa")))
     routes = [RouteSettings(destination=prefix, to=operators) for prefix in prefixes]
-    return RouteTable(routes, Plans(), [LaneSettings(name=LaneName("bulk"))], Up())
+    return RouteTable(routes, Plans(), Up())
 
 
 def _numbers(prefixes: Sequence[str], count: int, rng: random.Random) -> list[str]:

@@ -110,8 +110,7 @@ class Journey:
             ended=lambda message: self.receipts.never_receipted(message),
         )  # fmt: skip
         self.outcomes: Final = Outcomes(
-            rooms, lanes, self.pending, self.recall, self.commits, counters, clocks, turn,
-            told=settled,
+            rooms, self.pending, self.recall, self.commits, counters, clocks, turn, told=settled
         )  # fmt: skip
         self.receipts: Final = Receipts(
             self.pending, self.recall, self.outcomes, self.commits, rulebook, self._ids, counters,
@@ -138,7 +137,7 @@ class Journey:
             rulebook, clocks, turn, capacity,
         )  # fmt: skip
         self.intake: Final = Intake(
-            self._ids, rulebook, long_messages, rooms, lanes, self.commits, counters, clocks, turn
+            self._ids, rulebook, long_messages, rooms, self.commits, counters, clocks, turn
         )
 
     def start(self, ready: Callable[[JournalError | None], None]) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 from router.check.number import routing_key
 from router.smpp.pdu import Sm
 from router.smpp.times import time_utc
+from router.terms.names import LaneName
 from router.terms.outcome import WRONG_DESTINATION, WRONG_SCHEDULE, WRONG_VALIDITY, Refusal
 from router.terms.settings import AccountSettings, LaneSettings
 
@@ -21,7 +22,7 @@ class Checked:
 
     number: str
     """The destination's routing key."""
-    lane: int
+    lane: LaneName
     """By account, priority_flag or service_type; a route may override it."""
     ends_utc: float | None
     """When its own validity_period ends; None where it brought none."""
@@ -33,8 +34,7 @@ class Checks:
     """The checks, with what they need of the settings looked up beforehand."""
 
     def __init__(self, lanes: Sequence[LaneSettings]) -> None:
-        self._places: Final = {lane.name: place for place, lane in enumerate(lanes)}
-        self._validity_s: Final = [lane.validity_s for lane in lanes]
+        self._validity_s: Final = {lane.name: lane.validity_s for lane in lanes}
 
     def check(self, sm: Sm, account: AccountSettings, now_utc: float) -> Checked | Refusal:
         """Check one message of an account."""
@@ -59,9 +59,9 @@ class Checks:
             end = time_utc(period, now_utc)
             if end is None or end <= max(now_utc, begin):
                 return WRONG_VALIDITY
-        return Checked(number, self._places[lane], end, begin)
+        return Checked(number, lane, end, begin)
 
-    def expires_utc(self, checked: Checked, lane: int, now_utc: float) -> float:
+    def expires_utc(self, checked: Checked, lane: LaneName, now_utc: float) -> float:
         """When the message may wait no longer: its own period, or else the lane's.
 
         Both times of a message count from now (3.4, 7.1.1.2), so its period goes on while it waits

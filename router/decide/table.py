@@ -15,10 +15,10 @@ from collections.abc import Mapping, Sequence, Set
 from typing import Final
 
 from router.smpp.pdu import Sm
-from router.terms.names import AccountName, LaneName, OperatorName
+from router.terms.names import AccountName, OperatorName
 from router.terms.outcome import NO_ROUTE, Refusal
 from router.terms.plan import Plan, Plans
-from router.terms.settings import LaneSettings, RouteSettings
+from router.terms.settings import RouteSettings
 
 Names = tuple[OperatorName, ...]
 HEAD_DIGITS: Final = 5
@@ -87,12 +87,10 @@ class Rule:
         "settings",
     )  # fmt: skip
 
-    def __init__(
-        self, settings: RouteSettings, plans: Plans, lanes: Mapping[LaneName, int], up: Up
-    ) -> None:
+    def __init__(self, settings: RouteSettings, plans: Plans, up: Up) -> None:
         self.settings: Final = settings
         self.account: Final = settings.account
-        self.lane: Final = None if settings.lane is None else lanes[settings.lane]
+        self.lane: Final = settings.lane
         self.refusal: Final = (
             None if settings.refuse is None else Refusal("refused_by_route", settings.refuse)
         )
@@ -157,18 +155,11 @@ class Rule:
 class RouteTable:
     """All rules, by prefix."""
 
-    def __init__(
-        self,
-        routes: Sequence[RouteSettings],
-        plans: Plans,
-        lanes: Sequence[LaneSettings],
-        up: Up,
-    ) -> None:
+    def __init__(self, routes: Sequence[RouteSettings], plans: Plans, up: Up) -> None:
         """`up` is shared by all tables, so that a new one is right from its first message."""
-        places = {lane.name: place for place, lane in enumerate(lanes)}
         self._by_prefix: dict[str, list[Rule]] = {}
         for route in routes:
-            self._by_prefix.setdefault(route.destination, []).append(Rule(route, plans, places, up))
+            self._by_prefix.setdefault(route.destination, []).append(Rule(route, plans, up))
         self._lengths = sorted({len(prefix) for prefix in self._by_prefix}, reverse=True)
         # Which lengths there are under a number's first digits, so that few are looked up in vain:
         # in a large table each of those is a walk to memory of its own.

@@ -5,11 +5,11 @@ which it does.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from router.terms.message import Message
-from router.terms.names import AccountName, OperatorName, RouterId
+from router.terms.names import AccountName, LaneName, OperatorName, RouterId
 from router.terms.plan import Plan
 from router.terms.settings import LaneSettings
 
@@ -34,7 +34,7 @@ class Queue:
         "plan",
     )
 
-    def __init__(self, plan: Plan, lane: int, account: AccountName) -> None:
+    def __init__(self, plan: Plan, lane: LaneName, account: AccountName) -> None:
         self.plan: Final = plan
         self.lane: Final = lane
         self.account: Final = account
@@ -142,10 +142,12 @@ class LaneAtOperator:
 class Feed:
     """What one operator may pull from."""
 
-    __slots__ = ("lanes", "lower_before")
+    __slots__ = ("_most_urgent", "lanes", "lower_before")
 
-    def __init__(self, lanes: Sequence[LaneSettings]) -> None:
-        self.lanes = [LaneAtOperator(lane.min_share) for lane in lanes]
+    def __init__(self, lanes: Iterable[LaneSettings]) -> None:
+        self.lanes: Final = {lane.name: LaneAtOperator(lane.min_share) for lane in lanes}
+        """In order of urgency."""
+        self._most_urgent: Final = next(iter(self.lanes.values()))
         self.lower_before = False
         """The last message came from a lane that was not the most urgent with work."""
 
@@ -153,7 +155,7 @@ class Feed:
         """The lane and queue of the next message."""
         urgent: tuple[LaneAtOperator, Queue] | None = None
         owed: tuple[LaneAtOperator, Queue] | None = None
-        for lane in self.lanes:
+        for lane in self.lanes.values():
             if not lane.rotation or (queue := lane.next()) is None:
                 lane.credit = 0.0
                 continue
@@ -169,14 +171,14 @@ class Feed:
 
     def urgent(self) -> tuple[LaneAtOperator, Queue] | None:
         """The same, if it is of the most urgent lane there is."""
-        lane = self.lanes[0]
+        lane = self._most_urgent
         queue = lane.next() if lane.rotation else None
         return None if queue is None else (lane, queue)
 
     def charge(self, taken: LaneAtOperator) -> None:
         """The message that `next` offered goes out: only that counts for shares and turns."""
         is_urgent = True
-        for lane in self.lanes:
+        for lane in self.lanes.values():
             if not lane.rotation:
                 continue
             if is_urgent:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from router.terms.message import Delivery, Message
-from router.terms.names import AccountName, OperatorId, OperatorName, RouterId
+from router.terms.names import AccountName, LaneName, OperatorId, OperatorName, RouterId
 from router.terms.outcome import JournalError, Outcome
 from router.terms.plan import Plan
 from router.terms.states import Mark, MarkEvent
@@ -123,7 +123,7 @@ class Backlog:
     """How many messages of one queue wait in the journal: no operator has taken them."""
 
     plan: Plan
-    lane: int
+    lane: LaneName
     account: AccountName
     count: int
 
@@ -159,7 +159,7 @@ class Wanted:
     """The next `count` messages of one queue after this id."""
 
     plan: Plan
-    lane: int
+    lane: LaneName
     account: AccountName
     after: RouterId
     count: int

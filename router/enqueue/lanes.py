@@ -26,7 +26,7 @@ from router.enqueue.feed import Feed, Queue
 from router.enqueue.ramp_up import RampUp
 from router.terms.capacity import Capacity
 from router.terms.message import Message
-from router.terms.names import AccountName, OperatorName, RouterId
+from router.terms.names import AccountName, LaneName, OperatorName, RouterId
 from router.terms.plan import Plan
 from router.terms.settings import AccountSettings, LaneSettings
 from router.terms.states import (
@@ -54,14 +54,17 @@ class Lanes:
         *,
         capacity: Capacity = Capacity(),
     ) -> None:
-        self.settings: Final = tuple(lanes)
+        self.settings: Final = {lane.name: lane for lane in lanes}
+        """In order of urgency."""
+        self._proven_only: Final = lanes[0].name if len(lanes) > 1 else None
+        """The lane that keeps away from operators which have just come back: the most urgent."""
         self.ramp_up: Final = ramp_up or RampUp({}, 0.0)
         self._capacity = capacity
         self._accounts = accounts
-        self._marks_first = [lane.in_doubt == "fail" for lane in lanes]
-        self.needs_marks: Final = any(self._marks_first)
+        self._marks_first = tuple(lane.name for lane in lanes if lane.in_doubt == "fail")
+        self.needs_marks: Final = bool(self._marks_first)
         """Whether a lane has `in_doubt: fail`: its messages must be marked before they go out."""
-        self._queues: dict[tuple[Plan, int, AccountName], Queue] = {}
+        self._queues: dict[tuple[Plan, LaneName, AccountName], Queue] = {}
         self._feeds: dict[OperatorName, Feed] = {}
         self._available: set[OperatorName] = set()
         self._up: set[OperatorName] = set()
@@ -101,7 +104,7 @@ class Lanes:
         else:
             queue.append(message)
 
-    def restore(self, plan: Plan, lane: int, account: AccountName, count: int) -> None:
+    def restore(self, plan: Plan, lane: LaneName, account: AccountName, count: int) -> None:
         """An earlier process left this many messages in the journal for one queue."""
         queue = self._queue(plan, lane, account)
         queue.behind += count
@@ -233,7 +236,7 @@ class Lanes:
             lane, queue = found
             if queue.also and operator in queue.also and not self._may_help(queue, operator):
                 continue
-            if self._marks_first[queue.lane] and self._waits_for_mark(queue.messages[0], now_utc):
+            if queue.lane in self._marks_first and self._waits_for_mark(queue.messages[0], now_utc):
                 # The slot waits for the journal: another message would overtake this one.
                 return None
             message = queue.messages.popleft()
@@ -260,8 +263,10 @@ class Lanes:
         """
         feed = self._feeds.get(operator)
         found: list[Message] = []
-        for lane in itertools.compress(feed.lanes if feed is not None else (), self._marks_first):
-            queues = [queue for turn in lane.rotation for queue in turn.queues]
+        if feed is None:
+            return found
+        for name in self._marks_first:
+            queues = [queue for turn in feed.lanes[name].rotation for queue in turn.queues]
             for queue in queues:
                 first = itertools.islice(queue.messages, max(1, most // len(queues)))
                 found += [m for m in first if m.mark in NOT_MARKED and m.state is QUEUED]
@@ -366,7 +371,7 @@ class Lanes:
             queue.earliest_expiry_utc = message.expires_utc
         return queue
 
-    def _queue(self, plan: Plan, lane: int, account: AccountName) -> Queue:
+    def _queue(self, plan: Plan, lane: LaneName, account: AccountName) -> Queue:
         key = (plan, lane, account)
         queue = self._queues.get(key)
         if queue is None:
@@ -384,7 +389,7 @@ class Lanes:
             self._attach(queue, None, ())
         elif up[0] not in ramp_up.ramping:
             self._attach(queue, up[0], self._helpers_of(queue, up[1:]))
-        elif queue.lane or len(self.settings) == 1:
+        elif queue.lane != self._proven_only:
             passed_over = ramp_up.skipped
             home = next((name for name in up if name not in passed_over), up[0])
             others = [name for name in up if name != home]
@@ -422,7 +427,7 @@ class Lanes:
             if name is not None and name not in before:
                 feed = self._feeds.get(name)
                 if feed is None:
-                    feed = self._feeds[name] = Feed(self.settings)
+                    feed = self._feeds[name] = Feed(self.settings.values())
                 feed.attach(queue, self._accounts[queue.account].weight)
 
     def _wake(self, queue: Queue) -> None:

@@ -30,11 +30,11 @@ from router.enqueue.journal import (
     take_up_doubt,
 )
 from router.terms.message import Delivery, Message
-from router.terms.names import AccountName, OperatorId, OperatorName
+from router.terms.names import AccountName, LaneName, OperatorId, OperatorName
 from router.terms.plan import Plan
 from router.terms.states import TAKE
 
-_Key = tuple[Plan, int, AccountName]
+_Key = tuple[Plan, LaneName, AccountName]
 
 
 class MemoryJournal:

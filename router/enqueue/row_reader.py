@@ -11,7 +11,7 @@ from router.enqueue.journal import PendingReceipt
 from router.enqueue.row_writer import MOST_ROWS, Row, Statement, Value, room_for
 from router.smpp.pdu import BodyError, Pdu, Sm
 from router.terms.message import Delivery, Message
-from router.terms.names import AccountName, ClientId, OperatorId, OperatorName, RouterId
+from router.terms.names import AccountName, ClientId, LaneName, OperatorId, OperatorName, RouterId
 from router.terms.plan import Plan
 from router.terms.states import TAKE
 
@@ -82,7 +82,7 @@ def _others_text(room: int) -> str:
     return f"{_SENT} WHERE sends > 1 AND router_id IN ({','.join('?' * room)})"
 
 
-def to_message(row: Row, queue: int, plan: Plan, lane: int, account: AccountName) -> Message:
+def to_message(row: Row, queue: int, plan: Plan, lane: LaneName, account: AccountName) -> Message:
     """A row of `NEXT_OF_QUEUE`; the message is as old as the caller says later."""
     router_id, client_id, registered, hold, accepted_utc, expires_utc, not_before, octets = row
     if not (
@@ -119,7 +119,7 @@ def to_message(row: Row, queue: int, plan: Plan, lane: int, account: AccountName
     return message
 
 
-def to_pending(row: Row, plan: Plan, lane: int) -> PendingReceipt:
+def to_pending(row: Row, plan: Plan, lane: LaneName) -> PendingReceipt:
     """A row of `SENT` or `recall`, with a message of its own."""
     (number, operator, operator_id, at_utc, failure, router_id, queue) = row[:7]
     (client_id, registered, hold, sends, accepted_utc, source, destination, account) = row[7:15]

@@ -84,25 +84,26 @@ class Queues:
     """
 
     def __init__(self, lanes: Sequence[LaneName]) -> None:
-        self.lanes: Final = list(lanes)
+        self._lanes: Final = {name: name for name in lanes}
+        self._least_urgent: Final = lanes[-1]
         self.last = 0
-        self._by_value: dict[tuple[AccountName, int, str], list[int]] = {}
-        self._numbers: dict[tuple[Plan, int, AccountName], int] = {}
+        self._by_value: dict[tuple[AccountName, LaneName, str], list[int]] = {}
+        self._numbers: dict[tuple[Plan, LaneName, AccountName], int] = {}
         """Those that messages have been written to: found without making a text of the plan."""
         self._unsafe: dict[int, Row] = {}
         """New ones whose transaction has not succeeded yet."""
 
     def found(self, number: int, account: AccountName, lane: LaneName, plan: str) -> None:
         """A queue is in the file."""
-        numbers = self._by_value.setdefault((account, self.place_of(lane), plan), [])
-        numbers.insert(0 if lane in self.lanes else len(numbers), number)
+        numbers = self._by_value.setdefault((account, self.lane_of(lane), plan), [])
+        numbers.insert(0 if lane in self._lanes else len(numbers), number)
         self.last = max(self.last, number)
 
-    def place_of(self, lane: LaneName) -> int:
-        """The place of a lane."""
-        return self.lanes.index(lane) if lane in self.lanes else len(self.lanes) - 1
+    def lane_of(self, written: LaneName) -> LaneName:
+        """The lane that this name in the file stands for."""
+        return self._lanes.get(written, self._least_urgent)
 
-    def numbers_of(self, plan: Plan, lane: int, account: AccountName) -> list[int]:
+    def numbers_of(self, plan: Plan, lane: LaneName, account: AccountName) -> list[int]:
         """Where the messages of this queue are."""
         return self._by_value.get((account, lane, of_plan(plan)), [])
 
@@ -114,13 +115,13 @@ class Queues:
             number = self._numbers[key] = self._number_of_new(*key)
         return number
 
-    def _number_of_new(self, plan: Plan, lane: int, account: AccountName) -> int:
+    def _number_of_new(self, plan: Plan, lane: LaneName, account: AccountName) -> int:
         value = account, lane, of_plan(plan)
         numbers = self._by_value.get(value)
         if numbers is None:
             self.last += 1
             numbers = self._by_value[value] = [self.last]
-            self._unsafe[self.last] = (self.last, account, self.lanes[lane], value[2])
+            self._unsafe[self.last] = (self.last, *value)
         return numbers[0]
 
     def unsafe(self) -> list[Row]:
@@ -168,9 +169,7 @@ def statements(
         *_insert("sent", [_of_attempt(a) for a in attempted if a.kept_as not in elided]),
         *((_FAILED, _of_failure(a)) for a in failed if a.message.router_id not in over),
         *_insert("delivery", [_of_delivery(d) for one in changes for d in one.held]),
-        *_insert(
-            "record", [_of_record(s, queues.lanes) for s in settlements] if keeps_records else ()
-        ),
+        *_insert("record", [_of_record(s) for s in settlements] if keeps_records else ()),
         *_insert("written", _written(changes)),
         *_insert("account", _counted(changes, settlements)),
         *delete("message", "router_id", waits_no_more),
@@ -239,7 +238,7 @@ def _of_delivery(delivery: Delivery) -> Row:
     )
 
 
-def _of_record(settlement: Settlement, lanes: Sequence[LaneName]) -> Row:
+def _of_record(settlement: Settlement) -> Row:
     message = settlement.message
     client_id = _of_client_id(message)
     return (
@@ -247,7 +246,7 @@ def _of_record(settlement: Settlement, lanes: Sequence[LaneName]) -> Row:
         message.router_id,
         None if client_id is None else client_id.decode("latin-1"),
         message.account,
-        lanes[message.lane],
+        message.lane,
         message.operator,
         _OUTCOMES[settlement.outcome],
         settlement.reason or None,

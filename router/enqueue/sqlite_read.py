@@ -55,12 +55,12 @@ class Reader:
     def recovered(self, database: sqlite3.Connection) -> Recovered:
         """See `Journal.recover`."""
         recovered = Recovered()
-        backlogs: Counter[tuple[Plan, int, AccountName]] = Counter()
+        backlogs: Counter[tuple[Plan, LaneName, AccountName]] = Counter()
         counts = dict(database.execute(row_reader.BACKLOGS).fetchall())
         for number, account, lane, plan, *_ in database.execute(row_reader.QUEUES):
             if number in counts:
-                place = self._queues.place_of(LaneName(lane))
-                backlogs[self._plan(plan), place, AccountName(account)] += counts[number]
+                key = self._plan(plan), self._queues.lane_of(LaneName(lane)), AccountName(account)
+                backlogs[key] += counts[number]
         recovered.waiting = [Backlog(*queue, count) for queue, count in backlogs.items()]
         for operator, count in database.execute(row_reader.SENT_BY_OPERATOR):
             recovered.sent[OperatorName(operator)] = count
@@ -137,7 +137,7 @@ class Reader:
         for row in rows:
             *_, lane, plan = row
             pending = row_reader.to_pending(
-                row, self._plan(str(plan)), self._queues.place_of(LaneName(str(lane)))
+                row, self._plan(str(plan)), self._queues.lane_of(LaneName(str(lane)))
             )
             attempts.setdefault(pending.kept_as, pending)
         ordered = sorted(attempts.values(), key=attrgetter("at_utc"))

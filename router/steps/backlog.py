@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from functools import partial
-from operator import attrgetter
 from typing import Final
 
 from router.accept.rooms import Rooms
@@ -98,7 +97,8 @@ class Backlog:
         """Go on with what an earlier process left."""
         taken_up = self.taken_up
         accounts, correlators = self._rulebook.rules.accounts, self._pending.correlators
-        for backlog in sorted(found.waiting, key=attrgetter("lane")):  # The most urgent first.
+        urgency = list(self._lanes.settings)
+        for backlog in sorted(found.waiting, key=lambda one: urgency.index(one.lane)):
             queue = backlog.plan, backlog.lane, backlog.account
             if backlog.account not in accounts:
                 taken_up.left_waiting += backlog.count

@@ -135,8 +135,7 @@ class Dispatcher:
         name = operator.name
         message.operator = name
         if message.writes == 0:
-            lane = self._lanes.settings[message.lane].name
-            self._counters.queue_wait_s[name, lane].add(now - message.accepted_at)
+            self._counters.queue_wait_s[name, message.lane].add(now - message.accepted_at)
         if message.in_doubt:
             self._counters.repeated[name] += 1
         message.enter(WRITE)

@@ -7,7 +7,6 @@ from typing import Final
 
 from router.accept.rooms import Rooms
 from router.enqueue.ids import Ids, client_id_of
-from router.enqueue.lanes import Lanes
 from router.smpp import vocabulary as v
 from router.smpp.pdu import BodyError, Pdu, Sm, relay_with, response
 from router.smpp.session import Note, Session
@@ -31,7 +30,6 @@ class Intake:
         "_clocks",
         "_commits",
         "_ids",
-        "_lanes",
         "_long_messages",
         "_rulebook",
         "_turn",
@@ -46,7 +44,6 @@ class Intake:
         rulebook: Rulebook,
         long_messages: LongMessages,
         rooms: Rooms,
-        lanes: Lanes,
         commits: Commits,
         counters: Counters,
         clocks: Clocks,
@@ -56,7 +53,6 @@ class Intake:
         self._rulebook: Final = rulebook
         self._long_messages: Final = long_messages
         self.rooms: Final = rooms
-        self._lanes: Final = lanes
         self._commits: Final = commits
         self.counters: Final = counters
         self._clocks: Final = clocks
@@ -152,7 +148,7 @@ class Intake:
         message.origin = None
         message.answered_at = now
         account, counters = message.account, self.counters
-        counters.submits[account, self._lanes.settings[message.lane].name, status] += 1
+        counters.submits[account, message.lane, status] += 1
         counters.submit_response_s[account].add(now - message.accepted_at)
         client.admission.answered()
         session = client.session

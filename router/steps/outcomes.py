@@ -9,7 +9,6 @@ from typing import Final
 
 from router.accept.rooms import Rooms
 from router.enqueue.journal import Settlement
-from router.enqueue.lanes import Lanes
 from router.report import receipts
 from router.steps.clocks import Clocks
 from router.steps.commits import Commits
@@ -29,7 +28,6 @@ class Outcomes:
         "_clocks",
         "_commits",
         "_counters",
-        "_lanes",
         "_pending",
         "_recall",
         "_rooms",
@@ -40,7 +38,6 @@ class Outcomes:
     def __init__(
         self,
         rooms: Rooms,
-        lanes: Lanes,
         pending: PendingReceipts,
         recall: Recall,
         commits: Commits,
@@ -52,7 +49,6 @@ class Outcomes:
     ) -> None:
         """`told` hears of every outcome that is safe in the journal."""
         self._rooms: Final = rooms
-        self._lanes: Final = lanes
         self._pending: Final = pending
         self._recall: Final = recall
         self._commits: Final = commits
@@ -97,6 +93,5 @@ class Outcomes:
         message, counters = settlement.message, self._counters
         counters.outcomes[message.account, settlement.outcome] += 1
         if message.operator is not None and settlement.outcome is not Outcome.SENT:
-            lane = self._lanes.settings[message.lane].name
-            counters.delivery_s[message.operator, lane].add(now - message.accepted_at)
+            counters.delivery_s[message.operator, message.lane].add(now - message.accepted_at)
         self._told(settlement)

@@ -40,7 +40,7 @@ class Rules:
         return cls(
             accounts=settings.accounts,
             checks=Checks(settings.lanes),
-            routes=RouteTable(settings.routes, plans, settings.lanes, up),
+            routes=RouteTable(settings.routes, plans, up),
             inbound=InboundRules(settings.inbound),
             statuses={name: one.on_status for name, one in settings.operators.items()},
         )

@@ -253,13 +253,12 @@ class MessageLog:
     Which ones is decided by their id, so that the same are chosen whoever asks, and evenly.
     """
 
-    __slots__ = ("_below", "_lanes", "_log")
+    __slots__ = ("_below", "_log")
 
     def __init__(self, settings: Settings) -> None:
         log_settings = settings.telemetry.log
         writes = log_settings.level in ("debug", "info")
         self._below: Final = round(log_settings.messages * 2**32) if writes else 0
-        self._lanes: Final = tuple(lane.name for lane in settings.lanes)
         self._log: Final = structlog.get_logger().bind()
 
     def __call__(self, settlement: Settlement) -> None:
@@ -277,7 +276,7 @@ class MessageLog:
             "router_id": message.router_id,
             "client_id": message.client_id.decode("latin-1"),
             "account": message.account,
-            "lane": self._lanes[message.lane],
+            "lane": message.lane,
             "outcome": settlement.outcome.name.lower(),
             "sends": message.writes,
             "total_s": round(total_s, 6),

@@ -219,12 +219,11 @@ def waiting_by_operator(lanes: Lanes, operators: Iterable[OperatorName], now: fl
     A message that waits to be tried again is in no queue and not in here. Another thread may call
     this while the loop works: it copies what grows, and a queue that has just run empty is empty.
     """
-    names = [lane.name for lane in lanes.settings]
     waiting: Waiting = {
-        (operator, name): (0, 0.0) for operator in (*operators, NOBODY) for name in names
+        (operator, name): (0, 0.0) for operator in (*operators, NOBODY) for name in lanes.settings
     }
     for queue in lanes.queues():
-        key = queue.home or NOBODY, names[queue.lane]
+        key = queue.home or NOBODY, queue.lane
         count, oldest_s = waiting[key]
         with suppress(IndexError):
             oldest_s = max(oldest_s, now - queue.messages[0].accepted_at)
@@ -233,7 +232,7 @@ def waiting_by_operator(lanes: Lanes, operators: Iterable[OperatorName], now: fl
 
 
 def _lanes(lanes: Lanes, waiting: Waiting, operator: OperatorName) -> list[LaneStatus]:
-    found = [(lane.name, *waiting[operator, lane.name]) for lane in lanes.settings]
+    found = [(name, *waiting[operator, name]) for name in lanes.settings]
     return [
         LaneStatus(lane=name, messages=count, oldest_s=_s(oldest_s))
         for name, count, oldest_s in found

@@ -7,7 +7,7 @@ process is what the journal is told of it.
 from typing import TYPE_CHECKING, Final, Protocol
 
 from router.terms.group import Group
-from router.terms.names import AccountName, ClientId, OperatorName, RouterId
+from router.terms.names import AccountName, ClientId, LaneName, OperatorName, RouterId
 from router.terms.plan import Plan
 from router.terms.states import (
     ACCEPTING,
@@ -96,7 +96,7 @@ class Message:
         router_id: RouterId,
         client_id: ClientId,
         account: AccountName,
-        lane: int,
+        lane: LaneName,
         plan: Plan,
         command_id: int,
         octets: bytes,
@@ -115,7 +115,6 @@ class Message:
         self.client_id = client_id
         self.account = account
         self.lane = lane
-        """Its place in the list of lanes; 0 is the most urgent."""
         self.plan = plan
         self.command_id = command_id
         self.octets = octets

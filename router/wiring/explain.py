@@ -179,7 +179,7 @@ def explain(settings: Settings, question: Question, now_utc: float) -> Explanati
         told.refusal = _refusal(checked)
         return told
     told.number = checked.number
-    table = RouteTable(settings.routes, Plans(), settings.lanes, Up())
+    table = RouteTable(settings.routes, Plans(), Up())
     verdicts = table.explain(checked.number, account.name, sm)
     told.losers = [_rule(rule.settings, why) for rule, why in verdicts if why is not None]
     told.rules_for_other_numbers = len(settings.routes) - len(verdicts)
@@ -192,12 +192,13 @@ def explain(settings: Settings, question: Question, now_utc: float) -> Explanati
         return told
     lane = checked.lane if decided.lane is None else decided.lane
     by_rule = decided.lane is not None
-    told.lane = settings.lanes[lane].name
+    told.lane = lane
     told.lane_by = "by the rule" if by_rule else _lane_by(question, account)
     end_utc = checks.expires_utc(checked, lane, now_utc)
     told.validity_s = None if end_utc == float("inf") else round(end_utc - now_utc, 6)
-    told.failover_after_s = settings.lanes[lane].failover_after_s
-    told.in_doubt = settings.lanes[lane].in_doubt
+    lane_settings = next(one for one in settings.lanes if one.name == lane)
+    told.failover_after_s = lane_settings.failover_after_s
+    told.in_doubt = lane_settings.in_doubt
     told.waits_for_schedule = account.schedule_delivery_time == "honour"
     told.plans = _plans(decided)
     told.told_what_remains = [

@@ -8,6 +8,7 @@ import pytest
 
 from router.smpp import vocabulary as v
 from router.terms.capacity import Capacity
+from router.terms.names import LaneName
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings
 from tests.doubles import FULL_DISK, Client, Router, World, with_lane
@@ -90,12 +91,12 @@ def test_a_queue_that_was_miscounted_holds_up_no_other_of_its_account(
 ) -> None:
     client = router.client()
     elisa = router.operator("elisa")
-    (lane,) = [place for place, lane in enumerate(router.settings.lanes) if lane.name == "otp"]
     plan = router.journey.plans.of(tuple(router.settings.operators))
     account = client.link.account.name
     submit(router, client, 50, FINNISH)
     assert 0 < len(elisa.submits) < 50
-    router.journey.lanes.restore(plan, lane, account, 5)  # The journal knows of none of them.
+    # The journal knows of none of them.
+    router.journey.lanes.restore(plan, LaneName("otp"), account, 5)
     world.run(5.0)
     assert len(elisa.submits) == 50
 

@@ -19,9 +19,25 @@ from router.enqueue.sqlite import SqliteJournal
 from router.terms.message import Delivery, Message
 from router.terms.names import OperatorId, OperatorName, RouterId
 from tests.unit.enqueue.turns import Turns, attempt, changes
-from tests.unit.messages import BANK, ELISA, SHOP, TELIA, TO_ELISA, TO_TELIA, delivery, message
+from tests.unit.messages import (
+    ALERT,
+    BANK,
+    ELISA,
+    OTP,
+    SHOP,
+    TELIA,
+    TO_ELISA,
+    TO_TELIA,
+    delivery,
+    message,
+)
 
-QUEUES = [(TO_TELIA, 0, BANK), (TO_TELIA, 1, BANK), (TO_TELIA, 0, SHOP), (TO_ELISA, 0, BANK)]
+QUEUES = [
+    (TO_TELIA, OTP, BANK),
+    (TO_TELIA, ALERT, BANK),
+    (TO_TELIA, OTP, SHOP),
+    (TO_ELISA, OTP, BANK),
+]
 
 Script = list[list[tuple[str, int]]]
 """Batches of what happens: a word, and a number that chooses to what."""

@@ -32,6 +32,7 @@ LANES: Final = (
     LaneSettings(name=LaneName("bulk"), min_share=0.2),
     LaneSettings(name=LaneName("leftovers")),
 )
+NAMES: Final = [lane.name for lane in LANES]
 
 
 def account_of(name: str, queue: int = 1000, weight: int = 1) -> AccountSettings:
@@ -51,7 +52,7 @@ BANK, SHOP = ACCOUNTS
 
 
 def message(
-    number: int, name: AccountName, lane: int, plan: Plan, expires_utc: float = NEVER
+    number: int, name: AccountName, lane: LaneName, plan: Plan, expires_utc: float = NEVER
 ) -> Message:
     return Message(
         router_id=RouterId(number),
@@ -70,7 +71,7 @@ def message(
     )
 
 
-LANE = st.sampled_from([0, 0, 0, 0, 0, 0, 1, 2, 3])
+LANE = st.sampled_from([NAMES[0]] * 5 + NAMES)
 PLAN = st.sampled_from([PLAN_LIST[0], *PLAN_LIST])
 ACCOUNT = st.sampled_from([SHOP, SHOP, SHOP, BANK])
 
@@ -80,7 +81,7 @@ class ModelQueue:
     """One queue as two plain lists."""
 
     plan: Plan
-    lane: int
+    lane: LaneName
     account: AccountName
     memory: list[Message] = field(default_factory=list)
     journal: list[Message] = field(default_factory=list)
@@ -95,7 +96,7 @@ class Observed:
     def __init__(self) -> None:
         self.rooms = Rooms(ACCOUNTS)
         self.lanes = Lanes(LANES, ACCOUNTS)
-        self.queues: dict[tuple[Plan, int, AccountName], ModelQueue] = {}
+        self.queues: dict[tuple[Plan, LaneName, AccountName], ModelQueue] = {}
         self.delayed: list[tuple[float, Message]] = []
         self.in_hand: list[Message] = []
         self.up: set[OperatorName] = set()
@@ -108,7 +109,7 @@ class Observed:
 
     # The model.
 
-    def queue(self, plan: Plan, lane: int, name: AccountName) -> ModelQueue:
+    def queue(self, plan: Plan, lane: LaneName, name: AccountName) -> ModelQueue:
         key = (plan, lane, name)
         return self.queues.setdefault(key, ModelQueue(*key))
 
@@ -118,13 +119,13 @@ class Observed:
     def live(self, one: Message) -> bool:
         return one.state in WAITS and one.expires_utc > self.now_utc
 
-    def may_go(self, operator: OperatorName) -> dict[int, dict[AccountName, list[Message]]]:
+    def may_go(self, operator: OperatorName) -> dict[LaneName, dict[AccountName, list[Message]]]:
         """By lane and account: what this operator may be given now; only one of each list's first.
 
         What was sent before goes first; else the oldest, unless one that may be older is not here.
         """
-        found: dict[int, dict[AccountName, list[Message]]] = {}
-        for lane in range(len(LANES)):
+        found: dict[LaneName, dict[AccountName, list[Message]]] = {}
+        for lane in NAMES:
             for name in ACCOUNTS:
                 ours = [
                     queue
@@ -151,7 +152,7 @@ class Observed:
                     found.setdefault(lane, {})[name] = [oldest]
         return found
 
-    def never_sent(self, operator: OperatorName, lane: int, name: AccountName) -> list[int]:
+    def never_sent(self, operator: OperatorName, lane: LaneName, name: AccountName) -> list[int]:
         """What waits for its first transmission, wherever it is."""
         return [
             one.router_id
@@ -178,7 +179,7 @@ class Observed:
 
     # What happens.
 
-    def an_earlier_process_left(self, left: list[tuple[Plan, int, AccountName, int]]) -> None:
+    def an_earlier_process_left(self, left: list[tuple[Plan, LaneName, AccountName, int]]) -> None:
         for plan, lane, name, count in left:
             queue = self.queue(plan, lane, name)
             for _ in range(count):
@@ -190,7 +191,7 @@ class Observed:
             self.rooms.restore(name, count)
 
     def accept(
-        self, name: AccountName, lane: int, plan: Plan, validity_s: float, count: int
+        self, name: AccountName, lane: LaneName, plan: Plan, validity_s: float, count: int
     ) -> None:
         for _ in range(count):
             has_room = self.room[name] < ACCOUNTS[name].queue
@@ -224,9 +225,9 @@ class Observed:
         queue = self.queue(one.plan, one.lane, one.account)
         assert one is next(filter(self.live, queue.memory))
         # The model waits for the journal a little more often than need be.
-        is_lower = bool(may_go) and one.lane > min(may_go)
+        is_lower = bool(may_go) and one.lane != next(iter(may_go))
         if is_lower:
-            assert LANES[one.lane].min_share
+            assert LANES[NAMES.index(one.lane)].min_share
             assert not self.lower_before[operator]
         self.lower_before[operator] = is_lower
         if not one.writes:  # The first transmission: in the order of acceptance, over all plans.
@@ -409,7 +410,7 @@ BACKLOGS = st.lists(
 
 @given(BACKLOGS, st.lists(STEPS, min_size=30, max_size=100))
 def test_right_message_goes_next_whatever_has_happened(
-    backlogs: list[tuple[Plan, int, AccountName, int]], steps: list[Step]
+    backlogs: list[tuple[Plan, LaneName, AccountName, int]], steps: list[Step]
 ) -> None:
     life = Observed()
     life.an_earlier_process_left(backlogs)
@@ -425,10 +426,10 @@ def full(lanes: tuple[LaneSettings, ...], accounts: list[AccountSettings], each:
     found.set_available(A, True, 0.0)
     number = 0
     for _ in range(each):
-        for lane in range(len(lanes)):
+        for lane in lanes:
             for one in accounts:
                 number += 1
-                found.put(message(number, one.name, lane, PLAN_LIST[number % 2 * 2]))
+                found.put(message(number, one.name, lane.name, PLAN_LIST[number % 2 * 2]))
     return found
 
 
@@ -455,7 +456,7 @@ def test_lower_lanes_keep_their_shares_in_every_stretch_and_never_go_twice_in_a_
         [account_of(str(place)) for place in range(accounts)],
         300 // accounts,
     )
-    order = [one.lane for one in pulled(lanes, 300)]
+    order = [int(one.lane) for one in pulled(lanes, 300)]
     assert len(order) == 300
     assert all(min(pair) == 0 for pair in pairwise(order))
     for lane, share in enumerate(shares, 1):
@@ -466,8 +467,8 @@ def test_lower_lanes_keep_their_shares_in_every_stretch_and_never_go_twice_in_a_
                 assert stretch.count(lane) <= share * len(stretch) + 2
 
 
-@given(st.lists(st.integers(1, 5), min_size=1, max_size=5), st.integers(0, 2))
-def test_accounts_take_turns_by_weight_in_every_stretch(weights: list[int], lane: int) -> None:
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=5), st.sampled_from(NAMES[:3]))
+def test_accounts_take_turns_by_weight_in_every_stretch(weights: list[int], lane: LaneName) -> None:
     accounts = [account_of(str(place), weight=weight) for place, weight in enumerate(weights)]
     lanes = Lanes(LANES, {one.name: one for one in accounts})
     lanes.set_available(A, True, 0.0)
@@ -491,7 +492,7 @@ def test_account_with_work_waits_for_one_turn_of_the_others_at_most(
     waiting = dict.fromkeys(accounts, 0)
     for number, name in enumerate(arrivals):
         for more in range(3):
-            lanes.put(message(number * 3 + more, name, 0, PLAN_LIST[0]))
+            lanes.put(message(number * 3 + more, name, NAMES[0], PLAN_LIST[0]))
             waiting[name] += 1
         for one in pulled(lanes, 2):
             waiting[one.account] -= 1

@@ -13,7 +13,7 @@ from router.smpp.pdu import Pdu, Sm
 from router.terms.names import AccountName, LaneName, OperatorName
 from router.terms.outcome import NO_ROUTE, Refusal
 from router.terms.plan import Plans
-from router.terms.settings import LaneSettings, RouteSettings
+from router.terms.settings import RouteSettings
 
 # Few digits and few values, so that prefixes are nested and conditions hold about as often as not.
 DIGITS: Final = "01"
@@ -21,7 +21,7 @@ ACCOUNTS: Final = tuple(AccountName(name) for name in ("bank", "shop"))
 SENDERS: Final = ("Bank", "Shop")
 PRIORITIES: Final = (0, 3)
 SERVICE_TYPES: Final = ("", "OTP")
-LANES: Final = [LaneSettings(name=LaneName(name)) for name in ("otp", "bulk")]
+LANES: Final = [LaneName("otp"), LaneName("bulk")]
 STRETCH: Final = 1000
 WITHIN: Final = STRETCH // 100
 
@@ -38,7 +38,7 @@ routes: Final = st.builds(
     sender=st.none() | st.sampled_from(SENDERS),
     priority=st.none() | st.sampled_from(PRIORITIES),
     service_type=st.none() | st.sampled_from(SERVICE_TYPES),
-    lane=st.none() | st.sampled_from([lane.name for lane in LANES]),
+    lane=st.none() | st.sampled_from(LANES),
     to=st.just((OperatorName("a"),)),
 )
 refusals: Final = st.builds(
@@ -96,7 +96,7 @@ def submit_sm(message: tuple[str, AccountName, str, int, str]) -> Sm:
 def test_longest_prefix_that_holds_wins_and_the_first_of_equals(
     written: list[RouteSettings], sent: list[tuple[str, AccountName, str, int, str]]
 ) -> None:
-    table = RouteTable(written, Plans(), LANES, Up())
+    table = RouteTable(written, Plans(), Up())
     for message in sent:
         number, account, *_ = message
         sm = submit_sm(message)
@@ -133,7 +133,7 @@ def test_whoever_comes_and_goes_those_that_are_up_share_by_weight(
     names = tuple(OperatorName(f"operator{place}") for place in range(len(weights)))
     route = RouteSettings(destination="", to=names, weights=tuple(weights))
     operators_up = Up()
-    table = RouteTable([route], Plans(), LANES, operators_up)
+    table = RouteTable([route], Plans(), operators_up)
     rule = table.decide("46", ACCOUNTS[0], submit_sm(("46", ACCOUNTS[0], "Bank", 0, "")))
     assert isinstance(rule, Rule)
     plans: list[tuple[OperatorName, ...]] = []
@@ -161,7 +161,7 @@ def test_weights_are_kept_within_one_percent_over_any_stretch_of_a_thousand(
 ) -> None:
     names = tuple(OperatorName(f"operator{place}") for place in range(len(weights)))
     route = RouteSettings(destination="", to=names, weights=tuple(weights))
-    table = RouteTable([route], Plans(), LANES, Up())
+    table = RouteTable([route], Plans(), Up())
     rule = table.decide("46", ACCOUNTS[0], submit_sm(("46", ACCOUNTS[0], "Bank", 0, "")))
     assert isinstance(rule, Rule)
     firsts = [rule.next_plan().candidates[0] for _ in range(before + 2 * STRETCH)][before:]

@@ -282,11 +282,10 @@ class Client:
                 short_message=text,
                 tlvs=tlvs,
             )
-        names = [lane.name for lane in settings.lanes]
-        lane = names.index("alert" if priority == 3 else self.settings.lane)  # type: ignore[arg-type]
+        lane = self.settings.lane_by_priority.get(priority, self.settings.lane)
         if self.settings.schedule_delivery_time != "honour":
             schedule_s = 0
-        of_lane_s = settings.lanes[lane].validity_s
+        of_lane_s = next(one.validity_s for one in settings.lanes if one.name == lane)
         message = Submitted(
             number,
             self.mood.account,

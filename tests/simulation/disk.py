@@ -31,7 +31,7 @@ from router.enqueue.journal import (
     take_up_doubt,
 )
 from router.terms.message import Delivery, Message
-from router.terms.names import AccountName, ClientId, OperatorId, OperatorName, RouterId
+from router.terms.names import AccountName, ClientId, LaneName, OperatorId, OperatorName, RouterId
 from router.terms.plan import Plan
 from router.terms.states import TAKE
 from tests.simulation.world import Event, Loop, Process
@@ -40,7 +40,7 @@ _Found = TypeVar("_Found")
 FULL = JournalError("no space left on device")
 
 
-Queue = tuple[tuple[OperatorName, ...], int, AccountName]
+Queue = tuple[tuple[OperatorName, ...], LaneName, AccountName]
 
 
 class MessageRow(NamedTuple):
@@ -49,7 +49,7 @@ class MessageRow(NamedTuple):
     router_id: RouterId
     client_id: ClientId
     account: AccountName
-    lane: int
+    lane: LaneName
     candidates: tuple[OperatorName, ...]
     command_id: int
     registered_delivery: int
@@ -479,7 +479,7 @@ class SimulatedJournal:
     def _recovered(self) -> Recovered:
         disk = self.disk
         found = Recovered(known_utc=disk.known_utc)
-        waiting: Counter[tuple[tuple[OperatorName, ...], int, AccountName]] = Counter()
+        waiting: Counter[Queue] = Counter()
         for row in sorted(disk.messages.values()):
             if not disk.has_attempt(row.router_id):
                 waiting[row.candidates, row.lane, row.account] += 1

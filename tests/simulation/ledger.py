@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from router.smpp.pdu import Framer, Sm, relay_with
 from router.smpp.receipt import State
-from router.terms.names import AccountName, OperatorName
+from router.terms.names import AccountName, LaneName, OperatorName
 from tests.simulation.disk import DeliveryRow, SettledRow
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Submitted:
 
     number: int
     account: AccountName
-    lane: int
+    lane: LaneName
     octets: bytes
     source: bytes
     """TON, NPI, address and NUL."""

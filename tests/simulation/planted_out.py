@@ -11,6 +11,7 @@ from router.forward.circuit import UNLIMITED, Circuit
 from router.forward.lifetime import Lifetime
 from router.forward.pacing import Pacer, RoundTrip
 from router.forward.pool import Attempt, Bind, Channel, Operator
+from router.journey import Journey
 from router.smpp.pdu import Pdu, Sm, relay_with
 from router.smpp.times import relative
 from router.steps import dispatcher
@@ -28,6 +29,19 @@ from router.terms.settings import OperatorSettings
 from router.terms.states import QUEUED, SENT
 from tests.simulation.disk import SimulatedJournal
 from tests.simulation.planting import Patch, bug
+
+
+def newest_lanes() -> tuple[list[Lanes], Patch]:
+    """A list that will have the lanes of the process that was started last, and what fills it."""
+    newest: list[Lanes] = []
+    start = Journey.start
+
+    def noted(self: Journey, ready: Callable[[JournalError | None], None]) -> None:
+        newest[:] = [self.lanes]
+        start(self, ready)
+
+    return newest, (Journey, "start", noted)
+
 
 # A client's submit_sm.
 
@@ -51,14 +65,15 @@ def a_client_is_answered_before_the_commit() -> list[Patch]:
 def a_message_is_queued_before_the_commit() -> list[Patch]:
     """Lane first, disk second: it may be sent, and be forgotten in a crash."""
     take_in, put = Intake._take_in, Lanes.put
+    newest, watch = newest_lanes()
 
     def hasty(self: Intake, client: Client, pdu: Pdu, arrived_at: float, now: float) -> None:
         count = len(self._commits.accepts.accepted)
         take_in(self, client, pdu, arrived_at, now)
         for message in self._commits.accepts.accepted[count:]:
-            self._turn.dispatch(put(self._lanes, message))
+            self._turn.dispatch(put(newest[0], message))
 
-    return [(Intake, "_take_in", hasty), (Lanes, "put", lambda self, message: None)]
+    return [watch, (Intake, "_take_in", hasty), (Lanes, "put", lambda self, message: None)]
 
 
 @bug(seed=15)
@@ -305,16 +320,17 @@ def a_late_success_leaves_the_message_in_its_lane() -> list[Patch]:
 def what_must_not_be_repeated_is_repeated() -> list[Patch]:
     """`in_doubt: fail` does what `resend` does."""
     give_up = Outcomes.give_up
+    newest, watch = newest_lanes()
 
     def careless(
         self: Outcomes, message: Message, outcome: Outcome, reason: str, status: int
     ) -> None:
         if reason == "no answer from the operator":
-            self._turn.dispatch(self._lanes.put_first(message))
+            self._turn.dispatch(newest[0].put_first(message))
         else:
             give_up(self, message, outcome, reason, status)
 
-    return [(Outcomes, "give_up", careless)]
+    return [watch, (Outcomes, "give_up", careless)]
 
 
 @bug(seed=2)

@@ -18,7 +18,7 @@ from router.smpp.receipt import State
 from router.smpp.states import State as SessionState
 from router.smpp.times import time_utc
 from router.terms.limits import Rate
-from router.terms.names import AccountName, BindName, OperatorName
+from router.terms.names import AccountName, BindName, LaneName, OperatorName
 from router.terms.outcome import TEMPORARY_FOR_CLIENTS, Outcome, judge
 from router.terms.settings import BindSettings, Settings
 from tests.simulation.disk import Disk
@@ -48,7 +48,7 @@ class Promises(Records):
         self._arrivals: dict[OperatorName | BindName, deque[float]] = defaultdict(deque)
         self._sent_on: WeakKeyDictionary[Connection, list[float]] = WeakKeyDictionary()
         """When the first was sent in a session, and how many."""
-        self._newest: dict[tuple[AccountName, int, OperatorName], tuple[float, int, int]] = {}
+        self._newest: dict[tuple[AccountName, LaneName, OperatorName], tuple[float, int, int]] = {}
 
     def begins(self, process: Process) -> None:
         """A new life of the router."""
@@ -62,6 +62,7 @@ class Promises(Records):
         }
         self._wall_error_s = self.loop.wall_error_s
         self.settled_in_life = self.accepted_in_life = 0
+        self._in_doubt = {lane.name: lane.in_doubt for lane in self.settings.lanes}
         self._most_places = {name: one.queue for name, one in self.settings.accounts.items()}
         waiting = Counter(
             row.account
@@ -151,7 +152,7 @@ class Promises(Records):
         if now < message.accepted_at + message.schedule_s - A_MOMENT_S:
             raise self.broken(f"{name}: sent before its schedule")
         self._says_its_times(message, operator, Sm(pdu))
-        if isinstance(link, OperatorLink) and message.lane:
+        if isinstance(link, OperatorLink) and message.lane != self.settings.lanes[0].name:
             self._leaves_room(link, pdu)
         writing = Writing(message, operator, connection, self._life, now)
         message.writings.append(writing)
@@ -207,7 +208,7 @@ class Promises(Records):
             raise self.broken(f"{name}: sent again although the disk knows that it was taken")
         if any(w.status == 0 and w.life == self._life for w in message.writings):
             raise self.broken(f"{name}: sent again although an operator has answered ESME_ROK")
-        policy = self.settings.lanes[message.lane].in_doubt
+        policy = self._in_doubt[message.lane]
         must_not = policy == "fail"
         if last.life != self._life:
             queue = message.candidates, message.lane, message.account
@@ -286,7 +287,7 @@ class Promises(Records):
         writing.status = status
         writing.heard_at = self.loop.now
         long = writing.message.long
-        in_doubt = self.settings.lanes[writing.message.lane].in_doubt
+        in_doubt = self._in_doubt[writing.message.lane]
         if status == 0 and long is not None and in_doubt != "elsewhere":
             self._stays_together(long)
 

@@ -5,12 +5,13 @@ from typing import Final
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.terms.message import Delivery, Message
-from router.terms.names import AccountName, ClientId, OperatorName, RouterId
+from router.terms.names import AccountName, ClientId, LaneName, OperatorName, RouterId
 from router.terms.plan import Plan, Plans
 from router.terms.states import QUEUE
 
 BANK: Final = AccountName("bank")
 SHOP: Final = AccountName("shop")
+OTP, ALERT, BULK = LaneName("otp"), LaneName("alert"), LaneName("bulk")
 TELIA: Final = OperatorName("telia")
 ELISA: Final = OperatorName("elisa")
 PLANS: Final = Plans()
@@ -26,7 +27,7 @@ def message(
     destination: bytes = b"37255512345",
     registered_delivery: int = 1,
     account: AccountName = BANK,
-    lane: int = 0,
+    lane: LaneName = OTP,
     plan: Plan = TO_TELIA,
 ) -> Message:
     """A message that has just been accepted."""

@@ -97,33 +97,33 @@ def test_destination_that_is_no_number_is_refused(destination: bytes) -> None:
 
 
 def test_lane_is_that_of_the_account() -> None:
-    assert checked(submit_sm(priority=3, service_type=b"OTP")).lane == 2
+    assert checked(submit_sm(priority=3, service_type=b"OTP")).lane == BULK
 
 
 def test_priority_flag_chooses_the_lane() -> None:
     settings = account(by_priority={0: ALERT, 3: OTP})
     lanes = [checked(submit_sm(priority=one), settings).lane for one in (0, 1, 3, 255)]
-    assert lanes == [1, 2, 0, 2]
+    assert lanes == [ALERT, BULK, OTP, BULK]
 
 
 def test_service_type_chooses_the_lane() -> None:
     settings = account(by_service_type={"OTP": OTP, "": ALERT})
     types = (b"OTP", b"", b"otp", b"OT", b"\xd6TP")
     lanes = [checked(submit_sm(service_type=one), settings).lane for one in types]
-    assert lanes == [0, 1, 2, 2, 2]
+    assert lanes == [OTP, ALERT, BULK, BULK, BULK]
 
 
 def test_service_type_goes_before_priority_flag() -> None:
     settings = account({3: ALERT}, {"OTP": OTP})
-    assert checked(submit_sm(priority=3, service_type=b"OTP"), settings).lane == 0
-    assert checked(submit_sm(priority=3, service_type=b"CMT"), settings).lane == 1
-    assert checked(submit_sm(priority=1, service_type=b"CMT"), settings).lane == 2
+    assert checked(submit_sm(priority=3, service_type=b"OTP"), settings).lane == OTP
+    assert checked(submit_sm(priority=3, service_type=b"CMT"), settings).lane == ALERT
+    assert checked(submit_sm(priority=1, service_type=b"CMT"), settings).lane == BULK
 
 
 def test_data_sm_has_a_service_type_and_no_priority_but_zero() -> None:
     settings = account({0: ALERT}, {"OTP": OTP})
-    assert checked(data_sm(b"+4670", b"OTP"), settings) == Checked("4670", 0, None)
-    assert checked(data_sm(b"+4670", b""), settings) == Checked("4670", 1, None)
+    assert checked(data_sm(b"+4670", b"OTP"), settings) == Checked("4670", OTP, None)
+    assert checked(data_sm(b"+4670", b""), settings) == Checked("4670", ALERT, None)
 
 
 # Validity.
@@ -163,14 +163,14 @@ def test_wrong_destination_is_told_before_wrong_validity() -> None:
 
 
 def test_own_validity_goes_before_that_of_the_lane() -> None:
-    own = Checked("4670", 0, NOW + 7.0)
-    assert [CHECKS.expires_utc(own, lane, NOW) for lane in range(3)] == [NOW + 7.0] * 3
+    own = Checked("4670", OTP, NOW + 7.0)
+    assert [CHECKS.expires_utc(own, lane, NOW) for lane in (OTP, ALERT, BULK)] == [NOW + 7.0] * 3
 
 
 def test_lane_that_a_route_chose_decides_how_long_a_message_may_wait() -> None:
     found = checked(submit_sm())
-    assert found.lane == 2
-    ends = [CHECKS.expires_utc(found, lane, NOW) for lane in range(3)]
+    assert found.lane == BULK
+    ends = [CHECKS.expires_utc(found, lane, NOW) for lane in (OTP, ALERT, BULK)]
     assert ends == [NOW + 300.0, NEVER, NOW + 86_400.0]
 
 
@@ -219,7 +219,7 @@ def test_validity_that_ends_before_the_message_may_go_is_refused(validity: bytes
 
 def test_validity_of_the_lane_begins_with_the_schedule() -> None:
     found = checked(submit_sm(schedule=b"000000010000000R"), HONOURED)
-    ends = [CHECKS.expires_utc(found, lane, NOW) for lane in range(3)]
+    ends = [CHECKS.expires_utc(found, lane, NOW) for lane in (OTP, ALERT, BULK)]
     assert ends == [NOW + 3900.0, NEVER, NOW + 90_000.0]
     past = checked(submit_sm(schedule=b"270115070000000+"), HONOURED)
-    assert CHECKS.expires_utc(past, 0, NOW) == NOW + 300.0
+    assert CHECKS.expires_utc(past, OTP, NOW) == NOW + 300.0

@@ -16,11 +16,10 @@ from router.smpp.pdu import Pdu, Sm
 from router.terms.names import AccountName, LaneName, OperatorName
 from router.terms.outcome import NO_ROUTE, Refusal
 from router.terms.plan import Plans
-from router.terms.settings import LaneSettings, RouteSettings
+from router.terms.settings import RouteSettings
 
 A, B, C, D = (OperatorName(name) for name in "abcd")
 BANK, SHOP = AccountName("bank"), AccountName("shop")
-LANES: Final = [LaneSettings(name=LaneName(name)) for name in ("otp", "alert", "bulk")]
 NUMBER: Final = "46701234567"
 
 
@@ -49,7 +48,7 @@ def shared(*weights: int) -> RouteSettings:
 
 
 def table_of(*routes: RouteSettings, up: Up | None = None) -> RouteTable:
-    return RouteTable(routes, Plans(), LANES, up or Up())
+    return RouteTable(routes, Plans(), up or Up())
 
 
 def winner(
@@ -199,8 +198,8 @@ def test_refusal_of_another_account_refuses_nobody_else() -> None:
 
 
 def test_rule_may_name_the_lane() -> None:
-    for place, lane in enumerate(LANES):
-        assert the_rule(RouteSettings(destination="", to=(A,), lane=lane.name)).lane == place
+    bulk = LaneName("bulk")
+    assert the_rule(RouteSettings(destination="", to=(A,), lane=bulk)).lane == bulk
 
 
 def test_rule_that_names_no_lane_leaves_it_to_the_account() -> None:

@@ -17,12 +17,12 @@ from router.enqueue.journal import (
 from router.enqueue.memory import MemoryJournal
 from router.enqueue.sqlite import SqliteJournal
 from router.terms.message import Delivery, Message
-from router.terms.names import AccountName, OperatorName, RouterId
+from router.terms.names import AccountName, LaneName, OperatorName, RouterId
 from router.terms.plan import Plan
 from tests.simulation.disk import Disk, SimulatedJournal, Transaction
 from tests.simulation.world import Loop, Process
 from tests.unit.enqueue.turns import Turns
-from tests.unit.messages import BANK, PLANS, TELIA, TO_TELIA
+from tests.unit.messages import BANK, OTP, PLANS, TELIA, TO_TELIA
 
 FULL = JournalError("no space left on device")
 
@@ -66,7 +66,7 @@ class Kept(ABC):
         after: int = 0,
         count: int = 1000,
         plan: Plan = TO_TELIA,
-        lane: int = 0,
+        lane: LaneName = OTP,
         account: AccountName = BANK,
     ) -> list[Message]:
         """The next messages of a queue."""

@@ -16,12 +16,23 @@ from router.enqueue.journal import (
     Wanted,
 )
 from router.terms.message import Message
-from router.terms.names import AccountName, OperatorId, RouterId
+from router.terms.names import AccountName, LaneName, OperatorId, RouterId
 from router.terms.plan import Plan
 from router.terms.states import SENT, Mark
 from tests.unit.enqueue.kept import JOURNALS, Kept
 from tests.unit.enqueue.turns import attempt, changes
-from tests.unit.messages import BANK, ELISA, SHOP, TELIA, TO_ELISA, TO_TELIA, delivery, message
+from tests.unit.messages import (
+    ALERT,
+    BANK,
+    ELISA,
+    OTP,
+    SHOP,
+    TELIA,
+    TO_ELISA,
+    TO_TELIA,
+    delivery,
+    message,
+)
 
 
 @pytest.fixture(params=JOURNALS, ids=lambda kind: kind.__name__)
@@ -48,7 +59,7 @@ def ask_all(kept: Kept, heard: list[tuple[object, ...]]) -> None:
         changes(accepted=ones(1)), lambda _, error: heard.append(("kept", error)), urgent=True
     )
     journal.reserve_ids(10, lambda first, error: heard.append((first, error)))
-    wanted = Wanted(TO_TELIA, 0, BANK, RouterId(0), 9)
+    wanted = Wanted(TO_TELIA, OTP, BANK, RouterId(0), 9)
     journal.fetch(wanted, lambda *answer: heard.append(answer))
     journal.fetch_held(BANK, 0, 9, lambda *answer: heard.append(answer))
     journal.recall(TELIA, [OperatorId(b"id-1")], lambda *answer: heard.append(answer))
@@ -204,17 +215,22 @@ def test_fetch_brings_the_oldest_first_in_whichever_order_they_came(kept: Kept) 
 @pytest.mark.parametrize(
     ("plan", "lane", "account", "numbers"),
     [
-        (TO_TELIA, 0, BANK, [1, 5]),
-        (TO_ELISA, 0, BANK, [2]),
-        (TO_TELIA, 1, BANK, [3]),
-        (TO_TELIA, 0, SHOP, [4]),
-        (TO_ELISA, 1, SHOP, []),
+        (TO_TELIA, OTP, BANK, [1, 5]),
+        (TO_ELISA, OTP, BANK, [2]),
+        (TO_TELIA, ALERT, BANK, [3]),
+        (TO_TELIA, OTP, SHOP, [4]),
+        (TO_ELISA, ALERT, SHOP, []),
     ],
 )
 def test_fetch_brings_only_what_is_in_its_queue(
-    kept: Kept, plan: Plan, lane: int, account: AccountName, numbers: list[int]
+    kept: Kept, plan: Plan, lane: LaneName, account: AccountName, numbers: list[int]
 ) -> None:
-    others = [message(2, plan=TO_ELISA), message(3, lane=1), message(4, account=SHOP), message(5)]
+    others = [
+        message(2, plan=TO_ELISA),
+        message(3, lane=ALERT),
+        message(4, account=SHOP),
+        message(5),
+    ]
     kept.keep(changes(accepted=[message(1), *others]))
     found = kept.waiting(plan=plan, lane=lane, account=account)
     assert numbers_of(found) == numbers
@@ -354,7 +370,7 @@ def test_new_process_finds_what_is_not_over(kept: Kept) -> None:
     kept.keep(changes(accepted=[one, taken, over, other], held=[first, second, third]))
     kept.keep(changes(taken=[attempt(taken), attempt(over)], settled=[over], acknowledged=[second]))
     found = kept.recovered()
-    assert found.waiting == [Backlog(TO_TELIA, 0, BANK, 1), Backlog(TO_TELIA, 0, SHOP, 1)]
+    assert found.waiting == [Backlog(TO_TELIA, OTP, BANK, 1), Backlog(TO_TELIA, OTP, SHOP, 1)]
     assert found.sent == {TELIA: 1}
     assert found.held == {BANK: Held(2, 1, 3)}
     assert numbers_of(kept.waiting()) == [1]
@@ -367,7 +383,7 @@ def test_new_process_can_fetch_what_the_one_before_had_fetched(kept: Kept) -> No
     kept.keep(changes(accepted=ones(1, 2, 3)))
     assert numbers_of(kept.waiting(count=2)) == [1, 2]
     assert numbers_of(kept.waiting(after=2)) == [3]
-    assert kept.recovered().waiting == [Backlog(TO_TELIA, 0, BANK, 3)]
+    assert kept.recovered().waiting == [Backlog(TO_TELIA, OTP, BANK, 3)]
     assert numbers_of(kept.waiting()) == [1, 2, 3]
 
 

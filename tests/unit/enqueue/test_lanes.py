@@ -22,11 +22,11 @@ PLANS = Plans()
 ONLY_TELIA, TELIA_FIRST, ELISA_FIRST = (
     PLANS.of(candidates) for candidates in [(TELIA,), (TELIA, ELISA), (ELISA, TELIA)]
 )
-OTP, ALERT, BULK = range(3)
+OTP, ALERT, BULK = LaneName("otp"), LaneName("alert"), LaneName("bulk")
 LANES = (
-    LaneSettings(name=LaneName("otp")),
-    LaneSettings(name=LaneName("alert"), min_share=0.25),
-    LaneSettings(name=LaneName("bulk"), min_share=0.1),
+    LaneSettings(name=OTP),
+    LaneSettings(name=ALERT, min_share=0.25),
+    LaneSettings(name=BULK, min_share=0.1),
 )
 MOST, FEW = 200, 100
 LITTLE = Capacity(queue_messages=MOST, queue_refill_below=FEW)
@@ -49,7 +49,7 @@ def lanes_of(up: tuple[OperatorName, ...] = (TELIA,), queue: int = 10_000) -> La
 def message(
     number: int,
     plan: Plan = ONLY_TELIA,
-    lane: int = OTP,
+    lane: LaneName = OTP,
     account: AccountName = BANK,
     *,
     expires_utc: float = NEVER,
@@ -125,12 +125,12 @@ def test_lower_lane_gets_its_share_while_urgent_ones_wait() -> None:
 
 def test_lane_without_a_share_waits_until_the_others_are_empty() -> None:
     lanes = Lanes(
-        [LaneSettings(name=LaneName("otp")), LaneSettings(name=LaneName("bulk"))],
-        {BANK: AccountSettings(name=BANK, passwords=("x",), lane=LaneName("otp"))},
+        [LaneSettings(name=OTP), LaneSettings(name=BULK)],
+        {BANK: AccountSettings(name=BANK, passwords=("x",), lane=OTP)},
     )
     lanes.set_available(TELIA, True, 0.0)
     for number in range(200):
-        lanes.put(message(number, lane=1 if number < 100 else 0))
+        lanes.put(message(number, lane=BULK if number < 100 else OTP))
     assert pulled(lanes, count=200) == [*range(100, 200), *range(100)]
 
 
@@ -146,13 +146,13 @@ def test_share_is_not_saved_up_while_there_is_no_work() -> None:
 
 def test_share_that_could_not_be_used_is_not_saved_up_for_long() -> None:
     lanes = Lanes(
-        [LaneSettings(name=LaneName(str(n)), min_share=[0.0, 0.5, 0.5][n]) for n in range(3)],
-        {BANK: AccountSettings(name=BANK, passwords=("x",), lane=LaneName("0"))},
+        [LANES[0], *(LaneSettings(name=name, min_share=0.5) for name in (ALERT, BULK))],
+        {BANK: AccountSettings(name=BANK, passwords=("x",), lane=OTP)},
     )
     lanes.set_available(TELIA, True, 0.0)
     for number in range(200):
-        for lane in range(3):
-            lanes.put(message(1000 * lane + number, lane=lane))
+        for place, lane in enumerate((OTP, ALERT, BULK)):
+            lanes.put(message(1000 * place + number, lane=lane))
     order = pulled(lanes, count=100)
     assert sum(number < 1000 for number in order) == 50  # At least every second one.
     assert abs(sum(1000 <= number < 2000 for number in order) - 25) <= 1

@@ -14,7 +14,19 @@ from router.terms.names import ClientId, LaneName
 from router.terms.outcome import Outcome
 from router.terms.states import ACCEPTING, SENT, Mark
 from tests.unit.enqueue.turns import LANES, attempt, changes
-from tests.unit.messages import BANK, ELISA, SHOP, TELIA, TO_ELISA, TO_TELIA, delivery, message
+from tests.unit.messages import (
+    ALERT,
+    BANK,
+    BULK,
+    ELISA,
+    OTP,
+    SHOP,
+    TELIA,
+    TO_ELISA,
+    TO_TELIA,
+    delivery,
+    message,
+)
 
 SIZES = (1, 2, 3, 4, 5, 31, 32, 33, 511, 512, 513, 1300)
 TABLES = ("message", "sent", "delivery", "record")
@@ -196,7 +208,7 @@ def test_attempt_that_has_failed_takes_its_own_place_and_is_found_at_any_age(
     run(database, row_writer.statements([first, changes(taken=[failed])], queues))
 
     (row,) = database.execute(row_reader.SENT, (0, 1, TELIA, 0.0))
-    again = row_reader.to_pending(row, TO_TELIA, 0)
+    again = row_reader.to_pending(row, TO_TELIA, OTP)
     assert (again.failure, again.kept_as, again.at_utc) == (b"5", 1, 5.0)
     assert database.execute(row_reader.NEXT_FAILED, (0,)).fetchone() == (1,)
 
@@ -205,18 +217,18 @@ def test_queue_is_written_once_and_shared_by_what_is_decided_alike(
     database: sqlite3.Connection, queues: row_writer.Queues
 ) -> None:
     for number in range(1, 7):
-        one = message(number, plan=(TO_TELIA, TO_ELISA)[number % 2], lane=number % 3)
+        one = message(number, plan=(TO_TELIA, TO_ELISA)[number % 2], lane=LANES[number % 3])
         statements = row_writer.statements([changes(accepted=[one])], queues)
         run(database, statements)
         queues.are_safe()
 
     found_queues = database.execute("SELECT number, account, lane, plan FROM queue").fetchall()
     assert len(found_queues) == 6
-    one = message(7, plan=TO_ELISA, lane=1)
+    one = message(7, plan=TO_ELISA, lane=ALERT)
     run(database, row_writer.statements([changes(accepted=[one])], queues))
     assert (one.row.queue, "bank", "alert", "elisa,telia") in found_queues
-    assert queues.numbers_of(TO_ELISA, 1, BANK) == [one.row.queue]
-    assert queues.numbers_of(TO_ELISA, 1, SHOP) == []
+    assert queues.numbers_of(TO_ELISA, ALERT, BANK) == [one.row.queue]
+    assert queues.numbers_of(TO_ELISA, ALERT, SHOP) == []
 
 
 def test_queue_of_a_transaction_that_failed_is_written_with_the_next(
@@ -232,13 +244,13 @@ def test_queue_of_a_transaction_that_failed_is_written_with_the_next(
 
 def test_lane_that_is_no_more_is_read_as_the_last(queues: row_writer.Queues) -> None:
     queues.found(3, BANK, LaneName("gone"), "telia")
-    queues.found(5, BANK, LaneName("bulk"), "telia")
-    queues.found(4, BANK, LaneName("otp"), "telia")
+    queues.found(5, BANK, BULK, "telia")
+    queues.found(4, BANK, OTP, "telia")
 
-    assert queues.numbers_of(TO_TELIA, 2, BANK) == [5, 3]
-    assert queues.numbers_of(TO_TELIA, 0, BANK) == [4]
-    assert queues.number_of(message(1, lane=2)) == 5
-    assert queues.number_of(message(1, lane=1)) == 6
+    assert queues.numbers_of(TO_TELIA, BULK, BANK) == [5, 3]
+    assert queues.numbers_of(TO_TELIA, OTP, BANK) == [4]
+    assert queues.number_of(message(1, lane=BULK)) == 5
+    assert queues.number_of(message(1, lane=ALERT)) == 6
 
 
 def test_how_far_a_queue_was_written_never_goes_back(
@@ -286,7 +298,7 @@ def test_mark_goes_with_the_message_that_it_is_about(
 def test_record_says_how_it_ended_and_not_what_it_said(
     database: sqlite3.Connection, queues: row_writer.Queues
 ) -> None:
-    one = message(100, lane=1, plan=TO_ELISA)
+    one = message(100, lane=ALERT, plan=TO_ELISA)
     one.operator = TELIA
     one.writes = 2
     batch = changes(accepted=[one], taken=[attempt(one, ELISA), attempt(one)])
@@ -331,7 +343,7 @@ def test_accounts_are_counted_in_the_same_transaction(
 def test_message_comes_back_as_it_went(
     database: sqlite3.Connection, queues: row_writer.Queues
 ) -> None:
-    one = message(100, lane=1, plan=TO_ELISA, registered_delivery=17)
+    one = message(100, lane=ALERT, plan=TO_ELISA, registered_delivery=17)
     one.client_id = ClientId(b"A7")
     one.hold_receipt = True
     one.expires_utc = one.accepted_utc + 300.25
@@ -339,7 +351,7 @@ def test_message_comes_back_as_it_went(
     run(database, row_writer.statements([changes(accepted=[one])], queues))
 
     row = database.execute(row_reader.NEXT_OF_QUEUE, (one.row.queue, 0, 10)).fetchone()
-    again = row_reader.to_message(row, one.row.queue, TO_ELISA, 1, BANK)
+    again = row_reader.to_message(row, one.row.queue, TO_ELISA, ALERT, BANK)
 
     for name in (
         *("router_id", "client_id", "account", "lane", "plan", "command_id", "octets"),
@@ -360,14 +372,14 @@ def test_message_without_validity_has_none_afterwards(
     row = database.execute(row_reader.NEXT_OF_QUEUE, (one.row.queue, 0, 10)).fetchone()
 
     assert row[1] is None
-    again = row_reader.to_message(row, one.row.queue, TO_TELIA, 0, BANK)
+    again = row_reader.to_message(row, one.row.queue, TO_TELIA, OTP, BANK)
     assert (again.expires_utc, again.client_id) == (float("inf"), b"100")
 
 
 def test_attempt_comes_back_with_its_message_and_without_the_text(
     database: sqlite3.Connection, queues: row_writer.Queues
 ) -> None:
-    one = message(100, lane=1, plan=TO_ELISA, registered_delivery=17)
+    one = message(100, lane=ALERT, plan=TO_ELISA, registered_delivery=17)
     one.hold_receipt = True
     one.writes = 3
     batch = changes(accepted=[one], taken=[attempt(one, ELISA)])
@@ -375,7 +387,7 @@ def test_attempt_comes_back_with_its_message_and_without_the_text(
 
     ((text, values),) = row_reader.recall(ELISA, [batch.taken[0].operator_id])
     (row,) = database.execute(text, values)
-    again = row_reader.to_pending(row, TO_ELISA, 1)
+    again = row_reader.to_pending(row, TO_ELISA, ALERT)
 
     assert (again.operator, again.operator_id, again.at_utc) == (ELISA, b"id-100", 5.0)
     assert (again.kept_as, again.message.octets, again.message.state) == (100, b"", SENT)
@@ -408,11 +420,11 @@ def test_delivery_comes_back_as_it_went(
 def test_row_that_nobody_here_has_written_is_named(octets: object) -> None:
     row = (100, None, 1, 0, 1.0, None, 0.0, octets)
     with pytest.raises(ValueError, match="message 100"):
-        row_reader.to_message(row, 1, TO_TELIA, 0, BANK)  # type: ignore[arg-type]
+        row_reader.to_message(row, 1, TO_TELIA, OTP, BANK)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="delivery 7"):
         row_reader.to_delivery((7, "bank", 100, 0.0, 1, None))
     with pytest.raises(ValueError, match="attempt 7"):
-        row_reader.to_pending((7, *[None] * 16), TO_TELIA, 0)
+        row_reader.to_pending((7, *[None] * 16), TO_TELIA, OTP)
 
 
 @pytest.mark.parametrize(

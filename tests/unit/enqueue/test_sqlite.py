@@ -16,8 +16,8 @@ from router.enqueue.journal import Backlog, Changes, JournalError, Wanted
 from router.enqueue.sqlite import SqliteJournal
 from router.terms.message import Message
 from router.terms.names import LaneName, RouterId
-from tests.unit.enqueue.turns import LANES, Turns, attempt, changes, rows_of
-from tests.unit.messages import BANK, TO_TELIA, delivery, message
+from tests.unit.enqueue.turns import Turns, attempt, changes, rows_of
+from tests.unit.messages import ALERT, BANK, BULK, OTP, TO_TELIA, delivery, message
 
 FOR_EVER_S = 3600.0
 
@@ -194,14 +194,15 @@ def test_what_is_over_leaves_nothing_behind(
 
 def test_what_waits_in_a_lane_that_is_no_more_goes_on_in_the_last(path: Path, turns: Turns) -> None:
     journal = turns.open(path)
-    turns.keep(journal, changes(accepted=[message(1, lane=1), message(2, lane=2)]))
+    turns.keep(journal, changes(accepted=[message(1, lane=ALERT), message(2, lane=BULK)]))
     turns.close(journal)
 
-    journal = turns.open(path, lanes=(LANES[0], LaneName("slow")))
+    slow = LaneName("slow")
+    journal = turns.open(path, lanes=(OTP, slow))
 
-    assert turns.recovered(journal).waiting == [Backlog(TO_TELIA, 1, BANK, 2)]
-    wanted = Wanted(TO_TELIA, 1, BANK, RouterId(0), 10)
-    assert [m.lane for m in turns.waiting(journal, wanted)] == [1, 1]
+    assert turns.recovered(journal).waiting == [Backlog(TO_TELIA, slow, BANK, 2)]
+    wanted = Wanted(TO_TELIA, slow, BANK, RouterId(0), 10)
+    assert [m.lane for m in turns.waiting(journal, wanted)] == [slow, slow]
     turns.close(journal)
 
 

@@ -14,7 +14,7 @@ from router.enqueue.journal import Backlog, Held, JournalError, Recovered, first
 from router.enqueue.sqlite import SqliteJournal
 from router.enqueue.sqlite_file import tidied
 from tests.unit.enqueue.turns import Turns, changes, rows_of
-from tests.unit.messages import BANK, ELISA, TELIA, TO_TELIA, delivery, message
+from tests.unit.messages import BANK, ELISA, OTP, TELIA, TO_TELIA, delivery, message
 
 
 @pytest.fixture
@@ -298,7 +298,7 @@ def test_file_of_version_1_becomes_one_of_this_with_all_that_it_holds(
     journal = turns.open(path)
 
     assert turns.recovered(journal) == Recovered(
-        [Backlog(TO_TELIA, 0, BANK, 2)], {ELISA: 1, TELIA: 1}, {BANK: Held(1, 9, 9)}
+        [Backlog(TO_TELIA, OTP, BANK, 2)], {ELISA: 1, TELIA: 1}, {BANK: Held(1, 9, 9)}
     )
     one, two = turns.waiting(journal)
     assert (one.router_id, two.router_id, one.octets) == (1, 2, message(1).octets)

@@ -22,11 +22,11 @@ from router.enqueue.sqlite import SqliteJournal
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, LaneName, OperatorId, OperatorName, RouterId
 from router.terms.outcome import Outcome
-from tests.unit.messages import BANK, PLANS, TELIA, TO_TELIA
+from tests.unit.messages import ALERT, BANK, BULK, OTP, PLANS, TELIA, TO_TELIA
 
 DEADLINE_S: Final = 60.0
 """When a test gives up: the disk may be busy with something else."""
-LANES: Final = tuple(LaneName(name) for name in ("otp", "alert", "bulk"))
+LANES: Final = (OTP, ALERT, BULK)
 
 
 def attempt(
@@ -148,7 +148,7 @@ class Turns:
     def waiting(self, journal: Journal, wanted: Wanted | None = None) -> list[Message]:
         """The next messages of a queue: by default all of the bank's to telia. Raises it too."""
         heard: list[tuple[list[Message], JournalError | None]] = []
-        wanted = wanted or Wanted(TO_TELIA, 0, BANK, RouterId(0), 1000)
+        wanted = wanted or Wanted(TO_TELIA, OTP, BANK, RouterId(0), 1000)
         journal.fetch(wanted, lambda messages, error: heard.append((messages, error)))
         self.until(lambda: heard)
         messages, error = heard[0]

@@ -14,7 +14,7 @@ from router.smpp.session import Note, Session, Timers
 from router.smpp.states import Side
 from router.terms.limits import Rate
 from router.terms.message import Message
-from router.terms.names import AccountName, BindName, ClientId, OperatorName, RouterId
+from router.terms.names import AccountName, BindName, ClientId, LaneName, OperatorName, RouterId
 from router.terms.plan import Plans
 from router.terms.settings import (
     Address,
@@ -90,7 +90,7 @@ def message() -> Message:
         router_id=RouterId(100),
         client_id=ClientId(b"100"),
         account=AccountName("bank"),
-        lane=0,
+        lane=LaneName("otp"),
         plan=PLAN,
         command_id=v.SUBMIT_SM,
         octets=octets,

@@ -23,7 +23,7 @@ from tests.unit.settings.configurations import CONTRACT, loaded
 
 BANK, SHOP = AccountName("bank"), AccountName("shop")
 TELIA, ELISA = OperatorName("telia"), OperatorName("elisa")
-OTP, ALERT, BULK = 0, 1, 2
+OTP, ALERT, BULK = LaneName("otp"), LaneName("alert"), LaneName("bulk")
 STARTED_AT: Final = 1000.0
 
 
@@ -83,7 +83,9 @@ class FakeRouter:
         """What the test says."""
         return self.now
 
-    def message(self, account: AccountName = BANK, lane: int = OTP, age_s: float = 0.0) -> Message:
+    def message(
+        self, account: AccountName = BANK, lane: LaneName = OTP, age_s: float = 0.0
+    ) -> Message:
         """A message for telia, or else elisa, accepted so long ago."""
         self._ids += 100
         return Message(

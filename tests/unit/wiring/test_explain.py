@@ -224,7 +224,7 @@ def test_explanation_never_says_something_else_than_the_router_does(
     sm = Sm(Framer(1_000).feed(octets)[0])
     checked = Checks(SETTINGS.lanes).check(sm, SETTINGS.accounts[account], NOW)
     assert not isinstance(checked, Refusal)
-    table = RouteTable(SETTINGS.routes, Plans(), SETTINGS.lanes, Up())
+    table = RouteTable(SETTINGS.routes, Plans(), Up())
     rule = table.decide(checked.number, account, sm)
     if isinstance(rule, Refusal):
         assert explanation.refusal is not None
