@@ -6,10 +6,12 @@ around where it pinches.
 """
 
 import ast
+import io
 import os
 import re
 import subprocess
 import sys
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -70,6 +72,9 @@ NOT_IN_UNIT_TESTS: Final = frozenset({"http", "multiprocessing", "socket", "ssl"
 MACHINE_PATH: Final = re.compile(rb"/work" + rb"/|/tmp" + rb"/v\b")
 """Where somebody once built this; on every other machine such a path leads nowhere."""
 
+DOCUMENT: Final = re.compile(r"[\w./-]*\w\.md\b")
+"""A document that a comment or a docstring sends its reader to."""
+
 
 def broken_rules_in(root: Path) -> list[str]:
     """Every violation in the tree at `root`, each with its file, most with a line."""
@@ -84,6 +89,7 @@ def broken_rules_in(root: Path) -> list[str]:
         found += machine_paths(path, octets)
         if file.suffix == ".py":
             found += broken_rules(path, octets.decode())
+            found += missing_documents(path, octets.decode(), root, files)
             if path.startswith(("router/", "simulators/")):
                 found += _folder_without_package(file, path, files)
     return found + _circle_of(steps)
@@ -125,6 +131,22 @@ def machine_paths(path: str, octets: bytes) -> list[str]:
         line = octets.count(b"\n", 0, hit.start()) + 1
         found.append(f"{path}:{line}: a path of one machine: {hit[0].decode()}")
     return found
+
+
+def missing_documents(path: str, source: str, root: Path, files: frozenset[Path]) -> list[str]:
+    """Documents that comments and docstrings of the Python text name and that are not there.
+
+    A document may be named from the root or by the end of its path.
+    """
+    if ".md" not in source:
+        return []
+    there = {f"/{file.relative_to(root).as_posix()}" for file in files if file.suffix == ".md"}
+    return [
+        f"{path}:{line}: names {name}, which is not in this repository"
+        for line, text in _prose(source)
+        for name in DOCUMENT.findall(text)
+        if not any(one.endswith(f"/{name}") for one in there)
+    ]
 
 
 def is_pure(path: str) -> bool:
@@ -171,6 +193,19 @@ def _files(root: Path) -> Iterator[Path]:
 def _docstring(tree: ast.Module) -> Iterator[Finding]:
     if not ast.get_docstring(tree):
         yield 1, "no docstring: its first line says what the file is for"
+
+
+def _prose(source: str) -> Iterator[Finding]:
+    """Every comment and every string that is a statement, with the line where it begins."""
+    begins = True
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+            if token.type == tokenize.COMMENT or (begins and token.type == tokenize.STRING):
+                yield token.start[0], token.string
+            if token.type not in (tokenize.COMMENT, tokenize.NL):
+                begins = token.type in (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
+    except (tokenize.TokenError, SyntaxError):  # Told by `broken_rules`.
+        return
 
 
 def _package(path: str, tree: ast.Module) -> Iterator[Finding]:

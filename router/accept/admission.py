@@ -72,7 +72,7 @@ class Admission:
         if self._held:
             self._look_at = 0.0
 
-    def release(self, now: float) -> list[tuple[Pdu, Refusal | None, float]]:
+    def wake(self, now: float) -> list[tuple[Pdu, Refusal | None, float]]:
         """Return held PDUs whose time has come, let in or refused, and when each arrived."""
         released: list[tuple[Pdu, Refusal | None, float]] = []
         self._look_at = NEVER
@@ -97,7 +97,7 @@ class Admission:
         self._look_at = min(self._held[0][0], at)
 
     def wake_at(self) -> float:
-        """When `release` is next needed."""
+        """Return when `wake` is next needed."""
         return self._look_at
 
     @property

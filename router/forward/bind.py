@@ -214,18 +214,18 @@ class OperatorLink(Link):
 
     # The end of a session's life, where the operator has set one.
 
-    def wakes_at(self, now: float) -> float:
+    def wake_at(self) -> float:
         """When the end of its life is to be looked after."""
         bind = self.bind
         if bind.lifetime is None or not self.was_bound or self.retired:
             return NEVER
         if self._retires_since == NEVER:
-            return now if bind.retires else self._looks_at
+            return 0.0 if bind.retires else self._looks_at
         if bind.in_use:
             return NEVER  # The answer to the last one, or the end of its time, wakes us.
-        return now if self.session.owed == 0 else self._retires_since + RETIRES_S
+        return 0.0 if self.session.owed == 0 else self._retires_since + RETIRES_S
 
-    def woken(self, now: float) -> None:
+    def wake(self, now: float) -> None:
         """Retire when it is time to; unbind when everything is answered."""
         bind = self.bind
         assert bind.lifetime is not None
@@ -237,7 +237,7 @@ class OperatorLink(Link):
             self._retires_since = now
             self._log.info("bind.retires", in_flight=bind.in_use)
             self._availability.changed(bind)
-        if self.wakes_at(now) <= now:
+        if self.wake_at() <= now:
             self.retired = True
             self.rebind()
 

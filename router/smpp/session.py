@@ -393,7 +393,7 @@ class Session:
     # Time.
 
     def wake_at(self) -> float:
-        """When `wake` is next needed, in monotonic seconds."""
+        """Return when `wake` is next needed, in monotonic seconds."""
         timers = self._timers
         if self.state is State.CLOSED:
             return NEVER

@@ -109,8 +109,8 @@ REQUESTS: Final[dict[State, dict[int, frozenset[Side]]]] = {
         v.OUTBIND: _MC,
     },
     State.BINDING: _ALWAYS,
-    # Some message centres deliver receipts over a transmitter bind (FIELD: sessions). The table
-    # has none of it, but refusing would lose receipts.
+    # Table 2-1 has no deliver_sm and no alert_notification for a transmitter, but some message
+    # centres deliver receipts on one, and to refuse them would lose the receipts.
     State.BOUND_TX: _ALWAYS | _TRANSMIT | _RECEIVE | {v.DATA_SM: _BOTH, v.UNBIND: _BOTH},
     State.BOUND_RX: _ALWAYS | _RECEIVE | {v.DATA_SM: _MC, v.UNBIND: _BOTH},
     State.BOUND_TRX: _ALWAYS | _TRANSMIT | _RECEIVE | {v.DATA_SM: _BOTH, v.UNBIND: _BOTH},

@@ -75,7 +75,7 @@ class Intake:
 
     def release(self, client: Client, now: float) -> None:
         """Some of what this client's session holds may go on now."""
-        for pdu, refusal, arrived_at in client.admission.release(now):
+        for pdu, refusal, arrived_at in client.admission.wake(now):
             if refusal is not None:
                 self._refuse(client, pdu, refusal)
             elif self.draining or not self._commits.up:

@@ -120,7 +120,7 @@ class Gates:
         assert looks <= MOST_LOOKS * (seconds + 1) + 2 * len(self.arrived_at)
 
     def release(self, session: int) -> None:
-        for pdu, refusal, arrived_at in self.sessions[session].release(self.now):
+        for pdu, refusal, arrived_at in self.sessions[session].wake(self.now):
             number = pdu.sequence_number
             assert abs(arrived_at - self.arrived_at[number]) < HAIR_S
             assert self.now - arrived_at <= LONGEST_HOLD_S + HAIR_S

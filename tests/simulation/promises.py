@@ -1,4 +1,4 @@
-"""What the router promises, checked while it runs: DESIGN.md, section 2, from the outside.
+"""What the router promises (README.md), checked from the outside while it runs.
 
 The watcher sees what the router writes to its peers at the moment it writes it, what its peers say
 at the moment it hears it, and what its disk holds. A promise that is broken raises there and then.

@@ -1,4 +1,6 @@
-"""The whole router under seeds: whatever happens to it, its promises hold (DESIGN.md, section 2).
+"""The whole router under seeds: whatever happens to it, its promises hold.
+
+The promises are those of README.md, "What the router promises"; `promises.py` checks them.
 
 A seed that fails is named with what it broke; `python -m tests.simulation SEED` tells the rest.
 """

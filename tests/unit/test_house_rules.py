@@ -200,6 +200,30 @@ def test_path_of_one_machine_is_noticed_in_any_file(folder: str, tmp_path: Path)
     assert says.startswith("Makefile:2: a path of one machine")
 
 
+@pytest.mark.parametrize(
+    ("code", "lines"),
+    [
+        ('"""As docs/x.md says."""', []),
+        ('"""As x.md says, and README.md."""', []),
+        ('"""As DESIGN.md says."""', [1]),
+        ('"""X."""\nA = 1\n"""As docs/other.md\nsays."""', [3]),
+        ('"""X."""\n\nA = 1  # See other/x.md.', [3]),
+        ('"""X."""\n\nA = "y.md"\nb("z.md", """w.md""")', []),
+        ('"""X."""\n\ndef f():\n    """See y.md."""', [4]),
+        ('"""X."""\n\nclass C:\n    a = 1\n    """See y.md."""\n    b = 2\n    # z.md', [5, 7]),
+    ],
+)
+def test_document_that_is_not_there_is_noticed_where_a_reader_is_sent_to_it(
+    code: str, lines: list[int], tmp_path: Path
+) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "x.md").touch()
+    (tmp_path / "README.md").touch()
+    (tmp_path / "x.py").write_text(code, encoding="utf-8")
+    found = [one for one in broken_rules_in(tmp_path) if "not in this repository" in one]
+    assert [int(one.split(":")[1]) for one in found] == lines
+
+
 def test_other_absolute_paths_are_fine() -> None:
     assert (
         machine_paths("systemd/README.md", b"/etc/smpp-router /var/lib /tmp/value /network/") == []

@@ -73,7 +73,7 @@ class Gate:
 
     def release(self, now: float) -> list[tuple[int, Refusal | None]]:
         """Sequence numbers and what they were told."""
-        released = self.admission.release(now)
+        released = self.admission.wake(now)
         return [(one.sequence_number, refusal) for one, refusal, _ in released]
 
 
@@ -187,7 +187,7 @@ def test_arrival_of_a_held_pdu_is_told() -> None:
     gate = full_window()
     gate.judge(2, NOW + 0.25)
     gate.admission.answered()
-    assert [at for _, _, at in gate.admission.release(NOW + 0.5)] == pytest.approx([NOW + 0.25])
+    assert [at for _, _, at in gate.admission.wake(NOW + 0.5)] == pytest.approx([NOW + 0.25])
 
 
 # When to look again.
