@@ -23,6 +23,8 @@ COMMANDS: Final = {
     "receiver": v.BIND_RECEIVER,
     "transceiver": v.BIND_TRANSCEIVER,
 }
+SENDING: Final = frozenset({State.BOUND_TX, State.BOUND_TRX})
+"""States in which submit_sm may travel."""
 RETIRES_S: Final = 2.0
 """How long a bind that retires waits until all that its operator has delivered is answered."""
 AWAY_S: Final = 1.0
@@ -146,6 +148,21 @@ class OperatorLink(Link):
             self._log.warning("bind.refused", status=v.status_name(pdu.command_status))
             self.session.close()
 
+    @property
+    def can_send(self) -> bool:
+        """Whether submit_sm may travel on the session now."""
+        return self.session.state in SENDING
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether the session is bound, in whichever direction."""
+        return self.session.state in BOUND
+
+    @property
+    def state_name(self) -> str:
+        """The state of the session, in a word for people."""
+        return self.session.state.name.lower()
+
     def write(self, octets: bytes, attempt: Attempt, now: float) -> None:
         """Write a message; its answer comes with the attempt."""
         self.session.request(octets, attempt, now)
@@ -196,11 +213,11 @@ class OperatorLink(Link):
 
     def pause_writing(self) -> None:
         """The operator does not read: nothing more is sent on this bind."""
-        self.writable = self.bind.writable = False
+        self.writable = False
 
     def resume_writing(self) -> None:
         """It reads again."""
-        self.writable = self.bind.writable = True
+        self.writable = True
         self._availability.changed(self.bind)
 
     def leave(self) -> None:

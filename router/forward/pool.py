@@ -17,8 +17,7 @@ from router.forward.lifetime import Lifetime
 from router.forward.pacing import BusiestSecond, Pacer, Path, RoundTrip
 from router.forward.queue_full import QueueFullDetector
 from router.forward.window import LEAST, kept, sized
-from router.smpp.session import Note, Peer, Session
-from router.smpp.states import State
+from router.smpp.session import Note, Writable
 from router.terms.capacity import Capacity
 from router.terms.message import Message
 from router.terms.names import BindName
@@ -26,11 +25,25 @@ from router.terms.settings import BindSettings, OperatorSettings
 
 NEVER: Final = float("inf")
 MOST_EVENTS: Final = 1000
-_SENDING: Final = frozenset({State.BOUND_TX, State.BOUND_TRX})
 
 
-class Channel(Peer, Protocol):
-    """Where a bind's messages are written while it is bound."""
+class Channel(Writable, Protocol):
+    """Where a bind's messages are written while it is bound: an SMPP session or another service."""
+
+    writable: bool
+    """Whether the operator reads what is written."""
+
+    @property
+    def can_send(self) -> bool:
+        """Whether messages may travel on it, as far as its session goes."""
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether the operator has accepted the bind and neither side has ended it."""
+
+    @property
+    def state_name(self) -> str:
+        """The state of its session, in a word for people."""
 
     def write(self, octets: bytes, attempt: "Attempt", now: float) -> None:
         """Write a message; its answer comes with the attempt."""
@@ -98,12 +111,11 @@ class Bind:
         "resting_until",
         "retires",
         "round_trip",
-        "session",
         "settings",
         "sized",
         "trouble",
+        "unanswered",
         "window",
-        "writable",
     )
 
     def __init__(self, settings: BindSettings, operator: "Operator", now: float) -> None:
@@ -117,9 +129,8 @@ class Bind:
         self.busiest: Final = BusiestSecond()
         self.peer: Channel | None = None
         """Where it is written to, while it is bound."""
-        self.session: Session | None = None
-        self.writable = True
-        """False while the operator does not read what is written."""
+        self.unanswered: dict[Attempt, None] = {}
+        """What is written on its present session and not answered, oldest first."""
         self.sized = LEAST if settings.window is None else settings.window
         """The window as it is given, or as it is sized now."""
         self.window = self.sized
@@ -151,13 +162,13 @@ class Bind:
     @property
     def sends(self) -> bool:
         """Whether submit_sm may travel on it now, rate and window apart."""
-        session = self.session
-        return session is not None and session.state in _SENDING and self.writable
+        peer = self.peer
+        return peer is not None and peer.writable and peer.can_send
 
     @property
     def in_use(self) -> int:
         """How much of the window is in use."""
-        return 0 if self.session is None else len(self.session.unanswered)
+        return len(self.unanswered)
 
     def reckon_window(self) -> None:
         """Set `window` anew: something has changed that it depends on."""
@@ -242,8 +253,8 @@ class Operator:
         """
         return any(
             bind.window
-            and bind.session is not None
-            and bind.session.state in _SENDING
+            and bind.peer is not None
+            and bind.peer.can_send
             and not (bind.in_use and self.circuit.is_probing(bind))
             for bind in self.binds
         )
@@ -259,15 +270,11 @@ class Operator:
     @property
     def is_up(self) -> bool:
         """Whether any bind is up that messages can travel on, if they are allowed to or not."""
-        return any(
-            bind.session is not None and bind.session.state in _SENDING for bind in self.binds
-        )
+        return any(bind.peer is not None and bind.peer.can_send for bind in self.binds)
 
     def came_up(self, bind: Bind, peer: Channel, now: float) -> None:
         """A bind is bound."""
         bind.peer = peer
-        bind.session = peer.session
-        bind.writable = True
         bind.changed_at = now
         bind.trouble = ""
         bind.retires = False
@@ -281,7 +288,7 @@ class Operator:
     def went_down(self, bind: Bind, now: float) -> None:
         """A bind is lost; its session has given back what was in flight."""
         bind.peer = None
-        bind.session = None
+        bind.unanswered.clear()  # Before each attempt ends: `is_available` is asked in between.
         bind.batch = None
         bind.changed_at = now
 
@@ -293,9 +300,9 @@ class Operator:
     def retire(self, bind: Bind, now: float) -> bool:
         """Send nothing more on this bind if its session has lived its life; return whether so."""
         lifetime = bind.lifetime
-        if lifetime is None or bind.retires or bind.session is None:
+        if lifetime is None or bind.retires or bind.peer is None:
             return bind.retires
-        away = any(one.retires or one.session is None for one in self.binds if one is not bind)
+        away = any(one.retires or one.peer is None for one in self.binds if one is not bind)
         if lifetime.is_over(now, another_is_away=away):
             bind.retires = True
             bind.reckon_window()
@@ -325,7 +332,7 @@ class Operator:
             if at > now:
                 self.ready_at = at
                 return None
-            if not bind.sends or bind.in_use >= bind.common:
+            if len(bind.unanswered) >= bind.common or not bind.sends:
                 heappop(ready)
                 bind.in_heap = False
                 self.offer(bind, now)
@@ -378,7 +385,9 @@ class Operator:
         if batch is None:
             batch = bind.batch = Batch(now)
         message.in_flight += 1
-        peer.write(octets, Attempt(message, bind, slot, operator_slot, now, batch), now)
+        attempt = Attempt(message, bind, slot, operator_slot, now, batch)
+        bind.unanswered[attempt] = None
+        peer.write(octets, attempt, now)
         if bind.adaptive is not None and bind.adaptive.is_slowed:
             bind.adaptive.sent(now)
         lifetime = bind.lifetime
@@ -393,6 +402,7 @@ class Operator:
     def attempt_ended(self, attempt: Attempt, now: float, *, answered: bool) -> None:
         """The attempt is over: answered, or given up."""
         bind = attempt.bind
+        bind.unanswered.pop(attempt, None)  # An attempt of a lost session is not in it.
         self.in_flight -= 1
         attempt.message.in_flight -= 1
         attempt.over = not answered
@@ -443,10 +453,11 @@ class Operator:
             self.destinations.forget_old(now)
         for bind in self.binds:
             self._size(bind, now)
-            adaptive, session = bind.adaptive, bind.session
-            if adaptive is not None and session is not None:
-                oldest_at = next(iter(session.unanswered.values()), (now,))[0]
-                if adaptive.look(now - oldest_at, bind.round_trip.smallest_s, now):
+            adaptive = bind.adaptive
+            if adaptive is not None and bind.peer is not None:
+                oldest = next(iter(bind.unanswered), None)
+                oldest_s = 0.0 if oldest is None else now - oldest.sent_at
+                if adaptive.look(oldest_s, bind.round_trip.smallest_s, now):
                     self._slowed(bind, "slow answers", now)
         if not self.circuit.is_troubled or not self.circuit.look(self._able(), now):
             return False
@@ -467,9 +478,7 @@ class Operator:
         return [
             bind
             for bind in self.binds
-            if not (bind.drained or bind.retires)
-            and bind.session is not None
-            and bind.session.state in _SENDING
+            if not (bind.drained or bind.retires) and bind.peer is not None and bind.peer.can_send
         ]
 
     def _reckon_windows(self) -> None:

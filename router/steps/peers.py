@@ -30,7 +30,7 @@ class Client(Receiver, Peer, Protocol):
         """Log a note that is counted already."""
 
 
-class OperatorPeer(Channel, Protocol):
+class OperatorPeer(Channel, Peer, Protocol):
     """A bind to an operator, as it is connected now."""
 
     @property

@@ -17,7 +17,6 @@ from router.enqueue.lanes import Lanes
 from router.forward.pool import Bind, Operator
 from router.forward.window import needed
 from router.journey import Journey
-from router.smpp.states import BOUND
 from router.smpp.vocabulary import status_name
 from router.terms.limits import Rate
 from router.terms.names import NOBODY, LaneName, OperatorName
@@ -257,7 +256,7 @@ def _operator(journey: Journey, operator: Operator, waiting: Waiting, now: float
 
 
 def _bind(bind: Bind, now: float) -> BindStatus:
-    settings, session = bind.settings, bind.session
+    settings, peer = bind.settings, bind.peer
     round_trip_s = bind.round_trip.smallest_s
     sends = bind.pacer is not None
     return BindStatus(
@@ -265,7 +264,7 @@ def _bind(bind: Bind, now: float) -> BindStatus:
         type=settings.type,
         address=bind.address or _where(settings),
         up=is_up(bind),
-        state="down" if session is None else session.state.name.lower(),
+        state="down" if peer is None else peer.state_name,
         since_s=_s(now - bind.changed_at),
         failures=bind.failures,
         trouble=bind.trouble,
@@ -297,8 +296,7 @@ def _where(settings: BindSettings) -> str:
 
 def is_up(bind: Bind) -> bool:
     """Whether the bind is bound."""
-    session = bind.session
-    return session is not None and session.state in BOUND
+    return bind.peer is not None and bind.peer.is_bound
 
 
 def _account(journey: Journey, account: Account) -> AccountStatus:

@@ -521,7 +521,7 @@ def test_an_unbind_of_the_operator_leaves_nothing_behind(world: World, router: R
     world.run(0.5)
     assert telia.far.closed
     assert [pdu.sequence_number for pdu in telia.far.pdus(v.UNBIND_RESP)] == [99]
-    assert telia.bind.session is None
+    assert telia.bind.peer is None
     again = router.operator("telia")
     world.run(3.0)
     assert set(telia.texts() + again.texts()) == {b"hello"}

@@ -160,7 +160,7 @@ def test_an_operator_that_unbinds_behind_its_bind_response_is_heard(
     assert telia.answer_to(7) == v.ESME_ROK
     assert telia.far.pdus(v.UNBIND_RESP)
     assert [line["event"] for line in lines] == ["bind.bound", "bind.lost"]
-    assert bind.session is None
+    assert bind.peer is None
 
 
 def test_a_bind_that_is_down_says_why(world: World, router: Router) -> None:

@@ -11,7 +11,7 @@ from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Framer
 from router.smpp.session import Note, Session, Timers
-from router.smpp.states import Side
+from router.smpp.states import Side, State
 from router.terms.limits import Rate
 from router.terms.message import Message
 from router.terms.names import AccountName, BindName, ClientId, LaneName, OperatorName, RouterId
@@ -38,6 +38,19 @@ class FarPeer:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.to_write = False
+        self.writable = True
+
+    @property
+    def can_send(self) -> bool:
+        return self.session.state in (State.BOUND_TX, State.BOUND_TRX)
+
+    @property
+    def is_bound(self) -> bool:
+        raise AssertionError("the pool asks what it may send")
+
+    @property
+    def state_name(self) -> str:
+        raise AssertionError("the pool asks what it may send")
 
     def flush(self) -> None:
         raise AssertionError("the pool writes nothing itself")
@@ -109,15 +122,13 @@ def send(operator: Operator, now: float) -> Attempt:
     assert bind is not None
     one = message()
     operator.send(bind, one, one.octets, now)
-    assert bind.session is not None
-    attempt = next(reversed(bind.session.unanswered.values()))[1]
-    assert isinstance(attempt, Attempt)
-    return attempt
+    return next(reversed(bind.unanswered))
 
 
 def answer(attempt: Attempt, now: float) -> None:
-    session = attempt.bind.session
-    assert session is not None
+    peer = attempt.bind.peer
+    assert isinstance(peer, FarPeer)
+    session = peer.session
     (number,) = [n for n, entry in session.unanswered.items() if entry[1] is attempt]
     session.receive(p.response(v.SUBMIT_SM, number, body=b"1\0"), now)
     attempt.bind.operator.attempt_ended(attempt, now, answered=True)
@@ -150,11 +161,12 @@ def test_operator_that_does_not_read_is_available_but_not_written_to() -> None:
     operator = operator_of(bind_settings())
     (bind,) = operator.binds
     come_up(bind)
-    bind.writable = False
+    assert bind.peer is not None
+    bind.peer.writable = False
     assert operator.is_available
     assert operator.ready_bind(FIRST_AT) is None
     assert operator.ready_at == NEVER
-    bind.writable = True
+    bind.peer.writable = True
     operator.offer(bind, FIRST_AT)
     assert operator.ready_bind(FIRST_AT) is bind
 
@@ -163,7 +175,8 @@ def test_bind_that_comes_up_again_is_written_to_whatever_the_old_connection_was(
     operator = operator_of(bind_settings())
     (bind,) = operator.binds
     come_up(bind)
-    bind.writable = False
+    assert bind.peer is not None
+    bind.peer.writable = False
     operator.went_down(bind, FIRST_AT)
     come_up(bind, FIRST_AT)
     assert operator.ready_bind(FIRST_AT) is bind

@@ -14,7 +14,7 @@ from router.forward.pool import Attempt
 from router.journey import Journey
 from router.smpp import vocabulary as v
 from router.smpp.session import Note, Session, Timers
-from router.smpp.states import Side
+from router.smpp.states import Side, State
 from router.terms.message import Message
 from router.terms.names import AccountName, BindName, ClientId, LaneName, OperatorName, RouterId
 from router.terms.outcome import Outcome
@@ -120,12 +120,28 @@ class FakePeer:
         timers = Timers(bind_s=5.0, enquire_link_s=30.0, response_s=30.0)
         self.session = Session(Side.ESME, timers, 70_000, now)
         self.to_write = False
+        self.writable = True
         self.session.bind(v.BIND_TRANSCEIVER, system_id=b"a", password=b"b")
         self.session.receive(
             (17).to_bytes(4) + v.BIND_TRANSCEIVER.__or__(v.RESPONSE).to_bytes(4)
             + bytes(4) + (1).to_bytes(4) + b"\0",
             now,
         )  # fmt: skip
+
+    @property
+    def can_send(self) -> bool:
+        """It is bound as a transceiver."""
+        return self.is_bound
+
+    @property
+    def is_bound(self) -> bool:
+        """Until it is unbound."""
+        return self.session.state is State.BOUND_TRX
+
+    @property
+    def state_name(self) -> str:
+        """As the session says it."""
+        return self.session.state.name.lower()
 
     def flush(self) -> None:
         """Nothing is written anywhere."""
