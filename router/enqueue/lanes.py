@@ -28,6 +28,7 @@ from router.terms.capacity import Capacity
 from router.terms.message import Message
 from router.terms.names import AccountName, LaneName, OperatorName, RouterId
 from router.terms.plan import Plan
+from router.terms.queue_key import STAYING, QueueKey, QueueKind
 from router.terms.settings import AccountSettings, LaneSettings
 from router.terms.states import (
     DELAY,
@@ -64,7 +65,7 @@ class Lanes:
         self._marks_first = tuple(lane.name for lane in lanes if lane.in_doubt == "fail")
         self.needs_marks: Final = bool(self._marks_first)
         """Whether a lane has `in_doubt: fail`: its messages must be marked before they go out."""
-        self._queues: dict[tuple[Plan, LaneName, AccountName], Queue] = {}
+        self._queues: dict[tuple[Plan, LaneName, AccountName, QueueKind], Queue] = {}
         self._feeds: dict[OperatorName, Feed] = {}
         self._available: set[OperatorName] = set()
         self._up: set[OperatorName] = set()
@@ -81,7 +82,7 @@ class Lanes:
 
     def put(self, message: Message) -> OperatorName | None:
         """Queue a message that the journal has; return the operator that may pull it now."""
-        queue = self._queue(message.plan, message.lane, message.account)
+        queue = self._queue(message.plan, message.lane, message.account, message.queue_kind)
         if message.router_id <= queue.last_id:  # The journal was read before it said so: `fetched`
             queue.behind += 1  # has counted it off already, and it is here or gone.
             self._feed(queue)
@@ -104,9 +105,9 @@ class Lanes:
         else:
             queue.append(message)
 
-    def restore(self, plan: Plan, lane: LaneName, account: AccountName, count: int) -> None:
+    def restore(self, key: QueueKey, count: int) -> None:
         """An earlier process left this many messages in the journal for one queue."""
-        queue = self._queue(plan, lane, account)
+        queue = self._queue(*key)
         queue.behind += count
         self._feed(queue)
 
@@ -184,7 +185,7 @@ class Lanes:
             for _, _, message in self._delayed
             if message.operator == operator
             and message.state is DELAYED
-            and not message.plan.stays
+            and message.queue_kind is not STAYING
             and any(name in self._available for name in message.plan.candidates)
         ]
         if not leaving:
@@ -364,18 +365,18 @@ class Lanes:
     def _queue_for(self, message: Message) -> Queue:
         """The queue that this message is about to enter."""
         message.enter(QUEUE)
-        queue = self._queue(message.plan, message.lane, message.account)
+        queue = self._queue(message.plan, message.lane, message.account, message.queue_kind)
         if not queue.messages:
             self._wake(queue)
         if message.expires_utc < queue.earliest_expiry_utc:
             queue.earliest_expiry_utc = message.expires_utc
         return queue
 
-    def _queue(self, plan: Plan, lane: LaneName, account: AccountName) -> Queue:
-        key = (plan, lane, account)
-        queue = self._queues.get(key)
+    def _queue(self, plan: Plan, lane: LaneName, account: AccountName, kind: QueueKind) -> Queue:
+        queue = self._queues.get((plan, lane, account, kind))  # A plain tuple is made much faster.
         if queue is None:
-            queue = self._queues[key] = Queue(*key)
+            key = QueueKey(plan, lane, account, kind)
+            queue = self._queues[key] = Queue(key)
             self._rehome(queue)
         return queue
 
@@ -383,7 +384,7 @@ class Lanes:
         plan = queue.plan
         up = [name for name in plan.candidates if name in self._available]
         ramp_up = self.ramp_up
-        if plan.stays and plan.candidates[0] in self._up:
+        if queue.key.kind is STAYING and plan.candidates[0] in self._up:
             self._attach(queue, plan.candidates[0], ())
         elif not up:
             self._attach(queue, None, ())

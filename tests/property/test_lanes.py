@@ -19,6 +19,7 @@ from router.smpp import vocabulary as v
 from router.terms.message import Message
 from router.terms.names import AccountName, ClientId, LaneName, OperatorName, RouterId
 from router.terms.plan import Plan, Plans
+from router.terms.queue_key import QueueKey
 from router.terms.settings import AccountSettings, LaneSettings
 from router.terms.states import SETTLE, TAKE, WAITS, WRITE, MessageEvent
 
@@ -187,7 +188,7 @@ class Observed:
                 queue.journal.append(message(self.next_id, name, lane, plan, expires_utc))
                 self.next_id += 1
             self.room[name] += count
-            self.lanes.restore(plan, lane, name, count)
+            self.lanes.restore(QueueKey(plan, lane, name), count)
             self.rooms.restore(name, count)
 
     def accept(
