@@ -19,7 +19,7 @@ def parts_go_their_own_ways() -> list[Patch]:
 @bug(seed=25)
 def parts_follow_what_was_only_sent() -> list[Patch]:
     """An operator that has taken a part is left like one that has refused it."""
-    return [(Group, "took", lambda self, operator: None)]
+    return [(Group, "accepted_by", lambda self, operator: None)]
 
 
 @bug(seed=87)
