@@ -160,7 +160,7 @@ class Backlog:
             if message.state is not ACCEPTING:
                 continue
             if message.not_before_utc:
-                self._lanes.put_on_schedule(message)
+                self._lanes.delays.schedule(message)
             else:
                 self._turn.dispatch(self._lanes.put_first(message))
 

@@ -249,7 +249,7 @@ class Observed:
         for one, how in zip(reversed(in_hand), cycle(fates), strict=False):
             if how == "later":
                 self.delayed.append((self.now + wait_s, one))
-                self.lanes.put_later(one, self.now + wait_s)
+                self.lanes.delays.delay(one, self.now + wait_s)
                 again.append(one)
             elif how in ("first", "elsewhere"):
                 if how == "elsewhere":
@@ -342,7 +342,7 @@ class Observed:
             assert len(queue) - dead == expected
             assert queue.home == self.home(queue.plan)
         assert not any(waiting.values())
-        assert self.lanes.delayed() >= len(self.delayed)
+        assert self.lanes.delays.delayed() >= len(self.delayed)
 
     def finish(self) -> None:
         """In the end everything goes out, whatever has happened before."""

@@ -254,19 +254,19 @@ def test_message_that_came_back_late_waits_before_younger_ones_that_only_the_jou
 
 def test_message_that_waits_to_be_tried_again_holds_up_no_other() -> None:
     lanes = lanes_of()
-    lanes.put_later(taken_off(message(1)), 30.0)
+    lanes.delays.delay(taken_off(message(1)), 30.0)
     lanes.put(message(2))
     assert pulled(lanes) == [2]
-    assert (lanes.delayed(), lanes.wake_at()) == (1, 30.0)
+    assert (lanes.delays.delayed(), lanes.wake_at()) == (1, 30.0)
     assert list(lanes.wake(29.9)) == []
     assert list(lanes.wake(30.0)) == [TELIA]
-    assert (lanes.delayed(), lanes.wake_at()) == (0, NEVER)
+    assert (lanes.delays.delayed(), lanes.wake_at()) == (0, NEVER)
     assert pulled(lanes) == [1]
 
 
 def test_nobody_is_told_of_what_is_due_while_no_operator_can_take_it() -> None:
     lanes = lanes_of(up=())
-    lanes.put_later(taken_off(message(1)), 30.0)
+    lanes.delays.delay(taken_off(message(1)), 30.0)
     assert list(lanes.wake(30.0)) == []
     assert lanes.set_available(TELIA, True, 0.0) == {TELIA}
     assert pulled(lanes) == [1]
@@ -277,7 +277,7 @@ def test_message_that_a_late_answer_has_ended_is_not_sent_again(event: MessageEv
     lanes = lanes_of()
     waits, later = message(1, sends=1), message(2, sends=1)
     lanes.put_first(waits)
-    lanes.put_later(taken_off(later), 30.0)
+    lanes.delays.delay(taken_off(later), 30.0)
     for one in (waits, later):
         one.enter(event)
     assert list(lanes.wake(30.0)) == []
@@ -296,9 +296,9 @@ def test_message_that_is_scheduled_waits_apart_and_then_goes_first() -> None:
     assert pulled(lanes, count=1) == [2]
     lanes.put(message(4))
     assert lanes.begin(49.9) == set()
-    assert lanes.scheduled() == 2
+    assert lanes.delays.scheduled() == 2
     assert lanes.begin(50.0) == {TELIA}
-    assert lanes.scheduled() == 0
+    assert lanes.delays.scheduled() == 0
     assert pulled(lanes) == [1, 3, 4]
 
 
@@ -319,21 +319,12 @@ def test_nobody_is_told_of_what_begins_while_no_operator_can_take_it() -> None:
     assert pulled(lanes) == [1]
 
 
-def test_message_has_waited_for_nobody_before_its_time() -> None:
-    lanes = lanes_of()
-    one, overdue = message(1, not_before_utc=50.0), message(2, not_before_utc=-7.0)
-    lanes.put(one)
-    lanes.put(overdue)
-    lanes.begin(60.0)
-    assert (one.accepted_at, overdue.accepted_at) == (50.0, 0.0)
-
-
 def test_what_is_scheduled_is_fetched_like_all_else_and_holds_up_no_other() -> None:
     lanes = lanes_of()
     lanes.restore(QueueKey(ONLY_TELIA, OTP, BANK), 4)
     queue = hungry(lanes)
     lanes.fetched(queue, [message(1, not_before_utc=50.0), message(2, not_before_utc=50.0)])
-    assert (lanes.scheduled(), len(queue)) == (2, 2)
+    assert (lanes.delays.scheduled(), len(queue)) == (2, 2)
     lanes.fetched(hungry(lanes), [message(3, not_before_utc=50.0), message(4)])
     assert queue.last_id == 4
     assert pulled(lanes) == [4]
@@ -346,9 +337,9 @@ def test_what_is_scheduled_stays_behind_what_only_the_journal_has() -> None:
     lanes.restore(QueueKey(ONLY_TELIA, OTP, BANK), 1)
     lanes.put(message(2, not_before_utc=50.0))
     (queue,) = lanes.queues()
-    assert (lanes.scheduled(), queue.behind) == (0, 2)
+    assert (lanes.delays.scheduled(), queue.behind) == (0, 2)
     lanes.fetched(hungry(lanes), [message(1), message(2, not_before_utc=50.0)])
-    assert (lanes.scheduled(), queue.behind) == (1, 0)
+    assert (lanes.delays.scheduled(), queue.behind) == (1, 0)
 
 
 def test_scheduled_message_that_was_fetched_before_the_journal_had_told_of_it_goes_once() -> None:
@@ -368,8 +359,8 @@ def test_validity_ends_in_the_lane_and_in_the_waiting_room() -> None:
     queued, kept, later = message(1, expires_utc=50.0), message(2), message(3, expires_utc=50.0)
     lanes.put(queued)
     lanes.put(kept)
-    lanes.put_later(taken_off(later), 99.0)
-    lanes.put_later(taken_off(message(4)), 99.0)
+    lanes.delays.delay(taken_off(later), 99.0)
+    lanes.delays.delay(taken_off(message(4)), 99.0)
     assert lanes.expire(49.9) == []
     assert lanes.expire(50.0) == [queued, later]
     assert lanes.expire(1000.0) == []
@@ -599,12 +590,12 @@ def test_what_waits_to_be_tried_again_leaves_an_operator_that_can_take_nothing()
     for number, plan in plans.items():
         one = message(number, plan, sends=1, kind=STAYING if number == 400 else ORDINARY)
         one.operator = TELIA
-        lanes.put_later(taken_off(one), 130.0)
+        lanes.delays.delay(taken_off(one), 130.0)
     elsewhere = message(500, TELIA_FIRST, sends=1)
     elsewhere.operator = ELISA
-    lanes.put_later(taken_off(elsewhere), 130.0)
+    lanes.delays.delay(taken_off(elsewhere), 130.0)
     lanes.set_available(TELIA, False, 0.0)
     assert lanes.release_delayed(TELIA) == {ELISA}
     assert pulled(lanes, ELISA) == [100, 200]
-    assert lanes.delayed() == 3
+    assert lanes.delays.delayed() == 3
     assert lanes.release_delayed(TELIA) == set()
