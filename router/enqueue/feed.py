@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from router.terms.message import Message
-from router.terms.names import AccountName, LaneName, OperatorName, RouterId
-from router.terms.plan import Plan
+from router.terms.names import AccountName, OperatorName, RouterId
+from router.terms.queue_key import QueueKey
 from router.terms.settings import LaneSettings
 
 _NEVER: Final = float("inf")
@@ -19,7 +19,10 @@ _MOST_CREDIT: Final = 2.0
 
 
 class Queue:
-    """The messages of one account in one lane that follow one plan, in the order of acceptance."""
+    """The messages of one account in one lane that follow one plan, in the order of acceptance.
+
+    Queues of one account, lane and plan differ by their kind.
+    """
 
     __slots__ = (
         "account",
@@ -28,16 +31,18 @@ class Queue:
         "earliest_expiry_utc",
         "home",
         "is_fetching",
+        "key",
         "lane",
         "last_id",
         "messages",
         "plan",
     )
 
-    def __init__(self, plan: Plan, lane: LaneName, account: AccountName) -> None:
-        self.plan: Final = plan
-        self.lane: Final = lane
-        self.account: Final = account
+    def __init__(self, key: QueueKey) -> None:
+        self.key: Final = key
+        self.plan: Final = key.plan
+        self.lane: Final = key.lane
+        self.account: Final = key.account
         self.messages: deque[Message] = deque()
         """Those in memory, the first to go first."""
         self.behind = 0

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from router.terms.message import Delivery, Message
-from router.terms.names import AccountName, LaneName, OperatorId, OperatorName, RouterId
+from router.terms.names import AccountName, OperatorId, OperatorName, RouterId
 from router.terms.outcome import JournalError, Outcome
-from router.terms.plan import Plan
+from router.terms.queue_key import QueueKey
 from router.terms.states import Mark, MarkEvent
 
 __all__ = [
@@ -122,9 +122,7 @@ class Changes:
 class Backlog:
     """How many messages of one queue wait in the journal: no operator has taken them."""
 
-    plan: Plan
-    lane: LaneName
-    account: AccountName
+    queue: QueueKey
     count: int
 
 
@@ -158,9 +156,7 @@ Done = Callable[[Changes, JournalError | None], None]
 class Wanted:
     """The next `count` messages of one queue after this id."""
 
-    plan: Plan
-    lane: LaneName
-    account: AccountName
+    queue: QueueKey
     after: RouterId
     count: int
 

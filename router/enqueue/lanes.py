@@ -19,25 +19,18 @@ time has come it goes first, as what is sent again does.
 
 import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
-from heapq import heapify, heappop, heappush
 from typing import Final
 
+from router.enqueue.delays import Delays
 from router.enqueue.feed import Feed, Queue
 from router.enqueue.ramp_up import RampUp
 from router.terms.capacity import Capacity
 from router.terms.message import Message
 from router.terms.names import AccountName, LaneName, OperatorName, RouterId
 from router.terms.plan import Plan
+from router.terms.queue_key import STAYING, QueueKey, QueueKind
 from router.terms.settings import AccountSettings, LaneSettings
-from router.terms.states import (
-    DELAY,
-    DELAYED,
-    QUEUE,
-    QUEUED,
-    SCHEDULE,
-    WAITS,
-    Mark,
-)
+from router.terms.states import QUEUE, QUEUED, WAITS, Mark
 
 MARKED: Final = Mark.MARKED
 NOT_MARKED: Final = (Mark.UNMARKED, Mark.CLEARED)
@@ -58,18 +51,17 @@ class Lanes:
         """In order of urgency."""
         self._proven_only: Final = lanes[0].name if len(lanes) > 1 else None
         """The lane that keeps away from operators which have just come back: the most urgent."""
+        self.delays: Final = Delays()
         self.ramp_up: Final = ramp_up or RampUp({}, 0.0)
         self._capacity = capacity
         self._accounts = accounts
         self._marks_first = tuple(lane.name for lane in lanes if lane.in_doubt == "fail")
         self.needs_marks: Final = bool(self._marks_first)
         """Whether a lane has `in_doubt: fail`: its messages must be marked before they go out."""
-        self._queues: dict[tuple[Plan, LaneName, AccountName], Queue] = {}
+        self._queues: dict[tuple[Plan, LaneName, AccountName, QueueKind], Queue] = {}
         self._feeds: dict[OperatorName, Feed] = {}
         self._available: set[OperatorName] = set()
         self._up: set[OperatorName] = set()
-        self._delayed: list[tuple[float, int, Message]] = []
-        self._scheduled: list[tuple[float, int, Message]] = []
         self.needs_fetch: list[Queue] = []
         """Queues that need messages from the journal; whoever fetches takes them off."""
         self.helpers: set[OperatorName] = set()
@@ -81,7 +73,7 @@ class Lanes:
 
     def put(self, message: Message) -> OperatorName | None:
         """Queue a message that the journal has; return the operator that may pull it now."""
-        queue = self._queue(message.plan, message.lane, message.account)
+        queue = self._queue(message.plan, message.lane, message.account, message.queue_kind)
         if message.router_id <= queue.last_id:  # The journal was read before it said so: `fetched`
             queue.behind += 1  # has counted it off already, and it is here or gone.
             self._feed(queue)
@@ -100,13 +92,13 @@ class Lanes:
         """It is in memory now: behind the others, or apart until its time comes."""
         if message.not_before_utc:
             queue.last_id = message.router_id
-            self.put_on_schedule(message)
+            self.delays.schedule(message)
         else:
             queue.append(message)
 
-    def restore(self, plan: Plan, lane: LaneName, account: AccountName, count: int) -> None:
+    def restore(self, key: QueueKey, count: int) -> None:
         """An earlier process left this many messages in the journal for one queue."""
-        queue = self._queue(plan, lane, account)
+        queue = self._queue(*key)
         queue.behind += count
         self._feed(queue)
 
@@ -159,60 +151,37 @@ class Lanes:
         queue.messages.insert(place, message)
         return queue.home
 
-    def put_later(self, message: Message, not_before: float) -> None:
-        """Queue a message that must wait; nothing waits behind it."""
-        message.enter(DELAY)
-        heappush(self._delayed, (not_before, message.router_id, message))
-
     def wake(self, now: float) -> Iterator[OperatorName]:
         """Queue, first, what has waited long enough; yield the operators that may pull."""
         for operator in self.ramp_up.turn(now):
             yield from self._rehome_all(operator)
-        delayed = self._delayed
-        while delayed and delayed[0][0] <= now:
-            message = heappop(delayed)[2]
-            if message.state is not DELAYED:
-                continue  # A late answer has told that it was sent after all.
+        for message in self.delays.wake(now):
             home = self.put_first(message)
             if home is not None:
                 yield home
 
     def release_delayed(self, operator: OperatorName) -> set[OperatorName]:
         """An operator can take nothing: what waits to be tried again there goes to others now."""
-        leaving = [
-            message
-            for _, _, message in self._delayed
-            if message.operator == operator
-            and message.state is DELAYED
-            and not message.plan.stays
-            and any(name in self._available for name in message.plan.candidates)
-        ]
-        if not leaving:
-            return set()
-        gone = {message.router_id for message in leaving}
-        self._delayed = [entry for entry in self._delayed if entry[1] not in gone]
-        heapify(self._delayed)
+
+        def may_leave(message: Message) -> bool:
+            return (
+                message.operator == operator
+                and message.queue_kind is not STAYING
+                and any(name in self._available for name in message.plan.candidates)
+            )
+
+        leaving = self.delays.release(may_leave)
         return {home for one in leaving if (home := self.put_back(one)) is not None}
 
     def wake_at(self) -> float:
-        """When `due` is next needed."""
-        at = self.ramp_up.turns_at
-        return min(at, self._delayed[0][0]) if self._delayed else at
-
-    def put_on_schedule(self, message: Message) -> None:
-        """Keep a message until the time that its client has set."""
-        message.enter(SCHEDULE)
-        heappush(self._scheduled, (message.not_before_utc, message.router_id, message))
+        """Return when `wake` is next needed."""
+        return min(self.ramp_up.turns_at, self.delays.wake_at())
 
     def begin(self, now_utc: float) -> set[OperatorName]:
         """Queue, first, what was scheduled for now; return the operators that may pull it."""
-        due: list[Message] = []
-        while self._scheduled and self._scheduled[0][0] <= now_utc:
-            due.append(heappop(self._scheduled)[2])
         homes: set[OperatorName] = set()
-        for message in reversed(due):  # So that of those that begin together the oldest is first.
-            # It has waited for nobody until now.
-            message.accepted_at += max(0.0, message.not_before_utc - message.accepted_utc)
+        # The last one is put first, so that of those that begin together the oldest is first.
+        for message in reversed(self.delays.begin(now_utc)):
             home = self.put_first(message)
             if home is not None:
                 homes.add(home)
@@ -278,10 +247,7 @@ class Lanes:
         for queue in self._queues.values():
             expired += queue.expire(now_utc)
             self._feed(queue)
-        if any(message.expires_utc <= now_utc for _, _, message in self._delayed):
-            expired += [m for _, _, m in self._delayed if m.expires_utc <= now_utc]
-            self._delayed = [entry for entry in self._delayed if entry[2].expires_utc > now_utc]
-            heapify(self._delayed)
+        expired += self.delays.expire(now_utc)
         return [message for message in expired if message.state in WAITS]
 
     # Operators.
@@ -351,31 +317,23 @@ class Lanes:
         """Every queue there has been."""
         return list(self._queues.values())
 
-    def delayed(self) -> int:
-        """Messages that wait to be tried again."""
-        return len(self._delayed)
-
-    def scheduled(self) -> int:
-        """Messages in memory that wait for the time that their client has set."""
-        return len(self._scheduled)
-
     # Inside.
 
     def _queue_for(self, message: Message) -> Queue:
         """The queue that this message is about to enter."""
         message.enter(QUEUE)
-        queue = self._queue(message.plan, message.lane, message.account)
+        queue = self._queue(message.plan, message.lane, message.account, message.queue_kind)
         if not queue.messages:
             self._wake(queue)
         if message.expires_utc < queue.earliest_expiry_utc:
             queue.earliest_expiry_utc = message.expires_utc
         return queue
 
-    def _queue(self, plan: Plan, lane: LaneName, account: AccountName) -> Queue:
-        key = (plan, lane, account)
-        queue = self._queues.get(key)
+    def _queue(self, plan: Plan, lane: LaneName, account: AccountName, kind: QueueKind) -> Queue:
+        queue = self._queues.get((plan, lane, account, kind))  # A plain tuple is made much faster.
         if queue is None:
-            queue = self._queues[key] = Queue(*key)
+            key = QueueKey(plan, lane, account, kind)
+            queue = self._queues[key] = Queue(key)
             self._rehome(queue)
         return queue
 
@@ -383,7 +341,7 @@ class Lanes:
         plan = queue.plan
         up = [name for name in plan.candidates if name in self._available]
         ramp_up = self.ramp_up
-        if plan.stays and plan.candidates[0] in self._up:
+        if queue.key.kind is STAYING and plan.candidates[0] in self._up:
             self._attach(queue, plan.candidates[0], ())
         elif not up:
             self._attach(queue, None, ())

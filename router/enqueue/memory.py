@@ -30,11 +30,9 @@ from router.enqueue.journal import (
     take_up_doubt,
 )
 from router.terms.message import Delivery, Message
-from router.terms.names import AccountName, LaneName, OperatorId, OperatorName
-from router.terms.plan import Plan
+from router.terms.names import AccountName, OperatorId, OperatorName
+from router.terms.queue_key import QueueKey
 from router.terms.states import TAKE
-
-_Key = tuple[Plan, LaneName, AccountName]
 
 
 class MemoryJournal:
@@ -50,10 +48,10 @@ class MemoryJournal:
         """Accepted and not settled, by router_id."""
         self.attempts: dict[int, list[PendingReceipt]] = {}
         """What operators took, by router_id."""
-        self._queues: dict[_Key, deque[Message]] = {}
+        self._queues: dict[QueueKey, deque[Message]] = {}
         """The same messages by queue, in order; what is over goes when it comes to the front."""
-        self._numbers: dict[_Key, int] = {}
-        self._keys: list[_Key] = []
+        self._numbers: dict[QueueKey, int] = {}
+        self._keys: list[QueueKey] = []
         """What `kept_in` stands for, from 1 on."""
         self.written: dict[int, tuple[int, OperatorName | None]] = {}
         """How far each queue was written, by `kept_in`."""
@@ -111,7 +109,7 @@ class MemoryJournal:
             if error is not None:
                 done([], error)
                 return
-            queue = self._queues.get((wanted.plan, wanted.lane, wanted.account), deque())
+            queue = self._queues.get(wanted.queue, deque())
             while queue and not self._waits(queue[0]):
                 queue.popleft()
             later = (one for one in queue if one.router_id > wanted.after and self._waits(one))
@@ -182,7 +180,7 @@ class MemoryJournal:
                 return
             self._queue_anew()
             self._written_before, self._marks_before = dict(self.written), dict(self.marks)
-            waiting = [Backlog(*key, len(queue)) for key, queue in self._queues.items()]
+            waiting = [Backlog(key, len(queue)) for key, queue in self._queues.items()]
             sent = Counter(a.operator for attempts in self.attempts.values() for a in attempts)
             held: dict[AccountName, Held] = {}
             for number, delivery in self.held.items():
@@ -207,7 +205,7 @@ class MemoryJournal:
     def _waiting_anew(self, message: Message) -> Message:
         """As a journal on disk reads it."""
         anew = _anew_without_text(message)
-        anew.plan, anew.lane, _ = self._keys[message.row.queue - 1]
+        anew.plan, anew.lane, *_ = self._keys[message.row.queue - 1]
         anew.octets = self._octets[message.router_id]
         anew.not_before_utc = message.not_before_utc
         written, operator = self._written_before.get(message.row.queue, (0, None))
@@ -238,7 +236,7 @@ class MemoryJournal:
         for message in changes.accepted:
             messages[message.router_id] = message
             self._octets[message.router_id] = message.octets
-            key = message.plan, message.lane, message.account
+            key = QueueKey(message.plan, message.lane, message.account)
             message.row.queue = self._numbers.get(key) or self._number_of_new(key)
             queue = queues.get(key)
             if queue is None:
@@ -277,7 +275,7 @@ class MemoryJournal:
             if (one.operator, one.operator_id) == (pending.operator, pending.operator_id):
                 one.failure = pending.failure
 
-    def _number_of_new(self, key: _Key) -> int:
+    def _number_of_new(self, key: QueueKey) -> int:
         self._keys.append(key)
         self._numbers[key] = len(self._keys)
         return len(self._keys)

@@ -13,6 +13,7 @@ from router.smpp.pdu import BodyError, Pdu, Sm
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, ClientId, LaneName, OperatorId, OperatorName, RouterId
 from router.terms.plan import Plan
+from router.terms.queue_key import QueueKey
 from router.terms.states import TAKE
 
 QUEUES: Final = (
@@ -82,7 +83,7 @@ def _others_text(room: int) -> str:
     return f"{_SENT} WHERE sends > 1 AND router_id IN ({','.join('?' * room)})"
 
 
-def to_message(row: Row, queue: int, plan: Plan, lane: LaneName, account: AccountName) -> Message:
+def to_message(row: Row, number: int, queue: QueueKey) -> Message:
     """A row of `NEXT_OF_QUEUE`; the message is as old as the caller says later."""
     router_id, client_id, registered, hold, accepted_utc, expires_utc, not_before, octets = row
     if not (
@@ -101,9 +102,9 @@ def to_message(row: Row, queue: int, plan: Plan, lane: LaneName, account: Accoun
     message = Message(
         router_id=RouterId(router_id),
         client_id=_client_id(router_id, client_id),
-        account=account,
-        lane=lane,
-        plan=plan,
+        account=queue.account,
+        lane=queue.lane,
+        plan=queue.plan,
         command_id=command_id,
         octets=octets,
         source_octets=sm.source_octets,
@@ -115,7 +116,7 @@ def to_message(row: Row, queue: int, plan: Plan, lane: LaneName, account: Accoun
         not_before_utc=not_before,
         hold_receipt=bool(hold),
     )
-    message.row.queue = queue
+    message.row.queue = number
     return message
 
 

@@ -19,6 +19,7 @@ from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, LaneName
 from router.terms.outcome import Outcome
 from router.terms.plan import Plan
+from router.terms.queue_key import QueueKey
 from router.terms.states import Mark
 
 UNMARKED: Final = Mark.UNMARKED
@@ -103,9 +104,9 @@ class Queues:
         """The lane that this name in the file stands for."""
         return self._lanes.get(written, self._least_urgent)
 
-    def numbers_of(self, plan: Plan, lane: LaneName, account: AccountName) -> list[int]:
+    def numbers_of(self, queue: QueueKey) -> list[int]:
         """Where the messages of this queue are."""
-        return self._by_value.get((account, lane, of_plan(plan)), [])
+        return self._by_value.get((queue.account, queue.lane, of_plan(queue.plan)), [])
 
     def number_of(self, message: Message) -> int:
         """Where this message goes; of a new queue that is a new number."""

@@ -24,6 +24,7 @@ from router.enqueue.row_writer import Queues, Row
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, LaneName, OperatorId, OperatorName, RouterId
 from router.terms.plan import Plan
+from router.terms.queue_key import QueueKey
 
 
 class Reader:
@@ -55,13 +56,13 @@ class Reader:
     def recovered(self, database: sqlite3.Connection) -> Recovered:
         """See `Journal.recover`."""
         recovered = Recovered()
-        backlogs: Counter[tuple[Plan, LaneName, AccountName]] = Counter()
+        backlogs: Counter[QueueKey] = Counter()
         counts = dict(database.execute(row_reader.BACKLOGS).fetchall())
         for number, account, lane, plan, *_ in database.execute(row_reader.QUEUES):
             if number in counts:
-                key = self._plan(plan), self._queues.lane_of(LaneName(lane)), AccountName(account)
-                backlogs[key] += counts[number]
-        recovered.waiting = [Backlog(*queue, count) for queue, count in backlogs.items()]
+                known = self._queues.lane_of(LaneName(lane))
+                backlogs[QueueKey(self._plan(plan), known, AccountName(account))] += counts[number]
+        recovered.waiting = [Backlog(queue, count) for queue, count in backlogs.items()]
         for operator, count in database.execute(row_reader.SENT_BY_OPERATOR):
             recovered.sent[OperatorName(operator)] = count
         for account, *numbers in database.execute(row_reader.HELD_BY_ACCOUNT):
@@ -71,12 +72,11 @@ class Reader:
 
     def next_of_queue(self, wanted: Wanted, database: sqlite3.Connection) -> list[Message]:
         """See `Journal.fetch`."""
-        queue = wanted.plan, wanted.lane, wanted.account
         messages: list[Message] = []
-        for number in self._queues.numbers_of(*queue):
+        for number in self._queues.numbers_of(wanted.queue):
             key = number, wanted.after, wanted.count
             for row in database.execute(row_reader.NEXT_OF_QUEUE, key).fetchall():
-                message = self._aged(row_reader.to_message(row, number, *queue))
+                message = self._aged(row_reader.to_message(row, number, wanted.queue))
                 self._doubt(message)
                 messages.append(message)
         messages.sort(key=attrgetter("router_id"))  # They may come from several.

@@ -187,14 +187,14 @@ class Answers:
                     turn.dispatch(lanes.put_first(message))
                 else:
                     times = min(message.retries - MOST_REBINDS, MOST_DOUBLED)
-                    lanes.put_later(message, now + REBINDS_AGAIN_S * 2.0 ** (times - 1))
+                    lanes.delays.delay(message, now + REBINDS_AGAIN_S * 2.0 ** (times - 1))
                 if bind.peer is not None:
                     bind.peer.rebind()
             case "retry" if self._availability.another_may(operator, message):
                 turn.dispatch(lanes.put_first(message))
             case "retry" if message.retries < action.times:
                 message.retries += 1
-                lanes.put_later(message, now + action.after_s)
+                lanes.delays.delay(message, now + action.after_s)
             case "retry" if action.then == "next":
                 self._failover.go_elsewhere(operator, message, status)
             case "next" if message.failovers < action.times:

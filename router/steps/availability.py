@@ -16,6 +16,7 @@ from router.steps.peers import OperatorPeer
 from router.steps.turn import Turn
 from router.terms.message import Message
 from router.terms.names import OperatorName
+from router.terms.queue_key import STAYING
 from router.terms.settings import StatusAction
 
 
@@ -103,7 +104,7 @@ class Availability:
 
     def another_may(self, operator: Operator, message: Message) -> bool:
         """Whether this operator can take nothing now, and another one of the plan can."""
-        may_leave = not (message.plan.stays or operator.is_available)
+        may_leave = message.queue_kind is not STAYING and not operator.is_available
         return may_leave and any(
             name != operator.name and self._lanes.is_available(name)
             for name in message.plan.candidates

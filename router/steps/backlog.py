@@ -21,6 +21,7 @@ from router.terms.message import Message
 from router.terms.names import OperatorName, RouterId
 from router.terms.outcome import JournalError, Refusal
 from router.terms.plan import Plan
+from router.terms.queue_key import ORDINARY
 from router.terms.states import ACCEPTING, WAITS
 
 
@@ -98,18 +99,17 @@ class Backlog:
         taken_up = self.taken_up
         accounts, correlators = self._rulebook.rules.accounts, self._pending.correlators
         urgency = list(self._lanes.settings)
-        for backlog in sorted(found.waiting, key=lambda one: urgency.index(one.lane)):
-            queue = backlog.plan, backlog.lane, backlog.account
-            if backlog.account not in accounts:
+        for backlog in sorted(found.waiting, key=lambda one: urgency.index(one.queue.lane)):
+            queue = backlog.queue
+            if queue.account not in accounts:
                 taken_up.left_waiting += backlog.count
-            elif all(name in correlators for name in backlog.plan.candidates):
-                self._lanes.restore(*queue, backlog.count)
-                self._rooms.restore(backlog.account, backlog.count)
+            elif all(name in correlators for name in queue.plan.candidates):
+                self._lanes.restore(queue, backlog.count)
+                self._rooms.restore(queue.account, backlog.count)
                 taken_up.messages += backlog.count
             else:
-                self._to_decide.append(
-                    ToDecide(Wanted(*queue, RouterId(0), self._capacity.queue_fetch))
-                )
+                wanted = Wanted(queue, RouterId(0), self._capacity.queue_fetch)
+                self._to_decide.append(ToDecide(wanted))
         self.decide_more()
         self.fetch()
         for operator, count in found.sent.items():
@@ -150,7 +150,7 @@ class Backlog:
             if plan is None:
                 self.taken_up.left_waiting += 1
                 continue
-            message.plan = plan
+            message.reroute(plan)
             self._long_messages.rejoin(message, self._clocks.now())
             self._rooms.restore(message.account, 1)
             self.taken_up.messages += 1
@@ -160,7 +160,7 @@ class Backlog:
             if message.state is not ACCEPTING:
                 continue
             if message.not_before_utc:
-                self._lanes.put_on_schedule(message)
+                self._lanes.delays.schedule(message)
             else:
                 self._turn.dispatch(self._lanes.put_first(message))
 
@@ -180,9 +180,7 @@ class Backlog:
         """Have the journal asked for what the lanes keep there and soon need."""
         hungry, self._lanes.needs_fetch = self._lanes.needs_fetch, []
         for queue in hungry:
-            wanted = Wanted(
-                queue.plan, queue.lane, queue.account, queue.last_id, self._capacity.queue_fetch
-            )
+            wanted = Wanted(queue.key, queue.last_id, self._capacity.queue_fetch)
             self._journal.fetch(wanted, partial(self._fetched, queue))
 
     def _fetched(self, queue: Queue, messages: list[Message], error: JournalError | None) -> None:
@@ -204,5 +202,7 @@ class Backlog:
         """An earlier process may have written the message to an operator."""
         plan = message.plan
         operator: OperatorName = message.operator or plan.candidates[0]
-        if self._failover.doubted(message, operator) and message.plan is not plan:
+        if not self._failover.doubted(message, operator):
+            return
+        if message.plan is not plan or message.queue_kind is not ORDINARY:
             self._turn.dispatch(self._lanes.put_first(message))

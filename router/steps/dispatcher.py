@@ -117,7 +117,7 @@ class Dispatcher:
                     break
                 if goes_at > now:
                     self._marks.not_written(message)
-                    lanes.put_later(message, goes_at)
+                    lanes.delays.delay(message, goes_at)
                     continue
             if message.group is not None:
                 if not message.group.may_take(name):

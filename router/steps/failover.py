@@ -17,6 +17,7 @@ from router.terms.message import Message
 from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
 from router.terms.plan import Plan, Plans
+from router.terms.queue_key import REQUEUED, STAYING
 from router.terms.states import PARK, PARKED
 
 MOST_DOUBTS: Final = 5
@@ -66,7 +67,7 @@ class Failover:
                 self._outcomes.give_up(message, Outcome.FAILED, reason, status)
                 return
             group.exclude(operator.name)
-        message.plan = plan
+        message.reroute(plan)
         message.retries = 0
         self._turn.dispatch(self._lanes.put_first(message))
 
@@ -87,13 +88,13 @@ class Failover:
         if action == "elsewhere":
             plan = self._plans.without(message.plan, operator)
             if plan is not None:
-                message.plan = plan
+                message.reroute(plan)
                 if group is not None:
                     group.exclude(operator)
                     if group.operator is not None:
                         message.group = None  # The others stay where they are; this one goes.
         elif operator in message.plan.candidates:  # Else the configuration has it no more.
-            message.plan = self._plans.staying(operator, message.plan)
+            message.reroute(self._plans.led_by(operator, message.plan), STAYING)
             if group is not None:
                 group.hold(operator)
         message.doubt()
@@ -109,7 +110,7 @@ class Failover:
         for message in messages:
             group = message.group
             assert group is not None
-            if message.plan.stays:
+            if message.queue_kind is STAYING:
                 if operator.name == message.plan.candidates[0]:
                     if message.in_doubt:
                         message.group = None  # It may have this one, whoever has the others.
@@ -124,6 +125,7 @@ class Failover:
                 group.parked.append((message, 0))
                 continue
             plan: Plan | None = None
+            kind = REQUEUED
             if group.operator is None:
                 plan = self._plans.without(message.plan, operator.name)
                 # Then each of its operators has refused a part, and one of them this one.
@@ -134,11 +136,13 @@ class Failover:
             elif group.operator in message.plan.candidates:
                 plan = self._plans.of((group.operator,))
                 if not group.fixed:
-                    plan = self._plans.staying(group.operator, message.plan)
+                    plan, kind = self._plans.led_by(group.operator, message.plan), STAYING
             if plan is None:  # It may go nowhere else: decided in an earlier process, or anew.
                 message.group = None
                 plan = message.plan
-            message.plan = plan if plan.stays else self._plans.requeued(plan)
+                if message.queue_kind is STAYING:
+                    kind = STAYING
+            message.reroute(plan, kind)
             self._turn.dispatch(self._lanes.put_back(message))
 
     def unpark(self, group: Group, operator: Operator) -> None:

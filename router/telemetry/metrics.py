@@ -144,13 +144,13 @@ class Exporter(Collector):
             "queue_delayed_messages",
             "Messages that wait to be tried again, because an operator asked for that.",
             (),
-            [((), journey.lanes.delayed())],
+            [((), journey.lanes.delays.delayed())],
         )
         yield _gauge(
             "queue_scheduled_messages",
             "Messages that wait for the time that their client has set. Only those in memory.",
             (),
-            [((), journey.lanes.scheduled())],
+            [((), journey.lanes.delays.scheduled())],
         )
         yield _gauge(
             "account_queue_messages",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from router.terms.group import Group
 from router.terms.names import AccountName, ClientId, LaneName, OperatorName, RouterId
 from router.terms.plan import Plan
+from router.terms.queue_key import ORDINARY, QueueKind
 from router.terms.states import (
     ACCEPTING,
     DOUBT,
@@ -79,6 +80,7 @@ class Message:
         "origin",
         "pending_receipts",
         "plan",
+        "queue_kind",
         "registered_delivery",
         "retries",
         "router_id",
@@ -116,6 +118,9 @@ class Message:
         self.account = account
         self.lane = lane
         self.plan = plan
+        """Which operators may take the message. Changed by `reroute`."""
+        self.queue_kind = ORDINARY
+        """The kind of queue that it waits in."""
         self.command_id = command_id
         self.octets = octets
         """The PDU as it came; empty once an operator has taken it."""
@@ -172,6 +177,11 @@ class Message:
         """Know that a writing will not be answered: an operator may have the message."""
         self.enter(DOUBT)
         self.in_doubt = True
+
+    def reroute(self, plan: Plan, kind: QueueKind = ORDINARY) -> None:
+        """Follow this plan from now on, in a queue of this kind."""
+        self.plan = plan
+        self.queue_kind = kind
 
     def set_mark(self, event: MarkEvent) -> None:
         """Go on to the mark that follows from an event (`terms/states.py`)."""

@@ -10,6 +10,7 @@ from router.smpp import vocabulary as v
 from router.terms.capacity import Capacity
 from router.terms.names import LaneName
 from router.terms.outcome import Outcome
+from router.terms.queue_key import QueueKey
 from router.terms.settings import Settings
 from tests.doubles import FULL_DISK, Client, Router, World, with_lane
 
@@ -96,7 +97,7 @@ def test_a_queue_that_was_miscounted_holds_up_no_other_of_its_account(
     submit(router, client, 50, FINNISH)
     assert 0 < len(elisa.submits) < 50
     # The journal knows of none of them.
-    router.journey.lanes.restore(plan, LaneName("otp"), account, 5)
+    router.journey.lanes.restore(QueueKey(plan, LaneName("otp"), account), 5)
     world.run(5.0)
     assert len(elisa.submits) == 50
 

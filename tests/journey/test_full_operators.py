@@ -21,7 +21,7 @@ def test_an_operator_that_is_full_for_many_numbers_is_throttling(
     for number in range(12):
         client.submit(ESTONIAN + b"%02d" % number, registered_delivery=0)
     world.run(1.2)
-    assert router.journey.lanes.delayed() == MANY_NUMBERS - 1
+    assert router.journey.lanes.delays.delayed() == MANY_NUMBERS - 1
     written = len(telia.submits)
     world.run(0.3)
     assert len(telia.submits) - written < 3  # The bind rests; the messages have not failed.
@@ -42,7 +42,7 @@ def test_numbers_that_are_full_among_others_are_tried_again_later(
         client.submit(ESTONIAN + b"%02d" % number, registered_delivery=0)
     world.run(3.0)
     assert router.outcomes == [Outcome.SENT] * 20
-    assert router.journey.lanes.delayed() == 20
+    assert router.journey.lanes.delays.delayed() == 20
 
 
 def test_a_data_sm_that_an_operator_does_not_serve_goes_to_another(

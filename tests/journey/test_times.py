@@ -129,7 +129,7 @@ def test_nothing_waits_behind_what_is_scheduled(world: World, honouring: Router)
     client.submit(text=b"second", registered_delivery=0)
     world.run(1.0)
     assert telia.texts() == [b"second"]
-    assert honouring.journey.lanes.scheduled() == 1
+    assert honouring.journey.lanes.delays.scheduled() == 1
     world.run(HOUR_S)
     assert telia.texts() == [b"second", b"first"]
     honouring.assert_all_is_over()

@@ -18,6 +18,7 @@ from router.enqueue.memory import MemoryJournal
 from router.enqueue.sqlite import SqliteJournal
 from router.terms.message import Delivery, Message
 from router.terms.names import OperatorId, OperatorName, RouterId
+from router.terms.queue_key import QueueKey
 from tests.unit.enqueue.turns import Turns, attempt, changes
 from tests.unit.messages import (
     ALERT,
@@ -206,7 +207,7 @@ def folder() -> Iterator[Path]:
 
 def summary(found: Recovered) -> tuple[object, ...]:
     """What there is to compare."""
-    backlogs = {(b.plan, b.lane, b.account): b.count for b in found.waiting if b.count}
+    backlogs = {b.queue: b.count for b in found.waiting if b.count}
     return backlogs, found.sent, {name: held.count for name, held in found.held.items()}
 
 
@@ -252,7 +253,7 @@ def test_twins_agree_whatever_they_are_told(
         for queue in QUEUES:
             after = RouterId(0)
             for _ in range(3):
-                ours, theirs = twins.waiting(Wanted(*queue, after, count))
+                ours, theirs = twins.waiting(Wanted(QueueKey(*queue), after, count))
                 assert described(ours) == described(theirs)
                 after = ours[-1].router_id if ours else after
         for operator in (TELIA, ELISA):

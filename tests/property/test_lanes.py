@@ -19,6 +19,7 @@ from router.smpp import vocabulary as v
 from router.terms.message import Message
 from router.terms.names import AccountName, ClientId, LaneName, OperatorName, RouterId
 from router.terms.plan import Plan, Plans
+from router.terms.queue_key import QueueKey
 from router.terms.settings import AccountSettings, LaneSettings
 from router.terms.states import SETTLE, TAKE, WAITS, WRITE, MessageEvent
 
@@ -187,7 +188,7 @@ class Observed:
                 queue.journal.append(message(self.next_id, name, lane, plan, expires_utc))
                 self.next_id += 1
             self.room[name] += count
-            self.lanes.restore(plan, lane, name, count)
+            self.lanes.restore(QueueKey(plan, lane, name), count)
             self.rooms.restore(name, count)
 
     def accept(
@@ -248,7 +249,7 @@ class Observed:
         for one, how in zip(reversed(in_hand), cycle(fates), strict=False):
             if how == "later":
                 self.delayed.append((self.now + wait_s, one))
-                self.lanes.put_later(one, self.now + wait_s)
+                self.lanes.delays.delay(one, self.now + wait_s)
                 again.append(one)
             elif how in ("first", "elsewhere"):
                 if how == "elsewhere":
@@ -341,7 +342,7 @@ class Observed:
             assert len(queue) - dead == expected
             assert queue.home == self.home(queue.plan)
         assert not any(waiting.values())
-        assert self.lanes.delayed() >= len(self.delayed)
+        assert self.lanes.delays.delayed() >= len(self.delayed)
 
     def finish(self) -> None:
         """In the end everything goes out, whatever has happened before."""

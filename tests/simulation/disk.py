@@ -33,6 +33,7 @@ from router.enqueue.journal import (
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, ClientId, LaneName, OperatorId, OperatorName, RouterId
 from router.terms.plan import Plan
+from router.terms.queue_key import QueueKey
 from router.terms.states import TAKE
 from tests.simulation.world import Event, Loop, Process
 
@@ -250,7 +251,7 @@ class SimulatedJournal:
         """See `Journal`."""
 
         def read() -> list[Message]:
-            queue = (wanted.plan.candidates, wanted.lane, wanted.account)
+            queue = wanted.queue.plan.candidates, wanted.queue.lane, wanted.queue.account
             taken = {key[0] for key in self.disk.attempts}
             rows = sorted(
                 row
@@ -484,7 +485,7 @@ class SimulatedJournal:
             if not disk.has_attempt(row.router_id):
                 waiting[row.candidates, row.lane, row.account] += 1
         for (candidates, lane, account), count in waiting.items():
-            found.waiting.append(Backlog(self._plan_of(candidates), lane, account, count))
+            found.waiting.append(Backlog(QueueKey(self._plan_of(candidates), lane, account), count))
         found.sent = dict(Counter(row.operator for row in disk.attempts.values()))
         for number, kept in sorted(disk.deliveries.items()):
             held = found.held.setdefault(kept.account, Held(0, number, number))

@@ -421,7 +421,7 @@ class Promises(Records):
                 raise self.broken(f"{account}: its outbox is not empty")
         if (
             any(one.messages or one.behind for one in journey.lanes.queues())
-            or journey.lanes.delayed()
+            or journey.lanes.delays.delayed()
         ):
             raise self.broken("the lanes are not empty")
         for name, correlator in journey.pending.correlators.items():

@@ -19,6 +19,7 @@ from router.enqueue.sqlite import SqliteJournal
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, LaneName, OperatorName, RouterId
 from router.terms.plan import Plan
+from router.terms.queue_key import QueueKey
 from tests.simulation.disk import Disk, SimulatedJournal, Transaction
 from tests.simulation.world import Loop, Process
 from tests.unit.enqueue.turns import Turns
@@ -70,7 +71,7 @@ class Kept(ABC):
         account: AccountName = BANK,
     ) -> list[Message]:
         """The next messages of a queue."""
-        wanted = Wanted(plan, lane, account, RouterId(after), count)
+        wanted = Wanted(QueueKey(plan, lane, account), RouterId(after), count)
         return self.turns.waiting(self.journal, wanted)
 
     def sent(

@@ -18,6 +18,7 @@ from router.enqueue.journal import (
 from router.terms.message import Message
 from router.terms.names import AccountName, LaneName, OperatorId, RouterId
 from router.terms.plan import Plan
+from router.terms.queue_key import QueueKey
 from router.terms.states import SENT, Mark
 from tests.unit.enqueue.kept import JOURNALS, Kept
 from tests.unit.enqueue.turns import attempt, changes
@@ -59,7 +60,7 @@ def ask_all(kept: Kept, heard: list[tuple[object, ...]]) -> None:
         changes(accepted=ones(1)), lambda _, error: heard.append(("kept", error)), urgent=True
     )
     journal.reserve_ids(10, lambda first, error: heard.append((first, error)))
-    wanted = Wanted(TO_TELIA, OTP, BANK, RouterId(0), 9)
+    wanted = Wanted(QueueKey(TO_TELIA, OTP, BANK), RouterId(0), 9)
     journal.fetch(wanted, lambda *answer: heard.append(answer))
     journal.fetch_held(BANK, 0, 9, lambda *answer: heard.append(answer))
     journal.recall(TELIA, [OperatorId(b"id-1")], lambda *answer: heard.append(answer))
@@ -370,7 +371,8 @@ def test_new_process_finds_what_is_not_over(kept: Kept) -> None:
     kept.keep(changes(accepted=[one, taken, over, other], held=[first, second, third]))
     kept.keep(changes(taken=[attempt(taken), attempt(over)], settled=[over], acknowledged=[second]))
     found = kept.recovered()
-    assert found.waiting == [Backlog(TO_TELIA, OTP, BANK, 1), Backlog(TO_TELIA, OTP, SHOP, 1)]
+    of_bank, of_shop = (QueueKey(TO_TELIA, OTP, account) for account in (BANK, SHOP))
+    assert found.waiting == [Backlog(of_bank, 1), Backlog(of_shop, 1)]
     assert found.sent == {TELIA: 1}
     assert found.held == {BANK: Held(2, 1, 3)}
     assert numbers_of(kept.waiting()) == [1]
@@ -383,7 +385,7 @@ def test_new_process_can_fetch_what_the_one_before_had_fetched(kept: Kept) -> No
     kept.keep(changes(accepted=ones(1, 2, 3)))
     assert numbers_of(kept.waiting(count=2)) == [1, 2]
     assert numbers_of(kept.waiting(after=2)) == [3]
-    assert kept.recovered().waiting == [Backlog(TO_TELIA, OTP, BANK, 3)]
+    assert kept.recovered().waiting == [Backlog(QueueKey(TO_TELIA, OTP, BANK), 3)]
     assert numbers_of(kept.waiting()) == [1, 2, 3]
 
 
@@ -391,7 +393,7 @@ def test_new_process_can_fetch_every_message_that_it_was_told_of(kept: Kept) -> 
     moved, stays = ones(1, 2)
     kept.keep(changes(accepted=[moved, stays, message(3, plan=TO_ELISA)]))
     moved.plan = TO_ELISA
-    counts = {backlog.plan: backlog.count for backlog in kept.recovered().waiting}
+    counts = {backlog.queue.plan: backlog.count for backlog in kept.recovered().waiting}
     assert counts == {TO_TELIA: 2, TO_ELISA: 1}  # It is kept where it was accepted to.
     assert numbers_of(kept.waiting(plan=TO_ELISA)) == [3]
     assert numbers_of(kept.waiting(plan=TO_TELIA)) == [1, 2]

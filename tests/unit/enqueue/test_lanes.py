@@ -12,6 +12,7 @@ from router.terms.capacity import Capacity
 from router.terms.message import Message
 from router.terms.names import AccountName, ClientId, LaneName, OperatorName, RouterId
 from router.terms.plan import Plan, Plans
+from router.terms.queue_key import ORDINARY, REQUEUED, STAYING, QueueKey, QueueKind
 from router.terms.settings import AccountSettings, LaneSettings
 from router.terms.states import QUEUE, SENT, SETTLE, SETTLED, TAKE, MessageEvent
 
@@ -55,6 +56,7 @@ def message(
     expires_utc: float = NEVER,
     not_before_utc: float = 0.0,
     sends: int = 0,
+    kind: QueueKind = ORDINARY,
 ) -> Message:
     one = Message(
         router_id=RouterId(number),
@@ -73,6 +75,7 @@ def message(
         not_before_utc=not_before_utc,
     )
     one.writes = sends
+    one.queue_kind = kind
     return one
 
 
@@ -237,24 +240,33 @@ def test_message_that_is_sent_again_goes_first_and_hides_no_older_one() -> None:
     assert pulled(lanes) == [10, 3, 5]
 
 
+def test_message_that_came_back_late_waits_before_younger_ones_that_only_the_journal_has() -> None:
+    lanes = lanes_of()
+    lanes.restore(QueueKey(ONLY_TELIA, OTP, BANK), 1)
+    lanes.put_back(message(5, kind=REQUEUED))
+    assert pulled(lanes) == []  # What is being fetched may be older.
+    lanes.fetched(hungry(lanes), [message(7)])
+    assert pulled(lanes) == [5, 7]
+
+
 # Later.
 
 
 def test_message_that_waits_to_be_tried_again_holds_up_no_other() -> None:
     lanes = lanes_of()
-    lanes.put_later(taken_off(message(1)), 30.0)
+    lanes.delays.delay(taken_off(message(1)), 30.0)
     lanes.put(message(2))
     assert pulled(lanes) == [2]
-    assert (lanes.delayed(), lanes.wake_at()) == (1, 30.0)
+    assert (lanes.delays.delayed(), lanes.wake_at()) == (1, 30.0)
     assert list(lanes.wake(29.9)) == []
     assert list(lanes.wake(30.0)) == [TELIA]
-    assert (lanes.delayed(), lanes.wake_at()) == (0, NEVER)
+    assert (lanes.delays.delayed(), lanes.wake_at()) == (0, NEVER)
     assert pulled(lanes) == [1]
 
 
 def test_nobody_is_told_of_what_is_due_while_no_operator_can_take_it() -> None:
     lanes = lanes_of(up=())
-    lanes.put_later(taken_off(message(1)), 30.0)
+    lanes.delays.delay(taken_off(message(1)), 30.0)
     assert list(lanes.wake(30.0)) == []
     assert lanes.set_available(TELIA, True, 0.0) == {TELIA}
     assert pulled(lanes) == [1]
@@ -265,7 +277,7 @@ def test_message_that_a_late_answer_has_ended_is_not_sent_again(event: MessageEv
     lanes = lanes_of()
     waits, later = message(1, sends=1), message(2, sends=1)
     lanes.put_first(waits)
-    lanes.put_later(taken_off(later), 30.0)
+    lanes.delays.delay(taken_off(later), 30.0)
     for one in (waits, later):
         one.enter(event)
     assert list(lanes.wake(30.0)) == []
@@ -284,9 +296,9 @@ def test_message_that_is_scheduled_waits_apart_and_then_goes_first() -> None:
     assert pulled(lanes, count=1) == [2]
     lanes.put(message(4))
     assert lanes.begin(49.9) == set()
-    assert lanes.scheduled() == 2
+    assert lanes.delays.scheduled() == 2
     assert lanes.begin(50.0) == {TELIA}
-    assert lanes.scheduled() == 0
+    assert lanes.delays.scheduled() == 0
     assert pulled(lanes) == [1, 3, 4]
 
 
@@ -307,21 +319,12 @@ def test_nobody_is_told_of_what_begins_while_no_operator_can_take_it() -> None:
     assert pulled(lanes) == [1]
 
 
-def test_message_has_waited_for_nobody_before_its_time() -> None:
-    lanes = lanes_of()
-    one, overdue = message(1, not_before_utc=50.0), message(2, not_before_utc=-7.0)
-    lanes.put(one)
-    lanes.put(overdue)
-    lanes.begin(60.0)
-    assert (one.accepted_at, overdue.accepted_at) == (50.0, 0.0)
-
-
 def test_what_is_scheduled_is_fetched_like_all_else_and_holds_up_no_other() -> None:
     lanes = lanes_of()
-    lanes.restore(ONLY_TELIA, OTP, BANK, 4)
+    lanes.restore(QueueKey(ONLY_TELIA, OTP, BANK), 4)
     queue = hungry(lanes)
     lanes.fetched(queue, [message(1, not_before_utc=50.0), message(2, not_before_utc=50.0)])
-    assert (lanes.scheduled(), len(queue)) == (2, 2)
+    assert (lanes.delays.scheduled(), len(queue)) == (2, 2)
     lanes.fetched(hungry(lanes), [message(3, not_before_utc=50.0), message(4)])
     assert queue.last_id == 4
     assert pulled(lanes) == [4]
@@ -331,17 +334,17 @@ def test_what_is_scheduled_is_fetched_like_all_else_and_holds_up_no_other() -> N
 
 def test_what_is_scheduled_stays_behind_what_only_the_journal_has() -> None:
     lanes = lanes_of()
-    lanes.restore(ONLY_TELIA, OTP, BANK, 1)
+    lanes.restore(QueueKey(ONLY_TELIA, OTP, BANK), 1)
     lanes.put(message(2, not_before_utc=50.0))
     (queue,) = lanes.queues()
-    assert (lanes.scheduled(), queue.behind) == (0, 2)
+    assert (lanes.delays.scheduled(), queue.behind) == (0, 2)
     lanes.fetched(hungry(lanes), [message(1), message(2, not_before_utc=50.0)])
-    assert (lanes.scheduled(), queue.behind) == (1, 0)
+    assert (lanes.delays.scheduled(), queue.behind) == (1, 0)
 
 
 def test_scheduled_message_that_was_fetched_before_the_journal_had_told_of_it_goes_once() -> None:
     lanes = lanes_of()
-    lanes.restore(ONLY_TELIA, OTP, BANK, 1)
+    lanes.restore(QueueKey(ONLY_TELIA, OTP, BANK), 1)
     lanes.fetched(hungry(lanes), [message(1), message(2, not_before_utc=50.0)])
     lanes.put(message(2, not_before_utc=50.0))
     lanes.begin(50.0)
@@ -356,8 +359,8 @@ def test_validity_ends_in_the_lane_and_in_the_waiting_room() -> None:
     queued, kept, later = message(1, expires_utc=50.0), message(2), message(3, expires_utc=50.0)
     lanes.put(queued)
     lanes.put(kept)
-    lanes.put_later(taken_off(later), 99.0)
-    lanes.put_later(taken_off(message(4)), 99.0)
+    lanes.delays.delay(taken_off(later), 99.0)
+    lanes.delays.delay(taken_off(message(4)), 99.0)
     assert lanes.expire(49.9) == []
     assert lanes.expire(50.0) == [queued, later]
     assert lanes.expire(1000.0) == []
@@ -455,7 +458,7 @@ def test_queue_keeps_its_first_messages_and_fetches_the_others_in_time() -> None
 
 def test_what_an_earlier_process_left_is_fetched() -> None:
     lanes = lanes_of(queue=3)
-    lanes.restore(ONLY_TELIA, OTP, BANK, 5)
+    lanes.restore(QueueKey(ONLY_TELIA, OTP, BANK), 5)
     queue = hungry(lanes)
     assert pulled(lanes) == []
     assert lanes.fetched(queue, [message(1), message(2)]) == TELIA
@@ -467,7 +470,7 @@ def test_what_an_earlier_process_left_is_fetched() -> None:
 
 def test_validity_of_what_has_been_fetched_ends_too() -> None:
     lanes = lanes_of()
-    lanes.restore(ONLY_TELIA, OTP, BANK, 2)
+    lanes.restore(QueueKey(ONLY_TELIA, OTP, BANK), 2)
     lanes.fetched(hungry(lanes), [message(1, expires_utc=50.0), message(2, expires_utc=70.0)])
     assert [one.router_id for one in lanes.expire(60.0)] == [1]
     assert pulled(lanes) == [2]
@@ -475,7 +478,7 @@ def test_validity_of_what_has_been_fetched_ends_too() -> None:
 
 def test_queue_stays_hungry_when_the_journal_fails() -> None:
     lanes = lanes_of()
-    lanes.restore(ONLY_TELIA, OTP, BANK, 1)
+    lanes.restore(QueueKey(ONLY_TELIA, OTP, BANK), 1)
     queue = hungry(lanes)
     lanes.not_fetched(queue)
     assert hungry(lanes) is queue
@@ -483,7 +486,7 @@ def test_queue_stays_hungry_when_the_journal_fails() -> None:
 
 def test_newer_message_of_an_account_does_not_overtake_one_that_is_being_fetched() -> None:
     lanes = lanes_of()
-    lanes.restore(ONLY_TELIA, OTP, BANK, 1)
+    lanes.restore(QueueKey(ONLY_TELIA, OTP, BANK), 1)
     queue = hungry(lanes)
     lanes.put(message(2, TELIA_FIRST))
     assert pulled(lanes) == []
@@ -493,14 +496,14 @@ def test_newer_message_of_an_account_does_not_overtake_one_that_is_being_fetched
 
 def test_what_is_sent_again_need_not_wait_for_what_is_being_fetched() -> None:
     lanes = lanes_of()
-    lanes.restore(ONLY_TELIA, OTP, BANK, 1)
+    lanes.restore(QueueKey(ONLY_TELIA, OTP, BANK), 1)
     lanes.put_first(message(9, TELIA_FIRST, sends=1))
     assert pulled(lanes) == [9]
 
 
 def test_message_that_was_fetched_before_the_journal_had_told_of_it_goes_once() -> None:
     lanes = lanes_of()
-    lanes.restore(ONLY_TELIA, OTP, BANK, 1)
+    lanes.restore(QueueKey(ONLY_TELIA, OTP, BANK), 1)
     queue = hungry(lanes)
     lanes.fetched(queue, [message(1), message(2)])
     assert lanes.put(message(2)) == TELIA
@@ -512,7 +515,7 @@ def test_message_that_was_fetched_before_the_journal_had_told_of_it_goes_once() 
 
 def test_account_does_not_wait_for_ever_for_what_the_journal_does_not_have() -> None:
     lanes = lanes_of()
-    lanes.restore(ONLY_TELIA, OTP, BANK, 1)
+    lanes.restore(QueueKey(ONLY_TELIA, OTP, BANK), 1)
     queue = hungry(lanes)
     lanes.put(message(2, TELIA_FIRST))
     assert pulled(lanes) == []
@@ -523,7 +526,7 @@ def test_account_does_not_wait_for_ever_for_what_the_journal_does_not_have() -> 
 
 def test_account_goes_on_when_the_queue_that_it_waited_for_changes_hands() -> None:
     lanes = lanes_of()
-    lanes.restore(ELISA_FIRST, OTP, BANK, 1)
+    lanes.restore(QueueKey(ELISA_FIRST, OTP, BANK), 1)
     lanes.put(message(2, ONLY_TELIA))
     assert pulled(lanes) == []
     assert TELIA in lanes.set_available(
@@ -564,7 +567,7 @@ def test_message_that_an_operator_may_have_waits_for_it_while_it_is_up() -> None
     lanes = lanes_of((TELIA, ELISA))
     lanes.set_up(TELIA, True)
     lanes.set_available(TELIA, False, 0.0)
-    lanes.put_first(message(100, PLANS.staying(TELIA, TELIA_FIRST)))
+    lanes.put_first(message(100, TELIA_FIRST, kind=STAYING))
     lanes.put_first(message(200, TELIA_FIRST))
     assert pulled(lanes, ELISA) == [200]
     lanes.set_available(TELIA, True, 0.0)
@@ -574,7 +577,7 @@ def test_message_that_an_operator_may_have_waits_for_it_while_it_is_up() -> None
 def test_when_it_goes_down_the_next_operator_has_the_message() -> None:
     lanes = lanes_of((TELIA, ELISA))
     lanes.set_up(TELIA, True)
-    lanes.put_first(message(100, PLANS.staying(TELIA, TELIA_FIRST)))
+    lanes.put_first(message(100, TELIA_FIRST, kind=STAYING))
     lanes.set_available(TELIA, False, 0.0)
     assert pulled(lanes, ELISA) == []
     assert lanes.set_up(TELIA, False) == {ELISA}
@@ -583,16 +586,16 @@ def test_when_it_goes_down_the_next_operator_has_the_message() -> None:
 
 def test_what_waits_to_be_tried_again_leaves_an_operator_that_can_take_nothing() -> None:
     lanes = lanes_of((TELIA, ELISA))
-    plans = {100: TELIA_FIRST, 200: TELIA_FIRST, 300: ONLY_TELIA}
-    for number, plan in (*plans.items(), (400, PLANS.staying(TELIA, TELIA_FIRST))):
-        one = message(number, plan, sends=1)
+    plans = {100: TELIA_FIRST, 200: TELIA_FIRST, 300: ONLY_TELIA, 400: TELIA_FIRST}
+    for number, plan in plans.items():
+        one = message(number, plan, sends=1, kind=STAYING if number == 400 else ORDINARY)
         one.operator = TELIA
-        lanes.put_later(taken_off(one), 130.0)
+        lanes.delays.delay(taken_off(one), 130.0)
     elsewhere = message(500, TELIA_FIRST, sends=1)
     elsewhere.operator = ELISA
-    lanes.put_later(taken_off(elsewhere), 130.0)
+    lanes.delays.delay(taken_off(elsewhere), 130.0)
     lanes.set_available(TELIA, False, 0.0)
     assert lanes.release_delayed(TELIA) == {ELISA}
     assert pulled(lanes, ELISA) == [100, 200]
-    assert lanes.delayed() == 3
+    assert lanes.delays.delayed() == 3
     assert lanes.release_delayed(TELIA) == set()

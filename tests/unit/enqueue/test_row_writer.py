@@ -12,6 +12,7 @@ from router.enqueue.journal import Changes, Settlement
 from router.smpp import pdu as p
 from router.terms.names import ClientId, LaneName
 from router.terms.outcome import Outcome
+from router.terms.queue_key import QueueKey
 from router.terms.states import ACCEPTING, SENT, Mark
 from tests.unit.enqueue.turns import LANES, attempt, changes
 from tests.unit.messages import (
@@ -227,8 +228,8 @@ def test_queue_is_written_once_and_shared_by_what_is_decided_alike(
     one = message(7, plan=TO_ELISA, lane=ALERT)
     run(database, row_writer.statements([changes(accepted=[one])], queues))
     assert (one.row.queue, "bank", "alert", "elisa,telia") in found_queues
-    assert queues.numbers_of(TO_ELISA, ALERT, BANK) == [one.row.queue]
-    assert queues.numbers_of(TO_ELISA, ALERT, SHOP) == []
+    assert queues.numbers_of(QueueKey(TO_ELISA, ALERT, BANK)) == [one.row.queue]
+    assert queues.numbers_of(QueueKey(TO_ELISA, ALERT, SHOP)) == []
 
 
 def test_queue_of_a_transaction_that_failed_is_written_with_the_next(
@@ -247,8 +248,8 @@ def test_lane_that_is_no_more_is_read_as_the_last(queues: row_writer.Queues) -> 
     queues.found(5, BANK, BULK, "telia")
     queues.found(4, BANK, OTP, "telia")
 
-    assert queues.numbers_of(TO_TELIA, BULK, BANK) == [5, 3]
-    assert queues.numbers_of(TO_TELIA, OTP, BANK) == [4]
+    assert queues.numbers_of(QueueKey(TO_TELIA, BULK, BANK)) == [5, 3]
+    assert queues.numbers_of(QueueKey(TO_TELIA, OTP, BANK)) == [4]
     assert queues.number_of(message(1, lane=BULK)) == 5
     assert queues.number_of(message(1, lane=ALERT)) == 6
 
@@ -351,7 +352,7 @@ def test_message_comes_back_as_it_went(
     run(database, row_writer.statements([changes(accepted=[one])], queues))
 
     row = database.execute(row_reader.NEXT_OF_QUEUE, (one.row.queue, 0, 10)).fetchone()
-    again = row_reader.to_message(row, one.row.queue, TO_ELISA, ALERT, BANK)
+    again = row_reader.to_message(row, one.row.queue, QueueKey(TO_ELISA, ALERT, BANK))
 
     for name in (
         *("router_id", "client_id", "account", "lane", "plan", "command_id", "octets"),
@@ -372,7 +373,7 @@ def test_message_without_validity_has_none_afterwards(
     row = database.execute(row_reader.NEXT_OF_QUEUE, (one.row.queue, 0, 10)).fetchone()
 
     assert row[1] is None
-    again = row_reader.to_message(row, one.row.queue, TO_TELIA, OTP, BANK)
+    again = row_reader.to_message(row, one.row.queue, QueueKey(TO_TELIA, OTP, BANK))
     assert (again.expires_utc, again.client_id) == (float("inf"), b"100")
 
 
@@ -420,7 +421,7 @@ def test_delivery_comes_back_as_it_went(
 def test_row_that_nobody_here_has_written_is_named(octets: object) -> None:
     row = (100, None, 1, 0, 1.0, None, 0.0, octets)
     with pytest.raises(ValueError, match="message 100"):
-        row_reader.to_message(row, 1, TO_TELIA, OTP, BANK)  # type: ignore[arg-type]
+        row_reader.to_message(row, 1, QueueKey(TO_TELIA, OTP, BANK))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="delivery 7"):
         row_reader.to_delivery((7, "bank", 100, 0.0, 1, None))
     with pytest.raises(ValueError, match="attempt 7"):

@@ -16,6 +16,7 @@ from router.enqueue.journal import Backlog, Changes, JournalError, Wanted
 from router.enqueue.sqlite import SqliteJournal
 from router.terms.message import Message
 from router.terms.names import LaneName, RouterId
+from router.terms.queue_key import QueueKey
 from tests.unit.enqueue.turns import Turns, attempt, changes, rows_of
 from tests.unit.messages import ALERT, BANK, BULK, OTP, TO_TELIA, delivery, message
 
@@ -200,8 +201,8 @@ def test_what_waits_in_a_lane_that_is_no_more_goes_on_in_the_last(path: Path, tu
     slow = LaneName("slow")
     journal = turns.open(path, lanes=(OTP, slow))
 
-    assert turns.recovered(journal).waiting == [Backlog(TO_TELIA, slow, BANK, 2)]
-    wanted = Wanted(TO_TELIA, slow, BANK, RouterId(0), 10)
+    assert turns.recovered(journal).waiting == [Backlog(QueueKey(TO_TELIA, slow, BANK), 2)]
+    wanted = Wanted(QueueKey(TO_TELIA, slow, BANK), RouterId(0), 10)
     assert [m.lane for m in turns.waiting(journal, wanted)] == [slow, slow]
     turns.close(journal)
 

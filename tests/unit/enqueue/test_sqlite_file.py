@@ -13,6 +13,7 @@ from router.enqueue import schema
 from router.enqueue.journal import Backlog, Held, JournalError, Recovered, first_number_at
 from router.enqueue.sqlite import SqliteJournal
 from router.enqueue.sqlite_file import tidied
+from router.terms.queue_key import QueueKey
 from tests.unit.enqueue.turns import Turns, changes, rows_of
 from tests.unit.messages import BANK, ELISA, OTP, TELIA, TO_TELIA, delivery, message
 
@@ -298,7 +299,7 @@ def test_file_of_version_1_becomes_one_of_this_with_all_that_it_holds(
     journal = turns.open(path)
 
     assert turns.recovered(journal) == Recovered(
-        [Backlog(TO_TELIA, OTP, BANK, 2)], {ELISA: 1, TELIA: 1}, {BANK: Held(1, 9, 9)}
+        [Backlog(QueueKey(TO_TELIA, OTP, BANK), 2)], {ELISA: 1, TELIA: 1}, {BANK: Held(1, 9, 9)}
     )
     one, two = turns.waiting(journal)
     assert (one.router_id, two.router_id, one.octets) == (1, 2, message(1).octets)

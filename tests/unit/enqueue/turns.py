@@ -22,6 +22,7 @@ from router.enqueue.sqlite import SqliteJournal
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, LaneName, OperatorId, OperatorName, RouterId
 from router.terms.outcome import Outcome
+from router.terms.queue_key import QueueKey
 from tests.unit.messages import ALERT, BANK, BULK, OTP, PLANS, TELIA, TO_TELIA
 
 DEADLINE_S: Final = 60.0
@@ -148,7 +149,7 @@ class Turns:
     def waiting(self, journal: Journal, wanted: Wanted | None = None) -> list[Message]:
         """The next messages of a queue: by default all of the bank's to telia. Raises it too."""
         heard: list[tuple[list[Message], JournalError | None]] = []
-        wanted = wanted or Wanted(TO_TELIA, OTP, BANK, RouterId(0), 1000)
+        wanted = wanted or Wanted(QueueKey(TO_TELIA, OTP, BANK), RouterId(0), 1000)
         journal.fetch(wanted, lambda messages, error: heard.append((messages, error)))
         self.until(lambda: heard)
         messages, error = heard[0]

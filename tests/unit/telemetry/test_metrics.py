@@ -141,7 +141,7 @@ def test_oldest_is_that_of_all_queues_of_the_lane() -> None:
 
 def test_message_that_waits_to_be_tried_again_is_seen() -> None:
     router = FakeRouter()
-    router.journey.lanes.put_later(pulled(router.message(BANK, ALERT)), router.now + 30.0)
+    router.journey.lanes.delays.delay(pulled(router.message(BANK, ALERT)), router.now + 30.0)
     assert value(router, "queue_delayed_messages") == 1
 
 

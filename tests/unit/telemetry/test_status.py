@@ -200,7 +200,7 @@ def test_drawing_says_what_is_not_well() -> None:
     router.journey.commits.up = False
     router.journey.operators[ELISA].binds[0].failures = 7
     router.journey.operators[ELISA].binds[0].trouble = "ESME_RINVPASWD"
-    router.journey.lanes.put_later(pulled(router.message()), router.now + 30.0)
+    router.journey.lanes.delays.delay(pulled(router.message()), router.now + 30.0)
     text = text_of(snapshot(router))
     for part in (
         "not ready: journal is down",

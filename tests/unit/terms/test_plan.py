@@ -20,19 +20,11 @@ def test_two_sets_of_plans_share_none() -> None:
     assert Plans().of((A,)) is not Plans().of((A,))
 
 
-def test_plan_that_stays_with_an_operator_keeps_the_order_of_the_others() -> None:
+def test_plan_that_an_operator_leads_keeps_the_order_of_the_others() -> None:
     plans = Plans()
-    plan = plans.staying(C, plans.of((A, B, C)))
-    assert (plan.candidates, plan.stays) == ((C, A, B), True)
-    assert plans.staying(C, plans.of((A, B))) is plan  # It may have been no candidate any more.
-
-
-def test_plan_that_stays_has_a_queue_of_its_own() -> None:
-    plans = Plans()
-    plan = plans.staying(A, plans.of((A, B)))
-    assert plan is not plans.of((A, B))
-    assert not plans.of((A, B)).stays
-    assert plans.without(plan, A) is plans.of((B,))
+    assert plans.led_by(C, plans.of((A, B, C))) is plans.of((C, A, B))
+    assert plans.led_by(C, plans.of((A, B))) is plans.of((C, A, B))
+    assert plans.led_by(A, plans.of((A, B))) is plans.of((A, B))
 
 
 def test_plan_without_an_operator_keeps_the_order_of_the_others() -> None:

@@ -1,0 +1,87 @@
+"""Messages that wait for a moment, apart from the queues, so that no other message waits for them.
+
+A delayed message waits to be tried again, or until its number may be sent to again: on the
+monotonic clock. A scheduled message waits for the time that its client has set: on the wall clock.
+"""
+
+from collections.abc import Callable, Iterator
+from heapq import heapify, heappop, heappush
+
+from router.terms.message import Message
+from router.terms.states import DELAY, DELAYED, SCHEDULE
+
+_NEVER = float("inf")
+
+
+class Delays:
+    """The delayed and the scheduled messages."""
+
+    __slots__ = ("_delayed", "_scheduled")
+
+    def __init__(self) -> None:
+        self._delayed: list[tuple[float, int, Message]] = []
+        """A heap: when a message may go, its id, and the message."""
+        self._scheduled: list[tuple[float, int, Message]] = []
+
+    # Delayed.
+
+    def delay(self, message: Message, until: float) -> None:
+        """Keep a message until this moment."""
+        message.enter(DELAY)
+        heappush(self._delayed, (until, message.router_id, message))
+
+    def wake_at(self) -> float:
+        """Return when `wake` is next needed."""
+        return self._delayed[0][0] if self._delayed else _NEVER
+
+    def wake(self, now: float) -> Iterator[Message]:
+        """Remove and yield the delayed messages that have waited long enough."""
+        delayed = self._delayed
+        while delayed and delayed[0][0] <= now:
+            message = heappop(delayed)[2]
+            if message.state is DELAYED:  # Else a late answer has told that it was sent after all.
+                yield message
+
+    def release(self, may_leave: Callable[[Message], bool]) -> list[Message]:
+        """Remove and return the delayed messages that may leave before their moment."""
+        leaving = [m for _, _, m in self._delayed if m.state is DELAYED and may_leave(m)]
+        if leaving:
+            gone = {message.router_id for message in leaving}
+            self._delayed = [entry for entry in self._delayed if entry[1] not in gone]
+            heapify(self._delayed)
+        return leaving
+
+    def expire(self, now_utc: float) -> list[Message]:
+        """Remove and return the delayed messages whose validity has passed."""
+        expired = [m for _, _, m in self._delayed if m.expires_utc <= now_utc]
+        if expired:
+            self._delayed = [entry for entry in self._delayed if entry[2].expires_utc > now_utc]
+            heapify(self._delayed)
+        return expired
+
+    def delayed(self) -> int:
+        """Return how many messages are delayed."""
+        return len(self._delayed)
+
+    # Scheduled.
+
+    def schedule(self, message: Message) -> None:
+        """Keep a message until the time that its client has set."""
+        message.enter(SCHEDULE)
+        heappush(self._scheduled, (message.not_before_utc, message.router_id, message))
+
+    def begin(self, now_utc: float) -> list[Message]:
+        """Remove and return the messages that were scheduled for now, in the order of their times.
+
+        Their waiting time begins now: until now they have not waited for an operator.
+        """
+        due: list[Message] = []
+        while self._scheduled and self._scheduled[0][0] <= now_utc:
+            message = heappop(self._scheduled)[2]
+            message.accepted_at += max(0.0, message.not_before_utc - message.accepted_utc)
+            due.append(message)
+        return due
+
+    def scheduled(self) -> int:
+        """Return how many messages in memory are scheduled."""
+        return len(self._scheduled)
