@@ -167,7 +167,7 @@ class Journey:
         for message in changes.accepted:
             # The room was taken when it was let in, and the disk has it now. The lane comes before
             # the answer, whether or not the client is still there to hear it.
-            self.turn.dispatch(self.lanes.put(message))
+            self.turn.dispatch_all(self.lanes.put(message))
             if message.origin is not None:
                 message.origin.accepted(message, now)  # ESME_ROK.
         for delivery in changes.held:
@@ -239,11 +239,9 @@ class Journey:
         now_utc = clocks.steady.at(now)
         self.commits.tell_time(now, now_utc)
         self.availability.look(now)
-        for name in lanes.begin(now_utc):
-            turn.dispatch(name)
+        turn.dispatch_all(lanes.begin(now_utc))
         self.outcomes.expire(lanes.expire(now_utc))
-        for name in lanes.tick(now):
-            turn.dispatch(name)
+        turn.dispatch_all(lanes.tick(now))
         self.backlog.decide_more()
         if lanes.needs_fetch:  # Also after a read that failed.
             turn.end_soon()

@@ -26,10 +26,9 @@ class Queue:
 
     __slots__ = (
         "account",
-        "also",
         "behind",
+        "consumers",
         "earliest_expiry_utc",
-        "home",
         "is_fetching",
         "key",
         "lane",
@@ -50,16 +49,20 @@ class Queue:
         self.last_id = RouterId(-1)
         """The newest message that has been in memory; what is behind came after it."""
         self.is_fetching = False
-        self.home: OperatorName | None = None
-        """Who pulls from it: the best available candidate. None while there is none."""
-        self.also: tuple[OperatorName, ...] = ()
-        """Who else may: what the home has no slot for, or has had waiting for too long."""
+        self.consumers: tuple[OperatorName, ...] = ()
+        """The operators that may pull from the queue: its home, and then those that help because
+        the home lets messages wait for too long, or has just come back."""
         self.earliest_expiry_utc = float("inf")
         """No message here expires before; one that has left may have been the one."""
 
     def __len__(self) -> int:
         """Messages that wait here, in memory or not."""
         return len(self.messages) + self.behind
+
+    @property
+    def home(self) -> OperatorName | None:
+        """The best available candidate; None while there is none."""
+        return self.consumers[0] if self.consumers else None
 
     def append(self, message: Message) -> None:
         """Keep one more message in memory, behind the others."""

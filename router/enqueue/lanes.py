@@ -64,29 +64,27 @@ class Lanes:
         self._up: set[OperatorName] = set()
         self.needs_fetch: list[Queue] = []
         """Queues that need messages from the journal; whoever fetches takes them off."""
-        self.helpers: set[OperatorName] = set()
-        """Operators that may pull besides those that are returned; whoever pumps takes them off."""
         self._now = 0.0
         """When `look` last looked."""
 
     # Messages in.
 
-    def put(self, message: Message) -> OperatorName | None:
-        """Queue a message that the journal has; return the operator that may pull it now."""
+    # Each of these returns the operators that may pull the message now, the best first.
+
+    def put(self, message: Message) -> tuple[OperatorName, ...]:
+        """Queue a message that the journal has."""
         queue = self._queue(message.plan, message.lane, message.account, message.queue_kind)
         if message.router_id <= queue.last_id:  # The journal was read before it said so: `fetched`
             queue.behind += 1  # has counted it off already, and it is here or gone.
             self._feed(queue)
-            return queue.home
-        queue = self._queue_for(message)
+            return queue.consumers
+        self._enter(queue, message)
         if queue.behind or len(queue.messages) >= self._capacity.queue_messages:
             queue.behind += 1
             self._feed(queue)
         else:
             self._take_in(queue, message)
-        if queue.also:
-            self.helpers.update(queue.also)
-        return queue.home
+        return queue.consumers
 
     def _take_in(self, queue: Queue, message: Message) -> None:
         """It is in memory now: behind the others, or apart until its time comes."""
@@ -104,8 +102,8 @@ class Lanes:
 
     def fetched(
         self, queue: Queue, messages: Sequence[Message], elsewhere: Collection[RouterId] = ()
-    ) -> OperatorName | None:
-        """The journal's next messages of this queue; return the operator that may pull them.
+    ) -> tuple[OperatorName, ...]:
+        """Take in the journal's next messages of this queue.
 
         Those that are `elsewhere` have been put into another queue, or are over.
         """
@@ -119,7 +117,7 @@ class Lanes:
         # Fewer than there should be: the journal is right, and nothing is waited for in vain.
         queue.behind = queue.behind - len(messages) if messages else 0
         self._feed(queue)
-        return queue.home
+        return queue.consumers[:1]  # The others hear with the next tick.
 
     def not_fetched(self, queue: Queue) -> None:
         """The journal failed; the queue stays hungry."""
@@ -133,13 +131,13 @@ class Lanes:
             queue.is_fetching = True
             self.needs_fetch.append(queue)
 
-    def put_first(self, message: Message) -> OperatorName | None:
+    def put_first(self, message: Message) -> tuple[OperatorName, ...]:
         """Queue a message before the others of its kind: it was pulled and is not sent."""
         queue = self._queue_for(message)
         queue.messages.appendleft(message)
-        return queue.home
+        return queue.consumers[:1]  # The others hear with the next tick.
 
-    def put_back(self, message: Message) -> OperatorName | None:
+    def put_back(self, message: Message) -> tuple[OperatorName, ...]:
         """Queue a message where it would stand had it come this way at first."""
         queue = self._queue_for(message)
         rank = not message.writes, message.router_id  # What is sent again goes first.
@@ -149,16 +147,14 @@ class Lanes:
                 break
             place += 1
         queue.messages.insert(place, message)
-        return queue.home
+        return queue.consumers[:1]  # The others hear with the next tick.
 
     def wake(self, now: float) -> Iterator[OperatorName]:
         """Queue, first, what has waited long enough; yield the operators that may pull."""
         for operator in self.ramp_up.turn(now):
             yield from self._rehome_all(operator)
         for message in self.delays.wake(now):
-            home = self.put_first(message)
-            if home is not None:
-                yield home
+            yield from self.put_first(message)
 
     def release_delayed(self, operator: OperatorName) -> set[OperatorName]:
         """An operator can take nothing: what waits to be tried again there goes to others now."""
@@ -170,8 +166,7 @@ class Lanes:
                 and any(name in self._available for name in message.plan.candidates)
             )
 
-        leaving = self.delays.release(may_leave)
-        return {home for one in leaving if (home := self.put_back(one)) is not None}
+        return {name for one in self.delays.release(may_leave) for name in self.put_back(one)}
 
     def wake_at(self) -> float:
         """Return when `wake` is next needed."""
@@ -179,13 +174,11 @@ class Lanes:
 
     def begin(self, now_utc: float) -> set[OperatorName]:
         """Queue, first, what was scheduled for now; return the operators that may pull it."""
-        homes: set[OperatorName] = set()
+        gained: set[OperatorName] = set()
         # The last one is put first, so that of those that begin together the oldest is first.
         for message in reversed(self.delays.begin(now_utc)):
-            home = self.put_first(message)
-            if home is not None:
-                homes.add(home)
-        return homes
+            gained.update(self.put_first(message))
+        return gained
 
     # Messages out.
 
@@ -203,7 +196,7 @@ class Lanes:
             return None
         while (found := feed.urgent() if only_urgent else feed.next()) is not None:
             lane, queue = found
-            if queue.also and operator in queue.also and not self._may_help(queue, operator):
+            if queue.consumers[0] != operator and not self._may_help(queue, operator):
                 continue
             if queue.lane in self._marks_first and self._waits_for_mark(queue.messages[0], now_utc):
                 # The slot waits for the journal: another message would overtake this one.
@@ -284,7 +277,7 @@ class Lanes:
         for queue in self._queues.values():
             if queue.messages and self.settings[queue.lane].failover_after_s is not None:
                 self._rehome(queue)
-                gained.update(queue.also)
+                gained.update(queue.consumers[1:])
         return gained
 
     def _rehome_all(self, operator: OperatorName) -> set[OperatorName]:
@@ -299,7 +292,7 @@ class Lanes:
                 if before in self._available and queue.home != before:
                     gained.add(before)
                 if queue.messages:
-                    gained.update(queue.also)
+                    gained.update(queue.consumers[1:])
         return gained
 
     @property
@@ -321,13 +314,16 @@ class Lanes:
 
     def _queue_for(self, message: Message) -> Queue:
         """The queue that this message is about to enter."""
-        message.enter(QUEUE)
         queue = self._queue(message.plan, message.lane, message.account, message.queue_kind)
+        self._enter(queue, message)
+        return queue
+
+    def _enter(self, queue: Queue, message: Message) -> None:
+        message.enter(QUEUE)
         if not queue.messages:
             self._wake(queue)
         if message.expires_utc < queue.earliest_expiry_utc:
             queue.earliest_expiry_utc = message.expires_utc
-        return queue
 
     def _queue(self, plan: Plan, lane: LaneName, account: AccountName, kind: QueueKind) -> Queue:
         queue = self._queues.get((plan, lane, account, kind))  # A plain tuple is made much faster.
@@ -342,19 +338,20 @@ class Lanes:
         up = [name for name in plan.candidates if name in self._available]
         ramp_up = self.ramp_up
         if queue.key.kind is STAYING and plan.candidates[0] in self._up:
-            self._attach(queue, plan.candidates[0], ())
+            self._attach(queue, plan.candidates[:1])
         elif not up:
-            self._attach(queue, None, ())
+            self._attach(queue, ())
         elif up[0] not in ramp_up.ramping:
-            self._attach(queue, up[0], self._helpers_of(queue, up[1:]))
+            self._attach(queue, (up[0], *self._helpers_of(queue, up[1:])))
         elif queue.lane != self._proven_only:
             passed_over = ramp_up.skipped
             home = next((name for name in up if name not in passed_over), up[0])
             others = [name for name in up if name != home]
-            self._attach(queue, home, self._helpers_of(queue, others))
+            self._attach(queue, (home, *self._helpers_of(queue, others)))
         else:  # What is urgent stays with those that have proven themselves while they can.
             place = next((n for n, name in enumerate(up) if name not in ramp_up.ramping), 0)
-            self._attach(queue, up[place], (*up[:place], *self._helpers_of(queue, up[place + 1 :])))
+            helpers = *up[:place], *self._helpers_of(queue, up[place + 1 :])
+            self._attach(queue, (up[place], *helpers))
 
     def _helpers_of(self, queue: Queue, others: Sequence[OperatorName]) -> tuple[OperatorName, ...]:
         """Which of these may help, as its first message has waited for so long."""
@@ -367,22 +364,19 @@ class Lanes:
     def _may_help(self, queue: Queue, operator: OperatorName) -> bool:
         """Whether its first message has waited long enough for this operator, too."""
         self._rehome(queue)
-        return operator in queue.also
+        return operator in queue.consumers
 
-    def _attach(
-        self, queue: Queue, home: OperatorName | None, also: tuple[OperatorName, ...]
-    ) -> None:
-        """Have these, and nobody else, pull from the queue."""
-        if home == queue.home and also == queue.also:
+    def _attach(self, queue: Queue, consumers: tuple[OperatorName, ...]) -> None:
+        """Have these operators, and no others, pull from the queue."""
+        before = queue.consumers
+        if consumers == before:
             return
-        before = {queue.home, *queue.also}
-        after = {home, *also}
-        queue.home, queue.also = home, also
-        for name in before - after:
-            if name is not None:
+        queue.consumers = consumers
+        for name in before:
+            if name not in consumers:
                 self._feeds[name].detach(queue)
-        for name in (home, *also):
-            if name is not None and name not in before:
+        for name in consumers:
+            if name not in before:
                 feed = self._feeds.get(name)
                 if feed is None:
                     feed = self._feeds[name] = Feed(self.settings.values())
@@ -390,7 +384,5 @@ class Lanes:
 
     def _wake(self, queue: Queue) -> None:
         """A queue that was empty is about to have work."""
-        if queue.home is not None:
-            self._feeds[queue.home].wake(queue)
-            for name in queue.also:
-                self._feeds[name].wake(queue)
+        for name in queue.consumers:
+            self._feeds[name].wake(queue)

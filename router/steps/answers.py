@@ -180,18 +180,18 @@ class Answers:
                 self._failover.go_elsewhere(operator, message, status)
             case "pause":
                 operator.rest(bind, now + action.for_s)
-                turn.dispatch(lanes.put_back(message))  # First, and in their order.
+                turn.dispatch_all(lanes.put_back(message))  # First, and in their order.
             case "rebind":
                 message.retries += 1
                 if message.retries <= MOST_REBINDS:
-                    turn.dispatch(lanes.put_first(message))
+                    turn.dispatch_all(lanes.put_first(message))
                 else:
                     times = min(message.retries - MOST_REBINDS, MOST_DOUBLED)
                     lanes.delays.delay(message, now + REBINDS_AGAIN_S * 2.0 ** (times - 1))
                 if bind.peer is not None:
                     bind.peer.rebind()
             case "retry" if self._availability.another_may(operator, message):
-                turn.dispatch(lanes.put_first(message))
+                turn.dispatch_all(lanes.put_first(message))
             case "retry" if message.retries < action.times:
                 message.retries += 1
                 lanes.delays.delay(message, now + action.after_s)
@@ -227,6 +227,6 @@ class Answers:
             if message.state is not IN_FLIGHT:
                 self._receipts.tell_withheld(message)
             elif self._failover.doubted(message, operator.name):
-                self._turn.dispatch(self._lanes.put_first(message))
+                self._turn.dispatch_all(self._lanes.put_first(message))
         for group, operator in landed:
             self._failover.unpark(group, operator)

@@ -162,7 +162,7 @@ class Backlog:
             if message.not_before_utc:
                 self._lanes.delays.schedule(message)
             else:
-                self._turn.dispatch(self._lanes.put_first(message))
+                self._turn.dispatch_all(self._lanes.put_first(message))
 
     def _plan_anew(self, message: Message) -> Plan | None:
         rules = self._rulebook.rules
@@ -196,7 +196,7 @@ class Backlog:
                 self._doubt(message)
                 if message.state is not ACCEPTING:
                     elsewhere.add(message.router_id)
-        self._turn.dispatch(self._lanes.fetched(queue, messages, elsewhere))
+        self._turn.dispatch_all(self._lanes.fetched(queue, messages, elsewhere))
 
     def _doubt(self, message: Message) -> None:
         """An earlier process may have written the message to an operator."""
@@ -205,4 +205,4 @@ class Backlog:
         if not self._failover.doubted(message, operator):
             return
         if message.plan is not plan or message.queue_kind is not ORDINARY:
-            self._turn.dispatch(self._lanes.put_first(message))
+            self._turn.dispatch_all(self._lanes.put_first(message))

@@ -84,13 +84,10 @@ class Dispatcher:
 
     def _in_order(self) -> list[OperatorName]:
         """Return who may have something to send; those that have just come back are last."""
-        turn, lanes = self._turn, self._lanes
+        turn = self._turn
         names, turn.operators = turn.operators, set()
-        if lanes.helpers:
-            names |= lanes.helpers
-            lanes.helpers.clear()
         order = sorted(names)  # A set has another order in every process.
-        returning = lanes.ramp_up.ramping
+        returning = self._lanes.ramp_up.ramping
         return sorted(order, key=returning.__contains__) if returning else order
 
     def _dispatch(self, operator: Operator, now: float) -> None:

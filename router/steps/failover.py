@@ -69,7 +69,7 @@ class Failover:
             group.exclude(operator.name)
         message.reroute(plan)
         message.retries = 0
-        self._turn.dispatch(self._lanes.put_first(message))
+        self._turn.dispatch_all(self._lanes.put_first(message))
 
     def doubted(self, message: Message, operator: OperatorName) -> bool:
         """Follow the lane's policy for a message that this operator may have taken.
@@ -118,7 +118,7 @@ class Failover:
                     group.operator = None  # Who may have parts is down: nobody waits for it.
                     group.held = 0
             if message.group is None or group.may_take(operator.name):
-                self._turn.dispatch(self._lanes.put_back(message))
+                self._turn.dispatch_all(self._lanes.put_back(message))
                 continue
             if group.in_flight and not group.fixed:
                 message.enter(PARK)
@@ -143,7 +143,7 @@ class Failover:
                 if message.queue_kind is STAYING:
                     kind = STAYING
             message.reroute(plan, kind)
-            self._turn.dispatch(self._lanes.put_back(message))
+            self._turn.dispatch_all(self._lanes.put_back(message))
 
     def unpark(self, group: Group, operator: Operator) -> None:
         """Let parts go on that have waited for those in flight."""
@@ -153,4 +153,4 @@ class Failover:
             if status:
                 self.go_elsewhere(operator, message, status)
             else:
-                self._turn.dispatch(self._lanes.put_back(message))
+                self._turn.dispatch_all(self._lanes.put_back(message))

@@ -71,9 +71,9 @@ def a_message_is_queued_before_the_commit() -> list[Patch]:
         count = len(self._commits.accepts.accepted)
         take_in(self, client, pdu, arrived_at, now)
         for message in self._commits.accepts.accepted[count:]:
-            self._turn.dispatch(put(newest[0], message))
+            self._turn.dispatch_all(put(newest[0], message))
 
-    return [watch, (Intake, "_take_in", hasty), (Lanes, "put", lambda self, message: None)]
+    return [watch, (Intake, "_take_in", hasty), (Lanes, "put", lambda self, message: ())]
 
 
 @bug(seed=3)
@@ -119,10 +119,10 @@ def the_youngest_goes_first() -> list[Patch]:
 def new_messages_overtake_those_that_only_the_journal_has() -> list[Patch]:
     """They stay in memory although older ones wait to be fetched."""
 
-    def put(self: Lanes, message: Message) -> OperatorName | None:
+    def put(self: Lanes, message: Message) -> tuple[OperatorName, ...]:
         queue = self._queue_for(message)
         queue.append(message)
-        return queue.home
+        return queue.consumers
 
     return [(Lanes, "put", put)]
 
@@ -326,7 +326,7 @@ def what_must_not_be_repeated_is_repeated() -> list[Patch]:
         self: Outcomes, message: Message, outcome: Outcome, reason: str, status: int
     ) -> None:
         if reason == "no answer from the operator":
-            self._turn.dispatch(newest[0].put_first(message))
+            self._turn.dispatch_all(newest[0].put_first(message))
         else:
             give_up(self, message, outcome, reason, status)
 

@@ -98,16 +98,16 @@ def pulled(lanes: Lanes, operator: OperatorName = TELIA, count: int = 100) -> li
 
 def test_nobody_is_pulled_by_an_operator_that_never_came() -> None:
     lanes = lanes_of(up=())
-    assert lanes.put(message(1)) is None
+    assert lanes.put(message(1)) == ()
     assert pulled(lanes) == []
 
 
 def test_put_tells_the_best_available_candidate() -> None:
     lanes = lanes_of(up=(ELISA,))
-    assert lanes.put(message(1, TELIA_FIRST)) == ELISA
-    assert lanes.put(message(2, ONLY_TELIA)) is None
+    assert lanes.put(message(1, TELIA_FIRST)) == (ELISA,)
+    assert lanes.put(message(2, ONLY_TELIA)) == ()
     lanes.set_available(TELIA, True, 0.0)
-    assert lanes.put(message(3, TELIA_FIRST)) == TELIA
+    assert lanes.put(message(3, TELIA_FIRST)) == (TELIA,)
 
 
 def test_most_urgent_lane_goes_first() -> None:
@@ -166,7 +166,7 @@ def test_message_that_went_to_the_only_operator_waits_for_it_to_come_back() -> N
     lanes.put(message(1))
     assert lanes.set_available(TELIA, False, 0.0) == set()
     assert pulled(lanes) == []
-    assert lanes.put(message(2)) is None
+    assert lanes.put(message(2)) == ()
     assert lanes.set_available(TELIA, True, 0.0) == {TELIA}
     assert pulled(lanes) == [1, 2]
 
@@ -313,7 +313,7 @@ def test_what_begins_hides_no_older_message() -> None:
 
 def test_nobody_is_told_of_what_begins_while_no_operator_can_take_it() -> None:
     lanes = lanes_of(up=())
-    assert lanes.put(message(1, not_before_utc=50.0)) is None
+    assert lanes.put(message(1, not_before_utc=50.0)) == ()
     assert lanes.begin(60.0) == set()
     assert lanes.set_available(TELIA, True, 0.0) == {TELIA}
     assert pulled(lanes) == [1]
@@ -449,7 +449,7 @@ def test_queue_keeps_its_first_messages_and_fetches_the_others_in_time() -> None
     assert queue.last_id == MOST
     lanes.put(message(MOST + 6))  # Behind the others, though there would be room.
     assert queue.behind == 6
-    assert lanes.fetched(queue, [message(MOST + n) for n in range(1, 7)]) == TELIA
+    assert lanes.fetched(queue, [message(MOST + n) for n in range(1, 7)]) == (TELIA,)
     assert queue.behind == 0
     assert pulled(lanes, count=9999) == list(range(dry + 3, MOST + 7))
     assert lanes.needs_fetch == []
@@ -461,7 +461,7 @@ def test_what_an_earlier_process_left_is_fetched() -> None:
     lanes.restore(QueueKey(ONLY_TELIA, OTP, BANK), 5)
     queue = hungry(lanes)
     assert pulled(lanes) == []
-    assert lanes.fetched(queue, [message(1), message(2)]) == TELIA
+    assert lanes.fetched(queue, [message(1), message(2)]) == (TELIA,)
     assert hungry(lanes) is queue
     assert pulled(lanes, count=2) == [1, 2]
     lanes.fetched(queue, [message(n) for n in (3, 4, 5)])
@@ -506,7 +506,7 @@ def test_message_that_was_fetched_before_the_journal_had_told_of_it_goes_once() 
     lanes.restore(QueueKey(ONLY_TELIA, OTP, BANK), 1)
     queue = hungry(lanes)
     lanes.fetched(queue, [message(1), message(2)])
-    assert lanes.put(message(2)) == TELIA
+    assert lanes.put(message(2)) == (TELIA,)
     assert len(queue) == 2
     assert pulled(lanes) == [1, 2]
     lanes.put(message(3))
@@ -519,7 +519,7 @@ def test_account_does_not_wait_for_ever_for_what_the_journal_does_not_have() -> 
     queue = hungry(lanes)
     lanes.put(message(2, TELIA_FIRST))
     assert pulled(lanes) == []
-    assert lanes.fetched(queue, []) == TELIA
+    assert lanes.fetched(queue, []) == (TELIA,)
     assert len(queue) == 0
     assert pulled(lanes) == [2]
 
