@@ -5,7 +5,7 @@ which it does.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from router.terms.message import Message
@@ -138,6 +138,23 @@ class LaneAtOperator:
             turn.left = turn.weight
         return None
 
+    def adopt(self, min_share: float, weights: Mapping[AccountName, int]) -> None:
+        """Go on with this share and these weights; credit and turns stay."""
+        self.min_share = min_share
+        if not min_share:
+            self.credit = 0.0  # Else it would be spent whenever the lane gets a share again.
+        for account, turn in self.turns.items():
+            if turn.weight != weights[account]:
+                self._adopt_weight(turn, weights[account])
+
+    def _adopt_weight(self, turn: AccountTurn, weight: int) -> None:
+        """Count what the account has already sent in its turn against the new weight."""
+        turn.left += weight - turn.weight
+        turn.weight = weight
+        if turn.left <= 0:  # Only the first of the rotation has begun its turn: which is over.
+            turn.left = weight
+            self.rotation.rotate(-1)
+
     def charge(self) -> None:
         """The account whose turn it is has sent one."""
         turn = self.rotation[0]
@@ -158,6 +175,11 @@ class Feed:
         self._most_urgent: Final = next(iter(self.lanes.values()))
         self.lower_before = False
         """The last message came from a lane that was not the most urgent with work."""
+
+    def adopt(self, lanes: Iterable[LaneSettings], weights: Mapping[AccountName, int]) -> None:
+        """Go on with these shares and weights. The lanes have the names that they had."""
+        for lane in lanes:
+            self.lanes[lane.name].adopt(lane.min_share, weights)
 
     def next(self) -> tuple[LaneAtOperator, Queue] | None:
         """The lane and queue of the next message."""

@@ -18,7 +18,7 @@ time has come it goes first, as what is sent again does.
 """
 
 import itertools
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Final
 
 from router.enqueue.delays import Delays
@@ -54,10 +54,9 @@ class Lanes:
         self.delays: Final = Delays()
         self.ramp_up: Final = ramp_up or RampUp({}, 0.0)
         self._capacity = capacity
-        self._accounts = accounts
-        self._marks_first = tuple(lane.name for lane in lanes if lane.in_doubt == "fail")
-        self.needs_marks: Final = bool(self._marks_first)
-        """Whether a lane has `in_doubt: fail`: its messages must be marked before they go out."""
+        self._weights = {name: account.weight for name, account in accounts.items()}
+        self._marks_first = _lanes_with_marks(lanes)
+        """The lanes with `in_doubt: fail`: their messages must be marked before they go out."""
         self._queues: dict[tuple[Plan, LaneName, AccountName, QueueKind], Queue] = {}
         self._feeds: dict[OperatorName, Feed] = {}
         self._available: set[OperatorName] = set()
@@ -304,6 +303,48 @@ class Lanes:
         """Whether the operator can take messages now."""
         return operator in self._available
 
+    # Settings.
+
+    @property
+    def needs_marks(self) -> bool:
+        """Whether messages of some lane must be marked before they go out."""
+        return bool(self._marks_first)
+
+    def adopt(
+        self,
+        lanes: Sequence[LaneSettings],
+        accounts: Mapping[AccountName, AccountSettings],
+        ramps_s: Mapping[OperatorName, float],
+        now: float,
+    ) -> set[OperatorName]:
+        """Go on with the values of another configuration; return who may now pull something.
+
+        The lanes have the names and the order that they had. An account that the configuration has
+        no more keeps its last weight: messages of it may wait, or come back from an operator.
+        """
+        assert [lane.name for lane in lanes] == list(self.settings)
+        self._now = now
+        changed = {lane.name for lane in lanes if lane != self.settings[lane.name]}
+        had_marks, self._marks_first = self._marks_first, _lanes_with_marks(lanes)
+        self.settings.update((lane.name, lane) for lane in lanes)
+        self._weights.update((name, account.weight) for name, account in accounts.items())
+        for feed in self._feeds.values():
+            feed.adopt(lanes, self._weights)
+        gained: set[OperatorName] = set()
+        for operator in self.ramp_up.adopt(ramps_s):
+            gained |= self._rehome_all(operator)
+        # A slot that waited for a mark may be used now. And where a mark is needed from now on, the
+        # journal is asked for it when an operator has tried to pull.
+        other_marks = {*had_marks} ^ {*self._marks_first}
+        for queue in self._queues.values():
+            if queue.lane in changed:
+                before = queue.consumers
+                self._rehome(queue)
+                if queue.messages:
+                    known = () if queue.lane in other_marks else before
+                    gained.update(name for name in queue.consumers if name not in known)
+        return gained
+
     # What there is, for people.
 
     def queues(self) -> list[Queue]:
@@ -380,9 +421,13 @@ class Lanes:
                 feed = self._feeds.get(name)
                 if feed is None:
                     feed = self._feeds[name] = Feed(self.settings.values())
-                feed.attach(queue, self._accounts[queue.account].weight)
+                feed.attach(queue, self._weights[queue.account])
 
     def _wake(self, queue: Queue) -> None:
         """A queue that was empty is about to have work."""
         for name in queue.consumers:
             self._feeds[name].wake(queue)
+
+
+def _lanes_with_marks(lanes: Iterable[LaneSettings]) -> tuple[LaneName, ...]:
+    return tuple(lane.name for lane in lanes if lane.in_doubt == "fail")

@@ -25,14 +25,20 @@ all operators are bound at the same moment."""
 class _Ramp:
     """One operator that has come back."""
 
-    __slots__ = ("began_at", "is_on", "lasts_s", "periods", "turns_at")
+    __slots__ = ("away_s", "began_at", "is_on", "lasts_s", "periods", "turns_at")
 
-    def __init__(self, now: float, lasts_s: float) -> None:
+    def __init__(self, now: float, away_s: float, ramp_s: float) -> None:
+        self.away_s = away_s
         self.began_at = now
-        self.lasts_s = lasts_s
+        self.lasts_s = min(away_s, ramp_s)
         self.periods = 0
         self.is_on = True
         self.turns_at = now + FIRST_SHARE * PERIOD_S
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the operator has all its traffic back."""
+        return self.periods * PERIOD_S >= self.lasts_s
 
     def turn(self) -> None:
         """It is passed over now, or its next period begins."""
@@ -67,6 +73,26 @@ class RampUp:
         """Whether it is here."""
         return operator in self._here
 
+    def adopt(self, ramps_s: Mapping[OperatorName, float]) -> list[OperatorName]:
+        """Let traffic come back over other times, also where that has begun.
+
+        Return the operators that have all their traffic back because of that.
+        """
+        self._ramps_s = ramps_s
+        for ramps in (self.ramping, self._broken_off):
+            for operator, one in ramps.items():
+                one.lasts_s = min(one.away_s, ramps_s.get(operator, 0.0))
+        over = [operator for operator, one in self.ramping.items() if one.is_over]
+        for operator in over:
+            del self.ramping[operator]
+            self.skipped.discard(operator)
+        self._broken_off = {name: one for name, one in self._broken_off.items() if not one.is_over}
+        self._set_turns_at()
+        return over
+
+    def _set_turns_at(self) -> None:
+        self.turns_at = min((one.turns_at for one in self.ramping.values()), default=_NEVER)
+
     def went_away(self, operator: OperatorName, now: float) -> None:
         """An operator is away."""
         if operator in self._here:
@@ -81,10 +107,10 @@ class RampUp:
         """And is back; to be tried with one message is not to be back."""
         self._here.add(operator)
         away_s = now - self._away_since.get(operator, self._started_at)
-        lasts_s = min(away_s, self._ramps_s.get(operator, 0.0))
+        ramp_s = self._ramps_s.get(operator, 0.0)
         one = self._broken_off.pop(operator, None)
         if away_s >= BLIP_S:
-            one = _Ramp(now, lasts_s) if lasts_s > 0.0 else None
+            one = _Ramp(now, away_s, ramp_s) if ramp_s > 0.0 else None
         if one is not None:
             self.ramping[operator] = one
             self.turns_at = min(self.turns_at, one.turns_at)
@@ -102,10 +128,10 @@ class RampUp:
             turned.append(operator)
             while one.turns_at <= now:
                 one.turn()
-            if one.periods * PERIOD_S >= one.lasts_s:
+            if one.is_over:
                 del self.ramping[operator]
             (self.skipped.discard if one.is_on else self.skipped.add)(operator)
             if operator not in self.ramping:
                 self.skipped.discard(operator)
-        self.turns_at = min((one.turns_at for one in self.ramping.values()), default=_NEVER)
+        self._set_turns_at()
         return turned

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.enqueue.ramp_up import BLIP_S, FIRST_SHARE, RampUp
+from router.terms.names import OperatorName
 from tests.unit.messages import ELISA, TELIA
 
 NEVER = float("inf")
@@ -133,4 +134,40 @@ def test_whenever_it_is_asked_it_asks_to_be_asked_later(
         assert ramp_up.turns_at > now
         assert ramp_up.skipped <= ramp_up.ramping.keys()
     ramp_up.turn(now + 200.0)
+    assert ramp_up.ramping == {}
+
+
+# Another configuration.
+
+
+def test_ramp_that_is_shortened_ends_sooner() -> None:
+    ramp_up = back(away_s=100.0)
+    ramp_up.turn(1005.0)
+    assert ramp_up.adopt({TELIA: 10.0}) == []
+    assert on_for(ramp_up, 1007.0, 1008.0) == pytest.approx(0.7)
+    assert ramp_up.adopt({TELIA: 5.0}) == [TELIA]
+    assert (ramp_up.ramping, ramp_up.skipped, ramp_up.turns_at) == ({}, set(), NEVER)
+
+
+def test_ramp_that_is_lengthened_is_no_longer_than_the_operator_was_away() -> None:
+    ramp_up = back(away_s=20.0, ramp_s=10.0)
+    assert ramp_up.adopt({TELIA: 40.0}) == []
+    assert on_for(ramp_up, 1005.0, 1006.0) == pytest.approx(0.25)
+    assert on_for(ramp_up, 1020.0, 1021.0) == 1.0
+
+
+def test_operator_that_comes_back_later_has_the_new_ramp() -> None:
+    ramp_up = back(away_s=100.0, ramp_s=0.0)
+    ramp_up.adopt({TELIA: 30.0})
+    ramp_up.went_away(TELIA, 1100.0)
+    ramp_up.came_back(TELIA, 1200.0)
+    assert TELIA in ramp_up.ramping
+
+
+@pytest.mark.parametrize("ramps_s", [{TELIA: 0.0}, {}])
+def test_ramp_that_a_blip_has_interrupted_may_be_over(ramps_s: dict[OperatorName, float]) -> None:
+    ramp_up = back(away_s=100.0)
+    ramp_up.went_away(TELIA, 1005.0)
+    assert ramp_up.adopt(ramps_s) == []
+    ramp_up.came_back(TELIA, 1006.0)
     assert ramp_up.ramping == {}
