@@ -150,7 +150,7 @@ class Lanes:
 
     def wake(self, now: float) -> Iterator[OperatorName]:
         """Queue, first, what has waited long enough; yield the operators that may pull."""
-        for operator in self.ramp_up.turn(now):
+        for operator in self.ramp_up.wake(now):
             yield from self._rehome_all(operator)
         for message in self.delays.wake(now):
             yield from self.put_first(message)
@@ -169,7 +169,7 @@ class Lanes:
 
     def wake_at(self) -> float:
         """Return when `wake` is next needed."""
-        return min(self.ramp_up.turns_at, self.delays.wake_at())
+        return min(self.ramp_up.wake_at(), self.delays.wake_at())
 
     def begin(self, now_utc: float) -> set[OperatorName]:
         """Queue, first, what was scheduled for now; return the operators that may pull it."""

@@ -25,7 +25,7 @@ all operators are bound at the same moment."""
 class _Ramp:
     """One operator that has come back."""
 
-    __slots__ = ("away_s", "began_at", "is_on", "lasts_s", "periods", "turns_at")
+    __slots__ = ("away_s", "began_at", "is_on", "lasts_s", "periods", "switches_at")
 
     def __init__(self, now: float, away_s: float, ramp_s: float) -> None:
         self.away_s = away_s
@@ -33,23 +33,23 @@ class _Ramp:
         self.lasts_s = min(away_s, ramp_s)
         self.periods = 0
         self.is_on = True
-        self.turns_at = now + FIRST_SHARE * PERIOD_S
+        self.switches_at = now + FIRST_SHARE * PERIOD_S
 
     @property
     def is_over(self) -> bool:
         """Whether the operator has all its traffic back."""
         return self.periods * PERIOD_S >= self.lasts_s
 
-    def turn(self) -> None:
+    def switch(self) -> None:
         """It is passed over now, or its next period begins."""
         self.is_on = not self.is_on
         period_at = self.began_at + self.periods * PERIOD_S
         if not self.is_on:
             self.periods += 1
-            self.turns_at = period_at + PERIOD_S
+            self.switches_at = period_at + PERIOD_S
         else:
             share = max(FIRST_SHARE, self.periods * PERIOD_S / self.lasts_s)
-            self.turns_at = period_at + share * PERIOD_S
+            self.switches_at = period_at + share * PERIOD_S
 
 
 class RampUp:
@@ -66,8 +66,7 @@ class RampUp:
         """RampUp of those that are away again: after a blip they go on."""
         self.skipped: set[OperatorName] = set()
         """Those of them whose next turn is yet to come."""
-        self.turns_at = _NEVER
-        """When `turn` is next needed."""
+        self._wake_at = _NEVER
 
     def __contains__(self, operator: object) -> bool:
         """Whether it is here."""
@@ -87,11 +86,11 @@ class RampUp:
             del self.ramping[operator]
             self.skipped.discard(operator)
         self._broken_off = {name: one for name, one in self._broken_off.items() if not one.is_over}
-        self._set_turns_at()
+        self._set_wake_at()
         return over
 
-    def _set_turns_at(self) -> None:
-        self.turns_at = min((one.turns_at for one in self.ramping.values()), default=_NEVER)
+    def _set_wake_at(self) -> None:
+        self._wake_at = min((one.switches_at for one in self.ramping.values()), default=_NEVER)
 
     def went_away(self, operator: OperatorName, now: float) -> None:
         """An operator is away."""
@@ -113,25 +112,29 @@ class RampUp:
             one = _Ramp(now, away_s, ramp_s) if ramp_s > 0.0 else None
         if one is not None:
             self.ramping[operator] = one
-            self.turns_at = min(self.turns_at, one.turns_at)
+            self._wake_at = min(self._wake_at, one.switches_at)
             if not one.is_on:
                 self.skipped.add(operator)
 
-    def turn(self, now: float) -> list[OperatorName]:
+    def wake_at(self) -> float:
+        """Return when `wake` is next needed."""
+        return self._wake_at
+
+    def wake(self, now: float) -> list[OperatorName]:
         """Return the operators that are passed over now and were not, or the other way round."""
-        if now < self.turns_at:
+        if now < self._wake_at:
             return []
         turned: list[OperatorName] = []
         for operator, one in list(self.ramping.items()):
-            if one.turns_at > now:
+            if one.switches_at > now:
                 continue
             turned.append(operator)
-            while one.turns_at <= now:
-                one.turn()
+            while one.switches_at <= now:
+                one.switch()
             if one.is_over:
                 del self.ramping[operator]
             (self.skipped.discard if one.is_on else self.skipped.add)(operator)
             if operator not in self.ramping:
                 self.skipped.discard(operator)
-        self._set_turns_at()
+        self._set_wake_at()
         return turned
