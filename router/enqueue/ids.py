@@ -8,12 +8,12 @@ from router.terms.names import ClientId, RouterId
 from router.terms.settings import ClientIdForm
 
 PER_BLOCK: Final = 100_000
-"""Reserved ahead; what is left of a block is lost with the process, no more."""
+"""Ids reserved at a time; a process that ends loses the rest of its block, and no more."""
 FEW: Final = 20_000
 
 
 def client_id_of(router_id: RouterId, form: ClientIdForm) -> ClientId:
-    """The id that a client is told; without the node, where it has room for eight characters."""
+    """Return the id that a client is told; in `hex8` form it is without the node's digits."""
     if form == "decimal":
         return ClientId(b"%d" % router_id)
     return ClientId(b"%08X" % (router_id // 100 & 0xFFFF_FFFF))
@@ -31,7 +31,7 @@ class Ids:
         self._is_reserving = False
 
     def take(self) -> RouterId | None:
-        """The next id; None while the journal has reserved none."""
+        """Return the next id; None while the journal has reserved none."""
         if self._next >= self._end:
             if self._next_block is None:
                 self.reserve()
@@ -45,7 +45,7 @@ class Ids:
         return RouterId(number * 100 + self._node)
 
     def reserve(self, ready: Callable[[JournalError | None], None] | None = None) -> None:
-        """Ask for the next block; `ready` hears whether it is there."""
+        """Ask the journal for the next block; `ready` is called with the error, or None."""
         if self._is_reserving:
             return
         self._is_reserving = True

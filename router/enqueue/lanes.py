@@ -1,20 +1,22 @@
-"""Who goes next? Queues by plan, lane and account, from which operators pull.
+"""Queues by plan, lane and account, and which of them an operator pulls its next message from.
 
-Rule 1: an operator pulls from the queues whose plan it is the best available candidate of, so
-failover after queueing moves no message: when an operator goes or comes, queues change hands.
+Rule 1: a queue's home is the best available candidate of its plan, and pulls from the queue. So a
+failover after queueing moves no message: when an operator goes or comes, queues change their home.
 
 Rule 2: the most urgent lane goes first. A lower lane with a `min_share` gains that much credit with
-each message its operator takes while it has work, and goes when the credit is a whole message;
-never two lower ones in a row while a more urgent one waits.
+each message that its operator takes while the lane has work, and goes when the credit is a whole
+message; but lower lanes never go twice in a row while a more urgent message waits.
 
-Rule 3: inside a lane accounts take turns, `weight` messages each, so nobody's million stands before
-another's ten. Within an account the oldest message goes first, whichever plan it follows.
+Rule 3: inside a lane accounts take turns, `weight` messages each, so that a million messages of one
+account do not stand before ten of another. Within an account the oldest message goes first,
+whichever plan it follows.
 
 Rule 4: a queue keeps its first messages in memory and fetches the others from the journal, in their
-order, before it runs dry. While it waits for them its account waits too: order goes before haste.
+order, before the memory is empty. While a queue waits for the journal, its account waits too: the
+order of an account's messages is more important than speed.
 
-Rule 5: a message that its client has scheduled waits apart, and nothing waits behind it; when its
-time has come it goes first, as what is sent again does.
+Rule 5: a message that its client has scheduled, or that is delayed, is in no queue, and no other
+message waits for it. At its time it goes first, like a message that is sent again.
 """
 
 import itertools
@@ -50,7 +52,8 @@ class Lanes:
         self.settings: Final = {lane.name: lane for lane in lanes}
         """In order of urgency."""
         self._proven_only: Final = lanes[0].name if len(lanes) > 1 else None
-        """The lane that keeps away from operators which have just come back: the most urgent."""
+        """The most urgent lane: it avoids operators that have just come back. None if there is only
+        one lane."""
         self.delays: Final = Delays()
         self.ramp_up: Final = ramp_up or RampUp({}, 0.0)
         self._capacity = capacity
@@ -62,9 +65,10 @@ class Lanes:
         self._available: set[OperatorName] = set()
         self._up: set[OperatorName] = set()
         self.needs_fetch: list[Queue] = []
-        """Queues that need messages from the journal; whoever fetches takes them off."""
+        """Queues that need messages from the journal, for the step that fetches: it empties the
+        list."""
         self._now = 0.0
-        """When `look` last looked."""
+        """The time of the last `tick`."""
 
     # Messages in.
 
@@ -73,8 +77,10 @@ class Lanes:
     def put(self, message: Message) -> tuple[OperatorName, ...]:
         """Queue a message that the journal has."""
         queue = self._queue(message.plan, message.lane, message.account, message.queue_kind)
-        if message.router_id <= queue.last_id:  # The journal was read before it said so: `fetched`
-            queue.behind += 1  # has counted it off already, and it is here or gone.
+        if message.router_id <= queue.last_id:
+            # A reading of the journal has brought the message before its commit was confirmed, and
+            # `fetched` has subtracted the message from `behind` before it was counted here.
+            queue.behind += 1
             self._feed(queue)
             return queue.consumers
         self._enter(queue, message)
@@ -86,7 +92,7 @@ class Lanes:
         return queue.consumers
 
     def _take_in(self, queue: Queue, message: Message) -> None:
-        """It is in memory now: behind the others, or apart until its time comes."""
+        """Keep a message in memory: last in its queue, or in no queue until its schedule."""
         if message.not_before_utc:
             queue.last_id = message.router_id
             self.delays.schedule(message)
@@ -94,7 +100,7 @@ class Lanes:
             queue.append(message)
 
     def restore(self, key: QueueKey, count: int) -> None:
-        """An earlier process left this many messages in the journal for one queue."""
+        """Count messages of one queue that an earlier process left in the journal."""
         queue = self._queue(*key)
         queue.behind += count
         self._feed(queue)
@@ -102,61 +108,64 @@ class Lanes:
     def fetched(
         self, queue: Queue, messages: Sequence[Message], elsewhere: Collection[RouterId] = ()
     ) -> tuple[OperatorName, ...]:
-        """Take in the journal's next messages of this queue.
+        """Take in the next messages of a queue, which the journal has brought.
 
-        Those that are `elsewhere` have been put into another queue, or are over.
+        The messages in `elsewhere` have been put into another queue, or are settled.
         """
         queue.is_fetching = False
-        self._wake(queue)  # With nothing to come, others of its account need not wait for it.
+        self._wake(queue)  # If the journal brings nothing, other queues of the account may go on.
         for message in messages:
             if message.router_id not in elsewhere:
                 message.enter(QUEUE)
                 self._take_in(queue, message)
             queue.last_id = message.router_id
-        # Fewer than there should be: the journal is right, and nothing is waited for in vain.
+        # If the journal has fewer than were counted, the journal is right.
         queue.behind = queue.behind - len(messages) if messages else 0
         self._feed(queue)
-        return queue.consumers[:1]  # The others hear with the next tick.
+        return queue.consumers[:1]  # Helpers are told by the next tick.
 
     def not_fetched(self, queue: Queue) -> None:
-        """The journal failed; the queue stays hungry."""
+        """Have a queue fetched for again: the journal has failed to read."""
         queue.is_fetching = False
         self._feed(queue)
 
     def _feed(self, queue: Queue) -> None:
-        """Have a queue that may soon run dry fetched for."""
+        """Have messages fetched for a queue that may soon have none in memory."""
         few = self._capacity.queue_refill_below
         if queue.behind and not queue.is_fetching and len(queue.messages) < few:
             queue.is_fetching = True
             self.needs_fetch.append(queue)
 
     def put_first(self, message: Message) -> tuple[OperatorName, ...]:
-        """Queue a message before the others of its kind: it was pulled and is not sent."""
+        """Queue a message before all others of its queue, for example one that was not sent."""
         queue = self._queue_for(message)
         queue.messages.appendleft(message)
-        return queue.consumers[:1]  # The others hear with the next tick.
+        return queue.consumers[:1]  # Helpers are told by the next tick.
 
     def put_back(self, message: Message) -> tuple[OperatorName, ...]:
-        """Queue a message where it would stand had it come this way at first."""
+        """Queue a message where it would stand if it had been in this queue from the beginning."""
         queue = self._queue_for(message)
-        rank = not message.writes, message.router_id  # What is sent again goes first.
+        rank = not message.writes, message.router_id  # Messages that are sent again go first.
         place = 0
         for other in queue.messages:
             if (not other.writes, other.router_id) > rank:
                 break
             place += 1
         queue.messages.insert(place, message)
-        return queue.consumers[:1]  # The others hear with the next tick.
+        return queue.consumers[:1]  # Helpers are told by the next tick.
 
     def wake(self, now: float) -> Iterator[OperatorName]:
-        """Queue, first, what has waited long enough; yield the operators that may pull."""
+        """Queue delayed messages whose moment has come; yield the operators that may pull."""
         for operator in self.ramp_up.wake(now):
             yield from self._rehome_all(operator)
         for message in self.delays.wake(now):
             yield from self.put_first(message)
 
     def release_delayed(self, operator: OperatorName) -> set[OperatorName]:
-        """An operator can take nothing: what waits to be tried again there goes to others now."""
+        """Queue messages that wait for a retry at an operator that can now take nothing.
+
+        Only those that another operator can take; return the operators that may pull them.
+        """
 
         def may_leave(message: Message) -> bool:
             return (
@@ -172,9 +181,9 @@ class Lanes:
         return min(self.ramp_up.wake_at(), self.delays.wake_at())
 
     def begin(self, now_utc: float) -> set[OperatorName]:
-        """Queue, first, what was scheduled for now; return the operators that may pull it."""
+        """Queue messages that were scheduled for now; return the operators that may pull them."""
         gained: set[OperatorName] = set()
-        # The last one is put first, so that of those that begin together the oldest is first.
+        # Each is put before those of the loop's earlier steps: the oldest comes to stand first.
         for message in reversed(self.delays.begin(now_utc)):
             gained.update(self.put_first(message))
         return gained
@@ -189,12 +198,16 @@ class Lanes:
         *,
         only_urgent: bool = False,
     ) -> Message | None:
-        """The next message for this operator; those whose validity has passed go to `expired`."""
+        """Remove and return the next message for this operator; None if there is none now.
+
+        Messages on the way whose validity has passed are removed too, and added to `expired`.
+        """
         feed = self._feeds.get(operator)
         if feed is None:
             return None
         while (found := feed.urgent() if only_urgent else feed.next()) is not None:
             lane, queue = found
+            # A helper is allowed by the age of the first message; that may have left since.
             if queue.consumers[0] != operator and not self._may_help(queue, operator):
                 continue
             if queue.lane in self._marks_first and self._waits_for_mark(queue.messages[0], now_utc):
@@ -204,7 +217,7 @@ class Lanes:
             if queue.behind:
                 self._feed(queue)
             if message.state is not QUEUED:
-                continue  # A late answer has told that it was sent after all.
+                continue  # A late answer has told that the message was sent after all.
             if message.expires_utc > now_utc:
                 feed.charge(lane)
                 return message
@@ -213,14 +226,15 @@ class Lanes:
 
     @staticmethod
     def _waits_for_mark(message: Message, now_utc: float) -> bool:
+        """Whether a message may not go out yet; False if it will not go out anyway."""
         return (
             message.mark is not MARKED and message.state is QUEUED and message.expires_utc > now_utc
         )
 
     def next_to_mark(self, operator: OperatorName, most: int) -> list[Message]:
-        """Messages that are to be marked now: of the first `most` of a lane, those that are not.
+        """Return messages that are to be marked now: the unmarked among the first `most` of a lane.
 
-        Of each queue the first one, however many there are: else a slot would wait for it.
+        The first message of each queue is always among them: else a slot would wait for its mark.
         """
         feed = self._feeds.get(operator)
         found: list[Message] = []
@@ -247,9 +261,9 @@ class Lanes:
     def set_available(
         self, operator: OperatorName, available: bool, now: float, *, tried: bool = False
     ) -> set[OperatorName]:
-        """An operator can take messages, or cannot; return those that may now pull something.
+        """Note whether an operator can take messages; return the operators that may now pull.
 
-        One that is only `tried` takes the next that it is the best for, and is not back yet.
+        An operator that is only `tried`, with one message, does not count as back yet.
         """
         if not available:
             self.ramp_up.went_away(operator, now)
@@ -258,7 +272,10 @@ class Lanes:
         return self._set(self._available, operator, available)
 
     def set_up(self, operator: OperatorName, is_up: bool) -> set[OperatorName]:
-        """An operator is bound or is not: what it may have already waits for it while it is."""
+        """Note whether an operator is bound; return the operators that may now pull.
+
+        Messages that it may have already (STAYING) wait for it while it is bound.
+        """
         return self._set(self._up, operator, is_up)
 
     def _set(
@@ -270,7 +287,10 @@ class Lanes:
         return self._rehome_all(operator)
 
     def tick(self, now: float) -> set[OperatorName]:
-        """Let others help where messages have waited too long; return those that may now pull."""
+        """Let operators help where messages have waited for too long; return those that may pull.
+
+        To be called once a second.
+        """
         self._now = now
         gained: set[OperatorName] = set()
         for queue in self._queues.values():
@@ -280,7 +300,7 @@ class Lanes:
         return gained
 
     def _rehome_all(self, operator: OperatorName) -> set[OperatorName]:
-        """Find the queues that this operator is a candidate of their homes anew."""
+        """Decide anew who pulls from the queues that this operator is a candidate of."""
         gained: set[OperatorName] = set()
         for queue in self._queues.values():
             if operator in queue.plan.candidates:
@@ -296,7 +316,7 @@ class Lanes:
 
     @property
     def available(self) -> Set[OperatorName]:
-        """Those that can take messages now."""
+        """The operators that can take messages now."""
         return self._available
 
     def is_available(self, operator: OperatorName) -> bool:
@@ -317,10 +337,11 @@ class Lanes:
         ramps_s: Mapping[OperatorName, float],
         now: float,
     ) -> set[OperatorName]:
-        """Go on with the values of another configuration; return who may now pull something.
+        """Adopt the values of another configuration; return the operators that may now pull.
 
-        The lanes have the names and the order that they had. An account that the configuration has
-        no more keeps its last weight: messages of it may wait, or come back from an operator.
+        The lanes have the names and the order that they had. An account that is not in the
+        configuration any more keeps its last weight: messages of it may wait, or come back from an
+        operator.
         """
         assert [lane.name for lane in lanes] == list(self.settings)
         self._now = now
@@ -345,21 +366,22 @@ class Lanes:
                     gained.update(name for name in queue.consumers if name not in known)
         return gained
 
-    # What there is, for people.
+    # For the status document.
 
     def queues(self) -> list[Queue]:
-        """Every queue there has been."""
+        """Return all queues; a queue that has become empty is still there."""
         return list(self._queues.values())
 
     # Inside.
 
     def _queue_for(self, message: Message) -> Queue:
-        """The queue that this message is about to enter."""
+        """Return the queue that the message belongs to, and prepare both for its coming."""
         queue = self._queue(message.plan, message.lane, message.account, message.queue_kind)
         self._enter(queue, message)
         return queue
 
     def _enter(self, queue: Queue, message: Message) -> None:
+        """Prepare a queue and a message for the message's coming."""
         message.enter(QUEUE)
         if not queue.messages:
             self._wake(queue)
@@ -375,6 +397,7 @@ class Lanes:
         return queue
 
     def _rehome(self, queue: Queue) -> None:
+        """Decide who pulls from a queue, by availability, ramps and waiting time."""
         plan = queue.plan
         up = [name for name in plan.candidates if name in self._available]
         ramp_up = self.ramp_up
@@ -385,17 +408,18 @@ class Lanes:
         elif up[0] not in ramp_up.ramping:
             self._attach(queue, (up[0], *self._helpers_of(queue, up[1:])))
         elif queue.lane != self._proven_only:
-            passed_over = ramp_up.skipped
-            home = next((name for name in up if name not in passed_over), up[0])
+            home = next((name for name in up if name not in ramp_up.skipped), up[0])
             others = [name for name in up if name != home]
             self._attach(queue, (home, *self._helpers_of(queue, others)))
-        else:  # What is urgent stays with those that have proven themselves while they can.
+        else:
+            # Urgent messages go to operators that have not just come back, while there are any. The
+            # better candidates, which have just come back, may help.
             place = next((n for n, name in enumerate(up) if name not in ramp_up.ramping), 0)
             helpers = *up[:place], *self._helpers_of(queue, up[place + 1 :])
             self._attach(queue, (up[place], *helpers))
 
     def _helpers_of(self, queue: Queue, others: Sequence[OperatorName]) -> tuple[OperatorName, ...]:
-        """Which of these may help, as its first message has waited for so long."""
+        """Return which of these operators may help: one more for each `failover_after`."""
         after_s = self.settings[queue.lane].failover_after_s
         if after_s is None or not others or not queue.messages:
             return ()
@@ -403,7 +427,7 @@ class Lanes:
         return tuple(others[: max(0, int(waited_s / after_s))])
 
     def _may_help(self, queue: Queue, operator: OperatorName) -> bool:
-        """Whether its first message has waited long enough for this operator, too."""
+        """Whether the queue's first message has waited long enough for this operator to pull."""
         self._rehome(queue)
         return operator in queue.consumers
 
@@ -424,7 +448,7 @@ class Lanes:
                 feed.attach(queue, self._weights[queue.account])
 
     def _wake(self, queue: Queue) -> None:
-        """A queue that was empty is about to have work."""
+        """Tell the queue's consumers that it is about to have messages."""
         for name in queue.consumers:
             self._feeds[name].wake(queue)
 

@@ -1,11 +1,11 @@
-"""An operator that is back gets its traffic back bit by bit.
+"""An operator that is available again gets its traffic back bit by bit.
 
-While it was away others have carried its messages. When it comes back it may go again at once, or
-be slow with everything that it has missed: so for a while, as long as it was away and no longer
-than its `ramp`, it is passed over for a part of each second, and that part shrinks to nothing.
+While the operator was away, others have carried its messages. When it comes back it may fail again
+at once, or be slow with the traffic that it has missed. So it is skipped for a part of each second,
+and that part shrinks to nothing: over as long as it was away, and no longer than its `ramp`.
 
-A part of the time, not of the messages: so the operator that has stood in for it goes on at its own
-rate in the meantime, and no message that is queued has to be counted or moved.
+A part of the time, not of the messages: so the operator that has stood in goes on at its own rate
+in the meantime, and no message that is queued has to be counted or moved.
 """
 
 from collections.abc import Mapping
@@ -16,14 +16,14 @@ from router.terms.names import OperatorName
 _NEVER: Final = float("inf")
 PERIOD_S: Final = 1.0
 FIRST_SHARE: Final = 0.1
-"""Of the first period. Enough that something comes back from it."""
+"""Of the first period: enough for some answers, which show whether the operator is well."""
 BLIP_S: Final = 5.0
-"""Who was away for less has lost a connection, not its strength; and when the router starts, not
-all operators are bound at the same moment."""
+"""An operator that was away for less has lost a connection and is as able as before; and when the
+router starts, not all operators are bound at the same moment."""
 
 
 class _Ramp:
-    """One operator that has come back."""
+    """The ramp of one operator that has come back."""
 
     __slots__ = ("away_s", "began_at", "is_on", "lasts_s", "periods", "switches_at")
 
@@ -41,7 +41,7 @@ class _Ramp:
         return self.periods * PERIOD_S >= self.lasts_s
 
     def switch(self) -> None:
-        """It is passed over now, or its next period begins."""
+        """Go on to the next phase: the operator is skipped now, or its next period begins."""
         self.is_on = not self.is_on
         period_at = self.began_at + self.periods * PERIOD_S
         if not self.is_on:
@@ -53,7 +53,7 @@ class _Ramp:
 
 
 class RampUp:
-    """Who has come back, and is passed over just now."""
+    """Which operators have just come back, and which of them are skipped now."""
 
     def __init__(self, ramps_s: Mapping[OperatorName, float], now: float) -> None:
         self._ramps_s = ramps_s
@@ -61,19 +61,19 @@ class RampUp:
         self._away_since: dict[OperatorName, float] = {}
         self._here: set[OperatorName] = set()
         self.ramping: dict[OperatorName, _Ramp] = {}
-        """Those that do not have all their traffic back."""
+        """The ramps of operators that do not have all their traffic back."""
         self._broken_off: dict[OperatorName, _Ramp] = {}
-        """RampUp of those that are away again: after a blip they go on."""
+        """The ramps of operators that are away again: after a blip they go on."""
         self.skipped: set[OperatorName] = set()
-        """Those of them whose next turn is yet to come."""
+        """The operators that get no messages in this part of their period."""
         self._wake_at = _NEVER
 
     def __contains__(self, operator: object) -> bool:
-        """Whether it is here."""
+        """Whether the operator is available, and not only tried."""
         return operator in self._here
 
     def adopt(self, ramps_s: Mapping[OperatorName, float]) -> list[OperatorName]:
-        """Let traffic come back over other times, also where that has begun.
+        """Adopt the ramps of another configuration, also for operators that are coming back.
 
         Return the operators that have all their traffic back because of that.
         """
@@ -93,7 +93,7 @@ class RampUp:
         self._wake_at = min((one.switches_at for one in self.ramping.values()), default=_NEVER)
 
     def went_away(self, operator: OperatorName, now: float) -> None:
-        """An operator is away."""
+        """Note that an operator is not available."""
         if operator in self._here:
             self._here.remove(operator)
             self._away_since[operator] = now
@@ -103,7 +103,7 @@ class RampUp:
         self.skipped.discard(operator)
 
     def came_back(self, operator: OperatorName, now: float) -> None:
-        """And is back; to be tried with one message is not to be back."""
+        """Note that an operator is available again. A half-open breaker does not count."""
         self._here.add(operator)
         away_s = now - self._away_since.get(operator, self._started_at)
         ramp_s = self._ramps_s.get(operator, 0.0)
@@ -121,7 +121,7 @@ class RampUp:
         return self._wake_at
 
     def wake(self, now: float) -> list[OperatorName]:
-        """Return the operators that are passed over now and were not, or the other way round."""
+        """Return the operators that are skipped now and were not, or the other way round."""
         if now < self._wake_at:
             return []
         turned: list[OperatorName] = []
