@@ -178,8 +178,8 @@ class Backlog:
 
     def fetch(self) -> None:
         """Have the journal asked for what the lanes keep there and soon need."""
-        hungry, self._lanes.needs_fetch = self._lanes.needs_fetch, []
-        for queue in hungry:
+        queues, self._lanes.needs_fetch = self._lanes.needs_fetch, []
+        for queue in queues:
             wanted = Wanted(queue.key, queue.last_id, self._capacity.queue_fetch)
             self._journal.fetch(wanted, partial(self._fetched, queue))
 

@@ -292,11 +292,11 @@ class Observed:
         assert set(homes) == {self.home(one.plan) for one in waits} - {None}
 
     def the_journal_answers(self, fails: bool, queues: int, most: int) -> None:
-        hungry, self.lanes.needs_fetch = (
+        to_fetch, self.lanes.needs_fetch = (
             self.lanes.needs_fetch[:queues],
             self.lanes.needs_fetch[queues:],
         )
-        for queue in hungry:
+        for queue in to_fetch:
             if fails:
                 self.lanes.not_fetched(queue)
                 continue
