@@ -1,6 +1,6 @@
 """A plan: which operators may carry a message, best first, shared by all messages decided alike.
 
-Equal plans are one object, so that a queue can be found by it and a message pays no memory for it.
+Equal plans are one object: a queue is found by its plan, and a plan costs a message no memory.
 """
 
 from typing import Final
@@ -16,14 +16,15 @@ class Plan:
     def __init__(self, candidates: tuple[OperatorName, ...], *, stays: bool = False) -> None:
         self.candidates: Final = candidates
         self.stays: Final = stays
-        """It waits for the first while that is bound at all, whether or not it sends just now."""
+        """Whether the message waits for the first candidate as long as that is bound, even if it
+        cannot send now."""
 
     def __repr__(self) -> str:
         return f"<Plan {' > '.join(self.candidates)}>"
 
 
 class Plans:
-    """All plans there are, by value."""
+    """All plans, by their candidates."""
 
     def __init__(self) -> None:
         self._plans: dict[tuple[OperatorName, ...], Plan] = {}
@@ -31,29 +32,29 @@ class Plans:
         self._staying: dict[tuple[OperatorName, ...], Plan] = {}
 
     def of(self, candidates: tuple[OperatorName, ...]) -> Plan:
-        """The plan with these candidates."""
+        """Return the plan with these candidates."""
         plan = self._plans.get(candidates)
-        # In one step, because the journal's threads ask too.
+        # In one step, because threads of the journal call this too.
         return self._plans.setdefault(candidates, Plan(candidates)) if plan is None else plan
 
     def requeued(self, plan: Plan) -> Plan:
-        """A plan with the same candidates and a queue of its own, which the journal knows not of.
+        """Return a plan with the same candidates and a queue of its own, unknown to the journal.
 
-        What comes late to a queue belongs before others of it that only the journal has; between
-        two queues the older message goes first.
+        A message that comes back late belongs before messages of its queue that only the journal
+        has. In a queue of its own it goes first: of two queues the one with the older message does.
         """
         return self._requeued.setdefault(plan.candidates, Plan(plan.candidates))
 
     def staying(self, operator: OperatorName, plan: Plan) -> Plan:
-        """The plan for a message that this operator may have: the others only if it is down.
+        """Return a plan for a message that this operator may have: others only if it is down.
 
-        Like one that is put aside it has a queue that the journal knows not of.
+        Like a requeued plan this one has a queue of its own, unknown to the journal.
         """
         others = tuple(name for name in plan.candidates if name != operator)
         candidates = (operator, *others)
         return self._staying.setdefault(candidates, Plan(candidates, stays=True))
 
     def without(self, plan: Plan, operator: OperatorName) -> Plan | None:
-        """The plan that is left when an operator has been tried; None if nobody is."""
+        """Return the plan without an operator that was tried; None if no candidate is left."""
         left = tuple(name for name in plan.candidates if name != operator)
         return self.of(left) if left else None
