@@ -60,13 +60,20 @@ class AdaptiveRate:
         self.is_slowed = False
         """Whether the rate may be under the contract. Only then is anything else asked or told."""
         self._contract = rate.per_second
-        self._unit_s = min(max(rate.per_s, 1.0), LONGEST_UNIT_S)
+        self._unit_s = _unit_s(rate)
         self._cut_at = -_NEVER
         self._cut_to = self._contract
         self._refused = self._contract
         self._sent_at = -_NEVER
         self._usual_s = _NEVER
         self._slow_since = _NEVER
+
+    def adopt(self, rate: Rate) -> None:
+        """Go on with another contract; what the operator refused is not forgotten."""
+        self._contract = contract = rate.per_second
+        self._unit_s = _unit_s(rate)
+        self._refused = min(self._refused, contract)
+        self._cut_to = max(min(self._cut_to, contract), contract * FLOOR)
 
     # What the operator does.
 
@@ -129,3 +136,7 @@ class AdaptiveRate:
     def sent(self, now: float) -> None:
         """A message is written."""
         self._sent_at = now
+
+
+def _unit_s(rate: Rate) -> float:
+    return min(max(rate.per_s, 1.0), LONGEST_UNIT_S)

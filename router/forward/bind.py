@@ -87,13 +87,10 @@ class OperatorLink(Link):
     """One connection to an operator."""
 
     def __init__(self, host: Host, steps: Steps, bind: Bind, settings: SessionSettings) -> None:
-        timers = Timers(
-            bind_s=settings.response_timeout_s,
-            enquire_link_s=bind.settings.enquire_link_s or settings.enquire_link_s,
-            response_s=settings.response_timeout_s,
-        )
+        timers = _timers(bind, settings)
         super().__init__(Session(Side.ESME, timers, settings.max_pdu_bytes, host.clock()), host)
         self.bind: Final = bind
+        self._settings: Final = settings
         self.on_ended: Callable[[], None] = lambda: None
         """Called when the session is over."""
         self.refused_status: int | None = None
@@ -139,8 +136,7 @@ class OperatorLink(Link):
             self.was_bound = True
             self._log.info("bind.bound", type=self.bind.settings.type)
             self._availability.came_up(self, now)
-            if self.bind.lifetime is not None:
-                self._looks_at = self.bind.lifetime.may_end_at
+            self._looks_at = self.bind.lifetime.may_end_at
         else:
             self.refused_status = pdu.command_status
             self.bind.trouble = v.status_name(pdu.command_status)
@@ -220,6 +216,12 @@ class OperatorLink(Link):
         self.writable = True
         self._availability.changed(self.bind)
 
+    def adopt(self) -> None:
+        """The settings of the bind have changed in place: wait as long as the new ones say."""
+        self.session.timers = _timers(self.bind, self._settings)
+        self._looks_at = self.bind.lifetime.may_end_at
+        self.host.write_soon(self)  # Which arms the timer anew.
+
     def leave(self) -> None:
         """Unbind, or do not even bind."""
         self._asked_to_end = True
@@ -234,7 +236,7 @@ class OperatorLink(Link):
     def wakes_at(self, now: float) -> float:
         """When the end of its life is to be looked after."""
         bind = self.bind
-        if bind.lifetime is None or not self.was_bound or self.retired:
+        if not self.was_bound or self.retired:
             return NEVER
         if self._retires_since == NEVER:
             return now if bind.retires else self._looks_at
@@ -245,7 +247,6 @@ class OperatorLink(Link):
     def woken(self, now: float) -> None:
         """Retire when it is time to; unbind when everything is answered."""
         bind = self.bind
-        assert bind.lifetime is not None
         if self._retires_since == NEVER:
             if not bind.operator.retire(bind, now):  # Another one is away.
                 must_at = bind.lifetime.must_end_at
@@ -352,6 +353,14 @@ class BindConnector:
     def is_over(self) -> bool:
         """Whether nothing of it is left."""
         return self._link is None
+
+
+def _timers(bind: Bind, settings: SessionSettings) -> Timers:
+    return Timers(
+        bind_s=settings.response_timeout_s,
+        enquire_link_s=bind.settings.enquire_link_s or settings.enquire_link_s,
+        response_s=settings.response_timeout_s,
+    )
 
 
 def _context(tls: OperatorTlsSettings) -> ssl.SSLContext:

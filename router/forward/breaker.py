@@ -41,6 +41,20 @@ class Breaker:
         self.rest_s = 0.0 if settings is None else settings.rest_s
         """How long its next rest is, or the one that it has."""
 
+    def adopt(self, settings: BreakerSettings | None, now: float) -> None:
+        """Go on with other settings; one that is open stays open, but no longer than those say."""
+        self._settings = settings
+        if settings is None:
+            self.close()
+            return
+        self._recent &= (1 << settings.of) - 1
+        if self.state is BreakerState.CLOSED:
+            self.rest_s = settings.rest_s
+            return
+        self.rest_s = min(max(self.rest_s, settings.rest_s), settings.longest_s)
+        if self.state is BreakerState.OPEN:
+            self.until = min(self.until, now + self.rest_s)
+
     @property
     def is_open(self) -> bool:
         """Whether not everything goes, to say it in one word."""

@@ -38,6 +38,19 @@ class Circuit:
         self._failures = 0
         self._failing: set[Breakable] = set()
 
+    def adopt(
+        self, settings: BreakerSettings | None, binds: Sequence[Breakable], now: float
+    ) -> None:
+        """Go on with other settings and other binds; each breaker keeps its state."""
+        self._binds = binds
+        self._most = UNLIMITED if settings is None else settings.failures
+        for breaker in self._breakers():
+            breaker.adopt(settings, now)
+        self._failing.intersection_update(binds)
+        if self.probe not in binds:
+            self.probe = None  # `look` finds another one.
+        self._reckon()
+
     def most_unanswered(self, bind: Breakable) -> int:
         """How many messages this bind may have unanswered, as far as breakers go."""
         own, whole = bind.breaker.state, self.whole.state

@@ -48,6 +48,16 @@ class Destinations:
         """By number: when each may come again, and which message it is, in their order."""
         self._in_all = 0
 
+    def adopt(self, rate: Rate) -> None:
+        """Go on with another rate; as many writings to a number count as the new one allows.
+
+        Messages that wait aside come when they were told to, and are judged anew then.
+        """
+        if rate.count != self._rate.count:
+            for number, sent in self._sent.items():
+                self._sent[number] = deque(sent, maxlen=rate.count)
+        self._rate = rate
+
     def __len__(self) -> int:
         """How many wait aside, or may still."""
         return self._in_all

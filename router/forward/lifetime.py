@@ -19,17 +19,29 @@ _NO_END: Final = 1 << 62
 class Lifetime:
     """What is left of a session's life."""
 
-    __slots__ = ("_age_s", "_messages", "left", "may_end_at", "must_end_at", "spare")
+    __slots__ = (
+        "_age_s", "_began_at", "_early", "_messages", "left", "may_end_at", "must_end_at", "spare",
+    )  # fmt: skip
 
     def __init__(self, settings: BindSettings) -> None:
-        self._messages = settings.max_messages or _NO_END
+        self._began_at = _NEVER
+        """When the session began; infinity before the first."""
+        self._early = 0.0
+        self._messages = self.left = settings.max_messages or _NO_END
+        """`left` of so many messages may still be sent."""
         self._age_s = settings.max_age_s or _NEVER
-        self.left = self._messages
-        """Messages that may still be sent."""
         self.spare = 0
         """With no more than so many left it may retire."""
         self.may_end_at = _NEVER
         self.must_end_at = _NEVER
+
+    def adopt(self, settings: BindSettings) -> None:
+        """Go on with other limits; what the session has sent, and its age, count against them."""
+        sent = self._messages - self.left
+        self._messages = settings.max_messages or _NO_END
+        self._age_s = settings.max_age_s or _NEVER
+        self.left = self._messages - sent
+        self._reckon()
 
     def begin(self, share: float, now: float) -> None:
         """A new session begins.
@@ -37,11 +49,16 @@ class Lifetime:
         `share` is the part of `EARLY` in which this bind may retire: 0 for the first bind of its
         operator, and under 1 for the last.
         """
-        early = EARLY * share
+        self._began_at = now
+        self._early = EARLY * share
         self.left = self._messages
+        self._reckon()
+
+    def _reckon(self) -> None:
+        early = self._early
         self.spare = 0 if self._messages == _NO_END else int(self._messages * early)
-        self.must_end_at = now + self._age_s
-        self.may_end_at = now + self._age_s * (1.0 - early)
+        self.must_end_at = self._began_at + self._age_s
+        self.may_end_at = self._began_at + self._age_s * (1.0 - early)
 
     def is_over(self, now: float, *, another_is_away: bool) -> bool:
         """Whether the bind should retire now."""

@@ -37,7 +37,13 @@ class OutbindConnector(BindConnector):
     def __init__(self, host: Host, steps: Steps, bind: Bind, settings: SessionSettings) -> None:
         super().__init__(host, steps, bind, settings)
         assert bind.settings.outbind is not None
-        self.outbind: Final[OutbindSettings] = bind.settings.outbind
+
+    @property
+    def outbind(self) -> OutbindSettings:
+        """How the operator calls."""
+        outbind = self._bind.settings.outbind
+        assert outbind is not None
+        return outbind
 
     async def run(self) -> None:
         """Until cancellation: `take` does the work."""

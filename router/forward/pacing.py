@@ -145,38 +145,97 @@ class Pacer:
     """The slots of one rate: `count` of them, each free again one unit after its message arrived.
 
     It begins as if it had just been used: what was sent before this process started is unknown.
-    `sharing` are the binds that have this rate together, if it is not the rate of one.
+    `sharing` are the binds that have this rate together, if it is not the rate of one; the list
+    may change.
+
+    The slots are a ring, one for each of the last messages. The next message may go when the slot
+    that is `count` places back is free. The ring grows with the rate and never shrinks, so that
+    after any change of the rate as many messages are remembered as the rate in force needs.
     """
 
     __slots__ = (
         "_answered_at",
+        "_due",
         "_even_at",
         "_gap_s",
         "_late_s",
         "_next",
+        "_older_at",
         "_ponders_s",
         "_round_trips",
         "_sharing",
         "_slot_at",
+        "_taken",
+        "_taken_before",
         "_write_margin_s",
         "_written_at",
         "rate",
     )
 
     def __init__(self, rate: Rate, now: float, sharing: Sequence[RoundTrip] = ()) -> None:
-        self.rate = rate
         self._sharing = sharing
         self._written_at = [now] * rate.count
         self._answered_at = [now] * rate.count
         self._round_trips: list[RoundTrip | None] = [None] * rate.count
         self._next = 0
-        self._gap_s = rate.per_s / rate.count
+        """The slot of the next message."""
+        self._due = 0
+        """The slot that has to be free for the next message."""
+        self._taken = 0
+        """Messages since the pacer was made: the number of the next one."""
+        self._taken_before = 0
+        """Messages up to the last change of the rate."""
+        self._older_at = now
+        """Messages older than those of the ring had arrived by then, at the last change."""
         self._even_at = now
         self._slot_at = now
         self._late_s = 0.0
+        self._ponders_s = VARYING_S
+        self._follow(rate)
+
+    def _follow(self, rate: Rate) -> None:
+        """Work out what depends on the rate alone."""
+        self.rate = rate
+        self._gap_s = rate.per_s / rate.count
         units = max(1.0, rate.per_s)
+        # What varies for one unit must not be taken to vary for another until that is learnt.
+        self._late_s *= VARYING_S * units / self._ponders_s
         self._ponders_s = VARYING_S * units
         self._write_margin_s = WRITE_MARGIN_S * units
+
+    def adopt(self, rate: Rate, now: float) -> None:
+        """Go on with another rate; the slots that are in use stay so.
+
+        A message that is written from now on and those before it are within the new rate, those
+        that were written under the old rate included.
+        """
+        if self._taken > self._taken_before:
+            # The newest message was written when the one that is `count` places before it had been
+            # there for a unit, and whatever the ring does not remember came before that.
+            newest_at = self._written_at[self._next - 1]
+            self._older_at = max(self._older_at, newest_at - self.rate.per_s)
+            self._taken_before = self._taken
+        if rate.count > len(self._written_at):
+            self._grow(rate.count)
+        before_s = self._gap_s
+        self._follow(rate)
+        self._due = (self._next - rate.count) % len(self._written_at)
+        self._even_at = min(self._even_at - before_s, now) + self._gap_s
+
+    def _grow(self, size: int) -> None:
+        """Make the ring larger. Slots that are new stand for messages that it did not remember."""
+        before = len(self._written_at)
+        written_at, answered_at = [self._older_at] * size, [self._older_at] * size
+        round_trips: list[RoundTrip | None] = [None] * size
+        # Counted from the first message on; those before it began with the pacer.
+        for number in range(self._taken - before, self._taken):
+            old, new = number % before, number % size
+            written_at[new] = self._written_at[old]
+            answered_at[new] = self._answered_at[old]
+            round_trips[new] = self._round_trips[old]
+        self._written_at, self._answered_at = written_at, answered_at
+        self._round_trips = round_trips
+        self._next = self._taken % size
 
     def ready_at(self, now: float) -> float:
         """When the next message may be written: `now` or earlier means at once.
@@ -185,9 +244,9 @@ class Pacer:
         again then, or when an answer has come.
         """
         unit_s = self.rate.per_s + MARGIN_S
-        slot_at = self._answered_at[self._next] + unit_s
+        slot_at = self._answered_at[self._due] + unit_s
         if slot_at > now:  # Else it has arrived long ago, whenever exactly: nothing to work out.
-            slot_at = self._arrived_at(self._next, now) + unit_s
+            slot_at = self._arrived_at(self._due, now) + unit_s
         self._slot_at = slot_at
         even_at = self._even_at
         return slot_at if slot_at > even_at else even_at
@@ -225,31 +284,36 @@ class Pacer:
 
     def _no_later_than_its_followers(self, slot: int, latest: float, way_s: float) -> float:
         """What was written later on the same bind and is answered arrived later."""
-        count = self.rate.count
+        size = len(self._written_at)
         round_trip = self._round_trips[slot]
         written_at = self._written_at[slot]
-        for follower in range(slot + 1, slot + 1 + min(_LOOK_AHEAD, count - 1)):
-            at = follower % count
+        for follower in range(slot + 1, slot + 1 + min(_LOOK_AHEAD, self.rate.count - 1)):
+            at = follower % size
             if self._round_trips[at] is round_trip and self._written_at[at] >= written_at:
                 latest = min(latest, self._answered_at[at] - way_s)
         return latest
 
     def take(self, round_trip: RoundTrip, now: float) -> int:
-        """Use the next slot for a message that is written now; return its number."""
-        slot = self._next
+        """Use the next slot for a message that is written now; return the message's number."""
+        slot, due = self._next, self._due
         # Every fourth in another place each time: binds that take turns are all learnt from.
-        if (slot ^ slot >> 2) & 3 == 0 or self.rate.count < _LEARN_ALL:
-            self._learn(slot, now)
-        self._written_at[slot] = now
+        if (due ^ due >> 2) & 3 == 0 or self.rate.count < _LEARN_ALL:
+            self._learn(due, now)
+        written_at = self._written_at
+        written_at[slot] = now
         self._answered_at[slot] = _NEVER
         self._round_trips[slot] = round_trip
-        self._next = slot + 1 if slot + 1 < self.rate.count else 0
+        size = len(written_at)
+        self._next = slot + 1 if slot + 1 < size else 0
+        self._due = due + 1 if due + 1 < size else 0
+        number = self._taken
+        self._taken = number + 1
         # Messages that once went out close together would do so in every unit, after a pause in
         # which an urgent one finds no slot: only a little of that is kept, so that a slot that is
         # late by chance does not make all after it late.
         due_at = max(self._even_at, self._slot_at - SLACK_S, now - CATCH_UP_S)
         self._even_at = due_at + self._gap_s
-        return slot
+        return number
 
     def _learn(self, slot: int, now: float) -> None:
         """Note how much longer than a sign of life of the peer the proof of arrival took."""
@@ -264,17 +328,20 @@ class Pacer:
             late_s = max(0.0, late_s - max(0.0, silent_s))
         self._late_s += (late_s - self._late_s) * _LEARN_SHARE
 
-    def answered(self, slot: int, written_at: float, now: float) -> None:
-        """The slot's message was answered now."""
+    def answered(self, number: int, written_at: float, now: float) -> None:
+        """The message with this number was answered now."""
+        slot = number % len(self._written_at)
+        # The slot may be another message's by now; or the number is that of an earlier pacer.
         if self._written_at[slot] == written_at and self._answered_at[slot] == _NEVER:
             self._answered_at[slot] = now
 
-    def given_up(self, slot: int, written_at: float, now: float) -> None:
-        """The slot's message will not be answered. If it arrived, it did before now.
+    def given_up(self, number: int, written_at: float, now: float) -> None:
+        """The message with this number will not be answered. If it arrived, it did before now.
 
         Nothing is taken off for the way back, as there was none: up to now the operator may have
         counted it.
         """
+        slot = number % len(self._written_at)
         if self._written_at[slot] == written_at and self._answered_at[slot] == _NEVER:
             self._written_at[slot] = self._answered_at[slot] = now
             self._round_trips[slot] = None

@@ -6,7 +6,8 @@ belong to a bind's configured name: they outlive the connection.
 """
 
 from collections import deque
-from heapq import heappop, heappush, heapreplace
+from dataclasses import dataclass, replace
+from heapq import heapify, heappop, heappush, heapreplace
 from typing import Final, Literal, NamedTuple, Protocol
 
 from router.forward.adapting import AdaptiveRate
@@ -53,6 +54,9 @@ class Channel(Writable, Protocol):
 
     def rebind(self) -> None:
         """End the session in good order, and bind anew."""
+
+    def adopt(self) -> None:
+        """Follow the settings of the bind, which have changed in place."""
 
 
 class Batch:
@@ -108,6 +112,7 @@ class Bind:
         "operator",
         "pacer",
         "peer",
+        "removed",
         "resting_until",
         "retires",
         "round_trip",
@@ -119,12 +124,12 @@ class Bind:
     )
 
     def __init__(self, settings: BindSettings, operator: "Operator", now: float) -> None:
-        self.settings: Final = settings
+        self.settings = settings
         self.operator: Final = operator
         self.breaker: Final = Breaker(operator.settings.breaker)
         rate = settings.rate
-        self.pacer: Final = None if rate is None else Pacer(rate, now)
-        self.adaptive: Final = None if rate is None else AdaptiveRate(rate)
+        self.pacer = None if rate is None else Pacer(rate, now)
+        self.adaptive = None if rate is None else AdaptiveRate(rate)
         self.round_trip: Final = RoundTrip()
         self.busiest: Final = BusiestSecond()
         self.peer: Channel | None = None
@@ -151,13 +156,40 @@ class Bind:
         """What is to be written when this turn ends."""
         self.address = ""
         """The host that it was connected to last."""
-        self.lifetime: Final = (
-            None
-            if settings.max_messages is None and settings.max_age_s is None
-            else Lifetime(settings)
-        )
+        self.lifetime: Final = Lifetime(settings)
+        self.removed = False
+        """The configuration names it no more: nothing is sent on it, whoever is still bound."""
         self.retires = False
         """Its session is about to end as the operator wants it, and it binds anew."""
+
+    def adopt(self, settings: BindSettings, now: float) -> bool:
+        """Go on with other settings; return whether its session has to be bound anew for them."""
+        before, self.settings = self.settings, settings
+        in_place = replace(
+            before,
+            rate=settings.rate,
+            window=settings.window,
+            enquire_link_s=settings.enquire_link_s,
+            max_messages=settings.max_messages,
+            max_age_s=settings.max_age_s,
+        )
+        rate = settings.rate
+        if rate is None:
+            self.pacer = self.adaptive = None
+        elif self.pacer is None or self.adaptive is None:
+            self.pacer, self.adaptive = Pacer(rate, now), AdaptiveRate(rate)
+        elif rate != before.rate:
+            self.pacer.adopt(rate, now)
+            self.adaptive.adopt(rate)
+        if settings.window is not None:
+            self.sized = settings.window
+        self.lifetime.adopt(settings)
+        if in_place != settings:
+            self.failures = 0  # Of other settings.
+            return True
+        if before != settings and self.peer is not None:
+            self.peer.adopt()
+        return False
 
     @property
     def sends(self) -> bool:
@@ -172,7 +204,7 @@ class Bind:
 
     def reckon_window(self) -> None:
         """Set `window` anew: something has changed that it depends on."""
-        if self.drained or self.retires:
+        if self.drained or self.retires or self.removed:
             self.window = 0
         else:
             most = self.operator.circuit.most_unanswered(self)
@@ -205,6 +237,18 @@ class OperatorEvent(NamedTuple):
     rest_s: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class BindChanges:
+    """What has to be done about the binds of an operator whose settings have changed."""
+
+    added: tuple[Bind, ...]
+    """Binds that are new, and to be bound."""
+    renewed: tuple[Bind, ...]
+    """Binds whose session is to be ended, and bound anew with the new settings."""
+    removed: tuple[Bind, ...]
+    """Binds that are named no more: nothing is sent on them, and their attempts still end."""
+
+
 class Operator:
     """One operator: the pool of its binds and its own rate."""
 
@@ -217,17 +261,16 @@ class Operator:
         capacity: Capacity = Capacity(),
     ) -> None:
         """`keeps_room`: some of each window is kept for the most urgent of several lanes."""
-        self.settings: Final = settings
+        self.settings = settings
         self.keeps_room: Final = keeps_room
         self.name: Final = settings.name
-        self.binds: Final = tuple(Bind(bind, self, now) for bind in settings.binds)
+        self.binds = tuple(Bind(bind, self, now) for bind in settings.binds)
         self.circuit: Final = Circuit(settings.breaker, self.binds)
-        round_trips = [bind.round_trip for bind in self.binds]
-        self.pacer: Final = (
-            None if settings.rate is None else Pacer(settings.rate, now, round_trips)
-        )
+        self._round_trips = [bind.round_trip for bind in self.binds]
+        self.pacer = None if settings.rate is None else Pacer(settings.rate, now, self._round_trips)
+        self._capacity: Final = capacity
         rate = settings.destination_rate
-        self.destinations: Final = None if rate is None else Destinations(rate, capacity=capacity)
+        self.destinations = None if rate is None else Destinations(rate, capacity=capacity)
         self.queue_full: Final = QueueFullDetector()
         self.in_flight = 0
         """Messages written and not answered, over all binds."""
@@ -243,6 +286,61 @@ class Operator:
         self._kept: dict[Bind, None] = {}
         """Binds with nothing left but what is kept; perhaps some that were."""
         self._order = 0
+
+    def adopt(self, settings: OperatorSettings, now: float) -> BindChanges:
+        """Go on with other settings: binds, rates, windows and breakers follow them.
+
+        Binds are known by their names. What is in flight on a bind that is removed is answered, or
+        lost, as on any other. Whoever calls this sees to the sessions, and has everything offered
+        anew, because an operator may be able to send more now, or less.
+        """
+        assert settings.name == self.name
+        self.settings = settings
+        known = {bind.settings.name: bind for bind in self.binds}
+        binds: list[Bind] = []
+        added: list[Bind] = []
+        renewed: list[Bind] = []
+        for one in settings.binds:
+            bind = known.pop(one.name, None)
+            if bind is None:
+                bind = Bind(one, self, now)
+                added.append(bind)
+            elif bind.adopt(one, now):
+                renewed.append(bind)
+            binds.append(bind)
+        removed = tuple(known.values())
+        for bind in removed:
+            bind.removed = True
+        self.binds = tuple(binds)
+        self._adopt_rates(settings, now)
+        self.circuit.adopt(settings.breaker, self.binds, now)
+        for bind in (*self.binds, *removed):
+            self._size(bind, now)
+            bind.reckon_window()
+            self.retire(bind, now)  # Its session may have lasted longer than it may now.
+            self.offer(bind, now)
+        # A faster rate is ready sooner than it was to be asked again.
+        self._ready = [(min(at, now), order, bind) for at, order, bind in self._ready]
+        heapify(self._ready)
+        return BindChanges(tuple(added), tuple(renewed), removed)
+
+    def _adopt_rates(self, settings: OperatorSettings, now: float) -> None:
+        """Follow the rates over all binds, which may come and go."""
+        self._round_trips[:] = [bind.round_trip for bind in self.binds]  # The pacer has the list.
+        rate = settings.rate
+        if rate is None:
+            self.pacer = None
+        elif self.pacer is None:
+            self.pacer = Pacer(rate, now, self._round_trips)
+        else:
+            self.pacer.adopt(rate, now)
+        rate = settings.destination_rate
+        if rate is None:
+            self.destinations = None
+        elif self.destinations is None:
+            self.destinations = Destinations(rate, capacity=self._capacity)
+        else:
+            self.destinations.adopt(rate)
 
     @property
     def is_available(self) -> bool:
@@ -278,10 +376,10 @@ class Operator:
         bind.changed_at = now
         bind.trouble = ""
         bind.retires = False
-        if bind.settings.outbind is None and bind.address:
-            bind.round_trip.path = self._paths.setdefault(bind.address, Path())
-        if bind.lifetime is not None:
-            bind.lifetime.begin(self.binds.index(bind) / len(self.binds), now)
+        # An operator that calls has no address of its own: it calls from any port.
+        host = bind.settings.name if bind.settings.outbind is not None else bind.address
+        bind.round_trip.path = self._paths.setdefault(host or bind.settings.name, Path())
+        bind.lifetime.begin(self._share(bind), now)
         bind.reckon_window()
         self.offer(bind, now)
 
@@ -292,6 +390,12 @@ class Operator:
         bind.batch = None
         bind.changed_at = now
 
+    def _share(self, bind: Bind) -> float:
+        """How many of the binds come before this one: 0 for the first, under 1 for the last."""
+        if bind.removed:
+            return 0.0
+        return self.binds.index(bind) / len(self.binds)
+
     def drain(self, bind: Bind, *, drained: bool) -> None:
         """Send nothing more on this bind, or do so again; `offer` it then."""
         bind.drained = drained
@@ -300,7 +404,7 @@ class Operator:
     def retire(self, bind: Bind, now: float) -> bool:
         """Send nothing more on this bind if its session has lived its life; return whether so."""
         lifetime = bind.lifetime
-        if lifetime is None or bind.retires or bind.peer is None:
+        if bind.retires or bind.peer is None:
             return bind.retires
         away = any(one.retires or one.peer is None for one in self.binds if one is not bind)
         if lifetime.is_over(now, another_is_away=away):
@@ -391,10 +495,9 @@ class Operator:
         if bind.adaptive is not None and bind.adaptive.is_slowed:
             bind.adaptive.sent(now)
         lifetime = bind.lifetime
-        if lifetime is not None:
-            lifetime.left -= 1
-            if lifetime.left <= lifetime.spare:
-                self.retire(bind, now)
+        lifetime.left -= 1
+        if lifetime.left <= lifetime.spare:
+            self.retire(bind, now)
         self._order += 1
         if self._ready and self._ready[0][2] is bind:
             heapreplace(self._ready, (now, self._order, bind))  # Behind the others that are ready.

@@ -122,7 +122,8 @@ class Session:
         self._late: OrderedDict[int, tuple[object, int]] = OrderedDict()
         self.interface_version = v.VERSION_3_4
         """The version that the client of this session speaks."""
-        self._timers = timers
+        self.timers = timers
+        """How long it waits; others may take their place while it lasts."""
         self._framer = Framer(longest_pdu_octets)
         self._out: list[bytes] = []
         self._sequence = 0
@@ -394,7 +395,7 @@ class Session:
 
     def wake_at(self) -> float:
         """When `wake` is next needed, in monotonic seconds."""
-        timers = self._timers
+        timers = self.timers
         if self.state is State.CLOSED:
             return NEVER
         if self.state in (State.OPEN, State.BINDING):
@@ -417,7 +418,7 @@ class Session:
         A dead link, a bind that did not come and a peer that does not answer unbind leave the
         session CLOSED; `close` then returns what was in flight.
         """
-        timers = self._timers
+        timers = self.timers
         if self.state is State.CLOSED:
             return []
         if self.state in (State.OPEN, State.BINDING):
@@ -446,7 +447,7 @@ class Session:
 
     def _overdue(self, now: float) -> list[object]:
         overdue: list[object] = []
-        response_s = self._timers.response_s
+        response_s = self.timers.response_s
         while self.unanswered:
             number, (sent_at, whose, response) = next(iter(self.unanswered.items()))
             # The same sum as in `wake_at`: a difference could be rounded the other way, and then

@@ -234,3 +234,18 @@ def test_a_client_that_does_not_read_is_not_read_either(world: World, router: Ro
     assert not client.far.transport.reading
     client.link.resume_writing()
     assert client.far.transport.reading
+
+
+def test_settings_that_change_in_place_change_the_timers_of_the_session(
+    world: World, router: Router
+) -> None:
+    telia = router.operator("telia")
+    operator = telia.bind.operator
+    settings = replace(telia.bind.settings, enquire_link_s=2.0, max_age_s=10.0)
+    others = operator.settings.binds[1:]
+    changes = operator.adopt(replace(operator.settings, binds=(settings, *others)), world.now)
+    assert (changes.added, changes.renewed, changes.removed) == ((), (), ())
+    world.run(3.0)
+    assert len(telia.far.pdus(v.ENQUIRE_LINK)) == 1
+    world.run(8.0)
+    assert len(telia.far.pdus(v.UNBIND)) == 1

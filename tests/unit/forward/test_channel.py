@@ -29,6 +29,9 @@ class OtherService:
     def rebind(self) -> None:
         """There is no session."""
 
+    def adopt(self) -> None:
+        """There are no timers."""
+
 
 def test_service_without_a_session_takes_messages_within_rate_and_window() -> None:
     operator = operator_of(bind_settings(window=2))

@@ -123,8 +123,9 @@ def test_loss_after_the_answer_changes_nothing() -> None:
 def test_slots_are_used_in_turn_around_the_ring() -> None:
     pacer = Pacer(Rate(3, 1.0), 0.0)
     round_trip = known()
-    slots = [pacer.take(round_trip, float(now)) for now in range(10, 17)]
-    assert slots == [0, 1, 2, 0, 1, 2, 0]
+    numbers = [pacer.take(round_trip, float(now)) for now in range(10, 17)]
+    assert numbers == list(range(7))
+    assert pacer._written_at == [16.0, 14.0, 15.0]
 
 
 def test_shared_rate_takes_half_of_each_way() -> None:

@@ -39,6 +39,7 @@ class FarPeer:
         self.session = session
         self.to_write = False
         self.writable = True
+        self.adopted = 0
 
     @property
     def can_send(self) -> bool:
@@ -63,6 +64,9 @@ class FarPeer:
 
     def rebind(self) -> None:
         raise AssertionError("the pool ends no session")
+
+    def adopt(self) -> None:
+        self.adopted += 1
 
 
 def bind_settings(
