@@ -239,7 +239,7 @@ class Journey:
         clocks.look(now)
         now_utc = clocks.steady.at(now)
         self.commits.tell_time(now, now_utc)
-        self.availability.look(now)
+        self.availability.tick(now)
         for name in lanes.begin(now_utc):
             turn.dispatch(name)
         self.outcomes.expire(lanes.expire(now_utc))

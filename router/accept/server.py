@@ -223,11 +223,11 @@ class ClientLink(Link):
         if self.may_log_note():
             self._log.warning(note.event, **note.words())
 
-    def wakes_at(self, now: float) -> float:
+    def wake_at(self, now: float) -> float:
         """When a held PDU is looked at again."""
         return self.admission.wake_at() if self.bind_type else float("inf")
 
-    def woken(self, now: float) -> None:
+    def wake(self, now: float) -> None:
         """Held PDUs may go on."""
         self._intake.release(self, now)
 

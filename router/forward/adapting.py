@@ -87,8 +87,8 @@ class AdaptiveRate:
         self._cut(now)
         return True
 
-    def look(self, oldest_s: float, usual_s: float, now: float) -> bool:
-        """Look, once a second or so, how long the oldest message has been unanswered.
+    def tick(self, oldest_s: float, usual_s: float, now: float) -> bool:
+        """Judge, once a second or so, how long the oldest message has been unanswered.
 
         `usual_s` is the smallest round trip of late; infinity if none is known. Return whether
         that slows the bind anew.

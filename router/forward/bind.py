@@ -104,7 +104,7 @@ class OperatorLink(Link):
         self._is_explained = False
         """Whether the log says already why it was not bound."""
         self._retires_since = NEVER
-        self._looks_at = NEVER
+        self._retire_at = NEVER
         self._asked_to_end = False
         self._log = log.bind(operator=bind.operator.name, bind=bind.settings.name)
 
@@ -136,7 +136,7 @@ class OperatorLink(Link):
             self.was_bound = True
             self._log.info("bind.bound", type=self.bind.settings.type)
             self._availability.came_up(self, now)
-            self._looks_at = self.bind.lifetime.may_end_at
+            self._retire_at = self.bind.lifetime.may_end_at
         else:
             self.refused_status = pdu.command_status
             self.bind.trouble = v.status_name(pdu.command_status)
@@ -219,7 +219,7 @@ class OperatorLink(Link):
     def adopt(self) -> None:
         """The settings of the bind have changed in place: wait as long as the new ones say."""
         self.session.timers = _timers(self.bind, self._settings)
-        self._looks_at = self.bind.lifetime.may_end_at
+        self._retire_at = self.bind.lifetime.may_end_at
         self.host.write_soon(self)  # Which arms the timer anew.
 
     def leave(self) -> None:
@@ -233,29 +233,29 @@ class OperatorLink(Link):
 
     # The end of a session's life, where the operator has set one.
 
-    def wakes_at(self, now: float) -> float:
-        """When the end of its life is to be looked after."""
+    def wake_at(self, now: float) -> float:
+        """Return when the end of the session's life is next to be seen to."""
         bind = self.bind
         if not self.was_bound or self.retired:
             return NEVER
         if self._retires_since == NEVER:
-            return now if bind.retires else self._looks_at
+            return now if bind.retires else self._retire_at
         if bind.in_use:
             return NEVER  # The answer to the last one, or the end of its time, wakes us.
         return now if self.session.owed == 0 else self._retires_since + RETIRES_S
 
-    def woken(self, now: float) -> None:
+    def wake(self, now: float) -> None:
         """Retire when it is time to; unbind when everything is answered."""
         bind = self.bind
         if self._retires_since == NEVER:
             if not bind.operator.retire(bind, now):  # Another one is away.
                 must_at = bind.lifetime.must_end_at
-                self._looks_at = must_at if now < must_at < now + AWAY_S else now + AWAY_S
+                self._retire_at = must_at if now < must_at < now + AWAY_S else now + AWAY_S
                 return
             self._retires_since = now
             self._log.info("bind.retires", in_flight=bind.in_use)
             self._availability.changed(bind)
-        if self.wakes_at(now) <= now:
+        if self.wake_at(now) <= now:
             self.retired = True
             self.rebind()
 

@@ -105,8 +105,8 @@ class Breaker:
         self._recent = 0
         self.rest_s = 0.0 if settings is None else settings.rest_s
 
-    def look(self, now: float) -> bool:
-        """Look at the clock; return whether its rest is over."""
+    def tick(self, now: float) -> bool:
+        """Begin to probe when the rest is over; return whether that is now."""
         if self.state is not BreakerState.OPEN or now < self.until:
             return False
         self.state = BreakerState.PROBING

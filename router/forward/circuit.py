@@ -48,7 +48,7 @@ class Circuit:
             breaker.adopt(settings, now)
         self._failing.intersection_update(binds)
         if self.probe not in binds:
-            self.probe = None  # `look` finds another one.
+            self.probe = None  # `tick` finds another one.
         self._reckon()
 
     def most_unanswered(self, bind: Breakable) -> int:
@@ -88,9 +88,9 @@ class Circuit:
         self._reckon()
         return opened
 
-    def look(self, able: Collection[Breakable], now: float) -> bool:
-        """Look at the clock, once a second or so; return whether any bind may send more now."""
-        over = [one.look(now) for one in self._breakers()]
+    def tick(self, able: Collection[Breakable], now: float) -> bool:
+        """Do what is due, once a second or so; return whether any bind may send more now."""
+        over = [one.tick(now) for one in self._breakers()]
         changed = any(over)
         if self.whole.state is BreakerState.PROBING and self.probe not in able:
             self.probe = next(iter(_closed(able)), None)

@@ -550,8 +550,8 @@ class Operator:
         opened = self.circuit.failed(bind, self._able(), now)
         return self._tell_breakers("opened", bind, opened)
 
-    def look(self, now: float) -> bool:
-        """Look after it, once a second or so; return whether any window has changed."""
+    def tick(self, now: float) -> bool:
+        """Do what is due, once a second or so; return whether any window has changed."""
         if self.destinations is not None:
             self.destinations.forget_old(now)
         for bind in self.binds:
@@ -560,9 +560,9 @@ class Operator:
             if adaptive is not None and bind.peer is not None:
                 oldest = next(iter(bind.unanswered), None)
                 oldest_s = 0.0 if oldest is None else now - oldest.sent_at
-                if adaptive.look(oldest_s, bind.round_trip.smallest_s, now):
+                if adaptive.tick(oldest_s, bind.round_trip.smallest_s, now):
                     self._slowed(bind, "slow answers", now)
-        if not self.circuit.is_troubled or not self.circuit.look(self._able(), now):
+        if not self.circuit.is_troubled or not self.circuit.tick(self._able(), now):
             return False
         self._reckon_windows()
         return True

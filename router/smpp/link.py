@@ -116,12 +116,12 @@ class Link:
         """The session has notes."""
         raise NotImplementedError
 
-    def wakes_at(self, now: float) -> float:
-        """When the subclass needs `woken`."""
+    def wake_at(self, now: float) -> float:
+        """Return when the subclass next needs `wake`."""
         return NEVER
 
-    def woken(self, now: float) -> None:
-        """The time it asked for has come."""
+    def wake(self, now: float) -> None:
+        """Do what the subclass has to do by now."""
 
     def may_log_note(self) -> bool:
         """Whether the log takes one more note about this peer."""
@@ -204,7 +204,7 @@ class Link:
     def _rearm(self) -> None:
         """Keep one timer. One that fires too early only looks and is armed again."""
         now = self.host.clock()
-        wake_at = min(self.session.wake_at(), self.wakes_at(now))
+        wake_at = min(self.session.wake_at(), self.wake_at(now))
         if wake_at < self._armed_for:
             if self._timer is not None:
                 self._timer.cancel()
@@ -218,8 +218,8 @@ class Link:
         overdue = self.session.wake(now)
         if overdue:
             self.overdue(overdue, now)
-        if self.wakes_at(now) <= now:
-            self.woken(now)
+        if self.wake_at(now) <= now:
+            self.wake(now)
         self.host.write_soon(self)
 
     def _end(self) -> None:

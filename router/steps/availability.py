@@ -91,10 +91,10 @@ class Availability:
             if not operator.is_available:
                 self._turn.operators.update(self._lanes.release_delayed(operator.name))
 
-    def look(self, now: float) -> None:
-        """Look after all binds; call this once a second."""
+    def tick(self, now: float) -> None:
+        """Do what is due for all operators; call this once a second."""
         for operator in self._operators.values():
-            if operator.look(now):
+            if operator.tick(now):
                 self._all_changed(operator)
 
     def _all_changed(self, operator: Operator) -> None:

@@ -266,7 +266,7 @@ CHANGES = st.lists(
         st.sampled_from([*CHANGED_RATES, *(Rate(n, 1.0) for n in (1, 2, 5, 17))]),
     ),
     min_size=1,
-    max_size=6,
+    max_size=4,
 )
 """How long after the change before, and to what."""
 
@@ -281,7 +281,7 @@ def changed(
         changes.append((at, new))
     most = max(one.count for one in (rate, *(new for _, new in changes)))
     campaign = Campaign(rate, ways, changes=changes)
-    campaign.run(fates, 6 * most + 20)
+    campaign.run(fates, 3 * most + 20)
     return campaign
 
 

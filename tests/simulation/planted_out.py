@@ -402,7 +402,7 @@ def a_session_takes_one_message_too_many() -> list[Patch]:
 @bug(seed=3)
 def an_operator_that_fails_is_never_tried_again() -> list[Patch]:
     """What waits for it alone waits for ever."""
-    return [(Breaker, "look", lambda self, now: False)]
+    return [(Breaker, "tick", lambda self, now: False)]
 
 
 @bug(seed=3)

@@ -344,18 +344,18 @@ def test_breaker_that_is_open_stays_so_and_rests_no_longer_than_it_may() -> None
     come_up(added, FIRST_AT + 1)
     assert (kept.breaker.state, added.breaker.state) == (BreakerState.OPEN, BreakerState.CLOSED)
     assert (kept.window, added.window) == (0, 0)
-    operator.look(FIRST_AT + 21)
+    operator.tick(FIRST_AT + 21)
     assert (operator.circuit.probe, added.window) == (kept, 0)
 
 
 def test_bind_that_tries_for_all_and_is_removed_leaves_that_to_another() -> None:
     operator = bound(A, B)
     failed(operator, FIRST_AT)
-    operator.look(FIRST_AT + 10)
+    operator.tick(FIRST_AT + 10)
     assert operator.circuit.probe is operator.binds[0]
     operator.adopt(settings_of(B), FIRST_AT + 11)
     assert operator.binds[0].window == 0
-    operator.look(FIRST_AT + 12)
+    operator.tick(FIRST_AT + 12)
     assert operator.binds[0].window == 1
 
 

@@ -460,10 +460,10 @@ def test_window_that_is_not_given_follows_the_round_trip() -> None:
     assert bind.window == 10
     for n in range(10):
         answer(send(operator, FIRST_AT + n), FIRST_AT + n + 0.8)
-    operator.look(FIRST_AT + 20)
+    operator.tick(FIRST_AT + 20)
     assert (bind.sized, bind.window) == (50, 50)
     operator.drain(bind, drained=True)
-    operator.look(FIRST_AT + 21)
+    operator.tick(FIRST_AT + 21)
     assert bind.window == 0
 
 

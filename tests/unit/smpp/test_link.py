@@ -138,10 +138,10 @@ class Noting(Link):
         self.log += [note.event for note in self.session.notes]
         self.session.notes.clear()
 
-    def wakes_at(self, now: float) -> float:
+    def wake_at(self, now: float) -> float:
         return self.wants_at
 
-    def woken(self, now: float) -> None:
+    def wake(self, now: float) -> None:
         self.log.append(f"woken at {now:g}")
         self.wants_at = NEVER
 
