@@ -16,7 +16,7 @@ LOG := $(VENV)/setup.log
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(READY) ## Make .venv with everything in it (the other targets do so by themselves)
+setup: $(READY) ## Make .venv with all dependencies (other targets do this when needed)
 	@:
 
 # The log is shown only on failure: pip warns of package indexes that are set up on a machine but
@@ -31,33 +31,33 @@ $(READY): pyproject.toml
 	  cat $(LOG) >&2; echo "Setting up $(VENV) failed; what pip said is above." >&2; exit 1; }
 	@touch $@
 
-demo: $(READY) ## Three simulated binds, the router, a client and a campaign of 1,000
+demo: $(READY) ## Run a demonstration: an operator with three binds, the router, 1,000 messages
 	@$(BIN)/python -m simulators.demo $(ARGS)
 
-run: $(READY) ## The daemon on config/
+run: $(READY) ## Run the router on config/
 	@$(BIN)/smpp-router run config/ $(ARGS)
 
-test: $(READY) ## The tests that a developer waits for
+test: $(READY) ## Run the quick tests, which a developer runs before each commit
 	@$(BIN)/python -m pytest -q -m 'not long' $(ARGS)
 
-test-long: $(READY) ## All tests: the long ones too, and more examples of every property
+test-long: $(READY) ## Run all tests: the long ones too, and more examples of each property
 	@$(BIN)/python -m pytest -q --hypothesis-profile=long -o faulthandler_timeout=1800 $(ARGS)
 
-lint: $(READY) ## Lint, format and types
+lint: $(READY) ## Check style, format and types
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --quiet --check
 	@$(BIN)/mypy --strict --no-error-summary router simulators benchmarks tests
 
-check: lint ## Lint, format, types and tests: what CI runs
+check: lint ## Check style, format, types and tests, as CI does
 	@$(MAKE) --no-print-directory test
 
-fix: $(READY) ## Mend what ruff can mend, and format
+fix: $(READY) ## Repair what ruff can repair, and format
 	@$(BIN)/ruff check --quiet --fix
 	@$(BIN)/ruff format --quiet
 
-bench: $(READY) ## Measure; ARGS="--help" shows the choices
+bench: $(READY) ## Run the benchmarks; ARGS="--help" shows the options
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-cover: $(READY) ## Which lines and branches of router/ no test takes
+cover: $(READY) ## Show which lines and branches of router/ no test covers
 	@$(BIN)/coverage run -m pytest -q -m 'not long' $(ARGS)
 	@$(BIN)/coverage report

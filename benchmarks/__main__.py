@@ -33,7 +33,7 @@ from benchmarks.results import RESULTS, Result
 
 
 class Benchmark(NamedTuple):
-    """One of them."""
+    """One benchmark."""
 
     summary: str
     arguments: Callable[[argparse.ArgumentParser], None]
@@ -78,16 +78,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser(name: str, *, alone: bool) -> argparse.ArgumentParser:
-    """The common options, and those of one benchmark."""
+    """Return the common options, and those of one benchmark."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Without a NAME all of them run; with one it has further options: NAME --help.",
+        description="Runs all benchmarks, or one. Options of one benchmark: NAME --help.",
         allow_abbrev=False,
     )
     parser.add_argument(
         "name", nargs="?", choices=BENCHMARKS, metavar="NAME", help=", ".join(BENCHMARKS)
     )
-    parser.add_argument("--list", action="store_true", help="say what there is")
+    parser.add_argument("--list", action="store_true", help="list the benchmarks")
     parser.add_argument(
         "--quick", action="store_true", help="fewer messages; the result is not kept"
     )

@@ -32,7 +32,7 @@ LEAST_USE: Final = 70.0
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Its own options."""
+    """Add the options of this benchmark."""
     parser.add_argument("--lowered", type=int, help="seconds (default: 60, quick: 15)")
 
 
@@ -101,7 +101,7 @@ def _taken(router: Router) -> float:
 
 
 def _recovered_s(router: Router, raised_at: float) -> float | None:
-    """How long it took, once both binds may send at their full rate again."""
+    """Return how long it took, once both binds may send at their full rate again."""
     at = time.monotonic()
     if router.samples().sum("bind_rate_limit") >= BINDS * RATE:
         return at - raised_at

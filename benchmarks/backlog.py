@@ -34,7 +34,7 @@ DRAINED: Final = 20_000
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Its own options."""
+    """Add the options of this benchmark."""
     parser.add_argument("--count", type=int, help="messages (default: 1000000, quick: 20000)")
     parser.add_argument("--window", type=int, default=200, help="of each client bind; default 200")
 
@@ -78,7 +78,7 @@ def run(given: argparse.Namespace) -> Result:
 
 
 def _fill(stack: ExitStack, router: stand.Router, count: int, window: int) -> dict[str, float]:
-    """One client that submits so many and leaves."""
+    """Return one client that submits so many and leaves."""
     meter = stand.Meter(router.child)
     client = stand.client(
         stack,
@@ -104,7 +104,7 @@ def _first_and_last(slices: list[dict[str, float]], key: str) -> dict[str, float
 
 
 class _Machine:
-    """Sleeps and looks how late it wakes: nobody's fault but the machine's."""
+    """Sleeps and measures how late it wakes: a delay of the machine, not of the router."""
 
     def __init__(self) -> None:
         self._late_s: list[float] = []
@@ -174,7 +174,7 @@ def _restart(
 
 
 def _lag_s(router: stand.Router) -> dict[str, float]:
-    """The bounds under which half and 99 of 100 wake-ups of the loop were late."""
+    """Return the bounds under which half and 99 of 100 wake-ups of the loop were late."""
     samples = router.samples()
     counts = {
         float(dict(labels)["le"]): count
@@ -203,7 +203,7 @@ def _judge(result: Result) -> None:
 
 
 def _free_port() -> int:
-    """One that nobody listens on, for an operator that comes later."""
+    """Return a free port, for an operator that comes later."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]

@@ -25,7 +25,7 @@ BINDS: Final = 3
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Its own options."""
+    """Add the options of this benchmark."""
     parser.add_argument("--count", type=int, help="messages (default: 1000)")
     parser.add_argument("--binds", type=int, default=BINDS, help="default: 3")
     parser.add_argument("--rate", type=int, default=50, help="of each bind, per second; default 50")

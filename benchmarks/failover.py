@@ -40,13 +40,13 @@ phases:
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Its own options."""
+    """Add the options of this benchmark."""
     parser.add_argument("--rate", type=int, default=RATE, help="of the client; default %(default)s")
     parser.add_argument("--seconds", type=int, help="of load (default: 80, quick: 40)")
 
 
 def run(given: argparse.Namespace) -> Result:
-    """All is well, one is killed, it is back, and the other one fails."""
+    """Run: all is well, one operator is killed, it is back, the other one fails."""
     seconds: int = given.seconds or (SECONDS // 2 if given.quick else SECONDS)
     step_s = seconds / 8
     rate: int = given.rate
@@ -161,7 +161,7 @@ class _Watch:
         return full[0] if full else float("inf")
 
     def longest_below(self) -> float:
-        """The longest time for which they did not, from the first time that they did."""
+        """Return the longest time for which they did not, from the first time that they did."""
         longest_s, since = 0.0, None
         for at, rate in self._rates():
             if rate >= FULL_RATE * self._rate:

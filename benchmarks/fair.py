@@ -25,7 +25,7 @@ SLACK_S: Final = 0.5
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Its own options."""
+    """Add the options of this benchmark."""
     parser.add_argument("--rate", type=int, default=RATE, help="of each bind; default %(default)s")
 
 
@@ -93,5 +93,5 @@ def _system_id(size: int) -> str:
 
 
 def _ideal_s(size: int, sizes: list[float], rate: int) -> float:
-    """All that goes before its last message, in turns, and that one."""
+    """Return the messages up to its last one when accounts take turns."""
     return round(sum(min(size, other) for other in sizes) / rate, 3)

@@ -1,4 +1,4 @@
-"""A client that was away for a day comes home: how fast it gets its receipts, and who notices.
+"""A client that was away for a day binds again: the rate of its receipts, and the effect on others.
 
 The journal's file is written here as the router would have left it. Another client submits at a
 steady rate all the time, first alone and then while the receipts go out; the one that comes home is
@@ -25,7 +25,7 @@ from router.smpp import receipt as r
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Framer
 
-SUMMARY: Final = "a client comes home to a hundred thousand receipts: their rate, and who notices"
+SUMMARY: Final = "a client binds to 100,000 waiting receipts: their rate, and the effect on others"
 RATE_PER_S: Final = 500
 """Of the other client."""
 P99_MS: Final = 50.0
@@ -33,7 +33,7 @@ LONGEST_PDU: Final = 1000
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Its own options."""
+    """Add the options of this benchmark."""
     parser.add_argument("--count", type=int, help="receipts (default: 100000, quick: 10000)")
     parser.add_argument("--seconds", type=int, help="alone (default: 10, quick: 2)")
 
@@ -77,7 +77,7 @@ def run(given: argparse.Namespace) -> Result:
 
 
 def _fill(path: Path, count: int) -> None:
-    """What the router leaves of receipts that nobody was there for."""
+    """Receipts that the router has kept for a client that was away."""
     now_utc = time.time()
 
     def rows() -> Iterator[tuple[object, ...]]:
@@ -101,7 +101,7 @@ def _fill(path: Path, count: int) -> None:
 
 
 def _other(stack: ExitStack, router: stand.Router, seconds: int) -> dict[str, float]:
-    """What the other client sees for so long."""
+    """Return what the other client sees for so long."""
     client = stand.client(
         stack,
         router.port,

@@ -22,7 +22,7 @@ from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Framer
 
-SUMMARY: Final = "10,000 idle client binds: resident memory, processor time, and who notices"
+SUMMARY: Final = "10,000 idle client binds: memory, processor time, and the effect on others"
 BINDS: Final = 10_000
 FEWEST_BINDS: Final = 2_000
 ENQUIRE_LINK_S: Final = 5
@@ -38,7 +38,7 @@ LONGEST_PDU: Final = 1000
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Its own options."""
+    """Add the options of this benchmark."""
     parser.add_argument("--binds", type=int, help=f"default: {BINDS}, quick: {FEWEST_BINDS}")
 
 
@@ -95,7 +95,7 @@ def _may_open(files: int) -> None:
 
 
 class _Idle:
-    """So many bound sockets, and a thread that answers what they are asked."""
+    """Bound sockets, and a thread that answers the PDUs on them."""
 
     def __init__(self, port: int, binds: int) -> None:
         self.answered = 0

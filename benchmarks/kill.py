@@ -35,7 +35,7 @@ RECEIPTS_S: Final = 60.0
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Its own options."""
+    """Add the options of this benchmark."""
     parser.add_argument("--kills", type=int, metavar="N", help="default: 50, quick: 3")
     parser.add_argument("--rate", type=int, default=1000, help="of the client, per second")
     parser.add_argument("--seed", type=int, default=0, help="the same moments again, more or less")

@@ -22,7 +22,7 @@ P99_MS: Final = 15.0
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Its own options."""
+    """Add the options of this benchmark."""
     parser.add_argument("--journal", choices=stand.JOURNALS, default="memory")
     parser.add_argument("--seconds", type=int, help="at each rate (default: 10, quick: 2)")
 

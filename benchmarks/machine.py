@@ -13,7 +13,7 @@ from benchmarks.processes import ROOT
 
 
 def machine() -> dict[str, object]:
-    """The machine and what runs on it; a rate means nothing without."""
+    """Return the machine and what runs on it; a rate means nothing without."""
     return {
         "cpu": _field("/proc/cpuinfo", "model name") or platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
@@ -51,7 +51,7 @@ def commit() -> str:
 
 
 def _field(path: str, name: str) -> str | None:
-    """The value behind `name:` in a file of /proc."""
+    """Return the value behind `name:` in a file of /proc."""
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except OSError:

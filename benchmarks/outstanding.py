@@ -41,7 +41,7 @@ LONGEST_PDU: Final = 1000
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Its own options."""
+    """Add the options of this benchmark."""
     parser.add_argument("--count", type=int, help="messages (default: 1000000, quick: 20000)")
 
 
@@ -141,7 +141,7 @@ class Smsc:
         self._socket.close()
 
     def _next(self, command_id: int) -> Pdu:
-        """The next PDU of this kind; it answers every enquire_link on the way."""
+        """Return the next PDU of this kind; it answers every enquire_link on the way."""
         while True:
             while not self._read:
                 octets = self._socket.recv(65_536)

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 DEADLINE_S: Final = 60.0
-"""For what takes a second on an idle machine: both cores may be busy with something else."""
+"""How long to wait for what takes a second on an idle machine: all cores may be busy."""
 LOOK_EVERY_S: Final = 0.02
 """How often `until` asks."""
 _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
@@ -81,7 +81,7 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id."""
         return self._process.pid
 
     @property
@@ -122,7 +122,7 @@ class Child:
                 self._news.wait(left_s)
 
     def event(self, name: str, within_s: float = DEADLINE_S) -> dict[str, object]:
-        """The first line of JSON with this `event`."""
+        """Return the first line of JSON with this `event`."""
 
         def find(line: str) -> dict[str, object] | None:
             document = as_document(line)
@@ -131,13 +131,13 @@ class Child:
         return self.hear(name, find, within_s)
 
     def events(self, name: str) -> list[dict[str, object]]:
-        """All lines of JSON with this `event`, so far."""
+        """Return all lines of JSON with this `event`, so far."""
         with self._news:
             documents = [as_document(line) for line in self.lines]
         return [found for found in documents if found is not None and found.get("event") == name]
 
     def failed(self, verb: str, what: str) -> ChildError:
-        """The error that says what this child did or did not, and what it said last."""
+        """Return the error that says what this child did or did not, and what it said last."""
         said = "\n".join(f"    {line}" for line in self.lines[-15:]) or "    nothing"
         return ChildError(f"{self.name} {verb} {what}; what it said last:\n{said}")
 
@@ -176,14 +176,14 @@ class Child:
         return Cpu(int(fields[11]) / _TICKS_PER_S, int(fields[12]) / _TICKS_PER_S)
 
     def resident_bytes(self) -> int:
-        """How much memory it holds at this moment."""
+        """Return how much memory it holds at this moment."""
         status = Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8")
         line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
         return int(line.split()[1]) * 1024
 
 
 def as_document(line: str) -> dict[str, object] | None:
-    """The JSON object that a line is; None for any other line."""
+    """Return the JSON object that a line is; None for any other line."""
     if not line.startswith("{"):
         return None
     try:
@@ -194,7 +194,7 @@ def as_document(line: str) -> dict[str, object] | None:
 
 
 def number(document: object, *path: str) -> float:
-    """A number inside a JSON document. Raises KeyError if there is none."""
+    """Return a number inside a JSON document. Raises KeyError if there is none."""
     for key in path:
         if not isinstance(document, dict) or key not in document:
             raise KeyError(".".join(path))

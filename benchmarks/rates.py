@@ -54,7 +54,7 @@ CASES: Final = (
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Its own options."""
+    """Add the options of this benchmark."""
     parser.add_argument("--seconds", type=float, help="of each case (default: 5, quick: 2)")
 
 

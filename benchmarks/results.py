@@ -56,7 +56,7 @@ class Result:
         self.bounds.append(Bound(what, value, limit, at_most=False))
 
     def document(self) -> dict[str, object]:
-        """All of it, with the circumstances, as JSON has it."""
+        """Return the result and its circumstances as a JSON document."""
         return {
             "benchmark": self.name,
             "well": self.well,

@@ -38,7 +38,7 @@ ACCOUNT: Final = AccountName("load")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Its own options."""
+    """Add the options of this benchmark."""
     parser.add_argument("--count", type=int, help="decisions a round (default: 100000)")
 
 

@@ -1,6 +1,6 @@
 """The test stand: a simulated operator, the router and a simulated client, on ports of loopback.
 
-The kernel chooses every port. Whoever starts something hands in an ExitStack, and leaving that ends
+The kernel chooses every port. The caller hands in an ExitStack; leaving the stack ends
 what was started, in the opposite order.
 """
 
@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from benchmarks.processes import DEADLINE_S, Child, ChildError, Cpu, as_document, until
 
 CLIENT_S: Final = 600.0
-"""For a client with all its messages: a campaign of a million at 2,000/s."""
+"""How long a client may take: a campaign of a million messages at 2,000/s."""
 PREFIX: Final = "smpp_router_"
 RATES_FREE_S: Final = 1.1
 """After the start of a router whose rates are per second."""
@@ -66,7 +66,7 @@ class Samples:
         )
 
     def by(self, label: str, name: str, **labels: str) -> dict[str, float]:
-        """The same for each value of one label, without those that are 0."""
+        """Return the sum for each value of one label, without values that are 0."""
         values = sorted(
             {
                 value
@@ -96,13 +96,13 @@ class Router:
         return self.ports[0]
 
     def http(self, path: str) -> str:
-        """What its HTTP interface answers."""
+        """Return what its HTTP interface answers."""
         with urllib.request.urlopen(f"http://{self.telemetry}{path}", timeout=DEADLINE_S) as answer:
             text: str = answer.read().decode()
             return text
 
     def samples(self) -> Samples:
-        """What /metrics says now."""
+        """Return what /metrics says now."""
         return Samples(
             {
                 (sample.name, frozenset(sample.labels.items())): sample.value
@@ -255,7 +255,7 @@ class Cost:
     resident_mb: float
     """At the end."""
     grown_mb: float
-    """Since the beginning."""
+    """Growth since the beginning."""
 
     @property
     def both_us(self) -> float:
@@ -282,7 +282,7 @@ class Meter:
         self._resident_bytes = child.resident_bytes()
 
     def cost(self, messages: int) -> Cost:
-        """What was used since, by message. Raises ChildError if the child has ended."""
+        """Return what was used since, by message. Raises ChildError if the child has ended."""
         if not self._child.running:
             raise ChildError(f"{self._child.name} has ended while it was measured")
         used = self._child.cpu() - self._cpu

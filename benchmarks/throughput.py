@@ -28,7 +28,7 @@ SHOWN: Final = 25
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Its own options."""
+    """Add the options of this benchmark."""
     parser.add_argument("--count", type=int, help="messages (default: 100000, quick: 20000)")
     parser.add_argument("--window", type=int, default=100, help="of each client bind; default 100")
     parser.add_argument("--journal", choices=stand.JOURNALS, default="memory")
@@ -129,7 +129,7 @@ def _statistics(path: Path) -> dict[tuple[str, int, str], tuple[int, int, float,
 
 
 def _short(file: str) -> str:
-    """A path from the repository or from site-packages on; `~` is written in C."""
+    """Return a path from the repository or from site-packages on; `~` is written in C."""
     if file == "~":
         return "(in C)"
     if file.startswith(f"{ROOT}/router"):

@@ -31,7 +31,7 @@ P99_MS: Final = 60.0
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Its own options."""
+    """Add the options of this benchmark."""
     parser.add_argument("--count", type=int, help="bulk messages (default: 100000, quick: 2000)")
     parser.add_argument("--rate", default=OTP_RATE, help="of otp messages (default: %(default)s)")
     parser.add_argument("--seconds", type=int, help="of otp in each case (default: 27, quick: 5)")
@@ -101,7 +101,7 @@ def _sent(router: Child, lane: str) -> int:
 
 
 def _waits_s(router: Child, lane: str, count: int) -> list[float]:
-    """From acceptance to the operator, of all messages of a lane."""
+    """Return the times from acceptance to the operator, of all messages of a lane."""
 
     def waits_s() -> list[float] | None:
         lines = [line for line in router.events("message.settled") if line["lane"] == lane]
@@ -111,6 +111,6 @@ def _waits_s(router: Child, lane: str, count: int) -> list[float]:
 
 
 def spread_out(waits_s: Sequence[float]) -> dict[str, int]:
-    """How many waits ended within each step of `STEP_MS`, by where the step ends."""
+    """Return how many waits ended within each step of `STEP_MS`, by where the step ends."""
     counts = Counter(int(wait_s * 1000 // STEP_MS) for wait_s in waits_s)
     return {f"{(step + 1) * STEP_MS} ms": counts[step] for step in range(max(counts) + 1)}

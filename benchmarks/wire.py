@@ -28,7 +28,7 @@ USER_MESSAGE_REFERENCE: Final = 0x0204
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Its own options."""
+    """Add the options of this benchmark."""
     parser.add_argument("--count", type=int, help="PDUs a round (default: 20000)")
 
 
@@ -90,7 +90,7 @@ def _ours(submit: bytes, receipt: bytes, count: int) -> dict[str, Callable[[], o
             feed(chunk)
 
     def view() -> None:
-        """With all that the journey reads of it."""
+        """Read all fields that the journey reads."""
         for _ in range(count):
             sm = Sm(pdu)
             _ = sm.source_octets, sm.destination_octets, sm.destination_addr, sm.validity_period
@@ -116,7 +116,7 @@ def _theirs(submit: bytes, receipt: bytes, count: int) -> dict[str, Callable[[],
             SubmitSm.from_pdu(submit, SubmitSm.parse_header(submit[:16]))
 
     def relay() -> None:
-        """From a new object each time: one that has been encoded keeps the octets."""
+        """Encode a new object each time: an encoded one keeps its octets."""
         for _ in range(count):
             SubmitSm.from_pdu(submit, SubmitSm.parse_header(submit[:16])).pdu()
 

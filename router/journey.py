@@ -27,7 +27,7 @@ from router.enqueue.ids import Ids
 from router.enqueue.journal import Changes, Journal, Recovered, Settlement
 from router.enqueue.lanes import Lanes
 from router.enqueue.ramp_up import RampUp
-from router.forward.pool import Operator
+from router.forward.pool import Bind, BindChanges, Operator
 from router.smpp import vocabulary as v
 from router.smpp.session import Writable
 from router.steps.answers import Answers
@@ -50,9 +50,11 @@ from router.steps.rules import Rulebook, Rules
 from router.steps.turn import Turn
 from router.terms.capacity import Capacity
 from router.terms.counters import Counters
+from router.terms.names import OperatorName
 from router.terms.outcome import TEMPORARY, JournalError
 from router.terms.plan import Plans
-from router.terms.settings import Settings
+from router.terms.settings import OperatorSettings, Settings
+from router.terms.states import MarkEvent
 
 SWEEP_S: Final = 1.0
 """How often what only becomes due with time is looked for."""
@@ -92,9 +94,13 @@ class Journey:
         ramp_up = RampUp({name: one.ramp_s for name, one in settings.operators.items()}, now)
         self.rooms: Final = Rooms(settings.accounts)
         self.lanes: Final = Lanes(settings.lanes, settings.accounts, ramp_up, capacity=capacity)
+        keeps_room = len(settings.lanes) > 1
+
+        def operator_of(settings: OperatorSettings, now: float) -> Operator:
+            return Operator(settings, now, keeps_room=keeps_room, capacity=capacity)
+
         self.operators: Final = {
-            name: Operator(operator, now, keeps_room=len(settings.lanes) > 1, capacity=capacity)
-            for name, operator in settings.operators.items()
+            name: operator_of(one, now) for name, one in settings.operators.items()
         }
         # The steps, each after those that it acts on. A reading of the journal ends later than it
         # began: what it brings comes back through the three callbacks of Recall.
@@ -116,7 +122,9 @@ class Journey:
             self.pending, self.recall, self.outcomes, self.commits, rulebook, self._ids, counters,
             clocks, turn,
         )  # fmt: skip
-        self.availability: Final = Availability(operators, lanes, self.up, clocks, turn)
+        self.availability: Final = Availability(
+            operators, operator_of, lanes, self.up, clocks, turn
+        )
         self.marks: Final = Marks(lanes, operators, self.commits, turn)
         self.failover: Final = Failover(
             lanes, self.plans, self.pending, self.outcomes, counters, turn
@@ -134,7 +142,7 @@ class Journey:
         )
         self.backlog: Final = Backlog(
             journal, rooms, lanes, self.pending, self.deliveries, self.failover, long_messages,
-            rulebook, clocks, turn, capacity,
+            rulebook, self._ids, clocks, turn, capacity,
         )  # fmt: skip
         self.intake: Final = Intake(
             self._ids, rulebook, long_messages, rooms, self.commits, counters, clocks, turn
@@ -156,6 +164,45 @@ class Journey:
 
         self.journal.recover(recovered)
 
+    def adopt(
+        self, settings: Settings, rules: Rules, now: float
+    ) -> dict[OperatorName, BindChanges]:
+        """Follow a new configuration, between two turns; return what has become of binds.
+
+        Cannot fail: `rules` were built of the settings before, whole. Rules first, so that what
+        comes in follows them; then accounts and operators that are new or have changed; those that
+        are gone drain, and are forgotten when nothing is owed. The lanes have the names and the
+        order of the start (`settings/difference.py` says what else needs a restart).
+        """
+        assert [lane.name for lane in settings.lanes] == list(self.lanes.settings)
+        self.rulebook.rules = rules
+        self.rooms.adopt(settings.accounts)
+        self.deliveries.adopt(settings.accounts)
+        self.pending.adopt(settings.operators)
+        ramps_s = {name: one.ramp_s for name, one in settings.operators.items()}
+        for name in self.lanes.adopt(settings.lanes, settings.accounts, ramps_s, now):
+            self.turn.dispatch(name)
+        changes = self.availability.adopt(settings.operators, now)
+        self.backlog.adopt()
+        self.backlog.decide_again(now)
+        self.turn.end_soon()
+        return changes
+
+    def is_done_with(self, bind: Bind) -> bool:
+        """Whether a bind that the configuration has no more may be unbound.
+
+        One that was removed, when its messages are answered; those of an operator that is gone,
+        when that owes no receipts any more.
+        """
+        operator = bind.operator
+        if operator.is_leaving:
+            return not (operator.in_flight or self._owes(operator.name))
+        return bind.removed and not bind.in_use
+
+    def _owes(self, operator: OperatorName) -> bool:
+        """Whether receipts of an operator may come, or are being looked up in the journal."""
+        return self.pending.owes(operator) or self.recall.asks_for(operator)
+
     # The journal has answered. These lines stand in the order of the promise.
 
     def _kept(self, changes: Changes, error: JournalError | None) -> None:
@@ -169,9 +216,11 @@ class Journey:
         for message in changes.accepted:
             # The room was taken when it was let in, and the disk has it now. The lane comes before
             # the answer, whether or not the client is still there to hear it.
-            self.turn.dispatch(self.lanes.put(message))
+            self.turn.dispatch_all(self.lanes.put(message))
             if message.origin is not None:
                 message.origin.accepted(message, now)  # ESME_ROK.
+        for message in changes.marked:
+            message.set_mark(MarkEvent.KEEP)
         for delivery in changes.held:
             self.deliveries.put(delivery, now)
         for settlement in changes.settled:
@@ -240,13 +289,16 @@ class Journey:
         clocks.look(now)
         now_utc = clocks.steady.at(now)
         self.commits.tell_time(now, now_utc)
-        self.availability.look(now)
-        for name in lanes.begin(now_utc):
-            turn.dispatch(name)
+        self.availability.tick(now)
+        turn.dispatch_all(lanes.begin(now_utc))
         self.outcomes.expire(lanes.expire(now_utc))
-        for name in lanes.tick(now):
-            turn.dispatch(name)
+        turn.dispatch_all(lanes.tick(now))
         self.backlog.decide_more()
+        self.backlog.decide_again(now)
+        for name in self.availability.left():
+            if not self._owes(name):
+                self.availability.forget(name)
+                self.pending.forget(name)
         if lanes.needs_fetch:  # Also after a read that failed.
             turn.end_soon()
         self.receipts.sweep(now, now_utc)
@@ -263,7 +315,7 @@ class Journey:
     @property
     def left_waiting(self) -> int:
         """What stays in the journal: its account or its operators are no more."""
-        return self.backlog.taken_up.left_waiting + self.deliveries.left
+        return self.backlog.left_waiting + self.deliveries.left
 
     @property
     def taken_up(self) -> dict[str, int]:

@@ -50,7 +50,7 @@ class Behaviour:
     binds_rate: Rate | None = None
     """submit_sm that one bind may have accepted in any sliding second; more is throttled."""
     operator_rate: Rate | None = None
-    """The same over all binds together."""
+    """submit_sm that all binds together may have accepted in any sliding second."""
     latency: Span = AT_ONCE
     """Wait before a submit_sm is answered."""
     ids: IdForms = _DECIMAL
@@ -159,7 +159,7 @@ def statuses_by_destination(value: object) -> tuple[tuple[bytes, int], ...]:
 
 
 def inbound(value: object) -> Inbound:
-    """A mapping with a rate and, where they matter, source, destination and text."""
+    """Return a mapping with a rate and, where they matter, source, destination and text."""
     known = {"rate", "source", "destination", "text"}
     found = dict(units.pairs(value))
     if unknown := sorted(set(found) - known):

@@ -51,16 +51,16 @@ def _parser() -> argparse.ArgumentParser:
     _operator_arguments(
         commands.add_parser(
             "operator",
-            help="an SMSC that throttles, answers with latency, sends receipts, and misbehaves",
+            help="an SMSC that throttles, delays, sends receipts, and misbehaves on request",
             description="A simulated operator. Every option from --binds-rate on is also a key of "
-            "a scenario file; README.md beside the scenarios explains them.",
+            "a scenario file; simulators/README.md explains them.",
         )
     )
     _client_arguments(
         commands.add_parser(
             "client",
             help="an ESME that submits, counts, and checks every answer and receipt",
-            description="A simulated client. Exit status 1 if anything is missing.",
+            description="A simulated client. Exit status 1 if an answer or receipt is missing.",
         )
     )
     return parser
@@ -73,51 +73,67 @@ def _operator_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--scenario",
         metavar="FILE",
-        help="a YAML file, or the name of one that comes along: " + ", ".join(_scenario_names()),
+        help="a YAML file, or the name of a scenario that is included: "
+        + ", ".join(_scenario_names()),
     )
     add("--duration", type=_unit(units.duration_s), metavar="TIME", help="end after this time")
-    add("--seed", type=int, help="the same chances again")
-    add("--system-id", help="the only one that may bind")
-    add("--password", help="its password")
-    add("--certificate", type=Path, metavar="FILE", help="speak TLS with this, and --key")
-    add("--key", type=Path, metavar="FILE", help="its private key")
-    add("--call", type=_address, metavar="HOST:PORT", help="connect there, say outbind")
-    add("--call-as", default=":", metavar="SYSTEM_ID:PASSWORD", help="what the outbind says")
+    add("--seed", type=int, help="seed of all random choices, to repeat a run")
+    add("--system-id", help="the only system_id that may bind (default: any)")
+    add("--password", help="the password for --system-id")
+    add(
+        "--certificate",
+        type=Path,
+        metavar="FILE",
+        help="certificate, PEM: speak TLS, together with --key",
+    )
+    add("--key", type=Path, metavar="FILE", help="private key of --certificate, PEM")
+    add(
+        "--call",
+        type=_address,
+        metavar="HOST:PORT",
+        help="connect to this address and send outbind",
+    )
+    add(
+        "--call-as",
+        default=":",
+        metavar="SYSTEM_ID:PASSWORD",
+        help="system_id and password of the outbind",
+    )
     for key, reader in behaviour.READERS.items():
         add(
             f"--{key.replace('_', '-')}",
             dest=f"key_{key}",
             type=_unit(reader),
             metavar="VALUE",
-            # One that is not given is not there at all: `off` is read as None.
+            # An option that is not given must be missing: `off` is read as None.
             default=argparse.SUPPRESS,
             help=EXAMPLES[key],
         )
 
 
 EXAMPLES: Final = {
-    "binds_rate": "accepted in any sliding second on one bind: 50/s",
-    "operator_rate": "the same over all binds: 100/s",
+    "binds_rate": "submit_sm accepted in any sliding second on one bind: 50/s",
+    "operator_rate": "submit_sm accepted in any sliding second on all binds: 100/s",
     "latency": "wait before an answer: 20ms, or 5ms..80ms",
     "ids": "decimal, hex (decimal in receipts), text, or hex/hex",
-    "receipts": "states by weight: delivered:98,failed:2; none is one that never comes",
+    "receipts": "states by weight: delivered:98,failed:2; none sends no receipt",
     "receipt_delay": "wait before a receipt: 100ms..2s",
     "receipt_form": "both, text or tlvs",
-    "receipt_bind": "any, same or other than the one that submitted",
+    "receipt_bind": "bind for a receipt: any, same (as the submit_sm) or other",
     "receipt_first": "share of receipts that go before the answer: 5%%",
     "receipts_twice": "share of receipts that are sent twice: 1%%",
     "receipt_retry": "wait before a receipt that was refused for now is sent again: 1s",
     "deliver_window": "deliver_sm unanswered on one bind: 1000",
-    "status": "refused by chance: ESME_RSYSERR:1%%",
-    "status_by_destination": "refused by prefix: 372599:ESME_RINVDSTADR",
-    "silent": "share neither answered nor taken: 1%%",
-    "answer_lost": "share taken and never answered: 1%%",
-    "nack": "share answered with a generic_nack: 1%%",
-    "nack_status": "command_status of those: ESME_RSYSERR",
-    "disconnect_every": "cut a bind after so many submit_sm: 500",
+    "status": "share of submit_sm refused with a status: ESME_RSYSERR:1%%",
+    "status_by_destination": "submit_sm refused by prefix: 372599:ESME_RINVDSTADR",
+    "silent": "share of submit_sm neither answered nor taken: 1%%",
+    "answer_lost": "share of submit_sm taken and never answered: 1%%",
+    "nack": "share of submit_sm answered with a generic_nack: 1%%",
+    "nack_status": "command_status of these generic_nack: ESME_RSYSERR",
+    "disconnect_every": "number of submit_sm after which a bind is cut: 500",
     "read_pause": "wait after each read: 50ms",
     "bind_latency": "wait before a bind is answered: 2s",
-    "bind_status": "binds refused by chance: ESME_RBINDFAIL:50%%",
+    "bind_status": "share of binds refused with a status: ESME_RBINDFAIL:50%%",
     "inbound": "messages from subscribers: rate:5/s,destination:12302,text:HELLO",
 }
 """The help of each key of a behaviour."""
@@ -125,10 +141,12 @@ EXAMPLES: Final = {
 
 def _client_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--to", type=_address, required=True, metavar="HOST:PORT", help="where to bind")
+    add("--to", type=_address, required=True, metavar="HOST:PORT", help="address to bind to")
     add("--system-id", required=True)
     add("--password", required=True)
-    add("--binds", type=_unit(units.count), default=1, help="how many (default: %(default)s)")
+    add(
+        "--binds", type=_unit(units.count), default=1, help="number of binds (default: %(default)s)"
+    )
     add(
         "--bind-type",
         choices=get_args(BindType),
@@ -148,7 +166,11 @@ def _client_arguments(parser: argparse.ArgumentParser) -> None:
         default=50,
         help="submit_sm unanswered on one bind (default: %(default)s)",
     )
-    add("--count", type=int, help="messages (default: 1000, or without end with --duration)")
+    add(
+        "--count",
+        type=int,
+        help="number of messages (default: 1000; without limit if --duration is given)",
+    )
     add(
         "--rate",
         type=_unit(units.rate),
@@ -161,13 +183,15 @@ def _client_arguments(parser: argparse.ArgumentParser) -> None:
         type=_unit(_patterns),
         default=_patterns("3725{7}"),
         metavar="PATTERN",
-        help="3725{7} is a prefix and 7 random digits; several with commas",
+        help="3725{7} is a prefix and 7 random digits; several are separated by commas",
     )
-    add("--sender", default="BANK", help="a number or a name (default: %(default)s)")
+    add(
+        "--sender", default="BANK", help="source address, a number or a name (default: %(default)s)"
+    )
     add(
         "--text",
         default=MessageSettings(destinations=()).text,
-        help="{token} is where the token of each message goes (default: at its end)",
+        help="text of messages; {token} is replaced by a token (default: token at the end)",
     )
     add(
         "--registered-delivery",
@@ -184,14 +208,14 @@ def _client_arguments(parser: argparse.ArgumentParser) -> None:
         type=_unit(units.duration_s),
         default=30.0,
         metavar="TIME",
-        help="how long after the last submit_sm receipts are waited for (default: 30s)",
+        help="how long to wait for receipts after the last submit_sm (default: 30s)",
     )
     add(
         "--response-timeout",
         type=_unit(units.duration_s),
         default=30.0,
         metavar="TIME",
-        help="when a submit_sm counts as unanswered (default: 30s)",
+        help="time after which a submit_sm counts as unanswered (default: 30s)",
     )
     add(
         "--deliver-status",
@@ -209,13 +233,13 @@ def _client_arguments(parser: argparse.ArgumentParser) -> None:
         "--engine",
         choices=("raw", "aiosmpplib"),
         default="raw",
-        help="aiosmpplib is a client written by others: slower (default: %(default)s)",
+        help="raw, or the independent client aiosmpplib, which is slower (default: %(default)s)",
     )
-    add("--seed", type=int, help="the same numbers and chances again")
+    add("--seed", type=int, help="seed of all random choices, to repeat a run")
 
 
 def _unit(read: Callable[[object], T]) -> Callable[[str], T]:
-    """A reader for argparse, which says what a UnitError says."""
+    """Return a reader for argparse, which shows the text of a UnitError."""
 
     def convert(text: str) -> T:
         try:
@@ -371,7 +395,7 @@ def _client_settings(given: argparse.Namespace) -> ClientSettings:
 
 
 def what_is_wrong(totals: dict[str, object]) -> list[str]:
-    """A client's totals in sentences for people; none where all is well."""
+    """Return a client's totals in sentences for people; none where all is well."""
     says = {
         "unanswered": "submit_sm were never answered",
         "missing": "messages have no final receipt",

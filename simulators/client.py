@@ -20,12 +20,12 @@ from simulators.loops import Alarm, stop_on_signals
 from simulators.messages import Messages, MessageSettings, new_run
 
 BIND_S: Final = 10.0
-"""For a connection and the answer to its bind request."""
+"""How long a connection and the answer to its bind request may take."""
 FIRST_PAUSE_S: Final = 0.25
 LONGEST_PAUSE_S: Final = 5.0
 """Between attempts to bind again; each is twice the one before."""
 GIVE_UP_S: Final = 60.0
-"""With --reconnect and without any bind for so long, the run is over."""
+"""The run ends after this time without any bind, with --reconnect."""
 UNBIND_S: Final = 2.0
 """How long an answer to unbind is waited for."""
 INTERRUPTED: Final = "interrupted before it was bound"
@@ -150,7 +150,7 @@ class Client:
         await asyncio.sleep(0)  # The loop tells the connections.
 
     def joined(self, connection: "Connection", command_id: int) -> ClientLink:
-        """A connection is there."""
+        """Bind on a new connection."""
         now = time.monotonic()
         link = self.esme.connect(command_id, now)
         self._connections[link] = connection
@@ -174,7 +174,7 @@ class Client:
             self._fail("the other side closed the last bind")
 
     def _look_for_binds(self, now: float, says: str) -> None:
-        """Nobody waits for ever for an other side that does not come back."""
+        """End the run if the other side does not come back."""
         if any(link.bound for link in self._connections):
             self._bindless_since = None
         elif self._bindless_since is None:
@@ -236,7 +236,7 @@ class Connection(asyncio.Protocol):
                 self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection has ended, whoever ended it."""
+        """Note that the connection has ended, on either side."""
         self.decided.set()
         self._client.left(self.link)
 
@@ -250,7 +250,7 @@ class Connection(asyncio.Protocol):
 
 
 async def run(settings: ClientSettings) -> dict[str, object]:
-    """One run of the client; return its totals. Raises ClientError where it cannot begin."""
+    """Run the client once; return its totals. Raises ClientError if it cannot begin."""
     ended = asyncio.Event()
     stop_on_signals(ended)
     client = Client(settings, ended)

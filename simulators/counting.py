@@ -54,7 +54,7 @@ class Allowance:
         self._taken: deque[float] = deque(maxlen=rate.count)
 
     def has_room(self, now: float) -> bool:
-        """Whether one more may be taken."""
+        """Return whether one more may be taken."""
         taken = self._taken
         return len(taken) < self._count or now - taken[0] >= self._per_s
 
@@ -99,7 +99,7 @@ class Schedule(Generic[T]):
         return found
 
     def next_at(self) -> float:
-        """When something is due next."""
+        """Return when something is due next."""
         return self._ticks[0] / self._per_s if self._ticks else NEVER
 
     def __len__(self) -> int:
@@ -128,7 +128,7 @@ class Weighted(Generic[T]):
         return self._only
 
     def pick(self, chance: float) -> T:
-        """The one that `chance` falls on."""
+        """Return the one that `chance` falls on."""
         for bound, item in self._bounds:
             if chance < bound:
                 return item

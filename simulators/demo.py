@@ -55,7 +55,7 @@ class Campaign:
     binds: int
     rate: Rate
     busy: bool
-    """With a busy process on every core."""
+    """Whether a busy process runs on every core."""
 
     @property
     def longest_s(self) -> float:
@@ -86,7 +86,7 @@ class Child:
         self._words = words
 
     async def event(self) -> dict[str, object]:
-        """The next line that is JSON. Raises DemoError where the process ends instead."""
+        """Return the next line that is JSON. Raises DemoError where the process ends instead."""
         while octets := await self._words.readline():
             text = octets.decode("utf-8", "replace").rstrip()
             self.log.append(text)
@@ -143,7 +143,7 @@ async def child(name: str, *command: str, logs: bool = False) -> AsyncIterator[C
 
 
 def configuration(campaign: Campaign, operator_port: int) -> dict[str, object]:
-    """The router's settings; the shape is that of config/router.yaml."""
+    """Return the router's settings; the shape is that of config/router.yaml."""
     binds = [
         {
             "name": f"sim-{number}",
@@ -205,7 +205,7 @@ def _operator_command(campaign: Campaign) -> tuple[str, ...]:
 
 
 async def _ready(router: Child, binds: int) -> str:
-    """The router's address, when it listens and all its binds are up."""
+    """Return the router's address, when it listens and all its binds are up."""
     address = None
     bound: set[object] = set()
     while address is None or len(bound) < binds:
@@ -242,7 +242,7 @@ async def _within(waiting: Awaitable[T], who: Child, wait_s: float = READY_S) ->
 
 
 def promises(campaign: Campaign, operator: Totals, client: Totals) -> list[Promise]:
-    """What was promised, against what was counted on both sides of the router."""
+    """Return what was promised, against what was counted on both sides of the router."""
     count = f"{campaign.count:,}"
     sent, repeated = cast(int, operator["distinct"]), cast(int, operator["repeated"])
     accepted, receipted = cast(int, client["accepted"]), cast(int, client["receipted"])
@@ -280,7 +280,7 @@ def promises(campaign: Campaign, operator: Totals, client: Totals) -> list[Promi
 
 
 def _binds(operator: Totals) -> list[dict[str, float]]:
-    """Those that were sent anything."""
+    """Return those that were sent anything."""
     binds = cast(list[dict[str, float]], operator["binds"])
     return [bind for bind in binds if bind["submits"]]
 

@@ -94,7 +94,7 @@ class Esme:
         self.settings = settings
         self.ledger = ledger
         self.touched: set[ClientLink] = set()
-        """Binds with something to write or to close; whoever does so empties it."""
+        """Binds with something to write or to close; the shell empties this set."""
         self.links: list[ClientLink] = []
         self.began_at = NEVER
         self.last_sent_at = 0.0
@@ -116,7 +116,7 @@ class Esme:
     # Binds.
 
     def connect(self, command_id: int, now: float) -> ClientLink:
-        """A connection is there: bind on it."""
+        """Bind on a new connection."""
         link = ClientLink(Session(Side.ESME, self._timers, LONGEST_PDU_OCTETS, now), command_id)
         link.session.bind(
             command_id,
@@ -247,7 +247,7 @@ class Esme:
         return count
 
     def _due(self, now: float) -> int:
-        """How many should have gone by now."""
+        """Return how many should have gone by now."""
         if now < self.began_at:
             return 0
         elapsed_s = now + SLACK_S - self.began_at
@@ -259,7 +259,7 @@ class Esme:
         return int(round((int(elapsed_s / self._beat_s) + 1) * self._per_beat, 6))
 
     def _due_at(self, index: int) -> float:
-        """When the message of this number should go."""
+        """Return when the message of this number should go."""
         beat = ceil(round((index + 1) / self._per_beat, 6)) - 1
         return self.began_at + beat * self._beat_s
 
@@ -271,7 +271,7 @@ class Esme:
         return self.ledger.submitted < self._count
 
     def finished(self, now: float) -> bool:
-        """Whether nothing more is to come, or nothing more is waited for."""
+        """Return whether nothing more is to come, or nothing more is waited for."""
         if self.began_at == NEVER or self.submitting or self.ledger.unsettled:
             return False
         waited_s = now - max(self.last_sent_at, self.began_at)
@@ -280,7 +280,7 @@ class Esme:
         return waited_s >= self.settings.wait_receipts_s or not self.ledger.asked
 
     def wake_at(self) -> float:
-        """When `wake` is next needed."""
+        """Return when `wake` is next needed."""
         if not self._per_beat or not self.submitting:
             return self._sessions_at
         return min(self._sessions_at, self._due_at(self.ledger.submitted))

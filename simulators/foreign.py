@@ -70,20 +70,20 @@ class Run:
         self.failure: str | None = None
 
     def due_at(self) -> float:
-        """When the next message should go."""
+        """Return when the next message should go."""
         rate = self.settings.esme.rate
         if rate is None:
             return self.began_at
         return self.began_at + self.ledger.submitted / rate.per_second
 
     def submitting(self, now: float) -> bool:
-        """Whether there is more to submit."""
+        """Return whether there is more to submit."""
         duration_s = self.settings.esme.duration_s
         over = duration_s is not None and now >= self.began_at + duration_s
         return not over and self.ledger.submitted < self.count
 
     def finished(self, now: float) -> bool:
-        """Whether nothing more is to come, or nothing more is waited for."""
+        """Return whether nothing more is to come, or nothing more is waited for."""
         ledger, esme = self.ledger, self.settings.esme
         if self.submitting(now):
             return False
@@ -95,7 +95,7 @@ class Run:
         return waited_s >= esme.wait_receipts_s
 
     def next_message(self, now: float) -> SubmitSm:
-        """The next message, noted as sent."""
+        """Return the next message, noted as sent."""
         index, due_at = self.ledger.submitted, self.due_at()
         number = self.messages.number(index)
         settings = self.settings.messages
@@ -131,11 +131,11 @@ class Bind(AbstractBroker, AbstractHook, AbstractRetryTimer):
     # The broker: what is to be sent.
 
     async def enqueue(self, message: SmppMessage) -> None:
-        """Nobody queues messages here: they are made when there is room for them."""
+        """Do not queue: messages are made when there is room for them."""
         raise NotImplementedError
 
     async def dequeue(self) -> SmppMessage:
-        """The next message, when it is due and the window has room."""
+        """Return the next message, when it is due and the window has room."""
         if not self._transmits:  # aiosmpplib asks a receiver too, and drops what it is given.
             await asyncio.Event().wait()
         run = self._run
@@ -246,7 +246,7 @@ class Bind(AbstractBroker, AbstractHook, AbstractRetryTimer):
         self._pause_s = 0.0
 
     def next_delay(self) -> float:
-        """For aiosmpplib's log."""
+        """Return the text for aiosmpplib's log."""
         return self._pause_s
 
 
@@ -263,7 +263,7 @@ class _LastError(logging.Handler):
 
 
 async def run(settings: ClientSettings) -> dict[str, object]:
-    """One run of the client; return its totals. Raises ClientError where it cannot begin."""
+    """Run the client once; return its totals. Raises ClientError if it cannot begin."""
     if len(settings.esme.password) > LONGEST_PASSWORD:
         raise ClientError(f"aiosmpplib takes passwords of at most {LONGEST_PASSWORD} characters")
     the_run, ended = Run(settings), asyncio.Event()

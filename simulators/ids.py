@@ -50,7 +50,7 @@ class MessageIds:
         self._next = first
 
     def take(self, forms: IdForms) -> tuple[bytes, bytes]:
-        """The next id as responses have it and as receipts have it."""
+        """Return the next id as responses have it and as receipts have it."""
         number = self._next
         self._next = number + 1
         in_response = _written(number, forms.response)

@@ -61,7 +61,7 @@ class Ledger:
         self.sender = sender
         """Source address octets of every message."""
         self.asked = registered_delivery & (FINAL_BITS | INTERMEDIATE_BIT) != 0
-        """For any receipts at all."""
+        """Whether any receipts were asked for."""
         self._asked_final = registered_delivery & FINAL_BITS != 0
         self.asked_always = registered_delivery & 3 == 1
         """Only then is a missing receipt a fault: 2 and 3 ask for one outcome alone."""
@@ -149,7 +149,7 @@ class Ledger:
             self.unanswered += 1
 
     def gave_up_all(self) -> None:
-        """Nobody waits for answers any more."""
+        """Count all open messages as unanswered: the run is over."""
         for index, fate in enumerate(self._fate):
             if fate == _WAITING:
                 self.gave_up(index)
@@ -258,7 +258,7 @@ class Ledger:
         return [message_id for message_id, _ in zip(ids, range(LONGEST_SAMPLE), strict=False)]
 
     def totals(self) -> dict[str, object]:
-        """All of it as JSON has it."""
+        """Return the totals as a JSON document."""
         of_given_up, unknown = self.strangers()
         well = (
             self.missing == 0

@@ -32,7 +32,7 @@ RUN_LETTERS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def token(run: str, index: int) -> bytes:
-    """The token of the message number `index` of a run."""
+    """Return the token of the message number `index` of a run."""
     return b"#%b-%08d" % (run.encode(), index)
 
 
@@ -42,7 +42,7 @@ def new_run(rng: Random) -> str:
 
 
 def find_token(sm: Sm) -> bytes | None:
-    """The token in a message's text, in short_message or message_payload."""
+    """Return the token in a message's text, in short_message or message_payload."""
     if sm.data_coding == 8:
         found = _TOKEN.search(sm.message.decode("utf-16-be", "replace").encode("ascii", "replace"))
     else:
@@ -58,7 +58,7 @@ class NumberPattern:
     digits: int
 
     def number(self, rng: Random) -> str:
-        """A number of this pattern."""
+        """Return a number of this pattern."""
         if not self.digits:
             return self.prefix
         return f"{self.prefix}{int(rng.random() * 10**self.digits):0{self.digits}d}"
@@ -93,7 +93,7 @@ class MessageSettings:
     """Taken in turn."""
     sender: str = "BANK"
     text: str = "Your order is on its way."
-    """With the token where it says `{token}`, otherwise with the token at its end."""
+    """The text; the token goes where it has `{token}`, otherwise to its end."""
     registered_delivery: int = 1
     priority_flag: int = 0
     service_type: str = ""
@@ -158,12 +158,12 @@ class Messages:
         return _LENGTH.pack(len(rest) + 4) + rest, number
 
     def number(self, index: int) -> bytes:
-        """A number for the message number `index`; another one each time it is asked."""
+        """Return a number for the message number `index`; another one each time it is asked."""
         numbers = self._numbers
         return numbers[index % len(numbers)].number(self._rng).encode()
 
     def text(self, index: int) -> str:
-        """The text of the message number `index`, with its token."""
+        """Return the text of the message number `index`, with its token."""
         mark = token(self._run.decode(), index).decode()
         return text_with_token(self.settings.text).replace("{token}", mark, 1)
 
@@ -180,7 +180,7 @@ def encoded(text: str) -> tuple[bytes, int]:
 
 
 def _encode(before: str, after: str, mark: bytes, *, wide: bool) -> tuple[bytes, bytes, bytes]:
-    """The parts of a text as octets: GSM where it holds all characters, otherwise UCS-2."""
+    """Return the parts of a text as octets: GSM where it holds all characters, otherwise UCS-2."""
     if wide:
         first, middle, last = (t.encode("utf-16-be") for t in (before, mark.decode(), after))
         return first, middle, last
@@ -188,5 +188,5 @@ def _encode(before: str, after: str, mark: bytes, *, wide: bool) -> tuple[bytes,
 
 
 def text_with_token(text: str) -> str:
-    """The text with a place for the token."""
+    """Return the text with a place for the token."""
     return text if "{token}" in text else f"{text} {{token}}"

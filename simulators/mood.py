@@ -37,10 +37,10 @@ class Mood:
         self._bind = Weighted(_with_rest(v.ESME_ROK, behaviour.bind_status))
         self._prefixes = tuple(prefix for prefix, _ in behaviour.status_by_destination)
         self.calm = not self._prefixes and not any(part for _, part in faults)
-        """Whether every submit_sm is taken: then nobody needs to ask."""
+        """Whether every submit_sm is taken, so that the others need not be judged."""
 
     def fate(self, destination: bytes) -> int:
-        """What becomes of a submit_sm to this number."""
+        """Return what becomes of a submit_sm to this number."""
         if self._prefixes and destination.startswith(self._prefixes):
             return next(
                 status
@@ -50,11 +50,11 @@ class Mood:
         return self._fates.pick(0.0 if self._fates.certain else self._random())
 
     def bind_status(self) -> int:
-        """How a bind request is answered."""
+        """Return how a bind request is answered."""
         return self._bind.pick(0.0 if self._bind.certain else self._random())
 
     def receipt_state(self) -> State | None:
-        """The final state of a message; None where its receipt never comes."""
+        """Return the final state of a message; None where its receipt never comes."""
         return self._states.pick(0.0 if self._states.certain else self._random())
 
     def latency_s(self) -> float:
@@ -68,12 +68,12 @@ class Mood:
         return wait.shortest_s if wait.fixed else wait.at(self._random())
 
     def receipt_first(self) -> bool:
-        """Whether this receipt goes before the answer to its submit_sm."""
+        """Return whether this receipt goes before the answer to its submit_sm."""
         part = self.behaviour.receipt_first
         return part > 0.0 and self._random() < part
 
     def receipt_twice(self) -> bool:
-        """Whether this receipt is sent twice."""
+        """Return whether this receipt is sent twice."""
         part = self.behaviour.receipts_twice
         return part > 0.0 and self._random() < part
 
@@ -81,5 +81,5 @@ class Mood:
 def _with_rest(
     rest: int, parts: list[tuple[int, float]] | tuple[tuple[int, float], ...]
 ) -> list[tuple[int, float]]:
-    """The parts, and what they leave of the whole."""
+    """Return the parts, and what they leave of the whole."""
     return [(rest, max(1.0 - sum(part for _, part in parts), 0.0)), *parts]

@@ -39,7 +39,7 @@ class OperatorSettings:
     """The only one that may bind; None lets everybody in."""
     password: str | None = None
     certificate: Path | None = None
-    """With it and its key, PEM, the operator speaks TLS."""
+    """The certificate, PEM; with it and its key the operator speaks TLS."""
     key: Path | None = None
     calls: Address | None = None
     """Where to connect to, say outbind and be bound to."""
@@ -188,7 +188,7 @@ class Connection(asyncio.Protocol):
             self.transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection has ended, whoever ended it."""
+        """Note that the connection has ended, on either side."""
         self._operator.left(self.link)
         if self._over is not None:
             self._over.set()

@@ -87,7 +87,7 @@ class Outbox:
     def __init__(self, system_id: str, touched: set[Link]) -> None:
         self.system_id = system_id
         self.links: list[Link] = []
-        """Its receiving binds."""
+        """The binds that receive."""
         self.waiting: deque[Delivery] = deque()
         self.sent: Counter[bool] = Counter()
         """deliver_sm written, by whether they were inbound messages; again counts again."""

@@ -30,7 +30,7 @@ ERR: Final[dict[State, bytes]] = {
 
 
 def wanted(registered_delivery: int, state: State) -> bool:
-    """Whether the client asked for a final receipt of this state."""
+    """Return whether the client asked for a final receipt of this state."""
     asked = registered_delivery & 3
     if asked == 2:
         return state is not State.DELIVERED
@@ -49,7 +49,7 @@ def write(
     submitted: bytes,
     done: bytes,
 ) -> bytes:
-    """The deliver_sm for this submit_sm, sequence_number 0. Dates are YYMMDDhhmm."""
+    """Return the deliver_sm for this submit_sm, sequence_number 0. Dates are YYMMDDhhmm."""
     if form == "tlvs":
         esm_class = receipt.ESM_RECEIPT if final else receipt.ESM_INTERMEDIATE
         body = b"\0%b%b%c%b%b%b" % (
@@ -85,7 +85,7 @@ class Dates:
         self._written = b""
 
     def at(self, now: float) -> bytes:
-        """The date in UTC."""
+        """Return the date in UTC."""
         minute = int((now + self._offset_s) // 60)
         if minute != self._minute:
             self._minute = minute

@@ -72,7 +72,7 @@ class Agenda:
             self._zero_at = now
 
     def next_at(self) -> float:
-        """When something is to happen next."""
+        """Return when something is to happen next."""
         return self._zero_at + self._entries[0].at_s if self._entries else NEVER
 
     def due(self, now: float) -> list[Phase | Event]:
@@ -103,7 +103,7 @@ def read(text: str, name: str, flags: Mapping[str, object] | None = None) -> Sce
 
 
 def build(document: object, name: str, flags: Mapping[str, object] | None = None) -> Scenario:
-    """The same from what a YAML file holds."""
+    """Return a scenario from the content of a YAML file."""
     reader = _Reader(name)
     top = reader.mapping({} if document is None else document, "")
     base = reader.behaviour(Behaviour(), top, "", also=_ABOUT)

@@ -1,7 +1,7 @@
 """A simulated operator without its sockets: octets and `now` in, octets out through each session.
 
 It answers after its latency and with its own ids, throttles strictly, sends receipts, and
-misbehaves as its scenario says. Whoever owns the connections
+misbehaves as its scenario says. The owner of the connections
 
 - calls `connected`, then `arrived` with what was read and when, and `lost` at the end,
 - after each of these and after `wake` writes what the `touched` links have to say,
@@ -58,7 +58,7 @@ class Smsc:
         password: str | None = None,
     ) -> None:
         self.touched: set[Link] = set()
-        """Links with something to write, to cut or to close; whoever does so empties it."""
+        """Links with something to write, to cut or to close; the shell empties this set."""
         self.bound: list[Link] = []
         """All that ever were, in order of binding."""
         self.outboxes: dict[str, Outbox] = {}
@@ -84,13 +84,13 @@ class Smsc:
     # Connections.
 
     def connected(self, remote_port: int, now: float) -> Link:
-        """A client has connected."""
+        """Begin a session with a client that has connected."""
         link = Link(Session(Side.MC, TIMERS, LONGEST_PDU_OCTETS, now), remote_port)
         self._links.add(link)
         return link
 
     def lost(self, link: Link, now: float) -> None:
-        """A connection has ended, whoever ended it."""
+        """Note that a connection has ended, on either side."""
         self._links.discard(link)
         outbox = link.outbox or self.outboxes.get(link.system_id)
         self._not_receiving(link)
@@ -339,7 +339,7 @@ class Smsc:
             self._inbound_at += 1.0 / inbound.rate.per_second
             boxes = [box for box in self.outboxes.values() if box.links]
             if not boxes:
-                continue  # Nobody to send to: a subscriber's message is not kept here.
+                continue  # No bind to send it on: a subscriber's message is not kept here.
             self.tally.inbound.due += 1
             box = boxes[self.tally.inbound.due % len(boxes)]
             octets = p.sm(
@@ -356,7 +356,7 @@ class Smsc:
     # Time.
 
     def wake_at(self) -> float:
-        """When `wake` is next needed."""
+        """Return when `wake` is next needed."""
         return min(
             self._answers.next_at(),
             self._deliveries.next_at(),
@@ -424,10 +424,10 @@ class Smsc:
             self._inbound_at = NEVER if behaviour.inbound is None else now
 
     def read_pause_s(self) -> float:
-        """How long a connection rests after each read."""
+        """Return how long a connection rests after each read."""
         pause = self._mood.behaviour.read_pause
         return 0.0 if pause is None else pause.at(self._rng.random())
 
     def totals(self) -> dict[str, object]:
-        """What there is to say at the end."""
+        """Return what there is to say at the end."""
         return self.tally.totals(self.bound, self.outboxes.values())

@@ -18,7 +18,7 @@ class Delivered:
     due: int = 0
     acked: int = 0
     refused: Counter[int] = field(default_factory=Counter)
-    """By command_status."""
+    """Answers by command_status."""
     refused_for_good: int = 0
     unacknowledged: int = 0
     """No answer came in time, or before their bind was lost: sent again."""
@@ -29,7 +29,7 @@ class Delivered:
         return self.due - self.acked - self.refused_for_good
 
     def totals(self, sent: int) -> dict[str, object]:
-        """All of it as JSON has it."""
+        """Return the counts as a JSON document."""
         return {
             "due": self.due,
             "sent": sent,
@@ -95,7 +95,7 @@ class Tally:
             self._tokens.add(token)
 
     def totals(self, bound: Iterable[Link], outboxes: Iterable[Outbox]) -> dict[str, object]:
-        """All of it as JSON has it. Times are seconds since the operator began to listen."""
+        """Return a JSON document; times are seconds since the operator began to listen."""
         sent: Counter[bool] = Counter()
         for outbox in outboxes:
             sent += outbox.sent

@@ -28,7 +28,7 @@ class Span:
     longest_s: float
 
     def at(self, chance: float) -> float:
-        """The wait that `chance`, from 0 up to 1, falls on."""
+        """Return the wait that `chance`, from 0 up to 1, falls on."""
         return self.shortest_s + (self.longest_s - self.shortest_s) * chance
 
     @property
@@ -96,7 +96,7 @@ def status(value: object) -> int:
 
 
 def count(value: object) -> int:
-    """A whole number above 0."""
+    """Return a whole number above 0."""
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from router.accept.accounts import Accounts
 from router.enqueue.journal import Settlement
+from router.forward.pool import BindChanges
 from router.journey import Journey
 from router.settings.load import load
 from router.smpp import vocabulary as v
 from router.smpp.link import Link
+from router.steps.rules import Rules
 from router.terms.capacity import Capacity
 from router.terms.names import AccountName, LaneName, OperatorName
 from router.terms.outcome import Outcome
@@ -37,6 +39,8 @@ __all__ = [
     "with_action",
     "with_lane",
     "with_operator",
+    "without_account",
+    "without_operator",
 ]
 
 
@@ -147,6 +151,16 @@ class Router:
             )
         return Router(self.world, self.settings, self.journal, capacity=capacity or self.capacity)
 
+    def adopt(self, settings: Settings) -> dict[OperatorName, BindChanges]:
+        """Follow another configuration, as a reload will; connecting is left to the test."""
+        journey = self.journey
+        self.settings = settings
+        rules = Rules.of(settings, journey.plans, journey.up)
+        changes = journey.adopt(settings, rules, self.world.now)
+        self.accounts.adopt(settings.accounts, self.world.now)
+        self.world.settle()
+        return changes
+
     # What tests ask.
 
     @property
@@ -205,6 +219,33 @@ def with_lane(settings: Settings, lane: str, **changed: object) -> Settings:
         for one in settings.lanes
     )
     return replace(settings, lanes=lanes)
+
+
+def without_operator(settings: Settings, operator: str) -> Settings:
+    """The same settings without an operator, and without it in any rule."""
+    name = OperatorName(operator)
+    routes = tuple(
+        replace(route, to=left, weights=())
+        for route in settings.routes
+        if (left := tuple(one for one in route.to if one != name)) or route.refuse is not None
+    )
+    return replace(
+        settings,
+        operators={key: one for key, one in settings.operators.items() if key != name},
+        routes=routes,
+        inbound=tuple(one for one in settings.inbound if one.operator != name),
+    )
+
+
+def without_account(settings: Settings, account: str) -> Settings:
+    """The same settings without an account, and without it in any rule."""
+    name = AccountName(account)
+    return replace(
+        settings,
+        accounts={key: one for key, one in settings.accounts.items() if key != name},
+        routes=tuple(one for one in settings.routes if one.account != name),
+        inbound=tuple(one for one in settings.inbound if one.to != name),
+    )
 
 
 def contract_settings(folder: Path, changes: Callable[[str], str] = lambda text: text) -> Settings:

@@ -117,6 +117,8 @@ def broken_rules(path: str, source: str) -> list[str]:
         found += _arrows(parts, tree)
         if is_pure(path):
             found += _purity(path, tree)
+        if path != "router/terms/message.py":
+            found += _states(tree)
         if parts[1] == "steps" or parts == ("router", "journey"):
             found += _step(tree, most_fields=None if parts[1] == "journey" else MOST_OWN_FIELDS)
     elif parts[:2] == ("tests", "unit"):
@@ -278,6 +280,17 @@ def _step(tree: ast.Module, most_fields: int | None) -> Iterator[Finding]:
                 whose = ast.unparse(value)
                 if not attr.startswith("__") and whose not in {"self", "cls"}:
                     yield node.lineno, f"{whose}.{attr} is another object's: ask for a verb"
+
+
+def _states(tree: ast.Module) -> Iterator[Finding]:
+    """A message's doubt and mark are set by events, in one file; its state too."""
+    for node in ast.walk(tree):
+        for target in node.targets if isinstance(node, ast.Assign) else ():
+            if ast.unparse(target) in {"message.state", "message.mark", "message.in_doubt"}:
+                yield (
+                    target.lineno,
+                    f"{ast.unparse(target)} is set by an event: `enter`, `set_mark`",
+                )
 
 
 def _own_fields(step: ast.ClassDef) -> set[str]:

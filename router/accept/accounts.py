@@ -1,8 +1,8 @@
 """Who may bind: system_id, password, address, and how many at once.
 
-Everything fails closed. Which of system_id and password was wrong is not told. Failed attempts are
-answered later and later, per address and per system_id, so that guessing is slow and a mistyped
-configuration is not.
+Every check fails closed. A client does not learn whether its system_id or its password was wrong.
+Failed attempts are answered after growing waits, per address and per system_id: guessing becomes
+slow, while a client with one mistyped password hears of it soon.
 """
 
 import hashlib
@@ -19,28 +19,30 @@ from router.terms.outcome import FOREIGN_ADDRESS, TOO_MANY_BINDS, WRONG_CREDENTI
 from router.terms.settings import AccountSettings
 
 SLOWEST_S: Final = 4.0
-"""Shorter than the usual bind_timeout: a peer that is merely wrong shall hear so."""
+"""Longest wait before a refusal is answered: shorter than the usual bind_timeout of clients, so
+that a client with a wrong password hears the refusal."""
 FORGET_S: Final = 300.0
-"""How long a failure counts."""
+"""How long a failed bind counts."""
 MOST_UNBOUND: Final = 2000
-"""Connections that have not bound; each lives for `bind_timeout`. More are closed at once."""
+"""Connections that have not bound, at most; each lives for `bind_timeout`. Further connections are
+closed at once."""
 MOST_STRANGERS: Final = 200
-"""Where so many have not bound, those from addresses that no account allows are closed at once: the
-other places are for clients, however many strangers only connect."""
+"""Unbound connections above which a connection from an address that no account allows is closed at
+once. The places up to MOST_UNBOUND are kept for clients, however many strangers connect."""
 _MOST_REMEMBERED: Final = 10_000
-"""Addresses and names whose failures are remembered; an attacker must not grow our memory."""
+"""Addresses and system_ids whose failures are remembered: an attacker must not fill the memory."""
 
 
 class Bound(Protocol):
-    """A client's bind, as its account knows it."""
+    """What an account knows of a client's bind."""
 
     @property
     def bind_type(self) -> str:
-        """transmitter, receiver or transceiver."""
+        """The type: transmitter, receiver or transceiver."""
 
 
 class Account:
-    """One client system while the router runs: its binds and what its rate still allows."""
+    """One client system at run time: its settings, its binds, and what its rate still allows."""
 
     __slots__ = ("binding", "binds", "bucket", "name", "settings")
 
@@ -49,13 +51,13 @@ class Account:
         self.name = settings.name
         self.binds: list[Bound] = []
         self.binding = 0
-        """Binds whose password is being checked; they count too."""
+        """Bind requests whose password a thread is checking; they count as binds."""
         self.bucket: TokenBucket | None = None
-        """What its rate still allows; None where it has no rate."""
+        """What the rate still allows; None for an account without a rate."""
         self.adopt(settings, now)
 
     def adopt(self, settings: AccountSettings, now: float) -> None:
-        """Follow new settings; its binds stay, even if they are more than `max_binds` now."""
+        """Follow new settings. Binds stay, even if they are more than `max_binds` now."""
         self.settings = settings
         rate = settings.rate
         if rate is None:
@@ -95,9 +97,9 @@ class Accounts:
     def adopt(self, accounts: Mapping[AccountName, AccountSettings], now: float) -> None:
         """Follow a new configuration: who may bind, from where, with which password.
 
-        Binds stay, whatever changes. An account that is gone takes no more of them, and a client
-        that tries hears what an unknown system_id hears. Where it comes back before the last of
-        its binds has left, those count again.
+        Binds stay, whatever changes. An account that is gone takes no new binds: the client is
+        answered as one with an unknown system_id. If the account comes back before the last of its
+        binds has left, those binds count again.
         """
         before = self._gone | self.by_name
         self.by_name.clear()
@@ -116,13 +118,13 @@ class Accounts:
         self._networks = {network for of in accounts.values() for network in of.allow_from}
 
     def may_connect(self, host: str) -> bool:
-        """Whether one more connection that has not bound is listened to."""
+        """Return whether the router listens to one more connection that has not bound."""
         if self.unbound < MOST_STRANGERS:
             return True
         return self.unbound < MOST_UNBOUND and bool(host) and _is_in(host, self._networks)
 
     def judge(self, system_id: bytes, host: str) -> Account | Refusal:
-        """Everything but the password. `host` is the client's numeric address."""
+        """Check name, address and number of binds, not the password. `host` is numeric."""
         account = self.by_name.get(AccountName(system_id.decode("latin-1")))
         if account is None or not host:
             return WRONG_CREDENTIALS
@@ -133,36 +135,36 @@ class Accounts:
         return account
 
     def knows(self, account: Account, password: bytes) -> bool | None:
-        """Whether the password is right; None if that takes a thread (`prove`)."""
+        """Return whether the password is right; None if `prove` must tell, in a thread."""
         proof = self._proof(password)
         proven = self._proven.get(account.name)
         if proven is not None and hmac.compare_digest(proven, proof):
             return True
         clear = [one for one in account.settings.passwords if not passwords.is_hash(one)]
-        # Every one is compared, so that the time does not tell which of them is near.
+        # Compare with each password, so that the time taken does not show which one nearly fits.
         if True in [passwords.verify(one, password) for one in clear]:
             return True
         return None if len(clear) < len(account.settings.passwords) else False
 
     def prove(self, account: Account, password: bytes) -> bool:
-        """Compare with the hashes. Takes tens of milliseconds: runs in a thread."""
+        """Return whether a hash fits. Takes tens of milliseconds: run it in a thread."""
         hashes = [one for one in account.settings.passwords if passwords.is_hash(one)]
         return True in [passwords.verify(one, password) for one in hashes]
 
     def is_current(self, account: Account, settings: AccountSettings) -> bool:
-        """Whether the account may bind, and these are still its settings."""
+        """Return whether the account may still bind, and `settings` are still those in force."""
         return self.by_name.get(account.name) is account and account.settings == settings
 
     def proved(self, account: Account, password: bytes) -> None:
-        """Remember a peer that has proved itself, so that its next bind costs no hash."""
+        """Remember that the password was right, so that the next bind with it costs no hash."""
         self._proven[account.name] = self._proof(password)
 
     def _proof(self, password: bytes) -> bytes:
-        """What is kept in memory is of no use without the secret of this process."""
+        """Return what is kept instead of a password: useless without the secret of this process."""
         return hmac.digest(self._secret, password, hashlib.sha256)
 
     def failed(self, host: str, system_id: bytes, now: float) -> float:
-        """Count a failure; return how long to wait before the answer, in seconds."""
+        """Count a failed bind; return how long to wait before the refusal, in seconds."""
         waits = 0.0
         for key in (f"host {host}", f"system_id {system_id.decode('latin-1')}"):
             count, at = self._failures.pop(key, (0, now))
@@ -175,7 +177,7 @@ class Accounts:
 
 
 def _is_in(host: str, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
-    """Whether a numeric address is in one of the networks."""
+    """Return whether a numeric address is in one of the networks."""
     address = ip_address(host.partition("%")[0])
     mapped = getattr(address, "ipv4_mapped", None)
     return any((mapped or address) in network for network in networks)

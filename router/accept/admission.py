@@ -1,8 +1,9 @@
-"""May this submit_sm go in now? Absorb the burst, then hold it for a moment, then refuse.
+"""Decides whether a submit_sm is let in: absorb a burst, then hold for a moment, then refuse.
 
-A client that is told ESME_RTHROTTLED waits for a minute (Kannel); one that hears nothing for a
-second does not notice. So what is over the rate, the window or the room is held, in order, for at
-most `LONGEST_HOLD_S`, and forgotten if the session ends. Answers and enquire_link pass it by.
+A client that is answered ESME_RTHROTTLED may stop for a minute (Kannel does); a client that waits
+a second for its answer does not notice. So a submit_sm above the rate, the window or the room is
+held, in order, for at most `LONGEST_HOLD_S`. Held PDUs are forgotten when the session ends. Answers
+and enquire_link are never held.
 """
 
 from collections import deque
@@ -14,16 +15,18 @@ from router.smpp.pdu import Pdu
 from router.terms.outcome import QUEUE_FULL, THROTTLED, Refusal
 
 LONGEST_HOLD_S: Final = 1.0
+"""How long a PDU is held before it is refused."""
 MOST_HELD: Final = 1000
-"""PDUs held for one session; what comes on top is refused at once."""
+"""PDUs held for one session; further ones are refused at once."""
 MOST_HELD_OCTETS: Final = 1_000_000
+"""Octets of the PDUs held for one session; a PDU that would exceed them is refused at once."""
 _LOOK_AGAIN_S: Final = 0.02
-"""Room comes free without telling; a PDU that is held for want of it is looked at so often."""
+"""How often a PDU that waits for room is tried again: no event tells that room has come free."""
 NEVER: Final = float("inf")
 
 
 class Admission:
-    """The gate of one session."""
+    """The admission of one session's submit_sm."""
 
     __slots__ = ("_account", "_held", "_held_octets", "_look_at", "_rooms", "_unanswered")
 
@@ -36,7 +39,7 @@ class Admission:
         self._unanswered = 0
 
     def judge(self, pdu: Pdu, now: float) -> Refusal | bool | None:
-        """True: it is in and has its room. None: it is held. A refusal: tell the client."""
+        """Let a PDU in (True), hold it (None), or return the refusal to answer."""
         if self._held:
             refusal = THROTTLED
         else:
@@ -54,7 +57,7 @@ class Admission:
         return None
 
     def _try(self, now: float) -> Refusal | None:
-        """Let one in, or say what stands against it. Nothing is taken unless all is granted."""
+        """Let one PDU in, or return what prevents it: take window, room and token, or none."""
         account = self._account
         if self._unanswered >= account.settings.window:
             return THROTTLED
@@ -67,13 +70,13 @@ class Admission:
         return None
 
     def answered(self) -> None:
-        """One that was let in has been answered: the window has room."""
+        """Note that a PDU which was let in has been answered: the window has room."""
         self._unanswered -= 1
         if self._held:
             self._look_at = 0.0
 
     def wake(self, now: float) -> list[tuple[Pdu, Refusal | None, float]]:
-        """Return held PDUs whose time has come, let in or refused, and when each arrived."""
+        """Return PDUs that are held no longer, each with its refusal, if any, and its arrival."""
         released: list[tuple[Pdu, Refusal | None, float]] = []
         self._look_at = NEVER
         while self._held:
@@ -88,7 +91,11 @@ class Admission:
         return released
 
     def _look_again(self, refusal: Refusal, now: float) -> None:
-        """When the first one that is held may go on: an answer tells, or its rate, or nobody."""
+        """Set when the first held PDU is tried again.
+
+        An answer frees the window and calls `answered`; the rate says when its next token is there;
+        room comes free without notice, so look for it regularly.
+        """
         at = NEVER
         if refusal is QUEUE_FULL:
             at = now + _LOOK_AGAIN_S
@@ -102,11 +109,11 @@ class Admission:
 
     @property
     def held(self) -> int:
-        """How many are held."""
+        """How many PDUs are held."""
         return len(self._held)
 
     def forget(self) -> int:
-        """The session has ended: drop what is held, which nobody was promised; return how many."""
+        """Drop all held PDUs, none of which was promised; return how many. The session is over."""
         held = len(self._held)
         self._held.clear()
         self._held_octets = 0

@@ -18,25 +18,26 @@ _P: Final = 5
 _SALT_OCTETS: Final = 16
 _KEY_OCTETS: Final = 32
 _MOST_MEMORY_OCTETS: Final = 256 * 1024 * 1024
-"""A hash in a configuration that asks for more than this is refused rather than obeyed."""
+"""Memory that a hash in a configuration may ask for; a hash that asks for more is refused."""
 _MOST_WORK: Final = 2**22
-"""N x r x p, six times ours: a few seconds. After that its client no longer waits for the answer,
-and the threads that check passwords have nothing left for the others."""
+"""N x r x p of a hash in a configuration, at most: six times that of our own hashes, a few seconds.
+With more, the client would no longer wait for the answer, and would keep the threads that check
+passwords busy for all others."""
 
 
 def is_hash(password: str) -> bool:
-    """Whether a configured password is a hash rather than clear text."""
+    """Return whether a configured password is a hash rather than clear text."""
     return password.startswith("scrypt$")
 
 
 def hash_password(password: bytes, salt: bytes) -> str:
-    """Return what a configuration holds instead of the password. `salt` is 16 random octets."""
+    """Return the hash to write into a configuration. `salt` is 16 random octets."""
     key = _derive(password, salt, _N, _R, _P)
     return f"scrypt${_N}${_R}${_P}${_b64(salt)}${_b64(key)}"
 
 
 def check_hash(configured: str) -> str | None:
-    """What is wrong with a hash in a configuration; None if it can be used."""
+    """Return what is wrong with a hash in a configuration; None if it can be used."""
     try:
         salt, key, n, r, p = _parse(configured)
     except (ValueError, binascii.Error):
@@ -55,7 +56,7 @@ def check_hash(configured: str) -> str | None:
 
 
 def verify(configured: str, password: bytes) -> bool:
-    """Whether this is the password; takes time where `configured` is a hash."""
+    """Return whether the password fits; slow where `configured` is a hash."""
     if not is_hash(configured):
         return hmac.compare_digest(configured.encode(), password)
     salt, key, n, r, p = _parse(configured)

@@ -1,7 +1,7 @@
-"""How many messages each account may have waiting: its room, which has this one owner.
+"""Room: how many messages of each account wait, and how many may (`queue`). Counted only here.
 
 A place is taken before a message is written to the journal, and given back when an operator has
-taken the message, when it is settled, or when it is not accepted after all.
+taken the message, when the message is settled, or when it is not accepted after all.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from router.terms.settings import AccountSettings
 
 
 class Rooms:
-    """The places of all accounts."""
+    """The places of all accounts, taken and free."""
 
     __slots__ = ("_limits", "_taken")
 
@@ -33,7 +33,7 @@ class Rooms:
         self._taken = dict.fromkeys(accounts, 0) | waiting
 
     def take(self, account: AccountName) -> bool:
-        """Reserve a place for one more message of this account, if there is one."""
+        """Take a place for one more message of this account; return False if none is free."""
         taken = self._taken.get(account, 0)
         if taken >= self._limits[account]:
             return False
@@ -41,7 +41,7 @@ class Rooms:
         return True
 
     def give(self, account: AccountName) -> None:
-        """Give back a place: a message of this account waits no more."""
+        """Give back a place: a message of this account waits no longer."""
         self._taken[account] -= 1
 
     def restore(self, account: AccountName, count: int) -> None:

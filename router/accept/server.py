@@ -1,4 +1,4 @@
-"""Clients connect here: one object per connection, from the first octet to the last."""
+"""Connections of clients: one object per connection, from the first octet to the last."""
 
 import asyncio
 from collections.abc import Callable
@@ -32,63 +32,63 @@ log = structlog.get_logger()
 
 
 class Intake(Protocol):
-    """Where clients' messages go in."""
+    """The step that takes clients' messages in."""
 
     @property
     def draining(self) -> bool:
-        """Whether the router is about to stop."""
+        """Whether the router is about to stop and takes no more messages."""
 
     @property
     def counters(self) -> Counters:
-        """What is counted."""
+        """The counters of the router."""
 
     @property
     def rooms(self) -> Rooms:
-        """How many messages accounts may have waiting."""
+        """The room of all accounts."""
 
     def submitted(self, client: "ClientLink", pdu: Pdu, now: float) -> None:
-        """A submit_sm or data_sm came in."""
+        """Deal with a submit_sm or data_sm that came in."""
 
     def release(self, client: "ClientLink", now: float) -> None:
-        """Some held PDUs may go on."""
+        """Deal with held PDUs that may be held no longer."""
 
 
 class Deliveries(Protocol):
-    """What waits for clients."""
+    """The step that brings clients their receipts and inbound messages."""
 
     def bound(self, client: "ClientLink") -> None:
-        """A client has bound."""
+        """Note that a client has bound."""
 
     def unbound(self, client: "ClientLink") -> None:
-        """A client's bind is gone."""
+        """Note that a client's bind has ended."""
 
     def acknowledged(self, client: "ClientLink", pdu: Pdu, now: float) -> None:
-        """A deliver_sm was answered."""
+        """Deal with the answer to a deliver_sm."""
 
     def unacknowledged(self, account: AccountName, overdue: list[Delivery], now: float) -> None:
-        """These were not answered in time."""
+        """Deal with deliver_sm that were not answered in time."""
 
     def undelivered(self, account: AccountName, lost: list[Delivery]) -> None:
-        """These were unanswered when the bind was lost."""
+        """Deal with deliver_sm that were unanswered when the bind was lost."""
 
     def reads_again(self, client: "ClientLink") -> None:
-        """A client that did not keep up with reading does so now."""
+        """Note that a client which did not read its data reads again."""
 
 
 class Steps(Protocol):
-    """The steps that hear of what happens on a client's bind."""
+    """The steps that a client's connection reports to."""
 
     @property
     def intake(self) -> Intake:
-        """Where messages go in."""
+        """The step that takes messages in."""
 
     @property
     def deliveries(self) -> Deliveries:
-        """What waits for clients."""
+        """The step that brings receipts and inbound messages."""
 
 
 def timers_of(settings: SessionSettings) -> Timers:
-    """A client's session's timers."""
+    """Return the timers of a session with a client."""
     return Timers(
         bind_s=settings.bind_timeout_s,
         enquire_link_s=settings.enquire_link_s,
@@ -98,11 +98,12 @@ def timers_of(settings: SessionSettings) -> Timers:
 
 
 class ClientLink(Link):
-    """One client's connection."""
+    """One connection of a client."""
 
     account: Account
-    """Once it is bound."""
+    """The account of the client, once the client is bound."""
     admission: Admission
+    """The admission of the client's submit_sm, once the client is bound."""
 
     def __init__(
         self, host: Host, steps: Steps, accounts: Accounts, settings: SessionSettings
@@ -110,7 +111,7 @@ class ClientLink(Link):
         session = Session(Side.MC, timers_of(settings), settings.max_pdu_bytes, host.clock())
         super().__init__(session, host)
         self.on_begun: Callable[[ClientLink], None] = lambda _: None
-        """Called when the connection is there, over TLS when that is agreed upon."""
+        """Called when the connection is established; over TLS, after the handshake."""
         self.on_ended: Callable[[ClientLink], None] = lambda _: None
         """Called when the connection is over."""
         self.peer_host = ""
@@ -124,33 +125,33 @@ class ClientLink(Link):
         self._delay: Timer | None = None
         self._log = log
 
-    # What outboxes ask.
+    # Called by outboxes.
 
     def has_room(self, window: int) -> bool:
-        """Whether one more deliver_sm can be written, with so many unanswered at the most."""
+        """Return whether one more deliver_sm can be written, with at most `window` unanswered."""
         session = self.session
         return len(session.unanswered) < window and self.writable and session.state in _RECEIVING
 
     def give(self, delivery: Delivery, now: float) -> None:
-        """Write a deliver_sm, as a client of this version can read it."""
+        """Write a deliver_sm in a form that the client's SMPP version knows."""
         octets = delivery.octets
         if self.session.interface_version < v.VERSION_3_4:
             octets = without_tlvs(octets)
         self.session.request(octets, delivery, now)
 
-    # What the transport and the session tell.
+    # Called by the transport and the session.
 
     def resume_writing(self) -> None:
-        """It reads again: it can be given what waits for it."""
+        """Go on writing: the client reads again, and can be given what waits for it."""
         super().resume_writing()
         if self.bind_type:
             self._deliveries.reads_again(self)
 
     def connection_made(self, transport: Transport) -> None:
-        """Note who it is."""
+        """Note the client's address."""
         self.on_begun(self)
         peername = transport.get_extra_info("peername")
-        if peername is None:  # It was gone before we came to it.
+        if peername is None:  # The peer was gone before this call.
             transport.abort()
             peername = ("", 0)
         self.peer_host, port = peername[:2]
@@ -158,7 +159,7 @@ class ClientLink(Link):
         super().connection_made(transport)
 
     def started(self, now: float) -> None:
-        """Connected: its bind is next. Too many that only connect are not listened to."""
+        """Wait for a bind request; close at once if too many connections have not bound."""
         if not self._accounts.may_connect(self.peer_host):
             self._intake.counters.failed_binds["too_many_connections"] += 1
             self.session.close()
@@ -172,7 +173,7 @@ class ClientLink(Link):
             self._accounts.unbound -= 1
 
     def arrived(self, pdu: Pdu, now: float) -> None:
-        """One PDU that is ours to deal with."""
+        """Deal with one PDU that the session hands on."""
         command_id = pdu.command_id
         if command_id == v.SUBMIT_SM or command_id == v.DATA_SM:
             self._intake.submitted(self, pdu, now)
@@ -182,12 +183,12 @@ class ClientLink(Link):
             self._judge_bind(pdu, now)
 
     def overdue(self, whose: list[object], now: float) -> None:
-        """deliver_sm without an answer."""
+        """Hand on deliver_sm that were not answered in time."""
         deliveries = [one for one in whose if isinstance(one, Delivery)]
         self._deliveries.unacknowledged(self.account.name, deliveries, now)
 
     def ended(self, lost: list[object], now: float) -> None:
-        """The connection is over."""
+        """Let go of all that the connection held."""
         self.on_ended(self)
         self._binds_or_ends()
         if self._task is not None:
@@ -219,22 +220,22 @@ class ClientLink(Link):
             self.tell(note)
 
     def tell(self, note: Note) -> None:
-        """Log what the session could not see; whoever tells it counts it."""
+        """Log a note of a step, which has counted it already."""
         if self.may_log_note():
             self._log.warning(note.event, **note.words())
 
     def wake_at(self) -> float:
-        """When a held PDU is looked at again."""
+        """Return when a held PDU is tried again."""
         return self.admission.wake_at() if self.bind_type else float("inf")
 
     def wake(self, now: float) -> None:
-        """Held PDUs may go on."""
+        """Try held PDUs again."""
         self._intake.release(self, now)
 
     # Binding.
 
     def _judge_bind(self, pdu: Pdu, now: float) -> None:
-        """Who is it? A hash is checked in a thread; meanwhile nothing more is read."""
+        """Accept or refuse a bind request, unless a thread has to check a hash first."""
         try:
             request = BindRequest(pdu)
         except BodyError as error:
@@ -246,6 +247,10 @@ class ClientLink(Link):
         self._judge_credentials(request, now)
 
     def _judge_credentials(self, request: BindRequest, now: float) -> None:
+        """Check name, address and password by the configuration in force.
+
+        While a thread checks a hash nothing more is read from the connection.
+        """
         account = self._accounts.judge(request.system_id, self.peer_host)
         if isinstance(account, Refusal):
             self._refuse(account, request.system_id, now)
@@ -273,7 +278,7 @@ class ClientLink(Link):
         settings: AccountSettings,
         request: BindRequest,
     ) -> None:
-        """Accept or refuse, once a thread has compared the password with those of `settings`."""
+        """Accept or refuse the bind, after a thread has compared its password with `settings`."""
         account.binding -= 1
         self._task = None
         if task.cancelled() or self.session.state is not State.BINDING:
@@ -281,7 +286,7 @@ class ClientLink(Link):
         self._set_reading(True)
         now = self.host.clock()
         if not self._accounts.is_current(account, settings):
-            # A new configuration came in between: what was judged by the old one is void.
+            # A new configuration has come meanwhile: what was judged by the old one is void.
             self._judge_credentials(request, now)
         elif task.result():
             self._accounts.proved(account, request.password)
@@ -297,7 +302,7 @@ class ClientLink(Link):
         self.admission = Admission(account, self._intake.rooms)
         account.binds.append(self)
         behind = self.session.accept_bind(self._settings.system_id.encode(), version, now)
-        # By the request, not by the state: an unbind behind it may have ended the session already.
+        # Ask the request, not the state: an unbind behind it may have ended the session already.
         self.bind_type = BIND_TYPES[request.command_id]
         self._log = self._log.bind(account=account.name)
         self._log.info("client.bound", type=self.bind_type, version=f"0x{version:02X}")
@@ -306,7 +311,7 @@ class ClientLink(Link):
             self.arrived(pdu, now)
 
     def _refuse(self, refusal: Refusal, system_id: bytes, now: float) -> None:
-        """Answer, later and later where somebody may be guessing."""
+        """Refuse a bind; after a growing wait if the client may be guessing passwords."""
         self._intake.counters.failed_binds[refusal.reason] += 1
         wait_s = 0.0
         if refusal.reason in ("wrong_credentials", "foreign_address"):
@@ -331,7 +336,7 @@ class ClientLink(Link):
 
 
 def _version(interface_version: int) -> int:
-    """3.3 and 5.0 as they are; whatever else is sent, zero and nonsense included, is 3.4."""
+    """Return 3.3 or 5.0 if the client says so; any other value, even 0 or nonsense, means 3.4."""
     if interface_version in (v.VERSION_3_3, v.VERSION_5_0):
         return interface_version
     return v.VERSION_3_4

@@ -1,1 +1,1 @@
-"""May it send this, and in which normal form?"""
+"""Whether a client may send a message, and the normal form of its number."""

@@ -11,7 +11,7 @@ _PUNCTUATION: Final = b" -().+"
 
 
 def routing_key(address: bytes) -> str | None:
-    """Digits without `+`, leading `00` or punctuation; None if it is no number."""
+    """Return the digits without `+`, leading `00` or punctuation; None if it is no number."""
     digits = address
     if not digits.isdigit():
         digits = address.translate(None, _PUNCTUATION)

@@ -1,4 +1,4 @@
-"""May this account send this, and in which normal form? From a PDU's view to what routing needs."""
+"""Whether an account may send a message; from the PDU's view to what routing needs of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from router.terms.settings import AccountSettings, LaneSettings
 
 NEVER: Final = float("inf")
 LONGEST_SCHEDULE_S: Final = 366 * 86_400.0
-"""How far ahead a message may be scheduled that waits here: it takes a place of its account."""
+"""How far ahead a message may be scheduled that waits in the router, where it takes up room."""
 
 
 @dataclass(slots=True)
@@ -25,13 +25,13 @@ class Checked:
     lane: LaneName
     """By account, priority_flag or service_type; a route may override it."""
     ends_utc: float | None
-    """When its own validity_period ends; None where it brought none."""
+    """When the message's own validity_period ends; None if it has none."""
     not_before_utc: float = 0.0
-    """Until when it waits here because its client scheduled it; 0 where that is not our affair."""
+    """The client's schedule, if the router honours schedules of this account; else 0."""
 
 
 class Checks:
-    """The checks, with what they need of the settings looked up beforehand."""
+    """The checks, with the settings that they need in the form that they need."""
 
     def __init__(self, lanes: Sequence[LaneSettings]) -> None:
         self._validity_s: Final = {lane.name: lane.validity_s for lane in lanes}
@@ -52,7 +52,7 @@ class Checks:
             at = time_utc(schedule, now_utc)
             if at is None or at > now_utc + LONGEST_SCHEDULE_S:
                 return WRONG_SCHEDULE
-            begin = at  # One that has passed is due: clocks differ, and nobody is served by less.
+            begin = at  # A time that has passed is no mistake, because clocks differ: send at once.
         period = sm.validity_period
         end: float | None = None
         if period:
@@ -62,10 +62,11 @@ class Checks:
         return Checked(number, lane, end, begin)
 
     def expires_utc(self, checked: Checked, lane: LaneName, now_utc: float) -> float:
-        """When the message may wait no longer: its own period, or else the lane's.
+        """Return when the message expires: by its own period, or else by the lane's validity.
 
-        Both times of a message count from now (3.4, 7.1.1.2), so its period goes on while it waits
-        for its schedule. A lane's validity is for the time in the lane, and begins after that.
+        Both times of a message count from now (3.4, 7.1.1.2), so its own period goes on while the
+        message waits for its schedule. A lane's validity is for the time in the lane, so it begins
+        with the schedule.
         """
         if checked.ends_utc is not None:
             return checked.ends_utc

@@ -1,1 +1,1 @@
-"""Which operators may take it, in which order?"""
+"""Which operators may take a message, in which order."""

@@ -1,8 +1,8 @@
-"""The parts of a long message find each other, whichever bind of the account each comes over.
+"""Finds the other parts of a long message, whichever bind of the account each part comes over.
 
-They have account, addresses, reference and total in common. The first one decides the plan of all:
-a weighted route picks once. When all have come, or none for long enough, the same reference is that
-of another message.
+Parts of one message have account, addresses, reference and total in common. The first part decides
+the plan of all: a weighted route picks once. When all parts have come, or none for long enough, a
+part with the same reference belongs to another message.
 """
 
 from collections import OrderedDict
@@ -17,14 +17,14 @@ from router.terms.names import AccountName
 from router.terms.plan import Plan
 
 FORGOTTEN_AFTER_S: Final = 600.0
-"""After the last part: those of one message come within seconds, a client's second try within a few
-minutes, and a reference of 8 bits comes again soon."""
+"""How long after its last part. Parts of one message come within seconds, a client's second try
+within a few minutes, and a reference of 8 bits is used again soon."""
 
 Key = tuple[AccountName, bytes, bytes, int, int]
 
 
 class Groups:
-    """All long messages that parts may yet come of, the one that has been quiet longest first."""
+    """All long messages that may have parts to come; first the one whose last part is oldest."""
 
     def __init__(self, *, capacity: Capacity = Capacity()) -> None:
         self._most = capacity.long_messages
@@ -42,7 +42,7 @@ class Groups:
         next_plan: Callable[[], Plan],
         now: float,
     ) -> Group:
-        """The message that this part belongs to; `next_plan` decides where it is the first."""
+        """Return the long message of this part; if the part is the first, `next_plan` decides."""
         key = (account, source, destination, part.reference, part.total)
         group = self._groups.get(key)
         if group is None or _is_another(group, now):
@@ -51,7 +51,7 @@ class Groups:
         return group
 
     def rejoin(self, message: Message, part: Part, now: float) -> Group:
-        """The same for one that came long ago and was fetched from the journal."""
+        """Return the long message of a part that was fetched from the journal."""
         key = _key_of(message, part)
         group = self._groups.get(key)
         if group is None:
@@ -60,7 +60,7 @@ class Groups:
         return group
 
     def leave(self, message: Message, part: Part) -> None:
-        """A part that had joined is not accepted after all: its client sends it again."""
+        """Note that a part is not accepted after all: its client may send it again."""
         group = self._groups.get(_key_of(message, part))
         if group is not None:
             group.missing |= _bit_of(part)
@@ -70,7 +70,7 @@ class Groups:
         group.missing &= ~_bit_of(part)
         group.touched_at = now
         groups.move_to_end(key)
-        # Each that comes has two looked at, so the old ones go faster than new ones come.
+        # For each part that comes two groups may go, so old groups go faster than new ones come.
         for _ in range(2):
             oldest = next(iter(groups.values()))
             if len(groups) <= self._most and now - oldest.touched_at <= FORGOTTEN_AFTER_S:
@@ -79,7 +79,7 @@ class Groups:
 
 
 def _is_another(group: Group, now: float) -> bool:
-    """Whether the message has all its parts, and this is one of the next with this reference."""
+    """Return whether the part is of the next message that uses this reference."""
     return not group.missing or now - group.touched_at > FORGOTTEN_AFTER_S
 
 

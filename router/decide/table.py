@@ -2,13 +2,15 @@
 
 Among the prefixes that have a rule whose other conditions hold the longest wins; at equal length
 the first such rule. A number's first digits tell which lengths of prefix there are under them, and
-it is looked up once for each, longest first: 100,000 prefixes take no more steps than ten.
+the number is looked up once for each length, longest first: 100,000 prefixes take no more steps
+than ten.
 
-A rule with weights has a plan for each two operators, of which one comes first and the other stands
-in for it. Which of them a message gets goes by credit: each message gives every operator its
-weight, and the one that has most pays the sum of all weights. That keeps the proportions in any
-stretch of messages, not only on average, and does not let many small weights come all at once. Who
-is down gets nothing: the others share by their weights, and when it is back nothing is made up for.
+A rule with weights has a plan for each pair of operators: one is the first candidate, the other
+stands in for it. Which pair a message gets is decided by credit: each message gives every operator
+its weight, and the operator that has most credit is chosen and pays the sum of all weights. That
+keeps the proportions in any stretch of messages, not only on average, and spreads operators with
+small weights. An operator that is down gets nothing: the others share by their weights, and an
+operator that comes back is not compensated.
 """
 
 from collections.abc import Mapping, Sequence, Set
@@ -22,7 +24,7 @@ from router.terms.settings import RouteSettings
 
 Names = tuple[OperatorName, ...]
 HEAD_DIGITS: Final = 5
-"""Country and first digits of the network; prefixes shorter than that are few."""
+"""Digits of the country and the first ones of the network; few prefixes are shorter."""
 
 
 class Up:
@@ -44,7 +46,7 @@ class Up:
 
 
 class _Shares:
-    """Whose turn is it, among operators with weights?"""
+    """The rotation of operators by their weights."""
 
     __slots__ = ("_as_of", "_credits", "_names", "_total", "_up", "_weights", "_weights_now")
 
@@ -58,7 +60,7 @@ class _Shares:
         self._total = 0
 
     def next(self) -> OperatorName:
-        """The operator of the next message."""
+        """Return the operator of the next message, and charge it."""
         if self._as_of is not self._up.names:
             self._begin_anew()
         credits = [
@@ -70,12 +72,12 @@ class _Shares:
         return self._names[place]
 
     def _begin_anew(self) -> None:
-        """Some operator came or went. Where all are down the weights are those of the route."""
+        """Share among the operators that are up now; if all are down, among all of the route."""
         self._as_of = up = self._up.names
         weights = [weight if name in up else 0 for name, weight in self._weights.items()]
         self._weights_now = weights if any(weights) else list(self._weights.values())
         self._total = sum(self._weights_now)
-        # Below none of those that take part, so that it never has most.
+        # An operator that is down must never have the most credit.
         self._credits = [0 if weight else -self._total for weight in self._weights_now]
 
 
@@ -99,7 +101,7 @@ class Rule:
         self._firsts: _Shares | None = None
         self._seconds: dict[OperatorName, _Shares] = {}
         self._weighted: dict[Names, Plan] = {}
-        """By the first two."""
+        """Plans by their first two operators."""
         if settings.weights:
             weights = dict(zip(settings.to, settings.weights, strict=True))
             self._firsts = _Shares(weights, up)
@@ -108,7 +110,7 @@ class Rule:
                 self._seconds[first] = _Shares(others, up)
 
     def why_not(self, account: AccountName, sm: Sm) -> str | None:
-        """Which condition does not hold, for people; None if all hold."""
+        """Return in words which condition does not hold; None if all hold."""
         rule = self.settings
         if rule.account is not None and rule.account != account:
             return f"is for account {rule.account}"
@@ -122,18 +124,18 @@ class Rule:
 
     @property
     def has_conditions(self) -> bool:
-        """Whether it holds only for some messages to its prefix."""
+        """Whether the rule holds only for some messages to its prefix."""
         rule = self.settings
         conditions = (rule.account, rule.sender, rule.priority, rule.service_type)
         return any(condition is not None for condition in conditions)
 
     @property
     def verdict(self) -> "Rule | Refusal":
-        """What it decides where it wins."""
+        """The decision for a message for which this rule wins."""
         return self if self.refusal is None else self.refusal
 
     def next_plan(self) -> Plan:
-        """The plan of the next message that takes this rule."""
+        """Return the plan of the next message; a rule with weights takes a turn for it."""
         if self._firsts is None:
             assert self._plan is not None
             return self._plan
@@ -179,7 +181,7 @@ class RouteTable:
         }
 
     def decide(self, number: str, account: AccountName, sm: Sm) -> Rule | Refusal:
-        """The rule that wins; a rule may refuse, too."""
+        """Return the rule that wins, or its refusal, or `NO_ROUTE`."""
         verdicts = self._verdicts
         for length in self._lengths_under.get(number[:HEAD_DIGITS], self._short):
             found = verdicts.get(number[:length])
@@ -193,7 +195,7 @@ class RouteTable:
         return NO_ROUTE
 
     def explain(self, number: str, account: AccountName, sm: Sm) -> list[tuple[Rule, str | None]]:
-        """Every rule whose prefix fits, longest first, and why it lost; None for the winner."""
+        """Return every rule whose prefix fits, longest first, and why it lost; None: it won."""
         verdicts: list[tuple[Rule, str | None]] = []
         won_by: int | None = None
         for length in self._lengths:

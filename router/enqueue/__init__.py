@@ -1,1 +1,1 @@
-"""Safe on disk and in a priority lane, before the client hears ESME_ROK."""
+"""The journal, and the queues of the priority lanes: both come before the client's ESME_ROK."""

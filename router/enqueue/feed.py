@@ -1,11 +1,10 @@
-"""Who goes next at one operator? Lanes by urgency and share, accounts in turn, the oldest first.
+"""In which order one operator pulls: lanes by urgency and share, accounts in turn, oldest first.
 
-The rules are those of `lanes.py`, which says what an operator may pull from; here is the order in
-which it does.
+The rules are in `lanes.py`, which says which queues an operator may pull from.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from router.terms.message import Message
@@ -15,7 +14,7 @@ from router.terms.settings import LaneSettings
 
 _NEVER: Final = float("inf")
 _MOST_CREDIT: Final = 2.0
-"""A lane that could not use its share for long does not save it up."""
+"""In messages. A lane that could not use its share for a long time gets no burst afterwards."""
 
 
 class Queue:
@@ -26,10 +25,9 @@ class Queue:
 
     __slots__ = (
         "account",
-        "also",
         "behind",
+        "consumers",
         "earliest_expiry_utc",
-        "home",
         "is_fetching",
         "key",
         "lane",
@@ -44,25 +42,31 @@ class Queue:
         self.lane: Final = key.lane
         self.account: Final = key.account
         self.messages: deque[Message] = deque()
-        """Those in memory, the first to go first."""
+        """The messages in memory, in the order in which they go."""
         self.behind = 0
-        """How many follow them that only the journal has."""
+        """How many messages follow that only the journal has."""
         self.last_id = RouterId(-1)
-        """The newest message that has been in memory; what is behind came after it."""
+        """The newest message that has been in memory; all messages that are `behind` are newer."""
         self.is_fetching = False
-        self.home: OperatorName | None = None
-        """Who pulls from it: the best available candidate. None while there is none."""
-        self.also: tuple[OperatorName, ...] = ()
-        """Who else may: what the home has no slot for, or has had waiting for too long."""
+        """Whether the journal is asked for messages, or is to be asked."""
+        self.consumers: tuple[OperatorName, ...] = ()
+        """The operators that may pull from the queue: its home, and then those that help because
+        the home lets messages wait for too long, or has just come back."""
         self.earliest_expiry_utc = float("inf")
-        """No message here expires before; one that has left may have been the one."""
+        """No message in memory expires before this. May be too early: the message that it was the
+        time of may have left."""
 
     def __len__(self) -> int:
-        """Messages that wait here, in memory or not."""
+        """Messages that wait in the queue, in memory or only in the journal."""
         return len(self.messages) + self.behind
 
+    @property
+    def home(self) -> OperatorName | None:
+        """The best available candidate; None while there is none."""
+        return self.consumers[0] if self.consumers else None
+
     def append(self, message: Message) -> None:
-        """Keep one more message in memory, behind the others."""
+        """Keep one more message in memory, as the last."""
         self.messages.append(message)
         self.last_id = message.router_id
         if message.expires_utc < self.earliest_expiry_utc:
@@ -91,7 +95,10 @@ class AccountTurn:
         self.queues: list[Queue] = []
 
     def oldest(self) -> Queue | None:
-        """The queue whose first message is the oldest; first of all what is sent again."""
+        """Return the queue whose first message goes next; None if there is none, or none yet.
+
+        A message that is sent again or was scheduled goes first, then the oldest.
+        """
         queues = self.queues
         if len(queues) == 1:
             return queues[0] if queues[0].messages else None
@@ -103,10 +110,10 @@ class AccountTurn:
                 continue
             first = queue.messages[0]
             if first.writes or first.not_before_utc:
-                return queue  # It has had its turn, or has it now; an older one may stand behind.
+                return queue  # Had its turn before: older ones may stand behind it in the queue.
             if best is None or first.router_id < best.messages[0].router_id:
                 best = queue
-        # What is being fetched may be older than all of these.
+        # A message that is being fetched may be older than all of these.
         return None if fetching else best
 
 
@@ -120,10 +127,10 @@ class LaneAtOperator:
         self.credit = 0.0
         self.turns: dict[AccountName, AccountTurn] = {}
         self.rotation: deque[AccountTurn] = deque()
-        """Accounts that have, or had a moment ago, something to send."""
+        """Accounts that have something to send, or had when their turn came last."""
 
     def next(self) -> Queue | None:
-        """The queue to take from; accounts without work leave the rotation."""
+        """Return the queue to take from; accounts without work leave the rotation."""
         rotation = self.rotation
         while rotation:
             turn = rotation[0]
@@ -135,8 +142,26 @@ class LaneAtOperator:
             turn.left = turn.weight
         return None
 
+    def adopt(self, min_share: float, weights: Mapping[AccountName, int]) -> None:
+        """Adopt the share and the accounts' weights of another configuration."""
+        self.min_share = min_share
+        if not min_share:
+            self.credit = 0.0  # Else the lane would spend it when it gets a share again.
+        for account, turn in self.turns.items():
+            if turn.weight != weights[account]:
+                self._adopt_weight(turn, weights[account])
+
+    def _adopt_weight(self, turn: AccountTurn, weight: int) -> None:
+        """Count what the account has already sent in its turn against the new weight."""
+        turn.left += weight - turn.weight
+        turn.weight = weight
+        if turn.left <= 0:
+            # Its turn is over. Only the first account of the rotation can have begun its turn.
+            turn.left = weight
+            self.rotation.rotate(-1)
+
     def charge(self) -> None:
-        """The account whose turn it is has sent one."""
+        """Count a message of the account whose turn it is."""
         turn = self.rotation[0]
         turn.left -= 1
         if turn.left <= 0:
@@ -151,13 +176,18 @@ class Feed:
 
     def __init__(self, lanes: Iterable[LaneSettings]) -> None:
         self.lanes: Final = {lane.name: LaneAtOperator(lane.min_share) for lane in lanes}
-        """In order of urgency."""
+        """The lanes in order of urgency."""
         self._most_urgent: Final = next(iter(self.lanes.values()))
         self.lower_before = False
-        """The last message came from a lane that was not the most urgent with work."""
+        """Whether the last message came from a lane while a more urgent lane had work."""
+
+    def adopt(self, lanes: Iterable[LaneSettings], weights: Mapping[AccountName, int]) -> None:
+        """Adopt the shares and weights of another configuration."""
+        for lane in lanes:
+            self.lanes[lane.name].adopt(lane.min_share, weights)
 
     def next(self) -> tuple[LaneAtOperator, Queue] | None:
-        """The lane and queue of the next message."""
+        """Return the lane and the queue of the next message; nothing is counted yet."""
         urgent: tuple[LaneAtOperator, Queue] | None = None
         owed: tuple[LaneAtOperator, Queue] | None = None
         for lane in self.lanes.values():
@@ -175,13 +205,13 @@ class Feed:
         return urgent if owed is None or self.lower_before else owed
 
     def urgent(self) -> tuple[LaneAtOperator, Queue] | None:
-        """The same, if it is of the most urgent lane there is."""
+        """Return the lane and the queue of the next message of the most urgent lane."""
         lane = self._most_urgent
         queue = lane.next() if lane.rotation else None
         return None if queue is None else (lane, queue)
 
     def charge(self, taken: LaneAtOperator) -> None:
-        """The message that `next` offered goes out: only that counts for shares and turns."""
+        """Count the message that `next` offered and that goes out, not one that has expired."""
         is_urgent = True
         for lane in self.lanes.values():
             if not lane.rotation:
@@ -196,7 +226,7 @@ class Feed:
         taken.charge()
 
     def attach(self, queue: Queue, weight: int) -> None:
-        """From now on this operator pulls from the queue."""
+        """Have this operator pull from the queue."""
         turns = self.lanes[queue.lane].turns
         if queue.account not in turns:
             turns[queue.account] = AccountTurn(weight)
@@ -205,14 +235,14 @@ class Feed:
             self.wake(queue)
 
     def detach(self, queue: Queue) -> None:
-        """And from now on no more."""
-        left = self.lanes[queue.lane].turns[queue.account].queues
-        left.remove(queue)
-        if left:
-            self.wake(left[0])  # They may have waited for this one to be fetched.
+        """Have this operator pull from the queue no more."""
+        others = self.lanes[queue.lane].turns[queue.account].queues
+        others.remove(queue)
+        if others:
+            self.wake(others[0])  # The others may have waited for this queue to be fetched.
 
     def wake(self, queue: Queue) -> None:
-        """A queue that was empty is about to have work: its account joins the rotation."""
+        """Have the account of a queue that is about to have messages join the rotation."""
         lane = self.lanes[queue.lane]
         turn = lane.turns[queue.account]
         if not turn.in_rotation:

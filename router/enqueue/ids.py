@@ -8,12 +8,12 @@ from router.terms.names import ClientId, RouterId
 from router.terms.settings import ClientIdForm
 
 PER_BLOCK: Final = 100_000
-"""Reserved ahead; what is left of a block is lost with the process, no more."""
+"""Ids reserved at a time; a process that ends loses the rest of its block, and no more."""
 FEW: Final = 20_000
 
 
 def client_id_of(router_id: RouterId, form: ClientIdForm) -> ClientId:
-    """The id that a client is told; without the node, where it has room for eight characters."""
+    """Return the id that a client is told; in `hex8` form it is without the node's digits."""
     if form == "decimal":
         return ClientId(b"%d" % router_id)
     return ClientId(b"%08X" % (router_id // 100 & 0xFFFF_FFFF))
@@ -29,9 +29,14 @@ class Ids:
         self._end = 0
         self._next_block: tuple[int, int] | None = None
         self._is_reserving = False
+        self._first: int | None = None
+
+    def is_of_this_process(self, router_id: RouterId) -> bool:
+        """Whether an id was given by this process, and not by an earlier one."""
+        return self._first is not None and router_id >= self._first * 100
 
     def take(self) -> RouterId | None:
-        """The next id; None while the journal has reserved none."""
+        """Return the next id; None while the journal has reserved none."""
         if self._next >= self._end:
             if self._next_block is None:
                 self.reserve()
@@ -45,7 +50,7 @@ class Ids:
         return RouterId(number * 100 + self._node)
 
     def reserve(self, ready: Callable[[JournalError | None], None] | None = None) -> None:
-        """Ask for the next block; `ready` hears whether it is there."""
+        """Ask the journal for the next block; `ready` is called with the error, or None."""
         if self._is_reserving:
             return
         self._is_reserving = True
@@ -54,6 +59,8 @@ class Ids:
             self._is_reserving = False
             if error is None:
                 self._next_block = (first, first + PER_BLOCK)
+                if self._first is None:
+                    self._first = first
             if ready is not None:
                 ready(error)
 

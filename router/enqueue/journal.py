@@ -1,8 +1,8 @@
-"""What the stages ask of the journal, whatever keeps it: a batch is safe, or nothing of it is.
+"""The journal's operations, whatever stores it: a batch of changes is safe, or nothing of it is.
 
-Every operation completes in a later turn of the loop, may be slow and may fail. A stage adds what
-it wants kept to the turn's `Changes`; nothing that depends on it happens before `done` is called
-with them. What is in the router's memory is a cache of the journal.
+Every operation completes in a later turn of the loop, may be slow and may fail. A step adds what is
+to be kept to the turn's `Changes`; nothing that depends on a change happens before `done` is called
+with its batch. What is in the router's memory is a cache of the journal.
 """
 
 from collections.abc import Callable, Sequence
@@ -46,15 +46,15 @@ class PendingReceipt:
     operator_id: OperatorId
     at_utc: float
     failure: bytes | None = None
-    """What the operator has said in the end, where another attempt may still end better. Such an
-    attempt is told a second time, and takes the place of the first."""
+    """The operator's final receipt of a failure, if another attempt may still end better. Such an
+    attempt is committed a second time, and replaces the first."""
     kept_as: int = 0
-    """Its number in the journal, once it is there."""
+    """The attempt's number in the journal, once the journal has it."""
 
 
 @dataclass(slots=True)
 class Settlement:
-    """A message has its outcome; this is its final record."""
+    """The final record of a message, which has its outcome."""
 
     message: Message
     outcome: Outcome
@@ -83,7 +83,7 @@ class Changes:
 
     def __init__(self) -> None:
         self.accepted: list[Message] = []
-        """Messages that clients submitted; they wait to be told."""
+        """Messages of clients that wait for their submit_sm_resp."""
         self.taken: list[PendingReceipt] = []
         self.held: list[Delivery] = []
         """Receipts and inbound messages for clients, kept until acknowledged."""
@@ -91,17 +91,17 @@ class Changes:
         """Deliveries that their client has, or that have ended otherwise."""
         self.settled: list[Settlement] = []
         self.marked: list[Message] = []
-        """These may be with an operator, whatever is said of their queue; or are about to be."""
+        """Messages that may be with an operator, or are about to be, wherever their queue is."""
         self.unmarked: list[Message] = []
-        """These are not with an operator, though their queue may have been written beyond them."""
+        """Messages that are not with an operator, though their queue was written beyond them."""
         self.written: dict[int, Message] = {}
-        """The newest message of each queue, by `kept_in`, that was written to an operator: after a
-        crash those up to it that nobody took are in doubt. Not one that was scheduled, which goes
-        before its turn: that is marked."""
+        """The newest message of each queue, by the queue's number, that was written to an operator:
+        after a crash the messages up to that one which no operator took are in doubt. Scheduled
+        messages go before their turn; they are marked instead."""
         self.at_utc = 0.0
         """The time, for a process that starts while the wall clock is wrong; 0 says nothing."""
         self.replies: list[object] = []
-        """Whom to answer when this is safe. Not the journal's business: it travels along."""
+        """The answers to send when the batch is safe. The journal does not look at them."""
 
     def __bool__(self) -> bool:
         return bool(
@@ -140,11 +140,11 @@ class Recovered:
     """What a journal holds when the router starts: how much. All of it is fetched later."""
 
     waiting: list[Backlog] = field(default_factory=list)
-    """No operator has taken them: `fetch`."""
+    """Messages that no operator has taken, by queue: `fetch`."""
     sent: dict[OperatorName, int] = field(default_factory=dict)
-    """Attempts by operator, whose receipts may come: `fetch_sent`, `recall`."""
+    """Attempts whose receipts may come, by operator: `fetch_sent`, `recall`."""
     held: dict[AccountName, Held] = field(default_factory=dict)
-    """Not acknowledged by their client: `fetch_held`."""
+    """Deliveries that their client has not acknowledged: `fetch_held`."""
     known_utc: float = 0.0
     """The last time that a process knew, to about a minute; 0 where none has told."""
 
@@ -166,7 +166,7 @@ Recalled = Callable[[list[PendingReceipt], JournalError | None], None]
 HeldFetched = Callable[[list[Delivery], JournalError | None], None]
 
 Place = int
-"""Where a reading of attempts goes on; the journal's business."""
+"""Where a reading of attempts goes on; only the journal knows what the number means."""
 BEGINNING: Final[Place] = 0
 SentFetched = Callable[[list[PendingReceipt], Place | None, JournalError | None], None]
 
@@ -176,29 +176,32 @@ _EPOCH_UTC: Final = 1_704_067_200
 
 
 def first_number_at(now_utc: float) -> int:
-    """Where a journal that remembers no ids begins: not where an earlier one has been.
+    """Return the first number of a new journal: beyond those of an earlier journal that was lost.
 
-    10,000 for every second since the epoch, so that a lost or forgetful journal repeats an id only
-    after more than that rate on the average of its whole life.
+    10,000 for every second since the epoch. An id is repeated only if the lost journal gave more
+    than that on the average of its whole life.
     """
     return int((now_utc - _EPOCH_UTC) * _IDS_PER_SECOND)
 
 
 def is_with_operator(mark: Mark) -> bool:
-    """Whether a mark says that its message may be with an operator."""
+    """Return whether a mark says that its message may be with an operator."""
     return mark is Mark.MARKING or mark is Mark.MARKED
 
 
 def take_up_doubt(
     message: Message, marked: bool | None, written: int, operator: OperatorName | None
 ) -> None:
-    """Give a message that waits the doubt in which an earlier process left it.
+    """Put a message that was fetched in doubt if an earlier process may have written it.
 
-    `marked` is the message's own mark, None where it has none; then it counts whether its queue was
-    `written` as far, to this operator. For every journal's `fetch`.
+    `marked` is the message's own mark. If that is None, the message may have been written if its
+    queue was `written` as far as the message or farther; `operator` is the last one it was written
+    to. For every journal's `fetch`.
     """
     if marked is not None:
         message.set_mark(MarkEvent.ASK if marked else MarkEvent.CLEAR)
+        if marked:
+            message.set_mark(MarkEvent.KEEP)
     else:
         marked = message.router_id <= written and not message.not_before_utc
     if marked:
@@ -213,26 +216,27 @@ class Journal(Protocol):
     def commit(self, changes: Changes, done: Done, *, urgent: bool) -> None:
         """Make the batch safe, then call `done(changes, error)`.
 
-        `urgent` batches (clients wait for them) share a commit for `commit_every` at most, the
-        others for `settle_every`. Batches are applied in the order of the calls, but an urgent one
-        may overtake others. When one fails, so do those that were asked for before that was told:
-        they may follow from it.
+        An `urgent` batch (clients wait for it) waits `commit_every` at most to share a commit, any
+        other batch `settle_every`. Batches are applied in the order of the calls, but an urgent one
+        may overtake others. When a batch fails, the batches that were handed in before the failure
+        was told fail too: they may follow from it.
         """
 
     def reserve_ids(self, count: int, done: Callable[[int, JournalError | None], None]) -> None:
-        """Reserve `count` numbers that nobody had before; `done(first, error)`."""
+        """Reserve `count` numbers that were never given before; `done(first, error)`."""
 
     def fetch(self, wanted: Wanted, done: Fetched) -> None:
         """Return the next messages of one queue that wait, in order; fewer if there are no more.
 
-        They are made anew. What an earlier process may have written to an operator is `in_doubt`,
-        counts as sent once, and its `operator` is the one that the queue was written to last.
+        The messages are new objects. A message that an earlier process may have written to an
+        operator is `in_doubt`, counts as written once, and its `operator` is the one that its queue
+        was written to last.
         """
 
     def fetch_held(self, account: AccountName, after: int, count: int, done: HeldFetched) -> None:
         """Return the next deliveries of one account after this `kept_as`, oldest first.
 
-        They are made anew: a delivery that is in memory as well comes a second time.
+        The deliveries are new objects: one that is in memory already comes a second time.
         """
 
     def recall(
@@ -240,8 +244,8 @@ class Journal(Protocol):
     ) -> None:
         """Return the attempts that the operator took under these ids, in canonical form.
 
-        And all others of their messages, in the order of `at_utc`. A message is made anew, without
-        its text; there is one object for all its attempts.
+        With them come all other attempts of their messages, in the order of `at_utc`. A message is
+        a new object without its text, and the same object for all its attempts.
         """
 
     def fetch_sent(
@@ -249,9 +253,9 @@ class Journal(Protocol):
     ) -> None:
         """Return attempts that the operator took before `before_utc`, or that have failed.
 
-        And all others of their messages, as `recall` does. `done(attempts, place, error)`: it goes
-        on at that place, after a piece of `count` (of all operators) that may be empty; None is the
-        end, or what follows is younger.
+        With them come all other attempts of their messages, as for `recall`. One call reads `count`
+        attempts of all operators, perhaps none of this one. `done(attempts, place, error)`: the
+        next call goes on at that place; None if there are no more, or only younger ones.
         """
 
     def recover(self, done: Callable[[Recovered, JournalError | None], None]) -> None:
@@ -262,4 +266,4 @@ class Journal(Protocol):
 
     @property
     def pending(self) -> int:
-        """Batches that are not safe yet."""
+        """How many operations are not done yet."""

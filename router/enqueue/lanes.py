@@ -1,24 +1,26 @@
-"""Who goes next? Queues by plan, lane and account, from which operators pull.
+"""Queues by plan, lane and account, and which of them an operator pulls its next message from.
 
-Rule 1: an operator pulls from the queues whose plan it is the best available candidate of, so
-failover after queueing moves no message: when an operator goes or comes, queues change hands.
+Rule 1: a queue's home is the best available candidate of its plan, and pulls from the queue. So a
+failover after queueing moves no message: when an operator goes or comes, queues change their home.
 
 Rule 2: the most urgent lane goes first. A lower lane with a `min_share` gains that much credit with
-each message its operator takes while it has work, and goes when the credit is a whole message;
-never two lower ones in a row while a more urgent one waits.
+each message that its operator takes while the lane has work, and goes when the credit is a whole
+message; but lower lanes never go twice in a row while a more urgent message waits.
 
-Rule 3: inside a lane accounts take turns, `weight` messages each, so nobody's million stands before
-another's ten. Within an account the oldest message goes first, whichever plan it follows.
+Rule 3: inside a lane accounts take turns, `weight` messages each, so that a million messages of one
+account do not stand before ten of another. Within an account the oldest message goes first,
+whichever plan it follows.
 
 Rule 4: a queue keeps its first messages in memory and fetches the others from the journal, in their
-order, before it runs dry. While it waits for them its account waits too: order goes before haste.
+order, before the memory is empty. While a queue waits for the journal, its account waits too: the
+order of an account's messages is more important than speed.
 
-Rule 5: a message that its client has scheduled waits apart, and nothing waits behind it; when its
-time has come it goes first, as what is sent again does.
+Rule 5: a message that its client has scheduled, or that is delayed, is in no queue, and no other
+message waits for it. At its time it goes first, like a message that is sent again.
 """
 
 import itertools
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Final
 
 from router.enqueue.delays import Delays
@@ -50,46 +52,47 @@ class Lanes:
         self.settings: Final = {lane.name: lane for lane in lanes}
         """In order of urgency."""
         self._proven_only: Final = lanes[0].name if len(lanes) > 1 else None
-        """The lane that keeps away from operators which have just come back: the most urgent."""
+        """The most urgent lane: it avoids operators that have just come back. None if there is only
+        one lane."""
         self.delays: Final = Delays()
         self.ramp_up: Final = ramp_up or RampUp({}, 0.0)
         self._capacity = capacity
-        self._accounts = accounts
-        self._marks_first = tuple(lane.name for lane in lanes if lane.in_doubt == "fail")
-        self.needs_marks: Final = bool(self._marks_first)
-        """Whether a lane has `in_doubt: fail`: its messages must be marked before they go out."""
+        self._weights = {name: account.weight for name, account in accounts.items()}
+        self._marks_first = _lanes_with_marks(lanes)
+        """The lanes with `in_doubt: fail`: their messages must be marked before they go out."""
         self._queues: dict[tuple[Plan, LaneName, AccountName, QueueKind], Queue] = {}
         self._feeds: dict[OperatorName, Feed] = {}
         self._available: set[OperatorName] = set()
         self._up: set[OperatorName] = set()
         self.needs_fetch: list[Queue] = []
-        """Queues that need messages from the journal; whoever fetches takes them off."""
-        self.helpers: set[OperatorName] = set()
-        """Operators that may pull besides those that are returned; whoever pumps takes them off."""
+        """Queues that need messages from the journal, for the step that fetches: it empties the
+        list."""
         self._now = 0.0
-        """When `look` last looked."""
+        """The time of the last `tick`."""
 
     # Messages in.
 
-    def put(self, message: Message) -> OperatorName | None:
-        """Queue a message that the journal has; return the operator that may pull it now."""
+    # Each of these returns the operators that may pull the message now, the best first.
+
+    def put(self, message: Message) -> tuple[OperatorName, ...]:
+        """Queue a message that the journal has."""
         queue = self._queue(message.plan, message.lane, message.account, message.queue_kind)
-        if message.router_id <= queue.last_id:  # The journal was read before it said so: `fetched`
-            queue.behind += 1  # has counted it off already, and it is here or gone.
+        if message.router_id <= queue.last_id:
+            # A reading of the journal has brought the message before its commit was confirmed, and
+            # `fetched` has subtracted the message from `behind` before it was counted here.
+            queue.behind += 1
             self._feed(queue)
-            return queue.home
-        queue = self._queue_for(message)
+            return queue.consumers
+        self._enter(queue, message)
         if queue.behind or len(queue.messages) >= self._capacity.queue_messages:
             queue.behind += 1
             self._feed(queue)
         else:
             self._take_in(queue, message)
-        if queue.also:
-            self.helpers.update(queue.also)
-        return queue.home
+        return queue.consumers
 
     def _take_in(self, queue: Queue, message: Message) -> None:
-        """It is in memory now: behind the others, or apart until its time comes."""
+        """Keep a message in memory: last in its queue, or in no queue until its schedule."""
         if message.not_before_utc:
             queue.last_id = message.router_id
             self.delays.schedule(message)
@@ -97,71 +100,79 @@ class Lanes:
             queue.append(message)
 
     def restore(self, key: QueueKey, count: int) -> None:
-        """An earlier process left this many messages in the journal for one queue."""
+        """Count messages of one queue that an earlier process left in the journal."""
         queue = self._queue(*key)
         queue.behind += count
         self._feed(queue)
 
     def fetched(
         self, queue: Queue, messages: Sequence[Message], elsewhere: Collection[RouterId] = ()
-    ) -> OperatorName | None:
-        """The journal's next messages of this queue; return the operator that may pull them.
+    ) -> tuple[OperatorName, ...]:
+        """Take in the next messages of a queue, which the journal has brought.
 
-        Those that are `elsewhere` have been put into another queue, or are over.
+        The messages in `elsewhere` have been put into another queue, or are settled.
         """
         queue.is_fetching = False
-        self._wake(queue)  # With nothing to come, others of its account need not wait for it.
+        self._wake(queue)  # If the journal brings nothing, other queues of the account may go on.
         for message in messages:
             if message.router_id not in elsewhere:
                 message.enter(QUEUE)
                 self._take_in(queue, message)
             queue.last_id = message.router_id
-        # Fewer than there should be: the journal is right, and nothing is waited for in vain.
+        # If the journal has fewer than were counted, the journal is right.
         queue.behind = queue.behind - len(messages) if messages else 0
         self._feed(queue)
-        return queue.home
+        return queue.consumers[:1]  # Helpers are told by the next tick.
 
     def not_fetched(self, queue: Queue) -> None:
-        """The journal failed; the queue stays hungry."""
+        """Have a queue fetched for again: the journal has failed to read."""
         queue.is_fetching = False
         self._feed(queue)
 
     def _feed(self, queue: Queue) -> None:
-        """Have a queue that may soon run dry fetched for."""
+        """Have messages fetched for a queue that may soon have none in memory."""
         few = self._capacity.queue_refill_below
         if queue.behind and not queue.is_fetching and len(queue.messages) < few:
             queue.is_fetching = True
             self.needs_fetch.append(queue)
 
-    def put_first(self, message: Message) -> OperatorName | None:
-        """Queue a message before the others of its kind: it was pulled and is not sent."""
+    def put_first(self, message: Message) -> tuple[OperatorName, ...]:
+        """Queue a message before all others of its queue, for example one that was not sent."""
         queue = self._queue_for(message)
         queue.messages.appendleft(message)
-        return queue.home
+        return queue.consumers[:1]  # Helpers are told by the next tick.
 
-    def put_back(self, message: Message) -> OperatorName | None:
-        """Queue a message where it would stand had it come this way at first."""
+    def take_out(self, queue: Queue) -> list[Message]:
+        """Remove and return the messages of a queue that are in memory; the next are fetched."""
+        messages = [message for message in queue.messages if message.state is QUEUED]
+        queue.messages.clear()
+        self._feed(queue)
+        return messages
+
+    def put_back(self, message: Message) -> tuple[OperatorName, ...]:
+        """Queue a message where it would stand if it had been in this queue from the beginning."""
         queue = self._queue_for(message)
-        rank = not message.writes, message.router_id  # What is sent again goes first.
+        rank = not message.writes, message.router_id  # Messages that are sent again go first.
         place = 0
         for other in queue.messages:
             if (not other.writes, other.router_id) > rank:
                 break
             place += 1
         queue.messages.insert(place, message)
-        return queue.home
+        return queue.consumers[:1]  # Helpers are told by the next tick.
 
     def wake(self, now: float) -> Iterator[OperatorName]:
-        """Queue, first, what has waited long enough; yield the operators that may pull."""
-        for operator in self.ramp_up.turn(now):
+        """Queue delayed messages whose moment has come; yield the operators that may pull."""
+        for operator in self.ramp_up.wake(now):
             yield from self._rehome_all(operator)
         for message in self.delays.wake(now):
-            home = self.put_first(message)
-            if home is not None:
-                yield home
+            yield from self.put_first(message)
 
     def release_delayed(self, operator: OperatorName) -> set[OperatorName]:
-        """An operator can take nothing: what waits to be tried again there goes to others now."""
+        """Queue messages that wait for a retry at an operator that can now take nothing.
+
+        Only those that another operator can take; return the operators that may pull them.
+        """
 
         def may_leave(message: Message) -> bool:
             return (
@@ -170,22 +181,19 @@ class Lanes:
                 and any(name in self._available for name in message.plan.candidates)
             )
 
-        leaving = self.delays.release(may_leave)
-        return {home for one in leaving if (home := self.put_back(one)) is not None}
+        return {name for one in self.delays.release(may_leave) for name in self.put_back(one)}
 
     def wake_at(self) -> float:
         """Return when `wake` is next needed."""
-        return min(self.ramp_up.turns_at, self.delays.wake_at())
+        return min(self.ramp_up.wake_at(), self.delays.wake_at())
 
     def begin(self, now_utc: float) -> set[OperatorName]:
-        """Queue, first, what was scheduled for now; return the operators that may pull it."""
-        homes: set[OperatorName] = set()
-        # The last one is put first, so that of those that begin together the oldest is first.
+        """Queue messages that were scheduled for now; return the operators that may pull them."""
+        gained: set[OperatorName] = set()
+        # Each is put before those of the loop's earlier steps: the oldest comes to stand first.
         for message in reversed(self.delays.begin(now_utc)):
-            home = self.put_first(message)
-            if home is not None:
-                homes.add(home)
-        return homes
+            gained.update(self.put_first(message))
+        return gained
 
     # Messages out.
 
@@ -197,13 +205,17 @@ class Lanes:
         *,
         only_urgent: bool = False,
     ) -> Message | None:
-        """The next message for this operator; those whose validity has passed go to `expired`."""
+        """Remove and return the next message for this operator; None if there is none now.
+
+        Messages on the way whose validity has passed are removed too, and added to `expired`.
+        """
         feed = self._feeds.get(operator)
         if feed is None:
             return None
         while (found := feed.urgent() if only_urgent else feed.next()) is not None:
             lane, queue = found
-            if queue.also and operator in queue.also and not self._may_help(queue, operator):
+            # A helper is allowed by the age of the first message; that may have left since.
+            if queue.consumers[0] != operator and not self._may_help(queue, operator):
                 continue
             if queue.lane in self._marks_first and self._waits_for_mark(queue.messages[0], now_utc):
                 # The slot waits for the journal: another message would overtake this one.
@@ -212,7 +224,7 @@ class Lanes:
             if queue.behind:
                 self._feed(queue)
             if message.state is not QUEUED:
-                continue  # A late answer has told that it was sent after all.
+                continue  # A late answer has told that the message was sent after all.
             if message.expires_utc > now_utc:
                 feed.charge(lane)
                 return message
@@ -221,14 +233,15 @@ class Lanes:
 
     @staticmethod
     def _waits_for_mark(message: Message, now_utc: float) -> bool:
+        """Whether a message may not go out yet; False if it will not go out anyway."""
         return (
             message.mark is not MARKED and message.state is QUEUED and message.expires_utc > now_utc
         )
 
     def next_to_mark(self, operator: OperatorName, most: int) -> list[Message]:
-        """Messages that are to be marked now: of the first `most` of a lane, those that are not.
+        """Return messages that are to be marked now: the unmarked among the first `most` of a lane.
 
-        Of each queue the first one, however many there are: else a slot would wait for it.
+        The first message of each queue is always among them: else a slot would wait for its mark.
         """
         feed = self._feeds.get(operator)
         found: list[Message] = []
@@ -255,9 +268,9 @@ class Lanes:
     def set_available(
         self, operator: OperatorName, available: bool, now: float, *, tried: bool = False
     ) -> set[OperatorName]:
-        """An operator can take messages, or cannot; return those that may now pull something.
+        """Note whether an operator can take messages; return the operators that may now pull.
 
-        One that is only `tried` takes the next that it is the best for, and is not back yet.
+        An operator that is only `tried`, with one message, does not count as back yet.
         """
         if not available:
             self.ramp_up.went_away(operator, now)
@@ -266,7 +279,10 @@ class Lanes:
         return self._set(self._available, operator, available)
 
     def set_up(self, operator: OperatorName, is_up: bool) -> set[OperatorName]:
-        """An operator is bound or is not: what it may have already waits for it while it is."""
+        """Note whether an operator is bound; return the operators that may now pull.
+
+        Messages that it may have already (STAYING) wait for it while it is bound.
+        """
         return self._set(self._up, operator, is_up)
 
     def _set(
@@ -278,17 +294,20 @@ class Lanes:
         return self._rehome_all(operator)
 
     def tick(self, now: float) -> set[OperatorName]:
-        """Let others help where messages have waited too long; return those that may now pull."""
+        """Let operators help where messages have waited for too long; return those that may pull.
+
+        To be called once a second.
+        """
         self._now = now
         gained: set[OperatorName] = set()
         for queue in self._queues.values():
             if queue.messages and self.settings[queue.lane].failover_after_s is not None:
                 self._rehome(queue)
-                gained.update(queue.also)
+                gained.update(queue.consumers[1:])
         return gained
 
     def _rehome_all(self, operator: OperatorName) -> set[OperatorName]:
-        """Find the queues that this operator is a candidate of their homes anew."""
+        """Decide anew who pulls from the queues that this operator is a candidate of."""
         gained: set[OperatorName] = set()
         for queue in self._queues.values():
             if operator in queue.plan.candidates:
@@ -299,35 +318,82 @@ class Lanes:
                 if before in self._available and queue.home != before:
                     gained.add(before)
                 if queue.messages:
-                    gained.update(queue.also)
+                    gained.update(queue.consumers[1:])
         return gained
 
     @property
     def available(self) -> Set[OperatorName]:
-        """Those that can take messages now."""
+        """The operators that can take messages now."""
         return self._available
 
     def is_available(self, operator: OperatorName) -> bool:
         """Whether the operator can take messages now."""
         return operator in self._available
 
-    # What there is, for people.
+    # Settings.
+
+    @property
+    def needs_marks(self) -> bool:
+        """Whether messages of some lane must be marked before they go out."""
+        return bool(self._marks_first)
+
+    def adopt(
+        self,
+        lanes: Sequence[LaneSettings],
+        accounts: Mapping[AccountName, AccountSettings],
+        ramps_s: Mapping[OperatorName, float],
+        now: float,
+    ) -> set[OperatorName]:
+        """Adopt the values of another configuration; return the operators that may now pull.
+
+        The lanes have the names and the order that they had. An account that is not in the
+        configuration any more keeps its last weight: messages of it may wait, or come back from an
+        operator.
+        """
+        assert [lane.name for lane in lanes] == list(self.settings)
+        self._now = now
+        changed = {lane.name for lane in lanes if lane != self.settings[lane.name]}
+        had_marks, self._marks_first = self._marks_first, _lanes_with_marks(lanes)
+        self.settings.update((lane.name, lane) for lane in lanes)
+        self._weights.update((name, account.weight) for name, account in accounts.items())
+        for feed in self._feeds.values():
+            feed.adopt(lanes, self._weights)
+        gained: set[OperatorName] = set()
+        for operator in self.ramp_up.adopt(ramps_s):
+            gained |= self._rehome_all(operator)
+        # A slot that waited for a mark may be used now. And where a mark is needed from now on, the
+        # journal is asked for it when an operator has tried to pull.
+        other_marks = {*had_marks} ^ {*self._marks_first}
+        for queue in self._queues.values():
+            if queue.lane in changed:
+                before = queue.consumers
+                self._rehome(queue)
+                if queue.messages:
+                    known = () if queue.lane in other_marks else before
+                    gained.update(name for name in queue.consumers if name not in known)
+        return gained
+
+    # For the status document.
 
     def queues(self) -> list[Queue]:
-        """Every queue there has been."""
+        """Return all queues; a queue that has become empty is still there."""
         return list(self._queues.values())
 
     # Inside.
 
     def _queue_for(self, message: Message) -> Queue:
-        """The queue that this message is about to enter."""
-        message.enter(QUEUE)
+        """Return the queue that the message belongs to, and prepare both for its coming."""
         queue = self._queue(message.plan, message.lane, message.account, message.queue_kind)
+        self._enter(queue, message)
+        return queue
+
+    def _enter(self, queue: Queue, message: Message) -> None:
+        """Prepare a queue and a message for the message's coming."""
+        message.enter(QUEUE)
         if not queue.messages:
             self._wake(queue)
         if message.expires_utc < queue.earliest_expiry_utc:
             queue.earliest_expiry_utc = message.expires_utc
-        return queue
 
     def _queue(self, plan: Plan, lane: LaneName, account: AccountName, kind: QueueKind) -> Queue:
         queue = self._queues.get((plan, lane, account, kind))  # A plain tuple is made much faster.
@@ -338,26 +404,29 @@ class Lanes:
         return queue
 
     def _rehome(self, queue: Queue) -> None:
+        """Decide who pulls from a queue, by availability, ramps and waiting time."""
         plan = queue.plan
         up = [name for name in plan.candidates if name in self._available]
         ramp_up = self.ramp_up
         if queue.key.kind is STAYING and plan.candidates[0] in self._up:
-            self._attach(queue, plan.candidates[0], ())
+            self._attach(queue, plan.candidates[:1])
         elif not up:
-            self._attach(queue, None, ())
+            self._attach(queue, ())
         elif up[0] not in ramp_up.ramping:
-            self._attach(queue, up[0], self._helpers_of(queue, up[1:]))
+            self._attach(queue, (up[0], *self._helpers_of(queue, up[1:])))
         elif queue.lane != self._proven_only:
-            passed_over = ramp_up.skipped
-            home = next((name for name in up if name not in passed_over), up[0])
+            home = next((name for name in up if name not in ramp_up.skipped), up[0])
             others = [name for name in up if name != home]
-            self._attach(queue, home, self._helpers_of(queue, others))
-        else:  # What is urgent stays with those that have proven themselves while they can.
+            self._attach(queue, (home, *self._helpers_of(queue, others)))
+        else:
+            # Urgent messages go to operators that have not just come back, while there are any. The
+            # better candidates, which have just come back, may help.
             place = next((n for n, name in enumerate(up) if name not in ramp_up.ramping), 0)
-            self._attach(queue, up[place], (*up[:place], *self._helpers_of(queue, up[place + 1 :])))
+            helpers = *up[:place], *self._helpers_of(queue, up[place + 1 :])
+            self._attach(queue, (up[place], *helpers))
 
     def _helpers_of(self, queue: Queue, others: Sequence[OperatorName]) -> tuple[OperatorName, ...]:
-        """Which of these may help, as its first message has waited for so long."""
+        """Return which of these operators may help: one more for each `failover_after`."""
         after_s = self.settings[queue.lane].failover_after_s
         if after_s is None or not others or not queue.messages:
             return ()
@@ -365,32 +434,31 @@ class Lanes:
         return tuple(others[: max(0, int(waited_s / after_s))])
 
     def _may_help(self, queue: Queue, operator: OperatorName) -> bool:
-        """Whether its first message has waited long enough for this operator, too."""
+        """Whether the queue's first message has waited long enough for this operator to pull."""
         self._rehome(queue)
-        return operator in queue.also
+        return operator in queue.consumers
 
-    def _attach(
-        self, queue: Queue, home: OperatorName | None, also: tuple[OperatorName, ...]
-    ) -> None:
-        """Have these, and nobody else, pull from the queue."""
-        if home == queue.home and also == queue.also:
+    def _attach(self, queue: Queue, consumers: tuple[OperatorName, ...]) -> None:
+        """Have these operators, and no others, pull from the queue."""
+        before = queue.consumers
+        if consumers == before:
             return
-        before = {queue.home, *queue.also}
-        after = {home, *also}
-        queue.home, queue.also = home, also
-        for name in before - after:
-            if name is not None:
+        queue.consumers = consumers
+        for name in before:
+            if name not in consumers:
                 self._feeds[name].detach(queue)
-        for name in (home, *also):
-            if name is not None and name not in before:
+        for name in consumers:
+            if name not in before:
                 feed = self._feeds.get(name)
                 if feed is None:
                     feed = self._feeds[name] = Feed(self.settings.values())
-                feed.attach(queue, self._accounts[queue.account].weight)
+                feed.attach(queue, self._weights[queue.account])
 
     def _wake(self, queue: Queue) -> None:
-        """A queue that was empty is about to have work."""
-        if queue.home is not None:
-            self._feeds[queue.home].wake(queue)
-            for name in queue.also:
-                self._feeds[name].wake(queue)
+        """Tell the queue's consumers that it is about to have messages."""
+        for name in queue.consumers:
+            self._feeds[name].wake(queue)
+
+
+def _lanes_with_marks(lanes: Iterable[LaneSettings]) -> tuple[LaneName, ...]:
+    return tuple(lane.name for lane in lanes if lane.in_doubt == "fail")

@@ -1,8 +1,8 @@
-"""The journal's memory twin: it keeps nothing, for trials and tests.
+"""The journal's memory twin, for trials and tests: with the process all is lost.
 
-It is asynchronous like the real one, so that a stage cannot grow used to an answer that comes at
-once: what is asked in one turn of the loop is answered in a later one, in batches. Tests hand in
-their own `later` to delay answers, and set `failing` to break them.
+It is asynchronous like the journal on disk, so that no step can rely on an answer that comes at
+once: what is asked in one turn of the loop is answered in a later turn, in batches. Tests hand in
+their own `later` to delay answers, and set `failing` to make operations fail.
 """
 
 from bisect import insort
@@ -49,35 +49,35 @@ class MemoryJournal:
         self.attempts: dict[int, list[PendingReceipt]] = {}
         """What operators took, by router_id."""
         self._queues: dict[QueueKey, deque[Message]] = {}
-        """The same messages by queue, in order; what is over goes when it comes to the front."""
+        """The messages by queue, in order. One that does not wait is removed when it is first."""
         self._numbers: dict[QueueKey, int] = {}
         self._keys: list[QueueKey] = []
-        """What `kept_in` stands for, from 1 on."""
+        """The queue of each number, from 1 on."""
         self.written: dict[int, tuple[int, OperatorName | None]] = {}
-        """How far each queue was written, by `kept_in`."""
+        """How far each queue was written, and to which operator last, by the queue's number."""
         self.marks: dict[int, bool] = {}
         """Which messages may be with an operator, and which are not, wherever their queues are."""
         self._written_before: dict[int, tuple[int, OperatorName | None]] = {}
         self._marks_before: dict[int, bool] = {}
-        """The same, of an earlier process."""
+        """`written` and `marks` as an earlier process left them."""
         self.known_utc = 0.0
         """The time that a process told last."""
         self.held: dict[int, Delivery] = {}
-        """Not acknowledged, by `kept_as`."""
+        """Deliveries that are not acknowledged, by `kept_as`."""
         self._taken_as: dict[tuple[OperatorName, OperatorId], list[PendingReceipt]] = {}
-        """The same attempts by what the operator calls them."""
+        """The attempts by operator and by the operator's message id."""
         self._octets: dict[int, bytes] = {}
-        """The text of what waits, by router_id."""
+        """The PDUs of messages that wait, by router_id."""
         self._last_delivery = 0
         self._last_attempt = 0
 
     @property
     def pending(self) -> int:
-        """Operations that are not done yet."""
+        """How many operations are not done yet."""
         return len(self._asked)
 
     def commit(self, changes: Changes, done: Done, *, urgent: bool) -> None:
-        """See `Journal`. Here nothing gains by waiting, so urgent or not is all the same."""
+        """See `Journal`. Urgent or not makes no difference here: no commit is worth waiting for."""
         for delivery in changes.held:
             self._last_delivery += 1
             delivery.kept_as = self._last_delivery
@@ -141,7 +141,7 @@ class MemoryJournal:
     def fetch_sent(
         self, operator: OperatorName, before_utc: float, after: Place, count: int, done: SentFetched
     ) -> None:
-        """See `Journal`. All at once: it is in memory anyway."""
+        """See `Journal`. Reads all attempts in one piece."""
 
         def answer(error: JournalError | None) -> None:
             found = [
@@ -156,7 +156,7 @@ class MemoryJournal:
         self._ask(answer)
 
     def _with_others(self, found: list[PendingReceipt]) -> list[PendingReceipt]:
-        """All attempts of their messages, which are made anew, as if they had been read."""
+        """Return all attempts of the messages, which are new objects, as if read from a disk."""
         messages = {a.message.router_id: a.message for a in found}
         attempts: list[PendingReceipt] = []
         for router_id, message in messages.items():
@@ -172,7 +172,7 @@ class MemoryJournal:
         return sorted(attempts, key=attrgetter("at_utc"))
 
     def recover(self, done: Callable[[Recovered, JournalError | None], None]) -> None:
-        """See `Journal`. In a new process there is nothing; in a test there may be."""
+        """See `Journal`. Finds something only in tests, where the object outlives a process."""
 
         def answer(error: JournalError | None) -> None:
             if error is not None:
@@ -192,18 +192,18 @@ class MemoryJournal:
         self._ask(answer)
 
     def _queue_anew(self) -> None:
-        """For a new process: the one before has moved messages, and fetched some for itself."""
+        """Build the queues for a new process: the one before has moved and fetched messages."""
         self._queues = {}
         for _, message in sorted(self.messages.items()):
             if self._waits(message):
                 self._queue_of(message).append(message)
 
     def _queue_of(self, message: Message) -> deque[Message]:
-        """Where it was accepted to; its plan may have become another since."""
+        """Return the queue that a message was accepted to; its plan may have changed since."""
         return self._queues.setdefault(self._keys[message.row.queue - 1], deque())
 
     def _waiting_anew(self, message: Message) -> Message:
-        """As a journal on disk reads it."""
+        """Return a message that waits, as a journal on disk would read it."""
         anew = _anew_without_text(message)
         anew.plan, anew.lane, *_ = self._keys[message.row.queue - 1]
         anew.octets = self._octets[message.router_id]
@@ -226,7 +226,7 @@ class MemoryJournal:
 
     def _answer(self) -> None:
         asked, self._asked = self._asked, []
-        failing = self.failing  # Of all of them: what was asked for may follow from another.
+        failing = self.failing  # All fail together: one operation may follow from another.
         for answer in asked:
             answer(failing)
 
@@ -281,7 +281,7 @@ class MemoryJournal:
         return len(self._keys)
 
     def _take(self, pending: PendingReceipt) -> None:
-        """An operator took it: its text is needed no more."""
+        """Keep an attempt that an operator took, and forget the text of its message."""
         router_id = pending.message.router_id
         self._octets.pop(router_id, None)
         self.marks.pop(router_id, None)
@@ -303,7 +303,7 @@ class MemoryJournal:
 
 
 def _anew_without_text(message: Message) -> Message:
-    """As a journal on disk reads it: what was only in the process's memory is not there."""
+    """Return a message as a journal on disk would read it: without what only memory had."""
     anew = Message(
         router_id=message.router_id,
         client_id=message.client_id,

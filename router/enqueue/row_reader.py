@@ -1,6 +1,6 @@
 """How the journal's rows are read back: queries, and rows that become messages and deliveries.
 
-A row that nobody here has written raises ValueError, which names it.
+A row that the router cannot have written raises ValueError with the row's number.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ NUMBERS: Final = (
     "SELECT (SELECT max(number) FROM sent), (SELECT max(number) FROM delivery),"
     " (SELECT max(number) FROM record)"
 )
-"""The newest of each."""
+"""The highest number in each of the tables."""
 BACKLOGS: Final = "SELECT queue, count(*) FROM message GROUP BY queue"
 SENT_BY_OPERATOR: Final = "SELECT operator, count(*) FROM sent GROUP BY operator"
 HELD_BY_ACCOUNT: Final = (
@@ -46,7 +46,7 @@ PIECE: Final = (
     "SELECT max(number), count(*), min(at_utc) FROM"
     " (SELECT number, at_utc FROM sent WHERE number > ? ORDER BY number LIMIT ?)"
 )
-"""Where a piece of so many attempts ends, and when its oldest was."""
+"""Where a piece of so many attempts ends, its size, and the time of its oldest attempt."""
 SENT: Final = (
     f"{_SENT} WHERE sent.number > ? AND sent.number <= ? AND operator = ?"
     " AND (at_utc < ? OR failure NOT NULL)"
@@ -57,7 +57,7 @@ _NEVER: Final = float("inf")
 
 
 def recall(operator: OperatorName, operator_ids: Sequence[OperatorId]) -> Iterator[Statement]:
-    """What the operator took under these ids."""
+    """Yield statements that select what the operator took under these ids."""
     for at in range(0, len(operator_ids), MOST_ROWS):
         part = list(operator_ids[at : at + MOST_ROWS])
         room = room_for(len(part))
@@ -70,7 +70,7 @@ def _recall_text(room: int) -> str:
 
 
 def others(found: Sequence[Row]) -> Iterator[Statement]:
-    """All attempts of those messages that were sent more than once."""
+    """Yield statements that select all attempts of the messages that were sent more than once."""
     again = sorted({int(row[5] or 0) for row in found if row[10] != 1})
     for at in range(0, len(again), MOST_ROWS):
         part = again[at : at + MOST_ROWS]
@@ -84,7 +84,7 @@ def _others_text(room: int) -> str:
 
 
 def to_message(row: Row, number: int, queue: QueueKey) -> Message:
-    """A row of `NEXT_OF_QUEUE`; the message is as old as the caller says later."""
+    """Make a message of a row of `NEXT_OF_QUEUE`; the caller sets `accepted_at`."""
     router_id, client_id, registered, hold, accepted_utc, expires_utc, not_before, octets = row
     if not (
         isinstance(router_id, int)
@@ -121,7 +121,7 @@ def to_message(row: Row, number: int, queue: QueueKey) -> Message:
 
 
 def to_pending(row: Row, plan: Plan, lane: LaneName) -> PendingReceipt:
-    """A row of `SENT` or `recall`, with a message of its own."""
+    """Make an attempt of a row of `SENT` or `recall`, with a message of its own."""
     (number, operator, operator_id, at_utc, failure, router_id, queue) = row[:7]
     (client_id, registered, hold, sends, accepted_utc, source, destination, account) = row[7:15]
     if not (
@@ -169,7 +169,7 @@ def _client_id(router_id: int, written: Value) -> ClientId:
 
 
 def to_delivery(row: Row) -> Delivery:
-    """A row of `HELD`."""
+    """Make a delivery of a row of `HELD`."""
     number, account, router_id, made_utc, final, octets = row
     if not (
         isinstance(number, int)

@@ -1,12 +1,12 @@
-"""What the journal writes: one batch of changes as a few statements. Runs nothing.
+"""How the journal's rows are written: batches of changes as a few statements. Runs none of them.
 
 The tables are in `schema.py`; how rows are read back, in `row_reader.py`.
 
-Rule 1: a batch is at most one statement per table and kind (for up to 512 rows): one statement lets
-the interpreter go while SQLite works, a loop over rows would take it again and again.
+Rule 1: a batch is at most one statement per table and kind (for up to 512 rows): one statement
+releases the interpreter's lock while SQLite works, a loop over rows would take it again and again.
 
-Rule 2: a statement has room for a power of two of rows, and what is not needed stays empty. So
-there are few different ones, and SQLite has each of them compiled already.
+Rule 2: a statement has room for a power of two of rows, and rows that are not needed stay empty. So
+there are few different statements, and SQLite has each of them compiled already.
 """
 
 from collections import Counter
@@ -24,10 +24,10 @@ from router.terms.states import Mark
 
 UNMARKED: Final = Mark.UNMARKED
 PROBE: Final = "UPDATE meta SET next_number = next_number + 1"
-"""Fails where nothing can be written, and else costs a number. What changes nothing, SQLite does
-not write."""
+"""Fails if nothing can be written, and costs a number. It has to change something: SQLite does not
+write what stays the same."""
 GO_ON: Final = "UPDATE meta SET next_number = max(next_number + 1, ?)"
-"""The same for a start: no id before this one."""
+"""A probe for the start, which also lets no id be given before this one."""
 _KNOWN_UTC: Final = "UPDATE meta SET known_utc = ?"
 
 _FAILED: Final = (
@@ -38,11 +38,11 @@ OLD_RECORDS: Final = (
     "DELETE FROM record WHERE number IN (SELECT number FROM record ORDER BY number LIMIT ?)"
     " AND settled_utc < ?"
 )
-"""Of the oldest so many records those that need not be kept any more."""
+"""Deletes those of the oldest records that need not be kept any more."""
 OLDEST_RECORD: Final = "SELECT settled_utc FROM record ORDER BY number LIMIT 1"
 
 MOST_ROWS: Final = 512
-"""Of a statement: 15 columns of each stay far under SQLite's 32,766 values."""
+"""Rows of one statement: with 15 columns that is far below SQLite's 32,766 values."""
 _NEVER: Final = float("inf")
 _OUTCOMES: Final = [outcome.name.lower() for outcome in sorted(Outcome)]
 
@@ -57,9 +57,8 @@ _COLUMNS: Final = {
     "account": 8,
 }
 _AGAIN: Final = {
-    # What is told again, after a failure that was none, takes the place of what is there. Never a
-    # message or a delivery: one with a number that is taken must fail, not replace what was
-    # promised.
+    # After a failure that was none, rows are written again and replace those that are there. Never
+    # a message or a delivery: one whose number is taken must fail, not replace what was promised.
     "sent": "OR REPLACE ",
     "record": "OR REPLACE ",
     "queue": "OR IGNORE ",
@@ -80,8 +79,8 @@ Statement = tuple[str, Sequence[Value]]
 class Queues:
     """The numbers of the queues, by plan, lane and account.
 
-    A lane that is no more is read as the least urgent one; so one of our queues may be several in
-    the file. New messages go to the first of them.
+    A lane that the configuration has no more is read as the least urgent lane; so one queue of the
+    router may be several in the file. New messages go to the first of them.
     """
 
     def __init__(self, lanes: Sequence[LaneName]) -> None:
@@ -90,26 +89,26 @@ class Queues:
         self.last = 0
         self._by_value: dict[tuple[AccountName, LaneName, str], list[int]] = {}
         self._numbers: dict[tuple[Plan, LaneName, AccountName], int] = {}
-        """Those that messages have been written to: found without making a text of the plan."""
+        """Numbers of queues that messages were written to: found without a text of the plan."""
         self._unsafe: dict[int, Row] = {}
-        """New ones whose transaction has not succeeded yet."""
+        """New queues whose transaction has not succeeded yet."""
 
     def found(self, number: int, account: AccountName, lane: LaneName, plan: str) -> None:
-        """A queue is in the file."""
+        """Note a queue that is in the file."""
         numbers = self._by_value.setdefault((account, self.lane_of(lane), plan), [])
         numbers.insert(0 if lane in self._lanes else len(numbers), number)
         self.last = max(self.last, number)
 
     def lane_of(self, written: LaneName) -> LaneName:
-        """The lane that this name in the file stands for."""
+        """Return the lane that a name in the file stands for."""
         return self._lanes.get(written, self._least_urgent)
 
     def numbers_of(self, queue: QueueKey) -> list[int]:
-        """Where the messages of this queue are."""
+        """Return the numbers under which the file has messages of this queue."""
         return self._by_value.get((queue.account, queue.lane, of_plan(queue.plan)), [])
 
     def number_of(self, message: Message) -> int:
-        """Where this message goes; of a new queue that is a new number."""
+        """Return the number of the queue that this message is written to, perhaps a new one."""
         key = message.plan, message.lane, message.account
         number = self._numbers.get(key)
         if number is None:
@@ -126,18 +125,18 @@ class Queues:
         return numbers[0]
 
     def unsafe(self) -> list[Row]:
-        """Rows of queues that the file may not have."""
+        """Return the rows of queues that the file may not have."""
         return list(self._unsafe.values())
 
     def are_safe(self) -> None:
-        """It has all of them."""
+        """Note that the file has all queues."""
         self._unsafe.clear()
 
 
 def statements(
     changes: Sequence[Changes], queues: Queues, *, keeps_records: bool = True
 ) -> list[Statement]:
-    """All that several batches change, in the order of a message's life."""
+    """Return the statements for several batches, in the order of a message's life."""
     accepted = [_of_message(m, queues.number_of(m)) for one in changes for m in one.accepted]
     settlements = [s for one in changes for s in one.settled]
     over = {s.message.router_id for s in settlements}
@@ -181,7 +180,7 @@ def statements(
 
 
 def of_plan(plan: Plan) -> str:
-    """A plan as it is written."""
+    """Return a plan as it is written."""
     return ",".join(plan.candidates)
 
 
@@ -262,7 +261,7 @@ def _of_record(settlement: Settlement) -> Row:
 
 
 def _written(changes: Sequence[Changes]) -> list[Row]:
-    """The newest of each queue."""
+    """Return how far each queue was written: its newest message."""
     newest: dict[int, Message] = {}
     for one in changes:
         newest |= one.written
@@ -270,7 +269,7 @@ def _written(changes: Sequence[Changes]) -> list[Row]:
 
 
 def _counted(changes: Sequence[Changes], settlements: Sequence[Settlement]) -> list[Row]:
-    """What to add to the counts of each account."""
+    """Return what is to be added to the counts of each account."""
     accepted = Counter(m.account for one in changes for m in one.accepted)
     settled = Counter((s.message.account, s.outcome) for s in settlements)
     accounts: set[AccountName] = {*accepted, *(account for account, _ in settled)}
@@ -281,7 +280,7 @@ def _counted(changes: Sequence[Changes], settlements: Sequence[Settlement]) -> l
 
 
 def _insert(table: str, rows: Sequence[Row]) -> Iterator[Statement]:
-    """Insert rows."""
+    """Yield statements that insert rows."""
     for at in range(0, len(rows), MOST_ROWS):
         part = rows[at : at + MOST_ROWS]
         room = room_for(len(part))
@@ -291,7 +290,7 @@ def _insert(table: str, rows: Sequence[Row]) -> Iterator[Statement]:
 
 
 def delete(table: str, column: str, keys: Collection[int]) -> Iterator[Statement]:
-    """Delete rows by key, whether or not they are there."""
+    """Yield statements that delete rows by key, whether or not the rows exist."""
     every = sorted(keys)
     for at in range(0, len(every), MOST_ROWS):
         part = every[at : at + MOST_ROWS]
@@ -300,7 +299,7 @@ def delete(table: str, column: str, keys: Collection[int]) -> Iterator[Statement
 
 
 def room_for(count: int) -> int:
-    """The smallest power of two that is enough."""
+    """Return the smallest power of two that is not less."""
     return 1 << (count - 1).bit_length()
 
 

@@ -1,10 +1,10 @@
 """The journal on SQLite: what a commit has confirmed survives `kill -9` and power loss.
 
 One file in WAL mode with synchronous=FULL, one writer thread. The loop never waits for the disk:
-batches go to the thread through a queue, and their `done` comes back with the loop's next turn
-after the commit. An urgent batch (clients wait) that comes alone is committed at once; under load
-commits begin `commit_every` apart and take all that has come. The others go along with an urgent
-one when they have waited a fifth of `settle_every`, and by themselves after all of it.
+batches go to the thread through a queue, and their `done` is called in the loop's next turn after
+the commit. An urgent batch (clients wait) that comes alone is committed at once; under load commits
+begin `commit_every` apart and take all batches that have come. Other batches are committed together
+with an urgent one when they have waited a fifth of `settle_every`, and alone after `settle_every`.
 
 What is on disk: `router/enqueue/schema.py`.
 
@@ -51,8 +51,8 @@ from router.terms.names import AccountName, LaneName, OperatorId, OperatorName
 from router.terms.plan import Plan
 
 _RIDE_ALONG: Final = 0.2
-"""Of `settle_every`. Sooner, each commit of accepted messages would be dearer; later, some would be
-large, and clients would wait for those."""
+"""Part of `settle_every`. Sooner, each commit of accepted messages would take longer; later, some
+commits would be large, and clients would wait for those."""
 _TIDY_AFTER_S: Final = 1.0
 """After a commit, when the thread has nothing else to do."""
 _TIDY_AGAIN_S: Final = 0.1
@@ -68,17 +68,17 @@ _Call = Callable[[sqlite3.Connection], Callable[[], None]]
 
 @dataclass(slots=True)
 class _Work:
-    """One thing the thread is asked to do."""
+    """One operation for the writing thread."""
 
     changes: Changes | None
     done: Done | None
     urgent: bool
     asked_at: float
     call: _Call | None = None
-    """Instead of changes: run this, then what it returns in the loop."""
+    """Instead of changes: a call for the thread; what it returns is called in the loop."""
     failed: Callable[[JournalError], None] | None = None
     failures: int = 0
-    """How many the loop knew of when it asked."""
+    """How many failures the loop knew of when it asked."""
 
 
 class SqliteJournal:
@@ -103,14 +103,14 @@ class SqliteJournal:
 
         `first_number` starts the ids of a new file. `committed` is told, in the loop's thread, how
         long each commit took and how many messages it accepted. `clock_utc` may be asked by any
-        thread, when the loop runs. `unreadable` hears of every reading that failed, whoever asked.
+        thread, when the loop runs. `unreadable` is called for every reading that failed.
         """
-        self._path = path.resolve()  # By whatever name it is called, it has one lock.
+        self._path = path.resolve()  # One lock, whatever name the file is opened by.
         self._soon = soon
         self._clock_utc = clock_utc
         self._keep_records_s = keep_records_s
         self._oldest_record_utc = -_NEVER
-        """None is older; not known before the first look."""
+        """No record is older; not known before the first time that records are deleted."""
         self._queues = row_writer.Queues(lanes)
         self._reader = Reader(self._queues, plan_of, clock_utc)
         self._commit_every_s = commit_every_s
@@ -119,14 +119,14 @@ class SqliteJournal:
         self._unreadable = unreadable
         self._work: SimpleQueue[_Work | None] = SimpleQueue()
         self.pending = 0
-        """Operations that are not done yet."""
+        """How many operations are not done yet."""
         self._lock = lock(self._path)
         database = None
         try:
             database = opened(self._path, first_number)
             last = database.execute(NUMBERS).fetchone()
-            self._reader.look(database)
-            self._files = self._look_at_files()
+            self._reader.read_queues(database)
+            self._files = self._inodes()
         except Exception as cause:
             if database is not None:
                 database.close()
@@ -138,11 +138,11 @@ class SqliteJournal:
         self._reads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal-reads")
         self._failures_told = 0
         self._failure: tuple[int, JournalError] | None = None
-        """How many the loop knew of before the last one, and that one."""
+        """How many failures the loop knew of before the last failure, and that one's error."""
         self._doubtful: tuple[set[int], set[int]] = set(), set()
         """Messages and deliveries of transactions that failed and may yet be in the file."""
         self._commit_at = 0.0
-        """Not before, unless nothing else is to come."""
+        """When the next commit may begin, unless the journal is closed before."""
         self._tidy_at = _NEVER
         self._closed: Callable[[], None] = lambda: None
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -213,7 +213,7 @@ class SqliteJournal:
         read: Callable[[sqlite3.Connection], _Found],
         tell: Callable[[_Found | None, JournalError | None], None],
     ) -> None:
-        """Read over a connection of its own, for which a commit never waits, and `tell` it."""
+        """Read over a separate connection, for which no commit waits, and `tell` the result."""
 
         def run() -> None:
             found: _Found | None = None
@@ -221,7 +221,7 @@ class SqliteJournal:
             try:
                 with closing(connect(self._path)) as database:
                     found = read(database)
-            except Exception as cause:  # noqa: BLE001 - Whatever it is, the loop must hear of it.
+            except Exception as cause:  # noqa: BLE001 - Whatever it is, the loop must be told.
                 error = explained(self._path, cause)
             self._soon(lambda: told(found, error))
 
@@ -281,9 +281,9 @@ class SqliteJournal:
         self._soon(self._closed)
 
     def _gather(self, waiting: list[_Work]) -> tuple[list[_Work], bool]:
-        """What goes into the next transaction, and whether it is the last one.
+        """Return what goes into the next transaction, and whether it is the last one.
 
-        The rest stays in `waiting`. Nothing where it is time to tidy.
+        Work that may wait longer stays in `waiting`. Nothing is returned when it is time to tidy.
         """
         while True:
             settle_at = waiting[0].asked_at + self._settle_every_s if waiting else _NEVER
@@ -305,7 +305,7 @@ class SqliteJournal:
                 return urgent, False
 
     def _take(self, urgent: list[_Work], waiting: list[_Work], until: float) -> bool:
-        """Wait for work until then, and take all there is; return whether it was the last."""
+        """Wait for work until this time, and take all; return whether it was the last."""
         timeout_s = None if until == _NEVER else max(0.0, until - time.monotonic())
         try:
             work = self._work.get(timeout=timeout_s)
@@ -317,7 +317,10 @@ class SqliteJournal:
         return True
 
     def _without_followers(self, batch: list[_Work]) -> list[_Work]:
-        """Fail what was asked for before the loop heard of the last failure; return the others."""
+        """Return the work of a batch that does not follow from the last failure; fail the rest.
+
+        Work follows if the loop asked for it before it was told of the failure.
+        """
         if self._failure is None:
             return batch
         known_before, error = self._failure
@@ -327,7 +330,7 @@ class SqliteJournal:
         return [work for work in batch if work.failures > known_before]
 
     def _transact(self, batch: list[_Work]) -> None:
-        """One transaction; then the loop hears how it ended, once for the whole batch."""
+        """Run one transaction, and tell the loop how it ended, once for the whole batch."""
         started_at = time.monotonic()
         self._commit_at = started_at + self._commit_every_s
         changes = [work.changes for work in batch if work.changes is not None]
@@ -347,7 +350,7 @@ class SqliteJournal:
     def _apply(
         self, changes: Sequence[Changes], calls: Sequence[_Call]
     ) -> list[Callable[[], None]]:
-        """Write what changes and run the calls; returns when all of it is safe."""
+        """Write the changes and run the calls; return when all of it is safe."""
         database = self._connection()
         statements = row_writer.statements(
             changes, self._queues, keeps_records=self._keep_records_s > 0
@@ -371,9 +374,9 @@ class SqliteJournal:
         return replies
 
     def _forget_records(self, database: sqlite3.Connection, most: int) -> bool:
-        """Delete a few that have been kept for long enough; return whether there may be more.
+        """Delete a few records that were kept for long enough; return whether there may be more.
 
-        In a busy journal twice as many as come, so that they become fewer.
+        A busy journal deletes twice as many as it writes, so that they become fewer.
         """
         before_utc = self._clock_utc() - self._keep_records_s
         if not most or self._oldest_record_utc >= before_utc:
@@ -386,22 +389,22 @@ class SqliteJournal:
 
     def _connection(self) -> sqlite3.Connection:
         """The connection, made anew after trouble with the file."""
-        file, wal = self._look_at_files()
+        file, wal = self._inodes()
         if file != self._files[0]:
-            # Our connection has the last of it.
+            # This connection is the last access to the file.
             advice = f"put it back; or, before you stop this, copy it from /proc/{os.getpid()}/fd"
             raise JournalError(f"{self._path}: removed while in use; {advice}")
         if self._database is None:
             database = connect(self._path)
-            database.execute(NUMBERS)  # What has read has the WAL open.
+            database.execute(NUMBERS)  # A connection opens the WAL when it reads.
             self._database = database
-            self._files = self._look_at_files()
+            self._files = self._inodes()
         elif wal != self._files[1]:
             self._save_from_wal(self._database)
         return self._database
 
-    def _look_at_files(self) -> tuple[int, int]:
-        """Which files have the names of ours and of its WAL; 0 where there is none."""
+    def _inodes(self) -> tuple[int, int]:
+        """Return the inodes at the names of the file and of its WAL; 0 if there is none."""
         found = []
         for path in (self._path, f"{self._path}{WAL}"):
             try:
@@ -411,7 +414,7 @@ class SqliteJournal:
         return found[0], found[1]
 
     def _save_from_wal(self, database: sqlite3.Connection) -> None:
-        """The WAL was removed, and commits with it: this connection alone can still read it."""
+        """Copy a WAL that was removed into the file: only this connection can still read it."""
         what = f"{self._path}{WAL}: removed while in use"
         (busy, *_) = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
@@ -421,7 +424,7 @@ class SqliteJournal:
         raise JournalError(f"{what}; what it held has been saved")
 
     def _recover_from(self, cause: Exception, changes: Sequence[Changes]) -> None:
-        """Have neither a transaction open nor a connection that cannot be trusted."""
+        """Roll the transaction back, and close a connection that cannot be trusted."""
         database = self._database
         if database is None:
             return
@@ -431,8 +434,9 @@ class SqliteJournal:
                     database.execute("ROLLBACK")
                 return
             except sqlite3.Error:
-                pass  # Then it is worth no more than one that said so itself.
-        # A new connection believes what is complete in the WAL, which may be what we call failed.
+                pass  # Then this connection cannot be trusted either.
+        # A new connection believes what is complete in the WAL; that may be the transaction that
+        # was told to have failed.
         self._doubtful[0].update(m.router_id for one in changes for m in one.accepted)
         self._doubtful[1].update(d.kept_as for one in changes for d in one.held)
         self._database = None
@@ -445,7 +449,7 @@ class SqliteJournal:
         error: JournalError | None,
         took_s: float,
     ) -> None:
-        """In the loop's thread: the batch is safe, or none of it is."""
+        """Tell those who asked, in the loop's thread: the batch is safe, or none of it is."""
         self.pending -= len(batch)
         accepted = sum(len(work.changes.accepted) for work in batch if work.changes is not None)
         if error is None:
@@ -462,7 +466,7 @@ class SqliteJournal:
                 reply()
 
     def _tidy(self) -> None:
-        """Nobody waits: see to the file, a little at a time."""
+        """Tidy the file, a little at a time, while there is no other work."""
         self._tidy_at = _NEVER
         try:
             database = self._connection()

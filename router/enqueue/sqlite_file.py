@@ -15,17 +15,17 @@ from router.terms.clock import LONGEST_AWAY_S
 WAL: Final = "-wal"
 """What SQLite adds to the file's name for its log."""
 _BUSY_S: Final = 5.0
-"""How long we wait for somebody else's write lock, say of the `sqlite3` shell."""
+"""How long to wait for the write lock of another program, such as the `sqlite3` shell."""
 _STATEMENTS: Final = 256
-"""Kept compiled: ten sizes of each of a dozen kinds, and those that read."""
+"""How many statements are kept compiled: ten sizes of a dozen kinds, and those that read."""
 _CHECKPOINT_PAGES: Final = 4000
-"""Then a commit copies the WAL into the file: 16 MB, less often than the default's 4."""
+"""Pages in the WAL after which a commit copies it into the file: 16 MB; the default is 4."""
 _LONGEST_WAL_BYTES: Final = 64 * 2**20
-"""A WAL that grew beyond, because somebody read for long, is cut back to this."""
+"""A WAL that grew beyond this, because of a long reading, is cut back to this."""
 _SPARE_PAGES: Final = 4096
-"""16 MB of the file that may stay free, for the next backlog."""
+"""Pages of the file that may stay free for the next backlog: 16 MB."""
 _PAGES_AT_ONCE: Final = 100
-"""Given back to the file system in one go: about 10 ms, for which a commit may have to wait."""
+"""Pages given back to the file system at a time: about 10 ms, which a commit may have to wait."""
 _ADVICE: Final = {
     sqlite3.SQLITE_NOTADB: "another file has this name; move it away, or change journal.url",
     sqlite3.SQLITE_CORRUPT: "keep a copy, and rescue what can be read with `sqlite3 FILE .dump`",
@@ -39,7 +39,7 @@ _ADVICE: Final = {
 
 
 def lock(path: Path) -> int:
-    """One daemon per journal. The kernel frees the lock with the process, however that ends."""
+    """Lock the journal: one daemon for each. The kernel frees the lock when the process ends."""
     try:
         held = os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     except OSError as error:
@@ -54,14 +54,14 @@ def lock(path: Path) -> int:
             f"{path}: another router (process {other}) uses this journal; end that one, or give"
             " this one a journal of its own"
         ) from None
-    with suppress(OSError):  # It only tells the next one who we are.
+    with suppress(OSError):  # Only for the message of a second daemon that tries.
         os.ftruncate(held, 0)
         os.write(held, b"%d\n" % os.getpid())
     return held
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection to a file that is there."""
+    """Connect to a file that exists."""
     database = sqlite3.connect(
         f"{path.as_uri()}?mode=rw",
         uri=True,
@@ -82,7 +82,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def opened(path: Path, first_number: int) -> sqlite3.Connection:
-    """Open the file, make its tables where it is new, refuse what we cannot read or write."""
+    """Open the file, and make its tables if it is new; raise JournalError if it cannot be used."""
     try:
         _keep_private(path)
         database = connect(path)
@@ -97,9 +97,9 @@ def opened(path: Path, first_number: int) -> sqlite3.Connection:
 
 
 def _keep_private(path: Path) -> None:
-    """Make the file where there is none. It holds texts: only its owner may read it.
+    """Make the file if there is none. It holds texts: only its owner may read it.
 
-    SQLite gives the files beside it the same rights. One that we do not own stays as it is.
+    SQLite gives the WAL the same rights. A file of another owner stays as it is.
     """
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
@@ -109,7 +109,10 @@ def _keep_private(path: Path) -> None:
 
 
 def _prepare(path: Path, database: sqlite3.Connection, first_number: int) -> None:
-    """Raises JournalError, or what SQLite says."""
+    """Make or migrate the tables, and test that the file can be written.
+
+    Raises JournalError, or the error of SQLite.
+    """
     (version,) = database.execute("PRAGMA user_version").fetchone()
     (application_id,) = database.execute("PRAGMA application_id").fetchone()
     (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -129,7 +132,7 @@ def _prepare(path: Path, database: sqlite3.Connection, first_number: int) -> Non
         raise JournalError(f"{path}: this file system does not let SQLite share memory; {advice}")
     database.execute("BEGIN IMMEDIATE")
     if version == schema.VERSION:
-        # Writes, or else a file that may only be read is found out much later.
+        # A write, so that a file that may only be read is found now and not much later.
         database.execute(row_writer.GO_ON, (_least_number(database, first_number),))
     else:
         for statement in schema.statements_from(version if tables else 0):
@@ -142,16 +145,17 @@ def _prepare(path: Path, database: sqlite3.Connection, first_number: int) -> Non
 
 
 def _least_number(database: sqlite3.Connection, first_number: int) -> int:
-    """A file that is an older copy, put back, must not give ids that were given since it was made.
+    """Return the least number for new ids; 0 if the file may go on with its own.
 
-    Where a new file would begin now is beyond all of those; unless the clock is wrong.
+    A file that was restored from a copy must not give ids that were given after the copy was made.
+    The number at which a new file would begin now is beyond those, unless the clock is wrong.
     """
     (known_utc,) = database.execute(KNOWN_UTC).fetchone()
     return first_number if first_number <= first_number_at(known_utc + LONGEST_AWAY_S) else 0
 
 
 def tidied(database: sqlite3.Connection) -> bool:
-    """Give a few free pages back, or else empty the WAL; return whether there is more to do."""
+    """Give a few free pages back, or else copy the WAL; return whether there is more to do."""
     (free,) = database.execute("PRAGMA freelist_count").fetchone()
     (pages,) = database.execute("PRAGMA page_count").fetchone()
     # Pages move to where others were free: where most are, each moves about once.
@@ -164,7 +168,7 @@ def tidied(database: sqlite3.Connection) -> bool:
 
 
 def explained(path: Path, cause: Exception) -> JournalError:
-    """What happened, where, and what to do about it."""
+    """Return an error that says what happened, where, and what to do about it."""
     if isinstance(cause, JournalError):
         return cause
     if not isinstance(cause, sqlite3.Error):
@@ -174,6 +178,6 @@ def explained(path: Path, cause: Exception) -> JournalError:
 
 
 def code_of(cause: Exception) -> int:
-    """SQLite's primary error code; 0 for what did not come from it."""
+    """Return SQLite's primary error code; 0 for an error that is not of SQLite."""
     code: int = getattr(cause, "sqlite_errorcode", 0)
     return code & 0xFF

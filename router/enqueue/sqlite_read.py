@@ -1,7 +1,7 @@
-"""What is asked of the journal's file: each method reads over the connection that it is handed.
+"""Reads the journal's file: each method reads over the connection that it is handed.
 
-Used by the reading thread, and by the writing one for the recovery. What it reads is made anew: the
-loop gets objects that nobody else has.
+Used by the reading thread, and by the writing thread for the recovery. What is read becomes new
+objects, which only the loop has.
 """
 
 import sqlite3
@@ -28,7 +28,7 @@ from router.terms.queue_key import QueueKey
 
 
 class Reader:
-    """Turns rows into what they stand for."""
+    """Turns rows into messages, attempts and deliveries."""
 
     def __init__(
         self,
@@ -40,12 +40,12 @@ class Reader:
         self._plan_of = plan_of
         self._clock_utc = clock_utc
         self._written: dict[int, tuple[int, OperatorName]] = {}
-        """How far an earlier process has written each queue, and to whom last."""
+        """How far an earlier process has written each queue, and to which operator last."""
         self._marks: dict[int, bool] = {}
-        """What it may have written, or has not, wherever their queues are."""
+        """Whether an earlier process may have written a message, for messages with a mark."""
 
-    def look(self, database: sqlite3.Connection) -> None:
-        """See which queues there are, and what an earlier process may have written."""
+    def read_queues(self, database: sqlite3.Connection) -> None:
+        """Read which queues there are, and what an earlier process may have written."""
         for number, account, lane, plan, router_id, operator in database.execute(row_reader.QUEUES):
             self._queues.found(number, AccountName(account), LaneName(lane), plan)
             if router_id is not None:
@@ -79,11 +79,11 @@ class Reader:
                 message = self._aged(row_reader.to_message(row, number, wanted.queue))
                 self._doubt(message)
                 messages.append(message)
-        messages.sort(key=attrgetter("router_id"))  # They may come from several.
+        messages.sort(key=attrgetter("router_id"))  # They may come from several queues of the file.
         return messages[: wanted.count]
 
     def _doubt(self, message: Message) -> None:
-        """An earlier process may have written it to an operator."""
+        """Put a message in doubt if an earlier process may have written it to an operator."""
         written, operator = self._written.get(message.row.queue, (0, None))
         take_up_doubt(message, self._marks.get(message.router_id), written, operator)
 
@@ -124,12 +124,12 @@ class Reader:
             return attempts, None
         if oldest_utc < before_utc:
             return attempts, last
-        # What follows is younger: only what has failed is wanted of it.
+        # The attempts that follow are younger: only those that have failed are wanted.
         (failed,) = database.execute(row_reader.NEXT_FAILED, (last,)).fetchone()
         return attempts, None if failed is None else failed - 1
 
     def _attempts(self, rows: list[Row], database: sqlite3.Connection) -> list[PendingReceipt]:
-        """What rows say, and the other attempts of those messages: one object for each message."""
+        """Return the attempts of these rows, and all others of their messages."""
         for text, values in row_reader.others(rows):
             rows += database.execute(text, values).fetchall()
         attempts: dict[int, PendingReceipt] = {}
@@ -151,7 +151,7 @@ class Reader:
         return ordered
 
     def _aged(self, message: Message) -> Message:
-        """The same, as old as it is on the clock of this process."""
+        """Set when the message was accepted, on the monotonic clock of this process."""
         age_s = max(0.0, self._clock_utc() - message.accepted_utc)
         message.accepted_at = time.monotonic() - age_s
         return message

@@ -1,4 +1,4 @@
-"""Our binds to operators: connect, bind, keep at it."""
+"""Connections to operators: connect, bind, and do so again when the session has ended."""
 
 import asyncio
 import random
@@ -24,95 +24,92 @@ COMMANDS: Final = {
     "transceiver": v.BIND_TRANSCEIVER,
 }
 SENDING: Final = frozenset({State.BOUND_TX, State.BOUND_TRX})
-"""States in which submit_sm may travel."""
+"""States of a session in which submit_sm may be sent."""
 RETIRES_S: Final = 2.0
-"""How long a bind that retires waits until all that its operator has delivered is answered."""
+"""The longest wait of a retiring bind until all that its operator has delivered is answered."""
 AWAY_S: Final = 1.0
-"""How often a bind that may retire looks whether the others are back."""
+"""The time after which a bind that may retire checks again whether another one is away."""
 
 log = structlog.get_logger()
 
 
 class Answers(Protocol):
-    """What becomes of messages that were written."""
+    """The step that decides what an answer, or none, means for a message."""
 
     def answered(self, attempt: Attempt, status: int, operator_id: bytes, now: float) -> None:
-        """The operator has answered one writing of a message."""
+        """Deal with the operator's answer to one attempt."""
 
     def doubted(self, attempts: list[Attempt], why: str, now: float) -> None:
-        """These will not be answered."""
+        """Deal with attempts that will not be answered."""
 
 
 class Receipts(Protocol):
-    """What operators deliver."""
+    """The step that takes what operators deliver."""
 
     @property
     def counters(self) -> Counters:
-        """What is counted."""
+        """The counters of the router."""
 
     def reported(self, peer: "OperatorLink", pdu: Pdu, now: float) -> None:
-        """The operator delivers something."""
+        """Deal with a request of the operator: a receipt or a message."""
 
 
 class Availability(Protocol):
-    """Which binds may send."""
+    """The step that knows which operators may send."""
 
     def came_up(self, peer: "OperatorLink", now: float) -> None:
-        """The bind is bound."""
+        """Note that the bind is bound."""
 
     def went_down(self, bind: Bind, now: float) -> None:
-        """The bind is lost."""
+        """Note that the bind is lost."""
 
     def changed(self, bind: Bind) -> None:
-        """The bind may send no more, or again."""
+        """Note that the bind may send again, or no longer."""
 
 
 class Steps(Protocol):
-    """The steps that hear of what happens on a bind."""
+    """The steps that are told what happens on a bind."""
 
     @property
     def answers(self) -> Answers:
-        """What becomes of messages that were written."""
+        """The step that decides what an answer, or none, means for a message."""
 
     @property
     def receipts(self) -> Receipts:
-        """What operators deliver."""
+        """The step that takes what operators deliver."""
 
     @property
     def availability(self) -> Availability:
-        """Which binds may send."""
+        """The step that knows which operators may send."""
 
 
 class OperatorLink(Link):
     """One connection to an operator."""
 
     def __init__(self, host: Host, steps: Steps, bind: Bind, settings: SessionSettings) -> None:
-        timers = Timers(
-            bind_s=settings.response_timeout_s,
-            enquire_link_s=bind.settings.enquire_link_s or settings.enquire_link_s,
-            response_s=settings.response_timeout_s,
-        )
+        timers = _timers(bind, settings)
         super().__init__(Session(Side.ESME, timers, settings.max_pdu_bytes, host.clock()), host)
         self.bind: Final = bind
+        self._settings: Final = settings
         self.on_ended: Callable[[], None] = lambda: None
-        """Called when the session is over."""
+        """The call to make when the session is over."""
         self.refused_status: int | None = None
-        """What the operator answered to the bind request, where that was no ESME_ROK."""
+        """The command_status with which the operator refused the bind request."""
         self.was_bound = False
         self.retired = False
-        """Its session has come to the end of its life, and was ended for that."""
+        """Whether the session was ended because its lifetime was over."""
         self._answers: Final = steps.answers
         self._receipts: Final = steps.receipts
         self._availability: Final = steps.availability
         self._is_explained = False
-        """Whether the log says already why it was not bound."""
+        """Whether the log already says why the bind was not bound."""
         self._retires_since = NEVER
-        self._looks_at = NEVER
+        self._retire_at = NEVER
         self._asked_to_end = False
         self._log = log.bind(operator=bind.operator.name, bind=bind.settings.name)
 
     def started(self, now: float) -> None:
-        """Connected: bind."""
+        """Send the bind request: the connection is there."""
         settings = self.bind.settings
         self.session.bind(
             COMMANDS[settings.type],
@@ -123,7 +120,7 @@ class OperatorLink(Link):
         )
 
     def arrived(self, pdu: Pdu, now: float) -> None:
-        """One PDU that is ours to deal with."""
+        """Hand a PDU to the step that deals with it."""
         if pdu.request is not None:
             status = pdu.command_status
             if status == v.ESME_ROK and pdu.command_id == v.GENERIC_NACK:
@@ -135,12 +132,11 @@ class OperatorLink(Link):
         elif not pdu.command_id & v.RESPONSE:
             self._receipts.reported(self, pdu, now)
         elif pdu.command_status == v.ESME_ROK and pdu.command_id != v.GENERIC_NACK:
-            # By the answer, not by the state: an unbind behind it may have ended the session.
+            # Not asked of the state: an unbind in the same octets may have ended the session.
             self.was_bound = True
             self._log.info("bind.bound", type=self.bind.settings.type)
             self._availability.came_up(self, now)
-            if self.bind.lifetime is not None:
-                self._looks_at = self.bind.lifetime.may_end_at
+            self._retire_at = self.bind.lifetime.may_end_at
         else:
             self.refused_status = pdu.command_status
             self.bind.trouble = v.status_name(pdu.command_status)
@@ -150,29 +146,29 @@ class OperatorLink(Link):
 
     @property
     def can_send(self) -> bool:
-        """Whether submit_sm may travel on the session now."""
+        """Whether submit_sm may be sent on the session now."""
         return self.session.state in SENDING
 
     @property
     def is_bound(self) -> bool:
-        """Whether the session is bound, in whichever direction."""
+        """Whether the session is bound as any type."""
         return self.session.state in BOUND
 
     @property
     def state_name(self) -> str:
-        """The state of the session, in a word for people."""
+        """The state of the session in lower case, for the status document."""
         return self.session.state.name.lower()
 
     def write(self, octets: bytes, attempt: Attempt, now: float) -> None:
-        """Write a message; its answer comes with the attempt."""
+        """Write a message; the answer comes back with this attempt."""
         self.session.request(octets, attempt, now)
 
     def overdue(self, whose: list[object], now: float) -> None:
-        """Messages without an answer are in doubt."""
+        """Report messages whose answer is overdue: they are in doubt."""
         self._answers.doubted([one for one in whose if isinstance(one, Attempt)], "timeout", now)
 
     def ended(self, lost: list[object], now: float) -> None:
-        """The session is over; what was in flight is in doubt."""
+        """Report the end of the session: messages in flight are in doubt."""
         if self.was_bound:
             attempts = [one for one in lost if isinstance(one, Attempt)]
             if self._asked_to_end and not attempts:
@@ -181,7 +177,7 @@ class OperatorLink(Link):
                 by_operator = self.session.peer_has_unbound
                 self.bind.trouble = "unbound" if by_operator else "lost"
                 self._log.warning("bind.lost", unbound=by_operator, in_flight=len(attempts))
-            # First, so that `resend` finds the binds that are left.
+            # First, so that messages that are sent again find only the binds that are left.
             self._availability.went_down(self.bind, now)
             self._answers.doubted(attempts, "lost", now)
         elif not self._asked_to_end and self.refused_status is None:
@@ -199,12 +195,12 @@ class OperatorLink(Link):
             self.tell(note)
 
     def tell(self, note: Note) -> None:
-        """Log what the session could not see; whoever tells it counts it."""
+        """Log a note that is already counted; of many, only the first few."""
         if self.may_log_note():
             self._log.warning(note.event, **note.words())
 
     def flush(self) -> None:
-        """Write what there is, and note when that was."""
+        """Write the octets of the session, and note when they left."""
         super().flush()
         batch = self.bind.batch
         if batch is not None:
@@ -212,16 +208,22 @@ class OperatorLink(Link):
             self.bind.batch = None
 
     def pause_writing(self) -> None:
-        """The operator does not read: nothing more is sent on this bind."""
+        """Send nothing more: the operator does not read."""
         self.writable = False
 
     def resume_writing(self) -> None:
-        """It reads again."""
+        """Send again: the operator reads."""
         self.writable = True
         self._availability.changed(self.bind)
 
+    def adopt(self) -> None:
+        """Follow the timers of the bind's settings, which have changed in place."""
+        self.session.timers = _timers(self.bind, self._settings)
+        self._retire_at = self.bind.lifetime.may_end_at
+        self.host.write_soon(self)  # `flush` arms the timer anew.
+
     def leave(self) -> None:
-        """Unbind, or do not even bind."""
+        """End the session: unbind if it is bound, close it if it is not."""
         self._asked_to_end = True
         if self.session.state in BOUND:
             self.rebind()
@@ -232,24 +234,23 @@ class OperatorLink(Link):
     # The end of a session's life, where the operator has set one.
 
     def wake_at(self) -> float:
-        """When the end of its life is to be looked after."""
+        """Return when the end of the session's life is next to be seen to."""
         bind = self.bind
-        if bind.lifetime is None or not self.was_bound or self.retired:
+        if not self.was_bound or self.retired:
             return NEVER
         if self._retires_since == NEVER:
-            return 0.0 if bind.retires else self._looks_at
+            return 0.0 if bind.retires else self._retire_at
         if bind.in_use:
-            return NEVER  # The answer to the last one, or the end of its time, wakes us.
+            return NEVER  # The last answer, or its time-out, wakes the link.
         return 0.0 if self.session.owed == 0 else self._retires_since + RETIRES_S
 
     def wake(self, now: float) -> None:
-        """Retire when it is time to; unbind when everything is answered."""
+        """Retire when the lifetime is over; unbind when everything is answered."""
         bind = self.bind
-        assert bind.lifetime is not None
         if self._retires_since == NEVER:
             if not bind.operator.retire(bind, now):  # Another one is away.
                 must_at = bind.lifetime.must_end_at
-                self._looks_at = must_at if now < must_at < now + AWAY_S else now + AWAY_S
+                self._retire_at = must_at if now < must_at < now + AWAY_S else now + AWAY_S
                 return
             self._retires_since = now
             self._log.info("bind.retires", in_flight=bind.in_use)
@@ -259,7 +260,7 @@ class OperatorLink(Link):
             self.rebind()
 
     def rebind(self) -> None:
-        """Unbind, and let the keeper bind anew."""
+        """Unbind; the connector then binds again."""
         if self.session.state in BOUND:
             self._asked_to_end = True
             self.session.unbind(self.host.clock())
@@ -268,7 +269,7 @@ class OperatorLink(Link):
 
 
 class BindConnector:
-    """Keeps one configured bind bound, for as long as the router runs. Owns one task."""
+    """Keeps one configured bind bound until it is stopped. Owns one task."""
 
     def __init__(self, host: Host, steps: Steps, bind: Bind, settings: SessionSettings) -> None:
         self._host = host
@@ -281,7 +282,7 @@ class BindConnector:
         self._log = log.bind(operator=bind.operator.name, bind=bind.settings.name)
 
     async def run(self) -> None:
-        """Connect and bind, again and again, until `stop` or cancellation."""
+        """Connect and bind, again and again, until `stop_binding` or cancellation."""
         while not self._stopping:
             started_at = self._host.clock()
             link = await self._attempt()
@@ -300,7 +301,7 @@ class BindConnector:
                 await asyncio.sleep(wait_s)
 
     async def _attempt(self) -> OperatorLink | None:
-        """One session, until it is over. Return it; None if no host could be reached."""
+        """Return the link of one session when it is over; None if no host could be reached."""
         attempts = self._attempts
         while True:
             link = OperatorLink(self._host, self._steps, self._bind, self._settings)
@@ -323,11 +324,12 @@ class BindConnector:
             return link
 
     async def _connect(self, link: OperatorLink, address: Address) -> None:
-        """Connect to one host. Its name is looked up anew each time: operators move."""
+        """Connect to one host. The name is looked up each time: operators move."""
         settings = self._bind.settings
         source, tls = settings.source_address, settings.tls
         async with asyncio.timeout(self._settings.response_timeout_s):
-            # Certificates are read anew too: they are replaced while we run. That takes a while.
+            # Certificates are read each time too: they are replaced while the router runs. In a
+            # thread, because reading and parsing them takes a while.
             context = None if tls is None else await asyncio.to_thread(_context, tls)
             await asyncio.get_running_loop().create_connection(
                 lambda: cast("asyncio.Protocol", link),
@@ -350,12 +352,20 @@ class BindConnector:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing of it is left."""
+        """Whether there is no connection."""
         return self._link is None
 
 
+def _timers(bind: Bind, settings: SessionSettings) -> Timers:
+    return Timers(
+        bind_s=settings.response_timeout_s,
+        enquire_link_s=bind.settings.enquire_link_s or settings.enquire_link_s,
+        response_s=settings.response_timeout_s,
+    )
+
+
 def _context(tls: OperatorTlsSettings) -> ssl.SSLContext:
-    """Raises OSError, of which ssl.SSLError is one."""
+    """Build the TLS context. Raises OSError, of which ssl.SSLError is a kind."""
     context = ssl.create_default_context(cafile=tls.ca)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if not tls.verify:

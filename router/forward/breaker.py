@@ -1,9 +1,9 @@
-"""When is a bind, or an operator, left alone for a while because nothing but failures comes of it?
+"""The circuit breaker of a bind, or of a whole operator: no messages while they only fail.
 
     CLOSED   messages go; after `failures` among the last `of` answers  -> OPEN
-    OPEN     nothing is sent, others take over; when its rest is over   -> PROBING
-    PROBING  one message at a time is tried: it is taken                -> CLOSED
-             it fails too                                               -> OPEN, for twice as long
+    OPEN     nothing is sent, others take over; after a rest            -> PROBING
+    PROBING  one message at a time is sent; it is taken                 -> CLOSED
+             it fails too                                               -> OPEN, twice as long
 
 A failure is a status that speaks of the operator and not of the message, or no answer at all.
 """
@@ -17,7 +17,7 @@ _NEVER: Final = float("inf")
 
 
 class BreakerState(IntEnum):
-    """Where a breaker is."""
+    """The state of a breaker."""
 
     CLOSED = 0
     OPEN = 1
@@ -25,34 +25,48 @@ class BreakerState(IntEnum):
 
 
 class Breaker:
-    """One of them."""
+    """One circuit breaker."""
 
     __slots__ = ("_answers", "_recent", "_settings", "opened", "rest_s", "state", "until")
 
     def __init__(self, settings: BreakerSettings | None) -> None:
-        """None: it never opens."""
+        """Make a closed breaker; without settings it never opens."""
         self.state = BreakerState.CLOSED
         self.until = _NEVER
-        """When its rest is over, while it is open."""
+        """When the rest is over, while the breaker is open; infinity in other states."""
         self.opened = 0
-        """How often it has opened."""
+        """How often the breaker has opened."""
         self._settings = settings
         self._recent = 0
         self.rest_s = 0.0 if settings is None else settings.rest_s
-        """How long its next rest is, or the one that it has."""
+        """The length of the present rest, or of the next one."""
+
+    def adopt(self, settings: BreakerSettings | None, now: float) -> None:
+        """Follow other settings; an open breaker stays open, at most for a rest of the new ones."""
+        self._settings = settings
+        if settings is None:
+            self.close()
+            return
+        self._recent &= (1 << settings.of) - 1
+        if self.state is BreakerState.CLOSED:
+            self.rest_s = settings.rest_s
+            return
+        self.rest_s = min(max(self.rest_s, settings.rest_s), settings.longest_s)
+        if self.state is BreakerState.OPEN:
+            self.until = min(self.until, now + self.rest_s)
 
     @property
     def is_open(self) -> bool:
-        """Whether not everything goes, to say it in one word."""
+        """Whether the breaker limits what is sent: it is open or probing."""
         return self.state is not BreakerState.CLOSED
 
     @property
     def is_troubled(self) -> bool:
-        """Whether a success would change anything."""
+        """Whether a success would change the state or the count of failures."""
         return self._recent != 0 or self.is_open
 
     def succeeded(self) -> bool:
-        """A message was taken; return whether that closes it."""
+        """Note that a message was taken; return whether that closes the breaker."""
         settings = self._settings
         if settings is None:
             return False
@@ -63,7 +77,7 @@ class Breaker:
         return True
 
     def failed(self, now: float) -> bool:
-        """One has failed; return whether that opens it."""
+        """Note that a message failed; return whether that opens the breaker."""
         settings = self._settings
         if settings is None or self.state is BreakerState.OPEN:
             return False
@@ -78,21 +92,21 @@ class Breaker:
         return True
 
     def open(self, now: float) -> None:
-        """Leave it alone."""
+        """Open: send nothing for the length of a rest."""
         self.state = BreakerState.OPEN
         self.until = now + self.rest_s
         self.opened += 1
 
     def close(self) -> None:
-        """All is well."""
+        """Close: send without a limit, and forget the failures."""
         settings = self._settings
         self.state = BreakerState.CLOSED
         self.until = _NEVER
         self._recent = 0
         self.rest_s = 0.0 if settings is None else settings.rest_s
 
-    def look(self, now: float) -> bool:
-        """Look at the clock; return whether its rest is over."""
+    def tick(self, now: float) -> bool:
+        """Begin to probe when the rest is over; return whether that is now."""
         if self.state is not BreakerState.OPEN or now < self.until:
             return False
         self.state = BreakerState.PROBING

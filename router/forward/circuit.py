@@ -1,8 +1,8 @@
-"""The breakers of one operator: one for each bind, and one for all of them together.
+"""The breakers of one operator: one for each bind, and one for the whole operator.
 
-The one for all opens when nothing has been taken since `failures` failures, and every bind that
-could send has had one: else a bad bind among good ones would stop them too. While it is being
-probed, one bind sends one message at a time.
+The breaker of the whole operator opens after `failures` failures without a success in between, if
+every bind that could send has had a failure: else one bad bind would stop the good ones. While that
+breaker is probing, one bind sends one message at a time.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -19,7 +19,7 @@ class Breakable(Protocol):
 
     @property
     def breaker(self) -> Breaker:
-        """Its own breaker."""
+        """The breaker of this bind alone."""
 
 
 class Circuit:
@@ -30,16 +30,29 @@ class Circuit:
     def __init__(self, settings: BreakerSettings | None, binds: Sequence[Breakable]) -> None:
         self.whole: Final = Breaker(settings)
         self.probe: Breakable | None = None
-        """The bind that tries for all, while the one for all is probing."""
+        """The bind that sends the trial message while `whole` is probing."""
         self.is_troubled = False
-        """Whether a success would change anything; asked for each message."""
+        """Whether a success would change any breaker; read for each message."""
         self._binds = binds
         self._most = UNLIMITED if settings is None else settings.failures
         self._failures = 0
         self._failing: set[Breakable] = set()
 
+    def adopt(
+        self, settings: BreakerSettings | None, binds: Sequence[Breakable], now: float
+    ) -> None:
+        """Follow other settings and other binds; each breaker keeps its state."""
+        self._binds = binds
+        self._most = UNLIMITED if settings is None else settings.failures
+        for breaker in self._breakers():
+            breaker.adopt(settings, now)
+        self._failing.intersection_update(binds)
+        if self.probe not in binds:
+            self.probe = None  # `tick` finds another one.
+        self._update()
+
     def most_unanswered(self, bind: Breakable) -> int:
-        """How many messages this bind may have unanswered, as far as breakers go."""
+        """Return how many messages the breakers allow this bind to have unanswered."""
         own, whole = bind.breaker.state, self.whole.state
         if BreakerState.OPEN in (own, whole):
             return 0
@@ -48,19 +61,22 @@ class Circuit:
         return 1 if own is BreakerState.PROBING else UNLIMITED
 
     def is_probing(self, bind: Breakable) -> bool:
-        """Whether the bind has no more than one message to try."""
+        """Return whether the bind may send only one message, as a trial."""
         return self.most_unanswered(bind) == 1
 
     def succeeded(self, bind: Breakable) -> list[Breaker]:
-        """A message was taken on this bind; return the breakers that it closes."""
+        """Note that a message was taken on this bind; return the breakers that it closes."""
         self._failures = 0
         self._failing.clear()
         closed = [one for one in (bind.breaker, self.whole) if one.succeeded()]
-        self._reckon()
+        self._update()
         return closed
 
     def failed(self, bind: Breakable, able: Collection[Breakable], now: float) -> list[Breaker]:
-        """One has failed there; `able` binds could send. Return the breakers that it opens."""
+        """Note that a message failed on this bind; return the breakers that it opens.
+
+        `able` are the binds that could send if breakers and windows allowed it.
+        """
         own, whole = bind.breaker, self.whole
         opened = [own] if own.failed(now) else []
         if whole.state is BreakerState.PROBING:
@@ -72,12 +88,12 @@ class Circuit:
             if self._failures >= self._most and self._failing.issuperset(_closed(able)):
                 whole.open(now)
                 opened.append(whole)
-        self._reckon()
+        self._update()
         return opened
 
-    def look(self, able: Collection[Breakable], now: float) -> bool:
-        """Look at the clock, once a second or so; return whether any bind may send more now."""
-        over = [one.look(now) for one in self._breakers()]
+    def tick(self, able: Collection[Breakable], now: float) -> bool:
+        """Do what is due, once a second or so; return whether any bind may send more now."""
+        over = [one.tick(now) for one in self._breakers()]
         changed = any(over)
         if self.whole.state is BreakerState.PROBING and self.probe not in able:
             self.probe = next(iter(_closed(able)), None)
@@ -87,7 +103,7 @@ class Circuit:
     def _breakers(self) -> list[Breaker]:
         return [*(bind.breaker for bind in self._binds), self.whole]
 
-    def _reckon(self) -> None:
+    def _update(self) -> None:
         if self.whole.state is not BreakerState.PROBING:
             self.probe = None
         self.is_troubled = bool(self._failures) or any(one.is_troubled for one in self._breakers())

@@ -1,11 +1,12 @@
-"""How often may one number be sent to? Where an operator counts that too.
+"""The rate per destination number, for operators that limit it.
 
-A message that is too soon for its number waits aside, and nothing waits behind it; those for one
-number keep their order. As with the rate of a bind, what counts is when the operator sees a message
-arrive: no later than its answer came, or than it was given up.
+A message that is too soon for its number waits aside and blocks no other message; messages to one
+number keep their order. As with the rate of a bind, the time that counts is when the operator sees
+the message arrive: no later than the answer, or the time at which the message was given up.
 
-Memory is bounded (`Capacity`): so many numbers are remembered, the longest unused are forgotten
-first, and so many messages wait aside. Others wait in their lanes, and what is behind them.
+Memory is bounded (`Capacity`): a limited number of destinations is remembered, the longest unused
+are forgotten first, and a limited number of messages waits aside. Further messages stay in their
+queues, and block what is behind them there.
 """
 
 from collections import OrderedDict, deque
@@ -17,25 +18,25 @@ from router.terms.limits import Rate
 from router.terms.names import RouterId
 
 UNANSWERED_S: Final = 0.1
-"""How soon to ask again while an answer has to come first."""
+"""The wait before asking again while the answer to an earlier message is missing."""
 STALE_UNITS: Final = 2.0
-"""A message that has not come for so long after its time comes no more: it has expired, perhaps."""
+"""Units after which a message that has not come back is no longer expected; it may have expired."""
 _NEVER: Final = float("inf")
 
 
 class Slot:
-    """One writing to a number."""
+    """One message that was written to a number."""
 
     __slots__ = ("arrived_at", "written_at")
 
     def __init__(self, written_at: float) -> None:
         self.written_at = written_at
         self.arrived_at = _NEVER
-        """The latest time at which it can have arrived; infinity until it is answered."""
+        """The latest time at which the message can have arrived; infinity until it is answered."""
 
 
 class Destinations:
-    """The numbers of one operator that were sent to of late, and who waits for which."""
+    """The recent destinations of one operator, and the messages that wait for each of them."""
 
     __slots__ = ("_aside", "_capacity", "_in_all", "_rate", "_sent")
 
@@ -43,19 +44,29 @@ class Destinations:
         self._rate = rate
         self._capacity = capacity
         self._sent: OrderedDict[bytes, deque[Slot]] = OrderedDict()
-        """By TON, NPI and number, the longest unused first."""
+        """The latest messages by TON, NPI and number, the longest unused number first."""
         self._aside: dict[bytes, deque[tuple[float, RouterId]]] = {}
-        """By number: when each may come again, and which message it is, in their order."""
+        """The waiting messages by number, in order: when each comes again, and its id."""
         self._in_all = 0
 
+    def adopt(self, rate: Rate) -> None:
+        """Follow another rate; of each number the latest messages stay known.
+
+        Messages that wait aside come back at the time they were given, and are judged again then.
+        """
+        if rate.count != self._rate.count:
+            for number, sent in self._sent.items():
+                self._sent[number] = deque(sent, maxlen=rate.count)
+        self._rate = rate
+
     def __len__(self) -> int:
-        """How many wait aside, or may still."""
+        """Return how many messages wait aside; some of them may have expired."""
         return self._in_all
 
     def ask(self, number: bytes, router_id: RouterId, now: float) -> float | None:
-        """When this message may go: `now` is at once; else it waits aside and comes again then.
+        """Return when this message may go: `now` means at once; else it waits aside until then.
 
-        None where no more can wait aside: it has to stay where it is.
+        Return None where no more messages can wait aside: the message stays in its queue.
         """
         free_at = self._free_at(number, now)
         waiting = self._waiting(number, now)
@@ -67,7 +78,7 @@ class Destinations:
         if free_at <= now and place < self._rate.count:
             self._leave(number, waiting, place)
             return now
-        # An answer is late, or one that was to go before it has not come.
+        # An answer is late, or a message that goes first has not come back.
         again_s = UNANSWERED_S if place < self._rate.count else self._rate.per_s
         at = max(free_at, now + again_s)
         waiting[place] = at, router_id
@@ -83,7 +94,7 @@ class Destinations:
         return at
 
     def _waiting(self, number: bytes, now: float) -> deque[tuple[float, RouterId]]:
-        """Who waits for this number, without those that will not come any more."""
+        """Return the messages that wait for this number, without those no longer expected."""
         waiting = self._aside.get(number)
         if waiting is None:
             return deque()
@@ -109,7 +120,7 @@ class Destinations:
         return oldest.arrived_at + unit_s
 
     def sent(self, number: bytes, now: float) -> None:
-        """A message to this number is written."""
+        """Note that a message to this number was written."""
         sent = self._sent.pop(number, None)
         if sent is None:
             sent = deque(maxlen=self._rate.count)
@@ -119,14 +130,14 @@ class Destinations:
         self._sent[number] = sent
 
     def attempt_ended(self, number: bytes, written_at: float, now: float) -> None:
-        """One that was written then is answered, or given up, now."""
+        """Note that the message that was written at that time is answered, or given up, now."""
         for slot in self._sent.get(number, ()):
             if slot.written_at == written_at and slot.arrived_at == _NEVER:
                 slot.arrived_at = now
                 return
 
     def forget_old(self, now: float) -> None:
-        """Forget the numbers that may be sent to again anyway; call it every second or so."""
+        """Forget the numbers whose unit has passed; call this once a second or so."""
         old_at = now - self._rate.per_s - 1.0
         while self._sent:
             number, sent = next(iter(self._sent.items()))

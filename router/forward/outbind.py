@@ -1,8 +1,8 @@
-"""Operators that call us: they connect and say outbind, and we bind on that connection.
+"""Outbind: operators connect to the router and send outbind, and the router binds there.
 
-A caller is nobody until its outbind names a bind of ours with the right password, from an address
-that this bind allows. Until then it has one short PDU and a few seconds, and there may be only so
-many.
+A caller is unknown until its outbind names a configured bind, with the right password and from an
+address that this bind allows. Until then it may send one short PDU within a few seconds, and the
+number of such connections is limited.
 Source: SMPP v3.4, 2.2.1 and 4.1.7.
 """
 
@@ -24,32 +24,38 @@ from router.terms.limits import TokenBucket
 from router.terms.settings import OutbindSettings, SessionSettings
 
 LONGEST_OUTBIND_OCTETS: Final = HEADER_OCTETS + 130
-"""A system_id and a password of 64 octets each, more than SMPP allows."""
+"""The longest outbind: a system_id and a password of 64 octets each, more than SMPP allows."""
 MOST_CALLERS: Final = 50
-"""Connections at one address that have not said who they are."""
+"""Connections at one address that have not sent their outbind yet."""
 
 log = structlog.get_logger()
 
 
 class OutbindConnector(BindConnector):
-    """Keeps one bind whose operator calls us. It does nothing but wait."""
+    """Binds on the connections of an operator that connects to the router."""
 
     def __init__(self, host: Host, steps: Steps, bind: Bind, settings: SessionSettings) -> None:
         super().__init__(host, steps, bind, settings)
         assert bind.settings.outbind is not None
-        self.outbind: Final[OutbindSettings] = bind.settings.outbind
+
+    @property
+    def outbind(self) -> OutbindSettings:
+        """The outbind settings of the bind."""
+        outbind = self._bind.settings.outbind
+        assert outbind is not None
+        return outbind
 
     async def run(self) -> None:
-        """Until cancellation: `take` does the work."""
+        """Wait until cancellation: `take` is called for each connection."""
         await asyncio.Event().wait()
 
     @property
     def is_free(self) -> bool:
-        """Whether a caller may have it."""
+        """Whether the bind has no connection and may get one."""
         return self._link is None and not self._stopping
 
     def take(self, transport: asyncio.Transport, rest: bytes, peer: str) -> None:
-        """Bind on this connection; `rest` came behind the outbind."""
+        """Bind on this connection; `rest` are the octets that followed the outbind."""
         link = OperatorLink(self._host, self._steps, self._bind, self._settings)
         link.on_ended = self._ended
         self._link = link
@@ -64,39 +70,39 @@ class OutbindConnector(BindConnector):
 
 
 class OutbindListener:
-    """One address at which operators call; makes a protocol for each connection."""
+    """One address that operators connect to; makes a protocol for each connection."""
 
     def __init__(
-        self, host: Host, counters: Counters, keepers: list[OutbindConnector], wait_s: float
+        self, host: Host, counters: Counters, connectors: list[OutbindConnector], wait_s: float
     ) -> None:
         self._host: Final = host
         self._counters: Final = counters
-        self._keepers: Final = keepers
+        self._connectors: Final = connectors
         self._to_log: Final = TokenBucket(NOTES_LOGGED, NOTES_LOGGED.count, host.clock())
         self.wait_s: Final = wait_s
-        """How long a caller has for its outbind."""
+        """The time in which a caller has to send its outbind."""
         self.callers = 0
 
     def __call__(self) -> "Caller":
-        """Somebody connects."""
+        """Return the protocol for a new connection."""
         return Caller(self)
 
-    def lets_in(self, host: str) -> bool:
-        """Whether anybody is expected from there."""
-        return self.callers < MOST_CALLERS and any(_allows(one, host) for one in self._keepers)
+    def admits(self, host: str) -> bool:
+        """Return whether a bind allows connections from this host, and there are not too many."""
+        return self.callers < MOST_CALLERS and any(_allows(one, host) for one in self._connectors)
 
-    def keeper(self, host: str, system_id: bytes, password: bytes) -> OutbindConnector | None:
-        """A bind of ours that this operator may have."""
-        for one in self._keepers:
+    def connector(self, host: str, system_id: bytes, password: bytes) -> OutbindConnector | None:
+        """Return a free bind with these credentials that allows this host, if there is one."""
+        for one in self._connectors:
             known = one.outbind.system_id.encode(), one.outbind.password.encode()
-            # All is compared, whatever differs: how long it takes says nothing.
+            # All fields are compared whatever differs, so that the time taken reveals nothing.
             same = compare_digest(known[0], system_id) & compare_digest(known[1], password)
             if same and one.is_free and _allows(one, host):
                 return one
         return None
 
     def refused(self, host: str, reason: str) -> None:
-        """Somebody was not let in: counted, and the first few are told."""
+        """Count a caller that was refused, and log the first few."""
         self._counters.refused_pdus["outbind.refused"] += 1
         if self._to_log.take(self._host.clock()):
             log.warning("outbind.refused", address=host, reason=reason)
@@ -107,27 +113,27 @@ class Caller(asyncio.Protocol):
 
     _transport: asyncio.Transport
 
-    def __init__(self, door: OutbindListener) -> None:
-        self._door = door
+    def __init__(self, listener: OutbindListener) -> None:
+        self._listener = listener
         self._octets = b""
         self._host = ""
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Somebody has connected."""
+        """Begin to wait for the outbind, or refuse the connection."""
         self._transport = cast("asyncio.Transport", transport)
         peername = transport.get_extra_info("peername") or ("", 0)
         self._host = peername[0]
-        if not self._door.lets_in(self._host):
+        if not self._listener.admits(self._host):
             self._refuse("foreign_address")
             return
-        self._door.callers += 1
+        self._listener.callers += 1
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self._door.wait_s, self._refuse, "timed_out")
+        self._timer = loop.call_later(self._listener.wait_s, self._refuse, "timed_out")
 
     def data_received(self, data: bytes) -> None:
-        """Read one PDU; it has to be an outbind."""
-        if self._timer is None:  # It is refused already.
+        """Read one PDU, which has to be an outbind."""
+        if self._timer is None:  # The caller is refused already.
             return
         self._octets += data
         framer = Framer(LONGEST_OUTBIND_OCTETS)
@@ -141,20 +147,20 @@ class Caller(asyncio.Protocol):
         if pdu.command_id != v.OUTBIND or len(fields) < 3:
             self._refuse("malformed")
             return
-        keeper = self._door.keeper(self._host, fields[0], fields[1])
-        if keeper is None:
+        connector = self._listener.connector(self._host, fields[0], fields[1])
+        if connector is None:
             self._refuse("wrong_credentials")
             return
         self._over()
         port = self._transport.get_extra_info("peername")[1]
-        keeper.take(self._transport, self._octets[len(pdu.octets) :], f"{self._host}:{port}")
+        connector.take(self._transport, self._octets[len(pdu.octets) :], f"{self._host}:{port}")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It has gone without a word."""
+        """Forget a caller that has closed the connection before its outbind."""
         self._over()
 
     def _refuse(self, reason: str) -> None:
-        self._door.refused(self._host, reason)
+        self._listener.refused(self._host, reason)
         self._over()
         self._transport.close()
 
@@ -162,13 +168,13 @@ class Caller(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-            self._door.callers -= 1
+            self._listener.callers -= 1
 
 
-def _allows(keeper: OutbindConnector, host: str) -> bool:
+def _allows(connector: OutbindConnector, host: str) -> bool:
     try:
         address = ip_address(host)
     except ValueError:
         return False
     mapped = getattr(address, "ipv4_mapped", None)
-    return any((mapped or address) in network for network in keeper.outbind.allow_from)
+    return any((mapped or address) in network for network in connector.outbind.allow_from)

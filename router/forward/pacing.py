@@ -1,22 +1,21 @@
-"""When may the next submit_sm go out? At most N in any unit of time, as the operator counts.
+"""Pacing: at most N submit_sm in any sliding unit of time, as the operator counts them.
 
-What counts is when a message arrives, and only its answer tells that it has. The answer came at
-least one round trip after the message was written; so, measured from writes, the message arrived no
-later than `answered - smallest round trip`, however long it stood in a socket buffer or the peer
-was busy. A slot is free again one unit and a margin after that. Because a session is one ordered
-stream, a message also arrived no later than any that was written after it.
+The operator counts a message when it arrives, and only the answer shows that it has. The answer
+comes at least one round trip after the message was written. So, measured on the clock of the
+writer, the message arrived no later than `answered - smallest round trip`, however long it stood in
+a socket buffer or the peer was busy. A slot is free again one unit and a margin after that. Because
+a session is one ordered stream, a message also arrived no later than any message written after it.
 
 Where answers say nothing about arrival (an operator whose processing time varies from message to
-message), writing time and a wider margin decide instead: waiting for them would waste the rate. A
-peer that was silent as a whole has stalled, and is waited for.
+message), the time of writing and a wider margin decide instead: waiting for answers would waste the
+rate. A peer that answers nothing at all for a while has stalled, and is waited for.
 
-What this rests on: within one or two spans at least one round trip to a host, on whichever bind,
-was the smallest there can be, and that is shorter than the unit (else an answer comes too late to
-tell). Where binds share a rate
-and their ways differ, the way there is as long as the way back.
+Assumptions: within one or two spans at least one round trip to a host, on any bind, was the
+smallest possible, and is shorter than the unit (else an answer comes too late to show anything).
+Where binds with different paths share a rate, the way there takes as long as the way back.
 
-Messages are spread evenly over the unit, so that an urgent one finds a slot soon; after a stall up
-to `CATCH_UP_S` of the spread is made up for, always within the slots.
+Messages are spread evenly over the unit, so that an urgent message finds a slot soon. After a stall
+up to `CATCH_UP_S` of the spread is made up for, always within the slots.
 """
 
 from bisect import bisect_left
@@ -27,42 +26,46 @@ from typing import Final
 from router.terms.limits import Rate
 
 MARGIN_S: Final = 0.0005
-"""Over the answers' estimate; measured with both cores busy (docs/decisions)."""
+"""Added to the arrival as answers show it; measured with both cores busy (docs/decisions)."""
 WRITE_MARGIN_S: Final = 0.025
-"""Over the time of writing, where answers do not tell: a stall of the peer as long as that is still
-within the contract, and 2.5 % of a rate per second are given up for it. The same share of a longer
-unit."""
+"""Added to the time of writing, where answers do not show arrival: a stall of the peer up to that
+length is still within the contract, at the price of 2.5 % of a rate per second. A longer unit has
+the same share."""
 CATCH_UP_S: Final = 0.1
-"""A stall longer than this is not made up for: the operator would see a burst."""
+"""The part of a stall that is made up for; after more the operator would see a burst."""
 VARYING_S: Final = 0.05
-"""When the answers' bound is on average this much behind the time of writing, the operator's
-processing time varies, and waiting for its answers costs more than the wider margin. Silence does
-not count: in a stall no message is answered. The same share of a longer unit."""
+"""The average delay from the time of writing to the arrival as answers show it, from which on the
+operator's processing time counts as varying: waiting for answers then costs more than the wider
+margin. Time in which no message at all is answered does not count. A longer unit has the same
+share."""
 ROUND_TRIP_SPAN_S: Final = 10.0
-"""The smallest round trip is that of the last one or two spans: paths change."""
+"""The length of a span. The smallest round trip is that of the last one or two: paths change."""
 FEWEST_ROUND_TRIPS: Final = 8
-"""A span has so many at least. One or two may all have met a stall, and the smallest of them would
-tell nothing; with a rate of one per minute ten seconds hold no more."""
+"""The fewest round trips of a span. At one message per minute ten seconds hold one or two; those
+may all have met a stall, and the smallest of them would show nothing."""
 _APART_S: Final = 0.01
-"""Answers closer together than that count as one: those after a stall come all at once."""
+"""Answers closer together count as one: after a stall they come all at once."""
 _MOST_ANSWERS: Final = 8192
+"""Times of answers that a bind remembers; then the older half is forgotten."""
 SLACK_S: Final = 0.02
-"""How far a slot may be late before the spread follows it."""
+"""The delay of a slot up to which the even spread of the following messages does not move."""
 _LOOK_AHEAD: Final = 16
+"""Followers of a message that are searched for an earlier answer."""
 _LEARN_ALL: Final = 16
 _LEARN_SHARE: Final = 0.08
-"""Whether processing time varies is learnt from every fourth message, over some fifty of them; of
-fewer slots than that from each."""
+"""Whether processing time varies is learnt from every fourth message; where there are fewer slots
+than `_LEARN_ALL`, from each. Each counts for `_LEARN_SHARE` of the average."""
 _MEAN_SHARE: Final = 0.02
+"""The weight of one round trip in the average."""
 _NEVER: Final = float("inf")
 
 
 class Path:
-    """The smallest round trip to one host of late, over all binds that are connected to it.
+    """The smallest recent round trip to one host, over all binds that are connected to that host.
 
-    A bind alone may see none that met no queue: those of one host often send, and so wait for each
-    other, at the same moments. Too small a one costs a little of the rate, too large a one lets
-    messages go too early.
+    One bind alone may never see a round trip without a queue: the binds of a host often send at the
+    same moments, and so wait for each other. A value that is too small costs a little of the rate;
+    one that is too large lets messages go too early.
     """
 
     __slots__ = (
@@ -77,9 +80,10 @@ class Path:
 
     def __init__(self) -> None:
         self.smallest_s = _NEVER
-        """The smallest seen, in seconds."""
+        """The smallest round trip, in seconds."""
         self.way_s = 0.0
-        """What is taken off an answer's time: nothing until enough are known, then the smallest."""
+        """The time that is subtracted from answers: 0 until enough round trips are known, then
+        `smallest_s`."""
         self._current = _NEVER
         self._previous = _NEVER
         self._in_span = 0
@@ -87,7 +91,7 @@ class Path:
         self._span_ends_at = 0.0
 
     def add_sample(self, seconds: float, now: float) -> None:
-        """Note one round trip that ended now."""
+        """Add a round trip that ended now."""
         enough = self._in_span >= FEWEST_ROUND_TRIPS
         if enough and now >= self._span_ends_at:
             self._previous, self._current = self._current, _NEVER
@@ -104,29 +108,29 @@ class Path:
 
 
 class RoundTrip:
-    """The round trips of a bind, and when its answers came."""
+    """The round trips of a bind, and the times of its answers."""
 
     __slots__ = ("_answers", "mean_s", "path")
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = Path() if path is None else path
-        """Perhaps shared with other binds."""
+        """The path to the host; binds that are connected to one host share it."""
         self.mean_s = 0.0
-        """The average of about the last fifty; 0 before the first."""
+        """The average of about the last fifty round trips; 0 before the first."""
         self._answers: list[float] = []
 
     @property
     def smallest_s(self) -> float:
-        """The smallest seen, in seconds."""
+        """The smallest round trip, in seconds."""
         return self.path.smallest_s
 
     @property
     def way_s(self) -> float:
-        """What is taken off an answer's time."""
+        """The time that is subtracted from answers."""
         return self.path.way_s
 
     def add_sample(self, seconds: float, now: float) -> None:
-        """Note one round trip that ended now."""
+        """Add a round trip that ended now."""
         answers = self._answers
         self.mean_s += (seconds - self.mean_s) * (_MEAN_SHARE if answers else 1.0)
         answers.append(now)
@@ -135,7 +139,7 @@ class RoundTrip:
         self.path.add_sample(seconds, now)
 
     def answer_since(self, at: float) -> float:
-        """When the first answer at or after this time came; infinity if none has."""
+        """Return when the first answer at or after this time came; infinity if none has come."""
         answers = self._answers
         place = bisect_left(answers, at)
         return answers[place] if place < len(answers) else _NEVER
@@ -144,61 +148,120 @@ class RoundTrip:
 class Pacer:
     """The slots of one rate: `count` of them, each free again one unit after its message arrived.
 
-    It begins as if it had just been used: what was sent before this process started is unknown.
-    `sharing` are the binds that have this rate together, if it is not the rate of one.
+    A pacer begins as if all slots had just been used: what was sent before the process started is
+    unknown. `sharing` are the round trips of the binds that have this rate together, if it is not
+    the rate of one bind; the list may change.
+
+    The slots are a ring, one for each of the last messages. The next message may go when the slot
+    of the message `count` places before it is free. The ring grows with the rate and never shrinks,
+    so that after any change of the rate enough messages are known for the rate in force.
     """
 
     __slots__ = (
+        "_ahead",
         "_answered_at",
         "_even_at",
+        "_first",
         "_gap_s",
         "_late_s",
+        "_moved",
         "_next",
-        "_ponders_s",
+        "_older_at",
         "_round_trips",
         "_sharing",
         "_slot_at",
+        "_varies_s",
         "_write_margin_s",
         "_written_at",
         "rate",
     )
 
     def __init__(self, rate: Rate, now: float, sharing: Sequence[RoundTrip] = ()) -> None:
-        self.rate = rate
         self._sharing = sharing
         self._written_at = [now] * rate.count
         self._answered_at = [now] * rate.count
         self._round_trips: list[RoundTrip | None] = [None] * rate.count
         self._next = 0
-        self._gap_s = rate.per_s / rate.count
+        """The slot of the next message."""
+        self._ahead = 0
+        """Slots that the rate does not need. The slot that must be free is that far ahead."""
+        self._first = 0
+        """The number of slot 0; it rises with each growth, to tell earlier numbers apart."""
+        self._moved: dict[int, int] = {}
+        """The present slots by numbers from before the last growth."""
+        self._older_at = now
+        """The time by which all messages older than those of the ring had arrived."""
         self._even_at = now
         self._slot_at = now
         self._late_s = 0.0
+        self._varies_s = VARYING_S
+        self._follow(rate)
+
+    def _follow(self, rate: Rate) -> None:
+        """Set what depends on the rate alone."""
+        self.rate = rate
+        self._gap_s = rate.per_s / rate.count
         units = max(1.0, rate.per_s)
-        self._ponders_s = VARYING_S * units
+        # The same delays may be small in one unit and large in another: keep the judgement until
+        # the new unit has been learnt from.
+        self._late_s *= VARYING_S * units / self._varies_s
+        self._varies_s = VARYING_S * units
         self._write_margin_s = WRITE_MARGIN_S * units
 
-    def ready_at(self, now: float) -> float:
-        """When the next message may be written: `now` or earlier means at once.
+    def adopt(self, rate: Rate, now: float) -> None:
+        """Follow another rate; slots that are in use stay in use.
 
-        While the slot's message is unanswered this is the earliest time that is possible; ask
-        again then, or when an answer has come.
+        A sliding unit that ends with a message written from now on holds no more than the new rate,
+        messages that were written under the old rate included.
+        """
+        # The newest message was written when the one that is `count` places before had been there
+        # for a unit, and whatever the ring does not remember came before that.
+        newest_at = self._written_at[self._next - 1]
+        self._older_at = max(self._older_at, newest_at - self.rate.per_s)
+        if rate.count > len(self._written_at):
+            self._grow(rate.count)
+        before_s = self._gap_s
+        self._follow(rate)
+        self._ahead = len(self._written_at) - rate.count
+        self._even_at = min(self._even_at - before_s, now) + self._gap_s
+
+    def _grow(self, size: int) -> None:
+        """Make the ring larger. New slots stand for messages that the ring did not remember."""
+        before, at = len(self._written_at), self._next
+        new = size - before
+        self._written_at[at:at] = [self._older_at] * new
+        self._answered_at[at:at] = [self._older_at] * new
+        self._round_trips[at:at] = [None] * new
+        first, self._first = self._first, self._first + before
+        places = {slot: slot if slot < at else slot + new for slot in range(before)}
+        # Messages in flight may have been written before an earlier growth.
+        self._moved = {number: places[slot] for number, slot in self._moved.items()}
+        self._moved |= {first + slot: place for slot, place in places.items()}
+
+    def ready_at(self, now: float) -> float:
+        """Return when the next message may be written: `now` or earlier means at once.
+
+        While the message of the slot is unanswered, the earliest possible time is returned; ask
+        again at that time, or when an answer has come.
         """
         unit_s = self.rate.per_s + MARGIN_S
-        slot_at = self._answered_at[self._next] + unit_s
-        if slot_at > now:  # Else it has arrived long ago, whenever exactly: nothing to work out.
-            slot_at = self._arrived_at(self._next, now) + unit_s
+        due = self._next
+        if self._ahead:
+            due = (due + self._ahead) % len(self._written_at)
+        slot_at = self._answered_at[due] + unit_s
+        if slot_at > now:  # Else the message arrived long ago; when exactly does not matter.
+            slot_at = self._arrived_at(due, now) + unit_s
         self._slot_at = slot_at
         even_at = self._even_at
         return slot_at if slot_at > even_at else even_at
 
     @property
     def answers_vary(self) -> bool:
-        """Whether the operator's answers do not tell when messages arrive."""
-        return self._late_s > self._ponders_s
+        """Whether the operator's answers do not show when messages arrive."""
+        return self._late_s > self._varies_s
 
     def _arrived_at(self, slot: int, now: float) -> float:
-        """The latest time, measured at the writer, at which the slot's message can have arrived."""
+        """Return the latest arrival, on the writer's clock, of the slot's message."""
         round_trip = self._round_trips[slot]
         if round_trip is None:
             return self._written_at[slot]
@@ -209,7 +272,10 @@ class Pacer:
         return by_answers
 
     def _way_s(self, round_trip: RoundTrip) -> float:
-        """The way back here and the way there on the shortest way: the next one may take that."""
+        """Return half of this bind's round trip and half of the shortest one.
+
+        The way back was on this bind; the next message may take the shortest way there.
+        """
         own_s = round_trip.way_s
         shortest_s = min((one.way_s for one in self._sharing if one.way_s), default=own_s)
         return (own_s + min(own_s, shortest_s)) / 2
@@ -220,39 +286,42 @@ class Pacer:
         if latest > written_at + MARGIN_S:
             latest = self._no_later_than_its_followers(slot, latest, way_s)
             if latest == _NEVER:
-                latest = now - way_s  # It will not be answered before now.
+                latest = now - way_s  # No answer can come before now.
         return latest if latest > written_at else written_at
 
     def _no_later_than_its_followers(self, slot: int, latest: float, way_s: float) -> float:
-        """What was written later on the same bind and is answered arrived later."""
-        count = self.rate.count
+        """Return the earliest bound: messages written later on the bind arrived later."""
+        size = len(self._written_at)
         round_trip = self._round_trips[slot]
         written_at = self._written_at[slot]
-        for follower in range(slot + 1, slot + 1 + min(_LOOK_AHEAD, count - 1)):
-            at = follower % count
+        for follower in range(slot + 1, slot + 1 + min(_LOOK_AHEAD, self.rate.count - 1)):
+            at = follower % size
             if self._round_trips[at] is round_trip and self._written_at[at] >= written_at:
                 latest = min(latest, self._answered_at[at] - way_s)
         return latest
 
     def take(self, round_trip: RoundTrip, now: float) -> int:
-        """Use the next slot for a message that is written now; return its number."""
-        slot = self._next
-        # Every fourth in another place each time: binds that take turns are all learnt from.
-        if (slot ^ slot >> 2) & 3 == 0 or self.rate.count < _LEARN_ALL:
-            self._learn(slot, now)
-        self._written_at[slot] = now
+        """Use the next slot for a message that is written now; return the slot's number."""
+        slot = due = self._next
+        written_at = self._written_at
+        if self._ahead:
+            due = (due + self._ahead) % len(written_at)
+        # Every fourth, and not always the same remainder: binds that take turns all count.
+        if (due ^ due >> 2) & 3 == 0 or self.rate.count < _LEARN_ALL:
+            self._learn(due, now)
+        written_at[slot] = now
         self._answered_at[slot] = _NEVER
         self._round_trips[slot] = round_trip
-        self._next = slot + 1 if slot + 1 < self.rate.count else 0
-        # Messages that once went out close together would do so in every unit, after a pause in
-        # which an urgent one finds no slot: only a little of that is kept, so that a slot that is
-        # late by chance does not make all after it late.
+        self._next = slot + 1 if slot + 1 < len(written_at) else 0
+        # Messages that went out close together once would do so in every unit, with a pause after
+        # them in which an urgent message finds no slot. So the spread stays even, and only
+        # `SLACK_S` and `CATCH_UP_S` of it are given up: one late slot must not delay all others.
         due_at = max(self._even_at, self._slot_at - SLACK_S, now - CATCH_UP_S)
         self._even_at = due_at + self._gap_s
-        return slot
+        return self._first + slot
 
     def _learn(self, slot: int, now: float) -> None:
-        """Note how much longer than a sign of life of the peer the proof of arrival took."""
+        """Learn how much later arrival was shown than the first answer of any message came."""
         round_trip = self._round_trips[slot]
         if round_trip is None or not round_trip.way_s or self._answered_at[slot] == _NEVER:
             return
@@ -264,19 +333,24 @@ class Pacer:
             late_s = max(0.0, late_s - max(0.0, silent_s))
         self._late_s += (late_s - self._late_s) * _LEARN_SHARE
 
-    def answered(self, slot: int, written_at: float, now: float) -> None:
-        """The slot's message was answered now."""
-        if self._written_at[slot] == written_at and self._answered_at[slot] == _NEVER:
-            self._answered_at[slot] = now
+    def ended(self, number: int, written_at: float, now: float, *, answered: bool) -> None:
+        """The message in the slot with this number was answered now, or will never be.
 
-    def given_up(self, slot: int, written_at: float, now: float) -> None:
-        """The slot's message will not be answered. If it arrived, it did before now.
-
-        Nothing is taken off for the way back, as there was none: up to now the operator may have
-        counted it.
+        A message without an answer has arrived by now, or never will. Nothing is subtracted for the
+        way back, because there was no answer: the operator may count the message until now.
         """
-        if self._written_at[slot] == written_at and self._answered_at[slot] == _NEVER:
-            self._written_at[slot] = self._answered_at[slot] = now
+        slot = number - self._first
+        if slot < 0:
+            slot = self._moved.get(number, 0)
+        try:
+            # By now the slot may belong to another message.
+            if self._written_at[slot] != written_at or self._answered_at[slot] != _NEVER:
+                return
+        except IndexError:  # The number is that of an earlier pacer, which had more slots.
+            return
+        self._answered_at[slot] = now
+        if not answered:
+            self._written_at[slot] = now
             self._round_trips[slot] = None
 
 
@@ -290,14 +364,14 @@ class BusiestSecond:
         self._peaks: deque[tuple[float, int]] = deque()
 
     def written(self, now: float) -> None:
-        """Count one message."""
+        """Count a message that is written now."""
         second = self._second
         second.append(now)
         while second[0] <= now - 1.0:
             second.popleft()
         count = len(second)
         peaks = self._peaks
-        # Only peaks that a later, higher one does not cover are kept: they fall from left to right.
+        # A peak is dropped when a later one is as high: what is left falls from left to right.
         while peaks and peaks[-1][1] <= count:
             peaks.pop()
         peaks.append((now, count))
@@ -305,5 +379,5 @@ class BusiestSecond:
             peaks.popleft()
 
     def most(self, now: float) -> int:
-        """The peak of the last 60 seconds. Changes nothing: another thread may ask."""
+        """Return the peak of the last 60 seconds. Any thread may call: nothing is changed."""
         return max((count for at, count in list(self._peaks) if at >= now - 60.0), default=0)

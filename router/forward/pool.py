@@ -1,20 +1,21 @@
-"""An operator as the router uses it: its binds, and which of them may send now.
+"""An operator and its pool of binds: which bind may send the next message, and when.
 
-Pure: it is told when a bind comes up, when something was written or answered and what time it is,
-and says which bind may send and when to ask again. Rates and windows are those of the contract, and
-belong to a bind's configured name: they outlive the connection.
+Pure: an operator is told when a bind comes up or goes down, what was written or answered, and the
+time; it says which bind may send and when to ask again. Rates and windows belong to the name of a
+configured bind: they outlive its connections, and follow the settings that a reload brings.
 """
 
 from collections import deque
-from heapq import heappop, heappush, heapreplace
+from dataclasses import dataclass, replace
+from heapq import heapify, heappop, heappush, heapreplace
 from typing import Final, Literal, NamedTuple, Protocol
 
-from router.forward.adapting import AdaptiveRate
 from router.forward.breaker import Breaker
 from router.forward.circuit import Circuit
 from router.forward.destinations import Destinations
 from router.forward.lifetime import Lifetime
-from router.forward.pacing import BusiestSecond, Pacer, Path, RoundTrip
+from router.forward.pace import Pace
+from router.forward.pacing import Pacer, Path, RoundTrip
 from router.forward.queue_full import QueueFullDetector
 from router.forward.window import LEAST, kept, sized
 from router.smpp.session import Note, Writable
@@ -25,6 +26,7 @@ from router.terms.settings import BindSettings, OperatorSettings
 
 NEVER: Final = float("inf")
 MOST_EVENTS: Final = 1000
+"""Events that wait to be logged; the oldest are dropped."""
 
 
 class Channel(Writable, Protocol):
@@ -35,7 +37,7 @@ class Channel(Writable, Protocol):
 
     @property
     def can_send(self) -> bool:
-        """Whether messages may travel on it, as far as its session goes."""
+        """Whether the state of the channel allows messages to be sent."""
 
     @property
     def is_bound(self) -> bool:
@@ -43,27 +45,31 @@ class Channel(Writable, Protocol):
 
     @property
     def state_name(self) -> str:
-        """The state of its session, in a word for people."""
+        """The state of the channel in a word, for the status document."""
 
     def write(self, octets: bytes, attempt: "Attempt", now: float) -> None:
-        """Write a message; its answer comes with the attempt."""
+        """Write a message; the answer comes back with this attempt."""
 
     def tell(self, note: Note) -> None:
-        """Log a note that is counted already."""
+        """Log a note that is already counted."""
 
     def rebind(self) -> None:
-        """End the session in good order, and bind anew."""
+        """End the session in good order, and bind again."""
+
+    def adopt(self) -> None:
+        """Follow the settings of the bind, which have changed without a new session."""
 
 
 class Batch:
-    """What is written to a bind at once, at the end of a turn of the loop."""
+    """The messages that are written to a bind together, at the end of a turn of the loop."""
 
     __slots__ = ("left_at",)
 
     def __init__(self, now: float) -> None:
         self.left_at = now
-        """When it was handed to the system. A turn with many messages takes some milliseconds, and
-        a round trip that had them in it would be too large for those that wait for nobody."""
+        """When the octets were handed to the system. A turn with many messages takes some
+        milliseconds; a round trip must not include them, or it would be too large for messages that
+        wait for no others."""
 
 
 class Attempt:
@@ -87,18 +93,16 @@ class Attempt:
         self.operator_slot = operator_slot
         self.sent_at = sent_at
         self.over = False
-        """Its fate was decided without an answer: what comes now comes late."""
+        """Whether the attempt was given up without an answer: an answer that comes now is late."""
 
 
 class Bind:
     """One configured bind to an operator."""
 
     __slots__ = (
-        "adaptive",
         "address",
         "batch",
         "breaker",
-        "busiest",
         "changed_at",
         "common",
         "drained",
@@ -106,9 +110,9 @@ class Bind:
         "in_heap",
         "lifetime",
         "operator",
-        "pacer",
+        "pace",
         "peer",
-        "resting_until",
+        "removed",
         "retires",
         "round_trip",
         "settings",
@@ -119,94 +123,120 @@ class Bind:
     )
 
     def __init__(self, settings: BindSettings, operator: "Operator", now: float) -> None:
-        self.settings: Final = settings
+        self.settings = settings
         self.operator: Final = operator
         self.breaker: Final = Breaker(operator.settings.breaker)
-        rate = settings.rate
-        self.pacer: Final = None if rate is None else Pacer(rate, now)
-        self.adaptive: Final = None if rate is None else AdaptiveRate(rate)
+        self.pace = None if settings.rate is None else Pace(settings.rate, now)
+        """None for a receiver, which sends nothing."""
         self.round_trip: Final = RoundTrip()
-        self.busiest: Final = BusiestSecond()
         self.peer: Channel | None = None
-        """Where it is written to, while it is bound."""
+        """The channel that messages are written to; None while the bind is down."""
         self.unanswered: dict[Attempt, None] = {}
-        """What is written on its present session and not answered, oldest first."""
+        """Attempts on the present session that are not answered, oldest first."""
         self.sized = LEAST if settings.window is None else settings.window
-        """The window as it is given, or as it is sized now."""
-        self.window = self.sized
-        """How many messages may be unanswered on it just now; 0: nothing is to be sent on it."""
+        """The window of the settings, or the present size of an `auto` window."""
+        self.window = 0 if self.pace is None else self.sized
+        """Messages that may be unanswered just now; 0: nothing is to be sent on this bind."""
         self.common = self.window - (kept(self.window) if operator.keeps_room else 0)
-        """How much of that is for all lanes; the rest is for the most urgent one."""
+        """The part of the window for all lanes; the rest is for the most urgent lane."""
         self.drained = False
-        """People have asked that nothing more is sent on it. It stays bound, for receipts."""
-        self.resting_until = 0.0
+        """Whether a command has stopped sending on the bind. The bind stays bound, for receipts."""
         self.failures = 0
-        """Attempts to bind that failed since it was last bound."""
+        """Failed attempts to bind since the last session."""
         self.trouble = ""
-        """Why it is not bound, in a word for people; empty while it is."""
+        """Why the bind is down, in a word for the status document; empty while it is bound."""
         self.changed_at = now
-        """When it came up or went down."""
+        """When the bind came up or went down."""
         self.in_heap = False
         self.batch: Batch | None = None
-        """What is to be written when this turn ends."""
+        """The messages that are written when this turn ends."""
         self.address = ""
-        """The host that it was connected to last."""
-        self.lifetime: Final = (
-            None
-            if settings.max_messages is None and settings.max_age_s is None
-            else Lifetime(settings)
-        )
+        """The host of the latest connection."""
+        self.lifetime: Final = Lifetime(settings)
+        self.removed = False
+        """Whether the configuration no longer names the bind: then nothing more is sent on it."""
         self.retires = False
-        """Its session is about to end as the operator wants it, and it binds anew."""
+        """Whether the session is about to end because its lifetime is over; a new one follows."""
+
+    def adopt(self, settings: BindSettings, now: float) -> bool:
+        """Follow other settings; return whether they need a new session."""
+        before, self.settings = self.settings, settings
+        in_place = replace(
+            before,
+            rate=settings.rate,
+            window=settings.window,
+            enquire_link_s=settings.enquire_link_s,
+            max_messages=settings.max_messages,
+            max_age_s=settings.max_age_s,
+        )
+        rate = settings.rate
+        if rate is None:
+            self.pace = None
+        elif self.pace is None:
+            self.pace = Pace(rate, now)
+        elif rate != before.rate:
+            self.pace.adopt(rate, now)
+        if settings.window is not None:
+            self.sized = settings.window
+        self.lifetime.adopt(settings)
+        if in_place != settings:
+            self.failures = 0  # They were failures of the settings before.
+            return True
+        if before != settings and self.peer is not None:
+            self.peer.adopt()
+        return False
 
     @property
     def sends(self) -> bool:
-        """Whether submit_sm may travel on it now, rate and window apart."""
+        """Whether the channel takes messages now; rate and window are not considered."""
         peer = self.peer
         return peer is not None and peer.writable and peer.can_send
 
     @property
     def in_use(self) -> int:
-        """How much of the window is in use."""
+        """Messages of the present session that are not answered: the used part of the window."""
         return len(self.unanswered)
 
-    def reckon_window(self) -> None:
-        """Set `window` anew: something has changed that it depends on."""
-        if self.drained or self.retires:
+    def update_window(self) -> None:
+        """Compute `window` again: something that it depends on has changed."""
+        is_shut = self.drained or self.retires or self.removed or self.operator.is_leaving
+        if is_shut or self.pace is None:
             self.window = 0
         else:
             most = self.operator.circuit.most_unanswered(self)
             self.window = min(self.sized, most)
         self.common = self.window - (kept(self.window) if self.operator.keeps_room else 0)
 
-    def ready_at(self, now: float) -> float:
-        """When the rate next allows a message."""
-        pacer, adaptive = self.pacer, self.adaptive
-        if pacer is None or adaptive is None:
-            return NEVER
-        at = pacer.ready_at(now)
-        if adaptive.is_slowed:
-            at = max(at, adaptive.ready_at(now))
-        return at if at > self.resting_until else self.resting_until
-
     def per_second(self, now: float) -> float:
-        """The rate as it is adapted now, per second."""
-        return 0.0 if self.adaptive is None else self.adaptive.per_second(now)
+        """Return the adaptive rate per second; 0 for a receiver."""
+        return 0.0 if self.pace is None else self.pace.adaptive.per_second(now)
 
 
 class OperatorEvent(NamedTuple):
-    """Something about an operator that people want to read in the log."""
+    """A change of an operator or of a bind that belongs into the log."""
 
     what: Literal["slowed", "opened", "closed"]
     bind: BindName | None
-    """None where it is about all of them."""
+    """The bind; None where the event is about the whole operator."""
     why: str = ""
     per_second: float = 0.0
     rest_s: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class BindChanges:
+    """The binds of an operator for which new settings need more than a change in place."""
+
+    added: tuple[Bind, ...]
+    """New binds, which are to be bound."""
+    renewed: tuple[Bind, ...]
+    """Binds whose session is to be ended and bound again, with the new settings."""
+    removed: tuple[Bind, ...]
+    """Binds that are no longer named. They send nothing more; what is in flight still ends."""
+
+
 class Operator:
-    """One operator: the pool of its binds and its own rate."""
+    """One operator: its binds, its own rate, its breakers."""
 
     def __init__(
         self,
@@ -216,40 +246,119 @@ class Operator:
         keeps_room: bool = False,
         capacity: Capacity = Capacity(),
     ) -> None:
-        """`keeps_room`: some of each window is kept for the most urgent of several lanes."""
-        self.settings: Final = settings
+        """Make an operator whose binds are down.
+
+        `keeps_room`: a part of each window is kept for the most urgent of several lanes.
+        """
+        self.settings = settings
         self.keeps_room: Final = keeps_room
         self.name: Final = settings.name
-        self.binds: Final = tuple(Bind(bind, self, now) for bind in settings.binds)
+        self.binds = tuple(Bind(bind, self, now) for bind in settings.binds)
         self.circuit: Final = Circuit(settings.breaker, self.binds)
-        round_trips = [bind.round_trip for bind in self.binds]
-        self.pacer: Final = (
-            None if settings.rate is None else Pacer(settings.rate, now, round_trips)
-        )
+        self._round_trips = [bind.round_trip for bind in self.binds]
+        self.pacer = None if settings.rate is None else Pacer(settings.rate, now, self._round_trips)
+        self._capacity: Final = capacity
+        self._removed: tuple[Bind, ...] = ()
+        """Binds that were removed and may still be bound."""
+        self.is_leaving = False
+        """Whether the configuration no longer names the operator: it sends nothing more."""
         rate = settings.destination_rate
-        self.destinations: Final = None if rate is None else Destinations(rate, capacity=capacity)
+        self.destinations = None if rate is None else Destinations(rate, capacity=capacity)
         self.queue_full: Final = QueueFullDetector()
         self.in_flight = 0
-        """Messages written and not answered, over all binds."""
+        """Messages in flight over all binds, those that are no longer named included."""
         self.late_until = 0.0
-        """Until then an answer may come that is not waited for any more."""
+        """The time until which the late answer of an attempt that was given up may come."""
         self.ready_at = NEVER
-        """When `ready_bind` may next find one, if it found none."""
+        """When to ask `ready_bind` again, after it has found no bind."""
         self.events: Final[deque[OperatorEvent]] = deque(maxlen=MOST_EVENTS)
-        """What has happened; whoever logs it takes it off."""
+        """Events for the log, which takes them off."""
         self._ready: list[tuple[float, int, Bind]] = []
         self._paths: dict[str, Path] = {}
-        """By the host to which a bind is connected."""
+        """The paths by host; for a bind that the operator connects to, by the bind's name."""
         self._kept: dict[Bind, None] = {}
-        """Binds with nothing left but what is kept; perhaps some that were."""
+        """Binds with only the kept part of the window left, and some that were so before."""
         self._order = 0
+
+    def adopt(self, settings: OperatorSettings, now: float) -> BindChanges:
+        """Follow other settings: binds, rates, windows and breakers change.
+
+        Binds are matched by name. Messages in flight on a removed bind are answered or lost as on
+        any other bind. The caller sees to the sessions, and has lanes and routes told about every
+        bind, because the operator may now be able to send more, or less.
+        """
+        assert settings.name == self.name
+        self.is_leaving = False
+        self.settings = settings
+        known = {bind.settings.name: bind for bind in self.binds}
+        binds: list[Bind] = []
+        added: list[Bind] = []
+        renewed: list[Bind] = []
+        for one in settings.binds:
+            bind = known.pop(one.name, None)
+            if bind is None:
+                bind = Bind(one, self, now)
+                added.append(bind)
+            elif bind.adopt(one, now):
+                renewed.append(bind)
+            binds.append(bind)
+        removed = tuple(known.values())
+        still = (bind for bind in self._removed if bind.peer is not None)
+        self._removed = (*still, *removed)
+        for bind in removed:
+            bind.removed = True
+        self.binds = tuple(binds)
+        self._adopt_rates(settings, now)
+        self.circuit.adopt(settings.breaker, self.binds, now)
+        for bind in (*self.binds, *removed):
+            self._size(bind, now)
+            bind.update_window()
+            self.retire(bind, now)  # The session may be older than the new limit.
+            self.offer(bind, now)
+        # With a faster rate a bind may be ready before it was to be asked again.
+        self._ready = [(min(at, now), order, bind) for at, order, bind in self._ready]
+        heapify(self._ready)
+        return BindChanges(tuple(added), tuple(renewed), removed)
+
+    @property
+    def is_unbound(self) -> bool:
+        """Whether no bind is bound, a removed one neither, and nothing is in flight."""
+        binds = (*self.binds, *self._removed)
+        return not self.in_flight and all(bind.peer is None for bind in binds)
+
+    def leave(self) -> BindChanges:
+        """Send nothing more; every bind stays bound until nothing is owed on it."""
+        self.is_leaving = True
+        for bind in self.binds:
+            bind.update_window()
+        return BindChanges((), (), self.binds)
+
+    def _adopt_rates(self, settings: OperatorSettings, now: float) -> None:
+        """Follow the rates of the whole operator, each of which may appear or vanish."""
+        self._round_trips[:] = [
+            bind.round_trip for bind in self.binds
+        ]  # The pacer holds this list.
+        rate = settings.rate
+        if rate is None:
+            self.pacer = None
+        elif self.pacer is None:
+            self.pacer = Pacer(rate, now, self._round_trips)
+        else:
+            self.pacer.adopt(rate, now)
+        rate = settings.destination_rate
+        if rate is None:
+            self.destinations = None
+        elif self.destinations is None:
+            self.destinations = Destinations(rate, capacity=self._capacity)
+        else:
+            self.destinations.adopt(rate)
 
     @property
     def is_available(self) -> bool:
-        """Whether any bind is up that messages can travel on, and nobody minds that they do.
+        """Whether any bind is up and neither drained, nor retiring, nor stopped by a breaker.
 
-        One that only tries whether it works is not available while its message is unanswered:
-        others must not wait for that.
+        A bind that is probing does not count while its trial message is unanswered: other messages
+        must not wait for that answer.
         """
         return any(
             bind.window
@@ -261,7 +370,7 @@ class Operator:
 
     @property
     def is_tried(self) -> bool:
-        """Whether it failed, and no bind may send more than the one message that finds out."""
+        """Whether the operator has failed, and no bind may send more than a trial message."""
         circuit = self.circuit
         return circuit.is_troubled and not any(
             bind.sends and circuit.most_unanswered(bind) > 1 for bind in self.binds
@@ -269,47 +378,55 @@ class Operator:
 
     @property
     def is_up(self) -> bool:
-        """Whether any bind is up that messages can travel on, if they are allowed to or not."""
-        return any(bind.peer is not None and bind.peer.can_send for bind in self.binds)
+        """Whether any bind is up that can send, even if it is drained or stopped by a breaker."""
+        return not self.is_leaving and any(
+            bind.peer is not None and bind.peer.can_send for bind in self.binds
+        )
 
     def came_up(self, bind: Bind, peer: Channel, now: float) -> None:
-        """A bind is bound."""
+        """Note that a bind is bound, on this channel."""
         bind.peer = peer
         bind.changed_at = now
         bind.trouble = ""
         bind.retires = False
-        if bind.settings.outbind is None and bind.address:
-            bind.round_trip.path = self._paths.setdefault(bind.address, Path())
-        if bind.lifetime is not None:
-            bind.lifetime.begin(self.binds.index(bind) / len(self.binds), now)
-        bind.reckon_window()
+        # With outbind the port changes with each connection: the path is known by the bind.
+        host = bind.settings.name if bind.settings.outbind is not None else bind.address
+        bind.round_trip.path = self._paths.setdefault(host or bind.settings.name, Path())
+        bind.lifetime.begin(self._share(bind), now)
+        bind.update_window()
         self.offer(bind, now)
 
     def went_down(self, bind: Bind, now: float) -> None:
-        """A bind is lost; its session has given back what was in flight."""
+        """Note that a bind is down. Its attempts end after this, one by one."""
         bind.peer = None
-        bind.unanswered.clear()  # Before each attempt ends: `is_available` is asked in between.
+        bind.unanswered.clear()  # At once: `is_available` is asked before all attempts have ended.
         bind.batch = None
         bind.changed_at = now
 
+    def _share(self, bind: Bind) -> float:
+        """Return the part of the binds that come before this one: 0 for the first bind."""
+        if bind.removed:
+            return 0.0
+        return self.binds.index(bind) / len(self.binds)
+
     def drain(self, bind: Bind, *, drained: bool) -> None:
-        """Send nothing more on this bind, or do so again; `offer` it then."""
+        """Stop sending on this bind, or start again; call `offer` after that."""
         bind.drained = drained
-        bind.reckon_window()
+        bind.update_window()
 
     def retire(self, bind: Bind, now: float) -> bool:
-        """Send nothing more on this bind if its session has lived its life; return whether so."""
+        """Stop sending on this bind if its session has lived its time; return whether it has."""
         lifetime = bind.lifetime
-        if lifetime is None or bind.retires or bind.peer is None:
+        if bind.retires or bind.peer is None:
             return bind.retires
         away = any(one.retires or one.peer is None for one in self.binds if one is not bind)
         if lifetime.is_over(now, another_is_away=away):
             bind.retires = True
-            bind.reckon_window()
+            bind.update_window()
         return bind.retires
 
     def offer(self, bind: Bind, now: float) -> None:
-        """A bind may have become able to send: look at it again."""
+        """Consider a bind again: it may have become able to send."""
         if not bind.in_heap and bind.sends:
             if bind.in_use < bind.common:
                 self._push(bind, now)
@@ -322,7 +439,7 @@ class Operator:
         heappush(self._ready, (at, self._order, bind))
 
     def ready_bind(self, now: float) -> Bind | None:
-        """A bind that may send a message now; None, and `wake_at`, if there is none."""
+        """Return a bind that may send a message now; else None, and set `ready_at`."""
         if self.pacer is not None and (at := self.pacer.ready_at(now)) > now:
             self.ready_at = at
             return None
@@ -332,12 +449,16 @@ class Operator:
             if at > now:
                 self.ready_at = at
                 return None
-            if len(bind.unanswered) >= bind.common or not bind.sends:
+            peer = bind.peer  # As `bind.sends`, without the cost of a call for each message.
+            is_up = peer is not None and peer.writable and peer.can_send
+            if not is_up or len(bind.unanswered) >= bind.common:
                 heappop(ready)
                 bind.in_heap = False
                 self.offer(bind, now)
                 continue
-            at = bind.ready_at(now)
+            pace = bind.pace
+            assert pace is not None  # A bind without a pace has no window.
+            at = pace.ready_at(now)
             if at <= now:
                 return bind
             heapreplace(ready, (at, order, bind))
@@ -345,41 +466,42 @@ class Operator:
         return None
 
     def kept_bind(self, now: float) -> Bind | None:
-        """A bind that may send one of the most urgent lane, when `ready_bind` has found none."""
+        """Return a bind with room for the most urgent lane only; `ready_bind` found none."""
         if self.pacer is not None and self.pacer.ready_at(now) > now:
             return None
         for bind in list(self._kept):
-            if bind.in_heap or not bind.sends or bind.in_use >= bind.window:
+            pace = bind.pace
+            if pace is None or bind.in_heap or not bind.sends or bind.in_use >= bind.window:
                 del self._kept[bind]
-            elif (at := bind.ready_at(now)) <= now:
+            elif (at := pace.ready_at(now)) <= now:
                 return bind
             else:
                 self.ready_at = min(self.ready_at, at)
         return None
 
     def prefer(self, preferred: object, bind: Bind, now: float) -> Bind:
-        """The preferred bind where it can send now too; else the one that is ready."""
+        """Return the preferred bind if it can send now as well; else the bind that is ready."""
         if (
             isinstance(preferred, Bind)
             and preferred.in_heap
             and preferred.operator is self
             and preferred.sends
             and preferred.in_use < preferred.common
-            and preferred.ready_at(now) <= now
+            and preferred.pace is not None
+            and preferred.pace.ready_at(now) <= now
         ):
             return preferred
         return bind
 
     def send(self, bind: Bind, message: Message, octets: bytes, now: float) -> None:
-        """Write the message, as these octets, to the bind that `ready_bind` or `rather` gave."""
-        peer, pacer = bind.peer, bind.pacer
+        """Write the message, as these octets, to a bind that `ready_bind` or `prefer` returned."""
+        peer, pace = bind.peer, bind.pace
         assert peer is not None
-        assert pacer is not None
-        slot = pacer.take(bind.round_trip, now)
+        assert pace is not None
+        slot = pace.take(bind.round_trip, now)
         operator_slot = -1 if self.pacer is None else self.pacer.take(bind.round_trip, now)
         if self.destinations is not None:
             self.destinations.sent(message.destination_octets, now)
-        bind.busiest.written(now)
         self.in_flight += 1
         batch = bind.batch
         if batch is None:
@@ -388,21 +510,18 @@ class Operator:
         attempt = Attempt(message, bind, slot, operator_slot, now, batch)
         bind.unanswered[attempt] = None
         peer.write(octets, attempt, now)
-        if bind.adaptive is not None and bind.adaptive.is_slowed:
-            bind.adaptive.sent(now)
         lifetime = bind.lifetime
-        if lifetime is not None:
-            lifetime.left -= 1
-            if lifetime.left <= lifetime.spare:
-                self.retire(bind, now)
+        lifetime.left = left = lifetime.left - 1
+        if left <= lifetime.spare:
+            self.retire(bind, now)
         self._order += 1
         if self._ready and self._ready[0][2] is bind:
-            heapreplace(self._ready, (now, self._order, bind))  # Behind the others that are ready.
+            heapreplace(self._ready, (now, self._order, bind))  # Last of the binds that are ready.
 
     def attempt_ended(self, attempt: Attempt, now: float, *, answered: bool) -> None:
-        """The attempt is over: answered, or given up."""
+        """End an attempt: it was answered, or is given up."""
         bind = attempt.bind
-        bind.unanswered.pop(attempt, None)  # An attempt of a lost session is not in it.
+        bind.unanswered.pop(attempt, None)  # Attempts of a lost session are not in it.
         self.in_flight -= 1
         attempt.message.in_flight -= 1
         attempt.over = not answered
@@ -412,78 +531,75 @@ class Operator:
             )
         if answered:
             bind.round_trip.add_sample(now - attempt.batch.left_at, now)
-        for pacer, slot in ((bind.pacer, attempt.slot), (self.pacer, attempt.operator_slot)):
-            if pacer is None:
-                continue
-            if answered:
-                pacer.answered(slot, attempt.sent_at, now)
-            else:
-                pacer.given_up(slot, attempt.sent_at, now)
-        self.offer(bind, now)
+        if bind.pace is not None:
+            bind.pace.pacer.ended(attempt.slot, attempt.sent_at, now, answered=answered)
+        if self.pacer is not None:
+            self.pacer.ended(attempt.operator_slot, attempt.sent_at, now, answered=answered)
+        if not bind.in_heap:
+            self.offer(bind, now)
 
     def rest(self, bind: Bind, until: float) -> None:
         """Send nothing on this bind before `until`."""
-        bind.resting_until = max(bind.resting_until, until)
+        if bind.pace is not None:
+            bind.pace.rest(until)
 
-    # How well it goes.
+    # Failures and slow answers.
 
     def throttled(self, bind: Bind, sent_at: float, now: float) -> None:
-        """A message that was written then came too soon for the operator."""
-        adaptive = bind.adaptive
-        if adaptive is not None and adaptive.throttled(sent_at, now):
+        """Note that a message written at this time was too soon for the operator."""
+        if bind.pace is not None and bind.pace.adaptive.throttled(sent_at, now):
             self._slowed(bind, "throttled", now)
 
     def is_failure(self, status: int) -> bool:
-        """Whether a status speaks of the operator, and not of the message that it answers."""
+        """Return whether a status is about the operator, and not about the message."""
         breaker = self.settings.breaker
         return breaker is not None and status in breaker.statuses
 
     def succeeded(self, bind: Bind) -> bool:
-        """A message was taken, in troubled times; return whether any window has changed."""
+        """Note that a message was taken after failures; return whether any window has changed."""
         return self._tell_breakers("closed", bind, self.circuit.succeeded(bind))
 
     def failed(self, bind: Bind, now: float) -> bool:
-        """A message was not taken, for a reason that is not its own; return the same."""
+        """Note a failure of the operator; return whether any window has changed."""
         opened = self.circuit.failed(bind, self._able(), now)
         return self._tell_breakers("opened", bind, opened)
 
-    def look(self, now: float) -> bool:
-        """Look after it, once a second or so; return whether any window has changed."""
+    def tick(self, now: float) -> bool:
+        """Do what is due, once a second or so; return whether any window has changed."""
         if self.destinations is not None:
             self.destinations.forget_old(now)
         for bind in self.binds:
             self._size(bind, now)
-            adaptive = bind.adaptive
-            if adaptive is not None and bind.peer is not None:
+            if bind.pace is not None and bind.peer is not None:
                 oldest = next(iter(bind.unanswered), None)
                 oldest_s = 0.0 if oldest is None else now - oldest.sent_at
-                if adaptive.look(oldest_s, bind.round_trip.smallest_s, now):
+                if bind.pace.adaptive.tick(oldest_s, bind.round_trip.smallest_s, now):
                     self._slowed(bind, "slow answers", now)
-        if not self.circuit.is_troubled or not self.circuit.look(self._able(), now):
+        if not self.circuit.is_troubled or not self.circuit.tick(self._able(), now):
             return False
-        self._reckon_windows()
+        self._update_windows()
         return True
 
     def _size(self, bind: Bind, now: float) -> None:
-        """Size a window that is not given."""
+        """Compute the size of an `auto` window."""
         settings = bind.settings
         if settings.window is None and settings.rate is not None:
             before, bind.sized = bind.sized, sized(settings.rate, bind.round_trip.mean_s)
             if bind.sized != before:
-                bind.reckon_window()
+                bind.update_window()
                 self.offer(bind, now)
 
     def _able(self) -> list[Bind]:
-        """The binds that could send if they were allowed to."""
+        """Return the binds that could send if breakers and windows allowed it."""
         return [
             bind
             for bind in self.binds
             if not (bind.drained or bind.retires) and bind.peer is not None and bind.peer.can_send
         ]
 
-    def _reckon_windows(self) -> None:
+    def _update_windows(self) -> None:
         for bind in self.binds:
-            bind.reckon_window()
+            bind.update_window()
 
     def _slowed(self, bind: Bind, why: str, now: float) -> None:
         per_second = bind.per_second(now)
@@ -498,5 +614,5 @@ class Operator:
             name = bind.settings.name if breaker is bind.breaker else None
             self.events.append(OperatorEvent(what, name, rest_s=breaker.rest_s))
         if breakers:
-            self._reckon_windows()
+            self._update_windows()
         return bool(breakers)

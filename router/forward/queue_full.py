@@ -1,14 +1,15 @@
-"""Whose queue is full: one subscriber's, or the operator's?
+"""ESME_RMSGQFUL: whether the queue of one subscriber is full, or that of the operator.
 
-ESME_RMSGQFUL says either. When many different numbers in a row are refused with it, and nothing is
-taken in between, it is the operator that is full: then the bind has to wait, and not the messages.
+The status can mean both. When the operator refuses many different numbers in a row with it and
+takes no message in between, the operator's own queue is full: the bind has to wait, and not the
+messages.
 """
 
 from typing import Final
 
 MANY_NUMBERS: Final = 5
-"""In a row. A campaign meets one telephone in a hundred that is off and full: not five of them with
-no other in between."""
+"""Different numbers in a row. In a campaign one telephone in a hundred is off and has a full queue:
+five of them do not follow each other."""
 
 
 class QueueFullDetector:
@@ -18,10 +19,10 @@ class QueueFullDetector:
 
     def __init__(self) -> None:
         self.numbers: set[bytes] = set()
-        """Empty while all is well, which is all that a message is asked for; never large."""
+        """Refused numbers, at most `MANY_NUMBERS`. Usually empty: each success checks only that."""
 
     def refused(self, number: bytes) -> bool:
-        """Note one; return whether it is the operator that is full."""
+        """Note a refused number; return whether the operator itself is full."""
         if len(self.numbers) < MANY_NUMBERS:
             self.numbers.add(number)
         return len(self.numbers) >= MANY_NUMBERS

@@ -1,4 +1,4 @@
-"""Binding anew: at which of the operator's hosts, and after what wait."""
+"""Reconnecting a bind: to which host of the operator, and after what wait."""
 
 from typing import Final
 
@@ -7,29 +7,30 @@ from router.smpp import vocabulary as v
 from router.terms.settings import Address, ReconnectSettings
 
 CREDENTIALS: Final = frozenset({v.ESME_RINVPASWD, v.ESME_RINVSYSID, v.ESME_RINVSYSTYP})
-"""Refusals that the next attempt will meet again. ESME_RALYBND and ESME_RBINDFAIL are not among
-them: those are said of too many binds too, and a session that we have lost ends there some day."""
+"""Refusals that the next attempt would meet again. ESME_RALYBND and ESME_RBINDFAIL are not among
+them: operators also answer those when there are too many binds, and a session that the router has
+lost ends at the operator some time later."""
 LASTED_S: Final = 10.0
-"""A bind that held for so long makes the waits begin anew."""
+"""A session that lasted longer than this resets the waits to the first one."""
 
 
 class ConnectionAttempts:
-    """The attempts to bind of one configured bind. Chance is handed in."""
+    """The connection attempts of one configured bind. Random numbers are handed in."""
 
     def __init__(self, bind: Bind) -> None:
         self._bind = bind
-        self._place = 0
+        self._host_number = 0
         self._unreachable = 0
 
     @property
     def address(self) -> Address:
-        """Where to connect to next."""
+        """The host to connect to next."""
         addresses = self._bind.settings.addresses
-        return addresses[self._place % len(addresses)]
+        return addresses[self._host_number % len(addresses)]
 
     def unreachable(self) -> bool:
-        """Nobody is there; return whether another host is to be tried at once."""
-        self._place += 1
+        """Note that the host could not be reached; return whether to try the next host at once."""
+        self._host_number += 1
         self._unreachable += 1
         if self._unreachable < len(self._bind.settings.addresses):
             return True
@@ -37,21 +38,21 @@ class ConnectionAttempts:
         return False
 
     def connected(self) -> None:
-        """Somebody is."""
+        """Note that a host accepted the connection: forget how many did not."""
         self._unreachable = 0
 
     def wait_s(
         self, *, was_bound: bool, status: int | None, retired: bool, lasted_s: float, spread: float
     ) -> float:
-        """How long to wait after an attempt, or a session, that has ended.
+        """Return how long to wait after an attempt, or a session, that has ended.
 
-        `status` refused the bind; `spread` is random in 0..1. Who was bound goes back to where it
-        was, who was refused tries the next host. After the orderly end of a session that had lived
-        its life there is nothing to wait for.
+        `status` is the refusal of the bind, if there was one; `spread` is random in 0..1. A bind
+        that was bound connects to the same host again; a bind that was refused tries the next
+        host. There is no wait after a session that ended because its lifetime was over.
         """
         bind = self._bind
         if status is not None:
-            self._place += 1
+            self._host_number += 1
         if lasted_s > LASTED_S:
             bind.failures = 0
         if retired and was_bound:
@@ -66,10 +67,11 @@ class ConnectionAttempts:
 def reconnect_wait_s(
     reconnect: ReconnectSettings, failures: int, *, refused: bool, spread: float
 ) -> float:
-    """How long to wait before the next attempt to bind; `spread` is random in 0..1.
+    """Return how long to wait before the next attempt to bind; `spread` is random in 0..1.
 
-    Twice as long after each failure, between half and the whole of that. After refused credentials
-    ten times the longest: an operator may block an address that keeps trying.
+    The wait doubles after each failure; a random part of its second half is taken off. After
+    refused credentials the wait is based on ten times the longest: an operator may block an address
+    that keeps trying.
     """
     if refused:
         return reconnect.longest_s * 10 * (0.5 + spread / 2)

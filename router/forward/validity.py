@@ -1,8 +1,8 @@
-"""What an operator is told of a message's validity, where it is told what remains of it.
+"""The validity_period that an operator is sent, where it is to be what remains of the client's.
 
-A relative period counts from when it is read: of five minutes that a message has half waited here,
-an operator would make five more. An absolute one says the same whenever it is read. The default of
-a lane is the router's own affair and no operator's.
+A relative period counts from the moment the operator reads it: a message valid for five minutes
+that has waited three in the router would be valid for eight. An absolute time needs no change. The
+default validity of a lane is never sent to operators.
 """
 
 from router.smpp.pdu import Pdu, Sm, relay_with
@@ -11,7 +11,7 @@ from router.terms.message import Message
 
 
 def with_what_remains(message: Message, now_utc: float) -> bytes:
-    """The message's PDU, with as much of a relative validity_period as is left of it now."""
+    """Return the message's PDU; a relative validity_period is shortened to what is left of it."""
     octets = message.octets
     sm = Sm(Pdu(message.command_id, 0, 0, octets))
     if not is_relative(sm.validity_period):

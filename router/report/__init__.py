@@ -1,1 +1,1 @@
-"""The receipt comes back, is matched, and goes to the client."""
+"""Receipts: from the operator, to their message, and on to the client."""

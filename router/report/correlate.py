@@ -1,12 +1,12 @@
-"""Whose receipt is this? By operator and by the operator's id in one canonical form.
+"""Finds the message of a receipt, by operator and by the operator's id in one canonical form.
 
-Never by bind (receipts come on any of them) and never over all operators (two of them may count
-alike). A receipt may come before the submit_sm_resp that tells its id: while messages are in flight
-it waits, unanswered, for at most `EARLY_WAIT_S`. One that stays unknown is acknowledged, so that it
-does not come for ever, and counted.
+Never by bind (a receipt may come on any bind) and never over all operators (two operators may give
+the same ids). A receipt may come before the submit_sm_resp with its id: while messages are in
+flight such a receipt waits, unanswered, for at most `EARLY_WAIT_S`. A receipt that stays unknown is
+acknowledged, so that the operator does not repeat it without end, and counted.
 
-The latest attempts are in memory, the others only in the journal, `behind`; they are taken back
-when their receipt comes, by whoever may ask the journal.
+The latest attempts are in memory. Older ones are `behind`: only the journal has them, and
+`steps/recall.py` brings them back when their receipt comes.
 
 When a new configuration gives the ids of responses another form (`adopt`), attempts from before
 keep the ids that they have, because the journal knows them by these. A receipt finds such an
@@ -24,18 +24,18 @@ from router.terms.names import OperatorId, RouterId
 from router.terms.settings import IdForm, MessageIdSettings
 
 EARLY_WAIT_S: Final = 10.0
-"""An answer that comes later than that after its receipt has been seen, but an operator gives up on
-a deliver_sm after 30 s or more and we must not hold its window for long."""
+"""How long an early receipt waits. Some answers come even later, but operators stop waiting for a
+deliver_sm_resp after 30 s or more, and their window must not be occupied for long."""
 _LONG_AGO: Final = float("-inf")
 
 Early = TypeVar("Early")
 
 
 def canonical(form: IdForm) -> Callable[[bytes], OperatorId]:
-    """The function that makes ids in this form comparable.
+    """Return the function that makes ids in this form comparable.
 
-    Text: case and leading zeros do not count. Hex and decimal: the number, of any length. An id
-    that is not what it should be is read as text.
+    Text and decimal: case and leading zeros do not count. Hex: the number counts, of any length. An
+    id that is not of its form is read as text.
     """
     base = {"text": 0, "decimal": 10, "hex": 16}[form]
 
@@ -55,7 +55,7 @@ def canonical(form: IdForm) -> Callable[[bytes], OperatorId]:
 
 
 def other_forms(octets: bytes) -> Iterator[OperatorId]:
-    """What the id would be if it were written in another base than the settings say."""
+    """Yield the canonical forms of an id that is written in another base than the settings say."""
     text = octets.strip(b"\0 ").lower()
     if len(text) > 64:
         return
@@ -69,7 +69,7 @@ def other_forms(octets: bytes) -> Iterator[OperatorId]:
 
 
 class Correlator(Generic[Early]):
-    """The receipts that one operator still owes. `Early` is whatever waits for its message."""
+    """The receipts that one operator still owes. `Early` is the type of an early receipt."""
 
     def __init__(
         self, forms: MessageIdSettings, wait_s: float, *, capacity: Capacity = Capacity()
@@ -77,11 +77,12 @@ class Correlator(Generic[Early]):
         self.of_response = canonical(forms.response)
         self.of_receipt = canonical(forms.receipt)
         self.guessed = 0
-        """Receipts that only matched in another base: the settings are probably wrong."""
+        """Receipts that matched only in another base: the settings are probably wrong."""
         self.behind = 0
-        """Attempts that only the journal knows."""
+        """The number of attempts that only the journal has."""
         self.is_in_order = True
-        """Attempts in memory stand in the order of their times; not when one was taken back."""
+        """Whether attempts in memory stand in the order of their times; taking one back ends
+        that."""
         self.wait_s = wait_s
         """How long a receipt is waited for."""
         self._forms = forms
@@ -116,12 +117,17 @@ class Correlator(Generic[Early]):
         return self.in_memory + self.behind
 
     @property
+    def early(self) -> int:
+        """Receipts that wait for their message's submit_sm_resp."""
+        return self._early_count
+
+    @property
     def in_memory(self) -> int:
         """Attempts in memory."""
         return len(self._open) + sum(map(len, self._more.values()))
 
     def expect(self, operator_id: OperatorId, message: Message, now_utc: float) -> list[Early]:
-        """The operator took the message under this id; return the receipts that came before."""
+        """Await the receipt of a message taken under this id; return receipts that came before."""
         entry = (now_utc, message)
         self._latest_utc = now_utc
         if operator_id in self._open:  # The operator has used an id twice; the older goes first.
@@ -137,9 +143,9 @@ class Correlator(Generic[Early]):
     def find(self, octets: bytes, destination_octets: bytes) -> tuple[OperatorId, Message | None]:
         """Return the id in canonical form, and the message that a receipt with it is about.
 
-        Where an id has been used twice the receipt's address (the message's destination) decides.
-        An id that only fits in another base than the settings say must come with that address, too:
-        10 and 0x10 are two messages of an operator that counts. No id is the empty one.
+        If an id has been used twice, the receipt's address (the message's destination) decides. An
+        id that fits only in another base than the settings say must come with that address too: 10
+        and 0x10 are two messages of an operator that numbers its messages. An empty id finds none.
         """
         if not octets.strip(b"\0 "):
             return OperatorId(b""), None
@@ -156,14 +162,15 @@ class Correlator(Generic[Early]):
     def _find_in_any_form(
         self, operator_id: OperatorId, octets: bytes, destination_octets: bytes
     ) -> tuple[OperatorId, Message | None]:
-        """Find what no attempt of this configuration has as its first one under `operator_id`."""
+        """Find the message of a receipt whose id has no attempt of this configuration first."""
         matching = [
             (one_id, taken_utc, message)
             for one_id in (operator_id, *other_forms(octets))
             for taken_utc, message in self._attempts(one_id)
             if _same_number(message, destination_octets)
         ]
-        # With the address: today's form says most, then any form of before.
+        # An id in today's form is the surest sign, then one in an earlier form. Both with the
+        # address, because ids of two forms may be equal by chance.
         for one_id, taken_utc, message in matching:
             if one_id == operator_id and not self._is_former(taken_utc):
                 return operator_id, message
@@ -188,27 +195,29 @@ class Correlator(Generic[Early]):
         return [] if entry is None else [entry, *self._more.get(operator_id, ())]
 
     def forms(self, octets: bytes) -> Iterator[OperatorId]:
-        """Under which ids, in canonical form, the message of such a receipt may be kept."""
+        """Yield all ids, in canonical form, under which the receipt's message may be kept."""
         yield self.of_receipt(octets)
         yield from other_forms(octets)
 
     def is_sure(self, message: Message, destination_octets: bytes) -> bool:
-        """Whether the message that `find` has found is so beyond what the journal might know.
+        """Return whether `find` has surely found the right message.
 
-        Where an id has been used twice, the other message may be there.
+        If an id has been used twice, only the address tells; the other message may be in the
+        journal.
         """
         return _same_number(message, destination_octets)
 
     def is_done(self, operator_id: OperatorId) -> bool:
-        """Whether the final receipt of this id has come before."""
+        """Return whether the final receipt of this id has come before."""
         return operator_id in self._done
 
     # What only the journal knows.
 
     def leave_to_journal(self, count: int, before_utc: float) -> None:
-        """Forget so many of the oldest attempts; the journal has those from before that time.
+        """Forget `count` of the oldest attempts, if the journal has them: those before that time.
 
-        Not those of a message that was in doubt: it may have others, and they are one object.
+        Keep the attempts of a message that was in doubt: it may have several, and all of them must
+        share one object.
         """
         left: list[OperatorId] = []
         for operator_id, (taken_utc, message) in self._open.items():
@@ -221,7 +230,7 @@ class Correlator(Generic[Early]):
         self.behind += len(left)
 
     def take_back(self, operator_id: OperatorId, message: Message, at_utc: float) -> None:
-        """An attempt that only the journal knew; it is older than all that are in memory."""
+        """Await again an attempt that only the journal had; it is older than those in memory."""
         newer = self._open.get(operator_id)
         if newer is not None:
             self._more.setdefault(operator_id, []).insert(0, newer)
@@ -230,7 +239,7 @@ class Correlator(Generic[Early]):
         self.is_in_order = False
 
     def awaits(self, operator_id: OperatorId, router_id: RouterId) -> Message | None:
-        """The message in memory that has this number and that the operator took under this id."""
+        """Return the message in memory with this number that the operator took under this id."""
         entry = self._open.get(operator_id)
         if entry is not None and entry[1].router_id == router_id:
             return entry[1]
@@ -238,13 +247,13 @@ class Correlator(Generic[Early]):
         return next((message for message in others if message.router_id == router_id), None)
 
     def is_overdue(self, at_utc: float, now_utc: float) -> bool:
-        """Whether the receipt of an attempt has been waited for long enough."""
+        """Return whether an attempt of then has waited long enough for its receipt."""
         return at_utc + self.wait_s <= now_utc
 
     # How it ends.
 
     def close(self, operator_id: OperatorId, message: Message) -> float:
-        """Its final receipt has come: no other is expected. Return when the operator took it."""
+        """Await no further receipt of an attempt; return when the operator took the message."""
         entry = self._open[operator_id]
         more = self._more.get(operator_id)
         if entry[1] is message:
@@ -262,7 +271,7 @@ class Correlator(Generic[Early]):
         return entry[0]
 
     def park(self, operator_id: OperatorId, receipt: Early, now: float) -> bool:
-        """Keep a receipt that may have come early; False if there are too many."""
+        """Keep a receipt that may be early; return False if there are too many."""
         if self._early_count >= self._capacity.receipts_early:
             return False
         self._early_count += 1
@@ -270,7 +279,7 @@ class Correlator(Generic[Early]):
         return True
 
     def unclaimed(self, now: float) -> list[Early]:
-        """Remove and return receipts that have waited long enough."""
+        """Remove and return early receipts that have waited long enough."""
         unclaimed: list[Early] = []
         for operator_id in list(self._early):
             entries = self._early[operator_id]
@@ -282,9 +291,10 @@ class Correlator(Generic[Early]):
         return unclaimed
 
     def never_receipted(self, now_utc: float) -> list[Message]:
-        """Remove and return messages whose receipt has been waited for long enough.
+        """Remove and return messages that have waited long enough for their receipt.
 
-        Not those that stand behind younger ones.
+        A message that was taken back may stand behind younger ones, and is then left for the
+        search of the journal (`steps/recall.py`).
         """
         self.is_in_order = self.is_in_order or not self._open
         overdue: list[Message] = []
@@ -298,10 +308,10 @@ class Correlator(Generic[Early]):
 
 
 def _is_number(form: IdForm) -> bool:
-    """Whether ids in this form are compared as numbers; text and decimal ids are as they stand."""
+    """Return whether ids of this form are compared as numbers, rather than as they stand."""
     return form == "hex"
 
 
 def _same_number(message: Message, octets: bytes) -> bool:
-    """Whether an address is the message's destination, whatever its TON, NPI and prefix."""
+    """Return whether an address is the message's destination, whatever its TON, NPI and prefix."""
     return message.destination_octets[2:].lstrip(b"+0") == octets[2:].lstrip(b"+0")

@@ -1,4 +1,4 @@
-"""Whose is a message that a subscriber sent? By operator, number and keyword; the first rule."""
+"""Finds the account for a subscriber's message: by operator, number, keyword; first rule wins."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -18,7 +18,7 @@ class InboundRules:
         self._keywords: Final = any(rule.keyword is not None for rule in rules)
 
     def account_of(self, operator: OperatorName, sm: Sm) -> AccountName | None:
-        """The account that gets this message; None if no rule holds."""
+        """Return the account that gets this message; None if no rule holds."""
         number = sm.destination_addr.lstrip(b"+").decode("latin-1")
         keyword = _first_word(sm) if self._keywords else ""
         for rule in self._rules:
@@ -39,5 +39,5 @@ def _first_word(sm: Sm) -> str:
 
 
 def for_client(sm: Sm, command_id: int) -> bytes:
-    """The same message as a deliver_sm with sequence_number 0, byte for byte where it was one."""
+    """Return the message as a deliver_sm with sequence_number 0; a deliver_sm stays as it is."""
     return deliver_sm_from_data_sm(sm) if command_id == DATA_SM else relay(sm.octets, 0)

@@ -1,12 +1,14 @@
-"""Receipts and inbound messages go to their client, on any receiving bind, until it has them.
+"""The outbox of an account: receipts and inbound messages, until the client has acknowledged them.
 
-Order is kept for one message only (an intermediate receipt before the final one), so one that a
-client refuses holds up no other. A temporary refusal or a silence is tried again with growing
-waits; a permanent refusal and old age end it, counted.
+Deliveries go out on any receiving bind. Order is kept only among the deliveries of one message (an
+intermediate receipt before the final one), so that a delivery which the client refuses holds up no
+other message. After a temporary refusal or no answer a delivery is sent again, after growing waits;
+a permanent refusal or old age ends it, and is counted.
 
-Only the next deliveries are in memory. Those after them are `ahead` in the journal and are read in
-their order. Of those that are refused for now a few wait in memory; the others are `passed`: they
-stay in the journal, and from time to time it is read once more from the front for them.
+Only the next deliveries are in memory. Later ones are `ahead`: only the journal has them, and they
+are read in their order. Of those that the client refuses for now a limited number waits in memory;
+the others are `passed`: they stay in the journal, which is read again from its beginning for them
+from time to time.
 """
 
 from collections import deque
@@ -25,87 +27,98 @@ from router.terms.settings import AccountSettings
 
 FIRST_RETRY_S: Final = 1.0
 LONGEST_RETRY_S: Final = 300.0
-"""A client that refuses for an hour is asked every five minutes."""
+"""The longest wait: a client that has refused for an hour is tried every five minutes."""
 PATIENT_AFTER_TRIES: Final = 9
-"""With so many the wait is the longest; for what was passed, whose tries nobody remembers."""
+"""Tries after which the wait is the longest. Given to what was passed: its tries are not kept."""
 
 _NEVER: Final = float("inf")
 
 
 class Receiver(Writable, Protocol):
-    """What deliveries of an account can be given to: a client's bind."""
+    """What deliveries can be given to: a client's bind."""
 
     def has_room(self, window: int) -> bool:
-        """Whether one more can be given, with so many unanswered at the most."""
+        """Return whether one more delivery can be given, with at most `window` unanswered."""
 
     def give(self, delivery: Delivery, now: float) -> None:
-        """Send a delivery; its answer comes with it."""
+        """Send a delivery; the answer comes back with the same object."""
 
 
 @dataclass(slots=True)
 class _Reading:
-    """The journal is being read for this outbox."""
+    """One reading of the journal for this outbox, under way."""
 
     is_ahead: bool
+    """Whether later deliveries are read, rather than those that were passed."""
     until: int
-    """Where what was passed ends."""
+    """The last delivery that may have been passed."""
     over: set[int]
-    """Deliveries that have ended, though the journal may not show it yet."""
+    """Deliveries that have ended and that the journal may still show."""
 
 
 class Outbox:
-    """What one account still has to be given."""
+    """The deliveries that the client of one account has not acknowledged."""
 
     def __init__(self, settings: AccountSettings, *, capacity: Capacity = Capacity()) -> None:
         self.settings = settings
         self._capacity = capacity
         self.receivers: list[Receiver] = []
-        """Its binds, of any type; those that may not receive are passed over."""
+        """The binds of the account, of any type; those that may not receive have no room."""
         self.waiting: deque[Delivery] = deque()
+        """Deliveries that may go out now, in their order."""
         self.cursor = -1
-        """The latest delivery that has been in memory, by its number in the journal."""
+        """The number in the journal of the latest delivery that has been in memory."""
         self.ahead = 0
-        """Deliveries after it, which only the journal has."""
+        """The number of deliveries after the cursor, which only the journal has."""
         self._ahead_not_before = 0.0
-        """None of them is sent before."""
+        """The time before which no delivery that is ahead is sent."""
         self.passed = 0
-        """Deliveries before it that were left to the journal, because they were refused for now."""
+        """The number of deliveries before the cursor that were refused for now and left to the
+        journal."""
         self._later: list[tuple[float, int, Delivery]] = []
+        """Deliveries that wait for a time: that time, a number that keeps their order, delivery."""
         self._order = 0
         self._under_way: dict[RouterId, Delivery] = {}
-        """The one delivery of each message that is not over."""
+        """By message, the first delivery that has not ended: no other of the message may go."""
         self._behind: dict[RouterId, deque[Delivery]] = {}
-        """What waits behind it."""
+        """By message, the deliveries that wait for the first one to end."""
         self._turn = 0
+        """The place of the receiver that was given something last."""
         self._is_cut_short = False
-        """The last pump has left something that could have gone."""
+        """Whether the last pump has left deliveries that could have gone."""
         self._oldest_utc = _NEVER
-        """Nothing in memory was made before."""
+        """A time before which no delivery in memory was made."""
         self._passed_by: set[RouterId] = set()
-        """Messages of which more may come behind what was left to the journal."""
+        """Messages with a passed delivery, of which more deliveries may come."""
         self._reading: _Reading | None = None
         self._again_from = -1
-        """Where the next reading of what was passed begins."""
+        """The delivery after which the next reading of what was passed begins."""
         self._again_at = _NEVER
+        """When what was passed is next read."""
 
     def adopt(self, settings: AccountSettings) -> None:
-        """Follow new settings: the window from the next delivery on, the age from the next look.
+        """Follow new settings: the window from the next delivery on, the age at the next check.
 
-        What a client has not acknowledged stays so, even if it is more than a smaller window.
+        Deliveries in flight stay in flight, even if they are more than a smaller window allows.
         """
         self.settings = settings
 
+    @property
+    def is_read(self) -> bool:
+        """Whether the journal is being read for it."""
+        return self._reading is not None
+
     def __len__(self) -> int:
-        """Deliveries that the client has not acknowledged, in memory or not."""
+        """The number of deliveries that the client has not acknowledged, in memory or not."""
         behind = sum(map(len, self._behind.values()))
         return len(self._under_way) + behind + self.ahead + self.passed
 
     # What comes in.
 
     def put(self, delivery: Delivery, now: float) -> None:
-        """A delivery is safe in the journal; it may go, or it is left there for its turn."""
+        """Take in a delivery that is safe in the journal, or leave it there for its turn."""
         if delivery.kept_as <= self.cursor:
-            self.ahead += 1  # It was read before the journal had told, and is counted off already.
+            self.ahead += 1  # It was read, and subtracted, before the journal's answer.
         elif self.ahead > 0 or len(self.waiting) >= (
             self._capacity.outbox_deliveries if self.receivers else self._capacity.outbox_away
         ):
@@ -116,14 +129,14 @@ class Outbox:
             self._take_in(delivery, now)
 
     def restore(self, count: int, first: int) -> None:
-        """An earlier process left so many deliveries in the journal."""
+        """Count the deliveries that an earlier process left in the journal."""
         self.ahead += count
         self.cursor = first - 1
 
     def _take_in(self, delivery: Delivery, now: float) -> None:
         router_id = delivery.router_id
         if self._passed_by and router_id in self._passed_by:
-            self._pass(1, now)  # What goes before it is in the journal.
+            self._pass(1, now)  # An earlier delivery of the message is in the journal.
             return
         if delivery.made_utc < self._oldest_utc:
             self._oldest_utc = delivery.made_utc
@@ -142,9 +155,9 @@ class Outbox:
     # What only the journal has.
 
     def wants(self, now: float) -> int | None:
-        """After which delivery the journal should be read now; None if it need not be.
+        """Return after which delivery the journal should be read now; None if it need not be.
 
-        A client that is away needs none, but for the oldest, which tell how old all are.
+        A client that is away needs none but the oldest deliveries, which show the age of all.
         """
         if self._reading is not None or len(self.waiting) >= (
             self._capacity.outbox_refill_below if self.receivers else 1
@@ -155,11 +168,11 @@ class Outbox:
         return self._again_from if self.passed > 0 and self._again_at <= now else None
 
     def reads(self, over: Iterable[int]) -> None:
-        """The journal is read now; of these deliveries it may not know yet that they are over."""
+        """Note that the journal is read now, which may still show the deliveries in `over`."""
         self._reading = _Reading(self.ahead > 0, self.cursor, set(over))
 
     def fetched(self, deliveries: Sequence[Delivery], now: float) -> None:
-        """The journal's next deliveries, as many as there are or as one reading brings."""
+        """Take in what the journal has next: all there is, or as much as one reading brings."""
         reading, self._reading = self._reading, None
         assert reading is not None
         if not reading.is_ahead:
@@ -169,11 +182,12 @@ class Outbox:
             self.cursor = delivery.kept_as
             delivery.not_before = self._ahead_not_before
             self._take_in(delivery, now)
-        # None where there should be some: the journal is right, and none is waited for in vain.
+        # If the journal has none although some were counted, believe the journal: otherwise the
+        # outbox would wait for them for ever.
         self.ahead = self.ahead - len(deliveries) if deliveries else 0
 
     def _read_again(self, reading: "_Reading", deliveries: Sequence[Delivery], now: float) -> None:
-        """Of these, those that were passed have their turn again."""
+        """Take in, of deliveries read from the front, those that were passed."""
         for delivery in deliveries:
             if delivery.kept_as > reading.until:
                 break
@@ -188,28 +202,28 @@ class Outbox:
         else:
             if len(deliveries) == self._capacity.outbox_fetch:
                 return
-        self._again_from = -1  # All have been looked at.
+        self._again_from = -1  # The last one has been read.
         self._again_at = now + LONGEST_RETRY_S if self.passed else _NEVER
 
     def not_fetched(self) -> None:
-        """The journal has failed."""
+        """Note that the reading has failed."""
         self._reading = None
 
     def _has(self, delivery: Delivery) -> bool:
-        """Whether this one is in memory already."""
+        """Return whether this delivery is in memory already."""
         router_id = delivery.router_id
         found = (self._under_way.get(router_id), *self._behind.get(router_id, ()))
         return any(one is not None and one.kept_as == delivery.kept_as for one in found)
 
     def _pass(self, count: int, now: float) -> None:
-        """So many are left to the journal, until it is read once more."""
+        """Leave so many deliveries to the journal until they are read again."""
         self.passed += count
         self._again_at = min(self._again_at, now + LONGEST_RETRY_S)
 
     # What goes out.
 
     def pump(self, now: float) -> list[Receiver]:
-        """Give what is due to binds that have room; return those that now have something."""
+        """Give what is due to binds that have room; return binds with something to write."""
         later = self._later
         while later and later[0][0] <= now:
             self.waiting.append(heappop(later)[2])
@@ -232,7 +246,7 @@ class Outbox:
         return given
 
     def _next_receiver(self) -> Receiver | None:
-        """The next bind with room, in turns."""
+        """Return the next bind with room; binds take turns."""
         receivers = self.receivers
         window = self.settings.deliver_window
         for _ in range(len(receivers)):
@@ -243,17 +257,17 @@ class Outbox:
         return None
 
     def wake_at(self) -> float:
-        """When `pump` is next needed although nothing happens before."""
+        """Return when `pump` is next needed if nothing happens before."""
         if self._is_cut_short:
             return 0.0
         return self._later[0][0] if self._later else _NEVER
 
-    # What the client makes of it.
+    # The client's answers.
 
     def answered(self, delivery: Delivery, status: int, now: float, *, late: bool) -> bool:
-        """The client has answered; return whether that ends this delivery.
+        """Take the client's answer; return whether it ends this delivery.
 
-        A late answer finds that it is about to be sent again, or has been, or has been answered.
+        A late answer may find the delivery waiting to be sent again, sent again, or ended.
         """
         if delivery.is_over:
             return False
@@ -265,17 +279,17 @@ class Outbox:
         return True
 
     def unanswered(self, delivery: Delivery, now: float) -> None:
-        """No answer came in time: it may have been read, and is sent again."""
+        """Send a delivery again that was not answered in time; the client may have read it."""
         if not delivery.is_over:
             delivery.was_silent = True
             self._try_later(delivery, now)
 
     def lost(self, deliveries: list[Delivery]) -> None:
-        """Their bind is gone: they go first on another, oldest first."""
+        """Put deliveries of a lost bind first, the oldest in front, to go out on another bind."""
         self.waiting.extendleft(reversed(deliveries))
 
     def too_old(self, now: float, now_utc: float) -> list[Delivery]:
-        """Remove and return what has waited longer than the account's `outbox`."""
+        """Remove and return deliveries that have waited longer than the account's `outbox`."""
         before = now_utc - self.settings.outbox_s
         if self._oldest_utc >= before:
             return []
@@ -295,7 +309,7 @@ class Outbox:
         return old
 
     def _over(self, delivery: Delivery, now: float) -> None:
-        """End it, wherever it is, and let the next one of its message go."""
+        """End a delivery, wherever it waits, and let the next one of its message go."""
         delivery.is_over = True
         if self._reading is not None:
             self._reading.over.add(delivery.kept_as)
@@ -309,9 +323,10 @@ class Outbox:
             self._begin(following, now)
 
     def _try_later(self, delivery: Delivery, now: float) -> None:
-        """It has been refused for now, or nobody has answered.
+        """Send a delivery again later that was refused for now or not answered.
 
-        What the client may have read stays in memory: its answer may still come.
+        Beyond the limit in memory a refused delivery is left to the journal, with those behind it.
+        A delivery that the client may have read stays in memory: its answer may still come.
         """
         if len(self._later) < self._capacity.outbox_retrying or delivery.was_silent:
             self._put_later(delivery, now + self._retry_wait_s(delivery))
@@ -320,6 +335,7 @@ class Outbox:
         del self._under_way[router_id]
         behind = self._behind.pop(router_id, ())
         if behind or not delivery.final:
+            # More deliveries of this message may come: they must not overtake those in the journal.
             self._passed_by.add(router_id)
         self._pass(1 + len(behind), now)
 
@@ -333,5 +349,5 @@ class Outbox:
 
 
 def is_acknowledged(status: int) -> bool:
-    """Whether the client has the delivery, rather than refusing it for good."""
+    """Return whether the client has the delivery, rather than having refused it for good."""
     return status == ESME_ROK

@@ -1,7 +1,7 @@
-"""From an operator's word to the client's receipt: which state is final, who asked, what it says.
+"""Makes the client's receipt of the operator's: which states are final, which were asked for.
 
-A receipt that the router makes because it had to give up says so in its text; clients that read
-only the fields see an ordinary one.
+If the router gives a message up, it makes a receipt itself and says so in the receipt's text;
+clients that read only the fields see an ordinary receipt.
 """
 
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ OUTCOMES: Final = {
     State.ACCEPTED: Outcome.DELIVERED,
     State.UNKNOWN: Outcome.UNKNOWN,
 }
-"""What a final state makes of the message."""
+"""The outcome of a message by the final state of its receipt."""
 
 _STATES: Final = {
     Outcome.FAILED: State.UNDELIVERABLE,
@@ -32,14 +32,15 @@ _STATES: Final = {
     Outcome.UNKNOWN: State.UNKNOWN,
 }
 AFTER_RESPONSE_S: Final = 1.0
-"""A client with a transmitter and a receiver reads them in different threads: a receipt that comes
-right behind its submit_sm_resp may be read before it, and is lost on Kannel."""
+"""How long a receipt waits after its submit_sm_resp when the client has a transmitter and a
+receiver. The client reads them in two threads: a receipt right behind the submit_sm_resp may be
+read first, and Kannel would lose it."""
 MADE_HERE: Final = b"made by smpp-router: "
-"""How the text of a receipt begins that no operator sent."""
+"""The beginning of the text of a receipt that no operator sent."""
 
 
 def is_final(state: State, operator: OperatorSettings) -> bool:
-    """Whether a message in this state hears no more from this operator."""
+    """Return whether no further receipt follows this state from this operator."""
     if state is State.ACCEPTED:
         return operator.accepted_is_final
     if state is State.UNKNOWN:
@@ -48,7 +49,7 @@ def is_final(state: State, operator: OperatorSettings) -> bool:
 
 
 def asked_for(message: Message, state: State, *, final: bool) -> bool:
-    """Whether the client wants to hear of this (registered_delivery)."""
+    """Return whether registered_delivery asks for a receipt with this state."""
     if not final:
         return bool(message.registered_delivery & INTERMEDIATE_BIT)
     wanted = message.registered_delivery & FINAL_BITS
@@ -59,20 +60,20 @@ def asked_for(message: Message, state: State, *, final: bool) -> bool:
 
 
 def not_before(message: Message) -> float:
-    """When a receipt may go out at the earliest, in monotonic seconds; 0 is at once."""
+    """Return when a receipt may go out at the earliest, in monotonic seconds; 0 is at once."""
     if not message.hold_receipt:
         return 0.0
-    # A message that was fetched from the journal knows only when it was accepted.
+    # The journal keeps when a message was accepted, and not when that was answered.
     return max(message.answered_at, message.accepted_at) + AFTER_RESPONSE_S
 
 
 def wants_any(message: Message) -> bool:
-    """Whether the client asked to hear anything of it."""
+    """Return whether the client asked for any receipt of the message."""
     return bool(message.registered_delivery & (FINAL_BITS | INTERMEDIATE_BIT))
 
 
 def wants_success(message: Message) -> bool:
-    """Whether the client asked to hear of success, so that silence leaves it in the dark."""
+    """Return whether the client asked for a receipt of success; silence is then no success."""
     return message.registered_delivery & FINAL_BITS in (1, 3)
 
 
@@ -85,7 +86,7 @@ def from_operator(
     now_utc: float,
     not_before: float,
 ) -> Delivery:
-    """The operator's word for the client: its error and date, our ids and format."""
+    """Make the client's receipt: error and date of the operator's, id and format of the router."""
     octets = r.deliver_sm(
         client_id=message.client_id,
         state=state,
@@ -110,7 +111,7 @@ def made_by_router(
     now_utc: float,
     not_before: float,
 ) -> Delivery:
-    """The receipt of a message that the router gave up; `status` is the operator's last, or 0."""
+    """Make the receipt of a message given up; `status` is the operator's last answer, or 0."""
     octets = r.deliver_sm(
         client_id=message.client_id,
         state=_STATES[outcome],
@@ -126,20 +127,20 @@ def made_by_router(
 
 
 def failure_octets(receipt: Receipt, state: State) -> bytes:
-    """An operator's word that is not passed on yet, as the journal keeps it."""
+    """Return a receipt that is not passed on yet, as the journal keeps it."""
     err = receipt.err.replace(b"\0", b"")
     return b"\0".join((b"%d" % state, err, receipt.done, receipt.network_error_code or b""))
 
 
 def failure_of(octets: bytes) -> tuple[Receipt, State]:
-    """The same, read again."""
+    """Return what `failure_octets` has written."""
     number, err, done, network_error_code = octets.split(b"\0", 3)
     state = State(int(number))
     return Receipt(b"", state, err, done, network_error_code or None), state
 
 
 def state_of(outcome: Outcome) -> State:
-    """The state of a receipt that the router makes."""
+    """Return the state for a receipt that the router makes."""
     return _STATES[outcome]
 
 
@@ -160,7 +161,7 @@ _minutes: dict[int, bytes] = {}
 
 
 def _minute(utc: float) -> bytes:
-    """YYMMDDhhmm, UTC. The last few are remembered: most receipts are of the same minutes."""
+    """Return YYMMDDhhmm in UTC; cached, because most receipts share a few minutes."""
     minute = int(utc // 60)
     text = _minutes.get(minute)
     if text is None:

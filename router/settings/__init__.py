@@ -1,1 +1,1 @@
-"""From YAML to settings, or all mistakes at once, each with its place."""
+"""Reads settings from YAML, or reports all mistakes at once, each with its place."""

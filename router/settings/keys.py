@@ -1,4 +1,4 @@
-"""Every key of a configuration: which there are, how each is written, and what rules join them.
+"""Every key of a configuration: how its value is written, and the rules between keys.
 
 The keys are the fields of `terms/settings.py`, without their units; the tables here are by field.
 A field whose type says how it is written (a few words, a truth, a rate, the name of a lane, a part)
@@ -67,7 +67,7 @@ from router.terms.settings import (
 )
 
 MOST_SHARED: Final = 0.5
-"""Two lower lanes never go in a row while an urgent one waits, so half is all that can be kept."""
+"""Largest sum of shares: while an urgent lane waits, two lower lanes never go in a row."""
 
 T = TypeVar("T")
 
@@ -81,7 +81,7 @@ _BY_TYPE: Final[dict[object, Reader[object]]] = {
     AccountName: reference("account"),
     OperatorName: reference("operator"),
 }
-"""How a field is written whose type says it; every part joins these when it is made."""
+"""Readers of fields whose type says how they are written; parts are added when they are made."""
 
 
 def _part(
@@ -90,7 +90,7 @@ def _part(
     finish: Callable[[Found], None] | None = None,
     no_keys: tuple[str, ...] = (),
 ) -> Part[T]:
-    """The part that becomes these settings, with the readers of what no type says."""
+    """Return the part for a class of settings; `readers` are for what no type tells."""
     every = {
         name: readers[name] if name in readers else _reader_by_type(hint)
         for name, hint in get_type_hints(settings).items()
@@ -108,7 +108,7 @@ def _reader_by_type(hint: object) -> Reader[object]:
         case origin, kinds if origin is tuple:
             return listing(_reader_by_type(kinds[0]))
         case origin, kinds if origin in (Union, UnionType):
-            # None is a key that is not written; a network of IPv4 or of IPv6 is written alike.
+            # None stands for a key that is not written; networks of IPv4 and IPv6 are read alike.
             return _reader_by_type(next(kind for kind in kinds if kind is not NoneType))
         case _:
             return _BY_TYPE[hint]
@@ -311,7 +311,7 @@ OPERATOR: Final = _part(
 
 
 class Carriers(NamedTuple):
-    """What `to` says: operators, and their weights where it is a mapping."""
+    """The value of `to`: operators, and weights if it is a mapping."""
 
     to: tuple[str, ...]
     weights: tuple[int, ...] = ()
@@ -322,7 +322,7 @@ _operator: Final = reference("operator")
 
 
 def _read_sender(spot: Spot) -> str:
-    """The name of an operator that can send."""
+    """Return the name of an operator that can send."""
     operator = _operator.read(spot)
     if operator in spot.reading.receive_only:
         spot.refuse("all binds of this operator are receivers: it can carry nothing")

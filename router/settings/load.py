@@ -1,4 +1,4 @@
-"""From YAML to settings: one file, or a folder whose `*.yaml` files are read as one.
+"""Reads settings from YAML: one file, or a folder whose `*.yaml` files are read as one.
 
 All mistakes are found at once, each with its file, line, column and path. In a folder, `accounts`
 and `operators` may be spread over files, because their keys are names; so may `listen`, `routes`
@@ -31,10 +31,10 @@ BY_ORDER: Final = ("inbound", "listen", "routes")
 
 
 def load(path: Path, environment: Mapping[str, str]) -> Settings:
-    """The settings that a file or folder holds, or SettingsError with everything wrong with it."""
+    """Return the settings in a file or folder. Raises SettingsError with all mistakes."""
     collected = gc.isenabled()
-    # A hundred thousand routes are two million objects: looking among them for garbage, again and
-    # again while they grow, would take a third of the time and find none.
+    # A hundred thousand routes are two million objects. To search them for cycles again and again,
+    # while they are built, would take a third of the time and find none.
     gc.disable()
     try:
         return _load(path, environment)
@@ -50,7 +50,7 @@ def _load(path: Path, environment: Mapping[str, str]) -> Settings:
     root = _joined([table for table in tables if table], _root_place(path, files), mistakes)
     names = _names(root)
     if None in tables or not files:
-        # What is missing or unknown may stand in the file that could not be read.
+        # A missing or unknown name may be in the file that could not be read.
         names = {}
         for field in SETTINGS.required:
             place = Place(str(path))
@@ -66,7 +66,7 @@ def _load(path: Path, environment: Mapping[str, str]) -> Settings:
 
 
 def _files(path: Path, mistakes: list[Mistake]) -> tuple[Path, list[Path]]:
-    """Where relative paths start, and what is to be read."""
+    """Return where relative paths start, and what is to be read."""
     try:
         if not path.is_dir():
             return path.parent, [path]
@@ -85,12 +85,12 @@ def _files(path: Path, mistakes: list[Mistake]) -> tuple[Path, list[Path]]:
 
 
 def _root_place(path: Path, files: list[Path]) -> Place:
-    """Where it is said that a key is missing."""
+    """Return the place for the message that a key is missing."""
     return Place(str(path), 1, 1) if files == [path] else Place(str(path))
 
 
 def _joined(tables: list[Table], place: Place, mistakes: list[Mistake]) -> Table:
-    """The tables of several files as one."""
+    """Return the tables of several files as one."""
     root = Table(place)
     for table in tables:
         for key, entry in table.entries.items():
@@ -103,13 +103,13 @@ def _joined(tables: list[Table], place: Place, mistakes: list[Mistake]) -> Table
             else:
                 what = written_twice(first.key.place)
                 mistakes.append(mistake_at(entry.key.place, key, what))
-                # Which of the two is meant nobody can tell, so neither makes anything else wrong.
+                # Either of the two may be meant, so neither must lead to further mistakes.
                 root.entries[key] = Entry(first.key, Broken(first.key.place))
     return root
 
 
 def _joined_value(key: str, first: Node, more: Node, mistakes: list[Mistake]) -> Node:
-    """What two files say under one key, as one value."""
+    """Return the values of one key in two files as one value."""
     match first, more:
         case Sequence(), Sequence() if key in BY_ORDER:
             return Sequence(first.place, [*first.items, *more.items])
@@ -137,7 +137,7 @@ def _joined_value(key: str, first: Node, more: Node, mistakes: list[Mistake]) ->
 
 
 def _names(root: Table) -> dict[str, list[str] | None]:
-    """The names that may be referred to, before anything else is read.
+    """Return the names that may be referred to, before anything else is read.
 
     A lane, account or operator that has a mistake in itself is still there to be named.
     """
@@ -150,7 +150,7 @@ def _names(root: Table) -> dict[str, list[str] | None]:
 
 
 def _lane_names(root: Table) -> list[str] | None:
-    """None if one lane has no name that can be read here."""
+    """Return the names of the lanes; None if the name of one cannot be read."""
     entry = root.entries.get("lanes")
     if entry is None or not isinstance(entry.value, Sequence):
         return None

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, where exactly, and what was probably meant.
+"""Mistakes in a configuration: what is wrong, where, and what was probably meant.
 
 Rule: no mistake ever quotes the value of a secret, so none quotes a value that came from the
 environment or from a file, and none quotes any part of a password.
@@ -13,31 +13,32 @@ from typing import Final
 from router.terms.settings import Place
 
 CLOSE_ENOUGH: Final = 0.5
-"""difflib's ratio; "to" and "tp" reach just this, and two words by chance seldom do."""
+"""Least similarity of two words (difflib's ratio): "to" and "tp" just reach it, and words that have
+nothing in common seldom do."""
 _SIMPLE: Final = re.compile(r"[\w-]+")
 LISTED_AT_MOST: Final = 20
-"""A thousand account names are no help to anybody."""
+"""Names that a message lists at most: a thousand would be no help."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One thing to mend; as text `file:line:column: path: message; did you mean 'x'?`."""
+    """One mistake; as text `file:line:column: path: message; did you mean 'x'?`."""
 
     file: str
     line: int
-    """From 1; 0 where the mistake has no line."""
+    """The line, from 1; 0 if the mistake has none."""
     column: int
     path: str
-    """Where in the configuration, for instance `operators.telia.binds[0].window`."""
+    """The path in the configuration, for instance `operators.telia.binds[0].window`."""
     message: str
     suggestion: str | None = None
     """What to write instead, as it would stand in the file."""
     known: str = ""
-    """What could stand there, for instance `known keys are a, b`."""
+    """The possible values, for instance `known keys are a, b`."""
 
     @property
     def place(self) -> Place:
-        """File, line and column as one value; mistakes are shown in this order."""
+        """File, line and column as one value: the order in which mistakes are shown."""
         return Place(self.file, self.line, self.column)
 
     def __str__(self) -> str:
@@ -60,12 +61,12 @@ class SettingsError(Exception):
 def mistake_at(
     place: Place, path: str, message: str, suggestion: str | None = None, known: str = ""
 ) -> Mistake:
-    """A mistake at a place."""
+    """Return a mistake at a place."""
     return Mistake(place.file, place.line, place.column, path, message, suggestion, known)
 
 
 def nearest(word: str, known: Iterable[str], likelier: Collection[str] = frozenset()) -> str | None:
-    """The known word that was probably meant, in whatever case it was written.
+    """Return the known word that was probably meant, in whatever case it was written.
 
     One letter off is nearer than whatever difflib likes better (`fer` is `for`, not `after`), and
     there the likelier word wins: `rane` is `rate`, but `lane` where a lane is missing.
@@ -76,7 +77,7 @@ def nearest(word: str, known: Iterable[str], likelier: Collection[str] = frozens
     for name in known:
         one_off = _one_letter_off(folded, name.casefold())
         matcher.set_seq1(name.casefold())
-        # Counting letters is quicker than comparing, and there may be 10,000 accounts.
+        # Counting letters is faster than comparing words, and there may be 10,000 accounts.
         if matcher.quick_ratio() >= CLOSE_ENOUGH:
             here = (one_off, one_off and name in likelier, matcher.ratio())
             if here > nearness or (best is None and here == nearness):
@@ -85,7 +86,7 @@ def nearest(word: str, known: Iterable[str], likelier: Collection[str] = frozens
 
 
 def _one_letter_off(one: str, other: str) -> bool:
-    """Whether changing, adding or leaving out one letter makes one word the other."""
+    """Return whether changing, adding or leaving out one letter makes one word the other."""
     shorter, longer = sorted((one, other), key=len)
     if len(longer) - len(shorter) > 1:
         return False
@@ -95,7 +96,7 @@ def _one_letter_off(one: str, other: str) -> bool:
 
 
 def listed(what: str, names: Sequence[str]) -> str:
-    """`known keys are a, b`: what could have been written."""
+    """Return the possible words, as in `known keys are a, b`."""
     if not names:
         return f"there are no {what}"
     more = f" and {len(names) - LISTED_AT_MOST} more" if len(names) > LISTED_AT_MOST else ""
@@ -103,17 +104,17 @@ def listed(what: str, names: Sequence[str]) -> str:
 
 
 def written_twice(first: Place) -> str:
-    """The message about a second value of one key."""
+    """Return the message about a second value of one key."""
     return f"is written twice; the first is at {first}"
 
 
 def key_path(parent: str, key: str) -> str:
-    """The path of a key of a mapping."""
+    """Return the path of a key of a mapping."""
     if not _SIMPLE.fullmatch(key):
         return f"{parent}[{key!r}]"
     return f"{parent}.{key}" if parent else key
 
 
 def item_path(parent: str, index: int) -> str:
-    """The path of an item of a list."""
+    """Return the path of an item of a list."""
     return f"{parent}[{index}]"

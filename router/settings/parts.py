@@ -1,4 +1,4 @@
-"""What a configuration is made of: parts with known keys, lists and mappings of those, references.
+"""Building blocks of a configuration: parts with known keys, lists, mappings, references.
 
 Every key has a reader, which also knows the JSON Schema of what it reads. Which keys there are, and
 how each is written, stands in `keys.py`.
@@ -25,7 +25,7 @@ Schema = Mapping[str, object]
 """A JSON Schema, or a part of one."""
 
 KEYS_APART: Final = {"addresses": "address", "passwords": "password"}
-"""Fields whose key is more than the name without its unit."""
+"""Keys of fields whose key is not the field's name without its unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +33,18 @@ class Reader(Generic[T_co]):
     """How one kind of value is read."""
 
     kind: str
-    """The one word for it in `config/README.md`."""
+    """The word for this kind of value in `config/README.md`."""
     read: Callable[[Spot], T_co]
     allowed: str = ""
-    """What may be written, as the reference says it."""
+    """What may be written, in words for the reference."""
     part: "Part[object] | None" = None
-    """The keys below, where it is a mapping with known keys."""
+    """The part that this reads, if it is a mapping with known keys."""
     schema: Schema = field(default_factory=dict)
-    """What may be written, as far as JSON Schema can say it; never less than that."""
+    """What may be written, as a JSON Schema that may allow more, but never less."""
 
 
 def matching(pattern: str) -> Schema:
-    """The schema of a value that the pattern takes, or that has `${NAME}` in it.
+    """Return the schema of a value that the pattern takes, or that has `${NAME}` in it.
 
     To an editor `37` without quotes is a number and `true` a truth, whatever the pattern.
     """
@@ -55,27 +55,27 @@ def matching(pattern: str) -> Schema:
 
 @dataclass(slots=True)
 class Found:
-    """What was found of a part, before it is built."""
+    """The values that were found of a part, before the part is built."""
 
     spot: Spot
     entries: Mapping[str, Entry]
     values: dict[str, object]
-    """By field; a value that cannot be read is not there."""
+    """Values by field; a value that cannot be read is missing."""
     defaults: Mapping[str, object]
-    """By field, what holds where nothing is written."""
+    """Defaults by field."""
     meant: set[str]
-    """Keys that were probably meant by unknown ones: not to be called missing as well."""
+    """Keys that unknown keys were probably meant for; these are not reported as missing."""
 
     def lacks(self, key: str) -> bool:
-        """Whether the key is neither written nor meant."""
+        """Return whether the key is neither written nor meant."""
         return key not in self.entries and key not in self.meant
 
     def number(self, name: str) -> float:
-        """The number in a field, or its default."""
+        """Return the number in a field, or its default."""
         return cast(float, self.values.get(name, self.defaults[name]))
 
     def note(self, key: str, message: str) -> None:
-        """Remember a mistake at a key, which may be one that is missing."""
+        """Note a mistake at a key, which may be missing."""
         at = self.entries[key].key.place if key in self.entries else None
         self.spot.note(message, at=at, key=key)
 
@@ -85,11 +85,11 @@ class Part(Generic[T_co]):
     """One mapping with known keys, which becomes one object of settings."""
 
     settings: Callable[..., T_co]
-    """The class that it becomes."""
+    """The class of settings that the part is read into."""
     readers: Mapping[str, Reader[object]]
-    """By field, in the order of the file's description; fields that are no keys are not here."""
+    """Readers by field, in the order of the reference; without fields that are no keys."""
     finish: Callable[[Found], None] | None = None
-    """The rules between the keys: notes mistakes, and may complete the values."""
+    """The rules between keys: a function that notes mistakes and may complete values."""
 
     @property
     def required(self) -> Set[str]:
@@ -98,7 +98,7 @@ class Part(Generic[T_co]):
 
     @property
     def reader(self) -> Reader[T_co]:
-        """What reads it where nothing but the file is needed."""
+        """A reader of the part as a value of another part."""
         return Reader("mapping", self.read, part=self, schema=self.schema)
 
     @property
@@ -134,22 +134,22 @@ class Part(Generic[T_co]):
 
 @cache
 def defaults_of(settings: Callable[..., object]) -> Mapping[str, object]:
-    """The default of every field that has one; None for one that is made anew each time."""
+    """Return the default of every field that has one; None for one that is made anew each time."""
     return {
         each.name: None if each.default is MISSING else each.default
-        for each in fields(settings)  # type: ignore[arg-type]  # Every part's is a dataclass.
+        for each in fields(settings)  # type: ignore[arg-type]  # The settings of every part are a dataclass.
         if each.default is not MISSING or each.default_factory is not MISSING
     }
 
 
 @cache
 def key_of(name: str) -> str:
-    """The key of a field: its name without its unit."""
+    """Return the key of a field: its name without its unit."""
     return KEYS_APART.get(name) or name.removesuffix("_s").removesuffix("_bytes")
 
 
 def _unknown_keys(spot: Spot, known: list[str], missing: set[str]) -> set[str]:
-    """Note the unknown keys; returns those that were probably meant."""
+    """Note unknown keys; return the keys that were probably meant."""
     entries = spot.entries()
     meant = set()
     for key in entries.keys() - set(known):
@@ -162,14 +162,15 @@ def _unknown_keys(spot: Spot, known: list[str], missing: set[str]) -> set[str]:
 
 
 def _remember_places(spot: Spot) -> None:
-    # A hundred thousand routes would be most of the memory of a router; they know their line.
+    # The places of a hundred thousand routes would be most of a router's memory; routes know their
+    # line.
     if not spot.path.startswith("routes["):
         for key, entry in spot.entries().items():
             spot.reading.places[key_path(spot.path, key)] = entry.value.place
 
 
 def scalar(kind: str, parse: Callable[[str], T], allowed: str, schema: str | Schema) -> Reader[T]:
-    """A reader of one value by a function of `units.py`; the schema may be just a pattern."""
+    """Return a reader of one value by a function of `units.py`; a schema may be a pattern."""
 
     def read(spot: Spot) -> T:
         text = spot.text()
@@ -183,7 +184,7 @@ def scalar(kind: str, parse: Callable[[str], T], allowed: str, schema: str | Sch
 
 
 def listing(reader: Reader[T], at_least: int = 1) -> Reader[tuple[T, ...]]:
-    """A reader of a list."""
+    """Return a reader of a list."""
 
     def read(spot: Spot) -> tuple[T, ...]:
         spots = spot.items()
@@ -197,7 +198,7 @@ def listing(reader: Reader[T], at_least: int = 1) -> Reader[tuple[T, ...]]:
 
 
 def one_or_list(reader: Reader[T], allowed: str, empty: str) -> Reader[tuple[T, ...]]:
-    """A reader of one value, or of a list of such values."""
+    """Return a reader of one value, or of a list of such values."""
 
     def read(spot: Spot) -> tuple[T, ...]:
         if not isinstance(spot.node, Sequence):
@@ -211,7 +212,7 @@ def one_or_list(reader: Reader[T], allowed: str, empty: str) -> Reader[tuple[T, 
 
 
 def part_or_truth(part: Part[T], truth: Reader[bool]) -> Reader[T | None]:
-    """A reader of a part, of `true` for one with its defaults, or of `false` for None."""
+    """Return a reader of a part, of `true` for one with its defaults, or of `false` for None."""
 
     def read(spot: Spot) -> T | None:
         if isinstance(spot.node, Table):
@@ -223,7 +224,7 @@ def part_or_truth(part: Part[T], truth: Reader[bool]) -> Reader[T | None]:
 
 
 def read_all(spots: list[Spot], read: Callable[[Spot], T]) -> list[T]:
-    """Every value, or every mistake."""
+    """Return all values, or note all mistakes."""
     values = []
     for spot in spots:
         try:
@@ -236,7 +237,7 @@ def read_all(spots: list[Spot], read: Callable[[Spot], T]) -> list[T]:
 
 
 def mapping(key: Reader[K], value: Reader[T]) -> Reader[dict[K, T]]:
-    """A reader of a mapping whose keys are data: numbers, names, statuses."""
+    """Return a reader of a mapping whose keys are data: numbers, names, statuses."""
 
     def read_key(spot: Spot, entry: Entry, places: dict[K, Place]) -> K:
         here = key_spot(spot, entry)
@@ -257,7 +258,7 @@ def mapping(key: Reader[K], value: Reader[T]) -> Reader[dict[K, T]]:
 
 
 def named(part: Part[T], name: Reader[str]) -> Reader[dict[str, T]]:
-    """A reader of a mapping whose keys are the names of its values."""
+    """Return a reader of a mapping whose keys are the names of its values."""
 
     def read(spot: Spot) -> dict[str, T]:
         if not spot.entries():
@@ -279,7 +280,7 @@ def _schema_of_mapping(key: Reader[K], value: Schema) -> Schema:
 def read_pairs(
     spot: Spot, read_key: Callable[[Entry], K], read_value: Callable[[Spot, str], T]
 ) -> dict[K, T]:
-    """Every key and value of a mapping, or every mistake in both."""
+    """Return all keys and values of a mapping, or note all mistakes in both."""
     entries = spot.entries()
     values: dict[K, T] = {}
     for key, entry in entries.items():
@@ -296,7 +297,7 @@ def read_pairs(
 
 
 def key_spot(spot: Spot, entry: Entry) -> Spot:
-    """A key, to be read as a value is; nothing is taken from the environment for it."""
+    """Return a key, to be read like a value, but without variables of the environment."""
     here = Spot(entry.key, key_path(spot.path, entry.key.text), spot.reading)
     if "${" in entry.key.text:
         here.refuse("a key takes nothing from the environment")
@@ -304,7 +305,7 @@ def key_spot(spot: Spot, entry: Entry) -> Spot:
 
 
 def unique(what: str, reader: Reader[str]) -> Reader[str]:
-    """A reader of a name that may be given once in the whole configuration."""
+    """Return a reader of a name that may be given once in the whole configuration."""
 
     def read(spot: Spot) -> str:
         name = reader.read(spot)
@@ -323,7 +324,7 @@ def take(spot: Spot, what: str, name: str) -> None:
 
 
 def reference(what: str) -> Reader[str]:
-    """A reader of the name of a lane, an account or an operator that there is."""
+    """Return a reader of the name of an existing lane, account or operator."""
 
     def read(spot: Spot) -> str:
         name = spot.text()

@@ -20,7 +20,7 @@ from router.settings.mistakes import Mistake, item_path, key_path, mistake_at, w
 from router.terms.settings import Place
 
 DEEPEST: Final = 30
-"""The deepest that a configuration goes is 6; so deep is a mistake or an attack."""
+"""Levels of nesting; a configuration has 6, and so many are a mistake or an attack."""
 
 _TOO_DEEP: Final = f"lists and mappings are nested more than {DEEPEST} deep"
 _NO_VALUE: Final = frozenset({"", "~", "null", "Null", "NULL"})
@@ -43,11 +43,11 @@ class Scalar:
     place: Place
     text: str = field(repr=False)
     plain: bool = True
-    """Without quotes, so that `null` is no value."""
+    """Whether the text has no quotes, so that `null` means no value."""
 
     @property
     def is_nothing(self) -> bool:
-        """Whether a key has been left without a value."""
+        """Whether the value of a key is missing."""
         return self.plain and self.text in _NO_VALUE
 
 
@@ -77,7 +77,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """Stands where a value cannot be read; its mistake is noted already."""
+    """Stands for a value that cannot be read; the mistake is noted already."""
 
     place: Place
 
@@ -86,7 +86,7 @@ Node = Scalar | Sequence | Table | Broken
 
 
 def read_table(path: Path, mistakes: list[Mistake], loader: type | None = None) -> Table | None:
-    """The mapping that a file holds; None, and at least one more mistake, if it holds none."""
+    """Return the mapping in a file; None, with at least one more mistake, if there is none."""
     file = str(path)
     try:
         octets = path.read_bytes()
@@ -115,13 +115,13 @@ def read_table(path: Path, mistakes: list[Mistake], loader: type | None = None) 
 
 
 def _place_in(text: str, offset: int, file: str) -> Place:
-    """The line and column of an offset."""
+    """Return the line and column of an offset."""
     ends = [end.end() for end in _LINE_END.finditer(text, 0, offset)]
     return Place(file, len(ends) + 1, min(offset, len(text)) - (ends[-1] if ends else 0) + 1)
 
 
 class _Mark(Protocol):
-    """What both of PyYAML's parsers say about a position; lines and columns from 0."""
+    """A position as both parsers of PyYAML give it; lines and columns count from 0."""
 
     line: int
     column: int
@@ -129,7 +129,7 @@ class _Mark(Protocol):
 
 
 class _StopError(Exception):
-    """Nothing that follows in the file can be understood; why is noted already."""
+    """The rest of the file cannot be understood; the mistake is noted already."""
 
 
 @dataclass(slots=True)
@@ -152,7 +152,7 @@ class _Composer:
         self._root: Node | None = None
 
     def compose(self, text: str, loader: type) -> Node | None:
-        """The one document of the text; an empty text is an empty mapping."""
+        """Return the one document of the text; an empty text is an empty mapping."""
         try:
             for event in _events(text, loader):
                 self._take(event)
@@ -172,7 +172,7 @@ class _Composer:
 
     def _take(self, event: yaml.Event) -> None:
         place = self._place(event.start_mark)
-        match event:  # Scalars first: most events are.
+        match event:  # Scalars first: most events are scalars.
             case yaml.ScalarEvent():
                 self._add(self._anchored(event, self._scalar(event, place)))
             case yaml.AliasEvent():
@@ -186,7 +186,7 @@ class _Composer:
             case yaml.DocumentStartEvent() if self._root is not None:
                 self._note(place, "a second document (---) begins here; a file holds one")
                 raise _StopError
-            case _:  # The ends of the document and of the stream say nothing more.
+            case _:  # The ends of the document and of the stream need no action.
                 pass
 
     def _scalar(self, event: yaml.ScalarEvent, place: Place) -> Scalar | Broken:
@@ -301,7 +301,7 @@ class _Composer:
         return Place(self._file, mark.line + 1, mark.column + 1) if mark else Place(self._file)
 
     def _path(self) -> str:
-        """The path of what is being read."""
+        """Return the path of what is being read."""
         path = ""
         for outer in self._open:
             if isinstance(outer.node, Sequence):

@@ -20,22 +20,22 @@ _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class RefusedError(Exception):
-    """There is no value here; the mistake is noted already."""
+    """There is no value that can be read; the mistake is noted already."""
 
 
 @dataclass(slots=True)
 class Reading:
-    """What is known while one configuration is read."""
+    """What is common to all nodes while one configuration is read."""
 
     folder: Path
-    """Where relative paths start."""
+    """The folder at which relative paths start."""
     environment: Mapping[str, str] = field(repr=False)
     mistakes: list[Mistake] = field(default_factory=list)
     names: dict[str, list[str] | None] = field(default_factory=dict)
-    """What may be referred to: lanes, accounts, operators. None if that cannot be told, because
-    their list is broken: then every reference may be right, and none is called wrong."""
+    """The names of lanes, accounts and operators. None for a broken list: then any reference may be
+    right, and none is reported."""
     taken: dict[tuple[str, str], tuple[str, Place]] = field(default_factory=dict)
-    """Names that may be given once, such as those of binds: the path and place of each."""
+    """The path and place of each name that must be unique, such as that of a bind."""
     receive_only: set[str] = field(default_factory=set)
     """Operators that no bind can send to."""
     places: dict[str, Place] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """One node and where it stands."""
+    """One node and its path."""
 
     node: Node
     path: str
@@ -58,20 +58,20 @@ class Spot:
         at: Place | None = None,
         key: str | None = None,
     ) -> None:
-        """Remember a mistake: here, or at one key of the mapping that this is."""
+        """Note a mistake at this node, or at one key of this mapping."""
         if isinstance(self.node, Scalar) and "${" in self.node.text:
-            suggestion = None  # It would show what the environment holds.
+            suggestion = None  # A suggestion would show a value of the environment.
         path = self.path if key is None else key_path(self.path, key)
         place = at or self.node.place
         self.reading.mistakes.append(mistake_at(place, path, message, suggestion, known))
 
     def refuse(self, message: str, suggestion: str | None = None, known: str = "") -> NoReturn:
-        """Remember a mistake, and give up on this node."""
+        """Note a mistake, and give up this node."""
         self.note(message, suggestion, known)
         raise RefusedError
 
     def text(self) -> str:
-        """The text of a value, with what it takes from the environment."""
+        """Return the text of a value, with variables of the environment replaced."""
         if not isinstance(self.node, Scalar):
             self._refuse_kind("one value")
         if self.node.is_nothing:
@@ -82,7 +82,7 @@ class Spot:
         return text
 
     def items(self) -> list["Spot"]:
-        """The items of a list."""
+        """Return the items of a list."""
         if not isinstance(self.node, Sequence):
             self._refuse_kind("a list")
         return [
@@ -91,13 +91,13 @@ class Spot:
         ]
 
     def entries(self) -> dict[str, Entry]:
-        """The keys of a mapping with their values."""
+        """Return the keys of a mapping with their values."""
         if not isinstance(self.node, Table):
             self._refuse_kind("a mapping (key: value)")
         return self.node.entries
 
     def child(self, entry: Entry) -> "Spot":
-        """The value of a key."""
+        """Return the value of a key."""
         return Spot(entry.value, key_path(self.path, entry.key.text), self.reading)
 
     def _refuse_kind(self, wanted: str) -> NoReturn:
@@ -114,7 +114,7 @@ class Spot:
                 self.refuse(f"{wanted} is wanted here, not a mapping")
 
     def _expanded(self, text: str) -> str:
-        """`${NAME}` and `${NAME:-default}` replaced; `$${` is a dollar and a brace."""
+        """Replace `${NAME}` and `${NAME:-default}`; `$${` is a dollar and a brace."""
         if "${" not in text:
             return text
         before = len(self.reading.mistakes)
@@ -136,7 +136,7 @@ class Spot:
         name, has_default, default = variable.groups()
         value = self.reading.environment.get(name)
         if has_default:
-            return value or str(default)  # As in a shell: an empty variable is as good as none.
+            return value or str(default)  # As in a shell, an empty variable counts as missing.
         if value is None:
             self.note(
                 f"the environment variable {name} is not set; set it, or write a default as in "

@@ -20,7 +20,7 @@ from router.smpp.vocabulary import status_name
 from router.terms import settings
 
 BEGINS: Final = "<!-- The keys: written by `python -m router.settings.reference`, not by hand. -->"
-"""Everything after this line is written anew."""
+"""The line after which the page is written anew."""
 
 _SHOW: Final[dict[str, Callable[[float], str]]] = {
     "duration": units.show_duration,
@@ -31,7 +31,7 @@ _SHOW: Final[dict[str, Callable[[float], str]]] = {
 
 
 def page_with_keys(page: str) -> str:
-    """The page with its tables written anew."""
+    """Return the page with its tables written anew."""
     head, found, _ = page.partition(BEGINS)
     if not found:
         raise SystemExit(f"the page has no line {BEGINS!r} to write the keys after")
@@ -39,7 +39,7 @@ def page_with_keys(page: str) -> str:
 
 
 def _sections(path: str, part: Part[object]) -> Iterator[str]:
-    """The table of a part, then those of the parts below it."""
+    """Yield the table of a part, then those of the parts below it."""
     told = docstrings(part)
     yield f"\n## {f'`{path}`' if path else 'Top level'}\n\n{told['']}\n\n"
     yield "| key | written as | default | meaning |\n|---|---|---|---|\n"
@@ -53,19 +53,19 @@ def _sections(path: str, part: Part[object]) -> Iterator[str]:
 
 
 def _each(reader: Reader[object]) -> str:
-    """How one of many is named in a path, as in mistakes."""
+    """Return how paths name one of many, as in mistakes."""
     if reader.kind == "list":
         return "[]"
     return ".NAME" if reader.allowed else ""
 
 
 def written(reader: Reader[object]) -> str:
-    """How a value is written."""
+    """Return how a value is written."""
     return f"{reader.kind}: {reader.allowed}" if reader.allowed else reader.kind
 
 
 def default(part: Part[object], name: str, reader: Reader[object]) -> str:
-    """What holds where a key is not written; nothing where that is not one value."""
+    """Return the default of a key; empty if it is not one value."""
     if name in part.required:
         return "**required**"
     value = defaults_of(part.settings)[name]
@@ -84,7 +84,7 @@ def default(part: Part[object], name: str, reader: Reader[object]) -> str:
 
 
 def docstrings(part: Part[object]) -> dict[str, str]:
-    """The text of every field of a part, and of the part itself under `""`."""
+    """Return the text of every field of a part, and of the part itself under `""`."""
     return _docstrings()[part.settings.__name__]
 
 

@@ -22,7 +22,7 @@ DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schema() -> dict[str, object]:
-    """The schema as one JSON document."""
+    """Return the schema as one JSON document."""
     definitions = {part.settings.__name__: _object(part) for part in _parts_below(SETTINGS)}
     return {
         "$schema": DRAFT,
@@ -40,7 +40,7 @@ def _status() -> Schema:
 
 
 def page() -> str:
-    """The document as it is printed, and as it stands in `docs/router.schema.json`."""
+    """Return the document as it is printed, and as it stands in `docs/router.schema.json`."""
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -68,7 +68,7 @@ def _value(part: Part[object], name: str, reader: Reader[object]) -> Schema:
 
 
 def _words(part: Part[object], name: str, reader: Reader[object]) -> str:
-    """What a key means, and where it is one value how it is written and what holds without it."""
+    """Return the meaning of a key and, for one value, its form and its default."""
     words = docstrings(part)[name]
     if not reader.part:
         words += f"\n\nWritten as {written(reader)}."

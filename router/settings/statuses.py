@@ -13,7 +13,7 @@ from router.terms.settings import StatusAction
 
 
 def meaning(action: StatusAction) -> str:
-    """An action in words."""
+    """Return an action in words."""
     match action.do:
         case "fail":
             return "the message fails; its client hears of it"
@@ -34,7 +34,7 @@ def meaning(action: StatusAction) -> str:
 
 
 def page() -> str:
-    """The page."""
+    """Return the page."""
     rows = "".join(
         f"| `0x{status:02X}` | {v.STATUS_NAMES.get(status, '')} | {meaning(action)} |"
         f" {'yes' if status in WRONG_SET_UP else ''} |\n"

@@ -22,7 +22,7 @@ from router.terms.limits import Rate
 from router.terms.settings import Address
 
 MOST_PER_UNIT: Final = 1_000_000
-"""No SMPP link carries more in a second; above is a slip of the keyboard."""
+"""Largest rate: no SMPP link carries more in a second, so more is a typing mistake."""
 
 _NUMBER: Final = r"[0-9]{1,12}(?:\.[0-9]{1,9})?"
 _SECONDS: Final = {
@@ -55,7 +55,7 @@ ADDRESS: Final = r".+:[0-9]{1,5}"
 
 
 class NotUnderstoodError(ValueError):
-    """A text that is not what its place wants, with what was probably meant."""
+    """A text that is no value of its kind, with what was probably meant."""
 
     def __init__(self, message: str, suggestion: str | None = None) -> None:
         super().__init__(message)
@@ -64,7 +64,7 @@ class NotUnderstoodError(ValueError):
 
 
 def duration(text: str) -> float:
-    """Seconds: `2ms`, `30s`, `5m`, `72h`, `1d`."""
+    """Return seconds: `2ms`, `30s`, `5m`, `72h`, `1d`."""
     number, unit = _split(text)
     if unit in _SECONDS and number:
         return float(Decimal(number) * _SECONDS[unit])
@@ -74,7 +74,7 @@ def duration(text: str) -> float:
 
 
 def rate(text: str) -> Rate:
-    """`50/s`, `1/min`, `10/h`."""
+    """Return a rate: `50/s`, `1/min`, `10/h`."""
     count, slash, unit = (part.strip() for part in text.partition("/"))
     wanted = "a rate is a whole number per s, min or h, for example 50/s"
     if not _DIGITS.fullmatch(count) or len(count) > 9:
@@ -88,7 +88,7 @@ def rate(text: str) -> Rate:
 
 
 def spaced_rate(text: str) -> Rate:
-    """`1/10s`, `3/1h`, and all that `rate` reads: so many in any such span of time."""
+    """Return a rate over any span of time: `1/10s`, `3/1h`, and all that `rate` reads."""
     count, _, span = (part.strip() for part in text.partition("/"))
     if not span[:1].isdigit():
         return rate(text)
@@ -99,7 +99,7 @@ def spaced_rate(text: str) -> Rate:
 
 
 def size(text: str) -> int:
-    """Octets: `70000B`, `64KiB`, `1MiB`, `1kB`, `1MB`."""
+    """Return octets: `70000B`, `64KiB`, `1MiB`, `1kB`, `1MB`."""
     number, unit = _split(text)
     if unit in _OCTETS and number:
         octets = Decimal(number) * _OCTETS[unit]
@@ -111,7 +111,7 @@ def size(text: str) -> int:
 
 
 def percent(text: str) -> float:
-    """A share: `20%` is 0.2."""
+    """Return a share: `20%` is 0.2."""
     number, unit = _split(text)
     if number and unit == "%":
         if Decimal(number) <= 100:
@@ -125,7 +125,7 @@ def percent(text: str) -> float:
 
 
 def whole(text: str) -> int:
-    """A whole number; `100_000` is one too."""
+    """Return a whole number; `100_000` is one too."""
     digits = text.replace("_", "") if re.fullmatch(r"[0-9][0-9_]*", text) else text
     if re.fullmatch(r"-?[0-9]{1,15}", digits):
         return int(digits)
@@ -133,7 +133,7 @@ def whole(text: str) -> int:
 
 
 def truth(text: str) -> bool:
-    """`true` or `false`."""
+    """Return a truth: `true` or `false`."""
     if text.lower() in {"true", "false"}:
         return text.lower() == "true"
     meant = {"yes": "true", "on": "true", "1": "true", "no": "false", "off": "false", "0": "false"}
@@ -141,7 +141,7 @@ def truth(text: str) -> bool:
 
 
 def status(text: str) -> int:
-    """A command_status that is no success: a name, or a number such as 0x00000400 or 1024."""
+    """Return a command_status other than success: a name, or a number such as 0x400 or 1024."""
     value = STATUS_BY_NAME.get(text)
     if value is None and _HEXADECIMAL.fullmatch(text):
         value = int(text, 16)
@@ -160,7 +160,7 @@ def status(text: str) -> int:
 
 
 def version(text: str) -> int:
-    """An interface_version: 3.3, 3.4 or 5.0, or as the number that is sent (0x34)."""
+    """Return an interface_version: 3.3, 3.4 or 5.0, or as the number that is sent (0x34)."""
     names = {"3.3": 0x33, "3.4": 0x34, "5.0": 0x50, "0x33": 0x33, "0x34": 0x34, "0x50": 0x50}
     if text.lower() in names:
         return names[text.lower()]
@@ -168,7 +168,7 @@ def version(text: str) -> int:
 
 
 def address(text: str) -> Address:
-    """`host:port`; an IPv6 host stands in brackets."""
+    """Return an address: `host:port`; an IPv6 host is in brackets."""
     wanted = "an address is host:port, for example 127.0.0.1:2775"
     host, colon, port = text.rpartition(":")
     if not colon and _DIGITS.fullmatch(text) and len(text) <= 5:
@@ -184,7 +184,7 @@ def address(text: str) -> Address:
 
 
 def network(text: str) -> IPv4Network | IPv6Network:
-    """`10.0.0.0/8`, `2001:db8::/32`, or one address."""
+    """Return a network: `10.0.0.0/8`, `2001:db8::/32`, or one address."""
     wanted = "a network is an address with a prefix length, for example 10.0.0.0/8"
     try:
         return ip_network(text)
@@ -200,7 +200,7 @@ def network(text: str) -> IPv4Network | IPv6Network:
 
 
 def prefix(text: str) -> str:
-    """The beginning of a normalised number: digits only, or nothing for every number."""
+    """Return the beginning of a normalised number: digits only, or nothing for every number."""
     bare = re.sub(r"[\s().-]", "", text).removeprefix("+")
     if bare.startswith("00"):
         bare = bare.lstrip("0")
@@ -213,7 +213,7 @@ def prefix(text: str) -> str:
 
 
 def show_duration(seconds: float) -> str:
-    """As a person would write it."""
+    """Return the value as people write it."""
     for unit in ("h", "m", "s"):
         if seconds and not Decimal(str(seconds)) % _SECONDS[unit]:
             return f"{Decimal(str(seconds)) / _SECONDS[unit]:.0f}{unit}"
@@ -221,7 +221,7 @@ def show_duration(seconds: float) -> str:
 
 
 def show_size(octets: int) -> str:
-    """As a person would write it."""
+    """Return the value as people write it."""
     for unit in ("MiB", "KiB"):
         if octets and not octets % _OCTETS[unit]:
             return f"{octets // _OCTETS[unit]}{unit}"
@@ -229,12 +229,12 @@ def show_size(octets: int) -> str:
 
 
 def show_percent(share: float) -> str:
-    """As a person would write it."""
+    """Return the value as people write it."""
     return f"{share * 100:g}%"
 
 
 def _split(text: str) -> tuple[str, str]:
-    """A number and its unit; the number is empty where there is none."""
+    """Return a number and its unit; the number is empty where there is none."""
     found = re.fullmatch(rf"({_NUMBER})\s*([A-Za-z%]*)", text)
     return (found[1], found[2]) if found else ("", text)
 

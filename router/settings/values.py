@@ -23,19 +23,19 @@ from router.terms.names import NOBODY
 from router.terms.settings import Address
 
 LONGEST_SECRET_BYTES: Final = 4_096
-"""Of a file that holds a password; a longer one is the wrong file."""
+"""Octets of a file with a password; a longer file is the wrong one."""
 
 N = TypeVar("N", int, float)
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 def chosen(*alternatives: object) -> Schema:
-    """The schema of one of a few values, or of `${NAME}`."""
+    """Return the schema of one of a few values, or of `${NAME}`."""
     return {"anyOf": [{"enum": alternatives}, {"type": "string", "pattern": r"\$\{"}]}
 
 
 def text(longest: int, shortest: int = 1) -> Reader[str]:
-    """ASCII, as every text field of SMPP outside a message."""
+    """Return an ASCII text, as in every text field of SMPP outside a message."""
 
     def parse(written: str) -> str:
         if not written.isascii():
@@ -71,13 +71,13 @@ def _operator(written: str) -> str:
 operator_name: Final = scalar(
     "name", _operator, f"{name.allowed}; not `{NOBODY}`", rf"(?!{NOBODY}$){_NAME.pattern}"
 )
-"""The name of an operator, which can stand beside what waits for nobody."""
+"""The name of an operator; not that which metrics have for messages without an operator."""
 
 
 def _between(
     kind: str, parse: Callable[[str], N], lowest: str, highest: str, schema: str | Schema
 ) -> Reader[N]:
-    """A value within bounds, which are written as the value is."""
+    """Return a value within bounds, which are written as the value is."""
     least, most = parse(lowest), parse(highest)
 
     def parse_bounded(text: str) -> N:
@@ -90,13 +90,13 @@ def _between(
 
 
 def whole(lowest: int, highest: int) -> Reader[int]:
-    """A whole number within bounds."""
+    """Return a whole number within bounds."""
     schema = {**matching("[0-9][0-9_]*"), "minimum": lowest, "maximum": highest, "multipleOf": 1}
     return _between("number", units.whole, str(lowest), f"{highest:_}", schema)
 
 
 def whole_or_auto(lowest: int, highest: int) -> Reader[int | None]:
-    """A whole number within bounds, or `auto`, which is None."""
+    """Return a whole number within bounds, or `auto`, which is None."""
     number = whole(lowest, highest)
 
     def read(spot: Spot) -> int | None:
@@ -108,17 +108,17 @@ def whole_or_auto(lowest: int, highest: int) -> Reader[int | None]:
 
 
 def duration(lowest: str, highest: str) -> Reader[float]:
-    """A duration within bounds."""
+    """Return a duration within bounds."""
     return _between("duration", units.duration, lowest, highest, units.DURATION)
 
 
 def size(lowest: str, highest: str) -> Reader[int]:
-    """A size within bounds."""
+    """Return a size within bounds."""
     return _between("size", units.size, lowest, highest, units.SIZE)
 
 
 def one_of(*words: str) -> Reader[str]:
-    """One of a few words."""
+    """Return one of a few words."""
 
     def parse(written: str) -> str:
         if written not in words:
@@ -182,7 +182,7 @@ def _loopback(written: str) -> Address:
         if here.host == "localhost" or ip_address(here.host).is_loopback:
             return here
     except ValueError:
-        pass  # A name: who knows where it leads.
+        pass  # A host name: what it resolves to is not known here.
     raise NotUnderstoodError(
         "only a loopback address may stand here: whoever can reach it can command the router",
         f"127.0.0.1:{here.port}",
@@ -259,7 +259,7 @@ journal_url: Final = Reader(
 
 
 def _read_secret(spot: Spot) -> str:
-    """A password, here or in a file; nothing that is said about it quotes any of it."""
+    """Return a password, written here or in a file. No message quotes any part of it."""
     if isinstance(spot.node, Table):
         secret = _read_secret_file(spot)
     elif isinstance(spot.node, Sequence):
@@ -290,9 +290,9 @@ def _read_secret_file(spot: Spot) -> str:
 
 
 def _begin_of_file(spot: Spot, path: Path, size_bytes: int) -> bytes:
-    """The first bytes of a file; its name is not shown, for the environment may have given it."""
+    """Return the first octets of a file. Its name, perhaps from the environment, is not shown."""
     try:
-        # Only regular files: a pipe would wait for ever, and a device need not end.
+        # Only regular files: reading a pipe might wait for ever, and a device might not end.
         if path.exists() and not path.is_file():
             spot.refuse("this is no regular file")
         with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""What is allowed in a configuration and still is probably not what was meant.
+"""Warnings: what is allowed in a configuration, but is probably a mistake.
 
 `smpp-router check` shows these beside the mistakes; the router starts all the same.
 """
@@ -22,16 +22,16 @@ from router.terms.settings import (
 )
 
 LONGEST_PASSWORD: Final = 8
-"""The field of a bind request has 9 octets, with the NUL at the end (SMPP v3.4, 4.1.1)."""
+"""Octets of a password: its field in a bind request has 9, with the NUL (SMPP v3.4, 4.1.1)."""
 
 ASSUMED_ROUND_TRIP_S: Final = 0.1
-"""To an operator abroad, and through its front end; `status` goes by the measured one."""
+"""Round trip that a warning assumes, to an operator abroad; `status` uses the measured one."""
 
 Rule = TypeVar("Rule")
 
 
 def warnings(settings: Settings) -> list[Mistake]:
-    """Everything that is probably not meant, in the order of the files."""
+    """Return all warnings, in the order of the files."""
     found = [
         *_journal(settings),
         *_accounts(settings.accounts.values(), settings.places),
@@ -43,7 +43,7 @@ def warnings(settings: Settings) -> list[Mistake]:
 
 
 def _at(places: Mapping[str, Place], path: str, message: str) -> Mistake:
-    """A warning at the place of a path; settings made without a file have no places."""
+    """Return a warning at the place of a path; settings made without a file have no places."""
     return mistake_at(places.get(path, Place("")), path, message)
 
 
@@ -179,7 +179,7 @@ def _never_reached(
     rules: Sequence[Rule],
     conditions: Callable[[Rule], tuple[Hashable, list[tuple[str, Hashable]]]],
 ) -> Iterator[tuple[int, int]]:
-    """The index of each rule that an earlier one covers, and that one's index.
+    """Yield the index of each rule that an earlier one covers, and that one's index.
 
     A rule covers another if its conditions are some of the other's. There are at most four, so
     looking for each of the 16 sets is quicker than comparing 100,000 rules with each other.

@@ -1,4 +1,4 @@
-"""What a client of an older version of SMPP can read."""
+"""Deliveries in the form that clients of an older SMPP version can read."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ LONGEST_SHORT_MESSAGE_OCTETS: Final = 254
 
 
 def without_tlvs(octets: bytes) -> bytes:
-    """A deliver_sm for a client of version 3.3, which knows no TLVs: a text in one moves out of it.
+    """Return a deliver_sm without TLVs, for version 3.3: a text in message_payload moves out of it.
 
     A text that is too long for a short_message stays where it is, rather than nowhere.
     """

@@ -1,12 +1,12 @@
-"""A session on a transport: what both sides of the router do with octets and with time.
+"""A session on a transport: what connections of clients and of operators have in common.
 
-It is shaped like asyncio's Protocol but imports nothing: the transport, the clock and the timer are
-handed in, so that tests join two of them without a socket. Rules it keeps:
+A link has the methods of asyncio's Protocol but imports nothing: the transport, the clock and the
+timer are handed in, so that tests join two links without a socket. Rules of a link:
 
-- octets are written once per turn of the loop (`flush`), whatever was said in it;
+- octets are written once per turn of the loop (`flush`), however many PDUs the turn has brought;
 - there is one timer, armed for the moment at which the session needs it;
 - a peer that does not read is not written to without bound: `writable` is False meanwhile, and
-  nothing more is read from it either;
+  nothing more is read from the peer either;
 - a session that is CLOSED has its last octets written and its transport closed, and `ended` is
   called exactly once, however it came to its end;
 - a peer that has closed its half of the connection still hears the answers that it waits for.
@@ -21,18 +21,18 @@ from router.smpp.states import State
 from router.terms.limits import Rate, TokenBucket
 
 MOST_UNREAD_OCTETS: Final = 1_000_000
-"""What may wait for a peer to read. 10,000 answers; a peer further behind than that is stuck."""
+"""Octets that may wait for a peer to read: 10,000 answers. A peer further behind is stuck."""
 LINGER_S: Final = 5.0
 """How long a peer has to read the last octets before the connection is cut."""
 
 
 NOTES_LOGGED: Final = Rate(20, 600.0)
-"""Of one connection, what its peer does wrong: a peer cannot fill the log, and one that is bound
-for months is still heard. All of it is counted."""
+"""Log lines about the faults of one peer, so that a peer cannot fill the log and a peer that is
+bound for months is still heard of. All faults are counted."""
 
 
 class Transport(Protocol):
-    """What is used of asyncio's transports."""
+    """The part of asyncio's transports that a link uses."""
 
     def write(self, data: bytes) -> None:
         """Send, or keep until the peer reads."""
@@ -44,33 +44,33 @@ class Transport(Protocol):
         """Close now."""
 
     def can_write_eof(self) -> bool:
-        """Whether its two directions can end one after the other; with TLS they cannot."""
+        """Return whether its two directions can end one after the other; with TLS they cannot."""
 
     def pause_reading(self) -> None:
         """Stop calling `data_received`."""
 
     def resume_reading(self) -> None:
-        """Go on."""
+        """Call `data_received` again."""
 
     def get_extra_info(self, name: Literal["peername"]) -> tuple[str, int] | None:
-        """The peer's host and port; None when it is gone already."""
+        """Return the peer's host and port; None when it is gone already."""
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """When to call `pause_writing` and `resume_writing`."""
+        """Set how full the buffer is when `pause_writing` and `resume_writing` are called."""
 
 
 class Timer(Protocol):
-    """A call that was asked for."""
+    """A call that was asked for with `call_later`."""
 
     def cancel(self) -> None:
-        """It is not wanted any more."""
+        """Have the call not made."""
 
 
 class Host(Protocol):
     """What a link needs of its surroundings."""
 
     def clock(self) -> float:
-        """Monotonic seconds."""
+        """Return the monotonic time, in seconds."""
 
     def call_later(self, delay_s: float, call: Callable[[], None]) -> Timer:
         """Run `call` after a while."""
@@ -80,7 +80,7 @@ class Host(Protocol):
 
 
 class Link:
-    """The part that is the same for a client's connection and for one to an operator."""
+    """One session on one transport; subclasses are the connections of clients and of operators."""
 
     def __init__(self, session: Session, host: Host) -> None:
         self.session: Final = session
@@ -98,22 +98,22 @@ class Link:
     # For subclasses.
 
     def started(self, now: float) -> None:
-        """The transport is there."""
+        """Begin the session: the transport is connected."""
 
     def arrived(self, pdu: Pdu, now: float) -> None:
-        """A PDU that the session hands on."""
+        """Deal with a PDU that the session hands on."""
         raise NotImplementedError
 
     def overdue(self, whose: list[object], now: float) -> None:
-        """Requests that were not answered in time."""
+        """Deal with requests that were not answered in time."""
         raise NotImplementedError
 
     def ended(self, lost: list[object], now: float) -> None:
-        """The session is over; these requests were unanswered."""
+        """Deal with the end of the session; the requests in `lost` were unanswered."""
         raise NotImplementedError
 
     def noted(self) -> None:
-        """The session has notes."""
+        """Take the notes of the session."""
         raise NotImplementedError
 
     def wake_at(self) -> float:
@@ -124,20 +124,20 @@ class Link:
         """Do what is due."""
 
     def may_log_note(self) -> bool:
-        """Whether the log takes one more note about this peer."""
+        """Return whether the log takes one more note about this peer."""
         return self._notes_to_log.take(self.host.clock())
 
     # Called by the transport.
 
     def connection_made(self, transport: Transport) -> None:
-        """Begin."""
+        """Take the transport and begin."""
         self.transport = transport
         transport.set_write_buffer_limits(high=MOST_UNREAD_OCTETS)
         self.started(self.host.clock())
         self.host.write_soon(self)
 
     def data_received(self, data: bytes) -> None:
-        """Take in what came, to its end."""
+        """Deal with all that came."""
         now = self.host.clock()
         for pdu in self.session.receive(data, now):
             self.arrived(pdu, now)
@@ -145,29 +145,29 @@ class Link:
             self.host.write_soon(self)
 
     def eof_received(self) -> bool:
-        """The peer will say no more (so ends Node's `socket.end()`), but may listen: answer it."""
+        """Still answer a peer that sends no more but may read, as after Node's `socket.end()`."""
         transport = self.transport
         if self._has_ended or not self.session.owed:
             return False
         if transport is None or not transport.can_write_eof():
             return False
         self._ends_when_answered = True
-        self.pause_writing()  # Nothing new for it: it could not acknowledge that.
+        self.pause_writing()  # Send no new requests: the peer could not answer them.
         self.host.call_later(LINGER_S, self._cut)
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The transport is gone."""
+        """End the session: the transport is gone."""
         self.transport = None
         self._end()
 
     def pause_writing(self) -> None:
-        """The peer does not read. Then we do not read either: answers would only pile up."""
+        """Stop reading: the peer does not read, and answers to it would pile up."""
         self.writable = False
         self._set_reading(False)
 
     def resume_writing(self) -> None:
-        """It reads again."""
+        """Read again: the peer does."""
         self.writable = True
         self._set_reading(True)
         self.host.write_soon(self)
@@ -181,7 +181,7 @@ class Link:
     # The turn and the time.
 
     def flush(self) -> None:
-        """Write what there is, once; end what is over; arm the timer."""
+        """Write what the session has; close if the session is over; arm the timer."""
         session, transport = self.session, self.transport
         octets = session.take_octets()
         if transport is not None:
@@ -202,7 +202,7 @@ class Link:
             self.transport.abort()
 
     def _rearm(self) -> None:
-        """Keep one timer. One that fires too early only looks and is armed again."""
+        """Keep one timer. A timer that fires too early is only armed again."""
         now = self.host.clock()
         wake_at = min(self.session.wake_at(), self.wake_at())
         if wake_at < self._armed_for:

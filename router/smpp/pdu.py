@@ -1,7 +1,7 @@
-"""Bytes to PDUs and back: the framer, the lazy view over a message, the builders.
+"""Octets to PDUs and back: the framer, the lazy view over a message, the builders.
 
-A PDU is kept as the octets that arrived. What the router needs is read from them by offset; what it
-was not told to change leaves as it came, and only the header is written anew. So a TLV, a
+A PDU is kept as the octets that arrived. Fields are read from the octets by offset. What the
+configuration does not change leaves as it came, and only the header is written anew. So a TLV, a
 data_coding or a TON that no list has costs nothing and cannot fail.
 
 Source: SMPP v3.4, chapters 3 (header), 4.1-4.7 (PDUs) and 5.2 (fields and their lengths).
@@ -25,7 +25,7 @@ _unpack_header = _HEADER.unpack_from
 
 
 class Pdu:
-    """One PDU as it came: the header's numbers, all its octets, and what it answers."""
+    """One PDU as it came: the numbers of its header, all its octets, the request of a response."""
 
     __slots__ = ("command_id", "command_status", "octets", "request", "sent_at", "sequence_number")
 
@@ -35,9 +35,9 @@ class Pdu:
         self.sequence_number = sequence_number
         self.octets = octets
         self.request: object = None
-        """Of a response: what the session was handed with the request that it answers."""
+        """The object that was sent with the request, if this is its response."""
         self.sent_at = 0.0
-        """Of a response: when that request was written."""
+        """When that request was written; 0 if this is no response, or a late one."""
 
     def __repr__(self) -> str:
         return (
@@ -47,10 +47,10 @@ class Pdu:
 
 
 class Framer:
-    """Cuts a stream into PDUs, whatever pieces it comes in.
+    """Cuts a stream of octets into PDUs, whatever the pieces in which the stream comes.
 
-    A command_length under 16 or over the limit is judged as soon as its four octets are there.
-    After that nothing more is read: where the next PDU starts cannot be known.
+    A command_length under 16 or over the limit is noticed as soon as its four octets are there.
+    Nothing is read after such a length: where the next PDU starts cannot be known.
     """
 
     __slots__ = ("_longest", "_rest", "lost_at_sequence")
@@ -59,7 +59,7 @@ class Framer:
         self._longest = longest_octets
         self._rest = b""
         self.lost_at_sequence: int | None = None
-        """Set when framing is lost: the sequence_number to answer with, 0 where there is none."""
+        """The sequence_number to answer when framing is lost, 0 if unknown; None before that."""
 
     def feed(self, octets: bytes) -> list[Pdu]:
         """Return the PDUs that these octets complete."""
@@ -90,7 +90,7 @@ class Framer:
 
 
 class BodyError(Exception):
-    """A PDU whose body cannot be read: the session lives, the peer hears `status`."""
+    """A PDU whose body cannot be read: the session goes on, and `status` is the answer."""
 
     def __init__(self, what: str, status: int) -> None:
         super().__init__(what)
@@ -179,7 +179,7 @@ class Sm:
 
     @property
     def service_type(self) -> bytes:
-        """Without its NUL."""
+        """The service_type, without its NUL."""
         return self.octets[16 : self._service_type_end]
 
     @property
@@ -196,7 +196,7 @@ class Sm:
 
     @property
     def destination_addr(self) -> bytes:
-        """The destination alone."""
+        """The destination_addr, without TON and NPI."""
         return self.octets[self._source_end + 3 : self._destination_end]
 
     @property
@@ -211,13 +211,13 @@ class Sm:
 
     @property
     def schedule_delivery_time(self) -> bytes:
-        """Without its NUL; empty in a data_sm."""
+        """The schedule_delivery_time, without its NUL; empty in a data_sm."""
         at = self._destination_end + 4
         return b"" if self._validity_end < 0 else self.octets[at : self.octets.index(0, at)]
 
     @property
     def validity_period(self) -> bytes:
-        """Without its NUL; empty in a data_sm."""
+        """The validity_period, without its NUL; empty in a data_sm."""
         if self._validity_end < 0:
             return b""
         octets = self.octets
@@ -227,12 +227,12 @@ class Sm:
 
     @property
     def short_message(self) -> bytes:
-        """With its UDH if it has one; empty in a data_sm."""
+        """The short_message, with its UDH if there is one; empty in a data_sm."""
         return self.octets[self.short_message_at : self.tlvs_at]
 
     @property
     def message(self) -> bytes:
-        """short_message, or message_payload where that is empty."""
+        """The short_message, or the message_payload if the short_message is empty."""
         return self.short_message or self.tlv(v.MESSAGE_PAYLOAD) or b""
 
     def tlvs(self) -> Iterator[tuple[int, bytes]]:
@@ -244,7 +244,7 @@ class Sm:
             at += 4 + length
 
     def tlvs_by_tag(self) -> dict[int, bytes]:
-        """The same, where order does not matter; of a tag that comes twice, the last."""
+        """Return the TLVs by tag; of a tag that comes twice, the last value."""
         octets, at, end = self.octets, self.tlvs_at, len(self.octets)
         found: dict[int, bytes] = {}
         while at < end:
@@ -255,24 +255,24 @@ class Sm:
         return found
 
     def tlv(self, tag: int) -> bytes | None:
-        """The value of the first TLV with this tag."""
+        """Return the value of the first TLV with this tag."""
         if self.tlvs_at == len(self.octets):
             return None
         return next((value for found, value in self.tlvs() if found == tag), None)
 
 
 def _cut(octets: bytes, limit: int, status: int) -> int:
-    """A field without its NUL: over its length where there are octets enough, else a short body."""
+    """Return the status for a field without NUL: too long, or the body ends too early."""
     return status if len(octets) >= limit else v.ESME_RINVCMDLEN
 
 
 def build(command_id: int, status: int, sequence_number: int, body: bytes = b"") -> bytes:
-    """A PDU from its header and body."""
+    """Return a PDU from its header and body."""
     return _pack_header(16 + len(body), command_id, status, sequence_number) + body
 
 
 def relay(octets: bytes, sequence_number: int) -> bytes:
-    """The same request with another sequence_number and status 0: all else byte for byte."""
+    """Return a request with another sequence_number and status 0, otherwise byte for byte."""
     return octets[:8] + _STATUS_AND_SEQUENCE.pack(0, sequence_number) + octets[16:]
 
 
@@ -286,7 +286,7 @@ def relay_with(
     validity_period: bytes | None = None,
     short_message: bytes | None = None,
 ) -> bytes:
-    """The same request with another sequence_number and, where told, other fields.
+    """Return a request with another sequence_number and, if given, other fields.
 
     A short_message is at most 255 octets; that and the times are not for a data_sm.
     """
@@ -311,9 +311,9 @@ def relay_with(
 
 
 def deliver_sm_from_data_sm(sm: Sm) -> bytes:
-    """A data_sm as the deliver_sm that says the same: some clients know no other.
+    """Return a deliver_sm with the content of a data_sm: some clients do not know data_sm.
 
-    Its sequence_number is 0. A message in the message_payload stays there, as all TLVs do.
+    The sequence_number is 0. A message in message_payload stays there, as all TLVs do.
     """
     head = sm.octets[16 : sm._destination_end + 1]
     body = struct.pack(
@@ -332,17 +332,17 @@ def deliver_sm_from_data_sm(sm: Sm) -> bytes:
 
 
 def address(ton: int, npi: int, digits: bytes) -> bytes:
-    """An address as it stands in a PDU."""
+    """Return an address as it stands in a PDU."""
     return bytes((ton, npi)) + digits + b"\0"
 
 
 def tlv(tag: int, value: bytes) -> bytes:
-    """One TLV."""
+    """Return one TLV."""
     return _TLV.pack(tag, len(value)) + value
 
 
 def response(command_id: int, sequence_number: int, status: int = 0, body: bytes = b"") -> bytes:
-    """The answer to a request `command_id`; a failure carries no body."""
+    """Return the answer to a request `command_id`; a failure carries no body."""
     return build(command_id | v.RESPONSE, status, sequence_number, body if status == 0 else b"")
 
 
@@ -355,7 +355,7 @@ def bind(
     system_type: bytes = b"",
     interface_version: int = v.VERSION_3_4,
 ) -> bytes:
-    """A bind request; addr_ton, addr_npi and address_range are left empty."""
+    """Return a bind request; addr_ton, addr_npi and address_range are left empty."""
     body = system_id + b"\0" + password + b"\0" + system_type + b"\0"
     return build(command_id, 0, sequence_number, body + bytes((interface_version, 0, 0, 0)))
 
@@ -379,7 +379,7 @@ def sm(
     sm_default_msg_id: int = 0,
     tlvs: bytes = b"",
 ) -> bytes:
-    """A submit_sm or deliver_sm; `tlvs` are octets as `tlv()` makes them."""
+    """Return a submit_sm or deliver_sm; `tlvs` are octets as `tlv()` makes them."""
     body = b"".join(
         (
             service_type,
@@ -401,9 +401,9 @@ def sm(
 
 
 def message_id_of(pdu: Pdu) -> bytes:
-    """The message_id of a submit_sm_resp or data_sm_resp; empty where there is none.
+    """Return the message_id of a submit_sm_resp or data_sm_resp; empty where there is none.
 
-    Some peers send no NUL, some a body with an error; both are read.
+    Some peers send no NUL, some send a body with an error; both are accepted.
     """
     octets = pdu.octets
     end = octets.find(0, HEADER_OCTETS)

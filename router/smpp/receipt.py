@@ -49,7 +49,8 @@ FINAL: Final = frozenset(
         State.SKIPPED,
     }
 )
-"""States that end a journey. ACCEPTD and UNKNOWN do where an operator's settings say so."""
+"""States after which nothing more is said of a message. ACCEPTD and UNKNOWN are final only if the
+operator's settings say so."""
 
 _WORDS: Final = {
     State.SCHEDULED: b"SCHEDLD",
@@ -85,18 +86,18 @@ _DATE: Final = re.compile(rb"\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0
 
 @dataclass(slots=True)
 class Receipt:
-    """What an operator says of one message."""
+    """An operator's report on one message."""
 
     operator_id: bytes
-    """The message id as it stands there."""
+    """The message id as the operator writes it."""
     state: State | None
-    """None where the operator's word for it is not known."""
+    """The state; None if the operator's word for it is not known."""
     err: bytes
-    """Its error code; empty where there is none."""
+    """The error code; empty if there is none."""
     done: bytes
-    """Its done date as YYMMDDhhmm; empty where there is none."""
+    """The done date as YYMMDDhhmm; empty if there is none."""
     network_error_code: bytes | None
-    """The TLV, as it came."""
+    """The TLV network_error_code, as it came."""
 
 
 def recognise(sm: Sm) -> Receipt | None:
@@ -133,7 +134,7 @@ _STATE_BY_NUMBER: Final = {int(state): state for state in State}
 
 
 def read_text(text: bytes) -> Receipt:
-    """Read what fields there are; an id that is missing is empty."""
+    """Read the fields that a text has; a missing id is empty."""
     cut = _TEXT.search(text)
     if cut is not None:
         text = text[: cut.start()]
@@ -168,7 +169,7 @@ def _date(digits: bytes) -> bytes:
 
 
 def write_text(client_id: bytes, state: State, err: bytes, submitted: bytes, done: bytes) -> bytes:
-    """The text that clients read; dates are YYMMDDhhmm.
+    """Return the text that clients read; dates are YYMMDDhhmm.
 
     err is three digits, as some clients' patterns want it: a code of other characters is 000, a
     longer one is cut.
@@ -202,7 +203,7 @@ def deliver_sm(
     final: bool = True,
     text: bytes = b"",
 ) -> bytes:
-    """The deliver_sm of a receipt, sequence_number 0. Addresses are those of the receipt: swapped.
+    """Return the deliver_sm of a receipt, with sequence_number 0 and the addresses as given.
 
     `tlvs` only for clients that bound with 3.4 or newer. The id there ends with NUL: Kannel loses
     its place in the PDU without.

@@ -1,4 +1,4 @@
-"""Which part of which long message a PDU is.
+"""Finds out which part of which long message a PDU is.
 
 Two ways to say so: an information element of the user data header, wherever it stands among others,
 with a reference of 8 or 16 bits; or the three SAR TLVs. What makes no sense is no part: it travels
@@ -19,30 +19,30 @@ _SHORT_REFERENCE: Final = 0x00
 _LONG_REFERENCE: Final = 0x08
 _LONG: Final = 1 << 16
 _SAR: Final = 2 << 16
-"""A reference of 8 bits, one of 16 and one in a TLV are different ones, though the number be the
-same: each begins where the others end."""
+"""Offsets that keep references of 8 bits, of 16 bits and of a TLV apart: the same number in two of
+these forms means two messages."""
 
 
 class Part(NamedTuple):
     """One part of a long message."""
 
     reference: int
-    """The client's number for the whole message."""
+    """The client's number of the whole message."""
     total: int
-    """How many parts it has: 2 to 255."""
+    """The number of parts: 2 to 255."""
     number: int
-    """Which of them this is, from 1."""
+    """The number of this part, from 1."""
 
 
 def part_of(sm: Sm) -> Part | None:
-    """Which part this is; None for a message that is whole in itself."""
+    """Return which part a PDU is; None for a message of one part."""
     if sm.esm_class & UDHI and (part := _by_header(sm.message)) is not None:
         return part
     return None if sm.tlvs_at == len(sm.octets) else _by_tlvs(sm)
 
 
 def _by_header(message: bytes) -> Part | None:
-    """By an element of the user data header; its octets count from the first of the message."""
+    """Find the part by an element of the user data header, which begins the message."""
     end = 1 + message[0] if message else 0
     if end > len(message):
         return None
@@ -75,5 +75,5 @@ def _by_tlvs(sm: Sm) -> Part | None:
 
 
 def _checked(reference: int, total: int, number: int) -> Part | None:
-    """A message of one part is whole, and there is no part after the last."""
+    """Return the part; None if there is only one part, or its number is out of range."""
     return Part(reference, total, number) if 1 <= number <= total and total > 1 else None

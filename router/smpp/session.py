@@ -2,7 +2,7 @@
 
 The session keeps the state (states.py), numbers our requests, holds the window of those that are
 unanswered, answers what needs no stage (enquire_link, unbind, what is out of place or unknown), and
-runs the timers. It never touches a socket and never reads a clock; whoever owns the transport
+runs the timers. A session never touches a socket and never reads a clock. The transport's owner
 
 - calls `receive()` with what arrived and works through the PDUs that come back,
 - writes `take_octets()` at the end of each turn,
@@ -26,21 +26,23 @@ from router.smpp.states import Event, Side, State
 
 NEVER: Final = float("inf")
 LAST_SEQUENCE: Final = 0x7FFF_FFFF
-"""Ours run from 1 to here and start again at 1 (3.4, 3.2); the peer's are echoed, any 32 bits."""
+"""Last of our sequence_numbers, before they start again at 1 (3.4, 3.2). Any number of a peer is
+echoed."""
 
 MOST_LATE: Final = 1000
-"""Overdue requests whose late answer is still recognised; older ones are forgotten."""
+"""Overdue requests whose late answer is still recognised; older requests are forgotten."""
 
 MOST_HELD_OCTETS: Final = 262_144
-"""What a peer may send behind its bind request before that is judged: 1,700 usual submit_sm."""
+"""Octets that a peer may send behind its bind request before the answer: 1,700 usual submit_sm."""
 
 LONGEST_ID_OCTETS: Final = 65
-"""message_id of 3.4 with its NUL; of a longer one the beginning is enough to know it by."""
+"""A message_id of 3.4 with its NUL; the beginning of a longer one is enough for the log."""
 
 COURTESY_S: Final = 1.0
-"""How long our unbind waits for answers that we owe: the journal's are there by then, and a receipt
-that waits for its message may wait for ten times that. And how long a message centre's unbind waits
-for its answers to us: without them we would send those messages twice."""
+"""How long our unbind waits for answers that we owe: those that wait for the journal are there by
+then, while a receipt that waits for its message may take ten times as long. Also how long the
+answer to a message centre's unbind waits for its answers to us: without them those messages would
+be sent twice."""
 
 HANDED_ON: Final = frozenset(
     {v.SUBMIT_SM, v.DATA_SM, v.DELIVER_SM, v.BIND_RECEIVER, v.BIND_TRANSMITTER, v.BIND_TRANSCEIVER}
@@ -63,19 +65,19 @@ class Timers:
 
 @dataclass(slots=True)
 class Note:
-    """Something an operator of the router may want to count or read: not an error of ours."""
+    """An event on a session that is counted and may be logged: a fault of the peer, not of ours."""
 
     event: str
     """One of: pdu.refused, pdu.unknown, framing.lost, response.unasked, response.mismatched,
     response.late, bind.timed_out, bind.flooded, link.dead, session.idle,
-    unbind.timed_out, nack.received; or what a stage has to say of its peer."""
+    unbind.timed_out, nack.received; or an event that a step reports."""
     command_id: int = 0
     status: int = 0
     message_id: bytes = b""
     """The id that a receipt came with."""
 
     def words(self) -> dict[str, str]:
-        """What there is to say of it, for a log line."""
+        """Return the fields of the note's log line."""
         words = {}
         if self.command_id:
             words["command"] = v.command_name(self.command_id)
@@ -87,13 +89,13 @@ class Note:
 
 
 class Writable(Protocol):
-    """What is written to once, when a turn of the loop ends."""
+    """A connection that is written to once, when a turn of the loop ends."""
 
     to_write: bool
-    """Whether it is already among those that are written to when the turn ends."""
+    """Whether the end of this turn writes to the connection already."""
 
     def flush(self) -> None:
-        """Write what there is for the peer."""
+        """Write what the session has for the peer."""
 
 
 class Peer(Writable, Protocol):
@@ -101,7 +103,7 @@ class Peer(Writable, Protocol):
 
     @property
     def session(self) -> "Session":
-        """What is said and heard."""
+        """The session."""
 
 
 class Session:
@@ -112,17 +114,18 @@ class Session:
         self.peer: Final = Side.MC if side is Side.ESME else Side.ESME
         self.state = State.OPEN
         self.notes: list[Note] = []
-        """What happened since somebody last took it."""
+        """Notes that have not been taken yet."""
         self.unanswered: dict[int, tuple[float, object, int]] = {}
         """Our requests in flight by sequence_number, oldest first: when, whose, which command."""
         self.peer_has_unbound = False
-        """Whether it was the peer that asked for the end."""
+        """Whether the peer has asked to end the session."""
         self.owed = 0
         """Requests handed on by `receive` and not answered yet; bind requests do not count."""
         self._late: OrderedDict[int, tuple[object, int]] = OrderedDict()
         self.interface_version = v.VERSION_3_4
         """The version that the client of this session speaks."""
-        self._timers = timers
+        self.timers = timers
+        """How long it waits; others may take their place while it lasts."""
         self._framer = Framer(longest_pdu_octets)
         self._out: list[bytes] = []
         self._sequence = 0
@@ -233,7 +236,7 @@ class Session:
             self._note("response.unasked", command_id)
 
     def _other_request(self, pdu: Pdu, now: float) -> None:
-        """Whatever needs no stage: answered here, and the session goes on."""
+        """Answer a request that needs no stage."""
         command_id, sequence_number = pdu.command_id, pdu.sequence_number
         if states.may_issue(self.state, command_id, self.peer):
             if command_id == v.ENQUIRE_LINK:
@@ -276,7 +279,7 @@ class Session:
         system_type: bytes = b"",
         interface_version: int = v.VERSION_3_4,
     ) -> None:
-        """Ask to be bound. Its answer comes back from `receive`."""
+        """Send a bind request. The answer comes back from `receive`."""
         octets = p.bind(
             command_id,
             self._next_sequence(),
@@ -343,7 +346,10 @@ class Session:
             self._go_on_ending()
 
     def _go_on_ending(self) -> None:
-        """Once everything else is answered: who hears nothing sends again (Kannel, vumi, SMSCs)."""
+        """Unbind, or answer the peer's unbind, once all else is answered.
+
+        A peer that gets no answer sends its messages again (Kannel, vumi and SMSCs do).
+        """
         if self.state is not State.UNBINDING:
             return
         is_courteous = self._courteous_until != NEVER
@@ -394,7 +400,7 @@ class Session:
 
     def wake_at(self) -> float:
         """Return when `wake` is next needed, in monotonic seconds."""
-        timers = self._timers
+        timers = self.timers
         if self.state is State.CLOSED:
             return NEVER
         if self.state in (State.OPEN, State.BINDING):
@@ -417,7 +423,7 @@ class Session:
         A dead link, a bind that did not come and a peer that does not answer unbind leave the
         session CLOSED; `close` then returns what was in flight.
         """
-        timers = self._timers
+        timers = self.timers
         if self.state is State.CLOSED:
             return []
         if self.state in (State.OPEN, State.BINDING):
@@ -446,7 +452,7 @@ class Session:
 
     def _overdue(self, now: float) -> list[object]:
         overdue: list[object] = []
-        response_s = self._timers.response_s
+        response_s = self.timers.response_s
         while self.unanswered:
             number, (sent_at, whose, response) = next(iter(self.unanswered.items()))
             # The same sum as in `wake_at`: a difference could be rounded the other way, and then

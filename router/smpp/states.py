@@ -1,10 +1,10 @@
 """Which PDU may travel in which session state, who may issue it, and where it leads.
 
-Rule 1: every state and every transition of a session is in the two tables below. Code elsewhere
-asks; the session moves only by `AFTER`.
+Rule 1: every state and every transition of a session is in the two tables below. Other code asks
+them; a session changes its state only by `AFTER`.
 
-Rule 2: the tables do not know which side we are. A client and an operator are held to the same
-rules as we are.
+Rule 2: the tables do not know which side the router is. Clients and operators are held to the same
+rules as the router.
 
 A state is named by what it waits for, and each is left by a timer of its own (session.py): OPEN and
 BINDING by the bind timer, the bound ones by inactivity or a dead link, UNBINDING by the response
@@ -25,7 +25,7 @@ class State(IntEnum):
     OPEN = 0
     """Connected; a bind request is next."""
     BINDING = 1
-    """A bind request is being judged, by us or by the peer."""
+    """A bind request is being judged, by the router or by the peer."""
     BOUND_TX = 2
     BOUND_RX = 3
     BOUND_TRX = 4
@@ -124,5 +124,5 @@ KNOWN_REQUESTS: Final = frozenset(command for requests in REQUESTS.values() for 
 
 
 def may_issue(state: State, command_id: int, side: Side) -> bool:
-    """Whether `side` may issue this request now."""
+    """Return whether `side` may issue this request now."""
     return side in REQUESTS[state].get(command_id, frozenset())

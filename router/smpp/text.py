@@ -1,4 +1,4 @@
-"""Alphabets, segments and user data headers: what a message's octets mean to a person.
+"""Alphabets, segments and user data headers: how octets become a text that people read.
 
 The router relays octets; it reads text only where a setting asks for it (the keyword of an inbound
 message, `explain`), with aiosmpplib's codecs.
@@ -17,14 +17,14 @@ UDHI: Final = 0x40
 
 
 def without_udh(message: bytes, esm_class: int) -> bytes:
-    """The message without its user data header."""
+    """Return the message without its user data header."""
     if esm_class & UDHI and message:
         return message[message[0] + 1 :]
     return message
 
 
 def decode(octets: bytes, data_coding: int) -> str:
-    """The text; never raises.
+    """Return the text; never raises.
 
     What cannot be read is U+FFFD in UCS-2, and a question mark or a no-break space in GSM 7-bit.
     """
@@ -47,7 +47,7 @@ def segments_of(text: str) -> tuple[str, int]:
 
 
 def _parts(units: list[int], alone: int, joined: int) -> int:
-    """How many parts hold letters of so many units, by the room of a single and of a joined one."""
+    """Return how many parts hold the letters, by the room of a single and of a joined part."""
     if sum(units) <= alone:
         return 1
     parts, room = 1, joined

@@ -15,7 +15,7 @@ _DAY_S: Final = 86_400
 
 
 def time_utc(time: bytes, now_utc: float) -> float | None:
-    """A validity_period or schedule_delivery_time as a Unix time; None if it cannot be read."""
+    """Return a time of SMPP as a Unix time; None if it cannot be read."""
     if len(time) != _LENGTH or not (time[:15].isdigit() and time[15:] in (b"+", b"-", b"R")):
         return None
     year, month, day, hour, minute, second = (int(time[at : at + 2]) for at in range(0, 12, 2))
@@ -34,12 +34,12 @@ def time_utc(time: bytes, now_utc: float) -> float | None:
 
 
 def is_relative(time: bytes) -> bool:
-    """Whether it counts from when it is read."""
+    """Return whether a time is relative: it counts from when it is read."""
     return time[15:] == b"R"
 
 
 def relative(seconds: float) -> bytes:
-    """So long from now: whole seconds, rounded down, but at least one, since 0 is no period."""
+    """Write a relative time in whole seconds, rounded down, at least 1: 0 means no period."""
     days, rest = divmod(max(1, int(seconds)), _DAY_S)
     years, days = divmod(days, _DAYS_IN_YEAR)
     months, days = divmod(days, _DAYS_IN_MONTH)

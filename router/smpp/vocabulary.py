@@ -84,7 +84,7 @@ STATUS_BY_NAME: Final[dict[str, int]] = {name: value for value, name in STATUS_N
 
 
 def command_name(command_id: int) -> str:
-    """The specification's word for a command, or its number where there is none."""
+    """Return the specification's word for a command, or its number where there is none."""
     return _COMMAND_NAMES.get(command_id, f"0x{command_id:08X}")
 
 
@@ -93,7 +93,7 @@ OTHER_STATUS: Final = 0x500
 
 
 def status_name(status: int) -> str:
-    """The specification's word for a status, or its number where there is none.
+    """Return the specification's word for a status, or its number where there is none.
 
     Metrics use it as a label, so vendor statuses are numbers of one bounded range and the rest
     is `other`: a peer cannot grow our memory by inventing statuses.

@@ -4,7 +4,7 @@ The message is sent; or it goes again, later or elsewhere; or it is given up. Th
 of statuses judges the answer, the lane says what becomes of a message that is in doubt.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from router.accept.rooms import Rooms
@@ -42,6 +42,10 @@ fault, and those behind it would never go."""
 REBINDS_AGAIN_S: Final = 30.0
 """For so long, and twice as long each time."""
 MOST_DOUBLED: Final = 5
+
+
+NO_ACTIONS: Final[Mapping[int, StatusAction]] = {}
+"""Of an operator that the configuration has no more: the default table counts."""
 
 
 class Answers:
@@ -138,7 +142,7 @@ class Answers:
         number = message.destination_octets
         return judge(
             status,
-            self._rulebook.rules.statuses[operator.name],
+            self._rulebook.rules.statuses.get(operator.name, NO_ACTIONS),
             is_full=status == v.ESME_RMSGQFUL and operator.queue_full.refused(number),
             is_data_sm=message.command_id == v.DATA_SM,
         )
@@ -180,18 +184,18 @@ class Answers:
                 self._failover.go_elsewhere(operator, message, status)
             case "pause":
                 operator.rest(bind, now + action.for_s)
-                turn.dispatch(lanes.put_back(message))  # First, and in their order.
+                turn.dispatch_all(lanes.put_back(message))  # First, and in their order.
             case "rebind":
                 message.retries += 1
                 if message.retries <= MOST_REBINDS:
-                    turn.dispatch(lanes.put_first(message))
+                    turn.dispatch_all(lanes.put_first(message))
                 else:
                     times = min(message.retries - MOST_REBINDS, MOST_DOUBLED)
                     lanes.delays.delay(message, now + REBINDS_AGAIN_S * 2.0 ** (times - 1))
                 if bind.peer is not None:
                     bind.peer.rebind()
             case "retry" if self._availability.another_may(operator, message):
-                turn.dispatch(lanes.put_first(message))
+                turn.dispatch_all(lanes.put_first(message))
             case "retry" if message.retries < action.times:
                 message.retries += 1
                 lanes.delays.delay(message, now + action.after_s)
@@ -227,6 +231,6 @@ class Answers:
             if message.state is not IN_FLIGHT:
                 self._receipts.tell_withheld(message)
             elif self._failover.doubted(message, operator.name):
-                self._turn.dispatch(self._lanes.put_first(message))
+                self._turn.dispatch_all(self._lanes.put_first(message))
         for group, operator in landed:
             self._failover.unpark(group, operator)

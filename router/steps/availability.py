@@ -4,12 +4,13 @@ A bind, or an operator, of which nothing but failures comes is left alone for a 
 take over; one whose operator does not keep up is slowed (`forward/breaker.py`, `adapting.py`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from router.decide.table import Up
 from router.enqueue.lanes import Lanes
-from router.forward.pool import Bind, Operator
+from router.forward.pool import Bind, BindChanges, Operator
 from router.smpp import vocabulary as v
 from router.steps.clocks import Clocks
 from router.steps.peers import OperatorPeer
@@ -17,31 +18,73 @@ from router.steps.turn import Turn
 from router.terms.message import Message
 from router.terms.names import OperatorName
 from router.terms.queue_key import STAYING
-from router.terms.settings import StatusAction
+from router.terms.settings import OperatorSettings, StatusAction
 
 
 class Availability:
     """Asks operators how they are, and tells the lanes and the routes."""
 
-    __slots__ = ("_clocks", "_lanes", "_operators", "_turn", "_up")
+    __slots__ = ("_clocks", "_lanes", "_make", "_operators", "_turn", "_up")
 
     def __init__(
         self,
-        operators: Mapping[OperatorName, Operator],
+        operators: dict[OperatorName, Operator],
+        make: Callable[[OperatorSettings, float], Operator],
         lanes: Lanes,
         up: Up,
         clocks: Clocks,
         turn: Turn,
     ) -> None:
         self._operators: Final = operators
+        self._make: Final = make
         self._lanes: Final = lanes
         self._up: Final = up
         self._clocks: Final = clocks
         self._turn: Final = turn
 
+    def adopt(
+        self, operators: Mapping[OperatorName, OperatorSettings], now: float
+    ) -> dict[OperatorName, BindChanges]:
+        """Follow a new configuration; return what has become of the binds of each operator.
+
+        An operator that is gone sends nothing more. What it has in flight is still answered, and
+        its receivers bring receipts, until `forget`.
+        """
+        changes: dict[OperatorName, BindChanges] = {}
+        for name, settings in operators.items():
+            operator = self._operators.get(name)
+            if operator is None:
+                operator = self._make(settings, now)
+                self._operators[name] = operator
+                changes[name] = BindChanges(operator.binds, (), ())
+            elif operator.is_leaving:
+                # It comes back. Those that have been unbound already are to be bound again.
+                new = operator.adopt(settings, now)
+                unbound = tuple(bind for bind in operator.binds if bind.peer is None)
+                changes[name] = replace(new, added=unbound)
+            else:
+                changes[name] = operator.adopt(settings, now)
+            self._all_changed(operator)
+        for name, operator in self._operators.items():
+            if name not in operators and not operator.is_leaving:
+                changes[name] = operator.leave()
+                self._all_changed(operator)
+        return changes
+
+    def left(self) -> list[OperatorName]:
+        """Return the operators that are gone and no longer bound."""
+        return [name for name, one in self._operators.items() if one.is_leaving and one.is_unbound]
+
+    def forget(self, operator: OperatorName) -> None:
+        """Forget an operator that is gone and owes nothing any more."""
+        del self._operators[operator]
+
     def came_up(self, peer: OperatorPeer, now: float) -> None:
         """A bind to an operator is bound."""
         bind = peer.bind
+        if self._operators.get(bind.operator.name) is not bind.operator:
+            peer.rebind()  # It was forgotten while this was connecting.
+            return
         bind.operator.came_up(bind, peer, now)
         self.changed(bind)
 
@@ -92,10 +135,10 @@ class Availability:
             if not operator.is_available:
                 self._turn.operators.update(self._lanes.release_delayed(operator.name))
 
-    def look(self, now: float) -> None:
-        """Look after all binds; call this once a second."""
+    def tick(self, now: float) -> None:
+        """Do what is due for all operators; call this once a second."""
         for operator in self._operators.values():
-            if operator.look(now):
+            if operator.tick(now):
                 self._all_changed(operator)
 
     def _all_changed(self, operator: Operator) -> None:

@@ -6,6 +6,7 @@ from typing import Final
 
 from router.accept.rooms import Rooms
 from router.enqueue.feed import Queue
+from router.enqueue.ids import Ids
 from router.enqueue.journal import Journal, Recovered, Wanted
 from router.enqueue.lanes import Lanes
 from router.smpp.pdu import Pdu, Sm
@@ -14,15 +15,19 @@ from router.steps.deliveries import Deliveries
 from router.steps.failover import Failover
 from router.steps.long_messages import LongMessages
 from router.steps.pending_receipts import PendingReceipts
-from router.steps.rules import Rulebook
+from router.steps.rules import Rulebook, Rules
 from router.steps.turn import Turn
 from router.terms.capacity import Capacity
 from router.terms.message import Message
 from router.terms.names import OperatorName, RouterId
 from router.terms.outcome import JournalError, Refusal
 from router.terms.plan import Plan
-from router.terms.queue_key import ORDINARY
+from router.terms.queue_key import ORDINARY, REQUEUED
 from router.terms.states import ACCEPTING, WAITS
+
+DECIDE_AGAIN_S: Final = 60.0
+"""How often messages are looked at again that the rules of a new configuration do not want: they
+wait, until their validity ends or the configuration wants them."""
 
 
 @dataclass(slots=True)
@@ -30,9 +35,29 @@ class ToDecide:
     """A queue whose plan names an operator that this configuration has no more."""
 
     wanted: Wanted
+    count: int
+    """How many of its messages have not been looked at; each has its room."""
     decided: list[Message] = field(default_factory=list)
     """The last ones that have got a plan of this configuration."""
     is_fetching: bool = False
+
+
+@dataclass(slots=True)
+class DecidedAgain:
+    """What was last decided of a queue that follows an operator that is gone."""
+
+    rules: Rules
+    decided: list[Message]
+    """Those that have got another plan: they wait in another queue, beyond what that queue keeps in
+    memory, so the next piece comes when all of them have been sent."""
+    try_again_at: float
+    """When those that no rule wants are looked at again, if the rules stay as they are."""
+
+    def may_go_on(self, rules: Rules, now: float) -> bool:
+        """Whether the queue is to be looked at now."""
+        if any(message.state in WAITS for message in self.decided):
+            return False
+        return rules is not self.rules or now >= self.try_again_at
 
 
 @dataclass(slots=True)
@@ -42,9 +67,6 @@ class TakenUp:
     messages: int = 0
     receipts_expected: int = 0
     deliveries: int = 0
-    left_waiting: int = 0
-    """Messages and receipts that stay in the journal: their account, or every operator that could
-    take them, is in this configuration no more."""
 
 
 class Backlog:
@@ -53,10 +75,13 @@ class Backlog:
     __slots__ = (
         "_capacity",
         "_clocks",
+        "_decided_again",
         "_deliveries",
         "_failover",
+        "_ids",
         "_journal",
         "_lanes",
+        "_left",
         "_long_messages",
         "_pending",
         "_rooms",
@@ -76,6 +101,7 @@ class Backlog:
         failover: Failover,
         long_messages: LongMessages,
         rulebook: Rulebook,
+        ids: Ids,
         clocks: Clocks,
         turn: Turn,
         capacity: Capacity,
@@ -88,38 +114,57 @@ class Backlog:
         self._failover: Final = failover
         self._long_messages: Final = long_messages
         self._rulebook: Final = rulebook
+        self._ids: Final = ids
         self._clocks: Final = clocks
         self._turn: Final = turn
         self._capacity: Final = capacity
         self._to_decide: list[ToDecide] = []
+        self._decided_again: dict[Queue, DecidedAgain] = {}
+        self._left = Recovered()
+        """What this configuration does not know of; another one may."""
         self.taken_up: Final = TakenUp()
 
     def take_up(self, found: Recovered) -> None:
-        """Go on with what an earlier process left."""
-        taken_up = self.taken_up
+        """Go on with what an earlier process left, as far as this configuration knows of it."""
+        taken_up, left = self.taken_up, Recovered()
         accounts, correlators = self._rulebook.rules.accounts, self._pending.correlators
         urgency = list(self._lanes.settings)
         for backlog in sorted(found.waiting, key=lambda one: urgency.index(one.queue.lane)):
             queue = backlog.queue
             if queue.account not in accounts:
-                taken_up.left_waiting += backlog.count
+                left.waiting.append(backlog)
             elif all(name in correlators for name in queue.plan.candidates):
                 self._lanes.restore(queue, backlog.count)
                 self._rooms.restore(queue.account, backlog.count)
                 taken_up.messages += backlog.count
             else:
                 wanted = Wanted(queue, RouterId(0), self._capacity.queue_fetch)
-                self._to_decide.append(ToDecide(wanted))
+                self._to_decide.append(ToDecide(wanted, backlog.count))
+                self._rooms.restore(queue.account, backlog.count)  # Before new messages take it.
         self.decide_more()
         self.fetch()
         for operator, count in found.sent.items():
             if operator in correlators:
-                correlators[operator].behind = count
+                correlators[operator].behind += count
                 taken_up.receipts_expected += count
             else:
-                taken_up.left_waiting += count
+                left.sent[operator] = count
         for account, held in found.held.items():
             taken_up.deliveries += self._deliveries.restore(account, held)
+        self._left = left
+
+    def adopt(self) -> None:
+        """Go on with what was left for an account or operator that the configuration has again."""
+        self.take_up(self._left)
+
+    @property
+    def left_waiting(self) -> int:
+        """Messages and receipts that stay in the journal.
+
+        Their account, or every operator that could take them, is in this configuration no more.
+        """
+        waiting = sum(backlog.count for backlog in self._left.waiting)
+        return waiting + sum(self._left.sent.values())
 
     # Decided anew.
 
@@ -140,34 +185,72 @@ class Backlog:
         left.is_fetching = False
         if error is not None:
             return
+        # Another configuration may know the operator again: what has come since is in the lanes.
+        messages = [one for one in messages if not self._ids.is_of_this_process(one.router_id)]
         if not messages:
+            # The journal is right, if there were fewer than it had said.
+            self._rooms.restore(left.wanted.queue.account, -left.count)
             self._to_decide.remove(left)
             return
+        left.count -= len(messages)
         left.wanted.after = messages[-1].router_id
         left.decided = []
         for message in reversed(messages):  # Each goes first, so the oldest must come last.
+            before = message.plan
             plan = self._plan_anew(message)
             if plan is None:
-                self.taken_up.left_waiting += 1
-                continue
-            message.reroute(plan)
+                # No rule wants it now: it waits, and another configuration may.
+                message.reroute(before, REQUEUED)
+            else:
+                message.reroute(plan)
+                left.decided.append(message)
             self._long_messages.rejoin(message, self._clocks.now())
-            self._rooms.restore(message.account, 1)
             self.taken_up.messages += 1
-            left.decided.append(message)
             if message.in_doubt:
-                self._doubt(message)
+                self._doubt(message, message.operator or before.candidates[0])
             if message.state is not ACCEPTING:
                 continue
             if message.not_before_utc:
                 self._lanes.delays.schedule(message)
             else:
-                self._turn.dispatch(self._lanes.put_first(message))
+                self._turn.dispatch_all(self._lanes.put_first(message))
+
+    def decide_again(self, now: float) -> None:
+        """Decide anew what waits under a plan that names an operator that is gone.
+
+        For a change of the configuration while the router runs. Messages come under such a plan
+        later, too: with a commit that was under way, or when their delay is over.
+        """
+        rules = self._rulebook.rules
+        for queue in self._lanes.queues():
+            names = queue.key.plan.candidates
+            if len(queue) and not all(name in rules.statuses for name in names):
+                last = self._decided_again.get(queue)
+                if last is None or last.may_go_on(rules, now):
+                    self._decide_queue_again(queue, rules, now)
+        # Of a queue that is empty nothing need be remembered.
+        self._decided_again = {q: one for q, one in self._decided_again.items() if len(q)}
+
+    def _decide_queue_again(self, queue: Queue, rules: Rules, now: float) -> None:
+        decided: list[Message] = []
+        without_plan: list[Message] = []
+        for message in reversed(self._lanes.take_out(queue)):  # Put first, so the oldest is last.
+            plan = self._plan_anew(message)
+            (without_plan if plan is None else decided).append(message)
+            # Even what no rule wants leaves its queue: else it would stand before those behind it.
+            message.reroute(plan or message.plan, REQUEUED)
+            if message.in_doubt and message.operator is not None:
+                self._failover.reroute_doubted(message, message.operator)
+            self._turn.dispatch_all(self._lanes.put_first(message))
+        try_again_at = now + DECIDE_AGAIN_S if without_plan else now
+        self._decided_again[queue] = DecidedAgain(rules, decided, try_again_at)
 
     def _plan_anew(self, message: Message) -> Plan | None:
         rules = self._rulebook.rules
         sm = Sm(Pdu(message.command_id, 0, 0, message.octets))
-        account = rules.accounts[message.account]
+        account = rules.accounts.get(message.account)
+        if account is None:
+            return None
         checked = rules.checks.check(sm, account, message.accepted_utc)
         if isinstance(checked, Refusal):
             return None
@@ -178,8 +261,8 @@ class Backlog:
 
     def fetch(self) -> None:
         """Have the journal asked for what the lanes keep there and soon need."""
-        hungry, self._lanes.needs_fetch = self._lanes.needs_fetch, []
-        for queue in hungry:
+        queues, self._lanes.needs_fetch = self._lanes.needs_fetch, []
+        for queue in queues:
             wanted = Wanted(queue.key, queue.last_id, self._capacity.queue_fetch)
             self._journal.fetch(wanted, partial(self._fetched, queue))
 
@@ -193,16 +276,15 @@ class Backlog:
         elsewhere: set[RouterId] = set()
         for message in reversed(messages):  # What goes elsewhere goes first there.
             if message.in_doubt:
-                self._doubt(message)
+                self._doubt(message, message.operator or message.plan.candidates[0])
                 if message.state is not ACCEPTING:
                     elsewhere.add(message.router_id)
-        self._turn.dispatch(self._lanes.fetched(queue, messages, elsewhere))
+        self._turn.dispatch_all(self._lanes.fetched(queue, messages, elsewhere))
 
-    def _doubt(self, message: Message) -> None:
-        """An earlier process may have written the message to an operator."""
+    def _doubt(self, message: Message, operator: OperatorName) -> None:
+        """An earlier process may have written the message to this operator."""
         plan = message.plan
-        operator: OperatorName = message.operator or plan.candidates[0]
         if not self._failover.doubted(message, operator):
             return
         if message.plan is not plan or message.queue_kind is not ORDINARY:
-            self._turn.dispatch(self._lanes.put_first(message))
+            self._turn.dispatch_all(self._lanes.put_first(message))

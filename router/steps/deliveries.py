@@ -29,19 +29,20 @@ class Deliveries:
     """All outboxes, and whose turn it is to have the journal read for."""
 
     __slots__ = (
+        "_accounts",
         "_capacity",
         "_clocks",
         "_commits",
         "_counters",
         "_is_read",
         "_journal",
+        "_left",
         "_needs_fetch",
         "_pump_at",
         "_read_again_at",
         "_read_at",
         "_turn",
         "delivers",
-        "left",
         "outboxes",
     )
 
@@ -61,13 +62,14 @@ class Deliveries:
         self._clocks: Final = clocks
         self._turn: Final = turn
         self._capacity: Final = capacity
+        self._accounts = accounts
         self.outboxes: Final = {
             name: Outbox(of, capacity=capacity) for name, of in accounts.items()
         }
         self.delivers = True
         """Whether clients are given what is held for them; not when the router is about to go."""
-        self.left = 0
-        """Deliveries that stay in the journal: their account is in this configuration no more."""
+        self._left: dict[AccountName, Held] = {}
+        """What stays in the journal: its account is in this configuration no more."""
         self._needs_fetch: dict[AccountName, None] = {}
         """Accounts whose outbox the journal should be read for, in their turns."""
         self._is_read = False
@@ -77,13 +79,39 @@ class Deliveries:
         self._pump_at = NEVER
         """When the first outbox has something to give; may be early, never late."""
 
+    # Accounts.
+
+    def adopt(self, accounts: Mapping[AccountName, AccountSettings]) -> None:
+        """Follow a new configuration; the outbox of an account that is gone runs dry."""
+        for name, settings in accounts.items():
+            outbox = self.outboxes.get(name)
+            if outbox is None:
+                outbox = self.outboxes[name] = Outbox(settings, capacity=self._capacity)
+                left = self._left.pop(name, None)
+                if left is not None:
+                    outbox.restore(left.count, left.first)
+            else:
+                outbox.adopt(settings)
+            self._turn.deliver(name)  # Its window may be larger.
+        self._accounts = accounts
+
+    def _forget_gone(self) -> None:
+        """Forget outboxes of accounts that are gone: without clients and with nothing to give."""
+        for name in [name for name in self.outboxes if name not in self._accounts]:
+            outbox = self.outboxes[name]
+            if not (len(outbox) or outbox.receivers or outbox.is_read):
+                del self.outboxes[name]
+                self._needs_fetch.pop(name, None)
+
     # What the journal has.
 
     def put(self, delivery: Delivery, now: float) -> None:
         """Take in a delivery that is safe in the journal."""
         outbox = self.outboxes.get(delivery.account)
         if outbox is None:
-            self.left += 1
+            number = delivery.kept_as
+            left = self._left.get(delivery.account, Held(0, number, number))
+            self._left[delivery.account] = Held(left.count + 1, left.first, number)
             return
         outbox.put(delivery, now)
         self._turn.deliver(delivery.account)
@@ -92,10 +120,15 @@ class Deliveries:
         """Take up what an earlier process left for an account; return how much of it."""
         outbox = self.outboxes.get(account)
         if outbox is None:
-            self.left += held.count
+            self._left[account] = held
             return 0
         outbox.restore(held.count, held.first)
         return held.count
+
+    @property
+    def left(self) -> int:
+        """How many deliveries stay in the journal: their account is no more."""
+        return sum(held.count for held in self._left.values())
 
     # Clients' binds.
 
@@ -149,7 +182,9 @@ class Deliveries:
             return
         accounts, turn.accounts = turn.accounts, set()
         for account in sorted(accounts) if self.delivers else ():
-            outbox = self.outboxes[account]
+            outbox = self.outboxes.get(account)
+            if outbox is None:
+                continue
             for receiver in outbox.pump(now):
                 turn.write(receiver)
             self._pump_at = min(self._pump_at, outbox.wake_at())
@@ -176,6 +211,8 @@ class Deliveries:
         for account in self.outboxes:
             self._drop_too_old(account, now)
             self._look_for_held(account, now)
+        if len(self.outboxes) > len(self._accounts):
+            self._forget_gone()
 
     # What only the journal has.
 

@@ -78,19 +78,17 @@ class Dispatcher:
         turn = self._turn
         while turn.operators:
             for name in self._in_order():
-                operator = self.operators[name]
-                self._dispatch(operator, now)
-                self._wake_at = min(self._wake_at, operator.ready_at)
+                operator = self.operators.get(name)
+                if operator is not None:  # Else it was forgotten since it was noted.
+                    self._dispatch(operator, now)
+                    self._wake_at = min(self._wake_at, operator.ready_at)
 
     def _in_order(self) -> list[OperatorName]:
         """Return who may have something to send; those that have just come back are last."""
-        turn, lanes = self._turn, self._lanes
+        turn = self._turn
         names, turn.operators = turn.operators, set()
-        if lanes.helpers:
-            names |= lanes.helpers
-            lanes.helpers.clear()
         order = sorted(names)  # A set has another order in every process.
-        returning = lanes.ramp_up.ramping
+        returning = self._lanes.ramp_up.ramping
         return sorted(order, key=returning.__contains__) if returning else order
 
     def _dispatch(self, operator: Operator, now: float) -> None:

@@ -69,7 +69,7 @@ class Failover:
             group.exclude(operator.name)
         message.reroute(plan)
         message.retries = 0
-        self._turn.dispatch(self._lanes.put_first(message))
+        self._turn.dispatch_all(self._lanes.put_first(message))
 
     def doubted(self, message: Message, operator: OperatorName) -> bool:
         """Follow the lane's policy for a message that this operator may have taken.
@@ -84,8 +84,14 @@ class Failover:
         if action == "fail" or message.times_in_doubt > MOST_DOUBTS:
             self._outcomes.give_up(message, Outcome.FAILED, "no answer from the operator", 0)
             return False
+        self.reroute_doubted(message, operator)
+        message.doubt()
+        return True
+
+    def reroute_doubted(self, message: Message, operator: OperatorName) -> None:
+        """Have a message that this operator may have wait where its lane wants it to go."""
         group = message.group
-        if action == "elsewhere":
+        if self._lanes.settings[message.lane].in_doubt == "elsewhere":
             plan = self._plans.without(message.plan, operator)
             if plan is not None:
                 message.reroute(plan)
@@ -97,8 +103,6 @@ class Failover:
             message.reroute(self._plans.led_by(operator, message.plan), STAYING)
             if group is not None:
                 group.hold(operator)
-        message.doubt()
-        return True
 
     # The parts of a long message.
 
@@ -118,7 +122,7 @@ class Failover:
                     group.operator = None  # Who may have parts is down: nobody waits for it.
                     group.held = 0
             if message.group is None or group.may_take(operator.name):
-                self._turn.dispatch(self._lanes.put_back(message))
+                self._turn.dispatch_all(self._lanes.put_back(message))
                 continue
             if group.in_flight and not group.fixed:
                 message.enter(PARK)
@@ -143,7 +147,7 @@ class Failover:
                 if message.queue_kind is STAYING:
                     kind = STAYING
             message.reroute(plan, kind)
-            self._turn.dispatch(self._lanes.put_back(message))
+            self._turn.dispatch_all(self._lanes.put_back(message))
 
     def unpark(self, group: Group, operator: Operator) -> None:
         """Let parts go on that have waited for those in flight."""
@@ -153,4 +157,4 @@ class Failover:
             if status:
                 self.go_elsewhere(operator, message, status)
             else:
-                self._turn.dispatch(self._lanes.put_back(message))
+                self._turn.dispatch_all(self._lanes.put_back(message))

@@ -94,7 +94,9 @@ class Intake:
             self._not_taken(client, pdu, Refusal("malformed", error.status))
             return
         now_utc = self._clocks.steady.at(now)
-        checked = rules.checks.check(sm, account.settings, now_utc)
+        # Of an account that is gone the last binds are served as before.
+        settings = rules.accounts.get(account.name, account.settings)
+        checked = rules.checks.check(sm, settings, now_utc)
         if isinstance(checked, Refusal):
             self._not_taken(client, pdu, checked)
             return
@@ -112,7 +114,7 @@ class Intake:
             group = self._long_messages.join(account.name, sm, rule, now)
         message = Message(
             router_id=router_id,
-            client_id=client_id_of(router_id, account.settings.message_id),
+            client_id=client_id_of(router_id, settings.message_id),
             account=account.name,
             lane=lane,
             plan=rule.next_plan() if group is None else group.plan,

@@ -36,13 +36,34 @@ class PendingReceipts:
         self._commits: Final = commits
         self._capacity: Final = capacity
         self.correlators: Final[dict[OperatorName, Correlator[Arrival]]] = {
-            name: Correlator(one.message_id, one.receipt_wait_s, capacity=capacity)
-            for name, one in operators.items()
+            name: self._correlator(one) for name, one in operators.items()
         }
         self._doubted: dict[RouterId, Message] = {}
         """Messages that more than one operator, or one twice, may have taken."""
         self._withheld: dict[RouterId, tuple[Receipt, r.State]] = {}
         """Failures of one attempt, while another may still end well."""
+
+    def adopt(self, operators: Mapping[OperatorName, OperatorSettings]) -> None:
+        """Follow a new configuration; what an operator that is gone owes is waited for."""
+        for name, one in operators.items():
+            correlator = self.correlators.get(name)
+            if correlator is None:
+                self.correlators[name] = self._correlator(one)
+            else:
+                correlator.adopt(one.message_id, one.receipt_wait_s)
+
+    def forget(self, operator: OperatorName) -> None:
+        """Forget an operator that is gone and owes nothing any more."""
+        del self.correlators[operator]
+
+    def owes(self, operator: OperatorName) -> bool:
+        """Whether an operator owes receipts, or has sent some that wait for their message."""
+        correlator = self.correlators[operator]
+        return bool(len(correlator) or correlator.early)
+
+    def _correlator(self, settings: OperatorSettings) -> Correlator[Arrival]:
+        wait_s = settings.receipt_wait_s
+        return Correlator(settings.message_id, wait_s, capacity=self._capacity)
 
     def may_be_taken_twice(self, message: Message) -> None:
         """Know that more than one operator, or one twice, may have taken the message."""

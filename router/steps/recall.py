@@ -100,6 +100,10 @@ class Recall:
 
     # A receipt asks.
 
+    def asks_for(self, operator: OperatorName) -> bool:
+        """Whether a receipt of an operator waits for the journal."""
+        return any(name == operator for name, _ in self._in_question)
+
     def must_ask(self, came: Arrival, operator_id: OperatorId, message: Message | None) -> bool:
         """Whether the journal may know better whose receipt this is."""
         operator = came.peer.bind.operator.name
@@ -185,6 +189,10 @@ class Recall:
     def _search(self, pieces: int) -> None:
         """Look at so many pieces of one operator's attempts, unless a receipt wants to ask."""
         name = self._to_search[0]
+        if name not in self._pending.correlators:  # The configuration has it no more.
+            self._to_search.pop(0)
+            self._search_from = BEGINNING
+            return
 
         def found(
             attempts: list[PendingReceipt], place: Place | None, error: JournalError | None

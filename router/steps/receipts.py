@@ -95,7 +95,11 @@ class Receipts:
         """
         receipt = came.receipt
         operator = came.peer.bind.operator
-        correlator = self._pending.correlators[operator.name]
+        correlator = self._pending.correlators.get(operator.name)
+        if correlator is None:  # The operator is gone, and was forgotten: it owes nothing.
+            self._unmatched(came)
+            self._commits.settles.replies.append(came.reply())
+            return
         operator_id, message = correlator.find(receipt.operator_id, came.sm.source_octets)
         if correlator.behind and not asked and self._recall.must_ask(came, operator_id, message):
             self._recall.ask(came, operator_id)
@@ -106,8 +110,7 @@ class Receipts:
                 if not correlator.park(operator_id, came, now):
                     came.reply().send(TEMPORARY.status, self._turn)
                 return
-            self.counters.receipts_unmatched[operator.name] += 1
-            came.peer.tell(Note("receipt.unmatched", message_id=receipt.operator_id))
+            self._unmatched(came)
         elif receipt.state is None:
             came.peer.tell(Note("receipt.unreadable", message_id=receipt.operator_id))
         self.counters.receipts[operator.name, _COUNTED_AS[receipt.state]] += 1
@@ -127,6 +130,10 @@ class Receipts:
                 now_utc = self._clocks.steady.at(now)
                 reply.brought = self._hold(message, receipt, state, now_utc, final=False)
         self._commits.settles.replies.append(reply)
+
+    def _unmatched(self, came: Arrival) -> None:
+        self.counters.receipts_unmatched[came.peer.bind.operator.name] += 1
+        came.peer.tell(Note("receipt.unmatched", message_id=came.receipt.operator_id))
 
     def found(self, came: Arrival, now: float) -> None:
         """The journal has told what it knows of a receipt that asked."""

@@ -4,7 +4,7 @@ A PDU is handled to its end when it comes; who must be written, dispatched or de
 noted, and the turn's end does it for everything that the turn has brought.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from router.smpp.session import Writable
@@ -38,10 +38,16 @@ class Turn:
             if not self._is_ending:
                 self.end_soon()
 
-    def dispatch(self, operator: OperatorName | None) -> None:
-        """Have the operator's binds offered what waits for them; None is no operator."""
-        if operator is not None:
-            self.operators.add(operator)
+    def dispatch(self, operator: OperatorName) -> None:
+        """Have the operator's binds offered what waits for them."""
+        self.operators.add(operator)
+        if not self._is_ending:
+            self.end_soon()
+
+    def dispatch_all(self, operators: Collection[OperatorName]) -> None:
+        """Have the binds of these operators offered what waits for them."""
+        if operators:
+            self.operators.update(operators)
             if not self._is_ending:
                 self.end_soon()
 

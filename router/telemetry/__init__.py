@@ -1,1 +1,1 @@
-"""What people and Prometheus see of the router: the log, metrics, the status document."""
+"""The log, the metrics and the status document: what people and Prometheus see of the router."""

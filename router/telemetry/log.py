@@ -1,4 +1,4 @@
-"""The log: which events there are, how a line looks, and the one line of each message.
+"""The log: its events, the form of a line, and the one line of each message.
 
 Rule 1: an event is `noun.past_verb` and stands in `EVENTS`; everything else is a key with its unit.
 Rule 2: no line has a message's text or a password, and a number only masked.
@@ -42,69 +42,69 @@ class Event(NamedTuple):
 _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
     "error": {
         "clock.doubted": "The wall clock jumped `ahead_s`: nothing expires by it until confirmed.",
-        "config.mistake": "One thing that is wrong with the configuration that SIGHUP had read.",
-        "control.failed": "A request over HTTP met a mistake of ours; the router goes on.",
+        "config.mistake": "A mistake in the configuration that was read after SIGHUP.",
+        "control.failed": "An error in the router while it answered over HTTP; it goes on.",
         "journal.failed": "The journal cannot be read or written; nothing is accepted meanwhile.",
-        "journal.unreadable": "A part of the journal cannot be read: what is there waits.",
+        "journal.unreadable": "A part of the journal cannot be read: messages there wait.",
         "router.not_started": "A port or a certificate cannot be used: the router ends.",
     },
     "warning": {
-        "bind.flooded": "Too much came behind a bind request before it was judged; session over.",
+        "bind.flooded": "Too much came behind a bind request before its answer; session over.",
         "bind.lost": "A bind to an operator is lost; `in_flight` messages are in doubt.",
         "bind.refused": "An operator refused our bind request.",
-        "bind.slowed": "Its operator does not keep up: less is sent, and by and by more again.",
+        "bind.slowed": "The operator does not keep up: less is sent, and then slowly more.",
         "bind.timed_out": "No bind request, or no answer to ours, came in time; session over.",
-        "bind.unanswered": "An operator hung up instead of answering our bind request.",
-        "bind.unreachable": "No connection to an operator came about.",
+        "bind.unanswered": "An operator closed the connection without a bind response.",
+        "bind.unreachable": "No connection to an operator could be made.",
         "breaker.opened": "Too much fails on a bind, or on all: nothing is sent for `rest_s`.",
-        "client.bind_refused": "A client was not let in.",
-        "client.not_secured": "A TLS handshake failed; `error` is the library's word for it.",
+        "client.bind_refused": "A bind request of a client was refused.",
+        "client.not_secured": "A TLS handshake failed; `error` comes from the library.",
         "config.reread": "SIGHUP: the configuration was read again, with this `result`.",
-        "config.warned": "The configuration holds something that is probably not meant.",
+        "config.warned": "The configuration has something that is probably a mistake.",
         "control.refused": "Too many HTTP connections at once: some were closed unread.",
         "delivery.refused": "A client refused a receipt or a subscriber's message for good.",
-        "framing.lost": "A command_length that cannot be; session over.",
-        "inbound.refused": "A subscriber's message that no rule wants, or that must come again.",
-        "journal.not_durable": "What waits is lost when the process ends.",
+        "framing.lost": "An impossible command_length; session over.",
+        "inbound.refused": "A subscriber's message for no account, or to be sent again.",
+        "journal.not_durable": "The journal keeps nothing: what waits is lost at the end.",
         "link.dead": "An enquire_link was not answered in time; session over.",
-        "message.objected": "An operator refuses messages for how we are set up with it: `status`.",
-        "nack.received": "A generic_nack that answers nothing of ours.",
-        "outbind.refused": "Somebody called us as an operator and is none that we expect.",
-        "pdu.refused": "A request that is not served, or not in this state of the session.",
+        "message.objected": "A `status` that shows that the router is set up wrong at an operator.",
+        "nack.received": "A generic_nack that answers no request of ours.",
+        "outbind.refused": "A connection to an outbind listener that is from no known operator.",
+        "pdu.refused": "A request that the router does not serve, or not in this state.",
         "pdu.unknown": "A command_id that no version of SMPP has.",
         "python.said": "Python or a library logged this; the line has the level that it chose.",
-        "receipt.unmatched": "A receipt of no message that is known; `message_id` as it came.",
-        "receipt.unreadable": "A receipt that does not say how its message fared.",
-        "response.late": "An answer after its request was given up; it is still used.",
-        "response.mismatched": "An answer to another kind of request than that of its number.",
-        "response.unasked": "An answer to nothing that was asked.",
+        "receipt.unmatched": "A receipt for no known message; `message_id` as it came.",
+        "receipt.unreadable": "A receipt without a state that the router knows.",
+        "response.late": "An answer after its request had timed out; it is still used.",
+        "response.mismatched": "An answer of another kind than the request with its number.",
+        "response.unasked": "An answer to no request of ours.",
         "router.left_behind": "What still waited when the router stopped.",
         "router.stop_repeated": "A second signal: the router stops at once.",
-        "session.idle": "A client asked for nothing during `inactivity`, and is unbound.",
+        "session.idle": "A client sent no request during `inactivity`, and is unbound.",
         "unbind.timed_out": "Our unbind was not answered in time; session over.",
     },
     "info": {
         "bind.bound": "A bind to an operator is up.",
-        "bind.drained": "Nothing more is sent on it, by command; `in_flight` is still answered.",
-        "bind.retires": "Its session has lived the life that its operator grants: bound anew soon.",
-        "bind.resumed": "Messages are sent on it again, by command.",
-        "bind.waits": "The next attempt to bind follows after `wait_s`.",
-        "bind.unbound": "A bind to an operator has ended as we asked.",
-        "breaker.closed": "It works again.",
+        "bind.drained": "By command nothing more is sent on the bind; `in_flight` may be answered.",
+        "bind.retires": "The session has reached its limit; the bind is soon bound again.",
+        "bind.resumed": "By command, messages are sent on the bind again.",
+        "bind.waits": "The next attempt to bind comes after `wait_s`.",
+        "bind.unbound": "A bind to an operator has ended, as the router asked.",
+        "breaker.closed": "The bind or operator works again.",
         "clock.believed": "The wall clock is right again, or its new time is confirmed.",
         "client.bound": "A client has bound.",
-        "client.unbound": "A client is gone; it will send `held` again, we will `undelivered`.",
-        "config.unchanged": "SIGHUP: the configuration is the one that runs.",
+        "client.unbound": "A bind of a client has ended; the client must send `held` again.",
+        "config.unchanged": "SIGHUP: the configuration is the one in force.",
         "journal.back": "The journal can be written again: traffic goes on.",
-        "journal.recovered": "What an earlier process left has been taken up.",
-        "message.settled": "A message's journey has ended. Sampled: `telemetry.log.messages`.",
-        "router.draining": "A stop was asked for: no new binds and submits.",
+        "journal.recovered": "Messages of an earlier process have been taken up.",
+        "message.settled": "A message has ended. Sampled: `telemetry.log.messages`.",
+        "router.draining": "The router is stopping: no new binds and submits.",
         "router.listening": "Clients can connect to `address`.",
-        "router.ready": "Clients are served; `telemetry` is where metrics and status are.",
-        "router.stopped": "The last line of a process that ended as it was asked to.",
+        "router.ready": "Clients are served; `telemetry` is the address of metrics and status.",
+        "router.stopped": "The last line of a process that has stopped in good order.",
     },
     "debug": {
-        "client.disconnected": "A connection ended that had not bound.",
+        "client.disconnected": "A connection without a bind has ended.",
     },
 }
 
@@ -119,33 +119,33 @@ EVENTS: Final = {
 """Every event, in the order of their names."""
 
 SETTLED_KEYS: Final = {
-    "router_id": "our id of the message",
-    "client_id": "the id that its client knows",
-    "account": "whose it is",
-    "lane": "in which lane it waited",
-    "operator": "who was tried last; not there if nobody was",
+    "router_id": "the router's id of the message",
+    "client_id": "the id that the client got",
+    "account": "the account of the message",
+    "lane": "the lane of the message",
+    "operator": "the operator that was tried last; missing if none was",
     "outcome": "delivered, failed, expired, rejected, sent or unknown",
-    "reason": "why the router ended it; not there if the operator did",
-    "sends": "how often it was written to an operator",
-    "doubts": "how often that was in doubt, where it was; before a crash at most once",
-    "queue_s": "from its acceptance to its last writing",
-    "operator_s": "from there to its outcome: the operator's answer, and a receipt if asked for",
-    "total_s": "from its acceptance to its outcome",
+    "reason": "why the router ended the message; missing if the operator did",
+    "sends": "how often the message was written to an operator",
+    "doubts": "how often the message was in doubt, if it was; at most 1 from before a crash",
+    "queue_s": "from acceptance to the last writing",
+    "operator_s": "from the last writing to the outcome: answer, and receipt if asked for",
+    "total_s": "from acceptance to the outcome",
 }
-"""The keys of `message.settled`. Without a writing, and after a restart, not all are known."""
+"""The keys of `message.settled`. Some are unknown after a restart or if nothing was written."""
 
 SECRET_KEYS: Final = frozenset({"octets", "password", "passwords", "short_message", "text"})
 NUMBER_KEYS: Final = frozenset({"destination", "number", "sender", "source"})
 SHOWN_DIGITS: Final = 5
-"""The country and most of an operator's prefix: enough to see the route, too little to call."""
+"""Digits of a number that are shown: enough to see the route, not enough to call the subscriber."""
 
 
 PATIENCE_MS: Final = 20
-"""How long the first line that finds no room waits for it: as a busy machine delays a reader."""
+"""How long the first line that finds no room waits, since a busy machine may delay the reader."""
 
 
 class LogLines:
-    """Writes lines to a stream, one `write` each. Lines that it does not take are counted.
+    """Writes lines to a stream, one `write` each. Lines that the stream does not take are counted.
 
     A pipe or socket whose reader stands still fills up, and a write would then wait as long as the
     reader does, and every message with it. So each line first asks whether there is room. A reader
@@ -153,14 +153,14 @@ class LogLines:
     """
 
     lost: ClassVar[int] = 0
-    """Since the process began, over all loggers."""
+    """Lines lost since the process began, over all loggers."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._patience_ms = PATIENCE_MS
 
     def msg(self, line: str) -> None:
-        """Write one line. A reader that is gone, or a full disk, must not stop a message."""
+        """Write one line; a reader that is gone or a full disk must not stop a message."""
         try:
             if not self._has_room():
                 LogLines.lost += 1
@@ -173,7 +173,7 @@ class LogLines:
     def _has_room(self) -> bool:
         try:
             number = self._stream.fileno()
-        except UnsupportedOperation:  # In memory.
+        except UnsupportedOperation:  # A stream in memory.
             return True
         # Of its own each time: two threads may not share one.
         asked = select.poll()
@@ -186,7 +186,7 @@ class LogLines:
 
 
 class _FromLogging(logging.Handler):
-    """Has what asyncio and libraries log come out like everything else."""
+    """Passes what asyncio and libraries log on to structlog."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Pass one record on."""
@@ -198,7 +198,7 @@ class _FromLogging(logging.Handler):
 
 
 def configure_log(settings: LogSettings, stream: TextIO) -> None:
-    """Set structlog up for the whole process, and Python's own logging to go through it."""
+    """Set up structlog for the whole process; Python's own logging goes through structlog too."""
     level = logging.getLevelNamesMapping()[settings.level.upper()]
     processors: list[Processor] = [
         structlog.processors.add_log_level,
@@ -227,13 +227,13 @@ def configure_log(settings: LogSettings, stream: TextIO) -> None:
 
 
 def what_first(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Begin every line alike, so that people can read one below the other."""
+    """Put the keys that every line has first, so that people can compare lines."""
     heads = {head: event.pop(head) for head in ("timestamp", "level", "event")}
     return {**heads, **event}
 
 
 def without_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Mask what a log must never hold, should a line ever be given it."""
+    """Mask keys that a log must never contain, in case a line has them."""
     for key in event.keys() & SECRET_KEYS:
         event[key] = "***"
     for key in event.keys() & NUMBER_KEYS:
@@ -242,7 +242,7 @@ def without_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> E
 
 
 def masked(number: object) -> str:
-    """A phone number of which the first digits are left."""
+    """Return a phone number with all but the first digits masked."""
     text = number.decode("latin-1") if isinstance(number, bytes) else str(number)
     return text[:SHOWN_DIGITS] + "*" * len(text[SHOWN_DIGITS:])
 
@@ -295,7 +295,7 @@ class MessageLog:
 
 
 def log_page() -> str:
-    """The page about the log, `docs/LOGS.md`."""
+    """Return the page about the log, `docs/LOGS.md`."""
     events = "".join(f"| `{name}` | {level} | {text} |\n" for name, (level, text) in EVENTS.items())
     levels = "".join(f"| {level} | {text} |\n" for level, text in LEVELS.items())
     settled = "".join(f"| `{key}` | {text} |\n" for key, text in SETTLED_KEYS.items())
@@ -334,7 +334,7 @@ inbound messages and deliveries.
 
 
 def main() -> None:
-    """Write the page that is named on the command line."""
+    """Write the page to the file that is named on the command line."""
     if len(sys.argv) != 2:
         raise SystemExit("usage: python -m router.telemetry.log docs/LOGS.md")
     Path(sys.argv[1]).write_text(log_page(), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What Prometheus is told: every metric of the router, read from its plain counters when asked.
+"""All metrics of the router for Prometheus, read from plain counters at each scrape.
 
 It runs in the thread of the scrape while the loop goes on: it copies what grows before it looks at
 it, and two numbers of one scrape may be a few messages apart. Labels come from bounded sets only,
@@ -29,12 +29,14 @@ from router.terms.counters import Histogram
 PREFIX: Final = "smpp_router_"
 IN_DOUBT_ACTIONS: Final = ("resend", "elsewhere", "fail")
 RELOAD_RESULTS: Final = ("unchanged", "needs_restart", "rejected")
-"""Each has a sample from the start: what first appears as 1 has not increased, to Prometheus."""
+"""Label values that have a sample from the start: for Prometheus a sample that first appears as 1
+is no increase."""
 BUSIEST_OF_S: Final = 60.0
 BREATHE_AFTER: Final = 32
-"""Samples; about 0.3 ms of the interpreter."""
+"""Samples between two pauses: about 0.3 ms of the interpreter."""
 BREATH_S: Final = 0.00001
-"""Anything above 0: the system makes 60 us of it, enough for the loop to take over."""
+"""Length of a pause. Any value above 0: the system makes it 60 us, enough for the loop to take
+over."""
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -43,7 +45,7 @@ Samples = Iterable[tuple[Labels, float]]
 
 
 def registry(app: Running, lines_lost: Callable[[], int]) -> CollectorRegistry:
-    """The router's metrics, and those of its process."""
+    """Return the router's metrics, and those of its process."""
     found = CollectorRegistry(auto_describe=False)
     ProcessCollector(registry=found)
     PlatformCollector(registry=found)
@@ -53,11 +55,11 @@ def registry(app: Running, lines_lost: Callable[[], int]) -> CollectorRegistry:
 
 
 def items(counted: Mapping[Key, Value]) -> list[tuple[Key, Value]]:
-    """A copy of a dictionary that another thread writes to."""
+    """Return a copy of a dictionary that another thread writes to."""
     while True:
         try:
             return list(counted.items())
-        except RuntimeError:  # It grew meanwhile; labels are bounded, so it will not for ever.
+        except RuntimeError:  # The dictionary grew meanwhile. Labels are bounded, so this ends.
             continue
 
 
@@ -70,7 +72,7 @@ class Exporter(Collector):
         self._version: Final = version()
 
     def collect(self) -> Iterator[Metric]:
-        """Everything; a metric that has nothing to say yet has its HELP and TYPE."""
+        """Yield all metrics; a metric without samples yet has its HELP and TYPE."""
         yield from self._of_clients()
         yield from self._of_queues()
         yield from self._of_operators()
@@ -221,7 +223,7 @@ class Exporter(Collector):
         labels = ("operator", "bind")
         binds = [bind for one in self._app.journey.operators.values() for bind in one.binds]
         named = [((bind.operator.name, bind.settings.name), bind) for bind in binds]
-        sending = [(key, bind, bind.pacer) for key, bind in named if bind.pacer is not None]
+        sending = [(key, bind, bind.pace) for key, bind in named if bind.pace is not None]
         yield _gauge(
             "bind_up",
             "Whether the bind is bound.",
@@ -263,7 +265,7 @@ class Exporter(Collector):
             "bind_busiest_second",
             "Most submit_sm written in any sliding second of the last 60 s.",
             labels,
-            ((key, bind.busiest.most(now)) for key, bind, _ in sending),
+            ((key, pace.busiest.most(now)) for key, _, pace in sending),
         )
         yield _gauge(
             "bind_second_limit",
@@ -377,7 +379,7 @@ class Exporter(Collector):
 
 
 def _length(sized: Sized) -> int:
-    """The length of something that the loop works on; it may sum up over a dictionary."""
+    """Return the length of an object that the loop changes; `len` may iterate a dictionary."""
     while True:
         try:
             return len(sized)
@@ -386,7 +388,7 @@ def _length(sized: Sized) -> int:
 
 
 class _Samples(list[Sample]):
-    """Samples that are made one by one while they are read, which can be done once.
+    """Samples that are made one by one while they are read; they can be read once.
 
     So nothing piles up for the garbage collector, and every few samples the interpreter is left to
     the loop, which otherwise has to wait 5 ms for it whenever it wakes.
@@ -397,7 +399,7 @@ class _Samples(list[Sample]):
         self._one_by_one = iter(samples)
 
     def __iter__(self) -> Iterator[Sample]:
-        """Make them."""
+        """Yield the samples."""
         for number, sample in enumerate(self._one_by_one, 1):
             if number % BREATHE_AFTER == 0:
                 time.sleep(BREATH_S)
@@ -417,7 +419,7 @@ def _gauge(name: str, meaning: str, labels: Labels, samples: Samples) -> Metric:
 
 
 def _counter(name: str, meaning: str, labels: Labels, samples: Samples) -> Metric:
-    """Samples with the same labels are added up: several statuses share one name."""
+    """Add up samples with the same labels: several statuses share one name."""
     sums: defaultdict[Labels, float] = defaultdict(float)
     for key, value in samples:
         sums[key] += value

@@ -1,4 +1,4 @@
-"""What happens to operators, as lines of the log: the pools note it, and are pure."""
+"""Logs the events of operators, which the pure pools only note."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ log = structlog.get_logger()
 
 
 def log_operator_events(operators: Iterable[Operator]) -> None:
-    """Log what has happened since the last call."""
+    """Log the events since the last call."""
     for operator in operators:
         while operator.events:
             _tell(operator, operator.events.popleft())

@@ -1,4 +1,4 @@
-"""What the router looks like at this moment: binds, rates, lanes, who waits. As one JSON document.
+"""The status of the router at one moment: binds, rates, lanes, accounts. One JSON document.
 
 `snapshot` runs in the loop's thread, so that its numbers are of one moment, and only counts: no
 message, number or password can be in it. `/v1/status` serves it, `smpp-router status` draws it.
@@ -26,22 +26,22 @@ Key = TypeVar("Key")
 
 
 class Loop(Protocol):
-    """What is used of the event loop from another thread."""
+    """The part of the event loop that another thread uses."""
 
     def call_soon_threadsafe(self, callback: Callable[[], object], /) -> object:
-        """Run this in the loop's thread."""
+        """Run a call in the loop's thread."""
 
 
 class Running(Protocol):
-    """What people and Prometheus may see of the running router."""
+    """The running router, as status and metrics see it."""
 
     @property
     def settings(self) -> Settings:
-        """What it runs with."""
+        """The configuration in force."""
 
     @property
     def clock(self) -> Callable[[], float]:
-        """Monotonic seconds, the same in every thread."""
+        """Return monotonic seconds, equal in all threads."""
 
     @property
     def started_at(self) -> float:
@@ -49,7 +49,7 @@ class Running(Protocol):
 
     @property
     def beat_at(self) -> float:
-        """When the loop last showed that it lives."""
+        """When the loop last showed that it is alive."""
 
     @property
     def ready(self) -> bool:
@@ -61,26 +61,26 @@ class Running(Protocol):
 
     @property
     def loop(self) -> Loop:
-        """The loop that all of it lives in."""
+        """The loop in which the router runs."""
 
     @property
     def journey(self) -> Journey:
-        """The stages, joined."""
+        """The steps of the router."""
 
     @property
     def accounts(self) -> Accounts:
-        """Who may bind, and who is bound."""
+        """The accounts and their binds."""
 
 
 class JournalStatus(TypedDict):
-    """Whether what is accepted can be kept."""
+    """Whether the journal works, so that messages can be accepted."""
 
     up: bool
     pending: int
 
 
 class BindStatus(TypedDict):
-    """One bind to an operator; a rate and what goes with it is None where nothing is sent."""
+    """One bind to an operator; fields about the rate are None for a receiver."""
 
     name: str
     type: str
@@ -103,7 +103,7 @@ class BindStatus(TypedDict):
 
 
 class LaneStatus(TypedDict):
-    """What waits in one lane."""
+    """The messages that wait in one lane."""
 
     lane: str
     messages: int
@@ -111,7 +111,7 @@ class LaneStatus(TypedDict):
 
 
 class OperatorStatus(TypedDict):
-    """One operator with its binds, and what waits for it."""
+    """One operator with its binds and the messages that wait for it."""
 
     name: str
     available: bool
@@ -137,7 +137,7 @@ class AccountStatus(TypedDict):
 
 
 class Totals(TypedDict):
-    """What was counted since the start, over all accounts and operators."""
+    """Counters since the start, over all accounts and operators."""
 
     submits: dict[str, int]
     sends: dict[str, int]
@@ -167,15 +167,15 @@ class Snapshot(TypedDict):
 
 
 def version() -> str:
-    """The version that is installed."""
+    """Return the version that is installed."""
     try:
         return installed_version("smpp-router")
-    except PackageNotFoundError:  # Run from a checkout that nobody installed.
+    except PackageNotFoundError:  # Run from a checkout that is not installed.
         return "unknown"
 
 
 def not_ready(app: Running) -> str | None:
-    """Why clients should go elsewhere now; None if they should not."""
+    """Return why clients cannot be served now; None if they can."""
     if app.journey.intake.draining:
         return "draining"
     if not app.ready:
@@ -186,7 +186,7 @@ def not_ready(app: Running) -> str | None:
 
 
 def snapshot(app: Running) -> Snapshot:
-    """The router at this moment. Called in the loop's thread."""
+    """Return the status of this moment. Call it in the loop's thread."""
     journey, now = app.journey, app.clock()
     reason = not_ready(app)
     waiting = waiting_by_operator(journey.lanes, journey.operators, now)
@@ -213,7 +213,7 @@ Waiting = dict[tuple[OperatorName, LaneName], tuple[int, float]]
 
 
 def waiting_by_operator(lanes: Lanes, operators: Iterable[OperatorName], now: float) -> Waiting:
-    """What waits for each operator in each lane; for nobody's, under NOBODY.
+    """Return what waits for each operator in each lane; under NOBODY what no operator may take.
 
     A message that waits to be tried again is in no queue and not in here. Another thread may call
     this while the loop works: it copies what grows, and a queue that has just run empty is empty.
@@ -258,7 +258,7 @@ def _operator(journey: Journey, operator: Operator, waiting: Waiting, now: float
 def _bind(bind: Bind, now: float) -> BindStatus:
     settings, peer = bind.settings, bind.peer
     round_trip_s = bind.round_trip.smallest_s
-    sends = bind.pacer is not None
+    pace = bind.pace
     return BindStatus(
         name=settings.name,
         type=settings.type,
@@ -270,32 +270,32 @@ def _bind(bind: Bind, now: float) -> BindStatus:
         trouble=bind.trouble,
         drained=bind.drained,
         breaker=bind.breaker.state.name.lower(),
-        resting_s=_s(max(0.0, bind.resting_until - now)),
+        resting_s=_s(0.0 if pace is None else max(0.0, pace.resting_until - now)),
         window=bind.sized,
         window_in_use=bind.in_use,
         window_needed=_needed(bind),
         rate=_rate(settings.rate),
-        rate_now=round(bind.per_second(now), 3) if sends else None,
-        busiest_second=bind.busiest.most(now) if sends else None,
+        rate_now=None if pace is None else round(bind.per_second(now), 3),
+        busiest_second=None if pace is None else pace.busiest.most(now),
         round_trip_s=_s(round_trip_s) if math.isfinite(round_trip_s) else None,
     )
 
 
 def _needed(bind: Bind) -> int | None:
-    """The window with which the rate can be reached at the round trip that is measured."""
+    """Return the window that the rate needs at the measured round trip."""
     rate, mean_s = bind.settings.rate, bind.round_trip.mean_s
     return needed(rate, mean_s) if rate is not None and mean_s else None
 
 
 def _where(settings: BindSettings) -> str:
-    """Where a bind is to be that has not been anywhere yet."""
+    """Return the address that a bind will try first."""
     if settings.outbind is not None:
         return f"outbind at {settings.outbind.listen}"
     return ", ".join(map(str, settings.addresses))
 
 
 def is_up(bind: Bind) -> bool:
-    """Whether the bind is bound."""
+    """Return whether the bind is bound."""
     return bind.peer is not None and bind.peer.is_bound
 
 
@@ -328,7 +328,7 @@ def _totals(journey: Journey) -> Totals:
 
 
 def answer_name(status: int | str) -> str:
-    """How an operator's answer is called; `timeout` and `lost` where there was none."""
+    """Return the name of an operator's answer; `timeout` or `lost` if there was none."""
     return status if isinstance(status, str) else status_name(status)
 
 
@@ -344,5 +344,5 @@ def _rate(rate: Rate | None) -> str | None:
 
 
 def _s(seconds: float) -> float:
-    """To the microsecond: more digits would be noise."""
+    """Round to the microsecond: more digits would be noise."""
     return round(seconds, 6)

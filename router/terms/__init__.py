@@ -1,1 +1,1 @@
-"""The words every stage speaks (pure, standard library only)."""
+"""Types that all parts share (pure, standard library only)."""

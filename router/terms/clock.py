@@ -1,24 +1,27 @@
-"""What time is it, for what outlives a restart? The wall clock, made safe against its jumps.
+"""Unix time for what outlives a restart: the wall clock, made safe against its jumps.
 
-A clock that is set a year ahead by mistake must not expire a million messages, and one that is set
-back must not keep them. So the time goes on by the monotonic clock; small corrections of the wall
-clock are followed at once, larger ones when they have stood for `CONFIRM_S`, and one of more than
-`LARGEST_S` not at all while the process lives: that is a fault, not a correction.
+A wall clock that is set a year ahead by mistake must not expire a million messages, and one that is
+set back must not keep them. So this time advances with the monotonic clock. Small corrections of
+the wall clock are followed at once, larger ones when they have lasted for `CONFIRM_S`. A change of
+more than `LARGEST_S` is never followed while the process lives: it is a fault, not a correction.
 
-A process that starts believes the wall clock, unless an earlier one has left the time that it knew
-and the two cannot both be right: then it goes on from there in the same way.
+A process that starts believes the wall clock, unless the journal has a time from an earlier process
+and the two cannot both be right: then the time goes on from the journal's, by the same rules.
 """
 
 from typing import Final
 
 SMALL_S: Final = 2.0
-"""NTP slews far less between two looks."""
+"""Correction that is followed at once: NTP slews far less between two comparisons."""
 CONFIRM_S: Final = 900.0
+"""How long a larger correction must last before it is followed."""
 LARGEST_S: Final = 86_400.0
+"""Largest correction that is followed."""
 LONGEST_STOP_S: Final = 7 * 86_400.0
-"""A router that was stopped for longer has the new time confirmed before anything expires by it."""
+"""Longest stop after which the wall clock is believed at once; after a longer one it must be
+confirmed before any message expires by it."""
 LONGEST_AWAY_S: Final = 60 * 86_400.0
-"""Nobody stops a router for longer and starts it again with what it held: the clock is wrong."""
+"""Longest stop that is possible at all: beyond it the wall clock is wrong."""
 
 
 class SteadyUtc:
@@ -33,11 +36,11 @@ class SteadyUtc:
         self._suspect_since: float | None = None
 
     def at(self, now: float) -> float:
-        """The time to use."""
+        """Return the Unix time to use."""
         return self._offset + now
 
     def go_on_from(self, known_utc: float, now: float) -> None:
-        """An earlier process knew this time shortly before it ended."""
+        """Go on from the time that an earlier process knew shortly before its end."""
         stopped_s = self.at(now) - known_utc
         if -SMALL_S <= stopped_s <= LONGEST_STOP_S:
             return
@@ -49,16 +52,16 @@ class SteadyUtc:
 
     @property
     def is_in_doubt(self) -> bool:
-        """Whether the wall clock says something else, and is not followed."""
+        """Whether the wall clock shows another time, which is not followed yet."""
         return self._suspect_since is not None
 
     @property
     def doubted_s(self) -> float:
-        """How far ahead of the time to use the wall clock is while it is in doubt, in seconds."""
+        """Seconds that the wall clock is ahead of the time to use while in doubt; otherwise 0."""
         return 0.0 if self._suspect_since is None else self._suspect - self._offset
 
     def look(self, now: float, wall: float) -> None:
-        """Compare with the wall clock; call it every second or so."""
+        """Compare with the wall clock; call this about once a second."""
         offset = wall - now
         if abs(offset - self._offset) <= SMALL_S:
             self._offset = offset

@@ -1,8 +1,8 @@
-"""What is counted: plain numbers that the stages raise and telemetry reads.
+"""Counters: plain numbers that the steps raise and telemetry reads.
 
-A counter here costs a dictionary look-up; a metrics library's costs ten times that, and runs per
-message. Nothing in this file knows about Prometheus: `telemetry/metrics.py` exports it at scrape
-time under the names of `contract/metrics.md`.
+A counter here costs a dictionary look-up; that of a metrics library costs ten times as much, for
+each message. Nothing in this file knows about Prometheus: `telemetry/metrics.py` exports it at
+scrape time under the names of `contract/metrics.md`.
 """
 
 from bisect import bisect_left
@@ -16,13 +16,13 @@ SECONDS: Final = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
     300.0, 3600.0, 21600.0, 86400.0,
 )  # fmt: skip
-"""Bounds from a quick answer to a receipt that took a day."""
+"""Bounds of histograms, from a quick answer to a receipt that took a day."""
 SHORT_SECONDS: Final = SECONDS[:14]
 MESSAGES: Final = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0)
 
 
 class Histogram:
-    """How many values fell under each bound, and their sum."""
+    """The number of values under each bound, and the sum of all values."""
 
     __slots__ = ("bounds", "counts", "sum")
 
@@ -38,7 +38,7 @@ class Histogram:
 
 
 class Counters:
-    """All that is counted, by the labels of the metric."""
+    """All counters, by the labels of their metric."""
 
     def __init__(self) -> None:
         self.submits: defaultdict[tuple[AccountName, LaneName, int], int] = defaultdict(int)
@@ -47,7 +47,7 @@ class Counters:
             lambda: Histogram(SHORT_SECONDS)
         )
         self.sends: defaultdict[tuple[OperatorName, BindName, int | str], int] = defaultdict(int)
-        """By operator, bind and the status answered; `timeout` and `lost` where none was."""
+        """By operator, bind and the answered status; `timeout` or `lost` if there was no answer."""
         self.operator_response_s: defaultdict[OperatorName, Histogram] = defaultdict(
             lambda: Histogram(SHORT_SECONDS)
         )
@@ -60,18 +60,18 @@ class Counters:
         """By operator and state."""
         self.receipts_unmatched: defaultdict[OperatorName, int] = defaultdict(int)
         self.inbound: defaultdict[tuple[OperatorName, str], int] = defaultdict(int)
-        """Subscribers' messages by operator and what became of them: held, unrouted."""
+        """Subscribers' messages, by operator and result: held, unrouted, refused."""
         self.delivery_s: defaultdict[tuple[OperatorName, LaneName], Histogram] = defaultdict(
             Histogram
         )
         self.deliveries: defaultdict[tuple[AccountName, str], int] = defaultdict(int)
-        """deliver_sm to clients by account and how it ended: acknowledged, refused, too_old."""
+        """deliver_sm to clients, by account and end: acknowledged, refused, too_old."""
         self.outcomes: defaultdict[tuple[AccountName, Outcome], int] = defaultdict(int)
         self.in_doubt: defaultdict[tuple[OperatorName, str], int] = defaultdict(int)
         """By operator and action."""
         self.repeated: defaultdict[OperatorName, int] = defaultdict(int)
         self.refused_pdus: defaultdict[str, int] = defaultdict(int)
-        """By reason: what peers sent that the router could not take."""
+        """PDUs of peers that the router could not take, by reason."""
         self.config_reloads: defaultdict[str, int] = defaultdict(int)
         """By result."""
         self.journal_read_failures = 0

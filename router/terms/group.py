@@ -1,13 +1,15 @@
-"""The parts of one long message, which take one operator together.
+"""The parts of one long message, which all go to one operator.
 
-Rule 1: while a part is in flight at an operator the others go there or nowhere: it may take that
-one. When it has taken one, that is settled for good (`fixed`).
+Rule 1: while a part is in flight at an operator, the other parts go to that operator or wait,
+because the operator may take the part. Once an operator has taken a part, the choice is final
+(`fixed`).
 
-Rule 2: before that the message may fail over as a whole: what one operator has refused, so that the
-next is to be asked, no other part is sent to (`left`). Not while a part is in doubt and goes there
-again (`held`): that one cannot follow.
+Rule 2: before that the message may fail over as a whole: after an operator has refused a part, so
+that the next operator is tried, no other part is sent to the first one (`left`). The message cannot
+fail over while a part is in doubt at an operator and is sent there again (`held`): the operator may
+have that part.
 
-Rule 3: no part waits for one that has not come, nor for one that is refused for good.
+Rule 3: no part waits for a part that has not come, nor for a part that is refused for good.
 """
 
 from typing import TYPE_CHECKING
@@ -37,35 +39,36 @@ class Group:
 
     def __init__(self, plan: Plan, total: int) -> None:
         self.plan = plan
-        """What its first part was given; the others get the same."""
+        """The plan of the first part, which the other parts get too."""
         self.missing = (1 << total) - 1
-        """A bit for each part that has not come."""
+        """A bit for each part that has not come yet."""
         self.touched_at = 0.0
-        """When the last of them came."""
+        """When the latest part came."""
         self.operator: OperatorName | None = None
-        """Who has parts of it: in flight, taken, or in doubt."""
+        """The operator that has parts: in flight, taken, or in doubt."""
         self.fixed = False
-        """It has taken one: the others go there too."""
+        """Whether that operator has taken a part, so that the others go there too."""
         self.held = 0
-        """Parts that it may have taken, and that wait to be sent there again."""
+        """The number of parts that the operator may have taken and that are to be sent there
+        again."""
         self.in_flight = 0
-        """Parts that this operator has not answered."""
+        """The number of parts that the operator has not answered."""
         self.left: tuple[OperatorName, ...] = ()
-        """Who has refused a part in a way that sends the message elsewhere."""
+        """Operators that refused a part in a way that sends the message to another operator."""
         self.parked: list[tuple[Message, int]] = []
-        """Parts that wait for those in flight, with the status that refused them; 0 for one that
-        nobody has refused."""
+        """Parts that wait for those in flight, each with the status that refused it; 0 for a part
+        that no operator has refused."""
         self.bind: object = None
-        """Where the last part was written: the others go there too if it has a slot."""
+        """The bind on which the last part was written; preferred for the next if it has a slot."""
 
     def may_take(self, operator: OperatorName) -> bool:
-        """Whether a part may be written to this operator now."""
+        """Return whether a part may be written to this operator now."""
         if self.operator is None:
             return operator not in self.left
         return self.operator == operator
 
     def written(self, operator: OperatorName, bind: object, *, in_doubt: bool = False) -> None:
-        """A part is written, perhaps for the second time."""
+        """Note that a part is written, perhaps for the second time."""
         self.operator = operator
         self.in_flight += 1
         if in_doubt and self.held:
@@ -73,35 +76,35 @@ class Group:
         self.bind = bind
 
     def accepted_by(self, operator: OperatorName) -> None:
-        """An operator took a part; late, perhaps, when others are on their way elsewhere."""
+        """Note that an operator took a part; perhaps late, when others go to another operator."""
         if self.operator is None or not (self.fixed or self.in_flight):
             self.operator = operator
         self.fixed = self.fixed or self.operator == operator
 
     def attempt_ended(self) -> None:
-        """A part is in flight no more. `accepted_by` comes first where it was taken."""
+        """Note that a part is in flight no longer. If it was taken, call `accepted_by` first."""
         self.in_flight -= 1
         if not (self.in_flight or self.fixed or self.held):
             self.operator = None
 
     def hold(self, operator: OperatorName) -> None:
-        """A part is in doubt there, and goes there again: it may have been taken."""
+        """Note that a part is in doubt at an operator and is to be sent there again."""
         if self.operator is None:
             self.operator = operator
         if self.operator == operator:
             self.held += 1
 
     def is_bound_to(self, operator: OperatorName) -> bool:
-        """Whether this operator has taken a part, or may have and is asked again."""
+        """Return whether this operator has taken a part, or may have and is asked again."""
         return self.operator == operator and (self.fixed or self.held > 0)
 
     def exclude(self, operator: OperatorName) -> None:
-        """The message goes elsewhere: what is not sent yet follows."""
+        """Send no further part to this operator: the message fails over."""
         if operator not in self.left:
             self.left = (*self.left, operator)
 
     def unparked(self) -> "list[tuple[Message, int]]":
-        """Remove and return the parts that need not wait any more."""
+        """Remove and return the parked parts, if no part is in flight any longer."""
         if self.in_flight or not self.parked:
             return []
         parked, self.parked = self.parked, []

@@ -1,7 +1,7 @@
-"""How much may pass: a rate, a token bucket for clients, a sliding window for operators.
+"""Rates, and the token bucket that keeps clients to theirs.
 
-Both clients and binds are limited, so these belong to neither. Time is an argument in monotonic
-seconds; nothing here reads a clock.
+Time is an argument, in monotonic seconds; nothing here reads a clock. Binds to operators are paced
+by a sliding window instead (`forward/pacing.py`).
 """
 
 from dataclasses import dataclass
@@ -39,8 +39,8 @@ class TokenBucket:
     def adopt(self, rate: Rate, burst: int, now: float) -> None:
         """Follow a new rate and a new burst from now on.
 
-        What has been taken stays taken: a larger burst brings no tokens at once, it only lets more
-        of them gather. Otherwise every change of the configuration would let a burst through.
+        What has been taken stays taken: a larger burst brings no tokens at once but lets more
+        tokens gather. Otherwise every change of the configuration would let a burst through.
         """
         filled = self._tokens + (now - self._filled_at) * self._per_s
         self._per_s = rate.per_second
@@ -62,11 +62,11 @@ class TokenBucket:
         return False
 
     def ready_at(self, now: float) -> float:
-        """When the next token is there, if nobody takes one before."""
+        """Return when the next token is there, if none is taken before."""
         tokens = self._tokens + (now - self._filled_at) * self._per_s
         if tokens >= 1.0:
             return now
-        # A hair more than is missing, and a step of the clock: who comes when told to must not come
-        # in vain because of rounding, again and again.
+        # A little more than is missing, and one step of the clock: because of rounding the token
+        # might otherwise not be there at that moment, and the caller would come in vain for ever.
         at = now + (1.0 - tokens + 1e-9) / self._per_s
         return at + ulp(at)

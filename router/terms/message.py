@@ -1,7 +1,7 @@
-"""The message itself, and what is sent back about it: one object from the first octet to the last.
+"""The message, and the deliveries that report on it.
 
-A message is built once, when its submit_sm is taken in, and changed in place; what must outlive the
-process is what the journal is told of it.
+A message is one object, built when its submit_sm is taken in and changed in place. Of it only what
+the journal is told outlives the process.
 """
 
 from typing import TYPE_CHECKING, Final, Protocol
@@ -32,21 +32,21 @@ INTERMEDIATE_BIT: Final = 0x10
 
 
 class JournalRow:
-    """What only the journal knows of a message, and asks it for."""
+    """The journal's own notes on a message; only the journal reads and writes them."""
 
     __slots__ = ("attempts", "queue", "taken_utc")
 
     def __init__(self) -> None:
         self.queue = 0
-        """The number of its queue in the journal, once it is there."""
+        """The number of the message's queue in the journal; 0 until the journal has it."""
         self.attempts: tuple[int, ...] = ()
-        """The numbers of its attempts in the journal."""
+        """The numbers of the message's attempts in the journal."""
         self.taken_utc = 0.0
-        """When an operator took it last; 0 if none did."""
+        """When an operator last took the message; 0 if none did."""
 
 
 class Origin(Protocol):
-    """What submitted a message, and waits for its answer: an SMPP bind."""
+    """The sender of a message, which waits for an answer: an SMPP bind of a client."""
 
     def accepted(self, message: "Message", now: float) -> None:
         """The journal has the message: answer that it is accepted."""
@@ -131,50 +131,51 @@ class Message:
         self.accepted_at = accepted_at
         self.accepted_utc = accepted_utc
         self.expires_utc = expires_utc
-        """When its validity ends; infinity where it has none."""
+        """When the validity ends; infinity without one."""
         self.not_before_utc = not_before_utc
-        """When its client wants it sent, where the router sees to that; 0 is at once."""
+        """The schedule that the router has to keep; 0 is at once."""
         self.origin = origin
-        """What submitted it, until that has been answered."""
+        """The sender, until it has been answered."""
         self.answered_at = 0.0
-        """When that was."""
+        """When the submit_sm was answered."""
         self.hold_receipt = hold_receipt
-        """It came over a transmitter: its receipts go out on another connection and may overtake
-        the submit_sm_resp there."""
+        """Whether receipts must wait a moment: the message came on a transmitter, so its receipts
+        go out on another connection and may overtake the submit_sm_resp."""
         self.group = group
-        """The long message that it is a part of."""
+        """The long message that this message is a part of."""
         self.state = ACCEPTING
-        """Set by `enter`."""
+        """Where the message is; changed by `enter` only."""
         self.operator: OperatorName | None = None
-        """Who was tried last."""
+        """The operator that was tried last."""
         self.pending_receipts = 0
         """Attempts that an operator took and that have no final receipt yet."""
         self.times_in_doubt = 0
-        """How often it was in doubt."""
+        """How often the message was in doubt."""
         self.in_flight = 0
         """Attempts that are written and neither answered nor given up."""
         self.writes = 0
-        """How often it was written to an operator."""
+        """How often the message was written to an operator."""
         self.retries = 0
-        """How often its operator has asked for a retry."""
+        """How often a status of the operator led to a retry there."""
         self.failovers = 0
-        """How often it went on to another operator because of a status."""
+        """How often a status sent the message to another operator."""
         self.sent_at = 0.0
-        """When it was written last."""
+        """When the message was last written."""
         self.in_doubt = False
-        """It was written and never answered; to send it now may be to send it twice."""
+        """Whether the message was written and never answered: an operator may have it, and sending
+        it may send it twice."""
         self.mark = UNMARKED
-        """What the journal has been told of it alone, whatever its queue. Set by `set_mark`."""
+        """What the journal has been told of this message alone; changed by `set_mark` only."""
         self.row = JournalRow()
 
     def enter(self, event: MessageEvent) -> None:
-        """Go on to the state that follows from an event (`terms/states.py`)."""
+        """Change to the state that follows from an event (`terms/states.py`)."""
         self.state = state_after(self.state, event)
         if self.in_doubt and event in ENDS_DOUBT:
             self.in_doubt = False
 
     def doubt(self) -> None:
-        """Know that a writing will not be answered: an operator may have the message."""
+        """Note that an attempt will not be answered: an operator may have the message."""
         self.enter(DOUBT)
         self.in_doubt = True
 
@@ -184,12 +185,12 @@ class Message:
         self.queue_kind = kind
 
     def set_mark(self, event: MarkEvent) -> None:
-        """Go on to the mark that follows from an event (`terms/states.py`)."""
+        """Change to the mark that follows from an event (`terms/states.py`)."""
         self.mark = mark_after(self.mark, event)
 
     @property
     def is_open(self) -> bool:
-        """Whether an attempt may still end well: one that was taken, or one that is in flight."""
+        """Whether an attempt may still end well: its receipt is awaited, or it is in flight."""
         return self.pending_receipts > 0 or self.in_flight > 0
 
     def __repr__(self) -> str:
@@ -223,18 +224,18 @@ class Delivery:
         not_before: float = 0.0,
     ) -> None:
         self.router_id = router_id
-        """The message that it is about; for a subscriber's message, its own number."""
+        """The message that a receipt is about; for a subscriber's message, its own number."""
         self.account = account
         self.octets = octets
         """The deliver_sm with all its TLVs, sequence_number 0."""
         self.made_utc = made_utc
         self.final = final
         self.not_before = not_before
-        """Monotonic: it is not sent before."""
+        """When the delivery may be sent at the earliest, in monotonic seconds."""
         self.tries = 0
         self.was_silent = False
-        """Its client has once not answered in time, and may do so yet."""
+        """Whether the client has once not answered in time, and may still answer."""
         self.is_over = False
-        """Its client has it, or never will."""
+        """Whether the delivery has ended: acknowledged, refused for good, or too old."""
         self.kept_as = 0
-        """Its number in the journal, once it is there."""
+        """The delivery's number in the journal; 0 until the journal has it."""

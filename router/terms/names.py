@@ -1,4 +1,4 @@
-"""Whose name or number is this? Types that let mypy refuse the mix-ups that lose receipts."""
+"""Types of names and numbers, so that mypy refuses the mix-ups that would lose receipts."""
 
 from typing import Final, NewType
 
@@ -6,7 +6,7 @@ AccountName = NewType("AccountName", str)
 """A client's system_id."""
 OperatorName = NewType("OperatorName", str)
 NOBODY: Final = OperatorName("none")
-"""Stands in metrics and status for the operator of messages that none which is up may take."""
+"""The operator, in metrics and status, of messages that no operator which is up may take."""
 BindName = NewType("BindName", str)
 """One of our binds to an operator; unique over all operators."""
 LaneName = NewType("LaneName", str)

@@ -1,7 +1,7 @@
-"""How a message's journey may go on and end: statuses, refusals, what to do next, outcomes.
+"""Statuses, refusals, what to do after a status, and the outcomes of messages.
 
-A refusal is an ordinary value and knows what the peer hears. An operator's status is judged in one
-function, which takes a plain int: operators send statuses that no list has.
+A refusal is an ordinary value and has the status that the peer is answered. An operator's status is
+judged in one function, which takes a plain int: operators send statuses that are in no list.
 
 Sources: SMPP v3.4, 5.1.3; what real clients do with a status (Kannel gives up a bind for ever on
 0x0E, 0x0F and 0x53 and retries a message only after 0x58, 0x14, 0x64 and 0x08).
@@ -16,22 +16,22 @@ from router.terms.settings import StatusAction
 
 
 class Outcome(IntEnum):
-    """Where a message's journey ended; every accepted message reaches exactly one."""
+    """How a message ended; every accepted message gets exactly one outcome."""
 
     DELIVERED = 0
     FAILED = 1
-    """An operator or the network said so, or the router gave up."""
+    """The operator or the network reported a failure, or the router gave the message up."""
     EXPIRED = 2
     REJECTED = 3
     SENT = 4
-    """The operator took it and nobody asked for more."""
+    """The operator took the message, and no receipt was asked for."""
     UNKNOWN = 5
-    """A receipt was asked for and never came."""
+    """A receipt was asked for, and none came."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a peer's request is not served, and the command_status that it hears."""
+    """Why a request is refused, and the command_status of the answer."""
 
     reason: str
     """A word for counters and logs, from a bounded set."""
@@ -54,9 +54,9 @@ WRONG_DESTINATION: Final = Refusal("wrong_destination", 0x0B)
 WRONG_SCHEDULE: Final = Refusal("wrong_schedule", 0x61)
 WRONG_VALIDITY: Final = Refusal("wrong_validity", 0x62)
 TEMPORARY: Final = Refusal("journal_down", 0x64)
-"""To an operator whose deliver_sm cannot be kept just now: it comes again."""
+"""To an operator whose deliver_sm cannot be kept now: the operator sends it again later."""
 NOT_FOR_US: Final = Refusal("unrouted", 0x65)
-"""To an operator whose subscriber's message no account wants."""
+"""To an operator, for a subscriber's message that is for no account."""
 
 TEMPORARY_FOR_CLIENTS: Final = frozenset({0x08, 0x14, 0x58, 0x64})
 """Statuses of a deliver_sm_resp after which the same deliver_sm is tried again."""
@@ -67,7 +67,7 @@ _THROTTLED: Final = 0x58
 _OTHER_ROUTES: Final = 99
 _FAIL: Final = StatusAction(do="fail")
 OTHERWISE: Final = StatusAction(do="next", times=1)
-"""For a status that is in no list: one other operator may know better."""
+"""For a status that is in no list: one other operator is tried."""
 _NEXT: Final = StatusAction(do="next", times=_OTHER_ROUTES)
 _REBIND: Final = StatusAction(do="rebind")
 _SYSTEM_ERROR: Final = StatusAction(do="retry", after_s=30.0, times=2, then="next")
@@ -89,13 +89,14 @@ DEFAULT_ACTIONS: Final[Mapping[int, StatusAction]] = (
         0x14: StatusAction(do="retry", after_s=30.0, times=3, then="next"),
     }
 )
-"""What a status means where an operator's settings do not say otherwise. One that is in no list
-goes to one other operator and then fails."""
+"""What a status means unless the operator's settings say otherwise. After a status that is in no
+list, one other operator is tried, and then the message fails."""
 
 
 WRONG_SET_UP: Final = frozenset({*range(0xC0, 0xC5), 0x04, 0x05, 0x0D, 0x0E, 0x0F, 0x53, 0x03})
-"""Answers to a message that say less of it than of how we are set up with this operator: a TLV that
-it wants, a bind that it does not know, a PDU that it does not serve. Somebody has to look."""
+"""Statuses that say less about the message than about how the router is set up at the operator: a
+TLV that is required, a bind that is unknown, a PDU that is not served. They are logged, for
+people."""
 
 
 def judge(
@@ -105,10 +106,10 @@ def judge(
     is_full: bool = False,
     is_data_sm: bool = False,
 ) -> StatusAction:
-    """What to do after an operator answered `status`, which is not ESME_ROK.
+    """Return what to do after an operator answered `status`, which is not ESME_ROK.
 
-    `is_full` is whether ESME_RMSGQFUL came for many numbers in a row; `is_data_sm` whether it was
-    the answer to a data_sm, which some operators do not serve.
+    `is_full` is whether ESME_RMSGQFUL came for many numbers in a row; `is_data_sm` is whether the
+    request was a data_sm, which some operators do not serve.
     """
     action = over_default.get(status)
     if action is not None:

@@ -1,6 +1,6 @@
 """A plan: which operators may carry a message, best first, shared by all messages decided alike.
 
-Equal plans are one object, so that a queue can be found by it and a message pays no memory for it.
+Equal plans are one object: a queue is found by its plan, and a plan costs a message no memory.
 """
 
 from typing import Final
@@ -21,15 +21,15 @@ class Plan:
 
 
 class Plans:
-    """All plans there are, by value."""
+    """All plans, by their candidates."""
 
     def __init__(self) -> None:
         self._plans: dict[tuple[OperatorName, ...], Plan] = {}
 
     def of(self, candidates: tuple[OperatorName, ...]) -> Plan:
-        """The plan with these candidates."""
+        """Return the plan with these candidates."""
         plan = self._plans.get(candidates)
-        # In one step, because the journal's threads ask too.
+        # In one step, because threads of the journal call this too.
         return self._plans.setdefault(candidates, Plan(candidates)) if plan is None else plan
 
     def led_by(self, operator: OperatorName, plan: Plan) -> Plan:
@@ -37,6 +37,6 @@ class Plans:
         return self.of((operator, *(name for name in plan.candidates if name != operator)))
 
     def without(self, plan: Plan, operator: OperatorName) -> Plan | None:
-        """The plan that is left when an operator has been tried; None if nobody is."""
+        """Return the plan without an operator that was tried; None if no candidate is left."""
         left = tuple(name for name in plan.candidates if name != operator)
         return self.of(left) if left else None

@@ -1,9 +1,9 @@
-"""What a configuration says, as frozen values: one class per part of the YAML file.
+"""A configuration as frozen values: one class per part of the YAML file.
 
-`settings/load.py` is the only place that builds these from a file; a stage is handed the part
-that it needs and never learns where it came from. A field's name is its key in the file plus its
-unit (`bind_timeout: 5s` is `bind_timeout_s`); the text below a field is its page in
-`config/README.md`. A field without a default must be written.
+Only `settings/load.py` builds these values from a file; a stage is handed the part that it needs
+and does not know the file. A field's name is its key in the file plus its unit (`bind_timeout: 5s`
+is `bind_timeout_s`); the text below a field is its page in `config/README.md`. A field without a
+default must be written.
 """
 
 from collections.abc import Mapping
@@ -23,12 +23,12 @@ Schedule = Literal["as_it_came", "honour"]
 Validity = Literal["as_it_came", "remaining"]
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
-"""Who may bind where an account does not say: an allow-list fails closed."""
+"""The networks that may bind if an account names none: an allow-list fails closed."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """Where something is written; line and column count from 1, and 0 is "not known"."""
+    """A place in a file; line and column count from 1, and 0 means "not known"."""
 
     file: str
     line: int = 0
@@ -66,54 +66,55 @@ class ListenSettings:
     address: Address
     """`host:port` to listen on; port 0 lets the kernel choose."""
     tls: TlsSettings | None = None
-    """With it the listener speaks TLS 1.2 or newer."""
+    """With this key the listener speaks TLS 1.2 or newer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionSettings:
-    """What holds for every SMPP session, to clients and to operators."""
+    """Settings of every SMPP session, with clients and with operators."""
 
     system_id: str = "smpp-router"
-    """What bind responses carry."""
+    """The system_id in bind responses to clients."""
     bind_timeout_s: float = 5.0
-    """A connection that has not bound by then is closed."""
+    """A connection that has not bound after this time is closed."""
     enquire_link_s: float = 30.0
-    """enquire_link is sent after this long without a PDU from the peer."""
+    """enquire_link is sent after this time without a PDU from the peer."""
     response_timeout_s: float = 30.0
-    """A request unanswered for so long has failed; an enquire_link unanswered ends the session."""
+    """A request that is not answered in this time has failed; an enquire_link that is not answered
+    ends the session."""
     inactivity_s: float | None = None
-    """A client that sends no request but enquire_link for so long is unbound. Off by default."""
+    """A client that sends no request but enquire_link for this time is unbound. Off by default."""
     max_pdu_bytes: int = 70_000
-    """A longer command_length ends the connection. The default holds a submit_sm with a full
-    message_payload (65,535 octets) and generous TLVs."""
+    """A PDU with a longer command_length ends the connection. The default holds a submit_sm with a
+    full message_payload (65,535 octets) and generous TLVs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalSettings:
-    """Where accepted messages are kept safe."""
+    """The journal, which keeps accepted messages safe."""
 
     url: str
     """`sqlite:///file` (relative to the configuration), or `memory:`, which keeps nothing."""
     commit_every_s: float = 0.002
-    """The longest an accepted message waits for others to share its commit."""
+    """The longest time that an accepted message waits for others to share a commit with."""
     settle_every_s: float = 0.05
-    """The same for what an answer or a receipt settles."""
+    """The longest time that answers and receipts wait for others to share a commit with."""
     keep_records_s: float = 72 * 3600.0
-    """How long the journal remembers how a message ended, in its table `record`: without the text.
-    A million take some 100 MB. `0s` keeps none."""
+    """How long the journal keeps a record of each message's end, without its text, in the table
+    `record`. A million records take some 100 MB. `0s` keeps none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogSettings:
-    """How the log is written; it goes to standard error."""
+    """The log, which goes to standard error."""
 
     format: Literal["json", "console"] = "json"
-    """`json` for machines, `console` for eyes."""
+    """`json` for programs, `console` for people."""
     level: Literal["debug", "info", "warning", "error"] = "info"
-    """The least urgent level that is written."""
+    """The lowest level that is written."""
     messages: float = 0.01
-    """Share of messages that get a line at the end of their journey, `0%` to `100%`. A line costs
-    about as much time as a third of the whole journey."""
+    """Share of messages that get a line in the log when they end, `0%` to `100%`. A line costs
+    about a third of the time that the router spends on the whole message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,93 +129,97 @@ class TelemetrySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneSettings:
-    """One priority lane; lanes are written most urgent first."""
+    """One priority lane. Lanes are listed with the most urgent first."""
 
     name: LaneName
     """How accounts, metrics and logs call it."""
     validity_s: float | None = None
-    """How long a message without a validity_period of its own may wait; never written to a PDU."""
+    """How long a message without a validity_period may wait. Never written to a PDU."""
     min_share: float = 0.0
-    """What the lane still gets of an operator's rate while more urgent lanes have work."""
+    """The share of an operator's rate that the lane gets even while more urgent lanes have
+    messages."""
     in_doubt: InDoubt = "resend"
-    """What becomes of a message written to an operator and never answered, also after a crash.
-    With `fail` each is marked in the journal before it is written, which costs a commit."""
+    """What the router does with a message that was written to an operator and never answered, also
+    after a crash. With `fail` each message is marked in the journal before it is written, which
+    costs a commit."""
     failover_after_s: float | None = None
-    """A message that has waited so long for its operator may go to the next one of its route, too,
-    and after as long again to the one after that, though the first is up. Off by default: then
-    only an operator that is down, or refuses a message, is passed over."""
+    """A message that has waited this long for its operator may also go to the next operator of its
+    route, and after the same time again to the one after that, although the first is up. Off by
+    default: then another operator is used only if one is down or refuses the message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountSettings:
-    """One client system; its key in the file is the system_id that it binds with."""
+    """One client system. Its key in the file is the system_id that the client binds with."""
 
     name: AccountName
     """The system_id."""
     passwords: tuple[str, ...] = field(repr=False)
-    """`password` in the file: clear text or the output of `smpp-router hash-password`; a list
-    while one is replaced."""
+    """`password` in the file: clear text, or the output of `smpp-router hash-password`. A list
+    while one password is replaced by another."""
     lane: LaneName
-    """The lane of its messages."""
+    """The lane of the account's messages."""
     allow_from: tuple[IPv4Network | IPv6Network, ...] = LOOPBACK
-    """Networks that it may bind from. Where this is missing: loopback only."""
+    """Networks that the client may bind from. By default only loopback."""
     max_binds: int = 10
-    """Binds that it may have at once."""
+    """Binds that the account may have at the same time."""
     window: int = 100
-    """submit_sm that it may have unanswered on one bind."""
+    """submit_sm that may be unanswered on one bind."""
     rate: Rate | None = None
-    """submit_sm over all its binds; unlimited where it is missing."""
+    """submit_sm over all binds of the account; unlimited without this key."""
     burst: int | None = None
-    """How many may come at once; where it is missing, one unit of the rate."""
+    """submit_sm that may come at once; by default one unit of the rate."""
     queue: int = 100_000
-    """Messages that it may have waiting."""
+    """Messages of the account that may wait for operators."""
     weight: int = 1
-    """Its turns inside a lane, against the other accounts."""
+    """Turns of the account inside a lane, relative to other accounts."""
     lane_by_priority: Mapping[int, LaneName] = field(default_factory=dict)
     """A lane by the priority_flag of the submit_sm."""
     lane_by_service_type: Mapping[str, LaneName] = field(default_factory=dict)
-    """A lane by the service_type of the submit_sm; it goes before `lane_by_priority`."""
+    """A lane by the service_type of the submit_sm; takes precedence over `lane_by_priority`."""
     schedule_delivery_time: Schedule = "as_it_came"
-    """What becomes of the time at which a message is to be sent: `as_it_came` passes it on, unread,
-    for the operator to keep it; with `honour` the router waits until then, and sends the message
-    with the field empty."""
+    """What the router does with a schedule_delivery_time. `as_it_came` passes the field on unread,
+    so that the operator keeps the time. With `honour` the router waits until the time, and then
+    sends the message with the field empty."""
     message_id: ClientIdForm = "decimal"
-    """The ids that it is given: `decimal`, up to 15 digits, or `hex8`, eight hexadecimal digits for
-    clients of version 3.3 that have room for no more. Those repeat after 4,294,967,296."""
+    """The form of the message ids that the client gets: `decimal`, up to 15 digits, or `hex8`,
+    eight hexadecimal digits, for clients of version 3.3 that have room for no more. `hex8` ids
+    repeat after 4,294,967,296 messages."""
     deliver_window: int = 20
-    """deliver_sm that it may have unanswered on one bind."""
+    """deliver_sm that may be unanswered on one bind."""
     outbox_s: float = 72 * 3600.0
-    """How long receipts and inbound messages wait for it."""
+    """How long receipts and inbound messages wait for the client."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorTlsSettings:
-    """TLS 1.2 or newer to an operator: `tls: true`, or more than that."""
+    """TLS 1.2 or newer to an operator: `tls: true`, or a mapping with these keys."""
 
     ca: Path | None = None
-    """Who may have signed its certificate, PEM; where it is missing, whoever the system trusts."""
+    """Authorities that may have signed the operator's certificate, PEM; by default those that the
+    system trusts."""
     certificate: Path | None = None
-    """Ours, PEM, for an operator that asks for one."""
+    """The router's certificate, PEM, if the operator asks for one."""
     key: Path | None = None
-    """Its private key, PEM."""
+    """The private key of `certificate`, PEM."""
     server_name: str | None = None
-    """The name in its certificate, where that is not the host of `address`."""
+    """The name in the operator's certificate, if it is not the host of `address`."""
     verify: bool = True
-    """`false` takes any certificate: whoever is in between can read and change everything."""
+    """`false` accepts any certificate: an attacker on the way can read and change everything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutbindSettings:
-    """An operator that connects to us and says outbind; we bind on that connection."""
+    """An operator that connects to the router and sends outbind, so that the router binds there."""
 
     listen: Address
-    """`host:port` where it connects to; several binds may share one."""
+    """`host:port` that the operator connects to; several binds may share one address."""
     system_id: str
-    """Its name, in its outbind."""
+    """The system_id in the operator's outbind."""
     password: str = field(repr=False)
-    """Its password, in its outbind."""
+    """The password in the operator's outbind."""
     allow_from: tuple[IPv4Network | IPv6Network, ...] = LOOPBACK
-    """Networks that it may connect from. Where this is missing: loopback only."""
+    """Networks that the operator may connect from. By default only loopback."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,44 +227,45 @@ class BindSettings:
     """One bind to an operator."""
 
     name: BindName
-    """How metrics, logs and commands call it; unique over all operators."""
+    """The name of the bind in metrics, logs and commands; unique over all operators."""
     addresses: tuple[Address, ...] = ()
-    """The operator's SMSC, or a list of hosts that are tried in turn; names are looked up anew at
-    each attempt. Must be written unless the operator calls us."""
+    """`host:port` of the operator's SMSC, or a list of them that are tried in turn; host names are
+    looked up for each attempt. Required, except with `outbind`."""
     outbind: OutbindSettings | None = None
-    """For an operator that connects to us; instead of `address`."""
+    """For an operator that connects to the router; instead of `address`."""
     system_id: str
-    """Our name there."""
+    """The system_id that the router binds with."""
     password: str = field(repr=False)
-    """Our password there."""
+    """The password that the router binds with."""
     type: BindType = "transceiver"
-    """transmitter, receiver or transceiver."""
+    """`transmitter`, `receiver` or `transceiver`."""
     system_type: str = ""
-    """As the operator wants it."""
+    """The system_type of the bind request, if the operator wants one."""
     interface_version: int = 0x34
     """The SMPP version of the bind request."""
     rate: Rate | None = None
-    """Contracted submit_sm on this bind. Must be written unless the bind is a receiver."""
+    """Contracted submit_sm on this bind. Required, except for a receiver."""
     window: int | None = 10
-    """submit_sm unanswered at once; `auto` is as many as the rate needs at the round trip that is
-    measured, at least 10, and at most what goes out in a second. A tenth is for the most urgent
-    lane alone."""
+    """submit_sm that may be unanswered. `auto` is as many as the rate needs at the measured round
+    trip: at least 10, at most what goes out in a second. A tenth is reserved for the most urgent
+    lane."""
     source_address: str | None = None
-    """Our address to connect from, where the operator knows us by it."""
+    """The local address to connect from, if the operator expects a certain one."""
     tls: OperatorTlsSettings | None = None
-    """TLS to the operator; without it the connection is plain."""
+    """TLS to the operator; without this key the connection is not encrypted."""
     enquire_link_s: float | None = None
-    """`session.enquire_link` for this bind, where the operator wants it more or less often."""
+    """`session.enquire_link` for this bind, if the operator wants enquire_link more or less
+    often."""
     max_messages: int | None = None
-    """How many messages the operator takes in one session. Then the bind ends it in good order and
-    binds anew; the binds of one operator do so one after the other."""
+    """Messages that the operator takes in one session. After them the router ends the session in
+    good order and binds again; the binds of one operator do this one after the other."""
     max_age_s: float | None = None
-    """How long the operator lets a session last; the same happens then."""
+    """How long the operator lets a session last; then the router ends it as for `max_messages`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageIdSettings:
-    """How an operator writes its message ids, on each way."""
+    """The forms in which an operator writes message ids."""
 
     response: IdForm = "text"
     """In submit_sm_resp."""
@@ -269,12 +275,12 @@ class MessageIdSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconnectSettings:
-    """Waits between attempts to bind; each is jittered and twice the one before."""
+    """Waits between attempts to bind; each is twice the one before, with some random change."""
 
     first_s: float = 1.0
     """After the first failure."""
     longest_s: float = 30.0
-    """Never longer than that."""
+    """The longest wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,69 +295,72 @@ class StatusAction:
     times: int = 1
     """`retry`, `next`: how often at most."""
     then: Literal["next", "fail"] = "next"
-    """`retry`: what follows when the times are used up."""
+    """`retry`: what follows after the last time."""
     for_s: float = 1.0
     """`pause`: how long the bind rests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerSettings:
-    """Leaves a bind, or all of an operator, alone while it fails, and tries it again."""
+    """Stops sending on a bind, or to an operator, that fails, and tries it again after a rest."""
 
     failures: int = 5
-    """So many failures ..."""
+    """The number of failures that opens the breaker ..."""
     of: int = 10
-    """... among so many answers. Five of ten: a one-time password a second fails over within
-    seconds, and a subscriber or two with a fault of their own do not stop a bind."""
+    """... among this number of answers. With five of ten, a one-time password per second fails over
+    within seconds, and one or two subscribers with a fault of their own do not stop a bind."""
     rest_s: float = 10.0
-    """For how long; twice as long after each try that fails. Short, so that a false alarm costs
-    little."""
+    """How long nothing is sent; twice as long after each try that fails. Short, so that a false
+    alarm costs little."""
     longest_s: float = 120.0
-    """Never longer than that. Each try costs one message a delay."""
+    """The longest rest. Each try delays one message."""
     statuses: tuple[int, ...] = (0x08, 0x64)
-    """The statuses that are failures, beside answers that never came: those that speak of the
-    operator, not of the message (ESME_RSYSERR, ESME_RX_T_APPN)."""
+    """The statuses that count as failures, like a missing answer: those that say something of the
+    operator and not of the message (ESME_RSYSERR, ESME_RX_T_APPN)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorSettings:
-    """One mobile operator and our binds to it."""
+    """One mobile operator, and the binds to it."""
 
     name: OperatorName
-    """Its key in the file."""
+    """The key in the file."""
     binds: tuple[BindSettings, ...]
     """At least one."""
     rate: Rate | None = None
-    """submit_sm over all its binds together; unlimited where it is missing."""
+    """submit_sm over all binds of the operator together; unlimited without this key."""
     destination_rate: Rate | None = None
-    """submit_sm to one number, such as `1/10s`. A message that is too soon waits aside, and others
+    """submit_sm to one number, such as `1/10s`. A message that is too early waits aside, and others
     go before it."""
     message_id: MessageIdSettings = field(default=MessageIdSettings())
-    """How it writes message ids."""
+    """The forms of the operator's message ids."""
     reconnect: ReconnectSettings = field(default=ReconnectSettings())
     """Waits between attempts to bind."""
     validity_period: Validity = "as_it_came"
-    """`as_it_came`, or `remaining`: a relative period is written shorter by what the message has
-    waited here. A lane's `validity` is never written."""
+    """`as_it_came` passes the field on; with `remaining` a relative period is shortened by the time
+    that the message has waited in the router. A lane's `validity` is never written."""
     breaker: BreakerSettings | None = field(default=BreakerSettings())
-    """When a bind or all of it is left alone for a while because it fails; `false` is never."""
+    """When nothing is sent on a failing bind, or to a failing operator, for a while; `false`:
+    never."""
     ramp_s: float = 30.0
-    """After it was away it gets its traffic back over this time, and at most over as long as it was
-    away, where another operator has stood in for it; `0s`: all at once. By default as long as an
-    answer is waited for: by then it has shown whether it is well."""
+    """After the operator was away and another one carried its messages, it gets its traffic back
+    over this time, or over the time that it was away if that is shorter; `0s`: all at once. The
+    default is the time in which an answer must come: after it the operator has shown whether it
+    works."""
     receipt_wait_s: float = 72 * 3600.0
-    """How long a receipt is waited for; then the message counts as never receipted."""
+    """How long the router waits for a receipt; then the message counts as never receipted."""
     accepted_is_final: bool = False
-    """Whether the receipt state ACCEPTD ends the message's journey (as delivered)."""
+    """Whether the receipt state ACCEPTD ends a message, as delivered."""
     unknown_is_final: bool = False
-    """Whether the receipt state UNKNOWN ends it; otherwise a better one is waited for."""
+    """Whether the receipt state UNKNOWN ends a message; otherwise the router waits for another
+    receipt."""
     on_status: Mapping[int, StatusAction] = field(default_factory=dict)
-    """Actions by command_status, over the default table."""
+    """Actions by command_status; they replace those of the default table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteSettings:
-    """One rule: who may carry messages to a prefix."""
+    """One rule: the operators that carry messages to a prefix."""
 
     destination: str
     """Prefix of the normalised number; `""` is every number."""
@@ -364,32 +373,32 @@ class RouteSettings:
     service_type: str | None = None
     """Only for this service_type."""
     to: tuple[OperatorName, ...] = ()
-    """A list names operators in order (failover); a mapping gives weights (share)."""
+    """A list of operators in order (failover), or a mapping of operators to weights (shares)."""
     weights: tuple[int, ...] = ()
     """The weights of a mapping, in the order of `to`; empty for a list."""
     refuse: int | None = None
     """The command_status that refuses the message."""
     lane: LaneName | None = None
-    """The lane of messages that take this rule, over the account's."""
+    """The lane of messages that take this rule; replaces that of the account."""
     line: int = field(default=0, compare=False)
-    """Where the rule stands in its file, for `explain` and for messages about it; a rule that
-    only moved is still the same rule."""
+    """The line of the rule in its file, for `explain` and for messages; a rule that has only moved
+    is still equal."""
     file: str = field(default="", compare=False)
-    """Its file."""
+    """The file of the rule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboundSettings:
-    """One rule: whose are the messages that subscribers send?"""
+    """One rule: the account that gets messages which subscribers send."""
 
     to: AccountName
-    """The account that gets them."""
+    """The account that gets the messages."""
     operator: OperatorName | None = None
     """Only from this operator."""
     destination: str | None = None
     """Only to this number or short code."""
     keyword: str | None = None
-    """Only texts whose first word this is, in any case."""
+    """Only texts with this first word, in upper or lower case."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -399,7 +408,7 @@ class Settings:
     listen: tuple[ListenSettings, ...]
     """Where clients connect."""
     session: SessionSettings = field(default=SessionSettings())
-    """What holds for every session."""
+    """Settings of every session."""
     journal: JournalSettings
     """Where accepted messages are kept safe."""
     telemetry: TelemetrySettings = field(default=TelemetrySettings())
@@ -411,12 +420,12 @@ class Settings:
     operators: Mapping[OperatorName, OperatorSettings]
     """Operators, by name."""
     routes: tuple[RouteSettings, ...]
-    """Who carries what. Among the prefixes with a rule whose other conditions hold the longest
-    wins; at equal length the first such rule."""
+    """Which operators carry which messages. Among the rules whose conditions hold, the one with the
+    longest prefix wins; among equal prefixes, the first."""
     inbound: tuple[InboundSettings, ...] = ()
-    """Whose are messages from subscribers; the first rule that holds."""
+    """Which accounts get messages from subscribers: the first rule that holds decides."""
     node: int = 0
     """Two digits at the end of every message id, 0 to 99; unique per router."""
     places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
-    """Where everything but the routes is written, by path (`operators.telia.rate`); for warnings,
-    and no key of the file."""
+    """The place in the file of everything but the routes, by path (`operators.telia.rate`); for
+    warnings. No key of the file."""

@@ -1,15 +1,15 @@
-"""Where a message is, and what may happen to it there: every state and transition, as tables.
+"""The states of a message and of its mark: every state and every transition, as tables.
 
 Rule 1: a message changes its state, its doubt and its mark by an event, never by assignment
-(`Message.enter`, `Message.set_mark`). An event that the table does not name in a state is a mistake
-of ours, and raises.
+(`Message.enter`, `Message.set_mark`). An event that the table does not have in a state is a mistake
+in the router, and raises.
 
 Rule 2: a message holds a place of its account's room in every state before SENT.
 
 Rule 3: doubt begins with DOUBT, when a writing will not be answered, and ends when the message is
 written again, taken or settled. To send a message in doubt may be to send it twice.
 
-The events are named after what is done with the message. docs/states.md is drawn from here.
+Events are named after what is done with the message. docs/states.md is drawn from these tables.
 """
 
 from collections.abc import Mapping
@@ -18,24 +18,25 @@ from typing import Final
 
 
 class MessageState(IntEnum):
-    """Where a message is."""
+    """The states of a message."""
 
     ACCEPTING = 0
-    """In the journal's hands; its client has not heard ESME_ROK, or an earlier process left it."""
+    """On the way to the journal: the client is not answered yet, or an earlier process left the
+    message."""
     QUEUED = 1
     """In a lane, for the next slot of an operator."""
     DELAYED = 2
-    """Waits to be tried again, or for its number to be free."""
+    """Waiting to be tried again, or until its number may get another message."""
     SCHEDULED = 3
-    """Waits for the time that its client has set."""
+    """Waiting for the time that its client has set."""
     PARKED = 4
-    """A part of a long message that waits for what becomes of the parts in flight."""
+    """Waiting, as a part of a long message, until parts in flight are answered."""
     IN_FLIGHT = 5
-    """Written to an operator, not answered."""
+    """Written to an operator and not answered."""
     SENT = 6
-    """An operator took it; a receipt may come."""
+    """Taken by an operator; a receipt may come."""
     SETTLED = 7
-    """It has its outcome."""
+    """Ended, with its outcome."""
 
 
 class MessageEvent(IntEnum):
@@ -52,15 +53,15 @@ class MessageEvent(IntEnum):
     WRITE = 4
     """Written to an operator."""
     DOUBT = 5
-    """Its writing will not be answered: an operator may have it."""
+    """Known to get no answer: an operator may have it."""
     TAKE = 6
-    """An operator took it, perhaps after its answer was given up."""
+    """Taken by an operator, perhaps after the answer was given up."""
     SETTLE = 7
-    """It gets its outcome."""
+    """Given its outcome."""
 
 
 class Mark(IntEnum):
-    """What the journal has been told of the message alone, whatever its queue."""
+    """What the journal has been told of one message, beside how far its queue was written."""
 
     UNMARKED = 0
     """Nothing: how far its queue was written says whether it may be with an operator."""
@@ -101,13 +102,14 @@ WRITE: Final = MessageEvent.WRITE
 DOUBT: Final = MessageEvent.DOUBT
 TAKE: Final = MessageEvent.TAKE
 SETTLE: Final = MessageEvent.SETTLE
-# The same objects: a member of an Enum is looked up in Python 3.11 at five times the cost.
+# Short names of the members: looking up a member in its Enum costs five times as much in Python
+# 3.11.
 
 AFTER: Final[Mapping[MessageState, Mapping[MessageEvent, MessageState]]] = {
     ACCEPTING: {
         QUEUE: QUEUED,
         SCHEDULE: SCHEDULED,
-        DOUBT: ACCEPTING,  # An earlier process may have written it,
+        DOUBT: ACCEPTING,  # An earlier process may have written the message,
         TAKE: SENT,  # and has been told that an operator took it.
         SETTLE: SETTLED,
     },
@@ -134,12 +136,12 @@ AFTER: Final[Mapping[MessageState, Mapping[MessageEvent, MessageState]]] = {
     SENT: {TAKE: SENT, SETTLE: SETTLED},  # Another attempt may be taken, too.
     SETTLED: {},
 }
-"""What follows; an event that is not named cannot happen there."""
+"""By state and event, the state that follows; an event that is not named cannot happen there."""
 
 HOLDS_ROOM: Final = frozenset({ACCEPTING, QUEUED, DELAYED, SCHEDULED, PARKED, IN_FLIGHT})
 """The states in which a message has a place of its account's room."""
 WAITS: Final = frozenset({QUEUED, DELAYED, SCHEDULED, PARKED})
-"""The states in which it waits for an operator."""
+"""The states in which a message waits for an operator."""
 ENDS_DOUBT: Final = frozenset({WRITE, TAKE, SETTLE})
 
 MARK_AFTER: Final[Mapping[Mark, Mapping[MarkEvent, Mark]]] = {
@@ -159,11 +161,11 @@ _NEXT: Final = tuple(
 
 
 class ImpossibleEventError(AssertionError):
-    """A mistake of ours: the table does not name this event in this state."""
+    """A mistake in the router: the table does not have this event in this state."""
 
 
 def state_after(state: MessageState, event: MessageEvent) -> MessageState:
-    """Return what follows. Raises ImpossibleEventError."""
+    """Return the state that follows from an event. Raises ImpossibleEventError."""
     after = _NEXT[state][event]
     if after is None:
         raise ImpossibleEventError(f"{event.name} cannot happen to a message that is {state.name}")
@@ -171,7 +173,7 @@ def state_after(state: MessageState, event: MessageEvent) -> MessageState:
 
 
 def mark_after(mark: Mark, event: MarkEvent) -> Mark:
-    """Return what follows. Raises ImpossibleEventError."""
+    """Return the mark that follows from an event. Raises ImpossibleEventError."""
     after = MARK_AFTER[mark].get(event)
     if after is None:
         raise ImpossibleEventError(f"{event.name} cannot happen to a mark that is {mark.name}")

@@ -1,4 +1,4 @@
-"""The running router: build the parts, start them in order, stop them in the other.
+"""The running router: builds the parts, starts them in order, stops them in reverse order.
 
 Start: the journal tells what an earlier process left; then clients may come; binds to operators
 come up by themselves. Stop: no new binds and submits; what is in flight is answered; unbind; leave.
@@ -35,13 +35,14 @@ from router.wiring.systemd import notify, starting, watchdog_s
 from router.wiring.tls import about, context_of
 
 DRAIN_S: Final = 30.0
-"""How long a stop waits for answers; TimeoutStopSec in the unit is longer."""
+"""How long a stop waits for answers; TimeoutStopSec of the systemd unit is longer."""
 UNBIND_S: Final = 5.0
 ACKNOWLEDGE_S: Final = 2.0
-"""A client that does not acknowledge by then gets the same again when it comes back."""
+"""How long a stop waits for clients to acknowledge; what they have not is delivered again later."""
 GARBAGE: Final = (10_000, 20, 50)
-"""gc thresholds. A message is built of a dozen objects without cycles: looking for cycles after
-every 700 of them, as Python does by itself, costs a tenth of the time and finds none."""
+"""Thresholds of the garbage collector. A message is a dozen objects without cycles: to look for
+cycles after every 700 new objects, as is Python's default, costs a tenth of the time and finds
+none."""
 LAG_EVERY_S: Final = 0.1
 UNREADABLE_EVERY_S: Final = 60.0
 """How often the log says that the journal cannot be read."""
@@ -73,18 +74,18 @@ class App:
         self._stop = asyncio.Event()
         self._stop_now = asyncio.Event()
 
-    # What links need of their surroundings.
+    # The host of the links.
 
     def clock(self) -> float:
-        """Monotonic seconds; not the loop's, which are those of the turn's beginning."""
+        """Return monotonic seconds of now; the loop's time is that of the turn's beginning."""
         return time.monotonic()
 
     def write_soon(self, link: Link) -> None:
-        """Have the link written when this turn ends."""
+        """Have the link's octets written when this turn ends."""
         self.journey.write_soon(link)
 
     def call_later(self, delay_s: float, call: Callable[[], None]) -> Timer:
-        """Run `call` after a while."""
+        """Run `call` after a delay."""
         return self.loop.call_later(delay_s, call)
 
     # Life.
@@ -97,7 +98,7 @@ class App:
             return runner.run(self.main())
 
     async def main(self) -> int:
-        """Everything, in order."""
+        """Start everything in order, serve, and stop everything."""
         self.loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, self._on_stop)
@@ -110,7 +111,7 @@ class App:
             keepers = [tasks.create_task(keeper.run()) for keeper in self._keepers]
             gc.collect()
             gc.set_threshold(*GARBAGE)
-            gc.freeze()  # Settings and routes live as long as we do: never look at them again.
+            gc.freeze()  # Settings and routes stay: never search them for cycles.
             self.ready = True
             notify("READY=1")
             log.info("router.ready", listeners=self.listeners, telemetry=control.address)
@@ -124,7 +125,7 @@ class App:
         return 0
 
     async def _started(self) -> Control | None:
-        """The journal, what it holds, and the ports; None when that did not go well."""
+        """Open journal and ports, and recover; return the HTTP server, or None after a failure."""
         try:
             self.journal = self._open_journal()
         except JournalError as error:
@@ -144,7 +145,7 @@ class App:
         self._beat()
         control = Control(self)
         try:
-            control.start()  # Before the recovery, which may take a while: /readyz says so.
+            control.start()  # Before the recovery, which may take long, so that /readyz answers.
             failure = await self._recovered()
             if failure is not None:
                 log.error("journal.failed", error=str(failure))
@@ -158,7 +159,7 @@ class App:
         return control
 
     def _open_journal(self) -> Journal:
-        """Raises JournalError."""
+        """Recover what an earlier process left. Raises JournalError."""
         settings = self.settings.journal
         first_number = first_number_at(time.time())
         if settings.url == "memory:":
@@ -185,7 +186,7 @@ class App:
             counters.batch_messages.add(accepted)
 
     def _unreadable(self, error: JournalError) -> None:
-        """Who asked asks again, perhaps for ever: people must hear of it, but not each time."""
+        """Count a failed read of the journal. Readers retry without end: log once a minute."""
         self.journey.counters.journal_read_failures += 1
         if self.clock() >= self._unreadable_at:
             self._unreadable_at = self.clock() + UNREADABLE_EVERY_S
@@ -205,7 +206,7 @@ class App:
         return error
 
     async def _listen(self) -> None:
-        """Open the ports. Raises OSError that names the setting."""
+        """Open the ports for clients. Raises OSError that names the setting."""
         bind_timeout_s = self.settings.session.bind_timeout_s
         for number, listen in enumerate(self.settings.listen):
             context = context_of(listen, f"listen[{number}].tls", self._not_secured)
@@ -228,12 +229,12 @@ class App:
 
     def _client(self) -> ClientLink:
         link = ClientLink(self, self.journey, self.accounts, self.settings.session)
-        link.on_begun = self.clients.add  # Not before: of a failed TLS handshake nobody hears.
+        link.on_begun = self.clients.add  # Not earlier: a TLS handshake may still fail.
         link.on_ended = self.clients.discard
         return link
 
     def _not_secured(self, why: str) -> None:
-        """A client did not come through its TLS handshake."""
+        """Count and log a TLS handshake of a client that failed."""
         self.journey.counters.failed_binds["tls"] += 1
         if self._handshakes_to_log.take(self.clock()):
             log.warning("client.not_secured", error=why)
@@ -248,7 +249,7 @@ class App:
         ]
 
     async def _listen_to_operators(self) -> None:
-        """For those that call us; several binds may share an address."""
+        """Listen for operators that send outbind; several binds may share an address."""
         called: dict[Address, list[OutbindConnector]] = {}
         for keeper in self._keepers:
             if isinstance(keeper, OutbindConnector):
@@ -264,7 +265,7 @@ class App:
     # Turns and time.
 
     def _later(self, call: Callable[[], None]) -> None:
-        """Run this when the turn ends, and arm the timer for what it leaves to be done."""
+        """Run `call` in a later turn, and then arm the timer for the next thing that is due."""
         self.loop.call_soon(self._turn, call)
 
     def _turn(self, call: Callable[[], None]) -> None:
@@ -286,7 +287,7 @@ class App:
         self._arm()
 
     def _beat(self) -> None:
-        """Show that the loop lives, and how late it came to it."""
+        """Note that the loop is alive, and how late this call came."""
         now = self.clock()
         late_s = now - self.beat_at - LAG_EVERY_S
         if late_s > -LAG_EVERY_S:
@@ -314,7 +315,7 @@ class App:
         self._rereading = asyncio.create_task(self._reread_configuration())
 
     async def _reread_configuration(self) -> None:
-        """SIGHUP: say what the new configuration is worth. Applying it takes a restart as yet."""
+        """On SIGHUP, log what is wrong with the new configuration. To apply it, restart."""
         try:
             settings = await asyncio.to_thread(self._reread)
         except SettingsError as error:
@@ -330,35 +331,33 @@ class App:
             log.warning("config.reread", result=result)
 
     async def _drain(self) -> None:
-        """Answer what is in flight, unbind, leave. A second signal cuts it short."""
+        """Wait for answers, unbind all, and stop. A second signal ends the waits."""
         journey = self.journey
         journey.intake.draining = True
         self.ready = False
         for server in self._servers:
             server.close()
         log.info("router.draining", clients=len(self.clients))
-        release_delayed = asyncio.create_task(self._stop_now.wait())
+        stop_now = asyncio.create_task(self._stop_now.wait())
         for keeper in self._keepers:
             keeper.stop_binding()
-        await self._until(lambda: not self._unanswered(), DRAIN_S, release_delayed)
+        await self._until(lambda: not self._unanswered(), DRAIN_S, stop_now)
         for keeper in self._keepers:
             keeper.unbind()
-        await self._until(
-            lambda: all(one.is_over for one in self._keepers), UNBIND_S, release_delayed
-        )
-        # Operators deliver no more; what they have delivered is made safe, and clients may still
-        # acknowledge what they have been given. The rest waits in the journal.
+        await self._until(lambda: all(one.is_over for one in self._keepers), UNBIND_S, stop_now)
+        # Operators deliver no more. What they have delivered is made safe, and clients may still
+        # acknowledge what is in flight to them. All else waits in the journal.
         journey.deliveries.delivers = False
-        await self._until(lambda: not journey.commits.has_unkept, DRAIN_S, release_delayed)
-        await self._until(lambda: not self._undelivered(), ACKNOWLEDGE_S, release_delayed)
+        await self._until(lambda: not journey.commits.has_unkept, DRAIN_S, stop_now)
+        await self._until(lambda: not self._undelivered(), ACKNOWLEDGE_S, stop_now)
         for link in list(self.clients):
             if link.session.state in BOUND:
                 link.session.unbind(self.clock())
             else:
                 link.session.close()
             self.write_soon(link)
-        await self._until(lambda: not self.clients, UNBIND_S, release_delayed)
-        release_delayed.cancel()
+        await self._until(lambda: not self.clients, UNBIND_S, stop_now)
+        stop_now.cancel()
         closed = self.loop.create_future()
         self.journal.close(lambda: closed.set_result(None))
         await closed
@@ -368,22 +367,22 @@ class App:
             log.warning("router.left_behind", messages=left, deliveries=held)
 
     def _unanswered(self) -> int:
-        """What clients wait for, and what operators have not answered."""
+        """Return how many answers clients still wait for, and operators still owe."""
         operators = self.journey.operators.values()
         return sum(operator.in_flight for operator in operators) + sum(
             link.session.owed for link in self.clients
         )
 
     def _undelivered(self) -> int:
-        """deliver_sm that clients have been given and not acknowledged."""
+        """Return the number of deliver_sm that clients have not acknowledged."""
         return sum(len(link.session.unanswered) for link in self.clients)
 
     async def _until(
-        self, reached: Callable[[], bool], longest_s: float, release_delayed: asyncio.Task[bool]
+        self, reached: Callable[[], bool], longest_s: float, stop_now: asyncio.Task[bool]
     ) -> None:
         give_up_at = self.clock() + longest_s
-        # A stop watches dozens of things at once: looking is simpler than an event for each.
-        while not reached() and self.clock() < give_up_at and not release_delayed.done():  # noqa: ASYNC110
+        # A stop waits for dozens of conditions: polling is simpler than an event for each.
+        while not reached() and self.clock() < give_up_at and not stop_now.done():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 

@@ -1,7 +1,7 @@
 """The command `smpp-router`: run the daemon, check and explain a configuration, ask a router.
 
-Messages for people go to standard error, results to standard output. Exit status: 0 done, 1 the
-thing asked about is not well, 2 wrong usage.
+Messages for people go to standard error, results to standard output. Exit status: 0 success, 1 a
+problem was found or the router did not answer, 2 wrong usage.
 """
 
 import argparse
@@ -27,11 +27,11 @@ from router.terms.settings import Settings
 WELL, NOT_WELL, WRONG_USAGE = 0, 1, 2
 DEFAULT_URL: Final = "http://127.0.0.1:9464"
 EVERY_S: Final = 1.0
-"""How often `status --watch` looks."""
+"""How often `status --watch` asks the router."""
 LONGEST_PASSWORD: Final = 8
-"""What SMPP allows (3.4, 4.1.1)."""
+"""Octets of a password that SMPP allows (3.4, 4.1.1)."""
 LONGEST_TEXT: Final = 10_000
-"""255 segments hold 39,015 septets; nobody explains more than a few."""
+"""Characters of a text to explain; 255 segments would hold 39,015 septets."""
 NOT_SERVED: Final = "not served yet by this version"
 INSTEAD: Final = "To apply a configuration: `smpp-router check` it, then restart the router."
 
@@ -39,7 +39,7 @@ INSTEAD: Final = "To apply a configuration: `smpp-router check` it, then restart
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status. Wrong usage exits through argparse, with 2."""
     if isinstance(sys.stdout, TextIOWrapper):
-        # As standard error does: a letter of a file that the terminal has not is shown as \xe4.
+        # As on standard error: show a letter that the terminal does not have as \xe4.
         sys.stdout.reconfigure(errors="backslashreplace")
     arguments = _parser().parse_args(argv)
     command: Callable[[argparse.Namespace], int] = arguments.command
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except BrokenPipeError:
-        # Who read our output has gone (`| head`). Python would complain once more at exit.
+        # The reader of the output has ended (`| head`). Python would complain again at exit.
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NOT_WELL
@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="smpp-router",
         description="An SMPP aggregator and router.",
-        epilog="Exit status: 0 done; 1 the thing asked about is not well; 2 wrong usage.",
+        epilog="Exit status: 0 success; 1 problem found or no answer; 2 wrong usage.",
     )
     parser.add_argument("--version", action=_Version)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -72,47 +72,62 @@ def _parser() -> argparse.ArgumentParser:
         one.set_defaults(command=command, parser=one)
         return one
 
-    run = add("run", "run the daemon; SIGTERM drains and stops it", _run)
+    run = add("run", "run the router; SIGTERM drains and stops it", _run)
     check = add("check", "show all mistakes of a configuration, and warnings", _check)
-    explain = add("explain", "show what would become of a message, and why", _explain)
+    explain = add("explain", "show how a message would be routed or refused, and why", _explain)
     for one in (run, check, explain):
         one.add_argument("config", metavar="CONFIG", type=Path, help="a file, or a folder")
     _add_question(explain)
     add("schema", "print the JSON Schema of a configuration, for editors", _schema)
     add("hash-password", "read a password, and print its hash", _hash_password)
-    status = add("status", "show what a running router is doing", _status)
-    status.add_argument("--watch", action="store_true", help="go on until Ctrl-C")
-    drain = add("drain", "send nothing more on an operator's binds, or on one", _drain)
-    resume = add("resume", "undo a drain", _resume)
+    status = add("status", "show the state of a running router", _status)
+    status.add_argument(
+        "--watch", action="store_true", help="show the status again and again, until Ctrl-C"
+    )
+    drain = add("drain", "send no more messages on a bind, or on all binds of an operator", _drain)
+    resume = add("resume", "send messages again on what was drained", _resume)
     for one in (check, explain, status, drain, resume):
-        one.add_argument("--json", action="store_true", help="print one JSON document")
+        one.add_argument(
+            "--json", action="store_true", help="print the result as one JSON document"
+        )
     reload = add("reload", f"apply the configuration anew ({NOT_SERVED})", _not_served)
     for one in (drain, resume):
-        one.add_argument("what", metavar="OPERATOR[/BIND]")
+        one.add_argument("what", metavar="OPERATOR[/BIND]", help="an operator, or one bind of it")
     for one in (status, reload, drain, resume):
-        one.add_argument("--url", type=_url, default=DEFAULT_URL, help="default: %(default)s")
+        one.add_argument(
+            "--url",
+            type=_url,
+            default=DEFAULT_URL,
+            help=f"the router's address; default: {DEFAULT_URL}",
+        )
     return parser
 
 
 def _add_question(explain: argparse.ArgumentParser) -> None:
-    explain.add_argument("--account", required=True, metavar="A", help="who sends it: a system_id")
-    explain.add_argument("--to", required=True, metavar="NUMBER", type=_field)
-    explain.add_argument("--from", default="", metavar="SENDER", dest="sender", type=_field)
-    explain.add_argument("--text", default="", metavar="T", type=_text)
+    explain.add_argument("--account", required=True, metavar="A", help="system_id of the client")
+    explain.add_argument(
+        "--to", required=True, metavar="NUMBER", type=_field, help="destination number"
+    )
+    explain.add_argument(
+        "--from", default="", metavar="SENDER", dest="sender", type=_field, help="source address"
+    )
+    explain.add_argument("--text", default="", metavar="T", type=_text, help="text of the message")
     explain.add_argument(
         "--priority", default=0, metavar="N", type=_octet, help="priority_flag; default: 0"
     )
-    explain.add_argument("--service-type", default="", metavar="S", type=_field)
+    explain.add_argument(
+        "--service-type", default="", metavar="S", type=_field, help="service_type; default: empty"
+    )
 
 
 class _Version(argparse.Action):
-    """Prints the version. It is looked up only when somebody asks."""
+    """Prints the version, which is looked up only when it is asked for."""
 
     def __init__(self, option_strings: Sequence[str], dest: str) -> None:
         super().__init__(option_strings, dest, nargs=0, help="show the version")
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        """Print, and end."""
+        """Print the version and exit."""
         from router.telemetry.status import version
 
         print(f"smpp-router {version()}")
@@ -181,7 +196,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _loaded(path: Path) -> Settings | None:
-    """The settings; None, and all mistakes on standard error, if they cannot be used."""
+    """Return the settings; None if they have mistakes, which are printed on standard error."""
     try:
         return load(path, os.environ)
     except SettingsError as error:
@@ -256,21 +271,19 @@ def _hash_password(_arguments: argparse.Namespace) -> int:
     try:
         password = _read_password()
     except (EOFError, UnicodeError):
-        _tell("no password, or one that is not text")
+        _tell("no password was given, or it is not text")
         return NOT_WELL
     if not password:
         return NOT_WELL
     octets = password.encode()
     if len(octets) > LONGEST_PASSWORD:
-        _tell(
-            f"longer than {LONGEST_PASSWORD} octets, which SMPP allows: many clients cannot send it"
-        )
+        _tell(f"longer than the {LONGEST_PASSWORD} octets of SMPP: many clients cannot send it")
     print(hash_password(octets, os.urandom(16)))
     return WELL
 
 
 def _read_password() -> str:
-    """From the terminal, twice, or a line of standard input; empty if there is none to use."""
+    """Read a password, twice from a terminal or one line of standard input; empty if not usable."""
     if not sys.stdin.isatty():
         password = sys.stdin.readline().rstrip("\r\n")
     else:
@@ -279,7 +292,7 @@ def _read_password() -> str:
             _tell("the two passwords differ")
             return ""
     if not password:
-        _tell("an empty password is none")
+        _tell("the password is empty")
     return password
 
 
@@ -304,7 +317,7 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _watch(url: str) -> int:
-    """Draw the status anew until Ctrl-C. A router that is restarted comes back into view."""
+    """Draw the status again and again until Ctrl-C, also after the router was restarted."""
     from rich.live import Live
     from rich.text import Text
 
@@ -330,7 +343,7 @@ def _resume(arguments: argparse.Namespace) -> int:
 
 
 def _command(arguments: argparse.Namespace, path: str) -> int:
-    """Have the running router do something with an operator or a bind; say what it did."""
+    """Send a command about an operator or a bind to the running router; print the result."""
     from router.wiring.remote import NoAnswerError, UnknownNameError, ask
 
     parser: argparse.ArgumentParser = arguments.parser
@@ -343,14 +356,14 @@ def _command(arguments: argparse.Namespace, path: str) -> int:
         _tell(str(error))
         return NOT_WELL
     except (ValueError, KeyError, TypeError):
-        _tell("the answer is not that of a router of this version")
+        _tell("the answer is not from a router of this version")
         return NOT_WELL
     print(json.dumps(answer, indent=2) if arguments.json else "\n".join(lines))
     return WELL
 
 
 def _line(bind: Mapping[str, object]) -> str:
-    """What became of one bind, for people."""
+    """Return the result for one bind, for people."""
     word = "drained" if bind["drained"] else "resumed"
     line = f"{bind['operator']}/{bind['bind']}: {word}"
     if not bind["changed"]:

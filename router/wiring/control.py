@@ -1,4 +1,4 @@
-"""Metrics, health and status over HTTP, in a thread of its own: an answer costs the loop nothing.
+"""Metrics, health and status over HTTP, in threads of their own so as not to delay the loop.
 
     /metrics     for Prometheus
     /healthz     200 while the event loop lives
@@ -42,24 +42,25 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 LOOP_DEAD_S: Final = 5.0
-"""The loop beats ten times a second; a busy machine may delay it, but not for so long."""
+"""How long the loop may show no sign of life. It beats ten times a second; a busy machine may delay
+a beat, but not for this long."""
 ANSWER_S: Final = 2.0
-"""How long the loop has to answer before the peer hears 503."""
+"""How long to wait for the loop before the answer is 503."""
 FRESH_S: Final = 0.25
-"""A status younger than that is shown again: many who ask shall not cost more than one."""
+"""Age up to which a status is shown again, so that many requests cost the loop no more than one."""
 MOST_PEERS: Final = 16
-"""Connections at once. A scraper, two health checks and some people are five."""
+"""Connections at the same time. A scraper, two health checks and some people are five."""
 SILENCE_S: Final = 5.0
-"""How long a peer may take for the next octets."""
+"""How long to wait for the next octets of a request."""
 LONGEST_S: Final = 10.0
-"""How long a peer may take for everything; one octet every four seconds ends here."""
+"""How long one connection may take, so that a peer which sends an octet every four seconds ends."""
 LONGEST_LINE: Final = 8192
 MOST_COMMAND_OCTETS: Final = 4096
 TELL_EVERY_S: Final = 60.0
 
 Made = TypeVar("Made")
 _Request = socket.socket | tuple[bytes, socket.socket]
-"""As socketserver has it; of TCP it is always the socket."""
+"""The type of requests in socketserver; with TCP always a socket."""
 
 log = structlog.get_logger()
 
@@ -102,7 +103,7 @@ class Site:
             return _json(start_response, status, document)
         make = answer[path]
         if make is None:
-            # One at a time: each goes through all metrics and shares the interpreter with the loop.
+            # One scrape at a time: each reads all metrics and shares the interpreter with the loop.
             with self._scraping:
                 return cast("Iterable[bytes]", self._metrics(environ, start_response))
         status, document = make()
@@ -137,7 +138,7 @@ class Site:
         except UnknownNameError as error:
             return UNKNOWN_NAME, {"error": str(error)}
         finally:
-            self._last = None  # Who looks next wants to see what has come of it.
+            self._last = None  # The next status must show the effect of the command.
 
     def _from_loop(self, ask: Callable[[], object]) -> tuple[int, object]:
         try:
@@ -148,7 +149,7 @@ class Site:
             return 503, {"error": "the router is stopping"}
 
     def _fresh_status(self) -> Snapshot:
-        """The status. Raises TimeoutError; RuntimeError at the end."""
+        """Return the status. Raises TimeoutError, or RuntimeError when the router ends."""
         if not self._asking.acquire(timeout=self._answer_s):
             raise TimeoutError
         try:
@@ -162,19 +163,19 @@ class Site:
             self._asking.release()
 
     def _ask(self, make: Callable[[], Made]) -> Made:
-        """What this makes in the loop's thread. Raises what it raises, and as `_fresh_status`."""
+        """Return the result of a call in the loop's thread. Raises as it and `_fresh_status` do."""
         answer: Future[Made] = Future()
         self._app.loop.call_soon_threadsafe(lambda: _fulfil(answer, make))
         try:
             return answer.result(self._answer_s)
         except TimeoutError:
-            if answer.cancel():  # Who hears that it was not done can rely on that.
+            if answer.cancel():  # Then it surely never runs, as the answer will say.
                 raise
             return answer.result(self._answer_s)
 
 
 def _fulfil(answer: "Future[Made]", make: Callable[[], Made]) -> None:
-    """Make it. What goes wrong goes wrong for who asked, not for the loop."""
+    """Run the call. An exception goes to the thread that waits, not to the loop."""
     if not answer.set_running_or_notify_cancel():
         return
     try:
@@ -184,7 +185,7 @@ def _fulfil(answer: "Future[Made]", make: Callable[[], Made]) -> None:
 
 
 def _named(environ: "WSGIEnvironment") -> str:
-    """What a command is about. Raises ValueError that says what is wrong with the request."""
+    """Return the name in a command. Raises ValueError that says what is wrong."""
     if environ.get("CONTENT_TYPE", "").partition(";")[0].strip() != "application/json":
         raise ValueError("a command is JSON: Content-Type: application/json")
     try:
@@ -222,13 +223,13 @@ class Control:
 
     def __init__(self, app: Running, *, longest_s: float = LONGEST_S) -> None:
         self.address = ""
-        """Where it listens, as host:port, once it does."""
+        """The address that the server listens on, as host:port, once it does."""
         self._app: Final = app
         self._longest_s: Final = longest_s
         self._server: _Server | None = None
 
     def start(self) -> None:
-        """Open the port and begin to answer. Raises OSError that names the setting."""
+        """Open the port and begin to serve. Raises OSError that names the setting."""
         listen = self._app.settings.telemetry.listen
         try:
             self._server = _Server(listen, Site(self._app), self._longest_s)
@@ -240,7 +241,7 @@ class Control:
         threading.Thread(target=self._server.serve_forever, name="control", daemon=True).start()
 
     def stop(self) -> None:
-        """Close the port. Takes up to half a second; who is being answered is still answered."""
+        """Close the port; requests under way are still answered. Takes up to half a second."""
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
@@ -253,21 +254,21 @@ class _Answer(ServerHandler):
     server_software = "smpp-router"
 
     def log_exception(self, exc_info: "OptExcInfo") -> None:
-        """Tell of a mistake of ours; the peer hears 500. That a peer is slow or gone is none."""
+        """Log an error of the router, answered with 500. A slow or lost peer is no error."""
         if not isinstance(exc_info[1], OSError):
             log.error("control.failed", exc_info=exc_info)
 
 
 class _Handler(WSGIRequestHandler):
-    """One connection, one request. Nothing is logged of it."""
+    """One connection with one request, which is not logged."""
 
     timeout = SILENCE_S
 
     def log_message(self, format: str, *args: object) -> None:
-        """Do not write to standard error."""
+        """Log nothing to standard error."""
 
     def handle(self) -> None:
-        """Answer. A peer that is too slow, or gone, needs no answer."""
+        """Answer the request, unless the peer is too slow or gone."""
         server = self.server
         assert isinstance(server, _Server)
         try:
@@ -278,7 +279,7 @@ class _Handler(WSGIRequestHandler):
             elif self.parse_request():
                 out = cast("IO[bytes]", self.wfile)
                 answer = _Answer(cast("IO[bytes]", self.rfile), out, sys.stderr, self.get_environ())
-                answer.request_handler = self  # type: ignore[attr-defined]  # It asks for it.
+                answer.request_handler = self  # type: ignore[attr-defined]  # Required by `answer`.
                 answer.run(server.site)
         except OSError:
             self.close_connection = True
@@ -301,13 +302,13 @@ class _Server(ThreadingMixIn, WSGIServer):
         super().__init__((listen.host, listen.port), _Handler)
 
     def server_bind(self) -> None:
-        """Without looking up the host's name, which may take seconds."""
+        """Bind without looking up the host's name, which may take seconds."""
         TCPServer.server_bind(self)
         self.server_name, self.server_port = self.socket.getsockname()[:2]
         self.setup_environ()
 
     def process_request(self, request: _Request, client_address: object) -> None:
-        """Begin with a connection, if there is a place for it."""
+        """Take a connection, if there is a place for it."""
         now = time.monotonic()
         if len(self._since) < MOST_PEERS:
             self._since[request] = now
@@ -319,21 +320,21 @@ class _Server(ThreadingMixIn, WSGIServer):
             log.warning("control.refused", at_once=MOST_PEERS)
 
     def process_request_thread(self, request: _Request, client_address: object) -> None:
-        """Answer, and give the place back."""
+        """Answer, and free the place."""
         try:
             super().process_request_thread(request, client_address)
         finally:
             self._since.pop(request, None)
 
     def service_actions(self) -> None:
-        """Twice a second and after each connection: end those that take too long."""
+        """End connections that take too long. Called twice a second and after each connection."""
         now = time.monotonic()
         for request, since in items(self._since):
             if now - since > self._longest_s and isinstance(request, socket.socket):
-                with suppress(OSError):  # It has just ended by itself.
+                with suppress(OSError):  # The connection has just ended by itself.
                     request.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: _Request, client_address: object) -> None:
-        """Log a mistake of ours instead of printing it."""
+        """Log an error of the router instead of printing it."""
         self._since.pop(request, None)
         log.error("control.failed", exc_info=sys.exc_info())

@@ -18,13 +18,13 @@ log = structlog.get_logger()
 
 
 class Drained(TypedDict):
-    """What became of one bind."""
+    """The result for one bind."""
 
     operator: str
     bind: str
     drained: bool
     changed: bool
-    """Whether it was otherwise before."""
+    """Whether the command has changed anything."""
     in_flight: int
 
 
@@ -35,11 +35,11 @@ class Drains(TypedDict):
 
 
 class UnknownNameError(Exception):
-    """No such operator or bind; the text says which there are."""
+    """There is no such operator or bind; the text lists those that exist."""
 
 
 def set_drained(app: Running, what: str, *, drained: bool) -> Drains:
-    """Drain or resume what is named, `OPERATOR` or `OPERATOR/BIND`. Raises UnknownNameError."""
+    """Drain or resume an operator or a bind (`OPERATOR/BIND`). Raises UnknownNameError."""
     return Drains(binds=[_set(app, bind, drained=drained) for bind in _named(app, what)])
 
 
@@ -49,7 +49,7 @@ def _named(app: Running, what: str) -> list[Bind]:
     if name not in operators:
         raise UnknownNameError(_unknown("operator", name, list(operators)))
     sending = {
-        str(bind.settings.name): bind for bind in operators[name].binds if bind.pacer is not None
+        str(bind.settings.name): bind for bind in operators[name].binds if bind.pace is not None
     }
     if "/" not in what:
         if not sending:

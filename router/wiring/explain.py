@@ -1,4 +1,4 @@
-"""What would become of a message: the router's own checks and route table, asked without a router.
+"""Explains what would happen to a message, with the router's own checks and route table.
 
 Nothing here decides: `check/` and `decide/` do, with a submit_sm as a client would send it. So an
 explanation cannot say something else than the router does.
@@ -23,7 +23,7 @@ from router.terms.plan import Plans
 from router.terms.settings import AccountSettings, RouteSettings, Settings
 
 LONGEST_SHORT_MESSAGE: Final = 254
-"""Octets; a longer text travels in a message_payload, as clients send it."""
+"""Octets of a short_message; a longer text goes into message_payload, as clients send it."""
 INTERNATIONAL: Final = (1, 1)
 ALPHANUMERIC: Final = (5, 0)
 UNKNOWN: Final = (0, 0)
@@ -45,15 +45,15 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToldRule:
-    """One route, as it is told."""
+    """One route, in words."""
 
     file: str
     line: int
     destination: str
     says: str
-    """Its conditions and what it does, in words."""
+    """The conditions of the rule and what it does."""
     why_not: str | None = None
-    """Why it lost; None for the winner."""
+    """Why the rule lost; None for the winner."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +62,14 @@ class ToldPlan:
 
     operators: tuple[str, ...]
     weight: int | None
-    """That of the first operator; None where the rule names them in order."""
+    """The weight of the first operator; None if the rule names operators in order."""
     share: float
-    """Of the messages that take the rule."""
+    """The share of the rule's messages that get this plan."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToldRefusal:
-    """Why the client would be refused, and what it would hear."""
+    """Why the message would be refused, and the status of the answer."""
 
     reason: str
     status: int
@@ -78,29 +78,30 @@ class ToldRefusal:
 
 @dataclass(slots=True, kw_only=True)
 class Explanation:
-    """What would become of the message. What comes after a refusal is None or empty."""
+    """What would happen to the message. Fields that a refusal leaves open are None or empty."""
 
     account: str
     to: str
     characters: int
     alphabet: str
     segments: int
-    """How many a client makes of the text."""
+    """The number of segments that a client makes of the text."""
     number: str | None = None
     """The routing key: the number in its normal form."""
     lane: str | None = None
     lane_by: str = ""
-    """What chose the lane."""
+    """Which setting or field chose the lane."""
     validity_s: float | None = None
-    """How long it may wait; None is for ever."""
+    """How long the message may wait; None is without limit."""
     failover_after_s: float | None = None
-    """After so long a wait the next operator may take it, too; None is never, while one is up."""
+    """The wait after which the next operator may take the message too; None: only if one is
+    down."""
     in_doubt: str | None = None
-    """What becomes of it where it was written to an operator and is never answered."""
+    """What happens to the message if it is written to an operator and never answered."""
     waits_for_schedule: bool = False
-    """Whether a schedule_delivery_time is honoured here, rather than passed on."""
+    """Whether the router honours a schedule_delivery_time, rather than passing it on."""
     told_what_remains: list[str] = field(default_factory=list)
-    """Operators that are told what remains of a validity_period, rather than the whole."""
+    """Operators that get the rest of a validity_period, rather than the whole."""
     winner: ToldRule | None = None
     plans: list[ToldPlan] = field(default_factory=list)
     losers: list[ToldRule] = field(default_factory=list)
@@ -109,11 +110,11 @@ class Explanation:
     refusal: ToldRefusal | None = None
 
     def as_json(self) -> dict[str, object]:
-        """The same for a machine."""
+        """Return the explanation as a JSON document."""
         return {"accepted": self.refusal is None, **asdict(self)}
 
     def lines(self) -> Iterator[tuple[str, str]]:
-        """The same for people: a heading, or none where it goes on, and a line of text."""
+        """Yield the explanation for people: a heading, empty on further lines, and a text."""
         yield "account", self.account
         yield "number", f"{self.number or 'none'} (from {self.to!r})"
         if self.characters:
@@ -158,7 +159,7 @@ class Explanation:
 
 
 def explain(settings: Settings, question: Question, now_utc: float) -> Explanation:
-    """Ask the checks and the route table. The account must be one of the settings'."""
+    """Explain a message by the checks and the route table. Its account must be in the settings."""
     account = settings.accounts[question.account]
     alphabet, segments = segments_of(question.text)
     told = Explanation(
@@ -210,7 +211,7 @@ def explain(settings: Settings, question: Question, now_utc: float) -> Explanati
 
 
 def _lane_by(question: Question, account: AccountSettings) -> str:
-    """What chose the lane where the rule does not; the order is that of `Checks`."""
+    """Return what chose the lane, if the rule does not; in the order of `Checks`."""
     if question.service_type in account.lane_by_service_type:
         return f"by service_type {question.service_type}"
     if question.priority in account.lane_by_priority:
@@ -219,7 +220,7 @@ def _lane_by(question: Question, account: AccountSettings) -> str:
 
 
 def _plans(rule: Rule) -> list[ToldPlan]:
-    """The plans of a rule, as the rule hands them out, each with its share."""
+    """Return the plans of a rule, as the rule hands them out, each with its share."""
     weights = dict(zip(rule.settings.to, rule.settings.weights, strict=False))
     if not weights:
         return [ToldPlan(operators=rule.next_plan().candidates, weight=None, share=1.0)]
@@ -237,7 +238,7 @@ def _plans(rule: Rule) -> list[ToldPlan]:
 
 
 def _submit_sm(question: Question, alphabet: str) -> bytes:
-    """The message as a client would send it."""
+    """Return the message as a client would send it."""
     if alphabet == "UCS-2":
         octets, data_coding = question.text.encode("utf-16-be"), UCS2
     else:

@@ -1,4 +1,4 @@
-"""Asking a running router over HTTP: what the commands that need one have in common."""
+"""Requests to a running router over HTTP, for the commands that need one."""
 
 import json
 import urllib.request
@@ -7,24 +7,24 @@ from typing import Final
 from urllib.error import HTTPError
 
 ASK_S: Final = 5.0
-"""How long the router has to answer."""
+"""How long to wait for the router's answer."""
 MOST_OCTETS: Final = 100_000_000
-"""Of an answer; 10,000 accounts are 2 MB."""
+"""The longest answer; 10,000 accounts are 2 MB."""
 UNKNOWN_NAME: Final = 422
-"""The answer to a request that is well-formed and names something that there is not."""
+"""The HTTP status for a name that the router does not know."""
 
 
 class NoAnswerError(Exception):
-    """The router did not do what it was asked for; the text says why, for people."""
+    """The router did not answer, or refused; the text says why, for people."""
 
 
 class UnknownNameError(NoAnswerError):
-    """It does not know what was named."""
+    """The router does not know the operator or bind."""
 
 
 def ask(url: str, path: str, document: object = None) -> bytes:
-    """What the router at this address answers; with a document, it is told to do something."""
-    # Not by a proxy of the environment: the router is on loopback.
+    """Return the router's answer to a GET, or, with a document, to a POST."""
+    # Ignore proxies of the environment: the router is on loopback.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     request = urllib.request.Request(f"{url.rstrip('/')}{path}")
     if document is not None:

@@ -1,4 +1,4 @@
-"""`smpp-router status`: ask a running router what it looks like, and draw it."""
+"""`smpp-router status`: fetches the status of a running router and draws it."""
 
 import json
 from collections.abc import Iterator
@@ -23,12 +23,12 @@ _GOOD, _BAD, _DIM = "green", "bold red", "dim"
 
 
 def fetch(url: str) -> Snapshot:
-    """The status of the router at this address."""
+    """Return the status of the router at this address."""
     return parsed(ask(url, "/v1/status"))
 
 
 def parsed(octets: bytes) -> Snapshot:
-    """The document that `/v1/status` answers with."""
+    """Return the document that `/v1/status` answers with."""
     try:
         document = json.loads(octets)
     except ValueError as error:
@@ -39,7 +39,7 @@ def parsed(octets: bytes) -> Snapshot:
 
 
 def drawn(status: Snapshot) -> RenderableType:
-    """The status for people. After an upgrade and before the restart the router is older."""
+    """Draw the status. Between an upgrade and the restart it comes from an older version."""
     try:
         return Group(*_parts(status))
     except (KeyError, TypeError, AttributeError) as error:
@@ -72,7 +72,7 @@ def _head(status: Snapshot) -> Text:
 
 
 def _table(title: str, *columns: str, right: int) -> Table:
-    """A table whose columns from `right` on hold numbers."""
+    """Return a table whose columns from `right` on hold numbers."""
     table = Table(
         title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
     )
@@ -120,7 +120,7 @@ def _bind(bind: BindStatus) -> Iterator[RenderableType]:
 
 
 def _window(bind: BindStatus) -> RenderableType:
-    """What is in use of it, and whether it is too small for the rate."""
+    """Return how much of the window is in use, and whether it is too small for the rate."""
     text = f"{bind['window_in_use']}/{bind['window']}"
     least = bind["window_needed"]
     if least is None or least <= bind["window"]:
@@ -129,7 +129,7 @@ def _window(bind: BindStatus) -> RenderableType:
 
 
 def _rate(bind: BindStatus) -> RenderableType:
-    """As contracted, and how much of it is used while the operator does not keep up."""
+    """Return the contracted rate, and the adapted rate while the operator does not keep up."""
     rate, now = bind["rate"], bind["rate_now"]
     if rate is None or now is None:
         return ""
@@ -182,7 +182,7 @@ def _accounts(accounts: list[AccountStatus]) -> Table:
 
 
 def _totals(status: Snapshot) -> Table:
-    """Since the start."""
+    """Return the line of what was counted since the start."""
     totals = status["totals"]
     counted = {
         "submits answered": totals["submits"],
@@ -205,7 +205,7 @@ def _totals(status: Snapshot) -> Table:
 
 
 def age(seconds: float) -> str:
-    """A span of time in its two largest units, such as `2h 5m`."""
+    """Return a span of time in its two largest units, such as `2h 5m`."""
     if seconds < 10:
         return f"{seconds:.1f}s"
     left = int(seconds)
@@ -218,5 +218,5 @@ def age(seconds: float) -> str:
 
 
 def console(file: TextIO | None = None, width: int | None = None) -> Console:
-    """Standard output, where a text is drawn as it is, whatever rich could read into it."""
+    """Return standard output, on which texts are drawn as they are, without rich's markup."""
     return Console(file=file, width=width, highlight=False, markup=False, emoji=False)

@@ -1,4 +1,4 @@
-"""What systemd is told of the service: starting, ready, stopping, alive. Nothing without systemd.
+"""Notifies systemd of the service: starting, ready, stopping, alive. Does nothing without systemd.
 
 Source: sd_notify(3), sd_watchdog_enabled(3).
 """
@@ -15,7 +15,7 @@ STARTING_FOR_S: Final = 60
 
 
 def notify(state: str) -> None:
-    """Send one state to the socket that systemd names, if it does."""
+    """Send one state to the socket that systemd names, if there is one."""
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
@@ -27,7 +27,7 @@ def notify(state: str) -> None:
 
 
 def watchdog_s() -> float | None:
-    """How often systemd wants to hear WATCHDOG=1 of this process; None if it does not."""
+    """Return how often systemd expects WATCHDOG=1 of this process; None if it does not."""
     microseconds = os.environ.get("WATCHDOG_USEC")
     if not microseconds or os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return None
@@ -38,7 +38,7 @@ def watchdog_s() -> float | None:
 def starting(
     every_s: float = STARTING_EVERY_S, tell: Callable[[str], None] = notify
 ) -> Iterator[None]:
-    """Have systemd wait for as long as this lasts: to bring a large journal up may take minutes.
+    """Have systemd wait while the block runs: recovery of a large journal may take minutes.
 
     In a thread of its own, because the loop may have to wait as well.
     """

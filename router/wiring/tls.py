@@ -1,4 +1,4 @@
-"""TLS of a listener: its certificate, and what becomes of a handshake that fails.
+"""TLS of a listener: the certificate, and what to do with a failed handshake.
 
 The loop tells nobody of one, so it is noted where it happens. Who it was is not known there.
 """
@@ -12,7 +12,7 @@ from router.terms.settings import ListenSettings
 def context_of(
     listen: ListenSettings, path: str, failed: Callable[[str], None]
 ) -> ssl.SSLContext | None:
-    """None for a listener without TLS. `failed` hears why, as the library calls it.
+    """Return the TLS context; None without TLS. `failed` is told why a handshake failed.
 
     Raises OSError that names the setting, which stands at `path`.
     """
@@ -31,14 +31,14 @@ def context_of(
 
 
 def noting(failed: Callable[[str], None]) -> type[ssl.SSLObject]:
-    """What stands for one TLS connection, telling of its handshake."""
+    """Return the object for one TLS connection, which reports its failed handshake."""
 
     class Connection(ssl.SSLObject):
         def do_handshake(self) -> None:
             try:
                 super().do_handshake()
             except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                raise  # It goes on when there is more to read.
+                raise  # The handshake goes on when more has come.
             except ssl.SSLError as error:
                 failed(error.reason or type(error).__name__)
                 raise
@@ -47,5 +47,5 @@ def noting(failed: Callable[[str], None]) -> type[ssl.SSLObject]:
 
 
 def about(error: OSError, what: str) -> OSError:
-    """The same error, with what it is about."""
+    """Return the error with the file or key that it is about."""
     return OSError(error.errno, f"{what}: {error.strerror or error}")

@@ -296,3 +296,18 @@ def test_last_binds_of_an_account_that_is_gone_are_served(world: World, router: 
     client.far.drop()
     world.run(1.0)
     assert router.journey.rooms.taken(AccountName("bank")) == 1
+
+
+def test_settings_that_change_in_place_change_the_timers_of_the_session(
+    world: World, router: Router
+) -> None:
+    telia = router.operator("telia")
+    operator = telia.bind.operator
+    settings = replace(telia.bind.settings, enquire_link_s=2.0, max_age_s=10.0)
+    others = operator.settings.binds[1:]
+    changes = operator.adopt(replace(operator.settings, binds=(settings, *others)), world.now)
+    assert (changes.added, changes.renewed, changes.removed) == ((), (), ())
+    world.run(3.0)
+    assert len(telia.far.pdus(v.ENQUIRE_LINK)) == 1
+    world.run(8.0)
+    assert len(telia.far.pdus(v.UNBIND)) == 1

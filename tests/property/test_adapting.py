@@ -30,7 +30,7 @@ def lived(rate: Rate, events: list[tuple[str, float, float, float]]) -> tuple[Ad
             case "throttled":
                 adaptive.throttled(now - age_s, now)
             case "look":
-                adaptive.look(age_s, usual_s, now)
+                adaptive.tick(age_s, usual_s, now)
             case _:
                 adaptive.sent(now)
         assert least <= adaptive.per_second(now) <= most
@@ -58,6 +58,6 @@ def test_rate_goes_back_to_the_contract_when_nothing_happens_any_more(
     adaptive, now = lived(rate, events)
     unit_s = min(max(rate.per_s, 1.0), LONGEST_UNIT_S)
     now += (HOLD + 1.0 / STEP) * unit_s + 1e-6
-    assert not adaptive.look(0.0, 0.001, now)
+    assert not adaptive.tick(0.0, 0.001, now)
     assert adaptive.per_second(now) == rate.per_second
     assert not adaptive.is_slowed

@@ -117,6 +117,10 @@ class Observed:
     def home(self, plan: Plan) -> OperatorName | None:
         return next((name for name in plan.candidates if name in self.up), None)
 
+    def consumers(self, plan: Plan) -> tuple[OperatorName, ...]:
+        home = self.home(plan)
+        return () if home is None else (home,)
+
     def live(self, one: Message) -> bool:
         return one.state in WAITS and one.expires_utc > self.now_utc
 
@@ -204,7 +208,7 @@ class Observed:
             self.next_id += 1
             queue = self.queue(plan, lane, name)
             (queue.journal if queue.journal else queue.memory).append(one)
-            assert self.lanes.put(one) == self.home(plan)
+            assert self.lanes.put(one) == self.consumers(plan)
 
     def pull(self, operator: OperatorName, count: int) -> None:
         for _ in range(count):
@@ -255,7 +259,7 @@ class Observed:
                 if how == "elsewhere":
                     one.plan = plan
                 self.queue(one.plan, one.lane, one.account).memory.insert(0, one)
-                assert self.lanes.put_first(one) == self.home(one.plan)
+                assert self.lanes.put_first(one) == self.consumers(one.plan)
                 again.append(one)
             else:
                 self.end(one, TAKE if how == "sent" else SETTLE)
@@ -288,11 +292,11 @@ class Observed:
         assert set(homes) == {self.home(one.plan) for one in waits} - {None}
 
     def the_journal_answers(self, fails: bool, queues: int, most: int) -> None:
-        hungry, self.lanes.needs_fetch = (
+        to_fetch, self.lanes.needs_fetch = (
             self.lanes.needs_fetch[:queues],
             self.lanes.needs_fetch[queues:],
         )
-        for queue in hungry:
+        for queue in to_fetch:
             if fails:
                 self.lanes.not_fetched(queue)
                 continue
@@ -301,7 +305,7 @@ class Observed:
             assert known == model.journal
             found, model.journal = known[:most], known[most:]
             model.memory += found
-            assert self.lanes.fetched(queue, found) == self.home(queue.plan)
+            assert self.lanes.fetched(queue, found) == self.consumers(queue.plan)
 
     def an_operator_comes_or_goes(self, operator: OperatorName) -> None:
         before = {name: self.may_go(name) for name in self.up}

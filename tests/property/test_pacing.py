@@ -55,7 +55,9 @@ class Sent:
     arrived_at: float
     answered: bool
     waited: bool
-    """It was written when answers allowed it: the operator was not held to ponder."""
+    """It was written when answers allowed it: its answers were not held to vary."""
+    rate: Rate
+    """In force when it was written."""
     over: bool = False
 
 
@@ -70,6 +72,8 @@ class Campaign:
     """Whether the smallest round trip is known all the time."""
     asleep: list[tuple[float, float]] = field(default_factory=list)
     """From when to when the operator reads nothing and answers nothing, in order."""
+    changes: list[tuple[float, Rate]] = field(default_factory=list)
+    """When another rate comes into force, in order."""
     start: float = 100.0
     sent: list[Sent] = field(default_factory=list)
     pacer: Pacer = field(init=False)
@@ -83,6 +87,7 @@ class Campaign:
         self._order = 0
         self._busy_until = self.start
         self._read_at = [0.0] * len(self.ways)
+        self._longest_s = max(one.per_s for one in (self.rate, *(new for _, new in self.changes)))
         if self.knows_the_way:
             for self.now in (self.start + place / 10 for place in range(-9, 1)):
                 for bind in range(len(self.ways)):
@@ -96,11 +101,15 @@ class Campaign:
             self.now = max(at, self._busy_until, self.now)
             if answered is not None and not answered.over:
                 self._answered(answered)
+            while self.changes and self.changes[0][0] <= self.now:
+                self.rate = self.changes.pop(0)[1]
+                self.pacer.adopt(self.rate, self.now)
             while self.pacer.ready_at(self.now) <= self.now:
                 self._send(next(fates))
                 if self._busy_until > self.now:
                     break
-            self._at(max(self.pacer.ready_at(self.now), self._busy_until), None)
+            ready_at = max(self.pacer.ready_at(self.now), self._busy_until)
+            self._at(min([ready_at, *(at for at, _ in self.changes[:1])]), None)
         return self.sent
 
     def _at(self, at: float, answered: Sent | None) -> None:
@@ -118,7 +127,7 @@ class Campaign:
         slot = self.pacer.take(self.round_trips[bind], self.now)
         arrived_at = max(self._read_at[bind], self.now + way_s + fate.late * unit)
         arrived_at = self._awake(arrived_at)
-        message = Sent(bind, slot, self.now, arrived_at, fate.answered, waited)
+        message = Sent(bind, slot, self.now, arrived_at, fate.answered, waited, self.rate)
         self._read_at[bind] = arrived_at
         self.sent.append(message)
         self._busy_until = self.now + fate.stalls * unit
@@ -126,7 +135,7 @@ class Campaign:
             answers_at = self._awake(arrived_at + fate.answers_vary * unit)
             self._at(answers_at + way_s + fate.back * unit, message)
         else:
-            self._at(self.now + GIVEN_UP_AFTER_UNITS * unit, message)
+            self._at(self.now + GIVEN_UP_AFTER_UNITS * self._longest_s, message)
         if fate.breaks:
             self._lose(bind)
 
@@ -136,12 +145,12 @@ class Campaign:
     def _answered(self, message: Sent) -> None:
         message.over = True
         if not message.answered:
-            self.pacer.given_up(message.slot, message.written_at, self.now)
+            self.pacer.ended(message.slot, message.written_at, self.now, answered=False)
             return
         if self.knows_the_way:
             self._remind(message.bind)
         self.round_trips[message.bind].add_sample(self.now - message.written_at, self.now)
-        self.pacer.answered(message.slot, message.written_at, self.now)
+        self.pacer.ended(message.slot, message.written_at, self.now, answered=True)
 
     def _remind(self, bind: int) -> None:
         self.round_trips[bind].add_sample(2 * self.ways[bind], self.now)
@@ -153,7 +162,7 @@ class Campaign:
                 message.over = True
                 if message.arrived_at > self.now:
                     message.arrived_at = float("inf")
-                self.pacer.given_up(message.slot, message.written_at, self.now)
+                self.pacer.ended(message.slot, message.written_at, self.now, answered=False)
         self._read_at[bind] = 0.0
 
     @property
@@ -235,7 +244,7 @@ def test_rate_of_an_operator_holds_over_all_its_binds_however_far_they_are(
 
 
 @given(RATES, WAYS, troubles(answers_vary=True))
-def test_message_that_was_not_delayed_keeps_its_unit_even_where_the_operator_ponders(
+def test_message_that_was_not_delayed_keeps_its_unit_even_where_answers_vary(
     rate: Rate, way_s: float, fates: list[Trouble]
 ) -> None:
     campaign = Campaign(rate, (way_s,))
@@ -246,6 +255,85 @@ def test_message_that_was_not_delayed_keeps_its_unit_even_where_the_operator_pon
         if late_s <= WRITE_MARGIN_S:  # That much is promised, whatever answers say.
             gap_s = next_in_slot.arrived_at - message.arrived_at
             assert gap_s >= rate.per_s + MARGIN_S - ROUNDING_S
+
+
+# The rate is changed.
+
+CHANGED_RATES = [Rate(1, 60.0), Rate(7, 60.0), Rate(20, 10.0), Rate(2, 3.0)]
+CHANGES = st.lists(
+    st.tuples(
+        st.sampled_from([0.0, 0.0, 0.001, 0.3, 0.7, 1.0, 2.5, 61.0]),
+        st.sampled_from([*CHANGED_RATES, *(Rate(n, 1.0) for n in (1, 2, 5, 17))]),
+    ),
+    min_size=1,
+    max_size=4,
+)
+"""How long after the change before, and to what."""
+
+
+def changed(
+    rate: Rate, ways: tuple[float, ...], fates: list[Trouble], gaps: list[tuple[float, Rate]]
+) -> Campaign:
+    """A campaign whose rate is changed, again and again."""
+    at, changes = 101.5, []
+    for gap_s, new in gaps:
+        at += gap_s
+        changes.append((at, new))
+    most = max(one.count for one in (rate, *(new for _, new in changes)))
+    campaign = Campaign(rate, ways, changes=changes)
+    campaign.run(fates, 3 * most + 20)
+    return campaign
+
+
+@given(RATES, WAYS, troubles(), CHANGES)
+def test_unit_that_ends_with_a_message_holds_its_rate_whatever_the_rate_was_before(
+    rate: Rate, way_s: float, fates: list[Trouble], gaps: list[tuple[float, Rate]]
+) -> None:
+    """So one after a change holds the new rate, and one across it the larger of both."""
+    arrived: list[float] = []
+    for message in changed(rate, (way_s,), fates, gaps).sent:
+        if message.arrived_at == float("inf"):
+            continue
+        arrived.append(message.arrived_at)
+        if message.waited:
+            since = message.arrived_at - message.rate.per_s - MARGIN_S + ROUNDING_S
+            assert sum(at > since for at in arrived) <= message.rate.count
+
+
+@given(RATES, st.lists(WAYS, min_size=2, max_size=3), troubles(binds=3), CHANGES)
+def test_messages_over_several_binds_are_a_unit_apart_after_any_change(
+    rate: Rate, ways: list[float], fates: list[Trouble], gaps: list[tuple[float, Rate]]
+) -> None:
+    sent = changed(rate, tuple(ways), fates, gaps).sent
+    for place, message in enumerate(sent):
+        if place < message.rate.count or not message.waited:
+            continue
+        before = sent[place - message.rate.count]
+        if float("inf") not in (before.arrived_at, message.arrived_at):
+            gap_s = message.arrived_at - before.arrived_at
+            assert gap_s >= message.rate.per_s + MARGIN_S - ROUNDING_S
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (Rate(10, 1.0), Rate(50, 1.0)),
+        (Rate(50, 1.0), Rate(10, 1.0)),
+        (Rate(50, 1.0), Rate(600, 60.0)),
+        (Rate(60, 60.0), Rate(20, 1.0)),
+    ],
+    ids=str,
+)
+def test_new_rate_is_used_from_the_next_unit_on(before: Rate, after: Rate) -> None:
+    campaign = Campaign(before, (0.005,), changes=[(103.0, after)])
+    campaign.run(NO_TROUBLE, 12 * before.count + 6 * after.count)
+    new = [one.written_at for one in campaign.sent if one.rate is after]
+    assert new[0] <= 103.0 + after.per_s + MARGIN_S
+    first = sum(at <= new[0] + after.per_s for at in new)
+    units = (len(new) - 1 - first) // after.count
+    used_s = new[first + units * after.count] - new[first]
+    assert units
+    assert units * after.per_s / used_s >= 0.99
 
 
 @pytest.mark.parametrize("round_trip_s", [0.001, 0.01, 0.05, 0.1, 0.25, 0.5])
@@ -301,7 +389,7 @@ def naps(random: Random, longest_s: float) -> list[tuple[float, float]]:
 @pytest.mark.parametrize("rate", [SECOND_50, Rate(5, 1.0), Rate(1, 1.0), Rate(2, 60.0)], ids=str)
 @pytest.mark.parametrize("longest_s", [0.3, 2.0])
 @pytest.mark.parametrize("seed", range(3))
-def test_operator_that_stalls_is_waited_for_and_not_taken_for_one_that_ponders(
+def test_operator_that_stalls_is_waited_for_and_not_taken_for_one_whose_answers_vary(
     rate: Rate, longest_s: float, seed: int
 ) -> None:
     asleep = naps(Random(seed), longest_s)
@@ -312,7 +400,7 @@ def test_operator_that_stalls_is_waited_for_and_not_taken_for_one_that_ponders(
 
 
 @pytest.mark.parametrize("rate", [SECOND_50, Rate(10, 1.0)], ids=str)
-def test_operator_that_ponders_each_message_for_another_time_still_gets_its_rate(
+def test_operator_whose_answers_vary_still_gets_its_rate(
     rate: Rate,
 ) -> None:
     random = Random(1)

@@ -11,6 +11,7 @@ from router.forward.reconnect import ConnectionAttempts
 from router.journey import Journey
 from router.smpp.link import Link
 from router.smpp.states import BOUND
+from router.steps.rules import Rules
 from router.terms.capacity import Capacity
 from router.terms.settings import Settings
 from tests.simulation.disk import Disk, SimulatedJournal
@@ -31,6 +32,8 @@ class Life(Process):
     ) -> None:
         super().__init__(loop, life)
         self.settings = settings
+        self._kept_bound: set[Bind] = set()
+        """The binds that are bound, or will be tried again."""
         self.failed: Callable[[], None] = lambda: None
         self.ready: Callable[[], None] = lambda: None
         self.connect: Callable[[Bind, OperatorLink], bool] = lambda _bind, _link: False
@@ -55,8 +58,47 @@ class Life(Process):
 
         self.soon(lambda: self.journey.start(started))
 
+    def adopt(self, settings: Settings) -> None:
+        """Follow another configuration, as a reload does it."""
+        journey = self.journey
+        self.settings = settings
+        rules = Rules.of(settings, journey.plans, journey.up)
+        changes = journey.adopt(settings, rules, self.loop.now)
+        self.accounts.adopt(settings.accounts, self.loop.now)
+        for one in changes.values():
+            for bind in one.added:
+                self.keep_bound(bind)
+            for link in self._links(OperatorLink):
+                assert isinstance(link, OperatorLink)
+                if link.bind in one.renewed:
+                    link.rebind()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Unbind what the configuration has no more, when nothing is owed on it."""
+        waits = False
+        for link in self._links(OperatorLink):
+            assert isinstance(link, OperatorLink)
+            if self.journey.is_done_with(link.bind):
+                self._unbind(link)
+            waits = waits or link.bind.removed
+        if waits or any(one.is_leaving for one in self.journey.operators.values()):
+            self.call_later(LOOK_EVERY_S, self._let_go)
+
+    def _is_kept(self, bind: Bind) -> bool:
+        """Whether a bind is to be bound: an operator that is gone keeps its own while it owes."""
+        operator = bind.operator
+        is_known = self.journey.operators.get(operator.name) is operator
+        return is_known and not bind.removed and not self.journey.is_done_with(bind)
+
     def keep_bound(self, bind: Bind) -> None:
         """Connect, and again when that is over, as `BindConnector` does."""
+        if bind in self._kept_bound:
+            return
+        self._kept_bound.add(bind)
+        self._connect_to(bind)
+
+    def _connect_to(self, bind: Bind) -> None:
         started_at = self.loop.now
         link = OperatorLink(self, self.journey, bind, self.settings.session)
 
@@ -75,7 +117,13 @@ class Life(Process):
             ended()
 
     def _connect_again(self, bind: Bind) -> Callable[[], None]:
-        return lambda: None if self.journey.intake.draining else self.keep_bound(bind)
+        def again() -> None:
+            if self._is_kept(bind) and not self.journey.intake.draining:
+                self._connect_to(bind)
+            else:
+                self._kept_bound.discard(bind)
+
+        return again
 
     # A stop, as `App._drain` does it.
 

@@ -71,9 +71,9 @@ def a_message_is_queued_before_the_commit() -> list[Patch]:
         count = len(self._commits.accepts.accepted)
         take_in(self, client, pdu, arrived_at, now)
         for message in self._commits.accepts.accepted[count:]:
-            self._turn.dispatch(put(newest[0], message))
+            self._turn.dispatch_all(put(newest[0], message))
 
-    return [watch, (Intake, "_take_in", hasty), (Lanes, "put", lambda self, message: None)]
+    return [watch, (Intake, "_take_in", hasty), (Lanes, "put", lambda self, message: ())]
 
 
 @bug(seed=15)
@@ -119,10 +119,10 @@ def the_youngest_goes_first() -> list[Patch]:
 def new_messages_overtake_those_that_only_the_journal_has() -> list[Patch]:
     """They stay in memory although older ones wait to be fetched."""
 
-    def put(self: Lanes, message: Message) -> OperatorName | None:
+    def put(self: Lanes, message: Message) -> tuple[OperatorName, ...]:
         queue = self._queue_for(message)
         queue.append(message)
-        return queue.home
+        return queue.consumers
 
     return [(Lanes, "put", put)]
 
@@ -195,7 +195,7 @@ def what_remains_is_counted_from_the_wrong_end() -> list[Patch]:
     return [(dispatcher, "with_what_remains", elapsed)]
 
 
-@bug(seed=7)
+@bug(seed=3)
 def validity_is_not_looked_at_when_a_message_is_sent() -> list[Patch]:
     """And hardly ever while it waits."""
     pull = Lanes.pull
@@ -223,13 +223,13 @@ def a_rate_begins_anew_with_each_connection() -> list[Patch]:
 
     def fresh(self: Operator, bind: Bind, peer: Channel, now: float) -> None:
         if bind.settings.rate is not None:
-            object.__setattr__(bind, "pacer", Pacer(bind.settings.rate, now - 3600.0))
+            object.__setattr__(bind.pace, "pacer", Pacer(bind.settings.rate, now - 3600.0))
         came_up(self, bind, peer, now)
 
     return [(Operator, "came_up", fresh)]
 
 
-@bug(seed=30)
+@bug(seed=0)
 def a_rate_begins_anew_with_each_process() -> list[Patch]:
     """What an earlier process has sent is not thought of."""
     init = Pacer.__init__
@@ -274,7 +274,7 @@ def a_window_is_one_too_wide() -> list[Patch]:
         bind = ready_bind(self, now)
         for full in self.binds:
             is_full = full.sends and full.in_use == full.settings.window
-            if bind is None and is_full and full.ready_at(now) <= now:
+            if bind is None and is_full and full.pace and full.pace.ready_at(now) <= now:
                 self._push(full, now)
                 return full
         return bind
@@ -282,7 +282,7 @@ def a_window_is_one_too_wide() -> list[Patch]:
     return [(Operator, "ready_bind", one_more)]
 
 
-@bug(seed=19)
+@bug(seed=10)
 def a_late_success_is_ignored() -> list[Patch]:
     """An answer after the time-out is thrown away."""
     answered = Answers.answered
@@ -294,7 +294,7 @@ def a_late_success_is_ignored() -> list[Patch]:
     return [(Answers, "answered", deaf)]
 
 
-@bug(seed=7)
+@bug(seed=10)
 def a_late_success_leaves_the_message_in_its_lane() -> list[Patch]:
     """It is known to be sent, and sent again all the same."""
     pull = Lanes.pull
@@ -326,7 +326,7 @@ def what_must_not_be_repeated_is_repeated() -> list[Patch]:
         self: Outcomes, message: Message, outcome: Outcome, reason: str, status: int
     ) -> None:
         if reason == "no answer from the operator":
-            self._turn.dispatch(newest[0].put_first(message))
+            self._turn.dispatch_all(newest[0].put_first(message))
         else:
             give_up(self, message, outcome, reason, status)
 
@@ -348,7 +348,7 @@ def what_was_in_flight_on_a_lost_bind_is_forgotten() -> list[Patch]:
     return [(Answers, "doubted", forgetful)]
 
 
-@bug(seed=9)
+@bug(seed=2)
 def a_flight_lands_twice() -> list[Patch]:
     """A late answer counts as if its message were still in flight."""
     answered = Answers.answered
@@ -418,7 +418,7 @@ def a_session_takes_one_message_too_many() -> list[Patch]:
 @bug(seed=3)
 def an_operator_that_fails_is_never_tried_again() -> list[Patch]:
     """What waits for it alone waits for ever."""
-    return [(Breaker, "look", lambda self, now: False)]
+    return [(Breaker, "tick", lambda self, now: False)]
 
 
 @bug(seed=3)

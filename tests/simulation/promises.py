@@ -35,6 +35,8 @@ from tests.simulation.records import (
 from tests.simulation.world import Connection, Loop, Process
 
 A_MOMENT_S = 0.001
+UNDER_WAY_S = 1.0
+"""How long what was written before a change may be under way."""
 
 
 class Promises(Records):
@@ -49,6 +51,14 @@ class Promises(Records):
         self._sent_on: WeakKeyDictionary[Connection, list[float]] = WeakKeyDictionary()
         """When the first was sent in a session, and how many."""
         self._newest: dict[tuple[AccountName, LaneName, OperatorName], tuple[float, int, int]] = {}
+        self.current = settings
+        """The configuration that the router has now; `settings` is the first and has everything."""
+        self._changed_at = -1.0
+        """What was accepted before may have been decided anew by another configuration."""
+        self._rates: dict[OperatorName | BindName, Rate | None] = {}
+        self._rates_before: dict[OperatorName | BindName, tuple[float, int]] = {}
+        """Until when an earlier rate counts too, and its count."""
+        self._note_rates()
 
     def begins(self, process: Process) -> None:
         """A new life of the router."""
@@ -63,7 +73,7 @@ class Promises(Records):
         self._wall_error_s = self.loop.wall_error_s
         self.settled_in_life = self.accepted_in_life = 0
         self._in_doubt = {lane.name: lane.in_doubt for lane in self.settings.lanes}
-        self._most_places = {name: one.queue for name, one in self.settings.accounts.items()}
+        self._most_places = {name: one.queue for name, one in self.current.accounts.items()}
         waiting = Counter(
             row.account
             for row in self.disk.messages.values()
@@ -73,6 +83,30 @@ class Promises(Records):
             self._most_places[account] = max(self._most_places[account], count)
         for held in self.held.values():
             held.answers_heard = held.removed = 0
+
+    def changed(self, settings: Settings) -> None:
+        """The router follows another configuration from now on."""
+        self.current = settings
+        for name, account in settings.accounts.items():
+            if name in self._most_places:  # What is too much for the new limit stays.
+                self._most_places[name] = max(self._most_places[name], account.queue)
+        self._changed_at = self.loop.now
+        self._newest.clear()
+        self._note_rates()
+
+    def _note_rates(self) -> None:
+        """A window of time across the change holds at most the larger of both rates."""
+        for operator in self.current.operators.values():
+            named: list[tuple[OperatorName | BindName, Rate | None]] = [
+                (operator.name, operator.rate),
+                *((bind.name, bind.rate) for bind in operator.binds),
+            ]
+            for name, rate in named:
+                before = self._rates.get(name)
+                if before is not None and rate is not None and before != rate:
+                    until = self.loop.now + rate.per_s + UNDER_WAY_S
+                    self._rates_before[name] = until, before.count
+                self._rates[name] = rate
 
     # What clients see.
 
@@ -104,7 +138,7 @@ class Promises(Records):
             raise self.broken(f"{account} is given {what}, which the disk does not hold")
         if held.ever == 1 and held.answers_heard:
             raise self.broken(f"{account} is given {what} again, which it has acknowledged")
-        if len(link.session.unanswered) > self.settings.accounts[account].deliver_window:
+        if len(link.session.unanswered) > self.current.accounts[account].deliver_window:
             raise self.broken(f"{account}: its window for deliver_sm is overrun")
         found = RECEIPT.search(pdu.octets)
         message = None if found is None else self.by_id[int(found[1])]
@@ -141,7 +175,12 @@ class Promises(Records):
             raise self.broken(f"{name}: sent before the disk has it")
         if message.settled is not None:
             raise self.broken(f"{name}: sent although it is settled")
-        if operator not in message.candidates:
+        if operator not in self.current.operators:
+            raise self.broken(f"{name}: sent to {operator}, which is gone")
+        is_late = message.accepted_at > self._changed_at and (
+            message.long is None or not self._is_decided_again(message.long)
+        )
+        if operator not in message.candidates and is_late:
             raise self.broken(f"{name}: sent to {operator}, whom its route does not name")
         if message.writings:
             self._may_repeat(message, operator)
@@ -215,6 +254,7 @@ class Promises(Records):
             newest, to = self._written.get(queue, (0, None))
             if (
                 policy == "elsewhere"
+                and message.accepted_at > self._changed_at
                 and not message.schedule_s
                 and message.router_id not in self._marks
                 and (message.router_id or 0) <= newest
@@ -255,7 +295,9 @@ class Promises(Records):
             newest_before = max(newest, newest_before)
         # One that has failed over comes to this operator later than its place in the order says;
         # so does a part that has waited for others, or followed them.
+        # And what another configuration has decided anew.
         is_late = message.router_id < newest_before and message.long is None
+        is_late = is_late and message.accepted_at > self._changed_at
         if is_late and message.candidates[0] == operator:
             overtaken_by = self.by_id[newest_before].name
             raise self.broken(f"{message.name}: first sent after {overtaken_by}, which is younger")
@@ -263,18 +305,21 @@ class Promises(Records):
 
     def arrived(self, operator: OperatorName, bind: BindName) -> None:
         """An operator counts a message."""
-        settings = self.settings.operators[operator]
-        self._count(operator, settings.rate)
-        self._count(bind, next(b.rate for b in settings.binds if b.name == bind))
+        self._count(operator)
+        self._count(bind)
 
-    def _count(self, name: OperatorName | BindName, rate: Rate | None) -> None:
+    def _count(self, name: OperatorName | BindName) -> None:
+        rate = self._rates[name]
         if rate is None:
             return
         times = self._arrivals[name]
         now = self.loop.now
-        if len(times) == rate.count and now - times.popleft() < rate.per_s - 1e-9:
-            raise self.broken(f"{name}: more than {rate} have arrived")
         times.append(now)
+        while now - times[0] >= rate.per_s - 1e-9:
+            times.popleft()
+        until, count_before = self._rates_before.get(name, (0.0, 0))
+        if len(times) > max(rate.count, count_before if now < until else 0):
+            raise self.broken(f"{name}: more than {rate} have arrived")
 
     def took(self, taken: Taken) -> None:
         """An operator takes a message, whether or not it says so."""
@@ -305,9 +350,13 @@ class Promises(Records):
             if w.status == 0 and w.life == self._life and w.heard_at - w.at < self._timeout_s
             if not any(one.status is None and one.operator == w.operator for one in part.writings)
         }
-        if len(operators) > 1:
+        # One that is gone leaves what it had not taken to the others.
+        if len(operators) > 1 and not self._is_decided_again(long):
             names = ", ".join(part.name for part in long.parts)
             raise self.broken(f"{names} are one message, and went to {sorted(operators)}")
+
+    def _is_decided_again(self, long: Long) -> bool:
+        return any(part.accepted_at <= self._changed_at for part in long.parts)
 
     def receipt_acknowledged(self, taken: Taken, state: State, heard_at: float) -> None:
         """The router answers an operator's receipt with ESME_ROK."""
@@ -390,7 +439,8 @@ class Promises(Records):
         journey = process.journey
         for name, operator in journey.operators.items():
             in_flight = 0
-            for bind in operator.binds:
+            removed = {link.bind for link in self._links if link.bind.operator is operator}
+            for bind in removed.union(operator.binds):
                 in_use = bind.in_use
                 in_flight += in_use
                 if in_use > bind.sized:
@@ -401,6 +451,11 @@ class Promises(Records):
             taken = journey.rooms.taken(account)
             if not 0 <= taken <= most:
                 raise self.broken(f"{account}: {taken} places taken of {most}")
+
+    @property
+    def _links(self) -> list[OperatorLink]:
+        links = [connection.link for connection in self.process.connections]
+        return [link for link in links if isinstance(link, OperatorLink)]
 
     def at_rest(self) -> None:
         """Called when everybody has behaved for long enough: all is over, and nothing is left."""

@@ -117,6 +117,8 @@ class Scenario:
     slowness_s: float = 0.002
     stalls: list[tuple[float, float]] = field(default_factory=list)
     wall_jumps: list[tuple[float, float]] = field(default_factory=list)
+    configurations: list[tuple[float, Settings]] = field(default_factory=list)
+    """When the router is given another configuration, and which; the last is the first again."""
     drains: list[tuple[float, float, OperatorName, int]] = field(default_factory=list)
     """When one bind of an operator is drained by command, for how long, and which one."""
     in_memory: int = 2000
@@ -160,6 +162,7 @@ def drawn(seed: int, rng: Random) -> Scenario:
     _draw_drains(Random(f"{seed} drains"), scenario)
     _draw_times(Random(f"{seed} times"), scenario)
     _draw_memory(Random(f"{seed} memory"), scenario)
+    _draw_configurations(Random(f"{seed} configurations"), scenario)
     return scenario
 
 
@@ -216,6 +219,72 @@ def _draw_faults(rng: Random, scenario: Scenario) -> None:
         year_s = 365 * 86_400.0
         scenario.wall_jumps = [(rng.uniform(0.5, lasts_s), rng.choice((-year_s, year_s, 3600.0)))]
     scenario.in_memory = rng.choice((2000, 2000, 2, 6, 20))
+
+
+def _draw_configurations(rng: Random, scenario: Scenario) -> None:
+    """Other configurations, one after the other, and the first one again."""
+    if rng.random() < 0.5:
+        return
+    first = settings = scenario.settings
+    times = sorted(rng.uniform(0.5, scenario.lasts_s) for _ in range(rng.randint(1, 4)))
+    for at in times:
+        settings = _changed(rng, first if rng.random() < 0.3 else settings)
+        scenario.configurations.append((at, settings))
+    scenario.configurations.append((scenario.lasts_s + rng.uniform(0.5, 3.0), first))
+
+
+def _changed(rng: Random, settings: Settings) -> Settings:
+    """A configuration with some of it changed: what a routing manager changes on a Monday."""
+    accounts = {
+        name: replace(
+            one,
+            queue=rng.choice((one.queue, 5, 30, 1000)),
+            weight=rng.randint(1, 3),
+            deliver_window=rng.choice((one.deliver_window, 1, 20)),
+        )
+        for name, one in settings.accounts.items()
+    }
+    operators = {name: _operator_changed(rng, one) for name, one in settings.operators.items()}
+    gone = rng.choice((None, None, *operators))
+    if gone is not None and len(operators) > 1:
+        del operators[gone]
+    names = list(operators)
+    routes = [
+        replace(
+            route,
+            to=(to := tuple(name for name in route.to if name in operators) or (names[0],)),
+            weights=tuple(rng.randint(1, 5) for _ in to) if len(to) > 1 and route.weights else (),
+        )
+        for route in settings.routes
+    ]
+    lanes = tuple(
+        replace(lane, min_share=rng.choice((0.0, 0.1, 0.4)) if place else 0.0)
+        for place, lane in enumerate(settings.lanes)
+    )
+    inbound = tuple(one for one in settings.inbound if one.operator in (None, *operators))
+    return replace(
+        settings,
+        accounts=accounts,
+        operators=operators,
+        routes=tuple(routes),
+        lanes=lanes,
+        inbound=inbound,
+    )
+
+
+def _operator_changed(rng: Random, settings: OperatorSettings) -> OperatorSettings:
+    """Its rates, and perhaps one bind less."""
+    binds = list(settings.binds)
+    able = [bind for bind in binds if bind.rate is not None]
+    if len(able) > 1 and rng.random() < 0.3:
+        binds.remove(rng.choice(able))
+    factor = rng.choice((1.0, 1.0, 0.5, 2.0))
+
+    def rate_of(rate: Rate | None) -> Rate | None:
+        return None if rate is None else Rate(max(1, int(rate.count * factor)), rate.per_s)
+
+    binds = [replace(bind, rate=rate_of(bind.rate)) for bind in binds]
+    return replace(settings, binds=tuple(binds), rate=rate_of(settings.rate))
 
 
 def _draw_times(rng: Random, scenario: Scenario) -> None:

@@ -21,6 +21,7 @@ from router.forward.pool import Bind
 from router.terms.capacity import Capacity
 from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
+from router.terms.settings import Settings
 from tests.simulation.clients import Client
 from tests.simulation.disk import Disk
 from tests.simulation.life import Life
@@ -75,6 +76,7 @@ class Simulation:
         self.clients = [Client(loop, self.promises, settings, mood) for mood in scenario.clients]
         self.lives = 0
         self.calm = False
+        self._is_ready = False
         self.process: Life
         self._plan()
 
@@ -88,6 +90,8 @@ class Simulation:
             loop.after(at, self._crash)
         for at in scenario.stops:
             loop.after(at, self._stop)
+        for at, settings in scenario.configurations:
+            loop.after(at, partial(self._reconfigure, settings))
         for at, lasts_s in scenario.full_disk:
             loop.after(at, lambda: self._fill_disk(True))
             loop.after(at + lasts_s, lambda: self._fill_disk(False))
@@ -106,11 +110,14 @@ class Simulation:
         if not WRONG_CLOCK_AT_START:
             self.loop.wall_error_s = 0.0
         self.lives += 1
+        self._is_ready = False
         self.process = process = Life(
             self.loop, self.settings, self.disk, self.lives, capacity_of(self.scenario)
         )
         process.after_turn = self.promises.after_turn
         self.promises.begins(process)
+        if self.promises.current is not self.settings:
+            self.promises.changed(self.settings)
         self.loop.tell(f"router    starts, life {self.lives}")
         process.ready = self._ready
         process.failed = self._crash
@@ -123,8 +130,23 @@ class Simulation:
         for operator in process.journey.operators.values():
             for bind in operator.binds:
                 process.keep_bound(bind)
+        self._is_ready = True
+        if process.settings is not self.settings:
+            self._adopt()
         for client in self.clients:
             client.serve(process)
+
+    def _reconfigure(self, settings: Settings) -> None:
+        self.settings = settings
+        process = self.process
+        if process.alive and self._is_ready and not process.journey.intake.draining:
+            process.soon(self._adopt)
+
+    def _adopt(self) -> None:
+        """The router follows the configuration that is there now."""
+        self.loop.tell(f"router    is given another configuration: {list(self.settings.operators)}")
+        self.promises.changed(self.settings)
+        self.process.adopt(self.settings)
 
     def _connect(self, bind: Bind, link: OperatorLink) -> bool:
         return self.operators[bind.operator.name].connect(self.process, bind, link)
@@ -171,7 +193,9 @@ class Simulation:
         process = self.process
 
         def act() -> None:
-            one = process.journey.operators[operator]
+            one = process.journey.operators.get(operator)
+            if one is None or place >= len(one.binds):
+                return  # Another configuration has it no more.
             bind = one.binds[place]
             self.loop.tell(f"{bind.settings.name:9} is {'drained' if drained else 'resumed'}")
             one.drain(bind, drained=drained)

@@ -20,6 +20,9 @@ def test_a_planted_bug_is_found(name: str, capsys: pytest.CaptureFixture[str]) -
     seed = BUGS[name].seed
     found = first_to_find(name, range(seed, seed + NEARBY + 1))
     assert found is not None, f"neither {seed} nor the {NEARBY} seeds after it; {REFRESH}"
+    assert found.broken is not None
+    # Else not the bug was found, but a stand-in that does not fit the router any more.
+    assert not re.search(r"raised (Type|Attribute|Name|Key)Error", found.broken), found.broken
     if found.seed != seed:
         with capsys.disabled():
             print(f"\n{name}: found by seed {found.seed}, and no longer by {seed}; {REFRESH}")

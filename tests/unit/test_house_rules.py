@@ -279,6 +279,15 @@ def test_plain_step_is_not_complained_about(code: str) -> None:
     assert broken("router/steps/planted.py", code) == []
 
 
+@pytest.mark.parametrize(
+    "code", ["message.state = SENT", "message.mark = MARKED", "message.in_doubt = True"]
+)
+def test_state_of_a_message_that_is_assigned_is_noticed(code: str) -> None:
+    (said,) = broken("router/enqueue/lanes.py", code)
+    assert "is set by an event" in said
+    assert broken("router/terms/message.py", code) == []
+
+
 def test_steps_that_import_each_other_in_a_circle_are_noticed(tmp_path: Path) -> None:
     steps = tmp_path / "router" / "steps"
     steps.mkdir(parents=True)

@@ -441,5 +441,5 @@ def test_what_an_earlier_process_may_have_written_is_in_doubt(kept: Kept) -> Non
     found = kept.waiting()
     assert [one.router_id for one in found if one.in_doubt] == [2, 4, 10]
     marks = {one.router_id: one.mark for one in found if one.mark is not Mark.UNMARKED}
-    assert marks == {1: Mark.CLEARED, 10: Mark.MARKING}
+    assert marks == {1: Mark.CLEARED, 10: Mark.MARKED}
     assert [(one.operator, one.writes) for one in found[:2]] == [(None, 0), (ELISA, 1)]

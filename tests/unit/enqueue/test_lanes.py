@@ -98,16 +98,16 @@ def pulled(lanes: Lanes, operator: OperatorName = TELIA, count: int = 100) -> li
 
 def test_nobody_is_pulled_by_an_operator_that_never_came() -> None:
     lanes = lanes_of(up=())
-    assert lanes.put(message(1)) is None
+    assert lanes.put(message(1)) == ()
     assert pulled(lanes) == []
 
 
 def test_put_tells_the_best_available_candidate() -> None:
     lanes = lanes_of(up=(ELISA,))
-    assert lanes.put(message(1, TELIA_FIRST)) == ELISA
-    assert lanes.put(message(2, ONLY_TELIA)) is None
+    assert lanes.put(message(1, TELIA_FIRST)) == (ELISA,)
+    assert lanes.put(message(2, ONLY_TELIA)) == ()
     lanes.set_available(TELIA, True, 0.0)
-    assert lanes.put(message(3, TELIA_FIRST)) == TELIA
+    assert lanes.put(message(3, TELIA_FIRST)) == (TELIA,)
 
 
 def test_most_urgent_lane_goes_first() -> None:
@@ -166,7 +166,7 @@ def test_message_that_went_to_the_only_operator_waits_for_it_to_come_back() -> N
     lanes.put(message(1))
     assert lanes.set_available(TELIA, False, 0.0) == set()
     assert pulled(lanes) == []
-    assert lanes.put(message(2)) is None
+    assert lanes.put(message(2)) == ()
     assert lanes.set_available(TELIA, True, 0.0) == {TELIA}
     assert pulled(lanes) == [1, 2]
 
@@ -245,7 +245,7 @@ def test_message_that_came_back_late_waits_before_younger_ones_that_only_the_jou
     lanes.restore(QueueKey(ONLY_TELIA, OTP, BANK), 1)
     lanes.put_back(message(5, kind=REQUEUED))
     assert pulled(lanes) == []  # What is being fetched may be older.
-    lanes.fetched(hungry(lanes), [message(7)])
+    lanes.fetched(to_fetch(lanes), [message(7)])
     assert pulled(lanes) == [5, 7]
 
 
@@ -313,7 +313,7 @@ def test_what_begins_hides_no_older_message() -> None:
 
 def test_nobody_is_told_of_what_begins_while_no_operator_can_take_it() -> None:
     lanes = lanes_of(up=())
-    assert lanes.put(message(1, not_before_utc=50.0)) is None
+    assert lanes.put(message(1, not_before_utc=50.0)) == ()
     assert lanes.begin(60.0) == set()
     assert lanes.set_available(TELIA, True, 0.0) == {TELIA}
     assert pulled(lanes) == [1]
@@ -322,10 +322,10 @@ def test_nobody_is_told_of_what_begins_while_no_operator_can_take_it() -> None:
 def test_what_is_scheduled_is_fetched_like_all_else_and_holds_up_no_other() -> None:
     lanes = lanes_of()
     lanes.restore(QueueKey(ONLY_TELIA, OTP, BANK), 4)
-    queue = hungry(lanes)
+    queue = to_fetch(lanes)
     lanes.fetched(queue, [message(1, not_before_utc=50.0), message(2, not_before_utc=50.0)])
     assert (lanes.delays.scheduled(), len(queue)) == (2, 2)
-    lanes.fetched(hungry(lanes), [message(3, not_before_utc=50.0), message(4)])
+    lanes.fetched(to_fetch(lanes), [message(3, not_before_utc=50.0), message(4)])
     assert queue.last_id == 4
     assert pulled(lanes) == [4]
     lanes.begin(50.0)
@@ -338,14 +338,14 @@ def test_what_is_scheduled_stays_behind_what_only_the_journal_has() -> None:
     lanes.put(message(2, not_before_utc=50.0))
     (queue,) = lanes.queues()
     assert (lanes.delays.scheduled(), queue.behind) == (0, 2)
-    lanes.fetched(hungry(lanes), [message(1), message(2, not_before_utc=50.0)])
+    lanes.fetched(to_fetch(lanes), [message(1), message(2, not_before_utc=50.0)])
     assert (lanes.delays.scheduled(), queue.behind) == (1, 0)
 
 
 def test_scheduled_message_that_was_fetched_before_the_journal_had_told_of_it_goes_once() -> None:
     lanes = lanes_of()
     lanes.restore(QueueKey(ONLY_TELIA, OTP, BANK), 1)
-    lanes.fetched(hungry(lanes), [message(1), message(2, not_before_utc=50.0)])
+    lanes.fetched(to_fetch(lanes), [message(1), message(2, not_before_utc=50.0)])
     lanes.put(message(2, not_before_utc=50.0))
     lanes.begin(50.0)
     assert pulled(lanes) == [2, 1]
@@ -423,7 +423,7 @@ def test_order_is_kept_when_queues_meet_at_another_operator() -> None:
 # What only the journal has.
 
 
-def hungry(lanes: Lanes) -> Queue:
+def to_fetch(lanes: Lanes) -> Queue:
     """The one queue that needs messages; it is taken off, as who fetches does."""
     (queue,) = lanes.needs_fetch
     lanes.needs_fetch = []
@@ -445,11 +445,11 @@ def test_queue_keeps_its_first_messages_and_fetches_the_others_in_time() -> None
     assert pulled(lanes, count=dry) == list(range(1, dry + 1))
     assert lanes.needs_fetch == []
     assert pulled(lanes, count=2) == [dry + 1, dry + 2]
-    assert hungry(lanes) is queue  # Once, not with each message.
+    assert to_fetch(lanes) is queue  # Once, not with each message.
     assert queue.last_id == MOST
     lanes.put(message(MOST + 6))  # Behind the others, though there would be room.
     assert queue.behind == 6
-    assert lanes.fetched(queue, [message(MOST + n) for n in range(1, 7)]) == TELIA
+    assert lanes.fetched(queue, [message(MOST + n) for n in range(1, 7)]) == (TELIA,)
     assert queue.behind == 0
     assert pulled(lanes, count=9999) == list(range(dry + 3, MOST + 7))
     assert lanes.needs_fetch == []
@@ -459,10 +459,10 @@ def test_queue_keeps_its_first_messages_and_fetches_the_others_in_time() -> None
 def test_what_an_earlier_process_left_is_fetched() -> None:
     lanes = lanes_of(queue=3)
     lanes.restore(QueueKey(ONLY_TELIA, OTP, BANK), 5)
-    queue = hungry(lanes)
+    queue = to_fetch(lanes)
     assert pulled(lanes) == []
-    assert lanes.fetched(queue, [message(1), message(2)]) == TELIA
-    assert hungry(lanes) is queue
+    assert lanes.fetched(queue, [message(1), message(2)]) == (TELIA,)
+    assert to_fetch(lanes) is queue
     assert pulled(lanes, count=2) == [1, 2]
     lanes.fetched(queue, [message(n) for n in (3, 4, 5)])
     assert pulled(lanes) == [3, 4, 5]
@@ -471,23 +471,23 @@ def test_what_an_earlier_process_left_is_fetched() -> None:
 def test_validity_of_what_has_been_fetched_ends_too() -> None:
     lanes = lanes_of()
     lanes.restore(QueueKey(ONLY_TELIA, OTP, BANK), 2)
-    lanes.fetched(hungry(lanes), [message(1, expires_utc=50.0), message(2, expires_utc=70.0)])
+    lanes.fetched(to_fetch(lanes), [message(1, expires_utc=50.0), message(2, expires_utc=70.0)])
     assert [one.router_id for one in lanes.expire(60.0)] == [1]
     assert pulled(lanes) == [2]
 
 
-def test_queue_stays_hungry_when_the_journal_fails() -> None:
+def test_queue_is_fetched_for_again_when_the_journal_fails() -> None:
     lanes = lanes_of()
     lanes.restore(QueueKey(ONLY_TELIA, OTP, BANK), 1)
-    queue = hungry(lanes)
+    queue = to_fetch(lanes)
     lanes.not_fetched(queue)
-    assert hungry(lanes) is queue
+    assert to_fetch(lanes) is queue
 
 
 def test_newer_message_of_an_account_does_not_overtake_one_that_is_being_fetched() -> None:
     lanes = lanes_of()
     lanes.restore(QueueKey(ONLY_TELIA, OTP, BANK), 1)
-    queue = hungry(lanes)
+    queue = to_fetch(lanes)
     lanes.put(message(2, TELIA_FIRST))
     assert pulled(lanes) == []
     lanes.fetched(queue, [message(1)])
@@ -504,9 +504,9 @@ def test_what_is_sent_again_need_not_wait_for_what_is_being_fetched() -> None:
 def test_message_that_was_fetched_before_the_journal_had_told_of_it_goes_once() -> None:
     lanes = lanes_of()
     lanes.restore(QueueKey(ONLY_TELIA, OTP, BANK), 1)
-    queue = hungry(lanes)
+    queue = to_fetch(lanes)
     lanes.fetched(queue, [message(1), message(2)])
-    assert lanes.put(message(2)) == TELIA
+    assert lanes.put(message(2)) == (TELIA,)
     assert len(queue) == 2
     assert pulled(lanes) == [1, 2]
     lanes.put(message(3))
@@ -516,10 +516,10 @@ def test_message_that_was_fetched_before_the_journal_had_told_of_it_goes_once() 
 def test_account_does_not_wait_for_ever_for_what_the_journal_does_not_have() -> None:
     lanes = lanes_of()
     lanes.restore(QueueKey(ONLY_TELIA, OTP, BANK), 1)
-    queue = hungry(lanes)
+    queue = to_fetch(lanes)
     lanes.put(message(2, TELIA_FIRST))
     assert pulled(lanes) == []
-    assert lanes.fetched(queue, []) == TELIA
+    assert lanes.fetched(queue, []) == (TELIA,)
     assert len(queue) == 0
     assert pulled(lanes) == [2]
 
@@ -541,7 +541,7 @@ def test_queue_whose_messages_have_all_expired_fetches_the_next() -> None:
         lanes.put(message(number, expires_utc=50.0))
     assert lanes.needs_fetch == []
     assert len(lanes.expire(60.0)) == MOST
-    queue = hungry(lanes)
+    queue = to_fetch(lanes)
     assert len(queue) == 1
     lanes.fetched(queue, [message(MOST)])
     assert pulled(lanes) == [MOST]

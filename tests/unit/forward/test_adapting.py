@@ -31,7 +31,7 @@ def near(value: float) -> object:
 def test_rate_is_the_contract_until_something_happens() -> None:
     adaptive = AdaptiveRate(FIFTY)
     assert (adaptive.is_slowed, adaptive.per_second(100.0)) == (False, 50.0)
-    assert not adaptive.look(SLOW_S, NEVER, 100.0)
+    assert not adaptive.tick(SLOW_S, NEVER, 100.0)
     assert not adaptive.is_slowed
 
 
@@ -62,7 +62,7 @@ def test_rate_stays_under_what_was_refused_and_then_goes_back_to_the_contract() 
     assert adaptive.per_second(100.2 + HOLD) == near(refused * UNDER)
     assert adaptive.per_second(100.2 + HOLD + 1) == near(refused * UNDER + 50 * STEP)
     assert adaptive.per_second(100.2 + HOLD + 20) == 50.0
-    adaptive.look(0.0, 0.02, 100.2 + HOLD + 20)
+    adaptive.tick(0.0, 0.02, 100.2 + HOLD + 20)
     assert not adaptive.is_slowed
 
 
@@ -85,31 +85,31 @@ def test_rate_of_a_longer_unit_goes_back_by_the_minute(rate: Rate) -> None:
 
 def test_answer_that_does_not_come_slows_again_and_again() -> None:
     adaptive = AdaptiveRate(FIFTY)
-    assert not adaptive.look(0.5, 0.02, 100.0)
-    cuts = [adaptive.look(now - 100.0, 0.02, float(now)) for now in range(101, 115)]
+    assert not adaptive.tick(0.5, 0.02, 100.0)
+    cuts = [adaptive.tick(now - 100.0, 0.02, float(now)) for now in range(101, 115)]
     assert [at for at, cut in enumerate(cuts, 101) if cut] == [104, 109, 114]
     assert adaptive.per_second(114.0) < 50 * CUT
 
 
 def test_answers_that_take_as_long_as_usual_are_not_slow() -> None:
     adaptive = AdaptiveRate(FIFTY)
-    adaptive.look(2.0, 2.0, 100.0)
-    assert not adaptive.look(2.0 * SLOW_TIMES, 2.0, 101.0)
-    assert adaptive.look(2.0 * SLOW_TIMES + 0.1, 2.0, 102.0)
+    adaptive.tick(2.0, 2.0, 100.0)
+    assert not adaptive.tick(2.0 * SLOW_TIMES, 2.0, 101.0)
+    assert adaptive.tick(2.0 * SLOW_TIMES + 0.1, 2.0, 102.0)
 
 
 def test_what_is_usual_is_what_was_before_it_became_slow() -> None:
     adaptive = AdaptiveRate(FIFTY)
-    adaptive.look(0.1, 0.02, 100.0)
-    assert adaptive.look(4.0, 0.02, 101.0)
-    assert adaptive.look(4.0, 3.9, 101.0 + SLOW_AGAIN_S)  # By now no answer is quicker.
+    adaptive.tick(0.1, 0.02, 100.0)
+    assert adaptive.tick(4.0, 0.02, 101.0)
+    assert adaptive.tick(4.0, 3.9, 101.0 + SLOW_AGAIN_S)  # By now no answer is quicker.
 
 
 def test_what_was_slow_for_a_minute_is_usual() -> None:
     adaptive = AdaptiveRate(FIFTY)
-    adaptive.look(0.1, 0.02, 100.0)
-    adaptive.look(4.0, 3.9, 101.0)
-    assert not adaptive.look(4.0, 3.9, 101.0 + USUAL_AGAIN_S)
+    adaptive.tick(0.1, 0.02, 100.0)
+    adaptive.tick(4.0, 3.9, 101.0)
+    assert not adaptive.tick(4.0, 3.9, 101.0 + USUAL_AGAIN_S)
 
 
 # When.

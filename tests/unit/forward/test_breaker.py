@@ -42,9 +42,9 @@ def test_breaker_that_is_open_learns_nothing_from_what_was_under_way() -> None:
 def test_when_its_rest_is_over_a_success_closes_it() -> None:
     breaker = Breaker(SETTINGS)
     fail(breaker, 3)
-    assert not breaker.look(109.9)
-    assert breaker.look(110.0)
-    assert not breaker.look(111.0)
+    assert not breaker.tick(109.9)
+    assert breaker.tick(110.0)
+    assert not breaker.tick(111.0)
     assert breaker.state is PROBING
     assert breaker.succeeded()
     assert (breaker.state, breaker.is_troubled, breaker.until) == (CLOSED, False, float("inf"))
@@ -57,11 +57,11 @@ def test_each_try_that_fails_makes_the_rest_longer_up_to_the_longest() -> None:
     for _ in range(4):
         rests.append(breaker.until - now)
         now = breaker.until
-        assert breaker.look(now)
+        assert breaker.tick(now)
         assert breaker.failed(now)
     assert rests == [10.0, 20.0, 25.0, 25.0]
     assert breaker.opened == 5
-    breaker.look(now + 25.0)
+    breaker.tick(now + 25.0)
     breaker.succeeded()
     fail(breaker, 3, 500.0)
     assert breaker.until == 510.0  # It begins anew.

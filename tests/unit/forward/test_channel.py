@@ -29,6 +29,9 @@ class OtherService:
     def rebind(self) -> None:
         """There is no session."""
 
+    def adopt(self) -> None:
+        """There are no timers."""
+
 
 def test_service_without_a_session_takes_messages_within_rate_and_window() -> None:
     operator = operator_of(bind_settings(window=2))
@@ -58,9 +61,9 @@ def test_service_that_does_not_answer_slows_its_bind() -> None:
     (bind,) = operator.binds
     operator.came_up(bind, OtherService(), START)
     operator.send(bind, message(), b"text", FIRST_AT)
-    operator.look(FIRST_AT + SLOW_S)
+    operator.tick(FIRST_AT + SLOW_S)
     assert not operator.events
-    operator.look(FIRST_AT + SLOW_S + 0.1)
+    operator.tick(FIRST_AT + SLOW_S + 0.1)
     assert [event.why for event in operator.events] == ["slow answers"]
 
 

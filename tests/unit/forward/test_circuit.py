@@ -35,9 +35,9 @@ class Scene:
         """One was taken on this bind."""
         return self.circuit.succeeded(self.binds[number])
 
-    def look(self, *able: int, now: float) -> bool:
+    def tick(self, *able: int, now: float) -> bool:
         """Time passes; these binds could send."""
-        return self.circuit.look([self.binds[number] for number in able], now)
+        return self.circuit.tick([self.binds[number] for number in able], now)
 
     @property
     def most(self) -> list[int]:
@@ -95,8 +95,8 @@ def test_binds_that_cannot_send_need_not_have_failed() -> None:
 def test_one_bind_tries_for_all() -> None:
     scene = Scene(3, opened=True)
     circuit = scene.circuit
-    assert not scene.look(0, 1, 2, now=109.0)
-    assert scene.look(1, 2, now=110.0)
+    assert not scene.tick(0, 1, 2, now=109.0)
+    assert scene.tick(1, 2, now=110.0)
     assert (scene.most, circuit.probe) == ([0, 1, 0], scene.binds[1])
     assert [circuit.is_probing(bind) for bind in scene.binds] == [False, True, False]
     assert scene.succeeded(1) == [circuit.whole]
@@ -109,20 +109,20 @@ def test_one_bind_tries_for_all() -> None:
 
 def test_when_the_try_fails_all_rest_for_longer() -> None:
     scene = Scene(3, opened=True)
-    scene.look(0, 1, 2, now=110.0)
+    scene.tick(0, 1, 2, now=110.0)
     assert scene.failed(0, 111.0) == [scene.circuit.whole]
     assert (scene.most, scene.circuit.whole.until) == ([0, 0, 0], 131.0)
 
 
 def test_when_the_bind_that_tries_is_lost_another_one_tries() -> None:
     scene = Scene(3, opened=True)
-    scene.look(0, 1, 2, now=110.0)
+    scene.tick(0, 1, 2, now=110.0)
     assert scene.most == [1, 0, 0]
-    assert scene.look(1, 2, now=111.0)
+    assert scene.tick(1, 2, now=111.0)
     assert scene.most == [0, 1, 0]
-    assert not scene.look(now=112.0)
+    assert not scene.tick(now=112.0)
     assert scene.most == [0, 0, 0]
-    assert scene.look(2, now=113.0)
+    assert scene.tick(2, now=113.0)
     assert scene.most == [0, 0, 1]
 
 
@@ -132,7 +132,7 @@ def test_bind_with_its_own_fault_does_not_try_for_all() -> None:
         scene.failed(0, now)
     assert scene.failed(1, 105.0) == [scene.circuit.whole]
     scene.binds[0].breaker.until = 200.0
-    assert scene.look(0, 1, now=115.0)
+    assert scene.tick(0, 1, now=115.0)
     assert scene.most == [0, 1]
 
 

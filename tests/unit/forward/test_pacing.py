@@ -45,21 +45,21 @@ def test_pacer_begins_as_if_it_had_just_been_used() -> None:
 def test_slot_is_free_one_unit_after_the_writing_if_the_answer_came_in_the_usual_time() -> None:
     pacer = Pacer(SECOND, 0.0)
     slot = pacer.take(known(), 10.0)
-    pacer.answered(slot, 10.0, 10.0 + WAY_S)
+    pacer.ended(slot, 10.0, 10.0 + WAY_S, answered=True)
     assert pacer.ready_at(10.5) == near(11.0 + MARGIN_S)
 
 
 def test_slot_is_free_later_by_what_the_answer_was_late() -> None:
     pacer = Pacer(SECOND, 0.0)
     slot = pacer.take(known(), 10.0)
-    pacer.answered(slot, 10.0, 10.0 + WAY_S + 0.3)
+    pacer.ended(slot, 10.0, 10.0 + WAY_S + 0.3, answered=True)
     assert pacer.ready_at(10.5) == near(11.3 + MARGIN_S)
 
 
 def test_answer_in_less_than_the_smallest_round_trip_frees_no_slot_before_its_unit() -> None:
     pacer = Pacer(SECOND, 0.0)
     slot = pacer.take(known(), 10.0)
-    pacer.answered(slot, 10.0, 10.0 + WAY_S / 2)
+    pacer.ended(slot, 10.0, 10.0 + WAY_S / 2, answered=True)
     assert pacer.ready_at(10.5) == near(11.0 + MARGIN_S)
 
 
@@ -76,7 +76,7 @@ def test_while_the_way_is_unknown_a_message_arrived_when_its_answer_did() -> Non
     round_trip = RoundTrip()
     slot = pacer.take(round_trip, 10.0)
     round_trip.add_sample(WAY_S, 10.1)
-    pacer.answered(slot, 10.0, 10.1)
+    pacer.ended(slot, 10.0, 10.1, answered=True)
     assert pacer.ready_at(10.5) == near(11.1 + MARGIN_S)
 
 
@@ -85,7 +85,7 @@ def test_later_message_on_the_same_bind_tells_that_the_earlier_one_arrived() -> 
     round_trip = known()
     pacer.take(round_trip, 10.0)
     second = pacer.take(round_trip, 10.2)
-    pacer.answered(second, 10.2, 10.2 + WAY_S)
+    pacer.ended(second, 10.2, 10.2 + WAY_S, answered=True)
     assert pacer.ready_at(15.0) == near(11.2 + MARGIN_S)
 
 
@@ -93,30 +93,30 @@ def test_later_message_on_another_bind_tells_nothing() -> None:
     pacer = Pacer(TWO, 0.0)
     pacer.take(known(), 10.0)
     second = pacer.take(known(), 10.2)
-    pacer.answered(second, 10.2, 10.2 + WAY_S)
+    pacer.ended(second, 10.2, 10.2 + WAY_S, answered=True)
     assert pacer.ready_at(15.0) > 15.0
 
 
 def test_lost_message_may_have_arrived_up_to_the_loss() -> None:
     pacer = Pacer(SECOND, 0.0)
     slot = pacer.take(known(), 10.0)
-    pacer.given_up(slot, 10.0, 10.4)
+    pacer.ended(slot, 10.0, 10.4, answered=False)
     assert pacer.ready_at(10.4) == near(11.4 + MARGIN_S)
 
 
 def test_answer_after_the_loss_changes_nothing() -> None:
     pacer = Pacer(SECOND, 0.0)
     slot = pacer.take(known(), 10.0)
-    pacer.given_up(slot, 10.0, 10.4)
-    pacer.answered(slot, 10.0, 10.6)
+    pacer.ended(slot, 10.0, 10.4, answered=False)
+    pacer.ended(slot, 10.0, 10.6, answered=True)
     assert pacer.ready_at(10.6) == near(11.4 + MARGIN_S)
 
 
 def test_loss_after_the_answer_changes_nothing() -> None:
     pacer = Pacer(SECOND, 0.0)
     slot = pacer.take(known(), 10.0)
-    pacer.answered(slot, 10.0, 10.1)
-    pacer.given_up(slot, 10.0, 10.4)
+    pacer.ended(slot, 10.0, 10.1, answered=True)
+    pacer.ended(slot, 10.0, 10.4, answered=False)
     assert pacer.ready_at(10.4) == near(11.0 + MARGIN_S)
 
 
@@ -127,14 +127,27 @@ def test_slots_are_used_in_turn_around_the_ring() -> None:
     assert slots == [0, 1, 2, 0, 1, 2, 0]
 
 
+def test_message_is_known_by_its_number_after_the_rate_has_grown_twice() -> None:
+    pacer = Pacer(TWO, 0.0)
+    numbers = [pacer.take(known(), at) for at in (10.0, 10.1, 10.2)]
+    for count in (3, 5):
+        pacer.adopt(Rate(count, 1.0), 10.3)
+    for number, at in zip(numbers, (10.0, 10.1, 10.2), strict=True):
+        pacer.ended(number, at, at + WAY_S, answered=True)
+    at_last = [place for place, at in enumerate(pacer._written_at) if at in (10.1, 10.2)]
+    assert [pacer._answered_at[place] for place in at_last] == [near(10.2 + WAY_S), near(10.2)]
+
+
 def test_shared_rate_takes_half_of_each_way() -> None:
     far, close, unknown = known(0.1), known(0.02), RoundTrip()
     pacer = Pacer(SECOND, 0.0, [far, close, unknown])
     slot = pacer.take(far, 10.0)
-    pacer.answered(slot, 10.0, 10.1)  # It arrived at 10.05; the next may take only 10 ms there.
+    pacer.ended(
+        slot, 10.0, 10.1, answered=True
+    )  # It arrived at 10.05; the next may take only 10 ms there.
     assert pacer.ready_at(10.5) == near(11.04 + MARGIN_S)
     slot = pacer.take(close, 20.0)
-    pacer.answered(slot, 20.0, 20.02)
+    pacer.ended(slot, 20.0, 20.02, answered=True)
     assert pacer.ready_at(20.5) == near(21.0 + MARGIN_S)
 
 
@@ -162,7 +175,7 @@ def test_a_tenth_of_a_second_is_caught_up_with_and_no_more() -> None:
 # An operator whose processing time varies.
 
 
-def pondered(rate: Rate, by_units: float) -> tuple[Pacer, RoundTrip, float]:
+def with_varying_answers(rate: Rate, by_units: float) -> tuple[Pacer, RoundTrip, float]:
     """A pacer whose operator has answered one in two at once and the other one late."""
     pacer, round_trip, now = Pacer(rate, 0.0), known(), 100.0
     for _ in range(200):
@@ -170,32 +183,32 @@ def pondered(rate: Rate, by_units: float) -> tuple[Pacer, RoundTrip, float]:
         round_trip.add_sample(WAY_S, now + WAY_S)  # Signs of life: of others that share the bind.
         late_s = by_units * rate.per_s
         round_trip.add_sample(WAY_S + late_s, now + WAY_S + late_s)
-        pacer.answered(slot, now, now + WAY_S + late_s)
+        pacer.ended(slot, now, now + WAY_S + late_s, answered=True)
         now += 2 * rate.per_s
     return pacer, round_trip, now
 
 
 @pytest.mark.parametrize("per_s", [1.0, 60.0, 3600.0])
 def test_where_answers_cost_too_much_writing_and_a_share_of_the_unit_decide(per_s: float) -> None:
-    pacer, round_trip, now = pondered(Rate(1, per_s), 0.2)
+    pacer, round_trip, now = with_varying_answers(Rate(1, per_s), 0.2)
     assert pacer.answers_vary
     pacer.take(round_trip, now)
     assert pacer.ready_at(now + per_s) == near(now + per_s * (1 + WRITE_MARGIN_S) + MARGIN_S)
 
 
 def test_answers_decide_while_they_cost_little() -> None:
-    pacer, round_trip, now = pondered(SECOND, 0.04)
+    pacer, round_trip, now = with_varying_answers(SECOND, 0.04)
     assert not pacer.answers_vary
     pacer.take(round_trip, now)
     assert pacer.ready_at(now + 5.0) > now + 5.0
 
 
 def test_late_answer_to_an_earlier_message_of_a_slot_says_nothing_of_the_next() -> None:
-    pacer, round_trip, now = pondered(SECOND, 0.2)
+    pacer, round_trip, now = with_varying_answers(SECOND, 0.2)
     slot = pacer.take(round_trip, now)
     pacer.take(round_trip, now + 2.0)  # The operator takes a varying time: it need not be answered.
-    pacer.answered(slot, now, now + 2.01)
-    pacer.given_up(slot, now, now + 2.01)
+    pacer.ended(slot, now, now + 2.01, answered=True)
+    pacer.ended(slot, now, now + 2.01, answered=False)
     expected = now + 3.0 + WRITE_MARGIN_S + MARGIN_S
     assert pacer.ready_at(now + 9.0) == near(expected)
 
@@ -204,15 +217,13 @@ def test_nothing_is_learnt_while_the_way_is_unknown() -> None:
     pacer, round_trip = Pacer(SECOND, 0.0), RoundTrip()
     for now in (100.0, 110.0):
         slot = pacer.take(round_trip, now)
-        pacer.answered(slot, now, now + 5.0)
+        pacer.ended(slot, now, now + 5.0, answered=True)
     assert not pacer.answers_vary
 
 
 @pytest.mark.parametrize("place", [0, 1])
 @pytest.mark.parametrize("count", [1, 2, 4, 8, 50, 60])
-def test_operator_of_two_binds_ponders_whichever_of_them_it_is_that_does(
-    count: int, place: int
-) -> None:
+def test_answers_of_two_binds_vary_whichever_of_them_varies(count: int, place: int) -> None:
     first = known()
     binds = first, RoundTrip(first.path)
     pacer, now = Pacer(Rate(count, 1.0), 0.0, binds), 100.0
@@ -222,7 +233,7 @@ def test_operator_of_two_binds_ponders_whichever_of_them_it_is_that_does(
         answered_at = now + WAY_S + late_s
         slot = pacer.take(bind, now)
         bind.add_sample(WAY_S, now + WAY_S)  # Signs of life.
-        pacer.answered(slot, now, answered_at)
+        pacer.ended(slot, now, answered_at, answered=True)
         now += max(1.0 / count, 0.5)
     assert pacer.answers_vary
 

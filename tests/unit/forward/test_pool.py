@@ -5,6 +5,7 @@ What a rate means: test_pacing.py.
 
 import pytest
 
+from router.forward.pace import Pace
 from router.forward.pacing import MARGIN_S
 from router.forward.pool import NEVER, Attempt, Bind, Operator
 from router.smpp import pdu as p
@@ -39,6 +40,7 @@ class FarPeer:
         self.session = session
         self.to_write = False
         self.writable = True
+        self.adopted = 0
 
     @property
     def can_send(self) -> bool:
@@ -63,6 +65,9 @@ class FarPeer:
 
     def rebind(self) -> None:
         raise AssertionError("the pool ends no session")
+
+    def adopt(self) -> None:
+        self.adopted += 1
 
 
 def bind_settings(
@@ -95,6 +100,12 @@ def come_up(bind: Bind, now: float = START, command: int = v.BIND_TRANSCEIVER) -
     session.take_octets()
     bind.operator.came_up(bind, FarPeer(session), now)
     return session
+
+
+def paced(bind: Bind) -> Pace:
+    """The pace of a bind that sends."""
+    assert bind.pace is not None
+    return bind.pace
 
 
 def message() -> Message:
@@ -199,7 +210,7 @@ def test_what_is_sent_is_in_flight_until_it_lands() -> None:
     session = come_up(bind)
     attempt = send(operator, FIRST_AT)
     assert (operator.in_flight, bind.in_use, attempt.sent_at) == (1, 1, FIRST_AT)
-    assert bind.busiest.most(FIRST_AT) == 1
+    assert paced(bind).busiest.most(FIRST_AT) == 1
     (pdu,) = Framer(70_000).feed(session.take_octets())
     assert pdu.command_id == v.SUBMIT_SM
     answer(attempt, FIRST_AT + 0.1)
@@ -283,7 +294,7 @@ def test_lost_messages_count_against_both_rates() -> None:
     free_at = FIRST_AT + 1.9 + MARGIN_S
     assert operator.ready_bind(FIRST_AT + 1.5) is None
     assert operator.ready_at == pytest.approx(free_at)
-    assert bind.ready_at(FIRST_AT + 1.5) == pytest.approx(free_at)
+    assert paced(bind).ready_at(FIRST_AT + 1.5) == pytest.approx(free_at)
     assert operator.ready_bind(free_at + 1e-6) is bind
 
 
@@ -456,10 +467,10 @@ def test_window_that_is_not_given_follows_the_round_trip() -> None:
     assert bind.window == 10
     for n in range(10):
         answer(send(operator, FIRST_AT + n), FIRST_AT + n + 0.8)
-    operator.look(FIRST_AT + 20)
+    operator.tick(FIRST_AT + 20)
     assert (bind.sized, bind.window) == (50, 50)
     operator.drain(bind, drained=True)
-    operator.look(FIRST_AT + 21)
+    operator.tick(FIRST_AT + 21)
     assert bind.window == 0
 
 

@@ -32,7 +32,8 @@ def test_a_page_without_the_line_is_refused() -> None:
 @pytest.mark.parametrize(
     "row",
     [
-        "| `bind_timeout` | duration: 10ms to 10m | `5s` | A connection that has not bound by then",
+        "| `bind_timeout` | duration: 10ms to 10m | `5s` |"
+        " A connection that has not bound after this time",
         "| `max_pdu` | size: 1KiB to 16MiB | `70000B` |",
         "| `commit_every` | duration: 0ms to 1s | `2ms` |",
         "| `messages` | percent: `0%` to `100%` | `1%` |",

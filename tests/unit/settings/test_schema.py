@@ -202,7 +202,7 @@ def test_every_part_knows_its_keys_and_no_others() -> None:
 def test_a_key_is_told_with_its_meaning_its_writing_and_its_default() -> None:
     told = SCHEMA["$defs"]["SessionSettings"]["properties"]["bind_timeout"]["description"]
     assert told == (
-        "A connection that has not bound by then is closed.\n\n"
+        "A connection that has not bound after this time is closed.\n\n"
         "Written as duration: 10ms to 10m. Default: `5s`."
     )
     keys = [key for part in SCHEMA["$defs"].values() for key in part.get("properties", {}).values()]

@@ -156,6 +156,9 @@ class FakePeer:
     def rebind(self) -> None:
         """It stays bound."""
 
+    def adopt(self) -> None:
+        """There is nothing to follow."""
+
 
 def filled() -> FakeRouter:
     """A router of which every metric has something to say."""

@@ -180,7 +180,9 @@ def test_receiver_has_no_rate() -> None:
 
 def test_busiest_second_is_that_of_the_last_minute_and_a_scrape_forgets_nothing() -> None:
     router = FakeRouter()
-    busiest = router.journey.operators[TELIA].binds[0].busiest
+    pace = router.journey.operators[TELIA].binds[0].pace
+    assert pace is not None
+    busiest = pace.busiest
     for ahead_s in (0.0, 0.1, 0.2, 30.0):
         busiest.written(router.now + ahead_s)
     kept = list(busiest._peaks)
@@ -194,12 +196,13 @@ def test_busiest_second_is_that_of_the_last_minute_and_a_scrape_forgets_nothing(
 
 def test_busiest_second_agrees_with_the_loop() -> None:
     router = FakeRouter()
-    bind = router.journey.operators[TELIA].binds[0]
+    pace = router.journey.operators[TELIA].binds[0].pace
+    assert pace is not None
     for step in range(40):
-        bind.busiest.written(router.now)
+        pace.busiest.written(router.now)
         router.now += 0.05 * (1 + step % 7)
     agreeing = BusiestSecond()
-    agreeing._peaks.extend(bind.busiest._peaks)
+    agreeing._peaks.extend(pace.busiest._peaks)
     labels = {"operator": "telia", "bind": "telia-1"}
     assert value(router, "bind_busiest_second", **labels) == agreeing.most(router.now)
 

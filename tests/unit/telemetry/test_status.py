@@ -27,9 +27,10 @@ def busy() -> FakeRouter:
     router.journey.lanes.put(router.message(SHOP, BULK, age_s=90.0))
     router.journey.rooms.take(SHOP)
     bind = router.journey.operators[TELIA].binds[0]
-    bind.busiest.written(router.now)
+    assert bind.pace is not None
+    bind.pace.busiest.written(router.now)
     bind.round_trip.add_sample(0.02, router.now)
-    bind.resting_until = router.now + 1.5
+    bind.pace.rest(router.now + 1.5)
     router.journey.operators[TELIA].in_flight = 4
     router.journey.pending.correlators[TELIA].expect(OperatorId(b"1"), router.message(), 1.8e9)
     counters = router.journey.counters
@@ -104,7 +105,8 @@ def test_bind_whose_operator_does_not_keep_up_says_at_what_rate() -> None:
 def test_bind_and_operator_that_fail_say_so() -> None:
     router = busy()
     bind = router.journey.operators[TELIA].binds[0]
-    bind.resting_until = 0.0
+    assert bind.pace is not None
+    bind.pace.resting_until = 0.0
     for _ in range(5):
         bind.operator.failed(bind, router.now)
     status = snapshot(router)

@@ -271,7 +271,7 @@ def test_empty_password_is_not_hashed(
     capsys: Capture, monkeypatch: pytest.MonkeyPatch, line: str
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(line))
-    assert said(capsys, "hash-password") == (1, "", "an empty password is none\n")
+    assert said(capsys, "hash-password") == (1, "", "the password is empty\n")
 
 
 @pytest.mark.parametrize(("again", "status"), [("secret", 0), ("secert", 1)])
