@@ -134,7 +134,8 @@ class Intake:
             group=group,
         )
         self._commits.accepts.accepted.append(message)
-        self._turn.end_soon()
+        if not self._turn.is_ending:
+            self._turn.end_soon()
 
     def not_kept(self, message: Message, now: float) -> None:
         """The journal has failed: the message was promised to nobody, and its room is free."""

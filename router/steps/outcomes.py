@@ -63,10 +63,13 @@ class Outcomes:
             self._rooms.give(message.account)
         message.enter(SETTLE)
         message.octets = b""
-        self._pending.settled(message)
-        self._recall.settled(message)
+        if message.times_in_doubt:
+            self._pending.settled(message)
+        if self._recall.readings:
+            self._recall.settled(message)
         self._commits.settles.settled.append(Settlement(message, outcome, now_utc, reason))
-        self._turn.end_soon()
+        if not self._turn.is_ending:
+            self._turn.end_soon()
 
     def give_up(self, message: Message, outcome: Outcome, reason: str, status: int) -> None:
         """Settle a message that no operator will have taken, and tell the client if it asked."""

@@ -71,18 +71,13 @@ class PendingReceipts:
 
     def settled(self, message: Message) -> None:
         """Forget a message that has its outcome."""
-        if message.times_in_doubt:
-            self._doubted.pop(message.router_id, None)
+        self._doubted.pop(message.router_id, None)
 
     # Failures that are not told yet.
 
     def withhold(self, message: Message, receipt: Receipt, state: r.State) -> None:
         """Keep an operator's last word while another attempt may still end better."""
         self._withheld[message.router_id] = receipt, state
-
-    def is_withheld(self, message: Message) -> bool:
-        """Whether a failure of the message waits for a better word."""
-        return message.router_id in self._withheld
 
     def take_withheld(self, message: Message) -> tuple[Receipt, r.State] | None:
         """Remove and return what was withheld; None if nothing was."""

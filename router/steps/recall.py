@@ -47,12 +47,12 @@ class Recall:
         "_journal",
         "_over",
         "_pending",
-        "_readings",
         "_search_at",
         "_search_from",
         "_taken_back",
         "_to_search",
         "_turn",
+        "readings",
     )
 
     def __init__(
@@ -86,7 +86,8 @@ class Recall:
         """Receipts whose message is not in memory, until the journal can be asked."""
         self._in_question: Counter[tuple[OperatorName, OperatorId]] = Counter()
         """Those and the ones for which the journal has been asked, by id."""
-        self._readings = 0
+        self.readings = 0
+        """How many readings of the journal are under way."""
         self._over: set[RouterId] = set()
         """Messages that are settled, though the reading that is under way may not see it."""
         self._to_search: list[OperatorName] = []
@@ -94,9 +95,8 @@ class Recall:
         self._search_at = clocks.now()
 
     def settled(self, message: Message) -> None:
-        """Know that a message is over, whatever a reading that is under way shows of it."""
-        if self._readings:
-            self._over.add(message.router_id)
+        """Know, while a reading is under way, that a message is over, whatever that shows of it."""
+        self._over.add(message.router_id)
 
     # A receipt asks.
 
@@ -123,7 +123,7 @@ class Recall:
 
     def ask_journal(self) -> None:
         """Ask for all receipts that wait, once what was asked before is answered."""
-        if not self._asking or self._readings:
+        if not self._asking or self.readings:
             return
         asking, self._asking = self._asking, {}
         for name, arrivals in asking.items():
@@ -155,13 +155,13 @@ class Recall:
                 came.reply().send(TEMPORARY.status, self._turn)
 
     def _begin_reading(self) -> None:
-        if not self._readings:
+        if not self.readings:
             batches = self._commits.unseen()
             self._over = {one.message.router_id for batch in batches for one in batch.settled}
-        self._readings += 1
+        self.readings += 1
 
     def _end_reading(self) -> None:
-        self._readings -= 1
+        self.readings -= 1
         self._turn.end_soon()  # Others may wait to ask.
 
     def _take_back(self, message: Message, attempts: list[PendingReceipt]) -> None:
@@ -173,7 +173,7 @@ class Recall:
 
     def search_overdue(self, now: float) -> None:
         """Have the journal look for attempts that have waited too long; call this once a second."""
-        if self._readings or not self._commits.up:
+        if self.readings or not self._commits.up:
             return
         correlators = self._pending.correlators
         if not self._to_search and now >= self._search_at:

@@ -86,7 +86,8 @@ class Receipts:
             self._from_subscriber(peer, pdu, sm)
         else:
             self.arrived(Arrival(peer, pdu, sm, receipt), now)
-        self._turn.end_soon()
+        if not self._turn.is_ending:
+            self._turn.end_soon()
 
     def arrived(self, came: Arrival, now: float, *, asked: bool = False) -> None:
         """Find a receipt's message; answer the receipt when all that it changes is safe.
@@ -119,8 +120,8 @@ class Receipts:
         if message is not None and state is not None:
             if receipts.is_final(state, operator.settings):
                 taken_utc = correlator.close(operator_id, message)
-                self._attempt_ended(message, receipt, state, self._clocks.steady.at(now))
-                if self._pending.is_withheld(message):
+                now_utc = self._clocks.steady.at(now)
+                if self._attempt_ended(message, receipt, state, now_utc):
                     failure = receipts.failure_octets(receipt, state)
                     pending = PendingReceipt(
                         message, operator.name, operator_id, taken_utc, failure
@@ -154,16 +155,20 @@ class Receipts:
 
     def _attempt_ended(
         self, message: Message, receipt: Receipt, state: r.State, now_utc: float
-    ) -> None:
-        """Take an operator's last word. Delivered wins; a failure waits for other attempts."""
+    ) -> bool:
+        """Take an operator's last word; return whether it is withheld for other attempts.
+
+        Delivered wins; a failure waits.
+        """
         message.pending_receipts -= 1
         if message.state is SETTLED:
-            return
+            return False
         if receipts.OUTCOMES[state] is not Outcome.DELIVERED and message.is_open:
             self._pending.withhold(message, receipt, state)
-            return
+            return True
         self._pending.take_withheld(message)
         self._end(message, receipt, state, now_utc)
+        return False
 
     def _end(self, message: Message, receipt: Receipt, state: r.State, now_utc: float) -> None:
         """Settle a message by an operator's word, and tell the client if it asked."""

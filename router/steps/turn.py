@@ -14,7 +14,7 @@ from router.terms.names import AccountName, OperatorName
 class Turn:
     """Who is to be written to, dispatched to and delivered to when this turn ends."""
 
-    __slots__ = ("_end", "_is_ending", "_later", "_peers", "accounts", "operators")
+    __slots__ = ("_end", "_later", "_peers", "accounts", "is_ending", "operators")
 
     def __init__(
         self, later: Callable[[Callable[[], None]], object], end: Callable[[], None]
@@ -22,7 +22,7 @@ class Turn:
         """`later` runs a call in a later turn of the loop; `end` is what ends this one."""
         self._later: Final = later
         self._end: Final = end
-        self._is_ending = False
+        self.is_ending = False
         """Whether `end` has been asked for."""
         self._peers: list[Writable] = []
         self.operators: set[OperatorName] = set()
@@ -35,37 +35,37 @@ class Turn:
         if not peer.to_write:
             peer.to_write = True
             self._peers.append(peer)
-            if not self._is_ending:
+            if not self.is_ending:
                 self.end_soon()
 
     def dispatch(self, operator: OperatorName) -> None:
         """Have the operator's binds offered what waits for them."""
         self.operators.add(operator)
-        if not self._is_ending:
+        if not self.is_ending:
             self.end_soon()
 
     def dispatch_all(self, operators: Collection[OperatorName]) -> None:
         """Have the binds of these operators offered what waits for them."""
         if operators:
             self.operators.update(operators)
-            if not self._is_ending:
+            if not self.is_ending:
                 self.end_soon()
 
     def deliver(self, account: AccountName) -> None:
         """Have the account's clients given what waits for them."""
         self.accounts.add(account)
-        if not self._is_ending:
+        if not self.is_ending:
             self.end_soon()
 
     def end_soon(self) -> None:
         """Have the end of this turn run, once."""
-        if not self._is_ending:
-            self._is_ending = True
+        if not self.is_ending:
+            self.is_ending = True
             self._later(self._end)
 
     def flush(self) -> None:
         """Write to all who are to be written to; the next turn may begin."""
-        self._is_ending = False
+        self.is_ending = False
         peers, self._peers = self._peers, []
         for peer in peers:
             peer.to_write = False

@@ -14,11 +14,12 @@ from router.terms.states import (
     ACCEPTING,
     DOUBT,
     ENDS_DOUBT,
+    NEXT,
+    ImpossibleEventError,
     Mark,
     MarkEvent,
     MessageEvent,
     mark_after,
-    state_after,
 )
 
 if TYPE_CHECKING:
@@ -170,7 +171,10 @@ class Message:
 
     def enter(self, event: MessageEvent) -> None:
         """Change to the state that follows from an event (`terms/states.py`)."""
-        self.state = state_after(self.state, event)
+        after = NEXT[self.state][event]  # Not by a call: four events of each message come here.
+        if after is None:
+            raise ImpossibleEventError(self.state, event)
+        self.state = after
         if self.in_doubt and event in ENDS_DOUBT:
             self.in_doubt = False
 

@@ -155,26 +155,22 @@ MARK_AFTER: Final[Mapping[Mark, Mapping[MarkEvent, Mark]]] = {
     Mark.CLEARED: {MarkEvent.ASK: Mark.MARKING},
 }
 
-_NEXT: Final = tuple(
+NEXT: Final = tuple(
     tuple(AFTER[state].get(event) for event in MessageEvent) for state in MessageState
 )
+"""`AFTER` by number, None where an event cannot happen: for the hot path."""
 
 
 class ImpossibleEventError(AssertionError):
-    """A mistake in the router: the table does not have this event in this state."""
+    """A mistake of ours: the table does not name this event in this state."""
 
-
-def state_after(state: MessageState, event: MessageEvent) -> MessageState:
-    """Return the state that follows from an event. Raises ImpossibleEventError."""
-    after = _NEXT[state][event]
-    if after is None:
-        raise ImpossibleEventError(f"{event.name} cannot happen to a message that is {state.name}")
-    return after
+    def __init__(self, state: IntEnum, event: IntEnum) -> None:
+        super().__init__(f"{event.name} cannot happen in {state.name}")
 
 
 def mark_after(mark: Mark, event: MarkEvent) -> Mark:
     """Return the mark that follows from an event. Raises ImpossibleEventError."""
     after = MARK_AFTER[mark].get(event)
     if after is None:
-        raise ImpossibleEventError(f"{event.name} cannot happen to a mark that is {mark.name}")
+        raise ImpossibleEventError(mark, event)
     return after

@@ -29,12 +29,13 @@ def a_message_is_settled_twice() -> list[Patch]:
 
     def final(
         self: Receipts, message: Message, receipt: Receipt, state: State, now_utc: float
-    ) -> None:
+    ) -> bool:
         message.pending_receipts -= 1
         if receipts.OUTCOMES[state] is not Outcome.DELIVERED and message.is_open:
             self._pending.withhold(message, receipt, state)
-        else:
-            self._end(message, receipt, state, now_utc)
+            return True
+        self._end(message, receipt, state, now_utc)
+        return False
 
     return [(Receipts, "_attempt_ended", final)]
 
