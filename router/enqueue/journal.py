@@ -103,6 +103,16 @@ class Changes:
         self.replies: list[object] = []
         """The answers to send when the batch is safe. The journal does not look at them."""
 
+    def rows(self) -> int:
+        """Return about how many rows of a table it takes to keep this."""
+        return (
+            len(self.accepted)
+            + len(self.taken)
+            + len(self.held)
+            + len(self.acknowledged)
+            + len(self.settled)
+        )
+
     def __bool__(self) -> bool:
         return bool(
             self.accepted

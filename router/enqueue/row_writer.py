@@ -5,7 +5,7 @@ The tables are in `schema.py`; how rows are read back, in `row_reader.py`.
 Rule 1: a batch is at most one statement per table and kind (for up to 512 rows): one statement
 releases the interpreter's lock while SQLite works, a loop over rows would take it again and again.
 
-Rule 2: a statement has room for a power of two of rows, and rows that are not needed stay empty. So
+Rule 2: a statement has room for a power of two of rows, and rows that are not needed are zeros. So
 there are few different statements, and SQLite has each of them compiled already.
 """
 
@@ -285,7 +285,7 @@ def _insert(table: str, rows: Sequence[Row]) -> Iterator[Statement]:
         part = rows[at : at + MOST_ROWS]
         room = room_for(len(part))
         values = [value for row in part for value in row]
-        values += [None] * (_COLUMNS[table] * (room - len(part)))
+        values += [0] * (_COLUMNS[table] * (room - len(part)))
         yield _insert_text(table, room), values
 
 
@@ -308,7 +308,7 @@ def _insert_text(table: str, room: int) -> str:
     row = f"({','.join('?' * _COLUMNS[table])})"
     return (
         f"INSERT {_AGAIN.get(table, '')}INTO {table}"
-        f" SELECT * FROM (VALUES {','.join([row] * room)}) WHERE column1 NOT NULL"
+        f" SELECT * FROM (VALUES {','.join([row] * room)}) WHERE column1 <> 0"
         f"{_ON_CONFLICT.get(table, '')}"
     )
 

@@ -1,10 +1,10 @@
 """The journal on SQLite: what a commit has confirmed survives `kill -9` and power loss.
 
 One file in WAL mode with synchronous=FULL, one writer thread. The loop never waits for the disk:
-batches go to the thread through a queue, and their `done` is called in the loop's next turn after
-the commit. An urgent batch (clients wait) that comes alone is committed at once; under load commits
-begin `commit_every` apart and take all batches that have come. Other batches are committed together
-with an urgent one when they have waited a fifth of `settle_every`, and alone after `settle_every`.
+batches go to the thread through an inbox, and their `done` is called in the loop's next turn after
+the commit. Urgent batches (clients wait) are committed as soon as the last commit is over, and
+other batches go with them; under load commits begin `commit_every` apart, and other batches wait
+`settle_every` at most (`group_commit.py`).
 
 What is on disk: `router/enqueue/schema.py`.
 
@@ -28,10 +28,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Final, TypeVar
 
 from router.enqueue import row_writer
+from router.enqueue.group_commit import GroupCommit
+from router.enqueue.inbox import Inbox
 from router.enqueue.journal import (
     Changes,
     Done,
@@ -50,9 +51,6 @@ from router.enqueue.sqlite_read import Reader
 from router.terms.names import AccountName, LaneName, OperatorId, OperatorName
 from router.terms.plan import Plan
 
-_RIDE_ALONG: Final = 0.2
-"""Part of `settle_every`. Sooner, each commit of accepted messages would take longer; later, some
-commits would be large, and clients would wait for those."""
 _TIDY_AFTER_S: Final = 1.0
 """After a commit, when the thread has nothing else to do."""
 _TIDY_AGAIN_S: Final = 0.1
@@ -72,7 +70,6 @@ class _Work:
 
     changes: Changes | None
     done: Done | None
-    urgent: bool
     asked_at: float
     call: _Call | None = None
     """Instead of changes: a call for the thread; what it returns is called in the loop."""
@@ -113,11 +110,10 @@ class SqliteJournal:
         """No record is older; not known before the first time that records are deleted."""
         self._queues = row_writer.Queues(lanes)
         self._reader = Reader(self._queues, plan_of, clock_utc)
-        self._commit_every_s = commit_every_s
-        self._settle_every_s = settle_every_s
+        self._pace = GroupCommit(commit_every_s, settle_every_s)
         self._committed = committed
         self._unreadable = unreadable
-        self._work: SimpleQueue[_Work | None] = SimpleQueue()
+        self._inbox: Inbox[_Work] = Inbox()
         self.pending = 0
         """How many operations are not done yet."""
         self._lock = lock(self._path)
@@ -141,8 +137,6 @@ class SqliteJournal:
         """How many failures the loop knew of before the last failure, and that one's error."""
         self._doubtful: tuple[set[int], set[int]] = set(), set()
         """Messages and deliveries of transactions that failed and may yet be in the file."""
-        self._commit_at = 0.0
-        """When the next commit may begin, unless the journal is closed before."""
         self._tidy_at = _NEVER
         self._closed: Callable[[], None] = lambda: None
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -164,7 +158,7 @@ class SqliteJournal:
         for settlement in changes.settled:
             self._last_record += 1
             settlement.kept_as = self._last_record
-        self._ask(_Work(changes, done, urgent, time.monotonic()))
+        self._ask(_Work(changes, done, time.monotonic()), urgent=urgent)
 
     def reserve_ids(self, count: int, done: Callable[[int, JournalError | None], None]) -> None:
         """See `Journal`. The end of the block is on disk before any of it is used."""
@@ -252,25 +246,22 @@ class SqliteJournal:
             done()
 
         self._closed = finished
-        self._work.put(None)
+        self._inbox.close()
 
     def _call(self, call: _Call, failed: Callable[[JournalError], None]) -> None:
-        self._ask(_Work(None, None, True, time.monotonic(), call, failed))
+        self._ask(_Work(None, None, time.monotonic(), call, failed), urgent=True)
 
-    def _ask(self, work: _Work) -> None:
+    def _ask(self, work: _Work, *, urgent: bool) -> None:
         self.pending += 1
         work.failures = self._failures_told
-        self._work.put(work)
+        self._inbox.add(work, urgent=urgent)
 
     # The thread.
 
     def _run(self) -> None:
         """Gather, commit, tell the loop; until `close`."""
-        waiting: list[_Work] = []
-        stop = False
-        while not stop:
-            batch, stop = self._gather(waiting)
-            batch = self._without_followers(batch)
+        while not self._inbox.ended:
+            batch = self._without_followers(self._gather())
             if batch:
                 self._transact(batch)
             elif time.monotonic() >= self._tidy_at:
@@ -280,41 +271,23 @@ class SqliteJournal:
         os.close(self._lock)
         self._soon(self._closed)
 
-    def _gather(self, waiting: list[_Work]) -> tuple[list[_Work], bool]:
-        """Return what goes into the next transaction, and whether it is the last one.
-
-        Work that may wait longer stays in `waiting`. Nothing is returned when it is time to tidy.
-        """
+    def _gather(self) -> list[_Work]:
+        """Return what goes into the next transaction; nothing when it is time to tidy."""
+        inbox, pace = self._inbox, self._pace
         while True:
-            settle_at = waiting[0].asked_at + self._settle_every_s if waiting else _NEVER
-            urgent: list[_Work] = []
-            stop = self._take(urgent, waiting, min(settle_at, self._tidy_at))
-            wait_s = self._commit_at - time.monotonic()
-            if urgent and wait_s > 0 and not stop:
+            until = min(pace.alone_at(inbox.oldest_asked_at()), self._tidy_at)
+            timeout_s = None if until == _NEVER else max(0.0, until - time.monotonic())
+            urgent = inbox.urgent(timeout_s)
+            wait_s = pace.urgent_at() - time.monotonic()
+            if urgent and wait_s > 0 and not inbox.ended:
                 time.sleep(wait_s)
-                stop = self._take(urgent, waiting, 0.0)
-            if stop:
-                return urgent + waiting, True
+                urgent += inbox.urgent(0.0)
             now = time.monotonic()
-            share = _RIDE_ALONG if urgent else 1.0
-            if waiting and waiting[0].asked_at + self._settle_every_s * share <= now:
-                batch = urgent + waiting
-                waiting.clear()
-                return batch, False
+            goes_at = pace.rides_along_at if urgent else pace.alone_at
+            if inbox.ended or goes_at(inbox.oldest_asked_at()) <= now:
+                return urgent + inbox.may_wait()
             if urgent or now >= self._tidy_at:
-                return urgent, False
-
-    def _take(self, urgent: list[_Work], waiting: list[_Work], until: float) -> bool:
-        """Wait for work until this time, and take all; return whether it was the last."""
-        timeout_s = None if until == _NEVER else max(0.0, until - time.monotonic())
-        try:
-            work = self._work.get(timeout=timeout_s)
-            while work is not None:
-                (urgent if work.urgent else waiting).append(work)
-                work = self._work.get_nowait()
-        except Empty:
-            return False
-        return True
+                return urgent
 
     def _without_followers(self, batch: list[_Work]) -> list[_Work]:
         """Return the work of a batch that does not follow from the last failure; fail the rest.
@@ -332,8 +305,8 @@ class SqliteJournal:
     def _transact(self, batch: list[_Work]) -> None:
         """Run one transaction, and tell the loop how it ended, once for the whole batch."""
         started_at = time.monotonic()
-        self._commit_at = started_at + self._commit_every_s
         changes = [work.changes for work in batch if work.changes is not None]
+        self._pace.began(started_at, sum(one.rows() for one in changes))
         replies: list[Callable[[], None]] = []
         error: JournalError | None = None
         try:

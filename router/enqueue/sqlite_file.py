@@ -37,6 +37,14 @@ _ADVICE: Final = {
 }
 """What to do about an error, by SQLite's primary code."""
 
+_NOTHING: Final[dict[None, None]] = {}
+# Before Python 3.12, `sqlite3` asks how to adapt each value but int, float and str, and takes the
+# answer "not at all" for an exception inside: 0.2 to 0.3 us for each None, bool and bytes. These
+# adapters hand back what they are given, in half the time; written in C, so that no frame is made.
+sqlite3.register_adapter(bytes, bytes.__bytes__)
+sqlite3.register_adapter(bool, int)
+sqlite3.register_adapter(type(None), _NOTHING.get)
+
 
 def lock(path: Path) -> int:
     """Lock the journal: one daemon for each. The kernel frees the lock when the process ends."""

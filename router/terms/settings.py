@@ -96,9 +96,12 @@ class JournalSettings:
     url: str
     """`sqlite:///file` (relative to the configuration), or `memory:`, which keeps nothing."""
     commit_every_s: float = 0.002
-    """The longest time that an accepted message waits for others to share a commit with."""
+    """The longest time that an accepted message waits for others to share a commit with. Under load
+    it does; while there is little to write, it waits for nobody."""
     settle_every_s: float = 0.05
-    """The longest time that answers and receipts wait for others to share a commit with."""
+    """The longest time that answers and receipts wait for others to share a commit with. Under load
+    they do; while there is little to write, they go with the next commit, and alone after
+    `commit_every`."""
     keep_records_s: float = 72 * 3600.0
     """How long the journal keeps a record of each message's end, without its text, in the table
     `record`. A million records take some 100 MB. `0s` keeps none."""

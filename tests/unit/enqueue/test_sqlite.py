@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from router.enqueue.group_commit import BUSY_ROWS
 from router.enqueue.journal import Backlog, Changes, JournalError, Wanted
 from router.enqueue.sqlite import SqliteJournal
 from router.terms.message import Message
@@ -113,25 +114,43 @@ def test_what_comes_while_a_commit_is_under_way_shares_the_next(
     assert sum(turns.commits) == 100
 
 
-def test_what_comes_within_commit_every_shares_a_commit(path: Path, turns: Turns) -> None:
+def test_quiet_journal_commits_at_once_and_takes_along_what_may_wait(
+    path: Path, turns: Turns
+) -> None:
+    journal = turns.open(path, commit_every_s=FOR_EVER_S, settle_every_s=FOR_EVER_S)
+    unhurried = changes(held=[delivery(1)])
+    journal.commit(unhurried, turns.heard, urgent=False)
+
+    assert turns.keep(journal, changes(accepted=[message(1)])) is None
+    assert turns.keep(journal, changes(accepted=[message(2)])) is None
+
+    assert turns.done == [unhurried]
+    assert turns.commits == [1, 1]
+    turns.close(journal)
+
+
+def test_what_comes_within_commit_every_of_a_large_commit_shares_one(
+    path: Path, turns: Turns
+) -> None:
     journal = turns.open(path, commit_every_s=0.5)
-    assert turns.keep(journal, changes(accepted=messages(1))) is None
-    for number in range(2, 52):
-        journal.commit(changes(accepted=[message(number)]), turns.heard, urgent=True)
+    assert turns.keep(journal, changes(accepted=messages(BUSY_ROWS))) is None
+    for number in range(1, 51):
+        journal.commit(changes(accepted=[message(BUSY_ROWS + number)]), turns.heard, urgent=True)
         turns.turn()
 
     turns.until(lambda: journal.pending == 0)
 
-    assert turns.commits == [1, 50]
+    assert turns.commits == [BUSY_ROWS, 50]
     turns.close(journal)
 
 
-def test_urgent_batch_waits_for_nobody(path: Path, turns: Turns) -> None:
+def test_urgent_batch_of_a_busy_journal_does_not_wait_for_others(path: Path, turns: Turns) -> None:
     journal = turns.open(path, settle_every_s=FOR_EVER_S)
+    assert turns.keep(journal, changes(accepted=messages(BUSY_ROWS))) is None
     unhurried = changes(held=[delivery(1)])
     journal.commit(unhurried, turns.heard, urgent=False)
 
-    assert turns.keep(journal, changes(accepted=messages(1))) is None
+    assert turns.keep(journal, changes(accepted=messages(1, first=1000))) is None
 
     assert journal.pending == 1
     assert not turns.done
@@ -154,17 +173,19 @@ def test_settlements_go_with_the_next_commit_when_their_time_is_over(
     assert rows_of(path, "delivery") == 50
 
 
-def test_settlements_that_have_waited_a_while_go_with_an_urgent_commit(
+def test_settlements_of_a_busy_journal_that_have_waited_go_with_an_urgent_commit(
     path: Path, turns: Turns
 ) -> None:
     journal = turns.open(path, settle_every_s=2.0)
+    assert turns.keep(journal, changes(accepted=messages(BUSY_ROWS))) is None
     journal.commit(changes(held=[delivery(1)]), turns.heard, urgent=False)
-    urgent = 0
+    urgent = 1
     while not turns.done:
+        more = messages(BUSY_ROWS, first=urgent * BUSY_ROWS + 1)
         urgent += 1
-        assert turns.keep(journal, changes(accepted=[message(urgent)])) is None
+        assert turns.keep(journal, changes(accepted=more)) is None
 
-    assert turns.commits == [1] * urgent
+    assert turns.commits == [BUSY_ROWS] * urgent
     turns.close(journal)
 
 

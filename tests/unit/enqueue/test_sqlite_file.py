@@ -12,7 +12,7 @@ import pytest
 from router.enqueue import schema
 from router.enqueue.journal import Backlog, Held, JournalError, Recovered, first_number_at
 from router.enqueue.sqlite import SqliteJournal
-from router.enqueue.sqlite_file import tidied
+from router.enqueue.sqlite_file import connect, tidied
 from router.terms.queue_key import QueueKey
 from tests.unit.enqueue.turns import Turns, changes, rows_of
 from tests.unit.messages import BANK, ELISA, OTP, TELIA, TO_TELIA, delivery, message
@@ -101,6 +101,16 @@ def test_copy_that_is_put_back_repeats_no_id_that_was_given_since(
     turns.close(journal)
     assert (first >= first_number_at(now_utc)) == is_believed
     assert first > first_number_at(copied_utc)
+
+
+@pytest.mark.parametrize("value", [None, True, False, b"", b"\0\xff", 0, 1.5, "", "\u20ac"])
+def test_values_come_back_as_they_went(path: Path, turns: Turns, value: object) -> None:
+    turns.close(turns.open(path))
+    with closing(connect(path)) as database:
+        (found,) = database.execute("SELECT ?", (value,)).fetchone()
+
+    assert found == value
+    assert type(found) is (int if isinstance(value, bool) else type(value))
 
 
 def test_commits_are_synced(path: Path, turns: Turns) -> None:
