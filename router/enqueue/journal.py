@@ -180,6 +180,7 @@ Place = int
 BEGINNING: Final[Place] = 0
 SentFetched = Callable[[list[PendingReceipt], Place | None, JournalError | None], None]
 
+_WITH_OPERATOR: Final = frozenset({Mark.MARKING, Mark.MARKED})
 _IDS_PER_SECOND: Final = 10_000
 _EPOCH_UTC: Final = 1_704_067_200
 """2024-01-01. With two digits for the node, numbers that start here have 15 digits until 2055."""
@@ -196,7 +197,7 @@ def first_number_at(now_utc: float) -> int:
 
 def is_with_operator(mark: Mark) -> bool:
     """Return whether a mark says that its message may be with an operator."""
-    return mark is Mark.MARKING or mark is Mark.MARKED
+    return mark in _WITH_OPERATOR
 
 
 def take_up_doubt(

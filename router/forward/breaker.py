@@ -24,6 +24,11 @@ class BreakerState(IntEnum):
     PROBING = 2
 
 
+# Before Python 3.12 a member of an enum costs five globals.
+_CLOSED: Final = BreakerState.CLOSED
+_PROBING: Final = BreakerState.PROBING
+
+
 class Breaker:
     """One circuit breaker."""
 
@@ -58,7 +63,7 @@ class Breaker:
     @property
     def is_open(self) -> bool:
         """Whether the breaker limits what is sent: it is open or probing."""
-        return self.state is not BreakerState.CLOSED
+        return self.state is not _CLOSED
 
     @property
     def is_troubled(self) -> bool:
@@ -71,7 +76,7 @@ class Breaker:
         if settings is None:
             return False
         self._recent = self._recent << 1 & (1 << settings.of) - 1
-        if self.state is not BreakerState.PROBING:
+        if self.state is not _PROBING:
             return False
         self.close()
         return True

@@ -130,6 +130,7 @@ def recognise(sm: Sm) -> Receipt | None:
     return receipt
 
 
+_DELIVERED: Final = State.DELIVERED
 _STATE_BY_NUMBER: Final = {int(state): state for state in State}
 
 
@@ -174,7 +175,7 @@ def write_text(client_id: bytes, state: State, err: bytes, submitted: bytes, don
     err is three digits, as some clients' patterns want it: a code of other characters is 000, a
     longer one is cut.
     """
-    delivered = b"001" if state is State.DELIVERED else b"000"
+    delivered = b"001" if state is _DELIVERED else b"000"
     return b"id:%b sub:001 dlvrd:%b submit date:%b done date:%b stat:%b err:%b text:" % (
         client_id,
         delivered,

@@ -51,6 +51,9 @@ HANDED_ON: Final = frozenset(
 
 _RESPONSE = v.RESPONSE
 _NACK = v.GENERIC_NACK
+# Before Python 3.12 a member of an enum costs five globals.
+_CLOSED: Final = State.CLOSED
+_UNBOUND: Final = State.OPEN, State.BINDING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +156,7 @@ class Session:
         An answer carries the object that its request was sent with. A bind request comes back once
         and is followed by `accept_bind` or `refuse_bind`; what the peer sent behind it waits.
         """
-        if self.state is State.CLOSED:
+        if self.state is _CLOSED:
             return []
         pdus = self._framer.feed(octets)
         if pdus:  # Octets alone are no sign of life: a peer may drip one a minute.
@@ -167,7 +170,7 @@ class Session:
         return stage
 
     def _lose_framing(self, sequence_number: int) -> None:
-        if self.state is not State.CLOSED:  # An unbind in the same octets goes before.
+        if self.state is not _CLOSED:  # An unbind in the same octets goes before.
             self._out.append(p.build(_NACK, v.ESME_RINVCMDLEN, sequence_number))
             self._end("framing.lost")
 
@@ -197,7 +200,7 @@ class Session:
                     self.owed += 1
             else:
                 self._other_request(pdu, now)
-            if self.state is State.CLOSED:
+            if self.state is _CLOSED:
                 break
         return stage
 
@@ -379,7 +382,7 @@ class Session:
 
     def close(self) -> list[object]:
         """End the session here and now; return the requests whose fate is unknown, oldest first."""
-        if self.state is not State.CLOSED:
+        if self.state is not _CLOSED:
             self._move(Event.CLOSED)
         lost = [whose for _, whose, _ in self.unanswered.values()]
         self.unanswered.clear()
@@ -401,9 +404,9 @@ class Session:
     def wake_at(self) -> float:
         """Return when `wake` is next needed, in monotonic seconds."""
         timers = self.timers
-        if self.state is State.CLOSED:
+        if self.state is _CLOSED:
             return NEVER
-        if self.state in (State.OPEN, State.BINDING):
+        if self.state in _UNBOUND:
             return self._opened_at + timers.bind_s
         if self._enquired_at == NEVER:
             at = self._heard_at + timers.enquire_link_s
@@ -424,9 +427,9 @@ class Session:
         session CLOSED; `close` then returns what was in flight.
         """
         timers = self.timers
-        if self.state is State.CLOSED:
+        if self.state is _CLOSED:
             return []
-        if self.state in (State.OPEN, State.BINDING):
+        if self.state in _UNBOUND:
             if now >= self._opened_at + timers.bind_s:
                 self._end("bind.timed_out")
             return []

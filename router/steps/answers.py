@@ -28,7 +28,7 @@ from router.steps.turn import Turn
 from router.terms.counters import Counters
 from router.terms.group import Group
 from router.terms.message import Message
-from router.terms.outcome import WRONG_SET_UP, Outcome, judge
+from router.terms.outcome import ENDED_SENT, WRONG_SET_UP, Outcome, judge
 from router.terms.settings import StatusAction
 from router.terms.states import IN_FLIGHT, SENT, SETTLED, TAKE, Mark
 
@@ -159,7 +159,7 @@ class Answers:
         message.enter(TAKE)
         message.operator = operator.name
         if not receipts.wants_any(message):
-            self._outcomes.settle(message, Outcome.SENT, now_utc)
+            self._outcomes.settle(message, ENDED_SENT, now_utc)
             return
         if not octets:
             if not message.is_open:  # Else the receipt of another attempt will tell.

@@ -17,7 +17,7 @@ from router.steps.recall import Recall
 from router.steps.turn import Turn
 from router.terms.counters import Counters
 from router.terms.message import Message
-from router.terms.outcome import Outcome
+from router.terms.outcome import ENDED_SENT, Outcome
 from router.terms.states import SENT, SETTLE
 
 
@@ -95,6 +95,6 @@ class Outcomes:
         """Count an outcome that is safe in the journal, and tell of it."""
         message, counters = settlement.message, self._counters
         counters.outcomes[message.account, settlement.outcome] += 1
-        if message.operator is not None and settlement.outcome is not Outcome.SENT:
+        if message.operator is not None and settlement.outcome is not ENDED_SENT:
             counters.delivery_s[message.operator, message.lane].add(now - message.accepted_at)
         self._told(settlement)

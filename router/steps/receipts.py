@@ -26,7 +26,7 @@ from router.steps.turn import Turn
 from router.terms.counters import Counters
 from router.terms.message import Delivery, Message
 from router.terms.names import OperatorName
-from router.terms.outcome import NOT_FOR_US, TEMPORARY, Outcome
+from router.terms.outcome import DELIVERED, NOT_FOR_US, TEMPORARY, Outcome
 from router.terms.states import SENT, SETTLED
 
 _COUNTED_AS: Final = {state: state.name.lower() for state in r.State} | {None: "unreadable"}
@@ -163,7 +163,7 @@ class Receipts:
         message.pending_receipts -= 1
         if message.state is SETTLED:
             return False
-        if receipts.OUTCOMES[state] is not Outcome.DELIVERED and message.is_open:
+        if receipts.OUTCOMES[state] is not DELIVERED and message.is_open:
             self._pending.withhold(message, receipt, state)
             return True
         self._pending.take_withheld(message)
