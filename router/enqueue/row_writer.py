@@ -44,7 +44,8 @@ OLDEST_RECORD: Final = "SELECT settled_utc FROM record ORDER BY number LIMIT 1"
 MOST_ROWS: Final = 512
 """Rows of one statement: with 15 columns that is far below SQLite's 32,766 values."""
 _NEVER: Final = float("inf")
-_OUTCOMES: Final = [outcome.name.lower() for outcome in sorted(Outcome)]
+_BY_NUMBER: Final = sorted(Outcome)
+_OUTCOMES: Final = [outcome.name.lower() for outcome in _BY_NUMBER]
 
 _COLUMNS: Final = {
     "queue": 4,
@@ -54,7 +55,7 @@ _COLUMNS: Final = {
     "sent": 14,
     "delivery": 6,
     "record": 15,
-    "account": 8,
+    "account": 7,
 }
 _AGAIN: Final = {
     # After a failure that was none, rows are written again and replace those that are there. Never
@@ -68,7 +69,7 @@ _ON_CONFLICT: Final = {
     "written": " ON CONFLICT (queue) DO UPDATE SET router_id = excluded.router_id,"
     " operator = excluded.operator WHERE excluded.router_id > router_id",
     "account": " ON CONFLICT (name) DO UPDATE SET "
-    + ", ".join(f"{name} = {name} + excluded.{name}" for name in ("accepted", *_OUTCOMES)),
+    + ", ".join(f"{name} = {name} + excluded.{name}" for name in _OUTCOMES),
 }
 
 Value = int | float | str | bytes | None
@@ -171,7 +172,7 @@ def statements(
         *_insert("delivery", [_of_delivery(d) for one in changes for d in one.held]),
         *_insert("record", [_of_record(s) for s in settlements] if keeps_records else ()),
         *_insert("written", _written(changes)),
-        *_insert("account", _counted(changes, settlements)),
+        *_insert("account", _counted(settlements)),
         *delete("message", "router_id", waits_no_more),
         *delete("mark", "router_id", unmarked),
         *delete("sent", "number", ended),
@@ -268,14 +269,12 @@ def _written(changes: Sequence[Changes]) -> list[Row]:
     return [(queue, m.router_id, m.operator or "") for queue, m in newest.items()]
 
 
-def _counted(changes: Sequence[Changes], settlements: Sequence[Settlement]) -> list[Row]:
+def _counted(settlements: Sequence[Settlement]) -> list[Row]:
     """Return what is to be added to the counts of each account."""
-    accepted = Counter(m.account for one in changes for m in one.accepted)
     settled = Counter((s.message.account, s.outcome) for s in settlements)
-    accounts: set[AccountName] = {*accepted, *(account for account, _ in settled)}
     return [
-        (account, accepted[account], *(settled[account, outcome] for outcome in sorted(Outcome)))
-        for account in accounts
+        (account, *(settled[account, outcome] for outcome in _BY_NUMBER))
+        for account in {account for account, _ in settled}
     ]
 
 
@@ -291,7 +290,10 @@ def _insert(table: str, rows: Sequence[Row]) -> Iterator[Statement]:
 
 def delete(table: str, column: str, keys: Collection[int]) -> Iterator[Statement]:
     """Yield statements that delete rows by key, whether or not the rows exist."""
-    every = sorted(keys)
+    every = sorted(set(keys))
+    if len(every) > 1 and every[-1] - every[0] == len(every) - 1:  # None between is another's.
+        yield f"DELETE FROM {table} WHERE {column} BETWEEN ? AND ?", (every[0], every[-1])
+        return
     for at in range(0, len(every), MOST_ROWS):
         part = every[at : at + MOST_ROWS]
         room = room_for(len(part))

@@ -8,7 +8,7 @@
     sent      an operator took it, under which id, when: its receipt may come; without its text
     delivery  a receipt or inbound message that its account has not acknowledged
     record    how a message ended, for as long as `keep_records` says; without its text
-    account   how many messages each account has had accepted, and how they ended
+    account   how many messages of each account have ended, and how
     meta      the next number of an id block, and the time that the router knew last
 
 Rule 1: a table that many rows come to and leave has an integer key that grows, so rows are appended
@@ -16,16 +16,29 @@ and deleted by number; what is looked up in another way has a small index for it
 
 Rule 2: a message costs two row operations when its receipt comes at once (in, out) and four
 otherwise (in, over to `sent`, out), and one for its record.
+
+Rule 3: to accept a message touches no more than its row and the index of it, for a client waits.
 """
 
 from typing import Final
 
-VERSION: Final = 2
+VERSION: Final = 3
 """PRAGMA user_version of the files that this code reads and writes."""
 APPLICATION_ID: Final = 0x534D5052
 """PRAGMA application_id: `SMPR`. Another program's database is not written into."""
 
-SCHEMA: Final = """
+_ACCOUNT: Final = """
+CREATE TABLE account (
+    name TEXT PRIMARY KEY,
+    delivered INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    expired INTEGER NOT NULL,
+    rejected INTEGER NOT NULL,
+    sent INTEGER NOT NULL,
+    unknown INTEGER NOT NULL
+) WITHOUT ROWID;
+"""
+SCHEMA: Final = f"""
 CREATE TABLE queue (
     number INTEGER PRIMARY KEY,
     account TEXT NOT NULL,
@@ -98,18 +111,7 @@ CREATE TABLE record (
     accepted_utc REAL NOT NULL,
     sent_utc REAL,
     settled_utc REAL NOT NULL
-);
-CREATE TABLE account (
-    name TEXT PRIMARY KEY,
-    accepted INTEGER NOT NULL,
-    delivered INTEGER NOT NULL,
-    failed INTEGER NOT NULL,
-    expired INTEGER NOT NULL,
-    rejected INTEGER NOT NULL,
-    sent INTEGER NOT NULL,
-    unknown INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE meta (next_number INTEGER NOT NULL, known_utc REAL NOT NULL);
+);{_ACCOUNT}CREATE TABLE meta (next_number INTEGER NOT NULL, known_utc REAL NOT NULL);
 """
 
 _FROM_1: Final = """
@@ -141,7 +143,13 @@ DROP TABLE attempt_1;
 DROP TABLE delivery_1;
 DROP TABLE meta_1;
 """
-_MIGRATIONS: Final = {1: _FROM_1.format(schema=SCHEMA)}
+_FROM_2: Final = f"""
+ALTER TABLE account RENAME TO account_2;{_ACCOUNT}
+INSERT INTO account
+    SELECT name, delivered, failed, expired, rejected, sent, unknown FROM account_2;
+DROP TABLE account_2;
+"""
+_MIGRATIONS: Final = {1: _FROM_1.format(schema=SCHEMA), 2: _FROM_2}
 
 
 def statements_from(version: int) -> list[str]:

@@ -326,6 +326,28 @@ def test_file_of_version_1_becomes_one_of_this_with_all_that_it_holds(
     turns.close(turns.open(path))
 
 
+def test_file_of_version_2_keeps_what_it_has_counted(path: Path, turns: Turns) -> None:
+    turns.close(turns.open(path))
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("DROP TABLE account")
+        database.execute(
+            "CREATE TABLE account (name TEXT PRIMARY KEY, accepted INTEGER NOT NULL, delivered"
+            " INTEGER NOT NULL, failed INTEGER NOT NULL, expired INTEGER NOT NULL, rejected INTEGER"
+            " NOT NULL, sent INTEGER NOT NULL, unknown INTEGER NOT NULL) WITHOUT ROWID"
+        )
+        database.execute("INSERT INTO account VALUES ('bank', 9, 1, 2, 3, 0, 0, 1)")
+        database.execute("PRAGMA user_version = 2")
+
+    journal = turns.open(path)
+    one = message(1)
+    assert turns.keep(journal, changes(accepted=[one])) is None
+    assert turns.keep(journal, changes(settled=[one])) is None
+    turns.close(journal)
+
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("SELECT * FROM account").fetchall() == [("bank", 2, 2, 3, 0, 0, 1)]
+
+
 def test_file_of_version_1_stays_what_it_is_where_that_fails(path: Path, turns: Turns) -> None:
     of_version_1(path)
     with closing(sqlite3.connect(path)) as database, database:
