@@ -7,7 +7,6 @@ slow, while a client with one mistyped password hears of it soon.
 
 import hashlib
 import hmac
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Final, Protocol
@@ -15,6 +14,7 @@ from typing import Final, Protocol
 from router.accept import passwords
 from router.terms.limits import TokenBucket
 from router.terms.names import AccountName
+from router.terms.oldest_first import OldestFirst
 from router.terms.outcome import FOREIGN_ADDRESS, TOO_MANY_BINDS, WRONG_CREDENTIALS, Refusal
 from router.terms.settings import AccountSettings
 
@@ -91,7 +91,7 @@ class Accounts:
         """The networks of all accounts."""
         self._secret = secret
         self._proven: dict[AccountName, bytes] = {}
-        self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._failures: Final[OldestFirst[str, tuple[int, float]]] = OldestFirst(_MOST_REMEMBERED)
         self.adopt(accounts, now)
 
     def adopt(self, accounts: Mapping[AccountName, AccountSettings], now: float) -> None:
@@ -167,12 +167,10 @@ class Accounts:
         """Count a failed bind; return how long to wait before the refusal, in seconds."""
         waits = 0.0
         for key in (f"host {host}", f"system_id {system_id.decode('latin-1')}"):
-            count, at = self._failures.pop(key, (0, now))
+            count, at = self._failures.get(key) or (0, now)
             count = 1 if now - at > FORGET_S else count + 1
-            self._failures[key] = count, now
+            self._failures.put(key, (count, now))
             waits = max(waits, min(SLOWEST_S, 0.25 * 2.0 ** min(count - 1, 10)))
-        while len(self._failures) > _MOST_REMEMBERED:
-            self._failures.popitem(last=False)
         return waits
 
 

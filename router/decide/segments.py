@@ -5,7 +5,6 @@ the plan of all: a weighted route picks once. When all parts have come, or none 
 part with the same reference belongs to another message.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
@@ -14,6 +13,7 @@ from router.terms.capacity import Capacity
 from router.terms.group import Group
 from router.terms.message import Message
 from router.terms.names import AccountName
+from router.terms.oldest_first import OldestFirst
 from router.terms.plan import Plan
 
 FORGOTTEN_AFTER_S: Final = 600.0
@@ -27,8 +27,7 @@ class Groups:
     """All long messages that may have parts to come; first the one whose last part is oldest."""
 
     def __init__(self, *, capacity: Capacity = Capacity()) -> None:
-        self._most = capacity.long_messages
-        self._groups: OrderedDict[Key, Group] = OrderedDict()
+        self._groups: Final[OldestFirst[Key, Group]] = OldestFirst(capacity.long_messages)
 
     def __len__(self) -> int:
         return len(self._groups)
@@ -46,7 +45,7 @@ class Groups:
         key = (account, source, destination, part.reference, part.total)
         group = self._groups.get(key)
         if group is None or _is_another(group, now):
-            group = self._groups[key] = Group(next_plan(), part.total)
+            group = Group(next_plan(), part.total)
         self._came(key, group, part, now)
         return group
 
@@ -55,7 +54,7 @@ class Groups:
         key = _key_of(message, part)
         group = self._groups.get(key)
         if group is None:
-            group = self._groups[key] = Group(message.plan, part.total)
+            group = Group(message.plan, part.total)
         self._came(key, group, part, now)
         return group
 
@@ -69,13 +68,13 @@ class Groups:
         groups = self._groups
         group.missing &= ~_bit_of(part)
         group.touched_at = now
-        groups.move_to_end(key)
+        groups.put(key, group)
         # For each part that comes two groups may go, so old groups go faster than new ones come.
         for _ in range(2):
-            oldest = next(iter(groups.values()))
-            if len(groups) <= self._most and now - oldest.touched_at <= FORGOTTEN_AFTER_S:
+            oldest = groups.oldest()
+            if oldest is None or now - oldest[1].touched_at <= FORGOTTEN_AFTER_S:
                 break
-            groups.popitem(last=False)
+            groups.take_oldest()
 
 
 def _is_another(group: Group, now: float) -> bool:

@@ -177,7 +177,8 @@ class Feed:
     def __init__(self, lanes: Iterable[LaneSettings]) -> None:
         self.lanes: Final = {lane.name: LaneAtOperator(lane.min_share) for lane in lanes}
         """The lanes in order of urgency."""
-        self._most_urgent: Final = next(iter(self.lanes.values()))
+        most_urgent, *_ = self.lanes.values()
+        self._most_urgent: Final = most_urgent
         self.lower_before = False
         """Whether the last message came from a lane while a more urgent lane had work."""
 

@@ -96,7 +96,8 @@ class Circuit:
         over = [one.tick(now) for one in self._breakers()]
         changed = any(over)
         if self.whole.state is BreakerState.PROBING and self.probe not in able:
-            self.probe = next(iter(_closed(able)), None)
+            closed = _closed(able)
+            self.probe = closed[0] if closed else None
             changed = changed or self.probe is not None
         return changed
 

@@ -9,13 +9,14 @@ are forgotten first, and a limited number of messages waits aside. Further messa
 queues, and block what is behind them there.
 """
 
-from collections import OrderedDict, deque
+from collections import deque
 from typing import Final
 
 from router.forward.pacing import MARGIN_S
 from router.terms.capacity import Capacity
 from router.terms.limits import Rate
 from router.terms.names import RouterId
+from router.terms.oldest_first import OldestFirst
 
 UNANSWERED_S: Final = 0.1
 """The wait before asking again while the answer to an earlier message is missing."""
@@ -43,7 +44,9 @@ class Destinations:
     def __init__(self, rate: Rate, *, capacity: Capacity = Capacity()) -> None:
         self._rate = rate
         self._capacity = capacity
-        self._sent: OrderedDict[bytes, deque[Slot]] = OrderedDict()
+        self._sent: Final[OldestFirst[bytes, deque[Slot]]] = OldestFirst(
+            capacity.numbers_remembered
+        )
         """The latest messages by TON, NPI and number, the longest unused number first."""
         self._aside: dict[bytes, deque[tuple[float, RouterId]]] = {}
         """The waiting messages by number, in order: when each comes again, and its id."""
@@ -55,8 +58,9 @@ class Destinations:
         Messages that wait aside come back at the time they were given, and are judged again then.
         """
         if rate.count != self._rate.count:
-            for number, sent in self._sent.items():
-                self._sent[number] = deque(sent, maxlen=rate.count)
+            by_number = self._sent.by_key
+            for number, sent in by_number.items():
+                by_number[number] = deque(sent, maxlen=rate.count)
         self._rate = rate
 
     def __len__(self) -> int:
@@ -121,17 +125,15 @@ class Destinations:
 
     def sent(self, number: bytes, now: float) -> None:
         """Note that a message to this number was written."""
-        sent = self._sent.pop(number, None)
+        sent = self._sent.get(number)
         if sent is None:
             sent = deque(maxlen=self._rate.count)
-            if len(self._sent) >= self._capacity.numbers_remembered:
-                self._sent.popitem(last=False)
         sent.append(Slot(now))
-        self._sent[number] = sent
+        self._sent.put(number, sent)
 
     def attempt_ended(self, number: bytes, written_at: float, now: float) -> None:
         """Note that the message that was written at that time is answered, or given up, now."""
-        for slot in self._sent.get(number, ()):
+        for slot in self._sent.get(number) or ():
             if slot.written_at == written_at and slot.arrived_at == _NEVER:
                 slot.arrived_at = now
                 return
@@ -139,8 +141,8 @@ class Destinations:
     def forget_old(self, now: float) -> None:
         """Forget the numbers whose unit has passed; call this once a second or so."""
         old_at = now - self._rate.per_s - 1.0
-        while self._sent:
-            number, sent = next(iter(self._sent.items()))
+        while (oldest := self._sent.oldest()) is not None:
+            sent = oldest[1]
             if sent[-1].written_at > old_at or sent[-1].arrived_at > old_at:
                 return
-            del self._sent[number]
+            self._sent.take_oldest()

@@ -132,7 +132,7 @@ class Bind:
         self.peer: Channel | None = None
         """The channel that messages are written to; None while the bind is down."""
         self.unanswered: dict[Attempt, None] = {}
-        """Attempts on the present session that are not answered, oldest first."""
+        """Attempts on the present session that are not answered."""
         self.sized = LEAST if settings.window is None else settings.window
         """The window of the settings, or the present size of an `auto` window."""
         self.window = 0 if self.pace is None else self.sized
@@ -571,9 +571,8 @@ class Operator:
         for bind in self.binds:
             self._size(bind, now)
             if bind.pace is not None and bind.peer is not None:
-                oldest = next(iter(bind.unanswered), None)
-                oldest_s = 0.0 if oldest is None else now - oldest.sent_at
-                if bind.pace.adaptive.tick(oldest_s, bind.round_trip.smallest_s, now):
+                oldest_at = min((one.sent_at for one in bind.unanswered), default=now)
+                if bind.pace.adaptive.tick(now - oldest_at, bind.round_trip.smallest_s, now):
                     self._slowed(bind, "slow answers", now)
         if not self.circuit.is_troubled or not self.circuit.tick(self._able(), now):
             return False

@@ -14,13 +14,13 @@ attempt by its id in any form, if its address is the message's destination too. 
 decide: 10 in one form and 0x0A in the other are the same id of two messages.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Final, Generic, TypeVar
 
 from router.terms.capacity import Capacity
 from router.terms.message import Message
 from router.terms.names import OperatorId, RouterId
+from router.terms.oldest_first import OldestFirst
 from router.terms.settings import IdForm, MessageIdSettings
 
 EARLY_WAIT_S: Final = 10.0
@@ -91,11 +91,12 @@ class Correlator(Generic[Early]):
         self._former_until_utc = _LONG_AGO
         """When the last attempt before the latest change of form was taken."""
         self._capacity = capacity
-        self._open: OrderedDict[OperatorId, tuple[float, Message]] = OrderedDict()
+        self._open: Final[OldestFirst[OperatorId, tuple[float, Message]]] = OldestFirst()
         """By id, the attempt that is owed a receipt, and when the operator took it."""
         self._more: dict[OperatorId, list[tuple[float, Message]]] = {}
         """The younger attempts of an id that the operator has used more than once."""
-        self._done: OrderedDict[OperatorId, None] = OrderedDict()
+        self._done: Final[OldestFirst[OperatorId, None]] = OldestFirst()
+        """The latest ids whose final receipt has come."""
         self._early: dict[OperatorId, list[tuple[float, Early]]] = {}
         self._early_count = 0
 
@@ -130,10 +131,11 @@ class Correlator(Generic[Early]):
         """Await the receipt of a message taken under this id; return receipts that came before."""
         entry = (now_utc, message)
         self._latest_utc = now_utc
-        if operator_id in self._open:  # The operator has used an id twice; the older goes first.
+        open_by_id = self._open.by_key
+        if operator_id in open_by_id:  # The operator has used an id twice; the older goes first.
             self._more.setdefault(operator_id, []).append(entry)
         else:
-            self._open[operator_id] = entry
+            open_by_id[operator_id] = entry
         if not self._early:
             return []
         early = self._early.pop(operator_id, [])
@@ -150,8 +152,8 @@ class Correlator(Generic[Early]):
         if not octets.strip(b"\0 "):
             return OperatorId(b""), None
         operator_id = self.of_receipt(octets)
-        entry = self._open.get(operator_id)
-        if entry is None or self._is_former(entry[0]):
+        entry = self._open.by_key.get(operator_id)
+        if entry is None or entry[0] <= self._former_until_utc:  # Every receipt comes by here.
             return self._find_in_any_form(operator_id, octets, destination_octets)
         if self._more and operator_id in self._more:
             for _, message in (entry, *self._more[operator_id]):
@@ -220,13 +222,14 @@ class Correlator(Generic[Early]):
         share one object.
         """
         left: list[OperatorId] = []
-        for operator_id, (taken_utc, message) in self._open.items():
+        open_by_id = self._open.by_key
+        for operator_id, (taken_utc, message) in open_by_id.items():
             if len(left) == count or taken_utc >= before_utc:
                 break
             if not message.times_in_doubt and operator_id not in self._more:
                 left.append(operator_id)
         for operator_id in left:
-            del self._open[operator_id]
+            del open_by_id[operator_id]
         self.behind += len(left)
 
     def take_back(self, operator_id: OperatorId, message: Message, at_utc: float) -> None:
@@ -234,7 +237,7 @@ class Correlator(Generic[Early]):
         newer = self._open.get(operator_id)
         if newer is not None:
             self._more.setdefault(operator_id, []).insert(0, newer)
-        self._open[operator_id] = at_utc, message
+        self._open.by_key[operator_id] = at_utc, message
         self.behind -= 1
         self.is_in_order = False
 
@@ -254,20 +257,22 @@ class Correlator(Generic[Early]):
 
     def close(self, operator_id: OperatorId, message: Message) -> float:
         """Await no further receipt of an attempt; return when the operator took the message."""
-        entry = self._open[operator_id]
-        more = self._more.get(operator_id)
+        open_by_id = self._open.by_key
+        entry = open_by_id[operator_id]
+        more = self._more.get(operator_id) if self._more else None
         if entry[1] is message:
-            del self._open[operator_id]
+            del open_by_id[operator_id]
             if more:
-                self._open[operator_id] = more.pop(0)
+                open_by_id[operator_id] = more.pop(0)
         elif more:
             entry = next(one for one in more if one[1] is message)
             more.remove(entry)
         if more is not None and not more:
             del self._more[operator_id]
-        self._done[operator_id] = None
-        if len(self._done) > self._capacity.ids_remembered:
-            self._done.popitem(last=False)
+        done = self._done.by_key
+        done[operator_id] = None
+        if len(done) > self._capacity.ids_remembered:
+            self._done.take_oldest()
         return entry[0]
 
     def park(self, operator_id: OperatorId, receipt: Early, now: float) -> bool:
@@ -298,8 +303,8 @@ class Correlator(Generic[Early]):
         """
         self.is_in_order = self.is_in_order or not self._open
         overdue: list[Message] = []
-        while self._open:
-            operator_id, (taken_utc, message) = next(iter(self._open.items()))
+        while (oldest := self._open.oldest()) is not None:
+            operator_id, (taken_utc, message) = oldest
             if not self.is_overdue(taken_utc, now_utc):
                 break
             overdue.append(message)

@@ -13,7 +13,6 @@ Timers: bind (OPEN, BINDING), enquire_link after silence and its answer, inactiv
 the answer to unbind (UNBINDING). Source: SMPP v3.4, 7.2.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -23,6 +22,7 @@ from router.smpp import states
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Framer, Pdu
 from router.smpp.states import Event, Side, State
+from router.terms.oldest_first import OldestFirst
 
 NEVER: Final = float("inf")
 LAST_SEQUENCE: Final = 0x7FFF_FFFF
@@ -119,12 +119,17 @@ class Session:
         self.notes: list[Note] = []
         """Notes that have not been taken yet."""
         self.unanswered: dict[int, tuple[float, object, int]] = {}
-        """Our requests in flight by sequence_number, oldest first: when, whose, which command."""
+        """Our requests in flight by sequence_number, oldest first: when, whose, which command. A
+        plain dict, because every message is written to it; so nothing looks for its oldest but
+        `wake`, once."""
+        self._oldest_at = NEVER
+        """No request in flight is older; the request that was sent then may be answered by now."""
         self.peer_has_unbound = False
         """Whether the peer has asked to end the session."""
         self.owed = 0
         """Requests handed on by `receive` and not answered yet; bind requests do not count."""
-        self._late: OrderedDict[int, tuple[object, int]] = OrderedDict()
+        self._late: Final[OldestFirst[int, tuple[object, int]]] = OldestFirst(MOST_LATE)
+        """Overdue requests by sequence_number: whose, which command."""
         self.interface_version = v.VERSION_3_4
         """The version that the client of this session speaks."""
         self.timers = timers
@@ -231,8 +236,9 @@ class Session:
             self._note("nack.received", status=pdu.command_status)
         elif pdu.sequence_number in self.unanswered:
             self._note("response.mismatched", command_id)
-        elif pdu.sequence_number in self._late and self._late[pdu.sequence_number][1] == command_id:
-            pdu.request = self._late.pop(pdu.sequence_number)[0]
+        elif (late := self._late.get(pdu.sequence_number)) is not None and late[1] == command_id:
+            self._late.pop(pdu.sequence_number)
+            pdu.request = late[0]
             self._note("response.late", command_id, pdu.command_status)
             stage.append(pdu)
         else:
@@ -337,6 +343,8 @@ class Session:
             self._sequence = number - 1
             number = self._next_sequence()
         self._sequence = number
+        if not unanswered:
+            self._oldest_at = now
         command_id = octets[4] << 24 | octets[5] << 16 | octets[6] << 8 | octets[7]
         unanswered[number] = (now, whose, command_id | _RESPONSE)
         self._out.append(p.relay(octets, number))
@@ -402,7 +410,7 @@ class Session:
     # Time.
 
     def wake_at(self) -> float:
-        """Return when `wake` is next needed, in monotonic seconds."""
+        """Return when `wake` is next needed, in monotonic seconds; may be early, never late."""
         timers = self.timers
         if self.state is _CLOSED:
             return NEVER
@@ -413,7 +421,7 @@ class Session:
         else:
             at = self._enquired_at + timers.response_s
         if self.unanswered:
-            at = min(at, next(iter(self.unanswered.values()))[0] + timers.response_s)
+            at = min(at, self._oldest_at + timers.response_s)
         if timers.inactivity_s is not None:
             at = min(at, self._request_heard_at + timers.inactivity_s)
         return min(at, self._courteous_until, self._unbound_at + timers.response_s)
@@ -454,19 +462,21 @@ class Session:
         return self._overdue(now)
 
     def _overdue(self, now: float) -> list[object]:
-        overdue: list[object] = []
+        unanswered = self.unanswered
         response_s = self.timers.response_s
-        while self.unanswered:
-            number, (sent_at, whose, response) = next(iter(self.unanswered.items()))
+        numbers: list[int] = []
+        for number, (sent_at, _, _) in unanswered.items():
             # The same sum as in `wake_at`: a difference could be rounded the other way, and then
             # nothing would be overdue at the moment for which we were woken.
             if sent_at + response_s > now:
+                self._oldest_at = sent_at
                 break
-            del self.unanswered[number]
+            numbers.append(number)
+        overdue: list[object] = []
+        for number in numbers:
+            _, whose, response = unanswered.pop(number)
             overdue.append(whose)
-            self._late[number] = whose, response
-            if len(self._late) > MOST_LATE:
-                self._late.popitem(last=False)
+            self._late.put(number, (whose, response))
         return overdue
 
     # The state.

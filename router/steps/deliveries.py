@@ -22,6 +22,7 @@ from router.terms.capacity import Capacity
 from router.terms.counters import Counters
 from router.terms.message import Delivery
 from router.terms.names import AccountName
+from router.terms.oldest_first import OldestFirst
 from router.terms.settings import AccountSettings
 
 
@@ -70,7 +71,7 @@ class Deliveries:
         """Whether clients are given what is held for them; not when the router is about to go."""
         self._left: dict[AccountName, Held] = {}
         """What stays in the journal: its account is in this configuration no more."""
-        self._needs_fetch: dict[AccountName, None] = {}
+        self._needs_fetch: Final[OldestFirst[AccountName, None]] = OldestFirst()
         """Accounts whose outbox the journal should be read for, in their turns."""
         self._is_read = False
         self._read_again_at = clocks.now()
@@ -101,7 +102,7 @@ class Deliveries:
             outbox = self.outboxes[name]
             if not (len(outbox) or outbox.receivers or outbox.is_read):
                 del self.outboxes[name]
-                self._needs_fetch.pop(name, None)
+                self._needs_fetch.pop(name)
 
     # What the journal has.
 
@@ -219,7 +220,8 @@ class Deliveries:
     def _look_for_held(self, account: AccountName, now: float) -> None:
         """Have the journal read for this account when its turn comes, if that is needed."""
         if self.outboxes[account].wants(now) is not None:
-            self._needs_fetch[account] = None
+            if account not in self._needs_fetch:  # Else it would lose its turn.
+                self._needs_fetch.put(account, None)
             if not self._is_read:
                 self._read_at = max(now, self._read_again_at)
 
@@ -231,8 +233,7 @@ class Deliveries:
         if not self._commits.up or not self.delivers:
             return  # The next sweep looks again.
         while self._needs_fetch and not self._is_read:
-            account = next(iter(self._needs_fetch))
-            del self._needs_fetch[account]
+            account, _ = self._needs_fetch.take_oldest()
             outbox = self.outboxes[account]
             after = outbox.wants(now)
             if after is None:

@@ -186,7 +186,7 @@ class Observed:
 
     def is_answered(self, which: int, how: str, status: int) -> None:
         """The peer answers something that is, or was, in flight."""
-        numbers = [*self.session.unanswered, *self.session._late]
+        numbers = [*self.session.unanswered, *self.session._late.by_key]
         if numbers:
             ours = v.SUBMIT_SM if self.session.side is Side.ESME else v.DELIVER_SM
             command = {"nack": 0, "mixed up": v.DATA_SM}.get(how, ours)

@@ -268,7 +268,7 @@ def test_failures_are_answered_later_and_later_up_to_a_limit() -> None:
 
 def test_a_million_failures_wait_no_longer_than_the_limit() -> None:
     accounts = accounts_of()
-    accounts._failures[f"host {HOST}"] = 1_000_000, 0.0
+    accounts._failures.put(f"host {HOST}", (1_000_000, 0.0))
     assert accounts.failed(HOST, b"bank", 1.0) == SLOWEST_S
 
 

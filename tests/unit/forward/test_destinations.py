@@ -106,7 +106,7 @@ def test_numbers_are_forgotten_when_they_may_be_sent_to_anyway() -> None:
     made.forget_old(110.9)
     assert len(made._sent) == 2
     made.forget_old(111.1)
-    assert list(made._sent) == [OTHER]
+    assert list(made._sent.by_key) == [OTHER]
 
 
 def test_number_whose_message_is_unanswered_is_not_forgotten() -> None:

@@ -1,5 +1,8 @@
 """router/smpp/session.py: what time does to a session. `now` is an argument; nothing waits."""
 
+from _collections_abc import dict_items, dict_values
+from collections.abc import Iterator
+
 import pytest
 
 from router.smpp import pdu as p
@@ -102,6 +105,61 @@ def test_requests_are_overdue_oldest_first_and_one_by_one() -> None:
     assert woken(session) == (11.0, ["a", "b"])
     assert woken(session) == (13.0, ["d"])
     assert session.state is State.BOUND_TX
+
+
+class Counted(dict[int, tuple[float, object, int]]):
+    """A dict that counts how often somebody goes through it."""
+
+    walks = 0
+
+    def __iter__(self) -> Iterator[int]:
+        self.walks += 1
+        return super().__iter__()
+
+    def items(self) -> "dict_items[int, tuple[float, object, int]]":
+        """Begin a walk."""
+        self.walks += 1
+        return super().items()
+
+    def values(self) -> "dict_values[int, tuple[float, object, int]]":
+        """Begin a walk."""
+        self.walks += 1
+        return super().values()
+
+
+def test_nothing_looks_for_the_oldest_request_but_waking_once() -> None:
+    """In a plain dict it stands behind all that were answered since the dict last grew."""
+    session = session_in(State.BOUND_TX, Side.ESME)
+    counted = session.unanswered = Counted()
+    for number in range(2, 302):
+        session.request(SUBMIT, number, 1.0)
+    for number in range(2, 102):
+        session.receive(p.response(v.SUBMIT_SM, number, body=b"1\0"), 2.0)
+        assert session.wake_at() == 11.0
+    assert counted.walks == 0
+    session.request(SUBMIT, 302, 3.0)
+    assert session.wake(11.0) == [*range(102, 302)]
+    assert counted.walks == 1
+    assert session.wake_at() == 13.0
+
+
+def test_request_after_an_answer_to_all_is_waited_for_from_its_own_time() -> None:
+    session = session_in(State.BOUND_TX, Side.ESME)
+    session.request(SUBMIT, "a", 1.0)
+    session.receive(p.response(v.SUBMIT_SM, 2, body=b"1\0"), 2.0)
+    session.request(SUBMIT, "b", 3.0)
+    assert session.wake_at() == 13.0
+
+
+def test_request_behind_one_that_was_answered_may_be_looked_at_early() -> None:
+    session = session_in(State.BOUND_TX, Side.ESME)
+    session.request(SUBMIT, "a", 1.0)
+    session.request(SUBMIT, "b", 3.0)
+    session.receive(p.response(v.SUBMIT_SM, 2, body=b"1\0"), 4.0)
+    session.take_octets()
+    assert session.wake_at() == 11.0
+    assert session.wake(11.0) == []
+    assert woken(session) == (13.0, ["b"])
 
 
 def test_moment_of_waking_is_not_missed_by_rounding() -> None:
