@@ -220,8 +220,7 @@ class Deliveries:
     def _look_for_held(self, account: AccountName, now: float) -> None:
         """Have the journal read for this account when its turn comes, if that is needed."""
         if self.outboxes[account].wants(now) is not None:
-            if account not in self._needs_fetch:  # Else it would lose its turn.
-                self._needs_fetch.put(account, None)
+            self._needs_fetch.by_key[account] = None  # One that waits keeps its turn.
             if not self._is_read:
                 self._read_at = max(now, self._read_again_at)
 
