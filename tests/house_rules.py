@@ -63,6 +63,9 @@ MOST_OWN_FIELDS: Final = 12
 IMPURE_CALLS: Final = frozenset({"__import__", "breakpoint", "input", "open", "print"})
 """Built in, so no import gives them away."""
 
+OLDEST_FIRST: Final = "router/terms/oldest_first.py"
+"""The one file that may look for the oldest entry of a mapping; all others ask it."""
+
 CLOCK_CALLS: Final = frozenset({"now", "today", "utcnow"})
 """Of datetime and date. That a time zone is named where one matters is ruff's business (DTZ)."""
 
@@ -119,6 +122,8 @@ def broken_rules(path: str, source: str) -> list[str]:
             found += _purity(path, tree)
         if path != "router/terms/message.py":
             found += _states(tree)
+        if path != OLDEST_FIRST:
+            found += _oldest(tree)
         if parts[1] == "steps" or parts == ("router", "journey"):
             found += _step(tree, most_fields=None if parts[1] == "journey" else MOST_OWN_FIELDS)
     elif parts[:2] == ("tests", "unit"):
@@ -291,6 +296,23 @@ def _states(tree: ast.Module) -> Iterator[Finding]:
                     target.lineno,
                     f"{ast.unparse(target)} is set by an event: `enter`, `set_mark`",
                 )
+
+
+def _oldest(tree: ast.Module) -> Iterator[Finding]:
+    """The oldest entry of a mapping: a plain dict walks there over all that were deleted before."""
+    use = "`OldestFirst` of terms/oldest_first.py; of what never changes, `first, *_ = ...`"
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        match node.func, [*node.args, *(keyword.value for keyword in node.keywords)]:
+            case ast.Name(id="next"), [ast.Call(func=made), *_] if ast.unparse(made).rpartition(
+                "."
+            )[2] in {"iter", "__iter__"}:
+                yield node.lineno, f"{ast.unparse(node)} walks over deleted entries: {use}"
+            case ast.Attribute(attr="popitem"), [last] if ast.unparse(last) != "True":
+                yield node.lineno, f"{ast.unparse(node)} takes the oldest entry: {use}"
+            case _:
+                pass
 
 
 def _own_fields(step: ast.ClassDef) -> set[str]:

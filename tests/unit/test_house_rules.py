@@ -298,3 +298,45 @@ def test_steps_that_import_each_other_in_a_circle_are_noticed(tmp_path: Path) ->
         (steps / f"{name}.py").write_text(text, encoding="utf-8")
     (says,) = broken_rules_in(tmp_path)
     assert "steps import each other: one -> two -> three -> one" in says
+
+
+# The oldest entry.
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "oldest = next(iter(d))",
+        "oldest = next(iter(d), None)",
+        "oldest = next(iter(self.d.items()))",
+        "oldest = next(iter(self.d.values()))",
+        "oldest = next(iter(self.d.keys()), None)",
+        "del d[next(iter(d))]",
+        "d.pop(next(iter(d)))",
+        "oldest = next(d.__iter__())",
+        "self.d.popitem(last=False)",
+        "self.d.popitem(False)",
+        "def f(last: bool) -> None:\n    d.popitem(last=last)",
+    ],
+)
+@pytest.mark.parametrize("path", ["router/smpp/session.py", "router/wiring/app.py"])
+def test_search_for_the_oldest_entry_is_noticed(path: str, code: str) -> None:
+    (says,) = broken(path, code)
+    assert "`OldestFirst` of terms/oldest_first.py" in says
+    assert broken("router/terms/oldest_first.py", code) == []
+    assert broken("tests/unit/test_x.py", code) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "first, *_ = d.values()",
+        "found = next((one for one in d if one.fits), None)",
+        "lines = iter(text)\nfirst = next(lines)",
+        "newest = d.popitem()",
+        "newest = d.popitem(last=True)",
+        "oldest = queue.popleft()",
+    ],
+)
+def test_other_ways_into_a_collection_are_not_complained_about(code: str) -> None:
+    assert broken("router/decide/segments.py", code) == []
