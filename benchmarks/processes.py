@@ -50,22 +50,28 @@ class Child:
     """One child process; leaving its `with` block ends it, by force if need be."""
 
     def __init__(
-        self, name: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None
+        self,
+        name: str,
+        arguments: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        *,
+        python: str = sys.executable,
+        tree: Path = ROOT,
     ) -> None:
+        """Start `python arguments`, whose packages are first looked for in `tree`."""
         self.name: Final = name
         self.lines: Final[list[str]] = []
         """What it has written, to standard output and standard error."""
         self._news = Condition()
         self._silent = False
-        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         self._process = subprocess.Popen(
-            [sys.executable, *arguments],
+            [python, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            env={**os.environ, **(environment or {}), "PYTHONPATH": path},
+            env={**os.environ, **(environment or {}), **packages_from(tree)},
         )
         self._listener = Thread(target=self._listen, daemon=True)
         self._listener.start()
@@ -180,6 +186,15 @@ class Child:
         status = Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8")
         line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
         return int(line.split()[1]) * 1024
+
+
+def packages_from(tree: Path) -> dict[str, str]:
+    """Return the environment in which Python looks for packages in `tree` first.
+
+    Without PYTHONSAFEPATH the current folder would come before it.
+    """
+    path = os.pathsep.join(filter(None, [str(tree), os.environ.get("PYTHONPATH")]))
+    return {"PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
 
 
 def as_document(line: str) -> dict[str, object] | None:

@@ -5,18 +5,30 @@ what was started, in the opposite order.
 """
 
 import json
+import os
 import signal
+import subprocess
+import sys
 import time
 import urllib.request
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from benchmarks.processes import DEADLINE_S, Child, ChildError, Cpu, as_document, until
+from benchmarks.processes import (
+    DEADLINE_S,
+    ROOT,
+    Child,
+    ChildError,
+    Cpu,
+    as_document,
+    packages_from,
+    until,
+)
 
 CLIENT_S: Final = 600.0
 """How long a client may take: a campaign of a million messages at 2,000/s."""
@@ -48,6 +60,44 @@ def operator(stack: ExitStack, *options: str, port: int = 0) -> Operator:
     port_now = listening["port"]
     assert isinstance(port_now, int)
     return Operator(child, port_now)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What `router` starts."""
+
+    tree: Path = ROOT
+    """Where its package is."""
+    python: str = sys.executable
+    module: str = "router.wiring.cli"
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Raises ChildError if the package would come from elsewhere."""
+        done = subprocess.run(
+            [self.python, "-c", "import router; print(router.__file__)"],
+            env={**os.environ, **self.environment, **packages_from(self.tree)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        found = Path(done.stdout.strip()).resolve()
+        if found.parent != (self.tree / "router").resolve():
+            raise ChildError(f"the router is not that of {self.tree}: {found}\n{done.stderr}")
+
+
+_programs: Final = [Program()]
+
+
+@contextmanager
+def started_from(program: Program) -> Iterator[None]:
+    """Have `router` start this one, within the `with` block."""
+    program.check()
+    _programs.append(program)
+    try:
+        yield
+    finally:
+        _programs.pop()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +195,19 @@ def router(
     # JSON is YAML.
     text = configuration if isinstance(configuration, str) else json.dumps(configuration, indent=1)
     path.write_text(text, encoding="utf-8")
-    command = ["-m", "router.wiring.cli", "run", str(path)]
+    program = _programs[-1]
+    command = ["-m", program.module, "run", str(path)]
     if profile is not None:
         command = ["-m", "cProfile", "-o", str(profile), *command]
-    child = stack.enter_context(Child("router", command, environment))
+    child = stack.enter_context(
+        Child(
+            "router",
+            command,
+            {**program.environment, **(environment or {})},
+            python=program.python,
+            tree=program.tree,
+        )
+    )
     ready = child.event("router.ready")
     listeners = ready["listeners"]
     assert isinstance(listeners, list)
