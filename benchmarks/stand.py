@@ -241,6 +241,26 @@ def well(child: Child, totals: Mapping[str, object]) -> None:
         raise child.failed("was not", "well served")
 
 
+def receipt_delays_s(sent: Path, came: Path) -> list[float]:
+    """From the operator's sending of each receipt to the client's having it, in seconds.
+
+    From what both have written with --receipt-times; they share the machine's monotonic clock.
+    Raises ChildError if numbers are not distinct or the two have not seen the same.
+    """
+    sent_at, came_at = _times(sent), _times(came)
+    if sent_at.keys() != came_at.keys():
+        raise ChildError(f"{len(sent_at)} receipts were sent and {len(came_at)} came")
+    return [came_at[number] - at for number, at in sent_at.items()]
+
+
+def _times(path: Path) -> dict[str, float]:
+    lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
+    times = {number: float(at) for number, at in lines}
+    if len(times) != len(lines):
+        raise ChildError(f"{path.name}: several receipts for one number")
+    return times
+
+
 # Configurations.
 
 PASSWORD: Final = "secret01"

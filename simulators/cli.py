@@ -99,6 +99,12 @@ def _operator_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SYSTEM_ID:PASSWORD",
         help="system_id and password of the outbind",
     )
+    add(
+        "--receipt-times",
+        type=Path,
+        metavar="FILE",
+        help="write there at the end when each receipt was sent: number, monotonic seconds",
+    )
     for key, reader in behaviour.READERS.items():
         add(
             f"--{key.replace('_', '-')}",
@@ -144,6 +150,14 @@ def _client_arguments(parser: argparse.ArgumentParser) -> None:
     add("--to", type=_address, required=True, metavar="HOST:PORT", help="address to bind to")
     add("--system-id", required=True)
     add("--password", required=True)
+    add(
+        "--accounts",
+        type=_unit(units.count),
+        default=1,
+        help="with 3, binds log in as SYSTEM_ID1, SYSTEM_ID2 and SYSTEM_ID3 in turns "
+        "(default: %(default)s)",
+    )
+    add("--tls", type=Path, metavar="FILE", help="certificates to trust, PEM: speak TLS")
     add(
         "--binds", type=_unit(units.count), default=1, help="number of binds (default: %(default)s)"
     )
@@ -202,6 +216,13 @@ def _client_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--priority", type=_below(256), default=0, metavar="N", help="priority_flag")
     add("--service-type", default="")
+    add(
+        "--segments",
+        type=_segments,
+        default=1,
+        metavar="N",
+        help="so many submit_sm in a row are parts of one long message (default: %(default)s)",
+    )
     add("--validity", default="", metavar="TIME", help="validity_period as SMPP writes it")
     add(
         "--wait-receipts",
@@ -235,6 +256,19 @@ def _client_arguments(parser: argparse.ArgumentParser) -> None:
         default="raw",
         help="raw, or the independent client aiosmpplib, which is slower (default: %(default)s)",
     )
+    add(
+        "--progress",
+        type=_unit(units.count),
+        metavar="N",
+        help="say after so many messages, in a line of JSON, how many have their receipt (or "
+        "their answer, where no receipts are asked for)",
+    )
+    add(
+        "--receipt-times",
+        type=Path,
+        metavar="FILE",
+        help="write there at the end when each receipt came: number, monotonic seconds",
+    )
     add("--seed", type=int, help="seed of all random choices, to repeat a run")
 
 
@@ -263,6 +297,13 @@ def _below(end: int) -> Callable[[str], int]:
         return number
 
     return convert
+
+
+def _segments(text: str) -> int:
+    segments = _below(256)(text)
+    if not segments:
+        raise argparse.ArgumentTypeError("a message has at least one part")
+    return segments
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -316,6 +357,7 @@ def _operator(given: argparse.Namespace) -> int:
         key=given.key,
         calls=None if given.call is None else Address(host=given.call[0], port=given.call[1]),
         calls_as=(calls_as[0], calls_as[2]),
+        receipt_times=given.receipt_times,
     )
     try:
         totals = loops.run(operator.operate(settings))
@@ -329,8 +371,18 @@ def _operator(given: argparse.Namespace) -> int:
     return 0
 
 
-NOT_WITH_AIOSMPPLIB: Final = ("interface_version", "validity", "deliver_status")
-"""Options that aiosmpplib's ESME leaves no room for: it binds as 3.4 and answers by itself."""
+NOT_WITH_AIOSMPPLIB: Final = (
+    "interface_version",
+    "validity",
+    "deliver_status",
+    "accounts",
+    "tls",
+    "segments",
+    "progress",
+    "receipt_times",
+)
+"""Options that aiosmpplib's ESME leaves no room for (it binds as 3.4 and answers by itself), and
+those that are there to measure."""
 
 
 def _client(given: argparse.Namespace) -> int:
@@ -370,6 +422,7 @@ def _client_settings(given: argparse.Namespace) -> ClientSettings:
             system_id=given.system_id,
             password=given.password,
             interface_version=given.interface_version,
+            accounts=given.accounts,
             binds=given.binds,
             bind_type=given.bind_type,
             window=given.window,
@@ -388,8 +441,12 @@ def _client_settings(given: argparse.Namespace) -> ClientSettings:
             priority_flag=given.priority,
             service_type=given.service_type,
             validity_period=given.validity,
+            segments=given.segments,
         ),
         reconnect=given.reconnect,
+        tls=given.tls,
+        progress=given.progress,
+        receipt_times=given.receipt_times,
         seed=given.seed,
     )
 

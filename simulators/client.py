@@ -4,10 +4,13 @@ Binds, submits, counts and checks; says its totals as one line of JSON at the en
 """
 
 import asyncio
+import json
 import os
+import ssl
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from typing import Final, cast
 
@@ -18,6 +21,7 @@ from simulators.esme import COMMANDS, ClientLink, Esme, EsmeSettings
 from simulators.ledger import Ledger
 from simulators.loops import Alarm, stop_on_signals
 from simulators.messages import Messages, MessageSettings, new_run
+from simulators.receipts import times_text
 
 BIND_S: Final = 10.0
 """How long a connection and the answer to its bind request may take."""
@@ -45,6 +49,12 @@ class ClientSettings:
     messages: MessageSettings
     reconnect: bool = False
     seed: int | None = None
+    tls: Path | None = None
+    """Certificates to trust, PEM: with them the client speaks TLS."""
+    progress: int | None = None
+    """Say after so many messages how many are done."""
+    receipt_times: Path | None = None
+    """Where to write at the end when each receipt came."""
 
 
 class Client:
@@ -58,6 +68,10 @@ class Client:
         self.failure: str | None = None
         """Why the run ended before its time."""
         self._settings = settings
+        self._tls = (
+            None if settings.tls is None else ssl.create_default_context(cafile=settings.tls)
+        )
+        self._progress_at = settings.progress
         self._loop = asyncio.get_running_loop()
         self._alarm = Alarm(self._wake, self.esme.wake_at)
         self._connections: dict[ClientLink, Connection] = {}
@@ -121,7 +135,7 @@ class Client:
         try:
             async with asyncio.timeout(BIND_S):
                 _, connection = await self._loop.create_connection(
-                    lambda: Connection(self, command_id), host, port
+                    lambda: Connection(self, command_id), host, port, ssl=self._tls
                 )
                 await connection.decided.wait()
         except TimeoutError:
@@ -204,8 +218,17 @@ class Client:
             connection = self._connections.get(touched.pop())
             if connection is not None:
                 connection.write()
+        if self._progress_at is not None and self.esme.ledger.settled >= self._progress_at:
+            self._say_progress(self.esme.ledger.settled)
         if self.esme.finished(time.monotonic()):
             self._ended.set()
+
+    def _say_progress(self, messages: int) -> None:
+        """Once for all steps that this turn has passed."""
+        every = self._settings.progress
+        assert every is not None
+        self._progress_at = (messages // every + 1) * every
+        print(json.dumps({"event": "progress", "messages": messages}), flush=True)
 
 
 class Connection(asyncio.Protocol):
@@ -263,6 +286,9 @@ async def run(settings: ClientSettings) -> dict[str, object]:
         raise ClientError(client.failure or INTERRUPTED)
     span_s = max(esme.last_heard_at, esme.last_sent_at) - esme.began_at
     totals = ledger.totals()
+    if settings.receipt_times is not None:
+        text = times_text(ledger.receipt_times())
+        settings.receipt_times.write_text(text, encoding="utf-8")
     return totals | {
         "well": totals["well"] is True and client.failure is None,
         "failure": client.failure,

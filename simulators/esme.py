@@ -53,6 +53,8 @@ class EsmeSettings:
 
     system_id: str
     password: str
+    accounts: int = 1
+    """With more than one, binds log in as system_id with 1, 2, ... behind it, in turns."""
     interface_version: int = v.VERSION_3_4
     binds: int = 1
     bind_type: BindType = "transceiver"
@@ -96,6 +98,7 @@ class Esme:
         self.touched: set[ClientLink] = set()
         """Binds with something to write or to close; the shell empties this set."""
         self.links: list[ClientLink] = []
+        self._connected = 0
         self.began_at = NEVER
         self.last_sent_at = 0.0
         self.last_heard_at = 0.0
@@ -118,9 +121,13 @@ class Esme:
     def connect(self, command_id: int, now: float) -> ClientLink:
         """Bind on a new connection."""
         link = ClientLink(Session(Side.ESME, self._timers, LONGEST_PDU_OCTETS, now), command_id)
+        system_id, accounts = self.settings.system_id, self.settings.accounts
+        if accounts > 1:
+            system_id = f"{system_id}{self._connected % accounts + 1}"
+        self._connected += 1
         link.session.bind(
             command_id,
-            system_id=self.settings.system_id.encode(),
+            system_id=system_id.encode(),
             password=self.settings.password.encode(),
             interface_version=self.settings.interface_version,
         )

@@ -7,6 +7,7 @@ answer that names its id, so one with an unknown id waits until the end before i
 
 from array import array
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -86,6 +87,8 @@ class Ledger:
         self.response_s = array("d")
         self.lag_s = array("d")
         self.receipt_s = array("d")
+        self._receipt_of = array("L")
+        """The message of each of these."""
         self._due_at = array("d")
         self._fate = bytearray()
         self._final = bytearray()
@@ -101,6 +104,11 @@ class Ledger:
     def unsettled(self) -> int:
         """Messages sent and neither answered nor given up."""
         return len(self.sent_to) - self.accepted - self.unanswered - self.refused.total()
+
+    @property
+    def settled(self) -> int:
+        """Messages with all that was asked for: a final receipt, or no more than an answer."""
+        return self.finals if self.asked_always else self.accepted
 
     @property
     def missing(self) -> int:
@@ -191,6 +199,7 @@ class Ledger:
             self.finals += 1
             self.states[state.name] += 1
             self.receipt_s.append(notice.at - self._due_at[index])
+            self._receipt_of.append(index)
         elif before == state:
             self.duplicates += 1
         elif before == State.ACCEPTED:  # The last word only where no other follows.
@@ -256,6 +265,11 @@ class Ledger:
             if self._final[index] == _NO_STATE
         )
         return [message_id for message_id, _ in zip(ids, range(LONGEST_SAMPLE), strict=False)]
+
+    def receipt_times(self) -> Iterator[tuple[bytes, float]]:
+        """Return each message's number and when its first final receipt came."""
+        for index, receipt_s in zip(self._receipt_of, self.receipt_s, strict=True):
+            yield self.sent_to[index], self._due_at[index] + receipt_s
 
     def totals(self) -> dict[str, object]:
         """Return the totals as a JSON document."""

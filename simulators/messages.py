@@ -19,6 +19,7 @@ from aiosmpplib import GSM7BitCodec
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Sm
+from router.smpp.text import UDHI
 from simulators.units import UnitError
 
 _PATTERN: Final = re.compile(r"(\+?\d*)(?:\{(\d{1,2})\})?")
@@ -98,13 +99,17 @@ class MessageSettings:
     priority_flag: int = 0
     service_type: str = ""
     validity_period: str = ""
+    segments: int = 1
+    """With more than one, so many submit_sm in a row are the parts of one long message."""
 
 
 class Messages:
     """Makes the submit_sm of a run, each once and in order."""
 
     __slots__ = (
+        "_first",
         "_head",
+        "_number",
         "_numbers",
         "_rest",
         "_rng",
@@ -123,10 +128,13 @@ class Messages:
         before, _, after = text_with_token(settings.text).partition("{token}")
         self._wide = not GSM7BitCodec.is_gsm_text(before + after)
         first, middle, last = _encode(before, after, token(run, 0), wide=self._wide)
-        if len(first + middle + last) > LONGEST_MESSAGE_OCTETS:
+        self._number = b""
+        header = self._user_data_header(0)
+        room = LONGEST_MESSAGE_OCTETS - len(header)
+        if len(first + middle + last) > room:
             raise UnitError(
                 f"the text has {len(first + middle + last)} octets with its token; "
-                f"a message has room for {LONGEST_MESSAGE_OCTETS}"
+                f"a message has room for {room}"
             )
         self.sender_octets = p.address(*sender_address(settings.sender))
         # What p.sm builds, cut where the number and the token go.
@@ -135,7 +143,8 @@ class Messages:
             0,
             source=sender_address(settings.sender),
             destination=(1, 1, b""),
-            short_message=first + middle + last,
+            esm_class=UDHI if header else 0,
+            short_message=header + first + middle + last,
             data_coding=8 if self._wide else 0,
             service_type=settings.service_type.encode(),
             priority_flag=settings.priority_flag,
@@ -143,19 +152,33 @@ class Messages:
             registered_delivery=settings.registered_delivery,
         )
         number_at = 16 + len(settings.service_type.encode()) + 1 + len(self.sender_octets) + 2
-        token_at = len(whole) - len(last) - len(middle)
+        text_at = len(whole) - len(header + first + middle + last)
         self._head = whole[4:number_at]
-        self._rest = whole[number_at:token_at]
+        self._rest = whole[number_at:text_at]
+        self._first = first
         self._tail = last
 
     def build(self, index: int) -> tuple[bytes, bytes]:
         """The submit_sm number `index`, sequence_number 0, and the number that it goes to."""
-        number = self.number(index)
+        segments = self.settings.segments
+        if segments == 1 or index % segments == 0:
+            self._number = self.number(index // segments)
+        number, text = self._number, self._first
+        if segments > 1:
+            text = self._user_data_header(index) + text
         mark = b"#%b-%08d" % (self._run, index)
         if self._wide:
             mark = mark.decode().encode("utf-16-be")
-        rest = b"%b%b%b%b%b" % (self._head, number, self._rest, mark, self._tail)
+        rest = b"%b%b%b%b%b%b" % (self._head, number, self._rest, text, mark, self._tail)
         return _LENGTH.pack(len(rest) + 4) + rest, number
+
+    def _user_data_header(self, index: int) -> bytes:
+        """Concatenation with a reference of 8 bits (3GPP TS 23.040, 9.2.3.24.1); empty for one."""
+        segments = self.settings.segments
+        if segments == 1:
+            return b""
+        reference, place = divmod(index, segments)
+        return b"\5\0\3%c%c%c" % (reference % 256, segments, place + 1)
 
     def number(self, index: int) -> bytes:
         """Return a number for the message number `index`; another one each time it is asked."""

@@ -20,6 +20,7 @@ from router.smpp.states import State
 from router.terms.settings import Address
 from simulators.loops import Alarm, stop_on_signals
 from simulators.outbox import Link
+from simulators.receipts import source_of, times_text
 from simulators.scenario import Scenario
 from simulators.smsc import Smsc
 
@@ -45,6 +46,8 @@ class OperatorSettings:
     """Where to connect to, say outbind and be bound to."""
     calls_as: tuple[str, str] = ("", "")
     """The system_id and the password in its outbind."""
+    receipt_times: Path | None = None
+    """Where to write at the end when each receipt was sent."""
 
 
 CALL_AGAIN_S: Final = 0.2
@@ -55,6 +58,7 @@ class Operator:
 
     def __init__(self, settings: OperatorSettings) -> None:
         now = time.monotonic()
+        self.log: list[tuple[bytes, float]] | None = [] if settings.receipt_times else None
         self.smsc = Smsc(
             settings.scenario,
             Random(settings.seed),
@@ -62,6 +66,7 @@ class Operator:
             now_utc=time.time(),
             system_id=settings.system_id,
             password=settings.password,
+            log=self.log,
         )
         self._settings = settings
         self._loop = asyncio.get_running_loop()
@@ -221,6 +226,9 @@ async def operate(settings: OperatorSettings) -> dict[str, object]:
     cpu_s = time.process_time() - cpu_began_s
     totals = operator.smsc.totals()
     await operator.stop()
+    if settings.receipt_times is not None and operator.log is not None:
+        sent = ((source_of(octets), at) for octets, at in operator.log)
+        settings.receipt_times.write_text(times_text(sent), encoding="utf-8")
     submits = operator.smsc.tally.submits
     return totals | {
         "port": port,

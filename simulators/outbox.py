@@ -34,6 +34,7 @@ class Link:
         "outbox",
         "receipts",
         "remote_port",
+        "repeated",
         "second",
         "session",
         "submits",
@@ -55,6 +56,8 @@ class Link:
         self.second = SlidingSecond()
         self.submits = 0
         self.accepted = 0
+        self.repeated = 0
+        """Of those, the messages that had been taken before, on any bind."""
         self.throttled = 0
         self.receipts = 0
         """deliver_sm acknowledged."""
@@ -82,15 +85,19 @@ class Delivery:
 class Outbox:
     """The deliver_sm of one system_id."""
 
-    __slots__ = ("_turn", "links", "sent", "system_id", "touched", "waiting")
+    __slots__ = ("_turn", "links", "log", "sent", "system_id", "touched", "waiting")
 
-    def __init__(self, system_id: str, touched: set[Link]) -> None:
+    def __init__(
+        self, system_id: str, touched: set[Link], log: list[tuple[bytes, float]] | None = None
+    ) -> None:
         self.system_id = system_id
         self.links: list[Link] = []
         """The binds that receive."""
         self.waiting: deque[Delivery] = deque()
         self.sent: Counter[bool] = Counter()
         """deliver_sm written, by whether they were inbound messages; again counts again."""
+        self.log = log
+        """The octets of each deliver_sm and when they were sent, if anybody wants to know."""
         self.touched = touched
         """Binds with something to write, of all systems."""
         self._turn = 0
@@ -122,6 +129,8 @@ class Outbox:
                 delivery = waiting.popleft()
                 session.request(delivery.octets, delivery, now)
                 self.sent[delivery.inbound] += 1
+                if self.log is not None:
+                    self.log.append((delivery.octets, now))
             self.touched.add(link)
 
     def _choose(self, delivery: Delivery, window: int, which: ReceiptBind) -> Link | None:

@@ -3,6 +3,7 @@
 Source: SMPP v3.4, 5.2.17 (registered_delivery); v5.0 for its value 3.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -72,6 +73,20 @@ def write(
         tlvs=form == "both",
         final=final,
     )
+
+
+def source_of(octets: bytes) -> bytes:
+    """Return the digits of the source address of a deliver_sm: the number that a message went to.
+
+    They are behind the header, service_type, and the type and plan of the number.
+    """
+    begins = octets.index(b"\0", p.HEADER_OCTETS) + 3
+    return octets[begins : octets.index(b"\0", begins)]
+
+
+def times_text(times: Iterable[tuple[bytes, float]]) -> str:
+    """One line for each receipt: the number that the message went to, and monotonic seconds."""
+    return "".join(f"{number.decode()} {at:.6f}\n" for number, at in times)
 
 
 class Dates:

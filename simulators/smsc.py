@@ -56,7 +56,9 @@ class Smsc:
         now_utc: float,
         system_id: str | None = None,
         password: str | None = None,
+        log: list[tuple[bytes, float]] | None = None,
     ) -> None:
+        """Keep in `log` the octets of each deliver_sm and when they were sent."""
         self.touched: set[Link] = set()
         """Links with something to write, to cut or to close; the shell empties this set."""
         self.bound: list[Link] = []
@@ -65,6 +67,7 @@ class Smsc:
         self.tally = Tally(now)
         self._rng = rng
         self._login = (system_id, password)
+        self._log = log
         self._ids = MessageIds(rng.randrange(SMALLEST, LARGEST))
         self._dates = receipts.Dates(now, now_utc)
         self._links: set[Link] = set()
@@ -177,7 +180,9 @@ class Smsc:
         if command_id != v.BIND_TRANSMITTER:
             outbox = self.outboxes.get(link.system_id)
             if outbox is None:
-                outbox = self.outboxes[link.system_id] = Outbox(link.system_id, self.touched)
+                outbox = self.outboxes[link.system_id] = Outbox(
+                    link.system_id, self.touched, self._log
+                )
             outbox.add(link)
         self._handle(link, held, now)
 
@@ -274,7 +279,7 @@ class Smsc:
         mood, requested = self._mood, sm.registered_delivery
         outbox = self.outboxes.get(link.system_id)
         if outbox is None:  # Bound as a transmitter only, so far.
-            outbox = self.outboxes[link.system_id] = Outbox(link.system_id, self.touched)
+            outbox = self.outboxes[link.system_id] = Outbox(link.system_id, self.touched, self._log)
         first = mood.receipt_first()
         wait_s = 0.0 if first else mood.receipt_wait_s()
         state = mood.receipt_state()

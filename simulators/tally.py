@@ -90,6 +90,7 @@ class Tally:
             self.without_token += 1
         elif token in self._tokens:
             self.repeated += 1
+            link.repeated += 1
         else:
             self.distinct += 1
             self._tokens.add(token)
@@ -129,6 +130,7 @@ class Tally:
             "remote_port": link.remote_port,
             "submits": link.submits,
             "accepted": link.accepted,
+            "repeated": link.repeated,
             "throttled": link.throttled,
             "busiest_second": link.second.busiest,
             "first_submit_s": self._since_start(link.first_at) if link.submits else None,

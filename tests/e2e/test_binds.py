@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from benchmarks import stand
+from benchmarks.certificates import OPENSSL, self_signed
 from benchmarks.processes import number, until
 from benchmarks.stand import Router
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.link import NOTES_LOGGED
-from tests.e2e.certificates import OPENSSL, self_signed
 from tests.e2e.scene import CONFIGURATION, changed, configuration, free_port
 
 ONE_BIND = """\

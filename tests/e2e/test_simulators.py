@@ -2,10 +2,12 @@
 
 import socket
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from benchmarks import stand
+from benchmarks.certificates import OPENSSL, self_signed
 from benchmarks.processes import number
 
 
@@ -23,6 +25,33 @@ def test_both_ends_agree_on_every_message(stack: ExitStack) -> None:
     assert isinstance(binds, list)
     assert [bind["bind"] for bind in binds] == ["load/1", "load/2"]
     assert sum(bind["submits"] for bind in binds) == 300
+
+
+@pytest.mark.skipif(OPENSSL is None, reason="needs openssl to make a certificate")
+def test_client_speaks_tls_and_says_how_far_it_is_and_when_receipts_came(
+    stack: ExitStack, tmp_path: Path
+) -> None:
+    certificate = self_signed(tmp_path)
+    sent, came = tmp_path / "sent", tmp_path / "came"
+    operator = stand.operator(
+        stack,
+        *("--certificate", str(certificate), "--key", str(certificate.with_suffix(".key"))),
+        *("--receipt-delay", "10ms", "--receipt-times", str(sent)),
+    )
+    client = stand.client(
+        stack,
+        operator.port,
+        *("--count", "300", "--tls", str(certificate), "--progress", "100"),
+        *("--receipt-times", str(came), "--destination", "3725{11}"),
+    )
+    stand.well(client, stand.totals_of(client))
+    operator.totals()
+    steps = [number(said, "messages") for said in client.events("progress")]
+    assert steps[-1] == 300
+    assert len({step // 100 for step in steps}) == len(steps)
+    delays_s = stand.receipt_delays_s(sent, came)
+    assert len(delays_s) == 300
+    assert min(delays_s) > 0
 
 
 def test_client_faster_than_the_rate_is_throttled_and_the_rest_is_well(stack: ExitStack) -> None:

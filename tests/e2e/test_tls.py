@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks import stand
+from benchmarks.certificates import OPENSSL, self_signed
 from router.smpp import receipt as r
 from router.smpp import vocabulary as v
 from router.smpp.link import NOTES_LOGGED
-from tests.e2e.certificates import OPENSSL, self_signed
 from tests.e2e.scene import Peer, configuration, free_port, smpp_router, written
 
 PLAIN = 'listen: [{address: "127.0.0.1:0"}]'

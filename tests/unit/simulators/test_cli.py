@@ -42,6 +42,9 @@ def test_option_goes_over_the_scenario_and_off_is_an_option_too() -> None:
         [*CLIENT, "--engine", "aiosmpplib", "--interface-version", "0x33"],
         [*CLIENT, "--engine", "aiosmpplib", "--validity", "000001000000000R"],
         [*CLIENT, "--engine", "aiosmpplib", "--deliver-status", "ESME_RMSGQFUL:5%"],
+        [*CLIENT, "--engine", "aiosmpplib", "--accounts", "2"],
+        [*CLIENT, "--segments", "0"],
+        [*CLIENT, "--segments", "256"],
     ],
 )
 def test_wrong_usage_ends_with_2_and_says_why(

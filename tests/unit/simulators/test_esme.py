@@ -4,7 +4,7 @@ from random import Random
 
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
-from router.smpp.pdu import Pdu
+from router.smpp.pdu import BindRequest, Framer, Pdu
 from router.smpp.session import Session, Timers
 from router.smpp.states import Side
 from router.terms.limits import Rate
@@ -66,6 +66,15 @@ def test_window_is_never_exceeded_and_always_filled() -> None:
         two.answer(1.0, 2)
         assert esme.ledger.submitted == min(sent + 3, 23)
     assert esme.ledger.submitted == 23
+
+
+def test_binds_log_in_to_the_accounts_in_turns() -> None:
+    esme = _esme(accounts=2)
+    links = [esme.connect(v.BIND_TRANSCEIVER, 0.0) for _ in range(3)]
+    esme.lost(links.pop(0), 1.0)
+    links.append(esme.connect(v.BIND_TRANSCEIVER, 2.0))
+    asked = [Framer(1000).feed(link.session.take_octets())[0] for link in links]
+    assert [BindRequest(pdu).system_id for pdu in asked] == [b"S2", b"S1", b"S2"]
 
 
 def test_other_side_that_answers_twice_is_noticed() -> None:

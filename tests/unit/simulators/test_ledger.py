@@ -38,6 +38,19 @@ def test_message_with_its_answer_and_its_receipt_is_well() -> None:
     assert totals["receipts"] == {"delivered": 1}
     assert totals["response_ms"] == {"p50": 500.0, "p99": 500.0, "p99.9": 500.0, "max": 500.0}
     assert list(ledger.receipt_s) == [1.0]
+    assert list(ledger.receipt_times()) == [(b"3725550", 2.0)]
+
+
+@pytest.mark.parametrize(("registered_delivery", "settled"), [(1, 0), (0, 2)])
+def test_message_is_settled_by_its_receipt_or_where_none_was_asked_for_by_its_answer(
+    registered_delivery: int, settled: int
+) -> None:
+    ledger = _ledger(2, registered_delivery)
+    ledger.answered(0, 0, b"7", 1.5)
+    ledger.answered(1, 0, b"8", 1.5)
+    assert ledger.settled == settled
+    ledger.receipt(_notice(b"8", number=b"3725551"))
+    assert ledger.settled == max(settled, 1)
 
 
 def test_receipt_before_the_answer_is_no_stranger() -> None:

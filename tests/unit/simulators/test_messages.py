@@ -5,6 +5,7 @@ from random import Random
 import pytest
 
 from router.smpp import pdu as p
+from router.smpp import segments
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Framer, Sm
 from simulators.messages import (
@@ -62,6 +63,26 @@ def test_built_message_reads_as_it_was_meant() -> None:
             priority_flag=2,
             registered_delivery=1,
         )
+
+
+def test_parts_of_a_long_message_have_one_number_and_a_header_each() -> None:
+    messages = _messages(segments=3, service_type="OTP")
+    built = [messages.build(index) for index in range(600, 606)]
+    sms = [_view(octets) for octets, _ in built]
+    assert [number for _, number in built] == [sm.destination_addr for sm in sms]
+    assert len({number for _, number in built[:3]}) == len({number for _, number in built[3:]}) == 1
+    assert built[0][1] != built[3][1]
+    assert [find_token(sm) for sm in sms] == [token("ab12", index) for index in range(600, 606)]
+    assert [segments.part_of(sm) for sm in sms] == [
+        segments.Part(200 + index // 3, 3, index % 3 + 1) for index in range(6)
+    ]
+
+
+def test_header_of_a_part_takes_room_from_its_text() -> None:
+    _messages(text="x" * (254 - 15))
+    _messages(text="x" * (254 - 15 - 6), segments=2)
+    with pytest.raises(UnitError):
+        _messages(text="x" * (254 - 15), segments=2)
 
 
 def test_service_type_beyond_ascii_leaves_the_number_whole() -> None:

@@ -12,10 +12,11 @@ from router.smpp.session import Session, Timers
 from router.smpp.states import Side, State
 from router.terms.limits import Rate
 from simulators import scenario
-from simulators.behaviour import Behaviour
+from simulators.behaviour import Behaviour, ReceiptForm
 from simulators.ids import IdForms
 from simulators.messages import token
 from simulators.outbox import Link
+from simulators.receipts import source_of
 from simulators.scenario import Phase, Scenario
 from simulators.smsc import Smsc
 from simulators.units import Span
@@ -67,7 +68,10 @@ class House:
     def __init__(self, behaviour: Behaviour | None = None, story: Scenario | None = None) -> None:
         self.now = 1000.0
         made = story or Scenario(phases=(Phase(0.0, behaviour or Behaviour()),))
-        self.smsc = Smsc(made, Random(1), now=self.now, now_utc=1.8e9, system_id="agg")
+        self.log: list[tuple[bytes, float]] = []
+        self.smsc = Smsc(
+            made, Random(1), now=self.now, now_utc=1.8e9, system_id="agg", log=self.log
+        )
         self.binds: list[Bind] = []
 
     def exchange(self) -> None:
@@ -296,8 +300,23 @@ def test_message_that_comes_again_is_repeated_only_if_it_had_been_taken() -> Non
     bind.submit(5)
     house.pass_time(1.0)
     bind.submit(3, 2)
+    other = Bind(house)
+    other.submit(2, 3)
     tally = house.smsc.tally
-    assert (tally.distinct, tally.repeated) == (5, 1)
+    assert (tally.distinct, tally.repeated) == (5, 3)
+    assert [link.repeated for link in (bind.link, other.link)] == [1, 2]
+
+
+@pytest.mark.parametrize("form", ["both", "text", "tlvs"])
+def test_log_says_when_the_receipt_of_each_number_was_sent(form: ReceiptForm) -> None:
+    house = House(Behaviour(receipt_delay=Span(2.0, 2.0), receipt_form=form))
+    bind = Bind(house)
+    bind.submit(1, to=b"37251")
+    house.pass_time(1.0)
+    bind.submit(1, 1, to=b"37252")
+    house.pass_time(5.0)
+    assert [source_of(octets) for octets, _ in house.log] == [b"37251", b"37252"]
+    assert [at for _, at in house.log] == pytest.approx([1002.0, 1003.0], abs=0.003)
 
 
 def test_connection_is_cut_after_so_many_submits() -> None:
