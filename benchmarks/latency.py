@@ -11,9 +11,9 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from benchmarks import stand
+from benchmarks.load import WARM_UP
 from benchmarks.processes import number
 from benchmarks.results import Result
-from benchmarks.throughput import WARM_UP
 
 SUMMARY: Final = "submit_sm to submit_sm_resp at 2,000/s and 5,000/s"
 RATES_PER_S: Final = (2_000, 5_000)

@@ -268,6 +268,18 @@ JOURNALS: Final = {"memory": "memory:", "sqlite": "sqlite:///router.db"}
 """Nothing is kept; or it is, on the disk that holds temporary files."""
 
 
+def account(lane: str = "bulk") -> dict[str, object]:
+    """Return the settings of an account whose limits are in nobody's way."""
+    return {
+        "password": PASSWORD,
+        "lane": lane,
+        "window": 10_000,
+        "deliver_window": 1000,
+        "max_binds": 20,
+        "queue": 1_000_000,
+    }
+
+
 def configuration(
     operator_port: int,
     *,
@@ -282,17 +294,7 @@ def configuration(
 
     Nothing but the operator's rate and windows is in the way of a message.
     """
-    accounts = {
-        name: {
-            "password": PASSWORD,
-            "lane": lane,
-            "window": 10_000,
-            "deliver_window": 1000,
-            "max_binds": 20,
-            "queue": 1_000_000,
-        }
-        for lane, name in zip(lanes, ["load", *lanes[1:]], strict=True)
-    }
+    accounts = {name: account(lane) for lane, name in zip(lanes, ["load", *lanes[1:]], strict=True)}
     return {
         "listen": [{"address": "127.0.0.1:0"}],
         "journal": {"url": JOURNALS[journal]},

@@ -1,38 +1,39 @@
-"""Messages per second with receipts for all, and what one costs the router's process.
+"""Messages per second, and what one costs the router's process from the first to the last.
 
 The client keeps its windows full, the operator answers and sends its receipts at once: whoever is
 slowest decides, which on a machine of two cores may be a simulator. So the cost per message says
-more than the rate.
+more than the rate. It must not grow: the last slice of a run is compared with the second.
 """
 
 import argparse
 import pstats
 from collections import defaultdict
-from contextlib import ExitStack
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Final
 
 from benchmarks import stand
-from benchmarks.processes import ROOT, number
+from benchmarks.load import WARM_UP, Case, Measured, measure
+from benchmarks.processes import ROOT, ChildError
 from benchmarks.results import Result, spread
 
-SUMMARY: Final = "messages per second, and CPU of the router per message, with receipts"
+SUMMARY: Final = "messages per second, and CPU of the router per message, slice by slice"
+COUNT: Final = 250_000
+SLICE: Final = 50_000
+FEWEST_SLICES: Final = 5
+LAST_TO_SECOND: Final = 1.1
+"""A slice of a run whose cost per message is flat."""
 RATES_PER_S: Final = {"memory": 10_000.0, "sqlite": 8_000.0}
 COSTS_US: Final = {"memory": 45.0, "sqlite": 60.0}
-BINDS: Final = 2
-WARM_UP: Final = 2_000
-"""Before the measured messages: rates have their slots free, and the code has been run."""
 SHOWN: Final = 25
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this benchmark."""
-    parser.add_argument("--count", type=int, help="messages (default: 100000, quick: 20000)")
-    parser.add_argument("--window", type=int, default=100, help="of each client bind; default 100")
-    parser.add_argument("--journal", choices=stand.JOURNALS, default="memory")
-    parser.add_argument("--repeat", type=int, default=1, metavar="N", help="so many runs")
+    case_arguments(parser)
+    parser.add_argument("--repeat", type=int, metavar="N", help="runs (default: 3, quick: 1)")
     parser.add_argument(
         "--profile",
         action="store_true",
@@ -40,62 +41,63 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def case_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what is sent."""
+    parser.add_argument("--count", type=int, help="messages (default: 250000, quick: 20000)")
+    parser.add_argument("--window", type=int, default=100, help="of each client bind; default 100")
+    parser.add_argument("--journal", choices=stand.JOURNALS, default="memory")
+    parser.add_argument("--receipts", choices=("yes", "no"), default="yes", help="default: yes")
+    parser.add_argument(
+        "--binds", type=int, default=1, help="of the client, and of the operator; default 1"
+    )
+
+
+def case_of(given: argparse.Namespace) -> Case:
+    """Return what these options ask for."""
+    return Case(
+        journal=given.journal,
+        receipts=given.receipts == "yes",
+        client_binds=given.binds,
+        operator_binds=given.binds,
+        window=given.window,
+    )
+
+
 def run(given: argparse.Namespace) -> Result:
     """Measure, as often as asked for."""
-    count: int = given.count or (20_000 if given.quick else 100_000)
-    journal: str = given.journal
-    result = Result(
-        "throughput" if journal == "memory" else f"throughput-{journal}",
-        {
-            "count": count,
-            "client_binds": BINDS,
-            "client_window": given.window,
-            "operator_binds": BINDS,
-            "journal": journal,
-            "message_log": "0%",
-            "profile": given.profile,
+    count: int = given.count or (20_000 if given.quick else COUNT)
+    repeat: int = given.repeat or (1 if given.quick or given.profile else 3)
+    case = case_of(given)
+    each = min(SLICE, max(1, count // FEWEST_SLICES))
+    settings = {"count": count, "slice": each, "runs": repeat, "profile": given.profile}
+    result = Result(f"throughput{case.name}", {**case.settings(), **settings})
+    with TemporaryDirectory() as folder:
+        profile = Path(folder) / "profile" if given.profile else None
+        runs = [measure(case, count, each, profile=profile) for _ in range(repeat)]
+        if profile is not None:
+            show_profile(profile, count + WARM_UP)
+    slices = list(zip(*(one.slices_us for one in runs), strict=False))
+    if len(slices) < FEWEST_SLICES:
+        raise ChildError(f"{count} messages are too few for {FEWEST_SLICES} slices")
+    grown = [one.slices_us[-1] / one.slices_us[1] for one in runs]
+    result.numbers = {
+        **{key: spread([one.numbers[key] for one in runs]) for key in runs[0].numbers},
+        "slice_us": {
+            str((place + 1) * each): spread(costs_us, 2) for place, costs_us in enumerate(slices)
         },
-    )
-    runs = [_run(count, given.window, journal, given.profile) for _ in range(given.repeat)]
-    result.numbers = {key: spread([one[key] for one in runs]) for key in runs[0]}
-    result.settings["runs"] = given.repeat
+        "last_to_second": spread(grown, 3),
+    }
     if not given.profile:
-        rate_per_s = median(one["rate_per_s"] for one in runs)
-        result.at_least("messages per second", rate_per_s, RATES_PER_S[journal])
-        router_us = median(one["router_us"] for one in runs)
-        result.at_most("router us per message", router_us, COSTS_US[journal])
+        _judge(result, case, runs, median(grown))
     return result
 
 
-def _run(count: int, window: int, journal: str, profile: bool) -> dict[str, float]:
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory()))
-        operator = stand.operator(stack, "--latency", "0ms", "--receipt-delay", "0ms")
-        profile_path = folder / "profile" if profile else None
-        configuration = stand.configuration(operator.port, binds=BINDS, journal=journal)
-        router = stand.router(stack, configuration, folder, profile=profile_path)
-        router.until_bound(BINDS)
-        options = ["--binds", str(BINDS), "--window", str(window)]
-        warm_up = stand.client(stack, router.port, *options, "--count", str(WARM_UP))
-        stand.well(warm_up, stand.totals_of(warm_up))
-        meter, operator_meter = stand.Meter(router.child), stand.Meter(operator.child)
-        client = stand.client(stack, router.port, *options, "--count", str(count))
-        seen = stand.totals_of(client)
-        cost, operator_cost = meter.cost(count), operator_meter.cost(count)
-        stand.well(client, seen)
-        router.child.stop()
-        if profile_path is not None:
-            show_profile(profile_path, count + WARM_UP)
-        return {
-            "rate_per_s": number(seen, "rate_per_s"),
-            "router_us": cost.both_us,
-            "router_user_us": cost.user_us,
-            "router_system_us": cost.system_us,
-            "router_resident_mb": cost.resident_mb,
-            "router_grown_mb": cost.grown_mb,
-            "client_us": number(seen, "cpu_us_per_message"),
-            "operator_us": operator_cost.both_us,
-        }
+def _judge(result: Result, case: Case, runs: Sequence[Measured], grown: float) -> None:
+    rate_per_s = median(one.numbers["rate_per_s"] for one in runs)
+    result.at_least("messages per second", rate_per_s, RATES_PER_S[case.journal])
+    router_us = median(one.numbers["router_us"] for one in runs)
+    result.at_most("router us per message", router_us, COSTS_US[case.journal])
+    result.at_most("cost of the last slice to the second", round(grown, 3), LAST_TO_SECOND)
 
 
 def show_profile(path: Path, messages: int) -> None:

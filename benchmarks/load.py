@@ -1,0 +1,162 @@
+"""One client, the router and one operator, as fast as they go: what a message costs the router.
+
+The client keeps its windows full, the operator answers at once. The router's processor time is read
+each time that the client says that another slice of its messages is done, so a cost that grows
+with the number of messages shows.
+"""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from benchmarks import stand
+from benchmarks.certificates import self_signed
+from benchmarks.processes import Child, as_document, number
+
+WARM_UP: Final = 2_000
+"""Before the measured messages: rates have their slots free, and the code has been run."""
+RATE: Final = "250000/s"
+"""Of each operator's bind: more than any router sends, so that it is in nobody's way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """What is sent, and through what."""
+
+    journal: str = "memory"
+    receipts: bool = True
+    """Whether the client asks for them."""
+    client_binds: int = 1
+    operator_binds: int = 1
+    window: int = 100
+    """Of each client bind."""
+    accounts: int = 1
+    """They share the client's binds."""
+    receipt_delay: str = "0ms"
+    tls: bool = False
+    """Between client and router."""
+    segments: int = 1
+    """Of each long message; every one counts as a message."""
+
+    @property
+    def name(self) -> str:
+        """What differs from the plain case, for the name of a result; empty for that case."""
+        parts = [
+            "" if self.journal == "memory" else f"-{self.journal}",
+            "" if self.receipts else "-noreceipts",
+        ]
+        if (self.client_binds, self.operator_binds) != (1, 1):
+            parts.append(f"-{self.client_binds}x{self.operator_binds}")
+        return "".join(parts)
+
+    def settings(self) -> dict[str, object]:
+        """As a result names them."""
+        return {
+            "client_binds": self.client_binds,
+            "client_window": self.window,
+            "operator_binds": self.operator_binds,
+            "journal": self.journal,
+            "receipts": self.receipts,
+            "message_log": "0%",
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One run."""
+
+    numbers: dict[str, float]
+    slices_us: list[float]
+    """Processor time of the router per message, slice by slice; the first is the coldest."""
+
+
+def measure(case: Case, count: int, each: int, *, profile: Path | None = None) -> Measured:
+    """Send `count` messages, in slices of `each`. Raises ChildError unless all goes well."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        operator = stand.operator(stack, "--latency", "0ms", "--receipt-delay", case.receipt_delay)
+        router = start(stack, case, operator.port, folder, profile)
+        options = client_options(case, folder)
+        warm_up = stand.client(stack, router.port, *options, "--count", str(WARM_UP))
+        stand.well(warm_up, stand.totals_of(warm_up))
+        meter, operator_meter = stand.Meter(router.child), stand.Meter(operator.child)
+        client = stand.client(
+            stack, router.port, *options, "--count", str(count), "--progress", str(each)
+        )
+        slices_us = _slices_us(client, router.child, count, each)
+        seen = stand.totals_of(client)
+        cost, operator_cost = meter.cost(count), operator_meter.cost(count)
+        stand.well(client, seen)
+        router.child.stop()
+    numbers = {
+        "rate_per_s": number(seen, "rate_per_s"),
+        "router_us": cost.both_us,
+        "router_user_us": cost.user_us,
+        "router_system_us": cost.system_us,
+        "router_resident_mb": cost.resident_mb,
+        "router_grown_mb": cost.grown_mb,
+        "client_us": number(seen, "cpu_us_per_message"),
+        "operator_us": operator_cost.both_us,
+    }
+    return Measured(numbers, slices_us)
+
+
+def start(
+    stack: ExitStack, case: Case, operator_port: int, folder: Path, profile: Path | None = None
+) -> stand.Router:
+    """Start a router that is ready for this case."""
+    configuration = stand.configuration(
+        operator_port, binds=case.operator_binds, rate=RATE, journal=case.journal
+    )
+    account = {**stand.account(), "max_binds": case.client_binds + 1}
+    names = (
+        [f"load{place + 1}" for place in range(case.accounts)] if case.accounts > 1 else ["load"]
+    )
+    configuration["accounts"] = dict.fromkeys(names, account)
+    if case.tls:
+        certificate = self_signed(folder)
+        tls = {"certificate": str(certificate), "key": str(certificate.with_suffix(".key"))}
+        configuration["listen"] = [{"address": "127.0.0.1:0", "tls": tls}]
+    router = stand.router(stack, configuration, folder, profile=profile)
+    router.until_bound(case.operator_binds)
+    return router
+
+
+def client_options(case: Case, folder: Path) -> list[str]:
+    """Return what a simulated client of this case is told, but for the number of messages."""
+    options = ["--binds", str(case.client_binds), "--window", str(case.window)]
+    options += ["--accounts", str(case.accounts), "--segments", str(case.segments)]
+    if not case.receipts:
+        options += ["--registered-delivery", "0", "--wait-receipts", "0s"]
+    if case.tls:
+        options += ["--tls", str(folder / "server.crt")]
+    return options
+
+
+def _slices_us(client: Child, router: Child, count: int, each: int) -> list[float]:
+    """Read the router's processor time whenever the client is through with another slice."""
+    slices_us: list[float] = []
+    done, cpu = 0.0, router.cpu()
+    for end in range(each, count + 1, each):
+        now_done = client.hear(f"that {end} messages are done", _reaches(end), stand.CLIENT_S)
+        now_cpu = router.cpu()
+        if now_done > done:
+            slices_us.append(round((now_cpu - cpu).both_s / (now_done - done) * 1e6, 2))
+        done, cpu = now_done, now_cpu
+    return slices_us
+
+
+def _reaches(end: int) -> Callable[[str], float | None]:
+    """Find the first line of a client that says that so many messages are done, or more."""
+
+    def find(line: str) -> float | None:
+        said = as_document(line)
+        if said is None or said.get("event") != "progress":
+            return None
+        done = number(said, "messages")
+        return done if done >= end else None
+
+    return find
