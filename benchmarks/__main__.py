@@ -26,6 +26,7 @@ from benchmarks import (
     routes,
     throughput,
     urgent,
+    variants,
     wire,
 )
 from benchmarks.processes import ChildError
@@ -45,6 +46,7 @@ BENCHMARKS: Final = {
     for module in (
         campaign,
         throughput,
+        variants,
         latency,
         routes,
         wire,
