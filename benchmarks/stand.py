@@ -241,13 +241,15 @@ def well(child: Child, totals: Mapping[str, object]) -> None:
         raise child.failed("was not", "well served")
 
 
-def receipt_delays_s(sent: Path, came: Path) -> list[float]:
-    """From the operator's sending of each receipt to the client's having it, in seconds.
+def receipt_delays_s(sent: Path, *came: Path) -> list[float]:
+    """From the operator's sending of each receipt to a client's having it, in seconds.
 
-    From what both have written with --receipt-times; they share the machine's monotonic clock.
-    Raises ChildError if numbers are not distinct or the two have not seen the same.
+    From what they have written with --receipt-times; they share the machine's monotonic clock.
+    In the order of sending. Raises ChildError if numbers are not distinct, or if the clients
+    have not seen what the operator has sent.
     """
-    sent_at, came_at = _times(sent), _times(came)
+    sent_at = _times(sent)
+    came_at = {number: at for one in came for number, at in _times(one).items()}
     if sent_at.keys() != came_at.keys():
         raise ChildError(f"{len(sent_at)} receipts were sent and {len(came_at)} came")
     return [came_at[number] - at for number, at in sent_at.items()]

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import kill
 from benchmarks.__main__ import main
-from benchmarks.processes import DEADLINE_S, ROOT
+from benchmarks.processes import DEADLINE_S, ROOT, ChildError
 from benchmarks.results import Result
 
 
@@ -64,3 +65,20 @@ def test_bound_that_does_not_hold_makes_the_result_unwell() -> None:
 
     assert not result.well
     assert str(result.bounds[-1]).startswith("SHORT")
+
+
+def test_message_sent_twice_belongs_to_the_kill_before_its_bind() -> None:
+    binds = [
+        {"first_submit_s": at, "repeated": repeated}
+        for at, repeated in ((0.5, 0), (10.5, 3), (10.6, 4), (20.5, 0), (30.5, 1), (None, 0))
+    ]
+    counted = {"started_monotonic_s": 100.0, "binds": binds}
+
+    assert kill.repeated_by_kill(counted, [110.0, 120.0, 130.0]) == [7, 0, 1]
+
+
+def test_message_sent_twice_without_a_kill_is_an_error() -> None:
+    counted = {"started_monotonic_s": 100.0, "binds": [{"first_submit_s": 0.5, "repeated": 1}]}
+
+    with pytest.raises(ChildError):
+        kill.repeated_by_kill(counted, [110.0])
