@@ -21,7 +21,7 @@ from simulators.counting import summary_ms
 SUMMARY: Final = "submit_sm to submit_sm_resp, and receipt to receipt, at 2,000/s and 5,000/s"
 RATES_PER_S: Final = (2_000, 5_000)
 BINDS: Final = 4
-MOST: Final = {
+MOST: Final[dict[str, dict[tuple[str, ...], float]]] = {
     "memory": {("response_ms", "p99"): 15.0},
     "sqlite": {
         ("response_ms", "p50"): 1.4,

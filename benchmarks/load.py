@@ -42,15 +42,10 @@ class Case:
     """Of each long message; every one counts as a message."""
 
     @property
-    def name(self) -> str:
-        """What differs from the plain case, for the name of a result; empty for that case."""
-        parts = [
-            "" if self.journal == "memory" else f"-{self.journal}",
-            "" if self.receipts else "-noreceipts",
-        ]
-        if (self.client_binds, self.operator_binds) != (1, 1):
-            parts.append(f"-{self.client_binds}x{self.operator_binds}")
-        return "".join(parts)
+    def suffix(self) -> str:
+        """Receipts and binds, for the name of a result; empty with receipts and one bind each."""
+        binds = f"-{self.client_binds}x{self.operator_binds}"
+        return ("" if self.receipts else "-noreceipts") + ("" if binds == "-1x1" else binds)
 
     def settings(self) -> dict[str, object]:
         """As a result names them."""

@@ -2,14 +2,12 @@
 
 A shared machine changes its speed from minute to minute, so the two run one after the other, again
 and again, and each pair gives one ratio. Their median is the result; the spread tells what it is
-worth. Against HEAD, with nothing changed, it tells what the comparison itself is worth.
+worth. The other commit gives its router; client, operator and harness are this tree's for both.
+Against HEAD, with nothing changed, it tells what the comparison itself is worth.
 """
 
 import argparse
-import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,11 +15,12 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from benchmarks import stand
-from benchmarks.processes import ROOT, ChildError, number
+from benchmarks import stand, throughput
+from benchmarks.load import Case, measure
+from benchmarks.processes import ROOT, ChildError
 from benchmarks.results import Result, spread
 
-SUMMARY: Final = "CPU of the router per message, this tree and another commit in turns"
+SUMMARY: Final = "CPU of the router per message, this tree's and another commit's in turns"
 MOST_RATIO: Final = 1.03
 """Of a change that was not to cost anything."""
 
@@ -30,54 +29,53 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Its own options."""
     parser.add_argument("--against", default="HEAD", metavar="COMMIT", help="default: HEAD")
     parser.add_argument("--pairs", type=int, help="default: 10, quick: 1")
-    parser.add_argument("--count", type=int, help="messages (default: 250000, quick: 5000)")
-    parser.add_argument("--journal", choices=stand.JOURNALS, default="memory")
+    throughput.case_arguments(parser)
 
 
 def run(given: argparse.Namespace) -> Result:
     """Measure each pair; the order within a pair changes from pair to pair."""
-    count: int = given.count or (5_000 if given.quick else 250_000)
+    count: int = given.count or (5_000 if given.quick else throughput.COUNT)
     pairs: int = given.pairs or (1 if given.quick else 10)
-    ours, theirs, ratios = [], [], []
+    case = throughput.case_of(given)
+    ours, theirs, us_ratios, rate_ratios = [], [], [], []
     with _tree(given.against) as other:
         for place in range(pairs):
-            trees = (ROOT, other) if place % 2 else (other, ROOT)
-            costs = {tree: _router_us(tree, given.journal, count) for tree in trees}
-            ours.append(costs[ROOT])
-            theirs.append(costs[other])
-            ratios.append(costs[ROOT] / costs[other])
-            print(f"  {costs[ROOT]:.1f} us / {costs[other]:.1f} us = {ratios[-1]:.3f}", flush=True)
+            if place % 2:
+                this, that = _numbers(case, count), _numbers(case, count, other)
+            else:
+                that, this = _numbers(case, count, other), _numbers(case, count)
+            ours.append(this["router_us"])
+            theirs.append(that["router_us"])
+            us_ratios.append(ours[-1] / theirs[-1])
+            rate_ratios.append(this["rate_per_s"] / that["rate_per_s"])
+            print(
+                f"  {ours[-1]:.1f} us / {theirs[-1]:.1f} us = {us_ratios[-1]:.3f}, "
+                f"rate x {rate_ratios[-1]:.3f}",
+                flush=True,
+            )
         commit = _git("rev-parse", "--short", "HEAD", cwd=other)
     result = Result(
-        f"pairs-{given.journal}",
-        {"against": commit, "pairs": pairs, "count": count, "journal": given.journal},
+        f"pairs-{case.journal}{case.suffix}",
+        {"against": commit, "pairs": pairs, "count": count, **case.settings()},
     )
     result.numbers = {
         "router_us": spread(ours),
         "against_router_us": spread(theirs),
-        "percent": spread([100.0 * ratio for ratio in ratios]),
+        "percent": spread([100.0 * ratio for ratio in us_ratios]),
+        "rate_percent": spread([100.0 * ratio for ratio in rate_ratios]),
+        "percent_of_each_pair": [round(100.0 * ratio, 1) for ratio in us_ratios],
+        "rate_percent_of_each_pair": [round(100.0 * ratio, 1) for ratio in rate_ratios],
     }
-    result.at_most("median of the ratios", median(ratios), MOST_RATIO)
+    result.at_most("median of the ratios", median(us_ratios), MOST_RATIO)
     return result
 
 
-def _router_us(tree: Path, journal: str, count: int) -> float:
-    """Run the throughput benchmark of a tree in that tree, with this interpreter."""
-    with TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "benchmarks", "throughput", "--results", folder]
-        done = subprocess.run(
-            [*command, "--journal", journal, "--count", str(count)],
-            cwd=tree,
-            env={**os.environ, "PYTHONPATH": str(tree)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        files = list(Path(folder).glob("*.json"))
-        if not files:  # That a rate falls short of its bound is no failure here.
-            raise ChildError(f"throughput in {tree.name} failed:\n{done.stdout}{done.stderr}")
-        found = json.loads(files[0].read_text(encoding="utf-8"))
-    return number(found["numbers"]["router_us"], "median")
+def _numbers(case: Case, count: int, tree: Path | None = None) -> dict[str, float]:
+    """Measure once: the router of that tree, or else this one's."""
+    if tree is None:
+        return measure(case, count, count).numbers
+    with stand.started_from(stand.Program(tree)):
+        return measure(case, count, count).numbers
 
 
 @contextmanager

@@ -70,7 +70,8 @@ def run(given: argparse.Namespace) -> Result:
     case = case_of(given)
     each = min(SLICE, max(1, count // FEWEST_SLICES))
     settings = {"count": count, "slice": each, "runs": repeat, "profile": given.profile}
-    result = Result(f"throughput{case.name}", {**case.settings(), **settings})
+    journal = "" if case.journal == "memory" else f"-{case.journal}"
+    result = Result(f"throughput{journal}{case.suffix}", {**case.settings(), **settings})
     with TemporaryDirectory() as folder:
         profile = Path(folder) / "profile" if given.profile else None
         runs = [measure(case, count, each, profile=profile) for _ in range(repeat)]
