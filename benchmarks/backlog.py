@@ -6,7 +6,6 @@ the same journal, with the operator up: how long until the first message is out?
 """
 
 import argparse
-import socket
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -47,7 +46,7 @@ def run(given: argparse.Namespace) -> Result:
     result = Result("backlog", {**settings, "client_window": given.window, "journal": "sqlite"})
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
-        port = _free_port()
+        port = stand.free_port()
         configuration = stand.configuration(port, binds=BINDS, journal="sqlite")
         accounts = configuration["accounts"]
         assert isinstance(accounts, dict)
@@ -200,11 +199,3 @@ def _judge(result: Result) -> None:
     result.at_most("loop lag p99 in s, filling", number(numbers, "loop_lag_s", "p99"), LAG_S)
     lag_s = number(numbers, "restart", "loop_lag_s", "p99")
     result.at_most("loop lag p99 in s, after the restart", lag_s, LAG_S)
-
-
-def _free_port() -> int:
-    """Return a free port, for an operator that comes later."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port

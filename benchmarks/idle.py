@@ -45,7 +45,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> Result:
     """Bind, watch, submit."""
     binds: int = given.binds or (FEWEST_BINDS if given.quick else BINDS)
-    _may_open(binds + SPARE_FILES)
+    may_open(binds + SPARE_FILES)
     settings: dict[str, object] = {"binds": binds, "enquire_link_s": ENQUIRE_LINK_S}
     result = Result("idle", settings | {"watched_s": WATCHED_S, "campaign": CAMPAIGN})
     with ExitStack() as stack:
@@ -60,7 +60,7 @@ def run(given: argparse.Namespace) -> Result:
         router.until_bound(2)
         resident_mb = router.child.resident_bytes() / 1e6
         began_at = time.monotonic()
-        idle = stack.enter_context(_Idle(router.port, binds))
+        idle = stack.enter_context(Idle(router.port, binds))
         bound_s = time.monotonic() - began_at
         meter = stand.Meter(router.child)
         time.sleep(WATCHED_S)
@@ -85,7 +85,7 @@ def run(given: argparse.Namespace) -> Result:
     return result
 
 
-def _may_open(files: int) -> None:
+def may_open(files: int) -> None:
     """Let this process and its children open so many. Raises ChildError if they may not."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < files:
@@ -94,7 +94,7 @@ def _may_open(files: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
 
 
-class _Idle:
+class Idle:
     """Bound sockets, and a thread that answers the PDUs on them."""
 
     def __init__(self, port: int, binds: int) -> None:
@@ -106,7 +106,7 @@ class _Idle:
         self._over = Event()
         self._thread = Thread(target=self._answer, daemon=True)
 
-    def __enter__(self) -> "_Idle":
+    def __enter__(self) -> "Idle":
         for at in range(0, self._binds, AT_ONCE):
             self._bind(min(AT_ONCE, self._binds - at))
         self._thread.start()

@@ -14,7 +14,7 @@ from typing import Final
 
 from benchmarks import stand
 from benchmarks.certificates import self_signed
-from benchmarks.processes import Child, as_document, number
+from benchmarks.processes import as_document, number
 
 WARM_UP: Final = 2_000
 """Before the measured messages: rates have their slots free, and the code has been run."""
@@ -81,7 +81,12 @@ def measure(case: Case, count: int, each: int, *, profile: Path | None = None) -
         client = stand.client(
             stack, router.port, *options, "--count", str(count), "--progress", str(each)
         )
-        slices_us = _slices_us(client, router.child, count, each)
+        costs_us = slices_us(
+            lambda end: client.hear(f"{end} messages done", _reaches(end), stand.CLIENT_S),
+            lambda: router.child.cpu().both_s,
+            count,
+            each,
+        )
         seen = stand.totals_of(client)
         cost, operator_cost = meter.cost(count), operator_meter.cost(count)
         stand.well(client, seen)
@@ -96,7 +101,7 @@ def measure(case: Case, count: int, each: int, *, profile: Path | None = None) -
         "client_us": number(seen, "cpu_us_per_message"),
         "operator_us": operator_cost.both_us,
     }
-    return Measured(numbers, slices_us)
+    return Measured(numbers, costs_us)
 
 
 def start(
@@ -131,17 +136,21 @@ def client_options(case: Case, folder: Path) -> list[str]:
     return options
 
 
-def _slices_us(client: Child, router: Child, count: int, each: int) -> list[float]:
-    """Read the router's processor time whenever the client is through with another slice."""
-    slices_us: list[float] = []
-    done, cpu = 0.0, router.cpu()
+def slices_us(
+    reach: Callable[[int], float], cpu_s: Callable[[], float], count: int, each: int
+) -> list[float]:
+    """Return the processor time per message of each slice of `each` messages.
+
+    `reach` waits until so many messages are done, and returns how many are.
+    """
+    slices: list[float] = []
+    done, used_s = 0.0, cpu_s()
     for end in range(each, count + 1, each):
-        now_done = client.hear(f"that {end} messages are done", _reaches(end), stand.CLIENT_S)
-        now_cpu = router.cpu()
-        if now_done > done:
-            slices_us.append(round((now_cpu - cpu).both_s / (now_done - done) * 1e6, 2))
-        done, cpu = now_done, now_cpu
-    return slices_us
+        done_now, used_now_s = reach(end), cpu_s()
+        if done_now > done:
+            slices.append(round((used_now_s - used_s) / (done_now - done) * 1e6, 2))
+        done, used_s = done_now, used_now_s
+    return slices
 
 
 def _reaches(end: int) -> Callable[[str], float | None]:

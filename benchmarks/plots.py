@@ -24,16 +24,27 @@ def main() -> int:
         print("matplotlib is not installed: pip install -e .[plots]", file=sys.stderr)
         return 1
     plt.rcParams["svg.hashsalt"] = "smpp-router"  # The same results make the same file.
-    for name, draw in (("rates", _rates), ("urgent", _urgent), ("fair", _fair)):
-        path = RESULTS / f"{name}.json"
-        result = json.loads(path.read_text(encoding="utf-8"))
+    for name, draw in DRAWN.items():
         figure, axes = plt.subplots(figsize=SIZE, layout="constrained")
-        draw(axes, result["numbers"])
-        drawn = path.with_suffix(".svg")
+        draw(axes, _numbers(name))
+        drawn = RESULTS / f"{name}.svg"
         figure.savefig(drawn, metadata={"Date": None})
         plt.close(figure)
         print(_shown(drawn))
     return 0
+
+
+def _numbers(name: str) -> Mapping[str, Any]:
+    """Of one result; of throughput, the slices of all its kept variants, by name."""
+    if name != "throughput":
+        path = RESULTS / f"{name}.json"
+        found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))["numbers"]
+        return found
+    results = {
+        path.stem: json.loads(path.read_text(encoding="utf-8"))["numbers"]
+        for path in sorted(RESULTS.glob("throughput*.json"))
+    }
+    return {name: one["slice_us"] for name, one in results.items() if "slice_us" in one}
 
 
 def _shown(path: Path) -> str:
@@ -73,6 +84,28 @@ def _fair(axes: Any, numbers: Mapping[str, Any]) -> None:  # noqa: ANN401 - The 
     axes.set_xscale("log")
     axes.set_xlabel("seconds until the last receipt of an account's campaign")
     axes.legend(loc="lower right")
+
+
+def _throughput(axes: Any, numbers: Mapping[str, Any]) -> None:  # noqa: ANN401 - The same.
+    for name, slices in numbers.items():
+        ends = [int(end) / 1000 for end in slices]
+        costs = [slices[end] for end in slices]
+        axes.plot(ends, [cost["median"] for cost in costs], marker="o", label=name)
+        axes.fill_between(
+            ends, [cost["min"] for cost in costs], [cost["max"] for cost in costs], alpha=0.2
+        )
+    axes.set_xlabel("thousands of messages; each point is one slice, the first the coldest")
+    axes.set_ylabel("us of router CPU per message (median, smallest, largest)")
+    axes.set_ylim(bottom=0)
+    axes.legend(loc="lower right")
+
+
+DRAWN: Final = {
+    "rates": _rates,
+    "urgent": _urgent,
+    "fair": _fair,
+    "throughput": _throughput,
+}
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ what was started, in the opposite order.
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -261,6 +262,14 @@ def _times(path: Path) -> dict[str, float]:
     if len(times) != len(lines):
         raise ChildError(f"{path.name}: several receipts for one number")
     return times
+
+
+def free_port() -> int:
+    """Return a free port, for an operator that comes later."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
 
 
 # Configurations.

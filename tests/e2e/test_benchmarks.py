@@ -7,12 +7,14 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from benchmarks import kill
+from benchmarks import kill, stand
 from benchmarks.__main__ import main
+from benchmarks.load import Case, measure, slices_us
 from benchmarks.processes import DEADLINE_S, ROOT, ChildError
 from benchmarks.results import Result
 
@@ -82,3 +84,50 @@ def test_message_sent_twice_without_a_kill_is_an_error() -> None:
 
     with pytest.raises(ChildError):
         kill.repeated_by_kill(counted, [110.0])
+
+
+ROUTER_ELSEWHERE = """\
+import json
+print(json.dumps({"event": "router.ready", "listeners": ["h:7"], "telemetry": "http://h:8/"}))
+"""
+
+
+def test_router_comes_from_the_tree_that_it_is_started_from(
+    stack: ExitStack, tmp_path: Path
+) -> None:
+    package = tmp_path / "router" / "wiring"
+    package.mkdir(parents=True)
+    for folder in (package.parent, package):
+        (folder / "__init__.py").touch()
+    (package / "cli.py").write_text(ROUTER_ELSEWHERE, encoding="utf-8")
+
+    with stand.started_from(stand.Program(tmp_path)):
+        elsewhere = stand.router(stack, "", tmp_path)
+
+    assert (elsewhere.ports, elsewhere.telemetry) == ([7], "h:8")
+
+
+def test_tree_without_a_router_is_refused(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ChildError, match="is not that of"),
+        stand.started_from(stand.Program(tmp_path)),
+    ):
+        pass
+
+
+def test_cost_of_a_slice_is_what_was_used_since_the_last_by_what_was_done_since() -> None:
+    done = {100: 100.0, 200: 210.0, 300: 300.0}
+    used_s = iter((5.0, 5.001, 5.0043, 5.0052))
+
+    costs_us = slices_us(done.__getitem__, lambda: next(used_s), 350, 100)
+
+    assert costs_us == pytest.approx([10.0, 30.0, 10.0])
+
+
+def test_run_is_measured_slice_by_slice() -> None:
+    case = Case(journal="sqlite", client_binds=2, accounts=2, segments=3)
+
+    measured = measure(case, 1500, 300)
+
+    assert len(measured.slices_us) == 5
+    assert measured.numbers["rate_per_s"] > 0
