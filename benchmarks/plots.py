@@ -25,8 +25,11 @@ def main() -> int:
         return 1
     plt.rcParams["svg.hashsalt"] = "smpp-router"  # The same results make the same file.
     for name, draw in DRAWN.items():
+        numbers = _numbers(name)
+        if not numbers:
+            continue  # Results that are older than their slices.
         figure, axes = plt.subplots(figsize=SIZE, layout="constrained")
-        draw(axes, _numbers(name))
+        draw(axes, numbers)
         drawn = RESULTS / f"{name}.svg"
         figure.savefig(drawn, metadata={"Date": None})
         plt.close(figure)
