@@ -14,6 +14,8 @@ operator that comes back is not compensated.
 """
 
 from collections.abc import Mapping, Sequence, Set
+from dataclasses import fields
+from operator import attrgetter
 from typing import Final
 
 from router.smpp.pdu import Sm
@@ -25,6 +27,11 @@ from router.terms.settings import RouteSettings
 Names = tuple[OperatorName, ...]
 HEAD_DIGITS: Final = 5
 """Digits of the country and the first ones of the network; few prefixes are shorter."""
+
+_said_by: Final = attrgetter(
+    *(one.name for one in fields(RouteSettings) if one.name not in ("destination", "file", "line"))
+)
+"""What routes have in common that share a rule: all but the prefix and the place in a file."""
 
 
 class Up:
@@ -81,53 +88,75 @@ class _Shares:
         self._credits = [0 if weight else -self._total for weight in self._weights_now]
 
 
+def why_not(route: RouteSettings, account: AccountName, sm: Sm) -> str | None:
+    """Return in words which condition of a route does not hold; None if all hold."""
+    if route.account is not None and route.account != account:
+        return f"is for account {route.account}"
+    if route.sender is not None and route.sender.encode("latin-1") != sm.source[2]:
+        return f"is for sender {route.sender}"
+    if route.priority is not None and route.priority != sm.priority_flag:
+        return f"is for priority_flag {route.priority}"
+    if route.service_type is not None and route.service_type.encode("latin-1") != sm.service_type:
+        return f"is for service_type {route.service_type}"
+    return None
+
+
+class _Turns:
+    """The turns that messages of one route with weights take."""
+
+    __slots__ = ("_firsts", "_plans", "_route", "_seconds", "_weighted")
+
+    def __init__(self, route: RouteSettings, plans: Plans, up: Up) -> None:
+        self._route = route
+        self._plans = plans
+        weights = dict(zip(route.to, route.weights, strict=True))
+        self._firsts = _Shares(weights, up)
+        self._seconds: dict[OperatorName, _Shares] = {}
+        self._weighted: dict[Names, Plan] = {}
+        """Plans by their first two operators."""
+        for first in weights if len(weights) > 2 else ():
+            others = {name: weight for name, weight in weights.items() if name != first}
+            self._seconds[first] = _Shares(others, up)
+
+    def next_plan(self) -> Plan:
+        """Return the plan of the next message; it takes a turn."""
+        first = self._firsts.next()
+        chosen: Names = (first,)
+        if self._seconds:
+            chosen = first, self._seconds[first].next()
+        plan = self._weighted.get(chosen)
+        if plan is None:
+            route = self._route
+            others = sorted(
+                (name for name in route.to if name not in chosen),
+                key=lambda name: -route.weights[route.to.index(name)],
+            )
+            plan = self._weighted[chosen] = self._plans.of((*chosen, *others))
+        return plan
+
+
 class Rule:
-    """One route, ready to decide."""
+    """What one route says, or many that differ in nothing but the prefix, ready to decide."""
 
     __slots__ = (
-        "_firsts", "_plan", "_plans", "_seconds", "_weighted", "account", "lane", "refusal",
-        "settings",
+        "_plan", "_plans", "_turns", "_up", "has_conditions", "lane", "refusal", "settings",
     )  # fmt: skip
 
     def __init__(self, settings: RouteSettings, plans: Plans, up: Up) -> None:
         self.settings: Final = settings
-        self.account: Final = settings.account
+        """The first of the routes."""
         self.lane: Final = settings.lane
         self.refusal: Final = (
             None if settings.refuse is None else Refusal("refused_by_route", settings.refuse)
         )
-        self._plans = plans
+        conditions = (settings.account, settings.sender, settings.priority, settings.service_type)
+        self.has_conditions: Final = any(condition is not None for condition in conditions)
+        """Whether the rule holds only for some messages to its prefixes."""
         self._plan = plans.of(settings.to) if settings.to and not settings.weights else None
-        self._firsts: _Shares | None = None
-        self._seconds: dict[OperatorName, _Shares] = {}
-        self._weighted: dict[Names, Plan] = {}
-        """Plans by their first two operators."""
-        if settings.weights:
-            weights = dict(zip(settings.to, settings.weights, strict=True))
-            self._firsts = _Shares(weights, up)
-            for first in weights if len(weights) > 2 else ():
-                others = {name: weight for name, weight in weights.items() if name != first}
-                self._seconds[first] = _Shares(others, up)
-
-    def why_not(self, account: AccountName, sm: Sm) -> str | None:
-        """Return in words which condition does not hold; None if all hold."""
-        rule = self.settings
-        if rule.account is not None and rule.account != account:
-            return f"is for account {rule.account}"
-        if rule.sender is not None and rule.sender.encode("latin-1") != sm.source[2]:
-            return f"is for sender {rule.sender}"
-        if rule.priority is not None and rule.priority != sm.priority_flag:
-            return f"is for priority_flag {rule.priority}"
-        if rule.service_type is not None and rule.service_type.encode("latin-1") != sm.service_type:
-            return f"is for service_type {rule.service_type}"
-        return None
-
-    @property
-    def has_conditions(self) -> bool:
-        """Whether the rule holds only for some messages to its prefix."""
-        rule = self.settings
-        conditions = (rule.account, rule.sender, rule.priority, rule.service_type)
-        return any(condition is not None for condition in conditions)
+        self._plans = plans
+        self._up = up
+        self._turns: _Turns | None = None
+        """Not before the first message: turns are large, and of many routes few have messages."""
 
     @property
     def verdict(self) -> "Rule | Refusal":
@@ -136,22 +165,11 @@ class Rule:
 
     def next_plan(self) -> Plan:
         """Return the plan of the next message; a rule with weights takes a turn for it."""
-        if self._firsts is None:
-            assert self._plan is not None
+        if self._plan is not None:
             return self._plan
-        first = self._firsts.next()
-        chosen: Names = (first,)
-        if self._seconds:
-            chosen = first, self._seconds[first].next()
-        plan = self._weighted.get(chosen)
-        if plan is None:
-            settings = self.settings
-            others = sorted(
-                (name for name in settings.to if name not in chosen),
-                key=lambda name: -settings.weights[settings.to.index(name)],
-            )
-            plan = self._weighted[chosen] = self._plans.of((*chosen, *others))
-        return plan
+        if self._turns is None:
+            self._turns = _Turns(self.settings, self._plans, self._up)
+        return self._turns.next_plan()
 
 
 class RouteTable:
@@ -159,26 +177,41 @@ class RouteTable:
 
     def __init__(self, routes: Sequence[RouteSettings], plans: Plans, up: Up) -> None:
         """`up` is shared by all tables, so that a new one is right from its first message."""
-        self._by_prefix: dict[str, list[Rule]] = {}
+        self._routes = routes
+        # Most prefixes have one rule without other conditions: the look-up is then the decision,
+        # and a large table costs one walk to memory instead of four.
+        self._verdicts: dict[str, Rule | Refusal | list[Rule]] = {}
+        common: dict[object, Rule] = {}
         for route in routes:
-            self._by_prefix.setdefault(route.destination, []).append(Rule(route, plans, up))
-        self._lengths = sorted({len(prefix) for prefix in self._by_prefix}, reverse=True)
+            said = _said_by(route)
+            rule = common.get(said)
+            if rule is None:
+                rule = Rule(route, plans, up)
+                if not route.weights:  # Of those each takes its turns alone.
+                    common[said] = rule
+            found = self._verdicts.get(route.destination)
+            if found is None:
+                self._verdicts[route.destination] = [rule] if rule.has_conditions else rule.verdict
+            elif isinstance(found, list):
+                found.append(rule)
+        self._lengths = sorted({len(prefix) for prefix in self._verdicts}, reverse=True)
         # Which lengths there are under a number's first digits, so that few are looked up in vain:
         # in a large table each of those is a walk to memory of its own.
         self._short = tuple(length for length in self._lengths if length < HEAD_DIGITS)
-        under: dict[str, set[int]] = {}
-        for prefix in self._by_prefix:
+        self._lengths_under = self._lengths_by_head()
+
+    def _lengths_by_head(self) -> dict[str, tuple[int, ...]]:
+        """Return the lengths under each head, longest first; equal ones are one object."""
+        sets: dict[str, int] = {}
+        for prefix in self._verdicts:
             if len(prefix) >= HEAD_DIGITS:
-                under.setdefault(prefix[:HEAD_DIGITS], set()).add(len(prefix))
-        self._lengths_under = {
-            head: (*sorted(lengths, reverse=True), *self._short) for head, lengths in under.items()
+                head = prefix[:HEAD_DIGITS]
+                sets[head] = sets.get(head, 0) | 1 << len(prefix)
+        lengths = {
+            bits: (*(length for length in self._lengths if bits >> length & 1), *self._short)
+            for bits in set(sets.values())
         }
-        # Most prefixes have one rule without other conditions: the look-up is then the decision,
-        # and a large table costs one walk to memory instead of four.
-        self._verdicts: dict[str, Rule | Refusal | list[Rule]] = {
-            prefix: rules if rules[0].has_conditions else rules[0].verdict
-            for prefix, rules in self._by_prefix.items()
-        }
+        return {head: lengths[bits] for head, bits in sets.items()}
 
     def decide(self, number: str, account: AccountName, sm: Sm) -> Rule | Refusal:
         """Return the rule that wins, or its refusal, or `NO_ROUTE`."""
@@ -190,23 +223,23 @@ class RouteTable:
             if not isinstance(found, list):
                 return found
             for rule in found:
-                if rule.why_not(account, sm) is None:
+                if why_not(rule.settings, account, sm) is None:
                     return rule.verdict
         return NO_ROUTE
 
-    def explain(self, number: str, account: AccountName, sm: Sm) -> list[tuple[Rule, str | None]]:
-        """Return every rule whose prefix fits, longest first, and why it lost; None: it won."""
-        verdicts: list[tuple[Rule, str | None]] = []
+    def explain(
+        self, number: str, account: AccountName, sm: Sm
+    ) -> list[tuple[RouteSettings, str | None]]:
+        """Return every route whose prefix fits, longest first, and why it lost; None: it won."""
+        verdicts: list[tuple[RouteSettings, str | None]] = []
         won_by: int | None = None
-        for length in self._lengths:
-            if length > len(number):
-                continue
-            for rule in self._by_prefix.get(number[:length], ()):
-                why = rule.why_not(account, sm)
-                if why is None and won_by is None:
-                    won_by = length
-                elif why is None:
-                    shorter = length != won_by
-                    why = "has a shorter prefix" if shorter else "stands behind the winner"
-                verdicts.append((rule, why))
+        fitting = [route for route in self._routes if number.startswith(route.destination)]
+        for route in sorted(fitting, key=lambda route: -len(route.destination)):
+            why = why_not(route, account, sm)
+            if why is None and won_by is None:
+                won_by = len(route.destination)
+            elif why is None:
+                shorter = len(route.destination) != won_by
+                why = "has a shorter prefix" if shorter else "stands behind the winner"
+            verdicts.append((route, why))
         return verdicts

@@ -182,11 +182,11 @@ def explain(settings: Settings, question: Question, now_utc: float) -> Explanati
     told.number = checked.number
     table = RouteTable(settings.routes, Plans(), Up())
     verdicts = table.explain(checked.number, account.name, sm)
-    told.losers = [_rule(rule.settings, why) for rule, why in verdicts if why is not None]
+    told.losers = [_rule(route, why) for route, why in verdicts if why is not None]
     told.rules_for_other_numbers = len(settings.routes) - len(verdicts)
-    winner = next((rule for rule, why in verdicts if why is None), None)
+    winner = next((route for route, why in verdicts if why is None), None)
     if winner is not None:
-        told.winner = _rule(winner.settings, None)
+        told.winner = _rule(winner, None)
     decided = table.decide(checked.number, account.name, sm)
     if isinstance(decided, Refusal):
         told.refusal = _refusal(decided)
