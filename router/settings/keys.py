@@ -7,6 +7,8 @@ are made of both. Operators are read before routes, because a route asks which o
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
+from functools import partial
 from ipaddress import IPv4Network
 from pathlib import Path
 from types import NoneType, UnionType
@@ -29,6 +31,7 @@ from router.settings.parts import (
     Reader,
     key_spot,
     listing,
+    listing_with_twins,
     mapping,
     named,
     part_or_truth,
@@ -38,9 +41,9 @@ from router.settings.parts import (
     take,
     unique,
 )
-from router.settings.places import Sequence, Table
+from router.settings.places import Alike, Sequence, Table, Twin
 from router.settings.reading import Spot
-from router.settings.units import show_percent
+from router.settings.units import prefix, show_percent
 from router.terms.limits import Rate
 from router.terms.names import AccountName, LaneName, OperatorName
 from router.terms.settings import (
@@ -383,6 +386,14 @@ ROUTE: Final = _part(
     _finish_route,
     no_keys=("weights", "line", "file"),
 )
+ROUTES_ALIKE: Final = Alike("routes", "destination")
+
+
+def _twins_of(route: RouteSettings) -> Callable[[Twin], RouteSettings]:
+    like = partial(RouteSettings, **{one.name: getattr(route, one.name) for one in fields(route)})
+    return lambda twin: like(destination=prefix(twin.text), line=twin.line)
+
+
 INBOUND: Final = _part(InboundSettings, {"destination": value.number, "keyword": value.keyword})
 
 
@@ -402,7 +413,7 @@ SETTINGS: Final = _part(
     {
         "accounts": named(ACCOUNT, value.text(64)),
         "operators": named(OPERATOR, value.operator_name),
-        "routes": listing(ROUTE.reader, at_least=0),
+        "routes": listing_with_twins(ROUTE, _twins_of),
         "inbound": listing(INBOUND.reader, at_least=0),
         "node": value.whole(0, 99),
     },

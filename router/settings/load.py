@@ -14,10 +14,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from router.settings.keys import SETTINGS
+from router.settings.keys import ROUTES_ALIKE, SETTINGS
 from router.settings.mistakes import Mistake, SettingsError, mistake_at, written_twice
 from router.settings.parts import key_of
-from router.settings.places import Broken, Entry, Node, Scalar, Sequence, Table, read_table
+from router.settings.places import (
+    Alike,
+    Broken,
+    Entry,
+    Node,
+    Scalar,
+    Sequence,
+    Table,
+    read_table,
+)
 from router.settings.reading import Reading, RefusedError, Spot
 from router.settings.warn import warnings
 from router.terms.settings import Place, Settings
@@ -30,23 +39,32 @@ BY_ORDER: Final = ("inbound", "listen", "routes")
 """Keys of several files are joined in the order of the files."""
 
 
-def load(path: Path, environment: Mapping[str, str]) -> Settings:
-    """Return the settings in a file or folder. Raises SettingsError with all mistakes."""
+def load(
+    path: Path, environment: Mapping[str, str], *, alike: Alike | None = ROUTES_ALIKE
+) -> Settings:
+    """Return the settings in a file or folder. Raises SettingsError with all mistakes.
+
+    Without `alike` every route is read by itself, which is slower and gives the same.
+    """
     collected = gc.isenabled()
-    # A hundred thousand routes are two million objects. To search them for cycles again and again,
-    # while they are built, would take a third of the time and find none.
+    # A hundred thousand routes can be two million objects. To search them for cycles again and
+    # again, while they are built, would take a third of the time and find none.
     gc.disable()
     try:
-        return _load(path, environment)
+        if alike is not None:
+            with suppress(SettingsError):
+                return _load(path, environment, alike)
+        # Twins do not know their columns: read everything again to say where the mistakes are.
+        return _load(path, environment, None)
     finally:
         if collected:
             gc.enable()
 
 
-def _load(path: Path, environment: Mapping[str, str]) -> Settings:
+def _load(path: Path, environment: Mapping[str, str], alike: Alike | None) -> Settings:
     mistakes: list[Mistake] = []
     folder, files = _files(path, mistakes)
-    tables = [read_table(file, mistakes) for file in files]
+    tables = [read_table(file, mistakes, alike=alike) for file in files]
     root = _joined([table for table in tables if table], _root_place(path, files), mistakes)
     names = _names(root)
     if None in tables or not files:

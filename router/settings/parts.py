@@ -12,7 +12,7 @@ from functools import cache
 from typing import Final, Generic, TypeVar, cast
 
 from router.settings.mistakes import key_path, listed, nearest, written_twice
-from router.settings.places import Entry, Sequence, Table
+from router.settings.places import Entry, Sequence, Table, Twin
 from router.settings.reading import RefusedError, Spot
 from router.settings.units import NotUnderstoodError
 from router.terms.settings import Place
@@ -195,6 +195,35 @@ def listing(reader: Reader[T], at_least: int = 1) -> Reader[tuple[T, ...]]:
     kind = "list" if reader.part else f"list of {reader.kind}"
     schema = {"type": "array", "items": reader.schema, "minItems": at_least}
     return Reader(kind, read, reader.allowed, reader.part, schema)
+
+
+def listing_with_twins(
+    part: Part[T], twins_of: Callable[[T], Callable[[Twin], T]]
+) -> Reader[tuple[T, ...]]:
+    """Return a reader of a list, perhaps empty, in which items may be twins of earlier ones.
+
+    `twins_of` returns for a value what makes others like it; that raises NotUnderstoodError.
+    """
+
+    def read(spot: Spot) -> tuple[T, ...]:
+        makers: dict[int, Callable[[Twin], T]] = {}
+        values = []
+        nodes = spot.nodes()
+        for index, node in enumerate(nodes):
+            try:
+                if isinstance(node, Twin):
+                    value = makers[id(node.of)](node)
+                else:
+                    value = part.read(spot.item(index, node))
+                    makers[id(node)] = twins_of(value)
+            except (RefusedError, NotUnderstoodError, KeyError):
+                continue  # A KeyError: the item that this is a twin of was refused.
+            values.append(value)
+        if len(values) < len(nodes):
+            raise RefusedError
+        return tuple(values)
+
+    return replace(listing(part.reader, at_least=0), read=read)
 
 
 def one_or_list(reader: Reader[T], allowed: str, empty: str) -> Reader[tuple[T, ...]]:

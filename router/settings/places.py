@@ -11,8 +11,9 @@ thousand brackets would end the process instead of naming the line.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import yaml
 
@@ -29,6 +30,9 @@ _NOT_TEXT: Final = re.compile(
 )
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _LINE_END: Final = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_DIGITS: Final = re.compile("[0-9]+")
+_MOST_EVENTS: Final = 100
+"""Of an item that may be a twin; what is longer is seldom written a second time."""
 
 FASTEST: Final[type[yaml.CSafeLoader] | type[yaml.SafeLoader]] = (
     yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
@@ -82,11 +86,44 @@ class Broken:
     place: Place
 
 
-Node = Scalar | Sequence | Table | Broken
+@dataclass(slots=True)
+class Twin:
+    """An item of a list that is written as an earlier one is, but for the digits of one value.
+
+    A hundred thousand routes are a million values; as twins they are a hundred thousand texts. What
+    it does not know is the columns of its values: whoever finds a mistake reads without twins.
+    """
+
+    of: Table
+    text: str
+    """The digits."""
+    line: int
+
+    @property
+    def place(self) -> Place:
+        """Its line."""
+        return Place(self.of.place.file, self.line)
 
 
-def read_table(path: Path, mistakes: list[Mistake], loader: type | None = None) -> Table | None:
-    """Return the mapping in a file; None, with at least one more mistake, if there is none."""
+Node = Scalar | Sequence | Table | Broken | Twin
+
+
+class Alike(NamedTuple):
+    """Where to look for twins."""
+
+    key: str
+    """The key of a list, at the top of the file."""
+    varying: str
+    """The key that its items may differ in."""
+
+
+def read_table(
+    path: Path, mistakes: list[Mistake], loader: type | None = None, alike: Alike | None = None
+) -> Table | None:
+    """Return the mapping in a file; None, with at least one more mistake, if there is none.
+
+    It has twins only where `alike` says that they are looked for.
+    """
     file = str(path)
     try:
         octets = path.read_bytes()
@@ -105,7 +142,8 @@ def read_table(path: Path, mistakes: list[Mistake], loader: type | None = None) 
         place = _place_in(text, strange.start(), file)
         mistakes.append(mistake_at(place, "", f"the character U+{ord(strange[0]):04X} is no text"))
         return None
-    root = _Composer(file, mistakes).compose(text, loader or FASTEST)
+    del octets  # Megabytes, where there are many routes.
+    root = _Composer(file, mistakes, alike).compose(text, loader or FASTEST)
     if root is None or isinstance(root, Table):
         return root
     if not isinstance(root, Broken):
@@ -144,9 +182,12 @@ class _Open:
 class _Composer:
     """Builds the nodes of one file from the parser's events."""
 
-    def __init__(self, file: str, mistakes: list[Mistake]) -> None:
+    def __init__(self, file: str, mistakes: list[Mistake], alike: Alike | None = None) -> None:
         self._file = file
         self._mistakes = mistakes
+        self._alike = alike
+        self._shapes: dict[tuple[object, ...], Table] = {}
+        """The first item of each shape, while the anchors are what they are now."""
         self._anchors: dict[str, Node] = {}
         self._open: list[_Open] = []
         self._root: Node | None = None
@@ -154,8 +195,13 @@ class _Composer:
     def compose(self, text: str, loader: type) -> Node | None:
         """Return the one document of the text; an empty text is an empty mapping."""
         try:
-            for event in _events(text, loader):
-                self._take(event)
+            events = _events(text, loader)
+            for event in events:
+                items = self._items_alike()
+                if items is not None and isinstance(event, yaml.MappingStartEvent):
+                    self._take_item(event, events, items)
+                else:
+                    self._take(event)
         except _StopError:
             return None
         except yaml.MarkedYAMLError as error:
@@ -169,6 +215,73 @@ class _Composer:
         if self._root is None or (isinstance(self._root, Scalar) and self._root.is_nothing):
             return Table(Place(self._file, 1, 1))
         return self._root
+
+    def _items_alike(self) -> list[Node] | None:
+        """Return the list whose items may be alike, if it is the one that is being read."""
+        if self._alike is None or len(self._open) != 2:
+            return None
+        above, inner = self._open
+        is_wanted = isinstance(above.key, Scalar) and above.key.text == self._alike.key
+        return inner.node.items if is_wanted and isinstance(inner.node, Sequence) else None
+
+    def _take_item(
+        self, first: yaml.MappingStartEvent, events: Iterator[yaml.Event], items: list[Node]
+    ) -> None:
+        """Read an item, or see that it is the twin of an earlier one."""
+        taken: list[yaml.Event] = []
+        shape, text = self._shape(taken, chain([first], events))
+        of = self._shapes.get(shape) if text else None
+        if of is not None:
+            assert first.start_mark is not None  # Both parsers tell it.
+            items.append(Twin(of, text, first.start_mark.line + 1))
+            return
+        for event in taken:
+            self._take(event)
+        if text and isinstance(items[-1], Table):
+            self._shapes[shape] = items[-1]
+
+    def _shape(
+        self, taken: list[yaml.Event], events: Iterator[yaml.Event]
+    ) -> tuple[tuple[object, ...], str]:
+        """Return what an item says without the digits that may vary, and those digits.
+
+        No digits: the item can have no twin. The events that were looked at are added to `taken`.
+        """
+        assert self._alike is not None
+        shape: list[object] = []
+        text = ""
+        key: str | None = None
+        is_key, depth = True, 0
+        for event in islice(events, _MOST_EVENTS):
+            taken.append(event)
+            if isinstance(event, yaml.ScalarEvent):
+                if event.anchor is not None or event.tag is not None:
+                    break
+                value: str | None = event.value
+                if depth == 1:
+                    if not is_key and key == self._alike.varying:
+                        if not _DIGITS.fullmatch(event.value):
+                            break
+                        text, value = event.value, None
+                    key, is_key = value, not is_key
+                shape += (value, event.style)
+            elif isinstance(event, yaml.CollectionStartEvent):
+                if event.anchor is not None or event.tag is not None:
+                    break
+                depth += 1
+                shape.append(type(event))
+            elif isinstance(event, yaml.AliasEvent):
+                if depth == 1:
+                    key, is_key = None, not is_key
+                shape += (yaml.AliasEvent, event.anchor)
+            else:
+                depth -= 1
+                if depth == 0:
+                    return tuple(shape), text
+                if depth == 1:
+                    key, is_key = None, not is_key
+                shape.append(type(event))
+        return (), ""
 
     def _take(self, event: yaml.Event) -> None:
         place = self._place(event.start_mark)
@@ -258,6 +371,7 @@ class _Composer:
     def _anchored(self, event: yaml.NodeEvent, node: Node) -> Node:
         if event.anchor is not None:
             self._anchors[event.anchor] = node
+            self._shapes.clear()  # The same alias may mean something else from here on.
         return node
 
     def _aliased(self, event: yaml.AliasEvent, place: Place) -> Node:
@@ -312,5 +426,9 @@ class _Composer:
 
 
 def _events(text: str, loader: type) -> Iterator[yaml.Event]:
-    events: Iterator[yaml.Event] = yaml.parse(text, Loader=loader)
-    return events
+    parser = loader(text)
+    try:
+        # As `yaml.parse` does, with one call for each event instead of two.
+        yield from iter(parser.get_event, None)
+    finally:
+        parser.dispose()

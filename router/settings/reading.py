@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from router.settings.mistakes import Mistake, item_path, key_path, mistake_at
-from router.settings.places import Broken, Entry, Node, Scalar, Sequence, Table
+from router.settings.places import Broken, Entry, Node, Scalar, Sequence, Table, Twin
 from router.terms.settings import Place
 
 _SUBSTITUTION: Final = re.compile(r"\$\$\{|\$\{([^}]*)\}|\$\{")
@@ -81,14 +81,19 @@ class Spot:
             self.refuse("the value holds an end of line or another character that is no text")
         return text
 
-    def items(self) -> list["Spot"]:
-        """Return the items of a list."""
+    def nodes(self) -> list[Node]:
+        """Return the nodes of a list."""
         if not isinstance(self.node, Sequence):
             self._refuse_kind("a list")
-        return [
-            Spot(item, item_path(self.path, index), self.reading)
-            for index, item in enumerate(self.node.items)
-        ]
+        return self.node.items
+
+    def items(self) -> list["Spot"]:
+        """Return the items of a list."""
+        return [self.item(index, node) for index, node in enumerate(self.nodes())]
+
+    def item(self, index: int, node: Node) -> "Spot":
+        """Return an item of a list, by its place there."""
+        return Spot(node, item_path(self.path, index), self.reading)
 
     def entries(self) -> dict[str, Entry]:
         """Return the keys of a mapping with their values."""
@@ -102,7 +107,7 @@ class Spot:
 
     def _refuse_kind(self, wanted: str) -> NoReturn:
         match self.node:
-            case Broken():
+            case Broken() | Twin():
                 raise RefusedError
             case Scalar(is_nothing=True):
                 self.refuse(f"has no value: write {wanted}, or leave the key out")

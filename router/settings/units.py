@@ -201,10 +201,10 @@ def network(text: str) -> IPv4Network | IPv6Network:
 
 def prefix(text: str) -> str:
     """Return the beginning of a normalised number: digits only, or nothing for every number."""
-    bare = re.sub(r"[\s().-]", "", text).removeprefix("+")
-    if bare.startswith("00"):
-        bare = bare.lstrip("0")
-    if text and not (_DIGITS.fullmatch(text) and bare == text):
+    if text and (not _DIGITS.fullmatch(text) or text.startswith("00")):
+        bare = re.sub(r"[\s().-]", "", text).removeprefix("+")
+        if bare.startswith("00"):
+            bare = bare.lstrip("0")
         wanted = "a destination is the digits of the international number, without + or 00"
         raise NotUnderstoodError(wanted, bare if _DIGITS.fullmatch(bare) else None)
     if len(text) > 20:

@@ -3,6 +3,7 @@
 `smpp-router check` shows these beside the mistakes; the router starts all the same.
 """
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Final, TypeVar
@@ -117,7 +118,9 @@ def _too_long(consequence: str) -> str:
 
 
 def _routes(routes: Sequence[RouteSettings]) -> Iterator[Mistake]:
-    for index, earlier in _never_reached(routes, _route_conditions):
+    times = Counter(route.destination for route in routes)
+    compete = ((at, route) for at, route in enumerate(routes) if times[route.destination] > 1)
+    for index, earlier in _never_reached(compete, _route_conditions):
         route, first = routes[index], routes[earlier]
         place = Place(route.file, route.line)
         what = (
@@ -135,7 +138,7 @@ def _inbound(
 ) -> Iterator[Mistake]:
     why_not = {
         index: f"{item_path('inbound', earlier)} takes all of its messages first"
-        for index, earlier in _never_reached(rules, _inbound_conditions)
+        for index, earlier in _never_reached(enumerate(rules), _inbound_conditions)
     } | {
         index: f"no bind of {rule.operator} receives"
         for index, rule in enumerate(rules)
@@ -176,7 +179,7 @@ def _inbound_conditions(rule: InboundSettings) -> tuple[Hashable, list[tuple[str
 
 
 def _never_reached(
-    rules: Sequence[Rule],
+    rules: Iterable[tuple[int, Rule]],
     conditions: Callable[[Rule], tuple[Hashable, list[tuple[str, Hashable]]]],
 ) -> Iterator[tuple[int, int]]:
     """Yield the index of each rule that an earlier one covers, and that one's index.
@@ -185,7 +188,7 @@ def _never_reached(
     looking for each of the 16 sets is quicker than comparing 100,000 rules with each other.
     """
     first_with: dict[Hashable, int] = {}
-    for index, rule in enumerate(rules):
+    for index, rule in rules:
         group, wanted = conditions(rule)
         sets = (some for count in range(len(wanted) + 1) for some in combinations(wanted, count))
         earlier = [first_with[group, some] for some in sets if (group, some) in first_with]

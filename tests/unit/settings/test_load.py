@@ -8,13 +8,14 @@ import re
 from ipaddress import ip_network
 from pathlib import Path
 from string import ascii_lowercase
+from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
-from router.settings.keys import SETTINGS
-from router.settings.load import load, warnings
+from router.settings.keys import ROUTES_ALIKE, SETTINGS
+from router.settings.load import SettingsError, load, warnings
 from router.settings.parts import key_of
 from router.terms import settings as terms
 from router.terms.limits import Rate
@@ -247,6 +248,80 @@ def test_a_mistake_reads_as_one_line_with_place_path_and_suggestion() -> None:
         r"did you mean 'window'\? known keys are name, address, .*",
         str(mistake),
     )
+
+
+# Routes as a program writes them, and as nobody should.
+DESTINATIONS = ["1", "23", "372", "37256", "00372", "+372", "${P}", "~", "", "9" * 21]
+ROUTES = [
+    '- {{destination: "{}", to: [telia]}}',
+    "- {{destination: {}, to: [telia]}}",
+    "- destination: '{}'\n  to:\n  - telia",
+    '- {{account: bank, destination: "{}", to: {{telia: 1}}, priority: 3}}',
+    '- {{destination: "{}", refuse: ESME_RINVDSTADR, lane: slow}}',
+    '- {{destination: "{}", to: *both, sender: "${{S}}"}}',
+    '- {{<<: *common, destination: "{}"}}',
+    '- {{destination: "{}", sender: &anchor destination, to: [telia]}}',
+    '- {{destination: "{}", to: [telai]}}',
+    '- {{destination: "{}", to: [telia], destination: "5"}}',
+    '- {{destination: "{}", to: [telia], lain: slow}}',
+    '- {{destination: "{}"}}',
+    '- &item {{destination: "{}", to: [telia]}}',
+    '- !tag {{destination: "{}", to: [telia]}}',
+    "- *common",
+    '- {{*key : "{}", to: [telia]}}',
+]
+FIRST_ROUTE = '{destination: "", to: [telia]}'
+ANCHORED_ROUTE = '&common {&key destination: "", to: &both [telia]}'
+written_routes = st.lists(
+    st.tuples(st.sampled_from([*ROUTES[:7] * 3, *ROUTES]), st.sampled_from(DESTINATIONS[:4])),
+    max_size=12,
+)
+strange_routes = st.lists(
+    st.tuples(st.sampled_from(ROUTES), st.sampled_from(DESTINATIONS)), max_size=12
+)
+
+
+@given(written_routes | strange_routes)
+def test_routes_that_are_alike_are_read_as_if_each_stood_alone(
+    written: list[tuple[str, str]],
+) -> None:
+    more = "".join(route.format(digits) + "\n" for route, digits in written)
+    text = changed(SMALL, (f"[{FIRST_ROUTE}]\n", f"\n- {ANCHORED_ROUTE}\n{more}"))
+    results = []
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "router.yaml"
+        path.write_text(text, encoding="utf-8")
+        for alike in (ROUTES_ALIKE, None):
+            try:
+                routes = load(path, {"P": "37", "S": "sender"}, alike=alike).routes
+            except SettingsError as error:
+                results.append(str(error))
+            else:
+                results.append(f"{routes}")
+                event("read")
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("wrong", ["00372", "9" * 21])
+def test_a_wrong_prefix_among_many_alike_is_a_mistake_at_its_place(wrong: str) -> None:
+    alike = [f'{{destination: "{digits}", to: [telia]}}' for digits in ("37", "38", wrong, "39")]
+    text = changed(SMALL, (FIRST_ROUTE, ",\n  ".join(alike)))
+    mistake = the_mistake(text)
+    assert mistake.path == "routes[2].destination"
+    assert (mistake.line, mistake.column) == line_and_column(text, f'"{wrong}"')
+
+
+def test_routes_of_several_files_are_alike_in_each(tmp_path: Path) -> None:
+    head = SMALL.partition("routes:")[0]
+    for file, digit, above in (("a.yaml", 1, head), ("b.yaml", 2, "")):
+        lines = [f'  - {{destination: "{digit}{number}", to: [telia]}}' for number in range(3)]
+        text = "\n".join([f"{above}routes:", *lines, ""])
+        (tmp_path / file).write_text(text, encoding="utf-8")
+    routes = load(tmp_path, {}).routes
+    assert [route.destination for route in routes] == ["10", "11", "12", "20", "21", "22"]
+    assert str(routes) == str(load(tmp_path, {}, alike=None).routes)
+    # What they have in common is one object: they were not read one by one.
+    assert len({id(route.to) for route in routes}) == 2
 
 
 KEYS = frozenset(key_of(name) for part in every_part(SETTINGS) for name in part.readers)

@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.settings.load import Mistake, SettingsError, load
-from router.settings.places import DEEPEST, Node, Scalar, Sequence, Table, read_table
+from router.settings.places import (
+    DEEPEST,
+    Alike,
+    Node,
+    Scalar,
+    Sequence,
+    Table,
+    Twin,
+    read_table,
+)
 from router.terms.settings import Place
 from tests.unit.settings.configurations import CONTRACT, SMALL, changed, loaded, the_mistake
 
@@ -184,6 +193,56 @@ def test_a_mistake_of_yaml_has_its_path_where_there_is_one() -> None:
     assert the_mistake(text).path == "accounts.bank.lane"
     text = changed(SMALL, ("{name: slow}", "!slow {name: slow}"))
     assert the_mistake(text).path == "lanes[1]"
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+@pytest.mark.parametrize(
+    ("items", "twins"),
+    [
+        ("[{d: 1, to: [a, b]}, {d: 23, to: [a, b]}]", [("23", 1)]),
+        ("\n- d: '1'\n  to: {a: 1}\n- d: '23'\n  # A comment.\n  to: {a: 1}\n", [("23", 4)]),
+        ("[{s: d, d: 1}, {s: d, d: 2}, {d: 3, s: d}, {d: 4, s: d}]", [("2", 1), ("4", 1)]),
+        ("[{d: 1, to: [a]}, {d: 2, to: [b]}, {d: 3, to: {a}}, {d: 4, to: a}]", []),
+        ("[{d: 1}, {d: '2'}, {'d': 3}, {d: }, {d: x}, {d: y}, {d: -5}, {d: [6]}, {d: [7]}]", []),
+        ("[{e: {d: 1}}, {e: {d: 2}}, {e: 1, d: {d: 3}}, {e: 1, d: {d: 4}}]", []),
+        ("[[{d: 1}, {d: 2}], 3, 4]", []),
+        (
+            "[{d: &a 1}, {d: &b 2}, {d: 3}, &c {d: 4}, {d: !t 5}, !t {d: 6}, {d: 7}, {d: 8}]",
+            [("8", 1)],
+        ),
+        ("[{x: &a [p]}, {d: 1, to: *a}, {d: 2, to: *a}, {d: 3, to: *b}]", [("2", 1)]),
+        ("[{x: &a p}, {d: 1, to: *a}, {x: &a q}, {d: 2, to: *a}]", []),
+        ("[{x: &a p}, {s: d, *a : 1}, {s: d, *a : 2}]", []),
+        (f"[{{d: 1, to: [{'a, ' * 100}]}}, {{d: 2, to: [{'a, ' * 100}]}}]", []),
+    ],
+)
+def test_an_item_that_differs_in_digits_only_is_a_twin(
+    loader: type, items: str, twins: list[tuple[str, int]]
+) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "f.yaml"
+        path.write_text(f"list: {items}")
+        root = read_table(path, [], loader, Alike("list", "d"))
+    assert root is not None
+    listed = root.entries["list"].value
+    assert isinstance(listed, Sequence)
+    found = [node for node in listed.items if isinstance(node, Twin)]
+    assert [(twin.text, twin.line) for twin in found] == twins
+    assert all(twin.of in listed.items for twin in found)
+
+
+def test_nothing_is_a_twin_in_another_list_or_where_nobody_asks() -> None:
+    text = b"list: [{d: 1}, {d: 2}]\n"
+    plain, _ = read(text, yaml.SafeLoader)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "f.yaml"
+        path.write_bytes(b"other: [{d: 1}, {d: 2}]\nin: {list: [{d: 1}, {d: 2}]}\n" + text)
+        root = read_table(path, [], alike=Alike("list", "d"))
+    assert root is not None
+    assert plain is not None
+    assert "Twin" not in str(plain)
+    assert "Twin" not in str(root.entries["other"]) + str(root.entries["in"])
+    assert "Twin" in str(root.entries["list"])
 
 
 PIECES = [
