@@ -183,8 +183,15 @@ class Child:
 
     def resident_bytes(self) -> int:
         """Return how much memory it holds at this moment."""
+        return self._memory_bytes("VmRSS")
+
+    def peak_bytes(self) -> int:
+        """Return the most memory that it has held at once."""
+        return self._memory_bytes("VmHWM")
+
+    def _memory_bytes(self, name: str) -> int:
         status = Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8")
-        line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
+        line = next(line for line in status.splitlines() if line.startswith(f"{name}:"))
         return int(line.split()[1]) * 1024
 
 

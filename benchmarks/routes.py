@@ -47,12 +47,12 @@ def run(given: argparse.Namespace) -> Result:
     count: int = given.count or (20_000 if given.quick else 100_000)
     result = Result("routes", {"prefixes": list(SIZES), "lengths": list(LENGTHS), "numbers": count})
     rng = random.Random(1)
-    prefixes = _prefixes(SIZES[-1], rng)
-    tables = {size: _table(prefixes[:size]) for size in SIZES}
-    same = _numbers(prefixes[: SIZES[0]], count, rng)
+    written = prefixes(SIZES[-1], rng)
+    tables = {size: _table(written[:size]) for size in SIZES}
+    same = _numbers(written[: SIZES[0]], count, rng)
     calls = {f"same {size}": _deciding(table, same) for size, table in tables.items()}
     for size, table in tables.items():
-        calls[f"even {size}"] = _deciding(table, _numbers(prefixes[:size], count, rng))
+        calls[f"even {size}"] = _deciding(table, _numbers(written[:size], count, rng))
     costs_us = fastest_us(calls, count)
     for kind, name in (("same", "same_numbers"), ("even", "every_prefix_equally")):
         by_size = {size: costs_us[f"{kind} {size}"] for size in SIZES}
@@ -68,7 +68,7 @@ def run(given: argparse.Namespace) -> Result:
     return result
 
 
-def _prefixes(size: int, rng: random.Random) -> list[str]:
+def prefixes(size: int, rng: random.Random) -> list[str]:
     """Different prefixes; any first ones of them have equal shares of all lengths."""
     by_length = [
         map(str, rng.sample(range(10 ** (length - 1), 10**length), size // len(LENGTHS)))
@@ -77,17 +77,17 @@ def _prefixes(size: int, rng: random.Random) -> list[str]:
     return [prefix for group in zip(*by_length, strict=True) for prefix in group]
 
 
-def _table(prefixes: Sequence[str]) -> RouteTable:
+def _table(written: Sequence[str]) -> RouteTable:
     operators = tuple(map(OperatorName, ("telia", "elisa")))
-    routes = [RouteSettings(destination=prefix, to=operators) for prefix in prefixes]
+    routes = [RouteSettings(destination=prefix, to=operators) for prefix in written]
     return RouteTable(routes, Plans(), Up())
 
 
-def _numbers(prefixes: Sequence[str], count: int, rng: random.Random) -> list[str]:
+def _numbers(written: Sequence[str], count: int, rng: random.Random) -> list[str]:
     """Numbers behind each of the prefixes equally often, in no order."""
     numbers = [
         prefix + "".join(rng.choices("0123456789", k=DIGITS - len(prefix)))
-        for prefix in islice(cycle(prefixes), count)
+        for prefix in islice(cycle(written), count)
     ]
     rng.shuffle(numbers)
     # Copied in this order, so that the numbers themselves stand in memory as they are used.
