@@ -201,11 +201,13 @@ class OperatorLink(Link):
 
     def flush(self) -> None:
         """Write the octets of the session, and note when they left."""
-        super().flush()
         batch = self.bind.batch
         if batch is not None:
+            # Before the write: it may wake the peer on this core, which answers before a look at
+            # the clock after it. One round trip that is too short costs rate until it is forgotten.
             batch.left_at = self.host.clock()
             self.bind.batch = None
+        super().flush()
 
     def pause_writing(self) -> None:
         """Send nothing more: the operator does not read."""

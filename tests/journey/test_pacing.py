@@ -50,6 +50,24 @@ def test_a_bind_is_never_above_its_rate(world: World, router: Router, latency_s:
     assert arrivals[-1] - arrivals[0] < 300 / 50 + 0.1
 
 
+def test_peer_that_is_served_before_the_write_returns_does_not_shorten_the_round_trip(
+    world: World, router: Router
+) -> None:
+    """On a busy machine a write wakes its peer, and the writer goes on some milliseconds later."""
+    telia = router.operator("telia")
+    transport = telia.far.transport
+
+    def write_and_lose_the_core(data: bytes) -> None:
+        transport.to(data)
+        world.now += 0.005
+
+    transport.write = write_and_lose_the_core  # type: ignore[method-assign]
+    flood(router, 20)
+    world.run(3.0)
+    assert len(telia.submits) == 20
+    assert telia.bind.round_trip.smallest_s == pytest.approx(telia.latency_s)
+
+
 def test_elisa_gets_80_in_a_second_over_both_of_her_binds(world: World, router: Router) -> None:
     one, two = router.operator("elisa", 0), router.operator("elisa", 1)
     flood(router, 400, FINNISH)
