@@ -14,8 +14,9 @@ Assumptions: within one or two spans at least one round trip to a host, on any b
 smallest possible, and is shorter than the unit (else an answer comes too late to show anything).
 Where binds with different paths share a rate, the way there takes as long as the way back.
 
-Messages are spread evenly over the unit, so that an urgent message finds a slot soon. After a stall
-up to `CATCH_UP_S` of the spread is made up for, always within the slots.
+Messages are spread evenly over the unit, so that an urgent message finds a slot soon: what late
+answers have made uneven becomes even again within a few units. After a stall up to `CATCH_UP_S` of
+the spread is made up for, always within the slots.
 """
 
 from bisect import bisect_left
@@ -47,8 +48,15 @@ _APART_S: Final = 0.01
 """Answers closer together count as one: after a stall they come all at once."""
 _MOST_ANSWERS: Final = 8192
 """Times of answers that a bind remembers; then the older half is forgotten."""
-SLACK_S: Final = 0.02
-"""The delay of a slot up to which the even spread of the following messages does not move."""
+LATEST_S: Final = 0.02
+"""The most that a slot may be late in the even spread: what is more moves the following messages at
+once. A step that is no longer than this although its slot is late moves nothing."""
+FOLLOW_SHARE: Final = 0.25
+"""The part of any other lateness by which a late slot moves the following messages. A slot that is
+late stays so in every unit, with a step before it that is longer by as much, until the others have
+come after it. To move them at once would make each late answer cost all of them its delay; with a
+part of it, the late slots of a few units cost little more than the latest of them
+(docs/decisions)."""
 _LOOK_AHEAD: Final = 16
 """Followers of a message that are searched for an earlier answer."""
 _LEARN_ALL: Final = 16
@@ -162,6 +170,7 @@ class Pacer:
         "_answered_at",
         "_even_at",
         "_first",
+        "_free_s",
         "_gap_s",
         "_late_s",
         "_moved",
@@ -201,6 +210,7 @@ class Pacer:
         """Set what depends on the rate alone."""
         self.rate = rate
         self._gap_s = rate.per_s / rate.count
+        self._free_s = max(0.0, LATEST_S - self._gap_s)
         units = max(1.0, rate.per_s)
         # The same delays may be small in one unit and large in another: keep the judgement until
         # the new unit has been learnt from.
@@ -314,10 +324,13 @@ class Pacer:
         self._round_trips[slot] = round_trip
         self._next = slot + 1 if slot + 1 < len(written_at) else 0
         # Messages that went out close together once would do so in every unit, with a pause after
-        # them in which an urgent message finds no slot. So the spread stays even, and only
-        # `SLACK_S` and `CATCH_UP_S` of it are given up: one late slot must not delay all others.
-        due_at = max(self._even_at, self._slot_at - SLACK_S, now - CATCH_UP_S)
-        self._even_at = due_at + self._gap_s
+        # them in which an urgent message finds no slot. So the spread becomes even again, with only
+        # `LATEST_S` and `CATCH_UP_S` given up, but gradually: one late slot must not delay all.
+        even_at, slot_at = self._even_at, self._slot_at
+        late_s = slot_at - even_at - self._free_s
+        if late_s > 0.0:
+            even_at += late_s * FOLLOW_SHARE
+        self._even_at = max(even_at, slot_at - LATEST_S, now - CATCH_UP_S) + self._gap_s
         return self._first + slot
 
     def _learn(self, slot: int, now: float) -> None:

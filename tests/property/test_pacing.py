@@ -7,15 +7,22 @@ pacer's assumption is built in: the smallest round trip is known. Everything els
 
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from itertools import cycle
+from itertools import cycle, islice, pairwise
 from random import Random
 from typing import Final
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.forward.pacing import MARGIN_S, WRITE_MARGIN_S, BusiestSecond, Pacer, RoundTrip
+from router.forward.pacing import (
+    LATEST_S,
+    MARGIN_S,
+    WRITE_MARGIN_S,
+    BusiestSecond,
+    Pacer,
+    RoundTrip,
+)
 from router.terms.limits import Rate
 
 ROUNDING_S: Final = 1e-6
@@ -189,6 +196,16 @@ class Campaign:
         units = (len(self.sent) - 1 - first) // self.rate.count
         last = self.sent[first + units * self.rate.count]
         return units * self.rate.per_s / (last.written_at - self.sent[first].written_at)
+
+    def steps_from(self, first: int) -> list[float]:
+        """The times between two slots that were used, from this message on."""
+        times = [one.written_at for one in self.sent[first:]]
+        return [after - before for before, after in pairwise(times)]
+
+    def late_from(self, first: int, wait_s: float) -> float:
+        """The share of all moments from this message on that are further from a slot than this."""
+        steps = self.steps_from(first)
+        return sum(max(0.0, step_s - wait_s) for step_s in steps) / sum(steps)
 
 
 RATES = st.sampled_from(
@@ -374,6 +391,63 @@ def test_busy_machine_costs_a_hundredth_and_no_message_too_many(seed: int) -> No
     assert campaign.waited
     assert campaign.most_in_a_unit() <= 50
     assert campaign.use_from(100) >= 0.985
+
+
+# The spread: an urgent message takes the next slot, whatever else waits.
+
+NORMAL_S: Final = 0.000_25
+"""How late the sender, the way there and the way back each are where nothing is wrong."""
+ON_TIME = st.floats(0.0, NORMAL_S)
+NORMAL = st.lists(
+    st.builds(Trouble, stalls=ON_TIME, late=ON_TIME, back=ON_TIME), min_size=1, max_size=10
+)
+UNITS_TO_EVEN: Final = 20
+"""Units after which the unevenness that a trouble has left is a hundredth of a step."""
+
+
+@given(
+    st.sampled_from([Rate(10, 1.0), Rate(20, 1.0), SECOND_50]),
+    WAYS,
+    st.lists(st.just(Trouble()), max_size=1) | troubles(),
+    NORMAL,
+)
+@settings(max_examples=60)
+def test_next_slot_is_near_again_soon_after_whatever_befell(
+    rate: Rate, way_s: float, fates: list[Trouble], normal: list[Trouble]
+) -> None:
+    units = UNITS_TO_EVEN * rate.count
+    fates = [*fates, *islice(cycle(normal), units)]
+    campaign = Campaign(rate, (way_s,), knows_the_way=False)
+    campaign.run(fates, len(fates))
+    # A slot comes later by that in each unit, and a quarter of all its lateness is made good.
+    late_s = MARGIN_S + 3 * NORMAL_S
+    longest_s = rate.per_s / rate.count + 4 * late_s + late_s
+    last = len(fates) - rate.count - 1
+    if all(one.waited for one in campaign.sent[-units // 2 :]):
+        assert max(campaign.steps_from(last)) <= longest_s + LATEST_S / 100
+
+
+@pytest.mark.parametrize("way_s", [0.0005, 0.01, 0.04])
+@pytest.mark.parametrize("seed", range(3))
+def test_urgent_message_has_a_slot_within_25_ms_although_all_of_the_rate_is_used(
+    seed: int, way_s: float
+) -> None:
+    """With timers that wake by the millisecond, and one stall in thirty of up to 10 ms."""
+    random = Random(seed)
+    fates = [
+        Trouble(
+            stalls=random.uniform(0.0, 0.001) + stalls(random, 0.01, 0.002, 0.01),
+            late=random.expovariate(5000.0) + stalls(random, 0.01, 0.002, 0.01),
+            back=random.uniform(0.0, 0.001) + stalls(random, 0.01, 0.002, 0.01),
+        )
+        for _ in range(997)
+    ]
+    campaign = Campaign(SECOND_50, (way_s,), knows_the_way=False)
+    campaign.run(fates, 6000)
+    assert campaign.waited
+    assert campaign.most_in_a_unit() <= 50
+    assert campaign.use_from(500) >= 0.995
+    assert campaign.late_from(500, 0.025) <= 0.01
 
 
 def naps(random: Random, longest_s: float) -> list[tuple[float, float]]:

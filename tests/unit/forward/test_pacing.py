@@ -163,6 +163,37 @@ def test_messages_are_spread_over_the_unit() -> None:
     assert pacer.ready_at(10.0) - before == near(0.02)
 
 
+def with_a_late_slot(count: int, late_s: float) -> Pacer:
+    """A pacer whose last second is full of even messages; the first one's answer was late."""
+    pacer = Pacer(Rate(count, 1.0), 0.0)
+    for place in range(count):
+        now = 10.0 + place / count
+        slot = pacer.take(known(), now)
+        pacer.ended(slot, now, now + WAY_S + (0.0 if place else late_s), answered=True)
+    pacer._even_at = 11.0  # As if nothing had been late before.
+    return pacer
+
+
+@pytest.mark.parametrize(
+    ("late_s", "moves_s"),
+    [(0.004, 0.001), (0.02, 0.005), (0.03, 0.01)],  # The last one may be late by no more than 20.
+)
+def test_a_late_slot_moves_the_following_by_a_quarter_and_by_what_is_too_late(
+    late_s: float, moves_s: float
+) -> None:
+    pacer = with_a_late_slot(50, late_s - MARGIN_S)
+    assert pacer.ready_at(10.99) == near(11.0 + late_s)
+    pacer.take(known(), 11.0 + late_s)
+    assert pacer.ready_at(11.0 + late_s) == near(11.02 + moves_s)
+
+
+def test_a_late_slot_moves_nothing_where_its_step_is_short_all_the_same() -> None:
+    pacer = with_a_late_slot(200, 0.0145)
+    assert pacer.ready_at(10.999) == near(11.0145 + MARGIN_S)
+    pacer.take(known(), 11.0145 + MARGIN_S)
+    assert pacer.ready_at(11.0145 + MARGIN_S) == near(11.005 + MARGIN_S)
+
+
 def test_a_tenth_of_a_second_is_caught_up_with_and_no_more() -> None:
     pacer = Pacer(Rate(50, 1.0), 0.0)
     together = 0
