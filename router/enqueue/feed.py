@@ -224,6 +224,8 @@ class Feed:
                 lane.credit = min(lane.credit + lane.min_share, _MOST_CREDIT)
         if self.lower_before:
             taken.credit -= 1.0
+        elif taken.credit > 0.0:  # What went while nothing more urgent waited is of its share too.
+            taken.credit = max(0.0, taken.credit - 1.0)
         taken.charge()
 
     def attach(self, queue: Queue, weight: int) -> None:

@@ -5,7 +5,8 @@ failover after queueing moves no message: when an operator goes or comes, queues
 
 Rule 2: the most urgent lane goes first. A lower lane with a `min_share` gains that much credit with
 each message that its operator takes while the lane has work, and goes when the credit is a whole
-message; but lower lanes never go twice in a row while a more urgent message waits.
+message; but lower lanes never go twice in a row while a more urgent message waits. What a lane
+sends while nothing more urgent waits counts for its share.
 
 Rule 3: inside a lane accounts take turns, `weight` messages each, so that a million messages of one
 account do not stand before ten of another. Within an account the oldest message goes first,

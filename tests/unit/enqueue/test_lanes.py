@@ -147,6 +147,15 @@ def test_share_is_not_saved_up_while_there_is_no_work() -> None:
     assert [number < 1000 for number in pulled(lanes, count=4)] == [True, True, True, False]
 
 
+def test_lane_that_has_its_share_while_nothing_more_urgent_waits_is_owed_nothing() -> None:
+    lanes = lanes_of()
+    for number in range(100):
+        lanes.put(message(1000 + number, lane=ALERT))
+    for number in range(30):
+        lanes.put(message(number, lane=OTP))
+        assert pulled(lanes, count=3) == [number, *(1000 + 2 * number + place for place in (0, 1))]
+
+
 def test_share_that_could_not_be_used_is_not_saved_up_for_long() -> None:
     lanes = Lanes(
         [LANES[0], *(LaneSettings(name=name, min_share=0.5) for name in (ALERT, BULK))],
