@@ -21,6 +21,8 @@ from simulators.counting import summary_ms
 SUMMARY: Final = "otp messages while 100,000 bulk messages wait, on 1 and 3 binds of 50/s"
 RATE: Final = 50
 STEP_MS: Final = 5
+LAST_STEP: Final = 10
+"""The waits that are longer than so many steps are counted together."""
 LEAST_USE: Final = 99.5
 P99_MS: Final = 25.0
 """The next free slot of one bind is 20 ms away, and little more where answers are late. Of several
@@ -141,5 +143,6 @@ def _waits_s(router: Child, lane: str, count: int) -> list[float]:
 
 def spread_out(waits_s: Sequence[float]) -> dict[str, int]:
     """Return how many waits ended within each step of `STEP_MS`, by where the step ends."""
-    counts = Counter(int(wait_s * 1000 // STEP_MS) for wait_s in waits_s)
-    return {f"{(step + 1) * STEP_MS} ms": counts[step] for step in range(max(counts) + 1)}
+    counts = Counter(min(int(wait_s * 1000 // STEP_MS), LAST_STEP) for wait_s in waits_s)
+    names = [*(f"{(step + 1) * STEP_MS} ms" for step in range(LAST_STEP)), "more"]
+    return {names[step]: counts[step] for step in range(max(counts) + 1)}
