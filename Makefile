@@ -7,14 +7,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOG := $(VENV)/setup.log
+# The router with the compiled core, installed apart from the sources. CI has one of its own.
+COMPILED := .venv-compiled
+INSTALLED := $(COMPILED)/.ready
+# So many seeds live the same life in both cores, to the letter.
+SEEDS := 40
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-long lint check fix bench cover
+.PHONY: help setup demo run test test-long lint check fix bench cover compiled test-compiled
 # A recipe that fails half-way must not leave a target that looks made.
 .DELETE_ON_ERROR:
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Make .venv with all dependencies (other targets do this when needed)
 	@:
@@ -46,7 +51,7 @@ test-long: $(READY) ## Run all tests: the long ones too, and more examples of ea
 lint: $(READY) ## Check style, format and types
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --quiet --check
-	@$(BIN)/mypy --strict --no-error-summary router simulators benchmarks tests
+	@$(BIN)/mypy --strict --no-error-summary hatch_build.py router simulators benchmarks tests
 
 check: lint ## Check style, format, types and tests, as CI does
 	@$(MAKE) --no-print-directory test
@@ -61,3 +66,30 @@ bench: $(READY) ## Run the benchmarks; ARGS="--help" shows the options
 cover: $(READY) ## Show which lines and branches of router/ no test covers
 	@$(BIN)/coverage run -m pytest -q -m 'not long' $(ARGS)
 	@$(BIN)/coverage report
+
+compiled: $(INSTALLED) ## Compile the core, and install the router with it in .venv-compiled
+	@SMPP_ROUTER_CORE=compiled $(COMPILED)/bin/smpp-router --version
+
+# With the tools of .venv, whose mypy has checked these sources, and with its interpreter.
+$(INSTALLED): $(READY) hatch_build.py $(shell find router simulators -name '*.py')
+	@echo "Compiling the core (one to three minutes) ..." >&2
+	@mkdir -p $(COMPILED)
+	@rm -rf $(COMPILED)/wheel
+	@{ $(BIN)/python -m venv $(COMPILED) && HATCH_BUILD_HOOKS_ENABLE=1 $(BIN)/python -m pip wheel --quiet \
+	  --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir $(COMPILED)/wheel . && \
+	  wheel=$$(echo $(COMPILED)/wheel/*.whl) && \
+	  $(COMPILED)/bin/python -m pip install --quiet --disable-pip-version-check --no-input "$$wheel[dev]" && \
+	  $(COMPILED)/bin/python -m pip install --quiet --disable-pip-version-check --no-input \
+	  --no-deps --force-reinstall "$$wheel"; } >$(COMPILED)/setup.log 2>&1 || { \
+	  cat $(COMPILED)/setup.log >&2; echo "Compiling the core failed; what was said is above." >&2; exit 1; }
+	@touch $@
+
+test-compiled: $(INSTALLED) ## Run journey, e2e, interop and the seeds' equality on the compiled core
+	@$(BIN)/python -m tests.checkout $(COMPILED)/checkout
+	@$(BIN)/python -m tests.simulation digest 0 $(SEEDS) >$(COMPILED)/interpreted.seeds
+	@cd $(COMPILED)/checkout && SMPP_ROUTER_CORE=compiled \
+	  ../bin/python -m tests.simulation digest 0 $(SEEDS) >../compiled.seeds
+	@diff $(COMPILED)/interpreted.seeds $(COMPILED)/compiled.seeds || { \
+	  echo "These seeds live another life in the compiled core." >&2; exit 1; }
+	@cd $(COMPILED)/checkout && SMPP_ROUTER_CORE=compiled \
+	  ../bin/python -m pytest -q -m 'not long' tests/journey tests/e2e tests/interop $(ARGS)

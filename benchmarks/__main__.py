@@ -4,6 +4,7 @@ Exit status: 0 every bound holds, 1 one does not or a run failed, 2 wrong usage.
 """
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -32,8 +33,10 @@ from benchmarks import (
     variants,
     wire,
 )
+from benchmarks.machine import CORES, core
 from benchmarks.processes import ChildError
 from benchmarks.results import RESULTS, Result
+from router.telemetry.core import COMPILED, DEMAND, INTERPRETED
 
 
 class Benchmark(NamedTuple):
@@ -102,6 +105,12 @@ def _parser(name: str, *, alone: bool) -> argparse.ArgumentParser:
     parser.add_argument(
         "--results", type=Path, metavar="DIR", help=f"where results go (default: {RESULTS.name}/)"
     )
+    parser.add_argument(
+        "--core",
+        choices=(INTERPRETED, COMPILED),
+        default=os.environ.get(DEMAND, INTERPRETED),
+        help="which the router runs; `make compiled` makes the other (default: %(default)s)",
+    )
     if alone:
         BENCHMARKS[name].arguments(parser)
     else:  # Where all run, each takes its own options as they are by default.
@@ -113,8 +122,12 @@ def _parser(name: str, *, alone: bool) -> argparse.ArgumentParser:
 
 def _run(name: str, given: argparse.Namespace) -> int:
     print(f"{name} ...", file=sys.stderr)
+    os.environ[DEMAND] = given.core
+    CORES.clear()
     try:
         result = BENCHMARKS[name].run(given)
+        if core() != given.core:
+            raise ChildError(f"measured the {core()} core, not the {given.core} one")
     except ChildError as error:
         print(f"benchmarks: {name}: {error}", file=sys.stderr)
         return 1

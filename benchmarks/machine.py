@@ -6,10 +6,16 @@ import platform
 import shutil
 import subprocess
 import sys
+import sysconfig
 from importlib.metadata import version
 from pathlib import Path
+from typing import Final
 
 from benchmarks.processes import ROOT
+from router.telemetry.core import running
+
+CORES: Final[set[str]] = set()
+"""Which core ran in the routers that were measured: their own word for it."""
 
 
 def machine() -> dict[str, object]:
@@ -20,9 +26,16 @@ def machine() -> dict[str, object]:
         "memory_mb": int((_field("/proc/meminfo", "MemTotal") or "0 kB").split()[0]) // 1024,
         "kernel": platform.release(),
         "python": platform.python_version(),
+        "python_build": _build(),
+        "core": core(),
         "uvloop": version("uvloop"),
         "load_before": os.getloadavg()[0],
     }
+
+
+def core() -> str:
+    """Return which core was measured; where no router was started, that of this process."""
+    return ", ".join(sorted(CORES)) or running()
 
 
 def circumstances() -> dict[str, object]:
@@ -48,6 +61,13 @@ def commit() -> str:
         check=False,
     )
     return found.stdout.strip() or "unknown"
+
+
+def _build() -> str:
+    """How the interpreter was built, which can matter as much as how the core was."""
+    options = str(sysconfig.get_config_var("CONFIG_ARGS"))
+    found = [name for name in ("enable-optimizations", "with-lto") if f"--{name}" in options]
+    return ", ".join(found) or "not optimised"
 
 
 def _field(path: str, name: str) -> str | None:

@@ -3,7 +3,8 @@
 A shared machine changes its speed from minute to minute, so the two run one after the other, again
 and again, and each pair gives one ratio. Their median is the result; the spread tells what it is
 worth. The other commit gives its router; client, operator and harness are this tree's for both.
-Against HEAD, with nothing changed, it tells what the comparison itself is worth.
+Against HEAD, with nothing changed, it tells what the comparison itself is worth; with
+`--core compiled`, which is for this tree only, what the compiled core gives.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from benchmarks import stand, throughput
 from benchmarks.load import Case, measure
 from benchmarks.processes import ROOT, ChildError
 from benchmarks.results import Result, spread
+from router.telemetry.core import DEMAND, INTERPRETED
 
 SUMMARY: Final = "CPU of the router per message, this tree's and another commit's in turns"
 MOST_RATIO: Final = 1.03
@@ -71,10 +73,10 @@ def run(given: argparse.Namespace) -> Result:
 
 
 def _numbers(case: Case, count: int, tree: Path | None = None) -> dict[str, float]:
-    """Measure once: the router of that tree, or else this one's."""
+    """Measure once: the router of that tree, interpreted, or else this one's."""
     if tree is None:
         return measure(case, count, count).numbers
-    with stand.started_from(stand.Program(tree)):
+    with stand.started_from(stand.Program(tree, environment={DEMAND: INTERPRETED})):
         return measure(case, count, count).numbers
 
 

@@ -16,9 +16,13 @@ from pathlib import Path
 from threading import Condition, Thread
 from typing import Final, Self, TypeVar
 
+from router.telemetry.core import COMPILED, DEMAND
+
 T = TypeVar("T")
 
 ROOT: Final = Path(__file__).resolve().parents[1]
+COMPILED_PYTHON: Final = ROOT / ".venv-compiled" / "bin" / "python"
+"""Of the environment where `make compiled` installs the router."""
 DEADLINE_S: Final = 60.0
 """How long to wait for what takes a second on an idle machine: all cores may be busy."""
 LOOK_EVERY_S: Final = 0.02
@@ -55,7 +59,7 @@ class Child:
         arguments: Sequence[str],
         environment: Mapping[str, str] | None = None,
         *,
-        python: str = sys.executable,
+        python: Sequence[str] = (sys.executable,),
         tree: Path = ROOT,
     ) -> None:
         """Start `python arguments`, whose packages are first looked for in `tree`."""
@@ -65,7 +69,7 @@ class Child:
         self._news = Condition()
         self._silent = False
         self._process = subprocess.Popen(
-            [python, *arguments],
+            [*python, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -202,6 +206,20 @@ def packages_from(tree: Path) -> dict[str, str]:
     """
     path = os.pathsep.join(filter(None, [str(tree), os.environ.get("PYTHONPATH")]))
     return {"PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
+
+
+def router_python() -> Sequence[str]:
+    """Return what runs the router: this interpreter, with the sources of this tree.
+
+    Where the compiled core is demanded, that of the environment where it is installed. Raises
+    ChildError if that is another interpreter: the two could not be compared.
+    """
+    if os.environ.get(DEMAND) != COMPILED or not COMPILED_PYTHON.exists():
+        return (sys.executable,)
+    if COMPILED_PYTHON.resolve() != Path(sys.executable).resolve():
+        raise ChildError(f"{COMPILED_PYTHON} is another interpreter than {sys.executable}")
+    # Isolated: the router of this tree must not stand before the installed one.
+    return (str(COMPILED_PYTHON), "-I")
 
 
 def as_document(line: str) -> dict[str, object] | None:

@@ -20,6 +20,7 @@ from typing import Final
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from benchmarks.machine import CORES
 from benchmarks.processes import (
     DEADLINE_S,
     ROOT,
@@ -28,6 +29,7 @@ from benchmarks.processes import (
     Cpu,
     as_document,
     packages_from,
+    router_python,
     until,
 )
 
@@ -69,14 +71,14 @@ class Program:
 
     tree: Path = ROOT
     """Where its package is."""
-    python: str = sys.executable
+    python: Sequence[str] = (sys.executable,)
     module: str = "router.wiring.cli"
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def check(self) -> None:
         """Raises ChildError if the package would come from elsewhere."""
         done = subprocess.run(
-            [self.python, "-c", "import router; print(router.__file__)"],
+            [*self.python, "-c", "import router; print(router.__file__)"],
             env={**os.environ, **self.environment, **packages_from(self.tree)},
             capture_output=True,
             text=True,
@@ -87,7 +89,8 @@ class Program:
             raise ChildError(f"the router is not that of {self.tree}: {found}\n{done.stderr}")
 
 
-_programs: Final = [Program()]
+_programs: Final[list[Program]] = []
+"""What `started_from` has named, the present one last."""
 
 
 @contextmanager
@@ -196,7 +199,7 @@ def router(
     # JSON is YAML.
     text = configuration if isinstance(configuration, str) else json.dumps(configuration, indent=1)
     path.write_text(text, encoding="utf-8")
-    program = _programs[-1]
+    program = _programs[-1] if _programs else Program(python=router_python())
     command = ["-m", program.module, "run", str(path)]
     if profile is not None:
         command = ["-m", "cProfile", "-o", str(profile), *command]
@@ -210,6 +213,8 @@ def router(
         )
     )
     ready = child.event("router.ready")
+    if program.tree == ROOT:
+        CORES.add(str(ready["core"]))
     listeners = ready["listeners"]
     assert isinstance(listeners, list)
     ports = [int(str(address).rpartition(":")[2]) for address in listeners]

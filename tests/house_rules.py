@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from router.telemetry.core import PARTS
+
 STAGES: Final = ("accept", "check", "decide", "enqueue", "forward", "report")
 """The folders of a message's journey; they sort in its order and never import each other."""
 
@@ -32,7 +34,7 @@ LAYERS: Final = {
 OUTSIDE: Final = frozenset({"benchmarks", "simulators", "tests"})
 """These use the router; the router does not know that they exist."""
 
-PURE: Final = frozenset({"terms", "smpp", *STAGES, "steps", "journey"})
+PURE: Final = frozenset(PARTS)
 """Handed bytes and `now`, these say what to do; that is what lets tests run 72 hours at once."""
 
 SHELLS: Final = {

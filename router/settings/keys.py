@@ -21,10 +21,10 @@ from typing import (
     cast,
     get_args,
     get_origin,
-    get_type_hints,
 )
 
 from router.settings import values as value
+from router.settings.declared import types_of
 from router.settings.parts import (
     Found,
     Part,
@@ -96,7 +96,7 @@ def _part(
     """Return the part for a class of settings; `readers` are for what no type tells."""
     every = {
         name: readers[name] if name in readers else _reader_by_type(hint)
-        for name, hint in get_type_hints(settings).items()
+        for name, hint in types_of(settings).items()
         if name not in no_keys
     }
     part = Part(settings, every, finish)

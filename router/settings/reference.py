@@ -5,19 +5,16 @@ its reader in `keys.py`. So the page cannot say something else than the program 
 long as it is written anew after a change; a test sees to that.
 """
 
-import ast
-import inspect
 import sys
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Final
 
 from router.settings import units
+from router.settings.declared import texts_of
 from router.settings.keys import SETTINGS
 from router.settings.parts import Part, Reader, defaults_of, key_of
 from router.smpp.vocabulary import status_name
-from router.terms import settings
 
 BEGINS: Final = "<!-- The keys: written by `python -m router.settings.reference`, not by hand. -->"
 """The line after which the page is written anew."""
@@ -40,7 +37,7 @@ def page_with_keys(page: str) -> str:
 
 def _sections(path: str, part: Part[object]) -> Iterator[str]:
     """Yield the table of a part, then those of the parts below it."""
-    told = docstrings(part)
+    told = texts_of(part.settings)
     yield f"\n## {f'`{path}`' if path else 'Top level'}\n\n{told['']}\n\n"
     yield "| key | written as | default | meaning |\n|---|---|---|---|\n"
     for name, reader in part.readers.items():
@@ -81,34 +78,6 @@ def default(part: Part[object], name: str, reader: Reader[object]) -> str:
         shown = map(status_name, value) if "status" in reader.kind else value
         return ", ".join(f"`{item}`" for item in shown)
     return f"`{value}`" if value != "" else '`""`'
-
-
-def docstrings(part: Part[object]) -> dict[str, str]:
-    """Return the text of every field of a part, and of the part itself under `""`."""
-    return _docstrings()[part.settings.__name__]
-
-
-@cache
-def _docstrings() -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
-    for node in ast.parse(inspect.getsource(settings)).body:
-        if isinstance(node, ast.ClassDef):
-            told = {"": _one_line(ast.get_docstring(node) or "")}
-            for field, text in zip(node.body, node.body[1:], strict=False):
-                match field, text:
-                    case (
-                        ast.AnnAssign(target=ast.Name(id=name)),
-                        ast.Expr(value=ast.Constant(value=str(words))),
-                    ):
-                        told[name] = _one_line(words)
-                    case _:
-                        pass
-            found[node.name] = told
-    return found
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
 
 
 def main() -> None:

@@ -12,10 +12,11 @@ import json
 from collections.abc import Iterator
 from typing import Final
 
+from router.settings.declared import texts_of
 from router.settings.keys import SETTINGS
 from router.settings.load import BY_ORDER
 from router.settings.parts import Part, Reader, Schema, key_of, matching
-from router.settings.reference import default, docstrings, written
+from router.settings.reference import default, written
 from router.smpp.vocabulary import ESME_ROK, STATUS_BY_NAME
 
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -45,7 +46,7 @@ def page() -> str:
 
 
 def _object(part: Part[object], required: list[str] | None = None) -> dict[str, object]:
-    told = docstrings(part)
+    told = texts_of(part.settings)
     found: dict[str, object] = {
         "description": told[""],
         "type": "object",
@@ -69,7 +70,7 @@ def _value(part: Part[object], name: str, reader: Reader[object]) -> Schema:
 
 def _words(part: Part[object], name: str, reader: Reader[object]) -> str:
     """Return the meaning of a key and, for one value, its form and its default."""
-    words = docstrings(part)[name]
+    words = texts_of(part.settings)[name]
     if not reader.part:
         words += f"\n\nWritten as {written(reader)}."
         holds = default(part, name, reader)

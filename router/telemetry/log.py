@@ -100,7 +100,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "message.settled": "A message has ended. Sampled: `telemetry.log.messages`.",
         "router.draining": "The router is stopping: no new binds and submits.",
         "router.listening": "Clients can connect to `address`.",
-        "router.ready": "Clients are served; `telemetry` is the address of metrics and status.",
+        "router.ready": "Clients are served; `telemetry` serves metrics and status, `core` runs.",
         "router.stopped": "The last line of a process that has stopped in good order.",
     },
     "debug": {

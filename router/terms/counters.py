@@ -12,13 +12,15 @@ from typing import Final
 from router.terms.names import AccountName, BindName, LaneName, OperatorName
 from router.terms.outcome import Outcome
 
-SECONDS: Final = (
+SECONDS: Final[tuple[float, ...]] = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
     300.0, 3600.0, 21600.0, 86400.0,
 )  # fmt: skip
 """Bounds of histograms, from a quick answer to a receipt that took a day."""
-SHORT_SECONDS: Final = SECONDS[:14]
-MESSAGES: Final = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0)
+SHORT_SECONDS: Final[tuple[float, ...]] = SECONDS[:14]
+MESSAGES: Final[tuple[float, ...]] = (
+    1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0,
+)  # fmt: skip
 
 
 class Histogram:

@@ -161,7 +161,7 @@ NEXT: Final = tuple(
 """`AFTER` by number, None where an event cannot happen: for the hot path."""
 
 
-class ImpossibleEventError(AssertionError):
+class ImpossibleEventError(Exception):
     """A mistake of ours: the table does not name this event in this state."""
 
     def __init__(self, state: IntEnum, event: IntEnum) -> None:

@@ -26,6 +26,7 @@ from router.journey import Journey
 from router.settings.load import SettingsError
 from router.smpp.link import NOTES_LOGGED, Link, Timer
 from router.smpp.states import BOUND
+from router.telemetry.core import interpreter, running
 from router.telemetry.log import MessageLog
 from router.telemetry.operator_events import log_operator_events
 from router.terms.limits import TokenBucket
@@ -114,7 +115,13 @@ class App:
             gc.freeze()  # Settings and routes stay: never search them for cycles.
             self.ready = True
             notify("READY=1")
-            log.info("router.ready", listeners=self.listeners, telemetry=control.address)
+            log.info(
+                "router.ready",
+                listeners=self.listeners,
+                telemetry=control.address,
+                core=running(),
+                python=interpreter(),
+            )
             await self._stop.wait()
             notify("STOPPING=1")
             await self._drain()

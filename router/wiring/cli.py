@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from router.accept.passwords import hash_password
 from router.settings.load import Mistake, SettingsError, load, warnings
 from router.settings.mistakes import listed, nearest
+from router.telemetry import core
 from router.terms.names import AccountName
 from router.terms.settings import Settings
 
@@ -121,17 +122,25 @@ def _add_question(explain: argparse.ArgumentParser) -> None:
 
 
 class _Version(argparse.Action):
-    """Prints the version, which is looked up only when it is asked for."""
+    """Prints the version and which core runs, which are looked up only when they are asked for."""
 
     def __init__(self, option_strings: Sequence[str], dest: str) -> None:
-        super().__init__(option_strings, dest, nargs=0, help="show the version")
+        super().__init__(option_strings, dest, nargs=0, help="show the version and the core")
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         """Print the version and exit."""
         from router.telemetry.status import version
 
-        print(f"smpp-router {version()}")
+        print(f"smpp-router {version()} ({core.running()} core, {core.interpreter()})")
+        _exit_unless_demanded(parser)
         parser.exit()
+
+
+def _exit_unless_demanded(parser: argparse.ArgumentParser) -> None:
+    """Exit with a message if the environment demands another core than the one that runs."""
+    refusal = core.refusal(os.environ.get(core.DEMAND))
+    if refusal is not None:
+        parser.exit(NOT_WELL, f"{parser.prog}: {refusal}\n")
 
 
 # What can be written on the command line.
@@ -178,6 +187,7 @@ def _octet(text: str) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    _exit_unless_demanded(arguments.parser)
     path: Path = arguments.config
     settings = _loaded(path)
     if settings is None:

@@ -2,12 +2,16 @@
 
 python -m tests.simulation SEED
 python -m tests.simulation FIRST LAST
+python -m tests.simulation digest FIRST LAST    a hash of each whole life, to compare cores
 python -m tests.simulation planted          a seed that finds each planted bug, and soon
 python -m tests.simulation planted --write  the same, and written to the decorators
 """
 
+import os
 import sys
+from hashlib import sha256
 
+from router.telemetry.core import DEMAND, refusal
 from tests.simulation.planted import BUGS, quickest_to_find, write_seeds
 from tests.simulation.simulation import simulate
 
@@ -19,6 +23,8 @@ CHOICE = 12
 def main(arguments: list[str]) -> int:
     """Return 1 if a promise was broken, or a planted bug was not found."""
     match arguments:
+        case ["digest", first, last]:
+            return tell_digests(range(int(first), int(last) + 1))
         case ["planted"]:
             return tell_planted(write=False)
         case ["planted", "--write"]:
@@ -44,6 +50,19 @@ def tell_broken(seeds: range) -> int:
             print(f"seed {seed}: {result.broken}", flush=True)
     print(f"{found} of {len(seeds)} seeds break a promise")
     return int(found > 0)
+
+
+def tell_digests(seeds: range) -> int:
+    """Print a hash of every line of each life and of its result: the same in every core."""
+    wrong = refusal(os.environ.get(DEMAND))
+    if wrong is not None:
+        raise SystemExit(wrong)
+    for seed in seeds:
+        lines: list[str] = []
+        result = simulate(seed, lines.append)
+        told = sha256("\n".join([*lines, repr(result)]).encode())
+        print(f"{seed} {told.hexdigest()} {len(lines)} lines", flush=True)
+    return 0
 
 
 def tell_planted(*, write: bool) -> int:
