@@ -17,6 +17,7 @@ from benchmarks.__main__ import main
 from benchmarks.load import Case, measure, slices_us
 from benchmarks.processes import DEADLINE_S, ROOT, ChildError
 from benchmarks.results import Result
+from router.telemetry.core import COMPILED, INTERPRETED, running
 
 
 def test_list_names_all_of_them(capsys: pytest.CaptureFixture[str]) -> None:
@@ -53,8 +54,26 @@ def test_result_has_its_circumstances_and_the_exit_status_its_verdict(tmp_path: 
     assert ended.returncode == (0 if result["well"] else 1), ended.stderr
     assert set(result) >= {"machine", "commit", "date", "command", "settings", "numbers", "bounds"}
     assert set(result["machine"]) >= {"cpu", "cores", "memory_mb", "kernel", "python", "uvloop"}
+    assert result["machine"]["core"] == running()
     assert result["settings"]["count"] == 200
     assert all(us > 0 for us in result["numbers"]["router_us"].values())
+
+
+def test_result_of_another_core_than_asked_for_is_not_kept(tmp_path: Path) -> None:
+    other = COMPILED if running() == INTERPRETED else INTERPRETED
+    arguments = ["wire", "--core", other, "--count", "200", "--results", str(tmp_path)]
+    ended = subprocess.run(
+        [sys.executable, "-m", "benchmarks", *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=DEADLINE_S,
+    )
+
+    assert ended.returncode == 1
+    assert f"measured the {running()} core, not the {other} one" in ended.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_bound_that_does_not_hold_makes_the_result_unwell() -> None:

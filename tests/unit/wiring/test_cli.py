@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from router.accept.passwords import verify
+from router.telemetry.core import COMPILED, DEMAND, INTERPRETED, running
 from router.wiring.cli import DEFAULT_URL, main
 from tests.unit.settings.configurations import CONTRACT, SMALL, changed
 
@@ -73,6 +74,18 @@ def test_version_is_a_result(capsys: Capture) -> None:
     status, out, err = said(capsys, "--version")
     assert (status, err) == (0, "")
     assert out.startswith("smpp-router ")
+    assert f"({running()} core, CPython 3." in out
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("run", "no such file")])
+def test_core_that_is_not_the_demanded_one_ends_the_command(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    other = COMPILED if running() == INTERPRETED else INTERPRETED
+    monkeypatch.setenv(DEMAND, other)
+    status, _, err = said(capsys, *arguments)
+    assert (status, err.count("\n")) == (1, 1)
+    assert f"but the core is {running()}" in err
 
 
 @pytest.mark.parametrize(
