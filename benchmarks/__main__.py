@@ -128,6 +128,8 @@ def _run(name: str, given: argparse.Namespace) -> int:
         result = BENCHMARKS[name].run(given)
         if core() != given.core:
             raise ChildError(f"measured the {core()} core, not the {given.core} one")
+        if given.core != INTERPRETED:
+            result.name += f"-{given.core}"
     except ChildError as error:
         print(f"benchmarks: {name}: {error}", file=sys.stderr)
         return 1

@@ -23,7 +23,7 @@ from benchmarks.results import Result, spread
 from router.telemetry.core import DEMAND, INTERPRETED
 
 SUMMARY: Final = "CPU of the router per message, this tree's and another commit's in turns"
-MOST_RATIO: Final = 1.03
+MOST_PERCENT: Final = 103.0
 """Of a change that was not to cost anything."""
 
 
@@ -31,6 +31,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Its own options."""
     parser.add_argument("--against", default="HEAD", metavar="COMMIT", help="default: HEAD")
     parser.add_argument("--pairs", type=int, help="default: 10, quick: 1")
+    parser.add_argument(
+        "--most", type=float, default=MOST_PERCENT, metavar="PERCENT",
+        help="bound of the cost, of that of the other commit (default: %(default)g)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--least-rate", type=float, default=0.0, metavar="PERCENT",
+        help="bound of the rate, of that of the other commit (default: none)",
+    )  # fmt: skip
     throughput.case_arguments(parser)
 
 
@@ -68,7 +76,10 @@ def run(given: argparse.Namespace) -> Result:
         "percent_of_each_pair": [round(100.0 * ratio, 1) for ratio in us_ratios],
         "rate_percent_of_each_pair": [round(100.0 * ratio, 1) for ratio in rate_ratios],
     }
-    result.at_most("median of the ratios", median(us_ratios), MOST_RATIO)
+    result.at_most("cost in % of the other's, median", 100.0 * median(us_ratios), given.most)
+    if given.least_rate:
+        rate = 100.0 * median(rate_ratios)
+        result.at_least("rate in % of the other's, median", rate, given.least_rate)
     return result
 
 
