@@ -31,6 +31,7 @@ from benchmarks import (
     throughput,
     urgent,
     variants,
+    where,
     wire,
 )
 from benchmarks.machine import CORES, core
@@ -53,6 +54,7 @@ BENCHMARKS: Final = {
         campaign,
         throughput,
         variants,
+        where,
         soak,
         latency,
         routes,

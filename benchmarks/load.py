@@ -69,8 +69,18 @@ class Measured:
     """Processor time of the router per message, slice by slice; the first is the coldest."""
 
 
-def measure(case: Case, count: int, each: int, *, profile: Path | None = None) -> Measured:
-    """Send `count` messages, in slices of `each`. Raises ChildError unless all goes well."""
+def measure(
+    case: Case,
+    count: int,
+    each: int,
+    *,
+    profile: Path | None = None,
+    began: Callable[[stand.Router], None] = lambda _: None,
+) -> Measured:
+    """Send `count` messages, in slices of `each`. Raises ChildError unless all goes well.
+
+    `began` is called when the measured messages are about to come.
+    """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
         operator = stand.operator(stack, "--latency", "0ms", "--receipt-delay", case.receipt_delay)
@@ -78,6 +88,7 @@ def measure(case: Case, count: int, each: int, *, profile: Path | None = None) -
         options = client_options(case, folder)
         warm_up = stand.client(stack, router.port, *options, "--count", str(WARM_UP))
         stand.well(warm_up, stand.totals_of(warm_up))
+        began(router)
         meter, operator_meter = stand.Meter(router.child), stand.Meter(operator.child)
         client = stand.client(
             stack, router.port, *options, "--count", str(count), "--progress", str(each)
