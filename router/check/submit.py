@@ -1,7 +1,6 @@
 """Whether an account may send a message; from the PDU's view to what routing needs of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from router.check.number import routing_key
@@ -16,18 +15,22 @@ LONGEST_SCHEDULE_S: Final = 366 * 86_400.0
 """How far ahead a message may be scheduled that waits in the router, where it takes up room."""
 
 
-@dataclass(slots=True)
 class Checked:
     """What the router has read of a message, besides what it passes on unread."""
 
-    number: str
-    """The destination's routing key."""
-    lane: LaneName
-    """By account, priority_flag or service_type; a route may override it."""
-    ends_utc: float | None
-    """When the message's own validity_period ends; None if it has none."""
-    not_before_utc: float = 0.0
-    """The client's schedule, if the router honours schedules of this account; else 0."""
+    __slots__ = ("ends_utc", "lane", "not_before_utc", "number")
+
+    def __init__(
+        self, number: str, lane: LaneName, ends_utc: float | None, not_before_utc: float = 0.0
+    ) -> None:
+        self.number: Final = number
+        """The destination's routing key."""
+        self.lane: Final = lane
+        """By account, priority_flag or service_type; a route may override it."""
+        self.ends_utc: Final = ends_utc
+        """When the message's own validity_period ends; None if it has none."""
+        self.not_before_utc: Final = not_before_utc
+        """The client's schedule, if the router honours schedules of this account; else 0."""
 
 
 class Checks:

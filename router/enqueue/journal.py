@@ -37,32 +37,49 @@ __all__ = [
 ]
 
 
-@dataclass(slots=True)
+# Of these two, every message makes one: a dataclass's constructor would stay interpreted.
+
+
 class PendingReceipt:
     """An operator took a message: a receipt under its id will be this message's."""
 
-    message: Message
-    operator: OperatorName
-    operator_id: OperatorId
-    at_utc: float
-    failure: bytes | None = None
-    """The operator's final receipt of a failure, if another attempt may still end better. Such an
-    attempt is committed a second time, and replaces the first."""
-    kept_as: int = 0
-    """The attempt's number in the journal, once the journal has it."""
+    __slots__ = ("at_utc", "failure", "kept_as", "message", "operator", "operator_id")
+
+    def __init__(
+        self,
+        message: Message,
+        operator: OperatorName,
+        operator_id: OperatorId,
+        at_utc: float,
+        failure: bytes | None = None,
+        kept_as: int = 0,
+    ) -> None:
+        self.message = message
+        self.operator = operator
+        self.operator_id = operator_id
+        self.at_utc = at_utc
+        self.failure = failure
+        """The operator's final receipt of a failure, if another attempt may still end better. Such
+        an attempt is committed a second time, and replaces the first."""
+        self.kept_as = kept_as
+        """The attempt's number in the journal, once the journal has it."""
 
 
-@dataclass(slots=True)
 class Settlement:
     """The final record of a message, which has its outcome."""
 
-    message: Message
-    outcome: Outcome
-    at_utc: float
-    reason: str = ""
-    """A word for the log where the router, not the operator, decided."""
-    kept_as: int = 0
-    """The number of its record in the journal."""
+    __slots__ = ("at_utc", "kept_as", "message", "outcome", "reason")
+
+    def __init__(
+        self, message: Message, outcome: Outcome, at_utc: float, reason: str = "", kept_as: int = 0
+    ) -> None:
+        self.message = message
+        self.outcome = outcome
+        self.at_utc = at_utc
+        self.reason = reason
+        """A word for the log where the router, not the operator, decided."""
+        self.kept_as = kept_as
+        """The number of its record in the journal."""
 
 
 class Changes:

@@ -8,7 +8,6 @@ their own `later` to delay answers, and set `failing` to make operations fail.
 from bisect import insort
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from itertools import islice
 from operator import attrgetter
 
@@ -165,7 +164,7 @@ class MemoryJournal:
             anew.not_before_utc = 0.0
             anew.writes = message.writes
             for one in sorted(self.attempts[router_id], key=attrgetter("at_utc")):
-                attempts.append(replace(one, message=anew))
+                attempts.append(_of(anew, one))
                 anew.row.attempts += (one.kept_as,)
                 anew.row.taken_utc = one.at_utc
                 anew.operator = one.operator
@@ -335,3 +334,10 @@ def _anew(delivery: Delivery) -> Delivery:
     )
     anew.kept_as = delivery.kept_as
     return anew
+
+
+def _of(message: Message, one: PendingReceipt) -> PendingReceipt:
+    """Return the same attempt of another object of its message."""
+    return PendingReceipt(
+        message, one.operator, one.operator_id, one.at_utc, one.failure, one.kept_as
+    )

@@ -16,12 +16,12 @@ from router.smpp import vocabulary as v
 HEADER_OCTETS: Final = 16
 """command_length, command_id, command_status, sequence_number."""
 
-_HEADER = struct.Struct(">IIII")
-_LENGTH = struct.Struct(">I")
-_STATUS_AND_SEQUENCE = struct.Struct(">II")
-_TLV = struct.Struct(">HH")
-_pack_header = _HEADER.pack
-_unpack_header = _HEADER.unpack_from
+_HEADER: Final = struct.Struct(">IIII")
+_LENGTH: Final = struct.Struct(">I")
+_STATUS_AND_SEQUENCE: Final = struct.Struct(">II")
+_TLV: Final = struct.Struct(">HH")
+_pack_header: Final = _HEADER.pack
+_unpack_header: Final = _HEADER.unpack_from
 
 
 class Pdu:
@@ -71,7 +71,8 @@ class Framer:
         at = 0
         end = len(octets)
         while end - at >= HEADER_OCTETS:
-            length, command_id, status, sequence_number = _unpack_header(octets, at)
+            header: tuple[int, int, int, int] = _unpack_header(octets, at)
+            length, command_id, status, sequence_number = header
             if length < HEADER_OCTETS or length > self._longest:
                 self.lost_at_sequence = sequence_number
                 self._rest = b""

@@ -9,7 +9,6 @@ Source: SMPP v3.4, 5.3.2.12, 5.3.2.35 (TLVs), appendix B (text), and what the fi
 """
 
 import re
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 from typing import Final
@@ -84,20 +83,29 @@ _TEXT: Final = re.compile(rb"(?i)(?:^|\s)text:")
 _DATE: Final = re.compile(rb"\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-3])[0-5]\d")
 
 
-@dataclass(slots=True)
 class Receipt:
     """An operator's report on one message."""
 
-    operator_id: bytes
-    """The message id as the operator writes it."""
-    state: State | None
-    """The state; None if the operator's word for it is not known."""
-    err: bytes
-    """The error code; empty if there is none."""
-    done: bytes
-    """The done date as YYMMDDhhmm; empty if there is none."""
-    network_error_code: bytes | None
-    """The TLV network_error_code, as it came."""
+    __slots__ = ("done", "err", "network_error_code", "operator_id", "state")
+
+    def __init__(
+        self,
+        operator_id: bytes,
+        state: State | None,
+        err: bytes,
+        done: bytes,
+        network_error_code: bytes | None,
+    ) -> None:
+        self.operator_id = operator_id
+        """The message id as the operator writes it."""
+        self.state = state
+        """The state; None if the operator's word for it is not known."""
+        self.err = err
+        """The error code; empty if there is none."""
+        self.done = done
+        """The done date as YYMMDDhhmm; empty if there is none."""
+        self.network_error_code = network_error_code
+        """The TLV network_error_code, as it came."""
 
 
 def recognise(sm: Sm) -> Receipt | None:

@@ -1,7 +1,6 @@
 """The far ends as the steps see them: clients' binds, operators' binds, and what they sent."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from router.accept.accounts import Account
 from router.accept.admission import Admission
@@ -38,15 +37,18 @@ class OperatorPeer(Channel, Peer, Protocol):
         """The configured bind."""
 
 
-@dataclass(slots=True)
 class Reply:
     """An operator's request that is answered when a batch is safe."""
 
-    peer: Peer
-    command_id: int
-    sequence_number: int
-    brought: Delivery | None = None
-    """What the request brought for a client, and brings again if it is answered to come again."""
+    __slots__ = ("brought", "command_id", "peer", "sequence_number")
+
+    def __init__(self, peer: Peer, command_id: int, sequence_number: int) -> None:
+        self.peer: Final = peer
+        self.command_id: Final = command_id
+        self.sequence_number: Final = sequence_number
+        self.brought: Delivery | None = None
+        """What the request brought for a client, and brings again if it is answered to come
+        again."""
 
     def send(self, status: int, turn: Turn) -> None:
         """Answer: its deliver_sm is safe, or it must come again."""
@@ -56,16 +58,18 @@ class Reply:
             turn.write(self.peer)
 
 
-@dataclass(slots=True)
 class Arrival:
     """A receipt as it came; it may have to wait for its message's submit_sm_resp."""
 
-    peer: OperatorPeer
-    pdu: Pdu
-    sm: Sm
-    receipt: Receipt
-    has_waited: bool = False
-    """Whether its message has had the time to come."""
+    __slots__ = ("has_waited", "pdu", "peer", "receipt", "sm")
+
+    def __init__(self, peer: OperatorPeer, pdu: Pdu, sm: Sm, receipt: Receipt) -> None:
+        self.peer: Final = peer
+        self.pdu: Final = pdu
+        self.sm: Final = sm
+        self.receipt: Final = receipt
+        self.has_waited = False
+        """Whether its message has had the time to come."""
 
     def reply(self) -> Reply:
         """Return the answer that this receipt waits for."""

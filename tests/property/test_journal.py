@@ -6,20 +6,27 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.enqueue.journal import BEGINNING, Changes, PendingReceipt, Recovered, Wanted
+from router.enqueue.journal import (
+    BEGINNING,
+    Changes,
+    PendingReceipt,
+    Recovered,
+    Settlement,
+    Wanted,
+)
 from router.enqueue.memory import MemoryJournal
 from router.enqueue.sqlite import SqliteJournal
 from router.terms.message import Delivery, Message
 from router.terms.names import OperatorId, OperatorName, RouterId
 from router.terms.queue_key import QueueKey
-from tests.unit.enqueue.turns import Turns, attempt, changes
+from tests.unit.enqueue.turns import Turns, attempt, changes, told_again
 from tests.unit.messages import (
     ALERT,
     BANK,
@@ -91,7 +98,7 @@ class Life:
                 case "fail" if self.taken:
                     failed = self.taken.pop(choice % len(self.taken))
                     if failed.message in self.open:
-                        one.taken.append(replace(failed, failure=b"%d" % choice))
+                        one.taken.append(told_again(failed, b"%d" % choice))
                 case "settle" if self.open:
                     ended = self.open.pop(choice % len(self.open))
                     one.settled += changes(settled=[ended]).settled
@@ -142,10 +149,11 @@ class Twins:
         for taken in one.taken:
             message = self._message_of[taken.message.router_id]
             message.writes = taken.message.writes
-            other.taken.append(replace(taken, message=message))
+            other.taken.append(told_again(taken, taken.failure, message))
         for over in one.settled:
             message = self._message_of[over.message.router_id]
-            other.settled.append(replace(over, message=message))
+            settled = Settlement(message, over.outcome, over.at_utc, over.reason, over.kept_as)
+            other.settled.append(settled)
         other.held = [self._delivery_of[kept] for kept in one.held]
         other.acknowledged = [self._delivery_of[kept] for kept in one.acknowledged]
         return other

@@ -83,3 +83,9 @@ def pulled(one: Message) -> Message:
     """The message as an operator has pulled it from its lane."""
     one.enter(QUEUE)
     return one
+
+
+def values(one: object) -> dict[str, object]:
+    """What the slots of an object hold, to be compared with those of another."""
+    slots: tuple[str, ...] = vars(type(one))["__slots__"]
+    return {name: getattr(one, name) for name in slots}

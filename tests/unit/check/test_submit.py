@@ -11,6 +11,7 @@ from router.smpp.pdu import Pdu, Sm
 from router.terms.names import AccountName, LaneName
 from router.terms.outcome import WRONG_DESTINATION, WRONG_SCHEDULE, WRONG_VALIDITY, Refusal
 from router.terms.settings import AccountSettings, LaneSettings, Schedule
+from tests.unit.messages import values
 
 NOW: Final = 1_800_000_000.0
 OTP, ALERT, BULK = (LaneName(name) for name in ("otp", "alert", "bulk"))
@@ -122,8 +123,10 @@ def test_service_type_goes_before_priority_flag() -> None:
 
 def test_data_sm_has_a_service_type_and_no_priority_but_zero() -> None:
     settings = account({0: ALERT}, {"OTP": OTP})
-    assert checked(data_sm(b"+4670", b"OTP"), settings) == Checked("4670", OTP, None)
-    assert checked(data_sm(b"+4670", b""), settings) == Checked("4670", ALERT, None)
+    assert values(checked(data_sm(b"+4670", b"OTP"), settings)) == values(
+        Checked("4670", OTP, None)
+    )
+    assert values(checked(data_sm(b"+4670", b""), settings)) == values(Checked("4670", ALERT, None))
 
 
 # Validity.

@@ -1,7 +1,6 @@
 """router/enqueue/journal.py: what every journal does: in memory, on a file, in the simulation."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,7 @@ from router.terms.plan import Plan
 from router.terms.queue_key import QueueKey
 from router.terms.states import SENT, Mark
 from tests.unit.enqueue.kept import JOURNALS, Kept
-from tests.unit.enqueue.turns import attempt, changes
+from tests.unit.enqueue.turns import attempt, changes, told_again
 from tests.unit.messages import (
     ALERT,
     BANK,
@@ -312,7 +311,7 @@ def test_attempt_that_is_told_again_with_its_failure_takes_the_place_of_the_firs
     kept.keep(changes(accepted=[one]))
     first, second = attempt(one, at_utc=6.0), attempt(one, ELISA, at_utc=7.0)
     kept.keep(changes(taken=[first, second]))
-    kept.keep(changes(taken=[replace(first, failure=b"UNDELIV")]))
+    kept.keep(changes(taken=[told_again(first, b"UNDELIV")]))
     kept.restart()
     assert [(a.operator, a.failure) for a in kept.recalled(b"id-1")] == [
         (TELIA, b"UNDELIV"),

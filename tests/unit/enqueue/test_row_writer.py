@@ -3,7 +3,6 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 
 import pytest
 
@@ -14,7 +13,7 @@ from router.terms.names import ClientId, LaneName
 from router.terms.outcome import Outcome
 from router.terms.queue_key import QueueKey
 from router.terms.states import ACCEPTING, SENT, Mark
-from tests.unit.enqueue.turns import LANES, attempt, changes
+from tests.unit.enqueue.turns import LANES, attempt, changes, told_again
 from tests.unit.messages import (
     ALERT,
     BANK,
@@ -227,7 +226,7 @@ def test_attempt_that_has_failed_takes_its_own_place_and_is_found_at_any_age(
 ) -> None:
     one = message(1)
     first = numbered(changes(accepted=[one], taken=[attempt(one)]))
-    failed = replace(first.taken[0], failure=b"5", kept_as=0)
+    failed = told_again(first.taken[0], b"5")
     run(database, row_writer.statements([first, changes(taken=[failed])], queues))
 
     (row,) = database.execute(row_reader.SENT, (0, 1, TELIA, 0.0))

@@ -38,6 +38,15 @@ def attempt(
     return PendingReceipt(message, operator, OperatorId(written), at_utc)
 
 
+def told_again(
+    one: PendingReceipt, failure: bytes | None, message: Message | None = None
+) -> PendingReceipt:
+    """The same attempt, of this or another object of its message."""
+    return PendingReceipt(
+        message or one.message, one.operator, one.operator_id, one.at_utc, failure, one.kept_as
+    )
+
+
 def changes(
     *,
     accepted: Iterable[Message] = (),
