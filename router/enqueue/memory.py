@@ -8,7 +8,6 @@ their own `later` to delay answers, and set `failing` to make operations fail.
 from bisect import insort
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from itertools import islice
 from operator import attrgetter
 
 from router.enqueue.journal import (
@@ -111,8 +110,13 @@ class MemoryJournal:
             queue = self._queues.get(wanted.queue, deque())
             while queue and not self._waits(queue[0]):
                 queue.popleft()
-            later = (one for one in queue if one.router_id > wanted.after and self._waits(one))
-            done([self._waiting_anew(message) for message in islice(later, wanted.count)], None)
+            found: list[Message] = []
+            for message in queue:  # A loop: compiled, a generator expression would read to the end.
+                if len(found) == wanted.count:
+                    break
+                if message.router_id > wanted.after and self._waits(message):
+                    found.append(self._waiting_anew(message))
+            done(found, None)
 
         self._ask(answer)
 
@@ -120,8 +124,13 @@ class MemoryJournal:
         """See `Journal`."""
 
         def answer(error: JournalError | None) -> None:
-            kept = (d for d in self.held.values() if d.account == account and d.kept_as > after)
-            done([] if error else [_anew(delivery) for delivery in islice(kept, count)], error)
+            found: list[Delivery] = []
+            for delivery in self.held.values() if error is None else ():
+                if len(found) == count:
+                    break
+                if delivery.account == account and delivery.kept_as > after:
+                    found.append(_anew(delivery))
+            done(found, error)
 
         self._ask(answer)
 
