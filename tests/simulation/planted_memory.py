@@ -112,7 +112,7 @@ def what_is_settled_meanwhile_is_taken_back() -> list[Patch]:
     return [(Recall, "_begin_reading", blind)]
 
 
-@bug(seed=1)
+@bug(seed=84)
 def a_message_is_taken_back_beside_itself() -> list[Patch]:
     """Its two attempts are of two messages, and each of them ends."""
     return [(PendingReceipts, "in_memory", lambda self, message, attempts: None)]
@@ -175,7 +175,7 @@ def the_journal_is_never_asked() -> list[Patch]:
 # What waits for clients.
 
 
-@bug(seed=17)
+@bug(seed=6)
 def a_new_receipt_overtakes_those_that_only_the_journal_has() -> list[Patch]:
     """And with it everything before it is taken for read."""
     put = Outbox.put

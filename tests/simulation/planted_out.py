@@ -259,7 +259,7 @@ def the_rate_of_all_binds_together_is_forgotten() -> list[Patch]:
     return [(Operator, "__init__", without)]
 
 
-@bug(seed=8)
+@bug(seed=31)
 def a_slot_is_free_a_unit_after_it_was_written() -> list[Patch]:
     """However long the network held the message back."""
     return [(Pacer, "_arrived_at", lambda self, slot, now: self._written_at[slot])]
