@@ -67,7 +67,7 @@ def run(given: argparse.Namespace) -> Result:
             router.port,
             *("--binds", "2", "--window", "500", "--rate", f"{rate}/s"),
             *("--duration", f"{seconds:g}s", "--wait-receipts", f"{RECEIPTS_S:g}s"),
-            *("--destination", "3725{11}"),  # So many digits that no two are the same.
+            *("--destination", "3{14}"),  # So many digits that no two are the same.
         )
         watch = _Watch(router, rate)
         watch.until(began_at + step_s)

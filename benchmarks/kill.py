@@ -74,7 +74,7 @@ def run(given: argparse.Namespace) -> Result:
             victim.router.port,
             *("--binds", "2", "--window", "500", "--reconnect", "--rate", f"{rate}/s"),
             *("--duration", f"{kills * CYCLE_S:g}s", "--wait-receipts", f"{RECEIPTS_S:g}s"),
-            *("--destination", "3725{11}"),  # So many digits that no two are the same.
+            *("--destination", "3{14}"),  # So many digits that no two are the same.
         )
         random = Random(given.seed)
         victim.until_full_rate(rate)

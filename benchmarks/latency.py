@@ -71,7 +71,7 @@ def _at(rate_per_s: int, seconds: int, journal: str, binds: int) -> dict[str, ob
         router = stand.router(stack, configuration, folder)
         router.until_bound(binds)
         # So many digits that no two numbers are the same: receipts are known by theirs.
-        options = ["--binds", str(binds), "--destination", "3725{11}"]
+        options = ["--binds", str(binds), "--destination", "3{14}"]
         warm_up = stand.client(
             stack, router.port, *options, "--count", str(WARM_UP), "--receipt-times", str(warm)
         )
