@@ -7,8 +7,8 @@ from types import ModuleType
 import pytest
 
 import router
-from router.telemetry.core import COMPILED, INTERPRETED, modules, refusal, running, told
-from tests.house_rules import SHELLS, is_pure
+from router.telemetry.core import COMPILED, INTERPRETED, PARTS, modules, refusal, running, told
+from tests.house_rules import LAYERS, SHELLS, is_pure
 
 HERE = Path(router.__file__).parent
 LINKS = {"router/accept/server.py", "router/forward/bind.py", "router/forward/outbind.py"}
@@ -19,6 +19,10 @@ def loaded(name: str, suffix: str) -> ModuleType:
     module = ModuleType(name)
     module.__file__ = f"/somewhere/{name}{suffix}"
     return module
+
+
+def test_every_part_below_the_settings_belongs_to_the_core() -> None:
+    assert set(PARTS) == {part for part, layer in LAYERS.items() if layer < LAYERS["settings"]}
 
 
 def test_all_that_is_pure_is_compiled_and_the_links_and_nothing_else() -> None:
