@@ -124,18 +124,19 @@ class Sm:
 
     def __init__(self, pdu: Pdu, *, tolerant: bool = False) -> None:
         octets = self.octets = pdu.octets
-        find = octets.find
         data_sm = pdu.command_id == v.DATA_SM
         longest = 65 if data_sm else 21  # octets of an address with its NUL; 3.4, 4.7.1 and 4.4.1
         try:
-            if (end := find(0, 16, 22)) < 0:
+            # Three of these fields are empty as a rule: then there is nothing to search.
+            end = 16 if octets[16] == 0 else octets.find(0, 17, 22)
+            if end < 0:
                 raise BodyError("service_type has no end", _cut(octets, 22, v.ESME_RINVSERTYP))
             self._service_type_end = end
-            if (at := find(0, end + 3, end + 3 + longest)) < 0:
+            if (at := octets.find(0, end + 3, end + 3 + longest)) < 0:
                 at = end + 3 + longest
                 raise BodyError("source_addr has no end", _cut(octets, at, v.ESME_RINVSRCADR))
             self._source_end = end = at
-            if (at := find(0, end + 3, end + 3 + longest)) < 0:
+            if (at := octets.find(0, end + 3, end + 3 + longest)) < 0:
                 at = end + 3 + longest
                 raise BodyError("destination_addr has no end", _cut(octets, at, v.ESME_RINVDSTADR))
             self._destination_end = at
@@ -148,11 +149,13 @@ class Sm:
                 self.short_message_at = self.tlvs_at = at + 4
             else:
                 self.priority_flag = octets[at + 3]
-                if (end := find(0, at + 4, at + 21)) < 0:
+                end = at + 4 if octets[at + 4] == 0 else octets.find(0, at + 5, at + 21)
+                if end < 0:
                     raise BodyError(
                         "schedule_delivery_time has no end", _cut(octets, at + 21, v.ESME_RINVSCHED)
                     )
-                if (at := find(0, end + 1, end + 18)) < 0:
+                at = end + 1 if octets[end + 1] == 0 else octets.find(0, end + 2, end + 18)
+                if at < 0:
                     raise BodyError(
                         "validity_period has no end", _cut(octets, end + 18, v.ESME_RINVEXPIRY)
                     )
@@ -240,18 +243,19 @@ class Sm:
         """Tag and value of each TLV, in their order, known or unknown, repeated or not."""
         octets, at, end = self.octets, self.tlvs_at, len(self.octets)
         while at < end:
-            tag, length = _TLV.unpack_from(octets, at)
-            yield tag, octets[at + 4 : at + 4 + length]
-            at += 4 + length
+            tag = octets[at] << 8 | octets[at + 1]
+            value_at = at + 4
+            at = value_at + (octets[at + 2] << 8 | octets[at + 3])
+            yield tag, octets[value_at:at]
 
     def tlvs_by_tag(self) -> dict[int, bytes]:
         """Return the TLVs by tag; of a tag that comes twice, the last value."""
         octets, at, end = self.octets, self.tlvs_at, len(self.octets)
         found: dict[int, bytes] = {}
         while at < end:
-            tag, length = _TLV.unpack_from(octets, at)
+            tag = octets[at] << 8 | octets[at + 1]
             value_at = at + 4
-            at = value_at + length
+            at = value_at + (octets[at + 2] << 8 | octets[at + 3])
             found[tag] = octets[value_at:at]
         return found
 

@@ -22,6 +22,8 @@ MESSAGES: Final[tuple[float, ...]] = (
     1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0,
 )  # fmt: skip
 
+_place: Final = bisect_left
+
 
 class Histogram:
     """The number of values under each bound, and the sum of all values."""
@@ -35,7 +37,7 @@ class Histogram:
 
     def add(self, value: float) -> None:
         """Count one value."""
-        self.counts[bisect_left(self.bounds, value)] += 1
+        self.counts[_place(self.bounds, value)] += 1
         self.sum += value
 
 
