@@ -16,6 +16,7 @@ from router.smpp.pdu import Framer, Pdu, Sm
 from router.smpp.receipt import Receipt
 from router.smpp.session import Session, Timers
 from router.smpp.states import Side
+from tests.unit.messages import values
 
 HERE: Final = Path(__file__).parent
 FILES: Final = {path.stem: path for path in sorted(HERE.glob("*.hex"))}
@@ -211,9 +212,8 @@ def test_message_id_is_read(name: str) -> None:
 
 
 def test_receipt_is_recognised() -> None:
-    assert r.recognise(Sm(framed("deliver_sm_receipt"))) == Receipt(
-        b"31060CC2", r.State.DELIVERED, b"000", b"2511221705", b"\x03\x00\x00"
-    )
+    expected = Receipt(b"31060CC2", r.State.DELIVERED, b"000", b"2511221705", b"\x03\x00\x00")
+    assert values(r.recognise(Sm(framed("deliver_sm_receipt")))) == values(expected)
 
 
 @pytest.mark.parametrize("name", ["outbind", "unbind", "enquire_link", "generic_nack"])
