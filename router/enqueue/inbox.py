@@ -7,8 +7,10 @@ that lies here until it is taken.
 Why no lock is needed. Only the loop's thread adds, and only the journal's thread takes. The loop
 adds first and looks then: it wakes the thread unless other work lay there before. If it did, either
 that work has woken the thread, which looks here before it sleeps again, or the thread has taken it
-just now, and looks here before it sleeps again. (`tests/unit/enqueue/test_inbox.py` tries every
-order of the steps.)
+just now, and looks here before it sleeps again. (`tests/unit/enqueue/test_inbox.py` stops the one
+after any byte code, and has the other go on.)
+
+Order: urgent work may overtake other work, never the other way round.
 """
 
 from collections import deque
@@ -77,6 +79,14 @@ class Inbox(Generic[Work]):
         except Empty:
             return found
 
-    def may_wait(self) -> list[Work]:
-        """Take the work that may wait."""
+    def rest(self) -> list[Work]:
+        """Take all: the work that may wait, behind all urgent work that was added before it."""
+        waiting = self._all_that_waits()
+        # Only now, because the loop may have added both since `urgent` looked.
+        urgent = self.urgent(0.0)
+        if self.ended:
+            waiting += self._all_that_waits()
+        return urgent + waiting
+
+    def _all_that_waits(self) -> list[Work]:
         return [self._may_wait.popleft() for _ in range(len(self._may_wait))]

@@ -285,7 +285,7 @@ class SqliteJournal:
             now = time.monotonic()
             goes_at = pace.rides_along_at if urgent else pace.alone_at
             if inbox.ended or goes_at(inbox.oldest_asked_at()) <= now:
-                return urgent + inbox.may_wait()
+                return urgent + inbox.rest()
             if urgent or now >= self._tidy_at:
                 return urgent
 

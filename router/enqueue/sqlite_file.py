@@ -145,7 +145,9 @@ def _prepare(path: Path, database: sqlite3.Connection, first_number: int) -> Non
     else:
         for statement in schema.statements_from(version if tables else 0):
             database.execute(statement)
-        if not tables:
+        if tables:
+            database.execute(row_writer.GO_ON, (_least_number(database, first_number),))
+        else:
             database.execute("INSERT INTO meta VALUES (?, 0.0)", (first_number,))
         database.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
         database.execute(f"PRAGMA user_version = {schema.VERSION}")

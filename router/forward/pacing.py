@@ -11,7 +11,8 @@ message), the time of writing and a wider margin decide instead: waiting for ans
 rate. A peer that answers nothing at all for a while has stalled, and is waited for.
 
 Assumptions: within one or two spans at least one round trip to a host, on any bind, was the
-smallest possible, and is shorter than the unit (else an answer comes too late to show anything).
+smallest possible, and is shorter than the unit (else an answer comes too late to show anything);
+of at least one, far less than `MARGIN_S` lay between the look at the clock and the write behind it.
 Where binds with different paths share a rate, the way there takes as long as the way back.
 
 Messages are spread evenly over the unit, so that an urgent message finds a slot soon: what late

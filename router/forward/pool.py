@@ -67,7 +67,7 @@ class Batch:
 
     def __init__(self, now: float) -> None:
         self.left_at = now
-        """When the octets were handed to the system. A turn with many messages takes some
+        """Right before the octets were handed to the system. A turn with many messages takes some
         milliseconds; a round trip must not include them, or it would be too large for messages that
         wait for no others."""
 

@@ -11,6 +11,7 @@ Which keys there are stands in `keys.py`, how values are written in `values.py`.
 import gc
 from collections.abc import Mapping
 from contextlib import suppress
+from os.path import isdir, isfile
 from pathlib import Path
 from typing import Final
 
@@ -51,7 +52,7 @@ def load(
     # again, while they are built, would take a third of the time and find none.
     gc.disable()
     try:
-        if alike is not None:
+        if alike is not None and (isfile(path) or isdir(path)):  # A pipe is read only once.
             with suppress(SettingsError):
                 return _load(path, environment, alike)
         # Twins do not know their columns: read everything again to say where the mistakes are.

@@ -211,13 +211,15 @@ def listing_with_twins(
         nodes = spot.nodes()
         for index, node in enumerate(nodes):
             try:
-                if isinstance(node, Twin):
-                    value = makers[id(node.of)](node)
-                else:
+                if not isinstance(node, Twin):
                     value = part.read(spot.item(index, node))
                     makers[id(node)] = twins_of(value)
-            except (RefusedError, NotUnderstoodError, KeyError):
-                continue  # A KeyError: the item that this is a twin of was refused.
+                elif id(node.of) in makers:
+                    value = makers[id(node.of)](node)
+                else:
+                    continue  # The item that this is a twin of was refused.
+            except (RefusedError, NotUnderstoodError):
+                continue
             values.append(value)
         if len(values) < len(nodes):
             raise RefusedError

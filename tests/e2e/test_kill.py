@@ -27,8 +27,9 @@ def test_nothing_is_lost_by_kills_under_load(tmp_path: Path) -> None:
         timeout=3 * DEADLINE_S,
     )
 
-    assert (tmp_path / "kill.json").exists(), ended.stderr
-    numbers = json.loads((tmp_path / "kill.json").read_text(encoding="utf-8"))["numbers"]
+    results = list(tmp_path.glob("kill*.json"))  # The compiled core's has another name.
+    assert results, ended.stderr
+    numbers = json.loads(results[0].read_text(encoding="utf-8"))["numbers"]
     assert numbers["kills"] == KILLS
     assert numbers["accepted"] > 0
     assert numbers["never_delivered"] == 0, numbers

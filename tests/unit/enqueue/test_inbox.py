@@ -42,9 +42,18 @@ def test_work_that_may_wait_stays_until_it_is_taken(inbox: Inbox[Work]) -> None:
 
     assert inbox.urgent(None) == [urgent]
     assert inbox.oldest_asked_at() == 1.0
-    assert inbox.may_wait() == [first, second]
+    assert inbox.rest() == [first, second]
     assert inbox.oldest_asked_at() == NEVER
-    assert inbox.may_wait() == []
+    assert inbox.rest() == []
+
+
+def test_urgent_work_is_never_taken_after_what_was_added_behind_it(inbox: Inbox[Work]) -> None:
+    assert inbox.urgent(0.0) == []  # The thread has looked, and is about to take what may wait.
+    urgent, behind = Work(1.0), Work(2.0)
+    inbox.add(urgent, urgent=True)
+    inbox.add(behind, urgent=False)
+
+    assert inbox.rest() == [urgent, behind]
 
 
 def test_the_thread_is_woken_by_the_first_that_may_wait_and_not_by_others(
@@ -56,7 +65,7 @@ def test_the_thread_is_woken_by_the_first_that_may_wait_and_not_by_others(
         inbox.add(Work(at), urgent=False)
     assert len(news) == 1
 
-    inbox.may_wait()
+    inbox._may_wait.clear()
     inbox.add(Work(4.0), urgent=False)
     assert len(news) == 2
 
@@ -77,7 +86,7 @@ def test_closed_inbox_has_ended_when_all_was_taken(inbox: Inbox[Work]) -> None:
 
     assert inbox.urgent(None) == [urgent]
     assert inbox.ended
-    assert inbox.may_wait() == [unhurried]
+    assert inbox.rest() == [unhurried]
     assert inbox.urgent(None) == []  # Without waiting: nothing more will come.
 
 
@@ -149,8 +158,8 @@ class Sleeper:
         """Work until there is nothing to wake up for."""
         inbox = self._inbox
         while True:
-            if inbox.oldest_asked_at() != NEVER:
-                self.taken += inbox.may_wait()
+            while inbox.oldest_asked_at() != NEVER:  # It looks before it sleeps, each time.
+                self.taken += inbox.rest()
             if inbox._news.empty():
                 return  # It would sleep for ever, unless somebody wakes it.
             self.taken += inbox.urgent(None)
@@ -210,6 +219,32 @@ def test_no_order_of_steps_loses_work_when_it_is_closed(urgent: bool) -> None:
         if not inbox.ended:
             taken += inbox.urgent(None)
         assert inbox.ended
-        taken += inbox.may_wait()
+        taken += inbox.rest()
 
         assert taken == [work], (at, after)
+
+
+def test_no_order_of_steps_takes_work_before_urgent_work_that_was_added_first() -> None:
+    def add_both(inbox: Inbox[Work], urgent: Work, behind: Work) -> None:
+        inbox.add(urgent, urgent=True)
+        inbox.add(behind, urgent=False)
+
+    steps = steps_of(lambda: add_both(Inbox(), Work(1.0), Work(2.0)))
+    for at, after in orders(steps + 1, coarse=3):
+        inbox: Inbox[Work] = Inbox()
+        there, urgent, behind = Work(0.0), Work(1.0), Work(2.0)
+        inbox.add(there, urgent=False)
+        taken: list[Work] = []
+
+        def take(inbox: Inbox[Work] = inbox, taken: list[Work] = taken) -> None:
+            taken += inbox.urgent(0.0)
+            taken += inbox.rest()
+
+        adds = Stepper(partial(add_both, inbox, urgent, behind))
+        takes = Stepper(take)
+        adds.step(at)
+        takes.step(after)
+        adds.finish()
+        takes.finish()
+
+        assert behind not in taken or urgent in taken[: taken.index(behind)], (at, after)

@@ -4,6 +4,7 @@ import ast
 import dataclasses
 import gc
 import inspect
+import os
 import re
 from ipaddress import ip_network
 from pathlib import Path
@@ -168,6 +169,19 @@ def test_contract_file_means_what_its_comments_say() -> None:
 
 def test_contract_file_gives_no_warning() -> None:
     assert warnings(load(CONTRACT_FILE, {})) == []
+
+
+def test_mistake_in_a_pipe_is_told_though_it_can_be_read_only_once() -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"listne: []\n")
+    os.close(writer)
+    try:
+        with pytest.raises(SettingsError) as raised:
+            load(Path(f"/dev/fd/{reader}"), {})
+    finally:
+        os.close(reader)
+
+    assert "listne" in str(raised.value)
 
 
 def test_routes_know_their_file_and_line() -> None:
