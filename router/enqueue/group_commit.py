@@ -5,8 +5,8 @@ by the row. While there is little to write, the disk has time: every commit goes
 along all that waits, so nobody waits for company that does not come. While there is much, commits
 begin `commit_every` apart, and what may wait goes with few of them.
 
-Which of the two it is, the last commit tells: `BUSY_ROWS` is where its rows cost about as much as
-it did by itself (`benchmarks latency`, `benchmarks throughput`).
+Which of the two it is, the last commit tells. It steers itself: while a commit takes long, more
+comes for the next.
 """
 
 from typing import Final
