@@ -1,8 +1,8 @@
 """Where the router's processor time goes: by thread and by part, in microseconds per message.
 
 `perf` (Debian: linux-perf) looks a thousand times a second at which function runs. Of the compiled
-core it sees each file, of the interpreted one only that the interpreter runs: which file that is
-`throughput --profile` tells.
+core it sees each file, without what CPython does for it (mappings, memory, calls); of the
+interpreted one only that CPython runs: which file that is `throughput --profile` tells.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from benchmarks import stand, throughput
 from benchmarks.load import measure
 from benchmarks.processes import ChildError
 from benchmarks.results import Result
+from router.telemetry.core import PARTS
 
 SUMMARY: Final = "by thread and part of the router, where its CPU goes (needs perf)"
 PERF: Final = shutil.which("perf")
@@ -29,8 +30,9 @@ _FIELDS: Final = ("--field-separator=;", "--sort=pid,dso,sym", "--percent-limit=
 """perf's word `pid` means the number of the thread."""
 LEAST: Final = 0.004
 """The smallest share that is shown."""
-_OURS: Final = re.compile(r"CPy(?:Def|Py|Gen)_(\w+?)___")
-"""`CPyDef_commits___Commits___flush`: the file, and what of it."""
+_OURS: Final = re.compile(rf"CPy(?:Def|Py|Gen)_((?:{'|'.join(PARTS)})___[a-z]\w*?|\w+?)___")
+"""`CPyDef_commits___Commits___flush`: the file, with its folder where two have its name, and the
+rest."""
 _LINE: Final = re.compile(r"\s*([\d.]+)%\s*;\s*(\d+):[^;]*;\s*([^;]*?)\s*;\s*(.*?)\s*$")
 """Share, thread, library, symbol."""
 _LIBRARIES: Final = {
@@ -40,8 +42,8 @@ _LIBRARIES: Final = {
     "__mypyc": "the core: what mypyc calls",
     "libcrypto": "TLS",
     "libssl": "TLS",
-    "libpython": "interpreter",
-    "python3": "interpreter",
+    "libpython": "CPython",
+    "python3": "CPython",
     "libc": "C library",
     "vdso": "C library",
     "libpthread": "C library",
@@ -125,5 +127,5 @@ def part_of(library: str, symbol: str) -> str:
     """Return which part of the router a function is."""
     ours = _OURS.search(symbol)
     if ours is not None:
-        return f"core: {ours[1]}"
+        return f"core: {ours[1].replace('___', '.')}"
     return next((part for name, part in _LIBRARIES.items() if name in library), "other")

@@ -1,8 +1,8 @@
 """What the loop hands to the journal's thread, which is woken no more than needed.
 
-To wake a thread costs both of them some 10 us. Urgent work wakes it. Work that may wait wakes it
-only if none waited before: then the thread learns until when it may sleep, and what comes after
-that lies here until it is taken.
+To wake a thread costs both of them. Urgent work wakes it. Work that may wait wakes it only if none
+waited before: then the thread learns until when it may sleep, and what comes after that lies here
+until it is taken.
 
 Why no lock is needed. Only the loop's thread adds, and only the journal's thread takes. The loop
 adds first and looks then: it wakes the thread unless other work lay there before. If it did, either

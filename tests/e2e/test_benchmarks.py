@@ -17,6 +17,7 @@ from benchmarks.__main__ import main
 from benchmarks.load import Case, measure, slices_us
 from benchmarks.processes import DEADLINE_S, ROOT, ChildError
 from benchmarks.results import Result
+from benchmarks.where import LOOP, OTHERS, shares
 from router.telemetry.core import COMPILED, INTERPRETED, running
 
 
@@ -152,3 +153,25 @@ def test_run_is_measured_slice_by_slice() -> None:
     # So small slices may fall together: the client tells of two at once.
     assert 1 <= len(measured.slices_us) <= 5
     assert measured.numbers["rate_per_s"] > 0
+
+
+def test_shares_are_told_by_thread_and_part() -> None:
+    report = [
+        "# Overhead;    Pid:Command;Shared Object;Symbol",
+        " 50.00% ;     7:python ;smpp_router__mypyc.so ;[.] CPyDef_commits___Commits___flush ",
+        " 20.00% ;     7:python ;smpp_router__mypyc.so ;[.] CPyDef_steps___receipts___Told___f ",
+        "  5.00% ;     7:python ;smpp_router__mypyc.so ;[.] CPyDict_Get",
+        " 15.00% ;     8:python ;libsqlite3.so.0.8.6   ;[.] sqlite3_step",
+        " 10.00% ;     8:python ;[kernel.kallsyms]     ;[k] fdatasync",
+        "",
+    ]
+
+    assert shares(report, 7) == pytest.approx(
+        {
+            (LOOP, "core: commits"): 0.5,
+            (LOOP, "core: steps.receipts"): 0.2,
+            (LOOP, "the core: what mypyc calls"): 0.05,
+            (OTHERS, "SQLite and its binding"): 0.15,
+            (OTHERS, "kernel"): 0.1,
+        }
+    )
