@@ -47,6 +47,7 @@ from router.steps.pending_receipts import PendingReceipts
 from router.steps.recall import Recall
 from router.steps.receipts import Receipts
 from router.steps.rules import Rulebook, Rules
+from router.steps.suspicions import Suspicions
 from router.steps.turn import Turn
 from router.terms.capacity import Capacity
 from router.terms.counters import Counters
@@ -129,13 +130,15 @@ class Journey:
         self.failover: Final = Failover(
             lanes, self.plans, self.pending, self.outcomes, counters, turn
         )
+        self.suspicions: Final = Suspicions(lanes, self.outcomes, turn)
         self.answers: Final = Answers(
-            self.availability, self.failover, self.marks, self.receipts, self.outcomes,
-            self.pending, self.commits, rooms, lanes, rulebook, counters, clocks, turn,
+            self.availability, self.failover, self.suspicions, self.marks, self.receipts,
+            self.outcomes, self.pending, self.commits, rooms, lanes, rulebook, counters, clocks,
+            turn,
         )  # fmt: skip
         self.dispatcher: Final = Dispatcher(
-            operators, lanes, self.availability, self.failover, self.marks, self.outcomes,
-            counters, clocks, turn,
+            operators, lanes, self.availability, self.failover, self.suspicions, self.marks,
+            self.outcomes, counters, clocks, turn,
         )  # fmt: skip
         self.deliveries: Final = Deliveries(
             settings.accounts, journal, self.commits, counters, clocks, turn, capacity
@@ -292,6 +295,7 @@ class Journey:
         self.availability.tick(now)
         turn.dispatch_all(lanes.begin(now_utc))
         self.outcomes.expire(lanes.expire(now_utc))
+        self.suspicions.sweep(self.operators.values(), now_utc)
         turn.dispatch_all(lanes.tick(now))
         self.backlog.decide_more()
         self.backlog.decide_again(now)

@@ -39,8 +39,13 @@ class Answers(Protocol):
     def answered(self, attempt: Attempt, status: int, operator_id: bytes, now: float) -> None:
         """Deal with the operator's answer to one attempt."""
 
-    def doubted(self, attempts: list[Attempt], why: str, now: float) -> None:
-        """Deal with attempts that will not be answered."""
+    def overdue(self, attempts: list[Attempt], now: float) -> None:
+        """Deal with attempts that were not answered in time."""
+
+    def lost(
+        self, attempts: list[Attempt], now: float, *, by_operator: bool, had_answered: bool
+    ) -> None:
+        """Deal with attempts that will not be answered, because their session is over."""
 
 
 class Receipts(Protocol):
@@ -62,6 +67,9 @@ class Availability(Protocol):
 
     def went_down(self, bind: Bind, now: float) -> None:
         """Note that the bind is lost."""
+
+    def proven(self, bind: Bind, now: float) -> None:
+        """Note that the operator answers on the bind."""
 
     def changed(self, bind: Bind) -> None:
         """Note that the bind may send again, or no longer."""
@@ -131,6 +139,8 @@ class OperatorLink(Link):
             self._answers.answered(attempt, status, operator_id, now)
         elif not pdu.command_id & v.RESPONSE:
             self._receipts.reported(self, pdu, now)
+        elif self.was_bound:  # The answer to our enquire_link.
+            self._availability.proven(self.bind, now)
         elif pdu.command_status == v.ESME_ROK and pdu.command_id != v.GENERIC_NACK:
             # Not asked of the state: an unbind in the same octets may have ended the session.
             self.was_bound = True
@@ -159,13 +169,23 @@ class OperatorLink(Link):
         """The state of the session in lower case, for the status document."""
         return self.session.state.name.lower()
 
+    @property
+    def has_answered(self) -> bool:
+        """Whether the operator has answered anything since it accepted the bind."""
+        return self.session.has_answered
+
+    def enquire(self, now: float) -> None:
+        """Ask whether the operator answers; `Availability.proven` hears that it does."""
+        self.session.enquire(now)
+        self.host.write_soon(self)
+
     def write(self, octets: bytes, attempt: Attempt, now: float) -> None:
         """Write a message; the answer comes back with this attempt."""
         self.session.request(octets, attempt, now)
 
     def overdue(self, whose: list[object], now: float) -> None:
         """Report messages whose answer is overdue: they are in doubt."""
-        self._answers.doubted([one for one in whose if isinstance(one, Attempt)], "timeout", now)
+        self._answers.overdue([one for one in whose if isinstance(one, Attempt)], now)
 
     def ended(self, lost: list[object], now: float) -> None:
         """Report the end of the session: messages in flight are in doubt."""
@@ -179,7 +199,12 @@ class OperatorLink(Link):
                 self._log.warning("bind.lost", unbound=by_operator, in_flight=len(attempts))
             # First, so that messages that are sent again find only the binds that are left.
             self._availability.went_down(self.bind, now)
-            self._answers.doubted(attempts, "lost", now)
+            self._answers.lost(
+                attempts,
+                now,
+                by_operator=not self._asked_to_end,
+                had_answered=self.session.has_answered,
+            )
         elif not self._asked_to_end and self.refused_status is None:
             self.bind.trouble = "unanswered"
             if not self._is_explained:

@@ -6,6 +6,7 @@ configured bind: they outlive its connections, and follow the settings that a re
 """
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import Final, Literal, NamedTuple, Protocol
@@ -17,6 +18,7 @@ from router.forward.lifetime import Lifetime
 from router.forward.pace import Pace
 from router.forward.pacing import Pacer, Path, RoundTrip
 from router.forward.queue_full import QueueFullDetector
+from router.forward.suspects import Aside, Suspects, Trial, is_new, may_try, unproven
 from router.forward.window import LEAST, kept, sized
 from router.smpp.session import Note, Writable
 from router.terms.capacity import Capacity
@@ -27,6 +29,10 @@ from router.terms.settings import BindSettings, OperatorSettings
 NEVER: Final = float("inf")
 MOST_EVENTS: Final = 1000
 """Events that wait to be logged; the oldest are dropped."""
+
+
+FEWEST_UNHEARD: Final = 2
+"""So many unanswered messages, one written after the other, show that an operator is slow."""
 
 
 class Channel(Writable, Protocol):
@@ -47,8 +53,15 @@ class Channel(Writable, Protocol):
     def state_name(self) -> str:
         """The state of the channel in a word, for the status document."""
 
+    @property
+    def has_answered(self) -> bool:
+        """Whether the operator has answered anything since it accepted the bind."""
+
     def write(self, octets: bytes, attempt: "Attempt", now: float) -> None:
         """Write a message; the answer comes back with this attempt."""
+
+    def enquire(self, now: float) -> None:
+        """Ask whether the operator answers; `Availability.proven` hears that it does."""
 
     def tell(self, note: Note) -> None:
         """Log a note that is already counted."""
@@ -107,6 +120,7 @@ class Bind:
         "common",
         "drained",
         "failures",
+        "heard_to",
         "in_heap",
         "lifetime",
         "operator",
@@ -117,6 +131,7 @@ class Bind:
         "round_trip",
         "settings",
         "sized",
+        "trial",
         "trouble",
         "unanswered",
         "window",
@@ -133,12 +148,16 @@ class Bind:
         """The channel that messages are written to; None while the bind is down."""
         self.unanswered: dict[Attempt, None] = {}
         """Attempts on the present session that are not answered."""
+        self.heard_to = now
+        """The latest time of writing of a message that was answered."""
         self.sized = LEAST if settings.window is None else settings.window
         """The window of the settings, or the present size of an `auto` window."""
         self.window = 0 if self.pace is None else self.sized
         """Messages that may be unanswered just now; 0: nothing is to be sent on this bind."""
         self.common = self.window - (kept(self.window) if operator.keeps_room else 0)
         """The part of the window for all lanes; the rest is for the most urgent lane."""
+        self.trial: Trial | None = None
+        """The trying of suspects on the present session."""
         self.drained = False
         """Whether a command has stopped sending on the bind. The bind stays bound, for receipts."""
         self.failures = 0
@@ -205,7 +224,21 @@ class Bind:
         else:
             most = self.operator.circuit.most_unanswered(self)
             self.window = min(self.sized, most)
+            if self.trial is not None and most > 1:  # Else a breaker comes first.
+                self.window = min(self.window, self.trial.most_unanswered(self.window))
+                self.common = 0
+                return
         self.common = self.window - (kept(self.window) if self.operator.keeps_room else 0)
+
+    def unheard_s(self, now: float) -> float:
+        """Return how long the operator has answered nothing, though it has several messages.
+
+        Messages that were written before one that is answered do not count, nor does a single one:
+        they say something about themselves, and nothing about the operator.
+        """
+        written = [one.sent_at for one in self.unanswered if one.sent_at > self.heard_to]
+        judged = min(FEWEST_UNHEARD, self.window) or 1
+        return now - sorted(written)[judged - 1] if len(written) >= judged else 0.0
 
     def per_second(self, now: float) -> float:
         """Return the adaptive rate per second; 0 for a receiver."""
@@ -215,12 +248,14 @@ class Bind:
 class OperatorEvent(NamedTuple):
     """A change of an operator or of a bind that belongs into the log."""
 
-    what: Literal["slowed", "opened", "closed"]
+    what: Literal["slowed", "opened", "closed", "suspected"]
     bind: BindName | None
     """The bind; None where the event is about the whole operator."""
     why: str = ""
     per_second: float = 0.0
     rest_s: float = 0.0
+    about: Mapping[str, str | int | float] = {}
+    """More words; of a suspect, what a person needs to find it, and nothing of its text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +304,14 @@ class Operator:
         """Messages in flight over all binds, those that are no longer named included."""
         self.late_until = 0.0
         """The time until which the late answer of an attempt that was given up may come."""
+        self.answered = 0
+        """Messages that it has answered, whatever the answers said."""
+        self.suspects: Final = Suspects()
+        """Messages that may have ended their session, until a bind tries them."""
+        self.held: Final = Aside()
+        """Messages in doubt while a breaker lets one message through: others go before them."""
+        self.is_trying = False
+        """Whether a bind tries suspects, or did until a moment ago."""
         self.ready_at = NEVER
         """When to ask `ready_bind` again, after it has found no bind."""
         self.events: Final[deque[OperatorEvent]] = deque(maxlen=MOST_EVENTS)
@@ -393,12 +436,15 @@ class Operator:
         host = bind.settings.name if bind.settings.outbind is not None else bind.address
         bind.round_trip.path = self._paths.setdefault(host or bind.settings.name, Path())
         bind.lifetime.begin(self._share(bind), now)
+        if self.suspects.waiting and bind.pace is not None:
+            self._begin_trial(bind, now)
         bind.update_window()
         self.offer(bind, now)
 
     def went_down(self, bind: Bind, now: float) -> None:
         """Note that a bind is down. Its attempts end after this, one by one."""
         bind.peer = None
+        bind.trial = None
         bind.unanswered.clear()  # At once: `is_available` is asked before all attempts have ended.
         bind.batch = None
         bind.changed_at = now
@@ -471,8 +517,11 @@ class Operator:
             return None
         for bind in list(self._kept):
             pace = bind.pace
+            trial = bind.trial
             if pace is None or bind.in_heap or not bind.sends or bind.in_use >= bind.window:
                 del self._kept[bind]
+            elif trial is not None and now > trial.urgent_until:
+                continue  # Now it is a suspect's turn.
             elif (at := pace.ready_at(now)) <= now:
                 return bind
             else:
@@ -508,6 +557,8 @@ class Operator:
             batch = bind.batch = Batch(now)
         message.in_flight += 1
         attempt = Attempt(message, bind, slot, operator_slot, now, batch)
+        if bind.trial is not None:
+            self._tried(bind, bind.trial, attempt)
         bind.unanswered[attempt] = None
         peer.write(octets, attempt, now)
         lifetime = bind.lifetime
@@ -517,6 +568,13 @@ class Operator:
         self._order += 1
         if self._ready and self._ready[0][2] is bind:
             heapreplace(self._ready, (now, self._order, bind))  # Last of the binds that are ready.
+
+    @staticmethod
+    def _tried(bind: Bind, trial: Trial, attempt: Attempt) -> None:
+        """Note what goes on a bind that tries suspects: one of them, or an urgent message."""
+        if attempt.message.suspicion is not None:
+            trial.suspect = attempt
+            bind.update_window()
 
     def attempt_ended(self, attempt: Attempt, now: float, *, answered: bool) -> None:
         """End an attempt: it was answered, or is given up."""
@@ -530,13 +588,84 @@ class Operator:
                 attempt.message.destination_octets, attempt.sent_at, now
             )
         if answered:
+            self.answered += 1
+            if attempt.sent_at > bind.heard_to:
+                bind.heard_to = attempt.sent_at
             bind.round_trip.add_sample(now - attempt.batch.left_at, now)
         if bind.pace is not None:
             bind.pace.pacer.ended(attempt.slot, attempt.sent_at, now, answered=answered)
         if self.pacer is not None:
             self.pacer.ended(attempt.operator_slot, attempt.sent_at, now, answered=answered)
+        trial = bind.trial
+        if trial is not None and trial.suspect is attempt:
+            trial.answered(now - attempt.sent_at, now)
+            bind.update_window()
         if not bind.in_heap:
             self.offer(bind, now)
+
+    # Suspects.
+
+    def suspect(self, message: Message, urgency: int, now: float) -> None:
+        """Have a suspect wait apart until it can go alone."""
+        fell_here = message.operator == self.name
+        self.suspects.suspect(message, urgency, now, fell_here=fell_here)
+        for bind in self._able():
+            if is_new(bind, self.suspects.since):
+                self._begin_trial(bind, now)
+                bind.update_window()
+
+    def bind_to_try(self, now: float) -> Bind | None:
+        """Return a bind on which the next suspect may be written now, alone; else None.
+
+        Then `suspects.ready_at` says when to ask again although nothing has happened.
+        """
+        suspects = self.suspects
+        suspects.ready_at = NEVER
+        another = suspects.bind_to_try(self._able(), now)
+        if isinstance(another, Bind):
+            self._begin_trial(another, now)
+            another.update_window()
+        for bind in self.binds:
+            if may_try(bind) and self.circuit.most_unanswered(bind) > 1:
+                assert bind.pace is not None
+                at = bind.pace.ready_at(now)
+                if self.pacer is not None:
+                    at = max(at, self.pacer.ready_at(now))
+                if at <= now:
+                    return bind
+                suspects.ready_at = min(suspects.ready_at, at)
+        return None
+
+    def _begin_trial(self, bind: Bind, now: float) -> None:
+        peer = bind.peer
+        assert peer is not None
+        bind.trial = Trial(now, is_proven=peer.has_answered)
+        self.is_trying = True
+        if not peer.has_answered:
+            peer.enquire(now)
+
+    def proven(self, bind: Bind, now: float) -> bool:
+        """Note that a session has answered; return whether a trial has waited for that."""
+        trial = bind.trial
+        if trial is None or trial.is_proven:
+            return False
+        trial.is_proven = True
+        bind.update_window()
+        self.offer(bind, now)
+        return True
+
+    def end_trials(self, now: float) -> bool:
+        """Have binds take ordinary messages again, as no suspect waits; return whether any does."""
+        over = False
+        for bind in self.binds:
+            trial = bind.trial
+            if trial is not None and trial.is_proven and trial.suspect is None:
+                bind.trial = None
+                bind.update_window()
+                self.offer(bind, now)
+                over = True
+        self.is_trying = any(bind.trial is not None for bind in self.binds)
+        return over
 
     def rest(self, bind: Bind, until: float) -> None:
         """Send nothing on this bind before `until`."""
@@ -571,10 +700,14 @@ class Operator:
         for bind in self.binds:
             self._size(bind, now)
             if bind.pace is not None and bind.peer is not None:
-                oldest_at = min((one.sent_at for one in bind.unanswered), default=now)
-                if bind.pace.adaptive.tick(now - oldest_at, bind.round_trip.smallest_s, now):
+                unheard_s = bind.unheard_s(now)
+                if bind.pace.adaptive.tick(unheard_s, bind.round_trip.smallest_s, now):
                     self._slowed(bind, "slow answers", now)
-        if not self.circuit.is_troubled or not self.circuit.tick(self._able(), now):
+        trusted = unproven(self.binds, now)
+        for trial in trusted:
+            trial.is_proven = True
+        probes = self.circuit.is_troubled and self.circuit.tick(self._able(), now)
+        if not (probes or trusted):
             return False
         self._update_windows()
         return True

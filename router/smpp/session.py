@@ -124,6 +124,8 @@ class Session:
         `wake`, once."""
         self._oldest_at = NEVER
         """No request in flight is older; the request that was sent then may be answered by now."""
+        self.has_answered = False
+        """Whether the peer has answered any request since the bind."""
         self.peer_has_unbound = False
         """Whether the peer has asked to end the session."""
         self.owed = 0
@@ -141,6 +143,8 @@ class Session:
         self._heard_at = now
         self._request_heard_at = now
         self._enquired_at = NEVER
+        self._enquiry = 0
+        """The sequence_number of the enquire_link whose answer a stage wants; 0: of none."""
         self._unbound_at = NEVER
         self._bind_request: Pdu | None = None
         self._has_asked_to_end = False
@@ -188,6 +192,7 @@ class Session:
                 request = unanswered.get(pdu.sequence_number)
                 if request is not None and (command_id == request[2] or command_id == _NACK):
                     del unanswered[pdu.sequence_number]
+                    self.has_answered = True
                     pdu.sent_at = request[0]
                     pdu.request = request[1]
                     stage.append(pdu)
@@ -230,8 +235,12 @@ class Session:
             stage.append(pdu)
         elif command_id == v.UNBIND_RESP and self.state is State.UNBINDING:
             self._move(Event.CLOSED)
+        elif self._enquiry and pdu.sequence_number == self._enquiry:
+            self._enquiry = 0  # A generic_nack shows as well that it reads what we write.
+            self.has_answered = True
+            stage.append(pdu)
         elif command_id == v.ENQUIRE_LINK_RESP:
-            pass  # `receive` has noted that the peer lives.
+            self.has_answered = True  # And `receive` has noted that the peer lives.
         elif command_id == _NACK:
             self._note("nack.received", status=pdu.command_status)
         elif pdu.sequence_number in self.unanswered:
@@ -348,6 +357,16 @@ class Session:
         command_id = octets[4] << 24 | octets[5] << 16 | octets[6] << 8 | octets[7]
         unanswered[number] = (now, whose, command_id | _RESPONSE)
         self._out.append(p.relay(octets, number))
+
+    def enquire(self, now: float) -> None:
+        """Send an enquire_link now; its answer comes back from `receive`, with no request.
+
+        Nothing happens on a session that is not bound.
+        """
+        if self.state in states.BOUND:
+            self._enquiry = self._next_sequence()
+            self._enquired_at = now
+            self._out.append(p.build(v.ENQUIRE_LINK, 0, self._enquiry))
 
     def respond(self, octets: bytes) -> None:
         """Send this answer to a request that `receive` handed on."""

@@ -24,6 +24,7 @@ from router.steps.outcomes import Outcomes
 from router.steps.pending_receipts import PendingReceipts
 from router.steps.receipts import Receipts
 from router.steps.rules import Rulebook
+from router.steps.suspicions import Suspicions
 from router.steps.turn import Turn
 from router.terms.counters import Counters
 from router.terms.group import Group
@@ -64,6 +65,7 @@ class Answers:
         "_receipts",
         "_rooms",
         "_rulebook",
+        "_suspicions",
         "_turn",
     )
 
@@ -71,6 +73,7 @@ class Answers:
         self,
         availability: Availability,
         failover: Failover,
+        suspicions: Suspicions,
         marks: Marks,
         receipts: Receipts,
         outcomes: Outcomes,
@@ -85,6 +88,7 @@ class Answers:
     ) -> None:
         self._availability: Final = availability
         self._failover: Final = failover
+        self._suspicions: Final = suspicions
         self._marks: Final = marks
         self._receipts: Final = receipts
         self._outcomes: Final = outcomes
@@ -113,6 +117,7 @@ class Answers:
             countable = min(status, v.OTHER_STATUS)  # An operator may invent as many as it likes.
             counters.sends[name, bind.settings.name, countable] += 1
             self._turn.dispatch(name)
+            message.suspicion = None
         group = message.group
         if group is not None:
             if status == v.ESME_ROK:
@@ -213,24 +218,49 @@ class Answers:
         is_old = now - message.accepted_at > THROTTLED_FOR_S
         return is_old and self._failover.has_another(message, operator.name)
 
-    def doubted(self, attempts: Iterable[Attempt], why: str, now: float) -> None:
-        """No answer will come: the bind is lost, or the time is up. Each lane has its policy."""
+    def overdue(self, attempts: Iterable[Attempt], now: float) -> None:
+        """No answer has come in time."""
+        self._doubted(attempts, "timeout", now)
+
+    def lost(
+        self, attempts: list[Attempt], now: float, *, by_operator: bool, had_answered: bool
+    ) -> None:
+        """No answer will come: the session is over.
+
+        `by_operator` is whether the operator's side has ended it, `had_answered` whether it had
+        answered anything.
+        """
+        if by_operator:
+            self._suspicions.fell(attempts, now, had_answered=had_answered)
+        self._doubted(attempts, "lost", now)
+
+    def _doubted(self, attempts: Iterable[Attempt], why: str, now: float) -> None:
+        """Each lane says what becomes of a message in doubt."""
         landed: list[tuple[Group, Operator]] = []
         for attempt in reversed(list(attempts)):  # Put back first, so the oldest must come last.
-            operator, message = attempt.bind.operator, attempt.message
+            bind, message = attempt.bind, attempt.message
+            operator = bind.operator
             operator.attempt_ended(attempt, now, answered=False)
             if message.group is not None:
                 message.group.attempt_ended()
                 landed.append((message.group, operator))
             self._turn.dispatch(operator.name)  # Its window has room, whatever becomes of this one.
-            self._counters.sends[operator.name, attempt.bind.settings.name, why] += 1
+            self._counters.sends[operator.name, bind.settings.name, why] += 1
+            tells_of_operator = operator.circuit.is_probing(bind)
             if why == "timeout":  # It may have been taken; and then a receipt may come first.
                 operator.late_until = now + EARLY_WAIT_S
-            if why == "timeout" or operator.circuit.is_probing(attempt.bind):
-                self._availability.failed(attempt.bind, now)
+                message.timeouts += 1
+                tells_of_operator = tells_of_operator or message.timeouts == 1
+            if tells_of_operator:
+                self._availability.failed(bind, now)
             if message.state is not IN_FLIGHT:
                 self._receipts.tell_withheld(message)
             elif self._failover.doubted(message, operator.name):
-                self._turn.dispatch_all(self._lanes.put_first(message))
+                if why == "timeout":
+                    self._suspicions.timed_out(message, now)
+                elif message.suspicion is not None:
+                    self._suspicions.go_on(message, operator, now)
+                else:
+                    self._turn.dispatch_all(self._lanes.put_first(message))
         for group, operator in landed:
             self._failover.unpark(group, operator)

@@ -93,6 +93,11 @@ class Availability:
         bind.operator.went_down(bind, now)
         self.changed(bind)
 
+    def proven(self, bind: Bind, now: float) -> None:
+        """An operator has answered on this bind, which may have waited for that."""
+        if bind.operator.proven(bind, now):
+            self.changed(bind)
+
     def changed(self, bind: Bind) -> None:
         """This bind may send again, or no more."""
         operator = bind.operator
@@ -140,6 +145,18 @@ class Availability:
         for operator in self._operators.values():
             if operator.tick(now):
                 self._all_changed(operator)
+            if not operator.is_up:
+                self._give_back(operator)
+
+    def _give_back(self, operator: Operator) -> None:
+        """Have what waits apart for an operator that is down wait in the lanes for another one."""
+        lanes = self._lanes
+
+        def may_leave(message: Message) -> bool:
+            return operator.is_leaving or any(map(lanes.is_available, message.plan.candidates))
+
+        for message in [*operator.suspects.leave(may_leave), *operator.held.leave(may_leave)]:
+            self._turn.dispatch_all(lanes.put_back(message))
 
     def _all_changed(self, operator: Operator) -> None:
         for bind in operator.binds:

@@ -12,6 +12,7 @@ from router.steps.commits import NEVER
 from router.steps.failover import Failover
 from router.steps.marks import Marks
 from router.steps.outcomes import Outcomes
+from router.steps.suspicions import Suspicions
 from router.steps.turn import Turn
 from router.terms.counters import Counters
 from router.terms.message import Message
@@ -35,6 +36,7 @@ class Dispatcher:
         "_marks",
         "_outcomes",
         "_rejected",
+        "_suspicions",
         "_turn",
         "_wake_at",
         "operators",
@@ -46,6 +48,7 @@ class Dispatcher:
         lanes: Lanes,
         availability: Availability,
         failover: Failover,
+        suspicions: Suspicions,
         marks: Marks,
         outcomes: Outcomes,
         counters: Counters,
@@ -56,6 +59,7 @@ class Dispatcher:
         self._lanes: Final = lanes
         self._availability: Final = availability
         self._failover: Final = failover
+        self._suspicions: Final = suspicions
         self._marks: Final = marks
         self._outcomes: Final = outcomes
         self._counters: Final = counters
@@ -94,38 +98,76 @@ class Dispatcher:
     def _dispatch(self, operator: Operator, now: float) -> None:
         """Write to the operator's binds what the lanes have and the rates allow."""
         now_utc = self._clocks.steady.at(now)
-        lanes, name = self._lanes, operator.name
+        lanes, name, circuit, held = self._lanes, operator.name, operator.circuit, operator.held
         while True:
             bind = operator.ready_bind(now)
             only_urgent = bind is None  # There may be room that is kept for those.
             if bind is None and (bind := operator.kept_bind(now)) is None:
                 break
-            message = lanes.pull(name, now_utc, self._expired, only_urgent=only_urgent)
+            message = None
+            if held.waiting and not (only_urgent or circuit.is_probing(bind)):
+                message = held.take(now_utc, self._expired)
+            if message is None:
+                message = lanes.pull(name, now_utc, self._expired, only_urgent=only_urgent)
             if message is None:
                 if not only_urgent:
                     operator.ready_at = NEVER  # `put` or a mark tells when there is something.
                 break
-            if operator.destinations is not None:
-                goes_at = operator.destinations.ask(
-                    message.destination_octets, message.router_id, now
-                )
-                if goes_at is None:  # Too many wait aside; so this one does, and all behind it.
-                    lanes.put_first(message)
-                    operator.ready_at = now + FULL_AGAIN_S
-                    break
-                if goes_at > now:
-                    self._marks.not_written(message)
-                    lanes.delays.delay(message, goes_at)
-                    continue
-            if message.group is not None:
-                if not message.group.may_take(name):
-                    self._marks.not_written(message)
-                    self._rejected.append(message)
-                    continue
-                bind = operator.prefer(message.group.bind, bind, now)
-                message.group.written(name, bind, in_doubt=message.in_doubt)
-            self._write(operator, bind, message, now, now_utc)
+            if message.in_doubt and self._suspicions.holds(operator, bind, message, now):
+                continue
+            if not self._send_on(operator, bind, message, now, now_utc):
+                break
+        if held.waiting or operator.suspects.waiting or operator.is_trying:
+            self._try_apart(operator, now, now_utc)
         self._after(operator, now)
+
+    def _try_apart(self, operator: Operator, now: float, now_utc: float) -> None:
+        """Write what waits apart from the lanes, which have nothing else for the binds concerned.
+
+        Suspects go alone. Any message in doubt may try for a breaker, when no other one does.
+        """
+        suspects, held, expired = operator.suspects, operator.held, self._expired
+        while suspects.waiting and (bind := operator.bind_to_try(now)) is not None:
+            message = suspects.take(now_utc, expired)
+            if message is None or not self._send_on(operator, bind, message, now, now_utc):
+                break
+        while held.waiting or suspects.waiting:
+            trial = operator.ready_bind(now)
+            if trial is None or not operator.circuit.is_probing(trial):
+                break
+            message = held.take(now_utc, expired) or suspects.take(now_utc, expired)
+            if message is None or not self._send_on(operator, trial, message, now, now_utc):
+                break
+        if not suspects.waiting and operator.end_trials(now):
+            self._turn.dispatch(operator.name)
+        if suspects.waiting:
+            operator.ready_at = min(operator.ready_at, suspects.ready_at)
+
+    def _send_on(
+        self, operator: Operator, bind: Bind, message: Message, now: float, now_utc: float
+    ) -> bool:
+        """Write a message that was pulled, unless it has to wait; return False if all have to."""
+        lanes, name = self._lanes, operator.name
+        if operator.destinations is not None:
+            goes_at = operator.destinations.ask(message.destination_octets, message.router_id, now)
+            if goes_at is None:  # Too many wait aside; so this one does, and all behind it.
+                lanes.put_first(message)
+                operator.ready_at = now + FULL_AGAIN_S
+                return False
+            if goes_at > now:
+                self._marks.not_written(message)
+                lanes.delays.delay(message, goes_at)
+                return True
+        if message.group is not None:
+            if not message.group.may_take(name):
+                self._marks.not_written(message)
+                self._rejected.append(message)
+                return True
+            if message.suspicion is None:
+                bind = operator.prefer(message.group.bind, bind, now)
+            message.group.written(name, bind, in_doubt=message.in_doubt)
+        self._write(operator, bind, message, now, now_utc)
+        return True
 
     def _write(
         self, operator: Operator, bind: Bind, message: Message, now: float, now_utc: float

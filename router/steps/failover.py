@@ -20,8 +20,8 @@ from router.terms.plan import Plan, Plans
 from router.terms.queue_key import REQUEUED, STAYING
 from router.terms.states import PARK, PARKED
 
-MOST_DOUBTS: Final = 5
-"""A message that was written so often and never answered may be on as many telephones: no more."""
+MOST_TIMEOUTS: Final = 5
+"""A message that was so often not answered in time may be on as many telephones: no more."""
 
 
 class Failover:
@@ -81,7 +81,7 @@ class Failover:
         self._counters.in_doubt[operator, action] += 1
         message.times_in_doubt += 1
         self._pending.may_be_taken_twice(message)
-        if action == "fail" or message.times_in_doubt > MOST_DOUBTS:
+        if action == "fail" or message.timeouts > MOST_TIMEOUTS:
             self._outcomes.give_up(message, Outcome.FAILED, "no answer from the operator", 0)
             return False
         self.reroute_doubted(message, operator)

@@ -67,6 +67,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "inbound.refused": "A subscriber's message for no account, or to be sent again.",
         "journal.not_durable": "The journal keeps nothing: what waits is lost at the end.",
         "link.dead": "An enquire_link was not answered in time; session over.",
+        "message.suspected": "Sessions fell with it; `then` says whether it goes again or failed.",
         "message.objected": "A `status` that shows that the router is set up wrong at an operator.",
         "nack.received": "A generic_nack that answers no request of ours.",
         "outbind.refused": "A connection to an outbind listener that is from no known operator.",

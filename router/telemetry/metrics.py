@@ -198,6 +198,13 @@ class Exporter(Collector):
             ("operator",),
             (((name,), counters.repeated.get(name, 0)) for name in journey.operators),
         )
+        suspects = journey.suspicions.by_operator()
+        yield _gauge(
+            "suspects",
+            "Messages that were in flight when the operator's side ended a session: each goes alone.",
+            ("operator",),
+            (((name,), suspects[name]) for name in journey.operators),
+        )
         whole = [((one.name,), one.circuit.whole) for one in journey.operators.values()]
         yield _gauge(
             "operator_breaker_open",

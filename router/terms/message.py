@@ -21,6 +21,7 @@ from router.terms.states import (
     MessageEvent,
     mark_after,
 )
+from router.terms.suspicion import Suspicion
 
 if TYPE_CHECKING:
     from router.terms.outcome import Refusal
@@ -89,6 +90,8 @@ class Message:
         "sent_at",
         "source_octets",
         "state",
+        "suspicion",
+        "timeouts",
         "times_in_doubt",
         "writes",
     )
@@ -152,6 +155,10 @@ class Message:
         """Attempts that an operator took and that have no final receipt yet."""
         self.times_in_doubt = 0
         """How often the message was in doubt."""
+        self.timeouts = 0
+        """How often it was not answered in time."""
+        self.suspicion: Suspicion | None = None
+        """Why it may be the message that ends sessions; None once an operator has answered it."""
         self.in_flight = 0
         """Attempts that are written and neither answered nor given up."""
         self.writes = 0

@@ -637,7 +637,7 @@ def test_a_bind_to_an_operator_that_loses_its_framing_loses_no_message(
     for _, pdu in other.submits:
         other.answer(pdu)
     telia.far.send(b"\0\0\0\0garbage")
-    world.run(1.0)
+    world.run(3.0)
     assert telia.far.closed
     assert router.outcomes == [Outcome.SENT] * 10
     router.assert_all_is_over()

@@ -5,6 +5,7 @@ bound. It counts every submit_sm when it arrives.
 """
 
 from dataclasses import dataclass, field
+from zlib import crc32
 
 from router.forward.bind import OperatorLink
 from router.forward.pool import Bind
@@ -238,6 +239,9 @@ class Operator:
             session.connection.send(garbage(rng, session.sequence))
         if rng.random() < mood.halts:
             session.connection.halt(rng.uniform(0.1, 1.2))
+        if crc32(writing.message.name.encode()) % 1000 < mood.chokes * 1000:
+            session.connection.hang_up()
+            return
         chance = rng.random()
         for share, status in mood.statuses:
             chance -= share

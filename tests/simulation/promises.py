@@ -218,7 +218,7 @@ class Promises(Records):
         """A message that is not of the most urgent lane takes nothing that is kept for those."""
         bind = link.bind
         before = [n for n in link.session.unanswered if n < pdu.sequence_number]
-        if bind.window and len(before) >= bind.common:
+        if bind.trial is None and bind.window and len(before) >= bind.common:
             raise self.broken(f"{bind.settings.name}: what is kept for urgent ones is taken")
 
     def _is_allowed(self, bind: Bind) -> None:
@@ -228,6 +228,8 @@ class Promises(Records):
             raise self.broken(f"{bind.settings.name}: sent although it is left alone")
         if BreakerState.PROBING in states and bind.in_use > 1:
             raise self.broken(f"{bind.settings.name}: tried with {bind.in_use} at once")
+        if bind.trial is not None and bind.trial.suspect is not None and bind.in_use > 1:
+            raise self.broken(f"{bind.settings.name}: {bind.in_use} in flight beside a suspect")
 
     def _lives(self, bind: BindSettings, connection: Connection) -> None:
         """An operator ends a session that lives too long."""
@@ -294,14 +296,16 @@ class Promises(Records):
         if now > at:
             newest_before = max(newest, newest_before)
         # One that has failed over comes to this operator later than its place in the order says;
-        # so does a part that has waited for others, or followed them.
+        # a part that has waited for others, or followed them, comes later, or goes first.
         # And what another configuration has decided anew.
         is_late = message.router_id < newest_before and message.long is None
         is_late = is_late and message.accepted_at > self._changed_at
         if is_late and message.candidates[0] == operator:
             overtaken_by = self.by_id[newest_before].name
             raise self.broken(f"{message.name}: first sent after {overtaken_by}, which is younger")
-        self._newest[key] = (now, max(newest, message.router_id), newest_before)
+        if message.long is None:
+            newest = max(newest, message.router_id)
+        self._newest[key] = (now, newest, newest_before)
 
     def arrived(self, operator: OperatorName, bind: BindName) -> None:
         """An operator counts a message."""

@@ -81,6 +81,8 @@ class OperatorMood:
     silent_lost: float = 0.0
     late: float = 0.0
     hangs_up: float = 0.0
+    chokes: float = 0.0
+    """Share of the messages at which it hangs up each time that it reads them."""
     no_id: float = 0.0
     stays_s: float = 1e9
     away_s: float = 1.0
@@ -160,6 +162,7 @@ def drawn(seed: int, rng: Random) -> Scenario:
     )
     _draw_faults(rng, scenario)
     _draw_drains(Random(f"{seed} drains"), scenario)
+    _draw_poison(Random(f"{seed} poison"), scenario)
     _draw_times(Random(f"{seed} times"), scenario)
     _draw_memory(Random(f"{seed} memory"), scenario)
     _draw_configurations(Random(f"{seed} configurations"), scenario)
@@ -198,6 +201,13 @@ def _draw_drains(rng: Random, scenario: Scenario) -> None:
                 if bind.rate is not None and rng.random() < 0.5:
                     at = rng.uniform(0.5, scenario.lasts_s)
                     scenario.drains.append((at, rng.uniform(0.1, 6.0), operator.name, place))
+
+
+def _draw_poison(rng: Random, scenario: Scenario) -> None:
+    """By a generator of its own, as drains are."""
+    for mood in scenario.operators:
+        if rng.random() < 0.2:
+            mood.chokes = rng.choice((0.02, 0.1))
 
 
 def _draw_faults(rng: Random, scenario: Scenario) -> None:

@@ -57,6 +57,13 @@ class FarPeer:
     def flush(self) -> None:
         raise AssertionError("the pool writes nothing itself")
 
+    @property
+    def has_answered(self) -> bool:
+        return self.session.has_answered
+
+    def enquire(self, now: float) -> None:
+        self.session.enquire(now)
+
     def write(self, octets: bytes, attempt: Attempt, now: float) -> None:
         self.session.request(octets, attempt, now)
 

@@ -146,6 +146,15 @@ class FakePeer:
     def flush(self) -> None:
         """Nothing is written anywhere."""
 
+    @property
+    def has_answered(self) -> bool:
+        """As the session says it."""
+        return self.session.has_answered
+
+    def enquire(self, now: float) -> None:
+        """It is asked."""
+        self.session.enquire(now)
+
     def write(self, octets: bytes, attempt: Attempt, now: float) -> None:
         """A message is in flight."""
         self.session.request(octets, attempt, now)
