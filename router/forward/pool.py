@@ -621,20 +621,33 @@ class Operator:
         """
         suspects = self.suspects
         suspects.ready_at = NEVER
-        another = suspects.bind_to_try(self._able(), now)
+        most_unanswered = self.circuit.most_unanswered
+        able = [bind for bind in self._able() if most_unanswered(bind) > 1]
+        another = suspects.bind_to_try(able, now)
         if isinstance(another, Bind):
             self._begin_trial(another, now)
             another.update_window()
-        for bind in self.binds:
-            if may_try(bind) and self.circuit.most_unanswered(bind) > 1:
-                assert bind.pace is not None
-                at = bind.pace.ready_at(now)
-                if self.pacer is not None:
-                    at = max(at, self.pacer.ready_at(now))
+        for bind in able:
+            if may_try(bind):
+                at = self._ready_at(bind, now)
                 if at <= now:
                     return bind
                 suspects.ready_at = min(suspects.ready_at, at)
         return None
+
+    def bind_for_breaker(self, now: float) -> Bind | None:
+        """Return a bind that may write its breaker's trial message now, for want of another one."""
+        for bind in self._able():
+            is_free = bind.window > 0 and bind.sends and not bind.in_use
+            if is_free and self.circuit.is_probing(bind) and self._ready_at(bind, now) <= now:
+                return bind
+        return None
+
+    def _ready_at(self, bind: Bind, now: float) -> float:
+        """Return when the rates of the bind and of the operator allow a message; or earlier."""
+        assert bind.pace is not None
+        at = bind.pace.ready_at(now)
+        return at if self.pacer is None else max(at, self.pacer.ready_at(now))
 
     def _begin_trial(self, bind: Bind, now: float) -> None:
         peer = bind.peer

@@ -132,8 +132,8 @@ class Dispatcher:
             if message is None or not self._send_on(operator, bind, message, now, now_utc):
                 break
         while held.waiting or suspects.waiting:
-            trial = operator.ready_bind(now)
-            if trial is None or not operator.circuit.is_probing(trial):
+            trial = operator.bind_for_breaker(now)
+            if trial is None:
                 break
             message = held.take(now_utc, expired) or suspects.take(now_utc, expired)
             if message is None or not self._send_on(operator, trial, message, now, now_utc):

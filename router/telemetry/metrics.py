@@ -201,7 +201,7 @@ class Exporter(Collector):
         suspects = journey.suspicions.by_operator()
         yield _gauge(
             "suspects",
-            "Messages that were in flight when the operator's side ended a session: each goes alone.",
+            "Messages that may be why an operator's side ended a session: each goes alone.",
             ("operator",),
             (((name,), suspects[name]) for name in journey.operators),
         )

@@ -336,7 +336,7 @@ def what_must_not_be_repeated_is_repeated() -> list[Patch]:
 @bug(seed=2)
 def what_was_in_flight_on_a_lost_bind_is_forgotten() -> list[Patch]:
     """It is nobody's, until a restart."""
-    doubted = Answers.doubted
+    doubted = Answers._doubted
 
     def forgetful(self: Answers, attempts: Iterable[Attempt], why: str, now: float) -> None:
         if why != "lost":
@@ -345,7 +345,7 @@ def what_was_in_flight_on_a_lost_bind_is_forgotten() -> list[Patch]:
         for attempt in attempts:
             attempt.bind.operator.attempt_ended(attempt, now, answered=False)
 
-    return [(Answers, "doubted", forgetful)]
+    return [(Answers, "_doubted", forgetful)]
 
 
 @bug(seed=2)
@@ -363,14 +363,14 @@ def a_flight_lands_twice() -> list[Patch]:
 @bug(seed=38)
 def nobody_looks_when_a_window_is_given_up() -> list[Patch]:
     """Its operator has room again, and stands still."""
-    doubted = Answers.doubted
+    doubted = Answers._doubted
 
     def lazy(self: Answers, attempts: Iterable[Attempt], why: str, now: float) -> None:
         before = set(self._turn.operators)
         doubted(self, attempts, why, now)
         self._turn.operators = before
 
-    return [(Answers, "doubted", lazy)]
+    return [(Answers, "_doubted", lazy)]
 
 
 @bug(seed=7)
