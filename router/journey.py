@@ -243,7 +243,10 @@ class Journey:
             reply.send(TEMPORARY.status, self.turn)
             if reply.brought is not None:
                 changes.held.remove(reply.brought)
+            if reply.orphan is not None:
+                self.receipts.refused(reply.orphan)
         changes.replies.clear()
+        changes.orphaned.clear()
         self.commits.tell_again(changes)
 
     # The turn of the loop.
@@ -305,7 +308,7 @@ class Journey:
                 self.pending.forget(name)
         if lanes.needs_fetch:  # Also after a read that failed.
             turn.end_soon()
-        self.receipts.sweep(now, now_utc)
+        self.receipts.sweep(now_utc)
         self.pending.leave_to_journal()
         self.recall.search_overdue(now)
         self.deliveries.sweep(now)

@@ -29,6 +29,7 @@ class WatchedJournal:
         self.messages: Final = kept.messages
         self.attempts: Final = kept.attempts
         self.held: Final = kept.held
+        self.orphans: Final = kept.orphans
         self.marks: Final = kept.marks
         self.reserve_ids: Final = kept.reserve_ids
         self.fetch_sent: Final = kept.fetch_sent

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, OperatorId, OperatorName, RouterId
+from router.terms.orphan import Orphan
 from router.terms.outcome import JournalError, Outcome
 from router.terms.queue_key import QueueKey
 from router.terms.states import Mark, MarkEvent
@@ -89,8 +90,10 @@ class Changes:
         "accepted",
         "acknowledged",
         "at_utc",
+        "claimed",
         "held",
         "marked",
+        "orphaned",
         "replies",
         "settled",
         "taken",
@@ -106,6 +109,10 @@ class Changes:
         """Receipts and inbound messages for clients, kept until acknowledged."""
         self.acknowledged: list[Delivery] = []
         """Deliveries that their client has, or that have ended otherwise."""
+        self.orphaned: list[Orphan] = []
+        """Receipts whose message is not known; kept for the time in which it may become known."""
+        self.claimed: list[Orphan] = []
+        """Those whose message has become known, or will not become known any more."""
         self.settled: list[Settlement] = []
         self.marked: list[Message] = []
         """Messages that may be with an operator, or are about to be, wherever their queue is."""
@@ -128,6 +135,8 @@ class Changes:
             + len(self.held)
             + len(self.acknowledged)
             + len(self.settled)
+            + len(self.orphaned)
+            + len(self.claimed)
         )
 
     def __bool__(self) -> bool:
@@ -137,6 +146,8 @@ class Changes:
             or self.taken
             or self.held
             or self.acknowledged
+            or self.orphaned
+            or self.claimed
             or self.replies
             or self.marked
             or self.unmarked
@@ -172,6 +183,8 @@ class Recovered:
     """Attempts whose receipts may come, by operator: `fetch_sent`, `recall`."""
     held: dict[AccountName, Held] = field(default_factory=dict)
     """Deliveries that their client has not acknowledged: `fetch_held`."""
+    orphans: list[Orphan] = field(default_factory=list)
+    """Receipts whose message was not known, in the order in which they came."""
     known_utc: float = 0.0
     """The last time that a process knew, to about a minute; 0 where none has told."""
 

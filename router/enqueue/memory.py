@@ -29,6 +29,7 @@ from router.enqueue.journal import (
 )
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, OperatorId, OperatorName
+from router.terms.orphan import Orphan
 from router.terms.queue_key import QueueKey
 from router.terms.states import TAKE
 
@@ -62,11 +63,14 @@ class MemoryJournal:
         """The time that a process told last."""
         self.held: dict[int, Delivery] = {}
         """Deliveries that are not acknowledged, by `kept_as`."""
+        self.orphans: dict[int, Orphan] = {}
+        """Receipts whose message is not known, by `kept_as`."""
         self._taken_as: dict[tuple[OperatorName, OperatorId], list[PendingReceipt]] = {}
         """The attempts by operator and by the operator's message id."""
         self._octets: dict[int, bytes] = {}
         """The PDUs of messages that wait, by router_id."""
         self._last_delivery = 0
+        self._last_orphan = 0
         self._last_attempt = 0
 
     @property
@@ -79,6 +83,9 @@ class MemoryJournal:
         for delivery in changes.held:
             self._last_delivery += 1
             delivery.kept_as = self._last_delivery
+        for orphan in changes.orphaned:
+            self._last_orphan += 1
+            orphan.kept_as = self._last_orphan
 
         def answer(error: JournalError | None) -> None:
             if error is None:
@@ -195,7 +202,8 @@ class MemoryJournal:
                 of_account = held.setdefault(delivery.account, Held(0, number, number))
                 of_account.count += 1
                 of_account.last = number
-            done(Recovered(waiting, dict(sent), held, self.known_utc), None)
+            orphans = list(self.orphans.values())
+            done(Recovered(waiting, dict(sent), held, orphans, self.known_utc), None)
 
         self._ask(answer)
 
@@ -277,6 +285,10 @@ class MemoryJournal:
                 self._forget(pending)
         for delivery in changes.acknowledged:
             self.held.pop(delivery.kept_as, None)
+        for orphan in changes.orphaned:
+            self.orphans[orphan.kept_as] = orphan
+        for orphan in changes.claimed:
+            self.orphans.pop(orphan.kept_as, None)
 
     def _failed(self, pending: PendingReceipt) -> None:
         for one in self.attempts[pending.message.router_id]:

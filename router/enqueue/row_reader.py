@@ -24,9 +24,12 @@ KNOWN_UTC: Final = "SELECT known_utc FROM meta"
 MARKS: Final = "SELECT router_id, written FROM mark"
 NUMBERS: Final = (
     "SELECT (SELECT max(number) FROM sent), (SELECT max(number) FROM delivery),"
-    " (SELECT max(number) FROM record)"
+    " (SELECT max(number) FROM record), (SELECT max(number) FROM orphan)"
 )
 """The highest number in each of the tables."""
+ORPHANS: Final = (
+    "SELECT operator, operator_id, source, octets, at_utc, number FROM orphan ORDER BY number"
+)
 BACKLOGS: Final = "SELECT queue, count(*) FROM message GROUP BY queue"
 SENT_BY_OPERATOR: Final = "SELECT operator, count(*) FROM sent GROUP BY operator"
 HELD_BY_ACCOUNT: Final = (

@@ -17,6 +17,7 @@ from typing import Final
 from router.enqueue.journal import Changes, PendingReceipt, Settlement, is_with_operator
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, LaneName
+from router.terms.orphan import Orphan
 from router.terms.outcome import Outcome
 from router.terms.plan import Plan
 from router.terms.queue_key import QueueKey
@@ -54,6 +55,7 @@ _COLUMNS: Final = {
     "mark": 2,
     "sent": 14,
     "delivery": 6,
+    "orphan": 6,
     "record": 15,
     "account": 7,
 }
@@ -161,6 +163,9 @@ def statements(
     elided = {a.kept_as for a in attempted if a.message.router_id in over}
     if elided:
         ended = [number for number in ended if number not in elided]
+    claimed = {orphan.kept_as for one in changes for orphan in one.claimed}
+    orphans = [o for one in changes for o in one.orphaned if o.kept_as not in claimed]
+    claimed -= {orphan.kept_as for one in changes for orphan in one.orphaned}
     known_utc = max((one.at_utc for one in changes), default=0.0)
     return [
         *(((_KNOWN_UTC, (known_utc,)),) if known_utc else ()),
@@ -170,12 +175,14 @@ def statements(
         *_insert("sent", [_of_attempt(a) for a in attempted if a.kept_as not in elided]),
         *((_FAILED, _of_failure(a)) for a in failed if a.message.router_id not in over),
         *_insert("delivery", [_of_delivery(d) for one in changes for d in one.held]),
+        *_insert("orphan", [_of_orphan(orphan) for orphan in orphans]),
         *_insert("record", [_of_record(s) for s in settlements] if keeps_records else ()),
         *_insert("written", _written(changes)),
         *_insert("account", _counted(settlements)),
         *delete("message", "router_id", waits_no_more),
         *delete("mark", "router_id", unmarked),
         *delete("sent", "number", ended),
+        *delete("orphan", "number", claimed),
         *delete("delivery", "number", [d.kept_as for one in changes for d in one.acknowledged]),
     ]
 
@@ -236,6 +243,17 @@ def _of_delivery(delivery: Delivery) -> Row:
         delivery.made_utc,
         delivery.final,
         delivery.octets,
+    )
+
+
+def _of_orphan(orphan: Orphan) -> Row:
+    return (
+        orphan.kept_as,
+        orphan.operator,
+        orphan.operator_id,
+        orphan.at_utc,
+        orphan.source_octets,
+        orphan.octets,
     )
 
 

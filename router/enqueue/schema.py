@@ -9,6 +9,7 @@
     delivery  a receipt or inbound message that its account has not acknowledged
     record    how a message ended, for as long as `keep_records` says; without its text
     account   how many messages of each account have ended, and how
+    orphan    a receipt that came before the answer with its id, for a minute
     meta      the next number of an id block, and the time that the router knew last
 
 Rule 1: a table that many rows come to and leave has an integer key that grows, so rows are appended
@@ -22,7 +23,7 @@ Rule 3: to accept a message touches no more than its row and the index of it, fo
 
 from typing import Final
 
-VERSION: Final = 3
+VERSION: Final = 4
 """PRAGMA user_version of the files that this code reads and writes."""
 APPLICATION_ID: Final = 0x534D5052
 """PRAGMA application_id: `SMPR`. Another program's database is not written into."""
@@ -37,6 +38,16 @@ CREATE TABLE account (
     sent INTEGER NOT NULL,
     unknown INTEGER NOT NULL
 ) WITHOUT ROWID;
+"""
+_ORPHAN: Final = """
+CREATE TABLE orphan (
+    number INTEGER PRIMARY KEY,
+    operator TEXT NOT NULL,
+    operator_id BLOB NOT NULL,
+    at_utc REAL NOT NULL,
+    source BLOB NOT NULL,           -- TON, NPI, address, NUL: the number of its message
+    octets BLOB NOT NULL            -- the PDU as it came
+);
 """
 SCHEMA: Final = f"""
 CREATE TABLE queue (
@@ -111,7 +122,7 @@ CREATE TABLE record (
     accepted_utc REAL NOT NULL,
     sent_utc REAL,
     settled_utc REAL NOT NULL
-);{_ACCOUNT}CREATE TABLE meta (next_number INTEGER NOT NULL, known_utc REAL NOT NULL);
+);{_ACCOUNT}{_ORPHAN}CREATE TABLE meta (next_number INTEGER NOT NULL, known_utc REAL NOT NULL);
 """
 
 _FROM_1: Final = """
@@ -148,8 +159,8 @@ ALTER TABLE account RENAME TO account_2;{_ACCOUNT}
 INSERT INTO account
     SELECT name, delivered, failed, expired, rejected, sent, unknown FROM account_2;
 DROP TABLE account_2;
-"""
-_MIGRATIONS: Final = {1: _FROM_1.format(schema=SCHEMA), 2: _FROM_2}
+{_ORPHAN}"""
+_MIGRATIONS: Final = {1: _FROM_1.format(schema=SCHEMA), 2: _FROM_2, 3: _ORPHAN}
 
 
 def statements_from(version: int) -> list[str]:

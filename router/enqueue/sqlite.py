@@ -128,7 +128,8 @@ class SqliteJournal:
                 database.close()
             os.close(self._lock)
             raise explained(self._path, cause) from cause
-        self._last_attempt, self._last_delivery, self._last_record = (one or 0 for one in last)
+        numbers = [one or 0 for one in last]
+        self._last_attempt, self._last_delivery, self._last_record, self._last_orphan = numbers
         self._database: sqlite3.Connection | None = database
         """None after trouble with the file, until the next transaction."""
         self._reads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal-reads")
@@ -155,6 +156,9 @@ class SqliteJournal:
                 attempt.kept_as = self._last_attempt
                 attempt.message.row.attempts += (self._last_attempt,)
                 attempt.message.row.taken_utc = attempt.at_utc
+        for orphan in changes.orphaned:
+            self._last_orphan += 1
+            orphan.kept_as = self._last_orphan
         for settlement in changes.settled:
             self._last_record += 1
             settlement.kept_as = self._last_record

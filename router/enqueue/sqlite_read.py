@@ -23,6 +23,7 @@ from router.enqueue.journal import (
 from router.enqueue.row_writer import Queues, Row
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, LaneName, OperatorId, OperatorName, RouterId
+from router.terms.orphan import Orphan
 from router.terms.plan import Plan
 from router.terms.queue_key import QueueKey
 
@@ -67,6 +68,9 @@ class Reader:
             recovered.sent[OperatorName(operator)] = count
         for account, *numbers in database.execute(row_reader.HELD_BY_ACCOUNT):
             recovered.held[AccountName(account)] = Held(*numbers)
+        for operator, operator_id, *others in database.execute(row_reader.ORPHANS):
+            orphan = Orphan(OperatorName(operator), OperatorId(operator_id), *others)
+            recovered.orphans.append(orphan)
         (recovered.known_utc,) = database.execute(row_reader.KNOWN_UTC).fetchone()
         return recovered
 

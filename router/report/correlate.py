@@ -2,8 +2,9 @@
 
 Never by bind (a receipt may come on any bind) and never over all operators (two operators may give
 the same ids). A receipt may come before the submit_sm_resp with its id: while messages are in
-flight such a receipt waits, unanswered, for at most `EARLY_WAIT_S`. A receipt that stays unknown is
-acknowledged, so that the operator does not repeat it without end, and counted.
+flight such an orphan is kept for `ORPHAN_S`, in the journal too. It is answered as soon as it is
+safe there: an operator whose window it filled could send no other receipt. One that stays unknown
+is given up and counted.
 
 The latest attempts are in memory. Older ones are `behind`: only the journal has them, and
 `steps/recall.py` brings them back when their receipt comes.
@@ -15,20 +16,18 @@ decide: 10 in one form and 0x0A in the other are the same id of two messages.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Final, Generic, TypeVar
+from typing import Final
 
 from router.terms.capacity import Capacity
 from router.terms.message import Message
 from router.terms.names import OperatorId, RouterId
 from router.terms.oldest_first import OldestFirst
+from router.terms.orphan import Orphan
 from router.terms.settings import IdForm, MessageIdSettings
 
-EARLY_WAIT_S: Final = 10.0
-"""How long an early receipt waits. Some answers come even later, but operators stop waiting for a
-deliver_sm_resp after 30 s or more, and their window must not be occupied for long."""
+ORPHAN_S: Final = 60.0
+"""How long an orphan is kept: twice the usual time in which an answer comes, or never."""
 _LONG_AGO: Final = float("-inf")
-
-Early = TypeVar("Early")
 
 
 def canonical(form: IdForm) -> Callable[[bytes], OperatorId]:
@@ -68,8 +67,8 @@ def other_forms(octets: bytes) -> Iterator[OperatorId]:
         return
 
 
-class Correlator(Generic[Early]):
-    """The receipts that one operator still owes. `Early` is the type of an early receipt."""
+class Correlator:
+    """The receipts that one operator still owes."""
 
     def __init__(
         self, forms: MessageIdSettings, wait_s: float, *, capacity: Capacity = Capacity()
@@ -97,8 +96,12 @@ class Correlator(Generic[Early]):
         """The younger attempts of an id that the operator has used more than once."""
         self._done: Final[OldestFirst[OperatorId, None]] = OldestFirst()
         """The latest ids whose final receipt has come."""
-        self._early: dict[OperatorId, list[tuple[float, Early]]] = {}
-        self._early_count = 0
+        self._unwanted: Final[OldestFirst[OperatorId, None]] = OldestFirst(capacity.ids_remembered)
+        """The latest ids of messages that want no receipt."""
+        self._orphans: Final[OldestFirst[OperatorId, list[Orphan]]] = OldestFirst()
+        """By id, in the order in which the last one with it came."""
+        self.orphans = 0
+        """Receipts that wait for the submit_sm_resp with their id."""
 
     def adopt(self, forms: MessageIdSettings, wait_s: float) -> None:
         """Follow new settings: the ids of attempts from now on, and the wait of all.
@@ -118,17 +121,16 @@ class Correlator(Generic[Early]):
         return self.in_memory + self.behind
 
     @property
-    def early(self) -> int:
-        """Receipts that wait for their message's submit_sm_resp."""
-        return self._early_count
-
-    @property
     def in_memory(self) -> int:
         """Attempts in memory."""
         return len(self._open) + sum(map(len, self._more.values()))
 
-    def expect(self, operator_id: OperatorId, message: Message, now_utc: float) -> list[Early]:
-        """Await the receipt of a message taken under this id; return receipts that came before."""
+    def expect(self, operator_id: OperatorId, message: Message, now_utc: float) -> list[Orphan]:
+        """Await the receipt of a message taken under this id; return receipts that came before.
+
+        Those under the id in another base than the settings say are this message's if their address
+        is its destination.
+        """
         entry = (now_utc, message)
         self._latest_utc = now_utc
         open_by_id = self._open.by_key
@@ -136,11 +138,19 @@ class Correlator(Generic[Early]):
             self._more.setdefault(operator_id, []).append(entry)
         else:
             open_by_id[operator_id] = entry
-        if not self._early:
-            return []
-        early = self._early.pop(operator_id, [])
-        self._early_count -= len(early)
-        return [receipt for _, receipt in early]
+        return self.claimed(operator_id, message) if self.orphans else []
+
+    def claimed(self, operator_id: OperatorId, message: Message) -> list[Orphan]:
+        """Remove and return the orphans of a message that was taken under this id."""
+        for one_id in (operator_id, *other_forms(operator_id)):
+            orphans = self._orphans.get(one_id)
+            if orphans is None:
+                continue
+            if one_id == operator_id or _same_number(message, orphans[0].source_octets):
+                self._orphans.pop(one_id)
+                self.orphans -= len(orphans)
+                return orphans
+        return []
 
     def find(self, octets: bytes, destination_octets: bytes) -> tuple[OperatorId, Message | None]:
         """Return the id in canonical form, and the message that a receipt with it is about.
@@ -213,6 +223,14 @@ class Correlator(Generic[Early]):
         """Return whether the final receipt of this id has come before."""
         return operator_id in self._done
 
+    def wants_none(self, operator_id: OperatorId) -> None:
+        """Know that the message taken under this id wants no receipt; one may come all the same."""
+        self._unwanted.put(operator_id, None)
+
+    def is_unwanted(self, operator_id: OperatorId) -> bool:
+        """Return whether the message under this id wants no receipt."""
+        return operator_id in self._unwanted
+
     # What only the journal knows.
 
     def leave_to_journal(self, count: int, before_utc: float) -> None:
@@ -275,25 +293,36 @@ class Correlator(Generic[Early]):
             self._done.take_oldest()
         return entry[0]
 
-    def park(self, operator_id: OperatorId, receipt: Early, now: float) -> bool:
-        """Keep a receipt that may be early; return False if there are too many."""
-        if self._early_count >= self._capacity.receipts_early:
-            return False
-        self._early_count += 1
-        self._early.setdefault(operator_id, []).append((now + EARLY_WAIT_S, receipt))
-        return True
+    def keep(self, orphan: Orphan) -> list[Orphan]:
+        """Keep a receipt whose message is not known; return what is given up to make room."""
+        orphans = self._orphans.get(orphan.operator_id) or []
+        orphans.append(orphan)
+        self._orphans.put(orphan.operator_id, orphans)
+        self.orphans += 1
+        return [] if self.orphans <= self._capacity.orphans else self._give_up_oldest()
 
-    def unclaimed(self, now: float) -> list[Early]:
-        """Remove and return early receipts that have waited long enough."""
-        unclaimed: list[Early] = []
-        for operator_id in list(self._early):
-            entries = self._early[operator_id]
-            unclaimed += [receipt for until, receipt in entries if until <= now]
-            self._early[operator_id] = [entry for entry in entries if entry[0] > now]
-            if not self._early[operator_id]:
-                del self._early[operator_id]
-        self._early_count -= len(unclaimed)
-        return unclaimed
+    def forget(self, orphan: Orphan) -> None:
+        """Keep an orphan no longer: it was refused after all, and comes again."""
+        orphans = self._orphans.get(orphan.operator_id)
+        if orphans is not None and orphan in orphans:
+            orphans.remove(orphan)
+            self.orphans -= 1
+            if not orphans:
+                self._orphans.pop(orphan.operator_id)
+
+    def given_up(self, now_utc: float = float("inf")) -> list[Orphan]:
+        """Remove and return the orphans that have waited long enough; all without a time."""
+        given_up: list[Orphan] = []
+        while (oldest := self._orphans.oldest()) is not None:
+            if oldest[1][-1].at_utc + ORPHAN_S > now_utc:
+                break
+            given_up += self._give_up_oldest()
+        return given_up
+
+    def _give_up_oldest(self) -> list[Orphan]:
+        _, orphans = self._orphans.take_oldest()
+        self.orphans -= len(orphans)
+        return orphans
 
     def never_receipted(self, now_utc: float) -> list[Message]:
         """Remove and return messages that have waited long enough for their receipt.

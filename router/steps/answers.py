@@ -12,7 +12,7 @@ from router.enqueue.journal import PendingReceipt
 from router.enqueue.lanes import Lanes
 from router.forward.pool import Attempt, Bind, Operator
 from router.report import receipts
-from router.report.correlate import EARLY_WAIT_S
+from router.report.correlate import ORPHAN_S
 from router.smpp import vocabulary as v
 from router.smpp.session import Note
 from router.steps.availability import Availability
@@ -164,6 +164,10 @@ class Answers:
         message.enter(TAKE)
         message.operator = operator.name
         if not receipts.wants_any(message):
+            if octets:
+                correlator.wants_none(operator_id)
+                for orphan in correlator.claimed(operator_id, message):
+                    self._commits.settles.claimed.append(orphan)
             self._outcomes.settle(message, ENDED_SENT, now_utc)
             return
         if not octets:
@@ -174,8 +178,8 @@ class Answers:
         message.pending_receipts += 1
         pending = PendingReceipt(message, operator.name, operator_id, now_utc)
         self._commits.settles.taken.append(pending)
-        for early in correlator.expect(operator_id, message, now_utc):
-            self._receipts.arrived(early, now)
+        for orphan in correlator.expect(operator_id, message, now_utc):
+            self._receipts.claim(orphan, operator, now)
 
     def _go_on(
         self, bind: Bind, message: Message, action: StatusAction, status: int, now: float
@@ -248,7 +252,7 @@ class Answers:
             self._counters.sends[operator.name, bind.settings.name, why] += 1
             tells_of_operator = operator.circuit.is_probing(bind)
             if why == "timeout":  # It may have been taken; and then a receipt may come first.
-                operator.late_until = now + EARLY_WAIT_S
+                operator.late_until = now + ORPHAN_S
                 message.timeouts += 1
                 tells_of_operator = tells_of_operator or message.timeouts == 1
             if tells_of_operator:

@@ -149,6 +149,7 @@ class Backlog:
                 taken_up.receipts_expected += count
             else:
                 left.sent[operator] = count
+        self._pending.take_up(found.orphans)
         for account, held in found.held.items():
             taken_up.deliveries += self._deliveries.restore(account, held)
         self._left = left

@@ -12,6 +12,7 @@ from router.smpp.session import Note, Peer
 from router.smpp.states import State
 from router.steps.turn import Turn
 from router.terms.message import Delivery
+from router.terms.orphan import Orphan
 
 
 class Client(Receiver, Peer, Protocol):
@@ -40,7 +41,7 @@ class OperatorPeer(Channel, Peer, Protocol):
 class Reply:
     """An operator's request that is answered when a batch is safe."""
 
-    __slots__ = ("brought", "command_id", "peer", "sequence_number")
+    __slots__ = ("brought", "command_id", "orphan", "peer", "sequence_number")
 
     def __init__(self, peer: Peer, command_id: int, sequence_number: int) -> None:
         self.peer: Final = peer
@@ -49,6 +50,8 @@ class Reply:
         self.brought: Delivery | None = None
         """What the request brought for a client, and brings again if it is answered to come
         again."""
+        self.orphan: Orphan | None = None
+        """The receipt that it is, where its message is not known."""
 
     def send(self, status: int, turn: Turn) -> None:
         """Answer: its deliver_sm is safe, or it must come again."""
@@ -59,17 +62,15 @@ class Reply:
 
 
 class Arrival:
-    """A receipt as it came; it may have to wait for its message's submit_sm_resp."""
+    """A receipt as it came; the journal may have to be asked for its message."""
 
-    __slots__ = ("has_waited", "pdu", "peer", "receipt", "sm")
+    __slots__ = ("pdu", "peer", "receipt", "sm")
 
     def __init__(self, peer: OperatorPeer, pdu: Pdu, sm: Sm, receipt: Receipt) -> None:
         self.peer: Final = peer
         self.pdu: Final = pdu
         self.sm: Final = sm
         self.receipt: Final = receipt
-        self.has_waited = False
-        """Whether its message has had the time to come."""
 
     def reply(self) -> Reply:
         """Return the answer that this receipt waits for."""

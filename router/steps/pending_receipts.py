@@ -14,11 +14,11 @@ from router.report.correlate import Correlator
 from router.smpp import receipt as r
 from router.smpp.receipt import Receipt
 from router.steps.commits import NEVER, Commits
-from router.steps.peers import Arrival
 from router.terms.capacity import Capacity
 from router.terms.clock import SMALL_S
 from router.terms.message import Message
 from router.terms.names import OperatorName, RouterId
+from router.terms.orphan import Orphan
 from router.terms.settings import OperatorSettings
 
 
@@ -35,7 +35,7 @@ class PendingReceipts:
     ) -> None:
         self._commits: Final = commits
         self._capacity: Final = capacity
-        self.correlators: Final[dict[OperatorName, Correlator[Arrival]]] = {
+        self.correlators: Final[dict[OperatorName, Correlator]] = {
             name: self._correlator(one) for name, one in operators.items()
         }
         self._doubted: dict[RouterId, Message] = {}
@@ -54,14 +54,13 @@ class PendingReceipts:
 
     def forget(self, operator: OperatorName) -> None:
         """Forget an operator that is gone and owes nothing any more."""
-        del self.correlators[operator]
+        self._commits.settles.claimed += self.correlators.pop(operator).given_up()
 
     def owes(self, operator: OperatorName) -> bool:
-        """Whether an operator owes receipts, or has sent some that wait for their message."""
-        correlator = self.correlators[operator]
-        return bool(len(correlator) or correlator.early)
+        """Whether an operator owes receipts."""
+        return len(self.correlators[operator]) > 0
 
-    def _correlator(self, settings: OperatorSettings) -> Correlator[Arrival]:
+    def _correlator(self, settings: OperatorSettings) -> Correlator:
         wait_s = settings.receipt_wait_s
         return Correlator(settings.message_id, wait_s, capacity=self._capacity)
 
@@ -72,6 +71,14 @@ class PendingReceipts:
     def settled(self, message: Message) -> None:
         """Forget a message that has its outcome."""
         self._doubted.pop(message.router_id, None)
+
+    def take_up(self, orphans: Iterable[Orphan]) -> None:
+        """Go on with receipts that an earlier process could not match."""
+        claimed = self._commits.settles.claimed
+        for orphan in orphans:
+            correlator = self.correlators.get(orphan.operator)
+            # An operator that this configuration has no more answers with no more ids.
+            claimed += [orphan] if correlator is None else correlator.keep(orphan)
 
     # Failures that are not told yet.
 

@@ -3,15 +3,21 @@
 An operator hears ESME_ROK for a receipt, and a client gets it, only when the journal has it. Of a
 message that more than one attempt may have delivered, delivered wins: a failure waits while
 another attempt is open.
+
+No receipt is held back: one whose message is not known yet is answered when the journal has it.
 """
 
+from struct import Struct
 from typing import Final
 
 from router.enqueue.ids import Ids
 from router.enqueue.journal import PendingReceipt
+from router.forward.pool import Operator
 from router.report import receipts
+from router.report.correlate import Correlator
 from router.report.inbound import for_client
 from router.smpp import receipt as r
+from router.smpp import vocabulary as v
 from router.smpp.pdu import BodyError, Pdu, Sm
 from router.smpp.receipt import Receipt
 from router.smpp.session import Note
@@ -25,10 +31,12 @@ from router.steps.rules import Rulebook
 from router.steps.turn import Turn
 from router.terms.counters import Counters
 from router.terms.message import Delivery, Message
-from router.terms.names import OperatorName
+from router.terms.names import OperatorId, OperatorName
+from router.terms.orphan import Orphan
 from router.terms.outcome import DELIVERED, NOT_FOR_US, TEMPORARY, Outcome
 from router.terms.states import SENT, SETTLED
 
+_COMMAND_ID: Final = Struct(">I")
 _COUNTED_AS: Final = {state: state.name.lower() for state in r.State} | {None: "unreadable"}
 
 
@@ -94,62 +102,110 @@ class Receipts:
 
         `asked` is whether the journal has told what it knows.
         """
-        receipt = came.receipt
-        operator = came.peer.bind.operator
+        receipt, operator = came.receipt, came.peer.bind.operator
         correlator = self._pending.correlators.get(operator.name)
         if correlator is None:  # The operator is gone, and was forgotten: it owes nothing.
             self._unmatched(came)
-            self._commits.settles.replies.append(came.reply())
             return
         operator_id, message = correlator.find(receipt.operator_id, came.sm.source_octets)
+        if message is None and correlator.is_unwanted(operator_id):
+            self.counters.receipts[operator.name, _COUNTED_AS[receipt.state]] += 1
+            came.reply().send(v.ESME_ROK, self._turn)  # Nothing of it is to be kept.
+            return
         if correlator.behind and not asked and self._recall.must_ask(came, operator_id, message):
             self._recall.ask(came, operator_id)
             return
-        if message is None and not correlator.is_done(operator_id):
-            may_be_early = operator.in_flight or now < operator.late_until
-            if operator_id and may_be_early and not came.has_waited:
-                if not correlator.park(operator_id, came, now):
-                    came.reply().send(TEMPORARY.status, self._turn)
-                return
-            self._unmatched(came)
-        elif receipt.state is None:
-            came.peer.tell(Note("receipt.unreadable", message_id=receipt.operator_id))
         self.counters.receipts[operator.name, _COUNTED_AS[receipt.state]] += 1
-        state = receipt.state
         reply = came.reply()
-        if message is not None and state is not None:
-            if receipts.is_final(state, operator.settings):
-                taken_utc = correlator.close(operator_id, message)
-                now_utc = self._clocks.steady.at(now)
-                if self._attempt_ended(message, receipt, state, now_utc):
-                    failure = receipts.failure_octets(receipt, state)
-                    pending = PendingReceipt(
-                        message, operator.name, operator_id, taken_utc, failure
-                    )
-                    self._commits.settles.taken.append(pending)
-            elif message.state is SENT and receipts.asked_for(message, state, final=False):
-                now_utc = self._clocks.steady.at(now)
-                reply.brought = self._hold(message, receipt, state, now_utc, final=False)
+        if message is not None:
+            if receipt.state is None:
+                came.peer.tell(Note("receipt.unreadable", message_id=receipt.operator_id))
+            reply.brought = self._report(operator, correlator, operator_id, message, receipt, now)
+        elif not correlator.is_done(operator_id):
+            if not operator_id or not (operator.in_flight or now < operator.late_until):
+                self._unmatched(came)
+                return
+            orphan = Orphan(
+                operator.name,
+                operator_id,
+                came.sm.source_octets,
+                came.pdu.octets,
+                self._clocks.steady.at(now),
+            )
+            self._give_up(correlator.keep(orphan))
+            self._commits.settles.orphaned.append(orphan)
+            reply.orphan = orphan
         self._commits.settles.replies.append(reply)
 
-    def _unmatched(self, came: Arrival) -> None:
-        self.counters.receipts_unmatched[came.peer.bind.operator.name] += 1
-        came.peer.tell(Note("receipt.unmatched", message_id=came.receipt.operator_id))
+    def _report(
+        self,
+        operator: Operator,
+        correlator: Correlator,
+        operator_id: OperatorId,
+        message: Message,
+        receipt: Receipt,
+        now: float,
+    ) -> Delivery | None:
+        """Take what an operator reports of a message; return what it brings for the client.
+
+        Only of an intermediate state: a final one is told again, whatever the journal says.
+        """
+        state = receipt.state
+        if state is None:
+            return None
+        now_utc = self._clocks.steady.at(now)
+        if receipts.is_final(state, operator.settings):
+            taken_utc = correlator.close(operator_id, message)
+            if self._attempt_ended(message, receipt, state, now_utc):
+                failure = receipts.failure_octets(receipt, state)
+                pending = PendingReceipt(message, operator.name, operator_id, taken_utc, failure)
+                self._commits.settles.taken.append(pending)
+        elif message.state is SENT and receipts.asked_for(message, state, final=False):
+            return self._hold(message, receipt, state, now_utc, final=False)
+        return None
 
     def found(self, came: Arrival, now: float) -> None:
         """The journal has told what it knows of a receipt that asked."""
         self.arrived(came, now, asked=True)
 
-    def sweep(self, now: float, now_utc: float) -> None:
+    def sweep(self, now_utc: float) -> None:
         """See to receipts, and to messages, that have waited long enough; once a second."""
         for correlator in self._pending.correlators.values():
-            for came in correlator.unclaimed(now):
-                # Its message may have come under an id in another base than the settings say.
-                came.has_waited = True
-                self.arrived(came, now)
-                self._turn.end_soon()
+            self._give_up(correlator.given_up(now_utc))
             for message in correlator.never_receipted(now_utc):
                 self.never_receipted(message)
+
+    # Receipts whose message is not known.
+
+    def claim(self, orphan: Orphan, operator: Operator, now: float) -> None:
+        """Take what an orphan reports: the operator has just answered with its id."""
+        (command_id,) = _COMMAND_ID.unpack_from(orphan.octets, 4)
+        receipt = r.recognise(Sm(Pdu(command_id, 0, 0, orphan.octets), tolerant=True))
+        correlator = self._pending.correlators[operator.name]
+        self._commits.settles.claimed.append(orphan)
+        assert receipt is not None
+        operator_id, message = correlator.find(receipt.operator_id, orphan.source_octets)
+        if message is not None:  # Else one before it was final.
+            self._report(operator, correlator, operator_id, message, receipt, now)
+
+    def refused(self, orphan: Orphan) -> None:
+        """The journal could not keep an orphan: the operator sends it again."""
+        correlator = self._pending.correlators.get(orphan.operator)
+        if correlator is not None:
+            correlator.forget(orphan)
+
+    def _give_up(self, orphans: list[Orphan]) -> None:
+        for orphan in orphans:
+            self.counters.receipts_unmatched[orphan.operator] += 1
+        self._commits.settles.claimed += orphans
+        if orphans:
+            self._turn.end_soon()
+
+    def _unmatched(self, came: Arrival) -> None:
+        """Answer a receipt that no message can be known for: then it does not come again."""
+        self.counters.receipts_unmatched[came.peer.bind.operator.name] += 1
+        came.peer.tell(Note("receipt.unmatched", message_id=came.receipt.operator_id))
+        came.reply().send(v.ESME_ROK, self._turn)
 
     # How attempts end.
 

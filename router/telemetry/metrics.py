@@ -205,6 +205,12 @@ class Exporter(Collector):
             ("operator",),
             (((name,), suspects[name]) for name in journey.operators),
         )
+        yield _gauge(
+            "receipts_orphaned",
+            "Receipts whose message is not known yet, or is another system's: kept for a minute.",
+            ("operator",),
+            (((name,), one.orphans) for name, one in journey.pending.correlators.items()),
+        )
         whole = [((one.name,), one.circuit.whole) for one in journey.operators.values()]
         yield _gauge(
             "operator_breaker_open",

@@ -25,11 +25,12 @@ class Capacity:
     receipts_asking: int = 10_000
     """Receipts that wait for the journal to find their message; the operator is asked to send
     further ones again."""
-    receipts_early: int = 1000
-    """Receipts per operator that wait for their submit_sm_resp; the operator is asked to send
-    further ones again."""
+    orphans: int = 100_000
+    """Receipts per operator that wait for the submit_sm_resp with their id, some 50 MB; of more the
+    oldest is given up."""
     ids_remembered: int = 50_000
-    """Ids per operator whose final receipt has come, so that a repeated receipt is recognised."""
+    """Ids per operator whose final receipt has come, so that a repeated receipt is recognised; and
+    as many of messages that want none."""
 
     outbox_deliveries: int = 1000
     """Deliveries of one account that may go next: about 600 KB."""

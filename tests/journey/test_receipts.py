@@ -6,7 +6,7 @@ never the message of somebody else.
 
 import pytest
 
-from router.report.correlate import EARLY_WAIT_S
+from router.report.correlate import ORPHAN_S
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.terms.capacity import Capacity
@@ -14,6 +14,7 @@ from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
 from router.terms.settings import MessageIdSettings, Settings
 from tests.doubles import (
+    FULL_DISK,
     Client,
     Router,
     World,
@@ -22,7 +23,7 @@ from tests.doubles import (
     with_account,
     with_operator,
 )
-from tests.journey.scenes import connected, submitted, taken, unanswered
+from tests.journey.scenes import connected, restarted_with, submitted, taken, unanswered
 
 TELIA, ELISA = OperatorName("telia"), OperatorName("elisa")
 SUBSCRIBER = (1, 1, b"37255512345")
@@ -30,14 +31,14 @@ BANK = (5, 0, b"BANK")
 FINNISH = b"358401234567"
 
 
-EARLY = 50
+MOST_ORPHANS = 50
 """Receipts that may wait for their submit_sm_resp."""
 
 
 @pytest.fixture(autouse=True, params=[Capacity().pending_receipts, 0], ids=["memory", "disk"])
 def capacity(request: pytest.FixtureRequest) -> Capacity:
     """Where what an operator took is remembered after a while makes no difference."""
-    return Capacity(pending_receipts=request.param, receipts_early=EARLY)
+    return Capacity(pending_receipts=request.param, orphans=MOST_ORPHANS)
 
 
 def texts_about(client: Client, number: int) -> list[bytes]:
@@ -129,7 +130,7 @@ def test_an_early_receipt_in_another_base_than_the_settings_say_is_not_lost(
     world.run(1.0)
     telia.id_form = lambda _: b"10007"  # 65543 in hexadecimal; the settings say text.
     telia.answer(telia.submits[0][1])
-    world.run(EARLY_WAIT_S + 2.0)
+    world.run(ORPHAN_S + 2.0)
     assert telia.answer_to(report) == v.ESME_ROK
     assert len(client.receipts) == delivered
     assert router.journey.counters.receipts_unmatched.get(TELIA, 0) == 1 - delivered
@@ -203,16 +204,20 @@ def test_accounts_get_the_receipts_of_their_own_messages(world: World, router: R
 # Before the answer.
 
 
-def test_a_receipt_before_the_answer_waits_for_it(world: World, router: Router) -> None:
+def test_a_receipt_before_the_answer_is_kept_for_it(world: World, router: Router) -> None:
     telia, client, number, pdu = unanswered(router)
     telia.ids[b"1"] = pdu
+    router.disk.is_stuck = True
     report = telia.report(b"1")
-    world.run(1.0)
+    world.run(0.5)
     assert telia.answer_to(report) is None
+    router.disk.go_on()
+    world.run(0.5)
+    assert telia.answer_to(report) == v.ESME_ROK
     assert client.receipts == []
     telia.answer(pdu)
     world.run(0.5)
-    assert telia.answer_to(report) == v.ESME_ROK
+    assert not router.journal.orphans
     assert len(texts_about(client, number)) == 1
     assert router.journey.counters.receipts_unmatched == {}
     router.assert_all_is_over()
@@ -300,32 +305,118 @@ def test_a_receipt_that_nothing_claims_is_acknowledged_and_counted(
 ) -> None:
     telia, client, _, _ = unanswered(router)
     report = telia.deliver(receipt_text(b"99", b"DELIVRD"), SUBSCRIBER, BANK, esm_class=4)
-    world.run(EARLY_WAIT_S - 0.5)
-    assert telia.answer_to(report) is None
-    world.run(2.0)
+    world.run(1.0)
     assert telia.answer_to(report) == v.ESME_ROK
     counters = router.journey.counters
+    assert counters.receipts_unmatched == {}
+    assert router.journey.pending.correlators[TELIA].orphans == 1
+    world.run(ORPHAN_S)
+    assert router.journey.pending.correlators[TELIA].orphans == 0
+    assert not router.journal.orphans
     assert counters.receipts_unmatched == {TELIA: 1}
     assert counters.receipts == {(TELIA, "delivered"): 1}
     assert client.receipts == []
 
 
-def test_early_receipts_above_the_limit_are_sent_back_to_come_again(
+def test_unknown_receipts_hold_up_no_wanted_one(world: World, router: Router) -> None:
+    telia, client, number, pdu = unanswered(router)  # So something is in flight all the time.
+    unknown = [
+        telia.deliver(receipt_text(b"x%d" % n, b"DELIVRD"), SUBSCRIBER, BANK, esm_class=4)
+        for n in range(10)
+    ]
+    world.run(0.5)
+    assert {telia.answer_to(number) for number in unknown} == {v.ESME_ROK}
+    telia.answer(pdu)
+    world.run(0.1)
+    telia.report(b"1")
+    world.run(0.5)
+    assert len(texts_about(client, number)) == 1
+
+
+def test_a_receipt_that_nobody_wants_is_answered_and_kept_nowhere(
     world: World, router: Router
 ) -> None:
-    telia, client, number, pdu = unanswered(router)
-    numbers = [
-        telia.deliver(receipt_text(b"x%d" % n, b"DELIVRD"), SUBSCRIBER, BANK, esm_class=4)
-        for n in range(EARLY)
-    ]
+    telia, client = connected(router)
+    submitted(router, telia, client, 3, registered_delivery=0)
+    telia.status = lambda _: None
+    client.submit(b"37255512345")  # In flight: an unknown receipt could be its own.
+    world.run(0.5)
+    router.disk.is_stuck = True  # And the journal answers nothing.
+    telia.report_all()
+    world.run(0.5)
+    answers = telia.far.pdus(v.DELIVER_SM_RESP)
+    assert [pdu.command_status for pdu in answers] == [v.ESME_ROK] * 3
+    router.disk.go_on()
+    world.run(0.5)
+    assert router.journey.pending.correlators[TELIA].orphans == 0
+    assert router.journey.counters.receipts_unmatched == {}
+    assert client.receipts == []
+
+
+def test_an_orphan_of_a_message_that_wants_no_receipt_is_kept_no_longer(
+    world: World, router: Router
+) -> None:
+    telia, client = connected(router, status=None)
+    client.submit(b"37255512345", registered_delivery=0)
+    world.run(0.5)
+    telia.ids[b"1"] = telia.submits[0][1]
+    telia.report(b"1")
+    world.run(0.5)
+    assert len(router.journal.orphans) == 1
+    telia.answer(telia.submits[0][1])
+    world.run(0.5)
+    assert not router.journal.orphans
+    assert router.journey.pending.correlators[TELIA].orphans == 0
+    router.assert_all_is_over()
+
+
+def test_an_orphan_outlives_the_process(world: World, router: Router) -> None:
+    telia, _, _, pdu = unanswered(router)
     telia.ids[b"1"] = pdu
     report = telia.report(b"1")
     world.run(0.5)
-    assert {telia.answer_to(number) for number in numbers} == {None}
+    assert telia.answer_to(report) == v.ESME_ROK
+    again, telia = restarted_with(router, telia)
+    world.run(1.0)
+    client = again.client()
+    assert len(client.receipts) == 1
+    assert again.outcomes == [Outcome.DELIVERED]
+    assert not again.journal.orphans
+
+
+def test_a_receipt_that_the_journal_cannot_keep_is_refused_and_comes_again(
+    world: World, router: Router
+) -> None:
+    telia, client, number, pdu = unanswered(router)
+    telia.ids[b"1"] = pdu
+    router.disk.is_stuck = True
+    report = telia.report(b"1")
+    world.run(0.1)
+    router.journal.failing = FULL_DISK
+    router.disk.go_on()
+    world.run(0.1)
     assert telia.answer_to(report) == v.ESME_RX_T_APPN
-    telia.answer(pdu)
-    world.run(0.5)
+    assert router.journey.pending.correlators[TELIA].orphans == 0
+    router.journal.failing = None
+    world.run(2.0)
     telia.report(b"1")
+    telia.answer(pdu)
+    world.run(2.0)
+    assert len(texts_about(client, number)) == 1
+
+
+def test_the_oldest_orphan_makes_room_and_counts_as_unmatched(world: World, router: Router) -> None:
+    telia, client, number, pdu = unanswered(router)
+    numbers = [
+        telia.deliver(receipt_text(b"x%d" % n, b"DELIVRD"), SUBSCRIBER, BANK, esm_class=4)
+        for n in range(MOST_ORPHANS)
+    ]
+    telia.ids[b"1"] = pdu
+    telia.report(b"1")
+    world.run(0.5)
+    assert {telia.answer_to(number) for number in numbers} == {v.ESME_ROK}
+    assert router.journey.counters.receipts_unmatched == {TELIA: 1}
+    telia.answer(pdu)
     world.run(0.5)
     assert len(texts_about(client, number)) == 1
 

@@ -32,6 +32,7 @@ from router.enqueue.journal import (
 )
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, ClientId, LaneName, OperatorId, OperatorName, RouterId
+from router.terms.orphan import Orphan
 from router.terms.plan import Plan
 from router.terms.queue_key import QueueKey
 from router.terms.states import TAKE
@@ -95,6 +96,17 @@ class SettledRow(NamedTuple):
     reason: str
 
 
+class OrphanRow(NamedTuple):
+    """A receipt whose message was not known."""
+
+    operator: OperatorName
+    operator_id: OperatorId
+    source_octets: bytes
+    octets: bytes
+    at_utc: float
+    number: int
+
+
 @dataclass(slots=True)
 class Transaction:
     """What one commit changes, in the order of a message's life."""
@@ -104,6 +116,8 @@ class Transaction:
     held: list[DeliveryRow] = field(default_factory=list)
     settled: list[SettledRow] = field(default_factory=list)
     acknowledged: list[int] = field(default_factory=list)
+    orphaned: list[OrphanRow] = field(default_factory=list)
+    claimed: list[int] = field(default_factory=list)
     marks: list[tuple[int, bool]] = field(default_factory=list)
     written: list[tuple[int, RouterId, OperatorName | None]] = field(default_factory=list)
     at_utc: float = 0.0
@@ -126,6 +140,7 @@ class Disk:
         self.messages: dict[int, MessageRow] = {}
         self.attempts: dict[tuple[int, OperatorName, OperatorId], AttemptRow] = {}
         self.deliveries: dict[int, DeliveryRow] = {}
+        self.orphans: dict[int, OrphanRow] = {}
         self.marks: dict[int, bool] = {}
         self.written: dict[int, tuple[int, OperatorName | None]] = {}
         """The newest message of each queue that was written to an operator, and to whom."""
@@ -173,6 +188,9 @@ class Disk:
             self.attempts = {k: row for k, row in self.attempts.items() if k[0] not in settled}
         for number in transaction.acknowledged:
             self.deliveries.pop(number, None)
+        self.orphans.update((orphan.number, orphan) for orphan in transaction.orphaned)
+        for number in transaction.claimed:
+            self.orphans.pop(number, None)
 
     def has_attempt(self, router_id: int) -> bool:
         """Whether an operator took it, as far as the disk knows."""
@@ -181,7 +199,8 @@ class Disk:
     @property
     def is_empty(self) -> bool:
         """Whether nothing waits for anything."""
-        return not (self.messages or self.attempts or self.deliveries or self.marks)
+        kept = self.messages, self.attempts, self.deliveries, self.marks, self.orphans
+        return not any(kept)
 
 
 @dataclass(slots=True)
@@ -216,6 +235,7 @@ class SimulatedJournal:
         self._due: Event | None = None
         self._next_delivery = max(disk.deliveries, default=0) + 1
         self._next_attempt = max((row.number for row in disk.attempts.values()), default=0) + 1
+        self._next_orphan = max(disk.orphans, default=0) + 1
         self._written_before = dict(disk.written)
         self._marks_before = dict(disk.marks)
 
@@ -226,6 +246,9 @@ class SimulatedJournal:
         for delivery in changes.held:
             delivery.kept_as = self._next_delivery
             self._next_delivery += 1
+        for orphan in changes.orphaned:
+            orphan.kept_as = self._next_orphan
+            self._next_orphan += 1
         for pending in changes.taken:
             if pending.failure is None and not pending.kept_as:
                 pending.kept_as = self._next_attempt
@@ -462,6 +485,8 @@ class SimulatedJournal:
             held=[_delivery_row(d) for one in batches for d in one.held],
             settled=settled,
             acknowledged=[d.kept_as for one in batches for d in one.acknowledged],
+            orphaned=[_orphan_row(orphan) for one in batches for orphan in one.orphaned],
+            claimed=[orphan.kept_as for one in batches for orphan in one.claimed],
             marks=[
                 (message.router_id, is_with_operator(message.mark))
                 for one in batches
@@ -491,6 +516,7 @@ class SimulatedJournal:
             held = found.held.setdefault(kept.account, Held(0, number, number))
             held.count += 1
             held.last = number
+        found.orphans = [Orphan(*row) for _, row in sorted(disk.orphans.items())]
         return found
 
     def _message(self, row: MessageRow) -> Message:
@@ -567,6 +593,17 @@ def _delivery(row: DeliveryRow) -> Delivery:
     return delivery
 
 
+def _orphan_row(orphan: Orphan) -> OrphanRow:
+    return OrphanRow(
+        orphan.operator,
+        orphan.operator_id,
+        orphan.source_octets,
+        orphan.octets,
+        orphan.at_utc,
+        orphan.kept_as,
+    )
+
+
 def _settled_row(settlement: Settlement) -> SettledRow:
     return SettledRow(
         settlement.message.router_id, settlement.outcome, settlement.at_utc, settlement.reason
@@ -580,5 +617,7 @@ def _described(transaction: Transaction) -> str:
         f"held {[(row.number, row.router_id // 100) for row in transaction.held]}",
         f"settled {[row.router_id // 100 for row in transaction.settled]}",
         f"handed over {transaction.acknowledged}",
+        f"orphaned {[row.operator_id for row in transaction.orphaned]}",
+        f"claimed {transaction.claimed}",
     )
     return "commits " + ", ".join(part for part in parts if not part.endswith("[]"))

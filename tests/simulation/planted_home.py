@@ -14,6 +14,7 @@ from router.steps.peers import Arrival, Client, Reply
 from router.steps.receipts import Receipts
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, OperatorId
+from router.terms.orphan import Orphan
 from router.terms.outcome import Outcome
 from router.terms.settings import OperatorSettings
 from router.terms.states import SENT
@@ -104,13 +105,13 @@ def receipts_are_matched_over_all_operators() -> list[Patch]:
     everywhere: dict[OperatorId, Message] = {}
 
     def remembers(
-        self: Correlator[Arrival], operator_id: OperatorId, message: Message, now_utc: float
-    ) -> list[Arrival]:
+        self: Correlator, operator_id: OperatorId, message: Message, now_utc: float
+    ) -> list[Orphan]:
         everywhere[operator_id] = message
         return expect(self, operator_id, message, now_utc)
 
     def finds(
-        self: Correlator[Arrival], octets: bytes, destination_octets: bytes
+        self: Correlator, octets: bytes, destination_octets: bytes
     ) -> tuple[OperatorId, Message | None]:
         operator_id, message = find(self, octets, destination_octets)
         newest = everywhere.get(operator_id)
@@ -119,7 +120,7 @@ def receipts_are_matched_over_all_operators() -> list[Patch]:
 
     close = Correlator.close
 
-    def closes(self: Correlator[Arrival], operator_id: OperatorId, message: Message) -> float:
+    def closes(self: Correlator, operator_id: OperatorId, message: Message) -> float:
         return close(self, operator_id, message) if operator_id in self._open else 0.0
 
     patches: list[Patch] = [(Correlator, "expect", remembers), (Correlator, "find", finds)]
@@ -312,7 +313,7 @@ def an_id_in_hex_is_compared_as_text() -> list[Patch]:
     find = Correlator.find
 
     def literal(
-        self: Correlator[Arrival], octets: bytes, destination_octets: bytes
+        self: Correlator, octets: bytes, destination_octets: bytes
     ) -> tuple[OperatorId, Message | None]:
         operator_id = self.of_receipt(octets)
         if operator_id != octets:

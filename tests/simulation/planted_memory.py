@@ -123,7 +123,7 @@ def what_the_journal_does_not_have_yet_is_left_to_it() -> list[Patch]:
     """A receipt that comes before the commit finds nothing."""
     leave = Correlator.leave_to_journal
 
-    def hasty(self: Correlator[Arrival], count: int, before_utc: float) -> None:
+    def hasty(self: Correlator, count: int, before_utc: float) -> None:
         leave(self, count, float("inf"))
 
     return [(Correlator, "leave_to_journal", hasty)]
@@ -157,9 +157,7 @@ def what_was_found_on_the_disk_is_counted_still() -> list[Patch]:
     """As a receipt that is waited for."""
     take_back = Correlator.take_back
 
-    def twice(
-        self: Correlator[Arrival], operator_id: OperatorId, message: Message, at_utc: float
-    ) -> None:
+    def twice(self: Correlator, operator_id: OperatorId, message: Message, at_utc: float) -> None:
         take_back(self, operator_id, message, at_utc)
         self.behind += 1
 

@@ -16,6 +16,7 @@ from router.enqueue.journal import (
 )
 from router.terms.message import Message
 from router.terms.names import AccountName, LaneName, OperatorId, RouterId
+from router.terms.orphan import Orphan
 from router.terms.plan import Plan
 from router.terms.queue_key import QueueKey
 from router.terms.states import SENT, Mark
@@ -359,6 +360,40 @@ def test_delivery_takes_no_number_of_an_earlier_one(kept: Kept) -> None:
         kept.keep(changes(held=[delivery(number)]))
         kept.restart()
     assert [one.router_id for one in kept.held()] == [1, 2, 3]
+
+
+# Receipts whose message is not known.
+
+
+def orphan(number: int) -> Orphan:
+    return Orphan(TELIA, OperatorId(b"id-%d" % number), b"\1\1372\0", b"pdu %d" % number, 5.0)
+
+
+def orphans_of(kept: Kept) -> list[tuple[object, ...]]:
+    return [
+        (one.operator, one.operator_id, one.source_octets, one.octets, one.at_utc)
+        for one in kept.recovered().orphans
+    ]
+
+
+def test_orphans_are_kept_until_they_are_claimed(kept: Kept) -> None:
+    one, other, third = orphan(1), orphan(2), orphan(3)
+    kept.keep(changes(orphaned=[one, other]))
+    kept.keep(changes(orphaned=[third], claimed=[one]))
+    kept.restart()
+    assert orphans_of(kept) == [
+        (TELIA, b"id-2", b"\1\1372\0", b"pdu 2", 5.0),
+        (TELIA, b"id-3", b"\1\1372\0", b"pdu 3", 5.0),
+    ]
+    kept.keep(changes(orphaned=[orphan(4)], claimed=kept.recovered().orphans))
+    kept.restart()
+    assert [row[1] for row in orphans_of(kept)] == [b"id-4"]
+
+
+def test_an_orphan_that_is_claimed_in_the_same_commit_is_not_left(kept: Kept) -> None:
+    one = orphan(1)
+    kept.keep(changes(orphaned=[one], claimed=[one]))
+    assert orphans_of(kept) == []
 
 
 # What a new process finds.

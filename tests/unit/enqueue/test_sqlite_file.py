@@ -13,6 +13,8 @@ from router.enqueue import schema
 from router.enqueue.journal import Backlog, Held, JournalError, Recovered, first_number_at
 from router.enqueue.sqlite import SqliteJournal
 from router.enqueue.sqlite_file import connect, tidied
+from router.terms.names import OperatorId
+from router.terms.orphan import Orphan
 from router.terms.queue_key import QueueKey
 from tests.unit.enqueue.turns import Turns, changes, rows_of
 from tests.unit.messages import BANK, ELISA, OTP, TELIA, TO_TELIA, delivery, message
@@ -326,10 +328,23 @@ def test_file_of_version_1_becomes_one_of_this_with_all_that_it_holds(
     turns.close(turns.open(path))
 
 
+def test_file_of_version_3_has_a_place_for_orphans(path: Path, turns: Turns) -> None:
+    turns.close(turns.open(path))
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("DROP TABLE orphan")
+        database.execute("PRAGMA user_version = 3")
+    journal = turns.open(path)
+    orphan = Orphan(TELIA, OperatorId(b"1"), b"\1\1372\0", b"pdu", 5.0)
+    assert turns.keep(journal, changes(orphaned=[orphan])) is None
+    turns.close(journal)
+    assert rows_of(path, "orphan") == 1
+
+
 def test_file_of_version_2_keeps_what_it_has_counted(path: Path, turns: Turns) -> None:
     turns.close(turns.open(path))
     with closing(sqlite3.connect(path)) as database, database:
         database.execute("DROP TABLE account")
+        database.execute("DROP TABLE orphan")
         database.execute(
             "CREATE TABLE account (name TEXT PRIMARY KEY, accepted INTEGER NOT NULL, delivered"
             " INTEGER NOT NULL, failed INTEGER NOT NULL, expired INTEGER NOT NULL, rejected INTEGER"
@@ -358,6 +373,7 @@ def test_copy_of_version_2_that_is_put_back_repeats_no_id_that_was_given_since(
     assert turns.keep(journal, told) is None
     turns.close(journal)
     with closing(sqlite3.connect(path)) as database, database:
+        database.execute("DROP TABLE orphan")
         database.execute("ALTER TABLE account ADD COLUMN accepted INTEGER NOT NULL DEFAULT 0")
         database.execute("PRAGMA user_version = 2")
 

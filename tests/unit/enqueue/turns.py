@@ -21,6 +21,7 @@ from router.enqueue.journal import (
 from router.enqueue.sqlite import SqliteJournal
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, LaneName, OperatorId, OperatorName, RouterId
+from router.terms.orphan import Orphan
 from router.terms.outcome import Outcome
 from router.terms.queue_key import QueueKey
 from tests.unit.messages import ALERT, BANK, BULK, OTP, PLANS, TELIA, TO_TELIA
@@ -54,9 +55,13 @@ def changes(
     held: Iterable[Delivery] = (),
     acknowledged: Iterable[Delivery] = (),
     settled: Iterable[Message] = (),
+    orphaned: Iterable[Orphan] = (),
+    claimed: Iterable[Orphan] = (),
 ) -> Changes:
     """One batch."""
     one = Changes()
+    one.orphaned += orphaned
+    one.claimed += claimed
     one.accepted += accepted
     one.taken += taken
     one.held += held

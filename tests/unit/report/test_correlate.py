@@ -2,10 +2,11 @@
 
 import pytest
 
-from router.report.correlate import EARLY_WAIT_S, Correlator, canonical
+from router.report.correlate import ORPHAN_S, Correlator, canonical
 from router.terms.capacity import Capacity
 from router.terms.message import Message
-from router.terms.names import OperatorId
+from router.terms.names import OperatorId, OperatorName
+from router.terms.orphan import Orphan
 from router.terms.settings import IdForm, MessageIdSettings
 from tests.unit.messages import message
 
@@ -16,21 +17,25 @@ TO_OTHER = b"\x01\x0137255599999\0"
 FORMS: list[IdForm] = ["text", "hex", "decimal"]
 
 
-EARLY, DONE = 20, 3
-LITTLE = Capacity(receipts_early=EARLY, ids_remembered=DONE)
+MOST, DONE = 20, 3
+LITTLE = Capacity(orphans=MOST, ids_remembered=DONE)
 
 
-def correlator_of(response: IdForm = "text", receipt: IdForm = "text") -> Correlator[str]:
+def correlator_of(response: IdForm = "text", receipt: IdForm = "text") -> Correlator:
     forms = MessageIdSettings(response=response, receipt=receipt)
     return Correlator(forms, WAIT_S, capacity=LITTLE)
 
 
-def sent(correlator: Correlator[str], octets: bytes, one: Message, now: float = 0.0) -> list[str]:
+def sent(correlator: Correlator, octets: bytes, one: Message, now: float = 0.0) -> list[Orphan]:
     """The operator took it under these octets; return what had come early."""
     return correlator.expect(correlator.of_response(octets), one, now)
 
 
-def found(correlator: Correlator[str], octets: bytes, to: bytes = TO) -> Message | None:
+def orphan(operator_id: bytes, at_utc: float = 0.0, source_octets: bytes = TO) -> Orphan:
+    return Orphan(OperatorName("telia"), OperatorId(operator_id), source_octets, b"pdu", at_utc)
+
+
+def found(correlator: Correlator, octets: bytes, to: bytes = TO) -> Message | None:
     return correlator.find(octets, to)[1]
 
 
@@ -151,7 +156,7 @@ def test_id_of_any_length_does_not_end_in_an_error() -> None:
 def test_operators_that_count_alike_are_kept_apart() -> None:
     telia, elisa = correlator_of(), correlator_of()
     sent(telia, b"1", message())
-    assert telia.park(OperatorId(b"2"), "early", 0.0)
+    telia.keep(orphan(b"2"))
     assert found(elisa, b"1") is None
     assert sent(elisa, b"2", message()) == []
 
@@ -286,47 +291,77 @@ def test_messages_of_one_id_are_given_up_each_in_its_time() -> None:
 # Receipts that come before the answer.
 
 
-def test_early_receipts_are_claimed_in_their_order_and_once() -> None:
+def test_orphans_are_claimed_in_their_order_and_once() -> None:
     correlator = correlator_of("hex", "decimal")
     early = correlator.of_receipt(b"0972660181")
-    assert correlator.park(early, "first", 0.0)
-    assert correlator.park(OperatorId(b"other"), "other", 0.0)
-    assert correlator.park(early, "second", 1.0)
-    assert sent(correlator, b"39f99dd5", message()) == ["first", "second"]
+    first, other, second = orphan(early), orphan(b"other"), orphan(early, 1.0)
+    for one in (first, other, second):
+        assert correlator.keep(one) == []
+    assert correlator.orphans == 3
+    assert sent(correlator, b"39f99dd5", message()) == [first, second]
     assert sent(correlator, b"39f99dd5", message()) == []
-    assert correlator.unclaimed(EARLY_WAIT_S) == ["other"]
+    assert correlator.given_up(ORPHAN_S) == [other]
+    assert correlator.orphans == 0
 
 
-def test_early_receipt_is_given_up_when_it_has_waited_long_enough() -> None:
+def test_orphan_in_another_base_is_claimed_by_the_number() -> None:
     correlator = correlator_of()
-    correlator.park(OperatorId(b"1"), "older", 0.0)
-    correlator.park(OperatorId(b"1"), "younger", 1.0)
-    assert correlator.unclaimed(EARLY_WAIT_S - 0.1) == []
-    assert correlator.unclaimed(EARLY_WAIT_S) == ["older"]
-    assert correlator.unclaimed(EARLY_WAIT_S) == []
-    assert sent(correlator, b"1", message()) == ["younger"]
-    assert correlator.unclaimed(1000.0) == []
+    mine, other = orphan(b"65543"), orphan(b"65544", source_octets=TO_OTHER)
+    correlator.keep(mine)
+    correlator.keep(other)
+    assert sent(correlator, b"10007", message()) == [mine]
+    assert sent(correlator, b"10008", message()) == []
 
 
-def test_no_more_early_receipts_wait_than_the_bound() -> None:
+def test_orphan_is_given_up_when_it_has_waited_long_enough() -> None:
     correlator = correlator_of()
-    kept = [
-        correlator.park(OperatorId(b"%d" % (number % 7)), "early", 0.0)
-        for number in range(EARLY + 2)
-    ]
-    assert kept == [True] * EARLY + [False] * 2
+    old, young = orphan(b"1"), orphan(b"2", 1.0)
+    correlator.keep(old)
+    correlator.keep(young)
+    assert correlator.given_up(ORPHAN_S - 0.1) == []
+    assert correlator.given_up(ORPHAN_S) == [old]
+    assert correlator.given_up(ORPHAN_S) == []
+    assert sent(correlator, b"2", message()) == [young]
+    assert correlator.given_up() == []
 
 
-def test_claimed_and_given_up_receipts_make_room_for_others() -> None:
+def test_orphans_of_one_id_are_given_up_together_after_the_last() -> None:
     correlator = correlator_of()
-    for number in range(EARLY):
-        correlator.park(OperatorId(b"%d" % number), "early", float(number >= 10))
-    sent(correlator, b"15", message())
-    assert correlator.park(OperatorId(b"x"), "early", 1.0)
-    assert not correlator.park(OperatorId(b"x"), "early", 1.0)
-    assert len(correlator.unclaimed(EARLY_WAIT_S)) == 10
-    again = [correlator.park(OperatorId(b"x"), "early", 1.0) for _ in range(11)]
-    assert again == [True] * 10 + [False]
+    enroute, final = orphan(b"1"), orphan(b"1", 50.0)
+    correlator.keep(enroute)
+    correlator.keep(orphan(b"2", 10.0))
+    correlator.keep(final)
+    assert [one.operator_id for one in correlator.given_up(ORPHAN_S + 49.0)] == [b"2"]
+    assert correlator.given_up(ORPHAN_S + 50.0) == [enroute, final]
+
+
+def test_the_oldest_orphan_makes_room_for_the_newest() -> None:
+    correlator = correlator_of()
+    kept = [orphan(b"%d" % number) for number in range(MOST)]
+    assert [correlator.keep(one) for one in kept] == [[]] * MOST
+    assert correlator.keep(orphan(b"x")) == kept[:1]
+    assert correlator.orphans == MOST
+
+
+def test_orphan_that_was_refused_is_not_kept() -> None:
+    correlator = correlator_of()
+    one, other = orphan(b"1"), orphan(b"1")
+    correlator.keep(one)
+    correlator.keep(other)
+    correlator.forget(one)
+    correlator.forget(one)
+    assert correlator.orphans == 1
+    assert sent(correlator, b"1", message()) == [other]
+    correlator.forget(other)
+    assert correlator.orphans == 0
+
+
+def test_ids_of_messages_that_want_no_receipt_are_remembered_for_a_while() -> None:
+    correlator = correlator_of()
+    for number in range(DONE + 1):
+        correlator.wants_none(OperatorId(b"%d" % number))
+    assert not correlator.is_unwanted(OperatorId(b"0"))
+    assert correlator.is_unwanted(OperatorId(b"1"))
 
 
 # What only the journal knows.
@@ -415,7 +450,7 @@ def test_receipt_may_be_kept_under_any_form_of_its_id() -> None:
 
 
 def with_forms(
-    correlator: Correlator[str], response: IdForm, receipt: IdForm, wait_s: float = WAIT_S
+    correlator: Correlator, response: IdForm, receipt: IdForm, wait_s: float = WAIT_S
 ) -> None:
     correlator.adopt(MessageIdSettings(response=response, receipt=receipt), wait_s)
 
@@ -495,10 +530,10 @@ def test_change_of_the_form_of_receipts_alone_leaves_ids_as_they_are(
 
 def test_early_receipt_is_found_by_the_forms_of_its_answer() -> None:
     correlator, one = correlator_of("text", "text"), message()
-    assert correlator.park(correlator.of_receipt(b"A1"), "early", 0.0)
+    early = orphan(correlator.of_receipt(b"A1"))
+    correlator.keep(early)
     with_forms(correlator, "hex", "hex")
-    assert sent(correlator, b"A1", one, 1.0) == []  # It comes out when it has waited.
-    assert correlator.unclaimed(EARLY_WAIT_S) == ["early"]
+    assert sent(correlator, b"A1", one, 1.0) == [early]
     assert found(correlator, b"A1", TO_OTHER) is one
 
 

@@ -70,7 +70,7 @@ def contract() -> Iterator[tuple[str, str, tuple[str, ...]]]:
 
 
 def test_contract_has_all_its_rows_read() -> None:
-    assert len(list(contract())) == 29
+    assert len(list(contract())) == 30
 
 
 @pytest.mark.parametrize(("name", "kind", "labels"), list(contract()))
