@@ -320,6 +320,12 @@ class Journey:
         self.turn.write(peer)
 
     @property
+    def delayed(self) -> int:
+        """Messages that wait for a moment, or apart from the lanes because they are in doubt."""
+        apart = sum(one.waiting_apart for one in self.operators.values())
+        return self.lanes.delays.delayed() + apart
+
+    @property
     def left_waiting(self) -> int:
         """What stays in the journal: its account or its operators are no more."""
         return self.backlog.left_waiting + self.deliveries.left

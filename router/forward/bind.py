@@ -10,6 +10,7 @@ import structlog
 
 from router.forward.pool import NEVER, Attempt, Bind
 from router.forward.reconnect import ConnectionAttempts
+from router.forward.suspects import PROVEN_S
 from router.smpp import vocabulary as v
 from router.smpp.link import Host, Link
 from router.smpp.pdu import Pdu, message_id_of
@@ -174,9 +175,9 @@ class OperatorLink(Link):
         """Whether the operator has answered anything since it accepted the bind."""
         return self.session.has_answered
 
-    def enquire(self, now: float) -> None:
+    def enquire(self) -> None:
         """Ask whether the operator answers; `Availability.proven` hears that it does."""
-        self.session.enquire(now)
+        self.session.enquire()
         self.host.write_soon(self)
 
     def write(self, octets: bytes, attempt: Attempt, now: float) -> None:
@@ -197,13 +198,14 @@ class OperatorLink(Link):
                 by_operator = self.session.peer_has_unbound
                 self.bind.trouble = "unbound" if by_operator else "lost"
                 self._log.warning("bind.lost", unbound=by_operator, in_flight=len(attempts))
+            has_lasted = now - self.bind.changed_at >= PROVEN_S
             # First, so that messages that are sent again find only the binds that are left.
             self._availability.went_down(self.bind, now)
             self._answers.lost(
                 attempts,
                 now,
-                by_operator=not self._asked_to_end,
-                had_answered=self.session.has_answered,
+                by_operator=not (self._asked_to_end or self.session.has_timed_out),
+                had_answered=self.session.has_answered or has_lasted,
             )
         elif not self._asked_to_end and self.refused_status is None:
             self.bind.trouble = "unanswered"

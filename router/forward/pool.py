@@ -18,7 +18,15 @@ from router.forward.lifetime import Lifetime
 from router.forward.pace import Pace
 from router.forward.pacing import Pacer, Path, RoundTrip
 from router.forward.queue_full import QueueFullDetector
-from router.forward.suspects import Aside, Suspects, Trial, is_new, may_try, unproven
+from router.forward.suspects import (
+    PROVEN_S,
+    Aside,
+    Suspects,
+    Trial,
+    is_new,
+    may_try,
+    unproven,
+)
 from router.forward.window import LEAST, kept, sized
 from router.smpp.session import Note, Writable
 from router.terms.capacity import Capacity
@@ -60,7 +68,7 @@ class Channel(Writable, Protocol):
     def write(self, octets: bytes, attempt: "Attempt", now: float) -> None:
         """Write a message; the answer comes back with this attempt."""
 
-    def enquire(self, now: float) -> None:
+    def enquire(self) -> None:
         """Ask whether the operator answers; `Availability.proven` hears that it does."""
 
     def tell(self, note: Note) -> None:
@@ -88,7 +96,16 @@ class Batch:
 class Attempt:
     """One writing of a message to an operator, until it is answered or given up."""
 
-    __slots__ = ("batch", "bind", "message", "operator_slot", "over", "sent_at", "slot")
+    __slots__ = (
+        "batch",
+        "bind",
+        "is_tried",
+        "message",
+        "operator_slot",
+        "over",
+        "sent_at",
+        "slot",
+    )
 
     def __init__(
         self,
@@ -105,6 +122,8 @@ class Attempt:
         self.slot = slot
         self.operator_slot = operator_slot
         self.sent_at = sent_at
+        self.is_tried = False
+        """Whether the bind was kept for this suspect."""
         self.over = False
         """Whether the attempt was given up without an answer: an answer that comes now is late."""
 
@@ -224,9 +243,11 @@ class Bind:
         else:
             most = self.operator.circuit.most_unanswered(self)
             self.window = min(self.sized, most)
-            if self.trial is not None and most > 1:  # Else a breaker comes first.
-                self.window = min(self.window, self.trial.most_unanswered(self.window))
+            trial = self.trial
+            if trial is not None and most > 1 and not trial.is_free:  # Else a breaker comes first.
                 self.common = 0
+                if not trial.is_proven:
+                    self.window = 0
                 return
         self.common = self.window - (kept(self.window) if self.operator.keeps_room else 0)
 
@@ -436,7 +457,7 @@ class Operator:
         host = bind.settings.name if bind.settings.outbind is not None else bind.address
         bind.round_trip.path = self._paths.setdefault(host or bind.settings.name, Path())
         bind.lifetime.begin(self._share(bind), now)
-        if self.suspects.waiting and bind.pace is not None:
+        if bind.pace is not None and self.suspects.may_go_on(bind, self._able()):
             self._begin_trial(bind, now)
         bind.update_window()
         self.offer(bind, now)
@@ -520,7 +541,7 @@ class Operator:
             trial = bind.trial
             if pace is None or bind.in_heap or not bind.sends or bind.in_use >= bind.window:
                 del self._kept[bind]
-            elif trial is not None and now > trial.urgent_until:
+            elif trial is not None and not trial.takes_urgent(now):
                 continue  # Now it is a suspect's turn.
             elif (at := pace.ready_at(now)) <= now:
                 return bind
@@ -558,7 +579,7 @@ class Operator:
         message.in_flight += 1
         attempt = Attempt(message, bind, slot, operator_slot, now, batch)
         if bind.trial is not None:
-            self._tried(bind, bind.trial, attempt)
+            self._tried(bind.trial, attempt)
         bind.unanswered[attempt] = None
         peer.write(octets, attempt, now)
         lifetime = bind.lifetime
@@ -570,11 +591,11 @@ class Operator:
             heapreplace(self._ready, (now, self._order, bind))  # Last of the binds that are ready.
 
     @staticmethod
-    def _tried(bind: Bind, trial: Trial, attempt: Attempt) -> None:
-        """Note what goes on a bind that tries suspects: one of them, or an urgent message."""
-        if attempt.message.suspicion is not None:
-            trial.suspect = attempt
-            bind.update_window()
+    def _tried(trial: Trial, attempt: Attempt) -> None:
+        """Note what goes on a bind that tries suspects, if it is one of them."""
+        if attempt.message.suspicion is not None and not trial.is_free:
+            trial.wrote(attempt.sent_at)
+            attempt.is_tried = True
 
     def attempt_ended(self, attempt: Attempt, now: float, *, answered: bool) -> None:
         """End an attempt: it was answered, or is given up."""
@@ -596,21 +617,28 @@ class Operator:
             bind.pace.pacer.ended(attempt.slot, attempt.sent_at, now, answered=answered)
         if self.pacer is not None:
             self.pacer.ended(attempt.operator_slot, attempt.sent_at, now, answered=answered)
-        trial = bind.trial
-        if trial is not None and trial.suspect is attempt:
-            trial.answered(now - attempt.sent_at, now)
-            bind.update_window()
+        if attempt.is_tried and bind.trial is not None:
+            bind.trial.ended(now - attempt.sent_at, now)
         if not bind.in_heap:
             self.offer(bind, now)
 
     # Suspects.
 
+    @property
+    def waiting_apart(self) -> int:
+        """Messages in doubt that wait apart from the lanes."""
+        return len(self.suspects.waiting) + len(self.held.waiting)
+
     def suspect(self, message: Message, urgency: int, now: float) -> None:
         """Have a suspect wait apart until it can go alone."""
+        suspicion = message.suspicion
+        assert suspicion is not None
+        suspicion.at(self.name, self.answered)
         fell_here = message.operator == self.name
         self.suspects.suspect(message, urgency, now, fell_here=fell_here)
-        for bind in self._able():
-            if is_new(bind, self.suspects.since):
+        able = self._able()
+        for bind in able:
+            if is_new(bind, self.suspects.since) and self.suspects.may_go_on(bind, able):
                 self._begin_trial(bind, now)
                 bind.update_window()
 
@@ -623,17 +651,29 @@ class Operator:
         suspects.ready_at = NEVER
         most_unanswered = self.circuit.most_unanswered
         able = [bind for bind in self._able() if most_unanswered(bind) > 1]
+        for bind in able:
+            if bind.trial is not None:
+                self._look(bind, bind.trial, now)
         another = suspects.bind_to_try(able, now)
         if isinstance(another, Bind):
             self._begin_trial(another, now)
             another.update_window()
         for bind in able:
-            if may_try(bind):
+            if may_try(bind) and suspects.may_go_on(bind, able):
                 at = self._ready_at(bind, now)
                 if at <= now:
                     return bind
                 suspects.ready_at = min(suspects.ready_at, at)
         return None
+
+    def _look(self, bind: Bind, trial: Trial, now: float) -> None:
+        """See whether a bind that tries is to take ordinary messages for a while, or no longer."""
+        was_free = trial.is_free
+        at = trial.look(bind.in_use, bind.round_trip.mean_s, now)
+        self.suspects.ready_at = min(self.suspects.ready_at, at)
+        if trial.is_free != was_free:
+            bind.update_window()
+            self.offer(bind, now)
 
     def bind_for_breaker(self, now: float) -> Bind | None:
         """Return a bind that may write its breaker's trial message now, for want of another one."""
@@ -652,10 +692,12 @@ class Operator:
     def _begin_trial(self, bind: Bind, now: float) -> None:
         peer = bind.peer
         assert peer is not None
-        bind.trial = Trial(now, is_proven=peer.has_answered)
+        # One that was bound for so long needs no proof.
+        is_proven = peer.has_answered or now - bind.changed_at >= PROVEN_S
+        bind.trial = Trial(now, is_proven=is_proven)
         self.is_trying = True
-        if not peer.has_answered:
-            peer.enquire(now)
+        if not is_proven:
+            peer.enquire()
 
     def proven(self, bind: Bind, now: float) -> bool:
         """Note that a session has answered; return whether a trial has waited for that."""
@@ -672,7 +714,7 @@ class Operator:
         over = False
         for bind in self.binds:
             trial = bind.trial
-            if trial is not None and trial.is_proven and trial.suspect is None:
+            if trial is not None and trial.is_proven and not trial.trying:
                 bind.trial = None
                 bind.update_window()
                 self.offer(bind, now)

@@ -126,6 +126,8 @@ class Session:
         """No request in flight is older; the request that was sent then may be answered by now."""
         self.has_answered = False
         """Whether the peer has answered any request since the bind."""
+        self.has_timed_out = False
+        """Whether it is over because the peer did not answer in time."""
         self.peer_has_unbound = False
         """Whether the peer has asked to end the session."""
         self.owed = 0
@@ -358,14 +360,13 @@ class Session:
         unanswered[number] = (now, whose, command_id | _RESPONSE)
         self._out.append(p.relay(octets, number))
 
-    def enquire(self, now: float) -> None:
+    def enquire(self) -> None:
         """Send an enquire_link now; its answer comes back from `receive`, with no request.
 
-        Nothing happens on a session that is not bound.
+        Nothing follows if none comes, and nothing happens on a session that is not bound.
         """
         if self.state in states.BOUND:
             self._enquiry = self._next_sequence()
-            self._enquired_at = now
             self._out.append(p.build(v.ENQUIRE_LINK, 0, self._enquiry))
 
     def respond(self, octets: bytes) -> None:
@@ -464,6 +465,7 @@ class Session:
             self._end("unbind.timed_out")
             return []
         if now >= self._enquired_at + timers.response_s:
+            self.has_timed_out = True
             self._end("link.dead")
             return []
         if now >= self._heard_at + timers.enquire_link_s and self._enquired_at == NEVER:

@@ -224,7 +224,7 @@ class Answers:
 
     def overdue(self, attempts: Iterable[Attempt], now: float) -> None:
         """No answer has come in time."""
-        self._doubted(attempts, "timeout", now)
+        self._doubted(attempts, "timeout", now, by_operator=False)
 
     def lost(
         self, attempts: list[Attempt], now: float, *, by_operator: bool, had_answered: bool
@@ -236,9 +236,11 @@ class Answers:
         """
         if by_operator:
             self._suspicions.fell(attempts, now, had_answered=had_answered)
-        self._doubted(attempts, "lost", now)
+        self._doubted(attempts, "lost", now, by_operator=by_operator)
 
-    def _doubted(self, attempts: Iterable[Attempt], why: str, now: float) -> None:
+    def _doubted(
+        self, attempts: Iterable[Attempt], why: str, now: float, *, by_operator: bool
+    ) -> None:
         """Each lane says what becomes of a message in doubt."""
         landed: list[tuple[Group, Operator]] = []
         for attempt in reversed(list(attempts)):  # Put back first, so the oldest must come last.
@@ -263,7 +265,7 @@ class Answers:
                 if why == "timeout":
                     self._suspicions.timed_out(message, now)
                 elif message.suspicion is not None:
-                    self._suspicions.go_on(message, operator, now)
+                    self._suspicions.go_on(message, operator, now, by_operator=by_operator)
                 else:
                     self._turn.dispatch_all(self._lanes.put_first(message))
         for group, operator in landed:

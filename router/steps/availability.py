@@ -145,15 +145,21 @@ class Availability:
         for operator in self._operators.values():
             if operator.tick(now):
                 self._all_changed(operator)
-            if not operator.is_up:
+            if not operator.is_available:
                 self._give_back(operator)
 
     def _give_back(self, operator: Operator) -> None:
-        """Have what waits apart for an operator that is down wait in the lanes for another one."""
-        lanes = self._lanes
+        """Have what waits apart wait in the lanes, where another operator may take it.
+
+        Of an operator that is up and takes nothing, only what it need not have already (STAYING).
+        """
+        lanes, is_up = self._lanes, operator.is_up
 
         def may_leave(message: Message) -> bool:
-            return operator.is_leaving or any(map(lanes.is_available, message.plan.candidates))
+            if operator.is_leaving:
+                return True
+            others = any(map(lanes.is_available, message.plan.candidates))
+            return others and (message.queue_kind is not STAYING or not is_up)
 
         for message in [*operator.suspects.leave(may_leave), *operator.held.leave(may_leave)]:
             self._turn.dispatch_all(lanes.put_back(message))

@@ -127,21 +127,21 @@ class Dispatcher:
         Suspects go alone. Any message in doubt may try for a breaker, when no other one does.
         """
         suspects, held, expired = operator.suspects, operator.held, self._expired
-        while suspects.waiting and (bind := operator.bind_to_try(now)) is not None:
+        while suspects.waiting:
+            bind = operator.bind_to_try(now)
+            if bind is None and (bind := operator.bind_for_breaker(now)) is None:
+                break
             message = suspects.take(now_utc, expired)
-            if message is None or not self._send_on(operator, bind, message, now, now_utc):
-                break
-        while held.waiting or suspects.waiting:
-            trial = operator.bind_for_breaker(now)
-            if trial is None:
-                break
-            message = held.take(now_utc, expired) or suspects.take(now_utc, expired)
-            if message is None or not self._send_on(operator, trial, message, now, now_utc):
-                break
-        if not suspects.waiting and operator.end_trials(now):
-            self._turn.dispatch(operator.name)
+            if message is not None:
+                self._send_on(operator, bind, message, now, now_utc)
+        while held.waiting and (bind := operator.bind_for_breaker(now)) is not None:
+            message = held.take(now_utc, expired)
+            if message is not None:
+                self._send_on(operator, bind, message, now, now_utc)
         if suspects.waiting:
             operator.ready_at = min(operator.ready_at, suspects.ready_at)
+        elif operator.end_trials(now):
+            self._turn.dispatch(operator.name)
 
     def _send_on(
         self, operator: Operator, bind: Bind, message: Message, now: float, now_utc: float
@@ -150,10 +150,12 @@ class Dispatcher:
         lanes, name = self._lanes, operator.name
         if operator.destinations is not None:
             goes_at = operator.destinations.ask(message.destination_octets, message.router_id, now)
-            if goes_at is None:  # Too many wait aside; so this one does, and all behind it.
-                lanes.put_first(message)
+            if goes_at is None and not message.in_doubt:
+                lanes.put_first(message)  # Too many wait aside; so do this one and all behind it.
                 operator.ready_at = now + FULL_AGAIN_S
                 return False
+            if goes_at is None:  # Those in doubt are few: one more waits aside.
+                goes_at = now + FULL_AGAIN_S
             if goes_at > now:
                 self._marks.not_written(message)
                 lanes.delays.delay(message, goes_at)

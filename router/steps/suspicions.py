@@ -9,11 +9,13 @@ and that falls. A session that had answered nothing is the operator's fault and 
 try; nor, beyond the first, does one of an operator that has answered no other message meanwhile.
 
 Rule 3: a message with which sessions fall again and again waits aside, longer each time. It fails
-when it was charged `MOST_CHARGES` times: then other messages were answered in between. Where none
-was, the operator may be at fault, and the message goes on for `LONGEST_S`.
+when it was charged `CHARGES` times and `FALLS` sessions fell with it, or when it ends a session of
+another operator, which has answered others meanwhile. Else the operator may be at fault, and the
+message goes on for `LONGEST_S`.
 
-Rule 4: a message that was not answered in time says something about its operator once; the next
-times it waits aside. Others go before it while a breaker lets one message through at a time.
+Rule 4: a message that was not answered in time, on a session that lives, ends no sessions. It says
+something about its operator once; the next times it waits aside. Others go before it while a
+breaker lets one message through at a time.
 """
 
 from collections import Counter
@@ -38,7 +40,9 @@ once: that may be chance, because where messages are few a session often falls w
 ASIDE_S: Final = 30.0
 """How long after the third session, or after two times without an answer in time; then doubled."""
 LONGEST_ASIDE_S: Final = 600.0
-MOST_CHARGES: Final = 5
+CHARGES: Final = 3
+FALLS: Final = 5
+"""So the last two tries are 30 and 60 s apart: what else is unwell may be over by then."""
 LONGEST_S: Final = 3600.0
 """How long a message is suspect at most, when no other one is answered."""
 
@@ -68,22 +72,25 @@ class Suspicions:
                 message.suspicion = Suspicion(now)
             suspicion = message.suspicion
             suspicion.since = now
-            if suspicion.operator != operator.name:
-                suspicion.operator, suspicion.answered_before = operator.name, operator.answered
+            suspicion.at(operator.name, operator.answered)
             self._suspects.add(message)
             if had_answered and len(attempts) == 1:
-                operator.suspects.fell_alone(message, operator.answered)
+                operator.suspects.fell_alone(message, attempt.bind, operator.answered)
 
-    def go_on(self, message: Message, operator: Operator, now: float) -> None:
-        """Have a suspect, which its lane sends again, wait for its trial; or end it."""
+    def go_on(self, message: Message, operator: Operator, now: float, *, by_operator: bool) -> None:
+        """Have a suspect, which its lane sends again, wait for its trial; or end it.
+
+        `by_operator` is whether the operator's side has ended the session.
+        """
         suspicion = message.suspicion
         assert suspicion is not None
-        if not suspicion.falls:
+        if not by_operator:
             self._try_next(message, operator, now)
             return
-        is_over = suspicion.charges >= MOST_CHARGES or now - suspicion.first_at >= LONGEST_S
-        wait_s = _aside_s(max(suspicion.charges, suspicion.falls_in_a_row))
-        self._tell(message, operator, "failed" if is_over else "again", 0.0 if is_over else wait_s)
+        is_over = now - suspicion.first_at >= LONGEST_S or _is_guilty(suspicion)
+        wait_s = 0.0 if is_over else _aside_s(max(suspicion.charges, suspicion.falls_in_a_row))
+        if is_over or suspicion.falls > 1:  # The first may be chance.
+            self._tell(message, operator, "failed" if is_over else "again", wait_s)
         if is_over:
             reason = "the operator ended the session each time"
             self._outcomes.give_up(message, Outcome.FAILED, reason, 0)
@@ -125,6 +132,7 @@ class Suspicions:
 
     def timed_out(self, message: Message, now: float) -> None:
         """Have a message that its lane sends again wait: first of all, or aside."""
+        message.suspicion = None
         if message.timeouts < 2:
             self._turn.dispatch_all(self._lanes.put_first(message))
         else:
@@ -163,6 +171,13 @@ class Suspicions:
 
 def _is_suspect(message: Message) -> bool:
     return message.suspicion is not None and message.state in HOLDS_ROOM
+
+
+def _is_guilty(suspicion: Suspicion) -> bool:
+    """Return whether it was the message, and not an operator."""
+    if suspicion.ends_others:
+        return True
+    return suspicion.charges >= CHARGES and suspicion.falls >= FALLS
 
 
 def _aside_s(falls: int) -> float:

@@ -146,7 +146,7 @@ class Exporter(Collector):
             "queue_delayed_messages",
             "Messages that wait to be tried again, because an operator asked for that.",
             (),
-            [((), journey.lanes.delays.delayed())],
+            [((), journey.delayed)],
         )
         yield _gauge(
             "queue_scheduled_messages",

@@ -201,7 +201,7 @@ def snapshot(app: Running) -> Snapshot:
             _operator(journey, operator, waiting, now) for operator in journey.operators.values()
         ],
         without_operator=_lanes(journey.lanes, waiting, NOBODY),
-        delayed=journey.lanes.delays.delayed(),
+        delayed=journey.delayed,
         scheduled=journey.lanes.delays.scheduled(),
         accounts=[_account(journey, account) for account in app.accounts.by_name.values()],
         totals=_totals(journey),

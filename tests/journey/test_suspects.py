@@ -14,7 +14,7 @@ from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu
 from router.steps.failover import MOST_TIMEOUTS
-from router.steps.suspicions import ASIDE_S, LONGEST_S, MOST_CHARGES
+from router.steps.suspicions import ASIDE_S, FALLS, LONGEST_S
 from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
 from router.terms.settings import BreakerSettings, Settings
@@ -143,9 +143,12 @@ def test_the_innocent_do_not_pay_for_a_poison(world: World, contract: Settings) 
     world.run(10.0)
     assert router.outcomes == [Outcome.SENT] * 9
     assert all(telia.writings(text) <= 2 for _, text in telia.sent if text != POISON)
-    world.run(ASIDE_S * 4)
-    assert router.outcomes == [Outcome.SENT] * 9 + [Outcome.FAILED]
-    assert telia.writings(POISON) == MOST_CHARGES + 1  # Once among the others.
+    for n in range(12):
+        submit_all(client, b"later %d" % n)
+        world.run(10.0)
+    assert router.outcomes.count(Outcome.SENT) == 21
+    assert router.outcomes.count(Outcome.FAILED) == 1
+    assert telia.writings(POISON) == FALLS + 1  # Once among the others.
     router.assert_all_is_over()
 
 
@@ -161,7 +164,7 @@ def test_what_comes_while_a_poison_waits_aside_goes_at_full_rate(
     submit_all(client, *(b"later %d" % n for n in range(100)))
     world.run(2.5)
     assert len(router.outcomes) == 103
-    assert telia.writings(POISON) < MOST_CHARGES
+    assert telia.writings(POISON) < FALLS
 
 
 def test_the_log_names_a_poison_and_none_of_its_text(world: World, contract: Settings) -> None:
@@ -177,11 +180,11 @@ def test_the_log_names_a_poison_and_none_of_its_text(world: World, contract: Set
     events = [
         event for event in router.journey.operators[TELIA].events if event.what == "suspected"
     ]
-    assert [event.why for event in events] == ["again"] * (MOST_CHARGES - 1) + ["failed"]
+    assert [event.why for event in events] == ["again"] * (FALLS - 2) + ["failed"]
     assert events[-1].about == {
         "id": client.id_of(number).decode(),
         "account": "bank",
-        "falls": MOST_CHARGES,
+        "falls": FALLS,
         "octets": len(POISON),
         "data_coding": 8,
         "esm_class": 0,
@@ -201,7 +204,7 @@ def test_a_poison_that_is_the_only_message_is_tried_until_an_hour_is_over(
     submit_all(client, POISON, validity_period=DAY)
     world.run(LONGEST_S - 60.0)
     assert router.outcomes == []
-    assert MOST_CHARGES < telia.writings(POISON) < 15
+    assert FALLS < telia.writings(POISON) < 15
     world.run(ASIDE_S * 40)
     assert router.outcomes == [Outcome.FAILED]
     router.assert_all_is_over()
@@ -247,7 +250,7 @@ def test_urgent_messages_go_between_two_suspects(world: World, contract: Setting
     assert set(order[:10]) < {b"urgent 1", b"urgent 2", *innocent(10)}
     assert order[-1] == b"bulk"
     assert order.index(b"urgent 2") - order.index(b"urgent 1") == 1
-    assert order.index(b"urgent 2") < 5
+    assert order.index(b"urgent 2") < 8
 
 
 def test_a_poison_ends_one_session_elsewhere(world: World, contract: Settings) -> None:
@@ -258,8 +261,9 @@ def test_a_poison_ends_one_session_elsewhere(world: World, contract: Settings) -
     client = router.client()
     submit_all(client, *innocent(5), POISON, *(b"more %d" % n for n in range(4)))
     world.run(30.0)
-    assert router.outcomes == [Outcome.SENT] * 9
-    assert len(telia.sessions) == 2
+    assert router.outcomes.count(Outcome.SENT) == 9
+    assert router.outcomes.count(Outcome.FAILED) == 1
+    assert (len(telia.sessions), len(elisa.sessions)) == (2, 2)
     fell_at = next(at for at, text in elisa.sent if text == POISON)
     alone = [text for at, text in elisa.sent if abs(at - fell_at) < 0.019]
     assert alone == [POISON]

@@ -338,9 +338,11 @@ def what_was_in_flight_on_a_lost_bind_is_forgotten() -> list[Patch]:
     """It is nobody's, until a restart."""
     doubted = Answers._doubted
 
-    def forgetful(self: Answers, attempts: Iterable[Attempt], why: str, now: float) -> None:
+    def forgetful(
+        self: Answers, attempts: Iterable[Attempt], why: str, now: float, *, by_operator: bool
+    ) -> None:
         if why != "lost":
-            doubted(self, attempts, why, now)
+            doubted(self, attempts, why, now, by_operator=by_operator)
             return
         for attempt in attempts:
             attempt.bind.operator.attempt_ended(attempt, now, answered=False)
@@ -365,9 +367,11 @@ def nobody_looks_when_a_window_is_given_up() -> list[Patch]:
     """Its operator has room again, and stands still."""
     doubted = Answers._doubted
 
-    def lazy(self: Answers, attempts: Iterable[Attempt], why: str, now: float) -> None:
+    def lazy(
+        self: Answers, attempts: Iterable[Attempt], why: str, now: float, *, by_operator: bool
+    ) -> None:
         before = set(self._turn.operators)
-        doubted(self, attempts, why, now)
+        doubted(self, attempts, why, now, by_operator=by_operator)
         self._turn.operators = before
 
     return [(Answers, "_doubted", lazy)]

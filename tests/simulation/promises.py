@@ -228,7 +228,8 @@ class Promises(Records):
             raise self.broken(f"{bind.settings.name}: sent although it is left alone")
         if BreakerState.PROBING in states and bind.in_use > 1:
             raise self.broken(f"{bind.settings.name}: tried with {bind.in_use} at once")
-        if bind.trial is not None and bind.trial.suspect is not None and bind.in_use > 1:
+        trial = bind.trial
+        if trial is not None and trial.trying and not trial.is_free and bind.in_use > trial.trying:
             raise self.broken(f"{bind.settings.name}: {bind.in_use} in flight beside a suspect")
 
     def _lives(self, bind: BindSettings, connection: Connection) -> None:

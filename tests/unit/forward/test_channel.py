@@ -24,7 +24,7 @@ class OtherService:
     def write(self, octets: bytes, attempt: Attempt, now: float) -> None:
         self.taken.append(attempt)
 
-    def enquire(self, now: float) -> None:
+    def enquire(self) -> None:
         """It has answered before."""
 
     def tell(self, note: Note) -> None:

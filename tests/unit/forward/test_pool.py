@@ -61,8 +61,8 @@ class FarPeer:
     def has_answered(self) -> bool:
         return self.session.has_answered
 
-    def enquire(self, now: float) -> None:
-        self.session.enquire(now)
+    def enquire(self) -> None:
+        self.session.enquire()
 
     def write(self, octets: bytes, attempt: Attempt, now: float) -> None:
         self.session.request(octets, attempt, now)

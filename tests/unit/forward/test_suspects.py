@@ -3,7 +3,9 @@
 from router.forward.suspects import (
     OTHER_BIND_S,
     PROVEN_S,
+    REST_S,
     SLOW_S,
+    STUCK_S,
     Aside,
     Suspects,
     Trial,
@@ -12,6 +14,7 @@ from router.forward.suspects import (
     unproven,
 )
 from router.terms.message import Message
+from router.terms.names import OperatorName
 from router.terms.states import QUEUE, SETTLE
 from router.terms.suspicion import Suspicion
 from tests.unit.forward.test_pool import START, message
@@ -107,24 +110,76 @@ def test_a_bind_is_new_that_came_after_the_fall_and_has_nothing_in_flight() -> N
 def test_a_suspect_goes_alone_on_a_session_that_has_answered() -> None:
     bind = ABind()
     assert not may_try(bind)
-    bind.trial = Trial(START, is_proven=False)
+    bind.trial = trial = Trial(START, is_proven=False)
     assert not may_try(bind)
-    assert bind.trial.most_unanswered(10) == 0
-    bind.trial.is_proven = True
+    trial.is_proven = True
     assert may_try(bind)
+    bind.in_use = 1  # Something ordinary.
+    assert not may_try(bind)
+    bind.in_use = 0
+    assert may_try(bind)
+    trial.wrote(START)
     bind.in_use = 1
     assert not may_try(bind)
-    bind.trial.suspect = object()
-    assert bind.trial.most_unanswered(10) == 1
+    bind.window = 0
+    bind.in_use = 0
+    assert not may_try(bind)
+
+
+def went_well(trial: Trial, bind: ABind, took_s: float, now: float) -> int:
+    """Have a group go and be answered; return how many went together."""
+    while may_try(bind):
+        trial.wrote(now)
+        bind.in_use += 1
+    size = bind.in_use
+    for _ in range(size):
+        bind.in_use -= 1
+        trial.ended(took_s, now + took_s)
+    return size
+
+
+def test_suspects_go_in_groups_that_grow_where_answers_are_slow() -> None:
+    bind = ABind()
+    bind.trial = trial = Trial(START, is_proven=True)
+    assert [went_well(trial, bind, SLOW_S, START) for _ in range(3)] == [1, 1, 1]
+    assert [went_well(trial, bind, 1.0, START) for _ in range(4)] == [1, 2, 4, 8]
 
 
 def test_urgent_messages_get_as_much_time_as_a_slow_suspect_took() -> None:
     trial = Trial(START, is_proven=True)
-    trial.answered(SLOW_S / 2, START + 1)
-    assert trial.urgent_until == START + 1
-    trial.answered(3.0, START + 4)
-    assert trial.urgent_until == START + 7
-    assert trial.most_unanswered(10) == 10
+    trial.wrote(START)
+    assert not trial.takes_urgent(START)
+    trial.ended(SLOW_S / 2, START + 1)
+    assert trial.takes_urgent(START + 1)
+    assert not trial.takes_urgent(START + 1.01)
+    trial.wrote(START + 1)
+    trial.ended(3.0, START + 4)
+    assert trial.takes_urgent(START + 7)
+    assert not trial.takes_urgent(START + 7.1)
+
+
+def test_a_bind_on_which_something_stays_unanswered_takes_ordinary_messages_for_a_while() -> None:
+    trial = Trial(START, is_proven=True)
+    trial.wrote(START)
+    assert trial.look(1, 0.02, START + STUCK_S - 0.1) == START + STUCK_S
+    assert not trial.is_free
+    assert trial.look(1, 0.02, START + STUCK_S) == START + STUCK_S + REST_S
+    assert trial.is_free
+    assert trial.takes_urgent(START + 3)
+    trial.look(9, 0.02, START + STUCK_S + REST_S)
+    assert not trial.is_free
+    assert trial.look(9, 1.0, START + STUCK_S + REST_S + 4.9) == START + STUCK_S + REST_S + 5.0
+
+
+def test_a_message_with_which_a_session_fell_is_tried_on_another_bind() -> None:
+    suspects, first, second = Suspects(), ABind(), ABind()
+    one = waiting()
+    suspects.fell_alone(one, first, 0)
+    suspects.suspect(one, 0, START, fell_here=True)
+    assert not suspects.may_go_on(first, [first, second])
+    assert suspects.may_go_on(second, [first, second])
+    assert suspects.may_go_on(first, [first])
+    assert suspects.bind_to_try([first, second], START) is second  # And at once.
 
 
 def test_a_session_that_lives_for_long_is_trusted() -> None:
@@ -135,11 +190,19 @@ def test_a_session_that_lives_for_long_is_trusted() -> None:
 
 
 def test_falls_count_against_a_message_only_while_others_are_answered() -> None:
-    suspects, one, other = Suspects(), waiting(1), waiting(2)
-    assert one.suspicion is not None
-    for answered in (0, 0, 0):
-        suspects.fell_alone(one, answered)
-    assert (one.suspicion.falls, one.suspicion.charges, one.suspicion.falls_in_a_row) == (3, 1, 3)
-    suspects.fell_alone(other, 0)
-    suspects.fell_alone(one, 1)
-    assert (one.suspicion.falls, one.suspicion.charges, one.suspicion.falls_in_a_row) == (4, 2, 1)
+    suspects, bind, one, other = Suspects(), ABind(), waiting(1), waiting(2)
+    suspicion = one.suspicion
+    assert suspicion is not None
+    for answered in (0, 0, 0, 1, 1):
+        suspects.fell_alone(one, bind, answered)
+    assert (suspicion.falls, suspicion.charges, suspicion.falls_in_a_row) == (5, 2, 5)
+    suspects.fell_alone(other, bind, 1)
+    suspects.fell_alone(one, bind, 2)
+    assert (suspicion.falls, suspicion.charges, suspicion.falls_in_a_row) == (6, 3, 1)
+    assert not suspicion.ends_others
+    suspicion.at(OperatorName("elisa"), 7)
+    suspicion.at(OperatorName("telia"), 7)
+    suspects.fell_alone(one, bind, 7)
+    assert not suspicion.ends_others
+    suspects.fell_alone(one, bind, 8)
+    assert suspicion.ends_others

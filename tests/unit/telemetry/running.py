@@ -151,9 +151,9 @@ class FakePeer:
         """As the session says it."""
         return self.session.has_answered
 
-    def enquire(self, now: float) -> None:
+    def enquire(self) -> None:
         """It is asked."""
-        self.session.enquire(now)
+        self.session.enquire()
 
     def write(self, octets: bytes, attempt: Attempt, now: float) -> None:
         """A message is in flight."""
