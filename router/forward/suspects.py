@@ -252,7 +252,7 @@ def may_try(bind: Trying) -> bool:
         return False
     if not bind.in_use:
         trial.left = trial.group
-    return trial.left > 0 and bind.in_use == trial.trying
+    return trial.left > 0 and bind.in_use == trial.trying and bind.in_use < bind.window
 
 
 def unproven(binds: Iterable[Trying], now: float) -> list[Trial]:

@@ -142,7 +142,7 @@ def test_suspects_go_in_groups_that_grow_where_answers_are_slow() -> None:
     bind = ABind()
     bind.trial = trial = Trial(START, is_proven=True)
     assert [went_well(trial, bind, SLOW_S, START) for _ in range(3)] == [1, 1, 1]
-    assert [went_well(trial, bind, 1.0, START) for _ in range(4)] == [1, 2, 4, 8]
+    assert [went_well(trial, bind, 1.0, START) for _ in range(5)] == [1, 2, 4, 8, bind.window]
 
 
 def test_urgent_messages_get_as_much_time_as_a_slow_suspect_took() -> None:
