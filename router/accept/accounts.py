@@ -1,6 +1,13 @@
 """Who may bind: system_id, password, address, and how many at once.
 
-Every check fails closed. A client does not learn whether its system_id or its password was wrong.
+Every check fails closed. A client does not learn whether its system_id or its password was wrong,
+and without the password it does not learn how many are bound.
+The limit comes last. A host that vanished without a word leaves its binds behind, and its client,
+which comes from another host or after a restart, must not be locked out by them until the ordinary
+enquire_link finds them dead. So when the limit refuses a bind whose password was right, the binds
+of that account that are silent are asked whether they live (`Session.doubt`). Those that do not
+answer are closed: the client is refused meanwhile, and gets in at its next try, at most 5 s after
+its first. Which of the binds of a pair or a group has gone need not be known: all are asked.
 Failed attempts are answered after growing waits, per address and per system_id: guessing becomes
 slow, while a client with one mistyped password hears of it soon.
 """
@@ -15,7 +22,7 @@ from router.accept import passwords
 from router.terms.limits import TokenBucket
 from router.terms.names import AccountName
 from router.terms.oldest_first import OldestFirst
-from router.terms.outcome import FOREIGN_ADDRESS, TOO_MANY_BINDS, WRONG_CREDENTIALS, Refusal
+from router.terms.outcome import FOREIGN_ADDRESS, WRONG_CREDENTIALS, Refusal
 from router.terms.settings import AccountSettings
 
 SLOWEST_S: Final = 4.0
@@ -40,6 +47,9 @@ class Bound(Protocol):
     def bind_type(self) -> str:
         """The type: transmitter, receiver or transceiver."""
 
+    def doubt(self, now: float) -> bool:
+        """Have a silent client asked whether it lives; return whether its place may come free."""
+
 
 class Account:
     """One client system at run time: its settings, its binds, and what its rate still allows."""
@@ -51,7 +61,7 @@ class Account:
         self.name = settings.name
         self.binds: list[Bound] = []
         self.binding = 0
-        """Bind requests whose password a thread is checking; they count as binds."""
+        """Bind requests whose hash a thread is checking; they count as binds."""
         self.bucket: TokenBucket | None = None
         """What the rate still allows; None for an account without a rate."""
         self.adopt(settings, now)
@@ -68,6 +78,20 @@ class Account:
             self.bucket = TokenBucket(rate, burst, now)
         else:
             self.bucket.adopt(rate, burst, now)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the limit lets no further client bind."""
+        return len(self.binds) + self.binding >= self.settings.max_binds
+
+    @property
+    def may_check_hash(self) -> bool:
+        """Whether a thread may check one more hash: one for each place, or one for them all."""
+        return self.binding < max(1, self.settings.max_binds - len(self.binds))
+
+    def doubt_binds(self, now: float) -> int:
+        """Have the silent ones asked whether they live; return how many may give way."""
+        return sum([bind.doubt(now) for bind in self.binds])
 
     @property
     def is_in_use(self) -> bool:
@@ -124,14 +148,12 @@ class Accounts:
         return self.unbound < MOST_UNBOUND and bool(host) and _is_in(host, self._networks)
 
     def judge(self, system_id: bytes, host: str) -> Account | Refusal:
-        """Check name, address and number of binds, not the password. `host` is numeric."""
+        """Check name and address, not the password nor the limit. `host` is numeric."""
         account = self.by_name.get(AccountName(system_id.decode("latin-1")))
         if account is None or not host:
             return WRONG_CREDENTIALS
         if not _is_in(host, account.settings.allow_from):
             return FOREIGN_ADDRESS
-        if len(account.binds) + account.binding >= account.settings.max_binds:
-            return TOO_MANY_BINDS
         return account
 
     def knows(self, account: Account, password: bytes) -> bool | None:

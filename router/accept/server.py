@@ -18,7 +18,12 @@ from router.smpp.states import Side, State
 from router.terms.counters import Counters
 from router.terms.message import Delivery
 from router.terms.names import AccountName
-from router.terms.outcome import BIND_WHILE_DRAINING, WRONG_CREDENTIALS, Refusal
+from router.terms.outcome import (
+    BIND_WHILE_DRAINING,
+    TOO_MANY_BINDS,
+    WRONG_CREDENTIALS,
+    Refusal,
+)
 from router.terms.settings import AccountSettings, SessionSettings
 
 BIND_TYPES: Final = {
@@ -247,7 +252,7 @@ class ClientLink(Link):
         self._judge_credentials(request, now)
 
     def _judge_credentials(self, request: BindRequest, now: float) -> None:
-        """Check name, address and password by the configuration in force.
+        """Check name, address, password and limit by the configuration in force, in this order.
 
         While a thread checks a hash nothing more is read from the connection.
         """
@@ -257,6 +262,9 @@ class ClientLink(Link):
             return
         known = self._accounts.knows(account, request.password)
         if known is None:
+            if not account.may_check_hash:
+                self._refuse(TOO_MANY_BINDS, request.system_id, now)
+                return
             account.binding += 1
             self._set_reading(False)
             settings = account.settings
@@ -267,7 +275,7 @@ class ClientLink(Link):
                 lambda task: self._proved(task, account, settings, request)
             )
         elif known:
-            self._accept(account, request, now)
+            self._accept_within_limit(account, request, now)
         else:
             self._refuse(WRONG_CREDENTIALS, request.system_id, now)
 
@@ -290,10 +298,18 @@ class ClientLink(Link):
             self._judge_credentials(request, now)
         elif task.result():
             self._accounts.proved(account, request.password)
-            self._accept(account, request, now)
+            self._accept_within_limit(account, request, now)
         else:
             self._refuse(WRONG_CREDENTIALS, request.system_id, now)
         self.host.write_soon(self)
+
+    def _accept_within_limit(self, account: Account, request: BindRequest, now: float) -> None:
+        """Accept a bind whose password was right, or have the silent ones asked to make room."""
+        if account.is_full:
+            in_doubt = account.doubt_binds(now)
+            self._refuse(TOO_MANY_BINDS, request.system_id, now, asked=in_doubt)
+        else:
+            self._accept(account, request, now)
 
     def _accept(self, account: Account, request: BindRequest, now: float) -> None:
         self._binds_or_ends()
@@ -310,7 +326,7 @@ class ClientLink(Link):
         for pdu in behind:
             self.arrived(pdu, now)
 
-    def _refuse(self, refusal: Refusal, system_id: bytes, now: float) -> None:
+    def _refuse(self, refusal: Refusal, system_id: bytes, now: float, **more: int) -> None:
         """Refuse a bind; after a growing wait if the client may be guessing passwords."""
         self._intake.counters.failed_binds[refusal.reason] += 1
         wait_s = 0.0
@@ -322,6 +338,7 @@ class ClientLink(Link):
             reason=refusal.reason,
             status=v.status_name(refusal.status),
             answered_after_s=wait_s,
+            **more,
         )
         if wait_s:
             self._delay = self.host.call_later(wait_s, lambda: self._refuse_now(refusal))

@@ -54,6 +54,11 @@ class OutbindConnector(BindConnector):
         """Whether the bind has no connection and may get one."""
         return self._link is None and not self._stopping
 
+    def doubt(self, now: float) -> None:
+        """Have the operator asked whether its old session lives, since it calls again."""
+        if self._link is not None:
+            self._link.doubt(now)
+
     def take(self, transport: asyncio.Transport, rest: bytes, peer: str) -> None:
         """Bind on this connection; `rest` are the octets that followed the outbind."""
         link = OperatorLink(self._host, self._steps, self._bind, self._settings)
@@ -91,15 +96,24 @@ class OutbindListener:
         """Return whether a bind allows connections from this host, and there are not too many."""
         return self.callers < MOST_CALLERS and any(_allows(one, host) for one in self._connectors)
 
-    def connector(self, host: str, system_id: bytes, password: bytes) -> OutbindConnector | None:
-        """Return a free bind with these credentials that allows this host, if there is one."""
+    def connector(self, host: str, system_id: bytes, password: bytes) -> OutbindConnector | str:
+        """Return a free bind with these credentials that allows this host; else why there is none.
+
+        Where all that fit have a connection, those that are silent are asked whether they live, as
+        with clients: the host of an operator that calls again may have vanished without a word.
+        """
+        taken = []
         for one in self._connectors:
             known = one.outbind.system_id.encode(), one.outbind.password.encode()
             # All fields are compared whatever differs, so that the time taken reveals nothing.
             same = compare_digest(known[0], system_id) & compare_digest(known[1], password)
-            if same and one.is_free and _allows(one, host):
-                return one
-        return None
+            if same and _allows(one, host):
+                if one.is_free:
+                    return one
+                taken.append(one)
+        for one in taken:
+            one.doubt(self._host.clock())
+        return "taken" if taken else "wrong_credentials"
 
     def refused(self, host: str, reason: str) -> None:
         """Count a caller that was refused, and log the first few."""
@@ -148,8 +162,8 @@ class Caller(asyncio.Protocol):
             self._refuse("malformed")
             return
         connector = self._listener.connector(self._host, fields[0], fields[1])
-        if connector is None:
-            self._refuse("wrong_credentials")
+        if isinstance(connector, str):
+            self._refuse(connector)
             return
         self._over()
         port = self._transport.get_extra_info("peername")[1]

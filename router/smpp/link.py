@@ -128,6 +128,16 @@ class Link:
         """Return whether the log takes one more note about this peer."""
         return self._notes_to_log.take(self.host.clock())
 
+    def doubt(self, now: float) -> bool:
+        """Have a silent peer asked whether it lives: another needs its place.
+
+        Return whether the place may come free by that.
+        """
+        is_doubted = not self._has_ended and self.session.doubt(now)
+        if is_doubted:
+            self.host.write_soon(self)  # `flush` arms the timer anew.
+        return is_doubted
+
     # Called by the transport.
 
     def connection_made(self, transport: Transport) -> None:

@@ -10,7 +10,8 @@ runs the timers. A session never touches a socket and never reads a clock. The t
 - calls `wake()` when `wake_at()` has passed.
 
 Timers: bind (OPEN, BINDING), enquire_link after silence and its answer, inactivity, response, and
-the answer to unbind (UNBINDING). Source: SMPP v3.4, 7.2.
+the answer to unbind (UNBINDING). Source: SMPP v3.4, 7.2. A session whose place another one needs
+has shorter ones (`doubt`): its host may have vanished without a word.
 """
 
 from collections.abc import Iterable
@@ -35,6 +36,14 @@ MOST_LATE: Final = 1000
 MOST_HELD_OCTETS: Final = 262_144
 """Octets that a peer may send behind its bind request before the answer: 1,700 usual submit_sm."""
 
+DOUBTED_SILENT_S: Final = 3.0
+"""The silence after which a peer is asked whether it lives, once another needs its place."""
+DOUBTED_ANSWER_S: Final = 2.0
+"""How long such a peer has to answer: a round trip, and one lost segment sent again. The two make
+5 s at most from the other's first try to the free place, however short the silence was until then.
+A peer that has said something since is not asked, and none is asked more often than every 3 s,
+however often others try."""
+
 LONGEST_ID_OCTETS: Final = 65
 """A message_id of 3.4 with its NUL; the beginning of a longer one is enough for the log."""
 
@@ -54,6 +63,7 @@ _NACK = v.GENERIC_NACK
 # Before Python 3.12 a member of an enum costs five globals.
 _CLOSED: Final = State.CLOSED
 _UNBOUND: Final = State.OPEN, State.BINDING
+_NOT_BOUND: Final = State.OPEN, State.BINDING, State.CLOSED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +82,7 @@ class Note:
 
     event: str
     """One of: pdu.refused, pdu.unknown, framing.lost, response.unasked, response.mismatched,
-    response.late, bind.timed_out, bind.flooded, link.dead, session.idle,
+    response.late, bind.timed_out, bind.flooded, link.dead, link.gave_way, session.idle,
     unbind.timed_out, nack.received; or an event that a step reports."""
     command_id: int = 0
     status: int = 0
@@ -147,6 +157,8 @@ class Session:
         self._enquired_at = NEVER
         self._enquiry = 0
         """The sequence_number of the enquire_link whose answer a stage wants; 0: of none."""
+        self._doubted_at = -NEVER
+        """When another first needed the place; over once the peer is heard after it."""
         self._unbound_at = NEVER
         self._bind_request: Pdu | None = None
         self._has_asked_to_end = False
@@ -369,6 +381,22 @@ class Session:
             self._enquiry = self._next_sequence()
             self._out.append(p.build(v.ENQUIRE_LINK, 0, self._enquiry))
 
+    def doubt(self, now: float) -> bool:
+        """Ask a silent peer soon whether it lives, and end the session if it does not answer.
+
+        For a session whose place another one needs. Return whether the peer is in doubt: not if it
+        has asked to end, since then it waits for us.
+        """
+        if self.peer_has_unbound or self.state in _NOT_BOUND:
+            return False
+        if not self._is_doubted:
+            self._doubted_at = now
+        return True
+
+    @property
+    def _is_doubted(self) -> bool:
+        return self._doubted_at >= self._heard_at
+
     def respond(self, octets: bytes) -> None:
         """Send this answer to a request that `receive` handed on."""
         self.owed -= 1
@@ -436,7 +464,9 @@ class Session:
             return NEVER
         if self.state in _UNBOUND:
             return self._opened_at + timers.bind_s
-        if self._enquired_at == NEVER:
+        if self._doubted_at >= self._heard_at:
+            at = self._doubt_ends_at()
+        elif self._enquired_at == NEVER:
             at = self._heard_at + timers.enquire_link_s
         else:
             at = self._enquired_at + timers.response_s
@@ -468,7 +498,13 @@ class Session:
             self.has_timed_out = True
             self._end("link.dead")
             return []
-        if now >= self._heard_at + timers.enquire_link_s and self._enquired_at == NEVER:
+        is_due = now >= self._heard_at + timers.enquire_link_s
+        if self._is_doubted and now >= self._doubt_ends_at():
+            if self._enquired_at != NEVER:
+                self._end("link.gave_way")
+                return []
+            is_due = True
+        if is_due and self._enquired_at == NEVER:
             self._enquired_at = now
             self._out.append(p.build(v.ENQUIRE_LINK, 0, self._next_sequence()))
         idle_s = timers.inactivity_s
@@ -481,6 +517,15 @@ class Session:
             self._courteous_until = NEVER
             self._go_on_ending()
         return self._overdue(now)
+
+    def _doubt_ends_at(self) -> float:
+        """When a peer in doubt is asked, or, once it is asked, when it has answered too late."""
+        timers, doubted_at = self.timers, self._doubted_at
+        if self._enquired_at == NEVER:
+            silent_s = min(DOUBTED_SILENT_S, timers.enquire_link_s)
+            return max(doubted_at, self._heard_at + silent_s)
+        answers_until = max(doubted_at, self._enquired_at) + DOUBTED_ANSWER_S
+        return min(answers_until, self._enquired_at + timers.response_s)
 
     def _overdue(self, now: float) -> list[object]:
         unanswered = self.unanswered

@@ -2,18 +2,20 @@
 
 import asyncio
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from structlog.testing import capture_logs
 
 from router.accept.passwords import hash_password
+from router.forward.outbind import OutbindConnector, OutbindListener
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.terms.names import AccountName, OperatorName
-from router.terms.settings import Settings
-from tests.doubles import Client, Operator, Router, World
+from router.terms.settings import Address, OutbindSettings, Settings
+from tests.doubles import Client, Operator, Router, World, with_account, with_operator
 from tests.journey.scenes import connected, taken, told_in_vain
+from tests.loop import MemoryTransport
 
 
 @pytest.mark.parametrize("number", [0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF])
@@ -311,3 +313,254 @@ def test_settings_that_change_in_place_change_the_timers_of_the_session(
     assert len(telia.far.pdus(v.ENQUIRE_LINK)) == 1
     world.run(8.0)
     assert len(telia.far.pdus(v.UNBIND)) == 1
+
+
+# A host has vanished without a word, and its client comes again.
+
+
+def limited(world: World, contract: Settings, max_binds: int = 1) -> Router:
+    """A router whose bank may have so many binds."""
+    return Router(world, with_account(contract, "bank", max_binds=max_binds))
+
+
+def vanishes(client: Client) -> None:
+    """Its host is gone: nothing is answered any more, and nobody says so."""
+    client.far.on_pdu = lambda _: None
+
+
+def status_of_bind(world: World, router: Router, **fields: object) -> int | None:
+    """How a new client's bind is answered."""
+    client = Client(world, router)
+    number = client.bind(**fields)  # type: ignore[arg-type]
+    world.run(0.1)
+    return client.status_of(number)
+
+
+@pytest.mark.parametrize("silent_s", [0.0, 0.5, 2.8, 3.1, 5.0, 29.0, 31.0, 45.0])
+@pytest.mark.parametrize("again_after_s", [2.1, 4.9])
+def test_client_whose_host_vanished_gets_in_at_most_5_s_after_its_first_try(
+    world: World, contract: Settings, silent_s: float, again_after_s: float
+) -> None:
+    router = limited(world, contract)
+    old = router.client()
+    vanishes(old)
+    world.run(silent_s)
+    with capture_logs() as lines:
+        assert status_of_bind(world, router) == v.ESME_RBINDFAIL
+        world.run(again_after_s - 0.1)
+        is_free = again_after_s > max(3.0 - silent_s, 0.0) + 2.0
+        status = status_of_bind(world, router)
+        assert status == (v.ESME_ROK if is_free else v.ESME_RBINDFAIL)
+        world.run(5.0 - again_after_s)
+    assert old.far.closed
+    said = [(line["event"], line.get("reason"), line.get("asked")) for line in lines]
+    assert said[0] == ("client.bind_refused", "too_many_binds", 1)
+    assert ("link.gave_way", None, None) in said
+    assert router.journey.counters.refused_pdus["link.gave_way"] == 1
+    if not is_free:
+        assert status_of_bind(world, router) == v.ESME_ROK
+
+
+def test_live_clients_that_are_merely_idle_stay_however_often_others_try(
+    world: World, contract: Settings
+) -> None:
+    router = limited(world, contract, max_binds=2)
+    clients = [router.client() for _ in range(2)]
+    world.run(20.0)
+    for _ in range(600):
+        assert status_of_bind(world, router) == v.ESME_RBINDFAIL
+    for client in clients:
+        assert not client.far.closed
+        assert 1 <= len(client.far.pdus(v.ENQUIRE_LINK)) <= 20  # In 60 s, each 3 s at most.
+    asked = [len(client.far.pdus(v.ENQUIRE_LINK)) for client in clients]
+    world.run(25.0)  # Nobody needs their places any more.
+    assert [len(client.far.pdus(v.ENQUIRE_LINK)) for client in clients] <= [n + 1 for n in asked]
+
+
+def test_flood_of_refused_binds_does_not_put_off_the_end_of_the_dead(
+    world: World, contract: Settings
+) -> None:
+    router = limited(world, contract)
+    old = router.client()
+    vanishes(old)
+    statuses = [status_of_bind(world, router) for _ in range(51)]
+    assert statuses.index(v.ESME_ROK) <= 50
+    assert len(old.far.pdus(v.ENQUIRE_LINK)) == 1
+
+
+def test_client_that_works_is_not_asked_at_all(world: World, contract: Settings) -> None:
+    router = limited(world, contract)
+    client = router.client()
+    for _ in range(30):
+        client.submit()
+        world.run(1.0)
+        assert status_of_bind(world, router) == v.ESME_RBINDFAIL
+    assert client.far.pdus(v.ENQUIRE_LINK) == []
+
+
+def test_client_that_answers_a_moment_late_stays(world: World, contract: Settings) -> None:
+    router = limited(world, contract)
+    client = router.client()
+    answers = client.far.on_pdu
+
+    def answers_late(pdu: p.Pdu) -> None:
+        world.call_later(1.8, lambda: answers(pdu))
+
+    client.far.on_pdu = answers_late
+    world.run(5.0)
+    assert status_of_bind(world, router) == v.ESME_RBINDFAIL
+    world.run(10.0)
+    assert not client.far.closed
+
+
+def test_of_the_binds_of_an_account_only_the_dead_give_way(
+    world: World, contract: Settings
+) -> None:
+    """A transmitter and a receiver on a host that vanished, and another pair that lives."""
+    router = limited(world, contract, max_binds=4)
+    types = v.BIND_TRANSMITTER, v.BIND_RECEIVER
+    dead, alive = ([router.client(command_id=one) for one in types] for _ in range(2))
+    for client in dead:
+        vanishes(client)
+    world.run(10.0)
+    assert status_of_bind(world, router) == v.ESME_RBINDFAIL
+    world.run(2.0)
+    assert [client.far.closed for client in dead + alive] == [True, True, False, False]
+    for one in types:
+        assert status_of_bind(world, router, command_id=one) == v.ESME_ROK
+    assert status_of_bind(world, router) == v.ESME_RBINDFAIL
+
+
+def test_binds_of_another_account_are_not_asked(world: World, contract: Settings) -> None:
+    router = limited(world, contract)
+    router.client()
+    shop = router.client(b"shop", b"secret02")
+    world.run(10.0)
+    assert status_of_bind(world, router) == v.ESME_RBINDFAIL
+    assert shop.far.pdus(v.ENQUIRE_LINK) == []
+
+
+def test_who_does_not_know_the_password_has_nobody_asked(world: World, contract: Settings) -> None:
+    """It does not learn how many are bound either."""
+    router = limited(world, contract)
+    client = router.client()
+    world.run(10.0)
+    stranger = Client(world, router)
+    number = stranger.bind(password=b"wrong")
+    world.run(5.0)
+    assert stranger.status_of(number) == v.ESME_RINVPASWD
+    assert client.far.pdus(v.ENQUIRE_LINK) == []
+
+
+def test_unbind_that_nobody_answers_holds_no_place(world: World, contract: Settings) -> None:
+    session = replace(contract.session, inactivity_s=10.0)
+    router = limited(world, replace(contract, session=session))
+    old = router.client()
+    vanishes(old)
+    world.run(11.5)
+    assert old.far.pdus(v.UNBIND)
+    assert status_of_bind(world, router) == v.ESME_RBINDFAIL
+    world.run(2.0)
+    assert status_of_bind(world, router) == v.ESME_ROK
+
+
+def test_client_that_waits_for_its_answers_before_it_goes_is_not_cut(
+    world: World, contract: Settings
+) -> None:
+    router = limited(world, contract)
+    client = router.client()
+    router.disk.delay_s = 8.0
+    number = client.submit()
+    client.far.send(p.build(v.UNBIND, 0, 99))
+    vanishes(client)  # It answers nothing any more, and waits.
+    world.run(0.5)
+    assert status_of_bind(world, router) == v.ESME_RBINDFAIL
+    world.run(8.0)
+    statuses = [pdu.command_status for pdu in client.far.pdus(v.SUBMIT_SM_RESP)]
+    assert statuses == [v.ESME_ROK], number
+
+
+def test_receipts_of_the_one_that_gave_way_come_to_the_next(
+    world: World, contract: Settings
+) -> None:
+    router = limited(world, contract)
+    telia, client, _ = taken(router)
+    vanishes(client)
+    telia.report(b"1")
+    world.run(1.0)
+    assert status_of_bind(world, router) == v.ESME_RBINDFAIL
+    world.run(5.0)
+    again = router.client()
+    world.run(1.0)
+    assert len(again.receipts) == 1
+    router.assert_all_is_over()
+
+
+def test_limit_is_judged_after_the_hash_and_one_hash_at_a_time(
+    world: World, contract: Settings
+) -> None:
+    hashed = hash_password(b"secret01", b"0" * 16)
+    router = Router(world, with_account(contract, "bank", max_binds=1, passwords=(hashed,)))
+
+    async def bound(client: Client) -> int | None:
+        number = client.bind()
+        world.run(0.01)
+        while (task := client.link._task) is not None:
+            await asyncio.wait([task])
+            await asyncio.sleep(0)
+        world.run(0.1)
+        return client.status_of(number)
+
+    async def binds() -> None:
+        old = Client(world, router)
+        assert await bound(old) == v.ESME_ROK
+        vanishes(old)
+        world.run(10.0)
+        # A right password that was right before costs no hash; one that was not waits its turn.
+        strangers = [Client(world, router) for _ in range(2)]
+        numbers = [one.bind(password=b"wrong") for one in strangers]
+        world.run(0.01)
+        assert [one.link._task is None for one in strangers] == [False, True]
+        assert strangers[1].status_of(numbers[1]) == v.ESME_RBINDFAIL
+        assert old.far.pdus(v.ENQUIRE_LINK) == []
+        assert await bound(Client(world, router)) == v.ESME_RBINDFAIL
+        world.run(2.0)
+        while (task := strangers[0].link._task) is not None:
+            await asyncio.wait([task])
+            await asyncio.sleep(0)
+        assert await bound(Client(world, router)) == v.ESME_ROK
+
+    asyncio.run(binds())
+
+
+def test_operator_that_calls_again_from_a_host_that_had_vanished_gets_its_bind(
+    world: World, contract: Settings
+) -> None:
+    class Calling(MemoryTransport):
+        def set_protocol(self, protocol: object) -> None:
+            """The connector has the octets from now on."""
+
+    settings = contract.operators[OperatorName("telia")].binds[0]
+    outbind = OutbindSettings(
+        listen=Address(host="127.0.0.1", port=1), system_id="smsc", password="theirs"
+    )
+    binds = (replace(settings, addresses=(), outbind=outbind),)
+    router = Router(world, with_operator(contract, "telia", binds=binds))
+    bind = router.journey.operators[OperatorName("telia")].binds[0]
+    connector = OutbindConnector(router, router.journey, bind, contract.session)
+    listener = OutbindListener(router, router.journey.counters, [connector], 5.0)
+    transport = Calling(world)
+    credentials = "127.0.0.1", b"smsc", b"theirs"
+    assert listener.connector(*credentials) is connector
+    connector.take(cast("asyncio.Transport", transport), b"", "127.0.0.1:1")
+    world.run(0.1)
+    link = connector._link
+    assert link is not None
+    link.data_received(p.response(v.BIND_TRANSCEIVER, 1, body=b"SMSC\0"))
+    world.run(10.0)
+    assert listener.connector("127.0.0.1", b"smsc", b"wrong") == "wrong_credentials"
+    world.run(2.1)
+    assert not connector.is_free
+    assert listener.connector(*credentials) == "taken"
+    world.run(2.1)
+    assert listener.connector(*credentials) is connector

@@ -18,6 +18,8 @@ from router.smpp import vocabulary as v
 from router.smpp.pdu import Framer, Pdu
 from router.smpp.session import (
     COURTESY_S,
+    DOUBTED_ANSWER_S,
+    DOUBTED_SILENT_S,
     HANDED_ON,
     LAST_SEQUENCE,
     MOST_HELD_OCTETS,
@@ -60,7 +62,7 @@ class Observed:
 
     def __init__(self, side: Side, timers: Timers, now: float = 0.1) -> None:
         self.now = self.opened_at = self.heard_at = now
-        self.unbinding_since = NEVER
+        self.unbinding_since = self.doubted_at = NEVER
         self.timers = timers
         self.session = Session(side, timers, LONGEST_OCTETS, self.now)
         self.to_answer: list[Pdu] = []
@@ -90,6 +92,8 @@ class Observed:
             pdus = self.peer_reader.feed(octets)
             if pdus:
                 self.heard_at = self.now
+                if self.now > self.doubted_at:
+                    self.doubted_at = NEVER
             self.came += [
                 pdu
                 for pdu in pdus
@@ -145,6 +149,9 @@ class Observed:
             assert {name for name in after if after[name] != before[name]} == set()
         if "link.dead" in [note.event for note in self.session.notes]:
             assert self.now >= self.heard_at + self.timers.enquire_link_s + self.timers.response_s
+        if "link.gave_way" in [note.event for note in self.session.notes]:
+            assert self.now >= self.doubted_at + DOUBTED_ANSWER_S
+            assert self.now >= self.heard_at + DOUBTED_ANSWER_S
         for whose in overdue:
             assert isinstance(whose, int)
             assert self.asked[whose] == "open"
@@ -193,6 +200,11 @@ class Observed:
             answer = p.response(command, numbers[which % len(numbers)], status)
             self.arrives(answer * 2 if how == "twice" else answer)
 
+    def is_doubted(self) -> None:
+        """Another session needs its place."""
+        if self.session.doubt(self.now):
+            self.doubted_at = min(self.doubted_at, self.now)
+
     def unbinds(self) -> None:
         if self.session.state in BOUND:
             self.session.unbind(self.now)
@@ -240,6 +252,8 @@ class Observed:
                 assert session.wake_at() <= self.unbinding_since + timers.response_s
             longest_s = max(timers.enquire_link_s, timers.response_s)
             assert session.wake_at() <= self.now + longest_s
+            if self.doubted_at != NEVER and not session.peer_has_unbound:
+                assert session.wake_at() <= self.doubted_at + DOUBTED_SILENT_S + DOUBTED_ANSWER_S
 
     def check_written(self) -> None:
         octets = self.session.take_octets()
@@ -332,6 +346,7 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
     SPANS.map(lambda span: lambda o: o.is_woken_in_time(span)),
     st.just(lambda o: o.wakes()),
     st.just(lambda o: o.unbinds()),
+    st.just(lambda o: o.is_doubted()),
 )
 LIVES = st.lists(STEPS, min_size=15, max_size=40)
 STARTS = st.sampled_from([0.1, 5.3, 1000.1, 9_876_543.21])

@@ -31,6 +31,10 @@ class Bind:
 
     bind_type: str = "transceiver"
 
+    def doubt(self, now: float) -> bool:
+        """It has asked to end."""
+        return False
+
 
 def hashed(password: bytes) -> str:
     """A hash that costs next to nothing."""
@@ -140,12 +144,12 @@ def test_account_that_says_nothing_of_networks_takes_only_this_machine() -> None
 # Number of binds.
 
 
-def test_bind_over_the_limit_is_refused_with_bind_failed() -> None:
-    accounts, account = with_passwords()
+def test_account_is_full_with_as_many_binds_as_its_limit() -> None:
+    _, account = with_passwords()
     account.binds.append(Bind())
-    assert verdict(accounts) is account
+    assert not account.is_full
     account.binds.append(Bind())
-    assert verdict(accounts) is TOO_MANY_BINDS
+    assert account.is_full
     assert TOO_MANY_BINDS.status == 0x0D
 
 
@@ -153,24 +157,23 @@ def test_binds_whose_password_is_being_checked_count() -> None:
     accounts, account = with_passwords()
     account.binds.append(Bind())
     account.binding = 1
-    assert verdict(accounts) is TOO_MANY_BINDS
+    assert account.is_full
     account.binding = 0
     assert verdict(accounts) is account
 
 
 def test_place_of_a_bind_that_is_gone_is_free() -> None:
-    accounts, account = with_passwords()
+    _, account = with_passwords()
     binds = [Bind(), Bind()]
     account.binds += binds
     account.binds.remove(binds[0])
-    assert verdict(accounts) is account
+    assert not account.is_full
 
 
 def test_binds_of_one_account_do_not_count_for_another() -> None:
     accounts = accounts_of(settings(max_binds=1), settings(name="shop", max_binds=1))
     accounts.by_name[AccountName("shop")].binds.append(Bind())
-    assert isinstance(verdict(accounts), Account)
-    assert verdict(accounts, system_id=b"shop") is TOO_MANY_BINDS
+    assert [one.is_full for one in accounts.by_name.values()] == [False, True]
 
 
 def test_foreign_address_does_not_learn_how_many_are_bound() -> None:
@@ -359,18 +362,18 @@ def test_account_that_stays_is_the_same_and_keeps_its_binds() -> None:
     assert accounts.by_name == {BANK: account}
     assert account.settings is changed
     assert account.binds == binds
-    assert verdict(accounts) is TOO_MANY_BINDS
+    assert account.is_full
     account.binds.pop()
-    assert verdict(accounts) is TOO_MANY_BINDS
+    assert account.is_full
     account.binds.pop()
-    assert verdict(accounts) is account
+    assert not account.is_full
 
 
 def test_more_binds_are_allowed_at_once() -> None:
     accounts, account = with_passwords()
     account.binds += [Bind(), Bind()]
     adopted(accounts, settings(max_binds=3))
-    assert verdict(accounts) is account
+    assert not account.is_full
 
 
 def test_account_that_is_gone_is_answered_like_one_that_never_was() -> None:
@@ -396,9 +399,9 @@ def test_binds_of_an_account_that_comes_back_count_again() -> None:
     adopted(accounts)
     adopted(accounts)
     adopted(accounts, settings(max_binds=3))
-    assert verdict(accounts) is account
+    assert not account.is_full
     account.binds.append(Bind())
-    assert verdict(accounts) is TOO_MANY_BINDS
+    assert account.is_full
 
 
 def test_account_that_comes_back_without_binds_is_forgotten_in_between() -> None:

@@ -219,6 +219,9 @@ class _Bound:
     def __init__(self, bind_type: str) -> None:
         self.bind_type = bind_type
 
+    def doubt(self, now: float) -> bool:
+        return False
+
 
 def test_receipts_that_are_owed_and_guessed_are_seen() -> None:
     router = FakeRouter()
