@@ -31,6 +31,9 @@ RETIRES_S: Final = 2.0
 AWAY_S: Final = 1.0
 """The time after which a bind that may retire checks again whether another one is away."""
 
+_ENDS_OF_BINDING: Final = frozenset({"framing.lost", "bind.timed_out", "bind.flooded"})
+"""Notes that explain why a bind was not bound."""
+
 log = structlog.get_logger()
 
 
@@ -218,7 +221,7 @@ class OperatorLink(Link):
         notes, self.session.notes = self.session.notes, []
         for note in notes:
             self._receipts.counters.refused_pdus[note.event] += 1
-            self._is_explained |= note.event in ("framing.lost", "bind.timed_out")
+            self._is_explained |= note.event in _ENDS_OF_BINDING
             self.tell(note)
 
     def tell(self, note: Note) -> None:

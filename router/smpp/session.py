@@ -34,7 +34,8 @@ MOST_LATE: Final = 1000
 """Overdue requests whose late answer is still recognised; older requests are forgotten."""
 
 MOST_HELD_OCTETS: Final = 262_144
-"""Octets that a peer may send behind its bind request before the answer: 1,700 usual submit_sm."""
+"""Octets that a peer may send behind its bind request, or ahead of its answer to ours, before the
+session is bound: 1,700 usual submit_sm. A peer that sends more is cut off."""
 
 DOUBTED_SILENT_S: Final = 3.0
 """The silence after which a peer is asked whether it lives, once another needs its place."""
@@ -177,7 +178,8 @@ class Session:
         """Return the PDUs a stage must deal with: requests to answer, and answers to its own.
 
         An answer carries the object that its request was sent with. A bind request comes back once
-        and is followed by `accept_bind` or `refuse_bind`; what the peer sent behind it waits.
+        and is followed by `accept_bind` or `refuse_bind`; what the peer sent behind it waits. What
+        a message centre sent ahead of its bind_resp comes back behind that.
         """
         if self.state is _CLOSED:
             return []
@@ -211,8 +213,8 @@ class Session:
                     pdu.request = request[1]
                     stage.append(pdu)
                 else:
-                    self._other_response(pdu, stage)
-            elif self._bind_request is not None and self.side is Side.MC:
+                    self._other_response(pdu, stage, now)
+            elif self._bind_request is not None and self._waits_for_bind(command_id):
                 self._hold(pdu)
             elif command_id in self._to_stage:
                 self._request_heard_at = now
@@ -228,14 +230,27 @@ class Session:
                 break
         return stage
 
+    def _waits_for_bind(self, command_id: int) -> bool:
+        """Whether a request that came before the bind was answered is dealt with after that.
+
+        What a client sends behind its bind request waits, all of it in its order. What a message
+        centre sends a moment before its bind_resp waits where it is legal in a bound session: a
+        status now would have it drop its messages. The rest is answered at once, as ever.
+        """
+        if self.side is Side.MC:
+            return True
+        if states.may_issue(self.state, command_id, self.peer):
+            return False
+        return any(states.may_issue(state, command_id, self.peer) for state in states.BOUND)
+
     def _hold(self, pdu: Pdu) -> None:
-        """Keep what came behind a bind request, for `accept_bind`."""
+        """Keep a request until the bind is answered."""
         self._held.append(pdu)
         self._held_octets += len(pdu.octets)
         if self._held_octets > MOST_HELD_OCTETS:
             self._end("bind.flooded")
 
-    def _other_response(self, pdu: Pdu, stage: list[Pdu]) -> None:
+    def _other_response(self, pdu: Pdu, stage: list[Pdu], now: float) -> None:
         """An answer to a bind, an enquire_link or an unbind; or to nothing."""
         command_id = pdu.command_id
         bind = self._bind_request
@@ -247,6 +262,9 @@ class Session:
             ok = pdu.command_status == v.ESME_ROK and command_id != _NACK
             self._move(states.BOUND_BY[bind.command_id] if ok else Event.BIND_REFUSED)
             stage.append(pdu)
+            held = self._release()
+            if ok:  # Else nobody is bound to hear of them: they stay with the message centre.
+                stage += self._sort(held, now)
         elif command_id == v.UNBIND_RESP and self.state is State.UNBINDING:
             self._move(Event.CLOSED)
         elif self._enquiry and pdu.sequence_number == self._enquiry:
@@ -281,7 +299,8 @@ class Session:
                     self._move(Event.UNBIND)
                     if self.side is Side.ESME:
                         self._courteous_until = now + COURTESY_S
-                self._go_on_ending()
+                # Answered behind all that came in the same octets, some of it perhaps behind it.
+                self._ending = True
             elif command_id == v.OUTBIND or command_id == v.ALERT_NOTIFICATION:
                 self._note("pdu.refused", command_id)  # These have no answer (3.4, 4.12).
             elif command_id in HANDED_ON:  # Too late for this session: on another, or later.
@@ -342,8 +361,15 @@ class Session:
         self._bind_request = None
         self._move(states.BOUND_BY[bind.command_id])
         self._request_heard_at = now
+        stage = self._sort(self._release(), now)
+        if self._ending:
+            self._go_on_ending()
+        return stage
+
+    def _release(self) -> list[Pdu]:
         held, self._held = self._held, []
-        return self._sort(held, now)
+        self._held_octets = 0
+        return held
 
     def refuse_bind(self, status: int) -> None:
         """Answer the bind request with `status` and end the session, if it has not ended yet."""
@@ -352,7 +378,7 @@ class Session:
             return
         self._out.append(p.response(bind.command_id, bind.sequence_number, status))
         self._bind_request = None
-        self._held = []
+        self._release()
         self._move(Event.BIND_REFUSED)
         self._move(Event.CLOSED)
 
@@ -442,7 +468,7 @@ class Session:
             self._move(Event.CLOSED)
         lost = [whose for _, whose, _ in self.unanswered.values()]
         self.unanswered.clear()
-        self._held = []
+        self._release()
         self._bind_request = None
         return lost
 

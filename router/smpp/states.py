@@ -108,6 +108,8 @@ REQUESTS: Final[dict[State, dict[int, frozenset[Side]]]] = {
         v.BIND_TRANSCEIVER: _ESME,
         v.OUTBIND: _MC,
     },
+    # What is sent behind a bind request, or a moment before its answer, waits in the session for
+    # the bound state that follows; it is dropped where none follows.
     State.BINDING: _ALWAYS,
     # Table 2-1 has no deliver_sm and no alert_notification for a transmitter, but some message
     # centres deliver receipts on one, and to refuse them would lose the receipts.

@@ -49,7 +49,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "router.not_started": "A port or a certificate cannot be used: the router ends.",
     },
     "warning": {
-        "bind.flooded": "Too much came behind a bind request before its answer; session over.",
+        "bind.flooded": "Too much came before a bind request was answered; session over.",
         "bind.lost": "A bind to an operator is lost; `in_flight` messages are in doubt.",
         "bind.refused": "An operator refused our bind request.",
         "bind.slowed": "The operator does not keep up: less is sent, and then slowly more.",

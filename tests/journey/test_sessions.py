@@ -165,6 +165,48 @@ def test_an_operator_that_unbinds_behind_its_bind_response_is_heard(
     assert bind.peer is None
 
 
+@pytest.mark.parametrize("status", [v.ESME_ROK, v.ESME_RBINDFAIL])
+def test_receipt_that_comes_before_the_bind_response_reaches_its_client(
+    world: World, router: Router, status: int
+) -> None:
+    """Of one that refuses the bind nothing is taken: it keeps its receipt for the next session."""
+    telia, client, _ = taken(router)
+    telia.far.drop()
+    world.run(1.0)
+    again = Operator(world, router, telia.bind, status)
+    again.ids = telia.ids
+    again.far.on_pdu = lambda _: None  # The answer is on its way.
+    number = again.report(b"1")
+    world.run(1.0)
+    assert again.far.pdus(v.DELIVER_SM_RESP) == client.receipts == []
+    again.far.send(p.response(v.BIND_TRANSCEIVER, 1, status, b"SMSC\0"))
+    world.run(1.0)
+    assert again.answer_to(number) == (None if status else v.ESME_ROK)
+    assert len(client.receipts) == (not status)
+    assert again.far.closed == bool(status)
+    if status:
+        third = router.operator("telia")
+        third.ids = telia.ids
+        third.report(b"1")
+        world.run(1.0)
+    assert len(client.receipts) == 1
+    router.assert_all_is_over()
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_submit_in_the_octets_of_an_unbind_is_answered_before_it(
+    world: World, router: Router, is_first: bool
+) -> None:
+    client = router.client()
+    submit = p.sm(v.SUBMIT_SM, 7, destination=(1, 1, b"37255512345"), short_message=b"hello")
+    octets = [submit, p.build(v.UNBIND, 0, 8)]
+    client.far.send(b"".join(octets if is_first else octets[::-1]))
+    world.run(1.0)
+    assert list(client.answers)[1:] == [7, 8]
+    assert client.status_of(7) == v.ESME_ROK
+    assert client.far.closed
+
+
 def test_a_bind_that_is_down_says_why(world: World, router: Router) -> None:
     bind = router.journey.operators[OperatorName("telia")].binds[0]
     router.operator("telia", bind_status=v.ESME_RINVPASWD)

@@ -119,6 +119,10 @@ class Observed:
                 before = self.asked[pdu.request]
                 assert before == ("overdue" if pdu.sent_at == 0.0 else "open")
                 self.asked[pdu.request] = "late" if before == "overdue" else "answered"
+            elif pdu.command_status or pdu.command_id == v.GENERIC_NACK:  # Our bind is refused.
+                assert self.session.side is Side.ESME
+                assert len(pdus) == 1 or self.session.state is not State.CLOSED
+                self.session.close()
             else:  # The answer to our bind.
                 assert self.session.side is Side.ESME
 
@@ -253,7 +257,8 @@ class Observed:
             longest_s = max(timers.enquire_link_s, timers.response_s)
             assert session.wake_at() <= self.now + longest_s
             if self.doubted_at != NEVER and not session.peer_has_unbound:
-                assert session.wake_at() <= self.doubted_at + DOUBTED_SILENT_S + DOUBTED_ANSWER_S
+                asked_at = max(self.now, self.doubted_at + DOUBTED_SILENT_S)
+                assert session.wake_at() <= asked_at + DOUBTED_ANSWER_S
 
     def check_written(self) -> None:
         octets = self.session.take_octets()
@@ -285,6 +290,11 @@ class Observed:
     def finish(self) -> None:
         """Let the stage do its work; then no request may be left that nobody answered."""
         self.judges_bind(True)
+        bind = self.session._bind_request
+        if bind is not None and self.session.side is Side.ESME:
+            octets = p.response(bind.command_id, bind.sequence_number)
+            answer = Pdu(bind.command_id | v.RESPONSE, 0, bind.sequence_number, octets)
+            self.handed_on(self.session._sort([answer], self.now))
         self.check()
         while self.to_answer:
             self.answers(0, 0)

@@ -31,6 +31,7 @@ ANY_SEQUENCE = 0xFEDCBA98
 UNKNOWN_REQUEST = 0x0BAD
 BAD_HEADER = struct.pack(">IIII", 15, 0, 0, 77)
 NO_ANSWER = {v.OUTBIND, v.ALERT_NOTIFICATION}
+AHEAD_OF_A_BIND_RESPONSE = {v.DELIVER_SM, v.DATA_SM, v.ALERT_NOTIFICATION, v.UNBIND}
 EVERY_REQUEST = sorted({*states.KNOWN_REQUESTS, *HANDED_ON, UNKNOWN_REQUEST, 0x7FFFFFFF})
 
 
@@ -47,6 +48,9 @@ def test_every_request_gets_its_legal_result(state: State, side: Side, command: 
     handed_on = [header(pdu) for pdu in got]
     if state is State.CLOSED or (state is State.BINDING and side is Side.MC):
         assert handed_on == written == []  # Nobody reads; or it waits until the bind is judged.
+    elif state is State.BINDING and command in AHEAD_OF_A_BIND_RESPONSE:
+        assert handed_on == written == []
+        assert len(session._held) == 1
     elif states.may_issue(state, command, session.peer):
         if command in HANDED_ON and state is State.UNBINDING and side is Side.ESME:
             assert handed_on == []  # We asked for the end: it comes again.
@@ -193,6 +197,70 @@ def test_verdict_on_a_session_that_has_ended_is_dropped(ended: str, accepted: bo
         session.refuse_bind(v.ESME_RINVPASWD)
     assert session.state is State.CLOSED
     assert session.take_octets() == b""
+
+
+@pytest.mark.parametrize("bound_as", sorted(v.BINDS))
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_what_comes_ahead_of_a_bind_response_is_handed_on_behind_it(
+    bound_as: int, pieces: int
+) -> None:
+    session = session_in(State.BINDING, Side.ESME, bound_as=bound_as)
+    ahead = p.relay(DELIVER, 7) + p.build(v.ENQUIRE_LINK, 0, 8) + p.build(v.DATA_SM, 0, 9)
+    answer = p.response(bound_as, 1, body=b"smsc\0")
+    got = []
+    for octets in (ahead, answer) if pieces == 2 else (ahead + answer,):
+        got += session.receive(octets, 0.1)
+    assert [header(pdu) for pdu in got] == [
+        (bound_as | v.RESPONSE, 0, 1),
+        (v.DELIVER_SM, 0, 7),
+        (v.DATA_SM, 0, 9),
+    ]
+    assert session.owed == 2
+    assert written_by(session) == [(v.ENQUIRE_LINK_RESP, 0, 8)]
+    assert session._held_octets == 0
+
+
+def test_unbind_ahead_of_a_bind_response_is_answered_after_what_it_follows() -> None:
+    session = session_in(State.BINDING, Side.ESME)
+    session.receive(p.relay(DELIVER, 7) + p.build(v.UNBIND, 0, 8), 0.1)
+    _, deliver = session.receive(p.response(v.BIND_TRANSCEIVER, 1, body=b"smsc\0"), 0.2)
+    assert written_by(session) == []
+    session.respond(p.response(v.DELIVER_SM, deliver.sequence_number))
+    assert [pdu[0] for pdu in written_by(session)] == [v.DELIVER_SM_RESP, v.UNBIND_RESP]
+    assert state_of(session) is State.CLOSED
+
+
+def test_what_came_ahead_of_a_refusal_is_dropped() -> None:
+    session = session_in(State.BINDING, Side.ESME)
+    session.receive(p.relay(DELIVER, 7) + p.build(v.UNBIND, 0, 8), 0.1)
+    (answer,) = session.receive(p.response(v.BIND_TRANSCEIVER, 1, v.ESME_RBINDFAIL), 0.2)
+    assert answer.command_status == v.ESME_RBINDFAIL
+    assert state_of(session) is State.OPEN
+    assert written_by(session) == []
+    assert (session._held, session._held_octets, session.owed) == ([], 0, 0)
+
+
+def test_message_centre_that_floods_ahead_of_its_bind_response_is_cut_off() -> None:
+    session = session_in(State.BINDING, Side.ESME)
+    deliver = p.relay(DELIVER, 7)
+    for _ in range(s.MOST_HELD_OCTETS // len(deliver)):
+        session.receive(deliver, 0.1)
+    assert state_of(session) is State.BINDING
+    session.receive(deliver, 0.1)
+    assert state_of(session) is State.CLOSED
+    assert events_of(session) == ["bind.flooded"]
+
+
+@pytest.mark.parametrize("side", Side)
+def test_what_comes_behind_an_unbind_in_the_same_octets_is_answered_before_it(side: Side) -> None:
+    session = session_in(State.BOUND_TRX, side)
+    request, command = (DELIVER, v.DELIVER_SM) if side is Side.ESME else (SUBMIT, v.SUBMIT_SM)
+    octets = p.build(v.UNBIND, 0, 7) + p.relay(request, 8) + p.build(v.ENQUIRE_LINK, 0, 9)
+    (pdu,) = session.receive(octets, 0.1)
+    assert written_by(session) == [(v.ENQUIRE_LINK_RESP, 0, 9)]
+    session.respond(p.response(command, pdu.sequence_number))
+    assert written_by(session) == [(command | v.RESPONSE, 0, 8), (v.UNBIND_RESP, 0, 7)]
+    assert state_of(session) is State.CLOSED
 
 
 def test_peer_that_floods_while_its_bind_is_judged_is_cut_off() -> None:
@@ -461,7 +529,8 @@ def test_closed_session_reads_and_does_nothing() -> None:
 
 def test_nothing_behind_the_end_is_read() -> None:
     session = session_in(State.BOUND_TRX, Side.MC)
-    assert session.receive(p.build(v.UNBIND, 0, 7) + SUBMIT + BAD_HEADER, 1.0) == []
+    assert session.receive(p.build(v.UNBIND, 0, 7) + BAD_HEADER, 1.0) == []
+    assert session.receive(SUBMIT, 1.0) == []
     assert written_by(session) == [(v.UNBIND_RESP, 0, 7)]
 
 
