@@ -1,8 +1,18 @@
 """Finds the other parts of a long message, whichever bind of the account each part comes over.
 
 Parts of one message have account, addresses, reference and total in common. The first part decides
-the plan of all: a weighted route picks once. When all parts have come, or none for long enough, a
-part with the same reference belongs to another message.
+the plan of all: a weighted route picks once. References are used again, soon where they have eight
+bits, so the same reference is not always the same message:
+
+Rule 1: a part number that has come already begins a new message, unless its text is that of the
+part that came: then a client sends it again, and it belongs to the old one. The PDU may differ, in
+its sequence_number or its validity.
+
+Rule 2: when all parts have come, or none for a minute, any part begins a new message.
+
+Rule 3: what is fetched from the journal is judged by when it was accepted, so that after a restart
+the same parts belong together as before it. For that the message before the latest one with the
+same reference is known as well.
 """
 
 from collections.abc import Callable
@@ -16,9 +26,13 @@ from router.terms.names import AccountName
 from router.terms.oldest_first import OldestFirst
 from router.terms.plan import Plan
 
-FORGOTTEN_AFTER_S: Final = 600.0
-"""How long after its last part. Parts of one message come within seconds, a client's second try
-within a few minutes, and a reference of 8 bits is used again soon."""
+LIVES_S: Final = 60.0
+"""How long after its latest part a message takes further ones. Parts of one message come within
+seconds, a client's second try after its time-out, and a message that lacks a part must not catch
+the parts of another."""
+KEPT_S: Final = 600.0
+"""How long a message is known after a part of it came or was fetched: the next piece of its queue
+may be fetched minutes later, and begin with its other parts."""
 
 Key = tuple[AccountName, bytes, bytes, int, int]
 
@@ -38,52 +52,93 @@ class Groups:
         source: bytes,
         destination: bytes,
         part: Part,
+        text: bytes,
         next_plan: Callable[[], Plan],
         now: float,
     ) -> Group:
         """Return the long message of this part; if the part is the first, `next_plan` decides."""
         key = (account, source, destination, part.reference, part.total)
-        group = self._groups.get(key)
-        if group is None or _is_another(group, now):
-            group = Group(next_plan(), part.total)
-        self._came(key, group, part, now)
+        digest = hash(text)
+        latest = self._groups.get(key)
+        group = None if latest is None else _sent_again(latest, part.number, digest, now)
+        if group is not None and group.is_complete:
+            group = None
+        if group is None and latest is not None and _lacks(latest, part.number, now):
+            group = latest
+        if group is None:
+            group = Group(next_plan(), part.total, now)
+            latest = _follow(latest, group)
+        self._came(key, latest or group, group, part.number, digest, now, now)
         return group
 
-    def rejoin(self, message: Message, part: Part, now: float) -> Group:
+    def rejoin(self, message: Message, part: Part, text: bytes, now: float) -> Group:
         """Return the long message of a part that was fetched from the journal."""
         key = _key_of(message, part)
-        group = self._groups.get(key)
+        digest, at = hash(text), message.accepted_at
+        latest = self._groups.get(key)
+        group = None
+        if latest is not None:
+            group = _sent_again(latest, part.number, digest, at)
+            for one in (latest, latest.before):
+                if group is None and one is not None and _lacks(one, part.number, at):
+                    group = one
         if group is None:
-            group = Group(message.plan, part.total)
-        self._came(key, group, part, now)
+            group = Group(message.plan, part.total, at)
+            if latest is not None and at < latest.first_at:
+                latest.before = group
+            else:
+                latest = _follow(latest, group)
+        self._came(key, latest or group, group, part.number, digest, at, now)
         return group
 
-    def leave(self, message: Message, part: Part) -> None:
-        """Note that a part is not accepted after all: its client may send it again."""
-        group = self._groups.get(_key_of(message, part))
-        if group is not None:
-            group.missing |= _bit_of(part)
-
-    def _came(self, key: Key, group: Group, part: Part, now: float) -> None:
+    def _came(
+        self,
+        key: Key,
+        latest: Group,
+        group: Group,
+        number: int,
+        digest: int,
+        at: float,
+        now: float,
+    ) -> None:
+        group.came[number] = digest
+        group.first_at = min(group.first_at, at)
+        group.latest_at = max(group.latest_at, at)
         groups = self._groups
-        group.missing &= ~_bit_of(part)
-        group.touched_at = now
-        groups.put(key, group)
+        latest.touched_at = now
+        groups.put(key, latest)
         # For each part that comes two groups may go, so old groups go faster than new ones come.
         for _ in range(2):
             oldest = groups.oldest()
-            if oldest is None or now - oldest[1].touched_at <= FORGOTTEN_AFTER_S:
+            if oldest is None or now - oldest[1].touched_at <= KEPT_S:
                 break
             groups.take_oldest()
 
 
-def _is_another(group: Group, now: float) -> bool:
-    """Return whether the part is of the next message that uses this reference."""
-    return not group.missing or now - group.touched_at > FORGOTTEN_AFTER_S
+def _sent_again(latest: Group, number: int, digest: int, at: float) -> Group | None:
+    """Return the message that has this very part already; None if there is none."""
+    for group in (latest, latest.before):
+        if group is not None and group.came.get(number) == digest and _lives(group, at):
+            return group
+    return None
 
 
-def _bit_of(part: Part) -> int:
-    return 1 << (part.number - 1)
+def _lacks(group: Group, number: int, at: float) -> bool:
+    """Return whether this part of the message has not come, and may."""
+    return number not in group.came and _lives(group, at)
+
+
+def _lives(group: Group, at: float) -> bool:
+    """Return whether a part that was accepted then may belong to the message."""
+    return group.first_at - LIVES_S <= at <= group.latest_at + LIVES_S
+
+
+def _follow(latest: Group | None, group: Group) -> Group:
+    """Make a message the latest one of its reference."""
+    if latest is not None:
+        latest.before = None
+        group.before = latest
+    return group
 
 
 def _key_of(message: Message, part: Part) -> Key:

@@ -26,19 +26,20 @@ class LongMessages:
         if part is None:
             return None
         addresses = sm.source_octets, sm.destination_octets
-        return self._groups.join(account, *addresses, part, rule.next_plan, now)
+        return self._groups.join(account, *addresses, part, sm.message, rule.next_plan, now)
 
     def leave(self, message: Message) -> None:
         """Forget a part that is not accepted after all."""
         part = None if message.group is None else part_of(_sm_of(message))
-        if part is not None:
-            self._groups.leave(message, part)
+        if part is not None and message.group is not None:
+            message.group.came.pop(part.number, None)
 
     def rejoin(self, message: Message, now: float) -> None:
         """Find the group of a message from the journal, which does not know the groups."""
-        part = part_of(_sm_of(message))
+        sm = _sm_of(message)
+        part = part_of(sm)
         if part is not None:
-            message.group = self._groups.rejoin(message, part, now)
+            message.group = self._groups.rejoin(message, part, sm.message, now)
 
 
 def _sm_of(message: Message) -> Sm:

@@ -51,8 +51,8 @@ class Capacity:
     and the journal has forgotten it."""
 
     long_messages: int = 50_000
-    """Long messages of which further parts may come, some 30 MB; the one whose last part came
-    longest ago is forgotten first."""
+    """Long messages of which further parts may come, some 40 MB, or 70 MB where each reference is
+    used again; the one whose last part came longest ago is forgotten first."""
 
     numbers_remembered: int = 500_000
     """Numbers per operator with a recent message, for `destination_rate`: eight minutes of a

@@ -25,25 +25,36 @@ class Group:
     """One long message: where its parts are, and where they may go."""
 
     __slots__ = (
+        "before",
         "bind",
+        "came",
+        "first_at",
         "fixed",
         "held",
         "in_flight",
+        "latest_at",
         "left",
-        "missing",
         "operator",
         "parked",
         "plan",
+        "total",
         "touched_at",
     )
 
-    def __init__(self, plan: Plan, total: int) -> None:
+    def __init__(self, plan: Plan, total: int, at: float = 0.0) -> None:
+        """`at` is when its first part was accepted."""
         self.plan = plan
         """The plan of the first part, which the other parts get too."""
-        self.missing = (1 << total) - 1
-        """A bit for each part that has not come yet."""
-        self.touched_at = 0.0
-        """When the latest part came."""
+        self.total = total
+        self.came: dict[int, int] = {}
+        """The hash of the text of each part that has come, by its number."""
+        self.first_at = at
+        self.latest_at = at
+        """When its first and its latest part were accepted, in monotonic seconds."""
+        self.touched_at = at
+        """When a part last came or was fetched."""
+        self.before: Group | None = None
+        """The message that used the same reference before this one."""
         self.operator: OperatorName | None = None
         """The operator that has parts: in flight, taken, or in doubt."""
         self.fixed = False
@@ -60,6 +71,11 @@ class Group:
         that no operator has refused."""
         self.bind: object = None
         """The bind on which the last part was written; preferred for the next if it has a slot."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all parts have come."""
+        return len(self.came) == self.total
 
     def may_take(self, operator: OperatorName) -> bool:
         """Return whether a part may be written to this operator now."""

@@ -128,14 +128,14 @@ def test_the_same_reference_is_another_message_once_all_parts_have_come(
     assert parts_at(telia) == parts_at(elisa) == [ONE, TWO, THREE]
 
 
-def test_the_same_reference_is_another_message_ten_minutes_later(
+def test_the_same_reference_is_another_message_a_minute_later(
     world: World, contract: Settings
 ) -> None:
     _, telia, elisa, client = shared(world, contract)
     submit_part(client, 1)
-    world.run(599.0)
+    world.run(59.0)
     submit_part(client, 2)
-    world.run(601.0)
+    world.run(61.0)
     submit_part(client, 3)
     world.run(1.0)
     assert (parts_at(telia), parts_at(elisa)) == ([ONE, TWO], [THREE])
@@ -154,6 +154,37 @@ def test_a_part_that_the_journal_refused_is_awaited_again(world: World, contract
     submit_part(client, 3)
     world.run(1.0)
     assert (parts_at(telia), parts_at(elisa)) == ([ONE, TWO, THREE], [])
+
+
+def test_message_behind_an_incomplete_one_goes_over_whoever_is_up(
+    world: World, router: Router
+) -> None:
+    telia, elisa, client = connected_to_both(router)
+    submit_part(client, 1)
+    world.run(1.0)
+    telia.far.drop()
+    submit_part(client, 2)  # It waits for telia, and the third never comes.
+    world.run(10.0)
+    new = [b"new 1", b"new 2", b"new 3"]
+    for number, text in enumerate(new, 1):
+        octets = header(7, 3, number) + text
+        client.submit(text=octets, esm_class=0x40, registered_delivery=0)
+    world.run(1.0)
+    assert parts_at(elisa) == new
+    again = router.operator("telia")
+    world.run(1.0)
+    assert parts_at(again) == [TWO]
+    router.assert_all_is_over()
+
+
+def test_part_that_a_client_sends_again_goes_where_the_first_went(
+    world: World, contract: Settings
+) -> None:
+    _, telia, elisa, client = shared(world, contract)
+    for number in (1, 1, 2, 1):
+        submit_part(client, number, validity_period=b"000000000%02d0000R" % number)
+        world.run(1.0)
+    assert (parts_at(telia), parts_at(elisa)) == ([ONE, ONE, TWO, ONE], [])
 
 
 def test_another_destination_or_sender_is_another_message(world: World, contract: Settings) -> None:

@@ -199,6 +199,15 @@ def test_verdict_on_a_session_that_has_ended_is_dropped(ended: str, accepted: bo
     assert session.take_octets() == b""
 
 
+def test_unbind_right_behind_a_bind_is_answered_with_it() -> None:
+    session = session_in(State.BINDING, Side.MC)
+    session.receive(p.build(v.UNBIND, 0, 7), 0.1)
+    assert session.accept_bind(b"smsc", v.VERSION_3_4, 0.2) == []
+    answered = [command for command, _, _ in written_by(session)]
+    assert answered == [v.BIND_TRANSCEIVER | v.RESPONSE, v.UNBIND_RESP]
+    assert state_of(session) is State.CLOSED
+
+
 @pytest.mark.parametrize("bound_as", sorted(v.BINDS))
 @pytest.mark.parametrize("pieces", [1, 2])
 def test_what_comes_ahead_of_a_bind_response_is_handed_on_behind_it(
