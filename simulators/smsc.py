@@ -151,7 +151,7 @@ class Smsc:
         try:
             request = BindRequest(pdu)
         except BodyError as error:
-            link.session.refuse_bind(error.status)
+            link.session.refuse_bind(b"simulator", error.status)
             return
         wait_s = self._mood.behaviour.bind_latency.at(self._rng.random())
         if wait_s:
@@ -165,7 +165,7 @@ class Smsc:
         self.touched.add(link)
         status = self._bind_verdict(request)
         if status:
-            link.session.refuse_bind(status)
+            link.session.refuse_bind(b"simulator", status)
             return
         link.system_id = request.system_id.decode("latin-1")
         self.bound.append(link)

@@ -95,8 +95,8 @@ def _diagram() -> Iterator[str]:
 
 def _table() -> Iterator[str]:
     yield "Who may issue which request, by state (ESME is the client, MC the message centre). One"
-    yield "that is out of place is answered ESME_RINVBNDSTS, a second bind ESME_RALYBND, one that"
-    yield "is in no row generic_nack ESME_RINVCMDID."
+    yield "that is out of place is answered ESME_RINVBNDSTS, a second bind ESME_RALYBND; one that"
+    yield "is in no row, or that the router does not serve, generic_nack ESME_RINVCMDID."
     yield ""
     reading = [state for state in State if states.REQUESTS[state]]
     yield f"| request | {' | '.join(state.name for state in reading)} |"

@@ -25,9 +25,9 @@ from router.terms.oldest_first import OldestFirst
 from router.terms.outcome import FOREIGN_ADDRESS, WRONG_CREDENTIALS, Refusal
 from router.terms.settings import AccountSettings
 
-SLOWEST_S: Final = 4.0
-"""Longest wait before a refusal is answered: shorter than the usual bind_timeout of clients, so
-that a client with a wrong password hears the refusal."""
+SLOWEST_S: Final = 1.0
+"""Longest wait before a refusal is answered, so that a client with a wrong password hears the
+refusal: some wait two seconds for the answer to a bind, and then report that none came."""
 FORGET_S: Final = 300.0
 """How long a failed bind counts."""
 MOST_UNBOUND: Final = 2000

@@ -348,7 +348,7 @@ class ClientLink(Link):
     def _refuse_now(self, refusal: Refusal) -> None:
         self._delay = None
         if self.session.state is State.BINDING:
-            self.session.refuse_bind(refusal.status)
+            self.session.refuse_bind(self._settings.system_id.encode(), refusal.status)
             self.host.write_soon(self)
 
 

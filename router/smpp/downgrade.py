@@ -1,11 +1,7 @@
 """Deliveries in the form that clients of an older SMPP version can read."""
 
-from typing import Final
-
-from router.smpp.pdu import Framer, Sm, build
+from router.smpp.pdu import LONGEST_SHORT_MESSAGE_OCTETS, Framer, Sm, build
 from router.smpp.vocabulary import DELIVER_SM
-
-LONGEST_SHORT_MESSAGE_OCTETS: Final = 254
 
 
 def without_tlvs(octets: bytes) -> bytes:

@@ -9,7 +9,9 @@ timer are handed in, so that tests join two links without a socket. Rules of a l
   nothing more is read from the peer either;
 - a session that is CLOSED has its last octets written and its transport closed, and `ended` is
   called exactly once, however it came to its end;
-- a peer that has closed its half of the connection still hears the answers that it waits for.
+- a peer that has closed its half of the connection still hears the answers that it waits for;
+- a client whose bind was refused may close first: some report a lost connection instead of the
+  refusal where the two come together.
 """
 
 from collections.abc import Callable
@@ -24,7 +26,8 @@ MOST_UNREAD_OCTETS: Final = 1_000_000
 """Octets that may wait for a peer to read: 10,000 answers. A peer further behind is stuck."""
 LINGER_S: Final = 5.0
 """How long a peer has to read the last octets before the connection is cut."""
-
+REFUSED_S: Final = 1.0
+"""How long a client whose bind was refused has to close the connection before the router does."""
 
 NOTES_LOGGED: Final = Rate(20, 600.0)
 """Log lines about the faults of one peer, so that a peer cannot fill the log and a peer that is
@@ -92,6 +95,8 @@ class Link:
         self._timer: Timer | None = None
         self._armed_for = NEVER
         self._has_ended = False
+        self._closes = False
+        """Whether the transport is closed, or will be as soon as the peer has had its time."""
         self._ends_when_answered = False
         self._reading = True
         self._notes_to_log = TokenBucket(NOTES_LOGGED, NOTES_LOGGED.count, host.clock())
@@ -199,14 +204,22 @@ class Link:
             if octets:
                 transport.write(octets)
             over = session.state is _CLOSED or (self._ends_when_answered and not session.owed)
-            if over and not self._has_ended:
-                self._end()
-                transport.close()
-                self.host.call_later(LINGER_S, self._cut)
+            if over and not self._closes:
+                self._closes = True
+                if session.has_refused:
+                    self.host.call_later(REFUSED_S, self._close)
+                else:
+                    self._close()
         if session.notes:
             self.noted()
         if not self._has_ended:
             self._rearm()
+
+    def _close(self) -> None:
+        if self.transport is not None:
+            self._end()
+            self.transport.close()
+            self.host.call_later(LINGER_S, self._cut)
 
     def _cut(self) -> None:
         if self.transport is not None:

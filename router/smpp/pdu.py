@@ -16,6 +16,9 @@ from router.smpp import vocabulary as v
 HEADER_OCTETS: Final = 16
 """command_length, command_id, command_status, sequence_number."""
 
+LONGEST_SHORT_MESSAGE_OCTETS: Final = 254
+"""The longest short_message of 3.4 (5.2.21). 5.0 has room for one octet more."""
+
 _HEADER: Final = struct.Struct(">IIII")
 _LENGTH: Final = struct.Struct(">I")
 _STATUS_AND_SEQUENCE: Final = struct.Struct(">II")
@@ -318,9 +321,17 @@ def relay_with(
 def deliver_sm_from_data_sm(sm: Sm) -> bytes:
     """Return a deliver_sm with the content of a data_sm: some clients do not know data_sm.
 
-    The sequence_number is 0. A message in message_payload stays there, as all TLVs do.
+    The sequence_number is 0. A message that fits moves from message_payload into short_message,
+    with its UDH: many clients read nothing else. A longer message and all other TLVs stay.
     """
     head = sm.octets[16 : sm._destination_end + 1]
+    tlvs = sm.octets[sm.tlvs_at :]
+    text = sm.message
+    if 0 < len(text) <= LONGEST_SHORT_MESSAGE_OCTETS:
+        # A second message_payload goes too: beside a short_message there may be none.
+        tlvs = b"".join(tlv(tag, value) for tag, value in sm.tlvs() if tag != v.MESSAGE_PAYLOAD)
+    else:
+        text = b""
     body = struct.pack(
         ">BBB2sBBBBB",
         sm.esm_class,
@@ -331,9 +342,9 @@ def deliver_sm_from_data_sm(sm: Sm) -> bytes:
         0,
         sm.data_coding,
         0,
-        0,
+        len(text),
     )
-    return build(v.DELIVER_SM, 0, 0, head + body + sm.octets[sm.tlvs_at :])
+    return build(v.DELIVER_SM, 0, 0, head + body + text + tlvs)
 
 
 def address(ton: int, npi: int, digits: bytes) -> bytes:
@@ -347,8 +358,22 @@ def tlv(tag: int, value: bytes) -> bytes:
 
 
 def response(command_id: int, sequence_number: int, status: int = 0, body: bytes = b"") -> bytes:
-    """Return the answer to a request `command_id`; a failure carries no body."""
-    return build(command_id | v.RESPONSE, status, sequence_number, body if status == 0 else b"")
+    """Return the answer to a request `command_id`.
+
+    A failure carries no body, or that of an answer which always has one: the NUL of an empty
+    message_id in a deliver_sm_resp and a data_sm_resp (3.4, 4.6.2 and 4.7.2; a submit_sm_resp has
+    none, 4.4.2). Some peers end the session, or crash, where it is missing.
+    """
+    if status:
+        body = b"\0" if command_id == v.DELIVER_SM or command_id == v.DATA_SM else b""
+    return build(command_id | v.RESPONSE, status, sequence_number, body)
+
+
+def bind_response(
+    command_id: int, sequence_number: int, status: int, system_id: bytes, tlvs: bytes = b""
+) -> bytes:
+    """Return the answer to a bind request; it names who answers, also where it is a refusal."""
+    return build(command_id | v.RESPONSE, status, sequence_number, system_id + b"\0" + tlvs)
 
 
 def bind(

@@ -59,6 +59,14 @@ HANDED_ON: Final = frozenset(
 )
 """Requests that a stage answers; the session answers every other one."""
 
+SERVED: Final = HANDED_ON | {v.ENQUIRE_LINK, v.UNBIND}
+"""Requests that are answered as what they are. Every other one, whether it is known and in its
+place or not, gets a generic_nack with ESME_RINVCMDID: the body of its own answer could not be
+filled, and some peers cannot read an answer without one."""
+
+NOT_ANSWERED: Final = frozenset({v.OUTBIND, v.ALERT_NOTIFICATION})
+"""Requests that have no answer (3.4, 4.1.7 and 4.12)."""
+
 _RESPONSE = v.RESPONSE
 _NACK = v.GENERIC_NACK
 # Before Python 3.12 a member of an enum costs five globals.
@@ -161,6 +169,10 @@ class Session:
         self._doubted_at = -NEVER
         """When another first needed the place; over once the peer is heard after it."""
         self._unbound_at = NEVER
+        self.has_refused = False
+        """Whether the session ended with the refusal of a bind request."""
+        self._system_id = b""
+        """The system_id with which the client's bind request was answered."""
         self._bind_request: Pdu | None = None
         self._has_asked_to_end = False
         self._ending = False
@@ -315,9 +327,19 @@ class Session:
             self._out.append(p.build(_NACK, v.ESME_RINVCMDID, sequence_number))
 
     def _refuse(self, pdu: Pdu, status: int) -> None:
-        self._note("pdu.refused", pdu.command_id, status)
-        if pdu.command_id not in (v.OUTBIND, v.ALERT_NOTIFICATION):
-            self._out.append(p.response(pdu.command_id, pdu.sequence_number, status))
+        command_id, sequence_number = pdu.command_id, pdu.sequence_number
+        if command_id in states.BOUND_BY:
+            answer = p.bind_response(command_id, sequence_number, status, self._system_id)
+        elif command_id in SERVED:
+            answer = p.response(command_id, sequence_number, status)
+        elif command_id in NOT_ANSWERED:
+            answer = b""
+        else:
+            status = v.ESME_RINVCMDID
+            answer = p.build(_NACK, status, sequence_number)
+        self._note("pdu.refused", command_id, status)
+        if answer:
+            self._out.append(answer)
 
     # Binding.
 
@@ -354,10 +376,12 @@ class Session:
         if bind is None or self.state is not State.BINDING:
             return []
         self.interface_version = interface_version
-        body = system_id + b"\0"
+        tlvs = b""
         if interface_version >= v.VERSION_3_4:  # 3.3 has no TLVs.
-            body += p.tlv(v.SC_INTERFACE_VERSION, bytes((interface_version,)))
-        self._out.append(p.response(bind.command_id, bind.sequence_number, body=body))
+            tlvs = p.tlv(v.SC_INTERFACE_VERSION, bytes((interface_version,)))
+        number = bind.sequence_number
+        self._out.append(p.bind_response(bind.command_id, number, v.ESME_ROK, system_id, tlvs))
+        self._system_id = system_id
         self._bind_request = None
         self._move(states.BOUND_BY[bind.command_id])
         self._request_heard_at = now
@@ -371,12 +395,14 @@ class Session:
         self._held_octets = 0
         return held
 
-    def refuse_bind(self, status: int) -> None:
+    def refuse_bind(self, system_id: bytes, status: int) -> None:
         """Answer the bind request with `status` and end the session, if it has not ended yet."""
         bind = self._bind_request
         if bind is None or self.state is not State.BINDING:
             return
-        self._out.append(p.response(bind.command_id, bind.sequence_number, status))
+        number = bind.sequence_number
+        self._out.append(p.bind_response(bind.command_id, number, status, system_id))
+        self.has_refused = True
         self._bind_request = None
         self._release()
         self._move(Event.BIND_REFUSED)

@@ -120,7 +120,8 @@ REQUESTS: Final[dict[State, dict[int, frozenset[Side]]]] = {
     State.CLOSED: {},
 }
 """Which request may be issued in which state, and by whom. A request that is in no row is unknown
-(generic_nack ESME_RINVCMDID); one that is in another row is out of place (ESME_RINVBNDSTS)."""
+(generic_nack ESME_RINVCMDID); one that is in another row is out of place (ESME_RINVBNDSTS), unless
+the router serves it nowhere (session.py)."""
 
 KNOWN_REQUESTS: Final = frozenset(command for requests in REQUESTS.values() for command in requests)
 

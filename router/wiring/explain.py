@@ -22,8 +22,6 @@ from router.terms.outcome import Refusal
 from router.terms.plan import Plans
 from router.terms.settings import AccountSettings, RouteSettings, Settings
 
-LONGEST_SHORT_MESSAGE: Final = 254
-"""Octets of a short_message; a longer text goes into message_payload, as clients send it."""
 INTERNATIONAL: Final = (1, 1)
 ALPHANUMERIC: Final = (5, 0)
 UNKNOWN: Final = (0, 0)
@@ -243,7 +241,8 @@ def _submit_sm(question: Question, alphabet: str) -> bytes:
         octets, data_coding = question.text.encode("utf-16-be"), UCS2
     else:
         octets, data_coding = bytes(GSM7BitCodec().encode(question.text)[0]), 0
-    long = len(octets) > LONGEST_SHORT_MESSAGE
+    # Clients send a longer text in message_payload.
+    long = len(octets) > pdu.LONGEST_SHORT_MESSAGE_OCTETS
     return pdu.sm(
         SUBMIT_SM,
         1,

@@ -25,7 +25,7 @@ def test_new_binds_are_refused_whoever_asks(world: World, router: Router, passwo
     router.journey.intake.draining = True
     client = Client(world, router)
     number = client.bind(b"bank", password)
-    world.run(0.5)
+    world.run(1.5)
     assert client.status_of(number) == v.ESME_RBINDFAIL
     assert client.far.closed
     assert router.journey.counters.failed_binds == {"draining": 1}

@@ -99,7 +99,24 @@ def test_a_data_sm_from_a_subscriber_becomes_a_deliver_sm(world: World, router: 
     (pdu,) = bank.receipts
     sm = p.Sm(pdu)
     assert (sm.source, sm.destination, sm.data_coding) == (SUBSCRIBER, HERE, 8)
-    assert sm.message == b"STOP"
+    assert (sm.short_message, list(sm.tlvs())) == (b"STOP", [])
+
+
+def test_data_sm_with_a_header_reaches_clients_of_every_version(
+    world: World, router: Router
+) -> None:
+    telia = router.operator("telia")
+    text = b"\x05\x00\x03\x07\x02\x01part one"
+    tlvs = p.tlv(0x1400, b"x") + p.tlv(v.MESSAGE_PAYLOAD, text)
+    for version, left in ((v.VERSION_3_4, [(0x1400, b"x")]), (v.VERSION_3_3, [])):
+        bank = router.client(b"bank", version=version)
+        telia.far.send(data_sm(8, source=SUBSCRIBER, destination=HERE, esm_class=0x40, tlvs=tlvs))
+        world.run(0.5)
+        (pdu,) = bank.receipts
+        sm = p.Sm(pdu)
+        assert (sm.esm_class, sm.short_message, list(sm.tlvs())) == (0x40, text, left)
+        bank.far.drop()
+        world.run(0.5)
 
 
 @pytest.mark.parametrize("destination", [b"12303", b"1230", b"123021", b"", b"BANK"])

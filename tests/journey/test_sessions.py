@@ -319,7 +319,7 @@ def test_bind_is_judged_by_the_configuration_in_force_when_it_is_answered(
         while (task := client.link._task) is not None:
             await asyncio.wait([task])
             await asyncio.sleep(0)
-        world.run(1.0)
+        world.run(2.5)
         return client.status_of(number)
 
     assert asyncio.run(binds()) == status

@@ -25,6 +25,7 @@ from router.smpp.session import (
     MOST_HELD_OCTETS,
     MOST_LATE,
     NEVER,
+    SERVED,
     Session,
     Timers,
 )
@@ -179,7 +180,7 @@ class Observed:
         if accept:
             self.handed_on(self.session.accept_bind(b"smsc", v.VERSION_3_4, self.now))
         else:
-            self.session.refuse_bind(v.ESME_RINVPASWD)
+            self.session.refuse_bind(b"smsc", v.ESME_RINVPASWD)
 
     def asks(self, count: int) -> None:
         octets = SUBMIT if self.session.side is Side.ESME else DELIVER
@@ -280,8 +281,8 @@ class Observed:
 
     def answers_something(self, answer: Pdu) -> None:
         for request in self.came:
-            known = request.command_id in states.KNOWN_REQUESTS
-            fits = request.command_id | v.RESPONSE if known else v.GENERIC_NACK
+            served = request.command_id in SERVED
+            fits = request.command_id | v.RESPONSE if served else v.GENERIC_NACK
             if fits == answer.command_id and answer.sequence_number == request.sequence_number:
                 self.came.remove(request)
                 return

@@ -60,7 +60,9 @@ BUILT: Final = {
     ),
     "bind_transceiver_resp": accepted("bind_transceiver", v.VERSION_3_4),
     "bind_receiver_resp": accepted("bind_receiver", v.VERSION_3_3),
-    "bind_transceiver_resp_refused": p.response(v.BIND_TRANSCEIVER, 1, v.ESME_RINVPASWD),
+    "bind_transceiver_resp_refused": p.bind_response(
+        v.BIND_TRANSCEIVER, 1, v.ESME_RINVPASWD, b"smpp-router"
+    ),
     "submit_sm": p.sm(
         v.SUBMIT_SM,
         7,
@@ -202,7 +204,7 @@ def test_data_sm_is_read_and_becomes_a_deliver_sm() -> None:
         destination=(3, 0, b"12302"),
         esm_class=0x20,
         data_coding=8,
-        tlvs=tlvs((v.MESSAGE_PAYLOAD, "Te".encode("utf-16-be"))),
+        short_message="Te".encode("utf-16-be"),
     )
 
 

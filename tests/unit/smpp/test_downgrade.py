@@ -4,8 +4,8 @@ import pytest
 
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
-from router.smpp.downgrade import LONGEST_SHORT_MESSAGE_OCTETS, without_tlvs
-from router.smpp.pdu import Pdu, Sm
+from router.smpp.downgrade import without_tlvs
+from router.smpp.pdu import LONGEST_SHORT_MESSAGE_OCTETS, Pdu, Sm
 from router.smpp.receipt import State, deliver_sm
 
 

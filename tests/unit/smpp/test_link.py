@@ -7,7 +7,7 @@ import pytest
 
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
-from router.smpp.link import LINGER_S, MOST_UNREAD_OCTETS, Link
+from router.smpp.link import LINGER_S, MOST_UNREAD_OCTETS, REFUSED_S, Link
 from router.smpp.pdu import Pdu
 from router.smpp.session import NEVER, Session, Timers
 from router.smpp.states import Side, State
@@ -321,6 +321,37 @@ def test_session_that_is_over_has_its_last_octets_written_and_is_closed() -> Non
     assert scene.written() == ["unbind_resp"]
     assert scene.transport.calls == ["write", "close"]
     assert scene.link.log == ["started", "ended"]
+
+
+def refused() -> Scene:
+    scene = Scene(State.BINDING)
+    scene.session.refuse_bind(b"smsc", v.ESME_RINVPASWD)
+    scene.host.write_soon(scene.link)
+    scene.host.end_turn()
+    assert scene.written() == ["bind_transceiver_resp"]
+    return scene
+
+
+def test_client_that_is_refused_is_closed_after_a_while_whatever_it_sends() -> None:
+    scene = refused()
+    scene.host.pass_s(REFUSED_S - 0.1)
+    scene.link.data_received(ENQUIRE + UNBIND)
+    scene.host.end_turn()
+    assert (scene.transport.calls, scene.link.log) == (["write"], ["started"])
+    scene.host.pass_s(0.1)
+    assert scene.transport.calls == ["write", "close"]
+    assert scene.link.log == ["started", "ended"]
+    scene.host.pass_s(LINGER_S)
+    assert scene.transport.calls == ["write", "close", "abort"]
+
+
+def test_client_that_is_refused_and_closes_has_closed_first() -> None:
+    scene = refused()
+    assert not scene.link.eof_received()  # The transport closes.
+    scene.link.connection_lost(None)
+    assert scene.link.log == ["started", "ended"]
+    scene.host.pass_s(REFUSED_S + LINGER_S)
+    assert (scene.transport.calls, scene.link.log) == (["write"], ["started", "ended"])
 
 
 def test_lost_connection_ends_the_session() -> None:

@@ -344,8 +344,36 @@ def test_data_sm_becomes_the_deliver_sm_that_says_the_same() -> None:
     assert sm.destination == came.destination
     assert (sm.esm_class, sm.registered_delivery, sm.data_coding) == (4, 1, 8)
     assert (sm.priority_flag, sm.schedule_delivery_time, sm.validity_period) == (0, b"", b"")
-    assert sm.short_message == b""
-    assert list(sm.tlvs()) == list(came.tlvs())
+    assert sm.short_message == came.message != b""
+    assert list(sm.tlvs()) == [one for one in came.tlvs() if one[0] != v.MESSAGE_PAYLOAD]
+
+
+@pytest.mark.parametrize(
+    ("octets", "short"), [(0, 0), (1, 1), (254, 254), (255, 0), (256, 0), (60_000, 0)]
+)
+def test_data_sm_becomes_a_short_message_where_it_fits(octets: int, short: int) -> None:
+    before, payload = p.tlv(0x1400, b"a"), p.tlv(v.MESSAGE_PAYLOAD, b"x" * octets)
+    fields = p.address(1, 1, b"372555") + p.address(3, 0, b"12302") + bytes((0x40, 0, 8))
+    body = b"\0" + fields + before + payload + before
+    sm = Sm(framed(p.deliver_sm_from_data_sm(Sm(framed(p.build(v.DATA_SM, 0, 7, body))))))
+    assert sm.esm_class == 0x40  # A UDH is moved with the text.
+    assert sm.short_message == b"x" * short
+    assert sm.octets[sm.tlvs_at :] == before + (b"" if short else payload) + before
+
+
+def test_short_message_has_no_message_payload_beside_it() -> None:
+    fields = p.address(1, 1, b"372555") + p.address(3, 0, b"12302") + bytes((0, 0, 8))
+    twice = p.tlv(v.MESSAGE_PAYLOAD, b"first") + p.tlv(v.MESSAGE_PAYLOAD, b"second")
+    came = Sm(framed(p.build(v.DATA_SM, 0, 7, b"\0" + fields + twice)))
+    sm = Sm(framed(p.deliver_sm_from_data_sm(came)))
+    assert (sm.message, list(sm.tlvs())) == (came.message, []) == (b"first", [])
+
+
+@pytest.mark.parametrize("command_id", [v.DELIVER_SM, v.DATA_SM])
+def test_failure_ends_with_the_empty_message_id_that_its_readers_look_for(command_id: int) -> None:
+    failed = p.response(command_id, 7, v.ESME_RX_T_APPN)
+    assert failed == struct.pack(">IIII", 17, command_id | v.RESPONSE, v.ESME_RX_T_APPN, 7) + b"\0"
+    assert p.response(command_id, 7, v.ESME_RX_T_APPN, b"id\0") == failed
 
 
 def test_failure_carries_no_body() -> None:

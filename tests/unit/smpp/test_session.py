@@ -12,7 +12,7 @@ from router.smpp import pdu as p
 from router.smpp import session as s
 from router.smpp import states
 from router.smpp import vocabulary as v
-from router.smpp.session import HANDED_ON, LAST_SEQUENCE, Session
+from router.smpp.session import HANDED_ON, LAST_SEQUENCE, SERVED, Session
 from router.smpp.states import BOUND, BOUND_BY, Side, State
 from tests.unit.smpp.conversation import (
     DELIVER,
@@ -32,6 +32,7 @@ UNKNOWN_REQUEST = 0x0BAD
 BAD_HEADER = struct.pack(">IIII", 15, 0, 0, 77)
 NO_ANSWER = {v.OUTBIND, v.ALERT_NOTIFICATION}
 AHEAD_OF_A_BIND_RESPONSE = {v.DELIVER_SM, v.DATA_SM, v.ALERT_NOTIFICATION, v.UNBIND}
+NOT_SERVED = (v.GENERIC_NACK, v.ESME_RINVCMDID, ANY_SEQUENCE)
 EVERY_REQUEST = sorted({*states.KNOWN_REQUESTS, *HANDED_ON, UNKNOWN_REQUEST, 0x7FFFFFFF})
 
 
@@ -60,12 +61,11 @@ def test_every_request_gets_its_legal_result(state: State, side: Side, command: 
             assert written == []
             assert session.owed == (command not in v.BINDS)
         else:
-            answered = command in (v.ENQUIRE_LINK, v.UNBIND)
-            status = v.ESME_ROK if answered else v.ESME_RINVCMDID
-            answer = (command | v.RESPONSE, status, ANY_SEQUENCE)
+            answered = (command | v.RESPONSE, v.ESME_ROK, ANY_SEQUENCE)
+            answer = answered if command in (v.ENQUIRE_LINK, v.UNBIND) else NOT_SERVED
             assert handed_on == []
             assert written == ([] if command in NO_ANSWER else [answer])
-    elif command in states.KNOWN_REQUESTS:
+    elif command in SERVED | NO_ANSWER:
         again = command in v.BINDS and state in BOUND
         status = v.ESME_RALYBND if again else v.ESME_RINVBNDSTS
         assert handed_on == []
@@ -74,7 +74,33 @@ def test_every_request_gets_its_legal_result(state: State, side: Side, command: 
         )
     else:
         assert handed_on == []
-        assert written == [(v.GENERIC_NACK, v.ESME_RINVCMDID, ANY_SEQUENCE)]
+        assert written == [NOT_SERVED]
+        noted = "pdu.refused" if command in states.KNOWN_REQUESTS else "pdu.unknown"
+        assert [(note.event, note.status) for note in session.notes] == [(noted, v.ESME_RINVCMDID)]
+
+
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize("state", sorted(BOUND))
+@pytest.mark.parametrize(
+    ("command", "body"),
+    [
+        *((command, b"smsc\0") for command in sorted(v.BINDS)),
+        *((v.SUBMIT_SM, b""), (v.DATA_SM, b"\0"), (v.DELIVER_SM, b"\0")),
+    ],
+)
+def test_refusal_has_the_body_that_its_readers_look_for(
+    state: State, side: Side, command: int, body: bytes
+) -> None:
+    session = session_in(state, side)
+    if states.may_issue(state, command, session.peer):
+        session.unbind(1.0)  # Now it comes too late, or is out of place.
+        session.take_octets()
+    session.receive(p.build(command, 0, ANY_SEQUENCE), 1.0)
+    refused = pdus_in(session.take_octets())
+    if refused:  # Else it is answered by the stage.
+        assert refused[0].command_status != v.ESME_ROK
+        expected = b"\0" if command in v.BINDS and side is Side.ESME else body
+        assert refused[0].octets[16:] == expected
 
 
 @pytest.mark.parametrize("command", [*EVERY_REQUEST, 0], ids=v.command_name)
@@ -138,9 +164,12 @@ def test_bind_is_answered_as_the_clients_version_needs(
 def test_refused_bind_is_answered_and_ends_the_session() -> None:
     session = session_in(State.BINDING, Side.MC, bound_as=v.BIND_RECEIVER)
     session.receive(SUBMIT, 0.1)
-    session.refuse_bind(v.ESME_RINVPASWD)
-    assert written_by(session) == [(v.BIND_RECEIVER | v.RESPONSE, v.ESME_RINVPASWD, 1)]
+    session.refuse_bind(b"smsc", v.ESME_RINVPASWD)
+    (answer,) = pdus_in(session.take_octets())
+    assert header(answer) == (v.BIND_RECEIVER | v.RESPONSE, v.ESME_RINVPASWD, 1)
+    assert answer.octets[16:] == b"smsc\0"
     assert session.state is State.CLOSED
+    assert session.has_refused
 
 
 def test_what_comes_behind_a_bind_waits_for_the_verdict_in_order() -> None:
@@ -194,7 +223,7 @@ def test_verdict_on_a_session_that_has_ended_is_dropped(ended: str, accepted: bo
     if accepted:
         assert session.accept_bind(b"smsc", v.VERSION_3_4, 9.0) == []
     else:
-        session.refuse_bind(v.ESME_RINVPASWD)
+        session.refuse_bind(b"smsc", v.ESME_RINVPASWD)
     assert session.state is State.CLOSED
     assert session.take_octets() == b""
 

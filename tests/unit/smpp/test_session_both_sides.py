@@ -113,7 +113,7 @@ def test_refused_client_hears_why_and_both_end() -> None:
     talk = Conversation()
     talk.esme.bind(v.BIND_TRANSCEIVER, system_id=b"bank", password=b"wrong")
     talk.carry()
-    talk.mc.refuse_bind(v.ESME_RINVPASWD)
+    talk.mc.refuse_bind(b"smsc", v.ESME_RINVPASWD)
     talk.carry()
     (answer,) = talk.esme_got
     assert answer.command_status == v.ESME_RINVPASWD
