@@ -129,6 +129,7 @@ class OperatorLink(Link):
             password=settings.password.encode(),
             system_type=settings.system_type.encode(),
             interface_version=settings.interface_version,
+            address_range=(settings.addr_ton, settings.addr_npi, settings.address_range.encode()),
         )
 
     def arrived(self, pdu: Pdu, now: float) -> None:

@@ -384,10 +384,12 @@ def bind(
     password: bytes,
     system_type: bytes = b"",
     interface_version: int = v.VERSION_3_4,
+    address_range: tuple[int, int, bytes] = (0, 0, b""),
 ) -> bytes:
-    """Return a bind request; addr_ton, addr_npi and address_range are left empty."""
+    """Return a bind request; `address_range` is addr_ton, addr_npi and address_range."""
     body = system_id + b"\0" + password + b"\0" + system_type + b"\0"
-    return build(command_id, 0, sequence_number, body + bytes((interface_version, 0, 0, 0)))
+    body += bytes((interface_version,)) + address(*address_range)
+    return build(command_id, 0, sequence_number, body)
 
 
 def sm(

@@ -351,8 +351,12 @@ class Session:
         password: bytes,
         system_type: bytes = b"",
         interface_version: int = v.VERSION_3_4,
+        address_range: tuple[int, int, bytes] = (0, 0, b""),
     ) -> None:
-        """Send a bind request. The answer comes back from `receive`."""
+        """Send a bind request. The answer comes back from `receive`.
+
+        `address_range` is addr_ton, addr_npi and address_range.
+        """
         octets = p.bind(
             command_id,
             self._next_sequence(),
@@ -360,6 +364,7 @@ class Session:
             password=password,
             system_type=system_type,
             interface_version=interface_version,
+            address_range=address_range,
         )
         self.interface_version = interface_version
         self._bind_request = Pdu(command_id, 0, self._sequence, octets)

@@ -246,6 +246,14 @@ class BindSettings:
     """The system_type of the bind request, if the operator wants one."""
     interface_version: int = 0x34
     """The SMPP version of the bind request."""
+    addr_ton: int = 0
+    """The addr_ton of the bind request, if the operator wants one: the type of the numbers in
+    `address_range`."""
+    addr_npi: int = 0
+    """The addr_npi of the bind request: the numbering plan of the numbers in `address_range`."""
+    address_range: str = ""
+    """The address_range of the bind request, if the operator wants one: the numbers whose messages
+    come on this bind, often as a regular expression, such as `^12302$`."""
     rate: Rate | None = None
     """Contracted submit_sm on this bind. Required, except for a receiver."""
     window: int | None = 10

@@ -207,6 +207,18 @@ def test_submit_in_the_octets_of_an_unbind_is_answered_before_it(
     assert client.far.closed
 
 
+def test_bind_request_carries_what_the_operator_wants(world: World, router: Router) -> None:
+    bind = router.journey.operators[OperatorName("telia")].binds[0]
+    wanted = {"addr_ton": 1, "addr_npi": 9, "address_range": "^12302$", "system_type": "OTP"}
+    bind.settings = replace(bind.settings, **wanted)  # type: ignore[arg-type]
+    asked: list[p.Pdu] = []
+    telia = Operator(world, router, bind)
+    telia.far.on_pdu = asked.append
+    world.settle()
+    (request,) = asked
+    assert request.octets.endswith(b"OTP\0\x34\x01\x09^12302$\0")
+
+
 def test_a_bind_that_is_down_says_why(world: World, router: Router) -> None:
     bind = router.journey.operators[OperatorName("telia")].binds[0]
     router.operator("telia", bind_status=v.ESME_RINVPASWD)

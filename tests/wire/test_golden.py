@@ -58,6 +58,14 @@ BUILT: Final = {
         password=b"pw1",
         interface_version=v.VERSION_3_3,
     ),
+    "bind_transceiver": p.bind(
+        v.BIND_TRANSCEIVER,
+        1,
+        system_id=b"bank",
+        password=b"secret01",
+        system_type=b"OTP",
+        address_range=(1, 1, b"^3725"),
+    ),
     "bind_transceiver_resp": accepted("bind_transceiver", v.VERSION_3_4),
     "bind_receiver_resp": accepted("bind_receiver", v.VERSION_3_3),
     "bind_transceiver_resp_refused": p.bind_response(
@@ -126,7 +134,7 @@ BUILT: Final = {
 }
 """What the builders make where the file says the same."""
 
-ONLY_READ: Final = {"bind_transceiver", "outbind", "data_sm"}
+ONLY_READ: Final = {"outbind", "data_sm"}
 """The router never writes these."""
 
 

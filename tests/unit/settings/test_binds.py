@@ -31,6 +31,14 @@ def test_what_an_operator_demands_of_a_session_is_read() -> None:
     assert (found.max_messages, found.max_age_s) == (1024, 3600.0)
 
 
+def test_what_an_operator_wants_in_the_bind_request_is_read() -> None:
+    found = bind(f"{ADDRESS}, addr_ton: 1, addr_npi: 255, address_range: '^372(5|8)[0-9]*$'")
+    assert (found.addr_ton, found.addr_npi) == (1, 255)
+    assert found.address_range == "^372(5|8)[0-9]*$"
+    found = bind(ADDRESS)
+    assert (found.addr_ton, found.addr_npi, found.address_range) == (0, 0, "")
+
+
 def test_window_is_a_number_or_is_sized() -> None:
     assert [bind(f"{ADDRESS}, window: {n}").window for n in ("1", "100_000", "auto")] == [
         *(1, 100_000, None)
@@ -78,6 +86,9 @@ def test_operator_that_calls_needs_no_address() -> None:
         (f"{OUTBIND}, tls: true", "tls", "says nothing beside outbind"),
         (f"{ADDRESS}, source_address: 'a:1'", "source_address", "an IP address is wanted"),
         (f"{ADDRESS}, window: 0", "window", "a number from 1"),
+        (f"{ADDRESS}, addr_ton: 256", "addr_ton", "a number from 0"),
+        (f"{ADDRESS}, addr_npi: -1", "addr_npi", "a number from 0"),
+        (f"{ADDRESS}, address_range: '{'1' * 41}'", "address_range", "more than 40 characters"),
         (f"{ADDRESS}, window: automatic", "window", "number"),
         (f"{ADDRESS}, max_messages: 0", "max_messages", "a number from 1"),
         (f"{ADDRESS}, max_age: 10ms", "max_age", "a duration from 1s"),

@@ -121,6 +121,8 @@ def test_a_whole_configuration_and_any_part_of_one_is_accepted(text: str, tmp_pa
         *[(BIND, f"{BIND}, interface_version: {word}") for word in ("3.3", "'3.4'", "5.0", "0x34")],
         *[(BIND, f"{BIND}, tls: {word}") for word in ("true", "False", "{}", "{verify: FALSE}")],
         *[(BIND, f"{BIND}, window: {word}") for word in ("7", "auto", "'${W:-9}'")],
+        (BIND, f"{BIND}, addr_ton: 5, addr_npi: 1, address_range: ''"),
+        (BIND, f"{BIND}, address_range: 12302"),
         (BIND, f"{BIND}, source_address: '::1', enquire_link: 20s, max_age: 1d"),
         (BIND, "password: '', type: receiver, system_type: ''}, {name: r, address: [a:1, 'b:2'],"
          " system_id: 7, password: 7, rate: 300/h"),
