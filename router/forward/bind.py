@@ -2,14 +2,16 @@
 
 import asyncio
 import random
+import socket
 import ssl
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import Final, Protocol, cast
 
 import structlog
 
 from router.forward.pool import NEVER, Attempt, Bind
-from router.forward.reconnect import ConnectionAttempts
+from router.forward.reconnect import CONNECT_S, ConnectionAttempts
 from router.forward.suspects import PROVEN_S
 from router.smpp import vocabulary as v
 from router.smpp.link import Host, Link
@@ -28,11 +30,10 @@ SENDING: Final = frozenset({State.BOUND_TX, State.BOUND_TRX})
 """States of a session in which submit_sm may be sent."""
 RETIRES_S: Final = 2.0
 """The longest wait of a retiring bind until all that its operator has delivered is answered."""
+EXPLAINING_NOTES: Final = frozenset({"framing.lost", "bind.timed_out", "bind.flooded"})
+"""Events of a session that say why it was not bound."""
 AWAY_S: Final = 1.0
 """The time after which a bind that may retire checks again whether another one is away."""
-
-_ENDS_OF_BINDING: Final = frozenset({"framing.lost", "bind.timed_out", "bind.flooded"})
-"""Notes that explain why a bind was not bound."""
 
 log = structlog.get_logger()
 
@@ -156,7 +157,8 @@ class OperatorLink(Link):
             self.refused_status = pdu.command_status
             self.bind.trouble = v.status_name(pdu.command_status)
             self._is_explained = True
-            self._log.warning("bind.refused", status=v.status_name(pdu.command_status))
+            if self._is_news(self.bind.trouble):
+                self._log.warning("bind.refused", status=self.bind.trouble)
             self.session.close()
 
     @property
@@ -213,7 +215,7 @@ class OperatorLink(Link):
             )
         elif not self._asked_to_end and self.refused_status is None:
             self.bind.trouble = "unanswered"
-            if not self._is_explained:
+            if not self._is_explained and self._is_news(self.bind.trouble):
                 self._log.warning("bind.unanswered")
         self.on_ended()
 
@@ -222,8 +224,19 @@ class OperatorLink(Link):
         notes, self.session.notes = self.session.notes, []
         for note in notes:
             self._receipts.counters.refused_pdus[note.event] += 1
-            self._is_explained |= note.event in _ENDS_OF_BINDING
-            self.tell(note)
+            if self.was_bound or self._explains(note):
+                self.tell(note)
+
+    def _explains(self, note: Note) -> bool:
+        """Return whether a note of a session that is not bound is news."""
+        if note.event in EXPLAINING_NOTES:
+            self._is_explained = True
+            return self._is_news(note.event)
+        return self._is_news("noted", f"{self.bind.path} {note.event}")
+
+    def _is_news(self, state: str, place: str = "") -> bool:
+        bind = self.bind
+        return bind.troubles.is_news(place or bind.path, state, self.host.clock())
 
     def tell(self, note: Note) -> None:
         """Log a note that is already counted; of many, only the first few."""
@@ -329,49 +342,84 @@ class BindConnector:
                 spread=random.random(),
             )
             if wait_s:
-                failures = self._bind.failures
-                self._log.info("bind.waits", wait_s=round(wait_s, 3), failures=failures)
+                bind = self._bind
+                if bind.troubles.has_news:
+                    bind.troubles.has_news = False
+                    self._log.info("bind.waits", wait_s=round(wait_s, 3), failures=bind.failures)
                 await asyncio.sleep(wait_s)
 
     async def _attempt(self) -> OperatorLink | None:
         """Return the link of one session when it is over; None if no host could be reached."""
         attempts = self._attempts
         while True:
-            link = OperatorLink(self._host, self._steps, self._bind, self._settings)
-            over = asyncio.Event()
-            link.on_ended = over.set
-            self._bind.address = str(attempts.address)
-            try:
-                await self._connect(link, attempts.address)
-            except (OSError, TimeoutError) as error:
-                why = str(error) or "no answer in time"
-                self._log.warning("bind.unreachable", address=self._bind.address, error=why)
-                self._bind.trouble = "unreachable"
-                if attempts.unreachable() and not self._stopping:
-                    continue
+            host = attempts.address
+            for number in attempts.in_turn(await self._look_up(host)):
+                if self._stopping:
+                    return None
+                attempts.tries(number)
+                link = OperatorLink(self._host, self._steps, self._bind, self._settings)
+                over = asyncio.Event()
+                link.on_ended = over.set
+                self._bind.address = _shown(host, number)
+                if await self._connects(link, host, number):
+                    attempts.connected()
+                    self._link = link
+                    await over.wait()
+                    self._link = None
+                    return link
+            if not attempts.unreachable() or self._stopping:
                 return None
-            attempts.connected()
-            self._link = link
-            await over.wait()
-            self._link = None
-            return link
 
-    async def _connect(self, link: OperatorLink, address: Address) -> None:
-        """Connect to one host. The name is looked up each time: operators move."""
+    async def _look_up(self, host: Address) -> list[str]:
+        """Return the IP addresses that a host stands for now; none if the look-up fails.
+
+        A resolver asks one name server after the other, and has more time than one address.
+        """
+        if _is_number(host.host):
+            return [host.host]
+        source = self._bind.settings.source_address
+        family = socket.AF_UNSPEC
+        if source is not None:  # An address of the other kind cannot be reached from it.
+            family = socket.AF_INET6 if ":" in source else socket.AF_INET
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._settings.response_timeout_s):
+                found = await loop.getaddrinfo(
+                    host.host, host.port, family=family, type=socket.SOCK_STREAM
+                )
+        except (OSError, TimeoutError) as error:
+            self._bind.address = str(host)
+            self._tell_unreachable(error)
+            return []
+        return [str(sockaddr[0]) for *_, sockaddr in found]
+
+    async def _connects(self, link: OperatorLink, host: Address, number: str) -> bool:
+        """Connect to one address of a host; return whether that was possible."""
         settings = self._bind.settings
         source, tls = settings.source_address, settings.tls
-        async with asyncio.timeout(self._settings.response_timeout_s):
+        try:
             # Certificates are read each time too: they are replaced while the router runs. In a
             # thread, because reading and parsing them takes a while.
             context = None if tls is None else await asyncio.to_thread(_context, tls)
-            await asyncio.get_running_loop().create_connection(
-                lambda: cast("asyncio.Protocol", link),
-                address.host,
-                address.port,
-                ssl=context,
-                server_hostname=None if tls is None else tls.server_name or address.host,
-                local_addr=None if source is None else (source, 0),
-            )
+            async with asyncio.timeout(CONNECT_S):
+                await asyncio.get_running_loop().create_connection(
+                    lambda: cast("asyncio.Protocol", link),
+                    number,
+                    host.port,
+                    ssl=context,
+                    server_hostname=None if tls is None else tls.server_name or host.host,
+                    local_addr=None if source is None else (source, 0),
+                )
+        except (OSError, TimeoutError) as error:
+            self._tell_unreachable(error)
+            return False
+        return True
+
+    def _tell_unreachable(self, error: Exception) -> None:
+        bind, why = self._bind, str(error) or "no answer in time"
+        bind.trouble = "unreachable"
+        if bind.troubles.is_news(bind.path, why, self._host.clock()):
+            self._log.warning("bind.unreachable", address=bind.address, error=why)
 
     def stop_binding(self) -> None:
         """Do not bind again once the session has ended."""
@@ -395,6 +443,18 @@ def _timers(bind: Bind, settings: SessionSettings) -> Timers:
         enquire_link_s=bind.settings.enquire_link_s or settings.enquire_link_s,
         response_s=settings.response_timeout_s,
     )
+
+
+def _is_number(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _shown(host: Address, number: str) -> str:
+    return str(host) if number == host.host else f"{host} ({number})"
 
 
 def _context(tls: OperatorTlsSettings) -> ssl.SSLContext:

@@ -27,6 +27,7 @@ from router.forward.suspects import (
     may_try,
     unproven,
 )
+from router.forward.troubles import Troubles
 from router.forward.window import LEAST, kept, sized
 from router.smpp.session import Note, Writable
 from router.terms.capacity import Capacity
@@ -152,6 +153,7 @@ class Bind:
         "sized",
         "trial",
         "trouble",
+        "troubles",
         "unanswered",
         "window",
     )
@@ -183,6 +185,8 @@ class Bind:
         """Failed attempts to bind since the last session."""
         self.trouble = ""
         """Why the bind is down, in a word for the status document; empty while it is bound."""
+        self.troubles: Final = Troubles()
+        """What the log has said of attempts to bind."""
         self.changed_at = now
         """When the bind came up or went down."""
         self.in_heap = False
@@ -219,10 +223,20 @@ class Bind:
         self.lifetime.adopt(settings)
         if in_place != settings:
             self.failures = 0  # They were failures of the settings before.
+            self.troubles.forget()
             return True
         if before != settings and self.peer is not None:
             self.peer.adopt()
         return False
+
+    @property
+    def path(self) -> str:
+        """The path of the latest connection: its address, or the bind, which outbind is known by.
+
+        With outbind the port changes with each connection.
+        """
+        name = self.settings.name
+        return self.address or name if self.settings.outbind is None else name
 
     @property
     def sends(self) -> bool:
@@ -452,10 +466,9 @@ class Operator:
         bind.peer = peer
         bind.changed_at = now
         bind.trouble = ""
+        bind.troubles.forget()
         bind.retires = False
-        # With outbind the port changes with each connection: the path is known by the bind.
-        host = bind.settings.name if bind.settings.outbind is not None else bind.address
-        bind.round_trip.path = self._paths.setdefault(host or bind.settings.name, Path())
+        bind.round_trip.path = self._paths.setdefault(bind.path, Path())
         bind.lifetime.begin(self._share(bind), now)
         if bind.pace is not None and self.suspects.may_go_on(bind, self._able()):
             self._begin_trial(bind, now)

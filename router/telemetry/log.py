@@ -55,7 +55,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "bind.slowed": "The operator does not keep up: less is sent, and then slowly more.",
         "bind.timed_out": "No bind request, or no answer to ours, came in time; session over.",
         "bind.unanswered": "An operator closed the connection without a bind response.",
-        "bind.unreachable": "No connection to an operator could be made.",
+        "bind.unreachable": "No connection to an operator could be made: host and IP `address`.",
         "breaker.opened": "Too much fails on a bind, or on all: nothing is sent for `rest_s`.",
         "client.bind_refused": "A client's bind was refused; so many silent ones are `asked`.",
         "client.not_secured": "A TLS handshake failed; `error` comes from the library.",
@@ -323,7 +323,8 @@ Lines that standard error does not take are lost, and counted in
 
 What one peer does wrong again and again is logged 20 times per connection, and then twice a minute
 at most; all of it is counted, in `smpp_router_refused_pdus_total` and in the metrics of receipts,
-inbound messages and deliveries.
+inbound messages and deliveries. What keeps a bind to an operator down is logged, for each address,
+when it changes, and then every ten minutes; `failures` counts all attempts since the last session.
 
 | event | level | meaning |
 |---|---|---|

@@ -47,6 +47,10 @@ class OldestFirst(Generic[Key, Value]):
         """Remove this key; return its value, None without one."""
         return self.by_key.pop(key, None)
 
+    def clear(self) -> None:
+        """Remove all."""
+        self.by_key.clear()
+
     def oldest(self) -> tuple[Key, Value] | None:
         """Return the entry that was put longest ago; None where there is none."""
         return next(iter(self.by_key.items()), None)

@@ -233,7 +233,8 @@ class BindSettings:
     """The name of the bind in metrics, logs and commands; unique over all operators."""
     addresses: tuple[Address, ...] = ()
     """`host:port` of the operator's SMSC, or a list of them that are tried in turn; host names are
-    looked up for each attempt. Required, except with `outbind`."""
+    looked up for each attempt, and each of their addresses is tried for five seconds. Required,
+    except with `outbind`."""
     outbind: OutbindSettings | None = None
     """For an operator that connects to the router; instead of `address`."""
     system_id: str

@@ -1,18 +1,26 @@
 """Binds as operators want them: hosts in turn, TLS, our address, short lives, calls from them."""
 
+import asyncio
 import socket
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from benchmarks import stand
 from benchmarks.certificates import OPENSSL, self_signed
 from benchmarks.processes import number, until
 from benchmarks.stand import Router
+from router.forward.bind import BindConnector
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.link import NOTES_LOGGED
+from router.terms.names import OperatorName
+from router.terms.settings import Address, ReconnectSettings
+from tests.doubles import Router as InProcess
+from tests.doubles import World, contract_settings
 from tests.e2e.scene import CONFIGURATION, changed, configuration, free_port
 
 ONE_BIND = """\
@@ -45,6 +53,97 @@ def test_host_that_is_not_there_costs_no_wait(stack: ExitStack, tmp_path: Path) 
     assert len(router.child.events("bind.unreachable")) == 1
     assert router.child.events("bind.waits") == []
     assert f'"address": "127.0.0.1:{operator.port}"' in router.http("/v1/status")
+
+
+@pytest.mark.long  # A silent address has five seconds.
+def test_silent_host_does_not_use_up_the_time_of_the_next(stack: ExitStack, tmp_path: Path) -> None:
+    operator = stand.operator(stack)
+    silent = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+    address = silent.getsockname()
+    stack.enter_context(socket.create_connection(address))  # No more has room: Linux says nothing.
+    hosts = f'address: ["127.0.0.1:{address[1]}", "127.0.0.1:{operator.port}"]'
+    text = changed(one_bind(hosts), ("bind_timeout: 2s", "bind_timeout: 2s, response_timeout: 2m"))
+    router = stand.router(stack, text, tmp_path)
+    router.until_bound(1)
+    (said,) = router.child.events("bind.unreachable")
+    assert said["error"] == "no answer in time"
+
+
+class Resolved(BindConnector):
+    """A bind to a name that stands for two addresses; nobody listens at the first."""
+
+    async def _look_up(self, host: Address) -> list[str]:
+        return ["127.0.0.2", "127.0.0.1"]
+
+
+def connector(
+    kind: type[BindConnector], folder: Path, host: str, port: int, source: str = ""
+) -> BindConnector:
+    """One that keeps the first bind of the contract, there."""
+    router = InProcess(World(), contract_settings(folder))
+    bind = router.journey.operators[OperatorName("telia")].binds[0]
+    addresses = (Address(host=host, port=port),)
+    bind.settings = replace(bind.settings, addresses=addresses, source_address=source or None)
+    return kind(router, router.journey, bind, router.settings.session)
+
+
+def test_addresses_of_a_name_are_tried_in_turn(tmp_path: Path) -> None:
+    def hangs_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async def attempt() -> tuple[str, int]:
+        async with await asyncio.start_server(hangs_up, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            keeper = connector(Resolved, tmp_path, "smsc.example", port)
+            assert await keeper._attempt() is not None
+            return keeper._bind.address, port
+
+    with capture_logs() as lines:
+        address, port = asyncio.run(attempt())
+    assert address == f"smsc.example:{port} (127.0.0.1)"
+    told = [(line["event"], line.get("address")) for line in lines]
+    there = f"smsc.example:{port} (127.0.0.2)"
+    assert told == [("bind.unreachable", there), ("bind.unanswered", None)]
+
+
+class Failing(BindConnector):
+    """A bind to an operator that is away, given up at the fifth attempt."""
+
+    async def _look_up(self, host: Address) -> list[str]:
+        if self._bind.failures == 4:
+            self.stop_binding()
+        return await super()._look_up(host)
+
+
+def test_operator_that_is_away_is_told_of_once(stack: ExitStack, tmp_path: Path) -> None:
+    keeper = connector(Failing, tmp_path, "127.0.0.1", free_port(stack))
+    operator = keeper._bind.operator
+    reconnect = ReconnectSettings(first_s=0.001, longest_s=0.001)
+    operator.settings = replace(operator.settings, reconnect=reconnect)
+    with capture_logs() as lines:
+        asyncio.run(keeper.run())
+    assert [line["event"] for line in lines] == ["bind.unreachable", "bind.waits"]
+    assert keeper._bind.failures == 4
+
+
+@pytest.mark.parametrize(
+    ("host", "source", "found"),
+    [
+        ("127.1", "", ["127.0.0.1"]),  # A name for the resolver, which asks nobody for it.
+        ("127.1", "127.0.0.77", ["127.0.0.1"]),
+        ("127.1", "::1", []),
+        ("::1", "127.0.0.77", ["::1"]),  # As it is written; to connect will fail.
+    ],
+)
+def test_name_is_looked_up_for_addresses_that_ours_can_reach(
+    tmp_path: Path, host: str, source: str, found: list[str]
+) -> None:
+    keeper = connector(BindConnector, tmp_path, host, 2775, source)
+    with capture_logs() as lines:
+        for _ in range(2):
+            assert asyncio.run(keeper._look_up(Address(host=host, port=2775))) == found
+    told = [(line["event"], line["address"]) for line in lines]
+    assert told == ([] if found else [("bind.unreachable", "127.1:2775")])
 
 
 def test_bind_comes_from_the_address_that_is_ours_there(stack: ExitStack, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from router.accept.passwords import hash_password
 from router.forward.outbind import OutbindConnector, OutbindListener
+from router.forward.troubles import SAID_AGAIN_S
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.terms.names import AccountName, OperatorName
@@ -228,6 +229,50 @@ def test_a_bind_that_is_down_says_why(world: World, router: Router) -> None:
     telia.far.drop()
     world.settle()
     assert bind.trouble == "lost"
+
+
+def refused_in(router: Router, status: int) -> list[str]:
+    """What the log says of one attempt that ends like this; 0 is a bind request not answered."""
+    with capture_logs() as lines:
+        if status:
+            router.operator("telia", bind_status=status)
+        else:
+            bind = router.journey.operators[OperatorName("telia")].binds[0]
+            far = Operator(router.world, router, bind).far
+            far.on_pdu = lambda _: far.send(p.response(v.SUBMIT_SM, 77))
+            router.world.settle()
+            far.drop()
+    return [line["event"] for line in lines if line["log_level"] == "warning"]
+
+
+def test_state_of_a_bind_that_is_down_is_said_when_it_changes_and_then_rarely(
+    world: World, router: Router
+) -> None:
+    first, other = v.ESME_RBINDFAIL, v.ESME_RALYBND
+    assert [refused_in(router, status) for status in (first, first, other, other)] == [
+        *(["bind.refused"], [], ["bind.refused"], [])
+    ]
+    assert refused_in(router, 0) == ["response.unasked", "bind.unanswered"]
+    assert refused_in(router, 0) == []
+    world.run(SAID_AGAIN_S - 1.0)
+    assert refused_in(router, 0) == []
+    world.run(1.0)
+    assert refused_in(router, 0) == ["response.unasked", "bind.unanswered"]
+    router.operator("telia").far.drop()
+    assert refused_in(router, 0) == ["response.unasked", "bind.unanswered"]
+    assert router.journey.counters.refused_pdus["response.unasked"] == 5
+
+
+def test_bind_request_that_is_not_answered_is_said_once(world: World, router: Router) -> None:
+    bind = router.journey.operators[OperatorName("telia")].binds[0]
+    with capture_logs() as lines:
+        for _ in range(3):
+            far = Operator(world, router, bind).far
+            far.on_pdu = lambda _: None
+            world.run(router.settings.session.response_timeout_s)
+            assert far.closed
+    assert [line["event"] for line in lines] == ["bind.timed_out"]
+    assert router.journey.counters.refused_pdus["bind.timed_out"] == 3
 
 
 def test_no_receipt_is_given_to_a_client_that_unbinds(world: World, router: Router) -> None:

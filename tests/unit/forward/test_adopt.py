@@ -105,9 +105,11 @@ def test_what_is_said_when_binding_needs_a_new_session(change: dict[str, object]
     operator = bound(A, B)
     bind = operator.binds[0]
     bind.failures = 3
+    bind.troubles.is_news("a:1", "refused", START)
     new = replace(A, **change)  # type: ignore[arg-type]
     assert told(operator.adopt(settings_of(new, B), FIRST_AT)) == ("", "a", "")
     assert (bind.settings, bind.failures) == (new, 0)
+    assert bind.troubles.is_news("a:1", "refused", START)
 
 
 @pytest.mark.parametrize(

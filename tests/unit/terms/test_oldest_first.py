@@ -61,3 +61,10 @@ def test_does_as_a_list_of_pairs_would(most: int | None, deeds: list[tuple[str, 
         assert len(entries) == len(model)
         assert (key in entries) == (key in dict(model))
         assert list(entries.by_key.items()) == model
+
+
+def test_after_clear_nothing_is_left() -> None:
+    entries: OldestFirst[str, int] = OldestFirst(2)
+    entries.put("a", 1)
+    entries.clear()
+    assert (len(entries), entries.get("a"), entries.oldest()) == (0, None, None)
