@@ -120,8 +120,8 @@ class Journey:
             rooms, self.pending, self.recall, self.commits, counters, clocks, turn, told=settled
         )  # fmt: skip
         self.receipts: Final = Receipts(
-            self.pending, self.recall, self.outcomes, self.commits, rulebook, self._ids, counters,
-            clocks, turn,
+            operators, self.pending, self.recall, self.outcomes, self.commits, rulebook, self._ids,
+            counters, clocks, turn,
         )  # fmt: skip
         self.availability: Final = Availability(
             operators, operator_of, lanes, self.up, clocks, turn

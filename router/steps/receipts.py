@@ -7,6 +7,7 @@ another attempt is open.
 No receipt is held back: one whose message is not known yet is answered when the journal has it.
 """
 
+from collections.abc import Mapping
 from struct import Struct
 from typing import Final
 
@@ -40,6 +41,10 @@ _COMMAND_ID: Final = Struct(">I")
 _COUNTED_AS: Final = {state: state.name.lower() for state in r.State} | {None: "unreadable"}
 
 
+MOST_TOLD: Final = 10
+"""Of the orphans that are given up together the log is told of so many."""
+
+
 class Receipts:
     """What operators deliver."""
 
@@ -47,6 +52,7 @@ class Receipts:
         "_clocks",
         "_commits",
         "_ids",
+        "_operators",
         "_outcomes",
         "_pending",
         "_recall",
@@ -57,6 +63,7 @@ class Receipts:
 
     def __init__(
         self,
+        operators: Mapping[OperatorName, Operator],
         pending: PendingReceipts,
         recall: Recall,
         outcomes: Outcomes,
@@ -67,6 +74,7 @@ class Receipts:
         clocks: Clocks,
         turn: Turn,
     ) -> None:
+        self._operators: Final = operators
         self._pending: Final = pending
         self._recall: Final = recall
         self._outcomes: Final = outcomes
@@ -179,11 +187,9 @@ class Receipts:
 
     def claim(self, orphan: Orphan, operator: Operator, now: float) -> None:
         """Take what an orphan reports: the operator has just answered with its id."""
-        (command_id,) = _COMMAND_ID.unpack_from(orphan.octets, 4)
-        receipt = r.recognise(Sm(Pdu(command_id, 0, 0, orphan.octets), tolerant=True))
+        receipt = _receipt_of(orphan)
         correlator = self._pending.correlators[operator.name]
         self._commits.settles.claimed.append(orphan)
-        assert receipt is not None
         operator_id, message = correlator.find(receipt.operator_id, orphan.source_octets)
         if message is not None:  # Else one before it was final.
             self._report(operator, correlator, operator_id, message, receipt, now)
@@ -195,8 +201,16 @@ class Receipts:
             correlator.forget(orphan)
 
     def _give_up(self, orphans: list[Orphan]) -> None:
+        """Count and tell of orphans that no answer has claimed; the journal forgets them."""
         for orphan in orphans:
             self.counters.receipts_unmatched[orphan.operator] += 1
+        for orphan in orphans[:MOST_TOLD]:
+            operator = self._operators.get(orphan.operator)
+            binds = () if operator is None else operator.binds
+            peer = next((bind.peer for bind in binds if bind.peer is not None), None)
+            if peer is not None:
+                message_id = _receipt_of(orphan).operator_id
+                peer.tell(Note("receipt.unmatched", message_id=message_id))
         self._commits.settles.claimed += orphans
         if orphans:
             self._turn.end_soon()
@@ -300,3 +314,11 @@ class Receipts:
 
     def _count_inbound(self, operator: OperatorName, result: str) -> None:
         self.counters.inbound[operator, result] += 1
+
+
+def _receipt_of(orphan: Orphan) -> Receipt:
+    """Return what an orphan says; it was recognised when it came."""
+    (command_id,) = _COMMAND_ID.unpack_from(orphan.octets, 4)
+    receipt = r.recognise(Sm(Pdu(command_id, 0, 0, orphan.octets), tolerant=True))
+    assert receipt is not None
+    return receipt
