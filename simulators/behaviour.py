@@ -83,6 +83,10 @@ class Behaviour:
     """Share of submit_sm that are answered with a generic_nack."""
     nack_status: int = v.ESME_RSYSERR
     """command_status of those."""
+    silent_at: bytes = b""
+    """Messages with this in their text are neither answered nor taken; empty: none."""
+    hang_up_at: bytes = b""
+    """The connection is cut as soon as a message with this in its text is read; empty: at none."""
     disconnect_every: int | None = None
     """The connection is cut after so many submit_sm on a bind."""
     read_pause: Span | None = None
@@ -91,6 +95,8 @@ class Behaviour:
     """Wait before a bind request is answered."""
     bind_status: tuple[tuple[int, float], ...] = ()
     """Share of bind requests that are refused with a command_status."""
+    orphans: Rate | None = None
+    """Receipts of messages that nobody has submitted here."""
     inbound: Inbound | None = None
     """Messages from subscribers: a rate, and where they matter source, destination and text."""
 
@@ -176,6 +182,15 @@ def inbound(value: object) -> Inbound:
     return Inbound(units.rate(found["rate"]), source, destination, text, data_coding)
 
 
+def pattern(value: object) -> bytes:
+    """A text as it stands in messages; `off` is none."""
+    if value is False or value == "off":
+        return b""
+    if not isinstance(value, str) or not value:
+        raise UnitError(f"{value!r} is no text to look for")
+    return encoded(value)[0]
+
+
 READERS: Final[Mapping[str, Callable[[object], object]]] = {
     "binds_rate": _off_or(units.rate),
     "operator_rate": _off_or(units.rate),
@@ -195,10 +210,13 @@ READERS: Final[Mapping[str, Callable[[object], object]]] = {
     "answer_lost": units.share,
     "nack": units.share,
     "nack_status": units.status,
+    "silent_at": pattern,
+    "hang_up_at": pattern,
     "disconnect_every": _off_or(units.count),
     "read_pause": _off_or(units.span),
     "bind_latency": units.span,
     "bind_status": statuses,
+    "orphans": _off_or(units.rate),
     "inbound": _off_or(inbound),
 }
 """How the value of each key is read."""

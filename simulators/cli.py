@@ -136,10 +136,13 @@ EXAMPLES: Final = {
     "answer_lost": "share of submit_sm taken and never answered: 1%%",
     "nack": "share of submit_sm answered with a generic_nack: 1%%",
     "nack_status": "command_status of these generic_nack: ESME_RSYSERR",
+    "silent_at": "messages with this text are neither answered nor taken: MUTE",
+    "hang_up_at": "a bind is cut as soon as a message with this text is read: POISON",
     "disconnect_every": "number of submit_sm after which a bind is cut: 500",
     "read_pause": "wait after each read: 50ms",
     "bind_latency": "wait before a bind is answered: 2s",
     "bind_status": "share of binds refused with a status: ESME_RBINDFAIL:50%%",
+    "orphans": "receipts of messages that nobody has submitted: 5/s",
     "inbound": "messages from subscribers: rate:5/s,destination:12302,text:HELLO",
 }
 """The help of each key of a behaviour."""

@@ -37,6 +37,8 @@ LONGEST_PDU_OCTETS: Final = 70_000
 SESSIONS_EVERY_S: Final = 0.25
 """How often sessions look at their timers: those are of 30 s, so a quarter second is exact."""
 SLACK_S: Final = 0.0005
+FIRST_ORPHAN: Final = 90_000_000_000
+"""Ids of receipts for which no message was submitted here: far beyond those that are given."""
 """What is due so soon is due now: loops wake by the millisecond, some a little early."""
 AFTER_ITS_RECEIPT_S: Final = 0.05
 """An answer that is to come after its receipt comes at least so much later."""
@@ -81,6 +83,8 @@ class Smsc:
         self._agenda = Agenda(scenario, now)
         self._allowance: Allowance | None = None
         self._inbound_at = NEVER
+        self._orphans_at = NEVER
+        self._orphans = FIRST_ORPHAN
         self._mood = Mood(Behaviour(), rng)
         self._behave(scenario.phases[0].behaviour, now)
 
@@ -203,6 +207,8 @@ class Smsc:
         answer = self._answer
         for pdu in pdus:
             answer(link, pdu, now)
+            if link.cut:  # What lies behind is not read, and nothing before it is answered.
+                break
         if self._batch:
             due_at = now + self._mood.behaviour.latency.shortest_s
             self._answers.add(due_at, (link, self._batch))
@@ -225,7 +231,14 @@ class Smsc:
             link.throttled += 1
             self._refuse(link, pdu, v.ESME_RTHROTTLED, now)
             return
+        behaviour = self._mood.behaviour
+        if behaviour.hang_up_at and behaviour.hang_up_at in sm.message:
+            link.cut = True
+            self.touched.add(link)
+            return
         fate = TAKE if self._mood.calm else self._mood.fate(sm.destination_addr)
+        if behaviour.silent_at and behaviour.silent_at in sm.message:
+            fate = SILENT
         if fate > 0:
             self._refuse(link, pdu, fate, now)
         elif fate == SILENT:
@@ -358,6 +371,31 @@ class Smsc:
             box.waiting.append(Delivery(octets, box, None, inbound=True))
             self._pump(box, now)
 
+    def _send_orphans(self, now: float) -> None:
+        """Send receipts of messages that another system has submitted, or nobody."""
+        rate = self._mood.behaviour.orphans
+        assert rate is not None
+        while self._orphans_at <= now:
+            self._orphans_at += 1.0 / rate.per_second
+            boxes = [box for box in self.outboxes.values() if box.links]
+            if not boxes:
+                continue
+            self._orphans += 1
+            self.tally.inbound.due += 1
+            box = boxes[self._orphans % len(boxes)]
+            minute = self._dates.at(now)
+            octets = p.sm(
+                v.DELIVER_SM,
+                0,
+                source=(1, 1, b"%d" % self._orphans),
+                destination=(5, 0, b"OTHER"),
+                esm_class=4,
+                short_message=b"id:%d sub:001 dlvrd:001 submit date:%b done date:%b "
+                b"stat:DELIVRD err:000 text:" % (self._orphans, minute, minute),
+            )
+            box.waiting.append(Delivery(octets, box, None, inbound=True))
+            self._pump(box, now)
+
     # Time.
 
     def wake_at(self) -> float:
@@ -369,6 +407,7 @@ class Smsc:
             self._agenda.next_at(),
             self._sessions_at,
             self._inbound_at,
+            self._orphans_at,
         )
 
     def wake(self, now: float) -> None:
@@ -389,6 +428,8 @@ class Smsc:
             self._pump(outbox, now)
         if self._inbound_at <= soon:
             self._send_inbound(soon)
+        if self._orphans_at <= soon:
+            self._send_orphans(soon)
         if self._sessions_at <= now:
             self._wake_sessions(now)
 
@@ -427,6 +468,8 @@ class Smsc:
             self._allowance = Allowance(rate) if rate else None
         if behaviour.inbound != before.inbound:
             self._inbound_at = NEVER if behaviour.inbound is None else now
+        if behaviour.orphans != before.orphans:
+            self._orphans_at = NEVER if behaviour.orphans is None else now
 
     def read_pause_s(self) -> float:
         """Return how long a connection rests after each read."""

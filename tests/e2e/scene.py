@@ -109,7 +109,12 @@ class Peer:
         return self.hears(command_id | v.RESPONSE)
 
     def submit(
-        self, destination: str, *, priority_flag: int = 0, registered_delivery: int = 0
+        self,
+        destination: str,
+        text: bytes = b"hello",
+        *,
+        priority_flag: int = 0,
+        registered_delivery: int = 0,
     ) -> Pdu:
         """Submit one message; return the answer."""
         self._sequence += 1
@@ -118,7 +123,7 @@ class Peer:
             self._sequence,
             source=(5, 0, b"TEST"),
             destination=(1, 1, destination.encode()),
-            short_message=b"hello",
+            short_message=text,
             registered_delivery=registered_delivery,
             priority_flag=priority_flag,
         )

@@ -105,6 +105,31 @@ def test_client_that_is_killed_and_binds_again_gets_the_rest(
     assert outcomes(router, "bank") == {"delivered": 200}
 
 
+def test_operator_that_hangs_up_at_one_message_gets_all_others(
+    stack: ExitStack, tmp_path: Path
+) -> None:
+    operator = stand.operator(
+        stack,
+        *("--hang-up-at", "POISON", "--latency", "5ms", "--receipt-delay", "10ms"),
+        *("--orphans", "50/s", "--deliver-window", "10"),
+    )
+    router = stand.router(stack, configuration(operator.port), tmp_path)
+    router.until_bound(BINDS)
+    shop = stack.enter_context(Peer(router.port))
+    assert shop.bind("shop").command_status == v.ESME_ROK
+    assert shop.submit("37255512345", b"a POISON").command_status == v.ESME_ROK
+
+    client = stand.client(stack, router.port, "--count", "300", "--rate", "200/s", system_id="bank")
+
+    totals = stand.totals_of(client)
+    stand.well(client, totals)
+    assert totals["duplicates"] == 0
+    assert outcomes(router, "bank") == {"delivered": 300}
+    assert outcomes(router, "shop") == {}
+    assert router.samples().sum("suspects") == 1
+    until("receipts of others wait", lambda: router.samples().sum("receipts_orphaned") > 0)
+
+
 def outcomes(router: Router, account: str) -> dict[str, float]:
     """Where its messages ended."""
     return router.samples().by("outcome", "outcomes_total", account=account)

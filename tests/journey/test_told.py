@@ -6,6 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from router.forward.bind import OperatorLink
+from router.report.correlate import ORPHAN_S
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.terms.names import OperatorName
@@ -48,7 +49,7 @@ def test_receipt_that_waited_for_its_message_in_vain_is_told(world: World, route
     world.run(1.0)
     with capture_logs() as logs:
         telia.deliver(receipt_text(b"777", b"DELIVRD"), esm_class=RECEIPT)
-        world.run(15.0)
+        world.run(ORPHAN_S + 5.0)
     assert told(logs) == [("receipt.unmatched", "777")]
 
 

@@ -283,6 +283,32 @@ def test_lost_answer_leaves_the_message_taken_and_silence_does_not() -> None:
         assert bind.session.state is State.CLOSED
 
 
+def test_it_hangs_up_at_a_text_and_reads_nothing_behind_it() -> None:
+    house = House(Behaviour(hang_up_at=token("ab12", 1)))
+    bind = Bind(house)
+    bind.submit(3)
+    assert bind.link.cut
+    assert house.smsc.tally.distinct == 1
+
+
+def test_it_is_silent_at_a_text_alone() -> None:
+    house = House(Behaviour(silent_at=token("ab12", 1)))
+    bind = Bind(house)
+    bind.submit(3)
+    house.pass_time(1.0)
+    assert [answer.request for answer in bind.answers] == [0, 2]
+    assert house.smsc.tally.silent == 1
+
+
+def test_receipts_of_messages_that_nobody_has_submitted_come_at_their_rate() -> None:
+    house = House(Behaviour(orphans=Rate(5, 1.0)))
+    bind = Bind(house)
+    house.pass_time(2.0)
+    assert 10 <= len(bind.receipts()) <= 11
+    assert len(set(bind.receipts())) == len(bind.receipts())
+    assert house.smsc.tally.receipts.due == 0
+
+
 def test_nack_answers_and_takes_nothing() -> None:
     house = House(Behaviour(nack=1.0))
     bind = Bind(house)
