@@ -339,6 +339,8 @@ class Operator:
         """Messages in flight over all binds, those that are no longer named included."""
         self.late_until = 0.0
         """The time until which the late answer of an attempt that was given up may come."""
+        self.all_fell_at = float("-inf")
+        """When no session was left, the last time."""
         self.answered = 0
         """Messages that it has answered, whatever the answers said."""
         self.suspects: Final = Suspects()
@@ -482,6 +484,8 @@ class Operator:
         bind.unanswered.clear()  # At once: `is_available` is asked before all attempts have ended.
         bind.batch = None
         bind.changed_at = now
+        if not any(one.peer is not None for one in self.binds):
+            self.all_fell_at = now
 
     def _share(self, bind: Bind) -> float:
         """Return the part of the binds that come before this one: 0 for the first bind."""

@@ -9,6 +9,11 @@ is given up and counted.
 The latest attempts are in memory. Older ones are `behind`: only the journal has them, and
 `steps/recall.py` brings them back when their receipt comes.
 
+An operator may use an id again. Then the number decides whose receipt it is; of two messages with
+one number the older is meant, or the younger if all sessions of the operator fell between the two:
+it may count from the beginning again. A receipt that says what the last one with its id said, of
+the same moment, is a repeat, and no news of another message.
+
 When a new configuration gives the ids of responses another form (`adopt`), attempts from before
 keep the ids that they have, because the journal knows them by these. A receipt finds such an
 attempt by its id in any form, if its address is the message's destination too. The address must
@@ -16,8 +21,9 @@ decide: 10 in one form and 0x0A in the other are the same id of two messages.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, Protocol
 
+from router.smpp.receipt import State
 from router.terms.capacity import Capacity
 from router.terms.message import Message
 from router.terms.names import OperatorId, RouterId
@@ -27,7 +33,25 @@ from router.terms.settings import IdForm, MessageIdSettings
 
 ORPHAN_S: Final = 60.0
 """How long an orphan is kept: twice the usual time in which an answer comes, or never."""
+FEWEST_DIGITS: Final = 7
+"""Of a national number; a shorter one is a service's, and has no other form."""
 _LONG_AGO: Final = float("-inf")
+
+
+class Addressed(Protocol):
+    """A receipt, as far as its addresses go."""
+
+    @property
+    def source_octets(self) -> bytes:
+        """TON, NPI, address and NUL of the source: the number of its message."""
+
+    @property
+    def destination_octets(self) -> bytes:
+        """The same of the destination; some operators do not swap the two."""
+
+
+Said = tuple[bytes, State | None, bytes]
+"""What a final receipt has said: of which number, the state, and the done date as it came."""
 
 
 def canonical(form: IdForm) -> Callable[[bytes], OperatorId]:
@@ -39,10 +63,10 @@ def canonical(form: IdForm) -> Callable[[bytes], OperatorId]:
     base = {"text": 0, "decimal": 10, "hex": 16}[form]
 
     def of_text(octets: bytes) -> OperatorId:
-        return OperatorId(octets.strip(b"\0 ").lower().lstrip(b"0") or b"0")
+        return OperatorId(_cut(octets).lower().lstrip(b"0") or b"0")
 
     def of_number(octets: bytes) -> OperatorId:
-        digits = octets.strip(b"\0 ")
+        digits = _cut(octets)
         if len(digits) > 64 or b"_" in digits:
             return of_text(octets)
         try:
@@ -55,7 +79,7 @@ def canonical(form: IdForm) -> Callable[[bytes], OperatorId]:
 
 def other_forms(octets: bytes) -> Iterator[OperatorId]:
     """Yield the canonical forms of an id that is written in another base than the settings say."""
-    text = octets.strip(b"\0 ").lower()
+    text = _cut(octets).lower()
     if len(text) > 64:
         return
     yield OperatorId(text.lstrip(b"0") or b"0")  # Decimal or text, where the settings say hex.
@@ -94,8 +118,10 @@ class Correlator:
         """By id, the attempt that is owed a receipt, and when the operator took it."""
         self._more: dict[OperatorId, list[tuple[float, Message]]] = {}
         """The younger attempts of an id that the operator has used more than once."""
-        self._done: Final[OldestFirst[OperatorId, None]] = OldestFirst()
-        """The latest ids whose final receipt has come."""
+        self._done: Final[OldestFirst[OperatorId, Said | None]] = OldestFirst()
+        """The latest ids whose final receipt has come, and what it said, where it had a date."""
+        self.restarted_utc = _LONG_AGO
+        """When all sessions of the operator had fallen last; asked for only where ids clash."""
         self._unwanted: Final[OldestFirst[OperatorId, None]] = OldestFirst(capacity.ids_remembered)
         """The latest ids of messages that want no receipt."""
         self._orphans: Final[OldestFirst[OperatorId, list[Orphan]]] = OldestFirst()
@@ -152,34 +178,45 @@ class Correlator:
                 return orphans
         return []
 
-    def find(self, octets: bytes, destination_octets: bytes) -> tuple[OperatorId, Message | None]:
+    @property
+    def has_clashes(self) -> bool:
+        """Whether an id awaits the receipts of more than one message."""
+        return bool(self._more)
+
+    def find(self, octets: bytes, addressed: Addressed) -> tuple[OperatorId, Message | None]:
         """Return the id in canonical form, and the message that a receipt with it is about.
 
         If an id has been used twice, the receipt's address (the message's destination) decides. An
         id that fits only in another base than the settings say must come with that address too: 10
         and 0x10 are two messages of an operator that numbers its messages. An empty id finds none.
         """
-        if not octets.strip(b"\0 "):
+        if not _cut(octets):
             return OperatorId(b""), None
         operator_id = self.of_receipt(octets)
         entry = self._open.by_key.get(operator_id)
         if entry is None or entry[0] <= self._former_until_utc:  # Every receipt comes by here.
-            return self._find_in_any_form(operator_id, octets, destination_octets)
+            return self._find_in_any_form(operator_id, octets, addressed)
         if self._more and operator_id in self._more:
-            for _, message in (entry, *self._more[operator_id]):
-                if _same_number(message, destination_octets):
-                    return operator_id, message
+            every = (entry, *self._more[operator_id])
+            same = [one for one in every if _is_about(one[1], addressed)]
+            since = [one for one in same if one[0] >= self.restarted_utc]
+            if same:
+                return operator_id, (since or same)[0][1]
         return operator_id, entry[1]
 
+    def last_said(self, operator_id: OperatorId) -> Said | None:
+        """Return what the last final receipt with this id said, if it had a date."""
+        return self._done.by_key.get(operator_id)
+
     def _find_in_any_form(
-        self, operator_id: OperatorId, octets: bytes, destination_octets: bytes
+        self, operator_id: OperatorId, octets: bytes, addressed: Addressed
     ) -> tuple[OperatorId, Message | None]:
         """Find the message of a receipt whose id has no attempt of this configuration first."""
         matching = [
             (one_id, taken_utc, message)
             for one_id in (operator_id, *other_forms(octets))
             for taken_utc, message in self._attempts(one_id)
-            if _same_number(message, destination_octets)
+            if _is_about(message, addressed)
         ]
         # An id in today's form is the surest sign, then one in an earlier form. Both with the
         # address, because ids of two forms may be equal by chance.
@@ -211,13 +248,13 @@ class Correlator:
         yield self.of_receipt(octets)
         yield from other_forms(octets)
 
-    def is_sure(self, message: Message, destination_octets: bytes) -> bool:
+    def is_sure(self, message: Message, addressed: Addressed) -> bool:
         """Return whether `find` has surely found the right message.
 
         If an id has been used twice, only the address tells; the other message may be in the
         journal.
         """
-        return _same_number(message, destination_octets)
+        return _is_about(message, addressed)
 
     def is_done(self, operator_id: OperatorId) -> bool:
         """Return whether the final receipt of this id has come before."""
@@ -273,8 +310,11 @@ class Correlator:
 
     # How it ends.
 
-    def close(self, operator_id: OperatorId, message: Message) -> float:
-        """Await no further receipt of an attempt; return when the operator took the message."""
+    def close(self, operator_id: OperatorId, message: Message, said: Said | None = None) -> float:
+        """Await no further receipt of an attempt; return when the operator took the message.
+
+        `said` is what its receipt has said, if one came and had a date.
+        """
         open_by_id = self._open.by_key
         entry = open_by_id[operator_id]
         more = self._more.get(operator_id) if self._more else None
@@ -288,7 +328,7 @@ class Correlator:
         if more is not None and not more:
             del self._more[operator_id]
         done = self._done.by_key
-        done[operator_id] = None
+        done[operator_id] = said
         if len(done) > self._capacity.ids_remembered:
             self._done.take_oldest()
         return entry[0]
@@ -346,6 +386,27 @@ def _is_number(form: IdForm) -> bool:
     return form == "hex"
 
 
+def _cut(octets: bytes) -> bytes:
+    """Return an id without what stands behind its NUL, and without blanks."""
+    end = octets.find(0)
+    return (octets if end < 0 else octets[:end]).strip()
+
+
+def _is_about(message: Message, addressed: Addressed) -> bool:
+    """Return whether a receipt names the message's destination, swapped or not."""
+    return _same_number(message, addressed.source_octets) or _same_number(
+        message, addressed.destination_octets
+    )
+
+
 def _same_number(message: Message, octets: bytes) -> bool:
-    """Return whether an address is the message's destination, whatever its TON, NPI and prefix."""
-    return message.destination_octets[2:].lstrip(b"+0") == octets[2:].lstrip(b"+0")
+    """Return whether an address is the message's destination, in national or international form.
+
+    TON, NPI, + and leading zeros do not count; of numbers of at least `FEWEST_DIGITS` the end of
+    the longer one does.
+    """
+    ours, theirs = message.destination_octets[2:-1].lstrip(b"+0"), octets[2:-1].lstrip(b"+0")
+    if ours == theirs:
+        return True
+    shorter, longer = sorted((ours, theirs), key=len)
+    return len(shorter) >= FEWEST_DIGITS and longer.endswith(shorter)

@@ -15,7 +15,7 @@ from router.enqueue.ids import Ids
 from router.enqueue.journal import PendingReceipt
 from router.forward.pool import Operator
 from router.report import receipts
-from router.report.correlate import Correlator
+from router.report.correlate import Correlator, Said
 from router.report.inbound import for_client
 from router.smpp import receipt as r
 from router.smpp import vocabulary as v
@@ -115,8 +115,13 @@ class Receipts:
         if correlator is None:  # The operator is gone, and was forgotten: it owes nothing.
             self._unmatched(came)
             return
-        operator_id, message = correlator.find(receipt.operator_id, came.sm.source_octets)
-        if message is None and correlator.is_unwanted(operator_id):
+        if correlator.has_clashes:
+            correlator.restarted_utc = self._clocks.steady.at(operator.all_fell_at)
+        operator_id, message = correlator.find(receipt.operator_id, came.sm)
+        last_said = correlator.last_said(operator_id)
+        if last_said is not None and last_said == _said(came.sm, receipt):
+            message = None  # A repeat: the one that waits under its id now is another.
+        elif message is None and correlator.is_unwanted(operator_id):
             self.counters.receipts[operator.name, _COUNTED_AS[receipt.state]] += 1
             came.reply().send(v.ESME_ROK, self._turn)  # Nothing of it is to be kept.
             return
@@ -128,7 +133,9 @@ class Receipts:
         if message is not None:
             if receipt.state is None:
                 came.peer.tell(Note("receipt.unreadable", message_id=receipt.operator_id))
-            reply.brought = self._report(operator, correlator, operator_id, message, receipt, now)
+            reply.brought = self._report(
+                operator, correlator, operator_id, message, receipt, came.sm, now
+            )
         elif not correlator.is_done(operator_id):
             if not operator_id or not (operator.in_flight or now < operator.late_until):
                 self._unmatched(came)
@@ -152,6 +159,7 @@ class Receipts:
         operator_id: OperatorId,
         message: Message,
         receipt: Receipt,
+        sm: Sm,
         now: float,
     ) -> Delivery | None:
         """Take what an operator reports of a message; return what it brings for the client.
@@ -163,7 +171,8 @@ class Receipts:
             return None
         now_utc = self._clocks.steady.at(now)
         if receipts.is_final(state, operator.settings):
-            taken_utc = correlator.close(operator_id, message)
+            said = _said(sm, receipt) if receipt.done else None
+            taken_utc = correlator.close(operator_id, message, said)
             if self._attempt_ended(message, receipt, state, now_utc):
                 failure = receipts.failure_octets(receipt, state)
                 pending = PendingReceipt(message, operator.name, operator_id, taken_utc, failure)
@@ -187,12 +196,12 @@ class Receipts:
 
     def claim(self, orphan: Orphan, operator: Operator, now: float) -> None:
         """Take what an orphan reports: the operator has just answered with its id."""
-        receipt = _receipt_of(orphan)
+        sm, receipt = _read(orphan)
         correlator = self._pending.correlators[operator.name]
         self._commits.settles.claimed.append(orphan)
-        operator_id, message = correlator.find(receipt.operator_id, orphan.source_octets)
+        operator_id, message = correlator.find(receipt.operator_id, sm)
         if message is not None:  # Else one before it was final.
-            self._report(operator, correlator, operator_id, message, receipt, now)
+            self._report(operator, correlator, operator_id, message, receipt, sm, now)
 
     def refused(self, orphan: Orphan) -> None:
         """The journal could not keep an orphan: the operator sends it again."""
@@ -209,7 +218,7 @@ class Receipts:
             binds = () if operator is None else operator.binds
             peer = next((bind.peer for bind in binds if bind.peer is not None), None)
             if peer is not None:
-                message_id = _receipt_of(orphan).operator_id
+                message_id = _read(orphan)[1].operator_id
                 peer.tell(Note("receipt.unmatched", message_id=message_id))
         self._commits.settles.claimed += orphans
         if orphans:
@@ -316,9 +325,14 @@ class Receipts:
         self.counters.inbound[operator, result] += 1
 
 
-def _receipt_of(orphan: Orphan) -> Receipt:
-    """Return what an orphan says; it was recognised when it came."""
+def _read(orphan: Orphan) -> tuple[Sm, Receipt]:
+    """Return an orphan's PDU and what it says; it was recognised when it came."""
     (command_id,) = _COMMAND_ID.unpack_from(orphan.octets, 4)
-    receipt = r.recognise(Sm(Pdu(command_id, 0, 0, orphan.octets), tolerant=True))
+    sm = Sm(Pdu(command_id, 0, 0, orphan.octets), tolerant=True)
+    receipt = r.recognise(sm)
     assert receipt is not None
-    return receipt
+    return sm, receipt
+
+
+def _said(sm: Sm, receipt: Receipt) -> Said:
+    return sm.source_octets, receipt.state, receipt.done

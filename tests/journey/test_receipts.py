@@ -137,6 +137,46 @@ def test_an_early_receipt_in_another_base_than_the_settings_say_is_not_lost(
     assert router.outcomes == [Outcome.DELIVERED] * delivered
 
 
+def test_a_repeat_is_no_news_of_another_message_that_has_the_id_now(
+    world: World, router: Router
+) -> None:
+    telia, client = connected(router)
+    (first,) = submitted(router, telia, client)
+    report = telia.report(b"1")
+    world.run(1.0)
+    telia.next_id = 1  # It counts from the beginning again.
+    (second,) = submitted(router, telia, client)
+    again = telia.report(b"1")
+    world.run(1.0)
+    assert telia.answer_to(report) == telia.answer_to(again) == v.ESME_ROK
+    assert len(texts_about(client, first)) == 1
+    assert texts_about(client, second) == []
+    telia.deliver(
+        receipt_text(b"1", b"DELIVRD").replace(b"2701150801", b"2701150802"),
+        SUBSCRIBER,
+        BANK,
+        esm_class=4,
+    )
+    world.run(1.0)
+    assert len(texts_about(client, second)) == 1
+    router.assert_all_is_over()
+
+
+def test_after_an_operator_has_lost_all_sessions_the_younger_of_two_messages_is_meant(
+    world: World, router: Router
+) -> None:
+    telia, client = connected(router)
+    (first,) = submitted(router, telia, client)
+    telia.far.drop()
+    world.run(1.0)
+    telia = router.operator("telia")  # It counts from the beginning again.
+    (second,) = submitted(router, telia, client)
+    telia.report(b"1")
+    world.run(1.0)
+    assert texts_about(client, first) == []
+    assert len(texts_about(client, second)) == 1
+
+
 def test_an_id_that_is_only_alike_in_another_base_is_another_message(
     world: World, router: Router
 ) -> None:

@@ -3,7 +3,7 @@
 from router.enqueue.journal import Changes, HeldFetched, JournalError, Recovered
 from router.journey import Journey
 from router.report import receipts
-from router.report.correlate import Correlator
+from router.report.correlate import Addressed, Correlator
 from router.report.outbox import Outbox, Receiver
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu
@@ -111,9 +111,9 @@ def receipts_are_matched_over_all_operators() -> list[Patch]:
         return expect(self, operator_id, message, now_utc)
 
     def finds(
-        self: Correlator, octets: bytes, destination_octets: bytes
+        self: Correlator, octets: bytes, addressed: Addressed
     ) -> tuple[OperatorId, Message | None]:
-        operator_id, message = find(self, octets, destination_octets)
+        operator_id, message = find(self, octets, addressed)
         newest = everywhere.get(operator_id)
         is_sent = newest is not None and newest.state is SENT
         return operator_id, newest if is_sent else message
@@ -313,11 +313,11 @@ def an_id_in_hex_is_compared_as_text() -> list[Patch]:
     find = Correlator.find
 
     def literal(
-        self: Correlator, octets: bytes, destination_octets: bytes
+        self: Correlator, octets: bytes, addressed: Addressed
     ) -> tuple[OperatorId, Message | None]:
         operator_id = self.of_receipt(octets)
         if operator_id != octets:
             return operator_id, None
-        return find(self, octets, destination_octets)
+        return find(self, octets, addressed)
 
     return [(Correlator, "find", literal)]

@@ -1,5 +1,7 @@
 """router/report/correlate.py: an id finds its message, in any form, once, and not for ever."""
 
+from typing import NamedTuple
+
 import pytest
 
 from router.report.correlate import ORPHAN_S, Correlator, canonical
@@ -35,8 +37,15 @@ def orphan(operator_id: bytes, at_utc: float = 0.0, source_octets: bytes = TO) -
     return Orphan(OperatorName("telia"), OperatorId(operator_id), source_octets, b"pdu", at_utc)
 
 
+class At(NamedTuple):
+    """The addresses of a receipt."""
+
+    source_octets: bytes
+    destination_octets: bytes = b"\5\0BANK\0"
+
+
 def found(correlator: Correlator, octets: bytes, to: bytes = TO) -> Message | None:
-    return correlator.find(octets, to)[1]
+    return correlator.find(octets, At(to))[1]
 
 
 # Forms of an id.
@@ -115,7 +124,7 @@ def test_id_in_another_base_than_the_settings_say_is_guessed_and_counted(
 ) -> None:
     correlator, one = correlator_of(response, receipt), message()
     sent(correlator, in_response, one)
-    assert correlator.find(in_receipt, TO) == (correlator.of_response(in_response), one)
+    assert correlator.find(in_receipt, At(TO)) == (correlator.of_response(in_response), one)
     assert correlator.guessed == 1
 
 
@@ -146,7 +155,7 @@ def test_id_whose_final_receipt_has_come_is_not_guessed_to_be_another() -> None:
 def test_no_id_finds_nothing(octets: bytes) -> None:
     correlator = correlator_of()
     sent(correlator, b"0", message())
-    assert correlator.find(octets, TO) == (b"", None)
+    assert correlator.find(octets, At(TO)) == (b"", None)
 
 
 def test_id_of_any_length_does_not_end_in_an_error() -> None:
@@ -173,7 +182,10 @@ def test_destination_decides_between_messages_of_one_id() -> None:
     assert found(correlator, b"1", TO) is older
 
 
-@pytest.mark.parametrize("to", [b"\x00\x00+37255599999\0", b"\x02\x080037255599999\0"])
+@pytest.mark.parametrize(
+    "to",
+    [b"\x00\x00+37255599999\0", b"\x02\x080037255599999\0", b"\2\01055599999\0", b"\2\x0155599999\0"],
+)
 def test_destination_is_the_same_number_with_any_ton_and_prefix(to: bytes) -> None:
     correlator, younger = correlator_of(), message(2, destination=b"37255599999")
     sent(correlator, b"1", message(1))
@@ -189,6 +201,40 @@ def test_older_of_two_messages_goes_first_where_the_destination_does_not_decide(
     assert found(correlator, b"1", to) is older
     correlator.close(OperatorId(b"1"), older)
     assert found(correlator, b"1", to) is younger
+
+
+def test_addresses_that_are_not_swapped_decide_as_well() -> None:
+    correlator, younger = correlator_of(), message(2, destination=b"37255599999")
+    sent(correlator, b"1", message(1))
+    sent(correlator, b"1", younger)
+    assert correlator.find(b"1", At(b"\5\0BANK\0", TO_OTHER))[1] is younger
+
+
+@pytest.mark.parametrize("short", [b"\x00\x00599999\0", b"\x00\x0037255599998\0", b"\x00\x00\0"])
+def test_the_end_of_a_short_number_decides_nothing(short: bytes) -> None:
+    correlator, older = correlator_of(), message(1)
+    sent(correlator, b"1", older)
+    sent(correlator, b"1", message(2, destination=b"37255599999"))
+    assert found(correlator, b"1", short) is older
+
+
+@pytest.mark.parametrize(("fell_utc", "is_younger"), [(0.5, False), (2.0, True), (9.0, False)])
+def test_younger_of_two_messages_is_meant_where_all_sessions_fell_between_them(
+    fell_utc: float, is_younger: bool
+) -> None:
+    correlator, older, younger = correlator_of(), message(1), message(2)
+    sent(correlator, b"1", older, 1.0)
+    sent(correlator, b"1", younger, 5.0)
+    assert correlator.has_clashes
+    correlator.restarted_utc = fell_utc
+    assert found(correlator, b"1") is (younger if is_younger else older)
+
+
+def test_what_stands_behind_the_nul_of_an_id_does_not_count() -> None:
+    for form in FORMS:
+        correlator, one = correlator_of(form, form), message()
+        sent(correlator, b"12\0rubbish", one)
+        assert found(correlator, b"12 \0\xff") is one
 
 
 def test_messages_of_one_id_end_in_their_order() -> None:
@@ -436,8 +482,8 @@ def test_message_is_awaited_under_the_id_and_the_number_it_has() -> None:
 
 def test_only_the_destination_makes_sure_that_an_id_was_used_once() -> None:
     correlator = correlator_of()
-    assert correlator.is_sure(message(1), TO)
-    assert not correlator.is_sure(message(1), TO_OTHER)
+    assert correlator.is_sure(message(1), At(TO))
+    assert not correlator.is_sure(message(1), At(TO_OTHER))
 
 
 def test_receipt_may_be_kept_under_any_form_of_its_id() -> None:
@@ -470,7 +516,7 @@ def test_ids_of_every_form_are_found_after_every_change_of_form(
     with_forms(correlator, after, after)
     if taken_again:
         correlator.take_back(canonical(before)(b"00A1"), one, 1.0)
-    operator_id, found_one = correlator.find(b"a1", to)
+    operator_id, found_one = correlator.find(b"a1", At(to))
     if to == TO or canonical(before)(b"a1") == canonical(after)(b"a1"):
         assert found_one is one
         assert operator_id == canonical(before)(b"00A1"), "the journal knows it by this id"
@@ -492,7 +538,7 @@ def test_ids_from_before_and_from_after_a_change_are_not_mixed_up() -> None:
     for number, one in enumerate(after, start=40):
         sent(correlator, b"%X" % number, one, float(number))
     for number, one in enumerate(before + after):
-        operator_id, found_one = correlator.find(b"%x" % number, one.destination_octets)
+        operator_id, found_one = correlator.find(b"%x" % number, At(one.destination_octets))
         assert found_one is one, number
         correlator.close(operator_id, one)
     assert len(correlator) == 0
@@ -515,7 +561,7 @@ def test_message_from_before_is_found_although_its_id_in_todays_form_is_done() -
     sent(correlator, b"16", sixteen, 1.0)
     with_forms(correlator, "hex", "hex")
     correlator.close(OperatorId(b"16"), sixteen)
-    assert correlator.find(b"10", TO) == (b"10", ten)
+    assert correlator.find(b"10", At(TO)) == (b"10", ten)
 
 
 @pytest.mark.parametrize(("before", "after"), [("text", "hex"), ("hex", "text")])
