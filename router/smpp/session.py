@@ -558,6 +558,7 @@ class Session:
         is_due = now >= self._heard_at + timers.enquire_link_s
         if self._is_doubted and now >= self._doubt_ends_at():
             if self._enquired_at != NEVER:
+                self.has_timed_out = True
                 self._end("link.gave_way")
                 return []
             is_due = True
