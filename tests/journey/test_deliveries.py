@@ -40,6 +40,7 @@ def capacity() -> Capacity:
 def held(world: World, router: Router, count: int = COUNT, account: bytes = b"bank") -> Operator:
     """So many receipts wait for a client that is away."""
     telia = router.operator("telia")
+    telia.next_id += router.accepted  # Its ids go on where they were.
     client = router.client(account, b"secret01" if account == b"bank" else b"secret02")
     for _ in range(count):
         client.submit()
