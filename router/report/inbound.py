@@ -14,28 +14,31 @@ class InboundRules:
     """The `inbound` rules, in their order."""
 
     def __init__(self, rules: Sequence[InboundSettings]) -> None:
-        self._rules: Final = tuple(rules)
-        self._keywords: Final = any(rule.keyword is not None for rule in rules)
+        self._rules: Final = tuple((rule, keyword_of(rule)) for rule in rules)
+        self._has_keywords: Final = any(rule.keyword is not None for rule in rules)
 
     def account_of(self, operator: OperatorName, sm: Sm) -> AccountName | None:
         """Return the account that gets this message; None if no rule holds."""
         number = sm.destination_addr.lstrip(b"+").decode("latin-1")
-        keyword = _first_word(sm) if self._keywords else ""
-        for rule in self._rules:
+        keyword = _first_word(sm) if self._has_keywords else ""
+        for rule, wanted in self._rules:
             if (
                 rule.operator in (None, operator)
                 and rule.destination in (None, number)
-                and (rule.keyword is None or rule.keyword.casefold() == keyword)
+                and wanted in (None, keyword)
             ):
                 return rule.to
         return None
 
 
+def keyword_of(rule: InboundSettings) -> str | None:
+    """Return a rule's keyword in the form in which words are compared."""
+    return None if rule.keyword is None else text.first_word(rule.keyword)
+
+
 def _first_word(sm: Sm) -> str:
-    words = text.decode(text.without_udh(sm.message, sm.esm_class), sm.data_coding).split(
-        maxsplit=1
-    )
-    return words[0].casefold() if words else ""
+    octets = text.without_udh(sm.message, sm.esm_class)
+    return text.first_word(text.decode(octets, sm.data_coding))
 
 
 def for_client(sm: Sm, command_id: int) -> bytes:

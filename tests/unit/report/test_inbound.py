@@ -73,6 +73,9 @@ def test_destination_of_a_rule_is_the_whole_number_without_its_plus(
         (b"STOP", BANK),
         (b"  Stop it now", BANK),
         (b"stop\nnow", BANK),
+        (b"stop, now", BANK),
+        (b"Stop!", BANK),
+        (b'"stop"', BANK),
         (b"stopping", None),
         (b"please stop", None),
         (b"", None),
@@ -87,6 +90,12 @@ def test_keyword_is_the_first_word_in_any_case(text: bytes, account: AccountName
 def test_keyword_is_read_in_the_gsm_alphabet() -> None:
     octets = b"\x5bRV in"  # 0x5B is a capital A with diaeresis there.
     assert by_keyword("\u00e4rv").account_of(TELIA, subscribers(octets)) == BANK
+
+
+@pytest.mark.parametrize("keyword", ["\u00e4rv", "ARV", "Arv!"])
+@pytest.mark.parametrize("octets", [b"\x5bRV", b"arv, in", b"arv"])
+def test_accents_and_punctuation_are_no_part_of_keywords(keyword: str, octets: bytes) -> None:
+    assert by_keyword(keyword).account_of(TELIA, subscribers(octets)) == BANK
 
 
 def test_keyword_is_read_in_ucs_2() -> None:
