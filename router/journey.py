@@ -6,6 +6,7 @@
     the operator answers      answers        sent; or again, elsewhere, or given up
     no answer will come       answers        in doubt: again, elsewhere, or given up
     the operator's receipt    receipts       matched; outcome and receipt to the journal
+    a subscriber's message    inbound        its account found, and to the journal
     the journal has those     kept           ESME_ROK to the operator, the receipt to the outbox
     the client acknowledges   deliveries     the journal forgets the receipt
 
@@ -38,6 +39,7 @@ from router.steps.commits import Commits
 from router.steps.deliveries import Deliveries
 from router.steps.dispatcher import Dispatcher
 from router.steps.failover import Failover
+from router.steps.inbound import Inbound
 from router.steps.intake import Intake
 from router.steps.long_messages import LongMessages
 from router.steps.marks import Marks
@@ -119,8 +121,9 @@ class Journey:
         self.outcomes: Final = Outcomes(
             rooms, self.pending, self.recall, self.commits, counters, clocks, turn, told=settled
         )  # fmt: skip
+        self.inbound: Final = Inbound(self.commits, rulebook, self._ids, counters, clocks, turn)
         self.receipts: Final = Receipts(
-            operators, self.pending, self.recall, self.outcomes, self.commits, rulebook, self._ids,
+            operators, self.pending, self.recall, self.outcomes, self.inbound, self.commits,
             counters, clocks, turn,
         )  # fmt: skip
         self.availability: Final = Availability(

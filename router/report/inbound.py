@@ -19,7 +19,7 @@ class InboundRules:
 
     def account_of(self, operator: OperatorName, sm: Sm) -> AccountName | None:
         """Return the account that gets this message; None if no rule holds."""
-        number = sm.destination_addr.lstrip(b"+").decode("latin-1")
+        number = _number_of(sm)
         keyword = _first_word(sm) if self._has_keywords else ""
         for rule, wanted in self._rules:
             if (
@@ -30,10 +30,24 @@ class InboundRules:
                 return rule.to
         return None
 
+    def why_not(self, operator: OperatorName, sm: Sm) -> str:
+        """Return which condition no rule fulfils for a message that no rule holds for."""
+        number = _number_of(sm)
+        of_number = [rule for rule, _ in self._rules if rule.destination in (None, number)]
+        if not of_number:
+            return "no_rule_for_number"
+        if all(rule.operator not in (None, operator) for rule in of_number):
+            return "no_rule_for_operator"
+        return "no_rule_for_keyword"
+
 
 def keyword_of(rule: InboundSettings) -> str | None:
     """Return a rule's keyword in the form in which words are compared."""
     return None if rule.keyword is None else text.first_word(rule.keyword)
+
+
+def _number_of(sm: Sm) -> str:
+    return sm.destination_addr.lstrip(b"+").decode("latin-1")
 
 
 def _first_word(sm: Sm) -> str:

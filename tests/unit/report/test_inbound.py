@@ -6,7 +6,7 @@ from router.report.inbound import InboundRules, for_client
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Framer, Pdu, Sm
-from router.terms.names import AccountName
+from router.terms.names import AccountName, OperatorName
 from router.terms.settings import InboundSettings
 from tests.unit.messages import BANK, ELISA, SHOP, TELIA
 
@@ -143,6 +143,33 @@ def test_every_condition_of_a_rule_has_to_hold() -> None:
     assert rules.account_of(ELISA, subscribers(b"stop")) is None
     assert rules.account_of(TELIA, subscribers(b"stop", to=b"1")) is None
     assert rules.account_of(TELIA, subscribers(b"go")) is None
+
+
+@pytest.mark.parametrize(
+    ("operator", "to", "reason"),
+    [
+        (TELIA, b"12303", "no_rule_for_number"),
+        (TELIA, b"+12302", "no_rule_for_keyword"),
+        (ELISA, b"12302", "no_rule_for_operator"),
+    ],
+)
+def test_message_without_a_rule_has_a_reason(
+    operator: OperatorName, to: bytes, reason: str
+) -> None:
+    rules = InboundRules(
+        [
+            InboundSettings(to=BANK, operator=TELIA, destination="12302", keyword="stop"),
+            InboundSettings(to=SHOP, operator=TELIA, destination="1"),
+        ]
+    )
+    message = subscribers(b"go", to=to)
+    assert rules.account_of(operator, message) is None
+    assert rules.why_not(operator, message) == reason
+
+
+def test_rule_for_every_number_or_operator_is_one_for_this() -> None:
+    rules = InboundRules([InboundSettings(to=BANK, keyword="stop")])
+    assert rules.why_not(TELIA, subscribers(b"go")) == "no_rule_for_keyword"
 
 
 def test_client_gets_a_deliver_sm_byte_for_byte_but_for_its_number() -> None:
