@@ -121,7 +121,9 @@ class Journey:
         self.outcomes: Final = Outcomes(
             rooms, self.pending, self.recall, self.commits, counters, clocks, turn, told=settled
         )  # fmt: skip
-        self.inbound: Final = Inbound(self.commits, rulebook, self._ids, counters, clocks, turn)
+        self.inbound: Final = Inbound(
+            self.commits, rulebook, self._ids, counters, clocks, turn, capacity
+        )
         self.receipts: Final = Receipts(
             operators, self.pending, self.recall, self.outcomes, self.inbound, self.commits,
             counters, clocks, turn,
@@ -279,6 +281,7 @@ class Journey:
             self.lanes.wake_at(),
             self.dispatcher.wake_at(),
             self.deliveries.wake_at(),
+            self.inbound.wake_at(),
         )
 
     def wake(self, now: float) -> None:
@@ -287,6 +290,7 @@ class Journey:
         for name in self.lanes.wake(now):
             self.turn.dispatch(name)
         self.deliveries.wake(now)
+        self.inbound.wake(now)
         self.commits.wake(now)
         if now >= self._sweep_at:
             self._sweep_at = now + SWEEP_S

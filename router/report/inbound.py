@@ -30,6 +30,14 @@ class InboundRules:
                 return rule.to
         return None
 
+    def reads_keyword(self, operator: OperatorName, sm: Sm) -> bool:
+        """Return whether the keyword of such a message can decide whose it is."""
+        number = _number_of(sm)
+        for rule, keyword in self._rules:
+            if rule.operator in (None, operator) and rule.destination in (None, number):
+                return keyword is not None
+        return False
+
     def why_not(self, operator: OperatorName, sm: Sm) -> str:
         """Return which condition no rule fulfils for a message that no rule holds for."""
         number = _number_of(sm)

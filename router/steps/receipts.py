@@ -94,11 +94,15 @@ class Receipts:
             return
         receipt = r.recognise(sm)
         if receipt is None:
-            self._inbound.arrived(peer, pdu, sm)
+            self._inbound.arrived(peer, pdu, sm, now)
         else:
             self.arrived(Arrival(peer, pdu, sm, receipt), now)
         if not self._turn.is_ending:
             self._turn.end_soon()
+
+    def lost(self, peer: OperatorPeer) -> None:
+        """An operator's session is over: what waited on it unanswered is sent again."""
+        self._inbound.lost(peer)
 
     def arrived(self, came: Arrival, now: float, *, asked: bool = False) -> None:
         """Find a receipt's message; answer the receipt when all that it changes is safe.
