@@ -247,6 +247,7 @@ class Outbox:
         kept_back: list[Delivery] = []
         self._is_cut_short = False
         while waiting:
+            turn = self._turn
             receiver = self._next_receiver()
             if receiver is None:
                 break
@@ -257,7 +258,10 @@ class Outbox:
             if delivery.is_over:
                 continue
             if not delivery.final:
-                receiver = self._bind_of.get(delivery.router_id) or receiver
+                bind = self._bind_of.get(delivery.router_id)
+                if bind is not None:
+                    self._turn = turn  # It takes no turn of another: first parts are spread, too.
+                    receiver = bind
                 if not receiver.has_room(self.settings.deliver_window):
                     kept_back.append(delivery)
                     continue

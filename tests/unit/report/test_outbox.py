@@ -284,7 +284,7 @@ def test_parts_of_a_message_go_out_on_one_bind_one_after_the_other() -> None:
     for _ in range(4):
         (bind,) = outbox.pump(0.0)
         assert bind is binds[1]
-        put(outbox, delivery(100 + outbox.cursor))  # Others take their turns meanwhile.
+        put(outbox, delivery(100 + outbox.cursor))  # Another takes its turn meanwhile.
         outbox.pump(0.0)
         (pdu,) = [pdu for pdu in binds[1].read() if Sm(pdu).message in b"0123"]
         texts.append(Sm(pdu).message)
@@ -303,12 +303,14 @@ def test_part_waits_for_room_on_its_bind_and_holds_up_no_other() -> None:
     whose, status, late = bind.answer(pdu.sequence_number, 0, 0.0)
     outbox.answered(whose, status, 0.0, late=late)
     put(outbox, delivery(2, b"other"))
-    assert outbox.pump(0.0) == [spare]
-    assert spare.texts() == [b"other"]
+    put(outbox, delivery(3, b"more"), delivery(4, b"too much"))
+    assert outbox.pump(0.0) == [spare, spare]
+    assert spare.texts() == [b"other", b"more"]
     assert bind.read() == []
+    spare.receives = False
     bind.receives = True
-    assert outbox.pump(0.0) == [bind]
-    assert bind.texts() == [b"two"]
+    assert outbox.pump(0.0) == [bind, bind]
+    assert bind.texts() == [b"two", b"too much"]
 
 
 def test_part_whose_bind_has_ended_goes_out_on_another_with_those_behind_it() -> None:
