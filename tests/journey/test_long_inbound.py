@@ -87,6 +87,7 @@ def test_part_whose_first_does_not_come_is_decided_by_what_it_says_after_five_se
 ) -> None:
     telia = router.operator("telia")
     bank, shop = both(router)
+    world.run(0.37)  # Else other timers end a turn when the part is due.
     number = deliver(telia, 2, text)
     world.run(4.9)
     assert telia.answer_to(number) is None
@@ -217,6 +218,22 @@ def test_parts_go_out_on_one_bind_in_order_also_from_the_journal(
         ours = [text for one in found for text in one if text.endswith(b" of %d" % reference)]
         assert ours == [b"%d of %d" % (number, reference) for number in range(1, 4)]
         assert sum(any(text in one for text in ours) for one in found) == 1
+    router.assert_all_is_over()
+
+
+def test_part_whose_client_has_closed_its_bind_goes_out_on_another(
+    world: World, router: Router
+) -> None:
+    telia = router.operator("telia")
+    one, other = router.client(), router.client()
+    deliver(telia, 1, b"one")
+    world.run(0.2)
+    had, spare = (one, other) if one.receipts else (other, one)
+    had.far.drop()
+    world.run(0.2)
+    deliver(telia, 2, b"two")
+    world.run(0.2)
+    assert (texts(had), texts(spare)) == ([b"one"], [b"two"])
     router.assert_all_is_over()
 
 

@@ -136,6 +136,20 @@ def test_first_rule_of_several_that_hold_wins() -> None:
     assert rules.account_of(ELISA, subscribers(b"stop")) == OTHER
 
 
+def test_keyword_is_read_where_the_first_rule_for_operator_and_number_has_one() -> None:
+    rules = InboundRules(
+        [
+            InboundSettings(to=SHOP, operator=TELIA, destination="12302", keyword="stop"),
+            InboundSettings(to=BANK, destination="12302"),
+            InboundSettings(to=OTHER, destination="12302", keyword="go"),
+        ]
+    )
+    assert rules.reads_keyword(TELIA, subscribers(b"go"))
+    assert rules.reads_keyword(TELIA, subscribers(b"go", to=b"+12302"))
+    assert not rules.reads_keyword(ELISA, subscribers(b"go"))
+    assert not rules.reads_keyword(TELIA, subscribers(b"stop", to=b"1"))
+
+
 def test_every_condition_of_a_rule_has_to_hold() -> None:
     rule = InboundSettings(to=BANK, operator=TELIA, destination="12302", keyword="stop")
     rules = InboundRules([rule])
