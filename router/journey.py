@@ -6,6 +6,7 @@
     the operator answers      answers        sent; or again, elsewhere, or given up
     no answer will come       answers        in doubt: again, elsewhere, or given up
     the operator's receipt    receipts       matched; outcome and receipt to the journal
+    a subscriber's message    inbound        its account found, and to the journal
     the journal has those     kept           ESME_ROK to the operator, the receipt to the outbox
     the client acknowledges   deliveries     the journal forgets the receipt
 
@@ -38,6 +39,7 @@ from router.steps.commits import Commits
 from router.steps.deliveries import Deliveries
 from router.steps.dispatcher import Dispatcher
 from router.steps.failover import Failover
+from router.steps.inbound import Inbound
 from router.steps.intake import Intake
 from router.steps.long_messages import LongMessages
 from router.steps.marks import Marks
@@ -119,8 +121,11 @@ class Journey:
         self.outcomes: Final = Outcomes(
             rooms, self.pending, self.recall, self.commits, counters, clocks, turn, told=settled
         )  # fmt: skip
+        self.inbound: Final = Inbound(
+            self.commits, rulebook, self._ids, counters, clocks, turn, capacity
+        )
         self.receipts: Final = Receipts(
-            operators, self.pending, self.recall, self.outcomes, self.commits, rulebook, self._ids,
+            operators, self.pending, self.recall, self.outcomes, self.inbound, self.commits,
             counters, clocks, turn,
         )  # fmt: skip
         self.availability: Final = Availability(
@@ -276,6 +281,7 @@ class Journey:
             self.lanes.wake_at(),
             self.dispatcher.wake_at(),
             self.deliveries.wake_at(),
+            self.inbound.wake_at(),
         )
 
     def wake(self, now: float) -> None:
@@ -284,6 +290,7 @@ class Journey:
         for name in self.lanes.wake(now):
             self.turn.dispatch(name)
         self.deliveries.wake(now)
+        self.inbound.wake(now)
         self.commits.wake(now)
         if now >= self._sweep_at:
             self._sweep_at = now + SWEEP_S

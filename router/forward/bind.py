@@ -63,6 +63,9 @@ class Receipts(Protocol):
     def reported(self, peer: "OperatorLink", pdu: Pdu, now: float) -> None:
         """Deal with a request of the operator: a receipt or a message."""
 
+    def lost(self, peer: "OperatorLink") -> None:
+        """Forget what waits for an answer on a session that is over."""
+
 
 class Availability(Protocol):
     """The step that knows which operators may send."""
@@ -207,6 +210,7 @@ class OperatorLink(Link):
             has_lasted = now - self.bind.changed_at >= PROVEN_S
             # First, so that messages that are sent again find only the binds that are left.
             self._availability.went_down(self.bind, now)
+            self._receipts.lost(self)
             self._answers.lost(
                 attempts,
                 now,

@@ -14,28 +14,53 @@ class InboundRules:
     """The `inbound` rules, in their order."""
 
     def __init__(self, rules: Sequence[InboundSettings]) -> None:
-        self._rules: Final = tuple(rules)
-        self._keywords: Final = any(rule.keyword is not None for rule in rules)
+        self._rules: Final = tuple((rule, keyword_of(rule)) for rule in rules)
+        self._has_keywords: Final = any(rule.keyword is not None for rule in rules)
 
     def account_of(self, operator: OperatorName, sm: Sm) -> AccountName | None:
         """Return the account that gets this message; None if no rule holds."""
-        number = sm.destination_addr.lstrip(b"+").decode("latin-1")
-        keyword = _first_word(sm) if self._keywords else ""
-        for rule in self._rules:
+        number = _number_of(sm)
+        keyword = _first_word(sm) if self._has_keywords else ""
+        for rule, wanted in self._rules:
             if (
                 rule.operator in (None, operator)
                 and rule.destination in (None, number)
-                and (rule.keyword is None or rule.keyword.casefold() == keyword)
+                and wanted in (None, keyword)
             ):
                 return rule.to
         return None
 
+    def reads_keyword(self, operator: OperatorName, sm: Sm) -> bool:
+        """Return whether the keyword of such a message can decide whose it is."""
+        number = _number_of(sm)
+        for rule, keyword in self._rules:
+            if rule.operator in (None, operator) and rule.destination in (None, number):
+                return keyword is not None
+        return False
+
+    def why_not(self, operator: OperatorName, sm: Sm) -> str:
+        """Return which condition no rule fulfils for a message that no rule holds for."""
+        number = _number_of(sm)
+        of_number = [rule for rule, _ in self._rules if rule.destination in (None, number)]
+        if not of_number:
+            return "no_rule_for_number"
+        if all(rule.operator not in (None, operator) for rule in of_number):
+            return "no_rule_for_operator"
+        return "no_rule_for_keyword"
+
+
+def keyword_of(rule: InboundSettings) -> str | None:
+    """Return a rule's keyword in the form in which words are compared."""
+    return None if rule.keyword is None else text.first_word(rule.keyword)
+
+
+def _number_of(sm: Sm) -> str:
+    return sm.destination_addr.lstrip(b"+").decode("latin-1")
+
 
 def _first_word(sm: Sm) -> str:
-    words = text.decode(text.without_udh(sm.message, sm.esm_class), sm.data_coding).split(
-        maxsplit=1
-    )
-    return words[0].casefold() if words else ""
+    octets = text.without_udh(sm.message, sm.esm_class)
+    return text.first_word(text.decode(octets, sm.data_coding))
 
 
 def for_client(sm: Sm, command_id: int) -> bytes:

@@ -1,9 +1,12 @@
 """The outbox of an account: receipts and inbound messages, until the client has acknowledged them.
 
 Deliveries go out on any receiving bind. Order is kept only among the deliveries of one message (an
-intermediate receipt before the final one), so that a delivery which the client refuses holds up no
-other message. After a temporary refusal or no answer a delivery is sent again, after growing waits;
-a permanent refusal or old age ends it, and is counted.
+intermediate receipt before the final one, the parts of a subscriber's long message), so that a
+delivery which the client refuses holds up no other message. Those after which more may come go out
+on one bind as long as it is bound: a part waits for the bind that had the one before it.
+
+After a temporary refusal or no answer a delivery is sent again, after growing waits; a permanent
+refusal or old age ends it, and is counted.
 
 Only the next deliveries are in memory. Later ones are `ahead`: only the journal has them, and they
 are read in their order. Of those that the client refuses for now a limited number waits in memory;
@@ -22,6 +25,7 @@ from router.smpp.vocabulary import ESME_ROK
 from router.terms.capacity import Capacity
 from router.terms.message import Delivery
 from router.terms.names import RouterId
+from router.terms.oldest_first import OldestFirst
 from router.terms.outcome import TEMPORARY_FOR_CLIENTS
 from router.terms.settings import AccountSettings
 
@@ -82,6 +86,10 @@ class Outbox:
         """By message, the first delivery that has not ended: no other of the message may go."""
         self._behind: dict[RouterId, deque[Delivery]] = {}
         """By message, the deliveries that wait for the first one to end."""
+        self._bind_of: Final[OldestFirst[RouterId, Receiver]] = OldestFirst(
+            capacity.outbox_deliveries
+        )
+        """By message of which more may come, the receiver that was given the latest of it."""
         self._turn = 0
         """The place of the receiver that was given something last."""
         self._is_cut_short = False
@@ -112,6 +120,13 @@ class Outbox:
         """The number of deliveries that the client has not acknowledged, in memory or not."""
         behind = sum(map(len, self._behind.values()))
         return len(self._under_way) + behind + self.ahead + self.passed
+
+    def unbound(self, receiver: Receiver) -> None:
+        """Forget a bind that has ended; what comes of its messages goes out on another."""
+        self.receivers.remove(receiver)
+        bind_of = self._bind_of
+        for router_id in [key for key, bind in bind_of.by_key.items() if bind is receiver]:
+            bind_of.pop(router_id)
 
     # What comes in.
 
@@ -229,8 +244,10 @@ class Outbox:
             self.waiting.append(heappop(later)[2])
         waiting = self.waiting
         given: list[Receiver] = []
+        kept_back: list[Delivery] = []
         self._is_cut_short = False
         while waiting:
+            turn = self._turn
             receiver = self._next_receiver()
             if receiver is None:
                 break
@@ -240,9 +257,19 @@ class Outbox:
             delivery = waiting.popleft()
             if delivery.is_over:
                 continue
+            if not delivery.final:
+                bind = self._bind_of.get(delivery.router_id)
+                if bind is not None:
+                    self._turn = turn  # It takes no turn of another: first parts are spread, too.
+                    receiver = bind
+                if not receiver.has_room(self.settings.deliver_window):
+                    kept_back.append(delivery)
+                    continue
+                self._bind_of.put(delivery.router_id, receiver)
             delivery.tries += 1
             receiver.give(delivery, now)
             given.append(receiver)
+        waiting.extendleft(reversed(kept_back))
         return given
 
     def _next_receiver(self) -> Receiver | None:

@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 
 from router.accept.passwords import is_hash
 from router.forward.window import needed
+from router.report.inbound import keyword_of
 from router.settings.mistakes import Mistake, item_path, key_path, mistake_at
 from router.terms.names import OperatorName
 from router.terms.settings import (
@@ -166,13 +167,12 @@ def _route_conditions(route: RouteSettings) -> tuple[Hashable, list[tuple[str, H
 
 
 def _inbound_conditions(rule: InboundSettings) -> tuple[Hashable, list[tuple[str, Hashable]]]:
-    keyword = None if rule.keyword is None else rule.keyword.casefold()
     return None, [
         (name, wanted)
         for name, wanted in (
             ("operator", rule.operator),
             ("destination", rule.destination),
-            ("keyword", keyword),
+            ("keyword", keyword_of(rule)),
         )
         if wanted is not None
     ]

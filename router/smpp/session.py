@@ -97,6 +97,10 @@ class Note:
     status: int = 0
     message_id: bytes = b""
     """The id that a receipt came with."""
+    our_number: bytes = b""
+    """The number of ours that a subscriber's message was sent to."""
+    reason: str = ""
+    """A word of a few, which a metric has too."""
 
     def words(self) -> dict[str, str]:
         """Return the fields of the note's log line."""
@@ -107,6 +111,10 @@ class Note:
             words["status"] = v.status_name(self.status)
         if self.message_id:
             words["message_id"] = self.message_id[:LONGEST_ID_OCTETS].decode("latin-1")
+        if self.our_number:
+            words["our_number"] = self.our_number[:LONGEST_ID_OCTETS].decode("latin-1")
+        if self.reason:
+            words["reason"] = self.reason
         return words
 
 

@@ -1,4 +1,4 @@
-"""Alphabets, segments and user data headers: how octets become a text that people read.
+"""Alphabets, segments, words and user data headers: how octets become a text that people read.
 
 The router relays octets; it reads text only where a setting asks for it (the keyword of an inbound
 message, `explain`), with aiosmpplib's codecs.
@@ -7,6 +7,7 @@ Source: SMPP v3.4, 5.2.19 (data_coding); 3GPP TS 23.038 (alphabets), 23.040 9.2.
 """
 
 from typing import Final
+from unicodedata import category, combining, normalize
 
 from aiosmpplib import GSM7BitCodec
 
@@ -33,6 +34,32 @@ def decode(octets: bytes, data_coding: int) -> str:
     if data_coding in (0x00, 0xF0, 0xF1, 0xF2, 0xF3, 0x10, 0x11, 0x12, 0x13):
         return str(_GSM.decode(octets, "replace")[0])
     return octets.decode("latin-1")
+
+
+_WITHIN_WORDS: Final = frozenset("&'_\u2019")
+"""Punctuation that does not end a word when it stands in one; hyphens and dashes do not either."""
+
+
+def first_word(text: str) -> str:
+    """Return the first word without punctuation, case and accents; empty without a word.
+
+    What people type around a keyword is not meant: "BANK,", "bank!", "Bänk", "bank,now" and
+    "(bank)" all begin with `bank`. A word has letters and digits, in compatibility decomposition
+    (NFKD) without combining marks. White space ends it, and so does punctuation unless it often
+    stands in a word ("E-POST" is `epost`, "C&A" is `ca`). A text without letters and digits begins
+    with all that stands before its first white space: "?" may be a keyword.
+    """
+    word = ""
+    for character in text:
+        for one in normalize("NFKD", character):
+            kind = category(one)
+            if kind[0] in "LN" or (kind[0] == "M" and not combining(one)):
+                word += one
+            elif word and (
+                one.isspace() or (kind[0] in "PS" and kind != "Pd" and one not in _WITHIN_WORDS)
+            ):
+                return word.casefold()
+    return word.casefold() or "".join(text.split(maxsplit=1)[:1])
 
 
 def segments_of(text: str) -> tuple[str, int]:

@@ -140,7 +140,7 @@ class Deliveries:
 
     def unbound(self, client: Client) -> None:
         """A client's bind is gone."""
-        self.outboxes[client.account.name].receivers.remove(client)
+        self.outboxes[client.account.name].unbound(client)
 
     def reads_again(self, client: Client) -> None:
         """A client that did not keep up with reading does so now."""

@@ -61,6 +61,22 @@ class Reply:
             turn.write(self.peer)
 
 
+class FromSubscriber:
+    """A subscriber's message as it came; a part of a long one may wait for the first part."""
+
+    __slots__ = ("command_id", "peer", "sequence_number", "sm")
+
+    def __init__(self, peer: OperatorPeer, pdu: Pdu, sm: Sm) -> None:
+        self.peer: Final = peer
+        self.command_id: Final = pdu.command_id
+        self.sequence_number: Final = pdu.sequence_number
+        self.sm: Final = sm
+
+    def reply(self) -> Reply:
+        """Return the answer that this message waits for."""
+        return Reply(self.peer, self.command_id, self.sequence_number)
+
+
 class Arrival:
     """A receipt as it came; the journal may have to be asked for its message."""
 

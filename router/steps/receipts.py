@@ -1,4 +1,4 @@
-"""An operator's receipt becomes its client's; a subscriber's message goes to the account it is for.
+"""An operator's receipt becomes its client's.
 
 An operator hears ESME_ROK for a receipt, and a client gets it, only when the journal has it. Of a
 message that more than one attempt may have delivered, delivered wins: a failure waits while
@@ -11,12 +11,10 @@ from collections.abc import Mapping
 from struct import Struct
 from typing import Final
 
-from router.enqueue.ids import Ids
 from router.enqueue.journal import PendingReceipt
 from router.forward.pool import Operator
 from router.report import receipts
 from router.report.correlate import Correlator, Said
-from router.report.inbound import for_client
 from router.smpp import receipt as r
 from router.smpp import vocabulary as v
 from router.smpp.pdu import BodyError, Pdu, Sm
@@ -24,17 +22,17 @@ from router.smpp.receipt import Receipt
 from router.smpp.session import Note
 from router.steps.clocks import Clocks
 from router.steps.commits import Commits
+from router.steps.inbound import Inbound
 from router.steps.outcomes import Outcomes
 from router.steps.peers import Arrival, OperatorPeer, Reply
 from router.steps.pending_receipts import PendingReceipts
 from router.steps.recall import Recall
-from router.steps.rules import Rulebook
 from router.steps.turn import Turn
 from router.terms.counters import Counters
 from router.terms.message import Delivery, Message
 from router.terms.names import OperatorId, OperatorName
 from router.terms.orphan import Orphan
-from router.terms.outcome import DELIVERED, NOT_FOR_US, TEMPORARY, Outcome
+from router.terms.outcome import DELIVERED, TEMPORARY, Outcome
 from router.terms.states import SENT, SETTLED
 
 _COMMAND_ID: Final = Struct(">I")
@@ -51,12 +49,11 @@ class Receipts:
     __slots__ = (
         "_clocks",
         "_commits",
-        "_ids",
+        "_inbound",
         "_operators",
         "_outcomes",
         "_pending",
         "_recall",
-        "_rulebook",
         "_turn",
         "counters",
     )
@@ -67,9 +64,8 @@ class Receipts:
         pending: PendingReceipts,
         recall: Recall,
         outcomes: Outcomes,
+        inbound: Inbound,
         commits: Commits,
-        rulebook: Rulebook,
-        ids: Ids,
         counters: Counters,
         clocks: Clocks,
         turn: Turn,
@@ -78,9 +74,8 @@ class Receipts:
         self._pending: Final = pending
         self._recall: Final = recall
         self._outcomes: Final = outcomes
+        self._inbound: Final = inbound
         self._commits: Final = commits
-        self._rulebook: Final = rulebook
-        self._ids: Final = ids
         self.counters: Final = counters
         self._clocks: Final = clocks
         self._turn: Final = turn
@@ -99,11 +94,15 @@ class Receipts:
             return
         receipt = r.recognise(sm)
         if receipt is None:
-            self._from_subscriber(peer, pdu, sm)
+            self._inbound.arrived(peer, pdu, sm, now)
         else:
             self.arrived(Arrival(peer, pdu, sm, receipt), now)
         if not self._turn.is_ending:
             self._turn.end_soon()
+
+    def lost(self, peer: OperatorPeer) -> None:
+        """An operator's session is over: what waited on it unanswered is sent again."""
+        self._inbound.lost(peer)
 
     def arrived(self, came: Arrival, now: float, *, asked: bool = False) -> None:
         """Find a receipt's message; answer the receipt when all that it changes is safe.
@@ -295,34 +294,6 @@ class Receipts:
             self._outcomes.give_up(message, Outcome.UNKNOWN, reason, 0)
         else:  # Only a failure was to be told, and none was.
             self._outcomes.settle(message, Outcome.SENT, self._clocks.utc())
-
-    # What is no receipt.
-
-    def _from_subscriber(self, peer: OperatorPeer, pdu: Pdu, sm: Sm) -> None:
-        """Keep a subscriber's message for the account that the inbound rules name."""
-        operator = peer.bind.operator.name
-        reply = Reply(peer, pdu.command_id, pdu.sequence_number)
-        account = self._rulebook.rules.inbound.account_of(operator, sm)
-        number = self._ids.take()
-        if account is None or number is None:
-            refusal = NOT_FOR_US if account is None else TEMPORARY
-            self._count_inbound(operator, "unrouted" if account is None else "refused")
-            peer.tell(Note("inbound.refused", pdu.command_id, refusal.status))
-            reply.send(refusal.status, self._turn)
-            return
-        self._count_inbound(operator, "held")
-        delivery = Delivery(
-            router_id=number,
-            account=account,
-            octets=for_client(sm, pdu.command_id),
-            made_utc=self._clocks.utc(),
-        )
-        reply.brought = delivery
-        self._commits.settles.held.append(delivery)
-        self._commits.settles.replies.append(reply)
-
-    def _count_inbound(self, operator: OperatorName, result: str) -> None:
-        self.counters.inbound[operator, result] += 1
 
 
 def _read(orphan: Orphan) -> tuple[Sm, Receipt]:

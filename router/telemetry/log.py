@@ -1,7 +1,7 @@
 """The log: its events, the form of a line, and the one line of each message.
 
 Rule 1: an event is `noun.past_verb` and stands in `EVENTS`; everything else is a key with its unit.
-Rule 2: no line has a message's text or a password, and a number only masked.
+Rule 2: no line has a message's text or a password, and a subscriber's number only masked.
 Rule 3: a log that cannot be written loses lines, which are counted, and never a message.
 
 `python -m router.telemetry.log docs/LOGS.md` writes the page about it. Metrics: `metrics.py`.
@@ -64,7 +64,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "control.refused": "Too many HTTP connections at once: some were closed unread.",
         "delivery.refused": "A client refused a receipt or a subscriber's message for good.",
         "framing.lost": "An impossible command_length; session over.",
-        "inbound.refused": "A subscriber's message for no account, or to be sent again.",
+        "inbound.refused": "No account for a subscriber's message, or it must come again.",
         "journal.not_durable": "The journal keeps nothing: what waits is lost at the end.",
         "link.dead": "An enquire_link was not answered in time; session over.",
         "link.gave_way": "Silent, and not answering when another needed its place; session over.",
@@ -312,8 +312,8 @@ line about a session has its `client` (address) and `account`, or its `operator`
 `status` is a command_status by name, `reason` one of a few words that metrics use too, `error` what
 the system or a library said, and `meaning` a sentence for people.
 
-No line holds a message's text or a password; of a phone number only the first digits are left.
-Lines that standard error does not take are lost, and counted in
+No line holds a message's text or a password; of a subscriber's number only the first digits are
+left. Lines that standard error does not take are lost, and counted in
 `smpp_router_log_lines_lost_total`.
 
 | level | says |

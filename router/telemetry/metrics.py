@@ -2,7 +2,8 @@
 
 It runs in the thread of the scrape while the loop goes on: it copies what grows before it looks at
 it, and two numbers of one scrape may be a few messages apart. Labels come from bounded sets only,
-configured names, status names and states; statuses that have no name share one.
+configured names, status names and states; statuses that have no name share one, and so do all but
+the first hundred of our numbers that messages for no account came to.
 """
 
 import time
@@ -229,6 +230,12 @@ class Exporter(Collector):
             "Messages from subscribers by what became of them: held, unrouted, refused.",
             ("operator", "result"),
             ((key, value) for key, value in items(counters.inbound)),
+        )
+        yield _counter(
+            "inbound_unrouted",
+            "Messages from subscribers that no rule is for, by our number; of many, 100 are told.",
+            ("operator", "number", "reason"),
+            ((key, value) for key, value in items(counters.inbound_unrouted)),
         )
 
     def _of_binds(self) -> Iterator[Metric]:

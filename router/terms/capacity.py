@@ -53,6 +53,11 @@ class Capacity:
     long_messages: int = 50_000
     """Long messages of which further parts may come, some 40 MB, or 70 MB where each reference is
     used again; the one whose last part came longest ago is forgotten first."""
+    inbound_waiting: int = 1000
+    """Parts of subscribers' long messages per operator that wait for their first part."""
+    long_inbound: int = 20_000
+    """Long messages from subscribers whose account is known for their further parts, some 15 MB:
+    those of ten minutes at 30 a second. The one whose last part came longest ago goes first."""
 
     numbers_remembered: int = 500_000
     """Numbers per operator with a recent message, for `destination_rate`: eight minutes of a

@@ -65,6 +65,8 @@ class Counters:
         self.receipts_unmatched: defaultdict[OperatorName, int] = defaultdict(int)
         self.inbound: defaultdict[tuple[OperatorName, str], int] = defaultdict(int)
         """Subscribers' messages, by operator and result: held, unrouted, refused."""
+        self.inbound_unrouted: defaultdict[tuple[OperatorName, str, str], int] = defaultdict(int)
+        """By operator, our number (of a bounded set) and reason."""
         self.delivery_s: defaultdict[tuple[OperatorName, LaneName], Histogram] = defaultdict(
             Histogram
         )

@@ -235,12 +235,15 @@ class Delivery:
         not_before: float = 0.0,
     ) -> None:
         self.router_id = router_id
-        """The message that a receipt is about; for a subscriber's message, its own number."""
+        """The message that a receipt is about; for a subscriber's message, its own number, which
+        the parts of a long one share."""
         self.account = account
         self.octets = octets
         """The deliver_sm with all its TLVs, sequence_number 0."""
         self.made_utc = made_utc
         self.final = final
+        """Whether no more deliveries of the message come; a part of a subscriber's long message is
+        never known to be the last."""
         self.not_before = not_before
         """When the delivery may be sent at the earliest, in monotonic seconds."""
         self.tries = 0

@@ -410,7 +410,7 @@ class InboundSettings:
     destination: str | None = None
     """Only to this number or short code."""
     keyword: str | None = None
-    """Only texts with this first word, in upper or lower case."""
+    """Only texts with this first word, whatever its case, accents and punctuation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ MESSENTE.
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
@@ -132,6 +133,39 @@ def test_a_message_that_nobody_wants_is_refused_and_counted(
     assert router.journey.counters.inbound == {(TELIA, "unrouted"): 1}
     assert not telia.far.closed
     router.assert_all_is_over()
+
+
+def test_log_and_counter_name_our_number_and_the_reason(world: World, router: Router) -> None:
+    telia = router.operator("telia")
+    with capture_logs() as logs:
+        telia.deliver(b"secret", SUBSCRIBER, (1, 1, b"+37250001"))
+        world.run(0.5)
+    (line,) = logs
+    assert line == {
+        "event": "inbound.refused",
+        "log_level": "warning",
+        "operator": "telia",
+        "bind": "telia-1",
+        "command": "deliver_sm",
+        "status": "ESME_RX_P_APPN",
+        "our_number": "+37250001",
+        "reason": "no_rule_for_number",
+    }
+    counted = router.journey.counters.inbound_unrouted
+    assert counted == {(TELIA, "37250001", "no_rule_for_number"): 1}
+
+
+def test_counter_names_a_hundred_of_our_numbers_and_no_rubbish(
+    world: World, router: Router
+) -> None:
+    telia = router.operator("telia")
+    for number in [*(b"%d" % (50000 + n) for n in range(102)), b"50000", b"a b", b"", b"\xe4"]:
+        telia.deliver(b"STOP", SUBSCRIBER, (3, 0, number))
+    world.run(0.5)
+    counted = router.journey.counters.inbound_unrouted
+    assert len(counted) == 101
+    assert counted[TELIA, "50000", "no_rule_for_number"] == 2
+    assert counted[TELIA, "other", "no_rule_for_number"] == 2 + 3
 
 
 @pytest.mark.parametrize("octets", [b"\xff" * 20, b"\x1b" * 7, b"\xd8\x00" * 3, b"\x00" * 100])

@@ -62,6 +62,8 @@ class Handback(RuleBasedStateMachine):
         self.put: dict[int, list[int]] = {}
         """What was put for each message and has not ended, in order, by its number."""
         self.ended: Counter[int] = Counter()
+        self.bind_of: dict[int, ClientBind] = {}
+        """The bind of each message of which more deliveries may come, while it is bound."""
         self.count = 0
         self.rows: dict[int, Delivery] = {}
         """What the journal holds."""
@@ -141,6 +143,8 @@ class Handback(RuleBasedStateMachine):
                 assert bind in given
                 assert self.put[whose.router_id][0] == whose.kept_as
                 assert self.rows[whose.kept_as].not_before <= self.now
+                if not whose.final:
+                    assert self.bind_of.setdefault(whose.router_id, bind) is bind
                 self.read.append((bind, pdu))
                 sent += 1
         assert sent == len(given)
@@ -163,7 +167,8 @@ class Handback(RuleBasedStateMachine):
     @rule(place=st.integers(0, 2))
     def it_loses_a_bind(self, place: int) -> None:
         bind = self.binds.pop(place % len(self.binds))
-        self.outbox.receivers.remove(bind)
+        self.outbox.unbound(bind)
+        self.bind_of = {key: of for key, of in self.bind_of.items() if of is not bind}
         self.read = [one for one in self.read if one[0] is not bind]
         lost = bind.lose()
         self.outbox.lost(lost)

@@ -61,6 +61,7 @@ def delivery(
     made_utc: float = ACCEPTED_UTC,
     not_before: float = 0.0,
     tlvs: bytes = b"",
+    final: bool = True,
 ) -> Delivery:
     """A deliver_sm about message `number`; without a text it says that number."""
     return Delivery(
@@ -76,6 +77,7 @@ def delivery(
         ),
         made_utc=made_utc,
         not_before=not_before,
+        final=final,
     )
 
 

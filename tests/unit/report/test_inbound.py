@@ -6,7 +6,7 @@ from router.report.inbound import InboundRules, for_client
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Framer, Pdu, Sm
-from router.terms.names import AccountName
+from router.terms.names import AccountName, OperatorName
 from router.terms.settings import InboundSettings
 from tests.unit.messages import BANK, ELISA, SHOP, TELIA
 
@@ -73,6 +73,9 @@ def test_destination_of_a_rule_is_the_whole_number_without_its_plus(
         (b"STOP", BANK),
         (b"  Stop it now", BANK),
         (b"stop\nnow", BANK),
+        (b"stop, now", BANK),
+        (b"Stop!", BANK),
+        (b'"stop"', BANK),
         (b"stopping", None),
         (b"please stop", None),
         (b"", None),
@@ -87,6 +90,12 @@ def test_keyword_is_the_first_word_in_any_case(text: bytes, account: AccountName
 def test_keyword_is_read_in_the_gsm_alphabet() -> None:
     octets = b"\x5bRV in"  # 0x5B is a capital A with diaeresis there.
     assert by_keyword("\u00e4rv").account_of(TELIA, subscribers(octets)) == BANK
+
+
+@pytest.mark.parametrize("keyword", ["\u00e4rv", "ARV", "Arv!"])
+@pytest.mark.parametrize("octets", [b"\x5bRV", b"arv, in", b"arv"])
+def test_accents_and_punctuation_are_no_part_of_keywords(keyword: str, octets: bytes) -> None:
+    assert by_keyword(keyword).account_of(TELIA, subscribers(octets)) == BANK
 
 
 def test_keyword_is_read_in_ucs_2() -> None:
@@ -127,6 +136,20 @@ def test_first_rule_of_several_that_hold_wins() -> None:
     assert rules.account_of(ELISA, subscribers(b"stop")) == OTHER
 
 
+def test_keyword_is_read_where_the_first_rule_for_operator_and_number_has_one() -> None:
+    rules = InboundRules(
+        [
+            InboundSettings(to=SHOP, operator=TELIA, destination="12302", keyword="stop"),
+            InboundSettings(to=BANK, destination="12302"),
+            InboundSettings(to=OTHER, destination="12302", keyword="go"),
+        ]
+    )
+    assert rules.reads_keyword(TELIA, subscribers(b"go"))
+    assert rules.reads_keyword(TELIA, subscribers(b"go", to=b"+12302"))
+    assert not rules.reads_keyword(ELISA, subscribers(b"go"))
+    assert not rules.reads_keyword(TELIA, subscribers(b"stop", to=b"1"))
+
+
 def test_every_condition_of_a_rule_has_to_hold() -> None:
     rule = InboundSettings(to=BANK, operator=TELIA, destination="12302", keyword="stop")
     rules = InboundRules([rule])
@@ -134,6 +157,33 @@ def test_every_condition_of_a_rule_has_to_hold() -> None:
     assert rules.account_of(ELISA, subscribers(b"stop")) is None
     assert rules.account_of(TELIA, subscribers(b"stop", to=b"1")) is None
     assert rules.account_of(TELIA, subscribers(b"go")) is None
+
+
+@pytest.mark.parametrize(
+    ("operator", "to", "reason"),
+    [
+        (TELIA, b"12303", "no_rule_for_number"),
+        (TELIA, b"+12302", "no_rule_for_keyword"),
+        (ELISA, b"12302", "no_rule_for_operator"),
+    ],
+)
+def test_message_without_a_rule_has_a_reason(
+    operator: OperatorName, to: bytes, reason: str
+) -> None:
+    rules = InboundRules(
+        [
+            InboundSettings(to=BANK, operator=TELIA, destination="12302", keyword="stop"),
+            InboundSettings(to=SHOP, operator=TELIA, destination="1"),
+        ]
+    )
+    message = subscribers(b"go", to=to)
+    assert rules.account_of(operator, message) is None
+    assert rules.why_not(operator, message) == reason
+
+
+def test_rule_for_every_number_or_operator_is_one_for_this() -> None:
+    rules = InboundRules([InboundSettings(to=BANK, keyword="stop")])
+    assert rules.why_not(TELIA, subscribers(b"go")) == "no_rule_for_keyword"
 
 
 def test_client_gets_a_deliver_sm_byte_for_byte_but_for_its_number() -> None:

@@ -14,6 +14,7 @@ from router.report.outbox import (
     is_acknowledged,
 )
 from router.smpp import vocabulary as v
+from router.smpp.pdu import Sm
 from router.terms.capacity import Capacity
 from router.terms.message import Delivery
 from router.terms.names import LaneName
@@ -273,6 +274,70 @@ def test_binds_take_turns_over_pumps_too() -> None:
         outbox.pump(0.0)
     texts = [bind.texts() for bind in binds]
     assert sorted(texts) == [[b"0", b"3", b"6"], [b"1", b"4", b"7"], [b"2", b"5", b"8"]]
+
+
+def test_parts_of_a_message_go_out_on_one_bind_one_after_the_other() -> None:
+    binds = [ClientBind(), ClientBind(), ClientBind()]
+    outbox = outbox_of(*binds)
+    put(outbox, *(delivery(1, b"%d" % number, final=False) for number in range(4)))
+    texts = []
+    for _ in range(4):
+        (bind,) = outbox.pump(0.0)
+        assert bind is binds[1]
+        put(outbox, delivery(100 + outbox.cursor))  # Another takes its turn meanwhile.
+        outbox.pump(0.0)
+        (pdu,) = [pdu for pdu in binds[1].read() if Sm(pdu).message in b"0123"]
+        texts.append(Sm(pdu).message)
+        whose, status, late = binds[1].answer(pdu.sequence_number, 0, 0.0)
+        outbox.answered(whose, status, 0.0, late=late)
+    assert texts == [b"0", b"1", b"2", b"3"]
+
+
+def test_part_waits_for_room_on_its_bind_and_holds_up_no_other() -> None:
+    bind, spare = ClientBind(), ClientBind()
+    outbox = outbox_of(spare, bind, window=2)
+    put(outbox, delivery(1, b"one", final=False), delivery(1, b"two", final=False))
+    outbox.pump(0.0)
+    (pdu,) = bind.read()
+    bind.receives = False
+    whose, status, late = bind.answer(pdu.sequence_number, 0, 0.0)
+    outbox.answered(whose, status, 0.0, late=late)
+    put(outbox, delivery(2, b"other"))
+    put(outbox, delivery(3, b"more"), delivery(4, b"too much"))
+    assert outbox.pump(0.0) == [spare, spare]
+    assert spare.texts() == [b"other", b"more"]
+    assert bind.read() == []
+    spare.receives = False
+    bind.receives = True
+    assert outbox.pump(0.0) == [bind, bind]
+    assert bind.texts() == [b"two", b"too much"]
+
+
+def test_part_whose_bind_has_ended_goes_out_on_another_with_those_behind_it() -> None:
+    bind, spare = ClientBind(), ClientBind()
+    outbox = outbox_of(spare, bind)
+    put(outbox, *(delivery(1, text, final=False) for text in (b"one", b"two", b"three")))
+    outbox.pump(0.0)
+    outbox.unbound(bind)
+    outbox.lost(bind.lose())
+    outbox.receivers.append(ClientBind())
+    texts = []
+    for _ in range(3):
+        assert outbox.pump(0.0) == [spare]
+        (pdu,) = spare.read()
+        texts.append(Sm(pdu).message)
+        whose, status, late = spare.answer(pdu.sequence_number, 0, 0.0)
+        outbox.answered(whose, status, 0.0, late=late)
+    assert texts == [b"one", b"two", b"three"]
+
+
+def test_binds_of_messages_are_known_for_as_many_as_are_in_memory() -> None:
+    binds = [ClientBind(), ClientBind()]
+    outbox = outbox_of(*binds, window=1000)
+    for number in range(2 * LITTLE.outbox_deliveries):
+        put(outbox, delivery(number, final=False))
+        outbox.pump(0.0)
+    assert len(outbox._bind_of) == LITTLE.outbox_deliveries
 
 
 def test_what_a_lost_bind_had_goes_first_on_another_in_its_order() -> None:

@@ -168,7 +168,7 @@ def test_rules_for_messages_from_subscribers_are_looked_at_too() -> None:
         settings_with(
             inbound=(
                 InboundSettings(to=bank, destination="1", keyword="Stop"),
-                InboundSettings(to=bank, destination="1", keyword="STOP", operator=telia),
+                InboundSettings(to=bank, destination="1", keyword="ST\u00d6P!", operator=telia),
                 InboundSettings(to=bank, destination="2", keyword="STOP"),
                 InboundSettings(to=bank),
                 InboundSettings(to=bank, operator=telia),

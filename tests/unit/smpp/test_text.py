@@ -82,3 +82,50 @@ def test_no_octets_cannot_be_shown(data_coding: int) -> None:
 )
 def test_segments_are_what_a_client_makes_of_it(message: str, alphabet: str, segments: int) -> None:
     assert text.segments_of(message) == (alphabet, segments)
+
+
+@pytest.mark.parametrize(
+    ("written", "word"),
+    [
+        ("bank help", "bank"),
+        ("BANK,", "bank"),
+        ("bank! help", "bank"),
+        ("Bänk", "bank"),
+        ("Ba\u0308nk", "bank"),
+        ("BÄNK help", "bank"),
+        ("\uff22\uff21\uff2e\uff2b\uff01", "bank"),  # Full width, as an old Japanese keypad has it.
+        (" \n(bank) help", "bank"),
+        ('"Bank"', "bank"),
+        ("\u00a1bank!", "bank"),
+        ("... bank", "bank"),
+        ("bank,help", "bank"),
+        ("bank=100", "bank"),
+        ("bank*100#", "bank"),
+        ("bank\u3002help", "bank"),
+        ("bank\u00a0help", "bank"),
+        ("b.", "b"),
+        ("E-POST hello", "epost"),
+        ("e\u2011post", "epost"),
+        ("don't", "dont"),
+        ("don\u2019t", "dont"),
+        ("C&A hello", "ca"),
+        ("Straße", "strasse"),
+        ("\u0130stanbul", "istanbul"),
+        ("\u1fb3", "\u03b1"),
+        ("ΣΤΟΠ", "στοπ"),
+        ("Привет!", "привет"),
+        ("Йод", "иод"),
+        ("\u0915\u093e\u0930", "\u0915\u093e\u0930"),  # A vowel sign is no accent.
+        ("\ufeffbank", "bank"),
+        ("2fa", "2fa"),
+        ("bank\U0001f600help", "bank"),
+        ("?", "?"),
+        (" ?! ", "?!"),
+        ("? help", "help"),
+        ("", ""),
+        (" \n", ""),
+    ],
+)
+def test_first_word_is_without_punctuation_case_and_accents(written: str, word: str) -> None:
+    assert text.first_word(written) == word
+    assert text.first_word(word) == word

@@ -189,6 +189,7 @@ def filled() -> FakeRouter:
     c.repeated[TELIA] = 8
     c.refused_pdus["pdu.unknown"] = 2
     c.inbound[ELISA, "held"] = 3
+    c.inbound_unrouted[ELISA, "12303", "no_rule_for_number"] = 4
     c.deliveries[BANK, "refused"] = 1
     c.config_reloads["unchanged"] = 1
     return router

@@ -96,6 +96,8 @@ def test_what_was_counted_is_what_is_exported() -> None:
     assert value(router, "in_doubt_total", operator="elisa", action="elsewhere") == 6
     assert value(router, "in_doubt_total", operator="telia", action="resend") == 0
     assert value(router, "repeated_total", operator="telia") == 8
+    unrouted = {"operator": "elisa", "number": "12303", "reason": "no_rule_for_number"}
+    assert value(router, "inbound_unrouted_total", **unrouted) == 4
 
 
 def test_statuses_without_a_name_share_one_sample() -> None:
