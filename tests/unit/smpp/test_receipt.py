@@ -65,11 +65,17 @@ def usual_but(old: bytes, new: bytes) -> bytes:
     return USUAL.replace(old, new)
 
 
+def joined(separator: bytes) -> bytes:
+    return re.sub(rb" (?!date)", separator, USUAL)
+
+
 VARIANTS = {
     "as in the specification": Said(USUAL),
     "one digit of err": Said(usual_but(b"err:000", b"err:0"), err=b"0"),
     "four digits of err": Said(usual_but(b"err:000", b"err:0032"), err=b"0032"),
     "err is a word": Said(usual_but(b"err:000", b"err:nul"), err=b"nul"),
+    "err with signs": Said(usual_but(b"err:000", b"err:EC_42-1"), err=b"EC_42-1"),
+    "id with signs": Said(usual_but(b"0123456789", b"a@b#c*"), operator_id=b"a@b#c*"),
     "no err": Said(usual_but(b" err:000", b""), err=b""),
     "Text:": Said(usual_but(b"text:", b"Text:")),
     "labels in capitals": Said(usual_but(b"text:Tere", b"").upper() + b"TEXT:Tere"),
@@ -142,6 +148,39 @@ VARIANTS = {
         b"id:0123456789 done date:2511221705 stat:DELIVRD err:000 id:666 err:001 stat:UNDELIV"
     ),
     "nothing": Said(b"", operator_id=b"", state=None, err=b"", done=b""),
+    "commas": Said(joined(b",")),
+    "semicolons and blanks": Said(joined(b"; ")),
+    "bars": Said(b"|".join((b"id:0123456789", b"done date:2511221705|stat:DELIVRD|err:000|text:"))),
+    "equal signs": Said(b"id=0123456789&done_date=2511221705&stat=DELIVRD&err=000&text=id=666"),
+    "blanks around colons": Said(
+        b"id : 0123456789 done date : 2511221705 stat : DELIVRD err : 000"
+    ),
+    "double quotes": Said(
+        b'id:"0123456789" sub:"001" done date:"2511221705" stat:"DELIVRD" err:"000" text:"Tere"'
+    ),
+    "double quotes in the usual order": Said(
+        b'id:"0123456789" sub:001 dlvrd:001 submit date:2511221700 done date:2511221705'
+        b' stat:"DELIVRD" err:"000"'
+    ),
+    "single quotes": Said(b"id:'0123456789' done date:'2511221705' stat:'DELIVRD' err:'000'"),
+    "labels in quotes": Said(
+        b'{"id":"0123456789","done date":"2511221705","stat":"DELIVRD","err":"000","text":"id:6"}'
+    ),
+    "date with a blank, in quotes": Said(
+        b'id:"0123456789" done date:"2025-11-22 17:05:59" stat:"DELIVRD" err:"000"'
+    ),
+    "base64": Said(usual_but(b"0123456789", b"ab+/cd=="), operator_id=b"ab+/cd=="),
+    "0x": Said(usual_but(b"0123456789", b"0x39F99DD5"), operator_id=b"0x39F99DD5"),
+    "negative": Said(usual_but(b"0123456789", b"-1294967296"), operator_id=b"-1294967296"),
+    "word in full": Said(usual_but(b"DELIVRD", b"Delivered")),
+    "word in full and commas": Said(b"stat:Delivered,id:0123456789,done date:2511221705,err:000"),
+    "prose with an id": Said(
+        b"id:0123456789 done date:2511221705 err:000 delivered", state=State.DELIVERED
+    ),
+    "prose": Said(b"It could not be DELIVERED", operator_id=b"", state=None, err=b"", done=b""),
+    "id in a text behind a comma": Said(
+        b"id:0123456789,done date:2511221705,stat:DELIVRD,err:000,text:x stat:UNDELIV err:042"
+    ),
     "not for machines": Said(
         b"Your message has arrived.", operator_id=b"", state=None, err=b"", done=b""
     ),
@@ -183,11 +222,24 @@ def test_text_is_read_the_same_from_message_payload(said: Said) -> None:
         (b"REJECTD", State.REJECTED),
         (b"DND_REJECTED", State.REJECTED),
         (b"SKIPPED", State.SKIPPED),
+        (b"SCHEDULED", State.SCHEDULED),
+        (b"BUFFERED", State.ENROUTE),
+        (b"DELIVERED", State.DELIVERED),
+        (b"UNDELIVERABLE", State.UNDELIVERABLE),
+        (b"UNDELIVERED", State.UNDELIVERABLE),
+        (b"UNDELIVRD", State.UNDELIVERABLE),
+        (b"ACCEPTED", State.ACCEPTED),
+        (b"REJECTED", State.REJECTED),
     ],
 )
 def test_every_word_in_use_has_its_state(word: bytes, state: State) -> None:
-    assert recognised(usual_but(b"DELIVRD", word)).state is state
-    assert recognised(usual_but(b"stat:DELIVRD", word)).state is state
+    for written in (word, word.lower(), word.title()):
+        assert recognised(usual_but(b"DELIVRD", written)).state is state
+        assert (
+            recognised(usual_but(b"sub:001 dlvrd:001 ", b"").replace(b"DELIVRD", written)).state
+            is state
+        )
+        assert recognised(usual_but(b"stat:DELIVRD", written)).state is state
 
 
 @pytest.mark.parametrize("number", range(256))
@@ -320,14 +372,27 @@ def test_what_is_written_fits_the_patterns_of_clients(
         (b"954", b"954"),
         (b"0000", b"000"),
         (b"0032", b"032"),
-        (b"1234", b"123"),
         (b"nul", b"000"),
+        (b"NULL", b"000"),
+        (b"0x0000", b"000"),
         (b"\xb2\xb3\xb9", b"000"),
     ],
 )
 def test_err_is_three_digits(err: bytes, written: bytes) -> None:
     text = r.write_text(b"1", State.UNDELIVERABLE, err, b"2511221700", DONE)
-    assert b" err:" + written + b" text:" in text
+    assert text.endswith(b" err:" + written + b" text:")
+
+
+@pytest.mark.parametrize("err", [b"1234", b"001234", b"0x45B", b"-1", b"E05", b"EC_UNKNOWN", b"x"])
+def test_err_that_does_not_fit_is_told_whole_and_never_as_another(err: bytes) -> None:
+    text = r.write_text(b"1", State.UNDELIVERABLE, err, b"2511221700", DONE)
+    assert text.endswith(b" err:999 text:error " + err)
+
+
+def test_err_of_any_length_leaves_room_in_a_short_message() -> None:
+    text = r.write_text(b"1" * 15, State.DELIVERED, b"7\0\xff" * 5000, b"2511221700", DONE)
+    assert text.endswith(b" err:999 text:error " + b"7" * 100 + b"...")
+    assert len(text) < p.LONGEST_SHORT_MESSAGE_OCTETS
 
 
 @pytest.mark.parametrize("state", State)
