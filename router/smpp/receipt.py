@@ -176,7 +176,8 @@ def read_text(text: bytes, states: Mapping[bytes, State] = STATES) -> Receipt:
     word = fields.get(b"stat", b"").upper()
     if not word:  # Some operators leave the label out and write the bare word.
         words = states if operator_id else _STATES
-        word = next((part for part in _BETWEEN.split(text.upper()) if part in words), b"")
+        parts = _BETWEEN.split(text.upper())
+        word = next((part for part in parts if part in words and not part.isdigit()), b"")
     return Receipt(
         operator_id,
         states.get(word),

@@ -97,13 +97,17 @@ class Receipts:
             peer.tell(Note("pdu.refused", pdu.command_id, error.status))
             Reply(peer, pdu.command_id, pdu.sequence_number).send(error.status, self._turn)
             return
-        receipt = r.recognise(sm)
+        receipt = self._recognised(sm, peer.bind.operator.name)
         if receipt is None:
             self._from_subscriber(peer, pdu, sm)
         else:
             self.arrived(Arrival(peer, pdu, sm, receipt), now)
         if not self._turn.is_ending:
             self._turn.end_soon()
+
+    def _recognised(self, sm: Sm, operator: OperatorName) -> Receipt | None:
+        words = self._rulebook.rules.words
+        return r.recognise(sm, words.get(operator, r.STATES) if words else r.STATES)
 
     def arrived(self, came: Arrival, now: float, *, asked: bool = False) -> None:
         """Find a receipt's message; answer the receipt when all that it changes is safe.
@@ -187,7 +191,7 @@ class Receipts:
 
     def claim(self, orphan: Orphan, operator: Operator, now: float) -> None:
         """Take what an orphan reports: the operator has just answered with its id."""
-        receipt = _receipt_of(orphan)
+        receipt = self._receipt_of(orphan)
         correlator = self._pending.correlators[operator.name]
         self._commits.settles.claimed.append(orphan)
         operator_id, message = correlator.find(receipt.operator_id, orphan.source_octets)
@@ -200,6 +204,14 @@ class Receipts:
         if correlator is not None:
             correlator.forget(orphan)
 
+    def _receipt_of(self, orphan: Orphan) -> Receipt:
+        """Return what an orphan says; it was recognised when it came."""
+        (command_id,) = _COMMAND_ID.unpack_from(orphan.octets, 4)
+        sm = Sm(Pdu(command_id, 0, 0, orphan.octets), tolerant=True)
+        receipt = self._recognised(sm, orphan.operator)
+        assert receipt is not None
+        return receipt
+
     def _give_up(self, orphans: list[Orphan]) -> None:
         """Count and tell of orphans that no answer has claimed; the journal forgets them."""
         for orphan in orphans:
@@ -209,7 +221,7 @@ class Receipts:
             binds = () if operator is None else operator.binds
             peer = next((bind.peer for bind in binds if bind.peer is not None), None)
             if peer is not None:
-                message_id = _receipt_of(orphan).operator_id
+                message_id = self._receipt_of(orphan).operator_id
                 peer.tell(Note("receipt.unmatched", message_id=message_id))
         self._commits.settles.claimed += orphans
         if orphans:
@@ -314,11 +326,3 @@ class Receipts:
 
     def _count_inbound(self, operator: OperatorName, result: str) -> None:
         self.counters.inbound[operator, result] += 1
-
-
-def _receipt_of(orphan: Orphan) -> Receipt:
-    """Return what an orphan says; it was recognised when it came."""
-    (command_id,) = _COMMAND_ID.unpack_from(orphan.octets, 4)
-    receipt = r.recognise(Sm(Pdu(command_id, 0, 0, orphan.octets), tolerant=True))
-    assert receipt is not None
-    return receipt

@@ -12,7 +12,7 @@ from router.smpp import vocabulary as v
 from router.terms.capacity import Capacity
 from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
-from router.terms.settings import MessageIdSettings, Settings
+from router.terms.settings import MessageIdSettings, ReceiptSettings, Settings
 from tests.doubles import (
     FULL_DISK,
     Client,
@@ -117,6 +117,23 @@ def test_an_id_is_the_same_in_every_form_in_use(
     world.run(1.0)
     assert len(texts_about(client, number)) == 1
     router.assert_all_is_over()
+
+
+@pytest.mark.parametrize("early", [False, True], ids=["late", "early"])
+def test_a_word_of_the_operators_own_is_the_state_that_the_settings_say(
+    world: World, contract: Settings, capacity: Capacity, *, early: bool
+) -> None:
+    written = ReceiptSettings(words={"OK_DELIVERED": "DELIVRD"})
+    router = Router(world, with_operator(contract, "telia", receipts=written), capacity=capacity)
+    telia, client = connected(router, status=None if early else 0)
+    client.submit()
+    world.run(0.1)
+    telia.deliver(receipt_text(b"1", b"ok_delivered"), SUBSCRIBER, BANK, esm_class=4)
+    world.run(1.0)
+    if early:
+        telia.answer(telia.submits[0][1])
+        world.run(1.0)
+    assert router.outcomes == [Outcome.DELIVERED]
 
 
 @pytest.mark.parametrize(("number", "delivered"), [(SUBSCRIBER, 1), ((1, 1, b"37255599999"), 0)])
