@@ -34,8 +34,9 @@ class State(IntEnum):
     SKIPPED = 9
 
 
-RECEIPT_BITS: Final = 0x3C
-"""esm_class of a deliver_sm: receipt, acknowledgements, intermediate notification (3.4, 5.2.12)."""
+RECEIPT_BITS: Final = 0x24
+"""esm_class of a deliver_sm: receipt, intermediate notification (3.4, 5.2.12). The bits beside them
+are for what subscribers write: acknowledgements (0x08, 0x10)."""
 ESM_RECEIPT: Final = 0x04
 ESM_INTERMEDIATE: Final = 0x20
 
@@ -98,6 +99,7 @@ _LABELLED: Final = re.compile(
     rb"(?i)(?<![a-z])(%b)%b[ \t]?(?!(?:%b)%b)(?:\"([^\"]*)|'([^']*)|([^\s\"',;|&}]*))"
     % (_LABELS, _IS, _LABELS, _IS)
 )
+_BEGIN: Final = re.compile(rb"(?i)[\s\"'{(]*(?:%b)%b" % (_LABELS, _IS))
 _TEXT: Final = re.compile(rb"(?i)(?<![a-z0-9_])text%b" % _IS)
 _BLANK: Final = re.compile(rb"[ _]")
 _BETWEEN: Final = re.compile(rb"[\s\"',;|&]+")
@@ -158,6 +160,18 @@ def recognise(sm: Sm, states: Mapping[bytes, State] = STATES) -> Receipt | None:
         receipt.state = state
     receipt.network_error_code = tlvs.get(v.NETWORK_ERROR_CODE)
     return receipt
+
+
+def in_text(sm: Sm, states: Mapping[bytes, State] = STATES) -> Receipt | None:
+    """Return what reads like a receipt in a message that is not marked as one; None if nothing.
+
+    It begins with a field, and has an id and a state. A subscriber can write such a text, too.
+    """
+    message = sm.message
+    if _BEGIN.match(message) is None:
+        return None
+    receipt = read_text(message, states)
+    return receipt if receipt.operator_id and receipt.state is not None else None
 
 
 _DELIVERED: Final = State.DELIVERED

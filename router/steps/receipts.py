@@ -97,17 +97,25 @@ class Receipts:
             peer.tell(Note("pdu.refused", pdu.command_id, error.status))
             Reply(peer, pdu.command_id, pdu.sequence_number).send(error.status, self._turn)
             return
-        receipt = self._recognised(sm, peer.bind.operator.name)
-        if receipt is None:
-            self._from_subscriber(peer, pdu, sm)
-        else:
+        operator = peer.bind.operator.name
+        receipt = self._recognised(sm, operator)
+        if receipt is not None:
             self.arrived(Arrival(peer, pdu, sm, receipt), now)
+        elif (receipt := r.in_text(sm, self._states(operator))) is not None:
+            is_marked = operator in self._rulebook.rules.by_text
+            self.arrived(Arrival(peer, pdu, sm, receipt, is_marked=is_marked), now)
+        else:
+            self._from_subscriber(peer, pdu, sm)
         if not self._turn.is_ending:
             self._turn.end_soon()
 
     def _recognised(self, sm: Sm, operator: OperatorName) -> Receipt | None:
         words = self._rulebook.rules.words
         return r.recognise(sm, words.get(operator, r.STATES) if words else r.STATES)
+
+    def _states(self, operator: OperatorName) -> Mapping[bytes, r.State]:
+        """The states by an operator's words for them."""
+        return self._rulebook.rules.words.get(operator, r.STATES)
 
     def arrived(self, came: Arrival, now: float, *, asked: bool = False) -> None:
         """Find a receipt's message; answer the receipt when all that it changes is safe.
@@ -120,6 +128,11 @@ class Receipts:
             self._unmatched(came)
             return
         operator_id, message = correlator.find(receipt.operator_id, came.sm.source_octets)
+        if not came.is_marked and self._is_subscribers(
+            came, correlator, operator_id, message, asked=asked
+        ):
+            self._from_subscriber(came.peer, came.pdu, came.sm)
+            return
         if message is None and correlator.is_unwanted(operator_id):
             self.counters.receipts[operator.name, _COUNTED_AS[receipt.state]] += 1
             came.reply().send(v.ESME_ROK, self._turn)  # Nothing of it is to be kept.
@@ -148,6 +161,30 @@ class Receipts:
             self._commits.settles.orphaned.append(orphan)
             reply.orphan = orphan
         self._commits.settles.replies.append(reply)
+
+    def _is_subscribers(
+        self,
+        came: Arrival,
+        correlator: Correlator,
+        operator_id: OperatorId,
+        message: Message | None,
+        *,
+        asked: bool,
+    ) -> bool:
+        """Whether a text that only reads like a receipt is that of no message that was sent.
+
+        A subscriber may write one, but hardly with the id of a message to that number, and to the
+        sender of that message. A receipt that is repeated, or that nobody wants, has no message to
+        compare it with.
+        """
+        if message is None:
+            if correlator.is_done(operator_id) or correlator.is_unwanted(operator_id):
+                return False
+        elif correlator.is_sure(message, came.sm.source_octets) and (
+            message.source_octets[2:] == came.sm.destination_octets[2:]
+        ):
+            return False
+        return asked or not correlator.behind  # Else the journal may know the message.
 
     def _report(
         self,
@@ -208,7 +245,9 @@ class Receipts:
         """Return what an orphan says; it was recognised when it came."""
         (command_id,) = _COMMAND_ID.unpack_from(orphan.octets, 4)
         sm = Sm(Pdu(command_id, 0, 0, orphan.octets), tolerant=True)
-        receipt = self._recognised(sm, orphan.operator)
+        receipt = self._recognised(sm, orphan.operator) or r.in_text(
+            sm, self._states(orphan.operator)
+        )
         assert receipt is not None
         return receipt
 

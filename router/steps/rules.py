@@ -4,7 +4,7 @@ A new configuration is built whole, away from the loop where it likes, and then 
 message is decided by the rules of one configuration, never by parts of two.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Self
 
@@ -29,6 +29,8 @@ class Rules:
     """Whose a subscriber's message is."""
     statuses: Mapping[OperatorName, Mapping[int, StatusAction]]
     """What an operator's command_status means, over the default table."""
+    by_text: Set[OperatorName]
+    """Operators that do not mark their receipts."""
     words: Mapping[OperatorName, Mapping[bytes, State]]
     """The states by all words for them, of operators with words of their own."""
 
@@ -46,6 +48,7 @@ class Rules:
             routes=RouteTable(settings.routes, plans, up),
             inbound=InboundRules(settings.inbound),
             statuses={name: one.on_status for name, one in settings.operators.items()},
+            by_text={name for name, one in settings.operators.items() if one.receipts.by_text},
             words={
                 name: STATES | {w.encode(): STATES[s.encode()] for w, s in words.items()}
                 for name, one in settings.operators.items()

@@ -301,6 +301,10 @@ class MessageIdSettings:
 class ReceiptSettings:
     """How an operator writes receipts."""
 
+    by_text: bool = False
+    """Whether a message that reads like a receipt is one, though neither esm_class nor TLVs say so.
+    Without this key it is one if its id and its addresses are those of a message that waits for its
+    receipt, and a subscriber's message otherwise."""
     words: Mapping[str, ReceiptWord] = field(default_factory=dict)
     """The operator's own words for states, in any case, beside those that every operator may use,
     such as `OK_DELIVERED: DELIVRD`."""

@@ -255,17 +255,60 @@ ID_TLV = p.tlv(v.RECEIPTED_MESSAGE_ID, b"31060CC2\0")
 STATE_TLV = p.tlv(v.MESSAGE_STATE, b"\x05")
 
 
-@pytest.mark.parametrize("esm_class", [0x04, 0x08, 0x10, 0x20, 0x44, 0x84])
+@pytest.mark.parametrize("esm_class", [0x04, 0x06, 0x20, 0x44, 0x84])
 def test_esm_class_marks_a_receipt(esm_class: int) -> None:
     assert recognised(USUAL, esm_class=esm_class).operator_id == b"0123456789"
 
 
-@pytest.mark.parametrize("esm_class", [0x00, 0x03, 0x40, 0x80, 0xC3])
+@pytest.mark.parametrize("esm_class", [0x00, 0x03, 0x08, 0x10, 0x18, 0x40, 0x80, 0xC3])
 @pytest.mark.parametrize("tlvs", [b"", ID_TLV, STATE_TLV])
 def test_nothing_else_does_but_both_tlvs(esm_class: int, tlvs: bytes) -> None:
     """Some operators put receipted_message_id on subscribers' messages."""
     assert r.recognise(carried(USUAL, esm_class=esm_class, tlvs=tlvs)) is None
     assert r.recognise(carried(USUAL, esm_class=esm_class, tlvs=ID_TLV + STATE_TLV)) is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        USUAL,
+        b"stat:REJECTED,id:5",
+        b'{"id":"5","stat":"EXPIRED"}',
+        b" ID: 5 Stat: Delivered",
+        b"id:5 DELIVRD",
+    ],
+)
+@pytest.mark.parametrize("command", [v.DELIVER_SM, v.DATA_SM])
+def test_text_that_begins_with_a_field_and_has_id_and_state_reads_like_a_receipt(
+    text: bytes, command: int
+) -> None:
+    tlvs = b"" if command == v.DELIVER_SM else p.tlv(v.MESSAGE_PAYLOAD, text)
+    sm = carried(text, esm_class=0, tlvs=tlvs, command=command)
+    assert values(r.in_text(sm)) == values(r.read_text(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"id:5",
+        b"stat:DELIVRD",
+        b"id: stat:DELIVRD",
+        b"id:5 stat:TELEPORTED",
+        b"hello id:5 stat:DELIVRD",
+        b"identity:5 stat:DELIVRD",
+        b"text:id:5 stat:DELIVRD",
+    ],
+)
+def test_other_text_does_not_read_like_a_receipt(text: bytes) -> None:
+    assert r.in_text(carried(text, esm_class=0)) is None
+
+
+def test_text_reads_like_a_receipt_in_the_operators_own_words() -> None:
+    sm = carried(b"id:5 stat:TELEPORTED", esm_class=0)
+    receipt = r.in_text(sm, {b"TELEPORTED": State.DELIVERED})
+    assert receipt is not None
+    assert receipt.state is State.DELIVERED
 
 
 def test_tlvs_alone_are_a_receipt() -> None:
