@@ -184,8 +184,9 @@ def read_text(text: bytes, states: Mapping[bytes, State] = STATES) -> Receipt:
     if cut is not None:
         text = text[: cut.start()]
     fields: dict[bytes, bytes] = {}
-    for label, *values in _LABELLED.findall(text):
-        fields.setdefault(_BLANK.sub(b"", label.lower()), b"".join(values).strip())
+    for label, in_double, in_single, bare in _LABELLED.findall(text):
+        value = (in_double or in_single or bare).strip()
+        fields.setdefault(_BLANK.sub(b"", label.lower()), value)
     operator_id = fields.get(b"id", b"").strip(b"\0")
     word = fields.get(b"stat", b"").upper()
     if not word:  # Some operators leave the label out and write the bare word.

@@ -121,7 +121,7 @@ class Intake:
             command_id=pdu.command_id,
             octets=relay_with(sm, 0, schedule_delivery_time=b"")
             if checked.not_before_utc
-            else pdu.octets,
+            else sm.octets,
             source_octets=sm.source_octets,
             destination_octets=sm.destination_octets,
             registered_delivery=_wanted(sm.registered_delivery, client.session),

@@ -19,7 +19,7 @@ from router.report.correlate import Correlator
 from router.report.inbound import for_client
 from router.smpp import receipt as r
 from router.smpp import vocabulary as v
-from router.smpp.pdu import BodyError, Pdu, Sm
+from router.smpp.pdu import BodyError, Pdu, Sm, with_fields_cut
 from router.smpp.receipt import Receipt
 from router.smpp.session import Note
 from router.steps.clocks import Clocks
@@ -90,14 +90,19 @@ class Receipts:
         if not self._commits.up:
             Reply(peer, pdu.command_id, pdu.sequence_number).send(TEMPORARY.status, self._turn)
             return
+        operator = peer.bind.operator.name
         try:
             sm = Sm(pdu, tolerant=True)
         except BodyError as error:
-            self.counters.refused_pdus["malformed"] += 1
-            peer.tell(Note("pdu.refused", pdu.command_id, error.status))
-            Reply(peer, pdu.command_id, pdu.sequence_number).send(error.status, self._turn)
-            return
-        operator = peer.bind.operator.name
+            try:
+                pdu = with_fields_cut(pdu)
+                sm = Sm(pdu, tolerant=True)
+            except BodyError:
+                self.counters.refused_pdus["malformed"] += 1
+                peer.tell(Note("pdu.refused", pdu.command_id, error.status))
+                Reply(peer, pdu.command_id, pdu.sequence_number).send(error.status, self._turn)
+                return
+            self.counters.fields_cut[operator] += 1
         receipt = self._recognised(sm, operator)
         if receipt is not None:
             self.arrived(Arrival(peer, pdu, sm, receipt), now)
