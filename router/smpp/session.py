@@ -97,6 +97,8 @@ class Note:
     status: int = 0
     message_id: bytes = b""
     """The id that a receipt came with."""
+    why: str = ""
+    """More than the status says."""
 
     def words(self) -> dict[str, str]:
         """Return the fields of the note's log line."""
@@ -105,6 +107,8 @@ class Note:
             words["command"] = v.command_name(self.command_id)
         if self.status:
             words["status"] = v.status_name(self.status)
+        if self.why:
+            words["why"] = self.why
         if self.message_id:
             words["message_id"] = self.message_id[:LONGEST_ID_OCTETS].decode("latin-1")
         return words

@@ -420,11 +420,15 @@ def test_a_message_that_cannot_be_sent_is_refused_by_name(
     reason: str,
 ) -> None:
     client = router.client()
-    number = client.submit(**fields)  # type: ignore[arg-type]
-    world.run(0.1)
+    with capture_logs() as logs:
+        number = client.submit(**fields)  # type: ignore[arg-type]
+        world.run(0.1)
     assert client.status_of(number) == status
     assert router.journey.counters.refused_pdus == {reason: 1}
     assert router.room_taken() == 0
+    told = [log["why"] for log in logs if log["event"] == "pdu.refused"]
+    period = fields.get("validity_period")
+    assert told == ([] if period is None else [f"no time that can be read: {period.decode()}"])
 
 
 def test_what_is_refused_takes_no_place_in_the_window(world: World, contract: Settings) -> None:
