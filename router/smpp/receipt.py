@@ -150,7 +150,11 @@ def recognise(sm: Sm, states: Mapping[bytes, State] = STATES) -> Receipt | None:
         tlvs = sm.tlvs_by_tag()
         if not marked and not (v.RECEIPTED_MESSAGE_ID in tlvs and v.MESSAGE_STATE in tlvs):
             return None
-        receipt = read_text(sm.short_message or tlvs.get(v.MESSAGE_PAYLOAD, b""), states)
+        message = sm.short_message or tlvs.get(v.MESSAGE_PAYLOAD, b"")
+        receipt = read_text(_as_ascii(message), states)
+        if not receipt.operator_id and v.RECEIPTED_MESSAGE_ID not in tlvs:
+            unpacked = read_text(_unpacked(message[: p.LONGEST_SHORT_MESSAGE_OCTETS]), states)
+            receipt = unpacked if unpacked.operator_id else receipt
     # The TLVs are the operator's machine speaking, the text may be for eyes: they win.
     id_tlv = tlvs.get(v.RECEIPTED_MESSAGE_ID, b"").rstrip(b"\0")
     if id_tlv:
@@ -162,12 +166,23 @@ def recognise(sm: Sm, states: Mapping[bytes, State] = STATES) -> Receipt | None:
     return receipt
 
 
+def _as_ascii(message: bytes) -> bytes:
+    """Return a text without the NULs that UCS-2 has beside each octet of ASCII, in either order."""
+    return message.replace(b"\0", b"") if b"\0" in message[:4] else message
+
+
+def _unpacked(message: bytes) -> bytes:
+    """Return the septets of GSM 7-bit as some operators pack them, eight in seven octets."""
+    packed = int.from_bytes(message, "little")
+    return bytes([packed >> 7 * place & 0x7F for place in range(len(message) * 8 // 7)])
+
+
 def in_text(sm: Sm, states: Mapping[bytes, State] = STATES) -> Receipt | None:
     """Return what reads like a receipt in a message that is not marked as one; None if nothing.
 
     It begins with a field, and has an id and a state. A subscriber can write such a text, too.
     """
-    message = sm.message
+    message = _as_ascii(sm.message)
     if _BEGIN.match(message) is None:
         return None
     receipt = read_text(message, states)
