@@ -96,8 +96,8 @@ _LABELS: Final = rb"id|sub|dlvrd|submit[ _]?date|done[ _]?date|stat|err"
 _IS: Final = rb"[\"']?[ \t]?[:=]"  # Between a label, which may stand in quotes, and its value.
 _LABELLED: Final = re.compile(
     # Behind a field without a value comes the next label, which is not its value.
-    rb"(?i)(?<![a-z])(%b)%b[ \t]?(?!(?:%b)%b)(?:\"([^\"]*)|'([^']*)|([^\s\"',;|&}]*))"
-    % (_LABELS, _IS, _LABELS, _IS)
+    rb"(?i)(?<![a-z])(%b)%b[ \t]?(?!(?:%b)%b)(?:\"([^\"]*)|'([^']*)|(%b|[^\s\"',;|&}]*))"
+    % (_LABELS, _IS, _LABELS, _IS, rb"\d\d[\d./-]*\d \d\d:\d\d(?::\d\d)?")  # A date and a time.
 )
 _BEGIN: Final = re.compile(rb"(?i)[\s\"'{(]*(?:%b)%b" % (_LABELS, _IS))
 _TEXT: Final = re.compile(rb"(?i)(?<![a-z0-9_])text%b" % _IS)

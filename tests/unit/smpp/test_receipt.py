@@ -110,6 +110,8 @@ VARIANTS = {
     "century and seconds": Said(usual_but(b"done date:2511221705", b"done date:20251122170559")),
     "date with zone": Said(usual_but(b"done date:2511221705", b"done date:251122170559912+")),
     "date with signs": Said(usual_but(b"done date:2511221705", b"done date:25/11/22-17:05")),
+    "date with a blank": Said(usual_but(b"date:2511221705", b"date:2025-11-22 17:05:59")),
+    "short date with a blank": Said(usual_but(b"date:2511221705", b"date:25/11/22 17:05")),
     "zeros of ten": Said(usual_but(b"done date:2511221705", b"done date:0000000000"), done=b""),
     "month 13": Said(usual_but(b"done date:2511221705", b"done date:2513221705"), done=b""),
     "day 32": Said(usual_but(b"done date:2511221705", b"done date:2511321705"), done=b""),
