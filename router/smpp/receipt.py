@@ -89,7 +89,7 @@ STATES: Final = _STATES | _IN_FULL
 
 _USUAL: Final = re.compile(
     # An id or a word with other characters is for the patterns below.
-    rb"id:([0-9A-Za-z.+/=:_-]+) sub:\d+ dlvrd:\d+ submit date:\d+ done date:(\d+)"
+    rb"id:([0-9A-Za-z.+/=:_-]+)(?: sub:\d+ dlvrd:\d+)? submit date:\d+ done date:(\d+)"
     rb" stat:([A-Za-z_]+) err:([^ \t\r\n\f\v\"',;|]+)"
 )
 _LABELS: Final = rb"id|sub|dlvrd|submit[ _]?date|done[ _]?date|stat|err"

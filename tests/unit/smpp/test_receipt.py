@@ -322,6 +322,12 @@ def test_text_reads_like_a_receipt_in_the_operators_own_words() -> None:
     assert receipt.state is State.DELIVERED
 
 
+def test_number_is_an_operators_word_only_behind_its_label() -> None:
+    words = {b"0": State.DELIVERED}
+    assert r.read_text(b"id:5 stat:0 err:1", words).state is State.DELIVERED
+    assert r.read_text(b"id:5 sub: 0 err: 0", words).state is None
+
+
 def test_tlvs_alone_are_a_receipt() -> None:
     receipt = recognised(esm_class=0, tlvs=STATE_TLV + ID_TLV)
     assert values(receipt) == values(Receipt(b"31060CC2", State.UNDELIVERABLE, b"", b"", None))
