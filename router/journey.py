@@ -126,7 +126,7 @@ class Journey:
         )
         self.receipts: Final = Receipts(
             operators, self.pending, self.recall, self.outcomes, self.inbound, self.commits,
-            counters, clocks, turn,
+            rulebook, counters, clocks, turn,
         )  # fmt: skip
         self.availability: Final = Availability(
             operators, operator_of, lanes, self.up, clocks, turn

@@ -5,9 +5,16 @@ from typing import Final
 
 from router.check.number import routing_key
 from router.smpp.pdu import Sm
-from router.smpp.times import time_utc
+from router.smpp.times import in_full, is_relative, time_utc
 from router.terms.names import LaneName
-from router.terms.outcome import WRONG_DESTINATION, WRONG_SCHEDULE, WRONG_VALIDITY, Refusal
+from router.terms.outcome import (
+    SCHEDULE_TOO_FAR,
+    UNREADABLE_SCHEDULE,
+    UNREADABLE_VALIDITY,
+    VALIDITY_IS_OVER,
+    WRONG_DESTINATION,
+    Refusal,
+)
 from router.terms.settings import AccountSettings, LaneSettings
 
 NEVER: Final = float("inf")
@@ -18,10 +25,15 @@ LONGEST_SCHEDULE_S: Final = 366 * 86_400.0
 class Checked:
     """What the router has read of a message, besides what it passes on unread."""
 
-    __slots__ = ("ends_utc", "lane", "not_before_utc", "number")
+    __slots__ = ("ends_utc", "lane", "not_before_utc", "number", "validity_period")
 
     def __init__(
-        self, number: str, lane: LaneName, ends_utc: float | None, not_before_utc: float = 0.0
+        self,
+        number: str,
+        lane: LaneName,
+        ends_utc: float | None,
+        not_before_utc: float = 0.0,
+        validity_period: bytes | None = None,
     ) -> None:
         self.number: Final = number
         """The destination's routing key."""
@@ -31,6 +43,8 @@ class Checked:
         """When the message's own validity_period ends; None if it has none."""
         self.not_before_utc: Final = not_before_utc
         """The client's schedule, if the router honours schedules of this account; else 0."""
+        self.validity_period: Final = validity_period
+        """What goes on instead of a validity_period in a form that is none; None: as it came."""
 
 
 class Checks:
@@ -52,17 +66,24 @@ class Checks:
             lane = account.lane_by_service_type.get(service_type, lane)
         begin = 0.0
         if account.schedule_delivery_time == "honour" and (schedule := sm.schedule_delivery_time):
-            at = time_utc(schedule, now_utc)
-            if at is None or at > now_utc + LONGEST_SCHEDULE_S:
-                return WRONG_SCHEDULE
+            at = time_utc(in_full(schedule), now_utc)
+            if at is None:
+                return UNREADABLE_SCHEDULE
+            if at > now_utc + LONGEST_SCHEDULE_S:
+                return SCHEDULE_TOO_FAR
             begin = at  # A time that has passed is no mistake, because clocks differ: send at once.
         period = sm.validity_period
-        end: float | None = None
-        if period:
-            end = time_utc(period, now_utc)
-            if end is None or end <= max(now_utc, begin):
-                return WRONG_VALIDITY
-        return Checked(number, lane, end, begin)
+        if not period:
+            return Checked(number, lane, None, begin)
+        full = in_full(period)
+        end = time_utc(full, now_utc)
+        if end is None:
+            return UNREADABLE_VALIDITY
+        if end <= max(now_utc, begin):
+            if is_relative(full) and end == now_utc:  # Zero: clients mean no period by it.
+                return Checked(number, lane, None, begin, b"")
+            return VALIDITY_IS_OVER
+        return Checked(number, lane, end, begin, full if full != period else None)
 
     def expires_utc(self, checked: Checked, lane: LaneName, now_utc: float) -> float:
         """Return when the message expires: by its own period, or else by the lane's validity.

@@ -21,6 +21,7 @@ decide: 10 in one form and 0x0A in the other are the same id of two messages.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Final, Protocol
 
 from router.smpp.receipt import State
@@ -36,6 +37,7 @@ ORPHAN_S: Final = 60.0
 FEWEST_DIGITS: Final = 7
 """Of a national number; a shorter one is a service's, and has no other form."""
 _LONG_AGO: Final = float("-inf")
+_INT32: Final = 1 << 32
 
 
 class Addressed(Protocol):
@@ -78,17 +80,30 @@ def canonical(form: IdForm) -> Callable[[bytes], OperatorId]:
 
 
 def other_forms(octets: bytes) -> Iterator[OperatorId]:
-    """Yield the canonical forms of an id that is written in another base than the settings say."""
+    """Yield the canonical forms of an id that is written in another way than the settings say.
+
+    In another base, with 0x, or as the negative that its 32 bits are.
+    """
     text = _cut(octets).lower()
-    if len(text) > 64:
+    if len(text) > 64 or b"_" in text:
         return
     yield OperatorId(text.lstrip(b"0") or b"0")  # Decimal or text, where the settings say hex.
-    if text.isdigit():
-        yield OperatorId(b"%x" % int(text))
-    try:
-        yield OperatorId(b"%d" % int(text, 16))
-    except ValueError:
-        return
+    numbers: list[int] = []
+    with suppress(ValueError):
+        if text.startswith(b"-"):
+            numbers.append(int(text) % _INT32)
+        elif text.startswith((b"0x", b"x")):  # Canonical text has lost the 0.
+            numbers.append(int(text.partition(b"x")[2], 16))
+        else:
+            if text.isdigit():
+                numbers.append(int(text))
+            numbers.append(int(text, 16))
+    for number in numbers:
+        yield OperatorId(b"%d" % number)
+        yield OperatorId(b"%x" % number)
+        yield OperatorId(b"x%x" % number)
+        if _INT32 // 2 <= number < _INT32:
+            yield OperatorId(b"%d" % (number - _INT32))
 
 
 class Correlator:

@@ -37,6 +37,10 @@ receiver. The client reads them in two threads: a receipt right behind the submi
 read first, and Kannel would lose it."""
 MADE_HERE: Final = b"made by smpp-router: "
 """The beginning of the text of a receipt that no operator sent."""
+MOST_IN_ERR: Final = 999
+"""The largest status that err's three digits hold."""
+_SMPP_ERROR: Final = b"\x07"
+"""The network type of a network_error_code that is a command_status (SMPP v5.0, 4.8.4.42)."""
 # Before Python 3.12 a member of an enum costs five globals.
 _ACCEPTED: Final = State.ACCEPTED
 _UNKNOWN: Final = State.UNKNOWN
@@ -114,16 +118,25 @@ def made_by_router(
     now_utc: float,
     not_before: float,
 ) -> Delivery:
-    """Make the receipt of a message given up; `status` is the operator's last answer, or 0."""
+    """Make the receipt of a message given up; `status` is the operator's last answer, or 0.
+
+    A status that err has no room for stands in the text and, if it has 16 bits, in
+    network_error_code.
+    """
+    err, code = b"%03d" % status, None
+    if status > MOST_IN_ERR:
+        err, reason = r.ERR_IN_TEXT, f"{reason} (0x{status:08X})"
+        code = _SMPP_ERROR + status.to_bytes(2, "big") if status <= 0xFFFF else None
     octets = r.deliver_sm(
         client_id=message.client_id,
         state=_STATES[outcome],
-        err=b"%03d" % status if status < 1000 else b"000",
+        err=err,
         submitted=_minute(message.accepted_utc),
         done=_minute(now_utc),
         source_octets=message.destination_octets,
         destination_octets=message.source_octets,
         tlvs=True,
+        network_error_code=code,
         text=MADE_HERE + reason.encode(),
     )
     return _delivery(message, octets, now_utc, True, not_before)

@@ -60,6 +60,8 @@ from router.terms.settings import (
     OperatorSettings,
     OperatorTlsSettings,
     OutbindSettings,
+    ReceiptSettings,
+    ReceiptWord,
     ReconnectSettings,
     RouteSettings,
     SessionSettings,
@@ -236,6 +238,7 @@ _part(
     _finish_bind,
 )
 _part(MessageIdSettings, {})
+_part(ReceiptSettings, {"words": mapping(value.receipt_word, value.one_of(*get_args(ReceiptWord)))})
 
 
 def _finish_reconnect(found: Found) -> None:

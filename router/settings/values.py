@@ -218,6 +218,21 @@ def _one_word(written: str) -> str:
 keyword: Final = scalar("word", _one_word, "", r"\S{1,160}")
 
 
+def _receipt_word(written: str) -> str:
+    if not _RECEIPT_WORD.fullmatch(written):
+        raise NotUnderstoodError(
+            "a word is made of letters, digits, _, ., +, / and -, and has at most 40 characters"
+        )
+    return written.upper()
+
+
+_RECEIPT_WORD: Final = re.compile(r"[A-Za-z0-9_.+/-]{1,40}")
+receipt_word: Final = scalar(
+    "word", _receipt_word, "letters, digits, `_`, `.`, `+`, `/`, `-`", _RECEIPT_WORD.pattern
+)
+"""An operator's word for a state, in capitals."""
+
+
 def _number(written: str) -> str:
     if not units.prefix(written):
         raise NotUnderstoodError("the number is empty; leave the key out for every number")

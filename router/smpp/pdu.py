@@ -23,6 +23,9 @@ _HEADER: Final = struct.Struct(">IIII")
 _LENGTH: Final = struct.Struct(">I")
 _STATUS_AND_SEQUENCE: Final = struct.Struct(">II")
 _TLV: Final = struct.Struct(">HH")
+_FIELDS: Final[tuple[tuple[int, int], ...]] = ((0, 5), (2, 20), (2, 20), (3, 16), (0, 16))
+"""Of each field that ends with a NUL: the octets between it and the one before, and its longest."""
+_FIELDS_OF_DATA_SM: Final[tuple[tuple[int, int], ...]] = ((0, 5), (2, 64), (2, 64))
 _pack_header: Final = _HEADER.pack
 _unpack_header: Final = _HEADER.unpack_from
 
@@ -107,8 +110,10 @@ class Sm:
     Raises BodyError with the status that names the fault. A data_sm has no schedule, no
     short_message and a few fields less; they read as if they were empty.
 
-    `tolerant` leaves out a last TLV that is longer than the PDU instead of raising: operators send
-    such receipts, would repeat them for ever, and what stands before it is sound.
+    Up to three octets behind the last field, which are no TLV, are left out of `octets`: php-smpp
+    ends each submit_sm with a NUL. `tolerant` leaves out a last TLV that is longer than the PDU as
+    well, instead of raising: operators send such receipts, would repeat them for ever, and what
+    stands before it is sound.
     """
 
     __slots__ = (
@@ -178,8 +183,9 @@ class Sm:
             raise BodyError("sm_length is more than there is", v.ESME_RINVMSGLEN)
         while at < end:
             whole = at
-            if at + 4 > end or (at := at + 4 + ((octets[at + 2] << 8) | octets[at + 3])) > end:
-                if not tolerant:
+            is_surplus = at + 4 > end
+            if is_surplus or (at := at + 4 + ((octets[at + 2] << 8) | octets[at + 3])) > end:
+                if not tolerant and not is_surplus:
                     raise BodyError("a TLV is longer than the PDU", v.ESME_RINVOPTPARSTREAM)
                 self.octets = _LENGTH.pack(whole) + octets[4:whole]
                 return
@@ -267,6 +273,26 @@ class Sm:
         if self.tlvs_at == len(self.octets):
             return None
         return next((value for found, value in self.tlvs() if found == tag), None)
+
+
+def with_fields_cut(pdu: Pdu) -> Pdu:
+    """Return a submit_sm, deliver_sm or data_sm whose longest fields hold what fits into them.
+
+    Each field ends where its NUL is, however far. Raises BodyError if one has none.
+    """
+    octets, at = pdu.octets, HEADER_OCTETS
+    parts: list[bytes] = []
+    data_sm = pdu.command_id == v.DATA_SM
+    for octets_before, longest in _FIELDS_OF_DATA_SM if data_sm else _FIELDS:
+        begin = at + octets_before
+        end = octets.find(0, begin)
+        if end < 0:
+            raise BodyError("a field has no end", v.ESME_RINVCMDLEN)
+        parts += (octets[at : min(end, begin + longest)], b"\0")
+        at = end + 1
+    body = b"".join((*parts, octets[at:]))
+    octets = build(pdu.command_id, pdu.command_status, pdu.sequence_number, body)
+    return Pdu(pdu.command_id, pdu.command_status, pdu.sequence_number, octets)
 
 
 def _cut(octets: bytes, limit: int, status: int) -> int:

@@ -1,14 +1,15 @@
 """A delivery receipt: from the texts and TLVs that operators send, to the one that clients read.
 
-Reading is tolerant: fields in any order and case, missing, without blanks, with dates of 10 to 15
-digits, or TLVs alone. Writing is strict: the eight fields that every client library's pattern
-wants. The text of the message is never read for fields (a subscriber could forge an id there) and
-never repeated (it is private).
+Reading is tolerant: fields in any order and case, missing, without blanks, joined by commas and the
+like, in quotes, states in words of any length, dates of 10 to 15 digits, or TLVs alone. Writing is
+strict: the eight fields that every client library's pattern wants. The text of the message is never
+read for fields (a subscriber could forge an id there) and never repeated (it is private).
 
 Source: SMPP v3.4, 5.3.2.12, 5.3.2.35 (TLVs), appendix B (text), and what the field makes of it.
 """
 
 import re
+from collections.abc import Mapping
 from enum import IntEnum
 from functools import lru_cache
 from typing import Final
@@ -33,8 +34,9 @@ class State(IntEnum):
     SKIPPED = 9
 
 
-RECEIPT_BITS: Final = 0x3C
-"""esm_class of a deliver_sm: receipt, acknowledgements, intermediate notification (3.4, 5.2.12)."""
+RECEIPT_BITS: Final = 0x24
+"""esm_class of a deliver_sm: receipt, intermediate notification (3.4, 5.2.12). The bits beside them
+are for what subscribers write: acknowledgements (0x08, 0x10)."""
 ESM_RECEIPT: Final = 0x04
 ESM_INTERMEDIATE: Final = 0x20
 
@@ -70,16 +72,37 @@ _STATES: Final = {word: state for state, word in _WORDS.items()} | {
     b"FAILED": State.UNDELIVERABLE,
     b"DND_REJECTED": State.REJECTED,
 }
+"""By the word, in capitals. These mean a state wherever they stand."""
+_IN_FULL: Final = {
+    b"SCHEDULED": State.SCHEDULED,
+    b"BUFFERED": State.ENROUTE,
+    b"DELIVERED": State.DELIVERED,
+    b"UNDELIVERABLE": State.UNDELIVERABLE,
+    b"UNDELIVERED": State.UNDELIVERABLE,
+    b"UNDELIVRD": State.UNDELIVERABLE,
+    b"ACCEPTED": State.ACCEPTED,
+    b"REJECTED": State.REJECTED,
+}
+"""Words that people use too: they mean a state behind `stat:`, and alone only beside an id."""
+STATES: Final = _STATES | _IN_FULL
+"""The states by all words for them, in capitals."""
 
 _USUAL: Final = re.compile(
-    rb"id:(\S+) sub:\d+ dlvrd:\d+ submit date:(\d+) done date:(\d+) stat:(\S+) err:(\S+)"
+    # An id or a word with other characters is for the patterns below.
+    rb"id:([0-9A-Za-z.+/=:_-]+)(?: sub:\d+ dlvrd:\d+)? submit date:\d+ done date:(\d+)"
+    rb" stat:([A-Za-z_]+) err:([^ \t\r\n\f\v\"',;|]+)"
 )
-_LABELS: Final = rb"id|sub|dlvrd|submit ?date|done ?date|stat|err"
+_LABELS: Final = rb"id|sub|dlvrd|submit[ _]?date|done[ _]?date|stat|err"
+_IS: Final = rb"[\"']?[ \t]?[:=]"  # Between a label, which may stand in quotes, and its value.
 _LABELLED: Final = re.compile(
     # Behind a field without a value comes the next label, which is not its value.
-    rb"(?i)(?<![a-z])(%b):(?: ?(?!(?:%b):)(\S*))?" % (_LABELS, _LABELS)
+    rb"(?i)(?<![a-z])(%b)%b[ \t]?(?!(?:%b)%b)(?:\"([^\"]*)|'([^']*)|(%b|[^\s\"',;|&}]*))"
+    % (_LABELS, _IS, _LABELS, _IS, rb"\d\d[\d./-]*\d \d\d:\d\d(?::\d\d)?")  # A date and a time.
 )
-_TEXT: Final = re.compile(rb"(?i)(?:^|\s)text:")
+_BEGIN: Final = re.compile(rb"(?i)[\s\"'{(]*(?:%b)%b" % (_LABELS, _IS))
+_TEXT: Final = re.compile(rb"(?i)(?<![a-z0-9_])text%b" % _IS)
+_BLANK: Final = re.compile(rb"[ _]")
+_BETWEEN: Final = re.compile(rb"[\s\"',;|&]+")
 _DATE: Final = re.compile(rb"\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-3])[0-5]\d")
 
 
@@ -108,17 +131,18 @@ class Receipt:
         """The TLV network_error_code, as it came."""
 
 
-def recognise(sm: Sm) -> Receipt | None:
+def recognise(sm: Sm, states: Mapping[bytes, State] = STATES) -> Receipt | None:
     """Return the receipt that this deliver_sm or data_sm carries; None if it carries none.
 
-    receipted_message_id alone proves nothing: some operators put it on subscribers' messages. A
-    marked receipt in which no id can be found comes back with an empty one.
+    `states` are the states by the operator's words for them, in capitals. receipted_message_id
+    alone proves nothing: some operators put it on subscribers' messages. A marked receipt in which
+    no id can be found comes back with an empty one.
     """
     marked = sm.esm_class & RECEIPT_BITS
     usual = _USUAL.match(sm.octets, sm.short_message_at, sm.tlvs_at) if marked else None
     if usual is not None:
-        operator_id, _, done, word, err = usual.groups()
-        receipt = Receipt(operator_id, _STATES.get(word.upper()), err, _date(done), None)
+        operator_id, done, word, err = usual.groups()
+        receipt = Receipt(operator_id, states.get(word.upper()), err, _date(done), None)
         if sm.tlvs_at == len(sm.octets):
             return receipt
         tlvs = sm.tlvs_by_tag()
@@ -126,7 +150,11 @@ def recognise(sm: Sm) -> Receipt | None:
         tlvs = sm.tlvs_by_tag()
         if not marked and not (v.RECEIPTED_MESSAGE_ID in tlvs and v.MESSAGE_STATE in tlvs):
             return None
-        receipt = read_text(sm.short_message or tlvs.get(v.MESSAGE_PAYLOAD, b""))
+        message = sm.short_message or tlvs.get(v.MESSAGE_PAYLOAD, b"")
+        receipt = read_text(_as_ascii(message), states)
+        if not receipt.operator_id and v.RECEIPTED_MESSAGE_ID not in tlvs:
+            unpacked = read_text(_unpacked(message[: p.LONGEST_SHORT_MESSAGE_OCTETS]), states)
+            receipt = unpacked if unpacked.operator_id else receipt
     # The TLVs are the operator's machine speaking, the text may be for eyes: they win.
     id_tlv = tlvs.get(v.RECEIPTED_MESSAGE_ID, b"").rstrip(b"\0")
     if id_tlv:
@@ -138,24 +166,51 @@ def recognise(sm: Sm) -> Receipt | None:
     return receipt
 
 
+def _as_ascii(message: bytes) -> bytes:
+    """Return a text without the NULs that UCS-2 has beside each octet of ASCII, in either order."""
+    return message.replace(b"\0", b"") if b"\0" in message[:4] else message
+
+
+def _unpacked(message: bytes) -> bytes:
+    """Return the septets of GSM 7-bit as some operators pack them, eight in seven octets."""
+    packed = int.from_bytes(message, "little")
+    return bytes([packed >> 7 * place & 0x7F for place in range(len(message) * 8 // 7)])
+
+
+def in_text(sm: Sm, states: Mapping[bytes, State] = STATES) -> Receipt | None:
+    """Return what reads like a receipt in a message that is not marked as one; None if nothing.
+
+    It begins with a field, and has an id and a state. A subscriber can write such a text, too.
+    """
+    message = _as_ascii(sm.message)
+    if _BEGIN.match(message) is None:
+        return None
+    receipt = read_text(message, states)
+    return receipt if receipt.operator_id and receipt.state is not None else None
+
+
 _DELIVERED: Final = State.DELIVERED
 _STATE_BY_NUMBER: Final = {int(state): state for state in State}
 
 
-def read_text(text: bytes) -> Receipt:
+def read_text(text: bytes, states: Mapping[bytes, State] = STATES) -> Receipt:
     """Read the fields that a text has; a missing id is empty."""
     cut = _TEXT.search(text)
     if cut is not None:
         text = text[: cut.start()]
     fields: dict[bytes, bytes] = {}
-    for label, value in _LABELLED.findall(text):
-        fields.setdefault(label.lower().replace(b" ", b""), value)
+    for label, in_double, in_single, bare in _LABELLED.findall(text):
+        value = (in_double or in_single or bare).strip()
+        fields.setdefault(_BLANK.sub(b"", label.lower()), value)
+    operator_id = fields.get(b"id", b"").strip(b"\0")
     word = fields.get(b"stat", b"").upper()
     if not word:  # Some operators leave the label out and write the bare word.
-        word = next((part for part in text.upper().split() if part in _STATES), b"")
+        words = states if operator_id else _STATES
+        parts = _BETWEEN.split(text.upper())
+        word = next((part for part in parts if part in words and not part.isdigit()), b"")
     return Receipt(
-        fields.get(b"id", b"").strip(b"\0"),
-        _STATES.get(word),
+        operator_id,
+        states.get(word),
         fields.get(b"err", b""),
         _date(fields.get(b"donedate", b"")),
         None,
@@ -180,22 +235,42 @@ def _date(digits: bytes) -> bytes:
 def write_text(client_id: bytes, state: State, err: bytes, submitted: bytes, done: bytes) -> bytes:
     """Return the text that clients read; dates are YYMMDDhhmm.
 
-    err is three digits, as some clients' patterns want it: a code of other characters is 000, a
-    longer one is cut.
+    err is three digits, as some clients' patterns want it. A code that does not fit is 999 there,
+    and stands whole behind `text:`.
     """
+    told = b""
+    if len(err) != 3 or not err.isdigit():
+        err, told = _three_digits(err)
     delivered = b"001" if state is _DELIVERED else b"000"
-    return b"id:%b sub:001 dlvrd:%b submit date:%b done date:%b stat:%b err:%b text:" % (
+    return b"id:%b sub:001 dlvrd:%b submit date:%b done date:%b stat:%b err:%b text:%b" % (
         client_id,
         delivered,
         submitted,
         done,
         _WORDS[state],
-        err if len(err) == 3 and err.isdigit() else _three_digits(err),
+        err,
+        told,
     )
 
 
-def _three_digits(err: bytes) -> bytes:
-    return err.lstrip(b"0")[:3].rjust(3, b"0") if err.isdigit() else b"000"
+def _three_digits(err: bytes) -> tuple[bytes, bytes]:
+    """Return an error code as three digits, and what the text says of it."""
+    code = bytes(octet for octet in err if 0x20 < octet < 0x7F)
+    if code.lower() in _NO_ERROR or not code.lower().removeprefix(b"0x").strip(b"0"):
+        return b"000", b""
+    digits = code.lstrip(b"0")
+    if digits.isdigit() and len(digits) <= 3:
+        return digits.rjust(3, b"0"), b""
+    if len(code) > _LONGEST_CODE:
+        code = code[:_LONGEST_CODE] + b"..."
+    return ERR_IN_TEXT, b"error " + code
+
+
+_NO_ERROR: Final = (b"nul", b"null", b"none", b"nil", b"n/a")
+_LONGEST_CODE: Final = 100
+"""Characters of a code in the text, so that it fits into a short_message."""
+ERR_IN_TEXT: Final = b"999"
+"""The err of a receipt whose code has no room there; the text has it."""
 
 
 def deliver_sm(

@@ -101,6 +101,8 @@ class Note:
     """The number of ours that a subscriber's message was sent to."""
     reason: str = ""
     """A word of a few, which a metric has too."""
+    why: str = ""
+    """More than the status says."""
 
     def words(self) -> dict[str, str]:
         """Return the fields of the note's log line."""
@@ -109,6 +111,8 @@ class Note:
             words["command"] = v.command_name(self.command_id)
         if self.status:
             words["status"] = v.status_name(self.status)
+        if self.why:
+            words["why"] = self.why
         if self.message_id:
             words["message_id"] = self.message_id[:LONGEST_ID_OCTETS].decode("latin-1")
         if self.our_number:

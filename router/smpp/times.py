@@ -33,6 +33,19 @@ def time_utc(time: bytes, now_utc: float) -> float | None:
         return None
 
 
+def in_full(time: bytes) -> bytes:
+    """Return a time as SMPP has it, if it is in another form that is in use; else as it is.
+
+    YYMMDDhhmmss-00, and 12 or 10 digits: in UTC, as the dates of receipts that the router writes.
+    """
+    if len(time) == _LENGTH:
+        return time
+    digits = time[:12] if time[12:] in (b"-00", b"+00") else time
+    if len(digits) not in (10, 12) or not digits.isdigit():
+        return time
+    return digits.ljust(12, b"0") + b"000+"
+
+
 def is_relative(time: bytes) -> bool:
     """Return whether a time is relative: it counts from when it is read."""
     return time[15:] == b"R"

@@ -98,6 +98,11 @@ class Intake:
         settings = rules.accounts.get(account.name, account.settings)
         checked = rules.checks.check(sm, settings, now_utc)
         if isinstance(checked, Refusal):
+            if checked.why:
+                is_validity = checked.status == v.ESME_RINVEXPIRY
+                time = sm.validity_period if is_validity else sm.schedule_delivery_time
+                why = f"{checked.why}: {time.decode('latin-1')}"
+                client.tell(Note("pdu.refused", pdu.command_id, checked.status, why=why))
             self._not_taken(client, pdu, checked)
             return
         rule = rules.routes.decide(checked.number, account.name, sm)
@@ -119,9 +124,14 @@ class Intake:
             lane=lane,
             plan=rule.next_plan() if group is None else group.plan,
             command_id=pdu.command_id,
-            octets=relay_with(sm, 0, schedule_delivery_time=b"")
-            if checked.not_before_utc
-            else pdu.octets,
+            octets=sm.octets
+            if not checked.not_before_utc and checked.validity_period is None
+            else relay_with(
+                sm,
+                0,
+                schedule_delivery_time=b"" if checked.not_before_utc else None,
+                validity_period=checked.validity_period,
+            ),
             source_octets=sm.source_octets,
             destination_octets=sm.destination_octets,
             registered_delivery=_wanted(sm.registered_delivery, client.session),

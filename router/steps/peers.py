@@ -80,13 +80,17 @@ class FromSubscriber:
 class Arrival:
     """A receipt as it came; the journal may have to be asked for its message."""
 
-    __slots__ = ("pdu", "peer", "receipt", "sm")
+    __slots__ = ("is_marked", "pdu", "peer", "receipt", "sm")
 
-    def __init__(self, peer: OperatorPeer, pdu: Pdu, sm: Sm, receipt: Receipt) -> None:
+    def __init__(
+        self, peer: OperatorPeer, pdu: Pdu, sm: Sm, receipt: Receipt, *, is_marked: bool = True
+    ) -> None:
         self.peer: Final = peer
         self.pdu: Final = pdu
         self.sm: Final = sm
         self.receipt: Final = receipt
+        self.is_marked: Final = is_marked
+        """Whether the operator says that it is one; else only the text reads like one."""
 
     def reply(self) -> Reply:
         """Return the answer that this receipt waits for."""

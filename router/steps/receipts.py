@@ -17,7 +17,7 @@ from router.report import receipts
 from router.report.correlate import Correlator, Said
 from router.smpp import receipt as r
 from router.smpp import vocabulary as v
-from router.smpp.pdu import BodyError, Pdu, Sm
+from router.smpp.pdu import BodyError, Pdu, Sm, with_fields_cut
 from router.smpp.receipt import Receipt
 from router.smpp.session import Note
 from router.steps.clocks import Clocks
@@ -27,6 +27,7 @@ from router.steps.outcomes import Outcomes
 from router.steps.peers import Arrival, OperatorPeer, Reply
 from router.steps.pending_receipts import PendingReceipts
 from router.steps.recall import Recall
+from router.steps.rules import Rulebook
 from router.steps.turn import Turn
 from router.terms.counters import Counters
 from router.terms.message import Delivery, Message
@@ -54,6 +55,7 @@ class Receipts:
         "_outcomes",
         "_pending",
         "_recall",
+        "_rulebook",
         "_turn",
         "counters",
     )
@@ -66,6 +68,7 @@ class Receipts:
         outcomes: Outcomes,
         inbound: Inbound,
         commits: Commits,
+        rulebook: Rulebook,
         counters: Counters,
         clocks: Clocks,
         turn: Turn,
@@ -76,6 +79,7 @@ class Receipts:
         self._outcomes: Final = outcomes
         self._inbound: Final = inbound
         self._commits: Final = commits
+        self._rulebook: Final = rulebook
         self.counters: Final = counters
         self._clocks: Final = clocks
         self._turn: Final = turn
@@ -85,24 +89,41 @@ class Receipts:
         if not self._commits.up:
             Reply(peer, pdu.command_id, pdu.sequence_number).send(TEMPORARY.status, self._turn)
             return
+        operator = peer.bind.operator.name
         try:
             sm = Sm(pdu, tolerant=True)
         except BodyError as error:
-            self.counters.refused_pdus["malformed"] += 1
-            peer.tell(Note("pdu.refused", pdu.command_id, error.status))
-            Reply(peer, pdu.command_id, pdu.sequence_number).send(error.status, self._turn)
-            return
-        receipt = r.recognise(sm)
-        if receipt is None:
-            self._inbound.arrived(peer, pdu, sm, now)
-        else:
+            try:
+                pdu = with_fields_cut(pdu)
+                sm = Sm(pdu, tolerant=True)
+            except BodyError:
+                self.counters.refused_pdus["malformed"] += 1
+                peer.tell(Note("pdu.refused", pdu.command_id, error.status))
+                Reply(peer, pdu.command_id, pdu.sequence_number).send(error.status, self._turn)
+                return
+            self.counters.fields_cut[operator] += 1
+        receipt = self._recognised(sm, operator)
+        if receipt is not None:
             self.arrived(Arrival(peer, pdu, sm, receipt), now)
+        elif (receipt := r.in_text(sm, self._states(operator))) is not None:
+            is_marked = operator in self._rulebook.rules.by_text
+            self.arrived(Arrival(peer, pdu, sm, receipt, is_marked=is_marked), now)
+        else:
+            self._inbound.arrived(peer, pdu, sm, now)
         if not self._turn.is_ending:
             self._turn.end_soon()
 
     def lost(self, peer: OperatorPeer) -> None:
         """An operator's session is over: what waited on it unanswered is sent again."""
         self._inbound.lost(peer)
+
+    def _recognised(self, sm: Sm, operator: OperatorName) -> Receipt | None:
+        words = self._rulebook.rules.words
+        return r.recognise(sm, words.get(operator, r.STATES) if words else r.STATES)
+
+    def _states(self, operator: OperatorName) -> Mapping[bytes, r.State]:
+        """The states by an operator's words for them."""
+        return self._rulebook.rules.words.get(operator, r.STATES)
 
     def arrived(self, came: Arrival, now: float, *, asked: bool = False) -> None:
         """Find a receipt's message; answer the receipt when all that it changes is safe.
@@ -117,6 +138,11 @@ class Receipts:
         if correlator.has_clashes:
             correlator.restarted_utc = self._clocks.steady.at(operator.all_fell_at)
         operator_id, message = correlator.find(receipt.operator_id, came.sm)
+        if not came.is_marked and self._is_subscribers(
+            came, correlator, operator_id, message, asked=asked
+        ):
+            self._inbound.arrived(came.peer, came.pdu, came.sm, now)
+            return
         last_said = correlator.last_said(operator_id)
         if last_said is not None and last_said == _said(came.sm, receipt):
             message = None  # A repeat: the one that waits under its id now is another.
@@ -150,6 +176,30 @@ class Receipts:
             self._commits.settles.orphaned.append(orphan)
             reply.orphan = orphan
         self._commits.settles.replies.append(reply)
+
+    def _is_subscribers(
+        self,
+        came: Arrival,
+        correlator: Correlator,
+        operator_id: OperatorId,
+        message: Message | None,
+        *,
+        asked: bool,
+    ) -> bool:
+        """Whether a text that only reads like a receipt is that of no message that was sent.
+
+        A subscriber may write one, but hardly with the id of a message to that number, and to the
+        sender of that message. A receipt that is repeated, or that nobody wants, has no message to
+        compare it with.
+        """
+        if message is None:
+            if correlator.is_done(operator_id) or correlator.is_unwanted(operator_id):
+                return False
+        elif correlator.is_sure(message, came.sm) and (
+            message.source_octets[2:] == came.sm.destination_octets[2:]
+        ):
+            return False
+        return asked or not correlator.behind  # Else the journal may know the message.
 
     def _report(
         self,
@@ -195,7 +245,7 @@ class Receipts:
 
     def claim(self, orphan: Orphan, operator: Operator, now: float) -> None:
         """Take what an orphan reports: the operator has just answered with its id."""
-        sm, receipt = _read(orphan)
+        sm, receipt = self._read(orphan)
         correlator = self._pending.correlators[operator.name]
         self._commits.settles.claimed.append(orphan)
         operator_id, message = correlator.find(receipt.operator_id, sm)
@@ -208,6 +258,16 @@ class Receipts:
         if correlator is not None:
             correlator.forget(orphan)
 
+    def _read(self, orphan: Orphan) -> tuple[Sm, Receipt]:
+        """Return an orphan's PDU and what it says; it was recognised when it came."""
+        (command_id,) = _COMMAND_ID.unpack_from(orphan.octets, 4)
+        sm = Sm(Pdu(command_id, 0, 0, orphan.octets), tolerant=True)
+        receipt = self._recognised(sm, orphan.operator) or r.in_text(
+            sm, self._states(orphan.operator)
+        )
+        assert receipt is not None
+        return sm, receipt
+
     def _give_up(self, orphans: list[Orphan]) -> None:
         """Count and tell of orphans that no answer has claimed; the journal forgets them."""
         for orphan in orphans:
@@ -217,7 +277,7 @@ class Receipts:
             binds = () if operator is None else operator.binds
             peer = next((bind.peer for bind in binds if bind.peer is not None), None)
             if peer is not None:
-                message_id = _read(orphan)[1].operator_id
+                message_id = self._read(orphan)[1].operator_id
                 peer.tell(Note("receipt.unmatched", message_id=message_id))
         self._commits.settles.claimed += orphans
         if orphans:
@@ -294,15 +354,6 @@ class Receipts:
             self._outcomes.give_up(message, Outcome.UNKNOWN, reason, 0)
         else:  # Only a failure was to be told, and none was.
             self._outcomes.settle(message, Outcome.SENT, self._clocks.utc())
-
-
-def _read(orphan: Orphan) -> tuple[Sm, Receipt]:
-    """Return an orphan's PDU and what it says; it was recognised when it came."""
-    (command_id,) = _COMMAND_ID.unpack_from(orphan.octets, 4)
-    sm = Sm(Pdu(command_id, 0, 0, orphan.octets), tolerant=True)
-    receipt = r.recognise(sm)
-    assert receipt is not None
-    return sm, receipt
 
 
 def _said(sm: Sm, receipt: Receipt) -> Said:

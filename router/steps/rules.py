@@ -4,13 +4,14 @@ A new configuration is built whole, away from the loop where it likes, and then 
 message is decided by the rules of one configuration, never by parts of two.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Self
 
 from router.check.submit import Checks
 from router.decide.table import RouteTable, Up
 from router.report.inbound import InboundRules
+from router.smpp.receipt import STATES, State
 from router.terms.names import AccountName, OperatorName
 from router.terms.plan import Plans
 from router.terms.settings import AccountSettings, Settings, StatusAction
@@ -28,6 +29,10 @@ class Rules:
     """Whose a subscriber's message is."""
     statuses: Mapping[OperatorName, Mapping[int, StatusAction]]
     """What an operator's command_status means, over the default table."""
+    by_text: Set[OperatorName]
+    """Operators that do not mark their receipts."""
+    words: Mapping[OperatorName, Mapping[bytes, State]]
+    """The states by all words for them, of operators with words of their own."""
 
     @classmethod
     def of(cls, settings: Settings, plans: Plans, up: Up) -> Self:
@@ -43,6 +48,12 @@ class Rules:
             routes=RouteTable(settings.routes, plans, up),
             inbound=InboundRules(settings.inbound),
             statuses={name: one.on_status for name, one in settings.operators.items()},
+            by_text={name for name, one in settings.operators.items() if one.receipts.by_text},
+            words={
+                name: STATES | {w.encode(): STATES[s.encode()] for w, s in words.items()}
+                for name, one in settings.operators.items()
+                if (words := one.receipts.words)
+            },
         )
 
 

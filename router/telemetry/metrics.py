@@ -310,6 +310,12 @@ class Exporter(Collector):
             (((name,), counters.receipts_unmatched.get(name, 0)) for name in journey.operators),
         )
         yield _counter(
+            "fields_cut",
+            "What operators delivered with a field that was longer than SMPP allows, and cut.",
+            ("operator",),
+            (((name,), counters.fields_cut.get(name, 0)) for name in journey.operators),
+        )
+        yield _counter(
             "receipts_guessed",
             "Receipts that matched only in another base than `message_id` says.",
             ("operator",),

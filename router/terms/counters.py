@@ -63,6 +63,8 @@ class Counters:
         self.receipts: defaultdict[tuple[OperatorName, str], int] = defaultdict(int)
         """By operator and state."""
         self.receipts_unmatched: defaultdict[OperatorName, int] = defaultdict(int)
+        self.fields_cut: defaultdict[OperatorName, int] = defaultdict(int)
+        """What operators delivered with a field that was too long."""
         self.inbound: defaultdict[tuple[OperatorName, str], int] = defaultdict(int)
         """Subscribers' messages, by operator and result: held, unrouted, refused."""
         self.inbound_unrouted: defaultdict[tuple[OperatorName, str, str], int] = defaultdict(int)

@@ -41,6 +41,8 @@ class Refusal:
     reason: str
     """A word for counters and logs, from a bounded set."""
     status: int
+    why: str = ""
+    """What the log says of it; empty: nothing."""
 
 
 WRONG_CREDENTIALS: Final = Refusal("wrong_credentials", 0x0E)
@@ -56,8 +58,10 @@ QUEUE_FULL: Final = Refusal("queue_full", 0x14)
 JOURNAL_DOWN: Final = Refusal("journal_down", 0x08)
 NO_ROUTE: Final = Refusal("no_route", 0x0B)
 WRONG_DESTINATION: Final = Refusal("wrong_destination", 0x0B)
-WRONG_SCHEDULE: Final = Refusal("wrong_schedule", 0x61)
-WRONG_VALIDITY: Final = Refusal("wrong_validity", 0x62)
+UNREADABLE_SCHEDULE: Final = Refusal("wrong_schedule", 0x61, "no time that can be read")
+SCHEDULE_TOO_FAR: Final = Refusal("wrong_schedule", 0x61, "more than a year ahead")
+UNREADABLE_VALIDITY: Final = Refusal("wrong_validity", 0x62, "no time that can be read")
+VALIDITY_IS_OVER: Final = Refusal("wrong_validity", 0x62, "over before it can be sent")
 TEMPORARY: Final = Refusal("journal_down", 0x64)
 """To an operator whose deliver_sm cannot be kept now: the operator sends it again later."""
 NOT_FOR_US: Final = Refusal("unrouted", 0x65)

@@ -21,6 +21,18 @@ ClientIdForm = Literal["decimal", "hex8"]
 InDoubt = Literal["resend", "elsewhere", "fail"]
 Schedule = Literal["as_it_came", "honour"]
 Validity = Literal["as_it_came", "remaining"]
+ReceiptWord = Literal[
+    "SCHEDLD",
+    "ENROUTE",
+    "DELIVRD",
+    "EXPIRED",
+    "DELETED",
+    "UNDELIV",
+    "ACCEPTD",
+    "UNKNOWN",
+    "REJECTD",
+    "SKIPPED",
+]
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 """The networks that may bind if an account names none: an allow-list fails closed."""
@@ -286,6 +298,19 @@ class MessageIdSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiptSettings:
+    """How an operator writes receipts."""
+
+    by_text: bool = False
+    """Whether a message that reads like a receipt is one, though neither esm_class nor TLVs say so.
+    Without this key it is one if its id and its addresses are those of a message that waits for its
+    receipt, and a subscriber's message otherwise."""
+    words: Mapping[str, ReceiptWord] = field(default_factory=dict)
+    """The operator's own words for states, in any case, beside those that every operator may use,
+    such as `OK_DELIVERED: DELIVRD`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReconnectSettings:
     """Waits between attempts to bind; each is twice the one before, with some random change."""
 
@@ -359,6 +384,8 @@ class OperatorSettings:
     over this time, or over the time that it was away if that is shorter; `0s`: all at once. The
     default is the time in which an answer must come: after it the operator has shown whether it
     works."""
+    receipts: ReceiptSettings = field(default=ReceiptSettings())
+    """How the operator writes receipts."""
     receipt_wait_s: float = 72 * 3600.0
     """How long the router waits for a receipt; then the message counts as never receipted."""
     accepted_is_final: bool = False

@@ -4,15 +4,17 @@ On any of its binds, before or after the answer, once or twice, in any of the fo
 never the message of somebody else.
 """
 
+from dataclasses import replace
+
 import pytest
 
 from router.report.correlate import ORPHAN_S
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.terms.capacity import Capacity
-from router.terms.names import OperatorName
+from router.terms.names import AccountName, OperatorName
 from router.terms.outcome import Outcome
-from router.terms.settings import MessageIdSettings, Settings
+from router.terms.settings import InboundSettings, MessageIdSettings, ReceiptSettings, Settings
 from tests.doubles import (
     FULL_DISK,
     Client,
@@ -117,6 +119,108 @@ def test_an_id_is_the_same_in_every_form_in_use(
     world.run(1.0)
     assert len(texts_about(client, number)) == 1
     router.assert_all_is_over()
+
+
+@pytest.mark.parametrize("early", [False, True], ids=["late", "early"])
+def test_a_word_of_the_operators_own_is_the_state_that_the_settings_say(
+    world: World, contract: Settings, capacity: Capacity, *, early: bool
+) -> None:
+    written = ReceiptSettings(words={"OK_DELIVERED": "DELIVRD"})
+    router = Router(world, with_operator(contract, "telia", receipts=written), capacity=capacity)
+    telia, client = connected(router, status=None if early else 0)
+    client.submit()
+    world.run(0.1)
+    telia.deliver(receipt_text(b"1", b"ok_delivered"), SUBSCRIBER, BANK, esm_class=4)
+    world.run(1.0)
+    if early:
+        telia.answer(telia.submits[0][1])
+        world.run(1.0)
+    assert router.outcomes == [Outcome.DELIVERED]
+
+
+# Receipts that are not marked as such: esm_class 0, no TLVs.
+
+HERE = (3, 0, b"12302")
+
+
+def test_a_text_with_id_and_number_of_a_message_is_its_receipt(
+    world: World, router: Router
+) -> None:
+    telia, client, (number,) = taken(router)
+    world.run(60.0)  # What has to be is on disk.
+    report = telia.deliver(receipt_text(b"1", b"DELIVRD"), SUBSCRIBER, BANK)
+    world.run(1.0)
+    assert telia.answer_to(report) == v.ESME_ROK
+    assert len(texts_about(client, number)) == 1
+    assert router.outcomes == [Outcome.DELIVERED]
+    again = telia.deliver(receipt_text(b"1", b"DELIVRD"), SUBSCRIBER, BANK)
+    world.run(1.0)
+    assert telia.answer_to(again) == v.ESME_ROK
+    assert len(client.receipts) == 1
+    router.assert_all_is_over()
+
+
+@pytest.mark.parametrize(
+    ("operator_id", "source", "destination"),
+    [(b"1", (1, 1, b"37255599999"), BANK), (b"2", SUBSCRIBER, BANK), (b"1", SUBSCRIBER, HERE)],
+    ids=["number", "id", "sender"],
+)
+def test_a_text_with_another_id_number_or_sender_is_a_subscribers(
+    world: World,
+    contract: Settings,
+    capacity: Capacity,
+    operator_id: bytes,
+    source: tuple[int, int, bytes],
+    destination: tuple[int, int, bytes],
+) -> None:
+    all_to_bank = (InboundSettings(to=AccountName("bank")),)
+    router = Router(world, replace(contract, inbound=all_to_bank), capacity=capacity)
+    telia, client, _ = taken(router)
+    world.run(60.0)
+    text = receipt_text(operator_id, b"DELIVRD")
+    report = telia.deliver(text, source, destination)
+    world.run(1.0)
+    assert telia.answer_to(report) == v.ESME_ROK
+    assert client.receipt_texts() == [text]
+    assert router.outcomes == []
+
+
+@pytest.mark.parametrize("by_text", [True, False])
+def test_an_operator_that_marks_no_receipts_may_send_one_before_its_answer(
+    world: World, contract: Settings, capacity: Capacity, *, by_text: bool
+) -> None:
+    written = ReceiptSettings(by_text=by_text)
+    router = Router(world, with_operator(contract, "telia", receipts=written), capacity=capacity)
+    telia, client, number, submit = unanswered(router)
+    text = receipt_text(b"1", b"DELIVRD")
+    telia.deliver(text, SUBSCRIBER, HERE)
+    world.run(1.0)
+    telia.answer(submit)
+    world.run(1.0)
+    assert router.outcomes == [Outcome.DELIVERED] * by_text
+    assert (client.receipt_texts() == [text]) != by_text
+    assert len(texts_about(client, number)) == by_text
+
+
+def test_a_text_of_a_receipt_that_nobody_wants_goes_to_nobody(world: World, router: Router) -> None:
+    telia, client, _ = taken(router, registered_delivery=0)
+    report = telia.deliver(receipt_text(b"1", b"DELIVRD"), SUBSCRIBER, HERE)
+    world.run(1.0)
+    assert telia.answer_to(report) == v.ESME_ROK
+    assert client.receipts == []
+
+
+@pytest.mark.parametrize("esm_class", [0x08, 0x10])
+def test_an_acknowledgement_of_a_subscriber_goes_to_the_client_as_it_came(
+    world: World, router: Router, esm_class: int
+) -> None:
+    telia, client, _ = taken(router)
+    report = telia.deliver(b"read", SUBSCRIBER, HERE, esm_class=esm_class)
+    world.run(1.0)
+    assert telia.answer_to(report) == v.ESME_ROK
+    (pdu,) = client.receipts
+    assert (p.Sm(pdu).esm_class, p.Sm(pdu).short_message) == (esm_class, b"read")
+    assert router.outcomes == []
 
 
 @pytest.mark.parametrize(("number", "delivered"), [(SUBSCRIBER, 1), ((1, 1, b"37255599999"), 0)])

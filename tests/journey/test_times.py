@@ -4,6 +4,7 @@ The world begins on 2027-01-15 at 08:00:00 UTC.
 """
 
 import pytest
+from structlog.testing import capture_logs
 
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
@@ -12,6 +13,7 @@ from router.terms.settings import Settings
 from tests.doubles import Router, World, with_account, with_operator
 
 FIVE_MINUTES = b"000000000500000R"
+IN_A_SECOND = b"000000000001000R"
 IN_AN_HOUR = b"000000010000000R"
 NINE_OCLOCK = b"270115090000000+"
 HOUR_S = 3600.0
@@ -182,11 +184,48 @@ def test_a_schedule_that_cannot_be_kept_is_refused(
     world: World, honouring: Router, fields: dict[str, bytes], status: int, reason: str
 ) -> None:
     client = honouring.client()
-    number = client.submit(**fields)  # type: ignore[arg-type]
-    world.run(0.1)
+    with capture_logs() as logs:
+        number = client.submit(**fields)  # type: ignore[arg-type]
+        world.run(0.1)
     assert client.status_of(number) == status
     assert honouring.journey.counters.refused_pdus == {reason: 1}
     assert honouring.room_taken() == 0
+    field = "validity_period" if reason == "wrong_validity" else "schedule_delivery_time"
+    (told,) = (log["why"] for log in logs if log["event"] == "pdu.refused")
+    assert told.endswith(f": {fields[field].decode()}")
+
+
+@pytest.mark.parametrize("schedule", [b"", IN_A_SECOND])
+@pytest.mark.parametrize(
+    ("period", "goes_on"),
+    [
+        (b"991231235959-00", b"991231235959000+"),
+        (b"991231235959", b"991231235959000+"),
+        (b"9912312359", b"991231235900000+"),
+        (b"000000000000000R", b""),
+    ],
+)
+def test_a_validity_period_in_a_form_that_is_in_use_goes_on_as_smpp_has_it(
+    world: World, honouring: Router, schedule: bytes, period: bytes, goes_on: bytes
+) -> None:
+    telia, client = honouring.operator("telia"), honouring.client()
+    number = client.submit(validity_period=period, schedule_delivery_time=schedule)
+    world.run(5.0)
+    assert client.status_of(number) == v.ESME_ROK
+    ((_, pdu),) = telia.submits
+    sm = p.Sm(pdu)
+    assert (sm.validity_period, sm.schedule_delivery_time) == (goes_on, b"")
+
+
+def test_a_relative_validity_period_of_zero_leaves_the_lanes(
+    world: World, honouring: Router
+) -> None:
+    client = honouring.client()
+    client.submit(validity_period=b"000000000000000R")  # In a lane of five minutes.
+    world.run(290.0)
+    assert honouring.outcomes == []
+    world.run(11.0)
+    assert honouring.outcomes == [Outcome.EXPIRED]
 
 
 def test_the_validity_of_a_lane_begins_with_the_schedule(world: World, honouring: Router) -> None:

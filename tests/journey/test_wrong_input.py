@@ -18,7 +18,7 @@ from router.smpp import vocabulary as v
 from router.smpp.link import NOTES_LOGGED
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings
-from tests.doubles import Client, Operator, Router, World, with_account
+from tests.doubles import Client, Operator, Router, World, receipt_text, with_account
 
 SUBMIT = p.sm(
     v.SUBMIT_SM,
@@ -324,7 +324,8 @@ def test_a_client_may_not_deliver(world: World, router: Router, bystander: Bysta
 def test_a_submit_cut_anywhere_is_refused_and_the_session_lives(
     world: World, router: Router, bystander: Bystander
 ) -> None:
-    whole = {len(SUBMIT) - 16, len(SUBMIT) - 6}  # Before the TLVs, and between them.
+    # Before the TLVs, and between them; so many octets as are no TLV do no harm behind that.
+    whole = {len(SUBMIT) - left + more for left in (16, 6) for more in range(4)}
     refused = router.journey.counters.refused_pdus
     for end in range(16, len(SUBMIT)):
         client = router.client(command_id=v.BIND_TRANSMITTER)
@@ -356,7 +357,7 @@ LONG = b"1" * 30
     [
         (SUBMIT[:-6] + b"\x02\x04\x00\x09\x00\x01", v.ESME_RINVOPTPARSTREAM),
         (SUBMIT[:-6] + b"\x02\x04\xff\xff\x00\x01", v.ESME_RINVOPTPARSTREAM),
-        (SUBMIT + b"\x01", v.ESME_RINVOPTPARSTREAM),
+        (SUBMIT + b"\x01\x02\x00\x01", v.ESME_RINVOPTPARSTREAM),
         (SUBMIT.replace(b"WAP\0", b"WAPWAPWAP\0"), v.ESME_RINVSERTYP),
         (SUBMIT.replace(b"BANK\0", LONG + b"\0"), v.ESME_RINVSRCADR),
         (SUBMIT.replace(b"37255512345\0", LONG + b"\0"), v.ESME_RINVDSTADR),
@@ -374,6 +375,28 @@ def test_a_body_that_cannot_be_read_gets_the_status_that_names_the_fault(
     assert client.status_of(7) == status
     assert not client.far.closed
     assert router.journey.counters.refused_pdus == {"malformed": 1}
+
+
+@pytest.mark.parametrize("surplus", [b"\0", b"\0\0", b"\0\0\0"])
+@pytest.mark.parametrize("schedule", [b"", b"000000000001000R"])
+def test_octets_behind_the_last_field_do_not_go_on_to_the_operator(
+    world: World, contract: Settings, surplus: bytes, schedule: bytes
+) -> None:
+    router = Router(world, with_account(contract, "bank", schedule_delivery_time="honour"))
+    telia, client = router.operator("telia"), router.client()
+    written = p.sm(
+        v.SUBMIT_SM,
+        7,
+        destination=(1, 1, b"37255512345"),
+        short_message=b"hello",
+        schedule_delivery_time=schedule,
+    )
+    client.far.send(p.build(v.SUBMIT_SM, 0, 7, written[16:] + surplus))
+    world.run(5.0)
+    assert client.status_of(7) == v.ESME_ROK
+    ((_, pdu),) = telia.submits
+    sm = p.Sm(pdu)
+    assert (sm.short_message, sm.tlvs_at) == (b"hello", len(pdu.octets))
 
 
 @pytest.mark.parametrize(
@@ -397,11 +420,15 @@ def test_a_message_that_cannot_be_sent_is_refused_by_name(
     reason: str,
 ) -> None:
     client = router.client()
-    number = client.submit(**fields)  # type: ignore[arg-type]
-    world.run(0.1)
+    with capture_logs() as logs:
+        number = client.submit(**fields)  # type: ignore[arg-type]
+        world.run(0.1)
     assert client.status_of(number) == status
     assert router.journey.counters.refused_pdus == {reason: 1}
     assert router.room_taken() == 0
+    told = [log["why"] for log in logs if log["event"] == "pdu.refused"]
+    period = fields.get("validity_period")
+    assert told == ([] if period is None else [f"no time that can be read: {period.decode()}"])
 
 
 def test_what_is_refused_takes_no_place_in_the_window(world: World, contract: Settings) -> None:
@@ -629,6 +656,37 @@ def test_a_deliver_sm_that_cannot_be_read_is_refused_and_the_bind_lives(
     assert not bystander.telia.far.closed
     assert router.journey.counters.refused_pdus == {"malformed": 1}
     assert len(logs) == 1
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"service_type": b"smscsim"},
+        {"source": (1, 1, b"37255512345" + b" " * 19)},
+        {"validity_period": b"0" * 15 + b"R0"},
+    ],
+)
+def test_a_field_of_an_operator_that_is_too_long_costs_nothing(
+    world: World, router: Router, fields: dict[str, object]
+) -> None:
+    telia, client = router.operator("telia"), router.client()
+    client.submit(registered_delivery=1)
+    world.run(1.0)
+
+    def delivered(number: int, text: bytes, esm_class: int, to: bytes) -> None:
+        usual: dict[str, object] = {"source": (1, 1, b"37255512345"), "destination": (3, 0, to)}
+        usual |= {"short_message": text, "esm_class": esm_class}
+        telia.far.send(p.sm(v.DELIVER_SM, number, **(usual | fields)))  # type: ignore[arg-type]
+        world.run(1.0)
+        assert telia.answer_to(number) == v.ESME_ROK
+
+    delivered(8, receipt_text(b"1", b"DELIVRD"), 4, b"BANK")
+    delivered(9, b"STOP", 0, b"12302")
+    assert router.outcomes == [Outcome.DELIVERED]
+    inbound = p.Sm(client.receipts[1])  # Not tolerant: its fields are as long as they may be.
+    assert (inbound.short_message, inbound.destination) == (b"STOP", (3, 0, b"12302"))
+    assert router.journey.counters.fields_cut == {"telia": 2}
+    assert router.journey.counters.refused_pdus == {}
 
 
 @pytest.mark.parametrize("command_id", [v.SUBMIT_SM, v.QUERY_SM, v.BIND_TRANSCEIVER, 0x77])

@@ -9,7 +9,14 @@ from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu, Sm
 from router.terms.names import AccountName, LaneName
-from router.terms.outcome import WRONG_DESTINATION, WRONG_SCHEDULE, WRONG_VALIDITY, Refusal
+from router.terms.outcome import (
+    SCHEDULE_TOO_FAR,
+    UNREADABLE_SCHEDULE,
+    UNREADABLE_VALIDITY,
+    VALIDITY_IS_OVER,
+    WRONG_DESTINATION,
+    Refusal,
+)
 from router.terms.settings import AccountSettings, LaneSettings, Schedule
 from tests.unit.messages import values
 
@@ -146,15 +153,31 @@ def test_validity_period_ends_when_it_says(schedule: bytes) -> None:
 
 @pytest.mark.parametrize("validity", [b"R", b"5m", b"280230120000000+", b"000000000500000X"])
 def test_validity_period_that_cannot_be_read_is_refused(validity: bytes) -> None:
-    assert refusal(submit_sm(validity=validity)) is WRONG_VALIDITY
-    assert WRONG_VALIDITY.status == 0x62
+    assert refusal(submit_sm(validity=validity)) is UNREADABLE_VALIDITY
+    assert UNREADABLE_VALIDITY.status == VALIDITY_IS_OVER.status == 0x62
 
 
-@pytest.mark.parametrize(
-    "validity", [b"000000000000000R", b"270101000000000+", b"000101000000000+"]
-)
+@pytest.mark.parametrize("validity", [b"270101000000000+", b"000101000000000+", b"2701010000"])
 def test_validity_period_that_has_ended_is_refused(validity: bytes) -> None:
-    assert refusal(submit_sm(validity=validity)) is WRONG_VALIDITY
+    assert refusal(submit_sm(validity=validity)) is VALIDITY_IS_OVER
+
+
+@pytest.mark.parametrize("validity", [b"280229110000-00", b"280229110000+00", b"280229110000"])
+def test_validity_period_in_a_form_that_is_in_use_goes_on_in_that_of_smpp(validity: bytes) -> None:
+    one = checked(submit_sm(validity=validity))
+    assert (one.ends_utc, one.validity_period) == (1_835_434_800.0, b"280229110000000+")
+
+
+def test_validity_period_in_the_form_of_smpp_goes_on_as_it_came() -> None:
+    assert checked(submit_sm(validity=b"280229120000004+")).validity_period is None
+    assert checked(submit_sm()).validity_period is None
+
+
+@pytest.mark.parametrize("schedule", [b"", b"000000010000000R"])
+@pytest.mark.parametrize("zero", [b"000000000000000R", b"000000000000900R"])
+def test_relative_validity_period_of_zero_is_none(zero: bytes, schedule: bytes) -> None:
+    one = checked(submit_sm(validity=zero, schedule=schedule), HONOURED)
+    assert (one.ends_utc, one.validity_period) == (None, b"")
 
 
 def test_validity_period_of_one_second_is_long_enough() -> None:
@@ -193,6 +216,8 @@ def test_schedule_that_is_passed_on_is_not_read(schedule: bytes) -> None:
         (b"000000000000000R", NOW),
         (b"270115090000000+", NOW + 3600.0),
         (b"270115090000004+", NOW),
+        (b"2701150900", NOW + 3600.0),
+        (b"270115090000-00", NOW + 3600.0),
         (b"000101000000000+", 946_684_800.0),
     ],
 )
@@ -202,21 +227,21 @@ def test_schedule_that_is_honoured_says_until_when(schedule: bytes, at_utc: floa
 
 @pytest.mark.parametrize("schedule", [b"nonsense", b"280230120000000+", b"000000010000000X"])
 def test_schedule_that_cannot_be_read_is_refused_where_it_is_honoured(schedule: bytes) -> None:
-    assert refusal(submit_sm(schedule=schedule), HONOURED) is WRONG_SCHEDULE
-    assert WRONG_SCHEDULE.status == 0x61
+    assert refusal(submit_sm(schedule=schedule), HONOURED) is UNREADABLE_SCHEDULE
+    assert UNREADABLE_SCHEDULE.status == SCHEDULE_TOO_FAR.status == 0x61
 
 
 @pytest.mark.parametrize(("schedule", "is_good"), [(b"010001", True), (b"010002", False)])
 def test_schedule_is_at_most_a_year_ahead(schedule: bytes, is_good: bool) -> None:
     found = CHECKS.check(submit_sm(schedule=schedule + b"000000000R"), HONOURED, NOW)
-    assert isinstance(found, Checked) is is_good
+    assert isinstance(found, Checked) if is_good else found is SCHEDULE_TOO_FAR
     assert LONGEST_SCHEDULE_S == 366 * 86_400.0
 
 
 @pytest.mark.parametrize("validity", [b"000000010000000R", b"270115090000000+"])
 def test_validity_that_ends_before_the_message_may_go_is_refused(validity: bytes) -> None:
     sm = submit_sm(schedule=b"000000010000000R", validity=validity)
-    assert refusal(sm, HONOURED) is WRONG_VALIDITY
+    assert refusal(sm, HONOURED) is VALIDITY_IS_OVER
     assert checked(sm).ends_utc == NOW + 3600.0
 
 

@@ -117,6 +117,15 @@ def test_any_octets_have_a_canonical_form(form: IdForm, octets: bytes) -> None:
         ("decimal", "hex", b"972660181", b"0972660181"),
         ("hex", "text", b"39f99dd5", b"39f99dd5"),
         ("text", "hex", b"39f99dd5", b"39F99DD5"),
+        ("text", "text", b"39f99dd5", b"0x39F99DD5"),
+        ("text", "text", b"0x39F99DD5", b"39f99dd5"),
+        ("text", "text", b"972660181", b"0x39f99dd5"),
+        ("hex", "decimal", b"39f99dd5", b"0x39f99dd5"),
+        ("text", "text", b"3000000000", b"-1294967296"),
+        ("text", "text", b"-1294967296", b"3000000000"),
+        ("hex", "text", b"B2D05E00", b"-1294967296"),
+        ("text", "text", b"b2d05e00", b"-1294967296"),
+        ("text", "text", b"-1", b"4294967295"),
     ],
 )
 def test_id_in_another_base_than_the_settings_say_is_guessed_and_counted(
@@ -184,7 +193,12 @@ def test_destination_decides_between_messages_of_one_id() -> None:
 
 @pytest.mark.parametrize(
     "to",
-    [b"\x00\x00+37255599999\0", b"\x02\x080037255599999\0", b"\2\01055599999\0", b"\2\x0155599999\0"],
+    [
+        b"\x00\x00+37255599999\0",
+        b"\x02\x080037255599999\0",
+        b"\2\01055599999\0",
+        b"\2\x0155599999\0",
+    ],
 )
 def test_destination_is_the_same_number_with_any_ton_and_prefix(to: bytes) -> None:
     correlator, younger = correlator_of(), message(2, destination=b"37255599999")
@@ -350,6 +364,26 @@ def test_orphans_are_claimed_in_their_order_and_once() -> None:
     assert correlator.orphans == 0
 
 
+@pytest.mark.parametrize(
+    ("in_receipt", "in_response"),
+    [(b"0x10007", b"10007"), (b"-1294967296", b"3000000000"), (b"-1294967296", b"B2D05E00")],
+)
+def test_orphan_that_is_written_in_another_way_is_claimed_by_the_number(
+    in_receipt: bytes, in_response: bytes
+) -> None:
+    correlator = correlator_of()
+    mine = orphan(correlator.of_receipt(in_receipt))
+    correlator.keep(mine)
+    one_id = correlator.of_response(in_response)
+    assert correlator.claimed(one_id, message(destination=b"37255500000")) == []
+    assert correlator.claimed(one_id, message()) == [mine]
+
+
+@pytest.mark.parametrize("octets", [b"-", b"0x", b"1_0", b"-x", b"1" * 65])
+def test_what_is_no_number_has_no_other_way_of_being_written(octets: bytes) -> None:
+    assert set(correlator_of().forms(octets)) <= {correlator_of().of_receipt(octets)}
+
+
 def test_orphan_in_another_base_is_claimed_by_the_number() -> None:
     correlator = correlator_of()
     mine, other = orphan(b"65543"), orphan(b"65544", source_octets=TO_OTHER)
@@ -489,7 +523,7 @@ def test_only_the_destination_makes_sure_that_an_id_was_used_once() -> None:
 def test_receipt_may_be_kept_under_any_form_of_its_id() -> None:
     correlator = correlator_of("hex", "decimal")
     assert next(correlator.forms(b"0255")) == b"255"
-    assert set(correlator_of("decimal", "hex").forms(b"ff")) == {b"255", b"ff"}
+    assert set(correlator_of("decimal", "hex").forms(b"ff")) == {b"255", b"ff", b"xff"}
 
 
 # A new configuration.

@@ -151,6 +151,13 @@ def test_operators_word_carries_its_error_and_date_and_our_id() -> None:
     )
 
 
+def test_operators_error_that_has_no_room_in_err_is_told_in_the_text() -> None:
+    """Also when it was withheld for a while."""
+    receipt = Receipt(b"x", State.EXPIRED, b"1234", b"", None)
+    for one in (receipt, failure_of(failure_octets(receipt, State.EXPIRED))[0]):
+        assert told(one, State.EXPIRED).short_message.endswith(b" err:999 text:error 1234")
+
+
 def test_operators_word_without_error_and_date_gets_zeros_and_now() -> None:
     receipt = r.recognise(told(Receipt(b"x", State.EXPIRED, b"", b"", None), State.EXPIRED))
     assert values(receipt) == values(Receipt(b"12300", State.EXPIRED, b"000", b"2701150810", None))
@@ -202,15 +209,38 @@ def test_receipt_made_here_tells_nothing_that_its_reason_only_seems_to_say() -> 
     )
 
 
-@pytest.mark.parametrize(
-    ("status", "err"), [(0, b"000"), (0x0B, b"011"), (999, b"999"), (1000, b"000"), (0x45B, b"000")]
-)
+@pytest.mark.parametrize(("status", "err"), [(0, b"000"), (0x0B, b"011"), (999, b"999")])
 def test_receipt_made_here_has_the_operators_last_status_where_three_digits_hold_it(
     status: int, err: bytes
 ) -> None:
-    receipt = r.recognise(given_up(Outcome.REJECTED, status=status))
+    sm = given_up(Outcome.REJECTED, status=status)
+    receipt = r.recognise(sm)
     assert receipt is not None
-    assert receipt.err == err
+    assert (receipt.err, receipt.network_error_code) == (err, None)
+    assert sm.short_message.endswith(b"no route is left")
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (1000, b"\x07\x03\xe8"),
+        (0x400, b"\x07\x04\x00"),
+        (0x55F, b"\x07\x05\x5f"),
+        (0xFFFF, b"\x07\xff\xff"),
+        (0x1_0000, None),
+        (0xFFFF_FFFF, None),
+    ],
+)
+def test_receipt_made_here_has_a_longer_status_in_its_text_and_in_network_error_code(
+    status: int, code: bytes | None
+) -> None:
+    sm = given_up(Outcome.REJECTED, "refused by the operator", status=status)
+    receipt = r.recognise(sm)
+    assert receipt is not None
+    assert (receipt.err, receipt.network_error_code) == (b"999", code)
+    assert sm.short_message.endswith(
+        b" text:%brefused by the operator (0x%08X)" % (MADE_HERE, status)
+    )
 
 
 @pytest.mark.parametrize("outcome", [Outcome.DELIVERED, Outcome.SENT])

@@ -58,6 +58,7 @@ def test_every_part_has_its_heading_and_every_key_a_meaning() -> None:
         *("lanes[]", "accounts.NAME", "operators.NAME", "operators.NAME.binds[]"),
         *("operators.NAME.binds[].outbind", "operators.NAME.binds[].tls"),
         *("operators.NAME.message_id", "operators.NAME.reconnect", "operators.NAME.breaker"),
+        "operators.NAME.receipts",
         *("operators.NAME.on_status.NAME", "routes[]", "inbound[]"),
     ]
     rows = [line for line in page.splitlines() if line.startswith("| `")]

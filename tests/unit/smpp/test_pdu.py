@@ -194,6 +194,8 @@ def test_submit_sm_cut_at_any_octet_is_refused_with_what_is_missing() -> None:
             assert fault_of(cut) == v.ESME_RINVCMDLEN, end
         elif end < tlvs_at:
             assert fault_of(cut) == v.ESME_RINVMSGLEN, end
+        elif end - 3 <= (last := max(one for one in whole if one < end)):
+            assert Sm(framed(cut)).octets == framed(SUBMIT[:last]).octets
         else:
             assert fault_of(cut) == v.ESME_RINVOPTPARSTREAM, end
 
@@ -201,8 +203,8 @@ def test_submit_sm_cut_at_any_octet_is_refused_with_what_is_missing() -> None:
 def test_data_sm_cut_at_any_octet_is_refused_with_what_is_missing() -> None:
     tlvs_at = DATA.index(b"\x04\x24")
     for end in range(16, len(DATA)):
-        if end == tlvs_at:
-            assert Sm(framed(DATA[:end])).message == b""
+        if tlvs_at <= end <= tlvs_at + 3:
+            assert Sm(framed(DATA[:end])).octets == framed(DATA[:tlvs_at]).octets
         else:
             status = v.ESME_RINVCMDLEN if end < tlvs_at else v.ESME_RINVOPTPARSTREAM
             assert fault_of(DATA[:end]) == status, end
@@ -288,11 +290,77 @@ def test_sm_length_beyond_the_pdu_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "tail",
-    [b"\0", b"\4\x24", b"\4\x24\0", b"\4\x24\0\1", b"\4\x24\xff\xff" + bytes(0xFFFE), TLVS + b"\0"],
-    ids=["1 octet", "2", "3", "no value", "value too short", "behind good ones"],
+    [b"\4\x24\0\1", b"\4\x24\xff\xff" + bytes(0xFFFE), TLVS + b"\4\x24\0\1"],
+    ids=["no value", "value too short", "behind good ones"],
 )
 def test_tlv_longer_than_the_pdu_is_refused(tail: bytes) -> None:
     assert fault_of(submit_with(short_message=b"Tere", tlvs=tail)) == v.ESME_RINVOPTPARSTREAM
+
+
+@pytest.mark.parametrize("surplus", [b"\0", b"\0\0", b"\0\0\0", b"\4\x24\0"])
+@pytest.mark.parametrize("tlvs", [b"", TLVS], ids=["short_message", "TLVs"])
+@pytest.mark.parametrize("tolerant", [False, True])
+def test_what_is_too_short_for_a_tlv_is_left_out(
+    surplus: bytes, tlvs: bytes, *, tolerant: bool
+) -> None:
+    """php-smpp sends a NUL behind the short_message."""
+    sound = submit_with(short_message=b"Tere", tlvs=tlvs)
+    sm = Sm(framed(submit_with(short_message=b"Tere", tlvs=tlvs + surplus)), tolerant=tolerant)
+    assert sm.octets == sound
+    assert p.relay_with(sm, 1) == sound
+
+
+def deliver_with(command: int = v.DELIVER_SM, **fields: bytes) -> bytes:
+    """A deliver_sm or data_sm whose fields may be too long."""
+    written = {
+        "service_type": b"WAP",
+        "source": b"3725550001",
+        "destination": b"12302",
+        "schedule": b"",
+        "validity": b"",
+    } | fields
+    service_type, source, destination, schedule, validity = written.values()
+    body = service_type + b"\0" + p.address(1, 1, source) + p.address(3, 0, destination)
+    if command == v.DATA_SM:
+        return p.build(command, 0, 9, body + b"\4\0\3" + TLVS)
+    times = schedule + b"\0" + validity + b"\0"
+    return p.build(command, 0, 9, body + b"\4\0\0" + times + b"\0\0\3\0\4Tere" + TLVS)
+
+
+@pytest.mark.parametrize("command", [v.DELIVER_SM, v.DATA_SM])
+@pytest.mark.parametrize(
+    ("field", "longest"),
+    [
+        ("service_type", 5),
+        ("source", 20),
+        ("destination", 20),
+        ("schedule", 16),
+        ("validity", 16),
+    ],
+)
+@pytest.mark.parametrize("more", [1, 2, 10, 300])
+def test_field_that_is_too_long_is_cut_to_what_fits(
+    command: int, field: str, longest: int, more: int
+) -> None:
+    if command == v.DATA_SM:
+        longest = {"source": 64, "destination": 64}.get(field, longest)
+    octets = deliver_with(command, **{field: b"7" * (longest + more)})
+    cut = p.with_fields_cut(framed(octets))
+    assert (cut.command_id, cut.command_status, cut.sequence_number) == (command, 0, 9)
+    assert cut.octets == deliver_with(command, **{field: b"7" * longest})
+    assert list(Sm(cut).tlvs()) == list(Sm(framed(deliver_with(command))).tlvs())
+
+
+def test_fields_that_fit_are_not_cut() -> None:
+    for octets in (SUBMIT, DATA, deliver_with()):
+        assert p.with_fields_cut(framed(octets)).octets == framed(octets).octets
+
+
+def test_field_without_any_nul_cannot_be_cut() -> None:
+    head = deliver_with()[:16]
+    with pytest.raises(BodyError) as caught:
+        p.with_fields_cut(framed(head + b"smscsim"))
+    assert caught.value.status == v.ESME_RINVCMDLEN
 
 
 # What leaves again.
@@ -455,7 +523,7 @@ def test_bind_request_has_fields_of_at_most_64_octets(at: int) -> None:
     assert caught.value.status == v.ESME_RINVPASWD
 
 
-@pytest.mark.parametrize("tail", [b"\x04", b"\x04\x23\x00\x03\x00\x00", b"\x04\x23\x00\x09"])
+@pytest.mark.parametrize("tail", [b"\x04\x23\x00\x03\x00\x00", b"\x04\x23\x00\x09"])
 def test_a_tolerant_view_leaves_out_a_tlv_that_is_longer_than_the_pdu(tail: bytes) -> None:
     sound = p.sm(
         v.DELIVER_SM,

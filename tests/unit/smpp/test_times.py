@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.smpp.times import is_relative, relative, time_utc
+from router.smpp.times import in_full, is_relative, relative, time_utc
 
 NOW: Final = 1_800_000_000.25
 MINUTE: Final = 60
@@ -115,6 +115,24 @@ def test_malformed_time_is_not_guessed_at(period: bytes) -> None:
 )
 def test_absolute_time_that_no_calendar_has_is_not_guessed_at(period: bytes) -> None:
     assert time_utc(period, NOW) is None
+
+
+@pytest.mark.parametrize(
+    "time",
+    [b"280229120000-00", b"280229120000+00", b"280229120000", b"2802291200", b"280229120000000+"],
+)
+def test_form_that_is_in_use_is_written_as_smpp_has_it(time: bytes) -> None:
+    assert in_full(time) == b"280229120000000+"
+    assert time_utc(in_full(time), NOW) == noon()
+
+
+@pytest.mark.parametrize(
+    "time",
+    [b"", b"R", b"tomorrow", b"2802291200000", b"280229120000-01", b"28022912000a", b"00000500R"],
+)
+def test_other_forms_stay_as_they_are(time: bytes) -> None:
+    assert in_full(time) == time
+    assert time_utc(time, NOW) is None
 
 
 @pytest.mark.parametrize(

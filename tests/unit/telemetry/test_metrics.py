@@ -235,6 +235,13 @@ def test_receipts_that_are_owed_and_guessed_are_seen() -> None:
     assert value(router, "receipts_guessed_total", operator="elisa") == 3
 
 
+def test_deliveries_with_a_field_that_was_cut_are_seen() -> None:
+    router = FakeRouter()
+    router.journey.counters.fields_cut[ELISA] = 2
+    assert value(router, "fields_cut_total", operator="elisa") == 2
+    assert value(router, "fields_cut_total", operator="telia") == 0
+
+
 def test_places_that_an_account_has_taken_are_seen() -> None:
     router = FakeRouter()
     router.journey.rooms.take(SHOP)

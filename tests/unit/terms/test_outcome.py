@@ -29,7 +29,10 @@ def named(*names: str) -> list[int]:
         (outcome.JOURNAL_DOWN, v.ESME_RSYSERR),
         (outcome.NO_ROUTE, v.ESME_RINVDSTADR),
         (outcome.WRONG_DESTINATION, v.ESME_RINVDSTADR),
-        (outcome.WRONG_VALIDITY, v.ESME_RINVEXPIRY),
+        (outcome.UNREADABLE_VALIDITY, v.ESME_RINVEXPIRY),
+        (outcome.VALIDITY_IS_OVER, v.ESME_RINVEXPIRY),
+        (outcome.UNREADABLE_SCHEDULE, v.ESME_RINVSCHED),
+        (outcome.SCHEDULE_TOO_FAR, v.ESME_RINVSCHED),
         (outcome.TEMPORARY, v.ESME_RX_T_APPN),
         (outcome.NOT_FOR_US, v.ESME_RX_P_APPN),
     ],
@@ -49,7 +52,7 @@ def test_every_refusal_says_something_that_the_specification_knows() -> None:
 def test_client_may_send_again_what_was_refused_only_for_now() -> None:
     for refusal in (outcome.DRAINING, outcome.THROTTLED, outcome.QUEUE_FULL, outcome.JOURNAL_DOWN):
         assert refusal.status in TEMPORARY_FOR_CLIENTS
-    for refusal in (outcome.NO_ROUTE, outcome.WRONG_DESTINATION, outcome.WRONG_VALIDITY):
+    for refusal in (outcome.NO_ROUTE, outcome.WRONG_DESTINATION, outcome.VALIDITY_IS_OVER):
         assert refusal.status not in TEMPORARY_FOR_CLIENTS
 
 
