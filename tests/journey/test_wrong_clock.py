@@ -1,13 +1,15 @@
-"""steps/clocks.py: a wall clock that jumps, before or after a start, expires nothing."""
+"""steps/clocks.py: a wall clock that jumps, before or after a start, does no lasting harm."""
 
 import pytest
 
+from router.terms.capacity import Capacity
 from router.terms.clock import CONFIRM_S
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings
 from tests.doubles import Router, World, with_lane
 
-YEAR_S = 365 * 86_400.0
+DAY_S = 86_400.0
+YEAR_S = 365 * DAY_S
 JUMPS = pytest.mark.parametrize("jump_s", [YEAR_S, -YEAR_S])
 
 
@@ -46,10 +48,146 @@ def test_a_wrong_clock_at_the_start_expires_nothing_and_repeats_no_id(
     world.run(2 * CONFIRM_S)
     assert again.outcomes == []
     assert again.clock_changes == [pytest.approx(jump_s, abs=60.0)]
+    world.utc_offset -= jump_s
+    world.run(2.0)
     telia = again.operator("telia")
     world.run(1.0)
     assert telia.texts() == [b"kept", b"new"]
     assert int(back.id_of(after)) > int(client.id_of(before))
+
+
+def left(world: World, router: Router, ahead_s: float) -> Router:
+    """A new process that finds a message which the clock, so far ahead, says is over."""
+    router.client().submit(text=b"old")
+    world.run(2.0)
+    world.utc_offset += ahead_s
+    return router.restarted()
+
+
+def test_what_only_a_doubted_clock_says_is_over_waits_and_the_rest_goes(
+    world: World, router: Router
+) -> None:
+    shop = router.client(b"shop", b"secret02")
+    shop.submit(text=b"48 hours")
+    again = left(world, router, DAY_S)
+    telia = again.operator("telia")
+    again.client().submit(text=b"new")
+    world.run(CONFIRM_S / 2)
+    assert sorted(telia.texts()) == [b"48 hours", b"new"]
+    assert again.outcomes.count(Outcome.EXPIRED) == 0
+    assert again.journey.lanes.delays.doubted() == again.journey.delayed == 1
+    assert again.room_taken() == 1
+
+
+def test_it_goes_when_the_clock_is_put_right(world: World, router: Router) -> None:
+    again = left(world, router, DAY_S)
+    telia = again.operator("telia")
+    world.run(10.0)
+    assert telia.texts() == []
+    world.utc_offset -= DAY_S
+    world.run(2.0)
+    assert telia.texts() == [b"old"]
+    assert again.clock_changes == [pytest.approx(DAY_S, abs=60.0), 0.0]
+
+
+def test_it_waits_on_when_the_clock_is_set_to_another_wrong_time(
+    world: World, router: Router
+) -> None:
+    again = left(world, router, 2 * DAY_S)
+    telia = again.operator("telia")
+    world.run(10.0)
+    world.utc_offset -= DAY_S
+    world.run(10.0)
+    assert telia.texts() == []
+    assert again.outcomes == []
+    assert again.journey.lanes.delays.doubted() == 1
+
+
+def test_it_expires_when_the_clock_turns_out_to_be_right(world: World, router: Router) -> None:
+    again = left(world, router, 3 * DAY_S)
+    telia = again.operator("telia")
+    world.run(2 * CONFIRM_S)
+    assert again.outcomes == []
+    world.is_synchronised = True
+    world.run(2.0)
+    assert again.outcomes == [Outcome.EXPIRED]
+    assert telia.texts() == []
+    assert again.clock_changes[-1] == 0.0
+
+
+def test_it_expires_when_both_clocks_say_that_it_is_over(world: World, router: Router) -> None:
+    again = left(world, router, 3 * DAY_S)
+    telia = again.operator("telia")
+    world.run(3 * CONFIRM_S + 2.0)
+    assert again.outcomes == [Outcome.EXPIRED]
+    assert telia.texts() == []
+    assert again.journey.lanes.delays.doubted() == 0
+
+
+def test_a_doubt_of_a_day_ends_by_itself_and_a_longer_one_does_not(
+    world: World, contract: Settings
+) -> None:
+    router = Router(world, with_lane(contract, "otp", validity_s=10 * CONFIRM_S))
+    again = left(world, router, DAY_S - 10.0)
+    again.operator("telia")
+    world.run(CONFIRM_S + 10.0)
+    assert again.outcomes == [Outcome.EXPIRED]
+    assert again.journey.clocks.utc() == world.clock_utc()
+
+
+def test_a_clock_that_the_kernel_keeps_right_is_believed_at_the_start(
+    world: World, router: Router
+) -> None:
+    world.is_synchronised = True
+    again = left(world, router, 3 * DAY_S)
+    world.run(2.0)
+    assert again.outcomes == [Outcome.EXPIRED]
+    assert again.clock_changes == []
+
+
+@JUMPS
+def test_a_person_may_end_a_doubt(world: World, router: Router, jump_s: float) -> None:
+    again = left(world, router, jump_s)
+    telia = again.operator("telia")
+    world.run(10.0)
+    ahead_s = again.journey.clocks.believe(world.now)
+    assert ahead_s == pytest.approx(jump_s, abs=60.0)
+    assert again.clock_changes[-1] == 0.0
+    assert again.journey.clocks.utc() == world.clock_utc()
+    world.run(2.0)
+    over = jump_s > 0
+    assert again.outcomes.count(Outcome.EXPIRED) == over
+    assert telia.texts() == ([] if over else [b"old"])
+
+
+@pytest.mark.parametrize("back_s", [60.0, 3 * DAY_S])
+def test_a_jump_back_is_followed_when_the_kernel_keeps_the_clock_right(
+    world: World, router: Router, back_s: float
+) -> None:
+    world.run(2.0)
+    world.utc_offset -= back_s
+    world.run(CONFIRM_S / 2)
+    assert router.clock_changes == [pytest.approx(-back_s)]
+    world.is_synchronised = True
+    world.run(2.0)
+    assert router.clock_changes[1:] == [0.0]
+    assert router.journey.clocks.utc() == world.clock_utc()
+
+
+def test_more_than_may_wait_aside_wait_in_their_lanes(world: World, router: Router) -> None:
+    client = router.client()
+    for _ in range(5):
+        client.submit()
+    world.run(2.0)
+    world.utc_offset += DAY_S
+    again = router.restarted(Capacity(messages_doubted=3))
+    telia = again.operator("telia")
+    world.run(10.0)
+    assert again.journey.lanes.delays.doubted() == 3
+    assert again.room_taken() == 5
+    world.utc_offset -= DAY_S
+    world.run(3.0)
+    assert len(telia.texts()) == 5
 
 
 def test_validity_ends_in_time_although_the_clock_is_wrong(world: World, router: Router) -> None:
