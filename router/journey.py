@@ -37,6 +37,7 @@ from router.steps.clocks import Clocks
 from router.steps.commits import Commits
 from router.steps.deliveries import Deliveries
 from router.steps.dispatcher import Dispatcher
+from router.steps.expiry import Expiry
 from router.steps.failover import Failover
 from router.steps.intake import Intake
 from router.steps.long_messages import LongMessages
@@ -123,6 +124,9 @@ class Journey:
         self.outcomes: Final = Outcomes(
             rooms, self.pending, self.recall, self.commits, counters, clocks, turn, told=settled
         )  # fmt: skip
+        self.expiry: Final = Expiry(
+            lanes, self.outcomes, clocks, turn, is_new=self._ids.is_of_this_process
+        )
         self.receipts: Final = Receipts(
             operators, self.pending, self.recall, self.outcomes, self.commits, rulebook, self._ids,
             counters, clocks, turn,
@@ -134,7 +138,7 @@ class Journey:
         self.failover: Final = Failover(
             lanes, self.plans, self.pending, self.outcomes, counters, turn
         )
-        self.suspicions: Final = Suspicions(lanes, self.outcomes, turn)
+        self.suspicions: Final = Suspicions(lanes, self.outcomes, self.expiry, turn)
         self.answers: Final = Answers(
             self.availability, self.failover, self.suspicions, self.marks, self.receipts,
             self.outcomes, self.pending, self.commits, rooms, lanes, rulebook, counters, clocks,
@@ -142,7 +146,7 @@ class Journey:
         )  # fmt: skip
         self.dispatcher: Final = Dispatcher(
             operators, lanes, self.availability, self.failover, self.suspicions, self.marks,
-            self.outcomes, counters, clocks, turn, capacity, is_new=self._ids.is_of_this_process,
+            self.expiry, counters, clocks, turn, capacity, is_new=self._ids.is_of_this_process,
         )  # fmt: skip
         self.deliveries: Final = Deliveries(
             settings.accounts, journal, self.commits, counters, clocks, turn, capacity
@@ -304,7 +308,7 @@ class Journey:
         self.commits.tell_time(now, now_utc)
         self.availability.tick(now)
         turn.dispatch_all(lanes.begin(now_utc))
-        self.outcomes.expire(lanes.expire(now_utc))
+        self.expiry.end(lanes.expire(now_utc))
         self.suspicions.sweep(self.operators.values(), now_utc)
         turn.dispatch_all(lanes.tick(now))
         self.backlog.decide_more()

@@ -9,9 +9,9 @@ from router.forward.validity import with_what_remains
 from router.steps.availability import Availability
 from router.steps.clocks import Clocks
 from router.steps.commits import NEVER
+from router.steps.expiry import Expiry
 from router.steps.failover import Failover
 from router.steps.marks import Marks
-from router.steps.outcomes import Outcomes
 from router.steps.suspicions import Suspicions
 from router.steps.turn import Turn
 from router.terms.capacity import Capacity
@@ -33,11 +33,11 @@ class Dispatcher:
         "_clocks",
         "_counters",
         "_expired",
+        "_expiry",
         "_failover",
         "_is_new",
         "_lanes",
         "_marks",
-        "_outcomes",
         "_rejected",
         "_suspicions",
         "_turn",
@@ -53,7 +53,7 @@ class Dispatcher:
         failover: Failover,
         suspicions: Suspicions,
         marks: Marks,
-        outcomes: Outcomes,
+        expiry: Expiry,
         counters: Counters,
         clocks: Clocks,
         turn: Turn,
@@ -68,7 +68,7 @@ class Dispatcher:
         self._failover: Final = failover
         self._suspicions: Final = suspicions
         self._marks: Final = marks
-        self._outcomes: Final = outcomes
+        self._expiry: Final = expiry
         self._counters: Final = counters
         self._clocks: Final = clocks
         self._turn: Final = turn
@@ -221,7 +221,7 @@ class Dispatcher:
         """See to what this pass has left."""
         if self._expired:
             expired, self._expired = self._expired, []
-            self._outcomes.expire(expired)
+            self._expiry.end(expired)
         if self._rejected:
             rejected, self._rejected = self._rejected, []
             self._failover.rejected(operator, rejected)

@@ -1,5 +1,7 @@
 """steps/clocks.py: a wall clock that jumps, before or after a start, does no lasting harm."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from router.terms.capacity import Capacity
@@ -172,6 +174,91 @@ def test_a_jump_back_is_followed_when_the_kernel_keeps_the_clock_right(
     world.run(2.0)
     assert router.clock_changes[1:] == [0.0]
     assert router.journey.clocks.utc() == world.clock_utc()
+
+
+def corrected(world: World, router: Router, by_s: float) -> None:
+    """A time service has put the clock forward, and keeps it right."""
+    world.utc_offset += by_s
+    world.is_synchronised = True
+    world.run(2.0)
+    assert router.journey.clocks.utc() == world.clock_utc()
+
+
+def test_a_clock_that_is_put_forward_ends_nothing_that_was_just_accepted(
+    world: World, router: Router
+) -> None:
+    client = router.client()
+    for text in (b"one", b"two"):
+        client.submit(text=text)
+    relative = b"000000001500000R"  # 15 minutes.
+    client.submit(text=b"short", validity_period=relative)
+    world.run(60.0)
+    corrected(world, router, YEAR_S)
+    corrected(world, router, DAY_S)
+    assert router.outcomes == []
+    world.run(850.0)
+    assert router.outcomes == [Outcome.EXPIRED]
+    telia = router.operator("telia")
+    world.run(1.0)
+    assert telia.texts() == [b"one", b"two"]
+    client.submit(text=b"later")
+    world.run(1.0)
+    assert telia.texts()[2:] == [b"later"]
+
+
+def test_what_was_just_accepted_expires_in_time_although_the_clock_was_put_forward(
+    world: World, router: Router
+) -> None:
+    router.client().submit()
+    world.run(60.0)
+    corrected(world, router, YEAR_S)
+    world.run(3 * CONFIRM_S - 90.0)
+    assert router.outcomes == []
+    world.run(60.0)
+    assert router.outcomes == [Outcome.EXPIRED]
+
+
+def test_an_absolute_time_is_over_when_the_clock_is_put_forward_beyond_it(
+    world: World, router: Router
+) -> None:
+    end = datetime.fromtimestamp(world.clock_utc() + 2 * DAY_S, UTC)
+    router.client().submit(validity_period=end.strftime("%y%m%d%H%M%S000+").encode())
+    world.run(2.0)
+    corrected(world, router, DAY_S)
+    assert router.outcomes == []
+    corrected(world, router, 2 * DAY_S)
+    assert router.outcomes == [Outcome.EXPIRED]
+
+
+def test_only_the_journal_has_what_goes_on_when_the_clock_is_put_forward(
+    world: World, contract: Settings
+) -> None:
+    few = Capacity(queue_messages=2, queue_refill_below=2, queue_fetch=2)
+    router = Router(world, with_lane(contract, "otp", validity_s=300.0), capacity=few)
+    client = router.client()
+    texts = [b"%d" % number for number in range(9)]
+    for text in texts:
+        client.submit(text=text)
+    world.run(10.0)
+    corrected(world, router, DAY_S)
+    telia = router.operator("telia")
+    world.run(5.0)
+    assert sorted(telia.texts()) == texts
+    assert router.outcomes.count(Outcome.EXPIRED) == 0
+
+
+def test_what_came_in_a_doubt_goes_on_when_it_ends_and_what_is_old_does_not(
+    world: World, router: Router
+) -> None:
+    again = left(world, router, DAY_S)
+    again.client().submit(text=b"new")
+    world.run(10.0)
+    world.is_synchronised = True
+    world.run(2.0)
+    telia = again.operator("telia")
+    world.run(1.0)
+    assert again.outcomes == [Outcome.EXPIRED]
+    assert telia.texts() == [b"new"]
 
 
 def test_more_than_may_wait_aside_wait_in_their_lanes(world: World, router: Router) -> None:
