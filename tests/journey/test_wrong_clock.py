@@ -92,6 +92,27 @@ def test_it_goes_when_the_clock_is_put_right(world: World, router: Router) -> No
     assert again.clock_changes == [pytest.approx(DAY_S, abs=60.0), 0.0]
 
 
+def test_what_waits_aside_keeps_its_place_and_is_with_no_operator(
+    world: World, router: Router
+) -> None:
+    client = router.client()
+    for text in (b"one", b"two"):
+        client.submit(text=text)
+    client.submit(text=b"a month", validity_period=b"000100000000000R")
+    again = left(world, router, DAY_S)
+    telia = again.operator("telia")
+    world.run(2.0)
+    assert telia.texts() == [b"a month"]  # Of the same queue, and younger.
+    last = again.restarted()
+    telia = last.operator("telia")
+    world.run(2.0)
+    assert telia.texts() == []
+    world.utc_offset -= DAY_S
+    world.run(2.0)
+    assert telia.texts() == [b"one", b"two", b"old"]
+    assert not last.journey.counters.repeated
+
+
 def test_it_waits_on_when_the_clock_is_set_to_another_wrong_time(
     world: World, router: Router
 ) -> None:
@@ -227,6 +248,13 @@ def test_an_absolute_time_is_over_when_the_clock_is_put_forward_beyond_it(
     corrected(world, router, DAY_S)
     assert router.outcomes == []
     corrected(world, router, 2 * DAY_S)
+    assert router.outcomes == [Outcome.EXPIRED]
+
+
+def test_what_comes_after_a_correction_is_not_prolonged(world: World, router: Router) -> None:
+    corrected(world, router, DAY_S)
+    router.client().submit()
+    world.run(3 * CONFIRM_S + 2.0)
     assert router.outcomes == [Outcome.EXPIRED]
 
 
