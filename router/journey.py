@@ -167,6 +167,7 @@ class Journey:
                 clocks = self.clocks
                 if found.waiting or found.sent or found.held:  # Else no time of it matters.
                     clocks.go_on_from(found.known_utc or clocks.utc())
+                self.commits.tell_time(clocks.now(), clocks.utc())  # Before a client's message.
                 self.backlog.take_up(found)
                 self._ids.reserve(ready)
                 self.turn.end_soon()  # Validity ends even if nobody ever connects.

@@ -4,11 +4,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from router.smpp import vocabulary as v
 from router.terms.capacity import Capacity
 from router.terms.clock import CONFIRM_S
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings
-from tests.doubles import Router, World, with_lane
+from tests.doubles import START, Client, Router, World, with_lane
 
 DAY_S = 86_400.0
 YEAR_S = 365 * DAY_S
@@ -79,6 +80,20 @@ def test_what_only_a_doubted_clock_says_is_over_waits_and_the_rest_goes(
     assert again.outcomes.count(Outcome.EXPIRED) == 0
     assert again.journey.lanes.delays.doubted() == again.journey.delayed == 1
     assert again.room_taken() == 1
+
+
+def test_the_journal_knows_the_time_of_its_first_message(world: World, contract: Settings) -> None:
+    router = Router(world, contract, warm=False)
+    client = Client(world, router)
+    client.bind(b"bank", b"secret01", v.BIND_TRANSCEIVER, v.VERSION_3_4)
+    world.settle()
+    client.submit()
+    world.settle()
+    assert (router.accepted, world.now) == (1, START)
+    world.utc_offset += YEAR_S
+    again = router.restarted()
+    assert again.clock_changes == [YEAR_S]
+    assert again.outcomes == []
 
 
 def test_it_goes_when_the_clock_is_put_right(world: World, router: Router) -> None:
@@ -310,7 +325,7 @@ def test_validity_ends_in_time_although_the_clock_is_wrong(world: World, router:
     world.run(2.0)
     world.utc_offset += YEAR_S
     again = router.restarted()
-    world.run(3 * CONFIRM_S)
+    world.run(3 * CONFIRM_S + 5.0)  # The journal knew the time of some seconds before.
     assert again.outcomes == [Outcome.EXPIRED]
 
 
