@@ -69,7 +69,7 @@ class Clocks:
 
     def skipped_s(self, since: float) -> float:
         """Return by how much this time was put forward since a moment: so much did not pass."""
-        return sum(by_s for at, by_s in self._corrections if at > since)
+        return sum((by_s for at, by_s in self._corrections if at > since), 0.0)
 
     def _note_correction(self, before_utc: float, now: float) -> None:
         by_s = self.steady.at(now) - before_utc
