@@ -221,7 +221,7 @@ def a_receipt_from_the_journal_goes_at_once() -> list[Patch]:
     return [(Outbox, "fetched", hasty)]
 
 
-@bug(seed=1)
+@bug(seed=9)
 def a_reading_that_failed_is_the_last_one() -> list[Patch]:
     """The journal is believed to be read still."""
     return [(Outbox, "not_fetched", lambda self: None)]
