@@ -38,6 +38,7 @@ from router.steps.clocks import Clocks
 from router.steps.commits import Commits
 from router.steps.deliveries import Deliveries
 from router.steps.dispatcher import Dispatcher
+from router.steps.expiry import Expiry
 from router.steps.failover import Failover
 from router.steps.inbound import Inbound
 from router.steps.intake import Intake
@@ -77,11 +78,13 @@ class Journey:
         settled: Callable[[Settlement], None],
         journal_changed: Callable[[JournalError | None], None] = lambda _: None,
         clock_changed: Callable[[float], None] = lambda _: None,
+        is_synchronised: Callable[[], bool] = lambda: False,
         capacity: Capacity = Capacity(),
     ) -> None:
         """`settled` hears of every outcome; `journal_changed` of a failure, and None of its end.
 
-        `clock_changed` hears how far ahead a wall clock is that is not believed, and 0 when it is.
+        `clock_changed` hears how far ahead a wall clock is that is not believed, and 0 when it is;
+        `is_synchronised` says whether the kernel has it kept right.
         """
         now = clock()
         self.journal: Final = journal
@@ -89,10 +92,12 @@ class Journey:
         self.plans: Final = Plans()
         self.up: Final = Up()
         self.rulebook: Final = Rulebook(Rules.of(settings, self.plans, self.up))
-        self.clocks: Final = Clocks(clock, clock_utc, clock_changed)
+        self.clocks: Final = Clocks(clock, clock_utc, clock_changed, is_synchronised)
         self.turn: Final = Turn(later, self._end_turn)
         self._ids: Final = Ids(journal, settings.node)
         self._sweep_at = now + SWEEP_S
+        self._unsure_s = 0.0
+        """How much later it could be than the time to use, at the last sweep."""
         # What steps act on.
         ramp_up = RampUp({name: one.ramp_s for name, one in settings.operators.items()}, now)
         self.rooms: Final = Rooms(settings.accounts)
@@ -124,6 +129,9 @@ class Journey:
         self.inbound: Final = Inbound(
             self.commits, rulebook, self._ids, counters, clocks, turn, capacity
         )
+        self.expiry: Final = Expiry(
+            lanes, self.outcomes, clocks, turn, is_new=self._ids.is_of_this_process
+        )
         self.receipts: Final = Receipts(
             operators, self.pending, self.recall, self.outcomes, self.inbound, self.commits,
             rulebook, counters, clocks, turn,
@@ -135,7 +143,7 @@ class Journey:
         self.failover: Final = Failover(
             lanes, self.plans, self.pending, self.outcomes, counters, turn
         )
-        self.suspicions: Final = Suspicions(lanes, self.outcomes, turn)
+        self.suspicions: Final = Suspicions(lanes, self.outcomes, self.expiry, turn)
         self.answers: Final = Answers(
             self.availability, self.failover, self.suspicions, self.marks, self.receipts,
             self.outcomes, self.pending, self.commits, rooms, lanes, rulebook, counters, clocks,
@@ -143,7 +151,7 @@ class Journey:
         )  # fmt: skip
         self.dispatcher: Final = Dispatcher(
             operators, lanes, self.availability, self.failover, self.suspicions, self.marks,
-            self.outcomes, counters, clocks, turn,
+            self.expiry, counters, clocks, turn, capacity, is_new=self._ids.is_of_this_process,
         )  # fmt: skip
         self.deliveries: Final = Deliveries(
             settings.accounts, journal, self.commits, counters, clocks, turn, capacity
@@ -163,7 +171,8 @@ class Journey:
             if error is None:
                 clocks = self.clocks
                 if found.waiting or found.sent or found.held:  # Else no time of it matters.
-                    clocks.steady.go_on_from(found.known_utc or clocks.utc(), clocks.now())
+                    clocks.go_on_from(found.known_utc or clocks.utc())
+                self.commits.tell_time(clocks.now(), clocks.utc())  # Before a client's message.
                 self.backlog.take_up(found)
                 self._ids.reserve(ready)
                 self.turn.end_soon()  # Validity ends even if nobody ever connects.
@@ -300,11 +309,14 @@ class Journey:
         """What only becomes due with time: validity, receipts that never came, old deliveries."""
         clocks, lanes, turn = self.clocks, self.lanes, self.turn
         clocks.look(now)
+        if clocks.steady.unsure_s != self._unsure_s:  # Judge anew what waits because of it.
+            self._unsure_s = clocks.steady.unsure_s
+            turn.dispatch_all(lanes.end_doubt())
         now_utc = clocks.steady.at(now)
         self.commits.tell_time(now, now_utc)
         self.availability.tick(now)
         turn.dispatch_all(lanes.begin(now_utc))
-        self.outcomes.expire(lanes.expire(now_utc))
+        self.expiry.end(lanes.expire(now_utc))
         self.suspicions.sweep(self.operators.values(), now_utc)
         turn.dispatch_all(lanes.tick(now))
         self.backlog.decide_more()
@@ -330,7 +342,7 @@ class Journey:
     def delayed(self) -> int:
         """Messages that wait for a moment, or apart from the lanes because they are in doubt."""
         apart = sum(one.waiting_apart for one in self.operators.values())
-        return self.lanes.delays.delayed() + apart
+        return self.lanes.delays.delayed() + self.lanes.delays.doubted() + apart
 
     @property
     def left_waiting(self) -> int:

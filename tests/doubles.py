@@ -77,6 +77,7 @@ class Router:
             later=self._later,
             settled=self.settled.append,
             clock_changed=self.clock_changes.append,
+            is_synchronised=lambda: world.is_synchronised,
             capacity=capacity,
         )
         started: list[object] = []

@@ -28,6 +28,8 @@ class World:
     def __init__(self) -> None:
         self.now = START
         self.utc_offset = START_UTC - START
+        self.is_synchronised = False
+        """What the kernel says of the wall clock."""
         self._soon: deque[Callable[[], None]] = deque()
         self._timers: list[tuple[float, int, ManualTimer]] = []
         self._order = 0

@@ -2,6 +2,7 @@
 
 A delayed message waits to be tried again, or until its number may be sent to again: on the
 monotonic clock. A scheduled message waits for the time that its client has set: on the wall clock.
+A doubted one may be over, if the wall clock is right: it waits until that is known.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,14 +15,15 @@ _NEVER = float("inf")
 
 
 class Delays:
-    """The delayed and the scheduled messages."""
+    """The delayed, the scheduled and the doubted messages."""
 
-    __slots__ = ("_delayed", "_scheduled")
+    __slots__ = ("_delayed", "_doubted", "_scheduled")
 
     def __init__(self) -> None:
         self._delayed: list[tuple[float, int, Message]] = []
         """A heap: when a message may go, its id, and the message."""
         self._scheduled: list[tuple[float, int, Message]] = []
+        self._doubted: list[Message] = []
 
     # Delayed.
 
@@ -57,11 +59,30 @@ class Delays:
         if expired:
             self._delayed = [entry for entry in self._delayed if entry[2].expires_utc > now_utc]
             heapify(self._delayed)
-        return expired
+        doubted = [message for message in self._doubted if message.expires_utc <= now_utc]
+        if doubted:
+            self._doubted = [m for m in self._doubted if m.expires_utc > now_utc]
+        return expired + doubted
 
     def delayed(self) -> int:
         """Return how many messages are delayed."""
         return len(self._delayed)
+
+    # Doubted.
+
+    def doubt(self, message: Message) -> None:
+        """Keep a message of which only a doubted clock says that its validity has passed."""
+        message.enter(DELAY)
+        self._doubted.append(message)
+
+    def end_doubt(self) -> list[Message]:
+        """Remove and return the doubted messages."""
+        doubted, self._doubted = self._doubted, []
+        return [message for message in doubted if message.state is DELAYED]
+
+    def doubted(self) -> int:
+        """Return how many messages are doubted."""
+        return len(self._doubted)
 
     # Scheduled.
 

@@ -184,6 +184,12 @@ class Lanes:
 
         return {name for one in self.delays.release(may_leave) for name in self.put_back(one)}
 
+    def end_doubt(self) -> set[OperatorName]:
+        """Queue the doubted messages again; return the operators that may pull them."""
+        # The newest first: each then finds its place at the front of its queue.
+        doubted = sorted(self.delays.end_doubt(), key=lambda one: one.router_id, reverse=True)
+        return {name for message in doubted for name in self.put_back(message)}
+
     def wake_at(self) -> float:
         """Return when `wake` is next needed."""
         return min(self.ramp_up.wake_at(), self.delays.wake_at())

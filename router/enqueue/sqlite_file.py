@@ -10,10 +10,11 @@ from typing import Final
 from router.enqueue import row_writer, schema
 from router.enqueue.journal import JournalError, first_number_at
 from router.enqueue.row_reader import KNOWN_UTC
-from router.terms.clock import LONGEST_AWAY_S
 
 WAL: Final = "-wal"
 """What SQLite adds to the file's name for its log."""
+_LONGEST_AWAY_S: Final = 60 * 86_400.0
+"""Longest stop that is possible at all: beyond it the wall clock is wrong."""
 _BUSY_S: Final = 5.0
 """How long to wait for the write lock of another program, such as the `sqlite3` shell."""
 _STATEMENTS: Final = 256
@@ -161,7 +162,7 @@ def _least_number(database: sqlite3.Connection, first_number: int) -> int:
     The number at which a new file would begin now is beyond those, unless the clock is wrong.
     """
     (known_utc,) = database.execute(KNOWN_UTC).fetchone()
-    return first_number if first_number <= first_number_at(known_utc + LONGEST_AWAY_S) else 0
+    return first_number if first_number <= first_number_at(known_utc + _LONGEST_AWAY_S) else 0
 
 
 def tidied(database: sqlite3.Connection) -> bool:

@@ -1,6 +1,6 @@
 """An operator has a free slot: pull from the lanes, write to a bind, within rate and window."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from router.enqueue.lanes import Lanes
@@ -9,14 +9,15 @@ from router.forward.validity import with_what_remains
 from router.steps.availability import Availability
 from router.steps.clocks import Clocks
 from router.steps.commits import NEVER
+from router.steps.expiry import Expiry
 from router.steps.failover import Failover
 from router.steps.marks import Marks
-from router.steps.outcomes import Outcomes
 from router.steps.suspicions import Suspicions
 from router.steps.turn import Turn
+from router.terms.capacity import Capacity
 from router.terms.counters import Counters
 from router.terms.message import Message
-from router.terms.names import OperatorName
+from router.terms.names import OperatorName, RouterId
 from router.terms.states import WRITE
 
 FULL_AGAIN_S: Final = 1.0
@@ -28,13 +29,15 @@ class Dispatcher:
 
     __slots__ = (
         "_availability",
+        "_capacity",
         "_clocks",
         "_counters",
         "_expired",
+        "_expiry",
         "_failover",
+        "_is_new",
         "_lanes",
         "_marks",
-        "_outcomes",
         "_rejected",
         "_suspicions",
         "_turn",
@@ -50,21 +53,27 @@ class Dispatcher:
         failover: Failover,
         suspicions: Suspicions,
         marks: Marks,
-        outcomes: Outcomes,
+        expiry: Expiry,
         counters: Counters,
         clocks: Clocks,
         turn: Turn,
+        capacity: Capacity,
+        *,
+        is_new: Callable[[RouterId], bool],
     ) -> None:
+        """`is_new` says of a message whether this process has accepted it."""
         self.operators: Final = operators
         self._lanes: Final = lanes
         self._availability: Final = availability
         self._failover: Final = failover
         self._suspicions: Final = suspicions
         self._marks: Final = marks
-        self._outcomes: Final = outcomes
+        self._expiry: Final = expiry
         self._counters: Final = counters
         self._clocks: Final = clocks
         self._turn: Final = turn
+        self._capacity: Final = capacity
+        self._is_new: Final = is_new
         self._wake_at = NEVER
         """When the first operator has a slot again; may be early, never late."""
         self._expired: list[Message] = []
@@ -148,6 +157,14 @@ class Dispatcher:
     ) -> bool:
         """Write a message that was pulled, unless it has to wait; return False if all have to."""
         lanes, name = self._lanes, operator.name
+        if self._clocks.steady.unsure_s and self._may_be_over(message, now):
+            if lanes.delays.doubted() >= self._capacity.messages_doubted:
+                lanes.put_first(message)
+                operator.ready_at = now + FULL_AGAIN_S
+                return False
+            self._marks.not_written(message)
+            lanes.delays.doubt(message)
+            return True
         if operator.destinations is not None:
             goes_at = operator.destinations.ask(message.destination_octets, message.router_id, now)
             if goes_at is None and not message.in_doubt:
@@ -170,6 +187,15 @@ class Dispatcher:
             message.group.written(name, bind, in_doubt=message.in_doubt)
         self._write(operator, bind, message, now, now_utc)
         return True
+
+    def _may_be_over(self, message: Message, now: float) -> bool:
+        """Whether the doubted clock says that the validity of a message has passed.
+
+        What this process has accepted was valid then, and the monotonic clock has counted since.
+        """
+        if message.expires_utc > self._clocks.steady.latest(now):
+            return False
+        return not self._is_new(message.router_id)
 
     def _write(
         self, operator: Operator, bind: Bind, message: Message, now: float, now_utc: float
@@ -195,7 +221,7 @@ class Dispatcher:
         """See to what this pass has left."""
         if self._expired:
             expired, self._expired = self._expired, []
-            self._outcomes.expire(expired)
+            self._expiry.end(expired)
         if self._rejected:
             rejected, self._rejected = self._rejected, []
             self._failover.rejected(operator, rejected)

@@ -4,7 +4,7 @@ A client that asked for a receipt gets one final receipt: the operator's word (`
 one made here when the router has to give up.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
 from router.accept.rooms import Rooms
@@ -85,11 +85,6 @@ class Outcomes:
             )
             self._commits.settles.held.append(delivery)
         self.settle(message, outcome, now_utc, reason)
-
-    def expire(self, expired: Iterable[Message]) -> None:
-        """Settle messages whose validity has passed."""
-        for message in expired:
-            self.give_up(message, Outcome.EXPIRED, "validity has passed", 0)
 
     def count(self, settlement: Settlement, now: float) -> None:
         """Count an outcome that is safe in the journal, and tell of it."""

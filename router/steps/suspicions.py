@@ -25,6 +25,7 @@ from typing import Final
 from router.enqueue.lanes import Lanes
 from router.forward.pool import Attempt, Bind, Operator, OperatorEvent
 from router.smpp.pdu import Pdu, Sm
+from router.steps.expiry import Expiry
 from router.steps.outcomes import Outcomes
 from router.steps.turn import Turn
 from router.terms.message import Message
@@ -50,11 +51,12 @@ LONGEST_S: Final = 3600.0
 class Suspicions:
     """What is held against messages that were in flight when something went wrong."""
 
-    __slots__ = ("_lanes", "_outcomes", "_suspects", "_turn", "_urgency")
+    __slots__ = ("_expiry", "_lanes", "_outcomes", "_suspects", "_turn", "_urgency")
 
-    def __init__(self, lanes: Lanes, outcomes: Outcomes, turn: Turn) -> None:
+    def __init__(self, lanes: Lanes, outcomes: Outcomes, expiry: Expiry, turn: Turn) -> None:
         self._lanes: Final = lanes
         self._outcomes: Final = outcomes
+        self._expiry: Final = expiry
         self._turn: Final = turn
         self._urgency: Final = {name: place for place, name in enumerate(lanes.settings)}
         self._suspects: set[Message] = set()
@@ -158,8 +160,8 @@ class Suspicions:
         """End what waits apart and whose validity has passed; call this once a second."""
         for operator in operators:
             if operator.held.waiting or operator.suspects.waiting:
-                self._outcomes.expire(operator.held.expire(now_utc))
-                self._outcomes.expire(operator.suspects.expire(now_utc))
+                self._expiry.end(operator.held.expire(now_utc))
+                self._expiry.end(operator.suspects.expire(now_utc))
         if self._suspects:
             self._suspects = {one for one in self._suspects if _is_suspect(one)}
 

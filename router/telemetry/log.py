@@ -41,7 +41,7 @@ class Event(NamedTuple):
 
 _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
     "error": {
-        "clock.doubted": "The wall clock jumped `ahead_s`: nothing expires by it until confirmed.",
+        "clock.doubted": "The wall clock is `ahead_s` off, not followed; `cure` says what to do.",
         "config.mistake": "A mistake in the configuration that was read after SIGHUP.",
         "control.failed": "An error in the router while it answered over HTTP; it goes on.",
         "journal.failed": "The journal cannot be read or written; nothing is accepted meanwhile.",
@@ -93,7 +93,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "bind.waits": "The next attempt to bind comes after `wait_s`.",
         "bind.unbound": "A bind to an operator has ended, as the router asked.",
         "breaker.closed": "The bind or operator works again.",
-        "clock.believed": "The wall clock is right again, or its new time is confirmed.",
+        "clock.believed": "The wall clock is right again, or its time is confirmed.",
         "client.bound": "A client has bound.",
         "client.unbound": "A bind of a client has ended; the client must send `held` again.",
         "config.unchanged": "SIGHUP: the configuration is the one in force.",

@@ -18,6 +18,7 @@ from router.forward.pool import Bind, Operator
 from router.forward.window import needed
 from router.journey import Journey
 from router.smpp.vocabulary import status_name
+from router.terms.clock import CONFIRM_S, LARGEST_S
 from router.terms.limits import Rate
 from router.terms.names import NOBODY, LaneName, OperatorName
 from router.terms.settings import BindSettings, Settings
@@ -77,6 +78,17 @@ class JournalStatus(TypedDict):
 
     up: bool
     pending: int
+
+
+class ClockStatus(TypedDict):
+    """Whether the wall clock is believed."""
+
+    ahead_s: float
+    """How far it is ahead of the time that the router uses; negative behind it; 0 if believed."""
+    waiting: int
+    """Messages that wait because only this clock says that they are over."""
+    cure: str
+    """What ends the doubt; empty if there is none."""
 
 
 class BindStatus(TypedDict):
@@ -158,6 +170,7 @@ class Snapshot(TypedDict):
     not_ready: str | None
     listeners: list[str]
     journal: JournalStatus
+    clock: ClockStatus
     operators: list[OperatorStatus]
     without_operator: list[LaneStatus]
     delayed: int
@@ -197,6 +210,7 @@ def snapshot(app: Running) -> Snapshot:
         not_ready=reason,
         listeners=list(app.listeners),
         journal=JournalStatus(up=journey.commits.up, pending=journey.journal.pending),
+        clock=_clock(journey),
         operators=[
             _operator(journey, operator, waiting, now) for operator in journey.operators.values()
         ],
@@ -206,6 +220,27 @@ def snapshot(app: Running) -> Snapshot:
         accounts=[_account(journey, account) for account in app.accounts.by_name.values()],
         totals=_totals(journey),
     )
+
+
+def _clock(journey: Journey) -> ClockStatus:
+    ahead_s = journey.clocks.steady.doubted_s
+    return ClockStatus(
+        ahead_s=round(ahead_s, 3),
+        waiting=journey.lanes.delays.doubted(),
+        cure=cure_of(ahead_s) if ahead_s else "",
+    )
+
+
+def cure_of(ahead_s: float) -> str:
+    """Return what ends a doubt about the wall clock, for people."""
+    if ahead_s > 0.0:
+        right = "if it is right, because the router stood still for so long"
+    else:
+        right = "if it is right, because it was wrong before"
+    cure = f"put the machine's clock right; or, {right}: `smpp-router clock believe`"
+    if abs(ahead_s) <= LARGEST_S:
+        cure += f". Else it is believed when it has stood for {CONFIRM_S / 60:.0f} minutes"
+    return cure
 
 
 Waiting = dict[tuple[OperatorName, LaneName], tuple[int, float]]

@@ -62,6 +62,9 @@ class Capacity:
     numbers_remembered: int = 500_000
     """Numbers per operator with a recent message, for `destination_rate`: eight minutes of a
     thousand messages a second to different numbers; some 150 MB at most."""
+    messages_doubted: int = 100_000
+    """Messages that wait until it is known what time it is; further ones, and what stands behind
+    them, wait in their lanes."""
     messages_aside: int = 20_000
     """Messages per operator that wait aside until their number may get another message; further
     ones wait in their lanes."""

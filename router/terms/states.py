@@ -26,7 +26,8 @@ class MessageState(IntEnum):
     QUEUED = 1
     """In a lane, for the next slot of an operator."""
     DELAYED = 2
-    """Waiting to be tried again, or until its number may get another message."""
+    """Waiting to be tried again, until its number may get another message, or until it is known
+    what time it is."""
     SCHEDULED = 3
     """Waiting for the time that its client has set."""
     PARKED = 4

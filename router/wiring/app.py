@@ -29,11 +29,13 @@ from router.smpp.states import BOUND
 from router.telemetry.core import interpreter, running
 from router.telemetry.log import MessageLog
 from router.telemetry.operator_events import log_operator_events
+from router.telemetry.status import cure_of
 from router.terms.limits import TokenBucket
 from router.terms.settings import Address, Settings
 from router.wiring.control import Control
 from router.wiring.systemd import notify, starting, watchdog_s
 from router.wiring.tls import about, context_of
+from router.wiring.wall_clock import is_synchronised
 
 DRAIN_S: Final = 30.0
 """How long a stop waits for answers; TimeoutStopSec of the systemd unit is longer."""
@@ -147,6 +149,7 @@ class App:
             settled=MessageLog(self.settings),
             journal_changed=_log_journal,
             clock_changed=_log_clock,
+            is_synchronised=is_synchronised,
         )
         self.accounts = Accounts(self.settings.accounts, os.urandom(32), self.clock())
         self._beat()
@@ -407,6 +410,6 @@ def _log_journal(error: JournalError | None) -> None:
 
 def _log_clock(ahead_s: float) -> None:
     if ahead_s:
-        log.error("clock.doubted", ahead_s=round(ahead_s, 3), meaning="our own time counts")
+        log.error("clock.doubted", ahead_s=round(ahead_s, 3), cure=cure_of(ahead_s))
     else:
         log.info("clock.believed")

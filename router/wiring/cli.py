@@ -87,14 +87,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     drain = add("drain", "send no more messages on a bind, or on all binds of an operator", _drain)
     resume = add("resume", "send messages again on what was drained", _resume)
-    for one in (check, explain, status, drain, resume):
+    clock = add("clock", "end a doubt about the machine's clock: `clock believe`", _clock)
+    clock.add_argument("what", choices=["believe"], help="the machine's clock is right")
+    for one in (check, explain, status, drain, resume, clock):
         one.add_argument(
             "--json", action="store_true", help="print the result as one JSON document"
         )
     reload = add("reload", f"apply the configuration anew ({NOT_SERVED})", _not_served)
     for one in (drain, resume):
         one.add_argument("what", metavar="OPERATOR[/BIND]", help="an operator, or one bind of it")
-    for one in (status, reload, drain, resume):
+    for one in (status, reload, drain, resume, clock):
         one.add_argument(
             "--url",
             type=_url,
@@ -345,21 +347,36 @@ def _watch(url: str) -> int:
 
 
 def _drain(arguments: argparse.Namespace) -> int:
-    return _command(arguments, "/v1/drain")
+    return _command(arguments, "/v1/drain", _drain_lines)
 
 
 def _resume(arguments: argparse.Namespace) -> int:
-    return _command(arguments, "/v1/resume")
+    return _command(arguments, "/v1/resume", _drain_lines)
 
 
-def _command(arguments: argparse.Namespace, path: str) -> int:
-    """Send a command about an operator or a bind to the running router; print the result."""
+def _clock(arguments: argparse.Namespace) -> int:
+    return _command(arguments, "/v1/clock", _clock_lines)
+
+
+def _clock_lines(answer: dict[str, float]) -> list[str]:
+    if not answer["changed"]:
+        return ["the clock was believed already"]
+    way = "ahead of" if answer["ahead_s"] > 0 else "behind"
+    return [f"the clock is believed; it was {abs(answer['ahead_s']):g} s {way} the router's time"]
+
+
+def _drain_lines(answer: dict[str, list[dict[str, object]]]) -> list[str]:
+    return [_line(bind) for bind in answer["binds"]]
+
+
+def _command(arguments: argparse.Namespace, path: str, lines_of: Callable[..., list[str]]) -> int:
+    """Send a command to the running router; print the result."""
     from router.wiring.remote import NoAnswerError, UnknownNameError, ask
 
     parser: argparse.ArgumentParser = arguments.parser
     try:
         answer = json.loads(ask(arguments.url, path, {"what": arguments.what}))
-        lines = [_line(bind) for bind in answer["binds"]]
+        lines = lines_of(answer)
     except UnknownNameError as error:
         parser.error(f"argument OPERATOR[/BIND]: {error}")
     except NoAnswerError as error:

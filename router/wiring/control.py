@@ -6,8 +6,9 @@
     /v1/status   what `smpp-router status` shows
     /v1/drain    POST {"what": "OPERATOR[/BIND]"}: send nothing more on it
     /v1/resume   the same, to undo that
+    /v1/clock    POST {"what": "believe"}: end a doubt about the wall clock
 
-The last three ask the loop. Whoever can reach the port can command the router, so it is on loopback
+The last four ask the loop. Whoever can reach the port can command the router, so it is on loopback
 only; and a command has to be JSON, which a web page cannot have a browser send here.
 
 A loop that stands still is answered for too: that is what the thread is for. What peers can use up
@@ -36,6 +37,7 @@ from router.telemetry.status import Running, Snapshot, not_ready, snapshot
 from router.terms.settings import Address
 from router.wiring.drains import UnknownNameError, set_drained
 from router.wiring.remote import UNKNOWN_NAME
+from router.wiring.wall_clock import believe_clock
 
 if TYPE_CHECKING:
     from _typeshed import OptExcInfo
@@ -89,7 +91,11 @@ class Site:
             "/readyz": self._readiness,
             "/v1/status": self._status,
         }
-        command = {"/v1/drain": True, "/v1/resume": False}
+        command: dict[str, Callable[[str], object]] = {
+            "/v1/drain": lambda what: set_drained(self._app, what, drained=True),
+            "/v1/resume": lambda what: set_drained(self._app, what, drained=False),
+            "/v1/clock": self._set_clock,
+        }
         path = environ["PATH_INFO"]
         if path not in answer and path not in command:
             known = ", ".join((*answer, *command))
@@ -99,7 +105,7 @@ class Site:
             what = {"error": f"only {method} is answered"}
             return _json(start_response, 405, what, allow=method)
         if path in command:
-            status, document = self._command(environ, drained=command[path])
+            status, document = self._command(environ, command[path])
             return _json(start_response, status, document)
         make = answer[path]
         if make is None:
@@ -125,16 +131,20 @@ class Site:
     def _status(self) -> tuple[int, object]:
         return self._from_loop(self._fresh_status)
 
-    def _command(self, environ: "WSGIEnvironment", *, drained: bool) -> tuple[int, object]:
+    def _set_clock(self, what: str) -> object:
+        if what != "believe":
+            raise UnknownNameError(f"a clock can be told to `believe`, not {what!r}")
+        return believe_clock(self._app)
+
+    def _command(
+        self, environ: "WSGIEnvironment", command: Callable[[str], object]
+    ) -> tuple[int, object]:
         try:
             what = _named(environ)
         except ValueError as error:
             return 400, {"error": str(error)}
-        app = self._app
         try:
-            return self._from_loop(
-                lambda: self._ask(lambda: set_drained(app, what, drained=drained))
-            )
+            return self._from_loop(lambda: self._ask(lambda: command(what)))
         except UnknownNameError as error:
             return UNKNOWN_NAME, {"error": str(error)}
         finally:

@@ -12,6 +12,7 @@ from rich.text import Text
 from router.telemetry.status import (
     AccountStatus,
     BindStatus,
+    ClockStatus,
     LaneStatus,
     OperatorStatus,
     Snapshot,
@@ -68,7 +69,17 @@ def _head(status: Snapshot) -> Text:
         up,
         f" ({journal['pending']} pending)",
         f"\nlistening on {', '.join(status['listeners']) or 'nothing'}\n",
+        *_doubt(status["clock"]),
     )
+
+
+def _doubt(clock: ClockStatus) -> Iterator[tuple[str, str]]:
+    """Yield what people have to know of a clock that is not believed."""
+    if clock["cure"]:
+        off = f"{age(abs(clock['ahead_s']))} {'ahead' if clock['ahead_s'] > 0 else 'behind'}"
+        yield f"the clock is {off}, and doubted", _BAD
+        yield (f"; {clock['waiting']} messages wait for it" if clock["waiting"] else ""), _BAD
+        yield f": {clock['cure']}\n", ""
 
 
 def _table(title: str, *columns: str, right: int) -> Table:

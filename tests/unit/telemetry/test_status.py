@@ -248,3 +248,31 @@ def test_status_of_another_version_is_not_drawn_wrong() -> None:
     status["version"] = "9.9"
     with pytest.raises(NoAnswerError, match=r"a router of version 9\.9 is not understood"):
         drawn(status)
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "shown", "cause", "by_itself"),
+    [
+        (7200.0, "2h 0m ahead", "stood still", True),
+        (-300_000.0, "3d 11h behind", "was wrong before", False),
+    ],
+)
+def test_doubt_about_the_clock_is_shown_with_its_cure(
+    ahead_s: float, shown: str, cause: str, by_itself: bool
+) -> None:
+    router = FakeRouter()
+    believed = snapshot(router)
+    assert believed["clock"] == {"ahead_s": 0.0, "waiting": 0, "cure": ""}
+    assert "clock" not in text_of(believed)
+    clocks = router.journey.clocks
+    clocks.go_on_from(clocks.utc() - ahead_s)
+    message = router.message()
+    router.journey.lanes.put(message)
+    router.journey.lanes.delays.doubt(message)
+    status = snapshot(router)
+    assert (status["clock"]["ahead_s"], status["clock"]["waiting"]) == (ahead_s, 1)
+    text = " ".join(text_of(status).split())
+    assert f"the clock is {shown}, and doubted; 1 messages wait for it: put" in text
+    assert cause in text
+    assert "`smpp-router clock believe`" in text
+    assert ("15 minutes" in text) == by_itself

@@ -17,7 +17,7 @@ Said = tuple[int, str, str]
 Capture = pytest.CaptureFixture[str]
 COMMANDS = (
     *("run", "check", "explain", "schema", "hash-password"),
-    *("status", "reload", "drain", "resume"),
+    *("status", "reload", "drain", "resume", "clock"),
 )
 FAULTY = changed(SMALL, ("rate: 50/s", "rate: 50"), ("lane: urgent", "lane: urgnt"))
 
@@ -96,6 +96,8 @@ def test_core_that_is_not_the_demanded_one_ends_the_command(
         ("run",),
         ("check",),
         ("drain",),
+        ("clock",),
+        ("clock", "doubt"),
         ("schema", "x.yaml"),
         ("explain", "x.yaml"),
         ("explain", "x.yaml", "--account", "bank"),

@@ -207,6 +207,21 @@ def test_status_after_a_command_is_a_new_one() -> None:
     assert told(site, "/v1/status") != before
 
 
+def test_clock_that_is_doubted_is_believed_when_a_person_says_so() -> None:
+    router = FakeRouter()
+    steady = router.journey.clocks.steady
+    steady.go_on_from(router.journey.clocks.utc() + 7200.0, router.now)
+    site = Site(router)
+    assert command(site, "/v1/clock", b'{"what": "doubt"}')[0] == 422
+    assert steady.is_in_doubt
+    believe = b'{"what": "believe"}'
+    answer = {"changed": True, "ahead_s": -7200.0}
+    assert command(site, "/v1/clock", believe) == (200, answer)
+    assert not steady.is_in_doubt
+    answer = {"changed": False, "ahead_s": 0.0}
+    assert command(site, "/v1/clock", believe) == (200, answer)
+
+
 def test_command_about_nothing_that_there_is_is_422_and_names_the_nearest() -> None:
     status, document = command(Site(FakeRouter()), "/v1/drain", b'{"what": "tella"}')
     assert status == 422
@@ -250,7 +265,7 @@ def test_command_that_the_loop_did_not_hear_in_time_is_not_done_later() -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-@pytest.mark.parametrize("path", ["/v1/drain", "/v1/resume"])
+@pytest.mark.parametrize("path", ["/v1/drain", "/v1/resume", "/v1/clock"])
 def test_commands_are_posted(path: str, method: str) -> None:
     status, headers, _ = ask(Site(FakeRouter()), path, method)
     assert (status, headers["Allow"]) == (405, "POST")
