@@ -17,6 +17,7 @@ from router.forward.bind import BindConnector
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.link import NOTES_LOGGED
+from router.telemetry.core import INTERPRETED, running
 from router.terms.names import OperatorName
 from router.terms.settings import Address, ReconnectSettings
 from tests.doubles import Router as InProcess
@@ -69,6 +70,11 @@ def test_silent_host_does_not_use_up_the_time_of_the_next(stack: ExitStack, tmp_
     assert said["error"] == "no answer in time"
 
 
+INTERPRETED_ONLY = pytest.mark.skipif(
+    running() != INTERPRETED, reason="a test's class cannot inherit from a compiled one"
+)
+
+
 class Resolved(BindConnector):
     """A bind to a name that stands for two addresses; nobody listens at the first."""
 
@@ -87,6 +93,7 @@ def connector(
     return kind(router, router.journey, bind, router.settings.session)
 
 
+@INTERPRETED_ONLY
 def test_addresses_of_a_name_are_tried_in_turn(tmp_path: Path) -> None:
     def hangs_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
@@ -115,6 +122,7 @@ class Failing(BindConnector):
         return await super()._look_up(host)
 
 
+@INTERPRETED_ONLY
 def test_operator_that_is_away_is_told_of_once(stack: ExitStack, tmp_path: Path) -> None:
     keeper = connector(Failing, tmp_path, "127.0.0.1", free_port(stack))
     operator = keeper._bind.operator

@@ -292,7 +292,8 @@ class Observed:
         """Let the stage do its work; then no request may be left that nobody answered."""
         self.judges_bind(True)
         bind = self.session._bind_request
-        if bind is not None and self.session.side is Side.ESME:
+        is_over = self.session.state is State.CLOSED  # Too much came ahead of the answer.
+        if bind is not None and self.session.side is Side.ESME and not is_over:
             octets = p.response(bind.command_id, bind.sequence_number)
             answer = Pdu(bind.command_id | v.RESPONSE, 0, bind.sequence_number, octets)
             self.handed_on(self.session._sort([answer], self.now))

@@ -210,7 +210,7 @@ def obvious_fields(octets: bytes) -> Fields:
         tlvs=(),
     )
     tlvs = []
-    while c.at < len(octets):
+    while c.at + 4 <= len(octets):  # Fewer than a TLV's head are surplus, as some clients send.
         tag, length = struct.unpack(">HH", c.some(4))
         tlvs.append((tag, c.some(length)))
     return replace(fields, tlvs=tuple(tlvs))

@@ -3,7 +3,7 @@
 from router.enqueue.journal import Changes, HeldFetched, JournalError, Recovered
 from router.journey import Journey
 from router.report import receipts
-from router.report.correlate import Addressed, Correlator
+from router.report.correlate import Addressed, Correlator, Said
 from router.report.outbox import Outbox, Receiver
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu
@@ -120,8 +120,10 @@ def receipts_are_matched_over_all_operators() -> list[Patch]:
 
     close = Correlator.close
 
-    def closes(self: Correlator, operator_id: OperatorId, message: Message) -> float:
-        return close(self, operator_id, message) if operator_id in self._open else 0.0
+    def closes(
+        self: Correlator, operator_id: OperatorId, message: Message, said: Said | None = None
+    ) -> float:
+        return close(self, operator_id, message, said) if operator_id in self._open else 0.0
 
     patches: list[Patch] = [(Correlator, "expect", remembers), (Correlator, "find", finds)]
     return [*patches, (Correlator, "close", closes)]
