@@ -50,7 +50,7 @@ def test_what_the_clock_says_is_over_waits_until_a_person_believes_it(
     with Peer(again.port) as client:
         client.bind("bank")
         assert client.submit("37255500009").command_status == 0
-    until("the rest goes", lambda: operator.totals()["submits"] == 1)
+    until("the rest goes", lambda: again.samples().sum("sends_total", status="ESME_ROK") == 1)
     assert again.samples().sum("outcomes_total", outcome="expired") == 0
 
     command = ("clock", "believe", "--url", f"http://{again.telemetry}")
