@@ -65,7 +65,9 @@ def canonical(form: IdForm) -> Callable[[bytes], OperatorId]:
     base = {"text": 0, "decimal": 10, "hex": 16}[form]
 
     def of_text(octets: bytes) -> OperatorId:
-        return OperatorId(_cut(octets).lower().lstrip(b"0") or b"0")
+        if 0 in octets:  # Else no call: every message comes by here twice.
+            octets = _cut(octets)
+        return OperatorId(octets.strip().lower().lstrip(b"0") or b"0")
 
     def of_number(octets: bytes) -> OperatorId:
         digits = _cut(octets)
@@ -205,9 +207,9 @@ class Correlator:
         id that fits only in another base than the settings say must come with that address too: 10
         and 0x10 are two messages of an operator that numbers its messages. An empty id finds none.
         """
-        if not _cut(octets):
-            return OperatorId(b""), None
         operator_id = self.of_receipt(octets)
+        if operator_id == b"0" and not _cut(octets):  # The form of nothing, too.
+            return OperatorId(b""), None
         entry = self._open.by_key.get(operator_id)
         if entry is None or entry[0] <= self._former_until_utc:  # Every receipt comes by here.
             return self._find_in_any_form(operator_id, octets, addressed)

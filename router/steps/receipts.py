@@ -102,7 +102,8 @@ class Receipts:
                 Reply(peer, pdu.command_id, pdu.sequence_number).send(error.status, self._turn)
                 return
             self.counters.fields_cut[operator] += 1
-        receipt = self._recognised(sm, operator)
+        words = self._rulebook.rules.words  # Of few operators: the usual receipt costs no more.
+        receipt = self._recognised(sm, operator) if words else r.recognise(sm)
         if receipt is not None:
             self.arrived(Arrival(peer, pdu, sm, receipt), now)
         elif (receipt := r.in_text(sm, self._states(operator))) is not None:
