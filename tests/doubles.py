@@ -86,6 +86,9 @@ class Router:
         world.run(1.1 if warm else 0.0)
         assert started == [None]
 
+    def unacknowledged(self, link: Link) -> None:
+        """Nothing is known of the other end's system."""
+
     def write_soon(self, link: Link) -> None:
         self.journey.write_soon(link)
 

@@ -249,13 +249,31 @@ class OperatorLink(Link):
 
     def flush(self) -> None:
         """Write the octets of the session, and note when they left."""
-        batch = self.bind.batch
-        if batch is not None:
-            # Before the write: it may wake the peer on this core, which answers before a look at
-            # the clock after it. One round trip that is too short costs rate until it is forgotten.
-            batch.left_at = self.host.clock()
-            self.bind.batch = None
+        bind = self.bind
+        batch = bind.batch
+        if batch is None:
+            super().flush()
+            return
+        watches = bind.watches_acknowledgements and self._knows_acknowledgements()
+        if not watches:
+            bind.round_trip.acknowledged.forget()
+        # Before the write: it may wake the peer on this core, which answers before a look at the
+        # clock after it. One round trip that is too short costs rate until it is forgotten.
+        batch.left_at = self.host.clock()
+        bind.batch = None
         super().flush()
+        if watches:
+            bind.round_trip.acknowledged.wrote(self.written_octets, batch.left_at)
+
+    def _knows_acknowledgements(self) -> bool:
+        """Note what the operator's system has acknowledged by now; return whether that is known."""
+        unknown = self.host.unacknowledged(self)
+        if unknown is None:
+            return False
+        position = self.written_octets - unknown.octets
+        at = self.host.clock() - unknown.since_s
+        self.bind.round_trip.acknowledged.has(position, at)
+        return True
 
     def pause_writing(self) -> None:
         """Send nothing more: the operator does not read."""

@@ -15,13 +15,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from router.forward.arrival import RoundTrip
 from router.forward.pacing import (
     LATEST_S,
     MARGIN_S,
     WRITE_MARGIN_S,
     BusiestSecond,
     Pacer,
-    RoundTrip,
 )
 from router.terms.limits import Rate
 
@@ -130,7 +130,7 @@ class Campaign:
         unit = self.rate.per_s
         bind = fate.bind % len(self.ways)
         way_s = self.ways[bind]
-        waited = not self.pacer.answers_vary
+        waited = self.pacer.answers_tell
         slot = self.pacer.take(self.round_trips[bind], self.now)
         arrived_at = max(self._read_at[bind], self.now + way_s + fate.late * unit)
         arrived_at = self._awake(arrived_at)
