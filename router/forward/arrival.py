@@ -7,7 +7,7 @@ has acknowledged: those have arrived there, whether or not anybody has read them
 """
 
 from bisect import bisect_left
-from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 ROUND_TRIP_SPAN_S: Final = 10.0
@@ -116,65 +116,79 @@ class RoundTrip:
 
 
 class Acknowledged:
-    """Which messages of a session the operator's system has acknowledged, and when.
+    """Which messages of a session have left, and which the operator's system has acknowledged.
 
     Positions count octets that were written on the session. Nothing is known of a message that was
     written while nobody noted positions.
     """
 
-    __slots__ = ("_at", "_since", "_to", "_waiting")
+    __slots__ = ("_acknowledged_at", "_left_at", "_next", "_positions", "_written_at", "look")
 
     def __init__(self) -> None:
-        self._waiting: deque[tuple[int, float]] = deque()
-        """Positions that are not acknowledged, and when they were written."""
-        self._since = _NEVER
-        """Messages that were written from then on are known."""
-        self._to: list[float] = []
-        """Up to what time of writing octets are acknowledged, each with the same place of `_at`."""
-        self._at: list[float] = []
-        """The latest time at which that was."""
+        self.look: Callable[[], object] = _look_at_nothing
+        """The call to make for what the system knows now; it calls `has`."""
+        self._written_at: list[float] = []
+        """When octets were handed to the system, in order, each with the same place of the rest."""
+        self._positions: list[int] = []
+        """Up to which octet that was."""
+        self._left_at: list[float] = []
+        """When they had left this machine at the latest; infinity if that is not known."""
+        self._acknowledged_at: list[float] = []
+        """When they were acknowledged at the latest; infinity if they are not, so far."""
+        self._next = 0
+        """The first place that is not acknowledged."""
+
+    @property
+    def is_noted(self) -> bool:
+        """Whether positions are noted at present."""
+        return bool(self._written_at)
 
     def forget(self) -> None:
         """Forget everything: the session is over, or positions are no longer noted."""
-        if self._since == _NEVER:
-            return
-        self._waiting.clear()
-        self._since = _NEVER
-        self._to.clear()
-        self._at.clear()
+        if self._written_at:
+            del self._written_at[:], self._positions[:]
+            del self._left_at[:], self._acknowledged_at[:]
+            self._next = 0
 
     def wrote(self, position: int, at: float) -> None:
-        """Note that octets up to this position were handed to the system."""
-        if self._since == _NEVER:
-            self._since = at
-        self._waiting.append((position, at))
+        """Note that octets up to this position are handed to the system now."""
+        self._written_at.append(at)
+        self._positions.append(position)
+        self._left_at.append(_NEVER)
+        self._acknowledged_at.append(_NEVER)
+        if len(self._written_at) > _MOST_TIMES:
+            half = _MOST_TIMES // 2
+            del self._written_at[:half], self._positions[:half]
+            del self._left_at[:half], self._acknowledged_at[:half]
+            self._next = max(0, self._next - half)
 
-    def has(self, position: int, at: float) -> None:
-        """Note that the operator's system had acknowledged octets up to this position by then."""
-        waiting = self._waiting
-        to = -_NEVER
-        while waiting and waiting[0][0] <= position:
-            to = waiting.popleft()[1]
-        if to == -_NEVER:
-            return
-        self._to.append(to)
-        self._at.append(at)
-        if len(self._to) > _MOST_TIMES:
-            del self._to[: _MOST_TIMES // 2]
-            del self._at[: _MOST_TIMES // 2]
+    def has(self, position: int, at: float, left_at: float) -> None:
+        """Note that the operator's system had acknowledged octets up to this position by `at`.
 
-    def since(self, written_at: float, now: float) -> float:
+        The last octets that were written had left by `left_at`; infinity if they have not.
+        """
+        positions, place = self._positions, self._next
+        if positions and self._left_at[-1] == _NEVER:
+            self._left_at[-1] = left_at
+        while place < len(positions) and positions[place] <= position:
+            self._acknowledged_at[place] = at
+            place += 1
+        self._next = place
+
+    def arrived_at(self, written_at: float) -> float:
         """Return when a message that was written then had arrived at the latest.
 
-        That is the time of writing where nothing is known, and now where it is not acknowledged.
+        That is the time of writing where nothing is known, and infinity while its octets are not
+        acknowledged.
         """
-        if written_at < self._since:
+        place = bisect_left(self._written_at, written_at)
+        if place == len(self._written_at) or (place == 0 and written_at < self._written_at[0]):
             return written_at
-        place = bisect_left(self._to, written_at)
-        if place < len(self._to):
-            at = self._at[place]
-        elif self._waiting and self._waiting[-1][1] >= written_at:
-            at = now
-        else:
-            return written_at
-        return at if at > written_at + ACKNOWLEDGED_S else written_at
+        if self._acknowledged_at[place] == _NEVER:
+            self.look()
+        at, left_at = self._acknowledged_at[place], self._left_at[place]
+        return left_at if at <= min(left_at, written_at) + ACKNOWLEDGED_S else at
+
+
+def _look_at_nothing() -> None:
+    """The system tells nothing."""

@@ -62,6 +62,8 @@ late stays so in every unit, with a step before it that is longer by as much, un
 come after it. To move them at once would make each late answer cost all of them its delay; with a
 part of it, the late slots of a few units cost little more than the latest of them
 (docs/decisions)."""
+ASK_AGAIN_S: Final = 0.01
+"""When to ask again for the slot of a message that is not acknowledged yet."""
 _LOOK_AHEAD: Final = 16
 """Followers of a message that are searched for an earlier answer."""
 _LEARN_ALL: Final = 16
@@ -236,7 +238,10 @@ class Pacer:
             silent_s = round_trip.silent_s(written_at + way_s, now)
             if silent_s > STALLED_TIMES * self._silent_s:
                 latest = max(latest, written_at + silent_s)
-        return max(latest, round_trip.acknowledged.since(written_at, now))
+        arrived_at = round_trip.acknowledged.arrived_at(written_at)
+        if arrived_at == _NEVER:  # It may be lost, and be sent again: ask again soon.
+            arrived_at = now - self.rate.per_s + ASK_AGAIN_S
+        return max(latest, arrived_at)
 
     def _way_s(self, round_trip: RoundTrip) -> float:
         """Return half of this bind's round trip and half of the shortest one.

@@ -42,6 +42,8 @@ class Unacknowledged(NamedTuple):
     """How much, whether or not it has left this machine."""
     since_s: float
     """The least time since the last acknowledgement came."""
+    sent_since_s: float
+    """The least time since the last octets left; minus infinity if some have not."""
 
 
 class Transport(Protocol):

@@ -7,12 +7,17 @@ import asyncio
 import socket
 import struct
 import sys
+from math import inf
 from typing import Final
 
 from router.smpp.link import Unacknowledged
 
+INFO_OCTETS: Final = 60
+"""The beginning of `struct tcp_info`, up to what is wanted of it."""
+LAST_DATA_SENT_OCTET: Final = 44
+"""The place of `tcpi_last_data_sent`: milliseconds since octets last left this machine."""
 LAST_ACK_RECV_OCTET: Final = 56
-"""The place of `tcpi_last_ack_recv` in `struct tcp_info`: milliseconds since the last one came."""
+"""The place of `tcpi_last_ack_recv`: milliseconds since the last acknowledgement came."""
 TICK_S: Final = 0.01
 """The kernel counts those in ticks, of 1 to 10 ms."""
 _UINT32: Final = struct.Struct("=I")
@@ -31,11 +36,14 @@ def unacknowledged(transport: asyncio.Transport) -> Unacknowledged | None:
         return None
     try:
         queued = fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(_INT.size))
-        info = connection.getsockopt(
-            socket.IPPROTO_TCP, socket.TCP_INFO, LAST_ACK_RECV_OCTET + _UINT32.size
-        )
+        info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, INFO_OCTETS)
         (since_ms,) = _UINT32.unpack_from(info, LAST_ACK_RECV_OCTET)
+        (sent_since_ms,) = _UINT32.unpack_from(info, LAST_DATA_SENT_OCTET)
     except (OSError, struct.error):  # The connection is gone, or is no TCP.
         return None
-    octets = _INT.unpack(queued)[0] + transport.get_write_buffer_size()
-    return Unacknowledged(octets, max(0.0, since_ms / 1000 - TICK_S))
+    unwritten = transport.get_write_buffer_size()
+    return Unacknowledged(
+        _INT.unpack(queued)[0] + unwritten,
+        max(0.0, since_ms / 1000 - TICK_S),
+        -inf if unwritten else max(0.0, sent_since_ms / 1000 - TICK_S),
+    )
