@@ -6,14 +6,17 @@ writer, the message arrived no later than `answered - smallest round trip`, howe
 a socket buffer or the peer was busy. A slot is free again one unit and a margin after that. Because
 a session is one ordered stream, a message also arrived no later than any message written after it.
 
-Where answers say nothing about arrival (an operator whose processing time varies from message to
-message), the time of writing and a wider margin decide instead: waiting for answers would waste the
-rate. A peer that answers nothing at all for a while has stalled, and is waited for.
+Where answers tell little (the operator's processing time varies from message to message, or answers
+come in batches, or later than the slot is needed), to wait for them would waste the rate. Then the
+time of writing and a wider margin decide, with two exceptions. Octets that left this machine later,
+or that the operator's machine has not acknowledged in time, arrived no earlier than that. And a
+peer that answers nothing at all for much longer than usual has stalled, and is waited for; where it
+answers in batches that is no sign.
 
 Assumptions: within one or two spans at least one round trip to a host, on any bind, was the
-smallest possible, and is shorter than the unit (else an answer comes too late to show anything);
-of at least one, far less than `MARGIN_S` lay between the look at the clock and the write behind it.
-Where binds with different paths share a rate, the way there takes as long as the way back.
+smallest possible; of at least one, far less than `MARGIN_S` lay between the look at the clock and
+the write behind it. Where binds with different paths share a rate, the way there takes as long as
+the way back.
 
 Messages are spread evenly over the unit, so that an urgent message finds a slot soon: what late
 answers have made uneven becomes even again within a few units. After a stall up to `CATCH_UP_S` of
