@@ -95,6 +95,7 @@ class Pacer:
         "_first",
         "_free_s",
         "_gap_s",
+        "_is_often_silent",
         "_late_s",
         "_moved",
         "_next",
@@ -107,6 +108,7 @@ class Pacer:
         "_varies_s",
         "_write_margin_s",
         "_written_at",
+        "answers_tell",
         "rate",
     )
 
@@ -129,6 +131,10 @@ class Pacer:
         self._slot_at = now
         self._late_s = 0.0
         self._silent_s = 0.0
+        self._is_often_silent = False
+        """Whether the operator answers in batches, so that silence is no sign of a stall."""
+        self.answers_tell = True
+        """Whether the operator's answers show, soon enough, when messages arrive."""
         self._varies_s = VARYING_S
         self._follow(rate)
 
@@ -196,23 +202,13 @@ class Pacer:
         even_at = self._even_at
         return slot_at if slot_at > even_at else even_at
 
-    @property
-    def answers_tell(self) -> bool:
-        """Whether the operator's answers show, soon enough, when messages arrive."""
-        return self._late_s <= self._varies_s and not self._is_often_silent
-
-    def goes_by(self, round_trip: RoundTrip) -> bool:
-        """Whether the answers of a bind decide when its slots are free."""
-        return self.answers_tell and self._are_due_in_time(round_trip.way_s)
+    def goes_by_answers(self, way_s: float) -> bool:
+        """Whether answers, which take this long at least, decide when slots are free."""
+        return self.answers_tell and self._are_due_in_time(way_s)
 
     def _are_due_in_time(self, way_s: float) -> bool:
         """Whether answers that take so long come before a slot would be free without them."""
         return way_s < self.rate.per_s + self._write_margin_s
-
-    @property
-    def _is_often_silent(self) -> bool:
-        """Whether the operator answers in batches, so that silence is no sign of a stall."""
-        return self._silent_s > self._varies_s * (SILENT_S / VARYING_S)
 
     def _arrived_at(self, slot: int, now: float) -> float:
         """Return the latest arrival, on the writer's clock, of the slot's message."""
@@ -315,6 +311,8 @@ class Pacer:
         self._silent_s += (min(silent_s, most_s) - self._silent_s) * self._silent_share
         if late_s != _NEVER and round_trip.way_s:
             self._late_s += (max(0.0, late_s) - self._late_s) * _LEARN_SHARE
+        self._is_often_silent = self._silent_s > self._varies_s * (SILENT_S / VARYING_S)
+        self.answers_tell = self._late_s <= self._varies_s and not self._is_often_silent
 
     def ended(self, number: int, written_at: float, now: float, *, answered: bool) -> None:
         """The message in the slot with this number was answered now, or will never be.

@@ -233,10 +233,10 @@ class Bind:
     @property
     def watches_acknowledgements(self) -> bool:
         """Whether answers do not show soon enough when messages arrive."""
-        round_trip, pacer = self.round_trip, self.operator.pacer
-        return (self.pace is not None and not self.pace.pacer.goes_by(round_trip)) or (
-            pacer is not None and not pacer.goes_by(round_trip)
-        )
+        pace, pacer, way_s = self.pace, self.operator.pacer, self.round_trip.way_s
+        if pace is not None and not pace.pacer.goes_by_answers(way_s):
+            return True
+        return pacer is not None and not pacer.goes_by_answers(way_s)
 
     @property
     def path(self) -> str:
