@@ -213,15 +213,25 @@ class Receipts:
         receipt: Receipt,
         sm: Sm,
         now: float,
+        came_utc: float | None = None,
     ) -> Delivery | None:
         """Take what an operator reports of a message; return what it brings for the client.
 
         Only of an intermediate state: a final one is told again, whatever the journal says.
+        `came_utc` is when the receipt came, if not now.
         """
         state = receipt.state
         if state is None:
             return None
         now_utc = self._clocks.steady.at(now)
+        zone = operator.settings.receipts.time_zone
+        if zone is not None or came_utc is not None:
+            receipt.told_done = receipts.done_date(
+                receipt,
+                zone,
+                submitted_utc=message.accepted_utc,
+                came_utc=now_utc if came_utc is None else came_utc,
+            )
         if receipts.is_final(state, operator.settings):
             said = _said(sm, receipt) if receipt.done else None
             taken_utc = correlator.close(operator_id, message, said)
@@ -255,7 +265,9 @@ class Receipts:
             _mean_the_known(correlator, receipt, sm)
         operator_id, message = correlator.find(receipt.operator_id, sm)
         if message is not None:  # Else one before it was final.
-            self._report(operator, correlator, operator_id, message, receipt, sm, now)
+            self._report(
+                operator, correlator, operator_id, message, receipt, sm, now, orphan.at_utc
+            )
 
     def refused(self, orphan: Orphan) -> None:
         """The journal could not keep an orphan: the operator sends it again."""
@@ -306,6 +318,10 @@ class Receipts:
         if message.state is SETTLED:
             return False
         if receipts.OUTCOMES[state] is not DELIVERED and message.is_open:
+            if not receipt.told_done:  # It is told later, and came now.
+                receipt.told_done = receipts.done_date(
+                    receipt, None, submitted_utc=message.accepted_utc, came_utc=now_utc
+                )
             self._pending.withhold(message, receipt, state)
             return True
         self._pending.take_withheld(message)

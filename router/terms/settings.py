@@ -8,6 +8,7 @@ default must be written.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal
@@ -308,6 +309,10 @@ class ReceiptSettings:
     words: Mapping[str, ReceiptWord] = field(default_factory=dict)
     """The operator's own words for states, in any case, beside those that every operator may use,
     such as `OK_DELIVERED: DELIVRD`."""
+    time_zone: tzinfo | None = None
+    """The time zone of the operator's done dates. With it they are told to clients, in UTC, where
+    they lie between the submission and a minute after the receipt came. Without it, and elsewhere,
+    the done date is when the receipt came here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
