@@ -22,6 +22,7 @@ ClientIdForm = Literal["decimal", "hex8"]
 InDoubt = Literal["resend", "elsewhere", "fail"]
 Schedule = Literal["as_it_came", "honour"]
 Validity = Literal["as_it_came", "remaining"]
+ReceiptPer = Literal["part", "message"]
 ReceiptWord = Literal[
     "SCHEDLD",
     "ENROUTE",
@@ -302,6 +303,10 @@ class MessageIdSettings:
 class ReceiptSettings:
     """How an operator writes receipts."""
 
+    per: ReceiptPer = "part"
+    """Whether each part of a long message has a receipt of its own (`part`), or one receipt stands
+    for all of them (`message`), under the id of one part or under an id that the parts share. The
+    client gets one for each part that it asked one for."""
     by_text: bool = False
     """Whether a message that reads like a receipt is one, though neither esm_class nor TLVs say so.
     Without this key it is one if its id and its addresses are those of a message that waits for its
@@ -390,7 +395,7 @@ class OperatorSettings:
     default is the time in which an answer must come: after it the operator has shown whether it
     works."""
     receipts: ReceiptSettings = field(default=ReceiptSettings())
-    """How the operator writes receipts."""
+    """How the operator writes receipts, and what they are about."""
     receipt_wait_s: float = 72 * 3600.0
     """How long the router waits for a receipt; then the message counts as never receipted."""
     accepted_is_final: bool = False
