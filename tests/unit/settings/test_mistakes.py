@@ -240,3 +240,13 @@ def test_a_mistake_in_a_name_does_not_hide_those_below_it() -> None:
     paths = [mistake.path for mistake in found]
     assert "operators['tel/ia']" in paths
     assert "operators['tel/ia'].binds[0].rate" in paths
+
+
+def test_machine_without_time_zones_is_told_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("router.settings.values.available_timezones", set)
+    zone = "    receipts: {time_zone: Europe/Nowhere}\n    message_id: {response: hex"
+    mistake = the_mistake(changed(CONTRACT, ("    message_id: {response: hex", zone)))
+    assert "install tzdata" in str(mistake)
+    assert mistake.suggestion is None
