@@ -393,15 +393,22 @@ class Correlator:
         Keep the attempts of a message that was in doubt: it may have several, and all of them must
         share one object.
         """
-        left: list[OperatorId] = []
+        left: list[tuple[OperatorId, Message]] = []
         open_by_id = self._open.by_key
         for operator_id, (taken_utc, message) in open_by_id.items():
-            if len(left) == count or taken_utc >= before_utc:
+            if len(left) >= count or taken_utc >= before_utc:
                 break
-            if not message.times_in_doubt and operator_id not in self._more:
-                left.append(operator_id)
-        for operator_id in left:
-            _, message = open_by_id.pop(operator_id)
+            if (
+                operator_id in self._more
+            ):  # All of one id, or none: else the older were passed over.
+                every = self._attempts(operator_id)
+                if all(at < before_utc and not one.times_in_doubt for at, one in every):
+                    left += [(operator_id, one) for _, one in every]
+            elif not message.times_in_doubt:
+                left.append((operator_id, message))
+        for operator_id, message in left:
+            open_by_id.pop(operator_id, None)
+            self._more.pop(operator_id, None)
             if message.group is not None:
                 self._part_gone(message.group, operator_id, message)
         self.behind += len(left)

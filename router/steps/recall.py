@@ -149,7 +149,7 @@ class Recall:
         error: JournalError | None,
     ) -> None:
         """The journal has told what it knows: the receipts go on."""
-        for message, of_message in by_message(attempts):
+        for message, of_message in reversed(by_message(attempts)):  # The oldest of an id last.
             if self._pending.in_memory(message, of_message) is None:
                 self._take_back(message, of_message)
         self._end_reading()

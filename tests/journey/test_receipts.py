@@ -283,6 +283,24 @@ def test_after_an_operator_has_lost_all_sessions_the_younger_of_two_messages_is_
     assert len(texts_about(client, second)) == 1
 
 
+def test_the_older_of_two_messages_is_meant_after_a_restart_too(
+    world: World, router: Router
+) -> None:
+    telia, client = connected(router)
+    (first,) = submitted(router, telia, client)
+    telia.next_id = 1
+    (second,) = submitted(router, telia, client)
+    ids = [client.id_of(number) for number in (first, second)]
+    again, telia = restarted_with(router, telia)
+    back = again.client()
+    for minute in (1, 2):
+        date = b"27011508%02d" % minute  # Else the second repeats the first.
+        text = receipt_text(b"1", b"DELIVRD").replace(b"2701150801", date)
+        telia.deliver(text, SUBSCRIBER, BANK, esm_class=4)
+        world.run(1.0)
+    assert [text.split()[0][3:] for text in back.receipt_texts()] == ids
+
+
 def test_an_id_that_is_only_alike_in_another_base_is_another_message(
     world: World, router: Router
 ) -> None:

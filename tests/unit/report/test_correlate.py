@@ -625,6 +625,20 @@ def test_what_the_journal_may_not_have_yet_stays() -> None:
     assert (correlator.in_memory, correlator.behind) == (2, 3)
 
 
+def test_messages_of_one_id_are_left_to_the_journal_together_or_not_at_all() -> None:
+    correlator = correlator_of()
+    for number, now in ((1, 0.0), (2, 1.0), (3, 2.0), (4, 9.0), (5, 3.0), (6, 4.0)):
+        one_id = {1: b"a", 2: b"a", 3: b"b", 4: b"b", 5: b"c", 6: b"c"}[number]
+        one = message(number)
+        one.times_in_doubt = int(number == 6)
+        sent(correlator, one_id, one, now)
+    correlator.leave_to_journal(6, 9.0)
+    assert (correlator.behind, correlator.in_memory, len(correlator)) == (2, 4, 6)
+    assert [found(correlator, one_id) is None for one_id in (b"a", b"b", b"c")] == [
+        *(True, False, False),
+    ]
+
+
 def test_what_was_in_doubt_stays_and_holds_up_no_other() -> None:
     correlator = correlator_of()
     one, other = message(1), message(2)
