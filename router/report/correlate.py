@@ -9,6 +9,9 @@ is given up and counted.
 The latest attempts are in memory. Older ones are `behind`: only the journal has them, and
 `steps/recall.py` brings them back when their receipt comes.
 
+A receipt's TLV and text may name different ids. The one that is known counts; an orphan waits under
+both.
+
 An operator may use an id again. Then the number decides whose receipt it is; of two messages with
 one number the older is meant, or the younger if all sessions of the operator fell between the two:
 it may count from the beginning again. A receipt that says what the last one with its id said, of
@@ -24,9 +27,11 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Final, Protocol
 
-from router.smpp.receipt import State
+from router.report.half_receipted import HalfReceipted
+from router.smpp.receipt import Receipt, State
 from router.terms.capacity import Capacity
-from router.terms.message import Message
+from router.terms.group import Group
+from router.terms.message import FINAL_BITS, Message
 from router.terms.names import OperatorId, RouterId
 from router.terms.oldest_first import OldestFirst
 from router.terms.orphan import Orphan
@@ -37,6 +42,8 @@ ORPHAN_S: Final = 60.0
 FEWEST_DIGITS: Final = 7
 """Of a national number; a shorter one is a service's, and has no other form."""
 _LONG_AGO: Final = float("-inf")
+_UNKNOWN: Final = 4
+"""The doubt about an id under which nothing is known."""
 _INT32: Final = 1 << 32
 
 
@@ -112,7 +119,12 @@ class Correlator:
     """The receipts that one operator still owes."""
 
     def __init__(
-        self, forms: MessageIdSettings, wait_s: float, *, capacity: Capacity = Capacity()
+        self,
+        forms: MessageIdSettings,
+        wait_s: float,
+        *,
+        per_message: bool = False,
+        capacity: Capacity = Capacity(),
     ) -> None:
         self.of_response = canonical(forms.response)
         self.of_receipt = canonical(forms.receipt)
@@ -125,6 +137,9 @@ class Correlator:
         that."""
         self.wait_s = wait_s
         """How long a receipt is waited for."""
+        self.per_message = per_message
+        """Whether one receipt is that of all parts of a long message."""
+        self.half_receipted: Final = HalfReceipted()
         self._forms = forms
         self._latest_utc = _LONG_AGO
         """When the operator last took a message."""
@@ -135,19 +150,26 @@ class Correlator:
         """By id, the attempt that is owed a receipt, and when the operator took it."""
         self._more: dict[OperatorId, list[tuple[float, Message]]] = {}
         """The younger attempts of an id that the operator has used more than once."""
+        self._parts: dict[int, list[tuple[OperatorId, Message]]] = {}
+        """The attempts in memory of long messages, by the number of their group, where one receipt
+        is that of all parts."""
+        self._told: Final[OldestFirst[int, bytes]] = OldestFirst(capacity.ids_remembered)
+        """By the same number, what the receipt of all parts has said."""
         self._done: Final[OldestFirst[OperatorId, Said | None]] = OldestFirst()
         """The latest ids whose final receipt has come, and what it said, where it had a date."""
         self.restarted_utc = _LONG_AGO
         """When all sessions of the operator had fallen last; asked for only where ids clash."""
-        self._unwanted: Final[OldestFirst[OperatorId, None]] = OldestFirst(capacity.ids_remembered)
-        """The latest ids of messages that want no receipt."""
-        self._orphans: Final[OldestFirst[OperatorId, list[Orphan]]] = OldestFirst()
-        """By id, in the order in which the last one with it came."""
+        self._unwanted: Final[OldestFirst[OperatorId, int]] = OldestFirst(capacity.ids_remembered)
+        """The latest ids of messages that want no receipt; with the number of their group, where
+        one receipt is that of all parts."""
+        self._orphans: Final[OldestFirst[OperatorId, dict[Orphan, None]]] = OldestFirst()
+        """By id, in the order in which the last one with it came. An orphan whose TLV and text name
+        different ids is there under both."""
         self.orphans = 0
         """Receipts that wait for the submit_sm_resp with their id."""
 
-    def adopt(self, forms: MessageIdSettings, wait_s: float) -> None:
-        """Follow new settings: the ids of attempts from now on, and the wait of all.
+    def adopt(self, forms: MessageIdSettings, wait_s: float, *, per_message: bool = False) -> None:
+        """Follow new settings: ids and long messages from now on, and the wait of all.
 
         A receipt is waited for from when its attempt was taken, so a shorter wait may make many
         overdue at once.
@@ -158,6 +180,7 @@ class Correlator:
         self.of_response = canonical(forms.response)
         self.of_receipt = canonical(forms.receipt)
         self.wait_s = wait_s
+        self.per_message = per_message
 
     def __len__(self) -> int:
         """Attempts that are owed a receipt, in memory or not."""
@@ -181,6 +204,8 @@ class Correlator:
             self._more.setdefault(operator_id, []).append(entry)
         else:
             open_by_id[operator_id] = entry
+        if message.group is not None:
+            self._part_taken(message.group, operator_id, message, is_new=True)
         return self.claimed(operator_id, message) if self.orphans else []
 
     def claimed(self, operator_id: OperatorId, message: Message) -> list[Orphan]:
@@ -189,10 +214,9 @@ class Correlator:
             orphans = self._orphans.get(one_id)
             if orphans is None:
                 continue
-            if one_id == operator_id or _same_number(message, orphans[0].source_octets):
-                self._orphans.pop(one_id)
-                self.orphans -= len(orphans)
-                return orphans
+            first, *_ = orphans
+            if one_id == operator_id or _same_number(message, first.source_octets):
+                return self._taken_out(one_id)
         return []
 
     @property
@@ -220,6 +244,37 @@ class Correlator:
             if same:
                 return operator_id, (since or same)[0][1]
         return operator_id, entry[1]
+
+    def knows_better(self, other: bytes, octets: bytes, addressed: Addressed) -> bool:
+        """Return whether, of two ids in one receipt, `other` is known better than `octets`."""
+        return self._doubt(other, addressed) < self._doubt(octets, addressed)
+
+    def _doubt(self, octets: bytes, addressed: Addressed) -> int:
+        """Return by how little an id in a receipt is known; 0 is the surest.
+
+        A message of that number is surer than one whose receipt has come, and that is surer than a
+        message of another number, which may have the id by chance.
+        """
+        if not _cut(octets):
+            return _UNKNOWN
+        operator_id = self.of_receipt(octets)
+        doubt = _UNKNOWN
+        for _, message in self._attempts(operator_id):
+            if _is_about(message, addressed):
+                return 0
+            doubt = _UNKNOWN - 1
+        for one_id in other_forms(octets):
+            for _, message in self._attempts(one_id):
+                if _is_about(message, addressed):
+                    return 1
+        return 2 if operator_id in self._done or operator_id in self._unwanted else doubt
+
+    def other_id(self, orphan: Orphan, receipt: Receipt) -> OperatorId | None:
+        """Return the second id, in canonical form, under which an orphan is to be found."""
+        for octets in (receipt.operator_id, receipt.other_id):
+            if _cut(octets) and (one_id := self.of_receipt(octets)) != orphan.operator_id:
+                return one_id
+        return None
 
     def last_said(self, operator_id: OperatorId) -> Said | None:
         """Return what the last final receipt with this id said, if it had a date."""
@@ -277,13 +332,58 @@ class Correlator:
         """Return whether the final receipt of this id has come before."""
         return operator_id in self._done
 
-    def wants_none(self, operator_id: OperatorId) -> None:
+    def wants_none(self, operator_id: OperatorId, message: Message) -> None:
         """Know that the message taken under this id wants no receipt; one may come all the same."""
-        self._unwanted.put(operator_id, None)
+        group = message.group
+        if group is None or not self.per_message:
+            self._unwanted.put(operator_id, 0)
+        else:
+            group.number = group.number or message.router_id
+            self._unwanted.put(operator_id, group.number)
 
     def is_unwanted(self, operator_id: OperatorId) -> bool:
         """Return whether the message under this id wants no receipt."""
         return operator_id in self._unwanted
+
+    # Parts of long messages.
+
+    def _part_taken(
+        self, group: Group, operator_id: OperatorId, message: Message, *, is_new: bool = False
+    ) -> None:
+        """Await the receipt of a part: its own, or that of the whole."""
+        if self.per_message and is_new:
+            group.number = group.number or message.router_id
+        if self.per_message and group.number:
+            self._parts.setdefault(group.number, []).append((operator_id, message))
+        elif message.registered_delivery & FINAL_BITS == 1:  # Else its receipt may never come.
+            group.expected += 1
+
+    def _part_gone(self, group: Group, operator_id: OperatorId, message: Message) -> None:
+        """Know that the receipt of a part is not awaited any more, or not in memory."""
+        parts = self._parts.get(group.number)
+        if parts is not None and (operator_id, message) in parts:
+            parts.remove((operator_id, message))
+            if not parts:
+                del self._parts[group.number]
+        elif group.expected and message.registered_delivery & FINAL_BITS == 1:
+            group.expected -= 1
+
+    def parts_of(self, number: int) -> list[tuple[OperatorId, Message]]:
+        """Return the attempts of a long message that await one receipt for all, with their ids."""
+        return list(self._parts.get(number, ()))
+
+    def unwanted_part(self, operator_id: OperatorId) -> int:
+        """Return of which long message this is the id of a part that wants no receipt; or 0."""
+        return self._unwanted.get(operator_id) or 0
+
+    def tell(self, number: int, octets: bytes) -> None:
+        """Remember what the final receipt of all parts has said, for those that are taken later."""
+        if number:
+            self._told.put(number, octets)
+
+    def told(self, number: int) -> bytes | None:
+        """Return what the final receipt of all parts has said; None if it has not come."""
+        return self._told.get(number) if self._told else None
 
     # What only the journal knows.
 
@@ -293,15 +393,24 @@ class Correlator:
         Keep the attempts of a message that was in doubt: it may have several, and all of them must
         share one object.
         """
-        left: list[OperatorId] = []
+        left: list[tuple[OperatorId, Message]] = []
         open_by_id = self._open.by_key
         for operator_id, (taken_utc, message) in open_by_id.items():
-            if len(left) == count or taken_utc >= before_utc:
+            if len(left) >= count or taken_utc >= before_utc:
                 break
-            if not message.times_in_doubt and operator_id not in self._more:
-                left.append(operator_id)
-        for operator_id in left:
-            del open_by_id[operator_id]
+            if (
+                operator_id in self._more
+            ):  # All of one id, or none: else the older were passed over.
+                every = self._attempts(operator_id)
+                if all(at < before_utc and not one.times_in_doubt for at, one in every):
+                    left += [(operator_id, one) for _, one in every]
+            elif not message.times_in_doubt:
+                left.append((operator_id, message))
+        for operator_id, message in left:
+            open_by_id.pop(operator_id, None)
+            self._more.pop(operator_id, None)
+            if message.group is not None:
+                self._part_gone(message.group, operator_id, message)
         self.behind += len(left)
 
     def take_back(self, operator_id: OperatorId, message: Message, at_utc: float) -> None:
@@ -310,6 +419,8 @@ class Correlator:
         if newer is not None:
             self._more.setdefault(operator_id, []).insert(0, newer)
         self._open.by_key[operator_id] = at_utc, message
+        if message.group is not None:
+            self._part_taken(message.group, operator_id, message)
         self.behind -= 1
         self.is_in_order = False
 
@@ -344,6 +455,8 @@ class Correlator:
             more.remove(entry)
         if more is not None and not more:
             del self._more[operator_id]
+        if message.group is not None:
+            self._part_gone(message.group, operator_id, message)
         done = self._done.by_key
         done[operator_id] = said
         if len(done) > self._capacity.ids_remembered:
@@ -352,34 +465,47 @@ class Correlator:
 
     def keep(self, orphan: Orphan) -> list[Orphan]:
         """Keep a receipt whose message is not known; return what is given up to make room."""
-        orphans = self._orphans.get(orphan.operator_id) or []
-        orphans.append(orphan)
-        self._orphans.put(orphan.operator_id, orphans)
+        for one_id in _ids_of(orphan):
+            orphans = self._orphans.get(one_id) or {}
+            orphans[orphan] = None
+            self._orphans.put(one_id, orphans)
         self.orphans += 1
         return [] if self.orphans <= self._capacity.orphans else self._give_up_oldest()
 
     def forget(self, orphan: Orphan) -> None:
         """Keep an orphan no longer: it was refused after all, and comes again."""
-        orphans = self._orphans.get(orphan.operator_id)
-        if orphans is not None and orphan in orphans:
-            orphans.remove(orphan)
-            self.orphans -= 1
-            if not orphans:
-                self._orphans.pop(orphan.operator_id)
+        if orphan in (self._orphans.get(orphan.operator_id) or ()):
+            self._take_out(orphan)
 
     def given_up(self, now_utc: float = float("inf")) -> list[Orphan]:
         """Remove and return the orphans that have waited long enough; all without a time."""
         given_up: list[Orphan] = []
         while (oldest := self._orphans.oldest()) is not None:
-            if oldest[1][-1].at_utc + ORPHAN_S > now_utc:
+            if next(reversed(oldest[1])).at_utc + ORPHAN_S > now_utc:
                 break
             given_up += self._give_up_oldest()
         return given_up
 
     def _give_up_oldest(self) -> list[Orphan]:
-        _, orphans = self._orphans.take_oldest()
-        self.orphans -= len(orphans)
+        oldest = self._orphans.oldest()
+        return [] if oldest is None else self._taken_out(oldest[0])
+
+    def _taken_out(self, operator_id: OperatorId) -> list[Orphan]:
+        """Remove and return the orphans under this id."""
+        orphans = list(self._orphans.get(operator_id) or ())
+        for orphan in orphans:
+            self._take_out(orphan)
         return orphans
+
+    def _take_out(self, orphan: Orphan) -> None:
+        """Remove an orphan from all ids that it is kept under."""
+        self.orphans -= 1
+        for one_id in _ids_of(orphan):
+            orphans = self._orphans.get(one_id)
+            if orphans is not None:
+                orphans.pop(orphan, None)
+                if not orphans:
+                    self._orphans.pop(one_id)
 
     def never_receipted(self, now_utc: float) -> list[Message]:
         """Remove and return messages that have waited long enough for their receipt.
@@ -407,6 +533,13 @@ def _cut(octets: bytes) -> bytes:
     """Return an id without what stands behind its NUL, and without blanks."""
     end = octets.find(0)
     return (octets if end < 0 else octets[:end]).strip()
+
+
+def _ids_of(orphan: Orphan) -> tuple[OperatorId, ...]:
+    """Return the ids under which an orphan is kept."""
+    if orphan.other_id is None:
+        return (orphan.operator_id,)
+    return orphan.operator_id, orphan.other_id
 
 
 def _is_about(message: Message, addressed: Addressed) -> bool:

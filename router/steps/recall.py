@@ -109,7 +109,10 @@ class Recall:
         operator = came.peer.bind.operator.name
         if message is None or (operator, operator_id) in self._in_question:
             return bool(operator_id)
-        return not self._pending.correlators[operator].is_sure(message, came.sm)
+        correlator = self._pending.correlators[operator]
+        if correlator.per_message and message.group is not None:  # Other parts may be there.
+            return True
+        return not correlator.is_sure(message, came.sm)
 
     def ask(self, came: Arrival, operator_id: OperatorId) -> None:
         """Have the journal asked when this turn ends."""
@@ -128,7 +131,13 @@ class Recall:
         asking, self._asking = self._asking, {}
         for name, arrivals in asking.items():
             forms = self._pending.correlators[name].forms
-            ids = {one: None for _, came in arrivals for one in forms(came.receipt.operator_id)}
+            ids = {
+                one: None
+                for _, came in arrivals
+                for octets in (came.receipt.operator_id, came.receipt.other_id)
+                if octets
+                for one in forms(octets)
+            }
             self._begin_reading()
             self._journal.recall(name, list(ids), partial(self._recalled, name, arrivals))
 
@@ -140,7 +149,7 @@ class Recall:
         error: JournalError | None,
     ) -> None:
         """The journal has told what it knows: the receipts go on."""
-        for message, of_message in by_message(attempts):
+        for message, of_message in reversed(by_message(attempts)):  # The oldest of an id last.
             if self._pending.in_memory(message, of_message) is None:
                 self._take_back(message, of_message)
         self._end_reading()

@@ -5,6 +5,7 @@ never the message of somebody else.
 """
 
 from dataclasses import replace
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -18,6 +19,7 @@ from router.terms.settings import InboundSettings, MessageIdSettings, ReceiptSet
 from tests.doubles import (
     FULL_DISK,
     Client,
+    Operator,
     Router,
     World,
     data_sm,
@@ -279,6 +281,24 @@ def test_after_an_operator_has_lost_all_sessions_the_younger_of_two_messages_is_
     world.run(1.0)
     assert texts_about(client, first) == []
     assert len(texts_about(client, second)) == 1
+
+
+def test_the_older_of_two_messages_is_meant_after_a_restart_too(
+    world: World, router: Router
+) -> None:
+    telia, client = connected(router)
+    (first,) = submitted(router, telia, client)
+    telia.next_id = 1
+    (second,) = submitted(router, telia, client)
+    ids = [client.id_of(number) for number in (first, second)]
+    again, telia = restarted_with(router, telia)
+    back = again.client()
+    for minute in (1, 2):
+        date = b"27011508%02d" % minute  # Else the second repeats the first.
+        text = receipt_text(b"1", b"DELIVRD").replace(b"2701150801", date)
+        telia.deliver(text, SUBSCRIBER, BANK, esm_class=4)
+        world.run(1.0)
+    assert [text.split()[0][3:] for text in back.receipt_texts()] == ids
 
 
 def test_an_id_that_is_only_alike_in_another_base_is_another_message(
@@ -703,6 +723,66 @@ def test_the_tlvs_of_a_receipt_go_before_its_text(world: World, router: Router) 
     router.assert_all_is_over()
 
 
+TWO_IDS = pytest.mark.parametrize(
+    ("tlv", "text"), [(b"1", b"999"), (b"999", b"1")], ids=["tlv", "text"]
+)
+"""Of which the message has the first or the second: the TLV's, or the text's."""
+
+
+def two_ids(telia: Operator, tlv: bytes, text: bytes) -> int:
+    """Have a receipt come whose TLV and text name different ids."""
+    says = receipt_text(text, b"DELIVRD")
+    return telia.deliver(says, SUBSCRIBER, BANK, esm_class=4, tlvs=tlvs_of(tlv))
+
+
+@TWO_IDS
+def test_where_tlv_and_text_name_different_ids_the_one_that_is_known_counts(
+    world: World, router: Router, tlv: bytes, text: bytes
+) -> None:
+    telia, client, (number,) = taken(router)
+    world.run(60.0)  # What has to be is on disk.
+    reports = [two_ids(telia, tlv, text)]
+    world.run(1.0)
+    reports.append(two_ids(telia, tlv, text))  # And once more: it is known still.
+    world.run(1.0)
+    assert [telia.answer_to(one) for one in reports] == [v.ESME_ROK] * 2
+    assert len(texts_about(client, number)) == len(client.receipts) == 1
+    assert router.journey.counters.receipts_unmatched == {}
+    router.assert_all_is_over()
+
+
+@TWO_IDS
+@pytest.mark.parametrize("restarts", [False, True], ids=["", "restarts"])
+def test_an_early_receipt_with_two_ids_waits_under_both(
+    world: World, router: Router, tlv: bytes, text: bytes, *, restarts: bool
+) -> None:
+    telia, client, _, pdu = unanswered(router)
+    report = two_ids(telia, tlv, text)
+    world.run(0.5)
+    assert telia.answer_to(report) == v.ESME_ROK
+    assert router.journey.pending.correlators[TELIA].orphans == 1
+    if restarts:
+        router, telia = restarted_with(router, telia)  # It sends the message again.
+        client = router.client()
+    else:
+        telia.answer(pdu)
+    world.run(1.0)
+    assert len(client.receipts) == 1
+    assert router.outcomes == [Outcome.DELIVERED]
+    assert router.journey.pending.correlators[TELIA].orphans == 0
+    assert not router.journal.orphans
+
+
+def test_of_two_ids_that_are_both_known_the_number_decides(world: World, router: Router) -> None:
+    telia, client = connected(router)
+    (other,) = submitted(router, telia, client, destination=b"37255599999")
+    (number,) = submitted(router, telia, client)
+    two_ids(telia, b"1", b"2")
+    world.run(1.0)
+    assert len(texts_about(client, number)) == 1
+    assert texts_about(client, other) == []
+
+
 @pytest.mark.parametrize("by_tlvs", [True, False])
 def test_a_receipt_may_come_in_a_data_sm(world: World, router: Router, by_tlvs: bool) -> None:
     telia, client, (number,) = taken(router)
@@ -761,10 +841,11 @@ def test_a_subscriber_cannot_forge_a_receipt(world: World, router: Router) -> No
     assert router.outcomes == []
 
 
-def test_the_error_and_the_date_of_the_operator_reach_the_client(
+def test_the_error_of_the_operator_reaches_the_client_and_both_dates_are_ours(
     world: World, router: Router
 ) -> None:
     telia, client, (number,) = taken(router)
+    world.run(600.0)
     telia.deliver(
         receipt_text(b"1", b"UNDELIV", err=b"0954"),
         SUBSCRIBER,
@@ -774,8 +855,45 @@ def test_the_error_and_the_date_of_the_operator_reach_the_client(
     )
     world.run(1.0)
     (text,) = texts_about(client, number)
-    assert b" done date:2701150801 stat:UNDELIV err:954 " in text
+    assert b" submit date:2701150800 done date:2701150810 stat:UNDELIV err:954 " in text
     assert p.Sm(client.receipts[0]).tlv(v.NETWORK_ERROR_CODE) == b"\x03\x00\x21"
+
+
+@pytest.mark.parametrize(
+    ("done", "told"),
+    [
+        (b"2701151005", b"2701150805"),
+        (b"270115100559", b"2701150805"),
+        (b"2701150805", b"2701150810"),  # In UTC after all: the receipt came at 08:10.
+    ],
+)
+def test_done_dates_in_the_time_zone_of_the_operator_are_told_in_utc(
+    world: World, contract: Settings, capacity: Capacity, done: bytes, told: bytes
+) -> None:
+    written = ReceiptSettings(time_zone=ZoneInfo("Europe/Tallinn"))
+    router = Router(world, with_operator(contract, "telia", receipts=written), capacity=capacity)
+    telia, client, (number,) = taken(router)
+    world.run(600.0)
+    text = receipt_text(b"1", b"DELIVRD").replace(b"done date:2701150801", b"done date:" + done)
+    telia.deliver(text, SUBSCRIBER, BANK, esm_class=4)
+    world.run(1.0)
+    assert b" submit date:2701150800 done date:%b " % told in texts_about(client, number)[0]
+
+
+@pytest.mark.parametrize("zone", [None, ZoneInfo("Europe/Tallinn")])
+def test_the_done_date_of_an_early_receipt_is_when_it_came(
+    world: World, contract: Settings, capacity: Capacity, zone: ZoneInfo | None
+) -> None:
+    written = ReceiptSettings(time_zone=zone)
+    router = Router(world, with_operator(contract, "telia", receipts=written), capacity=capacity)
+    telia, client = connected(router)
+    telia.latency_s = 29.0
+    world.run(45.0)
+    number = client.submit()
+    world.run(10.0)
+    telia.deliver(receipt_text(b"1", b"DELIVRD"), SUBSCRIBER, BANK, esm_class=4)
+    world.run(30.0)  # It is told in the minute after.
+    assert b" done date:2701150800 " in texts_about(client, number)[0]
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,14 @@ from typing import NamedTuple
 import pytest
 
 from router.report.correlate import ORPHAN_S, Correlator, canonical
+from router.smpp.receipt import Receipt
 from router.terms.capacity import Capacity
+from router.terms.group import Group
 from router.terms.message import Message
 from router.terms.names import OperatorId, OperatorName
 from router.terms.orphan import Orphan
 from router.terms.settings import IdForm, MessageIdSettings
-from tests.unit.messages import message
+from tests.unit.messages import TO_TELIA, message
 
 WAIT_S = 100.0
 NEVER = float("inf")
@@ -436,10 +438,166 @@ def test_orphan_that_was_refused_is_not_kept() -> None:
     assert correlator.orphans == 0
 
 
+# TLV and text name different ids.
+
+
+def test_of_two_ids_the_one_that_is_known_better_is_meant() -> None:
+    correlator = correlator_of()
+    sent(correlator, b"mine", message(1))
+    sent(correlator, b"65543", message(2))
+    over = message(3)
+    sent(correlator, b"done", over)
+    correlator.close(OperatorId(b"done"), over)
+    correlator.wants_none(OperatorId(b"unwanted"), message())
+    sent(correlator, b"others", message(4, destination=b"37255599999"))
+    by_rank = [
+        [b"mine", b"MINE"],
+        [b"10007"],  # 65543 in hexadecimal.
+        [b"done", b"unwanted"],
+        [b"others"],
+        [b"unknown", b" ", b""],
+    ]
+    ranks = [(rank, octets) for rank, every in enumerate(by_rank) for octets in every]
+    for rank, octets in ranks:
+        for other_rank, other in ranks:
+            better = correlator.knows_better(other, octets, At(TO))
+            assert better == (other_rank < rank), (octets, other)
+
+
+def receipt(operator_id: bytes, other_id: bytes) -> Receipt:
+    one = Receipt(operator_id, None, b"", b"", None)
+    one.other_id = other_id
+    return one
+
+
+@pytest.mark.parametrize(
+    ("tlv", "text", "other_id"),
+    [
+        (b"00A", b"B", b"b"),
+        (b"B", b"A", b"b"),
+        (b"A", b"00a", None),
+        (b"A", b"", None),
+        (b"A", b" \0", None),
+        (b"A", b"0", b"0"),
+    ],
+)
+def test_the_other_id_of_an_orphan_is_the_one_it_is_not_kept_under(
+    tlv: bytes, text: bytes, other_id: bytes | None
+) -> None:
+    assert correlator_of().other_id(orphan(b"a"), receipt(tlv, text)) == other_id
+
+
+def orphan_of_two(operator_id: bytes, other_id: bytes, at_utc: float = 0.0) -> Orphan:
+    one = orphan(operator_id, at_utc)
+    one.other_id = OperatorId(other_id)
+    return one
+
+
+@pytest.mark.parametrize("answered", [b"tlv", b"text"])
+def test_orphan_with_two_ids_is_claimed_by_either_and_once(answered: bytes) -> None:
+    correlator = correlator_of()
+    mine, other = orphan_of_two(b"tlv", b"text"), orphan_of_two(b"tlv", b"text-2", 1.0)
+    correlator.keep(mine)
+    correlator.keep(other)
+    assert correlator.orphans == 2
+    claimed, left = ([mine, other], []) if answered == b"tlv" else ([mine], [other])
+    assert sent(correlator, answered, message()) == claimed
+    assert correlator.orphans == len(left)
+    for one_id in (b"tlv", b"text", b"text-2"):
+        assert sent(correlator, one_id, message()) == left
+        left = []
+    assert correlator.orphans == 0
+
+
+def test_orphan_with_two_ids_takes_one_place_and_is_given_up_once() -> None:
+    correlator = correlator_of()
+    kept = [orphan_of_two(b"%d" % number, b"x%d" % number) for number in range(MOST)]
+    assert [correlator.keep(one) for one in kept] == [[]] * MOST
+    assert correlator.keep(orphan(b"y")) == kept[:1]
+    correlator.forget(kept[1])
+    correlator.forget(kept[1])
+    assert correlator.orphans == MOST - 1
+    assert len(correlator.given_up(ORPHAN_S)) == MOST - 1
+    assert correlator.orphans == 0
+    assert sent(correlator, b"x5", message()) == []
+
+
+# Parts of long messages.
+
+
+def part(number: int, group: Group, registered_delivery: int = 1) -> Message:
+    one = message(number, registered_delivery=registered_delivery)
+    one.group = group
+    return one
+
+
+def test_parts_that_await_one_receipt_are_known_by_their_message() -> None:
+    correlator = Correlator(MessageIdSettings(), WAIT_S, per_message=True)
+    group, other = Group(TO_TELIA, 3), Group(TO_TELIA, 3)
+    parts = [part(number, group) for number in (5, 6, 7)]
+    for one in parts:
+        sent(correlator, b"%d" % one.router_id, one)
+    sent(correlator, b"8", part(8, other))
+    sent(correlator, b"9", message(9))
+    assert (group.number, other.number) == (5, 8)
+    assert correlator.parts_of(group.number) == [(b"%d" % one.router_id, one) for one in parts]
+    correlator.close(OperatorId(b"6"), parts[1])
+    assert correlator.parts_of(group.number) == [(b"5", parts[0]), (b"7", parts[2])]
+    correlator.leave_to_journal(1, NEVER)
+    assert correlator.parts_of(group.number) == [(b"7", parts[2])]
+    again = part(5, Group(TO_TELIA, 0))  # Another object, as it comes from the journal.
+    assert again.group is not None
+    again.group.number = 5
+    correlator.take_back(OperatorId(b"5"), again, 0.0)
+    assert correlator.parts_of(group.number) == [(b"7", parts[2]), (b"5", again)]
+    correlator.close(OperatorId(b"5"), again)
+    correlator.close(OperatorId(b"7"), parts[2])
+    assert correlator.parts_of(group.number) == correlator.parts_of(0) == []
+    assert len(correlator.parts_of(other.number)) == 1
+
+
+def test_what_one_receipt_has_said_of_all_is_remembered_for_a_while() -> None:
+    correlator = correlator_of()
+    assert correlator.told(1) is None
+    for number in range(DONE + 2):  # 0 is no message.
+        correlator.tell(number, b"%d" % number)
+    assert [correlator.told(number) for number in range(DONE + 2)] == [
+        *(None, None),
+        *(b"%d" % number for number in range(2, DONE + 2)),
+    ]
+
+
+def test_id_of_a_part_that_wants_no_receipt_names_its_message() -> None:
+    correlator = Correlator(MessageIdSettings(), WAIT_S, per_message=True)
+    group = Group(TO_TELIA, 2)
+    correlator.wants_none(OperatorId(b"a"), part(5, group))
+    sent(correlator, b"b", part(6, group))
+    correlator.wants_none(OperatorId(b"c"), message(7))
+    unwanted = [correlator.unwanted_part(OperatorId(one)) for one in (b"a", b"b", b"c", b"d")]
+    assert unwanted == [5, 0, 0, 0]
+    assert len(correlator.parts_of(5)) == 1
+
+
+def test_parts_that_await_a_receipt_each_are_counted_where_it_must_come() -> None:
+    correlator, group = correlator_of(), Group(TO_TELIA, 5)
+    parts = [part(number, group, wants) for number, wants in ((1, 1), (2, 1), (3, 2), (4, 17))]
+    for one in parts:
+        sent(correlator, b"%d" % one.router_id, one)
+    assert (group.expected, group.number) == (3, 0)
+    correlator.close(OperatorId(b"3"), parts[2])
+    assert group.expected == 3
+    correlator.close(OperatorId(b"4"), parts[3])
+    correlator.leave_to_journal(1, NEVER)
+    assert group.expected == 1
+    correlator.adopt(MessageIdSettings(), WAIT_S, per_message=True)
+    correlator.close(OperatorId(b"2"), parts[1])
+    assert group.expected == 0
+
+
 def test_ids_of_messages_that_want_no_receipt_are_remembered_for_a_while() -> None:
     correlator = correlator_of()
     for number in range(DONE + 1):
-        correlator.wants_none(OperatorId(b"%d" % number))
+        correlator.wants_none(OperatorId(b"%d" % number), message())
     assert not correlator.is_unwanted(OperatorId(b"0"))
     assert correlator.is_unwanted(OperatorId(b"1"))
 
@@ -465,6 +623,20 @@ def test_what_the_journal_may_not_have_yet_stays() -> None:
         sent(correlator, b"%d" % number, message(number), float(number))
     correlator.leave_to_journal(5, 3.0)
     assert (correlator.in_memory, correlator.behind) == (2, 3)
+
+
+def test_messages_of_one_id_are_left_to_the_journal_together_or_not_at_all() -> None:
+    correlator = correlator_of()
+    for number, now in ((1, 0.0), (2, 1.0), (3, 2.0), (4, 9.0), (5, 3.0), (6, 4.0)):
+        one_id = {1: b"a", 2: b"a", 3: b"b", 4: b"b", 5: b"c", 6: b"c"}[number]
+        one = message(number)
+        one.times_in_doubt = int(number == 6)
+        sent(correlator, one_id, one, now)
+    correlator.leave_to_journal(6, 9.0)
+    assert (correlator.behind, correlator.in_memory, len(correlator)) == (2, 4, 6)
+    assert [found(correlator, one_id) is None for one_id in (b"a", b"b", b"c")] == [
+        *(True, False, False),
+    ]
 
 
 def test_what_was_in_doubt_stays_and_holds_up_no_other() -> None:
