@@ -53,6 +53,8 @@ class Behaviour:
     """submit_sm that all binds together may have accepted in any sliding second."""
     latency: Span = AT_ONCE
     """Wait before a submit_sm is answered."""
+    answers_every: float | None = None
+    """Answers to submit_sm wait and go out together, once in this time (seconds); None: at once."""
     ids: IdForms = _DECIMAL
     """Form of message ids: `decimal`, `hex` (decimal in receipts), `text`, or `hex/hex`."""
     receipts: tuple[tuple[State | None, float], ...] = ((State.DELIVERED, 1.0),)
@@ -195,6 +197,7 @@ READERS: Final[Mapping[str, Callable[[object], object]]] = {
     "binds_rate": _off_or(units.rate),
     "operator_rate": _off_or(units.rate),
     "latency": units.span,
+    "answers_every": _off_or(units.duration_s),
     "ids": id_forms,
     "receipts": receipts,
     "receipt_delay": units.span,

@@ -121,6 +121,7 @@ EXAMPLES: Final = {
     "binds_rate": "submit_sm accepted in any sliding second on one bind: 50/s",
     "operator_rate": "submit_sm accepted in any sliding second on all binds: 100/s",
     "latency": "wait before an answer: 20ms, or 5ms..80ms",
+    "answers_every": "answers to submit_sm wait and go out together, once in this time: 1s",
     "ids": "decimal, hex (decimal in receipts), text, or hex/hex",
     "receipts": "states by weight: delivered:98,failed:2; none sends no receipt",
     "receipt_delay": "wait before a receipt: 100ms..2s",

@@ -12,6 +12,7 @@ Every submit_sm and data_sm that arrives counts, throttled or not: that is what 
 """
 
 from collections.abc import Sequence
+from math import ceil
 from random import Random
 from typing import Final
 
@@ -78,6 +79,7 @@ class Smsc:
         self._answers: Schedule[tuple[Link, list[bytes]]] = Schedule(0.0001)
         self._batch: list[bytes] = []
         """Answers to what was read at once, all due at one time."""
+        self._began_at = now
         self._deliveries: Schedule[Delivery] = Schedule(0.002)
         self._sessions_at = now + SESSIONS_EVERY_S
         self._agenda = Agenda(scenario, now)
@@ -210,7 +212,7 @@ class Smsc:
             if link.cut:  # What lies behind is not read, and nothing before it is answered.
                 break
         if self._batch:
-            due_at = now + self._mood.behaviour.latency.shortest_s
+            due_at = self._goes_out_at(now + self._mood.behaviour.latency.shortest_s)
             self._answers.add(due_at, (link, self._batch))
             self._batch = []
         every = self._mood.behaviour.disconnect_every
@@ -279,11 +281,18 @@ class Smsc:
         if latency.fixed and latency.shortest_s > max(not_before - now, 0.0):
             self._batch.append(octets)
             return
-        due_at = max(now + self._mood.latency_s(), not_before)
+        due_at = self._goes_out_at(max(now + self._mood.latency_s(), not_before))
         if due_at > now:
             self._answers.add(due_at, (link, [octets]))
         else:
             link.session.respond(octets)
+
+    def _goes_out_at(self, ready_at: float) -> float:
+        """Return when an answer that is ready then goes out: at once, or with the next batch."""
+        every_s = self._mood.behaviour.answers_every
+        if not every_s:
+            return ready_at
+        return self._began_at + ceil((ready_at - self._began_at) / every_s) * every_s
 
     # Messages out.
 

@@ -148,6 +148,30 @@ def test_answer_waits_for_the_latency() -> None:
     assert bind.statuses() == [0, 0, 0]
 
 
+@pytest.mark.parametrize("latency", [Span(0.0, 0.0), Span(0.3, 0.3), Span(0.2, 0.4)])
+def test_answers_that_come_in_batches_wait_for_the_next_one(latency: Span) -> None:
+    house = House(Behaviour(latency=latency, answers_every=1.0, binds_rate=Rate(4, 10.0)))
+    one, two = Bind(house), Bind(house)
+    house.pass_time(0.25)
+    one.submit(3)
+    house.pass_time(0.25)
+    one.submit(2, 3)
+    two.submit(1, 5)
+    house.pass_time(0.1)
+    two.submit(1, 6)
+    house.pass_time(0.399)
+    assert one.answers == two.answers == []
+    house.pass_time(0.002)
+    assert one.statuses() == [0, 0, 0, 0, v.ESME_RTHROTTLED]
+    assert two.statuses() == [0, 0]
+    house.pass_time(0.8)
+    two.submit(1, 7)
+    house.pass_time(0.2)  # The next batch, for which an answer with latency is not ready.
+    assert len(two.answers) == (3 if latency.longest_s == 0.0 else 2)
+    house.pass_time(1.0)
+    assert two.statuses() == [0, 0, 0]
+
+
 def test_receipt_is_for_the_message_and_comes_in_its_time() -> None:
     house = House(Behaviour(receipt_delay=Span(0.5, 0.5)))
     bind = Bind(house)
