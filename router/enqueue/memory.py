@@ -202,7 +202,7 @@ class MemoryJournal:
                 of_account = held.setdefault(delivery.account, Held(0, number, number))
                 of_account.count += 1
                 of_account.last = number
-            orphans = list(self.orphans.values())
+            orphans = [_orphan_anew(orphan) for orphan in self.orphans.values()]
             done(Recovered(waiting, dict(sent), held, orphans, self.known_utc), None)
 
         self._ask(answer)
@@ -355,6 +355,18 @@ def _anew(delivery: Delivery) -> Delivery:
     )
     anew.kept_as = delivery.kept_as
     return anew
+
+
+def _orphan_anew(orphan: Orphan) -> Orphan:
+    """Return an orphan as a journal on disk would read it."""
+    return Orphan(
+        orphan.operator,
+        orphan.operator_id,
+        orphan.source_octets,
+        orphan.octets,
+        orphan.at_utc,
+        orphan.kept_as,
+    )
 
 
 def _of(message: Message, one: PendingReceipt) -> PendingReceipt:

@@ -9,6 +9,9 @@ is given up and counted.
 The latest attempts are in memory. Older ones are `behind`: only the journal has them, and
 `steps/recall.py` brings them back when their receipt comes.
 
+A receipt's TLV and text may name different ids. The one that is known counts; an orphan waits under
+both.
+
 An operator may use an id again. Then the number decides whose receipt it is; of two messages with
 one number the older is meant, or the younger if all sessions of the operator fell between the two:
 it may count from the beginning again. A receipt that says what the last one with its id said, of
@@ -24,7 +27,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Final, Protocol
 
-from router.smpp.receipt import State
+from router.smpp.receipt import Receipt, State
 from router.terms.capacity import Capacity
 from router.terms.message import Message
 from router.terms.names import OperatorId, RouterId
@@ -37,6 +40,8 @@ ORPHAN_S: Final = 60.0
 FEWEST_DIGITS: Final = 7
 """Of a national number; a shorter one is a service's, and has no other form."""
 _LONG_AGO: Final = float("-inf")
+_UNKNOWN: Final = 4
+"""The doubt about an id under which nothing is known."""
 _INT32: Final = 1 << 32
 
 
@@ -141,8 +146,9 @@ class Correlator:
         """When all sessions of the operator had fallen last; asked for only where ids clash."""
         self._unwanted: Final[OldestFirst[OperatorId, None]] = OldestFirst(capacity.ids_remembered)
         """The latest ids of messages that want no receipt."""
-        self._orphans: Final[OldestFirst[OperatorId, list[Orphan]]] = OldestFirst()
-        """By id, in the order in which the last one with it came."""
+        self._orphans: Final[OldestFirst[OperatorId, dict[Orphan, None]]] = OldestFirst()
+        """By id, in the order in which the last one with it came. An orphan whose TLV and text name
+        different ids is there under both."""
         self.orphans = 0
         """Receipts that wait for the submit_sm_resp with their id."""
 
@@ -189,10 +195,9 @@ class Correlator:
             orphans = self._orphans.get(one_id)
             if orphans is None:
                 continue
-            if one_id == operator_id or _same_number(message, orphans[0].source_octets):
-                self._orphans.pop(one_id)
-                self.orphans -= len(orphans)
-                return orphans
+            first, *_ = orphans
+            if one_id == operator_id or _same_number(message, first.source_octets):
+                return self._taken_out(one_id)
         return []
 
     @property
@@ -220,6 +225,37 @@ class Correlator:
             if same:
                 return operator_id, (since or same)[0][1]
         return operator_id, entry[1]
+
+    def knows_better(self, other: bytes, octets: bytes, addressed: Addressed) -> bool:
+        """Return whether, of two ids in one receipt, `other` is known better than `octets`."""
+        return self._doubt(other, addressed) < self._doubt(octets, addressed)
+
+    def _doubt(self, octets: bytes, addressed: Addressed) -> int:
+        """Return by how little an id in a receipt is known; 0 is the surest.
+
+        A message of that number is surer than one whose receipt has come, and that is surer than a
+        message of another number, which may have the id by chance.
+        """
+        if not _cut(octets):
+            return _UNKNOWN
+        operator_id = self.of_receipt(octets)
+        doubt = _UNKNOWN
+        for _, message in self._attempts(operator_id):
+            if _is_about(message, addressed):
+                return 0
+            doubt = _UNKNOWN - 1
+        for one_id in other_forms(octets):
+            for _, message in self._attempts(one_id):
+                if _is_about(message, addressed):
+                    return 1
+        return 2 if operator_id in self._done or operator_id in self._unwanted else doubt
+
+    def other_id(self, orphan: Orphan, receipt: Receipt) -> OperatorId | None:
+        """Return the second id, in canonical form, under which an orphan is to be found."""
+        for octets in (receipt.operator_id, receipt.other_id):
+            if _cut(octets) and (one_id := self.of_receipt(octets)) != orphan.operator_id:
+                return one_id
+        return None
 
     def last_said(self, operator_id: OperatorId) -> Said | None:
         """Return what the last final receipt with this id said, if it had a date."""
@@ -352,34 +388,47 @@ class Correlator:
 
     def keep(self, orphan: Orphan) -> list[Orphan]:
         """Keep a receipt whose message is not known; return what is given up to make room."""
-        orphans = self._orphans.get(orphan.operator_id) or []
-        orphans.append(orphan)
-        self._orphans.put(orphan.operator_id, orphans)
+        for one_id in _ids_of(orphan):
+            orphans = self._orphans.get(one_id) or {}
+            orphans[orphan] = None
+            self._orphans.put(one_id, orphans)
         self.orphans += 1
         return [] if self.orphans <= self._capacity.orphans else self._give_up_oldest()
 
     def forget(self, orphan: Orphan) -> None:
         """Keep an orphan no longer: it was refused after all, and comes again."""
-        orphans = self._orphans.get(orphan.operator_id)
-        if orphans is not None and orphan in orphans:
-            orphans.remove(orphan)
-            self.orphans -= 1
-            if not orphans:
-                self._orphans.pop(orphan.operator_id)
+        if orphan in (self._orphans.get(orphan.operator_id) or ()):
+            self._take_out(orphan)
 
     def given_up(self, now_utc: float = float("inf")) -> list[Orphan]:
         """Remove and return the orphans that have waited long enough; all without a time."""
         given_up: list[Orphan] = []
         while (oldest := self._orphans.oldest()) is not None:
-            if oldest[1][-1].at_utc + ORPHAN_S > now_utc:
+            if next(reversed(oldest[1])).at_utc + ORPHAN_S > now_utc:
                 break
             given_up += self._give_up_oldest()
         return given_up
 
     def _give_up_oldest(self) -> list[Orphan]:
-        _, orphans = self._orphans.take_oldest()
-        self.orphans -= len(orphans)
+        oldest = self._orphans.oldest()
+        return [] if oldest is None else self._taken_out(oldest[0])
+
+    def _taken_out(self, operator_id: OperatorId) -> list[Orphan]:
+        """Remove and return the orphans under this id."""
+        orphans = list(self._orphans.get(operator_id) or ())
+        for orphan in orphans:
+            self._take_out(orphan)
         return orphans
+
+    def _take_out(self, orphan: Orphan) -> None:
+        """Remove an orphan from all ids that it is kept under."""
+        self.orphans -= 1
+        for one_id in _ids_of(orphan):
+            orphans = self._orphans.get(one_id)
+            if orphans is not None:
+                orphans.pop(orphan, None)
+                if not orphans:
+                    self._orphans.pop(one_id)
 
     def never_receipted(self, now_utc: float) -> list[Message]:
         """Remove and return messages that have waited long enough for their receipt.
@@ -407,6 +456,13 @@ def _cut(octets: bytes) -> bytes:
     """Return an id without what stands behind its NUL, and without blanks."""
     end = octets.find(0)
     return (octets if end < 0 else octets[:end]).strip()
+
+
+def _ids_of(orphan: Orphan) -> tuple[OperatorId, ...]:
+    """Return the ids under which an orphan is kept."""
+    if orphan.other_id is None:
+        return (orphan.operator_id,)
+    return orphan.operator_id, orphan.other_id
 
 
 def _is_about(message: Message, addressed: Addressed) -> bool:

@@ -109,7 +109,7 @@ _DATE: Final = re.compile(rb"\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0
 class Receipt:
     """An operator's report on one message."""
 
-    __slots__ = ("done", "err", "network_error_code", "operator_id", "state")
+    __slots__ = ("done", "err", "network_error_code", "operator_id", "other_id", "state")
 
     def __init__(
         self,
@@ -121,6 +121,8 @@ class Receipt:
     ) -> None:
         self.operator_id = operator_id
         """The message id as the operator writes it."""
+        self.other_id = b""
+        """The id in the text, where that in the TLV is another; else empty."""
         self.state = state
         """The state; None if the operator's word for it is not known."""
         self.err = err
@@ -129,6 +131,10 @@ class Receipt:
         """The done date as YYMMDDhhmm; empty if there is none."""
         self.network_error_code = network_error_code
         """The TLV network_error_code, as it came."""
+
+    def swap_ids(self) -> None:
+        """Mean the message by the other of the two ids."""
+        self.operator_id, self.other_id = self.other_id, self.operator_id
 
 
 def recognise(sm: Sm, states: Mapping[bytes, State] = STATES) -> Receipt | None:
@@ -155,10 +161,11 @@ def recognise(sm: Sm, states: Mapping[bytes, State] = STATES) -> Receipt | None:
         if not receipt.operator_id and v.RECEIPTED_MESSAGE_ID not in tlvs:
             unpacked = read_text(_unpacked(message[: p.LONGEST_SHORT_MESSAGE_OCTETS]), states)
             receipt = unpacked if unpacked.operator_id else receipt
-    # The TLVs are the operator's machine speaking, the text may be for eyes: they win.
+    # The TLVs are the operator's machine speaking, the text may be for eyes: they win. Which id is
+    # known only who knows the messages can tell.
     id_tlv = tlvs.get(v.RECEIPTED_MESSAGE_ID, b"").rstrip(b"\0")
-    if id_tlv:
-        receipt.operator_id = id_tlv
+    if id_tlv and id_tlv != receipt.operator_id:
+        receipt.other_id, receipt.operator_id = receipt.operator_id, id_tlv
     state_tlv = tlvs.get(v.MESSAGE_STATE)
     if state_tlv and (state := _STATE_BY_NUMBER.get(state_tlv[-1])) is not None:
         receipt.state = state

@@ -6,12 +6,14 @@ Rule: a message is one object, however many operators have taken it.
 """
 
 from collections.abc import Iterable, Mapping
+from struct import Struct
 from typing import Final
 
 from router.enqueue.journal import PendingReceipt
 from router.report import receipts
 from router.report.correlate import Correlator
 from router.smpp import receipt as r
+from router.smpp.pdu import Pdu, Sm
 from router.smpp.receipt import Receipt
 from router.steps.commits import NEVER, Commits
 from router.terms.capacity import Capacity
@@ -20,6 +22,8 @@ from router.terms.message import Message
 from router.terms.names import OperatorName, RouterId
 from router.terms.orphan import Orphan
 from router.terms.settings import OperatorSettings
+
+_COMMAND_ID: Final = Struct(">I")
 
 
 class PendingReceipts:
@@ -77,8 +81,13 @@ class PendingReceipts:
         claimed = self._commits.settles.claimed
         for orphan in orphans:
             correlator = self.correlators.get(orphan.operator)
-            # An operator that this configuration has no more answers with no more ids.
-            claimed += [orphan] if correlator is None else correlator.keep(orphan)
+            if correlator is None:  # It answers with no more ids.
+                claimed.append(orphan)
+                continue
+            receipt = r.recognise(sm_of(orphan))
+            if receipt is not None:
+                orphan.other_id = correlator.other_id(orphan, receipt)
+            claimed += correlator.keep(orphan)
 
     # Failures that are not told yet.
 
@@ -132,3 +141,9 @@ class PendingReceipts:
         for name in sorted(in_memory, key=lambda name: -in_memory[name]):
             share = -(-excess * in_memory[name] // sum(in_memory.values()))
             self.correlators[name].leave_to_journal(share, before_utc)
+
+
+def sm_of(orphan: Orphan) -> Sm:
+    """Return the deliver_sm or data_sm that an orphan is."""
+    (command_id,) = _COMMAND_ID.unpack_from(orphan.octets, 4)
+    return Sm(Pdu(command_id, 0, 0, orphan.octets), tolerant=True)

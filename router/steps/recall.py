@@ -128,7 +128,13 @@ class Recall:
         asking, self._asking = self._asking, {}
         for name, arrivals in asking.items():
             forms = self._pending.correlators[name].forms
-            ids = {one: None for _, came in arrivals for one in forms(came.receipt.operator_id)}
+            ids = {
+                one: None
+                for _, came in arrivals
+                for octets in (came.receipt.operator_id, came.receipt.other_id)
+                if octets
+                for one in forms(octets)
+            }
             self._begin_reading()
             self._journal.recall(name, list(ids), partial(self._recalled, name, arrivals))
 

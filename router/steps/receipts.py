@@ -8,7 +8,6 @@ No receipt is held back: one whose message is not known yet is answered when the
 """
 
 from collections.abc import Mapping
-from struct import Struct
 from typing import Final
 
 from router.enqueue.journal import PendingReceipt
@@ -25,7 +24,7 @@ from router.steps.commits import Commits
 from router.steps.inbound import Inbound
 from router.steps.outcomes import Outcomes
 from router.steps.peers import Arrival, OperatorPeer, Reply
-from router.steps.pending_receipts import PendingReceipts
+from router.steps.pending_receipts import PendingReceipts, sm_of
 from router.steps.recall import Recall
 from router.steps.rules import Rulebook
 from router.steps.turn import Turn
@@ -36,7 +35,6 @@ from router.terms.orphan import Orphan
 from router.terms.outcome import DELIVERED, TEMPORARY, Outcome
 from router.terms.states import SENT, SETTLED
 
-_COMMAND_ID: Final = Struct(">I")
 _COUNTED_AS: Final = {state: state.name.lower() for state in r.State} | {None: "unreadable"}
 
 
@@ -138,6 +136,8 @@ class Receipts:
             return
         if correlator.has_clashes:
             correlator.restarted_utc = self._clocks.steady.at(operator.all_fell_at)
+        if receipt.other_id:
+            _mean_the_known(correlator, receipt, came.sm)
         operator_id, message = correlator.find(receipt.operator_id, came.sm)
         if not came.is_marked and self._is_subscribers(
             came, correlator, operator_id, message, asked=asked
@@ -173,6 +173,8 @@ class Receipts:
                 came.pdu.octets,
                 self._clocks.steady.at(now),
             )
+            if receipt.other_id:
+                orphan.other_id = correlator.other_id(orphan, receipt)
             self._give_up(correlator.keep(orphan))
             self._commits.settles.orphaned.append(orphan)
             reply.orphan = orphan
@@ -249,6 +251,8 @@ class Receipts:
         sm, receipt = self._read(orphan)
         correlator = self._pending.correlators[operator.name]
         self._commits.settles.claimed.append(orphan)
+        if receipt.other_id:
+            _mean_the_known(correlator, receipt, sm)
         operator_id, message = correlator.find(receipt.operator_id, sm)
         if message is not None:  # Else one before it was final.
             self._report(operator, correlator, operator_id, message, receipt, sm, now)
@@ -261,8 +265,7 @@ class Receipts:
 
     def _read(self, orphan: Orphan) -> tuple[Sm, Receipt]:
         """Return an orphan's PDU and what it says; it was recognised when it came."""
-        (command_id,) = _COMMAND_ID.unpack_from(orphan.octets, 4)
-        sm = Sm(Pdu(command_id, 0, 0, orphan.octets), tolerant=True)
+        sm = sm_of(orphan)
         receipt = self._recognised(sm, orphan.operator) or r.in_text(
             sm, self._states(orphan.operator)
         )
@@ -355,6 +358,12 @@ class Receipts:
             self._outcomes.give_up(message, Outcome.UNKNOWN, reason, 0)
         else:  # Only a failure was to be told, and none was.
             self._outcomes.settle(message, Outcome.SENT, self._clocks.utc())
+
+
+def _mean_the_known(correlator: Correlator, receipt: Receipt, sm: Sm) -> None:
+    """Of the ids in TLV and text, mean the one that is known; the TLV where both are, or none."""
+    if correlator.knows_better(receipt.other_id, receipt.operator_id, sm):
+        receipt.swap_ids()
 
 
 def _said(sm: Sm, receipt: Receipt) -> Said:

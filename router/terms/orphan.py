@@ -9,7 +9,15 @@ from router.terms.names import OperatorId, OperatorName
 class Orphan:
     """One receipt that waits for a submit_sm_resp with its id; the journal has it, too."""
 
-    __slots__ = ("at_utc", "kept_as", "octets", "operator", "operator_id", "source_octets")
+    __slots__ = (
+        "at_utc",
+        "kept_as",
+        "octets",
+        "operator",
+        "operator_id",
+        "other_id",
+        "source_octets",
+    )
 
     def __init__(
         self,
@@ -31,3 +39,6 @@ class Orphan:
         """When it came."""
         self.kept_as = kept_as
         """Its number in the journal; 0 until the journal is asked to keep it."""
+        self.other_id: OperatorId | None = None
+        """The id in its text, where that in its TLV is another; not in the journal beside the
+        octets."""

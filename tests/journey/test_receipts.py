@@ -18,6 +18,7 @@ from router.terms.settings import InboundSettings, MessageIdSettings, ReceiptSet
 from tests.doubles import (
     FULL_DISK,
     Client,
+    Operator,
     Router,
     World,
     data_sm,
@@ -701,6 +702,66 @@ def test_the_tlvs_of_a_receipt_go_before_its_text(world: World, router: Router) 
     world.run(1.0)
     assert b"stat:UNDELIV" in texts_about(client, number)[0]
     router.assert_all_is_over()
+
+
+TWO_IDS = pytest.mark.parametrize(
+    ("tlv", "text"), [(b"1", b"999"), (b"999", b"1")], ids=["tlv", "text"]
+)
+"""Of which the message has the first or the second: the TLV's, or the text's."""
+
+
+def two_ids(telia: Operator, tlv: bytes, text: bytes) -> int:
+    """Have a receipt come whose TLV and text name different ids."""
+    says = receipt_text(text, b"DELIVRD")
+    return telia.deliver(says, SUBSCRIBER, BANK, esm_class=4, tlvs=tlvs_of(tlv))
+
+
+@TWO_IDS
+def test_where_tlv_and_text_name_different_ids_the_one_that_is_known_counts(
+    world: World, router: Router, tlv: bytes, text: bytes
+) -> None:
+    telia, client, (number,) = taken(router)
+    world.run(60.0)  # What has to be is on disk.
+    reports = [two_ids(telia, tlv, text)]
+    world.run(1.0)
+    reports.append(two_ids(telia, tlv, text))  # And once more: it is known still.
+    world.run(1.0)
+    assert [telia.answer_to(one) for one in reports] == [v.ESME_ROK] * 2
+    assert len(texts_about(client, number)) == len(client.receipts) == 1
+    assert router.journey.counters.receipts_unmatched == {}
+    router.assert_all_is_over()
+
+
+@TWO_IDS
+@pytest.mark.parametrize("restarts", [False, True], ids=["", "restarts"])
+def test_an_early_receipt_with_two_ids_waits_under_both(
+    world: World, router: Router, tlv: bytes, text: bytes, *, restarts: bool
+) -> None:
+    telia, client, _, pdu = unanswered(router)
+    report = two_ids(telia, tlv, text)
+    world.run(0.5)
+    assert telia.answer_to(report) == v.ESME_ROK
+    assert router.journey.pending.correlators[TELIA].orphans == 1
+    if restarts:
+        router, telia = restarted_with(router, telia)  # It sends the message again.
+        client = router.client()
+    else:
+        telia.answer(pdu)
+    world.run(1.0)
+    assert len(client.receipts) == 1
+    assert router.outcomes == [Outcome.DELIVERED]
+    assert router.journey.pending.correlators[TELIA].orphans == 0
+    assert not router.journal.orphans
+
+
+def test_of_two_ids_that_are_both_known_the_number_decides(world: World, router: Router) -> None:
+    telia, client = connected(router)
+    (other,) = submitted(router, telia, client, destination=b"37255599999")
+    (number,) = submitted(router, telia, client)
+    two_ids(telia, b"1", b"2")
+    world.run(1.0)
+    assert len(texts_about(client, number)) == 1
+    assert texts_about(client, other) == []
 
 
 @pytest.mark.parametrize("by_tlvs", [True, False])

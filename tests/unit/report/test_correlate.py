@@ -5,6 +5,7 @@ from typing import NamedTuple
 import pytest
 
 from router.report.correlate import ORPHAN_S, Correlator, canonical
+from router.smpp.receipt import Receipt
 from router.terms.capacity import Capacity
 from router.terms.message import Message
 from router.terms.names import OperatorId, OperatorName
@@ -434,6 +435,90 @@ def test_orphan_that_was_refused_is_not_kept() -> None:
     assert sent(correlator, b"1", message()) == [other]
     correlator.forget(other)
     assert correlator.orphans == 0
+
+
+# TLV and text name different ids.
+
+
+def test_of_two_ids_the_one_that_is_known_better_is_meant() -> None:
+    correlator = correlator_of()
+    sent(correlator, b"mine", message(1))
+    sent(correlator, b"65543", message(2))
+    over = message(3)
+    sent(correlator, b"done", over)
+    correlator.close(OperatorId(b"done"), over)
+    correlator.wants_none(OperatorId(b"unwanted"))
+    sent(correlator, b"others", message(4, destination=b"37255599999"))
+    by_rank = [
+        [b"mine", b"MINE"],
+        [b"10007"],  # 65543 in hexadecimal.
+        [b"done", b"unwanted"],
+        [b"others"],
+        [b"unknown", b" ", b""],
+    ]
+    ranks = [(rank, octets) for rank, every in enumerate(by_rank) for octets in every]
+    for rank, octets in ranks:
+        for other_rank, other in ranks:
+            better = correlator.knows_better(other, octets, At(TO))
+            assert better == (other_rank < rank), (octets, other)
+
+
+def receipt(operator_id: bytes, other_id: bytes) -> Receipt:
+    one = Receipt(operator_id, None, b"", b"", None)
+    one.other_id = other_id
+    return one
+
+
+@pytest.mark.parametrize(
+    ("tlv", "text", "other_id"),
+    [
+        (b"00A", b"B", b"b"),
+        (b"B", b"A", b"b"),
+        (b"A", b"00a", None),
+        (b"A", b"", None),
+        (b"A", b" \0", None),
+        (b"A", b"0", b"0"),
+    ],
+)
+def test_the_other_id_of_an_orphan_is_the_one_it_is_not_kept_under(
+    tlv: bytes, text: bytes, other_id: bytes | None
+) -> None:
+    assert correlator_of().other_id(orphan(b"a"), receipt(tlv, text)) == other_id
+
+
+def orphan_of_two(operator_id: bytes, other_id: bytes, at_utc: float = 0.0) -> Orphan:
+    one = orphan(operator_id, at_utc)
+    one.other_id = OperatorId(other_id)
+    return one
+
+
+@pytest.mark.parametrize("answered", [b"tlv", b"text"])
+def test_orphan_with_two_ids_is_claimed_by_either_and_once(answered: bytes) -> None:
+    correlator = correlator_of()
+    mine, other = orphan_of_two(b"tlv", b"text"), orphan_of_two(b"tlv", b"text-2", 1.0)
+    correlator.keep(mine)
+    correlator.keep(other)
+    assert correlator.orphans == 2
+    claimed, left = ([mine, other], []) if answered == b"tlv" else ([mine], [other])
+    assert sent(correlator, answered, message()) == claimed
+    assert correlator.orphans == len(left)
+    for one_id in (b"tlv", b"text", b"text-2"):
+        assert sent(correlator, one_id, message()) == left
+        left = []
+    assert correlator.orphans == 0
+
+
+def test_orphan_with_two_ids_takes_one_place_and_is_given_up_once() -> None:
+    correlator = correlator_of()
+    kept = [orphan_of_two(b"%d" % number, b"x%d" % number) for number in range(MOST)]
+    assert [correlator.keep(one) for one in kept] == [[]] * MOST
+    assert correlator.keep(orphan(b"y")) == kept[:1]
+    correlator.forget(kept[1])
+    correlator.forget(kept[1])
+    assert correlator.orphans == MOST - 1
+    assert len(correlator.given_up(ORPHAN_S)) == MOST - 1
+    assert correlator.orphans == 0
+    assert sent(correlator, b"x5", message()) == []
 
 
 def test_ids_of_messages_that_want_no_receipt_are_remembered_for_a_while() -> None:

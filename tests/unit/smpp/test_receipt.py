@@ -340,7 +340,16 @@ def test_tlvs_alone_are_a_receipt() -> None:
 def test_tlvs_win_over_the_text(text: bytes) -> None:
     receipt = recognised(text, tlvs=ID_TLV + STATE_TLV)
     expected = Receipt(b"31060CC2", State.UNDELIVERABLE, b"000", DONE, None)
+    expected.other_id = b"0123456789"
     assert values(receipt) == values(expected)
+    receipt.swap_ids()
+    assert (receipt.operator_id, receipt.other_id) == (b"0123456789", b"31060CC2")
+
+
+def test_there_is_no_other_id_where_tlv_and_text_agree_or_one_is_missing() -> None:
+    id_tlv = p.tlv(v.RECEIPTED_MESSAGE_ID, b"0123456789\0")
+    for receipt in (recognised(USUAL, tlvs=id_tlv), recognised(USUAL), recognised(tlvs=ID_TLV)):
+        assert receipt.other_id == b""
 
 
 @pytest.mark.parametrize(
