@@ -104,12 +104,12 @@ def _fill(path: Path, count: int) -> None:
     def rows() -> Iterator[tuple[object, ...]]:
         for place in range(count):
             taken = (place + 1, "op", b"%d" % place, now_utc - 60.0, None, FIRST + place, 1, None)
-            yield *taken, 1, 0, 1, now_utc - 61.0, source, destination
+            yield *taken, 1, 0, 1, now_utc - 61.0, source, destination, None
 
     with closing(opened(path, FIRST + count)) as database:
         database.execute("BEGIN")
         database.execute("INSERT INTO queue VALUES (1, 'away', 'bulk', 'op')")
-        database.executemany(f"INSERT INTO sent VALUES ({','.join('?' * 14)})", rows())
+        database.executemany(f"INSERT INTO sent VALUES ({','.join('?' * 15)})", rows())
         database.execute("COMMIT")
 
 

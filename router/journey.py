@@ -255,8 +255,8 @@ class Journey:
         for reply in changes.replies:
             assert isinstance(reply, Reply)
             reply.send(TEMPORARY.status, self.turn)
-            if reply.brought is not None:
-                changes.held.remove(reply.brought)
+            for delivery in reply.brought:
+                changes.held.remove(delivery)
             if reply.orphan is not None:
                 self.receipts.refused(reply.orphan)
         changes.replies.clear()

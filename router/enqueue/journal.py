@@ -285,8 +285,9 @@ class Journal(Protocol):
     ) -> None:
         """Return the attempts that the operator took under these ids, in canonical form.
 
-        With them come all other attempts of their messages, in the order of `at_utc`. A message is
-        a new object without its text, and the same object for all its attempts.
+        With them come those of the other parts of their messages, where one receipt tells of all
+        parts; and all other attempts of all of these, in the order of `at_utc`. A message is a new
+        object without its text, and the same object for all its attempts.
         """
 
     def fetch_sent(

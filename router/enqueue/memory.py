@@ -27,6 +27,7 @@ from router.enqueue.journal import (
     is_with_operator,
     take_up_doubt,
 )
+from router.terms.group import Group
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, OperatorId, OperatorName
 from router.terms.orphan import Orphan
@@ -149,6 +150,14 @@ class MemoryJournal:
         def answer(error: JournalError | None) -> None:
             keys = [(operator, operator_id) for operator_id in operator_ids]
             found = [pending for key in keys for pending in self._taken_as.get(key, ())]
+            wholes = {_part_of(pending.message) for pending in found} - {0}
+            if wholes:
+                every = [pending for attempts in self.attempts.values() for pending in attempts]
+                found += [
+                    one
+                    for one in every
+                    if one.operator == operator and _part_of(one.message) in wholes
+                ]
             done([] if error else self._with_others(found), error)
 
         self._ask(answer)
@@ -177,6 +186,9 @@ class MemoryJournal:
         for router_id, message in messages.items():
             anew = _anew_without_text(message)
             anew.enter(TAKE)
+            if _part_of(message):
+                anew.group = Group(message.plan, 0)
+                anew.group.number = _part_of(message)
             anew.not_before_utc = 0.0
             anew.writes = message.writes
             for one in sorted(self.attempts[router_id], key=attrgetter("at_utc")):
@@ -320,6 +332,11 @@ class MemoryJournal:
             self._taken_as[key] = others
         else:
             del self._taken_as[key]
+
+
+def _part_of(message: Message) -> int:
+    """Return the number of the long message whose parts have one receipt; 0 where there is none."""
+    return 0 if message.group is None else message.group.number
 
 
 def _anew_without_text(message: Message) -> Message:

@@ -10,6 +10,7 @@ from typing import Final
 from router.enqueue.journal import PendingReceipt
 from router.enqueue.row_writer import MOST_ROWS, Row, Statement, Value, room_for
 from router.smpp.pdu import BodyError, Pdu, Sm
+from router.terms.group import Group
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, ClientId, LaneName, OperatorId, OperatorName, RouterId
 from router.terms.plan import Plan
@@ -72,6 +73,20 @@ def _recall_text(room: int) -> str:
     return f"{_SENT} WHERE operator = ? AND operator_id IN ({','.join('?' * room)})"
 
 
+def other_parts(operator: OperatorName, found: Sequence[Row]) -> Iterator[Statement]:
+    """Yield statements that select what the operator took of the same long messages."""
+    wholes = sorted({int(row[14]) for row in found if row[14] is not None})
+    for at in range(0, len(wholes), MOST_ROWS):
+        part = wholes[at : at + MOST_ROWS]
+        room = room_for(len(part))
+        yield _parts_text(room), [operator, *part, *part[-1:] * (room - len(part))]
+
+
+@cache
+def _parts_text(room: int) -> str:
+    return f"{_SENT} WHERE operator = ? AND part_of IN ({','.join('?' * room)})"
+
+
 def others(found: Sequence[Row]) -> Iterator[Statement]:
     """Yield statements that select all attempts of the messages that were sent more than once."""
     again = sorted({int(row[5] or 0) for row in found if row[10] != 1})
@@ -126,7 +141,8 @@ def to_message(row: Row, number: int, queue: QueueKey) -> Message:
 def to_pending(row: Row, plan: Plan, lane: LaneName) -> PendingReceipt:
     """Make an attempt of a row of `SENT` or `recall`, with a message of its own."""
     (number, operator, operator_id, at_utc, failure, router_id, queue) = row[:7]
-    (client_id, registered, hold, sends, accepted_utc, source, destination, account) = row[7:15]
+    (client_id, registered, hold, sends, accepted_utc, source, destination) = row[7:14]
+    part_of, account = row[14:16]
     if not (
         isinstance(number, int)
         and isinstance(operator, str)
@@ -158,6 +174,9 @@ def to_pending(row: Row, plan: Plan, lane: LaneName) -> PendingReceipt:
         expires_utc=_NEVER,
         hold_receipt=bool(hold),
     )
+    if isinstance(part_of, int):
+        message.group = Group(plan, 0)
+        message.group.number = part_of
     message.row.queue = queue
     message.enter(TAKE)
     message.writes = sends

@@ -53,7 +53,7 @@ _COLUMNS: Final = {
     "written": 3,
     "message": 9,
     "mark": 2,
-    "sent": 14,
+    "sent": 15,
     "delivery": 6,
     "orphan": 6,
     "record": 15,
@@ -213,6 +213,7 @@ def _of_message(message: Message, queue: int) -> Row:
 
 def _of_attempt(pending: PendingReceipt) -> Row:
     message = pending.message
+    group = message.group
     return (
         pending.kept_as,
         pending.operator,
@@ -228,6 +229,7 @@ def _of_attempt(pending: PendingReceipt) -> Row:
         message.accepted_utc,
         message.source_octets,
         message.destination_octets,
+        group.number or None if group is not None else None,
     )
 
 

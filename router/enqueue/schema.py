@@ -23,7 +23,7 @@ Rule 3: to accept a message touches no more than its row and the index of it, fo
 
 from typing import Final
 
-VERSION: Final = 4
+VERSION: Final = 5
 """PRAGMA user_version of the files that this code reads and writes."""
 APPLICATION_ID: Final = 0x534D5052
 """PRAGMA application_id: `SMPR`. Another program's database is not written into."""
@@ -49,6 +49,10 @@ CREATE TABLE orphan (
     octets BLOB NOT NULL            -- the PDU as it came
 );
 """
+_PARTS: Final = """
+CREATE INDEX sent_parts ON sent (part_of) WHERE part_of NOT NULL;
+"""
+_PART_OF: Final = f"ALTER TABLE sent ADD COLUMN part_of INTEGER;{_PARTS}"
 SCHEMA: Final = f"""
 CREATE TABLE queue (
     number INTEGER PRIMARY KEY,
@@ -92,12 +96,13 @@ CREATE TABLE sent (
     sends INTEGER NOT NULL,
     accepted_utc REAL NOT NULL,
     source BLOB NOT NULL,           -- TON, NPI, address, NUL
-    destination BLOB NOT NULL
+    destination BLOB NOT NULL,
+    part_of INTEGER                 -- the part that was taken first, where one receipt tells of all
 );
 CREATE INDEX sent_by_id ON sent (operator, operator_id);
 CREATE INDEX sent_again ON sent (router_id) WHERE sends > 1;
 CREATE INDEX sent_failed ON sent (number) WHERE failure NOT NULL;
-CREATE TABLE delivery (
+{_PARTS}CREATE TABLE delivery (
     number INTEGER PRIMARY KEY,
     account TEXT NOT NULL,
     router_id INTEGER NOT NULL,
@@ -143,7 +148,7 @@ INSERT INTO sent
     SELECT NULL, operator, operator_id, at_utc, NULL, router_id, number,
         nullif(client_id, CAST(router_id AS BLOB)), registered_delivery, hold_receipt,
         (SELECT count(*) FROM attempt_1 AS every WHERE every.router_id = attempt_1.router_id),
-        accepted_utc, source, destination
+        accepted_utc, source, destination, NULL
     FROM attempt_1 JOIN message_1 USING (router_id) JOIN queue USING (account, lane, plan)
     ORDER BY at_utc;
 INSERT INTO delivery
@@ -159,8 +164,13 @@ ALTER TABLE account RENAME TO account_2;{_ACCOUNT}
 INSERT INTO account
     SELECT name, delivered, failed, expired, rejected, sent, unknown FROM account_2;
 DROP TABLE account_2;
-{_ORPHAN}"""
-_MIGRATIONS: Final = {1: _FROM_1.format(schema=SCHEMA), 2: _FROM_2, 3: _ORPHAN}
+{_ORPHAN}{_PART_OF}"""
+_MIGRATIONS: Final = {
+    1: _FROM_1.format(schema=SCHEMA),
+    2: _FROM_2,
+    3: _ORPHAN + _PART_OF,
+    4: _PART_OF,
+}
 
 
 def statements_from(version: int) -> list[str]:

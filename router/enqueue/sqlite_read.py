@@ -108,6 +108,8 @@ class Reader:
         rows: list[Row] = []
         for text, values in row_reader.recall(operator, operator_ids):
             rows += database.execute(text, values)
+        for text, values in row_reader.other_parts(operator, rows):
+            rows += database.execute(text, values).fetchall()
         return self._attempts(rows, database)
 
     def sent(

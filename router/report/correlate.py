@@ -29,9 +29,11 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Final, Protocol
 
+from router.report.half_receipted import HalfReceipted
 from router.smpp.receipt import Receipt, State
 from router.terms.capacity import Capacity
-from router.terms.message import Message
+from router.terms.group import Group
+from router.terms.message import FINAL_BITS, Message
 from router.terms.names import OperatorId, RouterId
 from router.terms.oldest_first import OldestFirst
 from router.terms.orphan import Orphan
@@ -119,7 +121,12 @@ class Correlator:
     """The receipts that one operator still owes."""
 
     def __init__(
-        self, forms: MessageIdSettings, wait_s: float, *, capacity: Capacity = Capacity()
+        self,
+        forms: MessageIdSettings,
+        wait_s: float,
+        *,
+        per_message: bool = False,
+        capacity: Capacity = Capacity(),
     ) -> None:
         self.of_response = canonical(forms.response)
         self.of_receipt = canonical(forms.receipt)
@@ -132,6 +139,9 @@ class Correlator:
         that."""
         self.wait_s = wait_s
         """How long a receipt is waited for."""
+        self.per_message = per_message
+        """Whether one receipt is that of all parts of a long message."""
+        self.half_receipted: Final = HalfReceipted()
         self._forms = forms
         self._latest_utc = _LONG_AGO
         """When the operator last took a message."""
@@ -142,20 +152,26 @@ class Correlator:
         """By id, the attempt that is owed a receipt, and when the operator took it."""
         self._more: dict[OperatorId, list[tuple[float, Message]]] = {}
         """The younger attempts of an id that the operator has used more than once."""
+        self._parts: dict[int, list[tuple[OperatorId, Message]]] = {}
+        """The attempts in memory of long messages, by the number of their group, where one receipt
+        is that of all parts."""
+        self._told: Final[OldestFirst[int, bytes]] = OldestFirst(capacity.ids_remembered)
+        """By the same number, what the receipt of all parts has said."""
         self._done: Final[OldestFirst[OperatorId, Said | None]] = OldestFirst()
         """The latest ids whose final receipt has come, and what it said, where it had a date."""
         self.restarted_utc = _LONG_AGO
         """When all sessions of the operator had fallen last; asked for only where ids clash."""
-        self._unwanted: Final[OldestFirst[OperatorId, None]] = OldestFirst(capacity.ids_remembered)
-        """The latest ids of messages that want no receipt."""
+        self._unwanted: Final[OldestFirst[OperatorId, int]] = OldestFirst(capacity.ids_remembered)
+        """The latest ids of messages that want no receipt; with the number of their group, where
+        one receipt is that of all parts."""
         self._orphans: Final[OldestFirst[OperatorId, dict[Orphan, None]]] = OldestFirst()
         """By id, in the order in which the last one with it came. An orphan whose TLV and text name
         different ids is there under both."""
         self.orphans = 0
         """Receipts that wait for the submit_sm_resp with their id."""
 
-    def adopt(self, forms: MessageIdSettings, wait_s: float) -> None:
-        """Follow new settings: the ids of attempts from now on, and the wait of all.
+    def adopt(self, forms: MessageIdSettings, wait_s: float, *, per_message: bool = False) -> None:
+        """Follow new settings: ids and long messages from now on, and the wait of all.
 
         A receipt is waited for from when its attempt was taken, so a shorter wait may make many
         overdue at once.
@@ -166,6 +182,7 @@ class Correlator:
         self.of_response = canonical(forms.response)
         self.of_receipt = canonical(forms.receipt)
         self.wait_s = wait_s
+        self.per_message = per_message
 
     def __len__(self) -> int:
         """Attempts that are owed a receipt, in memory or not."""
@@ -189,6 +206,8 @@ class Correlator:
             self._more.setdefault(operator_id, []).append(entry)
         else:
             open_by_id[operator_id] = entry
+        if message.group is not None:
+            self._part_taken(message.group, operator_id, message, is_new=True)
         return self.claimed(operator_id, message) if self.orphans else []
 
     def claimed(self, operator_id: OperatorId, message: Message) -> list[Orphan]:
@@ -316,13 +335,58 @@ class Correlator:
         """Return whether the final receipt of this id has come before."""
         return operator_id in self._done
 
-    def wants_none(self, operator_id: OperatorId) -> None:
+    def wants_none(self, operator_id: OperatorId, message: Message) -> None:
         """Know that the message taken under this id wants no receipt; one may come all the same."""
-        self._unwanted.put(operator_id, None)
+        group = message.group
+        if group is None or not self.per_message:
+            self._unwanted.put(operator_id, 0)
+        else:
+            group.number = group.number or message.router_id
+            self._unwanted.put(operator_id, group.number)
 
     def is_unwanted(self, operator_id: OperatorId) -> bool:
         """Return whether the message under this id wants no receipt."""
         return operator_id in self._unwanted
+
+    # Parts of long messages.
+
+    def _part_taken(
+        self, group: Group, operator_id: OperatorId, message: Message, *, is_new: bool = False
+    ) -> None:
+        """Await the receipt of a part: its own, or that of the whole."""
+        if self.per_message and is_new:
+            group.number = group.number or message.router_id
+        if self.per_message and group.number:
+            self._parts.setdefault(group.number, []).append((operator_id, message))
+        elif message.registered_delivery & FINAL_BITS == 1:  # Else its receipt may never come.
+            group.expected += 1
+
+    def _part_gone(self, group: Group, operator_id: OperatorId, message: Message) -> None:
+        """Know that the receipt of a part is not awaited any more, or not in memory."""
+        parts = self._parts.get(group.number)
+        if parts is not None and (operator_id, message) in parts:
+            parts.remove((operator_id, message))
+            if not parts:
+                del self._parts[group.number]
+        elif group.expected and message.registered_delivery & FINAL_BITS == 1:
+            group.expected -= 1
+
+    def parts_of(self, number: int) -> list[tuple[OperatorId, Message]]:
+        """Return the attempts of a long message that await one receipt for all, with their ids."""
+        return list(self._parts.get(number, ()))
+
+    def unwanted_part(self, operator_id: OperatorId) -> int:
+        """Return of which long message this is the id of a part that wants no receipt; or 0."""
+        return self._unwanted.get(operator_id) or 0
+
+    def tell(self, number: int, octets: bytes) -> None:
+        """Remember what the final receipt of all parts has said, for those that are taken later."""
+        if number:
+            self._told.put(number, octets)
+
+    def told(self, number: int) -> bytes | None:
+        """Return what the final receipt of all parts has said; None if it has not come."""
+        return self._told.get(number) if self._told else None
 
     # What only the journal knows.
 
@@ -340,7 +404,9 @@ class Correlator:
             if not message.times_in_doubt and operator_id not in self._more:
                 left.append(operator_id)
         for operator_id in left:
-            del open_by_id[operator_id]
+            _, message = open_by_id.pop(operator_id)
+            if message.group is not None:
+                self._part_gone(message.group, operator_id, message)
         self.behind += len(left)
 
     def take_back(self, operator_id: OperatorId, message: Message, at_utc: float) -> None:
@@ -349,6 +415,8 @@ class Correlator:
         if newer is not None:
             self._more.setdefault(operator_id, []).insert(0, newer)
         self._open.by_key[operator_id] = at_utc, message
+        if message.group is not None:
+            self._part_taken(message.group, operator_id, message)
         self.behind -= 1
         self.is_in_order = False
 
@@ -383,6 +451,8 @@ class Correlator:
             more.remove(entry)
         if more is not None and not more:
             del self._more[operator_id]
+        if message.group is not None:
+            self._part_gone(message.group, operator_id, message)
         done = self._done.by_key
         done[operator_id] = said
         if len(done) > self._capacity.ids_remembered:

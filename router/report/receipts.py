@@ -4,7 +4,8 @@ If the router gives a message up, it makes a receipt itself and says so in the r
 clients that read only the fields see an ordinary receipt.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from typing import Final
 
 from router.smpp import receipt as r
@@ -39,6 +40,9 @@ MADE_HERE: Final = b"made by smpp-router: "
 """The beginning of the text of a receipt that no operator sent."""
 MOST_IN_ERR: Final = 999
 """The largest status that err's three digits hold."""
+AHEAD_S: Final = 60.0
+"""By so much an operator's done date may lie ahead of its receipt: clocks differ by seconds. A time
+zone that is wrong makes 15 minutes at least."""
 _SMPP_ERROR: Final = b"\x07"
 """The network type of a network_error_code that is a command_status (SMPP v5.0, 4.8.4.42)."""
 # Before Python 3.12 a member of an enum costs five globals.
@@ -93,13 +97,14 @@ def from_operator(
     now_utc: float,
     not_before: float,
 ) -> Delivery:
-    """Make the client's receipt: error and date of the operator's, id and format of the router."""
+    """Make the client's receipt: error of the operator's, id, dates and format of the router."""
+    submitted, done = _minute(message.accepted_utc), receipt.told_done or _minute(now_utc)
     octets = r.deliver_sm(
         client_id=message.client_id,
         state=state,
         err=receipt.err or b"000",
-        submitted=_minute(message.accepted_utc),
-        done=receipt.done or _minute(now_utc),
+        submitted=submitted,
+        done=done if done > submitted else submitted,  # The clock may have been put back.
         source_octets=message.destination_octets,
         destination_octets=message.source_octets,
         tlvs=True,
@@ -145,14 +150,17 @@ def made_by_router(
 def failure_octets(receipt: Receipt, state: State) -> bytes:
     """Return a receipt that is not passed on yet, as the journal keeps it."""
     err = receipt.err.replace(b"\0", b"")
-    return b"\0".join((b"%d" % state, err, receipt.done, receipt.network_error_code or b""))
+    code = receipt.network_error_code or b""
+    return b"\0".join((b"%d" % state, err, receipt.told_done, code))
 
 
 def failure_of(octets: bytes) -> tuple[Receipt, State]:
     """Return what `failure_octets` has written."""
     number, err, done, network_error_code = octets.split(b"\0", 3)
     state = State(int(number))
-    return Receipt(b"", state, err, done, network_error_code or None), state
+    receipt = Receipt(b"", state, err, b"", network_error_code or None)
+    receipt.told_done = done
+    return receipt, state
 
 
 def state_of(outcome: Outcome) -> State:
@@ -171,6 +179,36 @@ def _delivery(
         final=final,
         not_before=not_before,
     )
+
+
+def done_date(
+    receipt: Receipt, zone: tzinfo | None, *, submitted_utc: float, came_utc: float
+) -> bytes:
+    """Return the done date for the client: the operator's, where that can be, or when it came.
+
+    `zone` is that of the operator's dates. A date that is off by hours, for the operator's clock or
+    its zone is wrong, would say that the message was delivered before it was sent.
+    """
+    if zone is not None and receipt.done:
+        for done_utc in _in_utc(receipt.done, zone):
+            if submitted_utc // 60.0 * 60.0 <= done_utc <= came_utc + AHEAD_S:
+                return _minute(done_utc)
+    return _minute(came_utc)
+
+
+@lru_cache(maxsize=1024)
+def _in_utc(date: bytes, zone: tzinfo) -> tuple[float, ...]:
+    """Return the Unix times that a date YYMMDDhhmm of a zone may mean, the latest first.
+
+    Two in the hour that comes again when summer ends; none for a day that the month does not have.
+    """
+    year, month, day, hour, minute = (int(date[at : at + 2]) for at in range(0, 10, 2))
+    try:
+        local = datetime(2000 + year, month, day, hour, minute, tzinfo=zone)
+    except ValueError:
+        return ()
+    first, second = local.timestamp(), local.replace(fold=1).timestamp()
+    return (first,) if first == second else (max(first, second), min(first, second))
 
 
 _minutes: dict[int, bytes] = {}

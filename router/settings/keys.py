@@ -238,7 +238,13 @@ _part(
     _finish_bind,
 )
 _part(MessageIdSettings, {})
-_part(ReceiptSettings, {"words": mapping(value.receipt_word, value.one_of(*get_args(ReceiptWord)))})
+_part(
+    ReceiptSettings,
+    {
+        "words": mapping(value.receipt_word, value.one_of(*get_args(ReceiptWord))),
+        "time_zone": value.time_zone,
+    },
+)
 
 
 def _finish_reconnect(found: Found) -> None:

@@ -6,10 +6,13 @@ not to know better than whoever writes the file.
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from datetime import tzinfo
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from router.accept.passwords import check_hash, is_hash
 from router.settings import units
@@ -231,6 +234,23 @@ receipt_word: Final = scalar(
     "word", _receipt_word, "letters, digits, `_`, `.`, `+`, `/`, `-`", _RECEIPT_WORD.pattern
 )
 """An operator's word for a state, in capitals."""
+
+
+def _time_zone(written: str) -> tzinfo:
+    with suppress(ZoneInfoNotFoundError, ValueError, OSError):  # Some names are folders.
+        return ZoneInfo(written)
+    known = sorted(available_timezones())
+    if not known:
+        raise NotUnderstoodError(
+            "this machine knows no time zones: install tzdata, the system's or Python's"
+        )
+    wanted = "a time zone is named by area and city, for example Europe/Tallinn"
+    raise NotUnderstoodError(wanted, nearest(written, known))
+
+
+time_zone: Final = scalar(
+    "name", _time_zone, "a time zone of the IANA, such as `Europe/Tallinn`", "[A-Za-z0-9_+/-]+"
+)
 
 
 def _number(written: str) -> str:

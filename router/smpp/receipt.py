@@ -109,7 +109,15 @@ _DATE: Final = re.compile(rb"\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0
 class Receipt:
     """An operator's report on one message."""
 
-    __slots__ = ("done", "err", "network_error_code", "operator_id", "other_id", "state")
+    __slots__ = (
+        "done",
+        "err",
+        "network_error_code",
+        "operator_id",
+        "other_id",
+        "state",
+        "told_done",
+    )
 
     def __init__(
         self,
@@ -128,7 +136,9 @@ class Receipt:
         self.err = err
         """The error code; empty if there is none."""
         self.done = done
-        """The done date as YYMMDDhhmm; empty if there is none."""
+        """The done date as YYMMDDhhmm, by the operator's clock; empty if there is none."""
+        self.told_done = b""
+        """The done date that the client is told, in UTC; empty where that is when it is told."""
         self.network_error_code = network_error_code
         """The TLV network_error_code, as it came."""
 

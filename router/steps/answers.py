@@ -165,9 +165,12 @@ class Answers:
         message.operator = operator.name
         if not receipts.wants_any(message):
             if octets:
-                correlator.wants_none(operator_id)
+                correlator.wants_none(operator_id, message)
                 for orphan in correlator.claimed(operator_id, message):
-                    self._commits.settles.claimed.append(orphan)
+                    if correlator.per_message and message.group is not None:
+                        self._receipts.claim(orphan, operator, now)
+                    else:
+                        self._commits.settles.claimed.append(orphan)
             self._outcomes.settle(message, ENDED_SENT, now_utc)
             return
         if not octets:
@@ -180,6 +183,8 @@ class Answers:
         self._commits.settles.taken.append(pending)
         for orphan in correlator.expect(operator_id, message, now_utc):
             self._receipts.claim(orphan, operator, now)
+        if correlator.per_message and message.group is not None:
+            self._receipts.tell_part(operator, operator_id, message, now)
 
     def _go_on(
         self, bind: Bind, message: Message, action: StatusAction, status: int, now: float

@@ -147,7 +147,7 @@ class Inbound:
             final=whole is None,
         )
         reply = came.reply()
-        reply.brought = delivery
+        reply.brought = (delivery,)
         self._commits.settles.held.append(delivery)
         self._commits.settles.replies.append(reply)
 

@@ -47,8 +47,8 @@ class Reply:
         self.peer: Final = peer
         self.command_id: Final = command_id
         self.sequence_number: Final = sequence_number
-        self.brought: Delivery | None = None
-        """What the request brought for a client, and brings again if it is answered to come
+        self.brought: tuple[Delivery, ...] = ()
+        """What the request brought for clients, and brings again if it is answered to come
         again."""
         self.orphan: Orphan | None = None
         """The receipt that it is, where its message is not known."""

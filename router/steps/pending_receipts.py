@@ -54,7 +54,8 @@ class PendingReceipts:
             if correlator is None:
                 self.correlators[name] = self._correlator(one)
             else:
-                correlator.adopt(one.message_id, one.receipt_wait_s)
+                per_message = one.receipts.per == "message"
+                correlator.adopt(one.message_id, one.receipt_wait_s, per_message=per_message)
 
     def forget(self, operator: OperatorName) -> None:
         """Forget an operator that is gone and owes nothing any more."""
@@ -66,7 +67,10 @@ class PendingReceipts:
 
     def _correlator(self, settings: OperatorSettings) -> Correlator:
         wait_s = settings.receipt_wait_s
-        return Correlator(settings.message_id, wait_s, capacity=self._capacity)
+        per_message = settings.receipts.per == "message"
+        return Correlator(
+            settings.message_id, wait_s, per_message=per_message, capacity=self._capacity
+        )
 
     def may_be_taken_twice(self, message: Message) -> None:
         """Know that more than one operator, or one twice, may have taken the message."""

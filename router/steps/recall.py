@@ -109,7 +109,10 @@ class Recall:
         operator = came.peer.bind.operator.name
         if message is None or (operator, operator_id) in self._in_question:
             return bool(operator_id)
-        return not self._pending.correlators[operator].is_sure(message, came.sm)
+        correlator = self._pending.correlators[operator]
+        if correlator.per_message and message.group is not None:  # Other parts may be there.
+            return True
+        return not correlator.is_sure(message, came.sm)
 
     def ask(self, came: Arrival, operator_id: OperatorId) -> None:
         """Have the journal asked when this turn ends."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from router.enqueue.journal import PendingReceipt
-from router.forward.pool import Operator
+from router.forward.pool import Channel, Operator
 from router.report import receipts
 from router.report.correlate import Correlator, Said
 from router.smpp import receipt as r
@@ -29,6 +29,7 @@ from router.steps.recall import Recall
 from router.steps.rules import Rulebook
 from router.steps.turn import Turn
 from router.terms.counters import Counters
+from router.terms.group import Group
 from router.terms.message import Delivery, Message
 from router.terms.names import OperatorId, OperatorName
 from router.terms.orphan import Orphan
@@ -144,6 +145,10 @@ class Receipts:
         ):
             self._inbound.arrived(came.peer, came.pdu, came.sm, now)
             return
+        if message is None and correlator.per_message:
+            operator_id, message = self._part_that_waits(
+                operator, correlator, operator_id, receipt, now
+            )
         last_said = correlator.last_said(operator_id)
         if last_said is not None and last_said == _said(came.sm, receipt):
             message = None  # A repeat: the one that waits under its id now is another.
@@ -162,11 +167,11 @@ class Receipts:
             reply.brought = self._report(
                 operator, correlator, operator_id, message, receipt, came.sm, now
             )
-        elif (
-            message is not None
-            or not correlator.is_done(operator_id)
-            or (last_said is not None and last_said[0] != came.sm.source_octets)
-        ):  # Its message is not known yet, though another one with the id may be.
+            if message.group is not None:
+                reply.brought += self._report_of_part(
+                    operator, correlator, message, message.group, receipt, now
+                )
+        elif not _has_come(correlator, operator_id, came.sm):
             if not operator_id or not (operator.in_flight or now < operator.late_until):
                 self._unmatched(came)
                 return
@@ -215,27 +220,105 @@ class Receipts:
         operator_id: OperatorId,
         message: Message,
         receipt: Receipt,
-        sm: Sm,
+        sm: Sm | None,
         now: float,
-    ) -> Delivery | None:
+        came_utc: float | None = None,
+    ) -> tuple[Delivery, ...]:
         """Take what an operator reports of a message; return what it brings for the client.
 
         Only of an intermediate state: a final one is told again, whatever the journal says.
+        `sm` is that of the receipt where it names this message; `came_utc` is when it came, if not
+        now.
         """
         state = receipt.state
         if state is None:
-            return None
+            return ()
         now_utc = self._clocks.steady.at(now)
+        zone = operator.settings.receipts.time_zone
+        if (zone is not None or came_utc is not None) and not receipt.told_done:
+            receipt.told_done = receipts.done_date(
+                receipt,
+                zone,
+                submitted_utc=message.accepted_utc,
+                came_utc=now_utc if came_utc is None else came_utc,
+            )
         if receipts.is_final(state, operator.settings):
-            said = _said(sm, receipt) if receipt.done else None
+            said = _said(sm, receipt) if receipt.done and sm is not None else None
             taken_utc = correlator.close(operator_id, message, said)
             if self._attempt_ended(message, receipt, state, now_utc):
                 failure = receipts.failure_octets(receipt, state)
                 pending = PendingReceipt(message, operator.name, operator_id, taken_utc, failure)
                 self._commits.settles.taken.append(pending)
         elif message.state is SENT and receipts.asked_for(message, state, final=False):
-            return self._hold(message, receipt, state, now_utc, final=False)
-        return None
+            return (self._hold(message, receipt, state, now_utc, final=False),)
+        return ()
+
+    def _report_of_part(
+        self,
+        operator: Operator,
+        correlator: Correlator,
+        message: Message,
+        group: Group,
+        receipt: Receipt,
+        now: float,
+    ) -> tuple[Delivery, ...]:
+        """Take what the receipt of a part says of the others; return what it brings for clients."""
+        state = receipt.state
+        if state is None:
+            return ()
+        is_final = receipts.is_final(state, operator.settings)
+        if not correlator.per_message:
+            if is_final:
+                correlator.half_receipted.came(group, self._clocks.steady.at(now))
+            return ()
+        if is_final:
+            self._tell_later(correlator, group.number, receipt, state, now)
+        brought: tuple[Delivery, ...] = ()
+        for operator_id, other in correlator.parts_of(group.number):
+            if is_final or other is not message:
+                brought += self._report(
+                    operator, correlator, operator_id, other, receipt, None, now
+                )
+        return brought
+
+    def _part_that_waits(
+        self,
+        operator: Operator,
+        correlator: Correlator,
+        operator_id: OperatorId,
+        receipt: Receipt,
+        now: float,
+    ) -> tuple[OperatorId, Message | None]:
+        """Return a part that waits for the receipt of the whole, and its id.
+
+        The receipt may come under the id of a part that wanted none.
+        """
+        number, state = correlator.unwanted_part(operator_id), receipt.state
+        for part in correlator.parts_of(number):
+            return part
+        if number and state is not None and receipts.is_final(state, operator.settings):
+            self._tell_later(correlator, number, receipt, state, now)
+        return operator_id, None
+
+    def _tell_later(
+        self, correlator: Correlator, number: int, receipt: Receipt, state: r.State, now: float
+    ) -> None:
+        """Keep what a final receipt says of all parts for those that are not taken yet."""
+        if not receipt.told_done:
+            receipt.told_done = receipts.done_date(
+                receipt, None, submitted_utc=0.0, came_utc=self._clocks.steady.at(now)
+            )
+        correlator.tell(number, receipts.failure_octets(receipt, state))
+
+    def tell_part(
+        self, operator: Operator, operator_id: OperatorId, message: Message, now: float
+    ) -> None:
+        """Tell a part that was just taken what a receipt has said of the whole before."""
+        group, correlator = message.group, self._pending.correlators[operator.name]
+        octets = None if group is None else correlator.told(group.number)
+        if octets is not None and correlator.awaits(operator_id, message.router_id) is message:
+            receipt, _ = receipts.failure_of(octets)
+            self._report(operator, correlator, operator_id, message, receipt, None, now)
 
     def found(self, came: Arrival, now: float) -> None:
         """The journal has told what it knows of a receipt that asked."""
@@ -243,10 +326,16 @@ class Receipts:
 
     def sweep(self, now_utc: float) -> None:
         """See to receipts, and to messages, that have waited long enough; once a second."""
-        for correlator in self._pending.correlators.values():
+        for name, correlator in self._pending.correlators.items():
             self._give_up(correlator.given_up(now_utc))
             for message in correlator.never_receipted(now_utc):
                 self.never_receipted(message)
+            half = correlator.half_receipted
+            half.look(now_utc)
+            if half.is_pattern and not half.is_told and (peer := self._peer_of(name)) is not None:
+                half.is_told = True
+                why = f"one receipt for all parts: set operators.{name}.receipts.per to message"
+                peer.tell(Note("receipt.parts_missed", why=why))
 
     # Receipts whose message is not known.
 
@@ -257,14 +346,24 @@ class Receipts:
         if receipt.other_id:
             _mean_the_known(correlator, receipt, sm)
         operator_id, message = correlator.find(receipt.operator_id, sm)
+        if message is None and correlator.per_message:
+            operator_id, message = self._part_that_waits(
+                operator, correlator, operator_id, receipt, now
+            )
         if correlator.last_said(operator_id) == _said(sm, receipt):
             message = None  # It came twice, and the other message under its id is not meant.
-        elif _is_early(operator, correlator, message, sm):
+        elif not _has_come(correlator, operator_id, sm) and _is_early(
+            operator, correlator, message, sm
+        ):
             self._give_up(correlator.keep(orphan))
             return
         self._commits.settles.claimed.append(orphan)
         if message is not None:  # Else one before it was final.
-            self._report(operator, correlator, operator_id, message, receipt, sm, now)
+            self._report(
+                operator, correlator, operator_id, message, receipt, sm, now, orphan.at_utc
+            )
+            if message.group is not None:
+                self._report_of_part(operator, correlator, message, message.group, receipt, now)
 
     def refused(self, orphan: Orphan) -> None:
         """The journal could not keep an orphan: the operator sends it again."""
@@ -286,15 +385,19 @@ class Receipts:
         for orphan in orphans:
             self.counters.receipts_unmatched[orphan.operator] += 1
         for orphan in orphans[:MOST_TOLD]:
-            operator = self._operators.get(orphan.operator)
-            binds = () if operator is None else operator.binds
-            peer = next((bind.peer for bind in binds if bind.peer is not None), None)
+            peer = self._peer_of(orphan.operator)
             if peer is not None:
                 message_id = self._read(orphan)[1].operator_id
                 peer.tell(Note("receipt.unmatched", message_id=message_id))
         self._commits.settles.claimed += orphans
         if orphans:
             self._turn.end_soon()
+
+    def _peer_of(self, name: OperatorName) -> Channel | None:
+        """Return a session with an operator, to log what it does."""
+        operator = self._operators.get(name)
+        binds = () if operator is None else operator.binds
+        return next((bind.peer for bind in binds if bind.peer is not None), None)
 
     def _unmatched(self, came: Arrival) -> None:
         """Answer a receipt that no message can be known for: then it does not come again."""
@@ -315,6 +418,10 @@ class Receipts:
         if message.state is SETTLED:
             return False
         if receipts.OUTCOMES[state] is not DELIVERED and message.is_open:
+            if not receipt.told_done:  # It is told later, and came now.
+                receipt.told_done = receipts.done_date(
+                    receipt, None, submitted_utc=message.accepted_utc, came_utc=now_utc
+                )
             self._pending.withhold(message, receipt, state)
             return True
         self._pending.take_withheld(message)
@@ -373,6 +480,14 @@ def _mean_the_known(correlator: Correlator, receipt: Receipt, sm: Sm) -> None:
     """Of the ids in TLV and text, mean the one that is known; the TLV where both are, or none."""
     if correlator.knows_better(receipt.other_id, receipt.operator_id, sm):
         receipt.swap_ids()
+
+
+def _has_come(correlator: Correlator, operator_id: OperatorId, sm: Sm) -> bool:
+    """Return whether the final receipt with this id has come, and was of this number."""
+    if not correlator.is_done(operator_id):
+        return False
+    said = correlator.last_said(operator_id)
+    return said is None or said[0] == sm.source_octets
 
 
 def _is_early(operator: Operator, correlator: Correlator, message: Message | None, sm: Sm) -> bool:

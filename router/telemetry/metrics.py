@@ -321,6 +321,12 @@ class Exporter(Collector):
             ("operator",),
             (((name,), correlator.guessed) for name, correlator in correlators),
         )
+        yield _counter(
+            "long_messages_half_receipted",
+            "Long messages of which one part had its receipt, and no other within a minute.",
+            ("operator",),
+            (((name,), correlator.half_receipted.count) for name, correlator in correlators),
+        )
         yield _gauge(
             "receipts_outstanding",
             "Receipts that the operator still owes.",

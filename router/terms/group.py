@@ -28,15 +28,18 @@ class Group:
         "before",
         "bind",
         "came",
+        "expected",
         "first_at",
         "fixed",
         "held",
         "in_flight",
         "latest_at",
         "left",
+        "number",
         "operator",
         "parked",
         "plan",
+        "receipted",
         "total",
         "touched_at",
     )
@@ -71,6 +74,12 @@ class Group:
         that no operator has refused."""
         self.bind: object = None
         """The bind on which the last part was written; preferred for the next if it has a slot."""
+        self.expected = 0
+        """Parts whose receipt is waited for in memory, where each part has one of its own."""
+        self.receipted = 0
+        """Parts whose final receipt has come, where each part has one of its own."""
+        self.number = 0
+        """Where one receipt is that of all parts: the router_id of the one that was taken first."""
 
     @property
     def is_complete(self) -> bool:

@@ -8,6 +8,7 @@ default must be written.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal
@@ -21,6 +22,7 @@ ClientIdForm = Literal["decimal", "hex8"]
 InDoubt = Literal["resend", "elsewhere", "fail"]
 Schedule = Literal["as_it_came", "honour"]
 Validity = Literal["as_it_came", "remaining"]
+ReceiptPer = Literal["part", "message"]
 ReceiptWord = Literal[
     "SCHEDLD",
     "ENROUTE",
@@ -301,6 +303,10 @@ class MessageIdSettings:
 class ReceiptSettings:
     """How an operator writes receipts."""
 
+    per: ReceiptPer = "part"
+    """Whether each part of a long message has a receipt of its own (`part`), or one receipt stands
+    for all of them (`message`), under the id of one part or under an id that the parts share. The
+    client gets one for each part that it asked one for."""
     by_text: bool = False
     """Whether a message that reads like a receipt is one, though neither esm_class nor TLVs say so.
     Without this key it is one if its id and its addresses are those of a message that waits for its
@@ -308,6 +314,10 @@ class ReceiptSettings:
     words: Mapping[str, ReceiptWord] = field(default_factory=dict)
     """The operator's own words for states, in any case, beside those that every operator may use,
     such as `OK_DELIVERED: DELIVRD`."""
+    time_zone: tzinfo | None = None
+    """The time zone of the operator's done dates. With it they are told to clients, in UTC, where
+    they lie between the submission and a minute after the receipt came. Without it, and elsewhere,
+    the done date is when the receipt came here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -385,7 +395,7 @@ class OperatorSettings:
     default is the time in which an answer must come: after it the operator has shown whether it
     works."""
     receipts: ReceiptSettings = field(default=ReceiptSettings())
-    """How the operator writes receipts."""
+    """How the operator writes receipts, and what they are about."""
     receipt_wait_s: float = 72 * 3600.0
     """How long the router waits for a receipt; then the message counts as never receipted."""
     accepted_is_final: bool = False

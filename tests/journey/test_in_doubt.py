@@ -460,6 +460,7 @@ def test_a_withheld_failure_is_told_when_the_other_attempt_was_not_taken(
     world.run(1.0 if ends != "overdue" else 31.0)
     assert router.outcomes == [Outcome.REJECTED]
     report_to(client, number)
+    assert b" done date:2701150800 " in client.receipt_texts()[0]  # It came before 08:01.
     router.assert_all_is_over()
 
 

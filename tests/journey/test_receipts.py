@@ -5,6 +5,7 @@ never the message of somebody else.
 """
 
 from dataclasses import replace
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -736,6 +737,21 @@ def test_receipts_of_two_messages_in_flight_that_get_one_id_go_by_the_number(
     router.assert_all_is_over()
 
 
+def test_a_receipt_without_a_date_that_comes_twice_before_its_answer_waits_for_no_other_message(
+    world: World, router: Router
+) -> None:
+    telia, client = connected(router, status=None)
+    first, _ = client.submit(), client.submit()  # To one number.
+    world.run(1.0)
+    for _ in range(2):
+        telia.deliver(b"id:1 stat:DELIVRD", SUBSCRIBER, BANK, esm_class=4)
+    world.run(1.0)
+    telia.answer(telia.submits[0][1])
+    world.run(1.0)
+    assert len(texts_about(client, first)) == 1
+    assert router.journal.orphans == {}
+
+
 def test_a_receipt_with_another_number_is_of_the_message_with_its_id_all_the_same(
     world: World, router: Router
 ) -> None:
@@ -897,10 +913,11 @@ def test_a_subscriber_cannot_forge_a_receipt(world: World, router: Router) -> No
     assert router.outcomes == []
 
 
-def test_the_error_and_the_date_of_the_operator_reach_the_client(
+def test_the_error_of_the_operator_reaches_the_client_and_both_dates_are_ours(
     world: World, router: Router
 ) -> None:
     telia, client, (number,) = taken(router)
+    world.run(600.0)
     telia.deliver(
         receipt_text(b"1", b"UNDELIV", err=b"0954"),
         SUBSCRIBER,
@@ -910,8 +927,45 @@ def test_the_error_and_the_date_of_the_operator_reach_the_client(
     )
     world.run(1.0)
     (text,) = texts_about(client, number)
-    assert b" done date:2701150801 stat:UNDELIV err:954 " in text
+    assert b" submit date:2701150800 done date:2701150810 stat:UNDELIV err:954 " in text
     assert p.Sm(client.receipts[0]).tlv(v.NETWORK_ERROR_CODE) == b"\x03\x00\x21"
+
+
+@pytest.mark.parametrize(
+    ("done", "told"),
+    [
+        (b"2701151005", b"2701150805"),
+        (b"270115100559", b"2701150805"),
+        (b"2701150805", b"2701150810"),  # In UTC after all: the receipt came at 08:10.
+    ],
+)
+def test_done_dates_in_the_time_zone_of_the_operator_are_told_in_utc(
+    world: World, contract: Settings, capacity: Capacity, done: bytes, told: bytes
+) -> None:
+    written = ReceiptSettings(time_zone=ZoneInfo("Europe/Tallinn"))
+    router = Router(world, with_operator(contract, "telia", receipts=written), capacity=capacity)
+    telia, client, (number,) = taken(router)
+    world.run(600.0)
+    text = receipt_text(b"1", b"DELIVRD").replace(b"done date:2701150801", b"done date:" + done)
+    telia.deliver(text, SUBSCRIBER, BANK, esm_class=4)
+    world.run(1.0)
+    assert b" submit date:2701150800 done date:%b " % told in texts_about(client, number)[0]
+
+
+@pytest.mark.parametrize("zone", [None, ZoneInfo("Europe/Tallinn")])
+def test_the_done_date_of_an_early_receipt_is_when_it_came(
+    world: World, contract: Settings, capacity: Capacity, zone: ZoneInfo | None
+) -> None:
+    written = ReceiptSettings(time_zone=zone)
+    router = Router(world, with_operator(contract, "telia", receipts=written), capacity=capacity)
+    telia, client = connected(router)
+    telia.latency_s = 29.0
+    world.run(45.0)
+    number = client.submit()
+    world.run(10.0)
+    telia.deliver(receipt_text(b"1", b"DELIVRD"), SUBSCRIBER, BANK, esm_class=4)
+    world.run(30.0)  # It is told in the minute after.
+    assert b" done date:2701150800 " in texts_about(client, number)[0]
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from router.enqueue.journal import (
     is_with_operator,
     take_up_doubt,
 )
+from router.terms.group import Group
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, ClientId, LaneName, OperatorId, OperatorName, RouterId
 from router.terms.orphan import Orphan
@@ -74,6 +75,7 @@ class AttemptRow(NamedTuple):
     failure: bytes | None
     number: int
     sends: int
+    part_of: int
 
 
 class DeliveryRow(NamedTuple):
@@ -303,11 +305,11 @@ class SimulatedJournal:
         """See `Journal`."""
 
         def read() -> list[PendingReceipt]:
-            return self._with_others(
-                row.router_id
-                for row in self.disk.attempts.values()
-                if row.operator == operator and row.operator_id in operator_ids
-            )
+            of_operator = [row for row in self.disk.attempts.values() if row.operator == operator]
+            found = [row for row in of_operator if row.operator_id in operator_ids]
+            wholes = {row.part_of for row in found if row.part_of}
+            found += [row for row in of_operator if row.part_of in wholes]
+            return self._with_others(row.router_id for row in found)
 
         self._read(read, lambda found, error: done(found or [], error))
 
@@ -347,6 +349,9 @@ class SimulatedJournal:
             message.writes = max(message.writes, row.sends)
             message.row.attempts += (row.number,)
             message.operator = row.operator
+            if row.part_of:
+                message.group = Group(message.plan, 0)
+                message.group.number = row.part_of
             attempts.append(PendingReceipt(message, *row[1:6]))
         # The index that finds the others has only messages that were sent more than once.
         assert all(row.sends > 1 for row in rows if len(messages[row.router_id].row.attempts) > 1)
@@ -567,6 +572,7 @@ def _attempt_row(pending: PendingReceipt) -> AttemptRow:
         pending.failure,
         pending.kept_as,
         pending.message.writes,
+        0 if pending.message.group is None else pending.message.group.number,
     )
 
 

@@ -14,6 +14,7 @@ from router.enqueue.journal import (
     Recovered,
     Wanted,
 )
+from router.terms.group import Group
 from router.terms.message import Message
 from router.terms.names import AccountName, LaneName, OperatorId, RouterId
 from router.terms.orphan import Orphan
@@ -274,6 +275,31 @@ def test_message_is_recalled_without_its_text_by_what_the_operator_calls_it(kept
     assert not any(one.message is of for one in found for of in five)
     assert kept.recalled(b"id-3", operator=ELISA) == []
     assert kept.recalled() == []
+
+
+def test_with_one_part_come_the_others_that_its_operator_took(kept: Kept) -> None:
+    seven = ones(*range(1, 8))
+    whole, other = Group(TO_TELIA, 5), Group(TO_TELIA, 2)
+    whole.number, other.number = 1, 6
+    for one in seven[:5]:
+        one.group = whole
+    seven[5].group = other
+    seven[2].writes = 2
+    kept.keep(changes(accepted=seven))
+    of_telia = [attempt(one) for one in (*seven[:3], *seven[4:])]
+    again = attempt(seven[2], ELISA, b"again", at_utc=6.0)  # Perhaps it has this one, too.
+    kept.keep(changes(taken=[*of_telia, attempt(seven[3], ELISA), again]))
+    kept.keep(changes(settled=seven[:1]))
+    kept.restart()
+    found = kept.recalled(b"id-5")
+    assert sorted(one.operator_id for one in found) == [b"again", b"id-2", b"id-3", b"id-5"]
+    groups = [one.message.group for one in found]
+    assert {0 if group is None else group.number for group in groups} == {1}
+    assert [one.message.router_id for one in kept.recalled(b"id-6")] == [6]
+    (last,) = kept.recalled(b"id-7")
+    assert last.message.group is None
+    found = kept.recalled(b"id-4", operator=ELISA)
+    assert sorted(one.operator_id for one in found) == [b"again", b"id-3", b"id-4"]
 
 
 def test_what_operators_took_is_read_in_pieces(kept: Kept) -> None:

@@ -460,6 +460,7 @@ def test_row_that_nobody_here_has_written_is_named(octets: object) -> None:
         (row_writer._FAILED, (b"", "telia", b"", 1)),
         *row_reader.recall(TELIA, [attempt(message(1)).operator_id] * 3),
         *row_reader.others([(1, "", b"", 0.0, None, 5, 1, None, 1, 0, 2)]),
+        *row_reader.other_parts(TELIA, [(*range(14), 5)]),
         *row_writer.delete("message", "router_id", {1, 2, 3}),
         *row_writer.delete("sent", "number", {1, 2, 3}),
         *row_writer.delete("delivery", "number", {1, 2, 3}),

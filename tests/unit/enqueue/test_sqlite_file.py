@@ -13,10 +13,11 @@ from router.enqueue import schema
 from router.enqueue.journal import Backlog, Held, JournalError, Recovered, first_number_at
 from router.enqueue.sqlite import SqliteJournal
 from router.enqueue.sqlite_file import connect, tidied
+from router.terms.group import Group
 from router.terms.names import OperatorId
 from router.terms.orphan import Orphan
 from router.terms.queue_key import QueueKey
-from tests.unit.enqueue.turns import Turns, changes, rows_of
+from tests.unit.enqueue.turns import Turns, attempt, changes, rows_of
 from tests.unit.messages import BANK, ELISA, OTP, TELIA, TO_TELIA, delivery, message
 
 
@@ -328,9 +329,41 @@ def test_file_of_version_1_becomes_one_of_this_with_all_that_it_holds(
     turns.close(turns.open(path))
 
 
+def without_parts(database: sqlite3.Connection) -> None:
+    """Take from a file what is new in version 5."""
+    database.execute("DROP INDEX sent_parts")
+    database.execute("ALTER TABLE sent DROP COLUMN part_of")
+
+
+def test_file_of_version_4_keeps_what_was_sent_and_has_a_place_for_parts(
+    path: Path, turns: Turns
+) -> None:
+    journal = turns.open(path)
+    one, other = message(1), message(2)
+    assert turns.keep(journal, changes(accepted=[one, other])) is None
+    assert turns.keep(journal, changes(taken=[attempt(one)])) is None
+    turns.close(journal)
+    with closing(sqlite3.connect(path)) as database, database:
+        without_parts(database)
+        database.execute("PRAGMA user_version = 4")
+
+    journal = turns.open(path)
+    other.group = Group(TO_TELIA, 2)
+    other.group.number = 2
+    assert turns.keep(journal, changes(taken=[attempt(other)])) is None
+    (first,) = turns.recalled(journal, b"id-1")
+    (second,) = turns.recalled(journal, b"id-2")
+    turns.close(journal)
+
+    assert first.message.group is None
+    assert second.message.group is not None
+    assert second.message.group.number == 2
+
+
 def test_file_of_version_3_has_a_place_for_orphans(path: Path, turns: Turns) -> None:
     turns.close(turns.open(path))
     with closing(sqlite3.connect(path)) as database, database:
+        without_parts(database)
         database.execute("DROP TABLE orphan")
         database.execute("PRAGMA user_version = 3")
     journal = turns.open(path)
@@ -343,6 +376,7 @@ def test_file_of_version_3_has_a_place_for_orphans(path: Path, turns: Turns) -> 
 def test_file_of_version_2_keeps_what_it_has_counted(path: Path, turns: Turns) -> None:
     turns.close(turns.open(path))
     with closing(sqlite3.connect(path)) as database, database:
+        without_parts(database)
         database.execute("DROP TABLE account")
         database.execute("DROP TABLE orphan")
         database.execute(
@@ -373,6 +407,7 @@ def test_copy_of_version_2_that_is_put_back_repeats_no_id_that_was_given_since(
     assert turns.keep(journal, told) is None
     turns.close(journal)
     with closing(sqlite3.connect(path)) as database, database:
+        without_parts(database)
         database.execute("DROP TABLE orphan")
         database.execute("ALTER TABLE account ADD COLUMN accepted INTEGER NOT NULL DEFAULT 0")
         database.execute("PRAGMA user_version = 2")

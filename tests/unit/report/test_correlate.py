@@ -7,11 +7,12 @@ import pytest
 from router.report.correlate import ORPHAN_S, Correlator, canonical
 from router.smpp.receipt import Receipt
 from router.terms.capacity import Capacity
+from router.terms.group import Group
 from router.terms.message import Message
 from router.terms.names import OperatorId, OperatorName
 from router.terms.orphan import Orphan
 from router.terms.settings import IdForm, MessageIdSettings
-from tests.unit.messages import message
+from tests.unit.messages import TO_TELIA, message
 
 WAIT_S = 100.0
 NEVER = float("inf")
@@ -447,7 +448,7 @@ def test_of_two_ids_the_one_that_is_known_better_is_meant() -> None:
     over = message(3)
     sent(correlator, b"done", over)
     correlator.close(OperatorId(b"done"), over)
-    correlator.wants_none(OperatorId(b"unwanted"))
+    correlator.wants_none(OperatorId(b"unwanted"), message())
     sent(correlator, b"others", message(4, destination=b"37255599999"))
     by_rank = [
         [b"mine", b"MINE"],
@@ -521,10 +522,82 @@ def test_orphan_with_two_ids_takes_one_place_and_is_given_up_once() -> None:
     assert sent(correlator, b"x5", message()) == []
 
 
+# Parts of long messages.
+
+
+def part(number: int, group: Group, registered_delivery: int = 1) -> Message:
+    one = message(number, registered_delivery=registered_delivery)
+    one.group = group
+    return one
+
+
+def test_parts_that_await_one_receipt_are_known_by_their_message() -> None:
+    correlator = Correlator(MessageIdSettings(), WAIT_S, per_message=True)
+    group, other = Group(TO_TELIA, 3), Group(TO_TELIA, 3)
+    parts = [part(number, group) for number in (5, 6, 7)]
+    for one in parts:
+        sent(correlator, b"%d" % one.router_id, one)
+    sent(correlator, b"8", part(8, other))
+    sent(correlator, b"9", message(9))
+    assert (group.number, other.number) == (5, 8)
+    assert correlator.parts_of(group.number) == [(b"%d" % one.router_id, one) for one in parts]
+    correlator.close(OperatorId(b"6"), parts[1])
+    assert correlator.parts_of(group.number) == [(b"5", parts[0]), (b"7", parts[2])]
+    correlator.leave_to_journal(1, NEVER)
+    assert correlator.parts_of(group.number) == [(b"7", parts[2])]
+    again = part(5, Group(TO_TELIA, 0))  # Another object, as it comes from the journal.
+    assert again.group is not None
+    again.group.number = 5
+    correlator.take_back(OperatorId(b"5"), again, 0.0)
+    assert correlator.parts_of(group.number) == [(b"7", parts[2]), (b"5", again)]
+    correlator.close(OperatorId(b"5"), again)
+    correlator.close(OperatorId(b"7"), parts[2])
+    assert correlator.parts_of(group.number) == correlator.parts_of(0) == []
+    assert len(correlator.parts_of(other.number)) == 1
+
+
+def test_what_one_receipt_has_said_of_all_is_remembered_for_a_while() -> None:
+    correlator = correlator_of()
+    assert correlator.told(1) is None
+    for number in range(DONE + 2):  # 0 is no message.
+        correlator.tell(number, b"%d" % number)
+    assert [correlator.told(number) for number in range(DONE + 2)] == [
+        *(None, None),
+        *(b"%d" % number for number in range(2, DONE + 2)),
+    ]
+
+
+def test_id_of_a_part_that_wants_no_receipt_names_its_message() -> None:
+    correlator = Correlator(MessageIdSettings(), WAIT_S, per_message=True)
+    group = Group(TO_TELIA, 2)
+    correlator.wants_none(OperatorId(b"a"), part(5, group))
+    sent(correlator, b"b", part(6, group))
+    correlator.wants_none(OperatorId(b"c"), message(7))
+    unwanted = [correlator.unwanted_part(OperatorId(one)) for one in (b"a", b"b", b"c", b"d")]
+    assert unwanted == [5, 0, 0, 0]
+    assert len(correlator.parts_of(5)) == 1
+
+
+def test_parts_that_await_a_receipt_each_are_counted_where_it_must_come() -> None:
+    correlator, group = correlator_of(), Group(TO_TELIA, 5)
+    parts = [part(number, group, wants) for number, wants in ((1, 1), (2, 1), (3, 2), (4, 17))]
+    for one in parts:
+        sent(correlator, b"%d" % one.router_id, one)
+    assert (group.expected, group.number) == (3, 0)
+    correlator.close(OperatorId(b"3"), parts[2])
+    assert group.expected == 3
+    correlator.close(OperatorId(b"4"), parts[3])
+    correlator.leave_to_journal(1, NEVER)
+    assert group.expected == 1
+    correlator.adopt(MessageIdSettings(), WAIT_S, per_message=True)
+    correlator.close(OperatorId(b"2"), parts[1])
+    assert group.expected == 0
+
+
 def test_ids_of_messages_that_want_no_receipt_are_remembered_for_a_while() -> None:
     correlator = correlator_of()
     for number in range(DONE + 1):
-        correlator.wants_none(OperatorId(b"%d" % number))
+        correlator.wants_none(OperatorId(b"%d" % number), message())
     assert not correlator.is_unwanted(OperatorId(b"0"))
     assert correlator.is_unwanted(OperatorId(b"1"))
 

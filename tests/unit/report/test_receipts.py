@@ -1,5 +1,8 @@
 """router/report/receipts.py: which receipts are final, who hears of them, and what they say."""
 
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from router.report import receipts
@@ -7,6 +10,7 @@ from router.report.receipts import (
     MADE_HERE,
     OUTCOMES,
     asked_for,
+    done_date,
     failure_octets,
     failure_of,
     from_operator,
@@ -144,11 +148,71 @@ def test_wish_is_read_from_registered_delivery(
 # What it says.
 
 
-def test_operators_word_carries_its_error_and_date_and_our_id() -> None:
+def test_operators_word_carries_its_error_and_our_id_and_dates() -> None:
     assert told().short_message == (
-        b"id:12300 sub:001 dlvrd:001 submit date:2701150800 done date:2701150803 "
+        b"id:12300 sub:001 dlvrd:001 submit date:2701150800 done date:2701150810 "
         b"stat:DELIVRD err:012 text:"
     )
+
+
+@pytest.mark.parametrize(
+    ("told_done", "read"), [(b"2701150805", b"2701150805"), (b"2701150759", b"2701150800")]
+)
+def test_done_date_is_that_of_the_receipt_and_never_before_the_submission(
+    told_done: bytes, read: bytes
+) -> None:
+    receipt = Receipt(b"x", State.DELIVERED, b"", b"2701150803", None)
+    receipt.told_done = told_done
+    assert b" submit date:2701150800 done date:%b " % read in told(receipt).short_message
+
+
+TALLINN = ZoneInfo("Europe/Tallinn")  # Two hours ahead of UTC, three in summer.
+CAME_UTC = ACCEPTED_UTC + 600.0
+
+
+@pytest.mark.parametrize(
+    ("done", "zone", "read"),
+    [
+        (b"2701151003", TALLINN, b"2701150803"),
+        (b"2701150803", UTC, b"2701150803"),
+        (b"2701151000", TALLINN, b"2701150800"),  # In the minute of the submission.
+        (b"2701151011", TALLINN, b"2701150811"),  # A minute ahead.
+        (b"2701151012", TALLINN, b"2701150810"),
+        (b"2701150959", TALLINN, b"2701150810"),  # Before the submission.
+        (b"2701150803", TALLINN, b"2701150810"),  # In UTC, whatever the setting says.
+        (b"2701151003", None, b"2701150810"),
+        (b"2702311003", TALLINN, b"2701150810"),  # A day that there is not.
+        (b"", TALLINN, b"2701150810"),
+    ],
+)
+def test_operators_done_date_is_told_in_utc_where_it_can_be_and_else_when_it_came(
+    done: bytes, zone: tzinfo | None, read: bytes
+) -> None:
+    receipt = Receipt(b"x", State.DELIVERED, b"", done, None)
+    date = done_date(receipt, zone, submitted_utc=ACCEPTED_UTC + 59.0, came_utc=CAME_UTC)
+    assert date == read
+
+
+@pytest.mark.parametrize(
+    ("submitted", "came", "read"),
+    [
+        ("2026-07-01 05:00", "2026-07-01 09:00", b"2607010630"),  # Summer: done at 09:30.
+        ("2026-10-25 00:00", "2026-10-25 00:40", b"2610250030"),  # 03:30, the first.
+        ("2026-10-25 00:00", "2026-10-25 01:40", b"2610250130"),  # 03:30, the first or second.
+        ("2026-10-25 01:00", "2026-10-25 01:40", b"2610250130"),
+    ],
+)
+def test_of_the_two_hours_at_the_end_of_summer_the_one_that_can_be_is_meant(
+    submitted: str, came: str, read: bytes
+) -> None:
+    done = b"2607010930" if "07-01" in came else b"2610250330"
+    receipt = Receipt(b"x", State.DELIVERED, b"", done, None)
+    date = done_date(receipt, TALLINN, submitted_utc=utc_of(submitted), came_utc=utc_of(came))
+    assert date == read
+
+
+def utc_of(text: str) -> float:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
 
 
 def test_operators_error_that_has_no_room_in_err_is_told_in_the_text() -> None:
@@ -272,7 +336,8 @@ def test_minutes_that_are_remembered_are_right_and_few() -> None:
 def test_failure_that_is_withheld_is_read_as_it_was_kept(
     err: bytes, done: bytes, network_error_code: bytes | None
 ) -> None:
-    receipt = Receipt(b"", State.REJECTED, err, done, network_error_code)
+    receipt = Receipt(b"", State.REJECTED, err, b"", network_error_code)
+    receipt.told_done = done
     octets = failure_octets(receipt, State.REJECTED)
     kept, state = failure_of(octets)
     assert (values(kept), state) == (values(receipt), State.REJECTED)

@@ -76,6 +76,34 @@ BANK = "bank: {password: secret01, lane: urgent}"
             "twice",
             None,
         ),
+        (
+            "    message_id: {response: hex",
+            "    receipts: {time_zone: europe/Talinn}\n    message_id: {response: hex",
+            "operators.elisa.receipts.time_zone",
+            "area and city",
+            "Europe/Tallinn",
+        ),
+        (
+            "    message_id: {response: hex",
+            "    receipts: {time_zone: Helsinki}\n    message_id: {response: hex",
+            "operators.elisa.receipts.time_zone",
+            "area and city",
+            "Europe/Helsinki",
+        ),
+        (
+            "    message_id: {response: hex",
+            "    receipts: {time_zone: Etc}\n    message_id: {response: hex",
+            "operators.elisa.receipts.time_zone",
+            "area and city",  # A folder of the system's, and no zone.
+            "UTC",
+        ),
+        (
+            "    message_id: {response: hex",
+            "    receipts: {time_zone: '+02:00'}\n    message_id: {response: hex",
+            "operators.elisa.receipts.time_zone",
+            "area and city",
+            None,
+        ),
         ("do: pause, for", "do: pause, times: 2, for", "", "says nothing beside do: pause", None),
         ("0x00000400", "0x00000058", "operators.elisa.on_status.0x00000058", "twice", None),
         ("0x00000400", "ESME_ROK", "operators.elisa.on_status.ESME_ROK", "success", None),
@@ -212,3 +240,13 @@ def test_a_mistake_in_a_name_does_not_hide_those_below_it() -> None:
     paths = [mistake.path for mistake in found]
     assert "operators['tel/ia']" in paths
     assert "operators['tel/ia'].binds[0].rate" in paths
+
+
+def test_machine_without_time_zones_is_told_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("router.settings.values.available_timezones", set)
+    zone = "    receipts: {time_zone: Europe/Nowhere}\n    message_id: {response: hex"
+    mistake = the_mistake(changed(CONTRACT, ("    message_id: {response: hex", zone)))
+    assert "install tzdata" in str(mistake)
+    assert mistake.suggestion is None

@@ -130,7 +130,8 @@ def test_a_whole_configuration_and_any_part_of_one_is_accepted(text: str, tmp_pa
         ("  telia:\n", "  telia:\n    breaker: false\n    destination_rate: 1/10s\n"),
         ("  telia:\n", "  telia:\n    breaker: {statuses: [], rest: 1s}\n    ramp: 0s\n"),
         ("  telia:\n", "  telia:\n    on_status: {0x58: {do: next}, 8: {do: fail}}\n"),
-        ("  telia:\n", "  telia:\n    receipts: {by_text: true, words: {7: DELETED}}\n"),
+        ("  telia:\n", "  telia:\n    receipts: {by_text: true, words: {7: DELETED},"
+         " time_zone: Etc/GMT+5}\n"),
         ("memory:", "sqlite:///r.db"),
         ("routes:", "session: {max_pdu: 64KiB}\nroutes:"),
         ("routes:", "telemetry: {listen: 'localhost:0', log: {messages: 0%}}\nroutes:"),

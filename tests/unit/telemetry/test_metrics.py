@@ -235,6 +235,13 @@ def test_receipts_that_are_owed_and_guessed_are_seen() -> None:
     assert value(router, "receipts_guessed_total", operator="elisa") == 3
 
 
+def test_long_messages_with_the_receipt_of_one_part_are_seen() -> None:
+    router = FakeRouter()
+    router.journey.pending.correlators[ELISA].half_receipted.count = 2
+    assert value(router, "long_messages_half_receipted_total", operator="elisa") == 2
+    assert value(router, "long_messages_half_receipted_total", operator="telia") == 0
+
+
 def test_deliveries_with_a_field_that_was_cut_are_seen() -> None:
     router = FakeRouter()
     router.journey.counters.fields_cut[ELISA] = 2
