@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from benchmarks import (
     adaptive,
+    arrivals,
     backlog,
     campaign,
     failover,
@@ -65,6 +66,7 @@ BENCHMARKS: Final = {
         outstanding,
         homecoming,
         rates,
+        arrivals,
         adaptive,
         idle,
         memory,

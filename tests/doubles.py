@@ -14,7 +14,7 @@ from router.forward.pool import BindChanges
 from router.journey import Journey
 from router.settings.load import load
 from router.smpp import vocabulary as v
-from router.smpp.link import Link
+from router.smpp.link import Link, Unacknowledged
 from router.steps.rules import Rules
 from router.terms.capacity import Capacity
 from router.terms.names import AccountName, LaneName, OperatorName
@@ -67,6 +67,8 @@ class Router:
         self.disk = Disk(world)
         self.journal = journal or WatchedJournal(world, self.disk)
         self.accounts = Accounts(settings.accounts, b"secret", world.now)
+        self.tells: Callable[[Link], Unacknowledged | None] = lambda _: None
+        """What the system knows that the other end's has not acknowledged."""
         self._timer: ManualTimer | None = None
         self._armed_for = float("inf")
         self.journey = Journey(
@@ -85,6 +87,9 @@ class Router:
         # A rate begins as if it had just been used: after 1.1 s each has all its slots.
         world.run(1.1 if warm else 0.0)
         assert started == [None]
+
+    def unacknowledged(self, link: Link) -> Unacknowledged | None:
+        return self.tells(link)
 
     def write_soon(self, link: Link) -> None:
         self.journey.write_soon(link)

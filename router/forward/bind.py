@@ -10,6 +10,7 @@ from typing import Final, Protocol, cast
 
 import structlog
 
+from router.forward.arrival import ACKNOWLEDGED_S
 from router.forward.pool import NEVER, Attempt, Bind
 from router.forward.reconnect import CONNECT_S, ConnectionAttempts
 from router.forward.suspects import PROVEN_S
@@ -32,6 +33,9 @@ RETIRES_S: Final = 2.0
 """The longest wait of a retiring bind until all that its operator has delivered is answered."""
 EXPLAINING_NOTES: Final = frozenset({"framing.lost", "bind.timed_out", "bind.flooded"})
 """Events of a session that say why it was not bound."""
+LOOK_AFTER_S: Final = ACKNOWLEDGED_S - 0.005
+"""When to look whether the operator's system has acknowledged a message: once it would have. A look
+much later could tell only of acknowledgements since then."""
 AWAY_S: Final = 1.0
 """The time after which a bind that may retire checks again whether another one is away."""
 
@@ -249,13 +253,36 @@ class OperatorLink(Link):
 
     def flush(self) -> None:
         """Write the octets of the session, and note when they left."""
-        batch = self.bind.batch
-        if batch is not None:
-            # Before the write: it may wake the peer on this core, which answers before a look at
-            # the clock after it. One round trip that is too short costs rate until it is forgotten.
-            batch.left_at = self.host.clock()
-            self.bind.batch = None
+        bind = self.bind
+        batch = bind.batch
+        acknowledged = bind.round_trip.acknowledged
+        if acknowledged.is_noted:  # Before the write, which the system would tell about instead.
+            self._look_at_acknowledgements()
+        if batch is None:
+            super().flush()
+            return
+        # Before the write: it may wake the peer on this core, which answers before a look at the
+        # clock after it. One round trip that is too short costs rate until it is forgotten.
+        batch.left_at = self.host.clock()
+        bind.batch = None
         super().flush()
+        if not bind.watches_acknowledgements or self.host.unacknowledged(self) is None:
+            acknowledged.forget()
+        else:
+            acknowledged.wrote(self.written_octets, batch.left_at)
+            acknowledged.look = self._look_at_acknowledgements
+            self.host.call_later(LOOK_AFTER_S, self._look_at_acknowledgements)
+
+    def _look_at_acknowledgements(self) -> None:
+        """Note what has left and what the operator's system has acknowledged by now."""
+        unknown = self.host.unacknowledged(self)
+        if unknown is not None:
+            now = self.host.clock()
+            self.bind.round_trip.acknowledged.has(
+                position=self.written_octets - unknown.octets,
+                at=now - unknown.since_s,
+                left_at=now - unknown.sent_since_s,
+            )
 
     def pause_writing(self) -> None:
         """Send nothing more: the operator does not read."""

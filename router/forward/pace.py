@@ -8,7 +8,8 @@ the next message whatever the other two say.
 from typing import Final
 
 from router.forward.adapting import AdaptiveRate
-from router.forward.pacing import BusiestSecond, Pacer, RoundTrip
+from router.forward.arrival import RoundTrip
+from router.forward.pacing import BusiestSecond, Pacer
 from router.terms.limits import Rate
 
 

@@ -6,25 +6,28 @@ writer, the message arrived no later than `answered - smallest round trip`, howe
 a socket buffer or the peer was busy. A slot is free again one unit and a margin after that. Because
 a session is one ordered stream, a message also arrived no later than any message written after it.
 
-Where answers say nothing about arrival (an operator whose processing time varies from message to
-message), the time of writing and a wider margin decide instead: waiting for answers would waste the
-rate. A peer that answers nothing at all for a while has stalled, and is waited for.
+Where answers tell little (the operator's processing time varies from message to message, or answers
+come in batches, or later than the slot is needed), to wait for them would waste the rate. Then the
+time of writing and a wider margin decide, with two exceptions. Octets that left this machine later,
+or that the operator's machine has not acknowledged in time, arrived no earlier than that. And a
+peer that answers nothing at all for much longer than usual has stalled, and is waited for; where it
+answers in batches that is no sign.
 
 Assumptions: within one or two spans at least one round trip to a host, on any bind, was the
-smallest possible, and is shorter than the unit (else an answer comes too late to show anything);
-of at least one, far less than `MARGIN_S` lay between the look at the clock and the write behind it.
-Where binds with different paths share a rate, the way there takes as long as the way back.
+smallest possible; of at least one, far less than `MARGIN_S` lay between the look at the clock and
+the write behind it. Where binds with different paths share a rate, the way there takes as long as
+the way back.
 
 Messages are spread evenly over the unit, so that an urgent message finds a slot soon: what late
 answers have made uneven becomes even again within a few units. After a stall up to `CATCH_UP_S` of
 the spread is made up for, always within the slots.
 """
 
-from bisect import bisect_left
 from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
+from router.forward.arrival import RoundTrip
 from router.terms.limits import Rate
 
 MARGIN_S: Final = 0.0005
@@ -35,20 +38,24 @@ length is still within the contract, at the price of 2.5 % of a rate per second.
 the same share."""
 CATCH_UP_S: Final = 0.1
 """The part of a stall that is made up for; after more the operator would see a burst."""
-VARYING_S: Final = 0.05
+VARYING_S: Final = 0.008
 """The average delay from the time of writing to the arrival as answers show it, from which on the
-operator's processing time counts as varying: waiting for answers then costs more than the wider
-margin. Time in which no message at all is answered does not count. A longer unit has the same
-share."""
-ROUND_TRIP_SPAN_S: Final = 10.0
-"""The length of a span. The smallest round trip is that of the last one or two: paths change."""
-FEWEST_ROUND_TRIPS: Final = 8
-"""The fewest round trips of a span. At one message per minute ten seconds hold one or two; those
-may all have met a stall, and the smallest of them would show nothing."""
-_APART_S: Final = 0.01
-"""Answers closer together count as one: after a stall they come all at once."""
-_MOST_ANSWERS: Final = 8192
-"""Times of answers that a bind remembers; then the older half is forgotten."""
+operator's processing time counts as varying: to wait for answers then costs more than the wider
+margin, three times its average (docs/decisions). Time in which no message at all is answered does
+not count. A longer unit has the same share."""
+SILENT_S: Final = 0.025
+"""The average time in which no message at all is answered, from which on that is how the operator
+answers, in batches or seldom, and no sign of a stall. A longer unit has the same share."""
+MOST_SILENT_S: Final = 0.05
+"""What a longer silence counts in that average: a few long stalls must not make it up."""
+STALLED_TIMES: Final = 6.0
+"""A silence so many times longer than usual is a stall."""
+_SILENT_UNITS: Final = 5
+"""Units of messages in that average. A stall meets one unit of them at most, since the slots of
+those are not free before it is over; so it takes several stalls, one right after the other, to look
+like an operator that answers in batches."""
+_FEWEST_SILENT: Final = 128
+"""The fewest messages in that average, where a unit has few."""
 LATEST_S: Final = 0.02
 """The most that a slot may be late in the even spread: what is more moves the following messages at
 once. A step that is no longer than this although its slot is late moves nothing."""
@@ -58,100 +65,15 @@ late stays so in every unit, with a step before it that is longer by as much, un
 come after it. To move them at once would make each late answer cost all of them its delay; with a
 part of it, the late slots of a few units cost little more than the latest of them
 (docs/decisions)."""
+ASK_AGAIN_S: Final = 0.01
+"""When to ask again for the slot of a message that is not acknowledged yet."""
 _LOOK_AHEAD: Final = 16
 """Followers of a message that are searched for an earlier answer."""
 _LEARN_ALL: Final = 16
 _LEARN_SHARE: Final = 0.08
 """Whether processing time varies is learnt from every fourth message; where there are fewer slots
 than `_LEARN_ALL`, from each. Each counts for `_LEARN_SHARE` of the average."""
-_MEAN_SHARE: Final = 0.02
-"""The weight of one round trip in the average."""
 _NEVER: Final = float("inf")
-
-
-class Path:
-    """The smallest recent round trip to one host, over all binds that are connected to that host.
-
-    One bind alone may never see a round trip without a queue: the binds of a host often send at the
-    same moments, and so wait for each other. A value that is too small costs a little of the rate;
-    one that is too large lets messages go too early.
-    """
-
-    __slots__ = (
-        "_counted_at",
-        "_current",
-        "_in_span",
-        "_previous",
-        "_span_ends_at",
-        "smallest_s",
-        "way_s",
-    )
-
-    def __init__(self) -> None:
-        self.smallest_s = _NEVER
-        """The smallest round trip, in seconds."""
-        self.way_s = 0.0
-        """The time that is subtracted from answers: 0 until enough round trips are known, then
-        `smallest_s`."""
-        self._current = _NEVER
-        self._previous = _NEVER
-        self._in_span = 0
-        self._counted_at = -_NEVER
-        self._span_ends_at = 0.0
-
-    def add_sample(self, seconds: float, now: float) -> None:
-        """Add a round trip that ended now."""
-        enough = self._in_span >= FEWEST_ROUND_TRIPS
-        if enough and now >= self._span_ends_at:
-            self._previous, self._current = self._current, _NEVER
-            self._span_ends_at = now + ROUND_TRIP_SPAN_S
-            self._in_span = 0
-        if now - self._counted_at >= _APART_S:
-            self._counted_at = now
-            self._in_span += 1
-        if seconds < self._current:
-            self._current = seconds
-        self.smallest_s = min(self._current, self._previous)
-        if enough or self._previous != _NEVER:
-            self.way_s = self.smallest_s
-
-
-class RoundTrip:
-    """The round trips of a bind, and the times of its answers."""
-
-    __slots__ = ("_answers", "mean_s", "path")
-
-    def __init__(self, path: Path | None = None) -> None:
-        self.path = Path() if path is None else path
-        """The path to the host; binds that are connected to one host share it."""
-        self.mean_s = 0.0
-        """The average of about the last fifty round trips; 0 before the first."""
-        self._answers: list[float] = []
-
-    @property
-    def smallest_s(self) -> float:
-        """The smallest round trip, in seconds."""
-        return self.path.smallest_s
-
-    @property
-    def way_s(self) -> float:
-        """The time that is subtracted from answers."""
-        return self.path.way_s
-
-    def add_sample(self, seconds: float, now: float) -> None:
-        """Add a round trip that ended now."""
-        answers = self._answers
-        self.mean_s += (seconds - self.mean_s) * (_MEAN_SHARE if answers else 1.0)
-        answers.append(now)
-        if len(answers) > _MOST_ANSWERS:
-            del answers[: _MOST_ANSWERS // 2]
-        self.path.add_sample(seconds, now)
-
-    def answer_since(self, at: float) -> float:
-        """Return when the first answer at or after this time came; infinity if none has come."""
-        answers = self._answers
-        place = bisect_left(answers, at)
-        return answers[place] if place < len(answers) else _NEVER
 
 
 class Pacer:
@@ -173,16 +95,20 @@ class Pacer:
         "_first",
         "_free_s",
         "_gap_s",
+        "_is_often_silent",
         "_late_s",
         "_moved",
         "_next",
         "_older_at",
         "_round_trips",
         "_sharing",
+        "_silent_s",
+        "_silent_share",
         "_slot_at",
         "_varies_s",
         "_write_margin_s",
         "_written_at",
+        "answers_tell",
         "rate",
     )
 
@@ -204,6 +130,11 @@ class Pacer:
         self._even_at = now
         self._slot_at = now
         self._late_s = 0.0
+        self._silent_s = 0.0
+        self._is_often_silent = False
+        """Whether the operator answers in batches, so that silence is no sign of a stall."""
+        self.answers_tell = True
+        """Whether the operator's answers show, soon enough, when messages arrive."""
         self._varies_s = VARYING_S
         self._follow(rate)
 
@@ -215,9 +146,14 @@ class Pacer:
         units = max(1.0, rate.per_s)
         # The same delays may be small in one unit and large in another: keep the judgement until
         # the new unit has been learnt from.
-        self._late_s *= VARYING_S * units / self._varies_s
+        longer = VARYING_S * units / self._varies_s
+        self._late_s *= longer
+        self._silent_s *= longer
         self._varies_s = VARYING_S * units
         self._write_margin_s = WRITE_MARGIN_S * units
+        # Not every message is learnt from.
+        learnt = 1 if rate.count < _LEARN_ALL else 4
+        self._silent_share = learnt / max(_SILENT_UNITS * rate.count, _FEWEST_SILENT)
 
     def adopt(self, rate: Rate, now: float) -> None:
         """Follow another rate; slots that are in use stay in use.
@@ -266,10 +202,13 @@ class Pacer:
         even_at = self._even_at
         return slot_at if slot_at > even_at else even_at
 
-    @property
-    def answers_vary(self) -> bool:
-        """Whether the operator's answers do not show when messages arrive."""
-        return self._late_s > self._varies_s
+    def goes_by_answers(self, way_s: float) -> bool:
+        """Whether answers, which take this long at least, decide when slots are free."""
+        return self.answers_tell and self._are_due_in_time(way_s)
+
+    def _are_due_in_time(self, way_s: float) -> bool:
+        """Whether answers that take so long come before a slot would be free without them."""
+        return way_s < self.rate.per_s + self._write_margin_s
 
     def _arrived_at(self, slot: int, now: float) -> float:
         """Return the latest arrival, on the writer's clock, of the slot's message."""
@@ -277,10 +216,31 @@ class Pacer:
         if round_trip is None:
             return self._written_at[slot]
         way_s = self._way_s(round_trip) if self._sharing else round_trip.way_s
-        by_answers = self._arrived_by_answers_at(slot, now, way_s)
-        if self.answers_vary:
-            return min(by_answers, self._written_at[slot] + self._write_margin_s)
-        return by_answers
+        by_answers = self._arrived_by_answers_at(slot, way_s)
+        if self.answers_tell:
+            if by_answers != _NEVER:
+                return by_answers
+            if self._are_due_in_time(way_s):
+                unit_s, written_at = self.rate.per_s, self._written_at[slot]
+                # It cannot come before now, nor before its time.
+                return max(written_at, now - min(way_s, unit_s), written_at + way_s - unit_s)
+        return min(by_answers, self._arrived_unanswered_at(slot, round_trip, way_s, now))
+
+    def _arrived_unanswered_at(
+        self, slot: int, round_trip: RoundTrip, way_s: float, now: float
+    ) -> float:
+        """Return the latest arrival of a message whose own answer does not tell."""
+        written_at = self._written_at[slot]
+        latest = written_at + self._write_margin_s
+        # Of a way that is longer than the unit, most is the operator's processing time.
+        if way_s < self.rate.per_s and not self._is_often_silent:
+            silent_s = round_trip.silent_s(written_at + way_s, now)
+            if silent_s > STALLED_TIMES * self._silent_s:
+                latest = max(latest, written_at + silent_s)
+        arrived_at = round_trip.acknowledged.arrived_at(written_at)
+        if arrived_at == _NEVER:  # It may be lost, and be sent again: ask again soon.
+            arrived_at = now - self.rate.per_s + ASK_AGAIN_S
+        return max(latest, arrived_at)
 
     def _way_s(self, round_trip: RoundTrip) -> float:
         """Return half of this bind's round trip and half of the shortest one.
@@ -291,13 +251,12 @@ class Pacer:
         shortest_s = min((one.way_s for one in self._sharing if one.way_s), default=own_s)
         return (own_s + min(own_s, shortest_s)) / 2
 
-    def _arrived_by_answers_at(self, slot: int, now: float, way_s: float) -> float:
+    def _arrived_by_answers_at(self, slot: int, way_s: float) -> float:
+        """Return the latest arrival as answers show it; infinity if none does so far."""
         written_at = self._written_at[slot]
         latest = self._answered_at[slot] - way_s
         if latest > written_at + MARGIN_S:
             latest = self._no_later_than_its_followers(slot, latest, way_s)
-            if latest == _NEVER:
-                latest = now - way_s  # No answer can come before now.
         return latest if latest > written_at else written_at
 
     def _no_later_than_its_followers(self, slot: int, latest: float, way_s: float) -> float:
@@ -336,17 +295,24 @@ class Pacer:
         return self._first + slot
 
     def _learn(self, slot: int, now: float) -> None:
-        """Learn how much later arrival was shown than the first answer of any message came."""
+        """Learn how much later arrival was shown than the message was written."""
         round_trip = self._round_trips[slot]
-        if round_trip is None or not round_trip.way_s or self._answered_at[slot] == _NEVER:
+        if round_trip is None or round_trip.smallest_s == _NEVER:
             return
-        way_s = round_trip.way_s
         written_at = self._written_at[slot]
-        late_s = self._arrived_by_answers_at(slot, now, way_s) - written_at
+        way_s = round_trip.smallest_s
+        late_s = self._arrived_by_answers_at(slot, way_s) - written_at
+        silent_s = 0.0
         if late_s > MARGIN_S:
-            silent_s = round_trip.answer_since(written_at + way_s) - way_s - written_at
-            late_s = max(0.0, late_s - max(0.0, silent_s))
-        self._late_s += (late_s - self._late_s) * _LEARN_SHARE
+            # How long nothing at all was answered; what is later than that is processing time.
+            silent_s = round_trip.silent_s(written_at + way_s, now)
+            late_s -= silent_s
+        most_s = self._varies_s * (MOST_SILENT_S / VARYING_S)
+        self._silent_s += (min(silent_s, most_s) - self._silent_s) * self._silent_share
+        if late_s != _NEVER and round_trip.way_s:
+            self._late_s += (max(0.0, late_s) - self._late_s) * _LEARN_SHARE
+        self._is_often_silent = self._silent_s > self._varies_s * (SILENT_S / VARYING_S)
+        self.answers_tell = self._late_s <= self._varies_s and not self._is_often_silent
 
     def ended(self, number: int, written_at: float, now: float, *, answered: bool) -> None:
         """The message in the slot with this number was answered now, or will never be.

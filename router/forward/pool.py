@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import Final, Literal, NamedTuple, Protocol
 
+from router.forward.arrival import Path, RoundTrip
 from router.forward.breaker import Breaker
 from router.forward.circuit import Circuit
 from router.forward.destinations import Destinations
 from router.forward.lifetime import Lifetime
 from router.forward.pace import Pace
-from router.forward.pacing import Pacer, Path, RoundTrip
+from router.forward.pacing import Pacer
 from router.forward.queue_full import QueueFullDetector
 from router.forward.suspects import (
     PROVEN_S,
@@ -228,6 +229,14 @@ class Bind:
         if before != settings and self.peer is not None:
             self.peer.adopt()
         return False
+
+    @property
+    def watches_acknowledgements(self) -> bool:
+        """Whether answers do not show soon enough when messages arrive."""
+        pace, pacer, way_s = self.pace, self.operator.pacer, self.round_trip.way_s
+        if pace is not None and not pace.pacer.goes_by_answers(way_s):
+            return True
+        return pacer is not None and not pacer.goes_by_answers(way_s)
 
     @property
     def path(self) -> str:
@@ -479,6 +488,7 @@ class Operator:
         bind.troubles.forget()
         bind.retires = False
         bind.round_trip.path = self._paths.setdefault(bind.path, Path())
+        bind.round_trip.acknowledged.forget()
         bind.lifetime.begin(self._share(bind), now)
         if bind.pace is not None and self.suspects.may_go_on(bind, self._able()):
             self._begin_trial(bind, now)

@@ -15,7 +15,7 @@ timer are handed in, so that tests join two links without a socket. Rules of a l
 """
 
 from collections.abc import Callable
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from router.smpp.pdu import Pdu
 from router.smpp.session import NEVER, Session
@@ -33,6 +33,17 @@ NOTES_LOGGED: Final = Rate(20, 600.0)
 """Log lines about the faults of one peer, so that a peer cannot fill the log and a peer that is
 bound for months is still heard of. All faults are counted."""
 _CLOSED: Final = State.CLOSED  # Before Python 3.12 a member of an enum costs five globals.
+
+
+class Unacknowledged(NamedTuple):
+    """What the peer's system has not acknowledged of all that was written to a connection."""
+
+    octets: int
+    """How much, whether or not it has left this machine."""
+    since_s: float
+    """The least time since the last acknowledgement came."""
+    sent_since_s: float
+    """The least time since the last octets left; minus infinity if some have not."""
 
 
 class Transport(Protocol):
@@ -82,6 +93,9 @@ class Host(Protocol):
     def write_soon(self, link: "Link") -> None:
         """Call the link's `flush` when this turn of the loop ends."""
 
+    def unacknowledged(self, link: "Link") -> Unacknowledged | None:
+        """Return what the peer's system has not acknowledged; None where that is not known."""
+
 
 class Link:
     """One session on one transport; subclasses are the connections of clients and of operators."""
@@ -92,6 +106,8 @@ class Link:
         self.to_write = False
         self.writable = True
         self.transport: Transport | None = None
+        self.written_octets = 0
+        """All that was written to the transport."""
         self._timer: Timer | None = None
         self._armed_for = NEVER
         self._has_ended = False
@@ -203,6 +219,7 @@ class Link:
         if transport is not None:
             if octets:
                 transport.write(octets)
+                self.written_octets += len(octets)
             over = session.state is _CLOSED or (self._ends_when_answered and not session.owed)
             if over and not self._closes:
                 self._closes = True

@@ -24,7 +24,7 @@ from router.forward.bind import BindConnector
 from router.forward.outbind import OutbindConnector, OutbindListener
 from router.journey import Journey
 from router.settings.load import SettingsError
-from router.smpp.link import NOTES_LOGGED, Link, Timer
+from router.smpp.link import NOTES_LOGGED, Link, Timer, Unacknowledged
 from router.smpp.states import BOUND
 from router.telemetry.core import interpreter, running
 from router.telemetry.log import MessageLog
@@ -35,6 +35,7 @@ from router.terms.settings import Address, Settings
 from router.wiring.control import Control
 from router.wiring.systemd import notify, starting, watchdog_s
 from router.wiring.tls import about, context_of
+from router.wiring.unacknowledged import unacknowledged
 from router.wiring.wall_clock import is_synchronised
 
 DRAIN_S: Final = 30.0
@@ -90,6 +91,12 @@ class App:
     def call_later(self, delay_s: float, call: Callable[[], None]) -> Timer:
         """Run `call` after a delay."""
         return self.loop.call_later(delay_s, call)
+
+    def unacknowledged(self, link: Link) -> Unacknowledged | None:
+        """Return what the peer's system has not acknowledged; None where that is not known."""
+        if link.transport is None:
+            return None
+        return unacknowledged(cast("asyncio.Transport", link.transport))
 
     # Life.
 

@@ -3,12 +3,15 @@
 Counted where the messages arrive, over each bind and over each operator.
 """
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
 from router.smpp import vocabulary as v
+from router.smpp.link import Link, Unacknowledged
 from router.terms.limits import Rate
+from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings
 from tests.doubles import START, Operator, Router, World, with_operator
@@ -264,3 +267,66 @@ def test_a_number_that_is_sent_to_too_often_holds_up_nobody(
     assert all(later - first >= 10.0 for first, later in pairwise(same))
     assert same[-1] - same[0] < 31.0
     router.assert_all_is_over()
+
+
+# Answers that come too late to show when messages arrived.
+
+
+def slow(world: World, contract: Settings) -> tuple[Router, Operator]:
+    """An operator that takes 3 s for an answer; by the end of this the router knows it."""
+    binds = contract.operators[OperatorName("telia")].binds
+    binds = tuple(replace(bind, window=300) for bind in binds)
+    router = Router(world, with_operator(contract, "telia", binds=binds))
+    telia = router.operator("telia")
+    telia.latency_s = 3.0
+    router.tells = lambda link: Unacknowledged(0, 0.0, 0.0)
+    flood(router, 700)
+    world.run(10.0)
+    return router, telia
+
+
+def test_answers_that_take_longer_than_the_unit_cost_a_fortieth_of_the_rate(
+    world: World, contract: Settings
+) -> None:
+    _, telia = slow(world, contract)
+    begin = world.now
+    world.run(4.0)
+    arrivals = times(telia)
+    assert busiest(arrivals) <= 50
+    assert sum(at > begin for at in arrivals) / 200 == pytest.approx(1 / 1.025, abs=0.01)
+
+
+def test_messages_that_the_network_has_lost_arrive_later_and_hold_their_slots_until_then(
+    world: World, contract: Settings
+) -> None:
+    router, telia = slow(world, contract)
+    lost_from, again_at = world.now + 0.5, world.now + 1.4
+    transport = telia.far.transport
+
+    def arrives_at(written_at: float) -> float:
+        return max(written_at, again_at) if written_at >= lost_from else written_at
+
+    def tells(link: Link) -> Unacknowledged:
+        assert link is telia.far.link
+        missing = [data for at, data in transport.written if arrives_at(at) > world.now]
+        had = [arrives_at(at) for at, _ in transport.written if arrives_at(at) <= world.now]
+        since_s = world.now - transport.written[-1][0]
+        return Unacknowledged(sum(map(len, missing)), world.now - max(had), since_s)
+
+    router.tells = tells
+    world.run(4.0)
+    arrivals = [arrives_at(at) for at in times(telia)]
+    assert len(arrivals) > 450
+    assert busiest(arrivals) <= 50
+
+
+def test_operator_that_answers_soon_again_is_paced_by_its_answers(
+    world: World, contract: Settings
+) -> None:
+    router, telia = slow(world, contract)
+    assert telia.bind.round_trip.acknowledged.is_noted
+    telia.latency_s = 0.02
+    flood(router, 3000)
+    world.run(40.0)
+    assert not telia.bind.round_trip.acknowledged.is_noted
+    assert busiest(times(telia)) <= 50

@@ -7,10 +7,11 @@ from router.enqueue.journal import JournalError
 from router.enqueue.lanes import Lanes
 from router.forward import pool
 from router.forward.adapting import AdaptiveRate
+from router.forward.arrival import RoundTrip
 from router.forward.breaker import Breaker, BreakerState
 from router.forward.circuit import UNLIMITED, Circuit
 from router.forward.lifetime import Lifetime
-from router.forward.pacing import Pacer, RoundTrip
+from router.forward.pacing import Pacer
 from router.forward.pool import Attempt, Bind, Channel, Operator
 from router.journey import Journey
 from router.smpp.pdu import Pdu, Sm, relay_with

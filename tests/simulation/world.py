@@ -140,6 +140,9 @@ class Process:
         """Run this in a later turn."""
         return self.loop.at(self.loop.now, call, self)
 
+    def unacknowledged(self, link: Link) -> None:
+        """Nothing is known of the other end's system."""
+
     def write_soon(self, link: Link) -> None:
         """Have the link written when this turn ends."""
         self.journey.write_soon(link)

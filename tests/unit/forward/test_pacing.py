@@ -5,15 +5,13 @@ Any delays, in any order: tests/property/test_pacing.py.
 
 import pytest
 
+from router.forward.arrival import FEWEST_ROUND_TRIPS, ROUND_TRIP_SPAN_S, RoundTrip
 from router.forward.pacing import (
     CATCH_UP_S,
-    FEWEST_ROUND_TRIPS,
     MARGIN_S,
-    ROUND_TRIP_SPAN_S,
     WRITE_MARGIN_S,
     BusiestSecond,
     Pacer,
-    RoundTrip,
 )
 from router.terms.limits import Rate
 
@@ -222,14 +220,15 @@ def with_varying_answers(rate: Rate, by_units: float) -> tuple[Pacer, RoundTrip,
 @pytest.mark.parametrize("per_s", [1.0, 60.0, 3600.0])
 def test_where_answers_cost_too_much_writing_and_a_share_of_the_unit_decide(per_s: float) -> None:
     pacer, round_trip, now = with_varying_answers(Rate(1, per_s), 0.2)
-    assert pacer.answers_vary
+    assert not pacer.answers_tell
     pacer.take(round_trip, now)
+    round_trip.add_sample(WAY_S, now + WAY_S)
     assert pacer.ready_at(now + per_s) == near(now + per_s * (1 + WRITE_MARGIN_S) + MARGIN_S)
 
 
 def test_answers_decide_while_they_cost_little() -> None:
-    pacer, round_trip, now = with_varying_answers(SECOND, 0.04)
-    assert not pacer.answers_vary
+    pacer, round_trip, now = with_varying_answers(SECOND, 0.007)
+    assert pacer.answers_tell
     pacer.take(round_trip, now)
     assert pacer.ready_at(now + 5.0) > now + 5.0
 
@@ -238,6 +237,7 @@ def test_late_answer_to_an_earlier_message_of_a_slot_says_nothing_of_the_next() 
     pacer, round_trip, now = with_varying_answers(SECOND, 0.2)
     slot = pacer.take(round_trip, now)
     pacer.take(round_trip, now + 2.0)  # The operator takes a varying time: it need not be answered.
+    round_trip.add_sample(WAY_S, now + 2.0 + WAY_S)
     pacer.ended(slot, now, now + 2.01, answered=True)
     pacer.ended(slot, now, now + 2.01, answered=False)
     expected = now + 3.0 + WRITE_MARGIN_S + MARGIN_S
@@ -249,7 +249,7 @@ def test_nothing_is_learnt_while_the_way_is_unknown() -> None:
     for now in (100.0, 110.0):
         slot = pacer.take(round_trip, now)
         pacer.ended(slot, now, now + 5.0, answered=True)
-    assert not pacer.answers_vary
+    assert pacer.answers_tell
 
 
 @pytest.mark.parametrize("place", [0, 1])
@@ -266,7 +266,7 @@ def test_answers_of_two_binds_vary_whichever_of_them_varies(count: int, place: i
         bind.add_sample(WAY_S, now + WAY_S)  # Signs of life.
         pacer.ended(slot, now, answered_at, answered=True)
         now += max(1.0 / count, 0.5)
-    assert pacer.answers_vary
+    assert not pacer.answers_tell
 
 
 # The round trip.
@@ -307,12 +307,13 @@ def test_few_answers_in_a_long_time_keep_what_is_known() -> None:
     assert round_trip.way_s == 0.1
 
 
-def test_first_answer_since_a_time_is_found() -> None:
+def test_silence_lasts_to_the_first_answer_or_until_now() -> None:
     round_trip = RoundTrip()
     for at in (1.0, 2.0, 2.0, 4.0):
         round_trip.add_sample(0.1, at)
-    assert [round_trip.answer_since(at) for at in (0.0, 1.0, 1.5, 2.5, 4.0)] == [1, 1, 2, 4, 4]
-    assert round_trip.answer_since(4.1) == float("inf")
+    assert [round_trip.silent_s(at, 9.0) for at in (0.0, 1.0, 1.5, 2.5, 4.0)] == [1, 0, 0.5, 1.5, 0]
+    assert round_trip.silent_s(5.0, 9.0) == 4.0
+    assert round_trip.silent_s(9.0, 8.0) == 0.0
 
 
 def test_answers_are_remembered_within_bounds() -> None:
@@ -320,8 +321,8 @@ def test_answers_are_remembered_within_bounds() -> None:
     for place in range(20_000):
         round_trip.add_sample(0.1, place / 1000)
     assert len(round_trip._answers) < 10_000
-    assert round_trip.answer_since(19.0) == 19.0
-    assert round_trip.answer_since(1.0) > 1.0  # Forgotten: too late rather than too early.
+    assert round_trip.silent_s(19.0, 99.0) == 0.0
+    assert round_trip.silent_s(1.0, 99.0) > 0.0  # Forgotten: too late rather than too early.
 
 
 # The busiest second.

@@ -87,6 +87,9 @@ class FakeHost:
         self.timers.append(timer)
         return timer
 
+    def unacknowledged(self, link: Link) -> None:
+        """Nothing is known of the other end's system."""
+
     def write_soon(self, link: Link) -> None:
         if not link.to_write:
             link.to_write = True
