@@ -10,11 +10,14 @@ LOG := $(VENV)/setup.log
 # The router with the compiled core, installed apart from the sources. CI has one of its own.
 COMPILED := .venv-compiled
 INSTALLED := $(COMPILED)/.ready
+# Peers of tests/interop whose packages exclude each other, or need node: each in a folder of its own.
+PEERS := .venv-peers
+PYTHON_PEERS := rusmppyc smppy twisted
 # So many seeds live the same life in both cores, to the letter.
 SEEDS := 40
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-long lint check fix bench cover compiled test-compiled
+.PHONY: help setup peers demo run test test-long lint check fix bench cover compiled test-compiled
 # A recipe that fails half-way must not leave a target that looks made.
 .DELETE_ON_ERROR:
 
@@ -34,6 +37,30 @@ $(READY): pyproject.toml
 	@{ $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet \
 	  --disable-pip-version-check --no-input -e '.[dev]'; } >$(LOG) 2>&1 || { \
 	  cat $(LOG) >&2; echo "Setting up $(VENV) failed; what pip said is above." >&2; exit 1; }
+	@touch $@
+
+peers: $(PEERS)/node/.ready $(PYTHON_PEERS:%=$(PEERS)/%/.ready) ## Install the peers of tests/interop that are scripts
+	@:
+
+# smpp.twisted3 imports pyOpenSSL without declaring it. Each is imported once, before it counts as there.
+$(PEERS)/rusmppyc/.ready: PACKAGES := 'rusmppyc>=0.4.0a2'
+$(PEERS)/smppy/.ready: PACKAGES := 'smppy>=0.3.2'
+$(PEERS)/twisted/.ready: PACKAGES := 'smpp.twisted3>=0.8' pyOpenSSL service_identity
+$(PEERS)/rusmppyc/.ready: MODULE := rusmppyc
+$(PEERS)/smppy/.ready: MODULE := smppy
+$(PEERS)/twisted/.ready: MODULE := smpp.twisted.client
+
+$(PYTHON_PEERS:%=$(PEERS)/%/.ready): Makefile | $(READY)
+	@rm -rf $(@D)
+	@mkdir -p $(PEERS)
+	@{ $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --target $(@D) $(PACKAGES) && \
+	  PYTHONPATH=$(@D) $(BIN)/python -c 'import $(MODULE)'; } >$(@D).log 2>&1 || { \
+	  cat $(@D).log >&2; exit 1; }
+	@touch $@
+
+$(PEERS)/node/.ready: Makefile
+	@rm -rf $(@D)
+	@npm install --silent --no-fund --no-audit --prefix $(@D) 'smpp@>=0.5.1'
 	@touch $@
 
 demo: $(READY) ## Run a demonstration: an operator with three binds, the router, 1,000 messages
@@ -91,5 +118,5 @@ test-compiled: $(INSTALLED) ## Run journey, e2e, interop and the seeds' equality
 	  ../bin/python -m tests.simulation digest 0 $(SEEDS) >../compiled.seeds
 	@diff $(COMPILED)/interpreted.seeds $(COMPILED)/compiled.seeds || { \
 	  echo "These seeds live another life in the compiled core." >&2; exit 1; }
-	@cd $(COMPILED)/checkout && SMPP_ROUTER_CORE=compiled \
+	@cd $(COMPILED)/checkout && SMPP_ROUTER_CORE=compiled SMPP_ROUTER_PEERS=$(CURDIR)/$(PEERS) \
 	  ../bin/python -m pytest -q -m 'not long' tests/journey tests/e2e tests/interop $(ARGS)

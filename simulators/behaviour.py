@@ -18,6 +18,10 @@ from simulators.units import Span, UnitError
 
 ReceiptBind = Literal["any", "same", "other"]
 ReceiptForm = Literal["both", "text", "tlvs"]
+ReceiptText = Literal[
+    "usual", "full", "lower", "commas", "bars", "quotes", "0x", "reversed", "ucs2", "packed"
+]
+"""A way to write the text of a receipt; simulators/README.md says what each is."""
 
 STATE_BY_NAME: Final[dict[str, State | None]] = {
     **{state.name.lower(): state for state in State},
@@ -59,10 +63,19 @@ class Behaviour:
     """Form of message ids: `decimal`, `hex` (decimal in receipts), `text`, or `hex/hex`."""
     receipts: tuple[tuple[State | None, float], ...] = ((State.DELIVERED, 1.0),)
     """States of receipts by weight; `none` is one that never comes."""
+    receipts_by_destination: tuple[tuple[bytes, State | None], ...] = ()
+    """State of receipts for destinations with a prefix; the longest prefix counts."""
     receipt_delay: Span = _TENTH
     """Wait between a submit_sm and its receipt."""
     receipt_form: ReceiptForm = "both"
     """Whether receipts say it in `text`, in `tlvs` or in `both`; a 3.3 client gets text."""
+    receipt_texts: tuple[tuple[ReceiptText, float], ...] = (("usual", 1.0),)
+    """How the texts of receipts are written, by weight."""
+    ids_reused: float = 0.0
+    """Share of messages with the id of the message before them, which went to another number."""
+    ids_crossed: float = 0.0
+    """Share of receipts with the id of the message before in receipted_message_id, beside their own
+    in the text. It went to another number."""
     receipt_bind: ReceiptBind = "any"
     """Which bind gets a receipt: `any` in turn, the `same` that submitted, or an `other`."""
     receipt_first: float = 0.0
@@ -135,14 +148,33 @@ def _off_or(read: Callable[[object], object]) -> Callable[[object], object]:
 
 def receipts(value: object) -> tuple[tuple[State | None, float], ...]:
     """`delivered:98,failed:2` or the same as a mapping; the numbers are weights."""
-    result = []
-    for name, weight in units.pairs(value):
-        if name not in STATE_BY_NAME:
-            raise UnitError(f"{name!r} is no state of a receipt; known: {', '.join(STATE_BY_NAME)}")
-        result.append((STATE_BY_NAME[name], _weight(weight)))
+    result = [(_state(name), _weight(weight)) for name, weight in units.pairs(value)]
     if not any(weight for _, weight in result):
         raise UnitError("no state has a weight; for no receipts at all write none: 1")
     return tuple(result)
+
+
+def receipts_by_destination(value: object) -> tuple[tuple[bytes, State | None], ...]:
+    """`372599:failed` or the same as a mapping; the longest prefix comes first."""
+    found = [(prefix.encode(), _state(name)) for prefix, name in units.pairs(value)]
+    return tuple(sorted(found, key=lambda pair: -len(pair[0])))
+
+
+def receipt_texts(value: object) -> tuple[tuple[ReceiptText, float], ...]:
+    """`usual:90,ucs2:10` or the same as a mapping; the numbers are weights."""
+    read = _one_of(get_args(ReceiptText))
+    result: list[tuple[ReceiptText, float]] = [
+        (read(name), _weight(weight)) for name, weight in units.pairs(value)
+    ]
+    if not any(weight for _, weight in result):
+        raise UnitError("no text has a weight")
+    return tuple(result)
+
+
+def _state(name: object) -> State | None:
+    if not isinstance(name, str) or name not in STATE_BY_NAME:
+        raise UnitError(f"{name!r} is no state of a receipt; known: {', '.join(STATE_BY_NAME)}")
+    return STATE_BY_NAME[name]
 
 
 def _weight(value: object) -> float:
@@ -200,8 +232,12 @@ READERS: Final[Mapping[str, Callable[[object], object]]] = {
     "answers_every": _off_or(units.duration_s),
     "ids": id_forms,
     "receipts": receipts,
+    "receipts_by_destination": receipts_by_destination,
     "receipt_delay": units.span,
     "receipt_form": _one_of(get_args(ReceiptForm)),
+    "receipt_texts": receipt_texts,
+    "ids_reused": units.share,
+    "ids_crossed": units.share,
     "receipt_bind": _one_of(get_args(ReceiptBind)),
     "receipt_first": units.share,
     "receipts_twice": units.share,

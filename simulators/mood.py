@@ -8,7 +8,7 @@ from typing import Final
 
 from router.smpp import vocabulary as v
 from router.smpp.receipt import State
-from simulators.behaviour import Behaviour
+from simulators.behaviour import Behaviour, ReceiptText
 from simulators.counting import Weighted
 
 # What becomes of a submit_sm; a positive number is the command_status that refuses it.
@@ -21,7 +21,18 @@ NACK: Final = -3
 class Mood:
     """How the operator is just now."""
 
-    __slots__ = ("_bind", "_fates", "_prefixes", "_random", "_states", "behaviour", "calm")
+    __slots__ = (
+        "_bind",
+        "_fates",
+        "_prefixes",
+        "_random",
+        "_receipt_prefixes",
+        "_states",
+        "_texts",
+        "behaviour",
+        "calm",
+        "mixes_ids",
+    )
 
     def __init__(self, behaviour: Behaviour, rng: Random) -> None:
         self.behaviour = behaviour
@@ -34,10 +45,14 @@ class Mood:
         ]
         self._fates = Weighted(_with_rest(TAKE, faults))
         self._states = Weighted(behaviour.receipts)
+        self._texts = Weighted(behaviour.receipt_texts)
         self._bind = Weighted(_with_rest(v.ESME_ROK, behaviour.bind_status))
         self._prefixes = tuple(prefix for prefix, _ in behaviour.status_by_destination)
+        self._receipt_prefixes = tuple(prefix for prefix, _ in behaviour.receipts_by_destination)
         self.calm = not self._prefixes and not any(part for _, part in faults)
         """Whether every submit_sm is taken, so that the others need not be judged."""
+        self.mixes_ids = behaviour.ids_reused > 0.0 or behaviour.ids_crossed > 0.0
+        """Whether messages may have to do with the id of another one."""
 
     def fate(self, destination: bytes) -> int:
         """Return what becomes of a submit_sm to this number."""
@@ -53,9 +68,27 @@ class Mood:
         """Return how a bind request is answered."""
         return self._bind.pick(0.0 if self._bind.certain else self._random())
 
-    def receipt_state(self) -> State | None:
-        """Return the final state of a message; None where its receipt never comes."""
+    def receipt_state(self, destination: bytes) -> State | None:
+        """Return the final state of a message to this number; None: its receipt never comes."""
+        if self._receipt_prefixes and destination.startswith(self._receipt_prefixes):
+            return next(
+                state
+                for prefix, state in self.behaviour.receipts_by_destination
+                if destination.startswith(prefix)
+            )
         return self._states.pick(0.0 if self._states.certain else self._random())
+
+    def receipt_text(self) -> ReceiptText:
+        """Return how the text of this receipt is written."""
+        return self._texts.pick(0.0 if self._texts.certain else self._random())
+
+    def reuses_id(self) -> bool:
+        """Return whether this message gets the id of the one before it."""
+        return self._random() < self.behaviour.ids_reused
+
+    def crosses_id(self) -> bool:
+        """Return whether the TLV of this receipt has the id of the message before."""
+        return self._random() < self.behaviour.ids_crossed
 
     def latency_s(self) -> float:
         """Wait before an answer."""

@@ -72,6 +72,8 @@ class Smsc:
         self._login = (system_id, password)
         self._log = log
         self._ids = MessageIds(rng.randrange(SMALLEST, LARGEST))
+        self._before: tuple[bytes, bytes, bytes] | None = None
+        """The number of the message taken last, and its id in its response and in its receipt."""
         self._dates = receipts.Dates(now, now_utc)
         self._links: set[Link] = set()
         self._binds: Schedule[tuple[Link, BindRequest, int]] = Schedule(0.001)
@@ -260,9 +262,12 @@ class Smsc:
     def _take(self, link: Link, pdu: Pdu, sm: Sm, fate: int, now: float) -> None:
         self.tally.took(link, sm)
         in_response, in_receipt = self._ids.take(self._mood.behaviour.ids)
+        in_tlv = b""
+        if self._mood.mixes_ids:
+            in_response, in_receipt, in_tlv = self._mixed(sm, in_response, in_receipt)
         not_before = now
         if sm.registered_delivery & receipts.ANY:
-            not_before = self._plan_receipts(link, sm, in_receipt, now)
+            not_before = self._plan_receipts(link, sm, in_receipt, in_tlv, now)
         if fate == ANSWER_LOST:
             self.tally.answers_lost += 1
             link.session.respond(b"")
@@ -271,6 +276,16 @@ class Smsc:
         body = in_response + b"\0"
         octets = p.build(pdu.command_id | v.RESPONSE, 0, pdu.sequence_number, body)
         self._reply(link, octets, now, not_before)
+
+    def _mixed(self, sm: Sm, in_response: bytes, in_receipt: bytes) -> tuple[bytes, bytes, bytes]:
+        """Return the ids of a message, and the TLV's where it is that of the message before."""
+        before, self._before = self._before, (sm.destination_addr, in_response, in_receipt)
+        if before is None or before[0] == sm.destination_addr:
+            return in_response, in_receipt, b""
+        if self._mood.reuses_id():
+            self._before = None  # No third message has to do with this id.
+            return before[1], before[2], b""
+        return in_response, in_receipt, before[2] if self._mood.crosses_id() else b""
 
     def _refuse(self, link: Link, pdu: Pdu, status: int, now: float) -> None:
         self.tally.statuses[status] += 1
@@ -296,7 +311,9 @@ class Smsc:
 
     # Messages out.
 
-    def _plan_receipts(self, link: Link, sm: Sm, receipt_id: bytes, now: float) -> float:
+    def _plan_receipts(
+        self, link: Link, sm: Sm, receipt_id: bytes, in_tlv: bytes, now: float
+    ) -> float:
         """Have the receipts sent in their time; return when the answer may go out."""
         mood, requested = self._mood, sm.registered_delivery
         outbox = self.outboxes.get(link.system_id)
@@ -304,20 +321,28 @@ class Smsc:
             outbox = self.outboxes[link.system_id] = Outbox(link.system_id, self.touched, self._log)
         first = mood.receipt_first()
         wait_s = 0.0 if first else mood.receipt_wait_s()
-        state = mood.receipt_state()
+        state = mood.receipt_state(sm.destination_addr)
         if requested & receipts.INTERMEDIATE:
-            notice = self._receipt(link, sm, receipt_id, Message.ENROUTE, now, now + wait_s / 2)
-            self._deliver(Delivery(notice, outbox, link, inbound=False), now + wait_s / 2)
+            half_at = now + wait_s / 2
+            notice = self._receipt(link, sm, receipt_id, in_tlv, Message.ENROUTE, now, half_at)
+            self._deliver(Delivery(notice, outbox, link, inbound=False), half_at)
         if state is None:
             self.tally.receipts_withheld += 1
         elif receipts.wanted(requested, state):
-            octets = self._receipt(link, sm, receipt_id, state, now, now + wait_s)
+            octets = self._receipt(link, sm, receipt_id, in_tlv, state, now, now + wait_s)
             for _ in range(2 if mood.receipt_twice() else 1):
                 self._deliver(Delivery(octets, outbox, link, inbound=False), now + wait_s)
         return now + AFTER_ITS_RECEIPT_S if first else now
 
     def _receipt(
-        self, link: Link, sm: Sm, receipt_id: bytes, state: Message, now: float, done_at: float
+        self,
+        link: Link,
+        sm: Sm,
+        receipt_id: bytes,
+        in_tlv: bytes,
+        state: Message,
+        now: float,
+        done_at: float,
     ) -> bytes:
         old = link.session.interface_version < v.VERSION_3_4
         return receipts.write(
@@ -325,6 +350,8 @@ class Smsc:
             receipt_id,
             state,
             form="text" if old else self._mood.behaviour.receipt_form,
+            text=self._mood.receipt_text(),
+            in_tlv=b"" if old else in_tlv,
             final=state is not Message.ENROUTE,
             submitted=self._dates.at(now),
             done=self._dates.at(done_at),

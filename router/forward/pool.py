@@ -415,6 +415,14 @@ class Operator:
         binds = (*self.binds, *self._removed)
         return not self.in_flight and all(bind.peer is None for bind in binds)
 
+    def is_sending_to(self, *numbers: bytes) -> bool:
+        """Return whether a message to one of these addresses (digits and NUL) is in flight."""
+        return any(
+            attempt.message.destination_octets[2:] in numbers
+            for bind in (*self.binds, *self._removed)
+            for attempt in bind.unanswered
+        )
+
     def leave(self) -> BindChanges:
         """Send nothing more; every bind stays bound until nothing is owed on it."""
         self.is_leaving = True

@@ -14,8 +14,10 @@ both.
 
 An operator may use an id again. Then the number decides whose receipt it is; of two messages with
 one number the older is meant, or the younger if all sessions of the operator fell between the two:
-it may count from the beginning again. A receipt that says what the last one with its id said, of
-the same moment, is a repeat, and no news of another message.
+it may count from the beginning again. A receipt that comes before its answer may find the id in use
+by an older message, and waits if its number is that of one in flight (`steps/receipts.py`). A
+receipt that says what the last one with its id said, of the same moment, is a repeat, and no news
+of another message.
 
 When a new configuration gives the ids of responses another form (`adopt`), attempts from before
 keep the ids that they have, because the journal knows them by these. A receipt finds such an
@@ -210,14 +212,15 @@ class Correlator:
 
     def claimed(self, operator_id: OperatorId, message: Message) -> list[Orphan]:
         """Remove and return the orphans of a message that was taken under this id."""
+        claimed: list[Orphan] = []
         for one_id in (operator_id, *other_forms(operator_id)):
             orphans = self._orphans.get(one_id)
             if orphans is None:
                 continue
             first, *_ = orphans
             if one_id == operator_id or _same_number(message, first.source_octets):
-                return self._taken_out(one_id)
-        return []
+                claimed += self._taken_out(one_id)
+        return claimed
 
     @property
     def has_clashes(self) -> bool:

@@ -161,7 +161,7 @@ class Receipts:
             return
         self.counters.receipts[operator.name, _COUNTED_AS[receipt.state]] += 1
         reply = came.reply()
-        if message is not None:
+        if message is not None and not _is_early(operator, correlator, message, came.sm):
             if receipt.state is None:
                 came.peer.tell(Note("receipt.unreadable", message_id=receipt.operator_id))
             reply.brought = self._report(
@@ -171,7 +171,7 @@ class Receipts:
                 reply.brought += self._report_of_part(
                     operator, correlator, message, message.group, receipt, now
                 )
-        elif not correlator.is_done(operator_id):
+        elif not _has_come(correlator, operator_id, came.sm):
             if not operator_id or not (operator.in_flight or now < operator.late_until):
                 self._unmatched(came)
                 return
@@ -343,7 +343,6 @@ class Receipts:
         """Take what an orphan reports: the operator has just answered with its id."""
         sm, receipt = self._read(orphan)
         correlator = self._pending.correlators[operator.name]
-        self._commits.settles.claimed.append(orphan)
         if receipt.other_id:
             _mean_the_known(correlator, receipt, sm)
         operator_id, message = correlator.find(receipt.operator_id, sm)
@@ -351,6 +350,14 @@ class Receipts:
             operator_id, message = self._part_that_waits(
                 operator, correlator, operator_id, receipt, now
             )
+        if correlator.last_said(operator_id) == _said(sm, receipt):
+            message = None  # It came twice, and the other message under its id is not meant.
+        elif not _has_come(correlator, operator_id, sm) and _is_early(
+            operator, correlator, message, sm
+        ):
+            self._give_up(correlator.keep(orphan))
+            return
+        self._commits.settles.claimed.append(orphan)
         if message is not None:  # Else one before it was final.
             self._report(
                 operator, correlator, operator_id, message, receipt, sm, now, orphan.at_utc
@@ -473,6 +480,28 @@ def _mean_the_known(correlator: Correlator, receipt: Receipt, sm: Sm) -> None:
     """Of the ids in TLV and text, mean the one that is known; the TLV where both are, or none."""
     if correlator.knows_better(receipt.other_id, receipt.operator_id, sm):
         receipt.swap_ids()
+
+
+def _has_come(correlator: Correlator, operator_id: OperatorId, sm: Sm) -> bool:
+    """Return whether the final receipt with this id has come, and was of this number."""
+    if not correlator.is_done(operator_id):
+        return False
+    said = correlator.last_said(operator_id)
+    return said is None or said[0] == sm.source_octets
+
+
+def _is_early(operator: Operator, correlator: Correlator, message: Message | None, sm: Sm) -> bool:
+    """Return whether a receipt is not of the message under its id, but of one in flight.
+
+    Its number says so. The operator uses the id again, and answers when it has sent the receipt.
+    """
+    if not operator.in_flight:
+        return False
+    if message is not None and (
+        message.destination_octets == sm.source_octets or correlator.is_sure(message, sm)
+    ):
+        return False
+    return operator.is_sending_to(sm.source_octets[2:], sm.destination_octets[2:])
 
 
 def _said(sm: Sm, receipt: Receipt) -> Said:

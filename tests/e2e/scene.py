@@ -113,6 +113,8 @@ class Peer:
         destination: str,
         text: bytes = b"hello",
         *,
+        source: bytes = b"TEST",
+        data_coding: int = 0,
         priority_flag: int = 0,
         registered_delivery: int = 0,
     ) -> Pdu:
@@ -121,9 +123,10 @@ class Peer:
         octets = p.sm(
             v.SUBMIT_SM,
             self._sequence,
-            source=(5, 0, b"TEST"),
+            source=(5, 0, source),
             destination=(1, 1, destination.encode()),
             short_message=text,
+            data_coding=data_coding,
             registered_delivery=registered_delivery,
             priority_flag=priority_flag,
         )

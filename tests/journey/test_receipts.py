@@ -694,6 +694,96 @@ def test_an_id_that_an_operator_uses_twice_goes_by_the_number(world: World, rout
     router.assert_all_is_over()
 
 
+@pytest.mark.parametrize("is_over", [False, True], ids=["waits", "is over"])
+def test_a_receipt_before_its_answer_is_not_of_an_older_message_with_the_id(
+    world: World, router: Router, *, is_over: bool
+) -> None:
+    telia, client = connected(router)
+    first = client.submit(b"37255500001")
+    world.run(1.0)
+    if is_over:
+        telia.report(b"1")
+        world.run(1.0)
+    telia.status = lambda _: None
+    second = client.submit(b"37255500002")
+    world.run(1.0)
+    _, pdu = telia.submits[1]
+    early = telia.deliver(receipt_text(b"1", b"UNDELIV"), (1, 1, b"37255500002"), BANK, esm_class=4)
+    world.run(1.0)
+    assert telia.answer_to(early) == v.ESME_ROK
+    assert len(texts_about(client, first)) == is_over
+    telia.next_id = 1
+    telia.answer(pdu)
+    world.run(1.0)
+    (text,) = texts_about(client, second)
+    assert b"stat:UNDELIV" in text
+    if not is_over:
+        telia.deliver(receipt_text(b"1", b"DELIVRD"), (1, 1, b"37255500001"), BANK, esm_class=4)
+        world.run(1.0)
+    (text,) = texts_about(client, first)
+    assert b"stat:DELIVRD" in text
+    router.assert_all_is_over()
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+@pytest.mark.parametrize("early", ["AB", "BxB", "BB"])
+def test_receipts_of_two_messages_in_flight_that_get_one_id_go_by_the_number(
+    world: World, router: Router, early: str, order: tuple[int, int]
+) -> None:
+    telia, client = connected(router, status=None)
+    sent = [client.submit(number) for number in (b"37255500001", b"37255500002")]
+    world.run(1.0)
+    reports = {
+        "A": (receipt_text(b"1F", b"DELIVRD"), (1, 1, b"37255500001")),
+        "x": (receipt_text(b"0x1F", b"DELIVRD"), (1, 1, b"37255500001")),
+        "B": (receipt_text(b"1F", b"UNDELIV"), (1, 1, b"37255500002")),
+    }
+    for which in early:
+        telia.deliver(*reports[which], BANK, esm_class=4)
+    world.run(1.0)
+    assert client.receipts == []
+    telia.id_form = lambda _: b"1F"
+    for place in order:
+        telia.answer(telia.submits[place][1])
+        world.run(1.0)
+    if early == "BB":
+        telia.deliver(*reports["A"], BANK, esm_class=4)
+        world.run(1.0)
+    (of_first,), (of_second,) = (texts_about(client, number) for number in sent)
+    assert b"stat:DELIVRD" in of_first
+    assert b"stat:UNDELIV" in of_second
+    router.assert_all_is_over()
+
+
+def test_a_receipt_without_a_date_that_comes_twice_before_its_answer_waits_for_no_other_message(
+    world: World, router: Router
+) -> None:
+    telia, client = connected(router, status=None)
+    first, _ = client.submit(), client.submit()  # To one number.
+    world.run(1.0)
+    for _ in range(2):
+        telia.deliver(b"id:1 stat:DELIVRD", SUBSCRIBER, BANK, esm_class=4)
+    world.run(1.0)
+    telia.answer(telia.submits[0][1])
+    world.run(1.0)
+    assert len(texts_about(client, first)) == 1
+    assert router.journal.orphans == {}
+
+
+def test_a_receipt_with_another_number_is_of_the_message_with_its_id_all_the_same(
+    world: World, router: Router
+) -> None:
+    telia, client = connected(router)
+    number = client.submit(b"37255500001")
+    world.run(1.0)
+    telia.status = lambda _: None
+    client.submit(b"37255500002")
+    world.run(1.0)
+    telia.deliver(receipt_text(b"1", b"DELIVRD"), (1, 1, b"37255500003"), BANK, esm_class=4)
+    world.run(1.0)
+    assert len(texts_about(client, number)) == 1
+
+
 # Carriers and forms.
 
 

@@ -38,6 +38,23 @@ def test_receipts_that_make_no_sense_are_refused(value: object) -> None:
 def test_longest_prefix_comes_first() -> None:
     found = behaviour.statuses_by_destination("37:ESME_RINVDSTADR,372599:0x400")
     assert found == ((b"372599", 0x400), (b"37", v.ESME_RINVDSTADR))
+    states = behaviour.receipts_by_destination("37:delivered,372599:none")
+    assert states == ((b"372599", None), (b"37", State.DELIVERED))
+
+
+def test_texts_of_receipts_are_read_by_weight() -> None:
+    assert behaviour.receipt_texts("usual:9,0x:1") == (("usual", 9.0), ("0x", 1.0))
+
+
+@pytest.mark.parametrize("value", ["odd:1", "usual:0", "usual", {"ucs2": "x"}, 3])
+def test_texts_of_receipts_that_make_no_sense_are_refused(value: object) -> None:
+    with pytest.raises(UnitError):
+        behaviour.receipt_texts(value)
+
+
+def test_state_by_destination_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(UnitError, match="delivrd"):
+        behaviour.receipts_by_destination("37:delivrd")
 
 
 @pytest.mark.parametrize("key", ["binds_rate", "disconnect_every", "read_pause", "inbound"])

@@ -24,7 +24,7 @@ def test_same_seed_does_the_same() -> None:
     one, two = Mood(ROUGH, Random(5)), Mood(ROUGH, Random(5))
     for _ in range(500):
         assert one.fate(b"358") == two.fate(b"358")
-        assert one.receipt_state() == two.receipt_state()
+        assert one.receipt_state(b"358") == two.receipt_state(b"358")
         assert one.receipt_wait_s() == two.receipt_wait_s()
 
 
@@ -38,7 +38,7 @@ def test_each_fate_has_its_share() -> None:
 
 def test_states_have_their_shares_and_some_never_come() -> None:
     mood = Mood(ROUGH, Random(5))
-    states = Counter(mood.receipt_state() for _ in range(20_000))
+    states = Counter(mood.receipt_state(b"358") for _ in range(20_000))
     assert 19_500 < states[State.DELIVERED] < 19_700
     assert 140 < states[State.EXPIRED] < 260
     assert 140 < states[None] < 260

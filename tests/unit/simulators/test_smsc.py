@@ -294,6 +294,49 @@ def test_hex_in_responses_is_decimal_in_receipts() -> None:
     assert bind.ids() != bind.receipts()
 
 
+def test_id_is_used_again_for_another_number_and_only_once() -> None:
+    house = House(Behaviour(ids_reused=1.0))
+    bind = Bind(house)
+    for index, number in enumerate([b"371", b"372", b"373", b"373", b"374"]):
+        bind.submit(1, index, to=number)
+    house.pass_time(1.0)
+    first, again, second, third, third_again = bind.ids()
+    assert first == again
+    assert third == third_again
+    assert len({first, second, third}) == 3
+    assert bind.receipts() == bind.ids()
+    assert [sm.source[2] for sm in bind.delivered] == [b"371", b"372", b"373", b"373", b"374"]
+
+
+def test_tlv_names_the_message_before_and_the_text_its_own() -> None:
+    house = House(Behaviour(ids_crossed=1.0, receipt_form="text", receipt_texts=(("ucs2", 1.0),)))
+    bind = Bind(house)
+    for index, number in enumerate([b"371", b"372", b"372"]):
+        bind.submit(1, index, to=number)
+    house.pass_time(1.0)
+    first, second, third = bind.ids()
+    of_first, of_second, of_third = bind.delivered
+    assert of_second.short_message.startswith(b"id:%b sub:001 " % second)
+    assert of_second.tlvs_by_tag()[v.RECEIPTED_MESSAGE_ID] == first + b"\0"
+    for sm, own in ((of_first, first), (of_third, third)):
+        assert sm.data_coding == 8
+        assert sm.short_message.decode("utf-16-be").startswith(f"id:{own.decode()} ")
+        assert not sm.tlvs_by_tag()
+
+
+def test_state_of_a_receipt_is_that_of_its_destination() -> None:
+    failed = ((b"37259", receipt.State.EXPIRED),)
+    house = House(Behaviour(receipts_by_destination=failed))
+    bind = Bind(house)
+    bind.submit(1, to=b"372591")
+    bind.submit(1, 1, to=b"372501")
+    house.pass_time(1.0)
+    assert [sm.short_message.split(b"stat:")[1][:7] for sm in bind.delivered] == [
+        b"EXPIRED",
+        b"DELIVRD",
+    ]
+
+
 def test_lost_answer_leaves_the_message_taken_and_silence_does_not() -> None:
     for behaviour, taken in ((Behaviour(answer_lost=1.0), 5), (Behaviour(silent=1.0), 0)):
         house = House(behaviour)
