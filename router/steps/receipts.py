@@ -14,7 +14,7 @@ from typing import Final
 from router.enqueue.journal import PendingReceipt
 from router.forward.pool import Operator
 from router.report import receipts
-from router.report.correlate import Correlator, Said
+from router.report.correlate import ORPHAN_S, Correlator, Said
 from router.smpp import receipt as r
 from router.smpp import vocabulary as v
 from router.smpp.pdu import BodyError, Pdu, Sm, with_fields_cut
@@ -235,11 +235,12 @@ class Receipts:
         """The journal has told what it knows of a receipt that asked."""
         self.arrived(came, now, asked=True)
 
-    def sweep(self, now_utc: float) -> None:
+    def sweep(self) -> None:
         """See to receipts, and to messages, that have waited long enough; once a second."""
+        clocks = self._clocks
         for correlator in self._pending.correlators.values():
-            self._give_up(correlator.given_up(now_utc))
-            for message in correlator.never_receipted(now_utc):
+            self._give_up(correlator.given_up(clocks.utc_for(ORPHAN_S)))
+            for message in correlator.never_receipted(clocks.utc_for(correlator.wait_s)):
                 self.never_receipted(message)
 
     # Receipts whose message is not known.

@@ -4,12 +4,25 @@ from datetime import UTC, datetime
 
 import pytest
 
+from router.report.correlate import ORPHAN_S
 from router.smpp import vocabulary as v
+from router.smpp.pdu import Sm
 from router.terms.capacity import Capacity
 from router.terms.clock import CONFIRM_S
+from router.terms.names import AccountName, OperatorName
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings
-from tests.doubles import START, Client, Router, World, with_lane
+from tests.doubles import (
+    START,
+    Client,
+    Router,
+    World,
+    receipt_text,
+    with_account,
+    with_lane,
+    with_operator,
+)
+from tests.journey.scenes import taken, unanswered
 
 DAY_S = 86_400.0
 YEAR_S = 365 * DAY_S
@@ -252,6 +265,76 @@ def test_what_was_just_accepted_expires_in_time_although_the_clock_was_put_forwa
     assert router.outcomes == []
     world.run(60.0)
     assert router.outcomes == [Outcome.EXPIRED]
+
+
+def test_the_lane_of_a_scheduled_message_has_its_time_although_the_clock_was_put_forward(
+    world: World, contract: Settings
+) -> None:
+    settings = with_lane(contract, "otp", validity_s=300.0)
+    router = Router(world, with_account(settings, "bank", schedule_delivery_time="honour"))
+    router.client().submit(schedule_delivery_time=b"000000001000000R", text=b"at ten")
+    world.run(60.0)
+    corrected(world, router, DAY_S)
+    assert router.outcomes == []
+    telia = router.operator("telia")
+    world.run(1.0)
+    assert telia.texts() == [b"at ten"]
+
+
+def test_what_remains_is_told_without_what_a_correction_took(
+    world: World, contract: Settings
+) -> None:
+    router = Router(world, with_operator(contract, "telia", validity_period="remaining"))
+    router.client().submit(validity_period=b"000002000000000R")  # Two days.
+    world.run(60.0)
+    corrected(world, router, DAY_S)
+    telia = router.operator("telia")
+    world.run(1.0)
+    ((_, pdu),) = telia.submits
+    assert Sm(pdu).validity_period == b"000001235858000R"
+
+
+@pytest.mark.parametrize("in_memory", [100, 0])
+def test_a_receipt_is_waited_for_although_the_clock_was_put_forward(
+    world: World, contract: Settings, in_memory: int
+) -> None:
+    settings = with_operator(contract, "telia", receipt_wait_s=600.0)
+    router = Router(world, settings, capacity=Capacity(pending_receipts=in_memory))
+    taken(router)
+    world.run(60.0)
+    corrected(world, router, YEAR_S)
+    world.run(530.0)
+    assert router.outcomes == []
+    world.run(30.0)
+    assert router.outcomes == [Outcome.UNKNOWN]
+
+
+def test_a_receipt_is_kept_for_its_client_although_the_clock_was_put_forward(
+    world: World, contract: Settings
+) -> None:
+    router = Router(world, with_account(contract, "bank", outbox_s=600.0))
+    telia, client, _ = taken(router)
+    client.far.drop()
+    telia.report(b"1")
+    world.run(60.0)
+    corrected(world, router, YEAR_S)
+    deliveries = router.journey.counters.deliveries
+    world.run(530.0)
+    assert deliveries == {}
+    world.run(20.0)
+    assert deliveries == {(AccountName("bank"), "too_old"): 1}
+
+
+def test_an_orphan_is_kept_although_the_clock_was_put_forward(world: World, router: Router) -> None:
+    telia, _, _, _ = unanswered(router)
+    text = receipt_text(b"99", b"DELIVRD")
+    telia.deliver(text, (1, 1, b"37255512345"), (5, 0, b"BANK"), esm_class=4)
+    world.run(1.0)
+    correlator = router.journey.pending.correlators[OperatorName("telia")]
+    corrected(world, router, DAY_S)
+    assert correlator.orphans == 1
+    world.run(ORPHAN_S)
+    assert correlator.orphans == 0
 
 
 def test_an_absolute_time_is_over_when_the_clock_is_put_forward_beyond_it(
