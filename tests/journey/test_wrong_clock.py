@@ -141,6 +141,28 @@ def test_what_waits_aside_keeps_its_place_and_is_with_no_operator(
     assert not last.journey.counters.repeated
 
 
+def test_what_waits_aside_in_doubt_is_in_doubt_after_the_next_crash(
+    world: World, router: Router
+) -> None:
+    again = left(world, router, DAY_S)
+    telia = again.operator("telia", status=None)
+    world.run(2.0)
+    world.utc_offset -= DAY_S
+    world.run(2.0)
+    assert telia.texts() == [b"old"]
+    world.utc_offset += DAY_S
+    again = again.restarted()
+    telia = again.operator("telia")
+    world.run(2.0)
+    assert telia.texts() == []
+    world.utc_offset -= DAY_S
+    last = again.restarted()
+    telia = last.operator("telia")
+    world.run(2.0)
+    assert telia.texts() == [b"old"]
+    assert last.journey.counters.repeated == {OperatorName("telia"): 1}
+
+
 def test_it_waits_on_when_the_clock_is_set_to_another_wrong_time(
     world: World, router: Router
 ) -> None:
