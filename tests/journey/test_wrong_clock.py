@@ -247,6 +247,30 @@ def test_a_jump_back_is_followed_when_the_kernel_keeps_the_clock_right(
     assert router.journey.clocks.utc() == world.clock_utc()
 
 
+def test_attempts_are_left_to_the_journal_although_the_clock_was_put_back(
+    world: World, contract: Settings
+) -> None:
+    router = Router(world, contract, capacity=Capacity(pending_receipts=2))
+    telia, client, _ = taken(router, 3)
+    correlator = router.journey.pending.correlators[OperatorName("telia")]
+    world.run(2.0)
+    assert correlator.in_memory == 2
+    telia.status = lambda _: None
+    for _ in range(4):
+        client.submit()
+    world.run(1.0)
+    corrected(world, router, -DAY_S)
+    router.disk.is_stuck = True  # Of the next four the journal has none.
+    for _, pdu in telia.submits[3:]:
+        telia.answer(pdu)
+    world.run(2.0)
+    assert correlator.in_memory == 4
+    router.disk.go_on()
+    world.run(2.0)
+    assert correlator.in_memory == 2
+    assert len(correlator) == 7
+
+
 def corrected(world: World, router: Router, by_s: float) -> None:
     """A time service has put the clock forward, and keeps it right."""
     world.utc_offset += by_s

@@ -1,6 +1,6 @@
 """Bugs in what is kept in memory and what is left to the journal and found again there."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 
 from router.enqueue.journal import JournalError, PendingReceipt
 from router.enqueue.lanes import Lanes
@@ -123,8 +123,8 @@ def what_the_journal_does_not_have_yet_is_left_to_it() -> list[Patch]:
     """A receipt that comes before the commit finds nothing."""
     leave = Correlator.leave_to_journal
 
-    def hasty(self: Correlator, count: int, before_utc: float) -> None:
-        leave(self, count, float("inf"))
+    def hasty(self: Correlator, count: int, unkept: Set[RouterId]) -> None:
+        leave(self, count, set())
 
     return [(Correlator, "leave_to_journal", hasty)]
 

@@ -13,7 +13,6 @@ from router.terms.settings import IdForm, MessageIdSettings
 from tests.unit.messages import message
 
 WAIT_S = 100.0
-NEVER = float("inf")
 TO = b"\x01\x0137255512345\0"
 TO_OTHER = b"\x01\x0137255599999\0"
 FORMS: list[IdForm] = ["text", "hex", "decimal"]
@@ -451,7 +450,7 @@ def test_the_oldest_attempts_are_left_to_the_journal_and_still_count() -> None:
     correlator = correlator_of()
     for number in range(5):
         sent(correlator, b"%d" % number, message(number), float(number))
-    correlator.leave_to_journal(2, NEVER)
+    correlator.leave_to_journal(2, set())
     assert (correlator.in_memory, correlator.behind, len(correlator)) == (3, 2, 5)
     assert [found(correlator, b"%d" % number) is None for number in range(5)] == [
         *(True, True),
@@ -461,9 +460,10 @@ def test_the_oldest_attempts_are_left_to_the_journal_and_still_count() -> None:
 
 def test_what_the_journal_may_not_have_yet_stays() -> None:
     correlator = correlator_of()
-    for number in range(5):
-        sent(correlator, b"%d" % number, message(number), float(number))
-    correlator.leave_to_journal(5, 3.0)
+    ones = [message(number) for number in range(5)]
+    for number, one in enumerate(ones):
+        sent(correlator, b"%d" % number, one)
+    correlator.leave_to_journal(5, {ones[3].router_id, ones[4].router_id})
     assert (correlator.in_memory, correlator.behind) == (2, 3)
 
 
@@ -473,7 +473,7 @@ def test_what_was_in_doubt_stays_and_holds_up_no_other() -> None:
     one.times_in_doubt = 1
     sent(correlator, b"1", one)
     sent(correlator, b"2", other)
-    correlator.leave_to_journal(1, NEVER)
+    correlator.leave_to_journal(1, set())
     assert found(correlator, b"1") is one
     assert found(correlator, b"2") is None
 
@@ -546,7 +546,7 @@ def test_ids_of_every_form_are_found_after_every_change_of_form(
     correlator, one = correlator_of(before, before), message()
     sent(correlator, b"00A1", one, 1.0)
     if taken_again:  # From the journal, after the change.
-        correlator.leave_to_journal(1, NEVER)
+        correlator.leave_to_journal(1, set())
     with_forms(correlator, after, after)
     if taken_again:
         correlator.take_back(canonical(before)(b"00A1"), one, 1.0)
