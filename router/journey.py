@@ -327,7 +327,7 @@ class Journey:
                 self.pending.forget(name)
         if lanes.needs_fetch:  # Also after a read that failed.
             turn.end_soon()
-        self.receipts.sweep(now_utc)
+        self.receipts.sweep()
         self.pending.leave_to_journal()
         self.recall.search_overdue(now)
         self.deliveries.sweep(now)

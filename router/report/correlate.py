@@ -25,7 +25,7 @@ attempt by its id in any form, if its address is the message's destination too. 
 decide: 10 in one form and 0x0A in the other are the same id of two messages.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import suppress
 from typing import Final, Protocol
 
@@ -390,23 +390,22 @@ class Correlator:
 
     # What only the journal knows.
 
-    def leave_to_journal(self, count: int, before_utc: float) -> None:
-        """Forget `count` of the oldest attempts, if the journal has them: those before that time.
+    def leave_to_journal(self, count: int, unkept: Set[RouterId]) -> None:
+        """Forget `count` of the oldest attempts, up to the first that the journal may not have.
 
         Keep the attempts of a message that was in doubt: it may have several, and all of them must
         share one object.
         """
         left: list[tuple[OperatorId, Message]] = []
         open_by_id = self._open.by_key
-        for operator_id, (taken_utc, message) in open_by_id.items():
-            if len(left) >= count or taken_utc >= before_utc:
+        for operator_id, (_, message) in open_by_id.items():
+            if len(left) >= count or message.router_id in unkept:
                 break
-            if (
-                operator_id in self._more
-            ):  # All of one id, or none: else the older were passed over.
-                every = self._attempts(operator_id)
-                if all(at < before_utc and not one.times_in_doubt for at, one in every):
-                    left += [(operator_id, one) for _, one in every]
+            if operator_id in self._more:
+                every = [one for _, one in self._attempts(operator_id)]
+                # All of one id, or none: else the older were passed over.
+                if not any(one.times_in_doubt or one.router_id in unkept for one in every):
+                    left += [(operator_id, one) for one in every]
             elif not message.times_in_doubt:
                 left.append((operator_id, message))
         for operator_id, message in left:

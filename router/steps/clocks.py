@@ -38,8 +38,9 @@ class Clocks:
         self._changed: Final = changed
         self._is_synchronised: Final = is_synchronised
         self._doubted = False
-        self._corrections: list[tuple[float, float]] = []
-        """When this time was put forward, and by how many seconds: a few in a process's life."""
+        self._corrections: list[tuple[float, float, float]] = []
+        """When this time was put forward, in monotonic seconds and by itself, and by how many
+        seconds: a few in a process's life."""
 
     def utc(self) -> float:
         """Return the Unix time, for what outlives a restart."""
@@ -67,14 +68,23 @@ class Clocks:
         self._note_correction(before_utc, now)
         return ahead_s
 
-    def skipped_s(self, since: float) -> float:
-        """Return by how much this time was put forward since a moment: so much did not pass."""
-        return sum((by_s for at, by_s in self._corrections if at > since), 0.0)
+    def utc_for(self, wait_s: float) -> float:
+        """Return the Unix time to judge by what may have waited for so long.
+
+        By how much this time was put forward meanwhile is not in it: so much did not pass.
+        """
+        now = self.now()
+        skipped_s = sum((by_s for at, _, by_s in self._corrections if at > now - wait_s), 0.0)
+        return self.steady.at(now) - skipped_s
+
+    def skipped_s(self, since_utc: float) -> float:
+        """Return by how much this time was put forward since it was that: so much did not pass."""
+        return sum((by_s for _, at_utc, by_s in self._corrections if at_utc >= since_utc), 0.0)
 
     def _note_correction(self, before_utc: float, now: float) -> None:
         by_s = self.steady.at(now) - before_utc
         if by_s > SMALL_S:
-            self._corrections.append((now, by_s))
+            self._corrections.append((now, before_utc, by_s))
 
     def _ask_and_tell(self) -> None:
         steady = self.steady

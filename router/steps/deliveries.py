@@ -263,7 +263,8 @@ class Deliveries:
 
     def _drop_too_old(self, account: AccountName, now: float) -> None:
         """Give up what has waited longer than the account's `outbox` says."""
-        for delivery in self.outboxes[account].too_old(now, self._clocks.steady.at(now)):
+        outbox = self.outboxes[account]
+        for delivery in outbox.too_old(now, self._clocks.utc_for(outbox.settings.outbox_s)):
             self._counters.deliveries[account, "too_old"] += 1
             self._commits.settles.acknowledged.append(delivery)
             self._turn.end_soon()

@@ -212,6 +212,7 @@ class Dispatcher:
         message.sent_at = now
         octets = message.octets
         if operator.settings.validity_period == "remaining" and message.expires_utc != NEVER:
+            self._expiry.prolong(message)  # What a correction took remains, too.
             octets = with_what_remains(message, now_utc)
         operator.send(bind, message, octets, now)
         assert bind.peer is not None

@@ -47,20 +47,20 @@ class Expiry:
     def end(self, expired: Iterable[Message]) -> None:
         """Settle messages whose validity has passed; queue those again that have time left."""
         for message in expired:
-            skipped_s = self._clocks.skipped_s(message.accepted_at)
-            if skipped_s and self._prolong(message, skipped_s):
+            if self.prolong(message) and message.expires_utc > self._clocks.utc():
                 self._turn.dispatch_all(self._lanes.put_back(message))
             else:
                 self._prolonged_s.pop(message.router_id, None)
                 self._outcomes.give_up(message, Outcome.EXPIRED, "validity has passed", 0)
 
-    def _prolong(self, message: Message, skipped_s: float) -> bool:
-        """Give a message the time that did not pass; return whether it has some left."""
-        if not self._is_new(message.router_id):
+    def prolong(self, message: Message) -> bool:
+        """Give a message the time that did not pass; return whether there was any."""
+        skipped_s = self._clocks.skipped_s(message.accepted_utc)
+        if not (skipped_s and self._is_new(message.router_id)):
             return False
         period = Sm(Pdu(message.command_id, 0, 0, message.octets)).validity_period
         if period and not is_relative(period):
             return False
         message.expires_utc += skipped_s - self._prolonged_s.get(message.router_id, 0.0)
         self._prolonged_s[message.router_id] = skipped_s
-        return message.expires_utc > self._clocks.utc()
+        return True

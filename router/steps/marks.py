@@ -58,8 +58,10 @@ class Marks:
     def not_written(self, message: Message) -> None:
         """Have the journal know that the message is with no operator.
 
-        Others of its queue go before it, or it was refused.
+        Others of its queue go before it, or it was refused. One in doubt may be with an operator.
         """
+        if message.in_doubt:
+            return
         if message.mark is (UNMARKED if message.writes == 0 else MARKED):
             message.set_mark(MarkEvent.CLEAR)
             self._commits.settles.unmarked.append(message)

@@ -15,9 +15,8 @@ from router.report.correlate import Correlator
 from router.smpp import receipt as r
 from router.smpp.pdu import Pdu, Sm
 from router.smpp.receipt import Receipt
-from router.steps.commits import NEVER, Commits
+from router.steps.commits import Commits
 from router.terms.capacity import Capacity
-from router.terms.clock import SMALL_S
 from router.terms.message import Message
 from router.terms.names import OperatorName, RouterId
 from router.terms.orphan import Orphan
@@ -138,13 +137,12 @@ class PendingReceipts:
         excess = sum(in_memory.values()) - self._capacity.pending_receipts
         if excess <= 0:
             return
+        # Not by time: what is noted later bears an earlier one when the clock was put back.
         batches = self._commits.unseen()
-        unkept = min((one.taken[0].at_utc for one in batches if one.taken), default=NEVER)
-        # What was noted later may bear an earlier time, by as much as the clock is corrected.
-        before_utc = unkept - SMALL_S
+        unkept = {pending.message.router_id for one in batches for pending in one.taken}
         for name in sorted(in_memory, key=lambda name: -in_memory[name]):
             share = -(-excess * in_memory[name] // sum(in_memory.values()))
-            self.correlators[name].leave_to_journal(share, before_utc)
+            self.correlators[name].leave_to_journal(share, unkept)
 
 
 def sm_of(orphan: Orphan) -> Sm:

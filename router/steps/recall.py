@@ -207,9 +207,8 @@ class Recall:
             attempts: list[PendingReceipt], place: Place | None, error: JournalError | None
         ) -> None:
             if error is None:
-                now_utc = self._clocks.utc()
                 for message, of_message in by_message(attempts):
-                    self._too_late(message, of_message, now_utc)
+                    self._too_late(message, of_message)
                 self._search_from = place or BEGINNING
                 if place is None:
                     self._to_search.pop(0)
@@ -217,18 +216,20 @@ class Recall:
             if error is None and pieces > 1 and self._to_search and not self._asking:
                 self._search(pieces - 1)
 
-        before_utc = self._clocks.utc() - self._pending.correlators[name].wait_s
+        wait_s = self._pending.correlators[name].wait_s
+        before_utc = self._clocks.utc_for(wait_s) - wait_s
         self._begin_reading()
         self._journal.fetch_sent(name, before_utc, self._search_from, PIECE, found)
 
-    def _too_late(self, message: Message, attempts: list[PendingReceipt], now_utc: float) -> None:
+    def _too_late(self, message: Message, attempts: list[PendingReceipt]) -> None:
         """Give up those of a message's attempts that have waited for too long."""
         if message.router_id in self._over:
             return
         correlators = self._pending.correlators
         known = [(correlators[o.operator], o) for o in attempts if o.operator in correlators]
         awaited = [(correlator, one) for correlator, one in known if one.failure is None]
-        overdue = [(c, one) for c, one in awaited if c.is_overdue(one.at_utc, now_utc)]
+        utc_for = self._clocks.utc_for
+        overdue = [(c, one) for c, one in awaited if c.is_overdue(one.at_utc, utc_for(c.wait_s))]
         in_memory = self._pending.in_memory(message, attempts)
         if in_memory is None:
             if awaited and not overdue:

@@ -13,7 +13,8 @@ from typing import Final
 from router.enqueue.journal import PendingReceipt
 from router.forward.pool import Channel, Operator
 from router.report import receipts
-from router.report.correlate import Correlator, Said
+from router.report.correlate import ORPHAN_S, Correlator, Said
+from router.report.half_receipted import PATIENCE_S
 from router.smpp import receipt as r
 from router.smpp import vocabulary as v
 from router.smpp.pdu import BodyError, Pdu, Sm, with_fields_cut
@@ -324,14 +325,15 @@ class Receipts:
         """The journal has told what it knows of a receipt that asked."""
         self.arrived(came, now, asked=True)
 
-    def sweep(self, now_utc: float) -> None:
+    def sweep(self) -> None:
         """See to receipts, and to messages, that have waited long enough; once a second."""
+        clocks = self._clocks
         for name, correlator in self._pending.correlators.items():
-            self._give_up(correlator.given_up(now_utc))
-            for message in correlator.never_receipted(now_utc):
+            self._give_up(correlator.given_up(clocks.utc_for(ORPHAN_S)))
+            for message in correlator.never_receipted(clocks.utc_for(correlator.wait_s)):
                 self.never_receipted(message)
             half = correlator.half_receipted
-            half.look(now_utc)
+            half.look(clocks.utc_for(PATIENCE_S))
             if half.is_pattern and not half.is_told and (peer := self._peer_of(name)) is not None:
                 half.is_told = True
                 why = f"one receipt for all parts: set operators.{name}.receipts.per to message"

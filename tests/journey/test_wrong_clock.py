@@ -4,12 +4,25 @@ from datetime import UTC, datetime
 
 import pytest
 
+from router.report.correlate import ORPHAN_S
 from router.smpp import vocabulary as v
+from router.smpp.pdu import Sm
 from router.terms.capacity import Capacity
 from router.terms.clock import CONFIRM_S
+from router.terms.names import AccountName, OperatorName
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings
-from tests.doubles import START, Client, Router, World, with_lane
+from tests.doubles import (
+    START,
+    Client,
+    Router,
+    World,
+    receipt_text,
+    with_account,
+    with_lane,
+    with_operator,
+)
+from tests.journey.scenes import taken, unanswered
 
 DAY_S = 86_400.0
 YEAR_S = 365 * DAY_S
@@ -128,6 +141,28 @@ def test_what_waits_aside_keeps_its_place_and_is_with_no_operator(
     assert not last.journey.counters.repeated
 
 
+def test_what_waits_aside_in_doubt_is_in_doubt_after_the_next_crash(
+    world: World, router: Router
+) -> None:
+    again = left(world, router, DAY_S)
+    telia = again.operator("telia", status=None)
+    world.run(2.0)
+    world.utc_offset -= DAY_S
+    world.run(2.0)
+    assert telia.texts() == [b"old"]
+    world.utc_offset += DAY_S
+    again = again.restarted()
+    telia = again.operator("telia")
+    world.run(2.0)
+    assert telia.texts() == []
+    world.utc_offset -= DAY_S
+    last = again.restarted()
+    telia = last.operator("telia")
+    world.run(2.0)
+    assert telia.texts() == [b"old"]
+    assert last.journey.counters.repeated == {OperatorName("telia"): 1}
+
+
 def test_it_waits_on_when_the_clock_is_set_to_another_wrong_time(
     world: World, router: Router
 ) -> None:
@@ -212,6 +247,30 @@ def test_a_jump_back_is_followed_when_the_kernel_keeps_the_clock_right(
     assert router.journey.clocks.utc() == world.clock_utc()
 
 
+def test_attempts_are_left_to_the_journal_although_the_clock_was_put_back(
+    world: World, contract: Settings
+) -> None:
+    router = Router(world, contract, capacity=Capacity(pending_receipts=2))
+    telia, client, _ = taken(router, 3)
+    correlator = router.journey.pending.correlators[OperatorName("telia")]
+    world.run(2.0)
+    assert correlator.in_memory == 2
+    telia.status = lambda _: None
+    for _ in range(4):
+        client.submit()
+    world.run(1.0)
+    corrected(world, router, -DAY_S)
+    router.disk.is_stuck = True  # Of the next four the journal has none.
+    for _, pdu in telia.submits[3:]:
+        telia.answer(pdu)
+    world.run(2.0)
+    assert correlator.in_memory == 4
+    router.disk.go_on()
+    world.run(2.0)
+    assert correlator.in_memory == 2
+    assert len(correlator) == 7
+
+
 def corrected(world: World, router: Router, by_s: float) -> None:
     """A time service has put the clock forward, and keeps it right."""
     world.utc_offset += by_s
@@ -252,6 +311,76 @@ def test_what_was_just_accepted_expires_in_time_although_the_clock_was_put_forwa
     assert router.outcomes == []
     world.run(60.0)
     assert router.outcomes == [Outcome.EXPIRED]
+
+
+def test_the_lane_of_a_scheduled_message_has_its_time_although_the_clock_was_put_forward(
+    world: World, contract: Settings
+) -> None:
+    settings = with_lane(contract, "otp", validity_s=300.0)
+    router = Router(world, with_account(settings, "bank", schedule_delivery_time="honour"))
+    router.client().submit(schedule_delivery_time=b"000000001000000R", text=b"at ten")
+    world.run(60.0)
+    corrected(world, router, DAY_S)
+    assert router.outcomes == []
+    telia = router.operator("telia")
+    world.run(1.0)
+    assert telia.texts() == [b"at ten"]
+
+
+def test_what_remains_is_told_without_what_a_correction_took(
+    world: World, contract: Settings
+) -> None:
+    router = Router(world, with_operator(contract, "telia", validity_period="remaining"))
+    router.client().submit(validity_period=b"000002000000000R")  # Two days.
+    world.run(60.0)
+    corrected(world, router, DAY_S)
+    telia = router.operator("telia")
+    world.run(1.0)
+    ((_, pdu),) = telia.submits
+    assert Sm(pdu).validity_period == b"000001235858000R"
+
+
+@pytest.mark.parametrize("in_memory", [100, 0])
+def test_a_receipt_is_waited_for_although_the_clock_was_put_forward(
+    world: World, contract: Settings, in_memory: int
+) -> None:
+    settings = with_operator(contract, "telia", receipt_wait_s=600.0)
+    router = Router(world, settings, capacity=Capacity(pending_receipts=in_memory))
+    taken(router)
+    world.run(60.0)
+    corrected(world, router, YEAR_S)
+    world.run(530.0)
+    assert router.outcomes == []
+    world.run(30.0)
+    assert router.outcomes == [Outcome.UNKNOWN]
+
+
+def test_a_receipt_is_kept_for_its_client_although_the_clock_was_put_forward(
+    world: World, contract: Settings
+) -> None:
+    router = Router(world, with_account(contract, "bank", outbox_s=600.0))
+    telia, client, _ = taken(router)
+    client.far.drop()
+    telia.report(b"1")
+    world.run(60.0)
+    corrected(world, router, YEAR_S)
+    deliveries = router.journey.counters.deliveries
+    world.run(530.0)
+    assert deliveries == {}
+    world.run(20.0)
+    assert deliveries == {(AccountName("bank"), "too_old"): 1}
+
+
+def test_an_orphan_is_kept_although_the_clock_was_put_forward(world: World, router: Router) -> None:
+    telia, _, _, _ = unanswered(router)
+    text = receipt_text(b"99", b"DELIVRD")
+    telia.deliver(text, (1, 1, b"37255512345"), (5, 0, b"BANK"), esm_class=4)
+    world.run(1.0)
+    correlator = router.journey.pending.correlators[OperatorName("telia")]
+    corrected(world, router, DAY_S)
+    assert correlator.orphans == 1
+    world.run(ORPHAN_S)
+    assert correlator.orphans == 0
 
 
 def test_an_absolute_time_is_over_when_the_clock_is_put_forward_beyond_it(

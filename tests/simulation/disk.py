@@ -199,6 +199,11 @@ class Disk:
         return any(key[0] == router_id for key in self.attempts)
 
     @property
+    def knows_the_time(self) -> bool:
+        """Whether a router that starts goes by what the last one knew."""
+        return bool(self.known_utc and (self.messages or self.deliveries))
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing waits for anything."""
         kept = self.messages, self.attempts, self.deliveries, self.marks, self.orphans
@@ -391,7 +396,12 @@ class SimulatedJournal:
 
         def read(error: JournalError | None) -> Callable[[], None]:
             found = self._recovered() if error is None else Recovered()
-            return lambda: done(found, error)
+
+            def tell() -> None:
+                self.process.is_recovered = error is None
+                done(found, error)
+
+            return tell
 
         self._ask(_Work(None, None, True, self.process.clock(), read))
 
@@ -525,6 +535,7 @@ class SimulatedJournal:
         return found
 
     def _message(self, row: MessageRow) -> Message:
+        age_s = max(0.0, self.process.journey.clocks.utc() - row.accepted_utc)
         return Message(
             router_id=row.router_id,
             client_id=row.client_id,
@@ -536,7 +547,7 @@ class SimulatedJournal:
             source_octets=row.source_octets,
             destination_octets=row.destination_octets,
             registered_delivery=row.registered_delivery,
-            accepted_at=self.process.clock() - max(0.0, self.disk.loop.wall() - row.accepted_utc),
+            accepted_at=self.process.clock() - age_s,
             accepted_utc=row.accepted_utc,
             expires_utc=row.expires_utc,
             not_before_utc=row.not_before_utc,

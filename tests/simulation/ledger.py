@@ -12,6 +12,7 @@ from router.terms.names import AccountName, LaneName, OperatorName
 from tests.simulation.disk import DeliveryRow, SettledRow
 
 if TYPE_CHECKING:
+    from tests.simulation.timekeeping import Stamp
     from tests.simulation.world import Connection
 
 NEVER = float("inf")
@@ -62,9 +63,13 @@ class Submitted:
     router_id: int | None = None
     """Once the disk has it."""
     candidates: tuple[OperatorName, ...] = ()
+    accepted: "Stamp" = field(init=False)
+    """When, once the disk has it."""
     accepted_at: float = -NEVER
-    expires_at: float = NEVER
-    """Both by the loop's clock."""
+    """By the loop's clock."""
+    expires_utc: float = NEVER
+    not_before_utc: float = 0.0
+    """Both by the router's time."""
     by_transmitter: bool = False
     """Its receipts come over another connection."""
     answer: int | None = None
@@ -100,6 +105,8 @@ class Writing:
     status: int | None = None
     """What the router has heard in answer."""
     heard_at: float = NEVER
+    heard: "Stamp" = field(init=False)
+    """When, once it has heard."""
 
 
 @dataclass(slots=True, eq=False)

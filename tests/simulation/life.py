@@ -47,6 +47,7 @@ class Life(Process):
             clock_utc=loop.wall,
             later=self.later,
             settled=lambda _: None,
+            is_synchronised=lambda: loop.is_synchronised,
             capacity=capacity,
         )
 

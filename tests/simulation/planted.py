@@ -9,7 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter
 from pathlib import Path
 
-from tests.simulation import planted_between, planted_home, planted_memory, planted_out
+from tests.simulation import (
+    planted_between,
+    planted_home,
+    planted_memory,
+    planted_out,
+    planted_time,
+)
 from tests.simulation.planting import BUGS, planted
 from tests.simulation.simulation import Result, simulate
 
@@ -21,6 +27,7 @@ __all__ = [
     "planted_home",
     "planted_memory",
     "planted_out",
+    "planted_time",
     "quickest_to_find",
     "write_seeds",
 ]

@@ -199,7 +199,7 @@ def what_remains_is_counted_from_the_wrong_end() -> list[Patch]:
     return [(dispatcher, "with_what_remains", elapsed)]
 
 
-@bug(seed=3)
+@bug(seed=4)
 def validity_is_not_looked_at_when_a_message_is_sent() -> list[Patch]:
     """And hardly ever while it waits."""
     pull = Lanes.pull
@@ -337,7 +337,7 @@ def what_must_not_be_repeated_is_repeated() -> list[Patch]:
     return [watch, (Outcomes, "give_up", careless)]
 
 
-@bug(seed=2)
+@bug(seed=3)
 def what_was_in_flight_on_a_lost_bind_is_forgotten() -> list[Patch]:
     """It is nobody's, until a restart."""
     doubted = Answers._doubted
@@ -381,7 +381,7 @@ def nobody_looks_when_a_window_is_given_up() -> list[Patch]:
     return [(Answers, "_doubted", lazy)]
 
 
-@bug(seed=7)
+@bug(seed=8)
 def a_drained_bind_goes_on_sending() -> list[Patch]:
     """It is marked, and nobody looks at the mark."""
 
@@ -391,7 +391,7 @@ def a_drained_bind_goes_on_sending() -> list[Patch]:
     return [(Operator, "drain", drain)]
 
 
-@bug(seed=7)
+@bug(seed=8)
 def a_resumed_bind_stays_shut() -> list[Patch]:
     """What waits for it alone waits for ever."""
 
@@ -429,7 +429,7 @@ def an_operator_that_fails_is_never_tried_again() -> list[Patch]:
     return [(Breaker, "tick", lambda self, now: False)]
 
 
-@bug(seed=11)
+@bug(seed=19)
 def a_bind_that_is_tried_has_its_whole_window() -> list[Patch]:
     """Not one message finds out, but all of them."""
 

@@ -17,6 +17,7 @@ from router.smpp.pdu import Pdu, Sm, message_id_of
 from router.smpp.receipt import State
 from router.smpp.states import State as SessionState
 from router.smpp.times import time_utc
+from router.terms.clock import SMALL_S
 from router.terms.limits import Rate
 from router.terms.names import AccountName, BindName, LaneName, OperatorName
 from router.terms.outcome import TEMPORARY_FOR_CLIENTS, Outcome, judge
@@ -70,7 +71,8 @@ class Promises(Records):
             for queue, number in self.disk.queues.items()
             if number in self.disk.written
         }
-        self._wall_error_s = self.loop.wall_error_s
+        self.times.begins(process.life)
+        self._known_operators = set(process.journey.operators)
         self.settled_in_life = self.accepted_in_life = 0
         self._in_doubt = {lane.name: lane.in_doubt for lane in self.settings.lanes}
         self._most_places = {name: one.queue for name, one in self.current.accounts.items()}
@@ -90,6 +92,7 @@ class Promises(Records):
         for name, account in settings.accounts.items():
             if name in self._most_places:  # What is too much for the new limit stays.
                 self._most_places[name] = max(self._most_places[name], account.queue)
+        self._known_operators.update(settings.operators)
         self._changed_at = self.loop.now
         self._newest.clear()
         self._note_rates()
@@ -144,8 +147,8 @@ class Promises(Records):
         message = None if found is None else self.by_id[int(found[1])]
         if message is not None and message.by_transmitter and message.answered_in == self._life:
             since_s = self.loop.now - message.accepted_at
-            # A message that was fetched from the journal knows that time by the wall clock.
-            is_told = self.loop.wall_error_s == self._wall_error_s
+            # A message that was fetched from the journal knows that time by the router's.
+            is_told = self.times.is_steady
             if is_told and since_s < AFTER_RESPONSE_S - A_HAIR_S:
                 raise self.broken(f"{message.name}: its receipt may overtake its submit_sm_resp")
         held.written += 1
@@ -186,9 +189,11 @@ class Promises(Records):
             self._may_repeat(message, operator)
         elif not message.schedule_s:  # What was scheduled goes when its time has come.
             self._keeps_order(message, operator)
-        if now > message.expires_at + 1.0:
+        if now > self.times.ends_at(message, now) + 1.0:
             raise self.broken(f"{name}: sent after its validity has ended")
-        if now < message.accepted_at + message.schedule_s - A_MOMENT_S:
+        if self.times.may_be_over(message):
+            raise self.broken(f"{name}: sent although its validity may have ended")
+        if not (message.writings or self.times.has_come(message.not_before_utc)):
             raise self.broken(f"{name}: sent before its schedule")
         self._says_its_times(message, operator, Sm(pdu))
         if isinstance(link, OperatorLink) and message.lane != self.settings.lanes[0].name:
@@ -208,7 +213,7 @@ class Promises(Records):
         if tells == "as_it_came" or not came.validity_period:
             is_right = period == came.validity_period
         else:
-            left_s = message.expires_at - self.loop.now
+            left_s = self.times.ends_at(message, self.loop.now) - self.loop.now
             told_s = time_utc(period, 0.0) or 0.0
             is_right = told_s == 1.0 or left_s - 1.0 - A_MOMENT_S < told_s < left_s + A_MOMENT_S
         if not is_right:
@@ -291,6 +296,8 @@ class Promises(Records):
         if operator in self.process.journey.lanes.ramp_up.ramping:
             self._newest.pop(key, None)  # It is passed over for a while, which is a failover too.
             return
+        if self.times.has_lost_its_place(message):
+            return
         assert message.router_id is not None
         now = self.loop.now
         at, newest, newest_before = self._newest.get(key, (now, 0, 0))
@@ -336,6 +343,7 @@ class Promises(Records):
         """The router hears an operator's answer."""
         writing.status = status
         writing.heard_at = self.loop.now
+        writing.heard = self.times.stamp()
         long = writing.message.long
         in_doubt = self._in_doubt[writing.message.lane]
         if status == 0 and long is not None and in_doubt != "elsewhere":
@@ -438,8 +446,14 @@ class Promises(Records):
 
     # What can be seen of the router at any time.
 
+    def after_wake(self) -> None:
+        """Called whenever the router may have looked at the wall clock."""
+        if self.process.is_recovered:
+            self.times.look(self.process.journey.clocks)
+
     def after_turn(self) -> None:
         """Called after each turn of the router's."""
+        self.after_wake()
         process = self.process
         journey = process.journey
         for name, operator in journey.operators.items():
@@ -471,6 +485,8 @@ class Promises(Records):
             if inbound.sent and not inbound.held:
                 raise self.broken(f"{inbound.text!r} is lost")
         disk, journey = self.disk, self.process.journey
+        if abs(self.times.error_s) > SMALL_S:
+            raise self.broken(f"the router's time stays {self.times.error_s} s wrong")
         if not disk.is_empty:
             left = [*disk.messages, *disk.attempts, *disk.deliveries.values()]
             raise self.broken(f"the journal still holds {left[:3]}")
@@ -482,6 +498,7 @@ class Promises(Records):
         if (
             any(one.messages or one.behind for one in journey.lanes.queues())
             or journey.lanes.delays.delayed()
+            or journey.lanes.delays.doubted()
         ):
             raise self.broken("the lanes are not empty")
         for name, correlator in journey.pending.correlators.items():

@@ -13,8 +13,9 @@ from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
 from router.terms.settings import OperatorSettings, Settings
 from tests.simulation.disk import AttemptRow, DeliveryRow, Disk, MessageRow, SettledRow, Transaction
-from tests.simulation.ledger import Held, Inbound, Submitted, Taken, body_of
-from tests.simulation.world import START, START_UTC, BrokenPromiseError, Loop
+from tests.simulation.ledger import NEVER, Held, Inbound, Submitted, Taken, body_of
+from tests.simulation.timekeeping import Stamp, Timekeeping
+from tests.simulation.world import BrokenPromiseError, Loop
 
 OUTCOMES = {
     State.DELIVERED: Outcome.DELIVERED,
@@ -78,9 +79,13 @@ class Records:
         self.settled_in_life = 0
         self.accepted_in_life = 0
         self._life = 0
+        self._known_operators: set[OperatorName] = set()
+        """Those that this life's configurations have had."""
         self._marks: dict[int, bool] = {}
         """What the disk knew of single messages when this life began: that they may be out."""
-        self._wall_error_s = 0.0
+        self.times = Timekeeping(loop, disk)
+        self._made: dict[int, Stamp] = {}
+        """When each delivery was made, by its number."""
 
     def broken(self, what: str) -> BrokenPromiseError:
         """To be raised."""
@@ -89,7 +94,8 @@ class Records:
     def _is_awaited(self, taken: Taken, at: float) -> bool:
         """Whether its receipt was still waited for at that time."""
         wait_s = self.settings.operators[taken.operator].receipt_wait_s
-        return at < taken.writing.heard_at + wait_s - 2.0
+        writing = taken.writing
+        return writing.heard_at < NEVER and self.times.waited_s(writing.heard, at) < wait_s - 2.0
 
     def committed(self, transaction: Transaction) -> None:
         """See `Watcher`."""
@@ -116,8 +122,9 @@ class Records:
         self.by_id[row.router_id] = message
         message.router_id = row.router_id
         message.candidates = row.candidates
-        message.accepted_at = row.accepted_utc - self._wall_error_s - START_UTC + START
-        message.expires_at = message.accepted_at + message.validity_s
+        message.accepted_at = self.times.moment(row.accepted_utc)
+        message.accepted = Stamp(self._life, message.accepted_at, row.accepted_utc)
+        message.expires_utc, message.not_before_utc = row.expires_utc, row.not_before_utc
         self.accepted_in_life += 1
 
     def _waiting(self, router_id: int, what: str) -> Submitted:
@@ -142,6 +149,7 @@ class Records:
             raise self.broken(f"delivery {row.number} is for {row.account} and {held.account}")
         held.rows[row.number] = row
         held.ever += 1
+        self._made[row.number] = Stamp(self._life, self.times.moment(row.made_utc), row.made_utc)
         self.held_by_number[row.number] = held
         sm = Sm(Pdu(DELIVER_SM, 0, 0, row.octets))
         self.held.setdefault(row.octets[16 : sm.tlvs_at], held)  # As version 3.3 is given it.
@@ -190,7 +198,7 @@ class Records:
             raise self.broken(f"{name}, with a receipt or without, as it was not asked")
         if message in finals:
             finals.remove(message)
-        at = row.at_utc - self._wall_error_s - START_UTC + START + A_HAIR_S
+        at = self.times.moment(row.at_utc) + A_HAIR_S
         taken = [one for one in message.taken if one.is_known(self._life, at)]
         # What it heard at the same moment, as after a stall, it may have heard too late.
         before = [one for one in taken if one.is_known(self._life, at - 2 * A_HAIR_S)]
@@ -201,7 +209,11 @@ class Records:
             if not any(OUTCOMES[state] is outcome for state in said):
                 raise self.broken(f"{name}, which no operator has said")
             is_open = any(
-                one.key and one.final_heard_at > at and self._is_awaited(one, at) for one in before
+                one.key
+                and one.operator in self._known_operators
+                and one.final_heard_at > at
+                and self._is_awaited(one, at)
+                for one in before
             )
             if outcome is not Outcome.DELIVERED and is_open:
                 raise self.broken(f"{name}, while another attempt is open")
@@ -216,7 +228,7 @@ class Records:
     ) -> None:
         """The router ended it: it must have had to."""
         if outcome is Outcome.EXPIRED:
-            if at < message.expires_at - 1.0:
+            if at < self.times.ends_at(message, at) - 1.0:
                 raise self.broken(f"{name}, before its time")
         elif outcome is Outcome.UNKNOWN:
             since = 0 if WITHHELD_ACROSS_CRASHES else self._life
@@ -236,8 +248,8 @@ class Records:
         if held is None or number not in held.rows:
             raise self.broken(f"delivery {number} is removed and was not there")
         row = held.rows.pop(number)
-        now_utc = self.loop.true_utc() + self._wall_error_s
-        if now_utc >= row.made_utc + self.settings.accounts[held.account].outbox_s:
+        waited_s = self.times.waited_s(self._made.pop(number), self.loop.now)
+        if waited_s >= self.settings.accounts[held.account].outbox_s:
             return
         held.removed += 1
         if held.removed > held.answers_heard:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from random import Random
+from typing import Literal
 
 from router.terms.limits import Rate
 from router.terms.names import AccountName, BindName, LaneName, OperatorName
@@ -29,6 +30,15 @@ NOWHERE = Address(host="127.0.0.1", port=1)
 SHORT_CODE = "12302"
 PREFIXES = (b"3725", b"3726", b"358", b"46")
 NO_ROUTE = b"999"
+HOUR_S = 3600.0
+DAY_S = 86_400.0
+MOST_AHEAD_S = 60.0
+"""How far a clock is ahead at most that the router believes. When its time is put back, all that
+it has stamped before waits for so much longer."""
+Voucher = Literal["kernel", "person", "time"]
+"""Who says that the wall clock is right, or that so much time has passed that nobody need."""
+WRONG_CLOCKS = 0.2
+"""Share of seeds in which the router starts while the wall clock is wrong."""
 
 
 @dataclass(slots=True)
@@ -99,6 +109,22 @@ class OperatorMood:
     halts: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class WrongClock:
+    """A wall clock that is wrong when the router starts, and who says so later that it is right."""
+
+    from_s: float
+    """It is wrong at the first start from then on."""
+    error_s: float
+    right_s: float
+    """When it is put right; if it is not wrong by then, when everybody behaves."""
+    vouched_s: float
+    """When the kernel or a person says that it is right."""
+    by: Voucher
+    at_last: Voucher
+    """What ends each doubt when everybody behaves."""
+
+
 @dataclass(slots=True)
 class Scenario:
     """Everything that a seed decides before anything happens."""
@@ -119,6 +145,7 @@ class Scenario:
     slowness_s: float = 0.002
     stalls: list[tuple[float, float]] = field(default_factory=list)
     wall_jumps: list[tuple[float, float]] = field(default_factory=list)
+    clock: WrongClock | None = None
     configurations: list[tuple[float, Settings]] = field(default_factory=list)
     """When the router is given another configuration, and which; the last is the first again."""
     drains: list[tuple[float, float, OperatorName, int]] = field(default_factory=list)
@@ -166,6 +193,7 @@ def drawn(seed: int, rng: Random) -> Scenario:
     _draw_times(Random(f"{seed} times"), scenario)
     _draw_memory(Random(f"{seed} memory"), scenario)
     _draw_configurations(Random(f"{seed} configurations"), scenario)
+    _draw_clock(Random(f"{seed} clock"), scenario)
     return scenario
 
 
@@ -229,6 +257,42 @@ def _draw_faults(rng: Random, scenario: Scenario) -> None:
         year_s = 365 * 86_400.0
         scenario.wall_jumps = [(rng.uniform(0.5, lasts_s), rng.choice((-year_s, year_s, 3600.0)))]
     scenario.in_memory = rng.choice((2000, 2000, 2, 6, 20))
+
+
+def _draw_clock(rng: Random, scenario: Scenario) -> None:
+    """Perhaps a start with a clock that is wrong; by a generator of its own, as drains are.
+
+    At the first start nobody knows better, and the router's time is wrong with the clock, which is
+    behind then, or ahead by seconds only. Nobody vouches for a clock that is wrong by hours.
+    """
+    if rng.random() >= WRONG_CLOCKS:
+        return
+    lasts_s = scenario.lasts_s
+    if not scenario.crashes:
+        scenario.crashes = [rng.uniform(0.2, 0.8) * lasts_s]
+    large_s = rng.choice((2 * HOUR_S, 10 * HOUR_S, 3 * DAY_S, 400 * DAY_S))
+    if rng.random() < 0.5:
+        from_s = 0.0
+        error_s = rng.choice((-large_s, -large_s, rng.uniform(-MOST_AHEAD_S, MOST_AHEAD_S)))
+    else:
+        from_s = rng.choice(scenario.crashes)
+        error_s = rng.choice((-large_s, large_s))
+    right_s = rng.uniform(from_s, lasts_s + 5.0)
+    if rng.random() < 0.3:  # While the router is down.
+        right_s = max(right_s, scenario.crashes[-1] + 0.1)
+    is_small = abs(error_s) < HOUR_S
+    ends: list[Voucher] = ["kernel", "kernel", "kernel", "person", "person", "person"]
+    if abs(error_s) <= DAY_S:  # Else time ends no doubt.
+        ends.append("time")
+    scenario.wall_jumps = []
+    scenario.clock = WrongClock(
+        from_s=from_s,
+        error_s=error_s,
+        right_s=right_s,
+        vouched_s=rng.uniform(from_s if is_small else right_s, lasts_s + 10.0),
+        by=rng.choice(("kernel", "person")),
+        at_last=rng.choice(ends),
+    )
 
 
 def _draw_configurations(rng: Random, scenario: Scenario) -> None:

@@ -19,6 +19,7 @@ from router.enqueue.journal import first_number_at
 from router.forward.bind import OperatorLink
 from router.forward.pool import Bind
 from router.terms.capacity import Capacity
+from router.terms.clock import CONFIRM_S
 from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings
@@ -27,14 +28,13 @@ from tests.simulation.disk import Disk
 from tests.simulation.life import Life
 from tests.simulation.operators import Operator
 from tests.simulation.promises import Promises
-from tests.simulation.scenario import Scenario, drawn
+from tests.simulation.scenario import MOST_AHEAD_S, Scenario, Voucher, WrongClock, drawn
 from tests.simulation.world import LONGEST_SPIKE_S, START, BrokenPromiseError, Loop
 
 LONGEST_REST_S = 600.0
 """By then everything must be over, once everybody behaves."""
-WRONG_CLOCK_AT_START = False
-"""A router that starts while the wall clock is wrong goes on from the time that its journal knows,
-to about a minute. Promises are checked to the second here; tests/journey has such starts."""
+BELIEVE_AGAIN_S = 5.0
+"""How often a person looks whether the router is in doubt about a clock that is right."""
 PARKED_S = 12.0
 """A receipt that nobody knows waits for so long."""
 
@@ -102,19 +102,21 @@ class Simulation:
                 loop.after(when, partial(self._drain, operator, place, drained=drained))
         for at, by_s in scenario.wall_jumps:
             loop.after(at, lambda s=by_s: self._jump(s))  # type: ignore[misc]
+        if (clock := scenario.clock) is not None:
+            loop.after(clock.right_s, self._put_clock_right)
+            loop.after(clock.vouched_s, partial(self._vouch, clock.by))
         self._start()
 
     # What happens to the router.
 
     def _start(self) -> None:
-        if not WRONG_CLOCK_AT_START:
-            self.loop.wall_error_s = 0.0
+        self._set_clock()
         self.lives += 1
         self._is_ready = False
         self.process = process = Life(
             self.loop, self.settings, self.disk, self.lives, capacity_of(self.scenario)
         )
-        process.after_turn = self.promises.after_turn
+        process.after_turn, process.after_wake = self.promises.after_turn, self.promises.after_wake
         self.promises.begins(process)
         if self.promises.current is not self.settings:
             self.promises.changed(self.settings)
@@ -206,7 +208,61 @@ class Simulation:
 
     def _jump(self, seconds: float) -> None:
         self.loop.tell(f"wall clock jumps by {seconds:.0f} s")
-        self.loop.wall_error_s += seconds
+        self.loop.set_wall(self.loop.wall_error_s + seconds)
+
+    # A clock that is wrong when the router starts.
+
+    def _set_clock(self) -> None:
+        """The router is about to start."""
+        loop, clock = self.loop, self.scenario.clock
+        if clock is None:
+            loop.set_wall(0.0)
+        elif (
+            clock.from_s <= loop.now - START < clock.right_s
+            and not loop.wall_error_s
+            # Where the journal knows no better, a clock that is far ahead would be believed.
+            and (clock.error_s < MOST_AHEAD_S or self.disk.knows_the_time)
+        ):
+            loop.tell(f"wall clock is wrong by {clock.error_s:.0f} s")
+            loop.set_wall(clock.error_s)
+
+    def _put_clock_right(self) -> None:
+        self.loop.tell("wall clock is put right")
+        self.loop.set_wall(0.0)
+
+    def _vouch(self, by: Voucher) -> None:
+        """The kernel says from now on that the wall clock is right, or a person says so."""
+        if by == "kernel":
+            self.loop.tell("kernel    says that the wall clock is right")
+            self.loop.is_synchronised = True
+        elif self.process.alive and self._is_ready:
+            self.process.soon(self._believe)
+
+    def _believe(self) -> None:
+        """As the command does it."""
+        promises, process = self.promises, self.process
+        promises.times.is_believed_by_command = True
+        ahead_s = process.journey.clocks.believe(self.loop.now)
+        self.loop.tell(f"a person  believes the wall clock, which was {ahead_s:.0f} s ahead")
+        promises.after_wake()
+
+    def _end_doubts(self, clock: WrongClock) -> None:
+        """The clock is right, and somebody says so; or so much time passes that none need."""
+        if clock.at_last == "kernel":
+            self._vouch("kernel")
+        else:
+            self.loop.after(
+                BELIEVE_AGAIN_S if clock.at_last == "person" else CONFIRM_S + BELIEVE_AGAIN_S,
+                self._look_for_doubts,
+            )
+
+    def _look_for_doubts(self) -> None:
+        if self._is_in_doubt():
+            self._vouch("person")
+            self.loop.after(BELIEVE_AGAIN_S, self._look_for_doubts)
+
+    def _is_in_doubt(self) -> bool:
+        return self.promises.times.error_s != 0.0 or self.process.journey.clocks.steady.is_in_doubt
 
     # The two parts.
 
@@ -218,6 +274,9 @@ class Simulation:
         self.calm = True
         self.disk.is_full = False
         self.disk.hiccups = 0.0
+        loop.set_wall(0.0)
+        if self.scenario.clock is not None:
+            self._end_doubts(self.scenario.clock)
         for operator in self.operators.values():
             operator.behave()
         for client in self.clients:
@@ -233,6 +292,8 @@ class Simulation:
 
     def _wait(self, reached: Callable[[], bool]) -> None:
         give_up_at = self.loop.now + LONGEST_REST_S
+        if self.scenario.clock is not None and self.scenario.clock.at_last == "time":
+            give_up_at += CONFIRM_S
         while not reached() and self.loop.now < give_up_at:
             self.loop.run(self.loop.now + 1.0)
 
@@ -243,6 +304,7 @@ class Simulation:
     def _is_over(self) -> bool:
         return (
             self.process.alive
+            and not self._is_in_doubt()
             and self.disk.is_empty
             and all(client.is_content for client in self.clients)
             and not any(operator.owed for operator in self.operators.values())

@@ -51,6 +51,10 @@ class Loop:
         self.now = START
         self.wall_error_s = 0.0
         """How wrong the wall clock is just now."""
+        self.wall_set_at = START
+        """Since when it is wrong by so much, or right."""
+        self.is_synchronised = False
+        """Whether the kernel says that it is right."""
         self.telling = tell is not None
         self.events = 0
         self._tell = tell
@@ -64,6 +68,12 @@ class Loop:
     def wall(self) -> float:
         """What it says."""
         return self.true_utc() + self.wall_error_s
+
+    def set_wall(self, error_s: float) -> None:
+        """Somebody sets the wall clock."""
+        if error_s != self.wall_error_s:
+            self.wall_error_s = error_s
+            self.wall_set_at = self.now
 
     def tell(self, text: str) -> None:
         """A line for whoever reads the trace; ask `telling` first where the text costs time."""
@@ -121,8 +131,11 @@ class Process:
         self.loop = loop
         self.life = life
         self.alive = True
+        self.is_recovered = False
+        """Whether it knows what its journal holds."""
         self.stalled_until = 0.0
         self.after_turn: Callable[[], None] = lambda: None
+        self.after_wake: Callable[[], None] = lambda: None
         self.connections: dict[Connection, None] = {}
         """In the order of connecting, because a set has none."""
         self._timer: Event | None = None
@@ -169,6 +182,7 @@ class Process:
         self._timer = None
         self._armed_for = float("inf")
         self.journey.wake(self.loop.now)
+        self.after_wake()
         self._arm()
 
     def die(self) -> None:

@@ -15,7 +15,6 @@ from router.terms.settings import IdForm, MessageIdSettings
 from tests.unit.messages import TO_TELIA, message
 
 WAIT_S = 100.0
-NEVER = float("inf")
 TO = b"\x01\x0137255512345\0"
 TO_OTHER = b"\x01\x0137255599999\0"
 FORMS: list[IdForm] = ["text", "hex", "decimal"]
@@ -543,7 +542,7 @@ def test_parts_that_await_one_receipt_are_known_by_their_message() -> None:
     assert correlator.parts_of(group.number) == [(b"%d" % one.router_id, one) for one in parts]
     correlator.close(OperatorId(b"6"), parts[1])
     assert correlator.parts_of(group.number) == [(b"5", parts[0]), (b"7", parts[2])]
-    correlator.leave_to_journal(1, NEVER)
+    correlator.leave_to_journal(1, set())
     assert correlator.parts_of(group.number) == [(b"7", parts[2])]
     again = part(5, Group(TO_TELIA, 0))  # Another object, as it comes from the journal.
     assert again.group is not None
@@ -587,7 +586,7 @@ def test_parts_that_await_a_receipt_each_are_counted_where_it_must_come() -> Non
     correlator.close(OperatorId(b"3"), parts[2])
     assert group.expected == 3
     correlator.close(OperatorId(b"4"), parts[3])
-    correlator.leave_to_journal(1, NEVER)
+    correlator.leave_to_journal(1, set())
     assert group.expected == 1
     correlator.adopt(MessageIdSettings(), WAIT_S, per_message=True)
     correlator.close(OperatorId(b"2"), parts[1])
@@ -609,7 +608,7 @@ def test_the_oldest_attempts_are_left_to_the_journal_and_still_count() -> None:
     correlator = correlator_of()
     for number in range(5):
         sent(correlator, b"%d" % number, message(number), float(number))
-    correlator.leave_to_journal(2, NEVER)
+    correlator.leave_to_journal(2, set())
     assert (correlator.in_memory, correlator.behind, len(correlator)) == (3, 2, 5)
     assert [found(correlator, b"%d" % number) is None for number in range(5)] == [
         *(True, True),
@@ -619,9 +618,10 @@ def test_the_oldest_attempts_are_left_to_the_journal_and_still_count() -> None:
 
 def test_what_the_journal_may_not_have_yet_stays() -> None:
     correlator = correlator_of()
-    for number in range(5):
-        sent(correlator, b"%d" % number, message(number), float(number))
-    correlator.leave_to_journal(5, 3.0)
+    ones = [message(number) for number in range(5)]
+    for number, one in enumerate(ones):
+        sent(correlator, b"%d" % number, one)
+    correlator.leave_to_journal(5, {ones[3].router_id, ones[4].router_id})
     assert (correlator.in_memory, correlator.behind) == (2, 3)
 
 
@@ -632,7 +632,7 @@ def test_messages_of_one_id_are_left_to_the_journal_together_or_not_at_all() -> 
         one = message(number)
         one.times_in_doubt = int(number == 6)
         sent(correlator, one_id, one, now)
-    correlator.leave_to_journal(6, 9.0)
+    correlator.leave_to_journal(6, {message(4).router_id})
     assert (correlator.behind, correlator.in_memory, len(correlator)) == (2, 4, 6)
     assert [found(correlator, one_id) is None for one_id in (b"a", b"b", b"c")] == [
         *(True, False, False),
@@ -645,7 +645,7 @@ def test_what_was_in_doubt_stays_and_holds_up_no_other() -> None:
     one.times_in_doubt = 1
     sent(correlator, b"1", one)
     sent(correlator, b"2", other)
-    correlator.leave_to_journal(1, NEVER)
+    correlator.leave_to_journal(1, set())
     assert found(correlator, b"1") is one
     assert found(correlator, b"2") is None
 
@@ -718,7 +718,7 @@ def test_ids_of_every_form_are_found_after_every_change_of_form(
     correlator, one = correlator_of(before, before), message()
     sent(correlator, b"00A1", one, 1.0)
     if taken_again:  # From the journal, after the change.
-        correlator.leave_to_journal(1, NEVER)
+        correlator.leave_to_journal(1, set())
     with_forms(correlator, after, after)
     if taken_again:
         correlator.take_back(canonical(before)(b"00A1"), one, 1.0)
