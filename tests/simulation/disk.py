@@ -227,8 +227,14 @@ class SimulatedJournal:
     """See `Journal`. One per life of the router, on the disk that they share."""
 
     def __init__(
-        self, disk: Disk, process: Process, plan_of: Callable[[tuple[OperatorName, ...]], Plan]
+        self,
+        disk: Disk,
+        process: Process,
+        plan_of: Callable[[tuple[OperatorName, ...]], Plan],
+        clock_utc: Callable[[], float],
     ) -> None:
+        """`clock_utc` is the router's time, as `router/wiring/app.py` hands it in."""
+        self._clock_utc = clock_utc
         self.disk = disk
         self.process = process
         self.settle_every_s = 0.05
@@ -535,7 +541,7 @@ class SimulatedJournal:
         return found
 
     def _message(self, row: MessageRow) -> Message:
-        age_s = max(0.0, self.process.journey.clocks.utc() - row.accepted_utc)
+        age_s = max(0.0, self._clock_utc() - row.accepted_utc)
         return Message(
             router_id=row.router_id,
             client_id=row.client_id,

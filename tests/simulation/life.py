@@ -38,7 +38,12 @@ class Life(Process):
         self.ready: Callable[[], None] = lambda: None
         self.connect: Callable[[Bind, OperatorLink], bool] = lambda _bind, _link: False
         """Reaches an operator, if one listens."""
-        self.journal = SimulatedJournal(disk, self, lambda names: self.journey.plans.of(names))
+        self.journal = SimulatedJournal(
+            disk,
+            self,
+            lambda names: self.journey.plans.of(names),
+            lambda: self.journey.clocks.utc(),
+        )
         self.accounts = Accounts(settings.accounts, b"secret", loop.now)
         self.journey = Journey(
             settings,

@@ -155,7 +155,7 @@ class Simulated(Kept):
         """See `Kept`. It dies without a word."""
         self._lives += 1
         self.process = Process(self._loop, self._lives)
-        self.journal = SimulatedJournal(self._disk, self.process, PLANS.of)
+        self.journal = SimulatedJournal(self._disk, self.process, PLANS.of, self._loop.wall)
 
     def set_broken(self, *, broken: bool) -> None:
         """See `Kept`."""
