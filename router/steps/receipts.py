@@ -354,8 +354,10 @@ class Receipts:
             )
         if correlator.last_said(operator_id) == _said(sm, receipt):
             message = None  # It came twice, and the other message under its id is not meant.
-        elif not _has_come(correlator, operator_id, sm) and _is_early(
-            operator, correlator, message, sm
+        elif (
+            not _has_come(correlator, operator_id, sm)
+            and not correlator.unwanted_part(operator_id)  # That one has just been answered.
+            and _is_early(operator, correlator, message, sm)
         ):
             self._give_up(correlator.keep(orphan))
             return

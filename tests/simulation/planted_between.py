@@ -35,7 +35,7 @@ def a_part_that_is_refused_does_not_wait_for_the_others() -> list[Patch]:
     return [(Failover, "go_elsewhere", hasty)]
 
 
-@bug(seed=17)
+@bug(seed=36)
 def parts_that_wait_for_others_are_forgotten() -> list[Patch]:
     """Nobody lets them go on."""
     return [(Group, "unparked", lambda self: [])]

@@ -172,7 +172,7 @@ def any_state_ends_the_journey() -> list[Patch]:
 # The client's acknowledgement.
 
 
-@bug(seed=6)
+@bug(seed=8)
 def deliveries_of_a_lost_bind_are_dropped() -> list[Patch]:
     """What its client had not acknowledged when it hung up is not given to it again."""
     return [(Outbox, "lost", lambda self, deliveries: None)]

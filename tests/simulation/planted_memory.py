@@ -173,7 +173,7 @@ def the_journal_is_never_asked() -> list[Patch]:
 # What waits for clients.
 
 
-@bug(seed=9)
+@bug(seed=15)
 def a_new_receipt_overtakes_those_that_only_the_journal_has() -> list[Patch]:
     """And with it everything before it is taken for read."""
     put = Outbox.put

@@ -366,7 +366,7 @@ def a_flight_lands_twice() -> list[Patch]:
     return [(Answers, "answered", twice)]
 
 
-@bug(seed=9)
+@bug(seed=42)
 def nobody_looks_when_a_window_is_given_up() -> list[Patch]:
     """Its operator has room again, and stands still."""
     doubted = Answers._doubted
@@ -479,7 +479,7 @@ def a_suspect_goes_beside_others() -> list[Patch]:
     return [(pool, "may_try", hasty)]
 
 
-@bug(seed=16)
+@bug(seed=23)
 def an_orphan_is_forgotten_on_the_disk_only() -> list[Patch]:
     """Its message has come, and nothing follows from that."""
 
