@@ -48,6 +48,8 @@ SILENT_S: Final = 0.025
 answers, in batches or seldom, and no sign of a stall. A longer unit has the same share."""
 MOST_SILENT_S: Final = 0.05
 """What a longer silence counts in that average: a few long stalls must not make it up."""
+USED_UNITS: Final = 1.25
+"""A rate is used while its slots come round within so many units: four fifths of it."""
 STALLED_TIMES: Final = 6.0
 """A silence so many times longer than usual is a stall."""
 _SILENT_UNITS: Final = 5
@@ -96,6 +98,7 @@ class Pacer:
         "_free_s",
         "_gap_s",
         "_is_often_silent",
+        "_is_used",
         "_late_s",
         "_moved",
         "_next",
@@ -131,6 +134,8 @@ class Pacer:
         self._slot_at = now
         self._late_s = 0.0
         self._silent_s = 0.0
+        self._is_used = False
+        """Whether most of the rate is used: else no slot is waited for."""
         self._is_often_silent = False
         """Whether the operator answers in batches, so that silence is no sign of a stall."""
         self.answers_tell = True
@@ -202,9 +207,9 @@ class Pacer:
         even_at = self._even_at
         return slot_at if slot_at > even_at else even_at
 
-    def goes_by_answers(self, way_s: float) -> bool:
-        """Whether answers, which take this long at least, decide when slots are free."""
-        return self.answers_tell and self._are_due_in_time(way_s)
+    def wants_acknowledgements(self, way_s: float) -> bool:
+        """Whether slots are waited for, and not by answers, which take this long at least."""
+        return self._is_used and not (self.answers_tell and self._are_due_in_time(way_s))
 
     def _are_due_in_time(self, way_s: float) -> bool:
         """Whether answers that take so long come before a slot would be free without them."""
@@ -296,6 +301,7 @@ class Pacer:
 
     def _learn(self, slot: int, now: float) -> None:
         """Learn how much later arrival was shown than the message was written."""
+        self._is_used = now - self._written_at[slot] < self.rate.per_s * USED_UNITS
         round_trip = self._round_trips[slot]
         if round_trip is None or round_trip.smallest_s == _NEVER:
             return

@@ -232,11 +232,11 @@ class Bind:
 
     @property
     def watches_acknowledgements(self) -> bool:
-        """Whether answers do not show soon enough when messages arrive."""
+        """Whether a rate waits for what answers do not show soon enough: when messages arrive."""
         pace, pacer, way_s = self.pace, self.operator.pacer, self.round_trip.way_s
-        if pace is not None and not pace.pacer.goes_by_answers(way_s):
+        if pace is not None and pace.pacer.wants_acknowledgements(way_s):
             return True
-        return pacer is not None and not pacer.goes_by_answers(way_s)
+        return pacer is not None and pacer.wants_acknowledgements(way_s)
 
     @property
     def path(self) -> str:
