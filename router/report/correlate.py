@@ -208,11 +208,13 @@ class Correlator:
             open_by_id[operator_id] = entry
         if message.group is not None:
             self._part_taken(message.group, operator_id, message, is_new=True)
-        return self.claimed(operator_id, message) if self.orphans else []
+        return self.claimed(operator_id, message)
 
     def claimed(self, operator_id: OperatorId, message: Message) -> list[Orphan]:
         """Remove and return the orphans of a message that was taken under this id."""
         claimed: list[Orphan] = []
+        if not self.orphans:
+            return claimed
         for one_id in (operator_id, *other_forms(operator_id)):
             orphans = self._orphans.get(one_id)
             if orphans is None:
