@@ -122,9 +122,19 @@ class Acknowledged:
     written while nobody noted positions.
     """
 
-    __slots__ = ("_acknowledged_at", "_left_at", "_next", "_positions", "_written_at", "look")
+    __slots__ = (
+        "_acknowledged_at",
+        "_left_at",
+        "_next",
+        "_positions",
+        "_written_at",
+        "is_told",
+        "look",
+    )
 
     def __init__(self) -> None:
+        self.is_told = False
+        """Whether the system tells anything."""
         self.look: Callable[[], object] = _look_at_nothing
         """The call to make for what the system knows now; it calls `has`."""
         self._written_at: list[float] = []
@@ -167,6 +177,7 @@ class Acknowledged:
 
         The last octets that were written had left by `left_at`; infinity if they have not.
         """
+        self.is_told = True
         positions, place = self._positions, self._next
         if positions and self._left_at[-1] == _NEVER:
             self._left_at[-1] = left_at

@@ -256,7 +256,9 @@ class OperatorLink(Link):
         bind = self.bind
         batch = bind.batch
         acknowledged = bind.round_trip.acknowledged
-        if acknowledged.is_noted:  # Before the write, which the system would tell about instead.
+        watches = batch is not None and bind.watches_acknowledgements
+        if watches or acknowledged.is_noted:
+            # Before the write, which is what the system would tell about after it.
             self._look_at_acknowledgements()
         if batch is None:
             super().flush()
@@ -266,16 +268,17 @@ class OperatorLink(Link):
         batch.left_at = self.host.clock()
         bind.batch = None
         super().flush()
-        if not bind.watches_acknowledgements or self.host.unacknowledged(self) is None:
-            acknowledged.forget()
-        else:
+        if watches and acknowledged.is_told:
             acknowledged.wrote(self.written_octets, batch.left_at)
             acknowledged.look = self._look_at_acknowledgements
             self.host.call_later(LOOK_AFTER_S, self._look_at_acknowledgements)
+        else:
+            acknowledged.forget()
 
     def _look_at_acknowledgements(self) -> None:
-        """Note what has left and what the operator's system has acknowledged by now."""
-        unknown = self.host.unacknowledged(self)
+        """Note what has left, and what the operator's system has acknowledged, if that is known."""
+        # By now a later session may have the bind.
+        unknown = self.host.unacknowledged(self) if self.bind.peer is self else None
         if unknown is not None:
             now = self.host.clock()
             self.bind.round_trip.acknowledged.has(

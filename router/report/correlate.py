@@ -33,6 +33,7 @@ from router.report.half_receipted import HalfReceipted
 from router.smpp.receipt import Receipt, State
 from router.terms.capacity import Capacity
 from router.terms.group import Group
+from router.terms.latest import Latest
 from router.terms.message import FINAL_BITS, Message
 from router.terms.names import OperatorId, RouterId
 from router.terms.oldest_first import OldestFirst
@@ -161,7 +162,7 @@ class Correlator:
         """The latest ids whose final receipt has come, and what it said, where it had a date."""
         self.restarted_utc = _LONG_AGO
         """When all sessions of the operator had fallen last; asked for only where ids clash."""
-        self._unwanted: Final[OldestFirst[OperatorId, int]] = OldestFirst(capacity.ids_remembered)
+        self._unwanted: Final[Latest[OperatorId, int]] = Latest(capacity.ids_remembered)
         """The latest ids of messages that want no receipt; with the number of their group, where
         one receipt is that of all parts."""
         self._orphans: Final[OldestFirst[OperatorId, dict[Orphan, None]]] = OldestFirst()
@@ -208,13 +209,11 @@ class Correlator:
             open_by_id[operator_id] = entry
         if message.group is not None:
             self._part_taken(message.group, operator_id, message, is_new=True)
-        return self.claimed(operator_id, message)
+        return self.claimed(operator_id, message) if self.orphans else []
 
     def claimed(self, operator_id: OperatorId, message: Message) -> list[Orphan]:
         """Remove and return the orphans of a message that was taken under this id."""
         claimed: list[Orphan] = []
-        if not self.orphans:
-            return claimed
         for one_id in (operator_id, *other_forms(operator_id)):
             orphans = self._orphans.get(one_id)
             if orphans is None:

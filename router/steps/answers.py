@@ -29,6 +29,7 @@ from router.steps.turn import Turn
 from router.terms.counters import Counters
 from router.terms.group import Group
 from router.terms.message import Message
+from router.terms.names import OperatorId
 from router.terms.outcome import ENDED_SENT, WRONG_SET_UP, Outcome, judge
 from router.terms.settings import StatusAction
 from router.terms.states import IN_FLIGHT, SENT, SETTLED, TAKE, Mark
@@ -166,11 +167,8 @@ class Answers:
         if not receipts.wants_any(message):
             if octets:
                 correlator.wants_none(operator_id, message)
-                for orphan in correlator.claimed(operator_id, message):
-                    if correlator.per_message and message.group is not None:
-                        self._receipts.claim(orphan, operator, now)
-                    else:
-                        self._commits.settles.claimed.append(orphan)
+                if correlator.orphans:
+                    self._claim_unwanted(operator, operator_id, message, now)
             self._outcomes.settle(message, ENDED_SENT, now_utc)
             return
         if not octets:
@@ -185,6 +183,17 @@ class Answers:
             self._receipts.claim(orphan, operator, now)
         if correlator.per_message and message.group is not None:
             self._receipts.tell_part(operator, operator_id, message, now)
+
+    def _claim_unwanted(
+        self, operator: Operator, operator_id: OperatorId, message: Message, now: float
+    ) -> None:
+        """Take the orphans of a message that wants no receipt: they may tell of other parts."""
+        correlator = self._pending.correlators[operator.name]
+        for orphan in correlator.claimed(operator_id, message):
+            if correlator.per_message and message.group is not None:
+                self._receipts.claim(orphan, operator, now)
+            else:
+                self._commits.settles.claimed.append(orphan)
 
     def _go_on(
         self, bind: Bind, message: Message, action: StatusAction, status: int, now: float

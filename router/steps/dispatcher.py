@@ -108,6 +108,7 @@ class Dispatcher:
         """Write to the operator's binds what the lanes have and the rates allow."""
         now_utc = self._clocks.steady.at(now)
         lanes, name, circuit, held = self._lanes, operator.name, operator.circuit, operator.held
+        is_plain = operator.destinations is None and not self._clocks.steady.unsure_s
         while True:
             bind = operator.ready_bind(now)
             only_urgent = bind is None  # There may be room that is kept for those.
@@ -124,7 +125,9 @@ class Dispatcher:
                 break
             if message.in_doubt and self._suspicions.holds(operator, bind, message, now):
                 continue
-            if not self._send_on(operator, bind, message, now, now_utc):
+            if is_plain and message.group is None:
+                self._write(operator, bind, message, now, now_utc)
+            elif not self._send_on(operator, bind, message, now, now_utc):
                 break
         if held.waiting or operator.suspects.waiting or operator.is_trying:
             self._try_apart(operator, now, now_utc)

@@ -330,3 +330,21 @@ def test_operator_that_answers_soon_again_is_paced_by_its_answers(
     world.run(40.0)
     assert not telia.bind.round_trip.acknowledged.is_noted
     assert busiest(times(telia)) <= 50
+
+
+def test_system_tells_nothing_of_a_session_that_is_over(world: World, contract: Settings) -> None:
+    router, telia = slow(world, contract)
+    world.run(0.01)
+    assert telia.bind.round_trip.acknowledged.is_noted
+    old = telia.far.link
+    asked: list[Link] = []
+
+    def tells(link: Link) -> Unacknowledged:
+        asked.append(link)
+        return Unacknowledged(0, 0.0, 0.0)
+
+    router.tells = tells
+    telia.far.drop()
+    router.operator("telia")
+    world.run(0.5)
+    assert old not in asked
