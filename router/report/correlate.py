@@ -168,6 +168,8 @@ class Correlator:
         self._orphans: Final[OldestFirst[OperatorId, dict[Orphan, None]]] = OldestFirst()
         """By id, in the order in which the last one with it came. An orphan whose TLV and text name
         different ids is there under both."""
+        self.strangers = 0
+        """Receipts in a row whose number was that of no message, under their id or in flight."""
         self.orphans = 0
         """Receipts that wait for the submit_sm_resp with their id."""
 

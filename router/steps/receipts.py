@@ -42,6 +42,9 @@ _COUNTED_AS: Final = {state: state.name.lower() for state in r.State} | {None: "
 
 MOST_TOLD: Final = 10
 """Of the orphans that are given up together the log is told of so many."""
+MOST_STRANGERS: Final = 100
+"""So many receipts in a row with the number of no message: at this operator numbers say nothing,
+and theirs are not looked for among all that is in flight."""
 
 
 class Receipts:
@@ -176,19 +179,25 @@ class Receipts:
             if not operator_id or not (operator.in_flight or now < operator.late_until):
                 self._unmatched(came)
                 return
-            orphan = Orphan(
-                operator.name,
-                operator_id,
-                came.sm.source_octets,
-                came.pdu.octets,
-                self._clocks.steady.at(now),
-            )
-            if receipt.other_id:
-                orphan.other_id = correlator.other_id(orphan, receipt)
-            self._give_up(correlator.keep(orphan))
-            self._commits.settles.orphaned.append(orphan)
-            reply.orphan = orphan
+            reply.orphan = self._kept(came, correlator, operator_id, now)
         self._commits.settles.replies.append(reply)
+
+    def _kept(
+        self, came: Arrival, correlator: Correlator, operator_id: OperatorId, now: float
+    ) -> Orphan:
+        """Keep a receipt whose message is not known yet, until an answer brings its id."""
+        orphan = Orphan(
+            came.peer.bind.operator.name,
+            operator_id,
+            came.sm.source_octets,
+            came.pdu.octets,
+            self._clocks.steady.at(now),
+        )
+        if came.receipt.other_id:
+            orphan.other_id = correlator.other_id(orphan, came.receipt)
+        self._give_up(correlator.keep(orphan))
+        self._commits.settles.orphaned.append(orphan)
+        return orphan
 
     def _is_subscribers(
         self,
@@ -504,8 +513,14 @@ def _is_early(operator: Operator, correlator: Correlator, message: Message | Non
     if message is not None and (
         message.destination_octets == sm.source_octets or correlator.is_sure(message, sm)
     ):
+        correlator.strangers = 0
         return False
-    return operator.is_sending_to(sm.source_octets[2:], sm.destination_octets[2:])
+    if correlator.strangers >= MOST_STRANGERS:
+        return False
+    if operator.is_sending_to(sm.source_octets[2:], sm.destination_octets[2:]):
+        return True
+    correlator.strangers += 1
+    return False
 
 
 def _said(sm: Sm, receipt: Receipt) -> Said:

@@ -12,6 +12,7 @@ import pytest
 from router.report.correlate import ORPHAN_S
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
+from router.steps.receipts import MOST_STRANGERS
 from router.terms.capacity import Capacity
 from router.terms.names import AccountName, OperatorName
 from router.terms.outcome import Outcome
@@ -723,6 +724,27 @@ def test_a_receipt_before_its_answer_is_not_of_an_older_message_with_the_id(
     (text,) = texts_about(client, first)
     assert b"stat:DELIVRD" in text
     router.assert_all_is_over()
+
+
+@pytest.mark.parametrize("one_is_right", [False, True])
+def test_operator_whose_receipts_have_other_numbers_is_not_searched_for_each_of_them(
+    world: World, router: Router, *, one_is_right: bool
+) -> None:
+    telia, client = connected(router)
+    for _ in range(MOST_STRANGERS + 50):
+        client.submit()
+    world.run(10.0)
+    telia.status = lambda _: None
+    client.submit()  # One is in flight.
+    world.run(1.0)
+    for number in range(1, MOST_STRANGERS + 51):
+        is_right = one_is_right and number == MOST_STRANGERS
+        source = SUBSCRIBER if is_right else (0, 0, b"999000")
+        telia.deliver(receipt_text(b"%d" % number, b"DELIVRD"), source, BANK, esm_class=4)
+        world.run(0.1)
+    assert len(client.receipts) == MOST_STRANGERS + 50
+    searched = router.journey.pending.correlators[OperatorName("telia")].strangers
+    assert searched == (50 if one_is_right else MOST_STRANGERS)
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
