@@ -42,9 +42,10 @@ $(READY): pyproject.toml
 peers: $(PEERS)/node/.ready $(PYTHON_PEERS:%=$(PEERS)/%/.ready) ## Install the peers of tests/interop that are scripts
 	@:
 
-# smpp.twisted3 imports pyOpenSSL without declaring it. Each is imported once, before it counts as there.
+# smpp.twisted3 imports pyOpenSSL without declaring it, smppy pkg_resources (in setuptools up to 80).
+# Each is imported once, before it counts as there.
 $(PEERS)/rusmppyc/.ready: PACKAGES := 'rusmppyc>=0.4.0a2'
-$(PEERS)/smppy/.ready: PACKAGES := 'smppy>=0.3.2'
+$(PEERS)/smppy/.ready: PACKAGES := 'smppy>=0.3.2' 'setuptools<81'
 $(PEERS)/twisted/.ready: PACKAGES := 'smpp.twisted3>=0.8' pyOpenSSL service_identity
 $(PEERS)/rusmppyc/.ready: MODULE := rusmppyc
 $(PEERS)/smppy/.ready: MODULE := smppy
