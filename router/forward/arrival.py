@@ -60,18 +60,18 @@ class Path:
 
     def add_sample(self, seconds: float, now: float) -> None:
         """Add a round trip that ended now."""
-        enough = self._in_span >= FEWEST_ROUND_TRIPS
-        if enough and now >= self._span_ends_at:
-            self._previous, self._current = self._current, _NEVER
-            self._span_ends_at = now + ROUND_TRIP_SPAN_S
-            self._in_span = 0
         if now - self._counted_at >= _APART_S:
             self._counted_at = now
+            if self._in_span >= FEWEST_ROUND_TRIPS and now >= self._span_ends_at:
+                self._previous, self._current = self._current, seconds
+                self._span_ends_at = now + ROUND_TRIP_SPAN_S
+                self._in_span = 0
             self._in_span += 1
-        if seconds < self._current:
-            self._current = seconds
+        elif seconds >= self._current:
+            return
+        self._current = min(self._current, seconds)
         self.smallest_s = min(self._current, self._previous)
-        if enough or self._previous != _NEVER:
+        if self._in_span > FEWEST_ROUND_TRIPS or self._previous != _NEVER:
             self.way_s = self.smallest_s
 
 

@@ -151,7 +151,7 @@ class Correlator:
         self._capacity = capacity
         self._open: Final[OldestFirst[OperatorId, tuple[float, Message]]] = OldestFirst()
         """By id, the attempt that is owed a receipt, and when the operator took it."""
-        self._more: dict[OperatorId, list[tuple[float, Message]]] = {}
+        self.more: dict[OperatorId, list[tuple[float, Message]]] = {}
         """The younger attempts of an id that the operator has used more than once."""
         self._parts: dict[int, list[tuple[OperatorId, Message]]] = {}
         """The attempts in memory of long messages, by the number of their group, where one receipt
@@ -194,7 +194,7 @@ class Correlator:
     @property
     def in_memory(self) -> int:
         """Attempts in memory."""
-        return len(self._open) + sum(map(len, self._more.values()))
+        return len(self._open) + sum(map(len, self.more.values()))
 
     def expect(self, operator_id: OperatorId, message: Message, now_utc: float) -> list[Orphan]:
         """Await the receipt of a message taken under this id; return receipts that came before.
@@ -206,7 +206,7 @@ class Correlator:
         self._latest_utc = now_utc
         open_by_id = self._open.by_key
         if operator_id in open_by_id:  # The operator has used an id twice; the older goes first.
-            self._more.setdefault(operator_id, []).append(entry)
+            self.more.setdefault(operator_id, []).append(entry)
         else:
             open_by_id[operator_id] = entry
         if message.group is not None:
@@ -225,11 +225,6 @@ class Correlator:
                 claimed += self._taken_out(one_id)
         return claimed
 
-    @property
-    def has_clashes(self) -> bool:
-        """Whether an id awaits the receipts of more than one message."""
-        return bool(self._more)
-
     def find(self, octets: bytes, addressed: Addressed) -> tuple[OperatorId, Message | None]:
         """Return the id in canonical form, and the message that a receipt with it is about.
 
@@ -243,8 +238,8 @@ class Correlator:
         entry = self._open.by_key.get(operator_id)
         if entry is None or entry[0] <= self._former_until_utc:  # Every receipt comes by here.
             return self._find_in_any_form(operator_id, octets, addressed)
-        if self._more and operator_id in self._more:
-            every = (entry, *self._more[operator_id])
+        if self.more and operator_id in self.more:
+            every = (entry, *self.more[operator_id])
             same = [one for one in every if _is_about(one[1], addressed)]
             since = [one for one in same if one[0] >= self.restarted_utc]
             if same:
@@ -319,7 +314,7 @@ class Correlator:
     def _attempts(self, operator_id: OperatorId) -> list[tuple[float, Message]]:
         """The attempts in memory under an id, the oldest first."""
         entry = self._open.get(operator_id)
-        return [] if entry is None else [entry, *self._more.get(operator_id, ())]
+        return [] if entry is None else [entry, *self.more.get(operator_id, ())]
 
     def forms(self, octets: bytes) -> Iterator[OperatorId]:
         """Yield all ids, in canonical form, under which the receipt's message may be kept."""
@@ -404,7 +399,7 @@ class Correlator:
         for operator_id, (_, message) in open_by_id.items():
             if len(left) >= count or message.router_id in unkept:
                 break
-            if operator_id in self._more:
+            if operator_id in self.more:
                 every = [one for _, one in self._attempts(operator_id)]
                 # All of one id, or none: else the older were passed over.
                 if not any(one.times_in_doubt or one.router_id in unkept for one in every):
@@ -413,7 +408,7 @@ class Correlator:
                 left.append((operator_id, message))
         for operator_id, message in left:
             open_by_id.pop(operator_id, None)
-            self._more.pop(operator_id, None)
+            self.more.pop(operator_id, None)
             if message.group is not None:
                 self._part_gone(message.group, operator_id, message)
         self.behind += len(left)
@@ -422,7 +417,7 @@ class Correlator:
         """Await again an attempt that only the journal had; it is older than those in memory."""
         newer = self._open.get(operator_id)
         if newer is not None:
-            self._more.setdefault(operator_id, []).insert(0, newer)
+            self.more.setdefault(operator_id, []).insert(0, newer)
         self._open.by_key[operator_id] = at_utc, message
         if message.group is not None:
             self._part_taken(message.group, operator_id, message)
@@ -434,7 +429,7 @@ class Correlator:
         entry = self._open.get(operator_id)
         if entry is not None and entry[1].router_id == router_id:
             return entry[1]
-        others = (message for _, message in self._more.get(operator_id, ()))
+        others = (message for _, message in self.more.get(operator_id, ()))
         return next((message for message in others if message.router_id == router_id), None)
 
     def is_overdue(self, at_utc: float, now_utc: float) -> bool:
@@ -450,7 +445,7 @@ class Correlator:
         """
         open_by_id = self._open.by_key
         entry = open_by_id[operator_id]
-        more = self._more.get(operator_id) if self._more else None
+        more = self.more.get(operator_id) if self.more else None
         if entry[1] is message:
             del open_by_id[operator_id]
             if more:
@@ -459,7 +454,7 @@ class Correlator:
             entry = next(one for one in more if one[1] is message)
             more.remove(entry)
         if more is not None and not more:
-            del self._more[operator_id]
+            del self.more[operator_id]
         if message.group is not None:
             self._part_gone(message.group, operator_id, message)
         done = self._done.by_key

@@ -111,7 +111,14 @@ def from_operator(
         network_error_code=receipt.network_error_code,
         final=final,
     )
-    return _delivery(message, octets, now_utc, final, not_before)
+    return Delivery(
+        router_id=message.router_id,
+        account=message.account,
+        octets=octets,
+        made_utc=now_utc,
+        final=final,
+        not_before=not_before,
+    )
 
 
 def made_by_router(
@@ -144,7 +151,13 @@ def made_by_router(
         network_error_code=code,
         text=MADE_HERE + reason.encode(),
     )
-    return _delivery(message, octets, now_utc, True, not_before)
+    return Delivery(
+        router_id=message.router_id,
+        account=message.account,
+        octets=octets,
+        made_utc=now_utc,
+        not_before=not_before,
+    )
 
 
 def failure_octets(receipt: Receipt, state: State) -> bytes:
@@ -166,19 +179,6 @@ def failure_of(octets: bytes) -> tuple[Receipt, State]:
 def state_of(outcome: Outcome) -> State:
     """Return the state for a receipt that the router makes."""
     return _STATES[outcome]
-
-
-def _delivery(
-    message: Message, octets: bytes, now_utc: float, final: bool, not_before: float
-) -> Delivery:
-    return Delivery(
-        router_id=message.router_id,
-        account=message.account,
-        octets=octets,
-        made_utc=now_utc,
-        final=final,
-        not_before=not_before,
-    )
 
 
 def done_date(

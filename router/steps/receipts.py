@@ -139,7 +139,7 @@ class Receipts:
         if correlator is None:  # The operator is gone, and was forgotten: it owes nothing.
             self._unmatched(came)
             return
-        if correlator.has_clashes:
+        if correlator.more:
             correlator.restarted_utc = self._clocks.steady.at(operator.all_fell_at)
         if receipt.other_id:
             _mean_the_known(correlator, receipt, came.sm)

@@ -1,10 +1,13 @@
 """Bugs on the way home: receipts, outcomes, acknowledgements, the journal and restarts."""
 
+from typing import Any
+
 from router.enqueue.journal import Changes, HeldFetched, JournalError, Recovered
 from router.journey import Journey
 from router.report import receipts
 from router.report.correlate import Addressed, Correlator, Said
 from router.report.outbox import Outbox, Receiver
+from router.smpp import receipt
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu
 from router.smpp.receipt import Receipt, State
@@ -146,16 +149,14 @@ def an_early_receipt_is_not_waited_with() -> list[Patch]:
 @bug(seed=9)
 def a_receipts_addresses_are_not_swapped() -> list[Patch]:
     """The client sees its own sender as the sender."""
-    delivery = receipts._delivery
+    deliver_sm = receipt.deliver_sm
 
-    def straight(
-        message: Message, octets: bytes, now_utc: float, final: bool, not_before: float
-    ) -> Delivery:
-        there, back = message.destination_octets, message.source_octets
-        octets = octets.replace(there + back, back + there, 1)
-        return delivery(message, octets, now_utc, final, not_before)
+    def straight(*, source_octets: bytes, destination_octets: bytes, **fields: Any) -> bytes:  # noqa: ANN401
+        return deliver_sm(
+            source_octets=destination_octets, destination_octets=source_octets, **fields
+        )
 
-    return [(receipts, "_delivery", straight)]
+    return [(receipt, "deliver_sm", straight)]
 
 
 @bug(seed=9)

@@ -240,7 +240,7 @@ def test_younger_of_two_messages_is_meant_where_all_sessions_fell_between_them(
     correlator, older, younger = correlator_of(), message(1), message(2)
     sent(correlator, b"1", older, 1.0)
     sent(correlator, b"1", younger, 5.0)
-    assert correlator.has_clashes
+    assert correlator.more
     correlator.restarted_utc = fell_utc
     assert found(correlator, b"1") is (younger if is_younger else older)
 
