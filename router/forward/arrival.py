@@ -19,7 +19,7 @@ ACKNOWLEDGED_S: Final = 0.065
 """Octets that are acknowledged within this time arrived at once: systems hold an acknowledgement
 back for 40 ms, in the hope of an answer to send it with. Later ones may have been lost on the way,
 and sent again."""
-_APART_S: Final = 0.01
+APART_S: Final = 0.01
 """Answers closer together count as one: after a stall they come all at once."""
 _MOST_TIMES: Final = 8192
 """Times that a bind remembers of a kind; then the older half is forgotten."""
@@ -37,11 +37,11 @@ class Path:
     """
 
     __slots__ = (
-        "_counted_at",
-        "_current",
         "_in_span",
         "_previous",
         "_span_ends_at",
+        "counted_at",
+        "latest_s",
         "smallest_s",
         "way_s",
     )
@@ -52,25 +52,26 @@ class Path:
         self.way_s = 0.0
         """The time that is subtracted from answers: 0 until enough round trips are known, then
         `smallest_s`."""
-        self._current = _NEVER
+        self.latest_s = _NEVER
+        """The smallest of the present span, of which `smallest_s` takes in the one before, too."""
+        self.counted_at = -_NEVER
+        """When a round trip was counted last. Those that come soon after it, and are no shorter,
+        need not be added."""
         self._previous = _NEVER
         self._in_span = 0
-        self._counted_at = -_NEVER
         self._span_ends_at = 0.0
 
     def add_sample(self, seconds: float, now: float) -> None:
         """Add a round trip that ended now."""
-        if now - self._counted_at >= _APART_S:
-            self._counted_at = now
+        if now - self.counted_at >= APART_S:
+            self.counted_at = now
             if self._in_span >= FEWEST_ROUND_TRIPS and now >= self._span_ends_at:
-                self._previous, self._current = self._current, seconds
+                self._previous, self.latest_s = self.latest_s, seconds
                 self._span_ends_at = now + ROUND_TRIP_SPAN_S
                 self._in_span = 0
             self._in_span += 1
-        elif seconds >= self._current:
-            return
-        self._current = min(self._current, seconds)
-        self.smallest_s = min(self._current, self._previous)
+        self.latest_s = min(self.latest_s, seconds)
+        self.smallest_s = min(self.latest_s, self._previous)
         if self._in_span > FEWEST_ROUND_TRIPS or self._previous != _NEVER:
             self.way_s = self.smallest_s
 
@@ -106,7 +107,9 @@ class RoundTrip:
         answers.append(now)
         if len(answers) > _MOST_TIMES:
             del answers[: _MOST_TIMES // 2]
-        self.path.add_sample(seconds, now)
+        path = self.path
+        if seconds < path.latest_s or now - path.counted_at >= APART_S:
+            path.add_sample(seconds, now)
 
     def silent_s(self, since: float, now: float) -> float:
         """Return how long nothing was answered from a moment on, until now at most."""

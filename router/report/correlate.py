@@ -30,7 +30,7 @@ from contextlib import suppress
 from typing import Final, Protocol
 
 from router.report.half_receipted import HalfReceipted
-from router.smpp.receipt import Receipt, State
+from router.smpp.receipt import Receipt
 from router.terms.capacity import Capacity
 from router.terms.group import Group
 from router.terms.latest import Latest
@@ -62,7 +62,7 @@ class Addressed(Protocol):
         """The same of the destination; some operators do not swap the two."""
 
 
-Said = tuple[bytes, State | None, bytes]
+Said = bytes
 """What a final receipt has said: of which number, the state, and the done date as it came."""
 
 

@@ -95,7 +95,6 @@ def from_operator(
     *,
     final: bool,
     now_utc: float,
-    not_before: float,
 ) -> Delivery:
     """Make the client's receipt: error of the operator's, id, dates and format of the router."""
     submitted, done = _minute(message.accepted_utc), receipt.told_done or _minute(now_utc)
@@ -117,7 +116,7 @@ def from_operator(
         octets=octets,
         made_utc=now_utc,
         final=final,
-        not_before=not_before,
+        not_before=not_before(message) if message.hold_receipt else 0.0,
     )
 
 
@@ -128,7 +127,6 @@ def made_by_router(
     status: int,
     *,
     now_utc: float,
-    not_before: float,
 ) -> Delivery:
     """Make the receipt of a message given up; `status` is the operator's last answer, or 0.
 
@@ -156,7 +154,7 @@ def made_by_router(
         account=message.account,
         octets=octets,
         made_utc=now_utc,
-        not_before=not_before,
+        not_before=not_before(message),
     )
 
 
@@ -211,16 +209,16 @@ def _in_utc(date: bytes, zone: tzinfo) -> tuple[float, ...]:
     return (first,) if first == second else (max(first, second), min(first, second))
 
 
-_minutes: dict[int, bytes] = {}
+_minutes: dict[float, bytes] = {}
 
 
 def _minute(utc: float) -> bytes:
     """Return YYMMDDhhmm in UTC; cached, because most receipts share a few minutes."""
-    minute = int(utc // 60)
+    minute = utc // 60.0
     text = _minutes.get(minute)
     if text is None:
         if len(_minutes) > 1000:
             _minutes.clear()
-        text = datetime.fromtimestamp(minute * 60, UTC).strftime("%y%m%d%H%M").encode()
+        text = datetime.fromtimestamp(minute * 60.0, UTC).strftime("%y%m%d%H%M").encode()
         _minutes[minute] = text
     return text

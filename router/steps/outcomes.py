@@ -81,7 +81,6 @@ class Outcomes:
                 reason,
                 status,
                 now_utc=now_utc,
-                not_before=receipts.not_before(message),
             )
             self._commits.settles.held.append(delivery)
         self.settle(message, outcome, now_utc, reason)

@@ -40,6 +40,7 @@ from router.terms.states import SENT, SETTLED
 _COUNTED_AS: Final = {state: state.name.lower() for state in r.State} | {None: "unreadable"}
 
 
+_SIGNS: Final = tuple(state.to_bytes() for state in range(max(r.State) + 1))
 MOST_TOLD: Final = 10
 """Of the orphans that are given up together the log is told of so many."""
 MOST_STRANGERS: Final = 100
@@ -260,7 +261,9 @@ class Receipts:
                 pending = PendingReceipt(message, operator.name, operator_id, taken_utc, failure)
                 self._commits.settles.taken.append(pending)
         elif message.state is SENT and receipts.asked_for(message, state, final=False):
-            return (self._hold(message, receipt, state, now_utc, final=False),)
+            told = receipts.from_operator(message, receipt, state, final=False, now_utc=now_utc)
+            self._commits.settles.held.append(told)
+            return (told,)
         return ()
 
     def _report_of_part(
@@ -444,23 +447,10 @@ class Receipts:
     def _end(self, message: Message, receipt: Receipt, state: r.State, now_utc: float) -> None:
         """Settle a message by an operator's word, and tell the client if it asked."""
         if receipts.asked_for(message, state, final=True):
-            self._hold(message, receipt, state, now_utc, final=True)
+            self._commits.settles.held.append(
+                receipts.from_operator(message, receipt, state, final=True, now_utc=now_utc)
+            )
         self._outcomes.settle(message, receipts.OUTCOMES[state], now_utc)
-
-    def _hold(
-        self, message: Message, receipt: Receipt, state: r.State, now_utc: float, *, final: bool
-    ) -> Delivery:
-        """Keep a receipt for the client until the client has it."""
-        delivery = receipts.from_operator(
-            message,
-            receipt,
-            state,
-            final=final,
-            now_utc=now_utc,
-            not_before=receipts.not_before(message),
-        )
-        self._commits.settles.held.append(delivery)
-        return delivery
 
     # Attempts that come to nothing.
 
@@ -500,7 +490,7 @@ def _has_come(correlator: Correlator, operator_id: OperatorId, sm: Sm) -> bool:
     if not correlator.is_done(operator_id):
         return False
     said = correlator.last_said(operator_id)
-    return said is None or said[0] == sm.source_octets
+    return said is None or said.startswith(sm.source_octets)
 
 
 def _is_early(operator: Operator, correlator: Correlator, message: Message | None, sm: Sm) -> bool:
@@ -524,4 +514,6 @@ def _is_early(operator: Operator, correlator: Correlator, message: Message | Non
 
 
 def _said(sm: Sm, receipt: Receipt) -> Said:
-    return sm.source_octets, receipt.state, receipt.done
+    # One object: of each message that was sent one is kept for a while.
+    state = b"" if receipt.state is None else _SIGNS[receipt.state]
+    return sm.source_octets + state + receipt.done

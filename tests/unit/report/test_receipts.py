@@ -16,6 +16,7 @@ from router.report.receipts import (
     from_operator,
     is_final,
     made_by_router,
+    not_before,
     state_of,
     wants_any,
     wants_success,
@@ -54,15 +55,12 @@ def told(receipt: Receipt = TAKEN, state: State = State.DELIVERED, *, final: boo
             state,
             final=final,
             now_utc=ACCEPTED_UTC + 600.0,
-            not_before=0.0,
         )
     )
 
 
 def given_up(outcome: Outcome, reason: str = "no route is left", status: int = 0) -> Sm:
-    one = made_by_router(
-        message(12300), outcome, reason, status, now_utc=ACCEPTED_UTC + 600.0, not_before=0.0
-    )
+    one = made_by_router(message(12300), outcome, reason, status, now_utc=ACCEPTED_UTC + 600.0)
     return sm_of(one)
 
 
@@ -244,11 +242,16 @@ def test_esm_class_says_whether_more_will_come(*, final: bool, esm_class: int) -
 
 def test_delivery_belongs_to_its_message() -> None:
     one = message(12300)
-    made = from_operator(
-        one, TAKEN, State.ENROUTE, final=False, now_utc=ACCEPTED_UTC + 9.0, not_before=5.0
-    )
+    made = from_operator(one, TAKEN, State.ENROUTE, final=False, now_utc=ACCEPTED_UTC + 9.0)
     assert (made.router_id, made.account) == (one.router_id, one.account)
-    assert (made.made_utc, made.not_before, made.final) == (ACCEPTED_UTC + 9.0, 5.0, False)
+    assert (made.made_utc, made.not_before, made.final) == (ACCEPTED_UTC + 9.0, 0.0, False)
+
+
+def test_receipt_that_has_to_wait_for_the_answer_waits() -> None:
+    one = message(12300)
+    one.hold_receipt, one.answered_at = True, 5.0
+    made = from_operator(one, TAKEN, State.DELIVERED, final=True, now_utc=ACCEPTED_UTC + 9.0)
+    assert made.not_before == not_before(one) > 5.0
 
 
 @pytest.mark.parametrize("outcome", ENDS)
