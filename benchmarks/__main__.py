@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from benchmarks import (
     adaptive,
     arrivals,
+    attacked,
     backlog,
     campaign,
     failover,
@@ -68,6 +69,7 @@ BENCHMARKS: Final = {
         rates,
         arrivals,
         adaptive,
+        attacked,
         idle,
         memory,
         kill,

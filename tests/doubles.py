@@ -15,6 +15,7 @@ from router.journey import Journey
 from router.settings.load import load
 from router.smpp import vocabulary as v
 from router.smpp.link import Link, Unacknowledged
+from router.smpp.reading import ReadingLine
 from router.steps.rules import Rules
 from router.terms.capacity import Capacity
 from router.terms.names import AccountName, LaneName, OperatorName
@@ -65,6 +66,7 @@ class Router:
         self.settled: list[Settlement] = []
         self.clock_changes: list[float] = []
         self.disk = Disk(world)
+        self.reading = ReadingLine(world.soon, world.clock)
         self.journal = journal or WatchedJournal(world, self.disk)
         self.accounts = Accounts(settings.accounts, b"secret", world.now)
         self.tells: Callable[[Link], Unacknowledged | None] = lambda _: None

@@ -19,6 +19,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Final, Protocol
 
 from router.accept import passwords
+from router.smpp.reading import USELESS, USELESS_BURST
 from router.terms.limits import TokenBucket
 from router.terms.names import AccountName
 from router.terms.oldest_first import OldestFirst
@@ -36,6 +37,11 @@ closed at once."""
 MOST_STRANGERS: Final = 200
 """Unbound connections above which a connection from an address that no account allows is closed at
 once. The places up to MOST_UNBOUND are kept for clients, however many strangers connect."""
+FLOODED_S: Final = 60.0
+"""How long connections from an address are read late, after one of them was cut off for what it
+sent before a bind."""
+READ_LATE_S: Final = 1.0
+"""How much later: an attacker has so many connections a second as it keeps open at once."""
 _MOST_REMEMBERED: Final = 10_000
 """Addresses and system_ids whose failures are remembered: an attacker must not fill the memory."""
 
@@ -54,7 +60,7 @@ class Bound(Protocol):
 class Account:
     """One client system at run time: its settings, its binds, and what its rate still allows."""
 
-    __slots__ = ("binding", "binds", "bucket", "name", "settings")
+    __slots__ = ("binding", "binds", "bucket", "name", "settings", "useless")
 
     def __init__(self, settings: AccountSettings, now: float) -> None:
         self.settings = settings
@@ -64,6 +70,8 @@ class Account:
         """Bind requests whose hash a thread is checking; they count as binds."""
         self.bucket: TokenBucket | None = None
         """What the rate still allows; None for an account without a rate."""
+        self.useless: Final = TokenBucket(USELESS, USELESS_BURST, now)
+        """What its clients may still send that is of no use."""
         self.adopt(settings, now)
 
     def adopt(self, settings: AccountSettings, now: float) -> None:
@@ -116,6 +124,8 @@ class Accounts:
         self._secret = secret
         self._proven: dict[AccountName, bytes] = {}
         self._failures: Final[OldestFirst[str, tuple[int, float]]] = OldestFirst(_MOST_REMEMBERED)
+        self._floods: Final[OldestFirst[str, float]] = OldestFirst(_MOST_REMEMBERED)
+        """By address, when a connection was cut off for what it sent before a bind."""
         self.adopt(accounts, now)
 
     def adopt(self, accounts: Mapping[AccountName, AccountSettings], now: float) -> None:
@@ -146,6 +156,18 @@ class Accounts:
         if self.unbound < MOST_STRANGERS:
             return True
         return self.unbound < MOST_UNBOUND and bool(host) and _is_in(host, self._networks)
+
+    def flooded(self, host: str, now: float) -> None:
+        """Note that a connection was cut off for what it sent before a bind."""
+        self._floods.put(host, now)
+
+    def reads_late_s(self, host: str, now: float) -> float:
+        """Return how long a new connection from this address waits before it is read, in seconds.
+
+        Others behind the same address, that of a proxy for example, wait so long for their bind.
+        """
+        flooded_at = self._floods.get(host)
+        return 0.0 if flooded_at is None or now - flooded_at > FLOODED_S else READ_LATE_S
 
     def judge(self, system_id: bytes, host: str) -> Account | Refusal:
         """Check name and address, not the password nor the limit. `host` is numeric."""

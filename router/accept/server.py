@@ -11,11 +11,12 @@ from router.accept.admission import Admission
 from router.accept.rooms import Rooms
 from router.smpp import vocabulary as v
 from router.smpp.downgrade import without_tlvs
-from router.smpp.link import Host, Link, Timer, Transport
+from router.smpp.link import IN_DEBT, IN_JUDGEMENT, Host, Link, Timer, Transport
 from router.smpp.pdu import BindRequest, BodyError, Pdu
 from router.smpp.session import Note, Session, Timers
 from router.smpp.states import Side, State
 from router.terms.counters import Counters
+from router.terms.limits import TokenBucket
 from router.terms.message import Delivery
 from router.terms.names import AccountName
 from router.terms.outcome import (
@@ -171,6 +172,14 @@ class ClientLink(Link):
             return
         self._accounts.unbound += 1
         self._counts_as_unbound = True
+        late_s = self._accounts.reads_late_s(self.peer_host, now)
+        if late_s:
+            self.stop_reading(IN_DEBT)
+            self._delay = self.host.call_later(late_s, self._read_at_last)
+
+    def _read_at_last(self) -> None:
+        self._delay = None
+        self.read_again(IN_DEBT)
 
     def _binds_or_ends(self) -> None:
         if self._counts_as_unbound:
@@ -222,12 +231,19 @@ class ClientLink(Link):
             self._intake.counters.refused_pdus[note.event] += 1
             if note.event == "bind.timed_out":
                 self._intake.counters.failed_binds["timed_out"] += 1
+            elif note.event == "bind.flooded":
+                self._intake.counters.failed_binds["flooded"] += 1
+                self._accounts.flooded(self.peer_host, self.host.clock())
             self.tell(note)
 
     def tell(self, note: Note) -> None:
         """Log a note of a step, which has counted it already."""
         if self.may_log_note():
             self._log.warning(note.event, **note.words())
+
+    def budget(self) -> TokenBucket | None:
+        """Return that of the account, for all its binds; one that is not bound has none to pay."""
+        return self.account.useless if self.bind_type else None
 
     def wake_at(self) -> float:
         """Return when a held PDU is tried again."""
@@ -266,7 +282,7 @@ class ClientLink(Link):
                 self._refuse(TOO_MANY_BINDS, request.system_id, now)
                 return
             account.binding += 1
-            self._set_reading(False)
+            self.stop_reading(IN_JUDGEMENT)
             settings = account.settings
             self._task = asyncio.create_task(
                 asyncio.to_thread(self._accounts.prove, account, request.password)
@@ -291,7 +307,7 @@ class ClientLink(Link):
         self._task = None
         if task.cancelled() or self.session.state is not State.BINDING:
             return
-        self._set_reading(True)
+        self.read_again(IN_JUDGEMENT)
         now = self.host.clock()
         if not self._accounts.is_current(account, settings):
             # A new configuration has come meanwhile: what was judged by the old one is void.

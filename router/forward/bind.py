@@ -17,9 +17,11 @@ from router.forward.suspects import PROVEN_S
 from router.smpp import vocabulary as v
 from router.smpp.link import Host, Link
 from router.smpp.pdu import Pdu, message_id_of
+from router.smpp.reading import OPERATORS_PDUS, USELESS, USELESS_BURST
 from router.smpp.session import Note, Session, Timers
 from router.smpp.states import BOUND, Side, State
 from router.terms.counters import Counters
+from router.terms.limits import TokenBucket
 from router.terms.settings import Address, OperatorTlsSettings, SessionSettings
 
 COMMANDS: Final = {
@@ -126,6 +128,8 @@ class OperatorLink(Link):
         self._retires_since = NEVER
         self._retire_at = NEVER
         self._asked_to_end = False
+        self.shared_pdus = OPERATORS_PDUS
+        self._useless: Final = TokenBucket(USELESS, USELESS_BURST, host.clock())
         self._log = log.bind(operator=bind.operator.name, bind=bind.settings.name)
 
     def started(self, now: float) -> None:
@@ -226,6 +230,10 @@ class OperatorLink(Link):
             if not self._is_explained and self._is_news(self.bind.trouble):
                 self._log.warning("bind.unanswered")
         self.on_ended()
+
+    def budget(self) -> TokenBucket:
+        """Return what the operator may still send on this connection that is of no use."""
+        return self._useless
 
     def noted(self) -> None:
         """Count all notes, log the first few."""

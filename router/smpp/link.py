@@ -7,6 +7,8 @@ timer are handed in, so that tests join two links without a socket. Rules of a l
 - there is one timer, armed for the moment at which the session needs it;
 - a peer that does not read is not written to without bound: `writable` is False meanwhile, and
   nothing more is read from the peer either;
+- a peer that sends much at once waits in line until it is its turn again, and is not read meanwhile
+  (reading.py); one that sends much that is of no use waits until it has paid for that;
 - a session that is CLOSED has its last octets written and its transport closed, and `ended` is
   called exactly once, however it came to its end;
 - a peer that has closed its half of the connection still hears the answers that it waits for;
@@ -18,7 +20,8 @@ from collections.abc import Callable
 from typing import Final, Literal, NamedTuple, Protocol
 
 from router.smpp.pdu import Pdu
-from router.smpp.session import NEVER, Session
+from router.smpp.reading import ALONE_PDUS, READ_OCTETS, SHARED_PDUS, ReadingLine
+from router.smpp.session import NEVER, Note, Session
 from router.smpp.states import State
 from router.terms.limits import Rate, TokenBucket
 
@@ -32,6 +35,15 @@ REFUSED_S: Final = 1.0
 NOTES_LOGGED: Final = Rate(20, 600.0)
 """Log lines about the faults of one peer, so that a peer cannot fill the log and a peer that is
 bound for months is still heard of. All faults are counted."""
+# Why a connection is not read.
+NOT_WRITABLE: Final = 1
+"""Its peer does not read what is written."""
+IN_JUDGEMENT: Final = 2
+"""Its password is being checked."""
+IN_LINE: Final = 4
+"""It has sent more than is dealt with at once."""
+IN_DEBT: Final = 8
+"""It has sent too much that is of no use."""
 _CLOSED: Final = State.CLOSED  # Before Python 3.12 a member of an enum costs five globals.
 
 
@@ -84,6 +96,10 @@ class Timer(Protocol):
 class Host(Protocol):
     """What a link needs of its surroundings."""
 
+    @property
+    def reading(self) -> ReadingLine:
+        """Where connections wait that have sent more than is dealt with at once."""
+
     def clock(self) -> float:
         """Return the monotonic time, in seconds."""
 
@@ -109,12 +125,20 @@ class Link:
         self.written_octets = 0
         """All that was written to the transport."""
         self._timer: Timer | None = None
+        self._cutting: Timer | None = None
+        """Set while the peer has time to read the last octets."""
         self._armed_for = NEVER
         self._has_ended = False
         self._closes = False
         """Whether the transport is closed, or will be as soon as the peer has had its time."""
         self._ends_when_answered = False
-        self._reading = True
+        self._not_read = 0
+        """Why nothing is read just now; 0 while the connection is read."""
+        self._waits = False
+        """Whether it is in the line, where it stands once."""
+        self.shared_pdus = SHARED_PDUS
+        """PDUs that are dealt with at once while others wait."""
+        self._line: Final = host.reading
         self._notes_to_log = TokenBucket(NOTES_LOGGED, NOTES_LOGGED.count, host.clock())
 
     # For subclasses.
@@ -145,6 +169,10 @@ class Link:
     def wake(self, now: float) -> None:
         """Do what is due."""
 
+    def budget(self) -> TokenBucket | None:
+        """Return what the peer may send that is of no use; None if that is not counted."""
+        return None
+
     def may_log_note(self) -> bool:
         """Return whether the log takes one more note about this peer."""
         return self._notes_to_log.take(self.host.clock())
@@ -169,46 +197,116 @@ class Link:
         self.host.write_soon(self)
 
     def data_received(self, data: bytes) -> None:
-        """Deal with all that came."""
+        """Deal with what came, or with the first of it; the rest when it is its turn."""
+        if self._not_read:
+            self._keep(data)
+            return
         now = self.host.clock()
-        for pdu in self.session.receive(data, now):
+        session = self.session
+        most = ALONE_PDUS if self._line.is_empty else self.shared_pdus
+        for pdu in session.receive(data, now, most):
             self.arrived(pdu, now)
+        if session.useless:
+            self._pay(now)
+        if session.has_more or len(data) >= READ_OCTETS:
+            self.stop_reading(IN_LINE)
+            self._wait_in_line()
         if not self.to_write:
             self.host.write_soon(self)
+
+    def _keep(self, data: bytes) -> None:
+        """Keep what came although nothing is read: the transport had it already, or is new."""
+        self.session.receive(data, self.host.clock(), 0)
+        if self.transport is not None:
+            self.transport.pause_reading()
+        self._not_read |= IN_LINE
+        self._wait_in_line()
+
+    def read_on(self) -> bool:
+        """Deal with the next of what has come; return whether there is more, and it may go on."""
+        self._waits = False
+        if self._not_read != IN_LINE:  # It comes into the line again when that is over.
+            return False
+        session = self.session
+        if session.has_more:
+            now = self.host.clock()
+            for pdu in session.receive(b"", now, self.shared_pdus):
+                self.arrived(pdu, now)
+            if session.useless:
+                self._pay(now)
+            self.host.write_soon(self)
+        if not session.has_more:
+            self.read_again(IN_LINE)
+            return False
+        self._waits = self._not_read == IN_LINE
+        return self._waits
+
+    def _wait_in_line(self) -> None:
+        if self._not_read == IN_LINE and not self._waits:
+            self._waits = True
+            self._line.wait(self)
+
+    def _pay(self, now: float) -> None:
+        """Have the peer wait if it has sent too much that is of no use."""
+        budget, useless = self.budget(), self.session.useless
+        self.session.useless = 0
+        if budget is None:
+            return
+        ready_at = budget.spend(useless, now)
+        if ready_at > now and not self._not_read & IN_DEBT:
+            self.stop_reading(IN_DEBT)
+            self.session.notes.append(Note("peer.slowed"))
+            self.host.call_later(ready_at - now, lambda: self.read_again(IN_DEBT))
 
     def eof_received(self) -> bool:
         """Still answer a peer that sends no more but may read, as after Node's `socket.end()`."""
         transport = self.transport
-        if self._has_ended or not self.session.owed:
+        if self._has_ended or not (self.session.owed or self.session.has_more):
             return False
         if transport is None or not transport.can_write_eof():
             return False
         self._ends_when_answered = True
-        self.pause_writing()  # Send no new requests: the peer could not answer them.
-        self.host.call_later(LINGER_S, self._cut)
+        self.writable = False  # Send no new requests: the peer could not answer them.
+        self._cut_later()
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the session: the transport is gone."""
         self.transport = None
-        self._end()
+        if self._cutting is not None:
+            self._cutting.cancel()  # Else it would keep what is over for a while.
+            self._cutting = None
+        if not self._has_ended:
+            now = self.host.clock()
+            for pdu in self.session.rest(now):
+                self.arrived(pdu, now)
+            self._end()
 
     def pause_writing(self) -> None:
         """Stop reading: the peer does not read, and answers to it would pile up."""
         self.writable = False
-        self._set_reading(False)
+        self.stop_reading(NOT_WRITABLE)
 
     def resume_writing(self) -> None:
         """Read again: the peer does."""
         self.writable = True
-        self._set_reading(True)
+        self.read_again(NOT_WRITABLE)
         self.host.write_soon(self)
 
-    def _set_reading(self, reading: bool) -> None:
-        transport = self.transport
-        if transport is not None and reading != self._reading:
-            self._reading = reading
-            (transport.resume_reading if reading else transport.pause_reading)()
+    def stop_reading(self, why: int) -> None:
+        """Read nothing more, for this reason, until `read_again`."""
+        if not self._not_read and self.transport is not None:
+            self.transport.pause_reading()
+        self._not_read |= why
+
+    def read_again(self, why: int) -> None:
+        """Read again, unless there are other reasons not to."""
+        if not self._not_read & why:
+            return
+        self._not_read &= ~why
+        if not self._not_read and self.transport is not None:
+            self.transport.resume_reading()
+        self._wait_in_line()
 
     # The turn and the time.
 
@@ -220,7 +318,8 @@ class Link:
             if octets:
                 transport.write(octets)
                 self.written_octets += len(octets)
-            over = session.state is _CLOSED or (self._ends_when_answered and not session.owed)
+            answered = self._ends_when_answered and not (session.owed or session.has_more)
+            over = answered or session.state is _CLOSED
             if over and not self._closes:
                 self._closes = True
                 if session.has_refused:
@@ -236,9 +335,15 @@ class Link:
         if self.transport is not None:
             self._end()
             self.transport.close()
-            self.host.call_later(LINGER_S, self._cut)
+            self._cut_later()
+
+    def _cut_later(self) -> None:
+        if self._cutting is not None:
+            self._cutting.cancel()
+        self._cutting = self.host.call_later(LINGER_S, self._cut)
 
     def _cut(self) -> None:
+        self._cutting = None
         if self.transport is not None:
             self.transport.abort()
 

@@ -15,6 +15,8 @@ from router.smpp import vocabulary as v
 
 HEADER_OCTETS: Final = 16
 """command_length, command_id, command_status, sequence_number."""
+ALL: Final = 1 << 30
+"""All PDUs that there are."""
 
 LONGEST_SHORT_MESSAGE_OCTETS: Final = 254
 """The longest short_message of 3.4 (5.2.21). 5.0 has room for one octet more."""
@@ -59,41 +61,68 @@ class Framer:
     Nothing is read after such a length: where the next PDU starts cannot be known.
     """
 
-    __slots__ = ("_longest", "_rest", "lost_at_sequence")
+    __slots__ = ("_at", "_longest", "_rest", "has_more", "lost_at_sequence")
 
     def __init__(self, longest_octets: int) -> None:
         self._longest = longest_octets
         self._rest = b""
+        self._at = 0
+        """How much of the rest has been cut already."""
+        self.has_more = False
+        """Whether there may be PDUs that were beyond the most that `feed` was to return."""
         self.lost_at_sequence: int | None = None
         """The sequence_number to answer when framing is lost, 0 if unknown; None before that."""
 
-    def feed(self, octets: bytes) -> list[Pdu]:
-        """Return the PDUs that these octets complete."""
+    def feed(self, octets: bytes, most: int = ALL) -> list[Pdu]:
+        """Return the PDUs that are complete with these octets, but no more than `most`.
+
+        The others are returned by the next calls; `octets` may be empty then.
+        """
         if self.lost_at_sequence is not None:
             return []
-        if self._rest:
-            octets = self._rest + octets
-        pdus: list[Pdu] = []
         at = 0
+        if not octets:
+            octets, at = self._rest, self._at
+        elif self._rest:
+            octets = self._rest[self._at :] + octets
+        pdus: list[Pdu] = []
         end = len(octets)
-        while end - at >= HEADER_OCTETS:
+        for _ in range(most):
+            if end - at < HEADER_OCTETS:
+                break
             header: tuple[int, int, int, int] = _unpack_header(octets, at)
             length, command_id, status, sequence_number = header
             if length < HEADER_OCTETS or length > self._longest:
-                self.lost_at_sequence = sequence_number
-                self._rest = b""
+                self._lose(sequence_number)
                 return pdus
             if end - at < length:
                 break
             pdus.append(Pdu(command_id, status, sequence_number, octets[at : at + length]))
             at += length
+        else:
+            if end - at >= HEADER_OCTETS:
+                # Not cut off from what was read: of many short ones that would copy too much.
+                self._rest, self._at = octets, at
+                self.has_more = True
+                return pdus
+        self.has_more = False
+        self._at = 0
         self._rest = rest = octets[at:]
         if 4 <= len(rest) < HEADER_OCTETS:
             (length,) = _LENGTH.unpack_from(rest)
             if length < HEADER_OCTETS or length > self._longest:
-                self.lost_at_sequence = 0
-                self._rest = b""
+                self._lose(0)
         return pdus
+
+    def clear(self) -> None:
+        """Forget what has come: the connection is over."""
+        self._rest = b""
+        self._at = 0
+        self.has_more = False
+
+    def _lose(self, sequence_number: int) -> None:
+        self.lost_at_sequence = sequence_number
+        self.clear()
 
 
 class BodyError(Exception):

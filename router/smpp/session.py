@@ -21,7 +21,7 @@ from typing import Final, Protocol
 from router.smpp import pdu as p
 from router.smpp import states
 from router.smpp import vocabulary as v
-from router.smpp.pdu import Framer, Pdu
+from router.smpp.pdu import ALL, Framer, Pdu
 from router.smpp.states import Event, Side, State
 from router.terms.oldest_first import OldestFirst
 
@@ -37,6 +37,10 @@ MOST_HELD_OCTETS: Final = 262_144
 """Octets that a peer may send behind its bind request, or ahead of its answer to ours, before the
 session is bound: 1,700 usual submit_sm. A peer that sends more is cut off."""
 
+MOST_BEFORE_BIND: Final = 10
+"""Requests and answers that a client may send before its bind request. One that sends more is cut
+off: a bind is one PDU."""
+
 DOUBTED_SILENT_S: Final = 3.0
 """The silence after which a peer is asked whether it lives, once another needs its place."""
 DOUBTED_ANSWER_S: Final = 2.0
@@ -47,6 +51,9 @@ however often others try."""
 
 LONGEST_ID_OCTETS: Final = 65
 """A message_id of 3.4 with its NUL; the beginning of a longer one is enough for the log."""
+
+MOST_REST: Final = 5000
+"""PDUs that are looked through for answers when the connection is gone: the largest window."""
 
 COURTESY_S: Final = 1.0
 """How long our unbind waits for answers that we owe: those that wait for the journal are there by
@@ -72,6 +79,7 @@ _NACK = v.GENERIC_NACK
 # Before Python 3.12 a member of an enum costs five globals.
 _CLOSED: Final = State.CLOSED
 _UNBOUND: Final = State.OPEN, State.BINDING
+_OVER: Final = (State.CLOSED,)
 _NOT_BOUND: Final = State.OPEN, State.BINDING, State.CLOSED
 
 
@@ -92,7 +100,7 @@ class Note:
     event: str
     """One of: pdu.refused, pdu.unknown, framing.lost, response.unasked, response.mismatched,
     response.late, bind.timed_out, bind.flooded, link.dead, link.gave_way, session.idle,
-    unbind.timed_out, nack.received; or an event that a step reports."""
+    unbind.timed_out, nack.received, peer.slowed; or an event that a step reports."""
     command_id: int = 0
     status: int = 0
     message_id: bytes = b""
@@ -161,6 +169,12 @@ class Session:
         """Whether it is over because the peer did not answer in time."""
         self.peer_has_unbound = False
         """Whether the peer has asked to end the session."""
+        self.useless = 0
+        """PDUs that were no message and no answer to one of ours, or were refused; whoever has them
+        pay for it sets it back."""
+        self.has_more = False
+        """Whether there may be PDUs that `receive` has not dealt with: they were too many."""
+        self._before_bind = 0
         self.owed = 0
         """Requests handed on by `receive` and not answered yet; bind requests do not count."""
         self._late: Final[OldestFirst[int, tuple[object, int]]] = OldestFirst(MOST_LATE)
@@ -198,25 +212,42 @@ class Session:
 
     # What comes in.
 
-    def receive(self, octets: bytes, now: float) -> list[Pdu]:
+    def receive(self, octets: bytes, now: float, most: int = ALL) -> list[Pdu]:
         """Return the PDUs a stage must deal with: requests to answer, and answers to its own.
+
+        At most so many PDUs are dealt with; then `has_more` says that another call, without octets,
+        deals with the next.
 
         An answer carries the object that its request was sent with. A bind request comes back once
         and is followed by `accept_bind` or `refuse_bind`; what the peer sent behind it waits. What
         a message centre sent ahead of its bind_resp comes back behind that.
         """
         if self.state is _CLOSED:
+            self.has_more = False
             return []
-        pdus = self._framer.feed(octets)
+        framer = self._framer
+        pdus = framer.feed(octets, most)
         if pdus:  # Octets alone are no sign of life: a peer may drip one a minute.
             self._heard_at = now
             self._enquired_at = NEVER
         stage = self._sort(pdus, now)
         if self._ending:
             self._go_on_ending()
-        if self._framer.lost_at_sequence is not None:
-            self._lose_framing(self._framer.lost_at_sequence)
+        if framer.lost_at_sequence is not None:
+            self._lose_framing(framer.lost_at_sequence)
+        self.has_more = framer.has_more and self.state not in _OVER
         return stage
+
+    def rest(self, now: float) -> list[Pdu]:
+        """Return the answers to our requests among what has come and was not dealt with.
+
+        For a connection that is gone: requests cannot be answered any more, and the peer knows it.
+        """
+        self.has_more = False
+        if not self.unanswered or self.state is _CLOSED:
+            return []
+        pdus = self._framer.feed(b"", MOST_REST)
+        return self._sort([pdu for pdu in pdus if pdu.command_id & _RESPONSE], now)
 
     def _lose_framing(self, sequence_number: int) -> None:
         if self.state is not _CLOSED:  # An unbind in the same octets goes before.
@@ -276,6 +307,7 @@ class Session:
 
     def _other_response(self, pdu: Pdu, stage: list[Pdu], now: float) -> None:
         """An answer to a bind, an enquire_link or an unbind; or to nothing."""
+        self._count_unbound()
         command_id = pdu.command_id
         bind = self._bind_request
         if bind is not None and self.side is Side.ESME:
@@ -296,10 +328,13 @@ class Session:
             self.has_answered = True
             stage.append(pdu)
         elif command_id == v.ENQUIRE_LINK_RESP:
+            self.useless += 1  # Unless we have asked, which is seldom.
             self.has_answered = True  # And `receive` has noted that the peer lives.
         elif command_id == _NACK:
+            self.useless += 1
             self._note("nack.received", status=pdu.command_status)
         elif pdu.sequence_number in self.unanswered:
+            self.useless += 1
             self._note("response.mismatched", command_id)
         elif (late := self._late.get(pdu.sequence_number)) is not None and late[1] == command_id:
             self._late.pop(pdu.sequence_number)
@@ -307,10 +342,13 @@ class Session:
             self._note("response.late", command_id, pdu.command_status)
             stage.append(pdu)
         else:
+            self.useless += 1
             self._note("response.unasked", command_id)
 
     def _other_request(self, pdu: Pdu, now: float) -> None:
         """Answer a request that needs no stage."""
+        self._count_unbound()
+        self.useless += 1
         command_id, sequence_number = pdu.command_id, pdu.sequence_number
         if states.may_issue(self.state, command_id, self.peer):
             if command_id == v.ENQUIRE_LINK:
@@ -337,6 +375,13 @@ class Session:
         else:
             self._note("pdu.unknown", command_id, v.ESME_RINVCMDID)
             self._out.append(p.build(_NACK, v.ESME_RINVCMDID, sequence_number))
+
+    def _count_unbound(self) -> None:
+        """Cut off a client that sends much before it binds."""
+        if self.side is Side.MC and self.state in _UNBOUND:
+            self._before_bind += 1
+            if self._before_bind > MOST_BEFORE_BIND:
+                self._end("bind.flooded")
 
     def _refuse(self, pdu: Pdu, status: int) -> None:
         command_id, sequence_number = pdu.command_id, pdu.sequence_number
@@ -511,6 +556,8 @@ class Session:
             self._move(Event.CLOSED)
         lost = [whose for _, whose, _ in self.unanswered.values()]
         self.unanswered.clear()
+        self._framer.clear()
+        self.has_more = False
         self._release()
         self._bind_request = None
         return lost
@@ -630,6 +677,7 @@ class Session:
 
     def _end(self, event: str) -> None:
         self._note(event)
+        self._framer.clear()
         self._move(Event.CLOSED)
 
     def _note(self, event: str, command_id: int = 0, status: int = 0) -> None:

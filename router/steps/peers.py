@@ -57,6 +57,8 @@ class Reply:
         """Answer: its deliver_sm is safe, or it must come again."""
         session = self.peer.session
         if session.state is not State.CLOSED:
+            if status:
+                session.useless += 1
             session.respond(response(self.command_id, self.sequence_number, status, b"\0"))
             turn.write(self.peer)
 

@@ -72,6 +72,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "message.objected": "A `status` that shows that the router is set up wrong at an operator.",
         "nack.received": "A generic_nack that answers no request of ours.",
         "outbind.refused": "A caller that is no known operator, or whose bind has a connection.",
+        "peer.slowed": "It sent too much that is no message, and is read as it has paid for it.",
         "pdu.refused": "A request that the router cannot read or does not serve; `why` says more.",
         "pdu.unknown": "A command_id that no version of SMPP has.",
         "python.said": "Python or a library logged this; the line has the level that it chose.",

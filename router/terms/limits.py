@@ -61,6 +61,13 @@ class TokenBucket:
         self._tokens = tokens
         return False
 
+    def spend(self, count: int, now: float) -> float:
+        """Take `count` tokens, even those that are not there yet; return when they all are."""
+        tokens = self._tokens + (now - self._filled_at) * self._per_s
+        self._tokens = tokens = min(tokens, self._burst) - count
+        self._filled_at = now
+        return now if tokens >= 0.0 else now - tokens / self._per_s
+
     def ready_at(self, now: float) -> float:
         """Return when the next token is there, if none is taken before."""
         tokens = self._tokens + (now - self._filled_at) * self._per_s

@@ -8,6 +8,7 @@ import asyncio
 import gc
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,7 @@ from router.forward.outbind import OutbindConnector, OutbindListener
 from router.journey import Journey
 from router.settings.load import SettingsError
 from router.smpp.link import NOTES_LOGGED, Link, Timer, Unacknowledged
+from router.smpp.reading import ReadingLine
 from router.smpp.states import BOUND
 from router.telemetry.core import interpreter, running
 from router.telemetry.log import MessageLog
@@ -47,6 +49,10 @@ GARBAGE: Final = (10_000, 20, 50)
 """Thresholds of the garbage collector. A message is a dozen objects without cycles: to look for
 cycles after every 700 new objects, as is Python's default, costs a tenth of the time and finds
 none."""
+SWITCH_S: Final = 0.0005
+"""How long the loop may keep the interpreter's lock while the journal's thread waits for it. A
+commit takes the lock some twenty times; with Python's default of 5 ms a busy loop would make it
+last 0.1 s and more."""
 LAG_EVERY_S: Final = 0.1
 UNREADABLE_EVERY_S: Final = 60.0
 """How often the log says that the journal cannot be read."""
@@ -69,6 +75,7 @@ class App:
         self.beat_at = self.started_at
         """When the loop last showed that it lives."""
         self.clients: set[ClientLink] = set()
+        self.reading: Final = ReadingLine(lambda call: self.loop.call_soon(call), self.clock)
         self._handshakes_to_log = TokenBucket(NOTES_LOGGED, NOTES_LOGGED.count, self.started_at)
         self._keepers: list[BindConnector] = []
         self._servers: list[asyncio.Server] = []
@@ -121,6 +128,7 @@ class App:
             keepers = [tasks.create_task(keeper.run()) for keeper in self._keepers]
             gc.collect()
             gc.set_threshold(*GARBAGE)
+            sys.setswitchinterval(SWITCH_S)
             gc.freeze()  # Settings and routes stay: never search them for cycles.
             self.ready = True
             notify("READY=1")

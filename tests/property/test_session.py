@@ -153,7 +153,10 @@ class Observed:
             after = picture(self.session)
             assert {name for name in after if after[name] != before[name]} == set()
         if "link.dead" in [note.event for note in self.session.notes]:
-            assert self.now >= self.heard_at + self.timers.enquire_link_s + self.timers.response_s
+            silent_s = self.timers.enquire_link_s
+            if self.doubted_at != NEVER:  # Then it was asked sooner.
+                silent_s = min(silent_s, DOUBTED_SILENT_S)
+            assert self.now >= self.heard_at + silent_s + self.timers.response_s
         if "link.gave_way" in [note.event for note in self.session.notes]:
             assert self.now >= self.doubted_at + DOUBTED_ANSWER_S
             assert self.now >= self.heard_at + DOUBTED_ANSWER_S

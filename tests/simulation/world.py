@@ -14,6 +14,7 @@ from router.journey import Journey
 from router.smpp import vocabulary as v
 from router.smpp.link import Link
 from router.smpp.pdu import Framer, Pdu, build
+from router.smpp.reading import ReadingLine
 from router.smpp.states import State
 
 START = 1000.0
@@ -131,6 +132,7 @@ class Process:
         self.loop = loop
         self.life = life
         self.alive = True
+        self.reading = ReadingLine(self.soon, self.clock)
         self.is_recovered = False
         """Whether it knows what its journal holds."""
         self.stalled_until = 0.0

@@ -8,9 +8,18 @@ import pytest
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.link import LINGER_S, MOST_UNREAD_OCTETS, REFUSED_S, Link
-from router.smpp.pdu import Pdu
+from router.smpp.pdu import Framer, Pdu
+from router.smpp.reading import (
+    ALONE_PDUS,
+    READ_OCTETS,
+    SHARE_S,
+    SHARED_PDUS,
+    USELESS,
+    ReadingLine,
+)
 from router.smpp.session import NEVER, Session, Timers
 from router.smpp.states import Side, State
+from router.terms.limits import TokenBucket
 from tests.unit.smpp.conversation import (
     DELIVER,
     LONGEST_OCTETS,
@@ -75,10 +84,15 @@ class FakeHost:
 
     def __init__(self) -> None:
         self.now = 100.0
+        self.takes_s = 0.0
+        """How long it takes from each look at the clock to the next."""
         self.timers: list[FakeTimer] = []
         self.soon: list[Link] = []
+        self.turns: list[Callable[[], None]] = []
+        self.reading = ReadingLine(self.turns.append, self.clock)
 
     def clock(self) -> float:
+        self.now += self.takes_s
         return self.now
 
     def call_later(self, delay_s: float, call: Callable[[], None]) -> FakeTimer:
@@ -94,6 +108,13 @@ class FakeHost:
         if not link.to_write:
             link.to_write = True
             self.soon.append(link)
+
+    def turn(self) -> None:
+        """Begin a turn: the line is served."""
+        turns = self.turns[:]
+        del self.turns[: len(turns)]
+        for call in turns:
+            call()
 
     def end_turn(self) -> None:
         """Write to whoever wants it."""
@@ -123,6 +144,10 @@ class Noting(Link):
         self.lost: list[object] = []
         self.late: list[object] = []
         self.wants_at = NEVER
+        self.useless: TokenBucket | None = None
+
+    def budget(self) -> TokenBucket | None:
+        return self.useless
 
     def started(self, now: float) -> None:
         self.log.append("started")
@@ -147,6 +172,13 @@ class Noting(Link):
     def wake(self, now: float) -> None:
         self.log.append(f"woken at {now:g}")
         self.wants_at = NEVER
+
+
+class Waiting:
+    """Another connection in the line."""
+
+    def read_on(self) -> bool:
+        return False
 
 
 class Scene:
@@ -311,6 +343,170 @@ def test_time_that_has_passed_already_is_due_at_once() -> None:
     scene.link.wants_at = 1.0
     scene.link.flush()
     assert min(timer.at for timer in scene.host.timers) == scene.host.now
+
+
+# A peer that sends much.
+
+MANY: Final = 3 * ALONE_PDUS
+
+
+def heard(scene: Scene) -> int:
+    return scene.link.log.count("submit_sm")
+
+
+def test_much_at_once_is_dealt_with_in_several_turns_and_not_read_meanwhile() -> None:
+    scene = Scene()
+    scene.host.takes_s = SHARE_S
+    scene.link.data_received(SUBMIT * MANY)
+    assert heard(scene) == ALONE_PDUS
+    assert scene.transport.calls == ["pause"]
+    counts = []
+    while scene.host.turns:
+        scene.host.turn()
+        counts.append(heard(scene))
+    assert counts == list(range(ALONE_PDUS + SHARED_PDUS, MANY + 1, SHARED_PDUS))
+    assert scene.transport.calls == ["pause", "resume"]
+
+
+def test_usual_amount_is_dealt_with_at_once() -> None:
+    scene = Scene()
+    scene.link.data_received(SUBMIT * ALONE_PDUS)
+    assert heard(scene) == ALONE_PDUS
+    assert (scene.transport.calls, scene.host.turns) == ([], [])
+
+
+def test_while_others_wait_each_has_less_at_once() -> None:
+    scene = Scene()
+    scene.host.reading.wait(Waiting())
+    scene.link.data_received(SUBMIT * ALONE_PDUS)
+    assert heard(scene) == SHARED_PDUS
+
+
+def test_what_comes_behind_much_is_dealt_with_behind_it() -> None:
+    scene = Scene()
+    scene.link.data_received(SUBMIT * MANY + SUBMIT[:20])
+    scene.link.data_received(SUBMIT[20:] + DELIVER)  # As TLS may do, although reading is paused.
+    while scene.host.turns:
+        scene.host.turn()
+    scene.host.end_turn()
+    assert heard(scene) == MANY + 1
+    assert scene.transport.calls == ["pause", "pause", "resume", "write"]
+    assert scene.written() == ["deliver_sm_resp"]  # A client may not send it.
+
+
+def test_few_long_pdus_are_read_once_in_a_turn_as_well() -> None:
+    scene = Scene()
+    scene.link.data_received(SUBMIT + SUBMIT[:4] + bytes(4))
+    assert scene.transport.calls == []
+    scene = Scene()
+    long_one = (READ_OCTETS).to_bytes(4) + SUBMIT[4:] + bytes(READ_OCTETS - len(SUBMIT))
+    scene.session._framer = Framer(READ_OCTETS)
+    scene.link.data_received(long_one)
+    assert (heard(scene), scene.transport.calls) == (1, ["pause"])
+    scene.host.turn()
+    assert (heard(scene), scene.transport.calls) == (1, ["pause", "resume"])
+
+
+def test_much_of_a_peer_that_does_not_read_waits_until_it_reads() -> None:
+    scene = Scene()
+    scene.link.data_received(SUBMIT * MANY)
+    scene.link.pause_writing()
+    scene.host.turn()
+    assert (heard(scene), scene.host.turns) == (ALONE_PDUS, [])
+    scene.link.resume_writing()
+    assert scene.transport.calls == ["pause"]
+    while scene.host.turns:
+        scene.host.turn()
+    assert heard(scene) == MANY
+    assert scene.transport.calls == ["pause", "resume"]
+
+
+def test_peer_that_stops_and_goes_on_within_a_turn_stands_in_the_line_once() -> None:
+    scene = Scene()
+    scene.link.data_received(SUBMIT * MANY)
+    scene.link.pause_writing()
+    scene.link.resume_writing()
+    assert len(scene.host.reading) == 1
+
+
+def test_half_closed_connection_still_hears_of_all_that_it_has_sent() -> None:
+    scene = Scene()
+    scene.link.data_received(SUBMIT * MANY)
+    for _ in range(ALONE_PDUS):
+        scene.session.respond(p.response(v.SUBMIT_SM, 1, body=b"1\0"))
+    assert scene.link.eof_received()
+    scene.host.end_turn()
+    while scene.host.turns:
+        assert "close" not in scene.transport.calls
+        scene.host.turn()
+    assert heard(scene) == MANY
+
+
+def test_answers_that_came_before_the_connection_was_lost_still_count() -> None:
+    scene = Scene()
+    scene.deliver("a")
+    scene.deliver("b")
+    answer = p.response(v.DELIVER_SM, 1, body=b"\0")
+    scene.link.data_received(SUBMIT * MANY + answer)
+    scene.link.connection_lost(OSError("reset"))
+    assert scene.link.log[-2:] == ["deliver_sm_resp", "ended"]
+    assert (heard(scene), scene.link.lost) == (ALONE_PDUS, ["b"])
+    scene.host.turn()
+    assert (heard(scene), scene.host.turns) == (ALONE_PDUS, [])
+
+
+def test_much_behind_an_unbind_is_not_waited_for() -> None:
+    scene = Scene()
+    scene.link.data_received(UNBIND + SUBMIT * MANY)
+    scene.host.end_turn()
+    while scene.host.turns:
+        scene.host.turn()
+    assert len(scene.host.reading) == 0
+
+
+def test_session_that_dies_while_it_waits_in_line_leaves_it() -> None:
+    scene = Scene()
+    scene.link.data_received(SUBMIT * MANY)
+    scene.session.close()
+    scene.host.turn()
+    assert (heard(scene), scene.host.turns) == (ALONE_PDUS, [])
+
+
+def test_peer_that_sends_much_of_no_use_waits_until_it_has_paid() -> None:
+    scene = Scene()
+    scene.link.useless = TokenBucket(USELESS, 5, scene.host.now)
+    scene.link.data_received(ENQUIRE * 5)
+    assert scene.transport.calls == []
+    scene.link.data_received(ENQUIRE * 50)
+    assert scene.transport.calls == ["pause"]
+    scene.host.end_turn()
+    assert scene.link.log == ["started", "peer.slowed"]
+    scene.host.pass_s(0.99 * 50 / USELESS.per_second)
+    assert "resume" not in scene.transport.calls
+    scene.host.pass_s(0.02 * 50 / USELESS.per_second)
+    assert scene.transport.calls.count("resume") == 1
+
+
+def test_messages_cost_nothing() -> None:
+    scene = Scene()
+    scene.link.useless = TokenBucket(USELESS, 1, scene.host.now)
+    scene.link.data_received(SUBMIT * 100)
+    assert scene.transport.calls == []
+
+
+def test_much_that_is_of_no_use_is_paid_for_before_the_rest_is_read() -> None:
+    scene = Scene()
+    scene.link.useless = TokenBucket(USELESS, ALONE_PDUS + 1, scene.host.now)
+    scene.link.data_received(ENQUIRE * MANY)
+    tenths = 0
+    while scene.host.turns or "resume" not in scene.transport.calls:
+        scene.host.turn()
+        scene.host.end_turn()
+        scene.host.pass_s(0.1)
+        tenths += 1
+    scene.host.end_turn()
+    assert scene.written() == ["enquire_link_resp"] * MANY
+    assert tenths >= 10 * (MANY - ALONE_PDUS - SHARED_PDUS) / USELESS.per_second
 
 
 # The end.

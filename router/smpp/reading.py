@@ -1,0 +1,87 @@
+"""Whose octets are dealt with when: a peer that sends faster than it is served costs nobody else.
+
+What comes on a connection is dealt with at once, up to a number of PDUs. A connection with more
+waits in line and is not read meanwhile, so that its octets stay with its peer. In each turn of the
+loop the line is served for `SHARE_S`, one connection after the other; between two turns the others
+are read. So peers at full speed, however many there are, cost another one what a turn takes.
+
+Source: deficit round robin, with flows that have no backlog going first, as in fq_codel.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from router.terms.limits import Rate
+
+ALONE_PDUS: Final = 128
+"""PDUs of one read that are dealt with at once while nobody waits in line: what a client with a
+large window sends together, so that each turn has much to do together."""
+SHARED_PDUS: Final = 8
+"""PDUs of a client's connection that are dealt with at once while others wait."""
+OPERATORS_PDUS: Final = 32
+"""The same of an operator's: on one bind come the answers and receipts of many clients."""
+READ_OCTETS: Final = 65_536
+"""Octets in one read from which on a connection waits for its next turn: the loop would go on
+reading while there are more."""
+SHARE_S: Final = 0.001
+"""How long the line is served in one turn; the last connection may take longer."""
+USELESS: Final = Rate(500, 1.0)
+"""PDUs that are no message and no answer to one of ours, for which a peer is served without a
+wait: what is refused has a price, too. Half a percent of the time of one core."""
+USELESS_BURST: Final = 1000
+"""So many may come at once."""
+
+
+class Reader(Protocol):
+    """A connection that has sent more than is dealt with at once."""
+
+    def read_on(self) -> bool:
+        """Deal with the next PDUs that have come; return whether there are more."""
+
+
+class ReadingLine:
+    """The connections that wait until more of what they have sent is dealt with."""
+
+    __slots__ = ("_clock", "_is_called", "_later", "_waiting", "is_empty")
+
+    def __init__(
+        self, later: Callable[[Callable[[], None]], object], clock: Callable[[], float]
+    ) -> None:
+        """`later` runs a call in the next turn of the loop, once the others have been read."""
+        self.is_empty = True
+        """Whether nobody waits."""
+        self._later: Final = later
+        self._clock: Final = clock
+        self._waiting: Final[deque[Reader]] = deque()
+        self._is_called = False
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def wait(self, reader: Reader) -> None:
+        """Take a connection into the line; it must not be there already."""
+        self._waiting.append(reader)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        self.is_empty = False
+        if not self._is_called:
+            self._is_called = True
+            self._later(self._serve)
+
+    def _serve(self) -> None:
+        """Serve the line for its share of this turn."""
+        self._is_called = False
+        waiting, clock = self._waiting, self._clock
+        until = clock() + SHARE_S
+        while waiting:
+            reader = waiting.popleft()
+            if reader.read_on():
+                waiting.append(reader)
+            if clock() >= until:
+                break
+        if waiting:
+            self._go_on()
+        else:
+            self.is_empty = True

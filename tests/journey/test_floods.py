@@ -1,0 +1,154 @@
+"""router/smpp/reading.py, router/accept: a peer that sends as much as it can is alone with that."""
+
+import pytest
+
+from router.accept.accounts import FLOODED_S, READ_LATE_S
+from router.smpp import pdu as p
+from router.smpp import vocabulary as v
+from router.smpp.reading import ALONE_PDUS, USELESS, USELESS_BURST
+from router.smpp.session import MOST_BEFORE_BIND
+from tests.doubles import Client, Router, World
+
+ENQUIRE = p.build(v.ENQUIRE_LINK, 0, 7)
+UNKNOWN = p.build(0x99, 0, 7)
+UNASKED = p.response(v.SUBMIT_SM, 7, body=b"1\0")
+MALFORMED = p.build(v.SUBMIT_SM, 0, 7, b"\0\0")
+SUBMIT = p.sm(
+    v.SUBMIT_SM,
+    7,
+    source=(5, 0, b"BANK"),
+    destination=(1, 1, b"37255512345"),
+    short_message=b"hello",
+)
+MUCH = 4 * USELESS_BURST
+
+
+def heard(client: Client) -> int:
+    """How many answers the client has had."""
+    return len(client.far.received)
+
+
+@pytest.mark.parametrize("useless", [ENQUIRE, UNKNOWN, MALFORMED], ids=["ping", "odd", "bad"])
+def test_what_is_of_no_use_is_answered_at_a_rate_and_all_of_it_in_the_end(
+    world: World, router: Router, useless: bytes
+) -> None:
+    router.operator("telia")
+    client = router.client()
+    before = heard(client)
+    client.far.send(useless * MUCH)
+    world.settle()
+    at_once = heard(client) - before
+    assert USELESS_BURST < at_once <= USELESS_BURST + ALONE_PDUS
+    assert not client.far.transport.reading
+    world.run(1.0)
+    in_a_second = heard(client) - before - at_once
+    assert 0.8 * USELESS.count < in_a_second <= USELESS.count + ALONE_PDUS
+    world.run(MUCH / USELESS.per_second)
+    assert heard(client) - before >= MUCH
+    assert client.far.transport.reading
+    assert router.journey.counters.refused_pdus["peer.slowed"]
+
+
+def test_answers_to_nothing_have_their_price_too(world: World, router: Router) -> None:
+    client = router.client()
+    client.far.send(UNASKED * MUCH)
+    world.settle()
+    assert not client.far.transport.reading
+    assert router.journey.counters.refused_pdus["response.unasked"] < MUCH
+    world.run(MUCH / USELESS.per_second)
+    assert router.journey.counters.refused_pdus["response.unasked"] == MUCH
+
+
+def test_messages_have_none(world: World, router: Router) -> None:
+    telia = router.operator("telia")
+    client = router.client()
+    for _ in range(20):
+        client.far.send(SUBMIT * 50)
+        world.run(1.0)
+    assert "peer.slowed" not in router.journey.counters.refused_pdus
+    world.run(60.0)
+    assert len(telia.submits) == 1000
+
+
+def test_binds_of_one_account_pay_from_one_purse_and_another_account_is_not_asked(
+    world: World, router: Router
+) -> None:
+    first, second = router.client(), router.client()
+    other = router.client(b"shop", b"secret02")
+    for client in (first, second):
+        client.far.send(ENQUIRE * (USELESS_BURST // 2 + ALONE_PDUS))
+    world.settle()
+    assert not (first.far.transport.reading and second.far.transport.reading)
+    before = heard(other)
+    other.far.send(ENQUIRE * USELESS_BURST)
+    world.settle()
+    assert heard(other) - before == USELESS_BURST
+    assert other.far.transport.reading
+
+
+def test_operator_pays_as_well_and_its_other_bind_does_not(world: World, router: Router) -> None:
+    first, second = router.operator("telia"), router.operator("telia", 1)
+    first.far.send(UNASKED * MUCH)
+    world.settle()
+    assert (first.far.transport.reading, second.far.transport.reading) == (False, True)
+
+
+def test_peer_that_is_slowed_and_goes_is_forgotten(world: World, router: Router) -> None:
+    client = router.client()
+    client.far.send(ENQUIRE * MUCH)
+    world.settle()
+    client.far.drop()
+    world.run(10.0)
+    assert len(router.reading) == 0
+    assert not router.accounts.by_name[client.link.account.name].binds
+
+
+# Before the bind.
+
+
+@pytest.mark.parametrize("useless", [ENQUIRE, UNKNOWN, SUBMIT, UNASKED])
+def test_stranger_that_sends_much_before_it_binds_is_cut_off(
+    world: World, router: Router, useless: bytes
+) -> None:
+    stranger = Client(world, router)
+    stranger.far.send(useless * MOST_BEFORE_BIND)
+    world.settle()
+    assert not stranger.far.closed
+    stranger.far.send(useless)
+    world.settle()
+    assert stranger.far.closed
+    assert router.journey.counters.failed_binds == {"flooded": 1}
+
+
+def test_what_comes_behind_a_bind_request_does_not_count(world: World, router: Router) -> None:
+    router.operator("telia")
+    client = Client(world, router)
+    bind = p.bind(v.BIND_TRANSCEIVER, 1, system_id=b"bank", password=b"secret01")
+    client.far.send(bind + SUBMIT * 5 * MOST_BEFORE_BIND)
+    world.run(1.0)
+    assert len(client.far.pdus(v.SUBMIT_SM_RESP)) == 5 * MOST_BEFORE_BIND
+
+
+def test_next_connection_from_that_address_is_read_late_for_a_while(
+    world: World, router: Router
+) -> None:
+    Client(world, router).far.send(ENQUIRE * 100)
+    world.settle()
+
+    client = Client(world, router)
+    number = client.bind(b"bank", b"secret01", v.BIND_TRANSCEIVER, v.VERSION_3_4)
+    world.run(0.9 * READ_LATE_S)
+    assert number not in client.answers
+    world.run(0.2 * READ_LATE_S)
+    assert client.status_of(number) == v.ESME_ROK
+
+    world.run(FLOODED_S)
+    late = Client(world, router)
+    number = late.bind(b"bank", b"secret01", v.BIND_TRANSCEIVER, v.VERSION_3_4)
+    world.settle()
+    assert late.status_of(number) == v.ESME_ROK
+
+
+def test_connections_from_other_addresses_are_read_at_once(world: World, router: Router) -> None:
+    router.accounts.flooded("192.0.2.1", world.now)
+    assert router.client().link.bind_type

@@ -1,0 +1,90 @@
+"""router/smpp/reading.py: who has sent much waits in line, which has a share of each turn."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from router.smpp.reading import SHARE_S, ReadingLine
+
+
+class Turns:
+    """Turns of a loop, made when a test says so, and a clock that peers move."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.calls: Final[deque[Callable[[], None]]] = deque()
+        self.served: list[str] = []
+        self.line = ReadingLine(self.calls.append, lambda: self.now)
+
+    def turn(self) -> str:
+        """Make one turn; return who was served in it."""
+        self.served.clear()
+        for _ in range(len(self.calls)):
+            self.calls.popleft()()
+        return "".join(self.served)
+
+
+class Peer:
+    """A connection with something to deal with so many times, each of which takes a while."""
+
+    def __init__(self, turns: Turns, name: str, times: int, takes_s: float = 0.0) -> None:
+        self.turns, self.name, self.times, self.takes_s = turns, name, times, takes_s
+        turns.line.wait(self)
+
+    def read_on(self) -> bool:
+        self.turns.served.append(self.name)
+        self.turns.now += self.takes_s
+        self.times -= 1
+        return self.times > 0
+
+
+def test_line_is_served_in_turns_until_all_is_dealt_with() -> None:
+    turns = Turns()
+    for name, times in ("a", 3), ("b", 1), ("c", 2):
+        Peer(turns, name, times)
+    assert [turns.turn(), turns.turn()] == ["abcaca", ""]
+
+
+def test_nobody_is_served_in_the_turn_in_which_it_came() -> None:
+    turns = Turns()
+    Peer(turns, "a", 1)
+    assert turns.served == []
+
+
+def test_line_has_its_share_of_a_turn_and_the_next_go_first_in_the_next() -> None:
+    turns = Turns()
+    for name in "abc":
+        Peer(turns, name, 3, takes_s=0.6 * SHARE_S)
+    assert [turns.turn() for _ in range(6)] == ["ab", "ca", "bc", "ab", "c", ""]
+
+
+def test_one_that_takes_longer_than_the_share_is_served_all_the_same() -> None:
+    turns = Turns()
+    for name in "ab":
+        Peer(turns, name, 2, takes_s=5 * SHARE_S)
+    assert [turns.turn() for _ in range(5)] == ["a", "b", "a", "b", ""]
+
+
+def test_one_that_comes_while_the_line_is_served_comes_last() -> None:
+    turns = Turns()
+
+    class Bringer(Peer):
+        def read_on(self) -> bool:
+            if self.times == 2:
+                Peer(turns, "b", 1)
+            return super().read_on()
+
+    Bringer(turns, "a", 2)
+    assert [turns.turn(), turns.turn()] == ["aba", ""]
+    assert not turns.calls
+
+
+def test_it_is_known_whether_somebody_waits() -> None:
+    turns = Turns()
+    assert turns.line.is_empty
+    Peer(turns, "a", 2, takes_s=SHARE_S)
+    assert not turns.line.is_empty
+    turns.turn()
+    assert (len(turns.line), turns.line.is_empty) == (1, False)
+    turns.turn()
+    assert (len(turns.line), turns.line.is_empty) == (0, True)
