@@ -61,7 +61,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "client.not_secured": "A TLS handshake failed; `error` comes from the library.",
         "config.reread": "SIGHUP: the configuration was read again, with this `result`.",
         "config.warned": "The configuration has something that is probably a mistake.",
-        "control.refused": "Too many HTTP connections at once: some were closed unread.",
+        "control.refused": "Over HTTP: too many at once, or sent by a web page; see `reason`.",
         "delivery.refused": "A client refused a receipt or a subscriber's message for good.",
         "framing.lost": "An impossible command_length; session over.",
         "inbound.refused": "No account for a subscriber's message, or it must come again.",
@@ -103,7 +103,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "message.settled": "A message has ended. Sampled: `telemetry.log.messages`.",
         "router.draining": "The router is stopping: no new binds and submits.",
         "router.listening": "Clients can connect to `address`.",
-        "router.ready": "Clients are served; `telemetry` serves metrics and status, `core` runs.",
+        "router.ready": "Clients are served; metrics at `telemetry`, commands at `control`.",
         "router.stopped": "The last line of a process that has stopped in good order.",
     },
     "debug": {

@@ -32,7 +32,8 @@ from router.telemetry.operator_events import log_operator_events
 from router.telemetry.status import cure_of
 from router.terms.limits import TokenBucket
 from router.terms.settings import Address, Settings
-from router.wiring.control import Control
+from router.wiring.control import http_servers
+from router.wiring.http_server import HttpServer
 from router.wiring.systemd import notify, starting, watchdog_s
 from router.wiring.tls import about, context_of
 from router.wiring.unacknowledged import unacknowledged
@@ -114,9 +115,10 @@ class App:
             self.loop.add_signal_handler(number, self._on_stop)
         self.loop.add_signal_handler(signal.SIGHUP, self._on_reload)
         with starting():
-            control = await self._started()
-        if control is None:
+            servers = await self._started()
+        if servers is None:
             return 1
+        telemetry, control = servers
         async with asyncio.TaskGroup() as tasks:
             keepers = [tasks.create_task(keeper.run()) for keeper in self._keepers]
             gc.collect()
@@ -127,7 +129,8 @@ class App:
             log.info(
                 "router.ready",
                 listeners=self.listeners,
-                telemetry=control.address,
+                telemetry=telemetry.address,
+                control=control.address,
                 core=running(),
                 python=interpreter(),
             )
@@ -136,12 +139,13 @@ class App:
             await self._drain()
             for task in keepers:
                 task.cancel()
-        control.stop()
+        for server in servers:
+            server.stop()
         log.info("router.stopped")
         return 0
 
-    async def _started(self) -> Control | None:
-        """Open journal and ports, and recover; return the HTTP server, or None after a failure."""
+    async def _started(self) -> tuple[HttpServer, HttpServer] | None:
+        """Open journal and ports, and recover; return the HTTP servers, or None after a failure."""
         try:
             self.journal = self._open_journal()
         except JournalError as error:
@@ -160,9 +164,10 @@ class App:
         )
         self.accounts = Accounts(self.settings.accounts, os.urandom(32), self.clock())
         self._beat()
-        control = Control(self)
+        servers = http_servers(self)
         try:
-            control.start()  # Before the recovery, which may take long, so that /readyz answers.
+            for server in servers:  # Before the recovery, which may be long: /readyz answers.
+                server.start()
             failure = await self._recovered()
             if failure is not None:
                 log.error("journal.failed", error=str(failure))
@@ -173,7 +178,7 @@ class App:
         except OSError as error:
             log.error("router.not_started", error=error.strerror or str(error))
             return None
-        return control
+        return servers
 
     def _open_journal(self) -> Journal:
         """Recover what an earlier process left. Raises JournalError."""
