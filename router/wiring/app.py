@@ -16,7 +16,7 @@ from typing import Final, cast
 import structlog
 
 from router.accept.accounts import Accounts
-from router.accept.server import ClientLink
+from router.accept.server import ClientLink, in_thread
 from router.enqueue.journal import Journal, JournalError, first_number_at
 from router.enqueue.memory import MemoryJournal
 from router.enqueue.sqlite import SqliteJournal
@@ -162,7 +162,8 @@ class App:
             clock_changed=_log_clock,
             is_synchronised=is_synchronised,
         )
-        self.accounts = Accounts(self.settings.accounts, os.urandom(32), self.clock())
+        secret = os.urandom(32)
+        self.accounts = Accounts(self.settings.accounts, secret, self.clock(), in_thread)
         self._beat()
         servers = http_servers(self)
         try:

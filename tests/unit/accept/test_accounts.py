@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Final
@@ -62,6 +63,12 @@ def accounts_of(*accounts: AccountSettings) -> Accounts:
     return Accounts({one.name: one for one in accounts or (settings(),)}, b"of this process", 0.0)
 
 
+def proves(accounts: Accounts, account: Account | None, password: bytes) -> bool:
+    found: list[bool] = []
+    accounts.prove(account, password, found.append)
+    return found == [True]
+
+
 def with_passwords(*passwords: str) -> tuple[Accounts, Account]:
     accounts = accounts_of(settings(*passwords))
     return accounts, accounts.by_name[AccountName("bank")]
@@ -108,9 +115,9 @@ def test_address_in_any_of_the_networks_may_bind(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["11.0.0.1", "9.255.255.255", "2001:db9::1", "::1", "127.0.0.1"])
-def test_foreign_address_is_refused_with_bind_failed(host: str) -> None:
+def test_foreign_address_hears_what_a_wrong_password_hears(host: str) -> None:
     assert verdict(accounts_of(), host) is FOREIGN_ADDRESS
-    assert FOREIGN_ADDRESS.status == 0x0D
+    assert FOREIGN_ADDRESS.status == WRONG_CREDENTIALS.status
 
 
 def test_ipv4_address_mapped_into_ipv6_is_the_ipv4_address() -> None:
@@ -153,15 +160,6 @@ def test_account_is_full_with_as_many_binds_as_its_limit() -> None:
     assert TOO_MANY_BINDS.status == 0x0D
 
 
-def test_binds_whose_password_is_being_checked_count() -> None:
-    accounts, account = with_passwords()
-    account.binds.append(Bind())
-    account.binding = 1
-    assert account.is_full
-    account.binding = 0
-    assert verdict(accounts) is account
-
-
 def test_place_of_a_bind_that_is_gone_is_free() -> None:
     _, account = with_passwords()
     binds = [Bind(), Bind()]
@@ -192,12 +190,12 @@ def test_clear_password_is_judged_at_once() -> None:
     assert accounts.knows(account, b"") is False
 
 
-def test_hash_is_left_to_a_thread() -> None:
+def test_hash_is_left_to_who_runs_it() -> None:
     accounts, account = with_passwords(hashed(b"secret01"))
     assert accounts.knows(account, b"secret01") is None
     assert accounts.knows(account, b"secret02") is None
-    assert accounts.prove(account, b"secret01")
-    assert not accounts.prove(account, b"secret02")
+    assert proves(accounts, account, b"secret01")
+    assert not proves(accounts, account, b"secret02")
 
 
 def test_each_password_of_a_list_is_good() -> None:
@@ -208,24 +206,24 @@ def test_each_password_of_a_list_is_good() -> None:
 
 def test_each_hash_of_a_list_is_good() -> None:
     accounts, account = with_passwords(hashed(b"old-word"), hashed(b"new-word"))
-    assert accounts.prove(account, b"old-word")
-    assert accounts.prove(account, b"new-word")
-    assert not accounts.prove(account, b"no-word")
+    assert proves(accounts, account, b"old-word")
+    assert proves(accounts, account, b"new-word")
+    assert not proves(accounts, account, b"no-word")
 
 
 def test_list_may_have_clear_text_and_hashes() -> None:
     accounts, account = with_passwords("old-word", hashed(b"new-word"))
     assert accounts.knows(account, b"old-word") is True
     assert accounts.knows(account, b"new-word") is None
-    assert accounts.prove(account, b"new-word")
+    assert proves(accounts, account, b"new-word")
     # A hash that somebody has read is no password, and the clear text is not the thread's business.
-    assert not accounts.prove(account, account.settings.passwords[1].encode())
-    assert not accounts.prove(account, b"old-word")
+    assert not proves(accounts, account, account.settings.passwords[1].encode())
+    assert not proves(accounts, account, b"old-word")
 
 
 def test_proven_peer_is_not_hashed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     accounts, account = with_passwords(hashed(b"secret01"))
-    assert accounts.prove(account, b"secret01")
+    assert proves(accounts, account, b"secret01")
     accounts.proved(account, b"secret01")
 
     def scrypt(*_: object, **__: object) -> bytes:
@@ -305,6 +303,41 @@ def test_host_and_name_of_the_same_text_are_two_things() -> None:
     accounts = accounts_of()
     accounts.failed("10.0.0.1", b"bank", 0.0)
     assert accounts.failed("10.0.0.2", b"10.0.0.1", 0.0) == 0.25
+
+
+def test_address_that_has_failed_waits_before_a_hash_is_computed() -> None:
+    accounts = accounts_of()
+    owed = []
+    for at in range(5):
+        owed.append(accounts.owes(HOST, at))
+        accounts.failed(HOST, b"bank", at)
+    assert owed == [0.0, 0.25, 0.5, 1.0, 1.0]
+    assert accounts.owes(HOST, 4.0 + FORGET_S) == SLOWEST_S
+    assert accounts.owes(HOST, 4.1 + FORGET_S) == 0.0
+
+
+def test_client_of_a_name_that_others_guess_at_waits_for_nothing() -> None:
+    accounts = accounts_of()
+    for _ in range(10):
+        accounts.failed("10.0.0.1", b"bank", 0.0)
+    assert accounts.owes(HOST, 0.0) == 0.0
+
+
+def test_hash_is_computed_for_a_name_that_nobody_has_and_does_not_fit() -> None:
+    work: list[Callable[[], bool]] = []
+    right = settings(hashed(b"secret01"))
+    accounts = Accounts({right.name: right}, b"", 0.0, lambda one, _: work.append(one))
+    assert accounts.has_hashes
+    accounts.prove(None, b"secret01", lambda _: None)
+    accounts.prove(accounts.by_name[BANK], b"secret01", lambda _: None)
+    assert [one() for one in work] == [False, True]
+
+
+def test_no_hash_is_computed_where_no_account_has_one() -> None:
+    accounts = accounts_of(settings(hashed(b"secret01")), settings(name="shop"))
+    assert accounts.has_hashes
+    adopted(accounts, settings(), settings(name="shop"))
+    assert not accounts.has_hashes
 
 
 def test_failure_is_forgotten_after_a_while() -> None:
