@@ -17,18 +17,24 @@ before a hash is computed for it, so that guessing costs the guesser time, and t
 import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from itertools import islice
 from typing import Final, Protocol
 
 from router.accept import passwords
 from router.accept.checks import Checks
-from router.terms.limits import TokenBucket
+from router.terms.limits import Rate, TokenBucket
+from router.terms.line_limit import LineLimit
 from router.terms.names import AccountName
 from router.terms.oldest_first import OldestFirst
 from router.terms.outcome import FOREIGN_ADDRESS, WRONG_CREDENTIALS, Refusal
 from router.terms.settings import AccountSettings
 
+LINES_OF_ADDRESS: Final = Rate(20, 600.0)
+"""Lines of the log about connections from one address that have not bound, for each event."""
+LINES_OF_ACCOUNT: Final = Rate(100, 600.0)
+"""Lines about the binds of one account, for each event: those of a client that binds a hundred
+times at once, and then ten a minute."""
 SLOWEST_S: Final = 1.0
 """Longest wait before a refusal is answered, so that a client with a wrong password hears the
 refusal: some wait two seconds for the answer to a bind, and then report that none came."""
@@ -121,6 +127,9 @@ class Accounts:
         """The passwords whose hashes are to be computed."""
         self.by_name: Final[dict[AccountName, Account]] = {}
         """The accounts that may bind."""
+        self.lines_of_address: Final = LineLimit(LINES_OF_ADDRESS)
+        self.lines_of_account: Final = LineLimit(LINES_OF_ACCOUNT)
+        """Apart from those of addresses: no stranger can have a line about a client left out."""
         self.unbound = 0
         """Connections that have not bound."""
         self._gone: dict[AccountName, Account] = {}
@@ -228,6 +237,14 @@ class Accounts:
             self._failures.put(key, (count, now))
             waits = max(waits, _wait_s(count))
         return waits
+
+
+def neighbourhood(host: str) -> str:
+    """Return what counts as one stranger: an address, or with IPv6 the 64 bits that a line gets."""
+    if ":" not in host:
+        return host
+    address = IPv6Address(host.partition("%")[0])
+    return str(address.ipv4_mapped or IPv6Address(int(address) >> 64 << 64))
 
 
 def _wait_s(failures: int) -> float:

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from router.accept.accounts import Account, Accounts
+from router.accept.accounts import Account, Accounts, neighbourhood
 from router.accept.admission import Admission
 from router.accept.checks import AT_ONCE, Check
 from router.accept.rooms import Rooms
@@ -223,16 +223,21 @@ class ClientLink(Link):
         if self._delay is not None:
             self._delay.cancel()
         if not self.bind_type:
-            self._log.debug("client.disconnected")
+            more = self._may_log("client.disconnected")
+            if more is not None:
+                self._log.debug("client.disconnected", **more)
             return
         self.account.binds.remove(self)
         held = self.admission.forget()
-        self._log.info(
-            "client.unbound",
-            asked=self.session.peer_has_unbound,
-            held=held,
-            undelivered=len(lost),
-        )
+        more = self._may_log("client.unbound", self.account.name)
+        if more is not None:
+            self._log.info(
+                "client.unbound",
+                asked=self.session.peer_has_unbound,
+                held=held,
+                undelivered=len(lost),
+                **more,
+            )
         self._deliveries.unbound(self)
         deliveries = [one for one in lost if isinstance(one, Delivery)]
         self._deliveries.undelivered(self.account.name, deliveries)
@@ -248,8 +253,29 @@ class ClientLink(Link):
 
     def tell(self, note: Note) -> None:
         """Log a note of a step, which has counted it already."""
-        if self.may_log_note():
-            self._log.warning(note.event, **note.words())
+        account = self.account.name if self.bind_type else None
+        more = self._may_log(note.event, account, is_note=True)
+        if more is not None:
+            self._log.warning(note.event, **note.words(), **more)
+
+    def _may_log(
+        self, event: str, account: str | None = None, *, is_note: bool = False
+    ) -> dict[str, int] | None:
+        """Return what the line adds of those that were left out; None if it is left out itself.
+
+        Before a bind the lines of an address are counted together, after it those of the account:
+        who connects anew for every line, or binds anew, must not fill the log.
+        """
+        now = self.host.clock()
+        if account is None:
+            limit, key = self._accounts.lines_of_address, neighbourhood(self.peer_host)
+        else:
+            limit, key = self._accounts.lines_of_account, account
+        key = f"{event} {key}"
+        if is_note and not self.may_log_note():
+            limit.suppress(key, now)
+            return None
+        return limit.take(key, now)
 
     def wake_at(self) -> float:
         """Return when a held PDU is tried again."""
@@ -346,7 +372,7 @@ class ClientLink(Link):
         """Accept a bind whose password was right, or have the silent ones asked to make room."""
         if account.is_full:
             in_doubt = account.doubt_binds(now)
-            self._refuse(TOO_MANY_BINDS, request.system_id, now, asked=in_doubt)
+            self._refuse(TOO_MANY_BINDS, request.system_id, now, account.name, asked=in_doubt)
         else:
             self._accept(account, request, now)
 
@@ -360,26 +386,41 @@ class ClientLink(Link):
         # Ask the request, not the state: an unbind behind it may have ended the session already.
         self.bind_type = BIND_TYPES[request.command_id]
         self._log = self._log.bind(account=account.name)
-        self._log.info("client.bound", type=self.bind_type, version=f"0x{version:02X}")
+        more = self._may_log("client.bound", account.name)
+        if more is not None:
+            self._log.info("client.bound", type=self.bind_type, version=f"0x{version:02X}", **more)
         self._deliveries.bound(self)
         for pdu in behind:
             self.arrived(pdu, now)
 
-    def _refuse(self, refusal: Refusal, system_id: bytes, now: float, **more: int) -> None:
-        """Refuse a bind; after a growing wait if the client may be guessing passwords."""
+    def _refuse(
+        self,
+        refusal: Refusal,
+        system_id: bytes,
+        now: float,
+        account: str | None = None,
+        **told: int,
+    ) -> None:
+        """Refuse a bind; after a growing wait if the client may be guessing passwords.
+
+        `account` is the one whose password the client knows.
+        """
         self._intake.counters.failed_binds[refusal.reason] += 1
         wait_s = 0.0
         if refusal.reason in _GUESSES:
             answer_at = self._asked_at + self._accounts.failed(self.peer_host, system_id, now)
             wait_s = max(0.0, answer_at - now)
-        self._log.warning(
-            "client.bind_refused",
-            system_id=system_id[:64].decode("latin-1"),
-            reason=refusal.reason,
-            status=v.status_name(refusal.status),
-            answered_after_s=round(now - self._asked_at + wait_s, 3),
-            **more,
-        )
+        more = self._may_log("client.bind_refused", account)
+        if more is not None:
+            self._log.warning(
+                "client.bind_refused",
+                system_id=system_id[:64].decode("latin-1"),
+                reason=refusal.reason,
+                status=v.status_name(refusal.status),
+                answered_after_s=round(now - self._asked_at + wait_s, 3),
+                **told,
+                **more,
+            )
         if wait_s:
             self._delay = self.host.call_later(wait_s, lambda: self._refuse_now(refusal))
         else:

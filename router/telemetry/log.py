@@ -7,15 +7,16 @@ Rule 3: a log that cannot be written loses lines, which are counted, and never a
 `python -m router.telemetry.log docs/LOGS.md` writes the page about it. Metrics: `metrics.py`.
 """
 
+import json
 import logging
 import select
 import sys
-from io import UnsupportedOperation
+from io import StringIO, UnsupportedOperation
 from pathlib import Path
-from typing import ClassVar, Final, Literal, NamedTuple, TextIO
+from typing import Any, ClassVar, Final, Literal, NamedTuple, TextIO
 
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 from router.enqueue.journal import Settlement
 from router.telemetry.metrics import Exporter
@@ -213,12 +214,14 @@ def configure_log(settings: LogSettings, stream: TextIO) -> None:
         processors += [
             structlog.processors.format_exc_info,
             what_first,
-            structlog.processors.JSONRenderer(),
+            structlog.processors.JSONRenderer(_as_json),
         ]
     else:
-        plain = structlog.dev.plain_traceback
         colours = stream.isatty()
-        processors.append(structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain))
+        processors += [
+            printable_values,
+            structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=_printable_traceback),
+        ]
     lines = LogLines(stream)
     structlog.configure(
         processors=processors,
@@ -233,6 +236,35 @@ def what_first(_logger: WrappedLogger, _method: str, event: EventDict) -> EventD
     """Put the keys that every line has first, so that people can compare lines."""
     heads = {head: event.pop(head) for head in ("timestamp", "level", "event")}
     return {**heads, **event}
+
+
+def printable(text: str) -> str:
+    """Escape what a terminal does not show but obeys: controls, and marks that turn the text."""
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
+    )
+
+
+def printable_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Escape all values, which may come from a peer; what is no text is shown as by `repr`."""
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = printable(value)
+    return event
+
+
+def _printable_traceback(stream: TextIO, exc_info: ExcInfo) -> None:
+    """Write a traceback; the text of an exception may come from a peer."""
+    written = StringIO()
+    structlog.dev.plain_traceback(written, exc_info)
+    stream.write("\n".join(map(printable, written.getvalue().split("\n"))))
+
+
+def _as_json(event: EventDict, **how: Any) -> str:  # noqa: ANN401 - As json.dumps has it.
+    """Return one line of ASCII, without the one control character that JSON leaves as it is."""
+    return json.dumps(event, **how).replace("\x7f", r"\u007f")
 
 
 def without_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -323,7 +355,11 @@ left. Lines that standard error does not take are lost, and counted in
 ## Events
 
 What one peer does wrong again and again is logged 20 times per connection, and then twice a minute
-at most; all of it is counted, in `smpp_router_refused_pdus_total` and in the metrics of receipts,
+at most. So is each event of all connections from one address that have not bound (with IPv6, from
+one /64), and of TLS handshakes that failed. Each event of an account's binds is logged 100 times,
+and then ten times a minute. `suppressed` on a line is how many like it were left out before. With
+`console` what cannot be printed is escaped. All of it is counted, in
+`smpp_router_refused_pdus_total`, `smpp_router_failed_binds_total` and in the metrics of receipts,
 inbound messages and deliveries. What keeps a bind to an operator down is logged, for each address,
 when it changes, and then every ten minutes; `failures` counts all attempts since the last session.
 

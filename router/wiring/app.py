@@ -30,7 +30,7 @@ from router.telemetry.core import interpreter, running
 from router.telemetry.log import MessageLog
 from router.telemetry.operator_events import log_operator_events
 from router.telemetry.status import cure_of
-from router.terms.limits import TokenBucket
+from router.terms.line_limit import LineLimit
 from router.terms.settings import Address, Settings
 from router.wiring.control import http_servers
 from router.wiring.http_server import HttpServer
@@ -70,7 +70,7 @@ class App:
         self.beat_at = self.started_at
         """When the loop last showed that it lives."""
         self.clients: set[ClientLink] = set()
-        self._handshakes_to_log = TokenBucket(NOTES_LOGGED, NOTES_LOGGED.count, self.started_at)
+        self._handshakes_to_log = LineLimit(NOTES_LOGGED)
         self._keepers: list[BindConnector] = []
         self._servers: list[asyncio.Server] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -259,8 +259,9 @@ class App:
     def _not_secured(self, why: str) -> None:
         """Count and log a TLS handshake of a client that failed."""
         self.journey.counters.failed_binds["tls"] += 1
-        if self._handshakes_to_log.take(self.clock()):
-            log.warning("client.not_secured", error=why)
+        more = self._handshakes_to_log.take("", self.clock())
+        if more is not None:
+            log.warning("client.not_secured", error=why, **more)
 
     def _make_keepers(self) -> None:
         binds = [bind for one in self.journey.operators.values() for bind in one.binds]

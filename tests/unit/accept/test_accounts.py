@@ -16,6 +16,7 @@ from router.accept.accounts import (
     SLOWEST_S,
     Account,
     Accounts,
+    neighbourhood,
 )
 from router.terms.limits import Rate
 from router.terms.names import AccountName, LaneName
@@ -359,6 +360,25 @@ def test_more_failures_than_can_be_remembered_push_out_the_oldest() -> None:
     assert accounts.failed("10.0.0.1", b"first", 0.0) == 1.0
     assert accounts.failed("10.0.0.2", b"second", 0.0) == 0.25
     assert len(accounts._failures) == 10_000
+
+
+# Who counts as one stranger in the log.
+
+
+@pytest.mark.parametrize(
+    ("host", "key"),
+    [
+        ("", ""),
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("2001:db8:1:2:ffff::1", "2001:db8:1:2::"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::"),
+        ("fe80::1%eth0", "fe80::"),
+    ],
+)
+def test_addresses_of_one_line_are_one_stranger(host: str, key: str) -> None:
+    assert neighbourhood(host) == key
 
 
 # What an account may send.
