@@ -2,7 +2,9 @@
 
 Every check fails closed. Without the password nobody learns whether a system_id exists, may bind
 from that address, or how many are bound: all of that is answered as a wrong password is, and, where
-any account has a hash, after a hash was computed, for a name that nobody has as well.
+any account has a hash, after a hash was computed, for a name that nobody has as well. Only for an
+address that no account allows none is ever computed: it hears the same whatever it says, and
+strangers must not keep the threads busy.
 The limit comes last. A host that vanished without a word leaves its binds behind, and its client,
 which comes from another host or after a restart, must not be locked out by them until the ordinary
 enquire_link finds them dead. So when the limit refuses a bind whose password was right, the binds
@@ -17,7 +19,7 @@ before a hash is computed for it, so that guessing costs the guesser time, and t
 import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Mapping
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from itertools import islice
 from typing import Final, Protocol
 
@@ -134,8 +136,9 @@ class Accounts:
         """Connections that have not bound."""
         self._gone: dict[AccountName, Account] = {}
         """Accounts that may not bind any more and have binds from before."""
-        self._networks: set[IPv4Network | IPv6Network] = set()
-        """The networks of all accounts."""
+        self._networks: dict[tuple[int, int], set[int]] = {}
+        """The networks of all accounts, by IP version and by the number of bits that are not the
+        network's: to look an address up costs the same for ten accounts and for ten thousand."""
         self._secret = secret
         self._decoys: list[str] = []
         """A hash that is computed for who is refused in any case; none where no account has one."""
@@ -164,7 +167,11 @@ class Accounts:
         self._gone = {name: account for name, account in before.items() if account.is_in_use}
         for name in before:
             self._proven.pop(name, None)
-        self._networks = {network for of in accounts.values() for network in of.allow_from}
+        self._networks = {}
+        for network in {network for of in accounts.values() for network in of.allow_from}:
+            bits = network.max_prefixlen - network.prefixlen
+            networks = self._networks.setdefault((network.version, bits), set())
+            networks.add(int(network.network_address) >> bits)
         hashes = (one for of in accounts.values() for one in _hashes_of(of))
         self._decoys = list(islice(hashes, 1))
 
@@ -172,7 +179,18 @@ class Accounts:
         """Return whether the router listens to one more connection that has not bound."""
         if self.unbound < MOST_STRANGERS:
             return True
-        return self.unbound < MOST_UNBOUND and bool(host) and _is_in(host, self._networks)
+        return self.unbound < MOST_UNBOUND and self._is_allowed(host)
+
+    def _is_allowed(self, host: str) -> bool:
+        """Return whether any account may bind from there."""
+        if not host:
+            return False
+        address = _address(host)
+        number, version = int(address), address.version
+        return any(
+            of == version and number >> bits in networks
+            for (of, bits), networks in self._networks.items()
+        )
 
     def judge(self, system_id: bytes, host: str) -> Account | Refusal:
         """Check name and address, not the password nor the limit. `host` is numeric."""
@@ -195,10 +213,9 @@ class Accounts:
             return True
         return None if len(clear) < len(account.settings.passwords) else False
 
-    @property
-    def has_hashes(self) -> bool:
-        """Whether a refusal is answered after a hash was computed, whoever asked."""
-        return bool(self._decoys)
+    def hides_refusals(self, host: str) -> bool:
+        """Return whether who asks from there is refused only after a hash was computed."""
+        return bool(self._decoys) and self._is_allowed(host)
 
     def prove(self, account: Account | None, password: bytes, done: Callable[[bool], None]) -> None:
         """Tell whether a hash of the account fits; without an account, take as long and say no."""
@@ -243,8 +260,8 @@ def neighbourhood(host: str) -> str:
     """Return what counts as one stranger: an address, or with IPv6 the 64 bits that a line gets."""
     if ":" not in host:
         return host
-    address = IPv6Address(host.partition("%")[0])
-    return str(address.ipv4_mapped or IPv6Address(int(address) >> 64 << 64))
+    address = _address(host)
+    return str(IPv6Address(int(address) >> 64 << 64) if address.version == 6 else address)
 
 
 def _wait_s(failures: int) -> float:
@@ -257,6 +274,12 @@ def _hashes_of(settings: AccountSettings) -> list[str]:
 
 def _is_in(host: str, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
     """Return whether a numeric address is in one of the networks."""
+    address = _address(host)
+    return any(address in network for network in networks)
+
+
+def _address(host: str) -> IPv4Address | IPv6Address:
+    """Return a numeric address; one of IPv4 that is mapped into IPv6 as what it is."""
     address = ip_address(host.partition("%")[0])
-    mapped = getattr(address, "ipv4_mapped", None)
-    return any((mapped or address) in network for network in networks)
+    mapped: IPv4Address | None = getattr(address, "ipv4_mapped", None)
+    return mapped or address

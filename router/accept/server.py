@@ -309,7 +309,7 @@ class ClientLink(Link):
         known = False if account is None else self._accounts.knows(account, request.password)
         if account is not None and known:
             self._accept_within_limit(account, request, now)
-        elif known is None or self._accounts.has_hashes:
+        elif known is None or self._accounts.hides_refusals(self.peer_host):
             self._set_reading(False)
             wait_s = self._accounts.owes(self.peer_host, now)
             if wait_s:

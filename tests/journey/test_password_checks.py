@@ -102,23 +102,30 @@ def test_binds_of_one_client_cost_one_hash(world: World, hashing: Router, thread
 
 
 @pytest.mark.parametrize(
-    ("host", "name", "password"),
+    ("host", "name", "password", "hashes"),
     [
-        (OURS, b"bank", b"wrong"),
-        (OURS, b"nobody", b"secret01"),
-        (OURS, b"shop", b"secret02"),
-        (FOREIGN, b"bank", b"secret01"),
-        (FOREIGN, b"nobody", b"wrong"),
+        (OURS, b"bank", b"wrong", 1),
+        (OURS, b"nobody", b"secret01", 1),
+        (OURS, b"shop", b"secret02", 1),
+        ("10.0.0.1", b"bank", b"secret01", 1),
+        (FOREIGN, b"bank", b"secret01", 0),
+        (FOREIGN, b"nobody", b"wrong", 0),
     ],
 )
 def test_all_that_is_wrong_before_the_password_is_answered_alike(
-    world: World, hashing: Router, threads: Threads, host: str, name: bytes, password: bytes
+    world: World,
+    hashing: Router,
+    threads: Threads,
+    host: str,
+    name: bytes,
+    password: bytes,
+    hashes: int,
 ) -> None:
     client = asks(hashing, host, name, password)
     asked_at = world.now
-    assert len(threads.work) == 1
+    assert len(threads.work) == hashes
     world.run(0.1)
-    threads.finish_one()
+    threads.finish_all()
     world.run(1.0)
     assert heard(client) == v.ESME_RINVPASWD
     assert client.answered_at[1] - asked_at == pytest.approx(0.25)

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from typing import Final
 
@@ -328,7 +328,6 @@ def test_hash_is_computed_for_a_name_that_nobody_has_and_does_not_fit() -> None:
     work: list[Callable[[], bool]] = []
     right = settings(hashed(b"secret01"))
     accounts = Accounts({right.name: right}, b"", 0.0, lambda one, _: work.append(one))
-    assert accounts.has_hashes
     accounts.prove(None, b"secret01", lambda _: None)
     accounts.prove(accounts.by_name[BANK], b"secret01", lambda _: None)
     assert [one() for one in work] == [False, True]
@@ -336,9 +335,38 @@ def test_hash_is_computed_for_a_name_that_nobody_has_and_does_not_fit() -> None:
 
 def test_no_hash_is_computed_where_no_account_has_one() -> None:
     accounts = accounts_of(settings(hashed(b"secret01")), settings(name="shop"))
-    assert accounts.has_hashes
+    assert accounts.hides_refusals(HOST)
     adopted(accounts, settings(), settings(name="shop"))
-    assert not accounts.has_hashes
+    assert not accounts.hides_refusals(HOST)
+
+
+@pytest.mark.parametrize(
+    ("host", "hides"),
+    [
+        (HOST, True),
+        ("10.255.255.255", True),
+        ("::ffff:10.1.2.3", True),
+        ("2001:db8:ffff::1", True),
+        ("fe80::1%eth0", True),
+        ("11.0.0.0", False),
+        ("9.255.255.255", False),
+        ("::ffff:11.1.2.3", False),
+        ("2001:db9::", False),
+        ("::10.1.2.3", False),
+        ("", False),
+    ],
+)
+def test_hash_is_computed_only_where_an_account_may_bind_from(host: str, hides: bool) -> None:
+    accounts = accounts_of(settings(hashed(b"secret01")))
+    assert accounts.hides_refusals(host) is hides
+
+
+def test_network_of_every_address_allows_every_address() -> None:
+    anywhere = (ip_network("0.0.0.0/0"), ip_network("2001:db8::1/128"))
+    bank = replace(settings(hashed(b"secret01")), allow_from=anywhere)
+    accounts = accounts_of(bank)
+    hosts = ("0.0.0.0", "255.255.255.255", "2001:db8::1", "2001:db8::2")
+    assert [accounts.hides_refusals(host) for host in hosts] == [True, True, True, False]
 
 
 def test_failure_is_forgotten_after_a_while() -> None:
