@@ -142,7 +142,9 @@ class Router:
     ports: Sequence[int]
     """Of its listeners, in the order of its configuration."""
     telemetry: str
-    """host:port of its HTTP interface."""
+    """host:port of its metrics."""
+    control: str
+    """host:port of its status and commands."""
 
     @property
     def port(self) -> int:
@@ -150,8 +152,9 @@ class Router:
         return self.ports[0]
 
     def http(self, path: str) -> str:
-        """Return what its HTTP interface answers."""
-        with urllib.request.urlopen(f"http://{self.telemetry}{path}", timeout=DEADLINE_S) as answer:
+        """Return what it answers over HTTP."""
+        where = self.control if path.startswith("/v1/") else self.telemetry
+        with urllib.request.urlopen(f"http://{where}{path}", timeout=DEADLINE_S) as answer:
             text: str = answer.read().decode()
             return text
 
@@ -219,7 +222,8 @@ def router(
     assert isinstance(listeners, list)
     ports = [int(str(address).rpartition(":")[2]) for address in listeners]
     telemetry = str(ready["telemetry"]).removeprefix("http://").rstrip("/")
-    return Router(child, ports, telemetry)
+    # A router of before it had a listener for control serves all on one.
+    return Router(child, ports, telemetry, str(ready.get("control", telemetry)))
 
 
 def client(stack: ExitStack, port: int, *options: str, system_id: str = "load") -> Child:

@@ -32,6 +32,7 @@ __all__ = [
     "Client",
     "Operator",
     "Router",
+    "Threads",
     "World",
     "contract_settings",
     "data_sm",
@@ -198,6 +199,36 @@ class Router:
         assert not self.journal.held
         assert all(len(outbox) == 0 for outbox in self.journey.deliveries.outboxes.values())
         assert all(operator.in_flight == 0 for operator in self.journey.operators.values())
+
+
+class Threads:
+    """Stands for the threads that compute hashes: nothing is done until a test says so."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.work: list[tuple[Callable[[], bool], Callable[[bool], None]]] = []
+        """What is under way, oldest first."""
+        self.computed = 0
+
+    def compute_for(self, router: Router) -> None:
+        """Have a router's hashes computed here."""
+        accounts = router.settings.accounts
+        router.accounts = Accounts(accounts, b"secret", self._world.now, self._begin)
+
+    def _begin(self, work: Callable[[], bool], done: Callable[[bool], None]) -> None:
+        self.work.append((work, done))
+
+    def finish_one(self, which: int = 0) -> None:
+        """One is done, the oldest or another."""
+        work, done = self.work.pop(which)
+        self.computed += 1
+        done(work())
+        self._world.settle()
+
+    def finish_all(self) -> None:
+        """All are done, and those that they kept waiting."""
+        while self.work:
+            self.finish_one()
 
 
 def with_account(settings: Settings, account: str, **changed: object) -> Settings:

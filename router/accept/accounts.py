@@ -1,7 +1,10 @@
 """Who may bind: system_id, password, address, and how many at once.
 
-Every check fails closed. A client does not learn whether its system_id or its password was wrong,
-and without the password it does not learn how many are bound.
+Every check fails closed. Without the password nobody learns whether a system_id exists, may bind
+from that address, or how many are bound: all of that is answered as a wrong password is, and, where
+any account has a hash, after a hash was computed, for a name that nobody has as well. Only for an
+address that no account allows none is ever computed: it hears the same whatever it says, and
+strangers must not keep the threads busy.
 The limit comes last. A host that vanished without a word leaves its binds behind, and its client,
 which comes from another host or after a restart, must not be locked out by them until the ordinary
 enquire_link finds them dead. So when the limit refuses a bind whose password was right, the binds
@@ -9,23 +12,32 @@ of that account that are silent are asked whether they live (`Session.doubt`). T
 answer are closed: the client is refused meanwhile, and gets in at its next try, at most 5 s after
 its first. Which of the binds of a pair or a group has gone need not be known: all are asked.
 Failed attempts are answered after growing waits, per address and per system_id: guessing becomes
-slow, while a client with one mistyped password hears of it soon.
+slow, while a client with one mistyped password hears of it soon. An address that has failed waits
+before a hash is computed for it, so that guessing costs the guesser time, and the router none.
 """
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from collections.abc import Callable, Iterable, Mapping
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from itertools import islice
 from typing import Final, Protocol
 
 from router.accept import passwords
+from router.accept.checks import Checks
 from router.smpp.reading import USELESS, USELESS_BURST
-from router.terms.limits import TokenBucket
+from router.terms.limits import Rate, TokenBucket
+from router.terms.line_limit import LineLimit
 from router.terms.names import AccountName
 from router.terms.oldest_first import OldestFirst
 from router.terms.outcome import FOREIGN_ADDRESS, WRONG_CREDENTIALS, Refusal
 from router.terms.settings import AccountSettings
 
+LINES_OF_ADDRESS: Final = Rate(20, 600.0)
+"""Lines of the log about connections from one address that have not bound, for each event."""
+LINES_OF_ACCOUNT: Final = Rate(100, 600.0)
+"""Lines about the binds of one account, for each event: those of a client that binds a hundred
+times at once, and then ten a minute."""
 SLOWEST_S: Final = 1.0
 """Longest wait before a refusal is answered, so that a client with a wrong password hears the
 refusal: some wait two seconds for the answer to a bind, and then report that none came."""
@@ -46,6 +58,15 @@ _MOST_REMEMBERED: Final = 10_000
 """Addresses and system_ids whose failures are remembered: an attacker must not fill the memory."""
 
 
+Run = Callable[[Callable[[], bool], Callable[[bool], None]], None]
+"""Does some work, perhaps in a thread, and calls with the result when it is done."""
+
+
+def run_at_once(work: Callable[[], bool], done: Callable[[bool], None]) -> None:
+    """Do the work here and now, where nobody waits meanwhile."""
+    done(work())
+
+
 class Bound(Protocol):
     """What an account knows of a client's bind."""
 
@@ -60,14 +81,12 @@ class Bound(Protocol):
 class Account:
     """One client system at run time: its settings, its binds, and what its rate still allows."""
 
-    __slots__ = ("binding", "binds", "bucket", "name", "settings", "useless")
+    __slots__ = ("binds", "bucket", "name", "settings", "useless")
 
     def __init__(self, settings: AccountSettings, now: float) -> None:
         self.settings = settings
         self.name = settings.name
         self.binds: list[Bound] = []
-        self.binding = 0
-        """Bind requests whose hash a thread is checking; they count as binds."""
         self.bucket: TokenBucket | None = None
         """What the rate still allows; None for an account without a rate."""
         self.useless: Final = TokenBucket(USELESS, USELESS_BURST, now)
@@ -90,12 +109,7 @@ class Account:
     @property
     def is_full(self) -> bool:
         """Whether the limit lets no further client bind."""
-        return len(self.binds) + self.binding >= self.settings.max_binds
-
-    @property
-    def may_check_hash(self) -> bool:
-        """Whether a thread may check one more hash: one for each place, or one for them all."""
-        return self.binding < max(1, self.settings.max_binds - len(self.binds))
+        return len(self.binds) >= self.settings.max_binds
 
     def doubt_binds(self, now: float) -> int:
         """Have the silent ones asked whether they live; return how many may give way."""
@@ -103,25 +117,39 @@ class Account:
 
     @property
     def is_in_use(self) -> bool:
-        """Whether a client is bound, or about to be."""
-        return bool(self.binds) or self.binding > 0
+        """Whether a client is bound."""
+        return bool(self.binds)
 
 
 class Accounts:
     """All accounts, and the memory of failed binds."""
 
     def __init__(
-        self, accounts: Mapping[AccountName, AccountSettings], secret: bytes, now: float
+        self,
+        accounts: Mapping[AccountName, AccountSettings],
+        secret: bytes,
+        now: float,
+        run: Run = run_at_once,
     ) -> None:
+        """`run` computes hashes."""
+        self.run: Final = run
+        self.checks: Final = Checks()
+        """The passwords whose hashes are to be computed."""
         self.by_name: Final[dict[AccountName, Account]] = {}
         """The accounts that may bind."""
+        self.lines_of_address: Final = LineLimit(LINES_OF_ADDRESS)
+        self.lines_of_account: Final = LineLimit(LINES_OF_ACCOUNT)
+        """Apart from those of addresses: no stranger can have a line about a client left out."""
         self.unbound = 0
         """Connections that have not bound."""
         self._gone: dict[AccountName, Account] = {}
         """Accounts that may not bind any more and have binds from before."""
-        self._networks: set[IPv4Network | IPv6Network] = set()
-        """The networks of all accounts."""
+        self._networks: dict[tuple[int, int], set[int]] = {}
+        """The networks of all accounts, by IP version and by the number of bits that are not the
+        network's: to look an address up costs the same for ten accounts and for ten thousand."""
         self._secret = secret
+        self._decoys: list[str] = []
+        """A hash that is computed for who is refused in any case; none where no account has one."""
         self._proven: dict[AccountName, bytes] = {}
         self._failures: Final[OldestFirst[str, tuple[int, float]]] = OldestFirst(_MOST_REMEMBERED)
         self._floods: Final[OldestFirst[str, float]] = OldestFirst(_MOST_REMEMBERED)
@@ -149,13 +177,30 @@ class Accounts:
         self._gone = {name: account for name, account in before.items() if account.is_in_use}
         for name in before:
             self._proven.pop(name, None)
-        self._networks = {network for of in accounts.values() for network in of.allow_from}
+        self._networks = {}
+        for network in {network for of in accounts.values() for network in of.allow_from}:
+            bits = network.max_prefixlen - network.prefixlen
+            networks = self._networks.setdefault((network.version, bits), set())
+            networks.add(int(network.network_address) >> bits)
+        hashes = (one for of in accounts.values() for one in _hashes_of(of))
+        self._decoys = list(islice(hashes, 1))
 
     def may_connect(self, host: str) -> bool:
         """Return whether the router listens to one more connection that has not bound."""
         if self.unbound < MOST_STRANGERS:
             return True
-        return self.unbound < MOST_UNBOUND and bool(host) and _is_in(host, self._networks)
+        return self.unbound < MOST_UNBOUND and self._is_allowed(host)
+
+    def _is_allowed(self, host: str) -> bool:
+        """Return whether any account may bind from there."""
+        if not host:
+            return False
+        address = _address(host)
+        number, version = int(address), address.version
+        return any(
+            of == version and number >> bits in networks
+            for (of, bits), networks in self._networks.items()
+        )
 
     def flooded(self, host: str, now: float) -> None:
         """Note that a connection was cut off for what it sent before a bind."""
@@ -179,7 +224,7 @@ class Accounts:
         return account
 
     def knows(self, account: Account, password: bytes) -> bool | None:
-        """Return whether the password is right; None if `prove` must tell, in a thread."""
+        """Return whether the password is right; None if a hash must tell."""
         proof = self._proof(password)
         proven = self._proven.get(account.name)
         if proven is not None and hmac.compare_digest(proven, proof):
@@ -190,10 +235,20 @@ class Accounts:
             return True
         return None if len(clear) < len(account.settings.passwords) else False
 
-    def prove(self, account: Account, password: bytes) -> bool:
-        """Return whether a hash fits. Takes tens of milliseconds: run it in a thread."""
-        hashes = [one for one in account.settings.passwords if passwords.is_hash(one)]
-        return True in [passwords.verify(one, password) for one in hashes]
+    def hides_refusals(self, host: str) -> bool:
+        """Return whether who asks from there is refused only after a hash was computed."""
+        return bool(self._decoys) and self._is_allowed(host)
+
+    def prove(self, account: Account | None, password: bytes, done: Callable[[bool], None]) -> None:
+        """Tell whether a hash of the account fits; without an account, take as long and say no."""
+        hashes = self._decoys if account is None else _hashes_of(account.settings)
+
+        def prove() -> bool:
+            # All of them, so that the time taken does not show which one fits.
+            fits = [passwords.verify(one, password) for one in hashes]
+            return account is not None and True in fits
+
+        self.run(prove, done)
 
     def is_current(self, account: Account, settings: AccountSettings) -> bool:
         """Return whether the account may still bind, and `settings` are still those in force."""
@@ -207,19 +262,46 @@ class Accounts:
         """Return what is kept instead of a password: useless without the secret of this process."""
         return hmac.digest(self._secret, password, hashlib.sha256)
 
+    def owes(self, host: str, now: float) -> float:
+        """Return how long an address waits before a hash is computed for it, in seconds."""
+        count, at = self._failures.get(f"host {host}") or (0, now)
+        return 0.0 if now - at > FORGET_S else _wait_s(count)
+
     def failed(self, host: str, system_id: bytes, now: float) -> float:
-        """Count a failed bind; return how long to wait before the refusal, in seconds."""
+        """Count a failed bind; return how long after its request it is refused, in seconds."""
         waits = 0.0
         for key in (f"host {host}", f"system_id {system_id.decode('latin-1')}"):
             count, at = self._failures.get(key) or (0, now)
             count = 1 if now - at > FORGET_S else count + 1
             self._failures.put(key, (count, now))
-            waits = max(waits, min(SLOWEST_S, 0.25 * 2.0 ** min(count - 1, 10)))
+            waits = max(waits, _wait_s(count))
         return waits
+
+
+def neighbourhood(host: str) -> str:
+    """Return what counts as one stranger: an address, or with IPv6 the 64 bits that a line gets."""
+    if ":" not in host:
+        return host
+    address = _address(host)
+    return str(IPv6Address(int(address) >> 64 << 64) if address.version == 6 else address)
+
+
+def _wait_s(failures: int) -> float:
+    return min(SLOWEST_S, 0.25 * 2.0 ** min(failures - 1, 10)) if failures else 0.0
+
+
+def _hashes_of(settings: AccountSettings) -> list[str]:
+    return [one for one in settings.passwords if passwords.is_hash(one)]
 
 
 def _is_in(host: str, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
     """Return whether a numeric address is in one of the networks."""
+    address = _address(host)
+    return any(address in network for network in networks)
+
+
+def _address(host: str) -> IPv4Address | IPv6Address:
+    """Return a numeric address; one of IPv4 that is mapped into IPv6 as what it is."""
     address = ip_address(host.partition("%")[0])
-    mapped = getattr(address, "ipv4_mapped", None)
-    return any((mapped or address) in network for network in networks)
+    mapped: IPv4Address | None = getattr(address, "ipv4_mapped", None)
+    return mapped or address

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 
 import structlog
 
-from router.accept.accounts import Account, Accounts
+from router.accept.accounts import Account, Accounts, neighbourhood
 from router.accept.admission import Admission
+from router.accept.checks import AT_ONCE, Check
 from router.accept.rooms import Rooms
 from router.smpp import vocabulary as v
 from router.smpp.downgrade import without_tlvs
@@ -22,19 +24,36 @@ from router.terms.names import AccountName
 from router.terms.outcome import (
     BIND_WHILE_DRAINING,
     TOO_MANY_BINDS,
+    TOO_MANY_CHECKS,
     WRONG_CREDENTIALS,
     Refusal,
 )
-from router.terms.settings import AccountSettings, SessionSettings
+from router.terms.settings import SessionSettings
 
 BIND_TYPES: Final = {
     v.BIND_TRANSMITTER: "transmitter",
     v.BIND_RECEIVER: "receiver",
     v.BIND_TRANSCEIVER: "transceiver",
 }
+_GUESSES: Final = frozenset({"wrong_credentials", "foreign_address", "too_many_checks"})
+"""Reasons of refusals that come later and later, because the client may be guessing."""
 _RECEIVING: Final = frozenset({State.BOUND_RX, State.BOUND_TRX})
 
 log = structlog.get_logger()
+
+
+_THREADS: Final = ThreadPoolExecutor(AT_ONCE, "password")
+"""Of their own: in those of the loop, names of hosts are looked up meanwhile."""
+
+
+def in_thread(work: Callable[[], bool], done: Callable[[bool], None]) -> None:
+    """Do the work in a thread for passwords; call with the result in the loop's."""
+
+    def over(task: asyncio.Future[bool]) -> None:
+        done(task.exception() is None and task.result())
+        task.result()  # Raises what went wrong, for the log.
+
+    asyncio.get_running_loop().run_in_executor(_THREADS, work).add_done_callback(over)
 
 
 class Intake(Protocol):
@@ -127,7 +146,10 @@ class ClientLink(Link):
         self._accounts = accounts
         self._settings = settings
         self._counts_as_unbound = False
-        self._task: asyncio.Task[bool] | None = None
+        self._asked_at = 0.0
+        """When the bind request came."""
+        self._check: Check | None = None
+        """The check of the client's password, while it waits or is under way."""
         self._delay: Timer | None = None
         self._log = log
 
@@ -205,21 +227,26 @@ class ClientLink(Link):
         """Let go of all that the connection held."""
         self.on_ended(self)
         self._binds_or_ends()
-        if self._task is not None:
-            self._task.cancel()
+        if self._check is not None:
+            self._accounts.checks.leave(self._check)
         if self._delay is not None:
             self._delay.cancel()
         if not self.bind_type:
-            self._log.debug("client.disconnected")
+            more = self._may_log("client.disconnected")
+            if more is not None:
+                self._log.debug("client.disconnected", **more)
             return
         self.account.binds.remove(self)
         held = self.admission.forget()
-        self._log.info(
-            "client.unbound",
-            asked=self.session.peer_has_unbound,
-            held=held,
-            undelivered=len(lost),
-        )
+        more = self._may_log("client.unbound", self.account.name)
+        if more is not None:
+            self._log.info(
+                "client.unbound",
+                asked=self.session.peer_has_unbound,
+                held=held,
+                undelivered=len(lost),
+                **more,
+            )
         self._deliveries.unbound(self)
         deliveries = [one for one in lost if isinstance(one, Delivery)]
         self._deliveries.undelivered(self.account.name, deliveries)
@@ -238,8 +265,29 @@ class ClientLink(Link):
 
     def tell(self, note: Note) -> None:
         """Log a note of a step, which has counted it already."""
-        if self.may_log_note():
-            self._log.warning(note.event, **note.words())
+        account = self.account.name if self.bind_type else None
+        more = self._may_log(note.event, account, is_note=True)
+        if more is not None:
+            self._log.warning(note.event, **note.words(), **more)
+
+    def _may_log(
+        self, event: str, account: str | None = None, *, is_note: bool = False
+    ) -> dict[str, int] | None:
+        """Return what the line adds of those that were left out; None if it is left out itself.
+
+        Before a bind the lines of an address are counted together, after it those of the account:
+        who connects anew for every line, or binds anew, must not fill the log.
+        """
+        now = self.host.clock()
+        if account is None:
+            limit, key = self._accounts.lines_of_address, neighbourhood(self.peer_host)
+        else:
+            limit, key = self._accounts.lines_of_account, account
+        key = f"{event} {key}"
+        if is_note and not self.may_log_note():
+            limit.suppress(key, now)
+            return None
+        return limit.take(key, now)
 
     def budget(self) -> TokenBucket | None:
         """Return that of the account, for all its binds; one that is not bound has none to pay."""
@@ -256,7 +304,8 @@ class ClientLink(Link):
     # Binding.
 
     def _judge_bind(self, pdu: Pdu, now: float) -> None:
-        """Accept or refuse a bind request, unless a thread has to check a hash first."""
+        """Accept or refuse a bind request, unless a hash has to be checked first."""
+        self._asked_at = now
         try:
             request = BindRequest(pdu)
         except BodyError as error:
@@ -270,60 +319,76 @@ class ClientLink(Link):
     def _judge_credentials(self, request: BindRequest, now: float) -> None:
         """Check name, address, password and limit by the configuration in force, in this order.
 
-        While a thread checks a hash nothing more is read from the connection.
+        Until a hash has been checked nothing more is read from the connection.
         """
+        account, refusal = self._judged(request)
+        known = False if account is None else self._accounts.knows(account, request.password)
+        if account is not None and known:
+            self._accept_within_limit(account, request, now)
+        elif known is None or self._accounts.hides_refusals(self.peer_host):
+            self.stop_reading(IN_JUDGEMENT)
+            wait_s = self._accounts.owes(self.peer_host, now)
+            if wait_s:
+                self._delay = self.host.call_later(wait_s, lambda: self._wait_for_check(request))
+            else:
+                self._wait_for_check(request)
+        else:
+            self._refuse(refusal, request.system_id, now)
+
+    def _judged(self, request: BindRequest) -> tuple[Account | None, Refusal]:
+        """Return the account that may bind from here; and what to answer if it does not."""
         account = self._accounts.judge(request.system_id, self.peer_host)
         if isinstance(account, Refusal):
-            self._refuse(account, request.system_id, now)
-            return
-        known = self._accounts.knows(account, request.password)
-        if known is None:
-            if not account.may_check_hash:
-                self._refuse(TOO_MANY_BINDS, request.system_id, now)
-                return
-            account.binding += 1
-            self.stop_reading(IN_JUDGEMENT)
-            settings = account.settings
-            self._task = asyncio.create_task(
-                asyncio.to_thread(self._accounts.prove, account, request.password)
-            )
-            self._task.add_done_callback(
-                lambda task: self._proved(task, account, settings, request)
-            )
-        elif known:
-            self._accept_within_limit(account, request, now)
-        else:
-            self._refuse(WRONG_CREDENTIALS, request.system_id, now)
+            return None, account
+        return account, WRONG_CREDENTIALS
 
-    def _proved(
-        self,
-        task: asyncio.Task[bool],
-        account: Account,
-        settings: AccountSettings,
-        request: BindRequest,
-    ) -> None:
-        """Accept or refuse the bind, after a thread has compared its password with `settings`."""
-        account.binding -= 1
-        self._task = None
-        if task.cancelled() or self.session.state is not State.BINDING:
-            return
-        self.read_again(IN_JUDGEMENT)
-        now = self.host.clock()
-        if not self._accounts.is_current(account, settings):
-            # A new configuration has come meanwhile: what was judged by the old one is void.
-            self._judge_credentials(request, now)
-        elif task.result():
-            self._accounts.proved(account, request.password)
-            self._accept_within_limit(account, request, now)
+    def _wait_for_check(self, request: BindRequest) -> None:
+        """Stand in line until a hash may be computed."""
+        self._delay = None
+        name = request.system_id.decode("latin-1")
+        check = Check(name, self.peer_host, lambda: self._check_password(check, request))
+        if self._accounts.checks.join(check):
+            self._check = check
+            self._accounts.checks.begin_due()
         else:
-            self._refuse(WRONG_CREDENTIALS, request.system_id, now)
-        self.host.write_soon(self)
+            self.read_again(IN_JUDGEMENT)
+            self._refuse(TOO_MANY_CHECKS, request.system_id, self.host.clock())
+            self.host.write_soon(self)
+
+    def _check_password(self, check: Check, request: BindRequest) -> None:
+        """Compute the hash, unless meanwhile another bind has shown that the password is right."""
+        account, refusal = self._judged(request)
+        known = False if account is None else self._accounts.knows(account, request.password)
+        settings = None if account is None else account.settings
+        of = account if known is None else None
+
+        def done(right: bool) -> None:
+            self._accounts.checks.over(check)
+            self._check = None
+            if self.session.state is State.BINDING:
+                self.read_again(IN_JUDGEMENT)
+                now = self.host.clock()
+                if account and settings and not self._accounts.is_current(account, settings):
+                    # A new configuration has come meanwhile: what was judged by the old is void.
+                    self._judge_credentials(request, now)
+                elif account is not None and right:
+                    self._accounts.proved(account, request.password)
+                    self._accept_within_limit(account, request, now)
+                else:
+                    self._refuse(refusal, request.system_id, now)
+                self.host.write_soon(self)
+            self._accounts.checks.begin_due()
+
+        if known:
+            done(True)
+        else:
+            self._accounts.prove(of, request.password, done)
 
     def _accept_within_limit(self, account: Account, request: BindRequest, now: float) -> None:
         """Accept a bind whose password was right, or have the silent ones asked to make room."""
         if account.is_full:
             in_doubt = account.doubt_binds(now)
-            self._refuse(TOO_MANY_BINDS, request.system_id, now, asked=in_doubt)
+            self._refuse(TOO_MANY_BINDS, request.system_id, now, account.name, asked=in_doubt)
         else:
             self._accept(account, request, now)
 
@@ -337,25 +402,41 @@ class ClientLink(Link):
         # Ask the request, not the state: an unbind behind it may have ended the session already.
         self.bind_type = BIND_TYPES[request.command_id]
         self._log = self._log.bind(account=account.name)
-        self._log.info("client.bound", type=self.bind_type, version=f"0x{version:02X}")
+        more = self._may_log("client.bound", account.name)
+        if more is not None:
+            self._log.info("client.bound", type=self.bind_type, version=f"0x{version:02X}", **more)
         self._deliveries.bound(self)
         for pdu in behind:
             self.arrived(pdu, now)
 
-    def _refuse(self, refusal: Refusal, system_id: bytes, now: float, **more: int) -> None:
-        """Refuse a bind; after a growing wait if the client may be guessing passwords."""
+    def _refuse(
+        self,
+        refusal: Refusal,
+        system_id: bytes,
+        now: float,
+        account: str | None = None,
+        **told: int,
+    ) -> None:
+        """Refuse a bind; after a growing wait if the client may be guessing passwords.
+
+        `account` is the one whose password the client knows.
+        """
         self._intake.counters.failed_binds[refusal.reason] += 1
         wait_s = 0.0
-        if refusal.reason in ("wrong_credentials", "foreign_address"):
-            wait_s = self._accounts.failed(self.peer_host, system_id, now)
-        self._log.warning(
-            "client.bind_refused",
-            system_id=system_id[:64].decode("latin-1"),
-            reason=refusal.reason,
-            status=v.status_name(refusal.status),
-            answered_after_s=wait_s,
-            **more,
-        )
+        if refusal.reason in _GUESSES:
+            answer_at = self._asked_at + self._accounts.failed(self.peer_host, system_id, now)
+            wait_s = max(0.0, answer_at - now)
+        more = self._may_log("client.bind_refused", account)
+        if more is not None:
+            self._log.warning(
+                "client.bind_refused",
+                system_id=system_id[:64].decode("latin-1"),
+                reason=refusal.reason,
+                status=v.status_name(refusal.status),
+                answered_after_s=round(now - self._asked_at + wait_s, 3),
+                **told,
+                **more,
+            )
         if wait_s:
             self._delay = self.host.call_later(wait_s, lambda: self._refuse_now(refusal))
         else:

@@ -11,7 +11,7 @@ from typing import Final, Literal
 from router.settings.units import show_duration, show_percent, show_size
 from router.terms.settings import BindSettings, LaneSettings, Settings
 
-NEEDS_RESTART: Final = ("listen", "journal", "node", "telemetry.listen")
+NEEDS_RESTART: Final = ("listen", "journal", "node", "telemetry.listen", "control.listen")
 """Keys that only a new process follows, with all that is under them. Beside them: the names and the
 order of `lanes`, because the queues on disk are told apart by them."""
 

@@ -51,6 +51,7 @@ from router.terms.settings import (
     Address,
     BindSettings,
     BreakerSettings,
+    ControlSettings,
     InboundSettings,
     JournalSettings,
     LaneSettings,
@@ -69,6 +70,7 @@ from router.terms.settings import (
     StatusAction,
     TelemetrySettings,
     TlsSettings,
+    beside,
 )
 
 MOST_SHARED: Final = 0.5
@@ -150,7 +152,8 @@ _part(
     },
 )
 _part(LogSettings, {"messages": value.percent})
-_part(TelemetrySettings, {"listen": value.loopback_address})
+_part(TelemetrySettings, {})
+_part(ControlSettings, {"listen": value.loopback_address})
 _part(
     LaneSettings,
     {
@@ -417,7 +420,28 @@ def _finish_settings(found: Found) -> None:
             f"the shares (min_share) add up to {show_percent(shares)}; at most "
             f"{show_percent(MOST_SHARED)} can be kept while urgent messages wait"
         )
+    _refuse_shared_port(found)
     found.values["places"] = found.spot.reading.places
+
+
+_ANY_HOST: Final = ("0.0.0.0", "::")
+
+
+def _refuse_shared_port(found: Found) -> None:
+    """Refuse a `control.listen`, written or not, that another listener has."""
+    values = {"telemetry": TelemetrySettings(), "control": ControlSettings()} | found.values
+    telemetry, control = values["telemetry"], values["control"]
+    if not isinstance(telemetry, TelemetrySettings) or not isinstance(control, ControlSettings):
+        return
+    here = control.listen or beside(telemetry.listen)
+    listeners = cast(tuple[ListenSettings, ...], found.values.get("listen", ()))
+    others = {f"listen[{at}].address": one.address for at, one in enumerate(listeners)}
+    for path, there in {"telemetry.listen": telemetry.listen, **others}.items():
+        hosts = [one.host.replace("localhost", "127.0.0.1") for one in (here, there)]
+        same_host = hosts[0] == hosts[1] or any(host in _ANY_HOST for host in hosts)
+        if here.port and here.port == there.port and same_host:
+            what = f"control.listen would be {here}, which {path} has: give it a port of its own"
+            found.note("control", what)
 
 
 SETTINGS: Final = _part(

@@ -10,12 +10,12 @@ Rule 3: a log that cannot be written loses lines, which are counted, and never a
 import logging
 import select
 import sys
-from io import UnsupportedOperation
+from io import StringIO, UnsupportedOperation
 from pathlib import Path
 from typing import ClassVar, Final, Literal, NamedTuple, TextIO
 
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 from router.enqueue.journal import Settlement
 from router.telemetry.metrics import Exporter
@@ -61,7 +61,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "client.not_secured": "A TLS handshake failed; `error` comes from the library.",
         "config.reread": "SIGHUP: the configuration was read again, with this `result`.",
         "config.warned": "The configuration has something that is probably a mistake.",
-        "control.refused": "Too many HTTP connections at once: some were closed unread.",
+        "control.refused": "Over HTTP: too many at once, or sent by a web page; see `reason`.",
         "delivery.refused": "A client refused a receipt or a subscriber's message for good.",
         "framing.lost": "An impossible command_length; session over.",
         "inbound.refused": "No account for a subscriber's message, or it must come again.",
@@ -104,7 +104,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "message.settled": "A message has ended. Sampled: `telemetry.log.messages`.",
         "router.draining": "The router is stopping: no new binds and submits.",
         "router.listening": "Clients can connect to `address`.",
-        "router.ready": "Clients are served; `telemetry` serves metrics and status, `core` runs.",
+        "router.ready": "Clients are served; metrics at `telemetry`, commands at `control`.",
         "router.stopped": "The last line of a process that has stopped in good order.",
     },
     "debug": {
@@ -214,12 +214,14 @@ def configure_log(settings: LogSettings, stream: TextIO) -> None:
         processors += [
             structlog.processors.format_exc_info,
             what_first,
-            structlog.processors.JSONRenderer(),
+            structlog.processors.JSONRenderer(),  # ASCII without controls.
         ]
     else:
-        plain = structlog.dev.plain_traceback
         colours = stream.isatty()
-        processors.append(structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain))
+        processors += [
+            printable_values,
+            structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=_printable_traceback),
+        ]
     lines = LogLines(stream)
     structlog.configure(
         processors=processors,
@@ -234,6 +236,30 @@ def what_first(_logger: WrappedLogger, _method: str, event: EventDict) -> EventD
     """Put the keys that every line has first, so that people can compare lines."""
     heads = {head: event.pop(head) for head in ("timestamp", "level", "event")}
     return {**heads, **event}
+
+
+def printable(text: str) -> str:
+    """Escape what a terminal does not show but obeys: controls, and marks that turn the text."""
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
+    )
+
+
+def printable_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Escape all values, which may come from a peer; what is no text is shown as by `repr`."""
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = printable(value)
+    return event
+
+
+def _printable_traceback(stream: TextIO, exc_info: ExcInfo) -> None:
+    """Write a traceback; the text of an exception may come from a peer."""
+    written = StringIO()
+    structlog.dev.plain_traceback(written, exc_info)
+    stream.write("\n".join(map(printable, written.getvalue().split("\n"))))
 
 
 def without_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -324,7 +350,11 @@ left. Lines that standard error does not take are lost, and counted in
 ## Events
 
 What one peer does wrong again and again is logged 20 times per connection, and then twice a minute
-at most; all of it is counted, in `smpp_router_refused_pdus_total` and in the metrics of receipts,
+at most. So is each event of all connections from one address that have not bound (with IPv6, from
+one /64), and of TLS handshakes that failed. Each event of an account's binds is logged 100 times,
+and then ten times a minute. `suppressed` on a line is how many like it were left out before. With
+`console` what cannot be printed is escaped. All of it is counted, in
+`smpp_router_refused_pdus_total`, `smpp_router_failed_binds_total` and in the metrics of receipts,
 inbound messages and deliveries. What keeps a bind to an operator down is logged, for each address,
 when it changes, and then every ten minutes; `failures` counts all attempts since the last session.
 

@@ -110,6 +110,12 @@ class Exporter(Collector):
             (((reason,), n) for reason, n in items(counters.failed_binds)),
         )
         yield _counter(
+            "http_refused",
+            "HTTP requests and connections that were not served.",
+            ("reason",),
+            (((reason,), n) for reason, n in items(counters.http_refused)),
+        )
+        yield _counter(
             "refused_pdus",
             "What clients or operators sent that could not be taken.",
             ("reason",),

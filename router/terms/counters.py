@@ -60,6 +60,8 @@ class Counters:
         )
         self.failed_binds: defaultdict[str, int] = defaultdict(int)
         """By reason."""
+        self.http_refused: defaultdict[str, int] = defaultdict(int)
+        """By reason. Threads of the HTTP servers add to it, one at a time."""
         self.receipts: defaultdict[tuple[OperatorName, str], int] = defaultdict(int)
         """By operator and state."""
         self.receipts_unmatched: defaultdict[OperatorName, int] = defaultdict(int)

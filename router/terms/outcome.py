@@ -47,10 +47,14 @@ class Refusal:
 
 WRONG_CREDENTIALS: Final = Refusal("wrong_credentials", 0x0E)
 """Unknown system_id too: ESME_RINVSYSID would tell which names exist."""
-FOREIGN_ADDRESS: Final = Refusal("foreign_address", 0x0D)
+FOREIGN_ADDRESS: Final = Refusal("foreign_address", 0x0E)
+"""As a wrong password: another status would tell which names exist."""
+TOO_MANY_CHECKS: Final = Refusal("too_many_checks", 0x0E)
+"""The password was not looked at, because too many others wait for that."""
 TOO_MANY_BINDS: Final = Refusal("too_many_binds", 0x0D)
 """Never 0x05 (already bound), which Kannel takes for success."""
 BIND_WHILE_DRAINING: Final = Refusal("draining", 0x0D)
+"""Whoever asks, so that it tells nothing of a name; 0x0E would make good clients give up."""
 
 DRAINING: Final = Refusal("draining", 0x08)
 THROTTLED: Final = Refusal("throttled", 0x58)

@@ -136,12 +136,23 @@ class LogSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TelemetrySettings:
-    """Metrics, health and status over HTTP."""
+    """Metrics and health over HTTP; the log."""
 
     listen: Address = field(default=Address(host="127.0.0.1", port=9464))
-    """Serves /metrics, /healthz, /readyz and /v1/status. Loopback only."""
+    """Serves /metrics, /healthz and /readyz, on any address. None of them needs a password, and
+    metrics have the names of accounts and operators."""
     log: LogSettings = field(default=LogSettings())
     """The log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlSettings:
+    """Commands and status over HTTP."""
+
+    listen: Address | None = None
+    """Serves /v1/status and what `smpp-router status`, `drain`, `resume` and `clock` ask for.
+    Loopback only, because there is no password. By default 127.0.0.1 and the port after that of
+    `telemetry.listen`, so `127.0.0.1:9465`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -461,7 +472,9 @@ class Settings:
     journal: JournalSettings
     """Where accepted messages are kept safe."""
     telemetry: TelemetrySettings = field(default=TelemetrySettings())
-    """Metrics, health, status, log."""
+    """Metrics, health, log."""
+    control: ControlSettings = field(default=ControlSettings())
+    """Status and commands."""
     lanes: tuple[LaneSettings, ...]
     """Priority lanes, most urgent first."""
     accounts: Mapping[AccountName, AccountSettings]
@@ -478,3 +491,16 @@ class Settings:
     places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
     """The place in the file of everything but the routes, by path (`operators.telia.rate`); for
     warnings. No key of the file."""
+
+    @property
+    def control_listen(self) -> Address:
+        """Where commands are taken: as written, or beside `telemetry.listen`."""
+        return self.control.listen or beside(self.telemetry.listen)
+
+
+def beside(telemetry: Address) -> Address:
+    """Return the default of `control.listen`; port 0, which the kernel chooses, stays 0."""
+    port = telemetry.port
+    if port:
+        port += 1 if port < 65535 else -1
+    return Address(host="127.0.0.1", port=port)

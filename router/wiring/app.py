@@ -17,7 +17,7 @@ from typing import Final, cast
 import structlog
 
 from router.accept.accounts import Accounts
-from router.accept.server import ClientLink
+from router.accept.server import ClientLink, in_thread
 from router.enqueue.journal import Journal, JournalError, first_number_at
 from router.enqueue.memory import MemoryJournal
 from router.enqueue.sqlite import SqliteJournal
@@ -32,9 +32,10 @@ from router.telemetry.core import interpreter, running
 from router.telemetry.log import MessageLog
 from router.telemetry.operator_events import log_operator_events
 from router.telemetry.status import cure_of
-from router.terms.limits import TokenBucket
+from router.terms.line_limit import LineLimit
 from router.terms.settings import Address, Settings
-from router.wiring.control import Control
+from router.wiring.control import http_servers
+from router.wiring.http_server import HttpServer
 from router.wiring.systemd import notify, starting, watchdog_s
 from router.wiring.tls import about, context_of
 from router.wiring.unacknowledged import unacknowledged
@@ -76,7 +77,7 @@ class App:
         """When the loop last showed that it lives."""
         self.clients: set[ClientLink] = set()
         self.reading: Final = ReadingLine(lambda call: self.loop.call_soon(call), self.clock)
-        self._handshakes_to_log = TokenBucket(NOTES_LOGGED, NOTES_LOGGED.count, self.started_at)
+        self._handshakes_to_log = LineLimit(NOTES_LOGGED)
         self._keepers: list[BindConnector] = []
         self._servers: list[asyncio.Server] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -121,9 +122,10 @@ class App:
             self.loop.add_signal_handler(number, self._on_stop)
         self.loop.add_signal_handler(signal.SIGHUP, self._on_reload)
         with starting():
-            control = await self._started()
-        if control is None:
+            servers = await self._started()
+        if servers is None:
             return 1
+        telemetry, control = servers
         async with asyncio.TaskGroup() as tasks:
             keepers = [tasks.create_task(keeper.run()) for keeper in self._keepers]
             gc.collect()
@@ -135,7 +137,8 @@ class App:
             log.info(
                 "router.ready",
                 listeners=self.listeners,
-                telemetry=control.address,
+                telemetry=telemetry.address,
+                control=control.address,
                 core=running(),
                 python=interpreter(),
             )
@@ -144,12 +147,13 @@ class App:
             await self._drain()
             for task in keepers:
                 task.cancel()
-        control.stop()
+        for server in servers:
+            server.stop()
         log.info("router.stopped")
         return 0
 
-    async def _started(self) -> Control | None:
-        """Open journal and ports, and recover; return the HTTP server, or None after a failure."""
+    async def _started(self) -> tuple[HttpServer, HttpServer] | None:
+        """Open journal and ports, and recover; return the HTTP servers, or None after a failure."""
         try:
             self.journal = self._open_journal()
         except JournalError as error:
@@ -166,11 +170,13 @@ class App:
             clock_changed=_log_clock,
             is_synchronised=is_synchronised,
         )
-        self.accounts = Accounts(self.settings.accounts, os.urandom(32), self.clock())
+        secret = os.urandom(32)
+        self.accounts = Accounts(self.settings.accounts, secret, self.clock(), in_thread)
         self._beat()
-        control = Control(self)
+        servers = http_servers(self)
         try:
-            control.start()  # Before the recovery, which may take long, so that /readyz answers.
+            for server in servers:  # Before the recovery, which may be long: /readyz answers.
+                server.start()
             failure = await self._recovered()
             if failure is not None:
                 log.error("journal.failed", error=str(failure))
@@ -181,7 +187,7 @@ class App:
         except OSError as error:
             log.error("router.not_started", error=error.strerror or str(error))
             return None
-        return control
+        return servers
 
     def _open_journal(self) -> Journal:
         """Recover what an earlier process left. Raises JournalError."""
@@ -261,8 +267,9 @@ class App:
     def _not_secured(self, why: str) -> None:
         """Count and log a TLS handshake of a client that failed."""
         self.journey.counters.failed_binds["tls"] += 1
-        if self._handshakes_to_log.take(self.clock()):
-            log.warning("client.not_secured", error=why)
+        more = self._handshakes_to_log.take("", self.clock())
+        if more is not None:
+            log.warning("client.not_secured", error=why, **more)
 
     def _make_keepers(self) -> None:
         binds = [bind for one in self.journey.operators.values() for bind in one.binds]

@@ -26,7 +26,7 @@ from router.terms.names import AccountName
 from router.terms.settings import Settings
 
 WELL, NOT_WELL, WRONG_USAGE = 0, 1, 2
-DEFAULT_URL: Final = "http://127.0.0.1:9464"
+DEFAULT_URL: Final = "http://127.0.0.1:9465"
 EVERY_S: Final = 1.0
 """How often `status --watch` asks the router."""
 LONGEST_PASSWORD: Final = 8
@@ -101,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
             "--url",
             type=_url,
             default=DEFAULT_URL,
-            help=f"the router's address; default: {DEFAULT_URL}",
+            help=f"where the router takes commands, its control.listen; default: {DEFAULT_URL}",
         )
     return parser
 

@@ -1,46 +1,44 @@
-"""Metrics, health and status over HTTP, in threads of their own so as not to delay the loop.
+"""What is answered over HTTP, on two listeners: one for metrics, one for commands.
+
+`telemetry.listen`, any address:
 
     /metrics     for Prometheus
     /healthz     200 while the event loop lives
     /readyz      200 while clients are served, whether or not an operator is up
+
+`control.listen`, loopback only:
+
     /v1/status   what `smpp-router status` shows
     /v1/drain    POST {"what": "OPERATOR[/BIND]"}: send nothing more on it
     /v1/resume   the same, to undo that
     /v1/clock    POST {"what": "believe"}: end a doubt about the wall clock
 
-The last four ask the loop. Whoever can reach the port can command the router, so it is on loopback
-only; and a command has to be JSON, which a web page cannot have a browser send here.
-
-A loop that stands still is answered for too: that is what the thread is for. What peers can use up
-is bounded: so many connections at once, so long for each.
+The last four ask the loop. Whoever can reach their port can command the router. A browser on this
+machine can, for any web page that it shows, also for one whose name was made to stand for 127.0.0.1
+(DNS rebinding). So a request must name us in `Host`, and neither come from another page (`Origin`,
+`Sec-Fetch-Site`) nor be of a type that pages may send without asking: a command is JSON.
 """
 
 import json
-import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from contextlib import suppress
 from http import HTTPStatus
-from socketserver import TCPServer, ThreadingMixIn
-from typing import IO, TYPE_CHECKING, Final, TypeVar, cast
-from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
-import structlog
 from prometheus_client import make_wsgi_app
 
 from router.telemetry.log import LogLines
-from router.telemetry.metrics import items, registry
+from router.telemetry.metrics import registry
 from router.telemetry.status import Running, Snapshot, not_ready, snapshot
 from router.terms.settings import Address
 from router.wiring.drains import UnknownNameError, set_drained
+from router.wiring.http_server import LONGEST_S, HttpServer, Refusals
 from router.wiring.remote import UNKNOWN_NAME
 from router.wiring.wall_clock import believe_clock
 
 if TYPE_CHECKING:
-    from _typeshed import OptExcInfo
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 LOOP_DEAD_S: Final = 5.0
@@ -50,63 +48,36 @@ ANSWER_S: Final = 2.0
 """How long to wait for the loop before the answer is 503."""
 FRESH_S: Final = 0.25
 """Age up to which a status is shown again, so that many requests cost the loop no more than one."""
-MOST_PEERS: Final = 16
-"""Connections at the same time. A scraper, two health checks and some people are five."""
-SILENCE_S: Final = 5.0
-"""How long to wait for the next octets of a request."""
-LONGEST_S: Final = 10.0
-"""How long one connection may take, so that a peer which sends an octet every four seconds ends."""
-LONGEST_LINE: Final = 8192
 MOST_COMMAND_OCTETS: Final = 4096
-TELL_EVERY_S: Final = 60.0
+MOST_SHOWN: Final = 100
+"""Characters of a foreign name that the log shows."""
+HEALTH: Final = frozenset({"/healthz", "/readyz"})
+"""What places are kept for: a scraper that hangs must not have the router restarted."""
 
 Made = TypeVar("Made")
-_Request = socket.socket | tuple[bytes, socket.socket]
-"""The type of requests in socketserver; with TCP always a socket."""
-
-log = structlog.get_logger()
 
 
-class Site:
-    """The answers, as a WSGI application. Called in the threads of the server."""
+class TelemetrySite:
+    """The answers on `telemetry.listen`, as a WSGI application. Called in threads of the server."""
 
-    def __init__(self, app: Running, *, answer_s: float = ANSWER_S) -> None:
+    def __init__(self, app: Running) -> None:
         self._app: Final = app
-        self._answer_s: Final = answer_s
         self._metrics: Final = make_wsgi_app(
             registry(app, lambda: LogLines.lost), disable_compression=True
         )
         self._scraping = threading.Lock()
-        self._asking = threading.Lock()
-        self._last: Snapshot | None = None
-        self._last_at = 0.0
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Answer one request."""
-        answer = {
-            "/metrics": None,
-            "/healthz": self._health,
-            "/readyz": self._readiness,
-            "/v1/status": self._status,
-        }
-        command: dict[str, Callable[[str], object]] = {
-            "/v1/drain": lambda what: set_drained(self._app, what, drained=True),
-            "/v1/resume": lambda what: set_drained(self._app, what, drained=False),
-            "/v1/clock": self._set_clock,
-        }
+        answer = {"/metrics": None, "/healthz": self._health, "/readyz": self._readiness}
         path = environ["PATH_INFO"]
-        if path not in answer and path not in command:
-            known = ", ".join((*answer, *command))
-            return _json(start_response, 404, {"error": f"there is nothing here; try {known}"})
-        method = "POST" if path in command else "GET"
-        if environ["REQUEST_METHOD"] != method:
-            what = {"error": f"only {method} is answered"}
-            return _json(start_response, 405, what, allow=method)
-        if path in command:
-            status, document = self._command(environ, command[path])
-            return _json(start_response, status, document)
+        if path not in answer:
+            what = f"{_nothing_but(answer)}; /v1/status and commands are served on control.listen"
+            return _json(start_response, 404, {"error": what})
+        if environ["REQUEST_METHOD"] != "GET":
+            return _other_method(start_response, "GET")
         make = answer[path]
         if make is None:
             # One scrape at a time: each reads all metrics and shares the interpreter with the loop.
@@ -128,8 +99,65 @@ class Site:
             return 200, {"ready": True}
         return 503, {"ready": False, "reason": reason}
 
-    def _status(self) -> tuple[int, object]:
-        return self._from_loop(self._fresh_status)
+
+class ControlSite:
+    """The answers on `control.listen`, as a WSGI application. Called in threads of the server."""
+
+    def __init__(
+        self, app: Running, here: Address, refusals: Refusals, *, answer_s: float = ANSWER_S
+    ) -> None:
+        """`here` is where the server listens, with the port that the kernel has chosen."""
+        self._app: Final = app
+        self._hosts: Final = own_hosts(here)
+        self._refusals: Final = refusals
+        self._answer_s: Final = answer_s
+        self._asking = threading.Lock()
+        self._last: Snapshot | None = None
+        self._last_at = 0.0
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Answer one request."""
+        foreign = self._foreign(environ)
+        if foreign is not None:
+            status, error = foreign
+            return _json(start_response, status, {"error": error})
+        command: dict[str, Callable[[str], object]] = {
+            "/v1/drain": lambda what: set_drained(self._app, what, drained=True),
+            "/v1/resume": lambda what: set_drained(self._app, what, drained=False),
+            "/v1/clock": self._set_clock,
+        }
+        path = environ["PATH_INFO"]
+        if path != "/v1/status" and path not in command:
+            error = _nothing_but(("/v1/status", *command))
+            return _json(start_response, 404, {"error": error})
+        method = "POST" if path in command else "GET"
+        if environ["REQUEST_METHOD"] != method:
+            return _other_method(start_response, method)
+        if path in command:
+            status, document = self._command(environ, command[path])
+        else:
+            status, document = self._from_loop(self._fresh_status)
+        return _json(start_response, status, document)
+
+    def _foreign(self, environ: "WSGIEnvironment") -> tuple[int, str] | None:
+        """Count a request that a web page may have sent; return how to refuse it."""
+        host = environ.get("HTTP_HOST", "")
+        if host.lower() not in self._hosts:
+            self._refusals.note("foreign_host", host=host[:MOST_SHOWN])
+            known = ", ".join(sorted(self._hosts))
+            return 421, f"Host has to be one of {known}: a web page must not command the router"
+        origin = environ.get("HTTP_ORIGIN")
+        site = environ.get("HTTP_SEC_FETCH_SITE", "none")
+        own = origin is None or origin.lower() in {f"http://{host}" for host in self._hosts}
+        if own and site in ("none", "same-origin"):
+            return None
+        self._refusals.note("foreign_origin", origin=(origin or "")[:MOST_SHOWN])
+        return (
+            403,
+            "sent by a web page of another origin, which must not command the router",
+        )
 
     def _set_clock(self, what: str) -> object:
         if what != "believe":
@@ -213,6 +241,20 @@ def _named(environ: "WSGIEnvironment") -> str:
     return what
 
 
+def own_hosts(here: Address) -> frozenset[str]:
+    """Return what a request to this address has as its `Host`, in small letters."""
+    names = (here.host, "localhost", "127.0.0.1", "::1")
+    return frozenset(str(Address(host=name.lower(), port=here.port)) for name in names)
+
+
+def _nothing_but(paths: Iterable[str]) -> str:
+    return f"there is nothing here; try {', '.join(paths)}"
+
+
+def _other_method(start_response: "StartResponse", method: str) -> list[bytes]:
+    return _json(start_response, 405, {"error": f"only {method} is answered"}, allow=method)
+
+
 def _json(
     start_response: "StartResponse", status: int, document: object, allow: str | None = None
 ) -> list[bytes]:
@@ -228,123 +270,31 @@ def _json(
     return [body]
 
 
-class Control:
-    """The server: `start` opens the port, `stop` closes it."""
-
-    def __init__(self, app: Running, *, longest_s: float = LONGEST_S) -> None:
-        self.address = ""
-        """The address that the server listens on, as host:port, once it does."""
-        self._app: Final = app
-        self._longest_s: Final = longest_s
-        self._server: _Server | None = None
-
-    def start(self) -> None:
-        """Open the port and begin to serve. Raises OSError that names the setting."""
-        listen = self._app.settings.telemetry.listen
-        try:
-            self._server = _Server(listen, Site(self._app), self._longest_s)
-        except OSError as error:
-            what = f"telemetry.listen: {listen}: {error.strerror or error}"
-            raise OSError(error.errno, what) from error
-        host, port = self._server.socket.getsockname()[:2]
-        self.address = str(Address(host=host, port=port))
-        threading.Thread(target=self._server.serve_forever, name="control", daemon=True).start()
-
-    def stop(self) -> None:
-        """Close the port; requests under way are still answered. Takes up to half a second."""
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
+def http_servers(app: Running) -> tuple[HttpServer, HttpServer]:
+    """Return the servers of `telemetry.listen` and `control.listen`, which do not listen yet."""
+    refusals = Refusals(app.journey.counters.http_refused)
+    return telemetry_server(app, refusals), control_server(app, refusals)
 
 
-class _Answer(ServerHandler):
-    """Runs the application for one request."""
-
-    server_software = "smpp-router"
-
-    def log_exception(self, exc_info: "OptExcInfo") -> None:
-        """Log an error of the router, answered with 500. A slow or lost peer is no error."""
-        if not isinstance(exc_info[1], OSError):
-            log.error("control.failed", exc_info=exc_info)
-
-
-class _Handler(WSGIRequestHandler):
-    """One connection with one request, which is not logged."""
-
-    timeout = SILENCE_S
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Log nothing to standard error."""
-
-    def handle(self) -> None:
-        """Answer the request, unless the peer is too slow or gone."""
-        server = self.server
-        assert isinstance(server, _Server)
-        try:
-            self.raw_requestline = self.rfile.readline(LONGEST_LINE + 1)
-            if len(self.raw_requestline) > LONGEST_LINE:
-                self.requestline = self.request_version = self.command = ""
-                self.send_error(HTTPStatus.REQUEST_URI_TOO_LONG)
-            elif self.parse_request():
-                out = cast("IO[bytes]", self.wfile)
-                answer = _Answer(cast("IO[bytes]", self.rfile), out, sys.stderr, self.get_environ())
-                answer.request_handler = self  # type: ignore[attr-defined]  # Required by `answer`.
-                answer.run(server.site)
-        except OSError:
-            self.close_connection = True
+def telemetry_server(
+    app: Running, refusals: Refusals, *, longest_s: float = LONGEST_S
+) -> HttpServer:
+    """Return the server of `telemetry.listen`."""
+    return HttpServer(
+        "telemetry.listen",
+        app.settings.telemetry.listen,
+        lambda _: TelemetrySite(app),
+        refusals,
+        kept_for=HEALTH,
+        longest_s=longest_s,
+    )
 
 
-class _Server(ThreadingMixIn, WSGIServer):
-    """A thread for each of a bounded number of peers, for a bounded time."""
-
-    daemon_threads = True
-    request_queue_size = 64
-
-    def __init__(self, listen: Address, site: Site, longest_s: float) -> None:
-        if ":" in listen.host:
-            self.address_family = socket.AF_INET6
-        self.site: Final = site
-        self._longest_s: Final = longest_s
-        self._since: Final[dict[_Request, float]] = {}
-        """The connections that have a thread, and when each began."""
-        self._told_at = float("-inf")
-        super().__init__((listen.host, listen.port), _Handler)
-
-    def server_bind(self) -> None:
-        """Bind without looking up the host's name, which may take seconds."""
-        TCPServer.server_bind(self)
-        self.server_name, self.server_port = self.socket.getsockname()[:2]
-        self.setup_environ()
-
-    def process_request(self, request: _Request, client_address: object) -> None:
-        """Take a connection, if there is a place for it."""
-        now = time.monotonic()
-        if len(self._since) < MOST_PEERS:
-            self._since[request] = now
-            super().process_request(request, client_address)
-            return
-        self.shutdown_request(request)
-        if now - self._told_at > TELL_EVERY_S:
-            self._told_at = now
-            log.warning("control.refused", at_once=MOST_PEERS)
-
-    def process_request_thread(self, request: _Request, client_address: object) -> None:
-        """Answer, and free the place."""
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._since.pop(request, None)
-
-    def service_actions(self) -> None:
-        """End connections that take too long. Called twice a second and after each connection."""
-        now = time.monotonic()
-        for request, since in items(self._since):
-            if now - since > self._longest_s and isinstance(request, socket.socket):
-                with suppress(OSError):  # The connection has just ended by itself.
-                    request.shutdown(socket.SHUT_RDWR)
-
-    def handle_error(self, request: _Request, client_address: object) -> None:
-        """Log an error of the router instead of printing it."""
-        self._since.pop(request, None)
-        log.error("control.failed", exc_info=sys.exc_info())
+def control_server(app: Running, refusals: Refusals) -> HttpServer:
+    """Return the server of `control.listen`."""
+    return HttpServer(
+        "control.listen",
+        app.settings.control_listen,
+        lambda here: ControlSite(app, here, refusals),
+        refusals,
+    )

@@ -42,7 +42,7 @@ def ask(url: str, path: str, document: object = None) -> bytes:
         raise NoAnswerError(f"{url}: {error.code}: {reason}") from error
     except (OSError, HTTPException) as error:
         why = getattr(error, "reason", None) or error
-        what = f"{url}: no answer: {why}; is the router running, and is that its telemetry.listen?"
+        what = f"{url}: no answer: {why}; is the router running, and is that its control.listen?"
         raise NoAnswerError(what) from error
 
 

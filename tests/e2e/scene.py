@@ -72,8 +72,13 @@ def smpp_router(*arguments: str) -> subprocess.CompletedProcess[str]:
 class Peer:
     """A client on a raw socket; leaving its `with` block closes it."""
 
-    def __init__(self, port: int, tls: ssl.SSLContext | None = None) -> None:
-        self.socket: socket.socket = socket.create_connection(("127.0.0.1", port), DEADLINE_S)
+    def __init__(
+        self, port: int, tls: ssl.SSLContext | None = None, source: str = "127.0.0.1"
+    ) -> None:
+        here = (source, 0)
+        self.socket: socket.socket = socket.create_connection(
+            ("127.0.0.1", port), DEADLINE_S, source_address=here
+        )
         if tls is not None:
             self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

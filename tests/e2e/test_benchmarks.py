@@ -125,7 +125,7 @@ def test_router_comes_from_the_tree_that_it_is_started_from(
     with stand.started_from(stand.Program(tmp_path)):
         elsewhere = stand.router(stack, "", tmp_path)
 
-    assert (elsewhere.ports, elsewhere.telemetry) == ([7], "h:8")
+    assert (elsewhere.ports, elsewhere.telemetry, elsewhere.control) == ([7], "h:8", "h:8")
 
 
 def test_tree_without_a_router_is_refused(tmp_path: Path) -> None:

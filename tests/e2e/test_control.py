@@ -1,9 +1,9 @@
-"""router/wiring/control.py and `smpp-router status` over loopback: slow, many and absent peers."""
+"""router/wiring/http_server.py and `smpp-router status` on loopback: slow, many, absent peers."""
 
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.client import HTTPConnection
 from typing import Final
@@ -11,7 +11,8 @@ from typing import Final
 import pytest
 
 from router.wiring.cli import main
-from router.wiring.control import MOST_PEERS, Control
+from router.wiring.control import control_server, telemetry_server
+from router.wiring.http_server import KEPT_PEERS, MOST_PEERS, HttpServer, Refusals
 from tests.unit.settings.configurations import CONTRACT, changed
 from tests.unit.telemetry.running import TELIA, FakeRouter
 
@@ -26,19 +27,32 @@ def router() -> FakeRouter:
     return found
 
 
+def refusals(router: FakeRouter) -> Refusals:
+    return Refusals(router.journey.counters.http_refused)
+
+
 @pytest.fixture
-def serving(router: FakeRouter) -> Iterator[Control]:
-    found = Control(router)
+def telemetry(router: FakeRouter) -> Iterator[HttpServer]:
+    found = telemetry_server(router, refusals(router))
     found.start()
     yield found
     found.stop()
 
 
-def port_of(serving: Control) -> int:
+@pytest.fixture
+def serving(router: FakeRouter) -> Iterator[HttpServer]:
+    """The one that takes commands."""
+    found = control_server(router, refusals(router))
+    found.start()
+    yield found
+    found.stop()
+
+
+def port_of(serving: HttpServer) -> int:
     return int(serving.address.rpartition(":")[2])
 
 
-def get(serving: Control, path: str, method: str = "GET") -> tuple[int, bytes]:
+def get(serving: HttpServer, path: str, method: str = "GET") -> tuple[int, bytes]:
     connection = HTTPConnection("127.0.0.1", port_of(serving), timeout=PATIENCE_S)
     try:
         connection.request(method, path)
@@ -48,24 +62,25 @@ def get(serving: Control, path: str, method: str = "GET") -> tuple[int, bytes]:
         connection.close()
 
 
-def connect(serving: Control) -> socket.socket:
+def connect(serving: HttpServer) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port_of(serving)), timeout=PATIENCE_S)
 
 
 def test_every_path_answers_and_nothing_is_printed(
-    serving: Control, capfd: pytest.CaptureFixture[str]
+    telemetry: HttpServer, serving: HttpServer, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    found = {path: get(serving, path) for path in ("/metrics", "/healthz", "/readyz", "/v1/status")}
+    found = {path: get(telemetry, path) for path in ("/metrics", "/healthz", "/readyz")}
+    found["/v1/status"] = get(serving, "/v1/status")
     assert {status for status, _ in found.values()} == {200}
     assert b'smpp_router_bind_up{bind="telia-1",operator="telia"} 1.0\n' in found["/metrics"][1]
     assert json.loads(found["/v1/status"][1])["operators"][0]["available"] is True
-    assert get(serving, "/nowhere")[0] == 404
-    assert get(serving, "/metrics", "POST")[0] == 405
+    assert get(telemetry, "/v1/status")[0] == get(serving, "/metrics")[0] == 404
+    assert get(telemetry, "/metrics", "POST")[0] == 405
     assert capfd.readouterr() == ("", "")
 
 
 def test_port_is_told_and_free_again_after_a_stop(router: FakeRouter) -> None:
-    serving = Control(router)
+    serving = control_server(router, refusals(router))
     serving.start()
     port = port_of(serving)
     assert (serving.address, port > 0) == (f"127.0.0.1:{port}", True)
@@ -74,16 +89,24 @@ def test_port_is_told_and_free_again_after_a_stop(router: FakeRouter) -> None:
         connect(serving)
 
 
-def test_port_in_use_is_an_error_that_names_the_setting(serving: Control) -> None:
-    text = changed(CONTRACT, ("127.0.0.1:9464", serving.address))
-    with pytest.raises(
-        OSError, match=f"telemetry.listen: {serving.address}: Address already in use"
-    ):
-        Control(FakeRouter(text)).start()
+@pytest.mark.parametrize(
+    ("key", "server"),
+    [("telemetry.listen", telemetry_server), ("control.listen", control_server)],
+)
+def test_port_in_use_is_an_error_that_names_the_setting(
+    key: str, server: Callable[[FakeRouter, Refusals], HttpServer], serving: HttpServer
+) -> None:
+    if key == "telemetry.listen":
+        text = changed(CONTRACT, ("127.0.0.1:9464", serving.address))
+    else:
+        text = f'{CONTRACT}\ncontrol: {{listen: "{serving.address}"}}\n'
+    router = FakeRouter(text)
+    with pytest.raises(OSError, match=f"{key}: {serving.address}: Address already in use"):
+        server(router, refusals(router)).start()
 
 
 def test_mistake_of_ours_is_500_and_the_next_request_is_served(
-    router: FakeRouter, serving: Control, capsys: pytest.CaptureFixture[str]
+    router: FakeRouter, serving: HttpServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     outboxes = dict(router.journey.deliveries.outboxes)
     router.journey.deliveries.outboxes.clear()
@@ -104,31 +127,52 @@ def test_mistake_of_ours_is_500_and_the_next_request_is_served(
     ],
 )
 def test_what_is_no_http_ends_one_connection_only(
-    serving: Control, octets: bytes, capfd: pytest.CaptureFixture[str]
+    telemetry: HttpServer, octets: bytes, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with connect(serving) as peer:
+    with connect(telemetry) as peer:
         peer.sendall(octets)
         with suppress(ConnectionResetError):  # Closed with some of it unread.
             while peer.recv(4096):
                 pass
-    assert get(serving, "/healthz")[0] == 200
+    assert get(telemetry, "/healthz")[0] == 200
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_peers_that_say_nothing_take_a_bounded_number_of_threads(serving: Control) -> None:
+def test_peers_that_say_nothing_take_a_bounded_number_of_threads(
+    router: FakeRouter, serving: HttpServer
+) -> None:
     before = set(threading.enumerate())  # Some of an earlier test may still be ending.
     peers = [connect(serving) for _ in range(MOST_PEERS + 5)]
     try:
         # The last ones are closed unread; the first keep their threads.
         assert peers[-1].recv(1) == b""
         assert len(set(threading.enumerate()) - before) == MOST_PEERS
+        assert router.journey.counters.http_refused == {"too_many": 5}
+    finally:
+        for peer in peers:
+            peer.close()
+
+
+def test_health_is_told_whoever_takes_up_the_places(
+    router: FakeRouter, telemetry: HttpServer
+) -> None:
+    peers = [connect(telemetry) for _ in range(MOST_PEERS + 5)]
+    try:
+        for _ in range(3):
+            assert [get(telemetry, path)[0] for path in ("/healthz", "/readyz")] == [200, 200]
+        assert peers[-2].recv(1) == b""  # It gave way: it had asked for nothing.
+        peers[MOST_PEERS - KEPT_PEERS - 1].settimeout(0.0)
+        with pytest.raises(BlockingIOError):  # The last of the others still has its place.
+            peers[MOST_PEERS - KEPT_PEERS - 1].recv(1)
+        assert get(telemetry, "/metrics")[0] == 503
+        assert router.journey.counters.http_refused == {"too_many": 1}
     finally:
         for peer in peers:
             peer.close()
 
 
 def test_peer_that_is_slow_for_too_long_is_cut_off(router: FakeRouter) -> None:
-    serving = Control(router, longest_s=0.3)
+    serving = telemetry_server(router, refusals(router), longest_s=0.3)
     serving.start()
     try:
         with connect(serving) as peer:
@@ -151,12 +195,12 @@ def test_peer_that_is_slow_for_too_long_is_cut_off(router: FakeRouter) -> None:
 
 
 def test_peer_that_leaves_before_its_answer_is_no_news(
-    serving: Control, capfd: pytest.CaptureFixture[str]
+    telemetry: HttpServer, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for _ in range(5):
-        with connect(serving) as peer:
+        with connect(telemetry) as peer:
             peer.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
-    assert get(serving, "/healthz")[0] == 200
+    assert get(telemetry, "/healthz")[0] == 200
     assert capfd.readouterr() == ("", "")
 
 
@@ -164,7 +208,7 @@ def test_peer_that_leaves_before_its_answer_is_no_news(
 
 
 def test_status_draws_what_the_router_says(
-    serving: Control, capsys: pytest.CaptureFixture[str]
+    serving: HttpServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["status", "--url", f"http://{serving.address}/"]) == 0
     output = capsys.readouterr()
@@ -174,14 +218,14 @@ def test_status_draws_what_the_router_says(
 
 
 def test_status_as_json_is_what_the_router_says(
-    serving: Control, capsys: pytest.CaptureFixture[str]
+    serving: HttpServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["status", "--json", "--url", f"http://{serving.address}"]) == 0
     assert json.loads(capsys.readouterr().out) == json.loads(get(serving, "/v1/status")[1])
 
 
 def test_status_of_a_router_that_is_not_ready_exits_with_1(
-    router: FakeRouter, serving: Control, capsys: pytest.CaptureFixture[str]
+    router: FakeRouter, serving: HttpServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     router.journey.commits.up = False
     assert main(["status", "--url", f"http://{serving.address}"]) == 1
@@ -189,7 +233,7 @@ def test_status_of_a_router_that_is_not_ready_exits_with_1(
 
 
 def test_status_says_why_the_router_did_not(
-    router: FakeRouter, serving: Control, capsys: pytest.CaptureFixture[str]
+    router: FakeRouter, serving: HttpServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     router.loop.closed = True
     assert main(["status", "--url", f"http://{serving.address}"]) == 1
@@ -199,7 +243,7 @@ def test_status_says_why_the_router_did_not(
 def test_status_of_a_router_that_does_not_run_says_where_it_looked(
     router: FakeRouter, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    serving = Control(router)
+    serving = control_server(router, refusals(router))
     serving.start()
     serving.stop()
     assert main(["status", "--url", f"http://{serving.address}"]) == 1
@@ -208,13 +252,15 @@ def test_status_of_a_router_that_does_not_run_says_where_it_looked(
     assert output.err.startswith(f"http://{serving.address}: no answer: ")
 
 
-def test_status_is_not_asked_of_a_proxy(serving: Control, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_status_is_not_asked_of_a_proxy(
+    serving: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     assert main(["status", "--json", "--url", f"http://{serving.address}"]) == 0
 
 
 def test_drain_and_resume_say_what_they_did(
-    serving: Control, capsys: pytest.CaptureFixture[str]
+    serving: HttpServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def said(*words: str) -> list[str]:
         assert main([*words, "--url", f"http://{serving.address}"]) == 0
@@ -237,7 +283,7 @@ def test_drain_and_resume_say_what_they_did(
 
 
 def test_drain_of_nothing_that_there_is_is_wrong_usage(
-    serving: Control, capsys: pytest.CaptureFixture[str]
+    serving: HttpServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as exit_:
         main(["drain", "elissa", "--url", f"http://{serving.address}"])
@@ -250,8 +296,20 @@ def test_drain_of_nothing_that_there_is_is_wrong_usage(
 def test_drain_of_a_router_that_does_not_run_fails(
     router: FakeRouter, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    serving = Control(router)
+    serving = control_server(router, refusals(router))
     serving.start()
     serving.stop()
     assert main(["drain", "telia", "--url", f"http://{serving.address}"]) == 1
     assert "no answer" in capsys.readouterr().err
+
+
+def test_page_whose_name_was_made_to_stand_for_this_machine_commands_nothing(
+    router: FakeRouter, serving: HttpServer
+) -> None:
+    connection = HTTPConnection("127.0.0.1", port_of(serving), timeout=PATIENCE_S)
+    page = f"evil.example:{port_of(serving)}"
+    headers = {"Host": page, "Origin": f"http://{page}", "Content-Type": "application/json"}
+    connection.request("POST", "/v1/drain", b'{"what": "telia"}', headers)
+    assert connection.getresponse().status == 421
+    connection.close()
+    assert not any(bind.drained for bind in router.journey.operators[TELIA].binds)

@@ -22,7 +22,7 @@ routes: [{destination: "", to: [telia, elisa]}]
 
 
 def command(router: Router, *words: str) -> str:
-    done = smpp_router(*words, "--url", f"http://{router.telemetry}")
+    done = smpp_router(*words, "--url", f"http://{router.control}")
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 

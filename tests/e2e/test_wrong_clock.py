@@ -53,7 +53,7 @@ def test_what_the_clock_says_is_over_waits_until_a_person_believes_it(
     until("the rest goes", lambda: again.samples().sum("sends_total", status="ESME_ROK") == 1)
     assert again.samples().sum("outcomes_total", outcome="expired") == 0
 
-    command = ("clock", "believe", "--url", f"http://{again.telemetry}")
+    command = ("clock", "believe", "--url", f"http://{again.control}")
     believed = smpp_router(*command)
     assert believed.stdout.startswith("the clock is believed; it was 2592")
     again.child.event("clock.believed")

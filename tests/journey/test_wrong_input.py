@@ -104,7 +104,7 @@ def test_a_foreign_address_may_not_bind(world: World, router: Router, bystander:
     client = stranger(router, "192.0.2.7")
     number = client.bind()
     world.run(1.5)
-    assert client.status_of(number) == v.ESME_RBINDFAIL
+    assert client.status_of(number) == v.ESME_RINVPASWD
     assert client.far.closed
     assert router.journey.counters.failed_binds == {"foreign_address": 1}
 

@@ -2,7 +2,8 @@
 
 import base64
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from typing import Final
 
@@ -15,6 +16,7 @@ from router.accept.accounts import (
     SLOWEST_S,
     Account,
     Accounts,
+    neighbourhood,
 )
 from router.terms.limits import Rate
 from router.terms.names import AccountName, LaneName
@@ -60,6 +62,12 @@ def settings(
 
 def accounts_of(*accounts: AccountSettings) -> Accounts:
     return Accounts({one.name: one for one in accounts or (settings(),)}, b"of this process", 0.0)
+
+
+def proves(accounts: Accounts, account: Account | None, password: bytes) -> bool:
+    found: list[bool] = []
+    accounts.prove(account, password, found.append)
+    return found == [True]
 
 
 def with_passwords(*passwords: str) -> tuple[Accounts, Account]:
@@ -108,9 +116,9 @@ def test_address_in_any_of_the_networks_may_bind(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["11.0.0.1", "9.255.255.255", "2001:db9::1", "::1", "127.0.0.1"])
-def test_foreign_address_is_refused_with_bind_failed(host: str) -> None:
+def test_foreign_address_hears_what_a_wrong_password_hears(host: str) -> None:
     assert verdict(accounts_of(), host) is FOREIGN_ADDRESS
-    assert FOREIGN_ADDRESS.status == 0x0D
+    assert FOREIGN_ADDRESS.status == WRONG_CREDENTIALS.status
 
 
 def test_ipv4_address_mapped_into_ipv6_is_the_ipv4_address() -> None:
@@ -153,15 +161,6 @@ def test_account_is_full_with_as_many_binds_as_its_limit() -> None:
     assert TOO_MANY_BINDS.status == 0x0D
 
 
-def test_binds_whose_password_is_being_checked_count() -> None:
-    accounts, account = with_passwords()
-    account.binds.append(Bind())
-    account.binding = 1
-    assert account.is_full
-    account.binding = 0
-    assert verdict(accounts) is account
-
-
 def test_place_of_a_bind_that_is_gone_is_free() -> None:
     _, account = with_passwords()
     binds = [Bind(), Bind()]
@@ -192,12 +191,12 @@ def test_clear_password_is_judged_at_once() -> None:
     assert accounts.knows(account, b"") is False
 
 
-def test_hash_is_left_to_a_thread() -> None:
+def test_hash_is_left_to_who_runs_it() -> None:
     accounts, account = with_passwords(hashed(b"secret01"))
     assert accounts.knows(account, b"secret01") is None
     assert accounts.knows(account, b"secret02") is None
-    assert accounts.prove(account, b"secret01")
-    assert not accounts.prove(account, b"secret02")
+    assert proves(accounts, account, b"secret01")
+    assert not proves(accounts, account, b"secret02")
 
 
 def test_each_password_of_a_list_is_good() -> None:
@@ -208,24 +207,24 @@ def test_each_password_of_a_list_is_good() -> None:
 
 def test_each_hash_of_a_list_is_good() -> None:
     accounts, account = with_passwords(hashed(b"old-word"), hashed(b"new-word"))
-    assert accounts.prove(account, b"old-word")
-    assert accounts.prove(account, b"new-word")
-    assert not accounts.prove(account, b"no-word")
+    assert proves(accounts, account, b"old-word")
+    assert proves(accounts, account, b"new-word")
+    assert not proves(accounts, account, b"no-word")
 
 
 def test_list_may_have_clear_text_and_hashes() -> None:
     accounts, account = with_passwords("old-word", hashed(b"new-word"))
     assert accounts.knows(account, b"old-word") is True
     assert accounts.knows(account, b"new-word") is None
-    assert accounts.prove(account, b"new-word")
+    assert proves(accounts, account, b"new-word")
     # A hash that somebody has read is no password, and the clear text is not the thread's business.
-    assert not accounts.prove(account, account.settings.passwords[1].encode())
-    assert not accounts.prove(account, b"old-word")
+    assert not proves(accounts, account, account.settings.passwords[1].encode())
+    assert not proves(accounts, account, b"old-word")
 
 
 def test_proven_peer_is_not_hashed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     accounts, account = with_passwords(hashed(b"secret01"))
-    assert accounts.prove(account, b"secret01")
+    assert proves(accounts, account, b"secret01")
     accounts.proved(account, b"secret01")
 
     def scrypt(*_: object, **__: object) -> bytes:
@@ -307,6 +306,69 @@ def test_host_and_name_of_the_same_text_are_two_things() -> None:
     assert accounts.failed("10.0.0.2", b"10.0.0.1", 0.0) == 0.25
 
 
+def test_address_that_has_failed_waits_before_a_hash_is_computed() -> None:
+    accounts = accounts_of()
+    owed = []
+    for at in range(5):
+        owed.append(accounts.owes(HOST, at))
+        accounts.failed(HOST, b"bank", at)
+    assert owed == [0.0, 0.25, 0.5, 1.0, 1.0]
+    assert accounts.owes(HOST, 4.0 + FORGET_S) == SLOWEST_S
+    assert accounts.owes(HOST, 4.1 + FORGET_S) == 0.0
+
+
+def test_client_of_a_name_that_others_guess_at_waits_for_nothing() -> None:
+    accounts = accounts_of()
+    for _ in range(10):
+        accounts.failed("10.0.0.1", b"bank", 0.0)
+    assert accounts.owes(HOST, 0.0) == 0.0
+
+
+def test_hash_is_computed_for_a_name_that_nobody_has_and_does_not_fit() -> None:
+    work: list[Callable[[], bool]] = []
+    right = settings(hashed(b"secret01"))
+    accounts = Accounts({right.name: right}, b"", 0.0, lambda one, _: work.append(one))
+    accounts.prove(None, b"secret01", lambda _: None)
+    accounts.prove(accounts.by_name[BANK], b"secret01", lambda _: None)
+    assert [one() for one in work] == [False, True]
+
+
+def test_no_hash_is_computed_where_no_account_has_one() -> None:
+    accounts = accounts_of(settings(hashed(b"secret01")), settings(name="shop"))
+    assert accounts.hides_refusals(HOST)
+    adopted(accounts, settings(), settings(name="shop"))
+    assert not accounts.hides_refusals(HOST)
+
+
+@pytest.mark.parametrize(
+    ("host", "hides"),
+    [
+        (HOST, True),
+        ("10.255.255.255", True),
+        ("::ffff:10.1.2.3", True),
+        ("2001:db8:ffff::1", True),
+        ("fe80::1%eth0", True),
+        ("11.0.0.0", False),
+        ("9.255.255.255", False),
+        ("::ffff:11.1.2.3", False),
+        ("2001:db9::", False),
+        ("::10.1.2.3", False),
+        ("", False),
+    ],
+)
+def test_hash_is_computed_only_where_an_account_may_bind_from(host: str, hides: bool) -> None:
+    accounts = accounts_of(settings(hashed(b"secret01")))
+    assert accounts.hides_refusals(host) is hides
+
+
+def test_network_of_every_address_allows_every_address() -> None:
+    anywhere = (ip_network("0.0.0.0/0"), ip_network("2001:db8::1/128"))
+    bank = replace(settings(hashed(b"secret01")), allow_from=anywhere)
+    accounts = accounts_of(bank)
+    hosts = ("0.0.0.0", "255.255.255.255", "2001:db8::1", "2001:db8::2")
+    assert [accounts.hides_refusals(host) for host in hosts] == [True, True, True, False]
+
+
 def test_failure_is_forgotten_after_a_while() -> None:
     accounts = accounts_of()
     for _ in range(5):
@@ -326,6 +388,25 @@ def test_more_failures_than_can_be_remembered_push_out_the_oldest() -> None:
     assert accounts.failed("10.0.0.1", b"first", 0.0) == 1.0
     assert accounts.failed("10.0.0.2", b"second", 0.0) == 0.25
     assert len(accounts._failures) == 10_000
+
+
+# Who counts as one stranger in the log.
+
+
+@pytest.mark.parametrize(
+    ("host", "key"),
+    [
+        ("", ""),
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("2001:db8:1:2:ffff::1", "2001:db8:1:2::"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::"),
+        ("fe80::1%eth0", "fe80::"),
+    ],
+)
+def test_addresses_of_one_line_are_one_stranger(host: str, key: str) -> None:
+    assert neighbourhood(host) == key
 
 
 # What an account may send.

@@ -105,6 +105,11 @@ TABLE: Final = {
         ["telemetry.listen: 127.0.0.1:9464 -> 127.0.0.1:9465"],
         ["telemetry.listen"],
     ),
+    "where control is": (
+        (("telemetry:\n", 'control: {listen: "127.0.0.1:9999"}\ntelemetry:\n'),),
+        ["control.listen: none -> 127.0.0.1:9999"],
+        ["control.listen"],
+    ),
 }  # fmt: skip
 
 

@@ -367,3 +367,21 @@ def test_a_key_with_one_letter_changed_is_one_mistake_that_suggests_the_key(
     assert (mistake.message, mistake.suggestion) == ("unknown key", key)
     assert mistake.path.rpartition(".")[2] == other
     assert (mistake.line, mistake.column) == line_and_column(text, at)
+
+
+@pytest.mark.parametrize(
+    ("telemetry", "control"),
+    [
+        ("127.0.0.1:9464", "127.0.0.1:9465"),
+        ("0.0.0.0:9464", "127.0.0.1:9465"),
+        ("[::1]:80", "127.0.0.1:81"),
+        ("127.0.0.1:0", "127.0.0.1:0"),
+        ("127.0.0.1:65535", "127.0.0.1:65534"),
+    ],
+)
+def test_commands_are_taken_beside_telemetry_where_nothing_else_is_written(
+    telemetry: str, control: str
+) -> None:
+    settings = loaded(changed(CONTRACT, ('"127.0.0.1:9464"', f'"{telemetry}"')))
+    assert str(settings.telemetry.listen) == telemetry
+    assert str(settings.control_listen) == control

@@ -55,6 +55,7 @@ def test_every_part_has_its_heading_and_every_key_a_meaning() -> None:
     page = page_with_keys(BEGINS)
     assert re.findall(r"^## `(.*)`$", page, re.MULTILINE) == [
         *("listen[]", "listen[].tls", "session", "journal", "telemetry", "telemetry.log"),
+        "control",
         *("lanes[]", "accounts.NAME", "operators.NAME", "operators.NAME.binds[]"),
         *("operators.NAME.binds[].outbind", "operators.NAME.binds[].tls"),
         *("operators.NAME.message_id", "operators.NAME.reconnect", "operators.NAME.breaker"),

@@ -135,6 +135,8 @@ def test_a_whole_configuration_and_any_part_of_one_is_accepted(text: str, tmp_pa
         ("memory:", "sqlite:///r.db"),
         ("routes:", "session: {max_pdu: 64KiB}\nroutes:"),
         ("routes:", "telemetry: {listen: 'localhost:0', log: {messages: 0%}}\nroutes:"),
+        ("routes:", "telemetry: {listen: '0.0.0.0:9464'}\nroutes:"),
+        ("routes:", "control: {listen: '[::1]:0'}\nroutes:"),
         ("routes:", "inbound: [{to: bank, keyword: STOP, destination: 12302}]\nroutes:"),
     ],
 )  # fmt: skip

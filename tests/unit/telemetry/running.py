@@ -181,6 +181,7 @@ def filled() -> FakeRouter:
     c.operator_response_s[TELIA].add(0.03)
     c.queue_wait_s[TELIA, otp].add(0.5)
     c.failed_binds["wrong_credentials"] = 4
+    c.http_refused["foreign_host"] = 1
     c.receipts[TELIA, "delivered"] = 9
     c.receipts_unmatched[TELIA] = 1
     c.delivery_s[TELIA, bulk].add(7000.0)

@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import structlog
@@ -149,6 +150,59 @@ def test_line_for_eyes_is_no_json() -> None:
     structlog.get_logger().info("router.ready", listeners=2)
     assert "router.ready" in stream.getvalue()
     assert not stream.getvalue().startswith("{")
+
+
+HOSTILE = [
+    "\x1b[2J\x1b]0;title\x07",
+    "a\r\nb\x00\x08",
+    "\x7f",
+    "\x9b31m\x85",
+    "\u202egnp\u2066x\u200f\u061c",
+    "a\u2028b\u2029",
+    "\ud800",
+]
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+@pytest.mark.parametrize("format_", ["console", "json"])
+def test_what_a_terminal_obeys_is_escaped_in_every_value(
+    format_: Literal["console", "json"], value: str
+) -> None:
+    stream = written(LogSettings(format=format_))
+    log = structlog.get_logger().bind(client=value)
+    log.warning(
+        "client.bind_refused",
+        system_id=value,
+        listeners=[value],
+        octet=value.encode("utf-8", "surrogatepass"),
+    )
+    try:
+        raise ValueError(value)
+    except ValueError:
+        log.exception("control.failed")
+    shown = stream.getvalue()
+    assert shown.count("client.bind_refused") == 1
+    assert [one for one in shown if not one.isprintable() and one != "\n"] == []
+    assert len(shown.splitlines()) == len(shown.split("\n")) - 1
+    if format_ == "json":
+        assert [line["system_id"] for line in lines(stream) if "system_id" in line] == [value]
+        assert len(shown.splitlines()) == 2
+
+
+def test_what_can_be_printed_is_shown_as_it_came() -> None:
+    stream = written(LogSettings(format="console"))
+    structlog.get_logger().warning("client.bind_refused", system_id="tõru-ß\\x-中文")
+    assert "system_id=tõru-ß\\x-中文\n" in stream.getvalue()
+
+
+def test_traceback_for_eyes_keeps_its_lines() -> None:
+    stream = written(LogSettings(format="console"))
+    try:
+        raise ValueError("x")
+    except ValueError:
+        structlog.get_logger().error("control.failed", exc_info=True)
+    assert "\nTraceback (most recent call last):\n  File " in stream.getvalue()
+    assert "\nValueError: x" in stream.getvalue()
 
 
 @pytest.mark.parametrize("key", ["password", "short_message", "text", "octets"])

@@ -11,7 +11,7 @@ import pytest
 from router.accept.passwords import verify
 from router.telemetry.core import COMPILED, DEMAND, INTERPRETED, running
 from router.wiring.cli import DEFAULT_URL, main
-from tests.unit.settings.configurations import CONTRACT, SMALL, changed
+from tests.unit.settings.configurations import CONTRACT, SMALL, changed, loaded
 
 Said = tuple[int, str, str]
 Capture = pytest.CaptureFixture[str]
@@ -304,6 +304,6 @@ def test_password_from_a_terminal_is_typed_twice_and_never_shown(
 # status
 
 
-def test_status_looks_where_telemetry_listens_by_default(capsys: Capture) -> None:
+def test_status_looks_where_commands_are_taken_by_default(capsys: Capture) -> None:
     assert DEFAULT_URL in said(capsys, "status", "--help")[1]
-    assert DEFAULT_URL.removeprefix("http://") in CONTRACT
+    assert f"http://{loaded(CONTRACT).control_listen}" == DEFAULT_URL

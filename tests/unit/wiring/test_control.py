@@ -6,11 +6,21 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from router.wiring.control import Site
+from router.terms.settings import Address
+from router.wiring.control import ControlSite, TelemetrySite
+from router.wiring.http_server import Refusals, Site
 from tests.unit.telemetry.running import TELIA, FakeRouter
 
 Answer = tuple[int, dict[str, str], bytes]
-PATHS = ("/metrics", "/healthz", "/readyz", "/v1/status")
+PATHS = ("/metrics", "/healthz", "/readyz")
+COMMANDS = ("/v1/drain", "/v1/resume", "/v1/clock")
+HERE = Address(host="127.0.0.1", port=9465)
+
+
+def control_of(router: FakeRouter, here: Address = HERE, answer_s: float = 2.0) -> ControlSite:
+    """What `control.listen` answers."""
+    refusals = Refusals(router.journey.counters.http_refused)
+    return ControlSite(router, here, refusals, answer_s=answer_s)
 
 
 def ask(site: Site, path: str, method: str = "GET", **environ: object) -> Answer:
@@ -23,7 +33,13 @@ def ask(site: Site, path: str, method: str = "GET", **environ: object) -> Answer
         said.append((status, headers))
         return lambda _: None
 
-    asked = {"PATH_INFO": path, "REQUEST_METHOD": method, "QUERY_STRING": "", **environ}
+    asked = {
+        "PATH_INFO": path,
+        "REQUEST_METHOD": method,
+        "QUERY_STRING": "",
+        "HTTP_HOST": "127.0.0.1:9465",
+        **environ,
+    }
     body: Iterable[bytes] = site(asked, start_response)
     ((status, headers),) = said
     return int(status.split()[0]), dict(headers), b"".join(body)
@@ -40,7 +56,7 @@ def told(site: Site, path: str) -> tuple[int, dict[str, object]]:
 
 
 def test_metrics_are_those_of_the_router_and_of_its_process() -> None:
-    status, headers, body = ask(Site(FakeRouter()), "/metrics")
+    status, headers, body = ask(TelemetrySite(FakeRouter()), "/metrics")
     assert status == 200
     assert headers["Content-Type"].startswith("text/plain")
     for name in (b"smpp_router_journal_up", b"process_cpu_seconds_total", b"python_info"):
@@ -49,7 +65,7 @@ def test_metrics_are_those_of_the_router_and_of_its_process() -> None:
 
 def test_metrics_come_as_openmetrics_for_who_asks_for_that() -> None:
     accept = "application/openmetrics-text;version=1.0.0"
-    _, headers, body = ask(Site(FakeRouter()), "/metrics", HTTP_ACCEPT=accept)
+    _, headers, body = ask(TelemetrySite(FakeRouter()), "/metrics", HTTP_ACCEPT=accept)
     assert headers["Content-Type"].startswith("application/openmetrics-text")
     assert body.endswith(b"# EOF\n")
 
@@ -57,8 +73,8 @@ def test_metrics_come_as_openmetrics_for_who_asks_for_that() -> None:
 def test_metrics_and_health_are_answered_while_the_loop_stands_still() -> None:
     router = FakeRouter()
     router.loop.answers = False
-    site = Site(router)
-    assert [ask(site, path)[0] for path in PATHS[:3]] == [200, 200, 200]
+    site = TelemetrySite(router)
+    assert [ask(site, path)[0] for path in PATHS] == [200, 200, 200]
     assert router.loop.asked == 0
 
 
@@ -66,37 +82,37 @@ def test_metrics_and_health_are_answered_while_the_loop_stands_still() -> None:
 def test_router_is_healthy_while_its_loop_beats(silent_s: float, status: int) -> None:
     router = FakeRouter()
     router.now += silent_s
-    assert told(Site(router), "/healthz")[0] == status
+    assert told(TelemetrySite(router), "/healthz")[0] == status
 
 
 def test_router_that_is_not_healthy_says_for_how_long() -> None:
     router = FakeRouter()
     router.now += 12.34
-    assert told(Site(router), "/healthz") == (
+    assert told(TelemetrySite(router), "/healthz") == (
         503,
         {"healthy": False, "reason": "the event loop has not turned for 12.3 s"},
     )
 
 
 def test_router_is_ready_although_no_operator_is_up() -> None:
-    assert told(Site(FakeRouter()), "/readyz") == (200, {"ready": True})
+    assert told(TelemetrySite(FakeRouter()), "/readyz") == (200, {"ready": True})
 
 
 def test_router_is_not_ready_before_clients_are_served() -> None:
     router = FakeRouter()
     router.ready = False
-    assert told(Site(router), "/readyz") == (503, {"ready": False, "reason": "starting"})
+    assert told(TelemetrySite(router), "/readyz") == (503, {"ready": False, "reason": "starting"})
 
 
 def test_router_is_not_ready_while_it_drains() -> None:
     router = FakeRouter()
     router.journey.intake.draining = True
-    assert told(Site(router), "/readyz") == (503, {"ready": False, "reason": "draining"})
+    assert told(TelemetrySite(router), "/readyz") == (503, {"ready": False, "reason": "draining"})
 
 
 def test_router_is_not_ready_while_its_journal_is_down() -> None:
     router = FakeRouter()
-    site = Site(router)
+    site = TelemetrySite(router)
     router.journey.commits.up = False
     assert told(site, "/readyz") == (503, {"ready": False, "reason": "journal is down"})
     router.journey.commits.up = True
@@ -106,18 +122,18 @@ def test_router_is_not_ready_while_its_journal_is_down() -> None:
 def test_router_that_drains_is_healthy() -> None:
     router = FakeRouter()
     router.journey.intake.draining, router.ready = True, False
-    assert told(Site(router), "/healthz")[0] == 200
+    assert told(TelemetrySite(router), "/healthz")[0] == 200
 
 
 def test_status_is_made_by_the_loop() -> None:
     router = FakeRouter()
-    status, document = told(Site(router), "/v1/status")
+    status, document = told(control_of(router), "/v1/status")
     assert (status, document["listeners"], router.loop.asked) == (200, ["127.0.0.1:2775"], 1)
 
 
 def test_status_is_not_made_again_for_who_asks_right_after() -> None:
     router = FakeRouter()
-    site = Site(router)
+    site = control_of(router)
     assert told(site, "/v1/status") == told(site, "/v1/status")
     assert router.loop.asked == 1
 
@@ -125,7 +141,7 @@ def test_status_is_not_made_again_for_who_asks_right_after() -> None:
 def test_status_of_a_loop_that_does_not_answer_is_503() -> None:
     router = FakeRouter()
     router.loop.answers = False
-    site = Site(router, answer_s=0.01)
+    site = control_of(router, answer_s=0.01)
     assert told(site, "/v1/status") == (
         503,
         {"error": "the event loop did not answer within 0.01 s"},
@@ -137,28 +153,43 @@ def test_status_of_a_loop_that_does_not_answer_is_503() -> None:
 def test_status_of_a_loop_that_is_closed_is_503() -> None:
     router = FakeRouter()
     router.loop.closed = True
-    assert told(Site(router), "/v1/status") == (503, {"error": "the router is stopping"})
+    assert told(control_of(router), "/v1/status") == (503, {"error": "the router is stopping"})
 
 
 def test_mistake_in_the_status_goes_to_who_asked_and_not_to_the_loop() -> None:
     router = FakeRouter()
     router.journey.deliveries.outboxes.clear()
     with pytest.raises(KeyError):
-        ask(Site(router), "/v1/status")
+        ask(control_of(router), "/v1/status")
     assert router.loop.errors == []
 
 
-@pytest.mark.parametrize("path", ["/", "", "/metrics/", "/v1", "/v1/status/x", "/METRICS", "*"])
-def test_other_paths_are_404_and_told_what_there_is(path: str) -> None:
-    status, document = told(Site(FakeRouter()), path)
+@pytest.mark.parametrize("path", ["/", "", "/metrics/", "/v1", "/v1/status", "/METRICS", "*"])
+def test_other_paths_of_telemetry_are_404_and_told_what_there_is(path: str) -> None:
+    status, document = told(TelemetrySite(FakeRouter()), path)
     assert status == 404
-    assert "/v1/status" in str(document["error"])
+    assert "/readyz; /v1/status and commands are served on control.listen" in str(document["error"])
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_nothing_is_commanded_where_anybody_may_look(path: str) -> None:
+    router = FakeRouter()
+    assert command(TelemetrySite(router), path, b'{"what": "telia"}')[0] == 404
+    assert router.loop.asked == 0
+
+
+@pytest.mark.parametrize("path", ["/", "", "/v1", "/v1/status/x", "/metrics", "/healthz", "*"])
+def test_other_paths_of_control_are_404_and_told_what_there_is(path: str) -> None:
+    status, document = told(control_of(FakeRouter()), path)
+    assert status == 404
+    assert "/v1/status, /v1/drain" in str(document["error"])
 
 
 @pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "DELETE", "OPTIONS", "BREW"])
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", [*PATHS, "/v1/status"])
 def test_other_methods_are_405(path: str, method: str) -> None:
-    status, headers, _ = ask(Site(FakeRouter()), path, method)
+    site = TelemetrySite(FakeRouter()) if path in PATHS else control_of(FakeRouter())
+    status, headers, _ = ask(site, path, method)
     assert (status, headers["Allow"]) == (405, "GET")
 
 
@@ -181,7 +212,7 @@ def command(site: Site, path: str, body: bytes, **environ: object) -> tuple[int,
 
 def test_drain_and_resume_tell_what_has_become_of_each_bind() -> None:
     router = FakeRouter()
-    site = Site(router)
+    site = control_of(router)
     for path, drained in (("/v1/drain", True), ("/v1/resume", False)):
         assert command(site, path, b'{"what": "telia/telia-2"}') == (
             200,
@@ -201,7 +232,7 @@ def test_drain_and_resume_tell_what_has_become_of_each_bind() -> None:
 
 
 def test_status_after_a_command_is_a_new_one() -> None:
-    site = Site(FakeRouter())
+    site = control_of(FakeRouter())
     before = told(site, "/v1/status")
     command(site, "/v1/drain", b'{"what": "telia"}')
     assert told(site, "/v1/status") != before
@@ -211,7 +242,7 @@ def test_clock_that_is_doubted_is_believed_when_a_person_says_so() -> None:
     router = FakeRouter()
     steady = router.journey.clocks.steady
     steady.go_on_from(router.journey.clocks.utc() + 7200.0, router.now)
-    site = Site(router)
+    site = control_of(router)
     assert command(site, "/v1/clock", b'{"what": "doubt"}')[0] == 422
     assert steady.is_in_doubt
     believe = b'{"what": "believe"}'
@@ -223,7 +254,7 @@ def test_clock_that_is_doubted_is_believed_when_a_person_says_so() -> None:
 
 
 def test_command_about_nothing_that_there_is_is_422_and_names_the_nearest() -> None:
-    status, document = command(Site(FakeRouter()), "/v1/drain", b'{"what": "tella"}')
+    status, document = command(control_of(FakeRouter()), "/v1/drain", b'{"what": "tella"}')
     assert status == 422
     assert "did you mean 'telia'?" in str(document["error"])
 
@@ -249,7 +280,7 @@ def test_command_that_is_none_is_400_and_does_nothing(
     body: bytes, environ: dict[str, object]
 ) -> None:
     router = FakeRouter()
-    status, document = command(Site(router), "/v1/drain", body, **environ)
+    status, document = command(control_of(router), "/v1/drain", body, **environ)
     assert (status, list(document)) == (400, ["error"])
     assert not any(bind.drained for bind in router.journey.operators[TELIA].binds)
 
@@ -257,7 +288,7 @@ def test_command_that_is_none_is_400_and_does_nothing(
 def test_command_that_the_loop_did_not_hear_in_time_is_not_done_later() -> None:
     router = FakeRouter()
     router.loop.answers = False
-    site = Site(router, answer_s=0.01)
+    site = control_of(router, answer_s=0.01)
     assert command(site, "/v1/drain", b'{"what": "telia"}')[0] == 503
     for call in router.loop.unheard:
         call()
@@ -267,5 +298,72 @@ def test_command_that_the_loop_did_not_hear_in_time_is_not_done_later() -> None:
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 @pytest.mark.parametrize("path", ["/v1/drain", "/v1/resume", "/v1/clock"])
 def test_commands_are_posted(path: str, method: str) -> None:
-    status, headers, _ = ask(Site(FakeRouter()), path, method)
+    status, headers, _ = ask(control_of(FakeRouter()), path, method)
     assert (status, headers["Allow"]) == (405, "POST")
+
+
+# Who asks.
+
+OTHER_NAMES = [
+    "",
+    "evil.example",
+    "evil.example:9465",
+    "127.0.0.1",
+    "127.0.0.1:80",
+    "127.0.0.1:9465.evil.example",
+    "127.0.0.1:9465,evil.example:9465",
+    "127.0.0.2:9465",
+    "localhost.:9465",
+    "::1:9465",
+]
+
+
+@pytest.mark.parametrize("host", OTHER_NAMES)
+def test_request_that_does_not_name_us_is_refused_and_counted(host: str) -> None:
+    router = FakeRouter()
+    site = control_of(router)
+    status, document = command(site, "/v1/drain", b'{"what": "telia"}', HTTP_HOST=host)
+    assert status == 421
+    assert "Host has to be one of 127.0.0.1:9465, [::1]:9465, localhost:9465" in str(document)
+    assert ask(site, "/v1/status", HTTP_HOST=host)[0] == 421
+    assert not any(bind.drained for bind in router.journey.operators[TELIA].binds)
+    assert router.loop.asked == 0
+    assert router.journey.counters.http_refused == {"foreign_host": 2}
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        {"HTTP_ORIGIN": "http://evil.example"},
+        {"HTTP_ORIGIN": "null"},
+        {"HTTP_ORIGIN": ""},
+        {"HTTP_ORIGIN": "https://127.0.0.1:9465"},
+        {"HTTP_ORIGIN": "http://127.0.0.1:8080"},
+        {"HTTP_SEC_FETCH_SITE": "cross-site"},
+        {"HTTP_SEC_FETCH_SITE": "same-site"},
+        {"HTTP_ORIGIN": "http://127.0.0.1:9465", "HTTP_SEC_FETCH_SITE": "same-site"},
+        {"HTTP_ORIGIN": "http://evil.example", "HTTP_SEC_FETCH_SITE": "same-origin"},
+    ],
+)
+def test_request_of_a_foreign_web_page_is_refused_and_counted(foreign: dict[str, str]) -> None:
+    router = FakeRouter()
+    status, document = command(control_of(router), "/v1/drain", b'{"what": "telia"}', **foreign)
+    assert (status, "web page" in str(document["error"])) == (403, True)
+    assert router.loop.asked == 0
+    assert router.journey.counters.http_refused == {"foreign_origin": 1}
+
+
+@pytest.mark.parametrize(
+    ("here", "own"),
+    [
+        (HERE, {"HTTP_HOST": "LOCALHOST:9465"}),
+        (HERE, {"HTTP_HOST": "[::1]:9465"}),
+        (HERE, {"HTTP_ORIGIN": "http://localhost:9465", "HTTP_SEC_FETCH_SITE": "same-origin"}),
+        (HERE, {"HTTP_SEC_FETCH_SITE": "none"}),
+        (Address(host="127.0.0.9", port=1), {"HTTP_HOST": "127.0.0.9:1"}),
+        (Address(host="::1", port=1), {"HTTP_HOST": "[::1]:1"}),
+    ],
+)
+def test_request_that_names_us_is_served(here: Address, own: dict[str, str]) -> None:
+    site = control_of(FakeRouter(), here)
+    assert command(site, "/v1/drain", b'{"what": "telia"}', **own)[0] == 200
