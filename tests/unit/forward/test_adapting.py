@@ -135,6 +135,13 @@ def test_rate_stays_under_what_was_taken_of_what_was_sent() -> None:
     assert adaptive.per_second(100.0 + HOLD) == near(50 * 20 / 26 * UNDER)
 
 
+def test_one_that_was_throttled_by_chance_says_nothing_of_what_was_taken() -> None:
+    adaptive = AdaptiveRate(FIFTY)
+    assert chances(adaptive, [1000]) == [True]
+    adaptive.refused(99.98, 100.0)  # With another status.
+    assert adaptive.per_second(100.0 + HOLD) == near(50 * UNDER)
+
+
 # Slow.
 
 
