@@ -4,6 +4,7 @@ Each operator here has all the load that it is contracted for, and a little more
 """
 
 import random
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -155,6 +156,30 @@ def test_binds_that_are_throttled_by_chance_keep_most_of_their_rates(
         bind.status = answer
     flood(world, client, 450, 40)
     assert sent(router) >= least * 40 * 450
+
+
+def test_a_fast_bind_finds_a_limit_that_is_lowered_a_little(
+    world: World, contract: Settings
+) -> None:
+    router, (telia,), client = loaded(world, contract, 500, None)
+    flood(world, client, 500, 2)
+    taken: deque[float] = deque(maxlen=400)
+    refused: list[float] = []
+
+    def judge(_: object) -> int:
+        if len(taken) < 400 or taken[0] <= world.now - 1.0:
+            taken.append(world.now)
+            return v.ESME_ROK
+        refused.append(world.now)
+        return v.ESME_RTHROTTLED
+
+    telia.status = judge
+    before = sent(router)
+    flood(world, client, 500, 20)
+    assert sent(router) - before > 0.7 * 400 * 20
+    assert len(refused) < 0.02 * 400 * 20
+    in_this_second = [at for at in refused if at < refused[0] + 1.0]
+    assert 0.05 * 500 <= len(in_this_second) < 0.1 * 500  # Then it rests.
 
 
 def test_only_the_message_waits_that_is_throttled_alone(world: World, router: Router) -> None:
