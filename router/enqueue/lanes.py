@@ -167,7 +167,7 @@ class Lanes:
         for operator in self.ramp_up.wake(now):
             yield from self._rehome_all(operator)
         for message in self.delays.wake(now):
-            yield from self.put_first(message)
+            yield from self.put_back(message)
 
     def release_delayed(self, operator: OperatorName) -> set[OperatorName]:
         """Queue messages that wait for a retry at an operator that can now take nothing.

@@ -79,7 +79,7 @@ class Path:
 class RoundTrip:
     """The round trips of a bind, and the times of its answers."""
 
-    __slots__ = ("_answers", "acknowledged", "mean_s", "path")
+    __slots__ = ("_answers", "_forgotten", "acknowledged", "mean_s", "path")
 
     def __init__(self, path: Path | None = None) -> None:
         self.acknowledged: Final = Acknowledged()
@@ -89,6 +89,12 @@ class RoundTrip:
         self.mean_s = 0.0
         """The average of about the last fifty round trips; 0 before the first."""
         self._answers: list[float] = []
+        self._forgotten = 0
+
+    @property
+    def answered(self) -> int:
+        """How many messages have been answered."""
+        return self._forgotten + len(self._answers)
 
     @property
     def smallest_s(self) -> float:
@@ -107,6 +113,7 @@ class RoundTrip:
         answers.append(now)
         if len(answers) > _MOST_TIMES:
             del answers[: _MOST_TIMES // 2]
+            self._forgotten += _MOST_TIMES // 2
         path = self.path
         if seconds < path.latest_s or now - path.counted_at >= APART_S:
             path.add_sample(seconds, now)

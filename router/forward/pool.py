@@ -29,7 +29,7 @@ from router.forward.suspects import (
     unproven,
 )
 from router.forward.troubles import Troubles
-from router.forward.window import LEAST, kept, sized
+from router.forward.window import LEAST, kept, passed_s, sized
 from router.smpp.session import Note, Writable
 from router.terms.capacity import Capacity
 from router.terms.message import Message
@@ -43,6 +43,8 @@ MOST_EVENTS: Final = 1000
 
 FEWEST_UNHEARD: Final = 2
 """So many unanswered messages, one written after the other, show that an operator is slow."""
+SIZE_AGAIN_S: Final = 0.05
+"""The time after which a full `auto` window is sized again; one that is not full, every second."""
 
 
 class Channel(Writable, Protocol):
@@ -146,12 +148,14 @@ class Bind:
         "lifetime",
         "operator",
         "pace",
+        "passed",
         "peer",
         "removed",
         "retires",
         "round_trip",
         "settings",
         "sized",
+        "sized_at",
         "trial",
         "trouble",
         "troubles",
@@ -174,6 +178,10 @@ class Bind:
         """The latest time of writing of a message that was answered."""
         self.sized = LEAST if settings.window is None else settings.window
         """The window of the settings, or the present size of an `auto` window."""
+        self.passed = 0
+        """Places of an `auto` window for messages that are unanswered though later ones are not."""
+        self.sized_at = now
+        """When an `auto` window was sized."""
         self.window = 0 if self.pace is None else self.sized
         """Messages that may be unanswered just now; 0: nothing is to be sent on this bind."""
         self.common = self.window - (kept(self.window) if operator.keeps_room else 0)
@@ -220,7 +228,7 @@ class Bind:
         elif rate != before.rate:
             self.pace.adopt(rate, now)
         if settings.window is not None:
-            self.sized = settings.window
+            self.sized, self.passed = settings.window, 0
         self.lifetime.adopt(settings)
         if in_place != settings:
             self.failures = 0  # They were failures of the settings before.
@@ -272,7 +280,8 @@ class Bind:
                 if not trial.is_proven:
                     self.window = 0
                 return
-        self.common = self.window - (kept(self.window) if self.operator.keeps_room else 0)
+        room = max(0, self.window - self.passed)
+        self.common = self.window - (kept(room) if self.operator.keeps_room else 0)
 
     def unheard_s(self, now: float) -> float:
         """Return how long the operator has answered nothing, though it has several messages.
@@ -283,6 +292,16 @@ class Bind:
         written = [one.sent_at for one in self.unanswered if one.sent_at > self.heard_to]
         judged = min(FEWEST_UNHEARD, self.window) or 1
         return now - sorted(written)[judged - 1] if len(written) >= judged else 0.0
+
+    def count_passed(self) -> int:
+        """Return how many messages later answers have passed: their own are hardly under way."""
+        before = self.heard_to - passed_s(self.round_trip.mean_s)
+        count = 0
+        for attempt in self.unanswered:  # In the order of writing.
+            if attempt.sent_at >= before:
+                break
+            count += 1
+        return count
 
     def per_second(self, now: float) -> float:
         """Return the adaptive rate per second; 0 for a receiver."""
@@ -532,6 +551,8 @@ class Operator:
         if not bind.in_heap and bind.sends:
             if bind.in_use < bind.common:
                 self._push(bind, now)
+            elif now - bind.sized_at >= SIZE_AGAIN_S and self._size(bind, now):
+                pass  # It has been offered with its new size.
             elif bind.in_use < bind.window:
                 self._kept[bind] = None
 
@@ -764,9 +785,21 @@ class Operator:
 
     # Failures and slow answers.
 
-    def throttled(self, bind: Bind, sent_at: float, now: float) -> None:
-        """Note that a message written at this time was too soon for the operator."""
-        if bind.pace is not None and bind.pace.adaptive.throttled(sent_at, now):
+    def throttled(self, bind: Bind, sent_at: float, now: float) -> bool:
+        """Note that a message written at this time was throttled; return whether too many are.
+
+        Then the bind is slowed, and is to rest. Else it is by chance, and only the message waits.
+        """
+        if bind.pace is not None:
+            answered = bind.round_trip.answered
+            if bind.pace.adaptive.is_by_chance(sent_at, answered, now):
+                return False
+            self.refused(bind, sent_at, now)
+        return True
+
+    def refused(self, bind: Bind, sent_at: float, now: float) -> None:
+        """Note that a message written at this time was certainly too soon for the operator."""
+        if bind.pace is not None and bind.pace.adaptive.refused(sent_at, now):
             self._slowed(bind, "throttled", now)
 
     def is_failure(self, status: int) -> bool:
@@ -802,14 +835,19 @@ class Operator:
         self._update_windows()
         return True
 
-    def _size(self, bind: Bind, now: float) -> None:
-        """Compute the size of an `auto` window."""
+    def _size(self, bind: Bind, now: float) -> bool:
+        """Compute the size of an `auto` window; return whether it is another one."""
         settings = bind.settings
-        if settings.window is None and settings.rate is not None:
-            before, bind.sized = bind.sized, sized(settings.rate, bind.round_trip.mean_s)
-            if bind.sized != before:
-                bind.update_window()
-                self.offer(bind, now)
+        bind.sized_at = now
+        if settings.window is not None or settings.rate is None:
+            return False
+        before, bind.passed = bind.sized, bind.count_passed()
+        bind.sized = sized(settings.rate, bind.round_trip.mean_s, bind.passed)
+        if bind.sized == before:
+            return False
+        bind.update_window()
+        self.offer(bind, now)
+        return True
 
     def _able(self) -> list[Bind]:
         """Return the binds that could send if breakers and windows allowed it."""

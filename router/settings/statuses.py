@@ -25,7 +25,10 @@ def meaning(action: StatusAction) -> str:
             return "the bind is bound anew; the message goes first again, 3 times, then later"
         case "pause":
             rest = show_duration(action.for_s)
-            return f"the bind rests for {rest} and is slowed; the message goes first again"
+            return (
+                f"the bind rests for {rest} and is slowed, or the message waits so long alone;"
+                " it goes first again"
+            )
         case "retry":
             wait = show_duration(action.after_s)
             times = "once" if action.times == 1 else f"{action.times} times"
@@ -55,7 +58,10 @@ long message stay together.
   some do not serve it.
 - ESME_RMSGQFUL for five different numbers in a row, with nothing taken in between, is about the
   operator and not about the numbers: it is then treated as ESME_RTHROTTLED.
-- ESME_RTHROTTLED costs no retry. After 20 minutes of it another operator may have the message.
+- ESME_RTHROTTLED costs no retry. After 20 minutes of it another operator may have the message. A
+  bind rests, and is slowed, when more than two and more than 5 % of its latest answers are that:
+  those of the last second, or a hundred if that is more. Else the message waits alone. With another
+  status whose action is `pause` the bind rests at once.
 - No answer at all is neither: the lane's `in_doubt` decides.
 - *Look*: the answer says less of the message than of how the router is set up with this operator.
   It is logged (`message.objected`), and there is an alert for it.

@@ -133,8 +133,8 @@ class Answers:
             self._sent(operator, message, operator_id, now)
         elif not late and message.state is IN_FLIGHT:
             action = self._judge(bind, message, status)
-            self._availability.refused(bind, message, status, action, now)
-            self._go_on(bind, message, action, status, now)
+            rests = self._availability.refused(bind, message, status, action, now)
+            self._go_on(bind, message, action, status, now, rests=rests)
         else:
             self._receipts.tell_withheld(message)
         if group is not None:
@@ -196,15 +196,27 @@ class Answers:
                 self._commits.settles.claimed.append(orphan)
 
     def _go_on(
-        self, bind: Bind, message: Message, action: StatusAction, status: int, now: float
+        self,
+        bind: Bind,
+        message: Message,
+        action: StatusAction,
+        status: int,
+        now: float,
+        *,
+        rests: bool,
     ) -> None:
-        """The operator did not take the message, and the rules say what that means."""
+        """The operator did not take the message, and the rules say what that means.
+
+        `rests` is whether a pause is for the whole bind, and not for the message alone.
+        """
         operator, lanes, turn = bind.operator, self._lanes, self._turn
         if message.mark is MARKED:
             self._marks.not_written(message)
         match action.do:
             case "pause" if self._throttled_for_long(operator, message, now):
                 self._failover.go_elsewhere(operator, message, status)
+            case "pause" if not rests:
+                lanes.delays.delay(message, now + action.for_s)
             case "pause":
                 operator.rest(bind, now + action.for_s)
                 turn.dispatch_all(lanes.put_back(message))  # First, and in their order.

@@ -124,13 +124,20 @@ class Availability:
 
     def refused(
         self, bind: Bind, message: Message, status: int, action: StatusAction, now: float
-    ) -> None:
-        """A message was not taken. Was it too soon, or is the operator unwell?"""
+    ) -> bool:
+        """A message was not taken. Was it too soon, or is the operator unwell?
+
+        Return whether a pause, if that is the action, is for the whole bind. With ESME_RTHROTTLED
+        it is when more than a few are throttled; any other status says that the bind must rest.
+        """
         operator = bind.operator
-        if action.do == "pause" or status == v.ESME_RTHROTTLED:
-            operator.throttled(bind, message.sent_at, now)
+        if status == v.ESME_RTHROTTLED:
+            return operator.throttled(bind, message.sent_at, now)
+        if action.do == "pause":
+            operator.refused(bind, message.sent_at, now)
         elif operator.is_failure(status):
             self.failed(bind, now)
+        return True
 
     def failed(self, bind: Bind, now: float) -> None:
         """The operator has failed to take a message, for a reason that is not the message's."""

@@ -284,8 +284,8 @@ class BindSettings:
     """Contracted submit_sm on this bind. Required, except for a receiver."""
     window: int | None = 10
     """submit_sm that may be unanswered. `auto` is as many as the rate needs at the measured round
-    trip: at least 10, at most what goes out in a second. A tenth is reserved for the most urgent
-    lane."""
+    trip, beside those whose answers seem to be lost: at least 10, at most what goes out in a
+    second. A tenth is reserved for the most urgent lane."""
     source_address: str | None = None
     """The local address to connect from, if the operator expects a certain one."""
     tls: OperatorTlsSettings | None = None
@@ -355,7 +355,8 @@ class StatusAction:
     then: Literal["next", "fail"] = "next"
     """`retry`: what follows after the last time."""
     for_s: float = 1.0
-    """`pause`: how long the bind rests."""
+    """`pause`: how long the bind rests; a message that ESME_RTHROTTLED has met among few waits so
+    long alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

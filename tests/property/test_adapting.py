@@ -9,7 +9,7 @@ from router.terms.limits import Rate
 RATES = st.builds(Rate, st.integers(1, 5000), st.sampled_from([1.0, 2.5, 60.0, 3600.0]))
 EVENTS = st.lists(
     st.tuples(
-        st.sampled_from(["throttled", "look", "sent"]),
+        st.sampled_from(["throttled", "refused", "look", "sent"]),
         st.floats(0.0, 100.0),
         st.floats(0.0, 40.0),
         st.sampled_from([0.0005, 0.1, 5.0, float("inf")]),
@@ -20,7 +20,7 @@ EVENTS = st.lists(
 
 def lived(rate: Rate, events: list[tuple[str, float, float, float]]) -> tuple[AdaptiveRate, float]:
     """A rate to which this has happened, and the time by then, within bounds all the way."""
-    adaptive, now = AdaptiveRate(rate), 1000.0
+    adaptive, now, answered = AdaptiveRate(rate), 1000.0, 0
     least, most = rate.per_second * FLOOR * (1 - 1e-9), rate.per_second
     for what, wait_s, age_s, usual_s in events:
         before = adaptive.per_second(now)
@@ -28,7 +28,11 @@ def lived(rate: Rate, events: list[tuple[str, float, float, float]]) -> tuple[Ad
         now += wait_s
         match what:
             case "throttled":
-                adaptive.throttled(now - age_s, now)
+                answered += 1
+                if not adaptive.is_by_chance(now - age_s, answered, now):
+                    adaptive.refused(now - age_s, now)
+            case "refused":
+                adaptive.refused(now - age_s, now)
             case "look":
                 adaptive.tick(age_s, usual_s, now)
             case _:

@@ -29,7 +29,7 @@ def what_must_not_be_in_doubt_goes_out_before_its_mark() -> list[Patch]:
     return [(Lanes, "_waits_for_mark", staticmethod(hasty))]
 
 
-@bug(seed=91)
+@bug(seed=114)
 def a_mark_is_believed_before_the_disk_has_it() -> list[Patch]:
     """The message goes out, and a crash knows nothing of it."""
     ahead = Marks.mark_ahead
@@ -209,7 +209,7 @@ def what_was_refused_for_now_is_not_read_again() -> list[Patch]:
     return [(Outbox, "_pass", forget)]
 
 
-@bug(seed=43)
+@bug(seed=71)
 def a_receipt_from_the_journal_goes_at_once() -> list[Patch]:
     """It overtakes its submit_sm_resp on another connection."""
     fetched = Outbox.fetched

@@ -273,6 +273,16 @@ def test_message_that_waits_to_be_tried_again_holds_up_no_other() -> None:
     assert pulled(lanes) == [1]
 
 
+def test_what_is_tried_again_goes_first_in_the_order_in_which_it_came() -> None:
+    lanes = lanes_of()
+    for number in (1, 2, 3):
+        lanes.delays.delay(taken_off(message(number, sends=1)), 30.0 + number)
+    lanes.put(message(4))
+    for now in (31.0, 32.0, 33.0):
+        assert list(lanes.wake(now)) == [TELIA]
+    assert pulled(lanes) == [1, 2, 3, 4]
+
+
 def test_nobody_is_told_of_what_is_due_while_no_operator_can_take_it() -> None:
     lanes = lanes_of(up=())
     lanes.delays.delay(taken_off(message(1)), 30.0)

@@ -30,6 +30,7 @@ from tests.unit.forward.test_pool import (
     message,
     paced,
     send,
+    send_alone,
 )
 
 ELSEWHERE = Address(host="elsewhere", port=2775)
@@ -236,6 +237,19 @@ def test_bind_that_is_drained_stays_so() -> None:
     assert bind.window == 0
     operator.drain(bind, drained=False)
     assert bind.window == 20
+
+
+def test_window_that_is_given_now_has_no_places_for_what_answers_have_passed() -> None:
+    operator = Operator(settings_of(replace(A, window=None)), START, keeps_room=True)
+    (bind,) = operator.binds
+    come_up(bind)
+    for n in range(8):
+        send_alone(operator, FIRST_AT + n * 0.1)
+    answer(send_alone(operator, FIRST_AT + 0.8), FIRST_AT + 0.81)
+    operator.tick(FIRST_AT + 1)
+    assert bind.passed == 8
+    operator.adopt(settings_of(replace(A, window=10)), FIRST_AT + 1)
+    assert (bind.window, bind.common) == (10, 9)
 
 
 def test_session_that_has_sent_more_than_it_may_now_retires() -> None:

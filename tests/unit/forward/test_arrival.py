@@ -4,7 +4,7 @@ from math import inf
 
 import pytest
 
-from router.forward.arrival import ACKNOWLEDGED_S, Acknowledged
+from router.forward.arrival import ACKNOWLEDGED_S, Acknowledged, RoundTrip
 
 
 def noted(*written: float) -> Acknowledged:
@@ -71,3 +71,11 @@ def test_positions_are_remembered_within_bounds() -> None:
     acknowledged.has(20_000, 200.001, 200.0)
     assert acknowledged.arrived_at(199.9) == 199.9
     assert acknowledged.arrived_at(1.0) == 1.0
+
+
+def test_answers_are_counted_though_few_of_their_times_are_remembered() -> None:
+    round_trip = RoundTrip()
+    for place in range(20_000):
+        assert round_trip.answered == place
+        round_trip.add_sample(0.01, place / 100)
+    assert len(round_trip._answers) < 10_000

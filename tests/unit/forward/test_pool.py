@@ -143,6 +143,13 @@ def send(operator: Operator, now: float) -> Attempt:
     return next(reversed(bind.unanswered))
 
 
+def send_alone(operator: Operator, now: float) -> Attempt:
+    """Send one that is written in a turn of its own."""
+    attempt = send(operator, now)
+    attempt.bind.batch = None
+    return attempt
+
+
 def answer(attempt: Attempt, now: float) -> None:
     peer = attempt.bind.peer
     assert isinstance(peer, FarPeer)
@@ -479,6 +486,76 @@ def test_window_that_is_not_given_follows_the_round_trip() -> None:
     operator.drain(bind, drained=True)
     operator.tick(FIRST_AT + 21)
     assert bind.window == 0
+
+
+def test_window_that_is_not_given_is_larger_by_what_answers_have_passed() -> None:
+    operator = operator_of(bind_settings(window=None))
+    (bind,) = operator.binds
+    come_up(bind)
+    lost = [send_alone(operator, FIRST_AT + n) for n in range(3)]
+    answer(send_alone(operator, FIRST_AT + 3), FIRST_AT + 3.01)
+    operator.tick(FIRST_AT + 4)
+    assert (bind.passed, bind.window) == (3, 13)
+    answer(send_alone(operator, FIRST_AT + 4), FIRST_AT + 4.01)
+    operator.attempt_ended(lost[0], FIRST_AT + 5, answered=False)
+    operator.tick(FIRST_AT + 5)
+    assert (bind.passed, bind.window) == (2, 12)
+
+
+def test_messages_that_no_answer_has_passed_make_no_window_larger() -> None:
+    operator = operator_of(bind_settings(window=None))
+    (bind,) = operator.binds
+    come_up(bind)
+    answer(send_alone(operator, FIRST_AT), FIRST_AT + 0.01)
+    for n in range(1, 10):
+        send_alone(operator, FIRST_AT + n)
+    operator.tick(FIRST_AT + 20)
+    assert (bind.passed, bind.window) == (0, 10)
+
+
+def test_full_window_that_is_not_given_is_sized_when_it_is_full() -> None:
+    operator = operator_of(bind_settings(window=None))
+    (bind,) = operator.binds
+    come_up(bind)
+    answer(send_alone(operator, FIRST_AT), FIRST_AT + 0.01)
+    sent = [send_alone(operator, FIRST_AT + 0.1 * n) for n in range(1, 11)]
+    assert operator.ready_bind(FIRST_AT + 1.1) is None
+    answer(sent[-1], FIRST_AT + 1.2)
+    assert (bind.in_use, bind.window) == (9, 10)
+    send_alone(operator, FIRST_AT + 1.2)
+    assert operator.ready_bind(FIRST_AT + 1.3) is bind
+    assert (bind.in_use, bind.window) == (10, 19)
+
+
+def test_window_that_is_given_stays_whatever_answers_have_passed() -> None:
+    operator = operator_of(bind_settings(window=4))
+    (bind,) = operator.binds
+    come_up(bind)
+    for n in range(3):
+        send_alone(operator, FIRST_AT + n)
+    answer(send_alone(operator, FIRST_AT + 3), FIRST_AT + 3.01)
+    send_alone(operator, FIRST_AT + 4)
+    assert operator.ready_bind(FIRST_AT + 5) is None
+    operator.tick(FIRST_AT + 6)
+    assert (bind.in_use, bind.window) == (4, 4)
+
+
+def test_what_answers_have_passed_takes_no_more_room_for_the_most_urgent_lane() -> None:
+    operator = Operator(
+        OperatorSettings(name=TELIA, binds=(bind_settings(window=None),)), START, keeps_room=True
+    )
+    (bind,) = operator.binds
+    come_up(bind)
+    for n in range(8):
+        send_alone(operator, FIRST_AT + n * 0.1)
+    for n in (8, 9):
+        answer(send_alone(operator, FIRST_AT + n * 0.1), FIRST_AT + n * 0.1 + 0.01)
+    operator.tick(FIRST_AT + 1)
+    for n in range(10, 18):
+        send_alone(operator, FIRST_AT + n * 0.1)
+    answer(send_alone(operator, FIRST_AT + 1.8), FIRST_AT + 1.81)
+    operator.tick(FIRST_AT + 2)
+    assert (bind.passed, bind.window, bind.window - bind.common) == (16, 26, 1)
 
 
 # The end of a session's life.

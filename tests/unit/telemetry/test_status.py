@@ -96,7 +96,7 @@ def test_window_that_is_too_small_for_the_rate_says_what_is_needed() -> None:
 def test_bind_whose_operator_does_not_keep_up_says_at_what_rate() -> None:
     router = busy()
     bind = router.journey.operators[TELIA].binds[0]
-    bind.operator.throttled(bind, router.now, router.now)
+    bind.operator.refused(bind, router.now, router.now)
     status = snapshot(router)
     assert bind_of(status, "telia-1")["rate_now"] == 30.0
     assert "30 of 50/s" in text_of(status)
