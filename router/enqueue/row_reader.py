@@ -21,6 +21,8 @@ QUEUES: Final = (
     "SELECT number, account, lane, plan, router_id, operator"
     " FROM queue LEFT JOIN written ON queue = number ORDER BY number"
 )
+COMMITS: Final = "SELECT commits FROM meta"
+WAITS: Final = "SELECT 1 FROM message WHERE router_id = ?"
 KNOWN_UTC: Final = "SELECT known_utc FROM meta"
 MARKS: Final = "SELECT router_id, written FROM mark"
 NUMBERS: Final = (

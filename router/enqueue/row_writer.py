@@ -27,8 +27,12 @@ UNMARKED: Final = Mark.UNMARKED
 PROBE: Final = "UPDATE meta SET next_number = next_number + 1"
 """Fails if nothing can be written, and costs a number. It has to change something: SQLite does not
 write what stays the same."""
-GO_ON: Final = "UPDATE meta SET next_number = max(next_number + 1, ?)"
-"""A probe for the start, which also lets no id be given before this one."""
+GO_ON: Final = (
+    "UPDATE meta SET next_number = max(next_number + 1, ?), commits = max(commits, ?) + 1"
+)
+"""A probe for the start, which also lets no id be given before this one, and no commit have the
+number of an earlier one."""
+COUNT_COMMIT: Final = "UPDATE meta SET commits = ?"
 _KNOWN_UTC: Final = "UPDATE meta SET known_utc = ?"
 
 _FAILED: Final = (
@@ -73,6 +77,8 @@ _ON_CONFLICT: Final = {
     "account": " ON CONFLICT (name) DO UPDATE SET "
     + ", ".join(f"{name} = {name} + excluded.{name}" for name in _OUTCOMES),
 }
+
+_ACCEPT: Final = ("INSERT INTO message ", "INSERT OR IGNORE INTO queue ")
 
 Value = int | float | str | bytes | None
 Row = tuple[Value, ...]
@@ -185,6 +191,11 @@ def statements(
         *delete("orphan", "number", claimed),
         *delete("delivery", "number", [d.kept_as for one in changes for d in one.acknowledged]),
     ]
+
+
+def only_accept(statements: Sequence[Statement]) -> bool:
+    """Return whether these do nothing but accept messages."""
+    return all(text.startswith(_ACCEPT) for text, _ in statements)
 
 
 def of_plan(plan: Plan) -> str:

@@ -10,7 +10,8 @@
     record    how a message ended, for as long as `keep_records` says; without its text
     account   how many messages of each account have ended, and how
     orphan    a receipt that came before the answer with its id, for a minute
-    meta      the next number of an id block, and the time that the router knew last
+    meta      the next number of an id block, the time that the router knew last, and the number of
+              the last commit that did more than accept messages
 
 Rule 1: a table that many rows come to and leave has an integer key that grows, so rows are appended
 and deleted by number; what is looked up in another way has a small index for it.
@@ -23,7 +24,7 @@ Rule 3: to accept a message touches no more than its row and the index of it, fo
 
 from typing import Final
 
-VERSION: Final = 5
+VERSION: Final = 6
 """PRAGMA user_version of the files that this code reads and writes."""
 APPLICATION_ID: Final = 0x534D5052
 """PRAGMA application_id: `SMPR`. Another program's database is not written into."""
@@ -53,6 +54,7 @@ _PARTS: Final = """
 CREATE INDEX sent_parts ON sent (part_of) WHERE part_of NOT NULL;
 """
 _PART_OF: Final = f"ALTER TABLE sent ADD COLUMN part_of INTEGER;{_PARTS}"
+_COMMITS: Final = "ALTER TABLE meta ADD COLUMN commits INTEGER NOT NULL DEFAULT 0;"
 SCHEMA: Final = f"""
 CREATE TABLE queue (
     number INTEGER PRIMARY KEY,
@@ -127,7 +129,9 @@ CREATE TABLE record (
     accepted_utc REAL NOT NULL,
     sent_utc REAL,
     settled_utc REAL NOT NULL
-);{_ACCOUNT}{_ORPHAN}CREATE TABLE meta (next_number INTEGER NOT NULL, known_utc REAL NOT NULL);
+);{_ACCOUNT}{_ORPHAN}CREATE TABLE meta (
+    next_number INTEGER NOT NULL, known_utc REAL NOT NULL, commits INTEGER NOT NULL DEFAULT 0
+);
 """
 
 _FROM_1: Final = """
@@ -153,7 +157,7 @@ INSERT INTO sent
     ORDER BY at_utc;
 INSERT INTO delivery
     SELECT number, account, router_id, made_utc, final, octets FROM delivery_1 ORDER BY number;
-INSERT INTO meta SELECT next_number, 0.0 FROM meta_1;
+INSERT INTO meta SELECT next_number, 0.0, 0 FROM meta_1;
 DROP TABLE message_1;
 DROP TABLE attempt_1;
 DROP TABLE delivery_1;
@@ -164,12 +168,13 @@ ALTER TABLE account RENAME TO account_2;{_ACCOUNT}
 INSERT INTO account
     SELECT name, delivered, failed, expired, rejected, sent, unknown FROM account_2;
 DROP TABLE account_2;
-{_ORPHAN}{_PART_OF}"""
+{_ORPHAN}{_PART_OF}{_COMMITS}"""
 _MIGRATIONS: Final = {
     1: _FROM_1.format(schema=SCHEMA),
     2: _FROM_2,
-    3: _ORPHAN + _PART_OF,
-    4: _PART_OF,
+    3: _ORPHAN + _PART_OF + _COMMITS,
+    4: _PART_OF + _COMMITS,
+    5: _COMMITS,
 }
 
 

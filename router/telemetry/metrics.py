@@ -359,6 +359,12 @@ class Exporter(Collector):
             [((), counters.journal_read_failures)],
         )
         yield _gauge(
+            "journal_lost",
+            "Whether this process began with a journal that lacks what was accepted.",
+            (),
+            [((), counters.journal_lost)],
+        )
+        yield _gauge(
             "left_waiting",
             "Left by an earlier process for an account or operator that is no more.",
             (),

@@ -20,6 +20,7 @@ from router.accept.server import ClientLink
 from router.enqueue.journal import Journal, JournalError, first_number_at
 from router.enqueue.memory import MemoryJournal
 from router.enqueue.sqlite import SqliteJournal
+from router.enqueue.sqlite_file import JournalLostError
 from router.forward.bind import BindConnector
 from router.forward.outbind import OutbindConnector, OutbindListener
 from router.journey import Journey
@@ -57,10 +58,16 @@ log = structlog.get_logger()
 class App:
     """One router process."""
 
-    def __init__(self, settings: Settings, reread: Callable[[], Settings]) -> None:
-        """`reread` loads the configuration again, for SIGHUP; it raises SettingsError."""
+    def __init__(
+        self, settings: Settings, reread: Callable[[], Settings], *, accept_loss: bool = False
+    ) -> None:
+        """`reread` loads the configuration again, for SIGHUP; it raises SettingsError.
+
+        `accept_loss`: start although the journal is not all there.
+        """
         self.settings: Final = settings
         self._reread = reread
+        self._accept_loss = accept_loss
         self.started_at = self.clock()
         self.ready = False
         """Whether clients are served."""
@@ -144,6 +151,9 @@ class App:
         """Open journal and ports, and recover; return the HTTP server, or None after a failure."""
         try:
             self.journal = self._open_journal()
+        except JournalLostError as error:
+            log.error("journal.lost", error=str(error), accepted=False)
+            return None
         except JournalError as error:
             log.error("journal.failed", error=str(error))
             return None
@@ -158,6 +168,8 @@ class App:
             clock_changed=_log_clock,
             is_synchronised=is_synchronised,
         )
+        if isinstance(self.journal, SqliteJournal):
+            self._tell_of(self.journal)
         self.accounts = Accounts(self.settings.accounts, os.urandom(32), self.clock())
         self._beat()
         control = Control(self)
@@ -194,7 +206,18 @@ class App:
             first_number=first_number,
             committed=self._committed,
             unreadable=self._unreadable,
+            accept_loss=self._accept_loss,
         )
+
+    def _tell_of(self, journal: SqliteJournal) -> None:
+        """Log what is strange about the journal that was found, and count a loss."""
+        if journal.missing and journal.was_closed:
+            log.warning("journal.replaced", meaning=journal.missing)
+        elif journal.missing:
+            self.journey.counters.journal_lost = 1
+            log.error("journal.lost", error=journal.missing, accepted=True)
+        elif journal.is_unmarked:
+            log.warning("journal.unmarked")
 
     def _committed(self, took_s: float, accepted: int) -> None:
         counters = self.journey.counters

@@ -68,6 +68,7 @@ def _head(status: Snapshot) -> Text:
         ", journal ",
         up,
         f" ({journal['pending']} pending)",
+        (", started without all that it had" if journal["lost"] else "", _BAD),
         f"\nlistening on {', '.join(status['listeners']) or 'nothing'}\n",
         *_doubt(status["clock"]),
     )

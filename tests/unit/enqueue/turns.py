@@ -122,6 +122,7 @@ class Turns:
         first_number: int = 1,
         lanes: tuple[LaneName, ...] = LANES,
         keep_records_s: float = 3600.0,
+        accept_loss: bool = False,
     ) -> SqliteJournal:
         """Open or make this one."""
         return SqliteJournal(
@@ -135,6 +136,7 @@ class Turns:
             committed=self.committed,
             clock_utc=lambda: self.now_utc,
             keep_records_s=keep_records_s,
+            accept_loss=accept_loss,
         )
 
     def close(self, journal: Journal) -> None:
