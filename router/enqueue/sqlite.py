@@ -36,6 +36,8 @@ from router.enqueue.group_commit import GroupCommit
 from router.enqueue.inbox import Inbox
 from router.enqueue.journal import (
     Changes,
+    Damaged,
+    DamagedFound,
     Done,
     Fetched,
     HeldFetched,
@@ -108,6 +110,7 @@ class SqliteJournal:
         first_number: int,
         committed: Callable[[float, int], None],
         unreadable: Callable[[JournalError], None] = lambda _: None,
+        damaged: DamagedFound = lambda _: None,
         clock_utc: Callable[[], float] = time.time,
         commit_every_s: float = 0.002,
         keep_records_s: float = 72 * 3600.0,
@@ -120,7 +123,8 @@ class SqliteJournal:
 
         `first_number` starts the ids of a new file. `committed` is told, in the loop's thread, how
         long each commit took and how many messages it accepted. `clock_utc` may be asked by any
-        thread, when the loop runs. `unreadable` is called for every reading that failed.
+        thread, when the loop runs. `unreadable` is called for every reading that failed, `damaged`
+        for every one that has met rows that are none.
         """
         self._path = path.resolve()  # One lock, whatever name the file is opened by.
         self._soon = soon
@@ -133,6 +137,9 @@ class SqliteJournal:
         self._pace = GroupCommit(commit_every_s, settle_every_s)
         self._committed = committed
         self._unreadable = unreadable
+        self._damaged = damaged
+        self._told_damaged: set[tuple[str, int]] = set()
+        """Rows that the loop has been told of: until they are set aside they are met again."""
         self._inbox: Inbox[_Work] = Inbox()
         self.pending = 0
         """How many operations are not done yet."""
@@ -252,7 +259,7 @@ class SqliteJournal:
 
     def _read(
         self,
-        read: Callable[[sqlite3.Connection], _Found],
+        read: Callable[[sqlite3.Connection, list[Damaged]], _Found],
         tell: Callable[[_Found | None, JournalError | None], None],
     ) -> None:
         """Read over a separate connection, for which no commit waits, and `tell` the result."""
@@ -260,15 +267,17 @@ class SqliteJournal:
         def run() -> None:
             found: _Found | None = None
             error: JournalError | None = None
+            damaged: list[Damaged] = []
             try:
                 with closing(connect(self._path)) as database:
-                    found = read(database)
+                    found = read(database, damaged)
             except Exception as cause:  # noqa: BLE001 - Whatever it is, the loop must be told.
                 error = explained(self._path, cause)
-            self._soon(lambda: told(found, error))
+            self._soon(lambda: told(found, damaged, error))
 
-        def told(found: _Found | None, error: JournalError | None) -> None:
+        def told(found: _Found | None, damaged: list[Damaged], error: JournalError | None) -> None:
             self.pending -= 1
+            self._tell_damaged(damaged)
             if error is not None:
                 self._unreadable(error)
             tell(found, error)
@@ -280,10 +289,22 @@ class SqliteJournal:
         """See `Journal`."""
 
         def read(database: sqlite3.Connection) -> Callable[[], None]:
-            recovered = self._reader.recovered(database)
-            return lambda: done(recovered, None)
+            damaged: list[Damaged] = []
+            recovered = self._reader.recovered(database, damaged)
+
+            def tell() -> None:
+                self._tell_damaged(damaged)
+                done(recovered, None)
+
+            return tell
 
         self._call(read, lambda error: done(Recovered(), error))
+
+    def _tell_damaged(self, damaged: list[Damaged]) -> None:
+        new = [one for one in damaged if (one.table, one.number) not in self._told_damaged]
+        if new:
+            self._told_damaged.update((one.table, one.number) for one in new)
+            self._damaged(new)
 
     def close(self, done: Callable[[], None]) -> None:
         """See `Journal`."""

@@ -46,6 +46,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "control.failed": "An error in the router while it answered over HTTP; it goes on.",
         "journal.failed": "The journal cannot be read or written; nothing is accepted meanwhile.",
         "journal.lost": "The journal lacks what was accepted; started only if `accepted`.",
+        "journal.set_aside": "A damaged row was set aside; if it was a message, that is unknown.",
         "journal.unreadable": "A part of the journal cannot be read: messages there wait.",
         "router.not_started": "A port or a certificate cannot be used: the router ends.",
     },

@@ -78,6 +78,8 @@ class JournalStatus(TypedDict):
 
     up: bool
     pending: int
+    set_aside: int
+    """Rows that could not be used, since the start."""
     lost: bool
     """Whether this process began although the journal lacked what was accepted."""
 
@@ -228,6 +230,7 @@ def _journal(journey: Journey) -> JournalStatus:
     return JournalStatus(
         up=journey.commits.up,
         pending=journey.journal.pending,
+        set_aside=sum(journey.counters.rows_set_aside.values()),
         lost=bool(journey.counters.journal_lost),
     )
 

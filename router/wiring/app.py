@@ -17,7 +17,7 @@ import structlog
 
 from router.accept.accounts import Accounts
 from router.accept.server import ClientLink
-from router.enqueue.journal import Journal, JournalError, first_number_at
+from router.enqueue.journal import Damaged, Journal, JournalError, first_number_at
 from router.enqueue.memory import MemoryJournal
 from router.enqueue.sqlite import SqliteJournal
 from router.enqueue.sqlite_file import JournalLostError
@@ -77,6 +77,7 @@ class App:
         """When the loop last showed that it lives."""
         self.clients: set[ClientLink] = set()
         self._handshakes_to_log = TokenBucket(NOTES_LOGGED, NOTES_LOGGED.count, self.started_at)
+        self._damaged_to_log = TokenBucket(NOTES_LOGGED, NOTES_LOGGED.count, self.started_at)
         self._keepers: list[BindConnector] = []
         self._servers: list[asyncio.Server] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -167,6 +168,7 @@ class App:
             journal_changed=_log_journal,
             clock_changed=_log_clock,
             is_synchronised=is_synchronised,
+            set_aside=self._set_aside,
         )
         if isinstance(self.journal, SqliteJournal):
             self._tell_of(self.journal)
@@ -206,6 +208,7 @@ class App:
             first_number=first_number,
             committed=self._committed,
             unreadable=self._unreadable,
+            damaged=lambda rows: self.journey.damage.found(rows),
             accept_loss=self._accept_loss,
         )
 
@@ -233,6 +236,11 @@ class App:
             log.error("journal.unreadable", error=str(error))
 
     _unreadable_at = 0.0
+
+    def _set_aside(self, row: Damaged) -> None:
+        """Log a damaged row. There may be very many: the table has all of them."""
+        if self._damaged_to_log.take(self.clock()):
+            log.error("journal.set_aside", was_in=row.table, key=row.number, why=row.why)
 
     async def _recovered(self) -> JournalError | None:
         done: asyncio.Future[JournalError | None] = self.loop.create_future()

@@ -12,6 +12,7 @@ import pytest
 from router.enqueue.journal import JournalError
 from router.enqueue.sqlite_file import JournalLostError
 from tests.unit.enqueue.test_sqlite import full
+from tests.unit.enqueue.test_sqlite_file import of_version_5
 from tests.unit.enqueue.turns import Turns, attempt, changes, rows_of
 from tests.unit.messages import delivery, message
 
@@ -182,8 +183,7 @@ def test_older_file_of_an_earlier_schema_is_older(path: Path, turns: Turns) -> N
     turns.close(turns.open(path))
     lock = path.with_name("router.db.lock").read_bytes().replace(b"shut", b"open")
     with closing(sqlite3.connect(path)) as database:
-        database.execute("ALTER TABLE meta DROP COLUMN commits")
-        database.execute("PRAGMA user_version = 5")
+        of_version_5(database)
 
     journal = turns.open(path)  # The last process had closed it.
     assert "ends with commit 0" in journal.missing

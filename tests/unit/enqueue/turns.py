@@ -10,6 +10,7 @@ from typing import Final
 from router.enqueue.journal import (
     BEGINNING,
     Changes,
+    Damaged,
     Journal,
     JournalError,
     PendingReceipt,
@@ -79,6 +80,8 @@ class Turns:
         """What is safe, in that order."""
         self.failed: list[tuple[Changes, JournalError]] = []
         self.now_utc = 0.0
+        self.damaged: list[Damaged] = []
+        """Rows that readings have met and that are none."""
         self.commits: list[int] = []
         """How many messages each accepted."""
 
@@ -134,6 +137,7 @@ class Turns:
             settle_every_s=settle_every_s,
             first_number=first_number,
             committed=self.committed,
+            damaged=self.damaged.extend,
             clock_utc=lambda: self.now_utc,
             keep_records_s=keep_records_s,
             accept_loss=accept_loss,
