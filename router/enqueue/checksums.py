@@ -31,7 +31,7 @@ def of_message(
     numbers = _MESSAGE(
         router_id, queue, registered_delivery, hold_receipt, accepted_utc, until, not_before_utc
     )
-    return crc32(octets, crc32(numbers if client_id is None else numbers + client_id))
+    return crc32(numbers + octets if client_id is None else numbers + client_id + octets)
 
 
 def of_attempt(
