@@ -96,7 +96,7 @@ def _fill(path: Path, count: int) -> None:
 
     with closing(opened(path, FIRST + count)) as database:
         database.execute("BEGIN")
-        database.executemany("INSERT INTO delivery VALUES (?, ?, ?, ?, ?, ?)", rows())
+        database.executemany("INSERT INTO delivery VALUES (?, ?, ?, ?, ?, ?, NULL)", rows())
         database.execute("COMMIT")
 
 

@@ -109,7 +109,7 @@ def _fill(path: Path, count: int) -> None:
     with closing(opened(path, FIRST + count)) as database:
         database.execute("BEGIN")
         database.execute("INSERT INTO queue VALUES (1, 'away', 'bulk', 'op')")
-        database.executemany(f"INSERT INTO sent VALUES ({','.join('?' * 15)})", rows())
+        database.executemany(f"INSERT INTO sent VALUES ({','.join('?' * 15)}, NULL)", rows())
         database.execute("COMMIT")
 
 

@@ -193,17 +193,19 @@ def router(
     *,
     profile: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    options: Sequence[str] = (),
 ) -> Router:
     """Start the router with this configuration, given as YAML or as what YAML says.
 
-    With `profile` it runs under cProfile, which writes there when the router ends.
+    `options` are those of `smpp-router run`. With `profile` it runs under cProfile, which writes
+    there when the router ends.
     """
     path = folder / "router.yaml"
     # JSON is YAML.
     text = configuration if isinstance(configuration, str) else json.dumps(configuration, indent=1)
     path.write_text(text, encoding="utf-8")
     program = _programs[-1] if _programs else Program(python=router_python())
-    command = ["-m", program.module, "run", str(path)]
+    command = ["-m", program.module, "run", *options, str(path)]
     if profile is not None:
         command = ["-m", "cProfile", "-o", str(profile), *command]
     child = stack.enter_context(

@@ -25,7 +25,7 @@ from typing import Final
 from router.accept.rooms import Rooms
 from router.decide.table import Up
 from router.enqueue.ids import Ids
-from router.enqueue.journal import Changes, Journal, Recovered, Settlement
+from router.enqueue.journal import Changes, Damaged, Journal, Recovered, Settlement
 from router.enqueue.lanes import Lanes
 from router.enqueue.ramp_up import RampUp
 from router.forward.pool import Bind, BindChanges, Operator
@@ -36,6 +36,7 @@ from router.steps.availability import Availability
 from router.steps.backlog import Backlog
 from router.steps.clocks import Clocks
 from router.steps.commits import Commits
+from router.steps.damage import Damage
 from router.steps.deliveries import Deliveries
 from router.steps.dispatcher import Dispatcher
 from router.steps.expiry import Expiry
@@ -79,12 +80,14 @@ class Journey:
         journal_changed: Callable[[JournalError | None], None] = lambda _: None,
         clock_changed: Callable[[float], None] = lambda _: None,
         is_synchronised: Callable[[], bool] = lambda: False,
+        set_aside: Callable[[Damaged], None] = lambda _: None,
         capacity: Capacity = Capacity(),
     ) -> None:
         """`settled` hears of every outcome; `journal_changed` of a failure, and None of its end.
 
         `clock_changed` hears how far ahead a wall clock is that is not believed, and 0 when it is;
-        `is_synchronised` says whether the kernel has it kept right.
+        `is_synchronised` says whether the kernel has it kept right. `set_aside` hears of rows of
+        the journal that cannot be used; whoever reads it tells `damage.found`.
         """
         now = clock()
         self.journal: Final = journal
@@ -159,6 +162,10 @@ class Journey:
         self.backlog: Final = Backlog(
             journal, rooms, lanes, self.pending, self.deliveries, self.failover, long_messages,
             rulebook, self._ids, clocks, turn, capacity,
+        )  # fmt: skip
+        self.damage: Final = Damage(
+            self.pending, self.recall, self.deliveries, self.backlog, self.outcomes, self.commits,
+            counters, clocks, turn, told=set_aside,
         )  # fmt: skip
         self.intake: Final = Intake(
             self._ids, rulebook, long_messages, rooms, self.commits, counters, clocks, turn

@@ -85,6 +85,7 @@ class Router:
             is_synchronised=lambda: world.is_synchronised,
             capacity=capacity,
         )
+        self.journal.tell_damaged = self.journey.damage.found
         started: list[object] = []
         self.journey.start(started.append)
         # A rate begins as if it had just been used: after 1.1 s each has all its slots.

@@ -5,15 +5,21 @@ from typing import Final
 
 from router.enqueue.journal import (
     Changes,
+    Damaged,
+    DamagedFound,
     Done,
     Fetched,
     HeldFetched,
     JournalError,
+    PendingReceipt,
+    Place,
     Recalled,
+    SentFetched,
     Wanted,
     first_number_at,
 )
 from router.enqueue.memory import MemoryJournal
+from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, OperatorId, OperatorName
 from tests.loop import World
 
@@ -32,7 +38,6 @@ class WatchedJournal:
         self.orphans: Final = kept.orphans
         self.marks: Final = kept.marks
         self.reserve_ids: Final = kept.reserve_ids
-        self.fetch_sent: Final = kept.fetch_sent
         self.recover: Final = kept.recover
         self.close: Final = kept.close
         self.recalls: list[int] = []
@@ -45,6 +50,10 @@ class WatchedJournal:
         """How long after it is kept the router hears of a batch with accepted messages."""
         self.writes_are_stuck = False
         """Whether batches wait until `go_on`, while readings are answered."""
+        self.damaged: set[tuple[str, int]] = set()
+        """Rows that are none: the tables, and the keys there."""
+        self.tell_damaged: DamagedFound = lambda _: None
+        self._told: set[tuple[str, int]] = set()
         self._stuck: list[Callable[[], None]] = []
 
     @property
@@ -86,16 +95,61 @@ class WatchedJournal:
             self.fetches_to_fail -= 1
             self._world.soon(lambda: done([], FULL_DISK))
         else:
-            self._kept.fetch(wanted, done)
+
+            def found(messages: list[Message], error: JournalError | None) -> None:
+                rows = [Damaged("message", m.router_id, "spoilt", message=m) for m in messages]
+                spoilt = self._spoilt(rows)
+                done([m for m in messages if m.router_id not in spoilt], error)
+
+            self._kept.fetch(wanted, found)
 
     def fetch_held(self, account: AccountName, after: int, count: int, done: HeldFetched) -> None:
         """See `Journal`."""
         self.held_read.append((self._world.now, account))
-        self._kept.fetch_held(account, after, count, done)
+
+        def found(deliveries: list[Delivery], error: JournalError | None) -> None:
+            rows = [Damaged("delivery", d.kept_as, "spoilt", account=account) for d in deliveries]
+            spoilt = self._spoilt(rows)
+            done([d for d in deliveries if d.kept_as not in spoilt], error)
+
+        self._kept.fetch_held(account, after, count, found)
 
     def recall(
         self, operator: OperatorName, operator_ids: Sequence[OperatorId], done: Recalled
     ) -> None:
         """See `Journal`."""
         self.recalls.append(len(operator_ids))
-        self._kept.recall(operator, operator_ids, done)
+
+        def found(attempts: list[PendingReceipt], error: JournalError | None) -> None:
+            done(self._whole(attempts), error)
+
+        self._kept.recall(operator, operator_ids, found)
+
+    def fetch_sent(
+        self, operator: OperatorName, before_utc: float, after: Place, count: int, done: SentFetched
+    ) -> None:
+        """See `Journal`."""
+
+        def found(
+            attempts: list[PendingReceipt], place: Place | None, error: JournalError | None
+        ) -> None:
+            done(self._whole(attempts), place, error)
+
+        self._kept.fetch_sent(operator, before_utc, after, count, found)
+
+    def _whole(self, attempts: list[PendingReceipt]) -> list[PendingReceipt]:
+        rows = [
+            Damaged("sent", a.kept_as, "spoilt", message=a.message, operator=a.operator)
+            for a in attempts
+        ]
+        spoilt = self._spoilt(rows)
+        return [a for a in attempts if a.kept_as not in spoilt]
+
+    def _spoilt(self, rows: list[Damaged]) -> set[int]:
+        """Tell of damaged rows that have not been told of; return the numbers of all of them."""
+        spoilt = [one for one in rows if (one.table, one.number) in self.damaged]
+        new = [one for one in spoilt if (one.table, one.number) not in self._told]
+        self._told.update((one.table, one.number) for one in new)
+        if new:
+            self.tell_damaged(new)
+        return {one.number for one in spoilt}

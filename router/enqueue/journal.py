@@ -20,6 +20,8 @@ __all__ = [
     "BEGINNING",
     "Backlog",
     "Changes",
+    "Damaged",
+    "DamagedFound",
     "Done",
     "Fetched",
     "Held",
@@ -66,6 +68,36 @@ class PendingReceipt:
         """The attempt's number in the journal, once the journal has it."""
 
 
+class Damaged:
+    """A row of the journal that is none, or not the one that was written."""
+
+    __slots__ = ("account", "at_utc", "message", "number", "operator", "table", "why")
+
+    def __init__(
+        self,
+        table: str,
+        number: int,
+        why: str,
+        *,
+        message: Message | None = None,
+        account: AccountName | None = None,
+        operator: OperatorName | None = None,
+    ) -> None:
+        self.table = table
+        self.number = number
+        """Its key: the router_id in `message`, elsewhere a number of its own."""
+        self.why = why
+        self.message = message
+        """The message that ends with it, as far as that can be read: it asks for no receipt where
+        its addresses cannot. None where it is not known, or goes on."""
+        self.account = account
+        """Whose delivery it is."""
+        self.operator = operator
+        """Who took the message."""
+        self.at_utc = 0.0
+        """When it was set aside."""
+
+
 class Settlement:
     """The final record of a message, which has its outcome."""
 
@@ -95,6 +127,7 @@ class Changes:
         "marked",
         "orphaned",
         "replies",
+        "set_aside",
         "settled",
         "taken",
         "unmarked",
@@ -114,6 +147,8 @@ class Changes:
         self.claimed: list[Orphan] = []
         """Those whose message has become known, or will not become known any more."""
         self.settled: list[Settlement] = []
+        self.set_aside: list[Damaged] = []
+        """Rows that cannot be used: they are moved where people find them."""
         self.marked: list[Message] = []
         """Messages that may be with an operator, or are about to be, wherever their queue is."""
         self.unmarked: list[Message] = []
@@ -148,6 +183,7 @@ class Changes:
             or self.acknowledged
             or self.orphaned
             or self.claimed
+            or self.set_aside
             or self.replies
             or self.marked
             or self.unmarked
@@ -190,6 +226,8 @@ class Recovered:
 
 
 Done = Callable[[Changes, JournalError | None], None]
+DamagedFound = Callable[[Sequence[Damaged]], None]
+"""Hears of damaged rows that a reading has met, before what else that has found; once of each."""
 
 
 @dataclass(slots=True)

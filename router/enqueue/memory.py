@@ -318,6 +318,8 @@ class MemoryJournal:
         self._octets.pop(router_id, None)
         self.marks.pop(router_id, None)
         every = self.attempts.setdefault(router_id, [])
+        if pending.kept_as:  # Told again because its row was damaged.
+            return
         self._last_attempt += 1
         pending.kept_as = self._last_attempt
         pending.message.row.attempts += (pending.kept_as,)

@@ -1,18 +1,20 @@
 """How the journal's rows are read back: queries, and rows that become messages and deliveries.
 
-A row that the router cannot have written raises ValueError with the row's number.
+A row that the router cannot have written, or that is not the one it wrote, raises DamageError.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cache
 from typing import Final
 
-from router.enqueue.journal import PendingReceipt
+from router.enqueue import checksums
+from router.enqueue.journal import Damaged, PendingReceipt
 from router.enqueue.row_writer import MOST_ROWS, Row, Statement, Value, room_for
 from router.smpp.pdu import BodyError, Pdu, Sm
 from router.terms.group import Group
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, ClientId, LaneName, OperatorId, OperatorName, RouterId
+from router.terms.orphan import Orphan
 from router.terms.plan import Plan
 from router.terms.queue_key import QueueKey
 from router.terms.states import TAKE
@@ -21,6 +23,8 @@ QUEUES: Final = (
     "SELECT number, account, lane, plan, router_id, operator"
     " FROM queue LEFT JOIN written ON queue = number ORDER BY number"
 )
+COMMITS: Final = "SELECT commits FROM meta"
+WAITS: Final = "SELECT 1 FROM message WHERE router_id = ?"
 KNOWN_UTC: Final = "SELECT known_utc FROM meta"
 MARKS: Final = "SELECT router_id, written FROM mark"
 NUMBERS: Final = (
@@ -29,7 +33,8 @@ NUMBERS: Final = (
 )
 """The highest number in each of the tables."""
 ORPHANS: Final = (
-    "SELECT operator, operator_id, source, octets, at_utc, number FROM orphan ORDER BY number"
+    "SELECT number, operator, operator_id, at_utc, source, octets, checksum FROM orphan"
+    " ORDER BY number"
 )
 BACKLOGS: Final = "SELECT queue, count(*) FROM message GROUP BY queue"
 SENT_BY_OPERATOR: Final = "SELECT operator, count(*) FROM sent GROUP BY operator"
@@ -38,14 +43,17 @@ HELD_BY_ACCOUNT: Final = (
 )
 NEXT_OF_QUEUE: Final = (
     "SELECT router_id, client_id, registered_delivery, hold_receipt, accepted_utc, expires_utc,"
-    " not_before_utc, octets FROM message WHERE queue = ? AND router_id > ?"
+    " not_before_utc, octets, checksum FROM message WHERE queue = ? AND router_id > ?"
     " ORDER BY router_id LIMIT ?"
 )
 HELD: Final = (
-    "SELECT number, account, router_id, made_utc, final, octets FROM delivery"
+    "SELECT number, account, router_id, made_utc, final, octets, checksum FROM delivery"
     " WHERE account = ? AND number > ? ORDER BY number LIMIT ?"
 )
-_SENT: Final = "SELECT sent.*, account, lane, plan FROM sent JOIN queue ON queue = queue.number"
+IN_QUEUE: Final = "SELECT router_id FROM message WHERE queue = ?"
+_SENT: Final = (
+    "SELECT sent.*, account, lane, plan FROM sent LEFT JOIN queue ON queue = queue.number"
+)
 PIECE: Final = (
     "SELECT max(number), count(*), min(at_utc) FROM"
     " (SELECT number, at_utc FROM sent WHERE number > ? ORDER BY number LIMIT ?)"
@@ -58,6 +66,15 @@ SENT: Final = (
 """The attempts in a piece that are old enough or have failed."""
 NEXT_FAILED: Final = "SELECT min(number) FROM sent WHERE failure NOT NULL AND number > ?"
 _NEVER: Final = float("inf")
+_NO_ADDRESS: Final = b"\0\0\0"
+"""TON, NPI, address and NUL where there is none."""
+
+
+_CHECKSUM: Final = "the checksum is another"
+
+
+class DamageError(Exception):
+    """A row that the router cannot have written, or that is not the one it wrote."""
 
 
 def recall(operator: OperatorName, operator_ids: Sequence[OperatorId]) -> Iterator[Statement]:
@@ -73,11 +90,11 @@ def _recall_text(room: int) -> str:
     return f"{_SENT} WHERE operator = ? AND operator_id IN ({','.join('?' * room)})"
 
 
-def other_parts(operator: OperatorName, found: Sequence[Row]) -> Iterator[Statement]:
-    """Yield statements that select what the operator took of the same long messages."""
-    wholes = sorted({int(row[14]) for row in found if row[14] is not None})
-    for at in range(0, len(wholes), MOST_ROWS):
-        part = wholes[at : at + MOST_ROWS]
+def other_parts(operator: OperatorName, wholes: Collection[int]) -> Iterator[Statement]:
+    """Yield statements that select what the operator took of these long messages."""
+    every = sorted(wholes)
+    for at in range(0, len(every), MOST_ROWS):
+        part = every[at : at + MOST_ROWS]
         room = room_for(len(part))
         yield _parts_text(room), [operator, *part, *part[-1:] * (room - len(part))]
 
@@ -87,11 +104,11 @@ def _parts_text(room: int) -> str:
     return f"{_SENT} WHERE operator = ? AND part_of IN ({','.join('?' * room)})"
 
 
-def others(found: Sequence[Row]) -> Iterator[Statement]:
-    """Yield statements that select all attempts of the messages that were sent more than once."""
-    again = sorted({int(row[5] or 0) for row in found if row[10] != 1})
-    for at in range(0, len(again), MOST_ROWS):
-        part = again[at : at + MOST_ROWS]
+def others(router_ids: Collection[int]) -> Iterator[Statement]:
+    """Yield statements that select all attempts of those of these that were sent repeatedly."""
+    every = sorted(router_ids)
+    for at in range(0, len(every), MOST_ROWS):
+        part = every[at : at + MOST_ROWS]
         room = room_for(len(part))
         yield _others_text(room), part + part[-1:] * (room - len(part))
 
@@ -103,20 +120,29 @@ def _others_text(room: int) -> str:
 
 def to_message(row: Row, number: int, queue: QueueKey) -> Message:
     """Make a message of a row of `NEXT_OF_QUEUE`; the caller sets `accepted_at`."""
-    router_id, client_id, registered, hold, accepted_utc, expires_utc, not_before, octets = row
+    router_id, client_id, registered, hold, accepted_utc, expires_utc, not_before = row[:7]
+    octets, checksum = row[7:]
     if not (
         isinstance(router_id, int)
+        and isinstance(client_id, bytes | None)
         and isinstance(registered, int)
+        and isinstance(hold, int)
         and isinstance(accepted_utc, float)
+        and isinstance(expires_utc, float | None)
         and isinstance(not_before, float)
         and isinstance(octets, bytes)
     ):
-        raise ValueError(f"message {router_id!r} is no message")
+        raise DamageError("a value of another type")
+    if checksum is not None and checksum != checksums.of_message(
+        router_id, number, client_id, registered, hold, accepted_utc, expires_utc, not_before,
+        octets,
+    ):  # fmt: skip
+        raise DamageError(_CHECKSUM)
     try:
         command_id = int.from_bytes(octets[4:8], "big")
         sm = Sm(Pdu(command_id, 0, 0, octets))
     except BodyError as error:
-        raise ValueError(f"message {router_id!r} is no message: {error}") from error
+        raise DamageError(f"no message: {error}") from error
     message = Message(
         router_id=RouterId(router_id),
         client_id=_client_id(router_id, client_id),
@@ -130,7 +156,7 @@ def to_message(row: Row, number: int, queue: QueueKey) -> Message:
         registered_delivery=registered,
         accepted_at=0.0,
         accepted_utc=accepted_utc,
-        expires_utc=expires_utc if isinstance(expires_utc, float) else _NEVER,
+        expires_utc=_NEVER if expires_utc is None else expires_utc,
         not_before_utc=not_before,
         hold_receipt=bool(hold),
     )
@@ -138,26 +164,68 @@ def to_message(row: Row, number: int, queue: QueueKey) -> Message:
     return message
 
 
+def damaged_message(row: Row, number: int, queue: QueueKey, why: str) -> Damaged:
+    """Return what can be read of a row of `NEXT_OF_QUEUE` that is no message."""
+    router_id, client_id, registered, hold, accepted_utc, *_, octets, _ = row
+    assert isinstance(router_id, int)  # It is the key of the table.
+    source = destination = _NO_ADDRESS
+    wanted = 0
+    if isinstance(octets, bytes) and isinstance(registered, int):
+        try:
+            sm = Sm(Pdu(int.from_bytes(octets[4:8], "big"), 0, 0, octets))
+            source, destination, wanted = sm.source_octets, sm.destination_octets, registered
+        except BodyError:
+            pass  # Nobody can be told whose it was.
+    message = Message(
+        router_id=RouterId(router_id),
+        client_id=_client_id(router_id, client_id),
+        account=queue.account,
+        lane=queue.lane,
+        plan=queue.plan,
+        command_id=0,
+        octets=b"",
+        source_octets=source,
+        destination_octets=destination,
+        registered_delivery=wanted,
+        accepted_at=0.0,
+        accepted_utc=accepted_utc if isinstance(accepted_utc, float) else 0.0,
+        expires_utc=_NEVER,
+        hold_receipt=bool(hold),
+    )
+    message.row.queue = number
+    return Damaged("message", router_id, why, message=message, account=queue.account)
+
+
 def to_pending(row: Row, plan: Plan, lane: LaneName) -> PendingReceipt:
     """Make an attempt of a row of `SENT` or `recall`, with a message of its own."""
     (number, operator, operator_id, at_utc, failure, router_id, queue) = row[:7]
     (client_id, registered, hold, sends, accepted_utc, source, destination) = row[7:14]
-    part_of, account = row[14:16]
+    part_of, checksum, account = row[14:17]
     if not (
         isinstance(number, int)
         and isinstance(operator, str)
         and isinstance(operator_id, bytes)
         and isinstance(at_utc, float)
+        and isinstance(failure, bytes | None)
         and isinstance(router_id, int)
         and isinstance(queue, int)
+        and isinstance(client_id, bytes | None)
         and isinstance(registered, int)
+        and isinstance(hold, int)
         and isinstance(sends, int)
         and isinstance(accepted_utc, float)
         and isinstance(source, bytes)
         and isinstance(destination, bytes)
-        and isinstance(account, str)
+        and isinstance(part_of, int | None)
     ):
-        raise ValueError(f"attempt {number!r} is no attempt")
+        raise DamageError("a value of another type")
+    if checksum is not None and checksum != checksums.of_attempt(
+        number, operator, operator_id, at_utc, router_id, queue, client_id, registered, hold, sends,
+        accepted_utc, source, destination, part_of,
+    ):  # fmt: skip
+        raise DamageError(_CHECKSUM)
+    if not isinstance(account, str):
+        raise DamageError("its queue is not known")
     message = Message(
         router_id=RouterId(router_id),
         client_id=_client_id(router_id, client_id),
@@ -174,7 +242,7 @@ def to_pending(row: Row, plan: Plan, lane: LaneName) -> PendingReceipt:
         expires_utc=_NEVER,
         hold_receipt=bool(hold),
     )
-    if isinstance(part_of, int):
+    if part_of is not None:
         message.group = Group(plan, 0)
         message.group.number = part_of
     message.row.queue = queue
@@ -182,8 +250,53 @@ def to_pending(row: Row, plan: Plan, lane: LaneName) -> PendingReceipt:
     message.writes = sends
     pending = PendingReceipt(message, OperatorName(operator), OperatorId(operator_id), at_utc)
     pending.kept_as = number
-    pending.failure = failure if isinstance(failure, bytes) else None
+    pending.failure = failure
     return pending
+
+
+def damaged_attempt(row: Row, plan: Plan, lane: LaneName, why: str) -> Damaged:
+    """Return what can be read of a row of `SENT` or `recall` that is no attempt.
+
+    Its message is known where its id, its account and its addresses are.
+    """
+    (number, operator, *_, router_id, queue, client_id, registered, hold, _, accepted_utc) = row[
+        :12
+    ]
+    source, destination, _, _, account = row[12:17]
+    assert isinstance(number, int)  # It is the key of the table.
+    damaged = Damaged("sent", number, why)
+    if isinstance(operator, str):
+        damaged.operator = OperatorName(operator)
+    if not (
+        isinstance(router_id, int)
+        and isinstance(registered, int)
+        and isinstance(source, bytes)
+        and isinstance(destination, bytes)
+        and isinstance(account, str)
+    ):
+        return damaged
+    message = Message(
+        router_id=RouterId(router_id),
+        client_id=_client_id(router_id, client_id),
+        account=AccountName(account),
+        lane=lane,
+        plan=plan,
+        command_id=0,
+        octets=b"",
+        source_octets=source,
+        destination_octets=destination,
+        registered_delivery=registered,
+        accepted_at=0.0,
+        accepted_utc=accepted_utc if isinstance(accepted_utc, float) else 0.0,
+        expires_utc=_NEVER,
+        hold_receipt=bool(hold),
+    )
+    message.row.queue = queue if isinstance(queue, int) else 0
+    message.row.attempts = (number,)
+    message.enter(TAKE)
+    message.operator = damaged.operator
+    damaged.message, damaged.account = message, message.account
+    return damaged
 
 
 def _client_id(router_id: int, written: Value) -> ClientId:
@@ -192,15 +305,20 @@ def _client_id(router_id: int, written: Value) -> ClientId:
 
 def to_delivery(row: Row) -> Delivery:
     """Make a delivery of a row of `HELD`."""
-    number, account, router_id, made_utc, final, octets = row
+    number, account, router_id, made_utc, final, octets, checksum = row
     if not (
         isinstance(number, int)
         and isinstance(router_id, int)
         and isinstance(account, str)
         and isinstance(made_utc, float)
+        and isinstance(final, int)
         and isinstance(octets, bytes)
     ):
-        raise ValueError(f"delivery {number!r} is no delivery")
+        raise DamageError("a value of another type")
+    if checksum is not None and checksum != checksums.of_delivery(
+        number, account, router_id, made_utc, final, octets
+    ):
+        raise DamageError(_CHECKSUM)
     delivery = Delivery(
         router_id=RouterId(router_id),
         account=AccountName(account),
@@ -210,3 +328,22 @@ def to_delivery(row: Row) -> Delivery:
     )
     delivery.kept_as = number
     return delivery
+
+
+def to_orphan(row: Row) -> Orphan:
+    """Make an orphan of a row of `ORPHANS`."""
+    number, operator, operator_id, at_utc, source, octets, checksum = row
+    if not (
+        isinstance(number, int)
+        and isinstance(operator, str)
+        and isinstance(operator_id, bytes)
+        and isinstance(at_utc, float)
+        and isinstance(source, bytes)
+        and isinstance(octets, bytes)
+    ):
+        raise DamageError("a value of another type")
+    if checksum is not None and checksum != checksums.of_orphan(
+        number, operator, operator_id, at_utc, source, octets
+    ):
+        raise DamageError(_CHECKSUM)
+    return Orphan(OperatorName(operator), OperatorId(operator_id), source, octets, at_utc, number)

@@ -14,7 +14,14 @@ from collections.abc import Collection, Iterator, Sequence
 from functools import cache
 from typing import Final
 
-from router.enqueue.journal import Changes, PendingReceipt, Settlement, is_with_operator
+from router.enqueue import checksums
+from router.enqueue.journal import (
+    Changes,
+    Damaged,
+    PendingReceipt,
+    Settlement,
+    is_with_operator,
+)
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, LaneName
 from router.terms.orphan import Orphan
@@ -27,8 +34,12 @@ UNMARKED: Final = Mark.UNMARKED
 PROBE: Final = "UPDATE meta SET next_number = next_number + 1"
 """Fails if nothing can be written, and costs a number. It has to change something: SQLite does not
 write what stays the same."""
-GO_ON: Final = "UPDATE meta SET next_number = max(next_number + 1, ?)"
-"""A probe for the start, which also lets no id be given before this one."""
+GO_ON: Final = (
+    "UPDATE meta SET next_number = max(next_number + 1, ?), commits = max(commits, ?) + 1"
+)
+"""A probe for the start, which also lets no id be given before this one, and no commit have the
+number of an earlier one."""
+COUNT_COMMIT: Final = "UPDATE meta SET commits = ?"
 _KNOWN_UTC: Final = "UPDATE meta SET known_utc = ?"
 
 _FAILED: Final = (
@@ -43,7 +54,7 @@ OLD_RECORDS: Final = (
 OLDEST_RECORD: Final = "SELECT settled_utc FROM record ORDER BY number LIMIT 1"
 
 MOST_ROWS: Final = 512
-"""Rows of one statement: with 15 columns that is far below SQLite's 32,766 values."""
+"""Rows of one statement: with 16 columns that is far below SQLite's 32,766 values."""
 _NEVER: Final = float("inf")
 _BY_NUMBER: Final = sorted(Outcome)
 _OUTCOMES: Final = [outcome.name.lower() for outcome in _BY_NUMBER]
@@ -51,14 +62,28 @@ _OUTCOMES: Final = [outcome.name.lower() for outcome in _BY_NUMBER]
 _COLUMNS: Final = {
     "queue": 4,
     "written": 3,
-    "message": 9,
+    "message": 10,
     "mark": 2,
-    "sent": 15,
-    "delivery": 6,
-    "orphan": 6,
+    "sent": 16,
+    "delivery": 7,
+    "orphan": 7,
     "record": 15,
     "account": 7,
 }
+TABLES: Final = {
+    "message": (
+        *("router_id", "queue", "client_id", "registered_delivery", "hold_receipt"),
+        *("accepted_utc", "expires_utc", "not_before_utc", "octets", "checksum"),
+    ),
+    "sent": (
+        *("number", "operator", "operator_id", "at_utc", "failure", "router_id", "queue"),
+        *("client_id", "registered_delivery", "hold_receipt", "sends", "accepted_utc", "source"),
+        *("destination", "part_of", "checksum"),
+    ),
+    "delivery": ("number", "account", "router_id", "made_utc", "final", "octets", "checksum"),
+    "orphan": ("number", "operator", "operator_id", "at_utc", "source", "octets", "checksum"),
+}
+"""The columns of the tables whose rows are checked; the key is the first, the checksum the last."""
 _AGAIN: Final = {
     # After a failure that was none, rows are written again and replace those that are there. Never
     # a message or a delivery: one whose number is taken must fail, not replace what was promised.
@@ -73,6 +98,8 @@ _ON_CONFLICT: Final = {
     "account": " ON CONFLICT (name) DO UPDATE SET "
     + ", ".join(f"{name} = {name} + excluded.{name}" for name in _OUTCOMES),
 }
+
+_ACCEPT: Final = ("INSERT INTO message ", "INSERT OR IGNORE INTO queue ")
 
 Value = int | float | str | bytes | None
 Row = tuple[Value, ...]
@@ -169,6 +196,7 @@ def statements(
     known_utc = max((one.at_utc for one in changes), default=0.0)
     return [
         *(((_KNOWN_UTC, (known_utc,)),) if known_utc else ()),
+        *(statement for one in changes for row in one.set_aside for statement in _set_aside(row)),
         *_insert("queue", queues.unsafe()),
         *_insert("message", accepted),
         *_insert("mark", list(marks.items())),
@@ -187,6 +215,11 @@ def statements(
     ]
 
 
+def only_accept(statements: Sequence[Statement]) -> bool:
+    """Return whether these do nothing but accept messages."""
+    return all(text.startswith(_ACCEPT) for text, _ in statements)
+
+
 def of_plan(plan: Plan) -> str:
     """Return a plan as it is written."""
     return ",".join(plan.candidates)
@@ -198,7 +231,7 @@ def _of_client_id(message: Message) -> bytes | None:
 
 def _of_message(message: Message, queue: int) -> Row:
     message.row.queue = queue
-    return (
+    row = (
         message.router_id,
         queue,
         _of_client_id(message),
@@ -209,17 +242,17 @@ def _of_message(message: Message, queue: int) -> Row:
         message.not_before_utc,
         message.octets,
     )
+    return *row, checksums.of_message(*row)
 
 
 def _of_attempt(pending: PendingReceipt) -> Row:
     message = pending.message
     group = message.group
-    return (
+    row = (
         pending.kept_as,
         pending.operator,
         pending.operator_id,
         pending.at_utc,
-        None,
         message.router_id,
         message.row.queue,
         _of_client_id(message),
@@ -231,6 +264,7 @@ def _of_attempt(pending: PendingReceipt) -> Row:
         message.destination_octets,
         group.number or None if group is not None else None,
     )
+    return *row[:4], None, *row[4:], checksums.of_attempt(*row)
 
 
 def _of_failure(pending: PendingReceipt) -> Row:
@@ -238,7 +272,7 @@ def _of_failure(pending: PendingReceipt) -> Row:
 
 
 def _of_delivery(delivery: Delivery) -> Row:
-    return (
+    row = (
         delivery.kept_as,
         delivery.account,
         delivery.router_id,
@@ -246,10 +280,11 @@ def _of_delivery(delivery: Delivery) -> Row:
         delivery.final,
         delivery.octets,
     )
+    return *row, checksums.of_delivery(*row)
 
 
 def _of_orphan(orphan: Orphan) -> Row:
-    return (
+    row = (
         orphan.kept_as,
         orphan.operator,
         orphan.operator_id,
@@ -257,6 +292,22 @@ def _of_orphan(orphan: Orphan) -> Row:
         orphan.source_octets,
         orphan.octets,
     )
+    return *row, checksums.of_orphan(*row)
+
+
+def _set_aside(row: Damaged) -> Iterator[Statement]:
+    """Yield statements that move a row out of the way; none for one that is gone already."""
+    columns = TABLES[row.table]
+    key, *_ = columns
+    values = " || ',' || ".join(f"quote({name})" for name in columns)
+    yield (
+        f"INSERT INTO set_aside SELECT NULL, ?, '{row.table}', {key}, ?, {values}"
+        f" FROM {row.table} WHERE {key} = ?",
+        (row.at_utc, row.why, row.number),
+    )
+    yield f"DELETE FROM {row.table} WHERE {key} = ?", (row.number,)
+    if row.table == "message":
+        yield "DELETE FROM mark WHERE router_id = ?", (row.number,)
 
 
 def _of_record(settlement: Settlement) -> Row:

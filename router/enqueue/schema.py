@@ -10,7 +10,9 @@
     record    how a message ended, for as long as `keep_records` says; without its text
     account   how many messages of each account have ended, and how
     orphan    a receipt that came before the answer with its id, for a minute
-    meta      the next number of an id block, and the time that the router knew last
+    set_aside what could not be read back, or not as it was written: for people
+    meta      the next number of an id block, the time that the router knew last, and the number of
+              the last commit that did more than accept messages
 
 Rule 1: a table that many rows come to and leave has an integer key that grows, so rows are appended
 and deleted by number; what is looked up in another way has a small index for it.
@@ -23,7 +25,7 @@ Rule 3: to accept a message touches no more than its row and the index of it, fo
 
 from typing import Final
 
-VERSION: Final = 5
+VERSION: Final = 6
 """PRAGMA user_version of the files that this code reads and writes."""
 APPLICATION_ID: Final = 0x534D5052
 """PRAGMA application_id: `SMPR`. Another program's database is not written into."""
@@ -46,13 +48,31 @@ CREATE TABLE orphan (
     operator_id BLOB NOT NULL,
     at_utc REAL NOT NULL,
     source BLOB NOT NULL,           -- TON, NPI, address, NUL: the number of its message
-    octets BLOB NOT NULL            -- the PDU as it came
+    octets BLOB NOT NULL,
+    checksum INTEGER
+);
+"""
+_SET_ASIDE: Final = """
+CREATE TABLE set_aside (
+    number INTEGER PRIMARY KEY,
+    at_utc REAL NOT NULL,
+    was_in TEXT NOT NULL,           -- the table
+    key INTEGER NOT NULL,           -- its number, or router_id, there
+    why TEXT NOT NULL,
+    row TEXT NOT NULL               -- its values in SQL, by commas
 );
 """
 _PARTS: Final = """
 CREATE INDEX sent_parts ON sent (part_of) WHERE part_of NOT NULL;
 """
 _PART_OF: Final = f"ALTER TABLE sent ADD COLUMN part_of INTEGER;{_PARTS}"
+_CHECKED: Final = f"""
+ALTER TABLE meta ADD COLUMN commits INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE message ADD COLUMN checksum INTEGER;
+ALTER TABLE sent ADD COLUMN checksum INTEGER;
+ALTER TABLE delivery ADD COLUMN checksum INTEGER;
+{_SET_ASIDE}"""
+_ORPHAN_CHECKED: Final = "ALTER TABLE orphan ADD COLUMN checksum INTEGER;"
 SCHEMA: Final = f"""
 CREATE TABLE queue (
     number INTEGER PRIMARY KEY,
@@ -75,7 +95,8 @@ CREATE TABLE message (
     accepted_utc REAL NOT NULL,
     expires_utc REAL,
     not_before_utc REAL NOT NULL,
-    octets BLOB NOT NULL            -- the PDU as it came
+    octets BLOB NOT NULL,           -- the PDU as it came
+    checksum INTEGER                -- `checksums.py`, or NULL from an earlier version
 );
 CREATE INDEX message_by_queue ON message (queue);
 CREATE TABLE mark (
@@ -97,7 +118,9 @@ CREATE TABLE sent (
     accepted_utc REAL NOT NULL,
     source BLOB NOT NULL,           -- TON, NPI, address, NUL
     destination BLOB NOT NULL,
-    part_of INTEGER                 -- the part that was taken first, where one receipt tells of all
+    -- part_of: the first part that was taken where one receipt tells of all
+    part_of INTEGER,
+    checksum INTEGER
 );
 CREATE INDEX sent_by_id ON sent (operator, operator_id);
 CREATE INDEX sent_again ON sent (router_id) WHERE sends > 1;
@@ -108,7 +131,8 @@ CREATE INDEX sent_failed ON sent (number) WHERE failure NOT NULL;
     router_id INTEGER NOT NULL,
     made_utc REAL NOT NULL,
     final INTEGER NOT NULL,
-    octets BLOB NOT NULL
+    octets BLOB NOT NULL,
+    checksum INTEGER
 );
 CREATE INDEX delivery_by_account ON delivery (account);
 CREATE TABLE record (
@@ -127,7 +151,9 @@ CREATE TABLE record (
     accepted_utc REAL NOT NULL,
     sent_utc REAL,
     settled_utc REAL NOT NULL
-);{_ACCOUNT}{_ORPHAN}CREATE TABLE meta (next_number INTEGER NOT NULL, known_utc REAL NOT NULL);
+);{_ACCOUNT}{_ORPHAN}{_SET_ASIDE}CREATE TABLE meta (
+    next_number INTEGER NOT NULL, known_utc REAL NOT NULL, commits INTEGER NOT NULL DEFAULT 0
+);
 """
 
 _FROM_1: Final = """
@@ -141,19 +167,20 @@ DROP INDEX IF EXISTS delivery_by_account;
 INSERT INTO queue (account, lane, plan) SELECT DISTINCT account, lane, plan FROM message_1;
 INSERT INTO message
     SELECT router_id, number, nullif(client_id, CAST(router_id AS BLOB)), registered_delivery,
-        hold_receipt, accepted_utc, expires_utc, 0.0, octets
+        hold_receipt, accepted_utc, expires_utc, 0.0, octets, NULL
     FROM message_1 JOIN queue USING (account, lane, plan)
     WHERE router_id NOT IN (SELECT router_id FROM attempt_1) ORDER BY router_id;
 INSERT INTO sent
     SELECT NULL, operator, operator_id, at_utc, NULL, router_id, number,
         nullif(client_id, CAST(router_id AS BLOB)), registered_delivery, hold_receipt,
         (SELECT count(*) FROM attempt_1 AS every WHERE every.router_id = attempt_1.router_id),
-        accepted_utc, source, destination, NULL
+        accepted_utc, source, destination, NULL, NULL
     FROM attempt_1 JOIN message_1 USING (router_id) JOIN queue USING (account, lane, plan)
     ORDER BY at_utc;
 INSERT INTO delivery
-    SELECT number, account, router_id, made_utc, final, octets FROM delivery_1 ORDER BY number;
-INSERT INTO meta SELECT next_number, 0.0 FROM meta_1;
+    SELECT number, account, router_id, made_utc, final, octets, NULL
+    FROM delivery_1 ORDER BY number;
+INSERT INTO meta SELECT next_number, 0.0, 0 FROM meta_1;
 DROP TABLE message_1;
 DROP TABLE attempt_1;
 DROP TABLE delivery_1;
@@ -164,12 +191,13 @@ ALTER TABLE account RENAME TO account_2;{_ACCOUNT}
 INSERT INTO account
     SELECT name, delivered, failed, expired, rejected, sent, unknown FROM account_2;
 DROP TABLE account_2;
-{_ORPHAN}{_PART_OF}"""
+{_ORPHAN}{_PART_OF}{_CHECKED}"""
 _MIGRATIONS: Final = {
     1: _FROM_1.format(schema=SCHEMA),
     2: _FROM_2,
-    3: _ORPHAN + _PART_OF,
-    4: _PART_OF,
+    3: _ORPHAN + _PART_OF + _CHECKED,
+    4: _PART_OF + _CHECKED + _ORPHAN_CHECKED,
+    5: _CHECKED + _ORPHAN_CHECKED,
 }
 
 

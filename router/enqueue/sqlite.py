@@ -12,7 +12,8 @@ Fails: any error fails all batches of its transaction, and those that were asked
 heard of it, because they may follow from them; then the journal goes on, over a new connection
 where the file itself was the trouble. Diagnoses: another process has the file (`<file>.lock` is
 locked), a newer version wrote it, it is another program's, it is no database, it is damaged, it
-cannot be written, it was removed while in use.
+cannot be written, it was removed while in use, it lacks what an earlier process had committed
+(`lock_file.py`).
 
 Not checked at the start: every page (`PRAGMA quick_check`), which takes 4 ms per MB. The recovery
 reads what matters anyway.
@@ -35,6 +36,8 @@ from router.enqueue.group_commit import GroupCommit
 from router.enqueue.inbox import Inbox
 from router.enqueue.journal import (
     Changes,
+    Damaged,
+    DamagedFound,
     Done,
     Fetched,
     HeldFetched,
@@ -45,8 +48,19 @@ from router.enqueue.journal import (
     SentFetched,
     Wanted,
 )
-from router.enqueue.row_reader import NUMBERS
-from router.enqueue.sqlite_file import WAL, code_of, connect, explained, lock, opened, tidied
+from router.enqueue.lock_file import LockFile, Mark
+from router.enqueue.row_reader import COMMITS, NUMBERS
+from router.enqueue.sqlite_file import (
+    WAL,
+    JournalLostError,
+    code_of,
+    connect,
+    explained,
+    hold,
+    missing,
+    opened,
+    tidied,
+)
 from router.enqueue.sqlite_read import Reader
 from router.terms.names import AccountName, LaneName, OperatorId, OperatorName
 from router.terms.plan import Plan
@@ -59,6 +73,10 @@ _NEW_CONNECTION_AFTER: Final = frozenset(
 )
 _NEVER: Final = float("inf")
 _NOT_WRITTEN: Final = 0, None
+_LOST_ADVICE: Final = (
+    "put back the file and its -wal as they were, or, to give up what is missing, start once with"
+    " `smpp-router run --accept-loss`"
+)
 
 _Found = TypeVar("_Found")
 _Call = Callable[[sqlite3.Connection], Callable[[], None]]
@@ -92,15 +110,21 @@ class SqliteJournal:
         first_number: int,
         committed: Callable[[float, int], None],
         unreadable: Callable[[JournalError], None] = lambda _: None,
+        damaged: DamagedFound = lambda _: None,
         clock_utc: Callable[[], float] = time.time,
         commit_every_s: float = 0.002,
         keep_records_s: float = 72 * 3600.0,
+        accept_loss: bool = False,
     ) -> None:
         """Open or make the file; raises JournalError with what to do about it.
 
+        Where an earlier process did not end in good order, and the file lacks what that process had
+        committed, that is a JournalLostError, unless `accept_loss`.
+
         `first_number` starts the ids of a new file. `committed` is told, in the loop's thread, how
         long each commit took and how many messages it accepted. `clock_utc` may be asked by any
-        thread, when the loop runs. `unreadable` is called for every reading that failed.
+        thread, when the loop runs. `unreadable` is called for every reading that failed, `damaged`
+        for every one that has met rows that are none.
         """
         self._path = path.resolve()  # One lock, whatever name the file is opened by.
         self._soon = soon
@@ -113,21 +137,48 @@ class SqliteJournal:
         self._pace = GroupCommit(commit_every_s, settle_every_s)
         self._committed = committed
         self._unreadable = unreadable
+        self._damaged = damaged
+        self._told_damaged: set[tuple[str, int]] = set()
+        """Rows that the loop has been told of: until they are set aside they are met again."""
         self._inbox: Inbox[_Work] = Inbox()
         self.pending = 0
         """How many operations are not done yet."""
-        self._lock = lock(self._path)
+        self._lock = LockFile(self._path)
+        self.missing = ""
+        """What the file lacks of what an earlier process had committed, for people."""
+        self.is_unmarked = self._lock.found is None and self._path.exists()
+        """Whether nothing said how far the file had been committed."""
+        mark = self._lock.found or Mark(0)
+        self.was_closed = mark.is_closed
+        """Whether an earlier process had closed the journal in good order."""
         database = None
+        self._held = -1
         try:
-            database = opened(self._path, first_number)
+            if self._path.exists():
+                self._held = hold(self._path)
+            if self._lock.found is not None:
+                self.missing = missing(self._path, mark)
+            if self.missing and not (mark.is_closed or accept_loss):
+                raise JournalLostError(f"{self._path}: {self.missing}; {_LOST_ADVICE}")
+            if self._held < 0:
+                self._held = hold(self._path)
+            database = opened(self._path, first_number, mark.commit)
+            (self._last_counted,) = database.execute(COMMITS).fetchone()
             last = database.execute(NUMBERS).fetchone()
             self._reader.read_queues(database)
             self._files = self._inodes()
         except Exception as cause:
             if database is not None:
                 database.close()
-            os.close(self._lock)
+            if self._held >= 0:
+                os.close(self._held)
+            self._lock.close()
             raise explained(self._path, cause) from cause
+        self._last_tried: int = self._last_counted
+        """The number of the last commit that was counted, and of the last that was to be. One that
+        failed may yet be in the file: no other has its number."""
+        self._lock.write(Mark(self._last_counted))
+        self._lock.sync_at_once()
         numbers = [one or 0 for one in last]
         self._last_attempt, self._last_delivery, self._last_record, self._last_orphan = numbers
         self._database: sqlite3.Connection | None = database
@@ -208,7 +259,7 @@ class SqliteJournal:
 
     def _read(
         self,
-        read: Callable[[sqlite3.Connection], _Found],
+        read: Callable[[sqlite3.Connection, list[Damaged]], _Found],
         tell: Callable[[_Found | None, JournalError | None], None],
     ) -> None:
         """Read over a separate connection, for which no commit waits, and `tell` the result."""
@@ -216,15 +267,17 @@ class SqliteJournal:
         def run() -> None:
             found: _Found | None = None
             error: JournalError | None = None
+            damaged: list[Damaged] = []
             try:
                 with closing(connect(self._path)) as database:
-                    found = read(database)
+                    found = read(database, damaged)
             except Exception as cause:  # noqa: BLE001 - Whatever it is, the loop must be told.
                 error = explained(self._path, cause)
-            self._soon(lambda: told(found, error))
+            self._soon(lambda: told(found, damaged, error))
 
-        def told(found: _Found | None, error: JournalError | None) -> None:
+        def told(found: _Found | None, damaged: list[Damaged], error: JournalError | None) -> None:
             self.pending -= 1
+            self._tell_damaged(damaged)
             if error is not None:
                 self._unreadable(error)
             tell(found, error)
@@ -236,10 +289,22 @@ class SqliteJournal:
         """See `Journal`."""
 
         def read(database: sqlite3.Connection) -> Callable[[], None]:
-            recovered = self._reader.recovered(database)
-            return lambda: done(recovered, None)
+            damaged: list[Damaged] = []
+            recovered = self._reader.recovered(database, damaged)
+
+            def tell() -> None:
+                self._tell_damaged(damaged)
+                done(recovered, None)
+
+            return tell
 
         self._call(read, lambda error: done(Recovered(), error))
+
+    def _tell_damaged(self, damaged: list[Damaged]) -> None:
+        new = [one for one in damaged if (one.table, one.number) not in self._told_damaged]
+        if new:
+            self._told_damaged.update((one.table, one.number) for one in new)
+            self._damaged(new)
 
     def close(self, done: Callable[[], None]) -> None:
         """See `Journal`."""
@@ -272,7 +337,11 @@ class SqliteJournal:
                 self._tidy()
         if self._database is not None:
             self._database.close()  # Not in the loop: the last one copies the WAL into the file.
-        os.close(self._lock)
+            if self._inodes() == (self._files[0], 0):
+                self._lock.write(Mark(self._last_counted, is_closed=True))
+        self._lock.sync_at_once()
+        os.close(self._held)
+        self._lock.close()
         self._soon(self._closed)
 
     def _gather(self) -> list[_Work]:
@@ -323,6 +392,7 @@ class SqliteJournal:
         took_s = time.monotonic() - started_at
         self._tidy_at = min(self._tidy_at, started_at + _TIDY_AFTER_S)
         self._soon(lambda: self._tell(batch, replies, error, took_s))
+        self._lock.sync(time.monotonic())  # The next commit waits for it, once a second.
 
     def _apply(
         self, changes: Sequence[Changes], calls: Sequence[_Call]
@@ -334,7 +404,11 @@ class SqliteJournal:
         )
         statements += row_writer.delete("message", "router_id", self._doubtful[0])
         statements += row_writer.delete("delivery", "number", self._doubtful[1])
-        if len(statements) == 1 and not calls:
+        accepted = max((m.router_id for one in changes for m in one.accepted), default=0)
+        accepts = accepted and not calls and row_writer.only_accept(statements)
+        if not accepts:
+            self._last_tried += 1
+        if accepts and len(statements) == 1:
             database.execute(*statements[0])  # A transaction of its own.
             replies = []
         else:
@@ -345,7 +419,12 @@ class SqliteJournal:
             self._forget_records(database, 2 * sum(len(one.settled) for one in changes))
             if not statements and not calls:
                 database.execute(row_writer.PROBE)
+            if not accepts:
+                database.execute(row_writer.COUNT_COMMIT, (self._last_tried,))
             database.execute("COMMIT")
+        if not accepts:
+            self._last_counted = self._last_tried
+        self._lock.write(Mark(self._last_counted, accepted if accepts else 0))
         self._doubtful = set(), set()
         self._queues.are_safe()
         return replies
@@ -445,6 +524,7 @@ class SqliteJournal:
     def _tidy(self) -> None:
         """Tidy the file, a little at a time, while there is no other work."""
         self._tidy_at = _NEVER
+        self._lock.sync(time.monotonic())
         try:
             database = self._connection()
             if self._forget_records(database, row_writer.MOST_ROWS) or tidied(database):

@@ -3,13 +3,14 @@
 import fcntl
 import os
 import sqlite3
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
 from router.enqueue import row_writer, schema
 from router.enqueue.journal import JournalError, first_number_at
-from router.enqueue.row_reader import KNOWN_UTC
+from router.enqueue.lock_file import Mark, in_use
+from router.enqueue.row_reader import COMMITS, KNOWN_UTC, WAITS
 
 WAL: Final = "-wal"
 """What SQLite adds to the file's name for its log."""
@@ -27,11 +28,13 @@ _SPARE_PAGES: Final = 4096
 """Pages of the file that may stay free for the next backlog: 16 MB."""
 _PAGES_AT_ONCE: Final = 100
 """Pages given back to the file system at a time: about 10 ms, which a commit may have to wait."""
+_HAS_COMMITS: Final = "SELECT count(*) FROM pragma_table_info('meta') WHERE name = 'commits'"
+_MAY_WE: Final = "may we write the file and its folder?"
 _ADVICE: Final = {
     sqlite3.SQLITE_NOTADB: "another file has this name; move it away, or change journal.url",
     sqlite3.SQLITE_CORRUPT: "keep a copy, and rescue what can be read with `sqlite3 FILE .dump`",
-    sqlite3.SQLITE_READONLY: "may we write the file and its folder?",
-    sqlite3.SQLITE_CANTOPEN: "may we write the file and its folder?",
+    sqlite3.SQLITE_READONLY: _MAY_WE,
+    sqlite3.SQLITE_CANTOPEN: _MAY_WE,
     sqlite3.SQLITE_BUSY: "another program has it open for writing; end that one",
     sqlite3.SQLITE_FULL: "the disk has no room left",
     sqlite3.SQLITE_IOERR: "is the disk well?",
@@ -47,26 +50,63 @@ sqlite3.register_adapter(bool, int)
 sqlite3.register_adapter(type(None), _NOTHING.get)
 
 
-def lock(path: Path) -> int:
-    """Lock the journal: one daemon for each. The kernel frees the lock when the process ends."""
+class JournalLostError(JournalError):
+    """The journal is not all there."""
+
+
+def missing(path: Path, mark: Mark) -> str:
+    """Return what of the journal's commits is not in the file, for people; empty if all are.
+
+    Changes nothing, so that what is found can still be put right: SQLite deletes the WAL of a file
+    that is empty, and copies one that was cut. Raises JournalError.
+    """
     try:
-        held = os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        if not path.stat().st_size:
+            return f"it is empty, and had {mark.commit} commits" if mark.commit else ""
+    except FileNotFoundError:
+        return f"there is none, and it had {mark.commit} commits" if mark.commit else ""
     except OSError as error:
-        advice = "is there such a folder, and may we write it?"
-        raise JournalError(f"{path}.lock: {error.strerror}; {advice}") from error
+        raise explained(path, error) from error
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
+            (has_commits,) = database.execute(_HAS_COMMITS).fetchone()
+            (commits,) = database.execute(COMMITS).fetchone() if has_commits else (0,)
+            if commits < mark.commit:
+                return f"it ends with commit {commits}, and had {mark.commit}"
+            is_last = commits == mark.commit and mark.message
+            if is_last and database.execute(WAITS, (mark.message,)).fetchone() is None:
+                return f"message {mark.message}, the last that it had accepted, is not there"
+    except sqlite3.Error as error:
+        raise explained(path, error) from error
+    return ""
+
+
+def hold(path: Path) -> int:
+    """Lock the file itself, and make it if there is none: two names may mean one file.
+
+    It holds texts: only its owner may read it. The descriptor must be open before SQLite opens the
+    file and until SQLite has closed it: to close any descriptor of a file frees the locks of
+    `fcntl` that SQLite has. These locks, of `flock`, are others.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise JournalError(f"{path}: this is no regular file; name another in journal.url")
+        held = _descriptor_of(path)
+    except OSError as error:
+        raise JournalError(f"{path}: {error.strerror}; {_MAY_WE}") from error
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        other = os.read(held, 20).decode("ascii", "replace").strip() or "unknown"
         os.close(held)
-        raise JournalError(
-            f"{path}: another router (process {other}) uses this journal; end that one, or give"
-            " this one a journal of its own"
-        ) from None
-    with suppress(OSError):  # Only for the message of a second daemon that tries.
-        os.ftruncate(held, 0)
-        os.write(held, b"%d\n" % os.getpid())
+        raise in_use(path, "under another name of the file") from None
     return held
+
+
+def _descriptor_of(path: Path) -> int:
+    try:
+        return os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except PermissionError:  # What may only be read is refused later, with the reason.
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -90,15 +130,18 @@ def connect(path: Path) -> sqlite3.Connection:
     return database
 
 
-def opened(path: Path, first_number: int) -> sqlite3.Connection:
-    """Open the file, and make its tables if it is new; raise JournalError if it cannot be used."""
+def opened(path: Path, first_number: int, commits: int = 0) -> sqlite3.Connection:
+    """Open the file, and make its tables if it is new; raise JournalError if it cannot be used.
+
+    The number of its next commit is above `commits`.
+    """
     try:
         _keep_private(path)
         database = connect(path)
     except (OSError, sqlite3.Error) as error:
         raise explained(path, error) from error
     try:
-        _prepare(path, database, first_number)
+        _prepare(path, database, first_number, commits)
     except Exception as error:
         database.close()
         raise explained(path, error) from error
@@ -117,7 +160,7 @@ def _keep_private(path: Path) -> None:
             os.chmod(f"{path}{suffix}", 0o600)
 
 
-def _prepare(path: Path, database: sqlite3.Connection, first_number: int) -> None:
+def _prepare(path: Path, database: sqlite3.Connection, first_number: int, commits: int) -> None:
     """Make or migrate the tables, and test that the file can be written.
 
     Raises JournalError, or the error of SQLite.
@@ -142,14 +185,14 @@ def _prepare(path: Path, database: sqlite3.Connection, first_number: int) -> Non
     database.execute("BEGIN IMMEDIATE")
     if version == schema.VERSION:
         # A write, so that a file that may only be read is found now and not much later.
-        database.execute(row_writer.GO_ON, (_least_number(database, first_number),))
+        database.execute(row_writer.GO_ON, (_least_number(database, first_number), commits))
     else:
         for statement in schema.statements_from(version if tables else 0):
             database.execute(statement)
         if tables:
-            database.execute(row_writer.GO_ON, (_least_number(database, first_number),))
+            database.execute(row_writer.GO_ON, (_least_number(database, first_number), commits))
         else:
-            database.execute("INSERT INTO meta VALUES (?, 0.0)", (first_number,))
+            database.execute("INSERT INTO meta VALUES (?, 0.0, ?)", (first_number, commits + 1))
         database.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
         database.execute(f"PRAGMA user_version = {schema.VERSION}")
     database.execute("COMMIT")

@@ -1,18 +1,19 @@
 """Reads the journal's file: each method reads over the connection that it is handed.
 
 Used by the reading thread, and by the writing thread for the recovery. What is read becomes new
-objects, which only the loop has.
+objects, which only the loop has. A row that is none is added to `damaged`, and the others go on.
 """
 
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from operator import attrgetter
 
 from router.enqueue import row_reader
 from router.enqueue.journal import (
     Backlog,
+    Damaged,
     Held,
     PendingReceipt,
     Place,
@@ -20,10 +21,10 @@ from router.enqueue.journal import (
     Wanted,
     take_up_doubt,
 )
-from router.enqueue.row_writer import Queues, Row
+from router.enqueue.row_reader import DamageError
+from router.enqueue.row_writer import Queues, Statement
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, LaneName, OperatorId, OperatorName, RouterId
-from router.terms.orphan import Orphan
 from router.terms.plan import Plan
 from router.terms.queue_key import QueueKey
 
@@ -54,7 +55,7 @@ class Reader:
         for router_id, is_written in database.execute(row_reader.MARKS):
             self._marks[router_id] = bool(is_written)
 
-    def recovered(self, database: sqlite3.Connection) -> Recovered:
+    def recovered(self, database: sqlite3.Connection, damaged: list[Damaged]) -> Recovered:
         """See `Journal.recover`."""
         recovered = Recovered()
         backlogs: Counter[QueueKey] = Counter()
@@ -62,29 +63,57 @@ class Reader:
         for number, account, lane, plan, *_ in database.execute(row_reader.QUEUES):
             if number in counts:
                 known = self._queues.lane_of(LaneName(lane))
-                backlogs[QueueKey(self._plan(plan), known, AccountName(account))] += counts[number]
+                key = QueueKey(self._plan(plan), known, AccountName(account))
+                backlogs[key] += counts.pop(number)
+        for number in counts:
+            for (router_id,) in database.execute(row_reader.IN_QUEUE, (number,)):
+                damaged.append(Damaged("message", router_id, "its queue is not known"))
         recovered.waiting = [Backlog(queue, count) for queue, count in backlogs.items()]
         for operator, count in database.execute(row_reader.SENT_BY_OPERATOR):
             recovered.sent[OperatorName(operator)] = count
         for account, *numbers in database.execute(row_reader.HELD_BY_ACCOUNT):
             recovered.held[AccountName(account)] = Held(*numbers)
-        for operator, operator_id, *others in database.execute(row_reader.ORPHANS):
-            orphan = Orphan(OperatorName(operator), OperatorId(operator_id), *others)
-            recovered.orphans.append(orphan)
+        for row in database.execute(row_reader.ORPHANS):
+            try:
+                recovered.orphans.append(row_reader.to_orphan(row))
+            except DamageError as error:
+                damaged.append(Damaged("orphan", row[0], str(error)))
         (recovered.known_utc,) = database.execute(row_reader.KNOWN_UTC).fetchone()
         return recovered
 
-    def next_of_queue(self, wanted: Wanted, database: sqlite3.Connection) -> list[Message]:
+    def next_of_queue(
+        self, wanted: Wanted, database: sqlite3.Connection, damaged: list[Damaged]
+    ) -> list[Message]:
         """See `Journal.fetch`."""
         messages: list[Message] = []
         for number in self._queues.numbers_of(wanted.queue):
-            key = number, wanted.after, wanted.count
-            for row in database.execute(row_reader.NEXT_OF_QUEUE, key).fetchall():
-                message = self._aged(row_reader.to_message(row, number, wanted.queue))
-                self._doubt(message)
-                messages.append(message)
+            messages += self._next_of_number(number, wanted, database, damaged)
         messages.sort(key=attrgetter("router_id"))  # They may come from several queues of the file.
         return messages[: wanted.count]
+
+    def _next_of_number(
+        self, number: int, wanted: Wanted, database: sqlite3.Connection, damaged: list[Damaged]
+    ) -> list[Message]:
+        """Return as many as are wanted: with fewer there would seem to be no more."""
+        messages: list[Message] = []
+        after: int = wanted.after
+        while len(messages) < wanted.count:
+            key = number, after, wanted.count
+            rows = database.execute(row_reader.NEXT_OF_QUEUE, key).fetchall()
+            for row in rows:
+                try:
+                    message = self._aged(row_reader.to_message(row, number, wanted.queue))
+                except DamageError as error:
+                    damaged.append(
+                        row_reader.damaged_message(row, number, wanted.queue, str(error))
+                    )
+                else:
+                    self._doubt(message)
+                    messages.append(message)
+            if len(rows) < wanted.count:
+                break
+            after = rows[-1][0]
+        return messages
 
     def _doubt(self, message: Message) -> None:
         """Put a message in doubt if an earlier process may have written it to an operator."""
@@ -92,25 +121,39 @@ class Reader:
         take_up_doubt(message, self._marks.get(message.router_id), written, operator)
 
     def held(
-        self, account: AccountName, after: int, count: int, database: sqlite3.Connection
+        self,
+        account: AccountName,
+        after: int,
+        count: int,
+        database: sqlite3.Connection,
+        damaged: list[Damaged],
     ) -> list[Delivery]:
         """See `Journal.fetch_held`."""
-        rows = database.execute(row_reader.HELD, (account, after, count)).fetchall()
-        return [row_reader.to_delivery(row) for row in rows]
+        deliveries: list[Delivery] = []
+        while len(deliveries) < count:
+            rows = database.execute(row_reader.HELD, (account, after, count)).fetchall()
+            for row in rows:
+                try:
+                    deliveries.append(row_reader.to_delivery(row))
+                except DamageError as error:
+                    damaged.append(Damaged("delivery", row[0], str(error), account=account))
+            if len(rows) < count:
+                break
+            after = rows[-1][0]
+        return deliveries[:count]
 
     def recalled(
         self,
         operator: OperatorName,
         operator_ids: Sequence[OperatorId],
         database: sqlite3.Connection,
+        damaged: list[Damaged],
     ) -> list[PendingReceipt]:
         """See `Journal.recall`."""
-        rows: list[Row] = []
-        for text, values in row_reader.recall(operator, operator_ids):
-            rows += database.execute(text, values)
-        for text, values in row_reader.other_parts(operator, rows):
-            rows += database.execute(text, values).fetchall()
-        return self._attempts(rows, database)
+        found = self._parsed(database, row_reader.recall(operator, operator_ids))
+        wholes = {one.message.group.number for one in found.attempts.values() if one.message.group}
+        found.add(self._parsed(database, row_reader.other_parts(operator, wholes)))
+        return self._attempts(found, database, damaged)
 
     def sent(
         self,
@@ -119,13 +162,15 @@ class Reader:
         after: Place,
         count: int,
         database: sqlite3.Connection,
+        damaged: list[Damaged],
     ) -> tuple[list[PendingReceipt], Place | None]:
         """See `Journal.fetch_sent`."""
         last, size, oldest_utc = database.execute(row_reader.PIECE, (after, count)).fetchone()
         if not size:
             return [], None
         key = after, last, operator, before_utc
-        attempts = self._attempts(database.execute(row_reader.SENT, key).fetchall(), database)
+        found = self._parsed(database, [(row_reader.SENT, key)])
+        attempts = self._attempts(found, database, damaged)
         if size < count:
             return attempts, None
         if oldest_utc < before_utc:
@@ -134,19 +179,29 @@ class Reader:
         (failed,) = database.execute(row_reader.NEXT_FAILED, (last,)).fetchone()
         return attempts, None if failed is None else failed - 1
 
-    def _attempts(self, rows: list[Row], database: sqlite3.Connection) -> list[PendingReceipt]:
-        """Return the attempts of these rows, and all others of their messages."""
-        for text, values in row_reader.others(rows):
-            rows += database.execute(text, values).fetchall()
-        attempts: dict[int, PendingReceipt] = {}
+    def _parsed(self, database: sqlite3.Connection, statements: Iterable[Statement]) -> "_Found":
+        """Return the attempts that these statements select, and the rows that are none."""
+        found = _Found()
+        for text, values in statements:
+            for row in database.execute(text, values).fetchall():
+                number, *_, lane, plan = row
+                parts = self._plan(str(plan)), self._queues.lane_of(LaneName(str(lane)))
+                try:
+                    found.attempts[number] = row_reader.to_pending(row, *parts)
+                except DamageError as error:
+                    found.damaged[number] = row_reader.damaged_attempt(row, *parts, str(error))
+        return found
+
+    def _attempts(
+        self, found: "_Found", database: sqlite3.Connection, damaged: list[Damaged]
+    ) -> list[PendingReceipt]:
+        """Return these attempts and all others of their messages, in the order of their times.
+
+        A message of which another attempt is whole goes on with that.
+        """
+        found.add(self._parsed(database, row_reader.others(found.sent_again())))
         messages: dict[RouterId, Message] = {}
-        for row in rows:
-            *_, lane, plan = row
-            pending = row_reader.to_pending(
-                row, self._plan(str(plan)), self._queues.lane_of(LaneName(str(lane)))
-            )
-            attempts.setdefault(pending.kept_as, pending)
-        ordered = sorted(attempts.values(), key=attrgetter("at_utc"))
+        ordered = sorted(found.attempts.values(), key=attrgetter("at_utc"))
         for pending in ordered:
             first = messages.setdefault(pending.message.router_id, self._aged(pending.message))
             first.writes = max(first.writes, pending.message.writes)
@@ -154,6 +209,14 @@ class Reader:
             first.row.taken_utc = pending.at_utc
             first.operator = pending.operator
             pending.message = first
+        for one in found.damaged.values():
+            message = one.message
+            if (
+                message is not None
+                and messages.setdefault(message.router_id, message) is not message
+            ):
+                one.message = None
+        damaged += found.damaged.values()
         return ordered
 
     def _aged(self, message: Message) -> Message:
@@ -164,3 +227,21 @@ class Reader:
 
     def _plan(self, written: str) -> Plan:
         return self._plan_of(tuple(OperatorName(name) for name in written.split(",")))
+
+
+class _Found:
+    """Rows of `sent`, by number."""
+
+    def __init__(self) -> None:
+        self.attempts: dict[int, PendingReceipt] = {}
+        self.damaged: dict[int, Damaged] = {}
+
+    def add(self, more: "_Found") -> None:
+        """Take in those that are not here yet."""
+        self.attempts = more.attempts | self.attempts
+        self.damaged = more.damaged | self.damaged
+
+    def sent_again(self) -> Collection[int]:
+        """Return the messages that may have other attempts."""
+        again = {a.message.router_id for a in self.attempts.values() if a.message.writes != 1}
+        return again | {d.message.router_id for d in self.damaged.values() if d.message is not None}

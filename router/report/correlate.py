@@ -388,6 +388,12 @@ class Correlator:
 
     # What only the journal knows.
 
+    def entries(self) -> Iterator[tuple[OperatorId, float, Message]]:
+        """Yield the attempts in memory: id, time, message. Walks over all of them."""
+        for operator_id in self._open.by_key:
+            for at_utc, message in self._attempts(operator_id):
+                yield operator_id, at_utc, message
+
     def leave_to_journal(self, count: int, unkept: Set[RouterId]) -> None:
         """Forget `count` of the oldest attempts, up to the first that the journal may not have.
 

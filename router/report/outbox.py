@@ -220,6 +220,17 @@ class Outbox:
         self._again_from = -1  # The last one has been read.
         self._again_at = now + LONGEST_RETRY_S if self.passed else _NEVER
 
+    def set_aside(self, number: int) -> None:
+        """Forget a delivery that the journal had and cannot read."""
+        in_memory = (
+            *self._under_way.values(),
+            *(d for more in self._behind.values() for d in more),
+        )
+        if number > self.cursor:
+            self.ahead = max(0, self.ahead - 1)
+        elif all(one.kept_as != number for one in in_memory):
+            self.passed = max(0, self.passed - 1)
+
     def not_fetched(self) -> None:
         """Note that the reading has failed."""
         self._reading = None

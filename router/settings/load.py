@@ -11,7 +11,6 @@ Which keys there are stands in `keys.py`, how values are written in `values.py`.
 import gc
 from collections.abc import Mapping
 from contextlib import suppress
-from os.path import isdir, isfile
 from pathlib import Path
 from typing import Final
 
@@ -52,7 +51,7 @@ def load(
     # again, while they are built, would take a third of the time and find none.
     gc.disable()
     try:
-        if alike is not None and (isfile(path) or isdir(path)):  # A pipe is read only once.
+        if alike is not None:
             with suppress(SettingsError):
                 return _load(path, environment, alike)
         # Twins do not know their columns: read everything again to say where the mistakes are.

@@ -126,6 +126,9 @@ def read_table(
     """
     file = str(path)
     try:
+        if path.exists() and not path.is_file():  # A pipe may keep its reader waiting for ever.
+            mistakes.append(Mistake(file, 0, 0, "", "cannot be read: this is no regular file"))
+            return None
         octets = path.read_bytes()
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else None

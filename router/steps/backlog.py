@@ -22,7 +22,7 @@ from router.terms.message import Message
 from router.terms.names import OperatorName, RouterId
 from router.terms.outcome import JournalError, Refusal
 from router.terms.plan import Plan
-from router.terms.queue_key import ORDINARY, REQUEUED
+from router.terms.queue_key import ORDINARY, REQUEUED, QueueKey
 from router.terms.states import ACCEPTING, WAITS
 
 DECIDE_AGAIN_S: Final = 60.0
@@ -166,6 +166,12 @@ class Backlog:
         """
         waiting = sum(backlog.count for backlog in self._left.waiting)
         return waiting + sum(self._left.sent.values())
+
+    def set_aside(self, queue: QueueKey) -> None:
+        """Forget a message of a queue that the journal had and cannot read: it is settled."""
+        for left in self._to_decide:
+            if left.wanted.queue == queue:
+                left.count -= 1
 
     # Decided anew.
 

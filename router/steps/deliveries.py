@@ -117,6 +117,12 @@ class Deliveries:
         outbox.put(delivery, now)
         self._turn.deliver(delivery.account)
 
+    def set_aside(self, account: AccountName, number: int) -> None:
+        """Forget a delivery that the journal had and cannot read."""
+        outbox = self.outboxes.get(account)
+        if outbox is not None:
+            outbox.set_aside(number)
+
     def restore(self, account: AccountName, held: Held) -> int:
         """Take up what an earlier process left for an account; return how much of it."""
         outbox = self.outboxes.get(account)

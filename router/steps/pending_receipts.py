@@ -5,7 +5,7 @@ The older ones only the journal has: `recall.py` brings them back.
 Rule: a message is one object, however many operators have taken it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from struct import Struct
 from typing import Final
 
@@ -111,6 +111,21 @@ class PendingReceipts:
         for one in attempts:
             if found is None and (correlator := self.correlators.get(one.operator)) is not None:
                 found = correlator.awaits(one.operator_id, router_id)
+        return found
+
+    def kept_as(self, numbers: Collection[int]) -> dict[int, PendingReceipt]:
+        """Return the attempts in memory that have these numbers in the journal.
+
+        Walks over all of them. Of a message with several attempts it is one of those.
+        """
+        found: dict[int, PendingReceipt] = {}
+        for name, correlator in self.correlators.items():
+            for operator_id, at_utc, message in correlator.entries():
+                for number in message.row.attempts:
+                    if number in numbers:
+                        found[number] = PendingReceipt(
+                            message, name, operator_id, at_utc, kept_as=number
+                        )
         return found
 
     def take_back(self, message: Message, attempts: list[PendingReceipt]) -> None:

@@ -98,6 +98,10 @@ class Recall:
         """Know, while a reading is under way, that a message is over, whatever that shows of it."""
         self._over.add(message.router_id)
 
+    def is_over(self, message: Message) -> bool:
+        """Whether a message that the reading under way has found has been settled since."""
+        return message.router_id in self._over
+
     # A receipt asks.
 
     def asks_for(self, operator: OperatorName) -> bool:

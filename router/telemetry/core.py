@@ -21,7 +21,12 @@ PARTS: Final[tuple[str, ...]] = (
 """Folders below router/, and one file, in the order of the arrows between them."""
 
 SHELLS_OF_THE_DISK: Final = frozenset(
-    {"router.enqueue.sqlite", "router.enqueue.sqlite_file", "router.enqueue.sqlite_read"}
+    {
+        "router.enqueue.lock_file",
+        "router.enqueue.sqlite",
+        "router.enqueue.sqlite_file",
+        "router.enqueue.sqlite_read",
+    }
 )
 """Stay interpreted: SQLite does their work, in a thread of its own."""
 

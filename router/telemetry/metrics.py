@@ -23,6 +23,7 @@ from prometheus_client.samples import Sample
 from prometheus_client.utils import floatToGoString
 
 from router.accept.server import BIND_TYPES
+from router.enqueue.row_writer import TABLES
 from router.smpp.vocabulary import status_name
 from router.telemetry.status import Running, answer_name, is_up, version, waiting_by_operator
 from router.terms.counters import Histogram
@@ -363,6 +364,20 @@ class Exporter(Collector):
             "Readings of the journal that failed; what was to be read waits.",
             (),
             [((), counters.journal_read_failures)],
+        )
+        rows = dict.fromkeys(TABLES, 0)
+        rows |= items(counters.rows_set_aside)
+        yield _counter(
+            "journal_rows_set_aside",
+            "Rows of the journal that could not be used, by the table that they were in.",
+            ("table",),
+            (((table,), count) for table, count in rows.items()),
+        )
+        yield _gauge(
+            "journal_lost",
+            "Whether this process began with a journal that lacks what was accepted.",
+            (),
+            [((), counters.journal_lost)],
         )
         yield _gauge(
             "left_waiting",

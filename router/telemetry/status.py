@@ -78,6 +78,10 @@ class JournalStatus(TypedDict):
 
     up: bool
     pending: int
+    set_aside: int
+    """Rows that could not be used, since the start."""
+    lost: bool
+    """Whether this process began although the journal lacked what was accepted."""
 
 
 class ClockStatus(TypedDict):
@@ -209,7 +213,7 @@ def snapshot(app: Running) -> Snapshot:
         ready=reason is None,
         not_ready=reason,
         listeners=list(app.listeners),
-        journal=JournalStatus(up=journey.commits.up, pending=journey.journal.pending),
+        journal=_journal(journey),
         clock=_clock(journey),
         operators=[
             _operator(journey, operator, waiting, now) for operator in journey.operators.values()
@@ -219,6 +223,15 @@ def snapshot(app: Running) -> Snapshot:
         scheduled=journey.lanes.delays.scheduled(),
         accounts=[_account(journey, account) for account in app.accounts.by_name.values()],
         totals=_totals(journey),
+    )
+
+
+def _journal(journey: Journey) -> JournalStatus:
+    return JournalStatus(
+        up=journey.commits.up,
+        pending=journey.journal.pending,
+        set_aside=sum(journey.counters.rows_set_aside.values()),
+        lost=bool(journey.counters.journal_lost),
     )
 
 

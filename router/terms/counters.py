@@ -85,6 +85,10 @@ class Counters:
         self.config_reloads: defaultdict[str, int] = defaultdict(int)
         """By result."""
         self.journal_read_failures = 0
+        self.rows_set_aside: defaultdict[str, int] = defaultdict(int)
+        """Rows of the journal that are none, by the table that they were in."""
+        self.journal_lost = 0
+        """1 where this process was started although the journal was not all there."""
         self.commit_s = Histogram(SHORT_SECONDS)
         self.batch_messages = Histogram(MESSAGES)
         self.loop_lag_s = Histogram(SHORT_SECONDS)

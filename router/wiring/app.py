@@ -18,9 +18,10 @@ import structlog
 
 from router.accept.accounts import Accounts
 from router.accept.server import ClientLink, in_thread
-from router.enqueue.journal import Journal, JournalError, first_number_at
+from router.enqueue.journal import Damaged, Journal, JournalError, first_number_at
 from router.enqueue.memory import MemoryJournal
 from router.enqueue.sqlite import SqliteJournal
+from router.enqueue.sqlite_file import JournalLostError
 from router.forward.bind import BindConnector
 from router.forward.outbind import OutbindConnector, OutbindListener
 from router.journey import Journey
@@ -64,10 +65,16 @@ log = structlog.get_logger()
 class App:
     """One router process."""
 
-    def __init__(self, settings: Settings, reread: Callable[[], Settings]) -> None:
-        """`reread` loads the configuration again, for SIGHUP; it raises SettingsError."""
+    def __init__(
+        self, settings: Settings, reread: Callable[[], Settings], *, accept_loss: bool = False
+    ) -> None:
+        """`reread` loads the configuration again, for SIGHUP; it raises SettingsError.
+
+        `accept_loss`: start although the journal is not all there.
+        """
         self.settings: Final = settings
         self._reread = reread
+        self._accept_loss = accept_loss
         self.started_at = self.clock()
         self.ready = False
         """Whether clients are served."""
@@ -78,6 +85,7 @@ class App:
         self.clients: set[ClientLink] = set()
         self.reading: Final = ReadingLine(lambda call: self.loop.call_soon(call), self.clock)
         self._handshakes_to_log = LineLimit(NOTES_LOGGED)
+        self._damaged_to_log = LineLimit(NOTES_LOGGED)
         self._keepers: list[BindConnector] = []
         self._servers: list[asyncio.Server] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -156,6 +164,9 @@ class App:
         """Open journal and ports, and recover; return the HTTP servers, or None after a failure."""
         try:
             self.journal = self._open_journal()
+        except JournalLostError as error:
+            log.error("journal.lost", error=str(error), accepted=False)
+            return None
         except JournalError as error:
             log.error("journal.failed", error=str(error))
             return None
@@ -169,7 +180,10 @@ class App:
             journal_changed=_log_journal,
             clock_changed=_log_clock,
             is_synchronised=is_synchronised,
+            set_aside=self._set_aside,
         )
+        if isinstance(self.journal, SqliteJournal):
+            self._tell_of(self.journal)
         secret = os.urandom(32)
         self.accounts = Accounts(self.settings.accounts, secret, self.clock(), in_thread)
         self._beat()
@@ -208,7 +222,19 @@ class App:
             first_number=first_number,
             committed=self._committed,
             unreadable=self._unreadable,
+            damaged=lambda rows: self.journey.damage.found(rows),
+            accept_loss=self._accept_loss,
         )
+
+    def _tell_of(self, journal: SqliteJournal) -> None:
+        """Log what is strange about the journal that was found, and count a loss."""
+        if journal.missing and journal.was_closed:
+            log.warning("journal.replaced", meaning=journal.missing)
+        elif journal.missing:
+            self.journey.counters.journal_lost = 1
+            log.error("journal.lost", error=journal.missing, accepted=True)
+        elif journal.is_unmarked:
+            log.warning("journal.unmarked")
 
     def _committed(self, took_s: float, accepted: int) -> None:
         counters = self.journey.counters
@@ -224,6 +250,12 @@ class App:
             log.error("journal.unreadable", error=str(error))
 
     _unreadable_at = 0.0
+
+    def _set_aside(self, row: Damaged) -> None:
+        """Log a damaged row. There may be very many: the table has all of them."""
+        more = self._damaged_to_log.take("", self.clock())
+        if more is not None:
+            log.error("journal.set_aside", was_in=row.table, key=row.number, why=row.why, **more)
 
     async def _recovered(self) -> JournalError | None:
         done: asyncio.Future[JournalError | None] = self.loop.create_future()

@@ -74,6 +74,11 @@ def _parser() -> argparse.ArgumentParser:
         return one
 
     run = add("run", "run the router; SIGTERM drains and stops it", _run)
+    run.add_argument(
+        "--accept-loss",
+        action="store_true",
+        help="start although the journal lacks what was accepted (`journal.lost` in the log)",
+    )
     check = add("check", "show all mistakes of a configuration, and warnings", _check)
     explain = add("explain", "show how a message would be routed or refused, and why", _explain)
     for one in (run, check, explain):
@@ -204,7 +209,8 @@ def _run(arguments: argparse.Namespace) -> int:
     for warning in warnings(settings):
         place, message = str(warning.place), warning.message
         log.warning("config.warned", place=place, path=warning.path, meaning=message)
-    return App(settings, lambda: load(path, os.environ)).run()
+    accept_loss: bool = arguments.accept_loss
+    return App(settings, lambda: load(path, os.environ), accept_loss=accept_loss).run()
 
 
 def _loaded(path: Path) -> Settings | None:

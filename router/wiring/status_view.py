@@ -68,6 +68,8 @@ def _head(status: Snapshot) -> Text:
         ", journal ",
         up,
         f" ({journal['pending']} pending)",
+        (f", {aside} damaged rows set aside" if (aside := journal["set_aside"]) else "", _BAD),
+        (", started without all that it had" if journal["lost"] else "", _BAD),
         f"\nlistening on {', '.join(status['listeners']) or 'nothing'}\n",
         *_doubt(status["clock"]),
     )

@@ -97,26 +97,35 @@ def test_router_answers_all_else_while_a_commit_takes_long(
         assert readiness(router)[0] == 200
 
 
-def test_damage_that_is_met_at_work_is_told(
+def test_damage_that_is_met_at_work_is_told_and_holds_up_nothing_else(
     stack: ExitStack, operator: stand.Operator, tmp_path: Path
 ) -> None:
-    """The head of a queue is fetched from a table that cannot be read."""
+    """Of two messages that wait one is not what it was."""
     away = configuration(operator.port, ON_DISK, (f"127.0.0.1:{operator.port}", "127.0.0.1:1"))
     first = stand.router(stack, away, tmp_path)
     with Peer(first.port) as client:
         client.bind("bank")
-        assert client.submit("37255500001").command_status == 0
+        for number in ("37255500001", "37255500002"):
+            assert client.submit(number).command_status == 0
     first.child.stop()
     with closing(sqlite3.connect(tmp_path / "router.db")) as database, database:
-        database.execute("UPDATE message SET octets = 'text'")
+        ((damaged,),) = database.execute("SELECT min(router_id) FROM message").fetchall()
+        database.execute("UPDATE message SET octets = 'text' WHERE router_id = ?", (damaged,))
 
     again = stand.router(stack, configuration(operator.port, ON_DISK), tmp_path)
 
-    told = again.child.event("journal.unreadable")
-    assert "is no message" in str(told["error"])
-    until("counted", lambda: again.samples().sum("journal_read_failures_total") >= 1)
+    told = again.child.event("journal.set_aside")
+    assert (told["was_in"], told["key"], told["why"]) == (
+        *("message", damaged, "a value of another type"),
+    )
+    until("both are over", lambda: again.samples().sum("outcomes_total") == 2)
+    samples = again.samples()
+    assert samples.sum("outcomes_total", outcome="unknown") == 1
+    assert samples.sum("journal_rows_set_aside_total", table="message") == 1
+    assert samples.sum("journal_read_failures_total") == 0
+    assert operator.totals()["submits"] == 1
     status = json.loads(again.http("/v1/status"))
-    assert status["journal"]["up"] is True
+    assert (status["journal"]["up"], status["journal"]["set_aside"]) == (True, 1)
 
 
 def _submit_sm(sequence_number: int) -> bytes:

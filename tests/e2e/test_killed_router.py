@@ -5,7 +5,7 @@ from pathlib import Path
 
 from benchmarks import stand
 from benchmarks.processes import number, until
-from tests.e2e.scene import configuration, free_port
+from tests.e2e.scene import Peer, configuration, free_port, smpp_router
 
 BINDS = 3
 MESSAGES = 300
@@ -45,3 +45,24 @@ def test_nothing_that_was_acknowledged_is_lost_with_the_process(
     assert number(seen, "distinct") >= accepted
     # What the killed process had just sent counts too: three binds of 50/s.
     assert number(seen, "busiest_second") <= BINDS * 50
+
+
+def test_loss_after_a_kill_stops_the_start_until_somebody_accepts_it(
+    stack: ExitStack, tmp_path: Path
+) -> None:
+    text = configuration(1, ('url: "memory:"', "url: sqlite:///router.db"))
+    router = stand.router(stack, text, tmp_path)
+    with Peer(router.port) as client:
+        client.bind("bank")
+        assert client.submit("37255500001").command_status == 0
+    router.child.kill()
+    (tmp_path / "router.db-wal").unlink()
+
+    ended = smpp_router("run", str(tmp_path / "router.yaml"))
+
+    assert ended.returncode == 1
+    assert '"journal.lost"' in ended.stderr
+    assert "--accept-loss" in ended.stderr
+    router = stand.router(stack, text, tmp_path, options=["--accept-loss"])
+    assert router.child.event("journal.lost")["accepted"] is True
+    assert router.samples().sum("journal_lost") == 1

@@ -99,7 +99,7 @@ def scene(stack: ExitStack, tmp_path: Path) -> Iterator["Scene"]:
     router = [sys.executable, "-m", "router.wiring.cli", "run", str(written(tmp_path, text))]
     child = stack.enter_context(Child("router under strace", ["-c", START, *strace, *router]))
     ready = child.event("router.ready")
-    pid = int((tmp_path / "router.db.lock").read_text())
+    pid = int((tmp_path / "router.db.lock").read_text().split()[0])
     listeners = ready["listeners"]
     assert isinstance(listeners, list)
     yield Scene(child, int(str(listeners[0]).rpartition(":")[2]), pid, trace)

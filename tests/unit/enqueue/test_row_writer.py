@@ -8,6 +8,7 @@ import pytest
 
 from router.enqueue import row_reader, row_writer, schema
 from router.enqueue.journal import Changes, Settlement
+from router.enqueue.row_reader import DamageError
 from router.smpp import pdu as p
 from router.terms.names import ClientId, LaneName
 from router.terms.outcome import Outcome
@@ -440,13 +441,15 @@ def test_delivery_comes_back_as_it_went(
     "octets", ["text", p.build(4, 0, 0, b"no end"), b""], ids=["text", "torn", "empty"]
 )
 def test_row_that_nobody_here_has_written_is_named(octets: object) -> None:
-    row = (100, None, 1, 0, 1.0, None, 0.0, octets)
-    with pytest.raises(ValueError, match="message 100"):
+    row = (100, None, 1, 0, 1.0, None, 0.0, octets, None)
+    with pytest.raises(DamageError, match=r"no message|another type"):
         row_reader.to_message(row, 1, QueueKey(TO_TELIA, OTP, BANK))  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="delivery 7"):
-        row_reader.to_delivery((7, "bank", 100, 0.0, 1, None))
-    with pytest.raises(ValueError, match="attempt 7"):
-        row_reader.to_pending((7, *[None] * 16), TO_TELIA, OTP)
+    with pytest.raises(DamageError, match="another type"):
+        row_reader.to_delivery((7, "bank", 100, 0.0, 1, None, None))
+    with pytest.raises(DamageError, match="another type"):
+        row_reader.to_pending((7, *[None] * 18), TO_TELIA, OTP)
+    with pytest.raises(DamageError, match="another type"):
+        row_reader.to_orphan((7, *[None] * 6))
 
 
 @pytest.mark.parametrize(
@@ -459,8 +462,8 @@ def test_row_that_nobody_here_has_written_is_named(octets: object) -> None:
         (row_reader.NEXT_FAILED, (0,)),
         (row_writer._FAILED, (b"", "telia", b"", 1)),
         *row_reader.recall(TELIA, [attempt(message(1)).operator_id] * 3),
-        *row_reader.others([(1, "", b"", 0.0, None, 5, 1, None, 1, 0, 2)]),
-        *row_reader.other_parts(TELIA, [(*range(14), 5)]),
+        *row_reader.others({5}),
+        *row_reader.other_parts(TELIA, {5}),
         *row_writer.delete("message", "router_id", {1, 2, 3}),
         *row_writer.delete("sent", "number", {1, 2, 3}),
         *row_writer.delete("delivery", "number", {1, 2, 3}),

@@ -402,9 +402,11 @@ def test_batch_that_failed_and_is_found_all_the_same_is_forgotten(
     with unwritable(path):
         assert turns.keep(journal, failed) is not None
     with closing(sqlite3.connect(path)) as database, database:
-        database.execute("INSERT INTO message VALUES (12, 1, NULL, 1, 0, 0.0, NULL, 0.0, x'')")
+        database.execute(
+            "INSERT INTO message VALUES (12, 1, NULL, 1, 0, 0.0, NULL, 0.0, x'', NULL)"
+        )
         number = failed.held[0].kept_as
-        database.execute("INSERT INTO delivery VALUES (?, '', 1, 0.0, 1, x'')", (number,))
+        database.execute("INSERT INTO delivery VALUES (?, '', 1, 0.0, 1, x'', NULL)", (number,))
 
     assert turns.keep(journal, failed_again(failed)) is None
 
@@ -435,20 +437,8 @@ def test_mistake_of_ours_fails_a_batch_and_not_the_thread(
     error = turns.keep(journal, changes(accepted=[impossible]))
 
     assert error is not None
-    assert "OverflowError" in str(error)
+    assert "out of range" in str(error)
     assert turns.keep(journal, changes(accepted=messages(1))) is None
-
-
-def test_damaged_row_fails_what_reads_it_and_is_named(path: Path, turns: Turns) -> None:
-    journal = turns.open(path)
-    one = message(1)
-    turns.keep(journal, changes(accepted=[one]))
-    with closing(sqlite3.connect(path)) as database, database:
-        database.execute("UPDATE message SET octets = 'text'")
-
-    with pytest.raises(JournalError, match="message 1 is no message"):
-        turns.waiting(journal)
-    turns.close(journal)
 
 
 # What is over.

@@ -10,6 +10,7 @@ from typing import Final
 from router.enqueue.journal import (
     BEGINNING,
     Changes,
+    Damaged,
     Journal,
     JournalError,
     PendingReceipt,
@@ -79,6 +80,8 @@ class Turns:
         """What is safe, in that order."""
         self.failed: list[tuple[Changes, JournalError]] = []
         self.now_utc = 0.0
+        self.damaged: list[Damaged] = []
+        """Rows that readings have met and that are none."""
         self.commits: list[int] = []
         """How many messages each accepted."""
 
@@ -122,6 +125,7 @@ class Turns:
         first_number: int = 1,
         lanes: tuple[LaneName, ...] = LANES,
         keep_records_s: float = 3600.0,
+        accept_loss: bool = False,
     ) -> SqliteJournal:
         """Open or make this one."""
         return SqliteJournal(
@@ -133,8 +137,10 @@ class Turns:
             settle_every_s=settle_every_s,
             first_number=first_number,
             committed=self.committed,
+            damaged=self.damaged.extend,
             clock_utc=lambda: self.now_utc,
             keep_records_s=keep_records_s,
+            accept_loss=accept_loss,
         )
 
     def close(self, journal: Journal) -> None:

@@ -600,3 +600,28 @@ def test_age_follows_for_what_waits_already(outbox_s: float, old: int) -> None:
     assert outbox.too_old(0.0, ACCEPTED_UTC + 100.0) == []
     with_settings(outbox, outbox_s=outbox_s)
     assert len(outbox.too_old(0.0, ACCEPTED_UTC + 100.0)) == old
+
+
+# What the journal cannot read.
+
+
+def test_delivery_that_is_set_aside_is_waited_for_no_more() -> None:
+    outbox = outbox_of()
+    outbox.restore(3, 1)
+    outbox.reads(())
+    outbox.set_aside(2)
+    outbox.fetched([kept(1), kept(3)], 0.0)
+    assert (outbox.ahead, len(outbox)) == (0, 2)
+
+    outbox.set_aside(3)  # It is in memory, and goes out all the same.
+
+    assert len(outbox) == 2
+    outbox.passed = 1
+    outbox.set_aside(2)
+    assert (outbox.passed, len(outbox)) == (0, 2)
+
+
+def kept(number: int) -> Delivery:
+    one = delivery(number)
+    one.kept_as = number
+    return one
