@@ -174,6 +174,7 @@ class Journey:
                     clocks.go_on_from(found.known_utc or clocks.utc())
                 self.commits.tell_time(clocks.now(), clocks.utc())  # Before a client's message.
                 self.backlog.take_up(found)
+                self.backlog.weigh()
                 self._ids.reserve(ready)
                 self.turn.end_soon()  # Validity ends even if nobody ever connects.
             else:

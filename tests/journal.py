@@ -34,6 +34,7 @@ class WatchedJournal:
         self.reserve_ids: Final = kept.reserve_ids
         self.fetch_sent: Final = kept.fetch_sent
         self.recover: Final = kept.recover
+        self.weigh: Final = kept.weigh
         self.close: Final = kept.close
         self.recalls: list[int] = []
         """How many ids each question of the receipts was about."""

@@ -40,14 +40,14 @@ class Admission:
 
     def judge(self, pdu: Pdu, now: float) -> Refusal | bool | None:
         """Let a PDU in (True), hold it (None), or return the refusal to answer."""
+        octets = len(pdu.octets)
         if self._held:
             refusal = THROTTLED
         else:
-            verdict = self._try(now)
+            verdict = self._try(octets, now)
             if verdict is None:
                 return True
             refusal = verdict
-        octets = len(pdu.octets)
         if len(self._held) >= MOST_HELD or self._held_octets + octets > MOST_HELD_OCTETS:
             return refusal
         self._held.append((now + LONGEST_HOLD_S, pdu))
@@ -56,18 +56,22 @@ class Admission:
             self._look_again(refusal, now)
         return None
 
-    def _try(self, now: float) -> Refusal | None:
+    def _try(self, octets: int, now: float) -> Refusal | None:
         """Let one PDU in, or return what prevents it: take window, room and token, or none."""
         account = self._account
         if self._unanswered >= account.settings.window:
             return THROTTLED
-        if not self._rooms.take(account.name):
+        if not self._rooms.take(account.name, octets):
             return QUEUE_FULL
         if account.bucket is not None and not account.bucket.take(now):
-            self._rooms.give(account.name)
+            self._rooms.give(account.name, octets)
             return THROTTLED
         self._unanswered += 1
         return None
+
+    def resize(self, octets: int) -> None:
+        """Note that a PDU which was let in is kept with so many octets more, or fewer."""
+        self._rooms.restore(self._account.name, 0, octets)
 
     def answered(self) -> None:
         """Note that a PDU which was let in has been answered: the window has room."""
@@ -81,7 +85,7 @@ class Admission:
         self._look_at = NEVER
         while self._held:
             until, pdu = self._held[0]
-            refusal = self._try(now)
+            refusal = self._try(len(pdu.octets), now)
             if refusal is not None and now < until:
                 self._look_again(refusal, now)
                 break

@@ -33,6 +33,7 @@ __all__ = [
     "SentFetched",
     "Settlement",
     "Wanted",
+    "Weights",
     "is_with_operator",
     "take_up_doubt",
 ]
@@ -162,6 +163,8 @@ class Backlog:
 
     queue: QueueKey
     count: int
+    octets: int = 0
+    """The octets of their PDUs, once they are weighed."""
 
 
 @dataclass(slots=True)
@@ -171,6 +174,8 @@ class Held:
     count: int
     first: int
     last: int
+    octets: int = 0
+    """The octets of their PDUs, once they are weighed."""
 
 
 @dataclass(slots=True)
@@ -189,6 +194,14 @@ class Recovered:
     """The last time that a process knew, to about a minute; 0 where none has told."""
 
 
+@dataclass(slots=True)
+class Weights:
+    """The octets of all PDUs that waited when the journal was recovered."""
+
+    waiting: dict[QueueKey, int] = field(default_factory=dict)
+    held: dict[AccountName, int] = field(default_factory=dict)
+
+
 Done = Callable[[Changes, JournalError | None], None]
 
 
@@ -203,6 +216,7 @@ class Wanted:
 
 Fetched = Callable[[list[Message], JournalError | None], None]
 Recalled = Callable[[list[PendingReceipt], JournalError | None], None]
+Weighed = Callable[[Weights, JournalError | None], None]
 HeldFetched = Callable[[list[Delivery], JournalError | None], None]
 
 Place = int
@@ -302,6 +316,13 @@ class Journal(Protocol):
 
     def recover(self, done: Callable[[Recovered, JournalError | None], None]) -> None:
         """Return what an earlier process left. Called once, before anything else."""
+
+    def weigh(self, done: Weighed) -> None:
+        """Return the octets of what waited when `recover` was called. Called once, after it.
+
+        Not part of the recovery: every row has to be looked at, a second for a million. Meanwhile
+        all other operations go on, and what they change is not in the answer.
+        """
 
     def close(self, done: Callable[[], None]) -> None:
         """Finish what was asked for, then call `done`."""

@@ -32,6 +32,8 @@ ORPHANS: Final = (
     "SELECT operator, operator_id, source, octets, at_utc, number FROM orphan ORDER BY number"
 )
 BACKLOGS: Final = "SELECT queue, count(*) FROM message GROUP BY queue"
+WAITING_OCTETS: Final = "SELECT queue, sum(length(octets)) FROM message GROUP BY queue"
+HELD_OCTETS: Final = "SELECT account, sum(length(octets)) FROM delivery GROUP BY account"
 SENT_BY_OPERATOR: Final = "SELECT operator, count(*) FROM sent GROUP BY operator"
 HELD_BY_ACCOUNT: Final = (
     "SELECT account, count(*), min(number), max(number) FROM delivery GROUP BY account"

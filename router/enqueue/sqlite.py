@@ -24,7 +24,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -44,8 +44,10 @@ from router.enqueue.journal import (
     Recovered,
     SentFetched,
     Wanted,
+    Weighed,
+    Weights,
 )
-from router.enqueue.row_reader import NUMBERS
+from router.enqueue.row_reader import KNOWN_UTC, NUMBERS
 from router.enqueue.sqlite_file import WAL, code_of, connect, explained, lock, opened, tidied
 from router.enqueue.sqlite_read import Reader
 from router.terms.names import AccountName, LaneName, OperatorId, OperatorName
@@ -133,6 +135,9 @@ class SqliteJournal:
         self._database: sqlite3.Connection | None = database
         """None after trouble with the file, until the next transaction."""
         self._reads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal-reads")
+        self._before: sqlite3.Connection | None = None
+        """Reads the file as it was when it was recovered, until that is weighed."""
+        self._weighing: threading.Thread | None = None
         self._failures_told = 0
         self._failure: tuple[int, JournalError] | None = None
         """How many failures the loop knew of before the last failure, and that one's error."""
@@ -237,9 +242,37 @@ class SqliteJournal:
 
         def read(database: sqlite3.Connection) -> Callable[[], None]:
             recovered = self._reader.recovered(database)
+            self._before = before = connect(self._path)
+            before.execute("BEGIN")
+            before.execute(KNOWN_UTC).fetchone()  # From here on it sees no changes.
             return lambda: done(recovered, None)
 
         self._call(read, lambda error: done(Recovered(), error))
+
+    def weigh(self, done: Weighed) -> None:
+        """See `Journal`. In a thread of its own: no reading waits for it."""
+        before = self._before
+        assert before is not None
+
+        def run() -> None:
+            weights = Weights()
+            error: JournalError | None = None
+            try:
+                with closing(before):
+                    weights = self._reader.weighed(before)
+            except Exception as cause:  # noqa: BLE001 - Whatever it is, the loop must be told.
+                if code_of(cause) == sqlite3.SQLITE_INTERRUPT:  # By `close`.
+                    return
+                error = explained(self._path, cause)
+            self._soon(lambda: told(weights, error))
+
+        def told(weights: Weights, error: JournalError | None) -> None:
+            if error is not None:
+                self._unreadable(error)
+            done(weights, error)
+
+        self._weighing = threading.Thread(target=run, name="journal-weighs", daemon=True)
+        self._weighing.start()
 
     def close(self, done: Callable[[], None]) -> None:
         """See `Journal`."""
@@ -247,8 +280,15 @@ class SqliteJournal:
         def finished() -> None:
             self._thread.join()
             self._reads.shutdown()
+            if self._weighing is not None:
+                self._weighing.join()
+            elif self._before is not None:
+                self._before.close()
             done()
 
+        if self._weighing is not None and self._before is not None:
+            with suppress(sqlite3.ProgrammingError):  # It has weighed all, and is closed.
+                self._before.interrupt()
         self._closed = finished
         self._inbox.close()
 

@@ -18,6 +18,7 @@ from router.enqueue.journal import (
     Place,
     Recovered,
     Wanted,
+    Weights,
     take_up_doubt,
 )
 from router.enqueue.row_writer import Queues, Row
@@ -42,6 +43,8 @@ class Reader:
         self._clock_utc = clock_utc
         self._written: dict[int, tuple[int, OperatorName]] = {}
         """How far an earlier process has written each queue, and to which operator last."""
+        self._recovered: dict[int, QueueKey] = {}
+        """The queue of each number that had messages when the journal was recovered."""
         self._marks: dict[int, bool] = {}
         """Whether an earlier process may have written a message, for messages with a mark."""
 
@@ -62,7 +65,9 @@ class Reader:
         for number, account, lane, plan, *_ in database.execute(row_reader.QUEUES):
             if number in counts:
                 known = self._queues.lane_of(LaneName(lane))
-                backlogs[QueueKey(self._plan(plan), known, AccountName(account))] += counts[number]
+                key = QueueKey(self._plan(plan), known, AccountName(account))
+                self._recovered[number] = key
+                backlogs[key] += counts[number]
         recovered.waiting = [Backlog(queue, count) for queue, count in backlogs.items()]
         for operator, count in database.execute(row_reader.SENT_BY_OPERATOR):
             recovered.sent[OperatorName(operator)] = count
@@ -73,6 +78,14 @@ class Reader:
             recovered.orphans.append(orphan)
         (recovered.known_utc,) = database.execute(row_reader.KNOWN_UTC).fetchone()
         return recovered
+
+    def weighed(self, database: sqlite3.Connection) -> Weights:
+        """See `Journal.weigh`."""
+        waiting: Counter[QueueKey] = Counter()
+        for number, octets in database.execute(row_reader.WAITING_OCTETS):
+            waiting[self._recovered[number]] += octets
+        held = dict(database.execute(row_reader.HELD_OCTETS).fetchall())
+        return Weights(dict(waiting), held)
 
     def next_of_queue(self, wanted: Wanted, database: sqlite3.Connection) -> list[Message]:
         """See `Journal.fetch`."""

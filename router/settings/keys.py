@@ -175,6 +175,7 @@ ACCOUNT: Final = _part(
         "window": value.whole(1, 100_000),
         "burst": value.whole(1, 10_000_000),
         "queue": value.whole(1, 100_000_000),
+        "queue_size_bytes": value.size("64KiB", "1000GiB"),
         "weight": value.whole(1, 1_000),
         "lane_by_priority": mapping(value.whole(0, 255), reference("lane")),
         "lane_by_service_type": mapping(value.text(5, shortest=0), reference("lane")),

@@ -126,6 +126,12 @@ class Deliveries:
         outbox.restore(held.count, held.first)
         return held.count
 
+    def weighed(self, account: AccountName, octets: int) -> None:
+        """Count the octets of what an earlier process left for an account."""
+        left = self._left.get(account)
+        if left is not None:
+            left.octets += octets
+
     @property
     def left(self) -> int:
         """How many deliveries stay in the journal: their account is no more."""

@@ -143,13 +143,15 @@ class Intake:
             hold_receipt=client.session.state is not State.BOUND_TRX,  # It may be unbinding.
             group=group,
         )
+        if message.size != len(pdu.octets):
+            client.admission.resize(message.size - len(pdu.octets))
         self._commits.accepts.accepted.append(message)
         if not self._turn.is_ending:
             self._turn.end_soon()
 
     def not_kept(self, message: Message, now: float) -> None:
         """The journal has failed: the message was promised to nobody, and its room is free."""
-        self.rooms.give(message.account)
+        self.rooms.give(message.account, message.size)
         self._long_messages.leave(message)
         if message.origin is not None:
             message.origin.refused(message, JOURNAL_DOWN, now)
@@ -173,7 +175,7 @@ class Intake:
     def _not_taken(self, client: Client, pdu: Pdu, refusal: Refusal) -> None:
         """Refuse what had been let in: its room is free again."""
         client.admission.answered()
-        self.rooms.give(client.account.name)
+        self.rooms.give(client.account.name, len(pdu.octets))
         self._refuse(client, pdu, refusal)
 
     def _refuse(self, client: Client, pdu: Pdu, refusal: Refusal) -> None:

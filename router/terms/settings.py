@@ -188,6 +188,9 @@ class AccountSettings:
     """submit_sm that may come at once; by default one unit of the rate."""
     queue: int = 100_000
     """Messages of the account that may wait for operators."""
+    queue_size_bytes: int = 2**30
+    """Octets of the account's messages that may wait for operators; the last message may be larger
+    than what is left."""
     weight: int = 1
     """Turns of the account inside a lane, relative to other accounts."""
     lane_by_priority: Mapping[int, LaneName] = field(default_factory=dict)

@@ -33,13 +33,13 @@ class Places(Rooms):
         super().__init__({})
         self.free = free
 
-    def take(self, account: AccountName) -> bool:
+    def take(self, account: AccountName, octets: int) -> bool:
         if self.free == 0:
             return False
         self.free -= 1
         return True
 
-    def give(self, account: AccountName) -> None:
+    def give(self, account: AccountName, octets: int) -> None:
         self.free += 1
 
 
@@ -96,14 +96,14 @@ class Gates:
             if goes_on:
                 self.waiting += 1
             else:
-                self.rooms.give(self.settings.name)
+                self.rooms.give(self.settings.name, 1)
             self.sessions[session].answered()
 
     def give_room(self, count: int) -> None:
         """An operator has taken some."""
         for _ in range(min(count, self.waiting)):
             self.waiting -= 1
-            self.rooms.give(self.settings.name)
+            self.rooms.give(self.settings.name, 1)
 
     def wait(self, seconds: float) -> None:
         """Time passes; whoever asks to be woken is."""

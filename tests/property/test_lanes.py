@@ -179,7 +179,7 @@ class Observed:
         assert one.router_id not in self.ended
         self.ended.add(one.router_id)
         one.enter(event)
-        self.rooms.give(one.account)
+        self.rooms.give(one.account, one.size)
         self.room[one.account] -= 1
 
     # What happens.
@@ -193,14 +193,14 @@ class Observed:
                 self.next_id += 1
             self.room[name] += count
             self.lanes.restore(QueueKey(plan, lane, name), count)
-            self.rooms.restore(name, count)
+            self.rooms.restore(name, count, 0)
 
     def accept(
         self, name: AccountName, lane: LaneName, plan: Plan, validity_s: float, count: int
     ) -> None:
         for _ in range(count):
             has_room = self.room[name] < ACCOUNTS[name].queue
-            assert self.rooms.take(name) == has_room
+            assert self.rooms.take(name, 0) == has_room
             if not has_room:
                 return
             self.room[name] += 1

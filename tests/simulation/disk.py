@@ -27,6 +27,8 @@ from router.enqueue.journal import (
     SentFetched,
     Settlement,
     Wanted,
+    Weighed,
+    Weights,
     is_with_operator,
     take_up_doubt,
 )
@@ -251,6 +253,7 @@ class SimulatedJournal:
         self._next_orphan = max(disk.orphans, default=0) + 1
         self._written_before = dict(disk.written)
         self._marks_before = dict(disk.marks)
+        self._weights = Weights()
 
     # The interface.
 
@@ -411,6 +414,11 @@ class SimulatedJournal:
 
         self._ask(_Work(None, None, True, self.process.clock(), read))
 
+    def weigh(self, done: Weighed) -> None:
+        """See `Journal`."""
+        at = self.disk.loop.now + 3 * self.disk.slowness_s
+        self.disk.loop.at(at, lambda: done(self._weights, None), self.process)
+
     def close(self, done: Callable[[], None]) -> None:
         """See `Journal`."""
         self._urgent += self._others
@@ -527,16 +535,23 @@ class SimulatedJournal:
         disk = self.disk
         found = Recovered(known_utc=disk.known_utc)
         waiting: Counter[Queue] = Counter()
+        octets: Counter[Queue] = Counter()
         for row in sorted(disk.messages.values()):
             if not disk.has_attempt(row.router_id):
                 waiting[row.candidates, row.lane, row.account] += 1
+                octets[row.candidates, row.lane, row.account] += len(row.octets)
+        self._weights = Weights()
         for (candidates, lane, account), count in waiting.items():
-            found.waiting.append(Backlog(QueueKey(self._plan_of(candidates), lane, account), count))
+            key = QueueKey(self._plan_of(candidates), lane, account)
+            found.waiting.append(Backlog(key, count))
+            self._weights.waiting[key] = octets[candidates, lane, account]
         found.sent = dict(Counter(row.operator for row in disk.attempts.values()))
         for number, kept in sorted(disk.deliveries.items()):
             held = found.held.setdefault(kept.account, Held(0, number, number))
             held.count += 1
             held.last = number
+            weight = self._weights.held.get(kept.account, 0) + len(kept.octets)
+            self._weights.held[kept.account] = weight
         found.orphans = [Orphan(*row) for _, row in sorted(disk.orphans.items())]
         return found
 

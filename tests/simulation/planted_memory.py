@@ -82,7 +82,7 @@ def what_is_recalled_is_sent_again() -> list[Patch]:
 
     def eager(self: Recall, message: Message, attempts: list[PendingReceipt]) -> None:
         take_back(self, message, attempts)
-        journeys[0].rooms.restore(message.account, 1)
+        journeys[0].rooms.restore(message.account, 1, 0)
         journeys[0].lanes.put_first(message)
 
     return [(Journey, "start", known), (Recall, "_take_back", eager)]

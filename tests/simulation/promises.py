@@ -493,6 +493,8 @@ class Promises(Records):
         for account in self.settings.accounts:
             if journey.rooms.taken(account):
                 raise self.broken(f"{account}: room is taken, and nothing waits")
+            if journey.rooms.octets(account):
+                raise self.broken(f"{account}: octets of room are taken, and nothing waits")
             if len(journey.deliveries.outboxes[account]):
                 raise self.broken(f"{account}: its outbox is not empty")
         if (

@@ -34,14 +34,14 @@ class Places(Rooms):
         super().__init__({})
         self.free = free
 
-    def take(self, account: AccountName) -> bool:
+    def take(self, account: AccountName, octets: int) -> bool:
         assert account == "bank"
         if not self.free:
             return False
         self.free -= 1
         return True
 
-    def give(self, account: AccountName) -> None:
+    def give(self, account: AccountName, octets: int) -> None:
         assert account == "bank"
         self.free += 1
 
@@ -346,7 +346,7 @@ def test_room_window_and_tokens_balance_and_order_holds_whatever_happens(
             gate.admission.answered()
             unanswered -= 1
         elif event == "leave" and waiting:  # A message has gone to an operator.
-            gate.places.give(AccountName("bank"))
+            gate.places.give(AccountName("bank"), 60)
             waiting -= 1
         elif isinstance(event, float):
             now += event

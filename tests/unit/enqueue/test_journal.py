@@ -441,6 +441,19 @@ def test_new_process_finds_what_is_not_over(kept: Kept) -> None:
     assert kept.sent(ELISA) == []
 
 
+def test_new_process_weighs_what_it_has_found_whatever_has_come_since(kept: Kept) -> None:
+    waits, taken, other = (*ones(1, 2), message(4, account=SHOP))
+    held = [delivery(number, b"x" * number) for number in (1, 2, 30)]
+    kept.keep(changes(accepted=[waits, taken, other], held=held))
+    kept.keep(changes(taken=[attempt(taken)], acknowledged=held[:1]))
+    kept.recovered()
+    kept.keep(changes(accepted=ones(5), held=[delivery(5)], settled=[waits], acknowledged=held[1:]))
+    of_bank, of_shop = (QueueKey(TO_TELIA, OTP, account) for account in (BANK, SHOP))
+    weights = kept.turns.weighed(kept.journal)
+    assert weights.waiting == {of_bank: waits.size, of_shop: other.size}
+    assert weights.held == {BANK: sum(len(one.octets) for one in held[1:])}
+
+
 def test_new_process_can_fetch_what_the_one_before_had_fetched(kept: Kept) -> None:
     kept.keep(changes(accepted=ones(1, 2, 3)))
     assert numbers_of(kept.waiting(count=2)) == [1, 2]

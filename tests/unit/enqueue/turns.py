@@ -17,6 +17,7 @@ from router.enqueue.journal import (
     Recovered,
     Settlement,
     Wanted,
+    Weights,
 )
 from router.enqueue.sqlite import SqliteJournal
 from router.terms.message import Delivery, Message
@@ -154,6 +155,16 @@ class Turns:
         """What it holds. Raises JournalError."""
         heard: list[tuple[Recovered, JournalError | None]] = []
         journal.recover(lambda found, error: heard.append((found, error)))
+        self.until(lambda: heard)
+        found, error = heard[0]
+        if error is not None:
+            raise error
+        return found
+
+    def weighed(self, journal: Journal) -> Weights:
+        """The octets of what was recovered. Raises JournalError."""
+        heard: list[tuple[Weights, JournalError | None]] = []
+        journal.weigh(lambda found, error: heard.append((found, error)))
         self.until(lambda: heard)
         found, error = heard[0]
         if error is not None:

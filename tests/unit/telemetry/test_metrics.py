@@ -251,7 +251,7 @@ def test_deliveries_with_a_field_that_was_cut_are_seen() -> None:
 
 def test_places_that_an_account_has_taken_are_seen() -> None:
     router = FakeRouter()
-    router.journey.rooms.take(SHOP)
+    router.journey.rooms.take(SHOP, 100)
     assert value(router, "account_queue_messages", account="shop") == 1
 
 

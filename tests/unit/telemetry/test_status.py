@@ -25,7 +25,7 @@ def busy() -> FakeRouter:
     router.bring_up(TELIA)
     router.journey.lanes.put(router.message(BANK, OTP, age_s=3.0))
     router.journey.lanes.put(router.message(SHOP, BULK, age_s=90.0))
-    router.journey.rooms.take(SHOP)
+    router.journey.rooms.take(SHOP, 100)
     bind = router.journey.operators[TELIA].binds[0]
     assert bind.pace is not None
     bind.pace.busiest.written(router.now)
