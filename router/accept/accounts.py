@@ -54,7 +54,7 @@ class Bound(Protocol):
 class Account:
     """One client system at run time: its settings, its binds, and what its rate still allows."""
 
-    __slots__ = ("binding", "binds", "bucket", "name", "settings")
+    __slots__ = ("binding", "binds", "bucket", "name", "settings", "unanswered_octets")
 
     def __init__(self, settings: AccountSettings, now: float) -> None:
         self.settings = settings
@@ -62,6 +62,9 @@ class Account:
         self.binds: list[Bound] = []
         self.binding = 0
         """Bind requests whose hash a thread is checking; they count as binds."""
+        self.unanswered_octets = 0
+        """Octets of submits that were let in and are not answered: the journal does not have them
+        yet, and memory does."""
         self.bucket: TokenBucket | None = None
         """What the rate still allows; None for an account without a rate."""
         self.adopt(settings, now)

@@ -165,7 +165,7 @@ class Intake:
         account, counters = message.account, self.counters
         counters.submits[account, message.lane, status] += 1
         counters.submit_response_s[account].add(now - message.accepted_at)
-        client.admission.answered()
+        client.admission.answered(message.size)
         session = client.session
         if session.state is not State.CLOSED:
             body = message.client_id + b"\0"
@@ -174,8 +174,9 @@ class Intake:
 
     def _not_taken(self, client: Client, pdu: Pdu, refusal: Refusal) -> None:
         """Refuse what had been let in: its room is free again."""
-        client.admission.answered()
-        self.rooms.give(client.account.name, len(pdu.octets))
+        octets = len(pdu.octets)
+        client.admission.answered(octets)
+        self.rooms.give(client.account.name, octets)
         self._refuse(client, pdu, refusal)
 
     def _refuse(self, client: Client, pdu: Pdu, refusal: Refusal) -> None:

@@ -55,6 +55,8 @@ BIND_WHILE_DRAINING: Final = Refusal("draining", 0x0D)
 DRAINING: Final = Refusal("draining", 0x08)
 THROTTLED: Final = Refusal("throttled", 0x58)
 QUEUE_FULL: Final = Refusal("queue_full", 0x14)
+JOURNAL_BEHIND: Final = Refusal("journal_behind", 0x58)
+"""The account submits faster than the disk writes."""
 JOURNAL_DOWN: Final = Refusal("journal_down", 0x08)
 NO_ROUTE: Final = Refusal("no_route", 0x0B)
 WRONG_DESTINATION: Final = Refusal("wrong_destination", 0x0B)

@@ -59,8 +59,8 @@ class Gates:
         self.settings = settings
         self.places = places
         self.rooms = Places(places)
-        account = Account(settings, self.now)
-        self.sessions = [Admission(account, self.rooms) for _ in range(2)]
+        self.account = Account(settings, self.now)
+        self.sessions = [Admission(self.account, self.rooms) for _ in range(2)]
         self.arrived_at: dict[int, float] = {}
         self.fates: list[dict[int, Refusal | None]] = [{}, {}]
         self.inside: list[deque[int]] = [deque(), deque()]
@@ -97,7 +97,7 @@ class Gates:
                 self.waiting += 1
             else:
                 self.rooms.give(self.settings.name, 1)
-            self.sessions[session].answered()
+            self.sessions[session].answered(1)
 
     def give_room(self, count: int) -> None:
         """An operator has taken some."""
@@ -132,6 +132,7 @@ class Gates:
         for session, gate in enumerate(self.sessions):
             assert list(self.fates[session]) == sorted(self.fates[session])
             assert gate.held <= MOST_HELD
+        assert self.account.unanswered_octets == sum(map(len, self.inside))
         assert self.rooms.free + self.waiting + sum(map(len, self.inside)) == self.places
         rate, times = self.settings.rate, self.let_in_at
         if rate is not None and self.settings.burst is not None:
