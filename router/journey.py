@@ -126,8 +126,11 @@ class Journey:
         self.outcomes: Final = Outcomes(
             rooms, self.pending, self.recall, self.commits, counters, clocks, turn, told=settled
         )  # fmt: skip
+        self.deliveries: Final = Deliveries(
+            settings.accounts, journal, self.commits, counters, clocks, turn, capacity
+        )
         self.inbound: Final = Inbound(
-            self.commits, rulebook, self._ids, counters, clocks, turn, capacity
+            self.commits, self.deliveries, rulebook, self._ids, counters, clocks, turn, capacity
         )
         self.expiry: Final = Expiry(
             lanes, self.outcomes, clocks, turn, is_new=self._ids.is_of_this_process
@@ -153,16 +156,14 @@ class Journey:
             operators, lanes, self.availability, self.failover, self.suspicions, self.marks,
             self.expiry, counters, clocks, turn, capacity, is_new=self._ids.is_of_this_process,
         )  # fmt: skip
-        self.deliveries: Final = Deliveries(
-            settings.accounts, journal, self.commits, counters, clocks, turn, capacity
-        )
         self.backlog: Final = Backlog(
             journal, rooms, lanes, self.pending, self.deliveries, self.failover, long_messages,
             rulebook, self._ids, clocks, turn, capacity,
         )  # fmt: skip
         self.intake: Final = Intake(
-            self._ids, rulebook, long_messages, rooms, self.commits, counters, clocks, turn
-        )
+            self._ids, rulebook, long_messages, rooms, self.commits, self.deliveries, counters,
+            clocks, turn,
+        )  # fmt: skip
 
     def start(self, ready: Callable[[JournalError | None], None]) -> None:
         """Go on where an earlier process stopped; `ready` is called when clients may come."""
@@ -245,6 +246,8 @@ class Journey:
             self.outcomes.count(settlement, now)
         for reply in changes.replies:
             assert isinstance(reply, Reply)
+            if reply.inbound_of is not None:
+                self.inbound.answered(reply, reply.inbound_of)
             reply.send(v.ESME_ROK, self.turn)
 
     def _not_kept(self, changes: Changes, error: JournalError, now: float) -> None:
@@ -255,6 +258,8 @@ class Journey:
         changes.accepted.clear()
         for reply in changes.replies:
             assert isinstance(reply, Reply)
+            if reply.inbound_of is not None:
+                self.inbound.answered(reply, reply.inbound_of)
             reply.send(TEMPORARY.status, self.turn)
             for delivery in reply.brought:
                 changes.held.remove(delivery)

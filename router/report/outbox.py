@@ -35,6 +35,9 @@ LONGEST_RETRY_S: Final = 300.0
 PATIENT_AFTER_TRIES: Final = 9
 """Tries after which the wait is the longest. Given to what was passed: its tries are not kept."""
 
+FOR_RECEIPTS: Final = 0.1
+"""The share of an outbox that messages from subscribers do not fill."""
+
 _NEVER: Final = float("inf")
 
 
@@ -72,8 +75,13 @@ class Outbox:
         """Deliveries that may go out now, in their order."""
         self.cursor = -1
         """The number in the journal of the latest delivery that has been in memory."""
+        self._count = 0
+        self.octets = 0
+        """Octets of the deliveries that the client has not acknowledged, in memory or not. Those of
+        an earlier process are missing until the journal has counted them."""
         self.ahead = 0
         """The number of deliveries after the cursor, which only the journal has."""
+        self._ahead_octets = 0
         self._ahead_not_before = 0.0
         """The time before which no delivery that is ahead is sent."""
         self.passed = 0
@@ -118,8 +126,27 @@ class Outbox:
 
     def __len__(self) -> int:
         """The number of deliveries that the client has not acknowledged, in memory or not."""
-        behind = sum(map(len, self._behind.values()))
-        return len(self._under_way) + behind + self.ahead + self.passed
+        return self._count
+
+    @property
+    def share(self) -> float:
+        """The share of its limits that the outbox has reached: of number or octets, the larger."""
+        settings = self.settings
+        count, octets = settings.outbox_messages, settings.outbox_size_bytes
+        return max(self._count / count, self.octets / octets)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a limit is reached. Receipts are taken all the same."""
+        return self.share >= 1.0
+
+    @property
+    def is_nearly_full(self) -> bool:
+        """Whether what is left is for receipts.
+
+        However many messages subscribers send, their client may still submit.
+        """
+        return self.share >= 1.0 - FOR_RECEIPTS
 
     def unbound(self, receiver: Receiver) -> None:
         """Forget a bind that has ended; what comes of its messages goes out on another."""
@@ -132,21 +159,33 @@ class Outbox:
 
     def put(self, delivery: Delivery, now: float) -> None:
         """Take in a delivery that is safe in the journal, or leave it there for its turn."""
+        octets = len(delivery.octets)
+        self._count += 1
+        self.octets += octets
         if delivery.kept_as <= self.cursor:
             self.ahead += 1  # It was read, and subtracted, before the journal's answer.
+            self._ahead_octets += octets
         elif self.ahead > 0 or len(self.waiting) >= (
             self._capacity.outbox_deliveries if self.receivers else self._capacity.outbox_away
         ):
             self.ahead += 1
+            self._ahead_octets += octets
             self._ahead_not_before = max(self._ahead_not_before, delivery.not_before)
         else:
             self.cursor = delivery.kept_as
             self._take_in(delivery, now)
 
-    def restore(self, count: int, first: int) -> None:
+    def restore(self, count: int, first: int, octets: int) -> None:
         """Count the deliveries that an earlier process left in the journal."""
+        self._count += count
         self.ahead += count
         self.cursor = first - 1
+        self.weighed(octets)
+
+    def weighed(self, octets: int) -> None:
+        """Count the octets of what an earlier process left, which were not known yet."""
+        self.octets += octets
+        self._ahead_octets += octets
 
     def _take_in(self, delivery: Delivery, now: float) -> None:
         router_id = delivery.router_id
@@ -195,11 +234,17 @@ class Outbox:
             return
         for delivery in deliveries:
             self.cursor = delivery.kept_as
+            self._ahead_octets -= len(delivery.octets)
             delivery.not_before = self._ahead_not_before
             self._take_in(delivery, now)
         # If the journal has none although some were counted, believe the journal: otherwise the
         # outbox would wait for them for ever.
-        self.ahead = self.ahead - len(deliveries) if deliveries else 0
+        if deliveries:
+            self.ahead -= len(deliveries)
+        else:
+            self._count -= self.ahead
+            self.octets -= self._ahead_octets
+            self.ahead = self._ahead_octets = 0
 
     def _read_again(self, reading: "_Reading", deliveries: Sequence[Delivery], now: float) -> None:
         """Take in, of deliveries read from the front, those that were passed."""
@@ -338,6 +383,8 @@ class Outbox:
     def _over(self, delivery: Delivery, now: float) -> None:
         """End a delivery, wherever it waits, and let the next one of its message go."""
         delivery.is_over = True
+        self._count -= 1
+        self.octets -= len(delivery.octets)
         if self._reading is not None:
             self._reading.over.add(delivery.kept_as)
         router_id = delivery.router_id

@@ -181,6 +181,8 @@ ACCOUNT: Final = _part(
         "lane_by_service_type": mapping(value.text(5, shortest=0), reference("lane")),
         "deliver_window": value.whole(1, 100_000),
         "outbox_s": value.duration("10ms", "30d"),
+        "outbox_messages": value.whole(1, 1_000_000_000),
+        "outbox_size_bytes": value.size("64KiB", "1000GiB"),
     },
     _finish_account,
     no_keys=("name",),

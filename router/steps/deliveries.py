@@ -90,7 +90,7 @@ class Deliveries:
                 outbox = self.outboxes[name] = Outbox(settings, capacity=self._capacity)
                 left = self._left.pop(name, None)
                 if left is not None:
-                    outbox.restore(left.count, left.first)
+                    outbox.restore(left.count, left.first, left.octets)
             else:
                 outbox.adopt(settings)
             self._turn.deliver(name)  # Its window may be larger.
@@ -112,7 +112,8 @@ class Deliveries:
         if outbox is None:
             number = delivery.kept_as
             left = self._left.get(delivery.account, Held(0, number, number))
-            self._left[delivery.account] = Held(left.count + 1, left.first, number)
+            octets = left.octets + len(delivery.octets)
+            self._left[delivery.account] = Held(left.count + 1, left.first, number, octets)
             return
         outbox.put(delivery, now)
         self._turn.deliver(delivery.account)
@@ -123,14 +124,28 @@ class Deliveries:
         if outbox is None:
             self._left[account] = held
             return 0
-        outbox.restore(held.count, held.first)
+        outbox.restore(held.count, held.first, held.octets)
         return held.count
 
     def weighed(self, account: AccountName, octets: int) -> None:
         """Count the octets of what an earlier process left for an account."""
-        left = self._left.get(account)
-        if left is not None:
+        outbox, left = self.outboxes.get(account), self._left.get(account)
+        if outbox is not None:
+            outbox.weighed(octets)
+        elif left is not None:
             left.octets += octets
+
+    # How full outboxes are. That of an account that is gone runs dry, and has room.
+
+    def has_room(self, account: AccountName) -> bool:
+        """Return whether the account may ask for more receipts."""
+        outbox = self.outboxes.get(account)
+        return outbox is None or not outbox.is_full
+
+    def has_room_for_inbound(self, account: AccountName) -> bool:
+        """Return whether the account may be sent more messages by subscribers."""
+        outbox = self.outboxes.get(account)
+        return outbox is None or not outbox.is_nearly_full
 
     @property
     def left(self) -> int:

@@ -14,13 +14,14 @@ from router.smpp.states import State
 from router.smpp.text import UDHI
 from router.steps.clocks import Clocks
 from router.steps.commits import Commits
+from router.steps.deliveries import Deliveries
 from router.steps.long_messages import LongMessages
 from router.steps.peers import Client
 from router.steps.rules import Rulebook
 from router.steps.turn import Turn
 from router.terms.counters import Counters
-from router.terms.message import Message
-from router.terms.outcome import DRAINING, JOURNAL_DOWN, Refusal
+from router.terms.message import FINAL_BITS, Message
+from router.terms.outcome import DRAINING, JOURNAL_DOWN, OUTBOX_FULL, Refusal
 
 
 class Intake:
@@ -29,6 +30,7 @@ class Intake:
     __slots__ = (
         "_clocks",
         "_commits",
+        "_deliveries",
         "_ids",
         "_long_messages",
         "_rulebook",
@@ -45,6 +47,7 @@ class Intake:
         long_messages: LongMessages,
         rooms: Rooms,
         commits: Commits,
+        deliveries: Deliveries,
         counters: Counters,
         clocks: Clocks,
         turn: Turn,
@@ -54,6 +57,7 @@ class Intake:
         self._long_messages: Final = long_messages
         self.rooms: Final = rooms
         self._commits: Final = commits
+        self._deliveries: Final = deliveries
         self.counters: Final = counters
         self._clocks: Final = clocks
         self._turn: Final = turn
@@ -108,6 +112,9 @@ class Intake:
         rule = rules.routes.decide(checked.number, account.name, sm)
         if isinstance(rule, Refusal):
             self._not_taken(client, pdu, rule)
+            return
+        if sm.registered_delivery & FINAL_BITS and not self._deliveries.has_room(account.name):
+            self._not_taken(client, pdu, OUTBOX_FULL)
             return
         router_id = self._ids.take()
         if router_id is None:

@@ -209,6 +209,12 @@ class AccountSettings:
     """deliver_sm that may be unanswered on one bind."""
     outbox_s: float = 72 * 3600.0
     """How long receipts and inbound messages wait for the client."""
+    outbox_messages: int = 5_000_000
+    """Receipts and inbound messages that may wait for the client. From nine tenths on messages from
+    subscribers are refused, and operators send them again later. When it is full the client's
+    messages that ask for a receipt are refused too. Receipts are always taken."""
+    outbox_size_bytes: int = 2**30
+    """The same in octets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

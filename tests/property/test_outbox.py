@@ -218,6 +218,12 @@ class Handback(RuleBasedStateMachine):
         assert len(self.outbox) == sum(map(len, self.put.values())) - len(self.untold)
 
     @invariant()
+    def octets_are_those_of_what_has_not_ended(self) -> None:
+        untold = {one.kept_as for one in self.untold}
+        left = {kept_as for of in self.put.values() for kept_as in of} - untold
+        assert self.outbox.octets == sum(len(self.rows[kept_as].octets) for kept_as in left)
+
+    @invariant()
     def nothing_ends_twice(self) -> None:
         assert all(times == 1 for times in self.ended.values())
 

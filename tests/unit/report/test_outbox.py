@@ -489,21 +489,21 @@ def test_journal_is_read_from_where_memory_ends_before_that_runs_dry() -> None:
 
 def test_what_an_earlier_process_left_is_read_from_its_first() -> None:
     outbox = outbox_of(ClientBind())
-    outbox.restore(3, 70)
+    outbox.restore(3, 70, 300)
     assert (len(outbox), outbox.wants(0.0)) == (3, 69)
 
 
 def test_account_does_not_wait_for_ever_for_what_the_journal_does_not_have() -> None:
     outbox = outbox_of(ClientBind())
-    outbox.restore(3, 70)
+    outbox.restore(3, 70, 300)
     outbox.reads(())
     outbox.fetched([], 0.0)
-    assert (len(outbox), outbox.wants(0.0)) == (0, None)
+    assert (len(outbox), outbox.octets, outbox.wants(0.0)) == (0, 0, None)
 
 
 def test_reading_that_failed_is_wanted_again() -> None:
     outbox = outbox_of(ClientBind())
-    outbox.restore(3, 70)
+    outbox.restore(3, 70, 300)
     outbox.reads(())
     outbox.not_fetched()
     assert outbox.wants(0.0) == 69
