@@ -146,6 +146,7 @@ _part(
         "url": value.journal_url,
         "commit_every_s": value.duration("0ms", "1s"),
         "settle_every_s": value.duration("0ms", "10s"),
+        "keep_free_bytes": value.size("0B", "1000GiB"),
         "keep_records_s": value.duration("0s", "3650d"),
     },
 )

@@ -30,6 +30,7 @@ from router.terms.message import Delivery
 from router.terms.names import AccountName, OperatorName
 from router.terms.outcome import (
     INBOUND_BEHIND,
+    NO_SPACE_FOR_INBOUND,
     NOT_FOR_US,
     OUTBOX_NEARLY_FULL,
     TEMPORARY,
@@ -179,6 +180,8 @@ class Inbound:
 
     def _no_room(self, account: AccountName, unkept: int) -> Refusal | None:
         """Return why a message cannot be kept now, though the journal works."""
+        if self._commits.is_short_of_space:
+            return NO_SPACE_FOR_INBOUND
         if unkept >= MOST_UNKEPT_OCTETS:
             return INBOUND_BEHIND
         if not self._deliveries.has_room_for_inbound(account):

@@ -21,7 +21,7 @@ from router.steps.rules import Rulebook
 from router.steps.turn import Turn
 from router.terms.counters import Counters
 from router.terms.message import FINAL_BITS, Message
-from router.terms.outcome import DRAINING, JOURNAL_DOWN, OUTBOX_FULL, Refusal
+from router.terms.outcome import DISK_NEARLY_FULL, DRAINING, JOURNAL_DOWN, OUTBOX_FULL, Refusal
 
 
 class Intake:
@@ -70,6 +70,8 @@ class Intake:
             self._refuse(client, pdu, DRAINING)
         elif not self._commits.up:
             self._refuse(client, pdu, JOURNAL_DOWN)
+        elif self._commits.is_short_of_space:
+            self._refuse(client, pdu, DISK_NEARLY_FULL)
         else:
             verdict = client.admission.judge(pdu, now)
             if verdict is True:
@@ -84,6 +86,8 @@ class Intake:
                 self._refuse(client, pdu, refusal)
             elif self.draining or not self._commits.up:
                 self._not_taken(client, pdu, DRAINING if self.draining else JOURNAL_DOWN)
+            elif self._commits.is_short_of_space:
+                self._not_taken(client, pdu, DISK_NEARLY_FULL)
             else:
                 self._take_in(client, pdu, arrived_at, now)
 

@@ -8,6 +8,7 @@ import asyncio
 import gc
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from router.accept.server import ClientLink
 from router.enqueue.journal import Journal, JournalError, first_number_at
 from router.enqueue.memory import MemoryJournal
 from router.enqueue.sqlite import SqliteJournal
+from router.enqueue.sqlite_file import free_octets
 from router.forward.bind import BindConnector
 from router.forward.outbind import OutbindConnector, OutbindListener
 from router.journey import Journey
@@ -31,7 +33,7 @@ from router.telemetry.log import MessageLog
 from router.telemetry.operator_events import log_operator_events
 from router.telemetry.status import cure_of
 from router.terms.limits import TokenBucket
-from router.terms.settings import Address, Settings
+from router.terms.settings import Address, JournalSettings, Settings
 from router.wiring.control import Control
 from router.wiring.systemd import notify, starting, watchdog_s
 from router.wiring.tls import about, context_of
@@ -48,6 +50,8 @@ GARBAGE: Final = (10_000, 20, 50)
 cycles after every 700 new objects, as is Python's default, costs a tenth of the time and finds
 none."""
 LAG_EVERY_S: Final = 0.1
+SPACE_EVERY_S: Final = 1.0
+"""How often the free space of the journal's disk is looked at."""
 UNREADABLE_EVERY_S: Final = 60.0
 """How often the log says that the journal cannot be read."""
 
@@ -119,6 +123,7 @@ class App:
             return 1
         async with asyncio.TaskGroup() as tasks:
             keepers = [tasks.create_task(keeper.run()) for keeper in self._keepers]
+            watch = tasks.create_task(self._watch_space())
             gc.collect()
             gc.set_threshold(*GARBAGE)
             gc.freeze()  # Settings and routes stay: never search them for cycles.
@@ -134,7 +139,7 @@ class App:
             await self._stop.wait()
             notify("STOPPING=1")
             await self._drain()
-            for task in keepers:
+            for task in (*keepers, watch):
                 task.cancel()
         control.stop()
         log.info("router.stopped")
@@ -183,7 +188,7 @@ class App:
             log.warning("journal.not_durable", meaning="a stop loses what waits")
             return MemoryJournal(self.loop.call_soon, first_number)
         return SqliteJournal(
-            Path(settings.url.removeprefix("sqlite:///")),
+            _path_of(settings),
             soon=self.loop.call_soon_threadsafe,
             plan_of=lambda candidates: self.journey.plans.of(candidates),
             lanes=[lane.name for lane in self.settings.lanes],
@@ -210,6 +215,22 @@ class App:
             log.error("journal.unreadable", error=str(error))
 
     _unreadable_at = 0.0
+
+    async def _watch_space(self) -> None:
+        """Tell the journey how much space the journal has left, for ever."""
+        journal, commits = self.settings.journal, self.journey.commits
+        if journal.url == "memory:":
+            return
+        path = _path_of(journal)
+        while True:
+            try:
+                free = await asyncio.to_thread(free_octets, path)
+            except (OSError, sqlite3.Error):
+                pass  # The next commit says what is wrong. What was known last stays true.
+            else:
+                if commits.found_space(free, journal.keep_free_bytes):
+                    _log_space(free, journal.keep_free_bytes, is_short=commits.is_short_of_space)
+            await asyncio.sleep(SPACE_EVERY_S)
 
     async def _recovered(self) -> JournalError | None:
         done: asyncio.Future[JournalError | None] = self.loop.create_future()
@@ -408,11 +429,22 @@ def _shown(sockname: tuple[str, int]) -> str:
     return str(Address(host=host, port=port))
 
 
+def _path_of(journal: JournalSettings) -> Path:
+    return Path(journal.url.removeprefix("sqlite:///")).resolve()
+
+
 def _log_journal(error: JournalError | None) -> None:
     if error is None:
         log.info("journal.back")
     else:
         log.error("journal.failed", error=str(error))
+
+
+def _log_space(free: int, keep_free: int, *, is_short: bool) -> None:
+    if is_short:
+        log.error("journal.space_low", free_octets=free, keep_free=keep_free)
+    else:
+        log.info("journal.space_back", free_octets=free, keep_free=keep_free)
 
 
 def _log_clock(ahead_s: float) -> None:

@@ -4,7 +4,7 @@ from router.report.outbox import FOR_RECEIPTS
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.steps.inbound import MOST_UNKEPT_OCTETS
-from router.terms.names import AccountName
+from router.terms.names import AccountName, OperatorName
 from router.terms.settings import Settings
 from tests.doubles import FULL_DISK, Router, World, with_account
 
@@ -26,7 +26,7 @@ def test_an_operator_is_asked_to_send_again_what_an_outbox_has_no_room_for(
     world.run(0.1)
     assert [far.answer_to(number) for number in numbers] == [0] * 9 + [v.ESME_RX_T_APPN] * 3
     assert far.answer_to(shops) == v.ESME_ROK
-    assert router.journey.counters.inbound["telia", "refused"] == 3
+    assert router.journey.counters.inbound[OperatorName("telia"), "refused"] == 3
     client = router.client()
     world.run(1.0)
     assert client.receipt_texts() == [b"%d" % n for n in range(9)]
