@@ -89,10 +89,12 @@ class WatchedJournal:
         else:
             self._kept.fetch(wanted, done)
 
-    def fetch_held(self, account: AccountName, after: int, count: int, done: HeldFetched) -> None:
+    def fetch_held(
+        self, account: AccountName, after: int, count: int, octets: int, done: HeldFetched
+    ) -> None:
         """See `Journal`."""
         self.held_read.append((self._world.now, account))
-        self._kept.fetch_held(account, after, count, done)
+        self._kept.fetch_held(account, after, count, octets, done)
 
     def recall(
         self, operator: OperatorName, operator_ids: Sequence[OperatorId], done: Recalled

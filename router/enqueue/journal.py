@@ -212,6 +212,8 @@ class Wanted:
     queue: QueueKey
     after: RouterId
     count: int
+    octets: int = 2**60
+    """No more messages follow when those returned have so many octets."""
 
 
 Fetched = Callable[[list[Message], JournalError | None], None]
@@ -288,8 +290,12 @@ class Journal(Protocol):
         was written to last.
         """
 
-    def fetch_held(self, account: AccountName, after: int, count: int, done: HeldFetched) -> None:
+    def fetch_held(
+        self, account: AccountName, after: int, count: int, octets: int, done: HeldFetched
+    ) -> None:
         """Return the next deliveries of one account after this `kept_as`, oldest first.
+
+        No more follow when those returned have so many octets.
 
         The deliveries are new objects: one that is in memory already comes a second time.
         """

@@ -123,25 +123,31 @@ class MemoryJournal:
             while queue and not self._waits(queue[0]):
                 queue.popleft()
             found: list[Message] = []
+            octets = 0
             for message in queue:  # A loop: compiled, a generator expression would read to the end.
-                if len(found) == wanted.count:
+                if len(found) == wanted.count or octets >= wanted.octets:
                     break
                 if message.router_id > wanted.after and self._waits(message):
                     found.append(self._waiting_anew(message))
+                    octets += found[-1].size
             done(found, None)
 
         self._ask(answer)
 
-    def fetch_held(self, account: AccountName, after: int, count: int, done: HeldFetched) -> None:
+    def fetch_held(
+        self, account: AccountName, after: int, count: int, octets: int, done: HeldFetched
+    ) -> None:
         """See `Journal`."""
 
         def answer(error: JournalError | None) -> None:
             found: list[Delivery] = []
+            size = 0
             for delivery in self.held.values() if error is None else ():
-                if len(found) == count:
+                if len(found) == count or size >= octets:
                     break
                 if delivery.account == account and delivery.kept_as > after:
                     found.append(_anew(delivery))
+                    size += len(delivery.octets)
             done(found, error)
 
         self._ask(answer)

@@ -186,10 +186,12 @@ class SqliteJournal:
             lambda found, error: done(found or [], error),
         )
 
-    def fetch_held(self, account: AccountName, after: int, count: int, done: HeldFetched) -> None:
+    def fetch_held(
+        self, account: AccountName, after: int, count: int, octets: int, done: HeldFetched
+    ) -> None:
         """See `Journal`."""
         self._read(
-            partial(self._reader.held, account, after, count),
+            partial(self._reader.held, account, after, count, octets),
             lambda found, error: done(found or [], error),
         )
 

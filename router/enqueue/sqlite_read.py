@@ -92,12 +92,16 @@ class Reader:
         messages: list[Message] = []
         for number in self._queues.numbers_of(wanted.queue):
             key = number, wanted.after, wanted.count
-            for row in database.execute(row_reader.NEXT_OF_QUEUE, key).fetchall():
+            octets = 0
+            for row in database.execute(row_reader.NEXT_OF_QUEUE, key):
                 message = self._aged(row_reader.to_message(row, number, wanted.queue))
                 self._doubt(message)
                 messages.append(message)
+                octets += message.size
+                if octets >= wanted.octets:
+                    break
         messages.sort(key=attrgetter("router_id"))  # They may come from several queues of the file.
-        return messages[: wanted.count]
+        return _until_octets(messages[: wanted.count], wanted.octets)
 
     def _doubt(self, message: Message) -> None:
         """Put a message in doubt if an earlier process may have written it to an operator."""
@@ -105,11 +109,22 @@ class Reader:
         take_up_doubt(message, self._marks.get(message.router_id), written, operator)
 
     def held(
-        self, account: AccountName, after: int, count: int, database: sqlite3.Connection
+        self,
+        account: AccountName,
+        after: int,
+        count: int,
+        octets: int,
+        database: sqlite3.Connection,
     ) -> list[Delivery]:
         """See `Journal.fetch_held`."""
-        rows = database.execute(row_reader.HELD, (account, after, count)).fetchall()
-        return [row_reader.to_delivery(row) for row in rows]
+        deliveries: list[Delivery] = []
+        for row in database.execute(row_reader.HELD, (account, after, count)):
+            delivery = row_reader.to_delivery(row)
+            deliveries.append(delivery)
+            octets -= len(delivery.octets)
+            if octets <= 0:
+                break
+        return deliveries
 
     def recalled(
         self,
@@ -177,3 +192,12 @@ class Reader:
 
     def _plan(self, written: str) -> Plan:
         return self._plan_of(tuple(OperatorName(name) for name in written.split(",")))
+
+
+def _until_octets(messages: list[Message], octets: int) -> list[Message]:
+    """Return the first messages, as far as they have so many octets."""
+    for count, message in enumerate(messages, 1):
+        octets -= message.size
+        if octets <= 0:
+            return messages[:count]
+    return messages

@@ -87,6 +87,11 @@ class Outbox:
         self.passed = 0
         """The number of deliveries before the cursor that were refused for now and left to the
         journal."""
+        self._next_octets = 0
+        """Octets of the deliveries in memory that the client does not have and that wait for no
+        time: those in `waiting`, and behind others of their message."""
+        self._later_octets = 0
+        """Octets of the deliveries that wait for a time."""
         self._later: list[tuple[float, int, Delivery]] = []
         """Deliveries that wait for a time: that time, a number that keeps their order, delivery."""
         self._order = 0
@@ -165,8 +170,11 @@ class Outbox:
         if delivery.kept_as <= self.cursor:
             self.ahead += 1  # It was read, and subtracted, before the journal's answer.
             self._ahead_octets += octets
-        elif self.ahead > 0 or len(self.waiting) >= (
-            self._capacity.outbox_deliveries if self.receivers else self._capacity.outbox_away
+        elif (
+            self.ahead > 0
+            or self._next_octets >= self._capacity.outbox_octets
+            or len(self.waiting)
+            >= (self._capacity.outbox_deliveries if self.receivers else self._capacity.outbox_away)
         ):
             self.ahead += 1
             self._ahead_octets += octets
@@ -196,6 +204,7 @@ class Outbox:
             self._oldest_utc = delivery.made_utc
         if router_id in self._under_way:
             self._behind.setdefault(router_id, deque()).append(delivery)
+            self._next_octets += len(delivery.octets)
             return
         self._under_way[router_id] = delivery
         self._begin(delivery, now)
@@ -205,6 +214,7 @@ class Outbox:
             self._put_later(delivery, delivery.not_before)
         else:
             self.waiting.append(delivery)
+            self._next_octets += len(delivery.octets)
 
     # What only the journal has.
 
@@ -213,8 +223,10 @@ class Outbox:
 
         A client that is away needs none but the oldest deliveries, which show the age of all.
         """
-        if self._reading is not None or len(self.waiting) >= (
-            self._capacity.outbox_refill_below if self.receivers else 1
+        if (
+            self._reading is not None
+            or self._next_octets > self._capacity.outbox_octets // 2
+            or len(self.waiting) >= (self._capacity.outbox_refill_below if self.receivers else 1)
         ):
             return None
         if self.ahead > 0:
@@ -260,7 +272,9 @@ class Outbox:
                 delivery.tries = PATIENT_AFTER_TRIES
                 self._take_in(delivery, now)
         else:
-            if len(deliveries) == self._capacity.outbox_fetch:
+            octets = sum([len(delivery.octets) for delivery in deliveries])
+            capacity = self._capacity
+            if len(deliveries) == capacity.outbox_fetch or octets >= capacity.outbox_octets:
                 return
         self._again_from = -1  # The last one has been read.
         self._again_at = now + LONGEST_RETRY_S if self.passed else _NEVER
@@ -286,7 +300,10 @@ class Outbox:
         """Give what is due to binds that have room; return binds with something to write."""
         later = self._later
         while later and later[0][0] <= now:
-            self.waiting.append(heappop(later)[2])
+            delivery = heappop(later)[2]
+            self.waiting.append(delivery)
+            self._later_octets -= len(delivery.octets)
+            self._next_octets += len(delivery.octets)
         waiting = self.waiting
         given: list[Receiver] = []
         kept_back: list[Delivery] = []
@@ -300,6 +317,7 @@ class Outbox:
                 self._is_cut_short = True
                 break
             delivery = waiting.popleft()
+            self._next_octets -= len(delivery.octets)
             if delivery.is_over:
                 continue
             if not delivery.final:
@@ -309,6 +327,7 @@ class Outbox:
                     receiver = bind
                 if not receiver.has_room(self.settings.deliver_window):
                     kept_back.append(delivery)
+                    self._next_octets += len(delivery.octets)
                     continue
                 self._bind_of.put(delivery.router_id, receiver)
             delivery.tries += 1
@@ -359,6 +378,7 @@ class Outbox:
     def lost(self, deliveries: list[Delivery]) -> None:
         """Put deliveries of a lost bind first, the oldest in front, to go out on another bind."""
         self.waiting.extendleft(reversed(deliveries))
+        self._next_octets += sum([len(delivery.octets) for delivery in deliveries])
 
     def too_old(self, now: float, now_utc: float) -> list[Delivery]:
         """Remove and return deliveries that have waited longer than the account's `outbox`."""
@@ -373,6 +393,11 @@ class Outbox:
             self.waiting = deque(one for one in self.waiting if not one.is_over)
             self._later = [entry for entry in self._later if not entry[2].is_over]
             self._later.sort()
+            self._next_octets = sum([len(one.octets) for one in self.waiting])
+            self._next_octets += sum(
+                [len(d.octets) for more in self._behind.values() for d in more]
+            )
+            self._later_octets = sum([len(entry[2].octets) for entry in self._later])
         in_memory = (
             *self._under_way.values(),
             *(d for more in self._behind.values() for d in more),
@@ -392,6 +417,7 @@ class Outbox:
         behind = self._behind.get(router_id)
         if behind:
             following = self._under_way[router_id] = behind.popleft()
+            self._next_octets -= len(following.octets)
             if not behind:
                 del self._behind[router_id]
             self._begin(following, now)
@@ -402,12 +428,17 @@ class Outbox:
         Beyond the limit in memory a refused delivery is left to the journal, with those behind it.
         A delivery that the client may have read stays in memory: its answer may still come.
         """
-        if len(self._later) < self._capacity.outbox_retrying or delivery.was_silent:
+        has_room = (
+            len(self._later) < self._capacity.outbox_retrying
+            and self._later_octets < self._capacity.outbox_octets
+        )
+        if has_room or delivery.was_silent:
             self._put_later(delivery, now + self._retry_wait_s(delivery))
             return
         router_id = delivery.router_id
         del self._under_way[router_id]
         behind = self._behind.pop(router_id, ())
+        self._next_octets -= sum([len(one.octets) for one in behind])
         if behind or not delivery.final:
             # More deliveries of this message may come: they must not overtake those in the journal.
             self._passed_by.add(router_id)
@@ -416,6 +447,7 @@ class Outbox:
     def _put_later(self, delivery: Delivery, at: float) -> None:
         self._order += 1
         heappush(self._later, (at, self._order, delivery))
+        self._later_octets += len(delivery.octets)
 
     @staticmethod
     def _retry_wait_s(delivery: Delivery) -> float:

@@ -138,7 +138,8 @@ class Backlog:
                 self._rooms.restore(queue.account, backlog.count, backlog.octets)
                 taken_up.messages += backlog.count
             else:
-                wanted = Wanted(queue, RouterId(0), self._capacity.queue_fetch)
+                capacity = self._capacity
+                wanted = Wanted(queue, RouterId(0), capacity.queue_fetch, capacity.queue_octets)
                 self._to_decide.append(ToDecide(wanted, backlog.count))
                 # Before new messages take it.
                 self._rooms.restore(queue.account, backlog.count, backlog.octets)
@@ -280,8 +281,9 @@ class Backlog:
     def fetch(self) -> None:
         """Have the journal asked for what the lanes keep there and soon need."""
         queues, self._lanes.needs_fetch = self._lanes.needs_fetch, []
+        capacity = self._capacity
         for queue in queues:
-            wanted = Wanted(queue.key, queue.last_id, self._capacity.queue_fetch)
+            wanted = Wanted(queue.key, queue.last_id, capacity.queue_fetch, capacity.queue_octets)
             self._journal.fetch(wanted, partial(self._fetched, queue))
 
     def _fetched(self, queue: Queue, messages: list[Message], error: JournalError | None) -> None:

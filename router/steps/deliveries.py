@@ -264,7 +264,7 @@ class Deliveries:
             count = self._capacity.outbox_fetch
             self._read_again_at = now + count / self._capacity.deliveries_read_per_s
             done = partial(self._fetched, account)
-            self._journal.fetch_held(account, after, count, done)
+            self._journal.fetch_held(account, after, count, self._capacity.outbox_octets, done)
 
     def _fetched(
         self, account: AccountName, deliveries: list[Delivery], error: JournalError | None

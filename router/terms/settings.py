@@ -118,9 +118,9 @@ class JournalSettings:
     `commit_every`."""
     keep_free_bytes: int = 512 * 2**20
     """Free space on the journal's disk, with what is free inside the file, below which receipts
-    alone are taken: clients hear ESME_RMSGQFUL, and operators send subscribers' messages again later. The
-    default holds a second of a flood, SQLite's log, and the receipts of a million messages. `0B`:
-    never."""
+    alone are taken: clients hear ESME_RMSGQFUL, and operators send subscribers' messages again
+    later. The default holds a second of a flood, SQLite's log, and the receipts of a million
+    messages. `0B`: never."""
     keep_records_s: float = 72 * 3600.0
     """How long the journal keeps a record of each message's end, without its text, in the table
     `record`. A million records take some 100 MB. `0s` keeps none."""

@@ -121,3 +121,30 @@ def test_octets_of_an_account_that_comes_back_take_room(world: World, tmp_path: 
     assert after.journey.rooms.octets(bank) == 0
     after.adopt(settings)
     assert (after.journey.rooms.taken(bank), after.journey.rooms.octets(bank)) == (3, octets)
+
+
+def test_large_messages_wait_in_the_journal_beyond_so_many_octets(
+    world: World, tmp_path: Path
+) -> None:
+    capacity = Capacity(queue_octets=20_000)
+    settings = with_account(contract_settings(tmp_path), "bank", rate=None, window=1000)
+    router = Router(world, settings, capacity=capacity)
+    client = router.client()
+    for n in range(200):
+        payload = p.tlv(v.MESSAGE_PAYLOAD, b"%d" % n + b" " * 3_000)
+        client.submit(text=b"", tlvs=payload, registered_delivery=0)
+        if n % 20 == 0:
+            world.run(0.1)
+    world.run(1.0)
+    (queue,) = router.journey.lanes.queues()
+    assert (len(queue), len(queue.messages)) == (200, 7)
+    telia = router.operator("telia")
+    most = 0
+    for _ in range(1000):
+        world.run(0.01)
+        most = max(most, sum(len(message.octets) for message in queue.messages))
+    assert most < 1.5 * 20_000 + 2 * 3_100
+    texts = [int(p.Sm(pdu).tlv(v.MESSAGE_PAYLOAD) or b"") for _, pdu in telia.submits]
+    assert texts == list(range(200))
+    assert router.journey.rooms.octets(client.link.account.name) == 0
+    assert queue.octets == 0

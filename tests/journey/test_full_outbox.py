@@ -4,6 +4,7 @@ from router.report.outbox import FOR_RECEIPTS
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.steps.inbound import MOST_UNKEPT_OCTETS
+from router.terms.capacity import Capacity
 from router.terms.names import AccountName, OperatorName
 from router.terms.settings import Settings
 from tests.doubles import FULL_DISK, Router, World, with_account
@@ -138,3 +139,25 @@ def test_what_the_journal_refused_counts_no_more(world: World, contract: Setting
     number = far.deliver(b"", SUBSCRIBER, HERE, tlvs=payload)
     world.run(1.0)
     assert far.answer_to(number) == v.ESME_ROK
+
+
+def test_large_deliveries_wait_in_the_journal_beyond_so_many_octets(
+    world: World, contract: Settings
+) -> None:
+    router = Router(world, contract, capacity=Capacity(outbox_octets=20_000))
+    far = router.operator("telia")
+    for n in range(100):
+        payload = p.tlv(v.MESSAGE_PAYLOAD, b"%d" % n + b" " * 3_000)
+        far.deliver(b"", SUBSCRIBER, HERE, tlvs=payload)
+        world.run(0.01)
+    outbox = router.journey.deliveries.outboxes[BANK]
+    assert (len(outbox), len(outbox.waiting)) == (100, 7)
+    client = router.client()
+    most = 0
+    for _ in range(1000):
+        world.run(0.01)
+        most = max(most, sum(len(one.octets) for one in outbox.waiting))
+    assert most < 1.5 * 20_000 + 2 * 3_100
+    payloads = [p.Sm(pdu).tlv(v.MESSAGE_PAYLOAD) or b"" for pdu in client.receipts]
+    assert [int(payload) for payload in payloads] == list(range(100))
+    assert (len(outbox), outbox.octets) == (0, 0)

@@ -341,6 +341,7 @@ class Observed:
             for queue in self.queues.values()
         }
         for queue in self.lanes.queues():
+            assert queue.octets == sum(one.size for one in queue.messages)
             dead = sum(one.state not in WAITS for one in queue.messages)
             expected = waiting.pop((queue.plan, queue.lane, queue.account), 0)
             assert len(queue) - dead == expected

@@ -224,6 +224,13 @@ class Handback(RuleBasedStateMachine):
         assert self.outbox.octets == sum(len(self.rows[kept_as].octets) for kept_as in left)
 
     @invariant()
+    def octets_in_memory_are_counted(self) -> None:
+        outbox = self.outbox
+        behind = [one for more in outbox._behind.values() for one in more]
+        assert outbox._next_octets == sum(len(one.octets) for one in [*outbox.waiting, *behind])
+        assert outbox._later_octets == sum(len(one.octets) for _, _, one in outbox._later)
+
+    @invariant()
     def nothing_ends_twice(self) -> None:
         assert all(times == 1 for times in self.ended.values())
 

@@ -42,6 +42,7 @@ from router.terms.states import TAKE
 from tests.simulation.world import Event, Loop, Process
 
 _Found = TypeVar("_Found")
+_Row = TypeVar("_Row", "MessageRow", "DeliveryRow")
 FULL = JournalError("no space left on device")
 
 
@@ -299,17 +300,21 @@ class SimulatedJournal:
                 and (row.candidates, row.lane, row.account) == queue
                 and row.router_id not in taken
             )
-            return [self._waiting(row, queue) for row in rows[: wanted.count]]
+            return [
+                self._waiting(row, queue) for row in _until(rows[: wanted.count], wanted.octets)
+            ]
 
         self._read(read, lambda found, error: done(found or [], error))
 
-    def fetch_held(self, account: AccountName, after: int, count: int, done: HeldFetched) -> None:
+    def fetch_held(
+        self, account: AccountName, after: int, count: int, octets: int, done: HeldFetched
+    ) -> None:
         """See `Journal`."""
 
         def read() -> list[Delivery]:
             kept = sorted(self.disk.deliveries.items())
             wanted = [row for number, row in kept if row.account == account and number > after]
-            return [_delivery(row) for row in wanted[:count]]
+            return [_delivery(row) for row in _until(wanted[:count], octets)]
 
         self._read(read, lambda found, error: done(found or [], error))
 
@@ -659,3 +664,12 @@ def _described(transaction: Transaction) -> str:
         f"claimed {transaction.claimed}",
     )
     return "commits " + ", ".join(part for part in parts if not part.endswith("[]"))
+
+
+def _until(rows: list[_Row], octets: int) -> list[_Row]:
+    """The first rows, as far as they have so many octets."""
+    for count, row in enumerate(rows, 1):
+        octets -= len(row.octets)
+        if octets <= 0:
+            return rows[:count]
+    return rows

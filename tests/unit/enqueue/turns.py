@@ -220,11 +220,16 @@ class Turns:
         return attempts
 
     def held(
-        self, journal: Journal, after: int = 0, count: int = 1000, account: AccountName = BANK
+        self,
+        journal: Journal,
+        after: int = 0,
+        count: int = 1000,
+        account: AccountName = BANK,
+        octets: int = 2**60,
     ) -> list[Delivery]:
         """The next deliveries of one account. Raises JournalError."""
         heard: list[tuple[list[Delivery], JournalError | None]] = []
-        journal.fetch_held(account, after, count, lambda *answer: heard.append(answer))
+        journal.fetch_held(account, after, count, octets, lambda *answer: heard.append(answer))
         self.until(lambda: heard)
         deliveries, error = heard[0]
         if error is not None:
