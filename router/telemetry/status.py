@@ -78,6 +78,11 @@ class JournalStatus(TypedDict):
 
     up: bool
     pending: int
+    free_octets: int | None
+    """The space that is left for it; None where that is not known, or has no end."""
+    keep_free: int
+    """The space below which receipts alone are taken, in octets."""
+    is_short_of_space: bool
 
 
 class ClockStatus(TypedDict):
@@ -145,7 +150,14 @@ class AccountStatus(TypedDict):
     max_binds: int
     waiting: int
     queue: int
+    waiting_octets: int
+    queue_size: int
     outbox: int
+    outbox_messages: int
+    """The limit of `outbox`."""
+    outbox_octets: int
+    outbox_size: int
+    """The limit of `outbox_octets`."""
 
 
 class Totals(TypedDict):
@@ -209,7 +221,7 @@ def snapshot(app: Running) -> Snapshot:
         ready=reason is None,
         not_ready=reason,
         listeners=list(app.listeners),
-        journal=JournalStatus(up=journey.commits.up, pending=journey.journal.pending),
+        journal=_journal(app),
         clock=_clock(journey),
         operators=[
             _operator(journey, operator, waiting, now) for operator in journey.operators.values()
@@ -219,6 +231,17 @@ def snapshot(app: Running) -> Snapshot:
         scheduled=journey.lanes.delays.scheduled(),
         accounts=[_account(journey, account) for account in app.accounts.by_name.values()],
         totals=_totals(journey),
+    )
+
+
+def _journal(app: Running) -> JournalStatus:
+    commits = app.journey.commits
+    return JournalStatus(
+        up=commits.up,
+        pending=app.journey.journal.pending,
+        free_octets=commits.free_octets,
+        keep_free=app.settings.journal.keep_free_bytes,
+        is_short_of_space=commits.is_short_of_space,
     )
 
 
@@ -338,13 +361,19 @@ def _account(journey: Journey, account: Account) -> AccountStatus:
     binds = dict.fromkeys(("transmitter", "receiver", "transceiver"), 0)
     for bound in account.binds:
         binds[bound.bind_type] += 1
+    settings, outbox = account.settings, journey.deliveries.outboxes[account.name]
     return AccountStatus(
         name=account.name,
         binds=binds,
-        max_binds=account.settings.max_binds,
+        max_binds=settings.max_binds,
         waiting=journey.rooms.taken(account.name),
-        queue=account.settings.queue,
-        outbox=len(journey.deliveries.outboxes[account.name]),
+        queue=settings.queue,
+        waiting_octets=max(0, journey.rooms.octets(account.name)),
+        queue_size=settings.queue_size_bytes,
+        outbox=len(outbox),
+        outbox_messages=settings.outbox_messages,
+        outbox_octets=max(0, outbox.octets),
+        outbox_size=settings.outbox_size_bytes,
     )
 
 
