@@ -31,6 +31,8 @@ class Capacity:
     orphans: int = 100_000
     """Receipts per operator that wait for the submit_sm_resp with their id, some 50 MB; of more the
     oldest is given up."""
+    orphan_octets: int = 32_000_000
+    """Octets of those receipts per operator: of 100,000 usual ones they are some 20 MB."""
     ids_remembered: int = 50_000
     """Ids per operator whose final receipt has come, so that a repeated receipt is recognised; and
     as many of messages that want none."""
