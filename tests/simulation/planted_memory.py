@@ -230,4 +230,4 @@ def a_reading_that_failed_is_the_last_one() -> list[Patch]:
 @bug(seed=2)
 def what_is_held_is_not_read_after_a_restart() -> list[Patch]:
     """Nobody knows of it."""
-    return [(Outbox, "restore", lambda self, count, first: None)]
+    return [(Outbox, "restore", lambda self, count, first, octets: None)]
