@@ -129,8 +129,11 @@ class Journey:
         self.outcomes: Final = Outcomes(
             rooms, self.pending, self.recall, self.commits, counters, clocks, turn, told=settled
         )  # fmt: skip
+        self.deliveries: Final = Deliveries(
+            settings.accounts, journal, self.commits, counters, clocks, turn, capacity
+        )
         self.inbound: Final = Inbound(
-            self.commits, rulebook, self._ids, counters, clocks, turn, capacity
+            self.commits, self.deliveries, rulebook, self._ids, counters, clocks, turn, capacity
         )
         self.expiry: Final = Expiry(
             lanes, self.outcomes, clocks, turn, is_new=self._ids.is_of_this_process
@@ -156,9 +159,6 @@ class Journey:
             operators, lanes, self.availability, self.failover, self.suspicions, self.marks,
             self.expiry, counters, clocks, turn, capacity, is_new=self._ids.is_of_this_process,
         )  # fmt: skip
-        self.deliveries: Final = Deliveries(
-            settings.accounts, journal, self.commits, counters, clocks, turn, capacity
-        )
         self.backlog: Final = Backlog(
             journal, rooms, lanes, self.pending, self.deliveries, self.failover, long_messages,
             rulebook, self._ids, clocks, turn, capacity,
@@ -168,8 +168,9 @@ class Journey:
             counters, clocks, turn, told=set_aside,
         )  # fmt: skip
         self.intake: Final = Intake(
-            self._ids, rulebook, long_messages, rooms, self.commits, counters, clocks, turn
-        )
+            self._ids, rulebook, long_messages, rooms, self.commits, self.deliveries, counters,
+            clocks, turn,
+        )  # fmt: skip
 
     def start(self, ready: Callable[[JournalError | None], None]) -> None:
         """Go on where an earlier process stopped; `ready` is called when clients may come."""
@@ -181,6 +182,7 @@ class Journey:
                     clocks.go_on_from(found.known_utc or clocks.utc())
                 self.commits.tell_time(clocks.now(), clocks.utc())  # Before a client's message.
                 self.backlog.take_up(found)
+                self.backlog.weigh()
                 self._ids.reserve(ready)
                 self.turn.end_soon()  # Validity ends even if nobody ever connects.
             else:
@@ -251,6 +253,8 @@ class Journey:
             self.outcomes.count(settlement, now)
         for reply in changes.replies:
             assert isinstance(reply, Reply)
+            if reply.inbound_of is not None:
+                self.inbound.answered(reply, reply.inbound_of)
             reply.send(v.ESME_ROK, self.turn)
 
     def _not_kept(self, changes: Changes, error: JournalError, now: float) -> None:
@@ -261,6 +265,8 @@ class Journey:
         changes.accepted.clear()
         for reply in changes.replies:
             assert isinstance(reply, Reply)
+            if reply.inbound_of is not None:
+                self.inbound.answered(reply, reply.inbound_of)
             reply.send(TEMPORARY.status, self.turn)
             for delivery in reply.brought:
                 changes.held.remove(delivery)

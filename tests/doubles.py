@@ -195,6 +195,7 @@ class Router:
         numbers = [settlement.message.router_id for settlement in self.settled]
         assert len(set(numbers)) == len(numbers)
         assert [self.room_taken(name) for name in self.settings.accounts] == [0, 0]
+        assert [self.journey.rooms.octets(name) for name in self.settings.accounts] == [0, 0]
         assert not self.journal.messages
         assert not self.journal.attempts
         assert not self.journal.held

@@ -39,6 +39,7 @@ class WatchedJournal:
         self.marks: Final = kept.marks
         self.reserve_ids: Final = kept.reserve_ids
         self.recover: Final = kept.recover
+        self.weigh: Final = kept.weigh
         self.close: Final = kept.close
         self.recalls: list[int] = []
         """How many ids each question of the receipts was about."""
@@ -103,16 +104,21 @@ class WatchedJournal:
 
             self._kept.fetch(wanted, found)
 
-    def fetch_held(self, account: AccountName, after: int, count: int, done: HeldFetched) -> None:
+    def fetch_held(
+        self, account: AccountName, after: int, count: int, octets: int, done: HeldFetched
+    ) -> None:
         """See `Journal`."""
         self.held_read.append((self._world.now, account))
 
         def found(deliveries: list[Delivery], error: JournalError | None) -> None:
-            rows = [Damaged("delivery", d.kept_as, "spoilt", account=account) for d in deliveries]
+            rows = [
+                Damaged("delivery", d.kept_as, "spoilt", account=account, octets=len(d.octets))
+                for d in deliveries
+            ]
             spoilt = self._spoilt(rows)
             done([d for d in deliveries if d.kept_as not in spoilt], error)
 
-        self._kept.fetch_held(account, after, count, found)
+        self._kept.fetch_held(account, after, count, octets, found)
 
     def recall(
         self, operator: OperatorName, operator_ids: Sequence[OperatorId], done: Recalled

@@ -81,12 +81,15 @@ class Bound(Protocol):
 class Account:
     """One client system at run time: its settings, its binds, and what its rate still allows."""
 
-    __slots__ = ("binds", "bucket", "name", "settings", "useless")
+    __slots__ = ("binds", "bucket", "name", "settings", "unanswered_octets", "useless")
 
     def __init__(self, settings: AccountSettings, now: float) -> None:
         self.settings = settings
         self.name = settings.name
         self.binds: list[Bound] = []
+        self.unanswered_octets = 0
+        """Octets of submits that were let in and are not answered: the journal does not have them
+        yet, and memory does."""
         self.bucket: TokenBucket | None = None
         """What the rate still allows; None for an account without a rate."""
         self.useless: Final = TokenBucket(USELESS, USELESS_BURST, now)

@@ -1,9 +1,9 @@
 """Decides whether a submit_sm is let in: absorb a burst, then hold for a moment, then refuse.
 
 A client that is answered ESME_RTHROTTLED may stop for a minute (Kannel does); a client that waits
-a second for its answer does not notice. So a submit_sm above the rate, the window or the room is
-held, in order, for at most `LONGEST_HOLD_S`. Held PDUs are forgotten when the session ends. Answers
-and enquire_link are never held.
+a second for its answer does not notice. So a submit_sm above the rate, the window, the room or what
+the disk keeps up with is held, in order, for at most `LONGEST_HOLD_S`. Held PDUs are forgotten when
+the session ends. Answers and enquire_link are never held.
 """
 
 from collections import deque
@@ -12,7 +12,7 @@ from typing import Final
 from router.accept.accounts import Account
 from router.accept.rooms import Rooms
 from router.smpp.pdu import Pdu
-from router.terms.outcome import QUEUE_FULL, THROTTLED, Refusal
+from router.terms.outcome import JOURNAL_BEHIND, QUEUE_FULL, THROTTLED, Refusal
 
 LONGEST_HOLD_S: Final = 1.0
 """How long a PDU is held before it is refused."""
@@ -20,8 +20,12 @@ MOST_HELD: Final = 1000
 """PDUs held for one session; further ones are refused at once."""
 MOST_HELD_OCTETS: Final = 1_000_000
 """Octets of the PDUs held for one session; a PDU that would exceed them is refused at once."""
+MOST_UNANSWERED_OCTETS: Final = 4_000_000
+"""Octets of one account that may be let in and not answered, over all its binds: a disk that writes
+100 MB/s has them safe in 40 ms. Not shared by the accounts: none is held up by another."""
 _LOOK_AGAIN_S: Final = 0.02
-"""How often a PDU that waits for room is tried again: no event tells that room has come free."""
+"""How often a PDU that waits for room is tried again: no event tells this session that room has
+come free, or that one of another session was answered."""
 NEVER: Final = float("inf")
 
 
@@ -40,14 +44,14 @@ class Admission:
 
     def judge(self, pdu: Pdu, now: float) -> Refusal | bool | None:
         """Let a PDU in (True), hold it (None), or return the refusal to answer."""
+        octets = len(pdu.octets)
         if self._held:
             refusal = THROTTLED
         else:
-            verdict = self._try(now)
+            verdict = self._try(octets, now)
             if verdict is None:
                 return True
             refusal = verdict
-        octets = len(pdu.octets)
         if len(self._held) >= MOST_HELD or self._held_octets + octets > MOST_HELD_OCTETS:
             return refusal
         self._held.append((now + LONGEST_HOLD_S, pdu))
@@ -56,22 +60,31 @@ class Admission:
             self._look_again(refusal, now)
         return None
 
-    def _try(self, now: float) -> Refusal | None:
+    def _try(self, octets: int, now: float) -> Refusal | None:
         """Let one PDU in, or return what prevents it: take window, room and token, or none."""
         account = self._account
         if self._unanswered >= account.settings.window:
             return THROTTLED
-        if not self._rooms.take(account.name):
+        if account.unanswered_octets >= MOST_UNANSWERED_OCTETS:
+            return JOURNAL_BEHIND
+        if not self._rooms.take(account.name, octets):
             return QUEUE_FULL
         if account.bucket is not None and not account.bucket.take(now):
-            self._rooms.give(account.name)
+            self._rooms.give(account.name, octets)
             return THROTTLED
         self._unanswered += 1
+        account.unanswered_octets += octets
         return None
 
-    def answered(self) -> None:
-        """Note that a PDU which was let in has been answered: the window has room."""
+    def resize(self, octets: int) -> None:
+        """Note that a PDU which was let in is kept with so many octets more, or fewer."""
+        self._rooms.restore(self._account.name, 0, octets)
+        self._account.unanswered_octets += octets
+
+    def answered(self, octets: int) -> None:
+        """Note that a PDU of so many octets which was let in has been answered."""
         self._unanswered -= 1
+        self._account.unanswered_octets -= octets
         if self._held:
             self._look_at = 0.0
 
@@ -81,7 +94,7 @@ class Admission:
         self._look_at = NEVER
         while self._held:
             until, pdu = self._held[0]
-            refusal = self._try(now)
+            refusal = self._try(len(pdu.octets), now)
             if refusal is not None and now < until:
                 self._look_again(refusal, now)
                 break
@@ -97,7 +110,7 @@ class Admission:
         room comes free without notice, so look for it regularly.
         """
         at = NEVER
-        if refusal is QUEUE_FULL:
+        if refusal is QUEUE_FULL or refusal is JOURNAL_BEHIND:
             at = now + _LOOK_AGAIN_S
         elif self._unanswered < self._account.settings.window and self._account.bucket is not None:
             at = self._account.bucket.ready_at(now)

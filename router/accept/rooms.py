@@ -1,7 +1,9 @@
-"""Room: how many messages of each account wait, and how many may (`queue`). Counted only here.
+"""Room: how much of each account waits, and how much may (`queue`, `queue_size`).
 
-A place is taken before a message is written to the journal, and given back when an operator has
-taken the message, when the message is settled, or when it is not accepted after all.
+Counted only here. A place is taken before a message is written to the journal, and given back when
+an operator has taken the message, when the message is settled, or when it is not accepted after
+all. With the place go the octets of the message (`Message.size`): as many are given back as were
+taken.
 """
 
 from collections.abc import Mapping
@@ -11,43 +13,86 @@ from router.terms.names import AccountName
 from router.terms.settings import AccountSettings
 
 
-class Rooms:
-    """The places of all accounts, taken and free."""
+class Room:
+    """The places and octets of one account, taken and allowed."""
 
-    __slots__ = ("_limits", "_taken")
+    __slots__ = ("count", "most", "most_octets", "octets")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.octets = 0
+        self.most = 0
+        self.most_octets = 0
+
+
+class Rooms:
+    """The rooms of all accounts."""
+
+    __slots__ = ("_rooms",)
 
     def __init__(self, accounts: Mapping[AccountName, AccountSettings]) -> None:
-        self._limits: Final[dict[AccountName, int]] = {}
-        self._taken: dict[AccountName, int] = {}
+        self._rooms: Final[dict[AccountName, Room]] = {}
         self.adopt(accounts)
 
     def adopt(self, accounts: Mapping[AccountName, AccountSettings]) -> None:
         """Follow a new configuration; no place that is taken is lost or given twice.
 
         An account with more messages than its new limit keeps them, and gets no more places until
-        there are fewer. An account that is gone keeps its count while it has messages, and its
-        limit for good: its last binds may still submit. A limit is a few octets.
+        there are fewer. The room of an account that is gone stays: its last binds may still submit.
         """
-        self._limits.update((name, one.queue) for name, one in accounts.items())
-        waiting = {name: count for name, count in self._taken.items() if count}
-        self._taken = dict.fromkeys(accounts, 0) | waiting
+        for name, one in accounts.items():
+            room = self._of(name)
+            room.most = one.queue
+            room.most_octets = one.queue_size_bytes
 
-    def take(self, account: AccountName) -> bool:
-        """Take a place for one more message of this account; return False if none is free."""
-        taken = self._taken.get(account, 0)
-        if taken >= self._limits[account]:
+    def take(self, account: AccountName, octets: int) -> bool:
+        """Take a place for a message of so many octets; return False if there is no room.
+
+        The last message may be larger than the octets that are left: else a large one might never
+        find enough of them, because smaller ones always come first.
+        """
+        room = self._rooms[account]
+        if room.count >= room.most or room.octets >= room.most_octets:
             return False
-        self._taken[account] = taken + 1
+        room.count += 1
+        room.octets += octets
         return True
 
-    def give(self, account: AccountName) -> None:
-        """Give back a place: a message of this account waits no longer."""
-        self._taken[account] -= 1
+    def give(self, account: AccountName, octets: int) -> None:
+        """Give back a place and its octets: a message of this account waits no longer."""
+        room = self._rooms[account]
+        room.count -= 1
+        room.octets -= octets
 
-    def restore(self, account: AccountName, count: int) -> None:
-        """Take the places of messages that an earlier process left, even beyond the limit."""
-        self._taken[account] = self.taken(account) + count
+    def restore(self, account: AccountName, count: int, octets: int) -> None:
+        """Take the room of messages that an earlier process left, even beyond the limits."""
+        room = self._of(account)
+        room.count += count
+        room.octets += octets
 
     def taken(self, account: AccountName) -> int:
         """Return how many places the account has taken; 0 for one that is not known."""
-        return self._taken.get(account, 0)
+        room = self._rooms.get(account)
+        return 0 if room is None else room.count
+
+    def octets(self, account: AccountName) -> int:
+        """Return how many octets the account has taken; 0 for one that is not known.
+
+        While the journal still counts those of an earlier process, they are missing: then it may be
+        less than nothing.
+        """
+        room = self._rooms.get(account)
+        return 0 if room is None else room.octets
+
+    def share(self, account: AccountName) -> float:
+        """Return the share of its room that the account has taken: of places or octets, the larger.
+
+        0 for an account that is not known.
+        """
+        room = self._rooms.get(account)
+        if room is None or not (room.most and room.most_octets):
+            return 0.0
+        return max(room.count / room.most, room.octets / room.most_octets)
+
+    def _of(self, account: AccountName) -> Room:
+        return self._rooms.setdefault(account, Room())

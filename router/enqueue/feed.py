@@ -33,6 +33,7 @@ class Queue:
         "lane",
         "last_id",
         "messages",
+        "octets",
         "plan",
     )
 
@@ -43,6 +44,8 @@ class Queue:
         self.account: Final = key.account
         self.messages: deque[Message] = deque()
         """The messages in memory, in the order in which they go."""
+        self.octets = 0
+        """The octets of the messages in memory."""
         self.behind = 0
         """How many messages follow that only the journal has."""
         self.last_id = RouterId(-1)
@@ -68,6 +71,7 @@ class Queue:
     def append(self, message: Message) -> None:
         """Keep one more message in memory, as the last."""
         self.messages.append(message)
+        self.octets += message.size
         self.last_id = message.router_id
         if message.expires_utc < self.earliest_expiry_utc:
             self.earliest_expiry_utc = message.expires_utc
@@ -79,6 +83,7 @@ class Queue:
         expired = [message for message in self.messages if message.expires_utc <= now_utc]
         if expired:
             self.messages = deque(m for m in self.messages if m.expires_utc > now_utc)
+            self.octets -= sum([message.size for message in expired])
         self.earliest_expiry_utc = min((m.expires_utc for m in self.messages), default=_NEVER)
         return expired
 

@@ -35,6 +35,7 @@ __all__ = [
     "SentFetched",
     "Settlement",
     "Wanted",
+    "Weights",
     "is_with_operator",
     "take_up_doubt",
 ]
@@ -71,7 +72,7 @@ class PendingReceipt:
 class Damaged:
     """A row of the journal that is none, or not the one that was written."""
 
-    __slots__ = ("account", "at_utc", "message", "number", "operator", "table", "why")
+    __slots__ = ("account", "at_utc", "message", "number", "octets", "operator", "table", "why")
 
     def __init__(
         self,
@@ -82,6 +83,7 @@ class Damaged:
         message: Message | None = None,
         account: AccountName | None = None,
         operator: OperatorName | None = None,
+        octets: int = 0,
     ) -> None:
         self.table = table
         self.number = number
@@ -94,6 +96,8 @@ class Damaged:
         """Whose delivery it is."""
         self.operator = operator
         """Who took the message."""
+        self.octets = octets
+        """How many octets a delivery has."""
         self.at_utc = 0.0
         """When it was set aside."""
 
@@ -198,6 +202,8 @@ class Backlog:
 
     queue: QueueKey
     count: int
+    octets: int = 0
+    """The octets of their PDUs, once they are weighed."""
 
 
 @dataclass(slots=True)
@@ -207,6 +213,8 @@ class Held:
     count: int
     first: int
     last: int
+    octets: int = 0
+    """The octets of their PDUs, once they are weighed."""
 
 
 @dataclass(slots=True)
@@ -225,6 +233,14 @@ class Recovered:
     """The last time that a process knew, to about a minute; 0 where none has told."""
 
 
+@dataclass(slots=True)
+class Weights:
+    """The octets of all PDUs that waited when the journal was recovered."""
+
+    waiting: dict[QueueKey, int] = field(default_factory=dict)
+    held: dict[AccountName, int] = field(default_factory=dict)
+
+
 Done = Callable[[Changes, JournalError | None], None]
 DamagedFound = Callable[[Sequence[Damaged]], None]
 """Hears of damaged rows that a reading has met, before what else that has found; once of each."""
@@ -237,10 +253,13 @@ class Wanted:
     queue: QueueKey
     after: RouterId
     count: int
+    octets: int = 2**60
+    """No more messages follow when those returned have so many octets."""
 
 
 Fetched = Callable[[list[Message], JournalError | None], None]
 Recalled = Callable[[list[PendingReceipt], JournalError | None], None]
+Weighed = Callable[[Weights, JournalError | None], None]
 HeldFetched = Callable[[list[Delivery], JournalError | None], None]
 
 Place = int
@@ -312,8 +331,12 @@ class Journal(Protocol):
         was written to last.
         """
 
-    def fetch_held(self, account: AccountName, after: int, count: int, done: HeldFetched) -> None:
+    def fetch_held(
+        self, account: AccountName, after: int, count: int, octets: int, done: HeldFetched
+    ) -> None:
         """Return the next deliveries of one account after this `kept_as`, oldest first.
+
+        No more follow when those returned have so many octets.
 
         The deliveries are new objects: one that is in memory already comes a second time.
         """
@@ -340,6 +363,13 @@ class Journal(Protocol):
 
     def recover(self, done: Callable[[Recovered, JournalError | None], None]) -> None:
         """Return what an earlier process left. Called once, before anything else."""
+
+    def weigh(self, done: Weighed) -> None:
+        """Return the octets of what waited when `recover` was called. Called once, after it.
+
+        Not part of the recovery: every row has to be looked at, a second for a million. Meanwhile
+        all other operations go on, and what they change is not in the answer.
+        """
 
     def close(self, done: Callable[[], None]) -> None:
         """Finish what was asked for, then call `done`."""

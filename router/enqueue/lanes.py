@@ -85,7 +85,12 @@ class Lanes:
             self._feed(queue)
             return queue.consumers
         self._enter(queue, message)
-        if queue.behind or len(queue.messages) >= self._capacity.queue_messages:
+        capacity = self._capacity
+        if (
+            queue.behind
+            or len(queue.messages) >= capacity.queue_messages
+            or queue.octets >= capacity.queue_octets
+        ):
             queue.behind += 1
             self._feed(queue)
         else:
@@ -132,8 +137,13 @@ class Lanes:
 
     def _feed(self, queue: Queue) -> None:
         """Have messages fetched for a queue that may soon have none in memory."""
-        few = self._capacity.queue_refill_below
-        if queue.behind and not queue.is_fetching and len(queue.messages) < few:
+        capacity = self._capacity
+        if (
+            queue.behind
+            and not queue.is_fetching
+            and len(queue.messages) < capacity.queue_refill_below
+            and queue.octets <= capacity.queue_octets // 2
+        ):
             queue.is_fetching = True
             self.needs_fetch.append(queue)
 
@@ -141,12 +151,14 @@ class Lanes:
         """Queue a message before all others of its queue, for example one that was not sent."""
         queue = self._queue_for(message)
         queue.messages.appendleft(message)
+        queue.octets += message.size
         return queue.consumers[:1]  # Helpers are told by the next tick.
 
     def take_out(self, queue: Queue) -> list[Message]:
         """Remove and return the messages of a queue that are in memory; the next are fetched."""
         messages = [message for message in queue.messages if message.state is QUEUED]
         queue.messages.clear()
+        queue.octets = 0
         self._feed(queue)
         return messages
 
@@ -160,6 +172,7 @@ class Lanes:
                 break
             place += 1
         queue.messages.insert(place, message)
+        queue.octets += message.size
         return queue.consumers[:1]  # Helpers are told by the next tick.
 
     def wake(self, now: float) -> Iterator[OperatorName]:
@@ -228,6 +241,7 @@ class Lanes:
                 # The slot waits for the journal: another message would overtake this one.
                 return None
             message = queue.messages.popleft()
+            queue.octets -= message.size
             if queue.behind:
                 self._feed(queue)
             if message.state is not QUEUED:

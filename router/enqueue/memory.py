@@ -24,6 +24,8 @@ from router.enqueue.journal import (
     Recovered,
     SentFetched,
     Wanted,
+    Weighed,
+    Weights,
     is_with_operator,
     take_up_doubt,
 )
@@ -70,6 +72,8 @@ class MemoryJournal:
         """The attempts by operator and by the operator's message id."""
         self._octets: dict[int, bytes] = {}
         """The PDUs of messages that wait, by router_id."""
+        self._weights = Weights()
+        """What waited when the journal was recovered."""
         self._last_delivery = 0
         self._last_orphan = 0
         self._last_attempt = 0
@@ -119,25 +123,31 @@ class MemoryJournal:
             while queue and not self._waits(queue[0]):
                 queue.popleft()
             found: list[Message] = []
+            octets = 0
             for message in queue:  # A loop: compiled, a generator expression would read to the end.
-                if len(found) == wanted.count:
+                if len(found) == wanted.count or octets >= wanted.octets:
                     break
                 if message.router_id > wanted.after and self._waits(message):
                     found.append(self._waiting_anew(message))
+                    octets += found[-1].size
             done(found, None)
 
         self._ask(answer)
 
-    def fetch_held(self, account: AccountName, after: int, count: int, done: HeldFetched) -> None:
+    def fetch_held(
+        self, account: AccountName, after: int, count: int, octets: int, done: HeldFetched
+    ) -> None:
         """See `Journal`."""
 
         def answer(error: JournalError | None) -> None:
             found: list[Delivery] = []
+            size = 0
             for delivery in self.held.values() if error is None else ():
-                if len(found) == count:
+                if len(found) == count or size >= octets:
                     break
                 if delivery.account == account and delivery.kept_as > after:
                     found.append(_anew(delivery))
+                    size += len(delivery.octets)
             done(found, error)
 
         self._ask(answer)
@@ -208,6 +218,16 @@ class MemoryJournal:
             self._queue_anew()
             self._written_before, self._marks_before = dict(self.written), dict(self.marks)
             waiting = [Backlog(key, len(queue)) for key, queue in self._queues.items()]
+            octets: Counter[AccountName] = Counter()
+            for delivery in self.held.values():
+                octets[delivery.account] += len(delivery.octets)
+            self._weights = Weights(
+                {
+                    key: sum([len(self._octets[one.router_id]) for one in queue])
+                    for key, queue in self._queues.items()
+                },
+                dict(octets),
+            )
             sent = Counter(a.operator for attempts in self.attempts.values() for a in attempts)
             held: dict[AccountName, Held] = {}
             for number, delivery in self.held.items():
@@ -218,6 +238,10 @@ class MemoryJournal:
             done(Recovered(waiting, dict(sent), held, orphans, self.known_utc), None)
 
         self._ask(answer)
+
+    def weigh(self, done: Weighed) -> None:
+        """See `Journal`."""
+        self._ask(lambda error: done(self._weights if error is None else Weights(), error))
 
     def _queue_anew(self) -> None:
         """Build the queues for a new process: the one before has moved and fetched messages."""
@@ -235,6 +259,7 @@ class MemoryJournal:
         anew = _anew_without_text(message)
         anew.plan, anew.lane, *_ = self._keys[message.row.queue - 1]
         anew.octets = self._octets[message.router_id]
+        anew.size = len(anew.octets)
         anew.not_before_utc = message.not_before_utc
         written, operator = self._written_before.get(message.row.queue, (0, None))
         take_up_doubt(anew, self._marks_before.get(message.router_id), written, operator)

@@ -37,6 +37,8 @@ ORPHANS: Final = (
     " ORDER BY number"
 )
 BACKLOGS: Final = "SELECT queue, count(*) FROM message GROUP BY queue"
+WAITING_OCTETS: Final = "SELECT queue, sum(length(octets)) FROM message GROUP BY queue"
+HELD_OCTETS: Final = "SELECT account, sum(length(octets)) FROM delivery GROUP BY account"
 SENT_BY_OPERATOR: Final = "SELECT operator, count(*) FROM sent GROUP BY operator"
 HELD_BY_ACCOUNT: Final = (
     "SELECT account, count(*), min(number), max(number) FROM delivery GROUP BY account"
@@ -192,8 +194,16 @@ def damaged_message(row: Row, number: int, queue: QueueKey, why: str) -> Damaged
         expires_utc=_NEVER,
         hold_receipt=bool(hold),
     )
+    message.size = size_of(octets)
     message.row.queue = number
     return Damaged("message", router_id, why, message=message, account=queue.account)
+
+
+def size_of(octets: Value) -> int:
+    """Return how many octets SQLite says that a damaged value has."""
+    if octets is None:
+        return 0
+    return len(octets if isinstance(octets, bytes) else str(octets))
 
 
 def to_pending(row: Row, plan: Plan, lane: LaneName) -> PendingReceipt:

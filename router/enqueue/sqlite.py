@@ -25,7 +25,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -47,9 +47,11 @@ from router.enqueue.journal import (
     Recovered,
     SentFetched,
     Wanted,
+    Weighed,
+    Weights,
 )
 from router.enqueue.lock_file import LockFile, Mark
-from router.enqueue.row_reader import COMMITS, NUMBERS
+from router.enqueue.row_reader import COMMITS, KNOWN_UTC, NUMBERS
 from router.enqueue.sqlite_file import (
     WAL,
     JournalLostError,
@@ -184,6 +186,9 @@ class SqliteJournal:
         self._database: sqlite3.Connection | None = database
         """None after trouble with the file, until the next transaction."""
         self._reads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal-reads")
+        self._before: sqlite3.Connection | None = None
+        """Reads the file as it was when it was recovered, until that is weighed."""
+        self._weighing: threading.Thread | None = None
         self._failures_told = 0
         self._failure: tuple[int, JournalError] | None = None
         """How many failures the loop knew of before the last failure, and that one's error."""
@@ -232,10 +237,12 @@ class SqliteJournal:
             lambda found, error: done(found or [], error),
         )
 
-    def fetch_held(self, account: AccountName, after: int, count: int, done: HeldFetched) -> None:
+    def fetch_held(
+        self, account: AccountName, after: int, count: int, octets: int, done: HeldFetched
+    ) -> None:
         """See `Journal`."""
         self._read(
-            partial(self._reader.held, account, after, count),
+            partial(self._reader.held, account, after, count, octets),
             lambda found, error: done(found or [], error),
         )
 
@@ -291,6 +298,9 @@ class SqliteJournal:
         def read(database: sqlite3.Connection) -> Callable[[], None]:
             damaged: list[Damaged] = []
             recovered = self._reader.recovered(database, damaged)
+            self._before = before = connect(self._path)
+            before.execute("BEGIN")
+            before.execute(KNOWN_UTC).fetchone()  # From here on it sees no changes.
 
             def tell() -> None:
                 self._tell_damaged(damaged)
@@ -306,14 +316,46 @@ class SqliteJournal:
             self._told_damaged.update((one.table, one.number) for one in new)
             self._damaged(new)
 
+    def weigh(self, done: Weighed) -> None:
+        """See `Journal`. In a thread of its own: no reading waits for it."""
+        before = self._before
+        assert before is not None
+
+        def run() -> None:
+            weights = Weights()
+            error: JournalError | None = None
+            try:
+                with closing(before):
+                    weights = self._reader.weighed(before)
+            except Exception as cause:  # noqa: BLE001 - Whatever it is, the loop must be told.
+                if code_of(cause) == sqlite3.SQLITE_INTERRUPT:  # By `close`.
+                    return
+                error = explained(self._path, cause)
+            self._soon(lambda: told(weights, error))
+
+        def told(weights: Weights, error: JournalError | None) -> None:
+            if error is not None:
+                self._unreadable(error)
+            done(weights, error)
+
+        self._weighing = threading.Thread(target=run, name="journal-weighs", daemon=True)
+        self._weighing.start()
+
     def close(self, done: Callable[[], None]) -> None:
         """See `Journal`."""
 
         def finished() -> None:
             self._thread.join()
             self._reads.shutdown()
+            if self._weighing is not None:
+                self._weighing.join()
+            elif self._before is not None:
+                self._before.close()
             done()
 
+        if self._weighing is not None and self._before is not None:
+            with suppress(sqlite3.ProgrammingError):  # It has weighed all, and is closed.
+                self._before.interrupt()
         self._closed = finished
         self._inbox.close()
 

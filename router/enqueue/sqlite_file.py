@@ -221,6 +221,22 @@ def tidied(database: sqlite3.Connection) -> bool:
     return False
 
 
+def free_octets(path: Path) -> int:
+    """Return how much more the file may hold: the space of its disk, and pages that are free in it.
+
+    Those count only while the disk has room for SQLite's log, by which they are written. Raises
+    OSError or sqlite3.Error.
+    """
+    disk = os.statvfs(path.parent)
+    on_disk = disk.f_bavail * disk.f_frsize
+    if on_disk < _LONGEST_WAL_BYTES:
+        return on_disk
+    with closing(connect(path)) as database:
+        (free,) = database.execute("PRAGMA freelist_count").fetchone()
+        (page_size,) = database.execute("PRAGMA page_size").fetchone()
+    return on_disk + int(free) * int(page_size)
+
+
 def explained(path: Path, cause: Exception) -> JournalError:
     """Return an error that says what happened, where, and what to do about it."""
     if isinstance(cause, JournalError):

@@ -19,6 +19,7 @@ from router.enqueue.journal import (
     Place,
     Recovered,
     Wanted,
+    Weights,
     take_up_doubt,
 )
 from router.enqueue.row_reader import DamageError
@@ -43,6 +44,8 @@ class Reader:
         self._clock_utc = clock_utc
         self._written: dict[int, tuple[int, OperatorName]] = {}
         """How far an earlier process has written each queue, and to which operator last."""
+        self._recovered: dict[int, QueueKey] = {}
+        """The queue of each number that had messages when the journal was recovered."""
         self._marks: dict[int, bool] = {}
         """Whether an earlier process may have written a message, for messages with a mark."""
 
@@ -64,6 +67,7 @@ class Reader:
             if number in counts:
                 known = self._queues.lane_of(LaneName(lane))
                 key = QueueKey(self._plan(plan), known, AccountName(account))
+                self._recovered[number] = key
                 backlogs[key] += counts.pop(number)
         for number in counts:
             for (router_id,) in database.execute(row_reader.IN_QUEUE, (number,)):
@@ -81,6 +85,15 @@ class Reader:
         (recovered.known_utc,) = database.execute(row_reader.KNOWN_UTC).fetchone()
         return recovered
 
+    def weighed(self, database: sqlite3.Connection) -> Weights:
+        """See `Journal.weigh`."""
+        waiting: Counter[QueueKey] = Counter()
+        for number, octets in database.execute(row_reader.WAITING_OCTETS):
+            if number in self._recovered:
+                waiting[self._recovered[number]] += octets
+        held = dict(database.execute(row_reader.HELD_OCTETS).fetchall())
+        return Weights(dict(waiting), held)
+
     def next_of_queue(
         self, wanted: Wanted, database: sqlite3.Connection, damaged: list[Damaged]
     ) -> list[Message]:
@@ -89,7 +102,7 @@ class Reader:
         for number in self._queues.numbers_of(wanted.queue):
             messages += self._next_of_number(number, wanted, database, damaged)
         messages.sort(key=attrgetter("router_id"))  # They may come from several queues of the file.
-        return messages[: wanted.count]
+        return _until_octets(messages[: wanted.count], wanted.octets)
 
     def _next_of_number(
         self, number: int, wanted: Wanted, database: sqlite3.Connection, damaged: list[Damaged]
@@ -97,10 +110,13 @@ class Reader:
         """Return as many as are wanted: with fewer there would seem to be no more."""
         messages: list[Message] = []
         after: int = wanted.after
-        while len(messages) < wanted.count:
+        octets = 0
+        while len(messages) < wanted.count and octets < wanted.octets:
             key = number, after, wanted.count
-            rows = database.execute(row_reader.NEXT_OF_QUEUE, key).fetchall()
-            for row in rows:
+            read = 0
+            for row in database.execute(row_reader.NEXT_OF_QUEUE, key):
+                read += 1
+                after = row[0]
                 try:
                     message = self._aged(row_reader.to_message(row, number, wanted.queue))
                 except DamageError as error:
@@ -110,9 +126,11 @@ class Reader:
                 else:
                     self._doubt(message)
                     messages.append(message)
-            if len(rows) < wanted.count:
+                    octets += message.size
+                    if octets >= wanted.octets:
+                        break
+            if read < wanted.count:
                 break
-            after = rows[-1][0]
         return messages
 
     def _doubt(self, message: Message) -> None:
@@ -125,21 +143,31 @@ class Reader:
         account: AccountName,
         after: int,
         count: int,
+        octets: int,
         database: sqlite3.Connection,
         damaged: list[Damaged],
     ) -> list[Delivery]:
         """See `Journal.fetch_held`."""
         deliveries: list[Delivery] = []
-        while len(deliveries) < count:
-            rows = database.execute(row_reader.HELD, (account, after, count)).fetchall()
-            for row in rows:
+        while len(deliveries) < count and octets > 0:
+            read = 0
+            for row in database.execute(row_reader.HELD, (account, after, count)):
+                read += 1
+                after = row[0]
                 try:
-                    deliveries.append(row_reader.to_delivery(row))
+                    delivery = row_reader.to_delivery(row)
                 except DamageError as error:
-                    damaged.append(Damaged("delivery", row[0], str(error), account=account))
-            if len(rows) < count:
+                    size = row_reader.size_of(row[5])
+                    damaged.append(
+                        Damaged("delivery", row[0], str(error), account=account, octets=size)
+                    )
+                else:
+                    deliveries.append(delivery)
+                    octets -= len(delivery.octets)
+                    if octets <= 0:
+                        break
+            if read < count:
                 break
-            after = rows[-1][0]
         return deliveries[:count]
 
     def recalled(
@@ -245,3 +273,12 @@ class _Found:
         """Return the messages that may have other attempts."""
         again = {a.message.router_id for a in self.attempts.values() if a.message.writes != 1}
         return again | {d.message.router_id for d in self.damaged.values() if d.message is not None}
+
+
+def _until_octets(messages: list[Message], octets: int) -> list[Message]:
+    """Return the first messages, as far as they have so many octets."""
+    for count, message in enumerate(messages, 1):
+        octets -= message.size
+        if octets <= 0:
+            return messages[:count]
+    return messages

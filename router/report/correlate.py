@@ -172,6 +172,7 @@ class Correlator:
         """Receipts in a row whose number was that of no message, under their id or in flight."""
         self.orphans = 0
         """Receipts that wait for the submit_sm_resp with their id."""
+        self._orphan_octets = 0
 
     def adopt(self, forms: MessageIdSettings, wait_s: float, *, per_message: bool = False) -> None:
         """Follow new settings: ids and long messages from now on, and the wait of all.
@@ -476,7 +477,12 @@ class Correlator:
             orphans[orphan] = None
             self._orphans.put(one_id, orphans)
         self.orphans += 1
-        return [] if self.orphans <= self._capacity.orphans else self._give_up_oldest()
+        self._orphan_octets += len(orphan.octets)
+        given_up: list[Orphan] = []
+        capacity = self._capacity
+        while self.orphans > capacity.orphans or self._orphan_octets > capacity.orphan_octets:
+            given_up += self._give_up_oldest()
+        return given_up
 
     def forget(self, orphan: Orphan) -> None:
         """Keep an orphan no longer: it was refused after all, and comes again."""
@@ -506,6 +512,7 @@ class Correlator:
     def _take_out(self, orphan: Orphan) -> None:
         """Remove an orphan from all ids that it is kept under."""
         self.orphans -= 1
+        self._orphan_octets -= len(orphan.octets)
         for one_id in _ids_of(orphan):
             orphans = self._orphans.get(one_id)
             if orphans is not None:

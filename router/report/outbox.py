@@ -35,6 +35,9 @@ LONGEST_RETRY_S: Final = 300.0
 PATIENT_AFTER_TRIES: Final = 9
 """Tries after which the wait is the longest. Given to what was passed: its tries are not kept."""
 
+FOR_RECEIPTS: Final = 0.1
+"""The share of an outbox that messages from subscribers do not fill."""
+
 _NEVER: Final = float("inf")
 
 
@@ -72,13 +75,23 @@ class Outbox:
         """Deliveries that may go out now, in their order."""
         self.cursor = -1
         """The number in the journal of the latest delivery that has been in memory."""
+        self._count = 0
+        self.octets = 0
+        """Octets of the deliveries that the client has not acknowledged, in memory or not. Those of
+        an earlier process are missing until the journal has counted them."""
         self.ahead = 0
         """The number of deliveries after the cursor, which only the journal has."""
+        self._ahead_octets = 0
         self._ahead_not_before = 0.0
         """The time before which no delivery that is ahead is sent."""
         self.passed = 0
         """The number of deliveries before the cursor that were refused for now and left to the
         journal."""
+        self._next_octets = 0
+        """Octets of the deliveries in memory that the client does not have and that wait for no
+        time: those in `waiting`, and behind others of their message."""
+        self._later_octets = 0
+        """Octets of the deliveries that wait for a time."""
         self._later: list[tuple[float, int, Delivery]] = []
         """Deliveries that wait for a time: that time, a number that keeps their order, delivery."""
         self._order = 0
@@ -118,8 +131,27 @@ class Outbox:
 
     def __len__(self) -> int:
         """The number of deliveries that the client has not acknowledged, in memory or not."""
-        behind = sum(map(len, self._behind.values()))
-        return len(self._under_way) + behind + self.ahead + self.passed
+        return self._count
+
+    @property
+    def share(self) -> float:
+        """The share of its limits that the outbox has reached: of number or octets, the larger."""
+        settings = self.settings
+        count, octets = settings.outbox_messages, settings.outbox_size_bytes
+        return max(self._count / count, self.octets / octets)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a limit is reached. Receipts are taken all the same."""
+        return self.share >= 1.0
+
+    @property
+    def is_nearly_full(self) -> bool:
+        """Whether what is left is for receipts.
+
+        However many messages subscribers send, their client may still submit.
+        """
+        return self.share >= 1.0 - FOR_RECEIPTS
 
     def unbound(self, receiver: Receiver) -> None:
         """Forget a bind that has ended; what comes of its messages goes out on another."""
@@ -132,21 +164,36 @@ class Outbox:
 
     def put(self, delivery: Delivery, now: float) -> None:
         """Take in a delivery that is safe in the journal, or leave it there for its turn."""
+        octets = len(delivery.octets)
+        self._count += 1
+        self.octets += octets
         if delivery.kept_as <= self.cursor:
             self.ahead += 1  # It was read, and subtracted, before the journal's answer.
-        elif self.ahead > 0 or len(self.waiting) >= (
-            self._capacity.outbox_deliveries if self.receivers else self._capacity.outbox_away
+            self._ahead_octets += octets
+        elif (
+            self.ahead > 0
+            or self._next_octets >= self._capacity.outbox_octets
+            or len(self.waiting)
+            >= (self._capacity.outbox_deliveries if self.receivers else self._capacity.outbox_away)
         ):
             self.ahead += 1
+            self._ahead_octets += octets
             self._ahead_not_before = max(self._ahead_not_before, delivery.not_before)
         else:
             self.cursor = delivery.kept_as
             self._take_in(delivery, now)
 
-    def restore(self, count: int, first: int) -> None:
+    def restore(self, count: int, first: int, octets: int) -> None:
         """Count the deliveries that an earlier process left in the journal."""
+        self._count += count
         self.ahead += count
         self.cursor = first - 1
+        self.weighed(octets)
+
+    def weighed(self, octets: int) -> None:
+        """Count the octets of what an earlier process left, which were not known yet."""
+        self.octets += octets
+        self._ahead_octets += octets
 
     def _take_in(self, delivery: Delivery, now: float) -> None:
         router_id = delivery.router_id
@@ -157,6 +204,7 @@ class Outbox:
             self._oldest_utc = delivery.made_utc
         if router_id in self._under_way:
             self._behind.setdefault(router_id, deque()).append(delivery)
+            self._next_octets += len(delivery.octets)
             return
         self._under_way[router_id] = delivery
         self._begin(delivery, now)
@@ -166,6 +214,7 @@ class Outbox:
             self._put_later(delivery, delivery.not_before)
         else:
             self.waiting.append(delivery)
+            self._next_octets += len(delivery.octets)
 
     # What only the journal has.
 
@@ -174,8 +223,10 @@ class Outbox:
 
         A client that is away needs none but the oldest deliveries, which show the age of all.
         """
-        if self._reading is not None or len(self.waiting) >= (
-            self._capacity.outbox_refill_below if self.receivers else 1
+        if (
+            self._reading is not None
+            or self._next_octets > self._capacity.outbox_octets // 2
+            or len(self.waiting) >= (self._capacity.outbox_refill_below if self.receivers else 1)
         ):
             return None
         if self.ahead > 0:
@@ -195,11 +246,17 @@ class Outbox:
             return
         for delivery in deliveries:
             self.cursor = delivery.kept_as
+            self._ahead_octets -= len(delivery.octets)
             delivery.not_before = self._ahead_not_before
             self._take_in(delivery, now)
         # If the journal has none although some were counted, believe the journal: otherwise the
         # outbox would wait for them for ever.
-        self.ahead = self.ahead - len(deliveries) if deliveries else 0
+        if deliveries:
+            self.ahead -= len(deliveries)
+        else:
+            self._count -= self.ahead
+            self.octets -= self._ahead_octets
+            self.ahead = self._ahead_octets = 0
 
     def _read_again(self, reading: "_Reading", deliveries: Sequence[Delivery], now: float) -> None:
         """Take in, of deliveries read from the front, those that were passed."""
@@ -215,21 +272,28 @@ class Outbox:
                 delivery.tries = PATIENT_AFTER_TRIES
                 self._take_in(delivery, now)
         else:
-            if len(deliveries) == self._capacity.outbox_fetch:
+            octets = sum([len(delivery.octets) for delivery in deliveries])
+            capacity = self._capacity
+            if len(deliveries) == capacity.outbox_fetch or octets >= capacity.outbox_octets:
                 return
         self._again_from = -1  # The last one has been read.
         self._again_at = now + LONGEST_RETRY_S if self.passed else _NEVER
 
-    def set_aside(self, number: int) -> None:
-        """Forget a delivery that the journal had and cannot read."""
+    def set_aside(self, number: int, octets: int) -> None:
+        """Forget a delivery of so many octets that the journal had and cannot read."""
         in_memory = (
             *self._under_way.values(),
             *(d for more in self._behind.values() for d in more),
         )
-        if number > self.cursor:
-            self.ahead = max(0, self.ahead - 1)
-        elif all(one.kept_as != number for one in in_memory):
-            self.passed = max(0, self.passed - 1)
+        if number > self.cursor and self.ahead:
+            self.ahead -= 1
+            self._ahead_octets -= octets
+        elif number <= self.cursor and self.passed and all(d.kept_as != number for d in in_memory):
+            self.passed -= 1
+        else:
+            return
+        self._count -= 1
+        self.octets -= octets
 
     def not_fetched(self) -> None:
         """Note that the reading has failed."""
@@ -252,7 +316,10 @@ class Outbox:
         """Give what is due to binds that have room; return binds with something to write."""
         later = self._later
         while later and later[0][0] <= now:
-            self.waiting.append(heappop(later)[2])
+            delivery = heappop(later)[2]
+            self.waiting.append(delivery)
+            self._later_octets -= len(delivery.octets)
+            self._next_octets += len(delivery.octets)
         waiting = self.waiting
         given: list[Receiver] = []
         kept_back: list[Delivery] = []
@@ -266,6 +333,7 @@ class Outbox:
                 self._is_cut_short = True
                 break
             delivery = waiting.popleft()
+            self._next_octets -= len(delivery.octets)
             if delivery.is_over:
                 continue
             if not delivery.final:
@@ -275,6 +343,7 @@ class Outbox:
                     receiver = bind
                 if not receiver.has_room(self.settings.deliver_window):
                     kept_back.append(delivery)
+                    self._next_octets += len(delivery.octets)
                     continue
                 self._bind_of.put(delivery.router_id, receiver)
             delivery.tries += 1
@@ -325,6 +394,7 @@ class Outbox:
     def lost(self, deliveries: list[Delivery]) -> None:
         """Put deliveries of a lost bind first, the oldest in front, to go out on another bind."""
         self.waiting.extendleft(reversed(deliveries))
+        self._next_octets += sum([len(delivery.octets) for delivery in deliveries])
 
     def too_old(self, now: float, now_utc: float) -> list[Delivery]:
         """Remove and return deliveries that have waited longer than the account's `outbox`."""
@@ -339,6 +409,11 @@ class Outbox:
             self.waiting = deque(one for one in self.waiting if not one.is_over)
             self._later = [entry for entry in self._later if not entry[2].is_over]
             self._later.sort()
+            self._next_octets = sum([len(one.octets) for one in self.waiting])
+            self._next_octets += sum(
+                [len(d.octets) for more in self._behind.values() for d in more]
+            )
+            self._later_octets = sum([len(entry[2].octets) for entry in self._later])
         in_memory = (
             *self._under_way.values(),
             *(d for more in self._behind.values() for d in more),
@@ -349,6 +424,8 @@ class Outbox:
     def _over(self, delivery: Delivery, now: float) -> None:
         """End a delivery, wherever it waits, and let the next one of its message go."""
         delivery.is_over = True
+        self._count -= 1
+        self.octets -= len(delivery.octets)
         if self._reading is not None:
             self._reading.over.add(delivery.kept_as)
         router_id = delivery.router_id
@@ -356,6 +433,7 @@ class Outbox:
         behind = self._behind.get(router_id)
         if behind:
             following = self._under_way[router_id] = behind.popleft()
+            self._next_octets -= len(following.octets)
             if not behind:
                 del self._behind[router_id]
             self._begin(following, now)
@@ -366,12 +444,17 @@ class Outbox:
         Beyond the limit in memory a refused delivery is left to the journal, with those behind it.
         A delivery that the client may have read stays in memory: its answer may still come.
         """
-        if len(self._later) < self._capacity.outbox_retrying or delivery.was_silent:
+        has_room = (
+            len(self._later) < self._capacity.outbox_retrying
+            and self._later_octets < self._capacity.outbox_octets
+        )
+        if has_room or delivery.was_silent:
             self._put_later(delivery, now + self._retry_wait_s(delivery))
             return
         router_id = delivery.router_id
         del self._under_way[router_id]
         behind = self._behind.pop(router_id, ())
+        self._next_octets -= sum([len(one.octets) for one in behind])
         if behind or not delivery.final:
             # More deliveries of this message may come: they must not overtake those in the journal.
             self._passed_by.add(router_id)
@@ -380,6 +463,7 @@ class Outbox:
     def _put_later(self, delivery: Delivery, at: float) -> None:
         self._order += 1
         heappush(self._later, (at, self._order, delivery))
+        self._later_octets += len(delivery.octets)
 
     @staticmethod
     def _retry_wait_s(delivery: Delivery) -> float:

@@ -30,7 +30,10 @@ _SECONDS: Final = {
     **{"h": Decimal(3_600), "d": Decimal(86_400)},
 }
 _RATE_UNITS: Final = {"s": 1.0, "min": 60.0, "h": 3600.0}
-_OCTETS: Final = {"B": 1, "kB": 1_000, "KiB": 1_024, "MB": 1_000_000, "MiB": 1_048_576}
+_OCTETS: Final = {
+    **{"B": 1, "kB": 1_000, "KiB": 1_024, "MB": 1_000_000, "MiB": 1_048_576},
+    **{"GB": 1_000_000_000, "GiB": 1_073_741_824},
+}
 _MEANT: Final = {
     **{"msec": "ms", "sec": "s", "secs": "s", "second": "s", "seconds": "s", "S": "s"},
     **{"min": "m", "mins": "m", "minute": "m", "minutes": "m", "H": "h", "hr": "h", "hour": "h"},
@@ -39,6 +42,7 @@ _MEANT: Final = {
 _MEANT_OCTETS: Final = {
     **{"b": "B", "bytes": "B", "byte": "B", "octets": "B", "k": "KiB", "K": "KiB", "KB": "KiB"},
     **{"kb": "kB", "kib": "KiB", "M": "MiB", "mb": "MB", "mib": "MiB", "m": "MiB"},
+    **{"G": "GiB", "g": "GiB", "gb": "GB", "gib": "GiB"},
 }
 _DIGITS: Final = re.compile(r"[0-9]+")
 _HEXADECIMAL: Final = re.compile(r"0[xX][0-9A-Fa-f]{1,8}")
@@ -99,14 +103,14 @@ def spaced_rate(text: str) -> Rate:
 
 
 def size(text: str) -> int:
-    """Return octets: `70000B`, `64KiB`, `1MiB`, `1kB`, `1MB`."""
+    """Return octets: `70000B`, `64KiB`, `1MiB`, `1GiB`, `1kB`, `1MB`, `1GB`."""
     number, unit = _split(text)
     if unit in _OCTETS and number:
         octets = Decimal(number) * _OCTETS[unit]
         if octets == int(octets):
             return int(octets)
     meant = _MEANT_OCTETS.get(unit, "B") if number and unit not in _OCTETS else None
-    wanted = "a size is a number of B, kB, KiB, MB or MiB, for example 70000B"
+    wanted = "a size is a number of B, kB, KiB, MB, MiB, GB or GiB, for example 70000B"
     raise NotUnderstoodError(wanted, f"{number}{meant}" if meant else None)
 
 
@@ -222,7 +226,7 @@ def show_duration(seconds: float) -> str:
 
 def show_size(octets: int) -> str:
     """Return the value as people write it."""
-    for unit in ("MiB", "KiB"):
+    for unit in ("GiB", "MiB", "KiB"):
         if octets and not octets % _OCTETS[unit]:
             return f"{octets // _OCTETS[unit]}{unit}"
     return f"{octets}B"

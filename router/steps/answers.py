@@ -161,7 +161,7 @@ class Answers:
         if message.state is SETTLED:  # By the receipt of another attempt.
             return
         if message.state is not SENT:
-            self._rooms.give(message.account)
+            self._rooms.give(message.account, message.size)
         message.enter(TAKE)
         message.operator = operator.name
         if not receipts.wants_any(message):

@@ -7,7 +7,7 @@ from typing import Final
 from router.accept.rooms import Rooms
 from router.enqueue.feed import Queue
 from router.enqueue.ids import Ids
-from router.enqueue.journal import Journal, Recovered, Wanted
+from router.enqueue.journal import Journal, Recovered, Wanted, Weights
 from router.enqueue.lanes import Lanes
 from router.smpp.pdu import Pdu, Sm
 from router.steps.clocks import Clocks
@@ -135,12 +135,14 @@ class Backlog:
                 left.waiting.append(backlog)
             elif all(name in correlators for name in queue.plan.candidates):
                 self._lanes.restore(queue, backlog.count)
-                self._rooms.restore(queue.account, backlog.count)
+                self._rooms.restore(queue.account, backlog.count, backlog.octets)
                 taken_up.messages += backlog.count
             else:
-                wanted = Wanted(queue, RouterId(0), self._capacity.queue_fetch)
+                capacity = self._capacity
+                wanted = Wanted(queue, RouterId(0), capacity.queue_fetch, capacity.queue_octets)
                 self._to_decide.append(ToDecide(wanted, backlog.count))
-                self._rooms.restore(queue.account, backlog.count)  # Before new messages take it.
+                # Before new messages take it.
+                self._rooms.restore(queue.account, backlog.count, backlog.octets)
         self.decide_more()
         self.fetch()
         for operator, count in found.sent.items():
@@ -153,6 +155,22 @@ class Backlog:
         for account, held in found.held.items():
             taken_up.deliveries += self._deliveries.restore(account, held)
         self._left = left
+
+    def weigh(self) -> None:
+        """Have the octets counted of what was taken up, and of what was left."""
+        self._journal.weigh(self._weighed)
+
+    def _weighed(self, weights: Weights, error: JournalError | None) -> None:
+        if error is not None:  # The octets of an earlier process are missing from the counts.
+            return
+        left = {backlog.queue: backlog for backlog in self._left.waiting}
+        for queue, octets in weights.waiting.items():
+            if queue in left:
+                left[queue].octets = octets
+            else:
+                self._rooms.restore(queue.account, 0, octets)
+        for account, octets in weights.held.items():
+            self._deliveries.weighed(account, octets)
 
     def adopt(self) -> None:
         """Go on with what was left for an account or operator that the configuration has again."""
@@ -196,7 +214,7 @@ class Backlog:
         messages = [one for one in messages if not self._ids.is_of_this_process(one.router_id)]
         if not messages:
             # The journal is right, if there were fewer than it had said.
-            self._rooms.restore(left.wanted.queue.account, -left.count)
+            self._rooms.restore(left.wanted.queue.account, -left.count, 0)
             self._to_decide.remove(left)
             return
         left.count -= len(messages)
@@ -269,8 +287,9 @@ class Backlog:
     def fetch(self) -> None:
         """Have the journal asked for what the lanes keep there and soon need."""
         queues, self._lanes.needs_fetch = self._lanes.needs_fetch, []
+        capacity = self._capacity
         for queue in queues:
-            wanted = Wanted(queue.key, queue.last_id, self._capacity.queue_fetch)
+            wanted = Wanted(queue.key, queue.last_id, capacity.queue_fetch, capacity.queue_octets)
             self._journal.fetch(wanted, partial(self._fetched, queue))
 
     def _fetched(self, queue: Queue, messages: list[Message], error: JournalError | None) -> None:

@@ -35,6 +35,8 @@ class Commits:
         "_under_way",
         "_unsafe",
         "accepts",
+        "free_octets",
+        "is_short_of_space",
         "settles",
         "up",
     )
@@ -59,6 +61,10 @@ class Commits:
         """What has happened to messages and deliveries since the last batch."""
         self.up = True
         """False from a commit that failed until one that succeeds."""
+        self.free_octets: int | None = None
+        """The space that is left for the journal; None while it is not known, or has no end."""
+        self.is_short_of_space = False
+        """Whether only receipts are taken, so that what was accepted can be brought to its end."""
         self._under_way: list[Changes] = []
         """Batches of `settles` that the journal has not answered for."""
         self._unsafe: list[Changes] = []
@@ -79,6 +85,16 @@ class Commits:
         if self.settles and self.up:  # Else it would overtake what is told again.
             settles, self.settles = self.settles, Changes()
             self._keep(settles, urgent=False)
+
+    def found_space(self, octets: int, keep_free: int) -> bool:
+        """Note how much space the journal has left; return whether it has become short, or ended.
+
+        A tenth more than `keep_free` ends it, so that it does not come and go with every message.
+        """
+        self.free_octets = octets
+        was_short = self.is_short_of_space
+        self.is_short_of_space = octets < (keep_free * 1.1 if was_short else keep_free)
+        return self.is_short_of_space != was_short
 
     def commit_marks(self, marks: Changes, done: Done) -> None:
         """Have marks made safe at once; `done` hands the batch on to `answered`."""

@@ -81,7 +81,7 @@ class Damage:
                 if len(kept.message.row.attempts) == 1:  # Else it stays in memory to its end.
                     self._commits.settles.taken.append(kept)
             elif one.table == "delivery" and one.account is not None:
-                self._deliveries.set_aside(one.account, one.number)
+                self._deliveries.set_aside(one.account, one.number, one.octets)
             elif one.table == "sent":
                 self._set_attempt_aside(one)
             elif one.message is not None:

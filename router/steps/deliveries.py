@@ -90,7 +90,7 @@ class Deliveries:
                 outbox = self.outboxes[name] = Outbox(settings, capacity=self._capacity)
                 left = self._left.pop(name, None)
                 if left is not None:
-                    outbox.restore(left.count, left.first)
+                    outbox.restore(left.count, left.first, left.octets)
             else:
                 outbox.adopt(settings)
             self._turn.deliver(name)  # Its window may be larger.
@@ -112,16 +112,17 @@ class Deliveries:
         if outbox is None:
             number = delivery.kept_as
             left = self._left.get(delivery.account, Held(0, number, number))
-            self._left[delivery.account] = Held(left.count + 1, left.first, number)
+            octets = left.octets + len(delivery.octets)
+            self._left[delivery.account] = Held(left.count + 1, left.first, number, octets)
             return
         outbox.put(delivery, now)
         self._turn.deliver(delivery.account)
 
-    def set_aside(self, account: AccountName, number: int) -> None:
+    def set_aside(self, account: AccountName, number: int, octets: int) -> None:
         """Forget a delivery that the journal had and cannot read."""
         outbox = self.outboxes.get(account)
         if outbox is not None:
-            outbox.set_aside(number)
+            outbox.set_aside(number, octets)
 
     def restore(self, account: AccountName, held: Held) -> int:
         """Take up what an earlier process left for an account; return how much of it."""
@@ -129,8 +130,28 @@ class Deliveries:
         if outbox is None:
             self._left[account] = held
             return 0
-        outbox.restore(held.count, held.first)
+        outbox.restore(held.count, held.first, held.octets)
         return held.count
+
+    def weighed(self, account: AccountName, octets: int) -> None:
+        """Count the octets of what an earlier process left for an account."""
+        outbox, left = self.outboxes.get(account), self._left.get(account)
+        if outbox is not None:
+            outbox.weighed(octets)
+        elif left is not None:
+            left.octets += octets
+
+    # How full outboxes are. That of an account that is gone runs dry, and has room.
+
+    def has_room(self, account: AccountName) -> bool:
+        """Return whether the account may ask for more receipts."""
+        outbox = self.outboxes.get(account)
+        return outbox is None or not outbox.is_full
+
+    def has_room_for_inbound(self, account: AccountName) -> bool:
+        """Return whether the account may be sent more messages by subscribers."""
+        outbox = self.outboxes.get(account)
+        return outbox is None or not outbox.is_nearly_full
 
     @property
     def left(self) -> int:
@@ -249,7 +270,7 @@ class Deliveries:
             count = self._capacity.outbox_fetch
             self._read_again_at = now + count / self._capacity.deliveries_read_per_s
             done = partial(self._fetched, account)
-            self._journal.fetch_held(account, after, count, done)
+            self._journal.fetch_held(account, after, count, self._capacity.outbox_octets, done)
 
     def _fetched(
         self, account: AccountName, deliveries: list[Delivery], error: JournalError | None

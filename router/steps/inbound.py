@@ -3,6 +3,9 @@
 The operator hears ESME_ROK, and the client gets the message, only when the journal has it. A
 message that no rule is for is refused for good; log and counter name our number and the reason.
 
+There is an end to what is kept: messages for an account whose outbox is nearly full, and those of
+an operator that sends faster than the disk writes, are refused for now, and come again.
+
 All parts of a long message go to the account of the first (`report/long_inbound.py`), under one
 number, so that its outbox gives them to one bind, one after the other.
 """
@@ -17,20 +20,30 @@ from router.smpp.segments import part_of
 from router.smpp.session import Note
 from router.steps.clocks import Clocks
 from router.steps.commits import Commits
-from router.steps.peers import FromSubscriber, OperatorPeer
+from router.steps.deliveries import Deliveries
+from router.steps.peers import FromSubscriber, OperatorPeer, Reply
 from router.steps.rules import Rulebook
 from router.steps.turn import Turn
 from router.terms.capacity import Capacity
 from router.terms.counters import Counters
 from router.terms.message import Delivery
 from router.terms.names import AccountName, OperatorName
-from router.terms.outcome import NOT_FOR_US, TEMPORARY, Refusal
+from router.terms.outcome import (
+    INBOUND_BEHIND,
+    NO_SPACE_FOR_INBOUND,
+    NOT_FOR_US,
+    OUTBOX_NEARLY_FULL,
+    TEMPORARY,
+    Refusal,
+)
 
 MOST_NUMBERS: Final = 100
 """Of ours, that the counter of messages without a rule has a label for."""
 OTHER_NUMBERS: Final = "other"
 """The label of those beyond, and of what is no number or short code."""
 LONGEST_NUMBER: Final = 20
+MOST_UNKEPT_OCTETS: Final = 4_000_000
+"""Octets of one operator's messages that the journal may not have yet."""
 
 
 class Inbound:
@@ -40,16 +53,19 @@ class Inbound:
         "_clocks",
         "_commits",
         "_counters",
+        "_deliveries",
         "_ids",
         "_long",
         "_numbers",
         "_rulebook",
         "_turn",
+        "_unkept",
     )
 
     def __init__(
         self,
         commits: Commits,
+        deliveries: Deliveries,
         rulebook: Rulebook,
         ids: Ids,
         counters: Counters,
@@ -58,6 +74,7 @@ class Inbound:
         capacity: Capacity,
     ) -> None:
         self._commits: Final = commits
+        self._deliveries: Final = deliveries
         self._rulebook: Final = rulebook
         self._ids: Final = ids
         self._counters: Final = counters
@@ -66,6 +83,8 @@ class Inbound:
         self._long: Final[LongInbounds[FromSubscriber]] = LongInbounds(capacity)
         self._numbers: Final[set[str]] = set()
         """Our numbers that the counter has labels for."""
+        self._unkept: Final[dict[OperatorName, int]] = {}
+        """By operator, octets of messages that the journal has not answered for."""
 
     def arrived(self, peer: OperatorPeer, pdu: Pdu, sm: Sm, now: float) -> None:
         """Keep a subscriber's message for its account; a part of a long one when that is known."""
@@ -130,6 +149,12 @@ class Inbound:
             self._counters.inbound_unrouted[operator, self._label(sm), why] += 1
             self._refuse(came, NOT_FOR_US, why)
             return
+        unkept = self._unkept.get(operator, 0)
+        refusal = self._no_room(account, unkept)
+        if refusal is not None:
+            self._count(operator, "refused")
+            self._refuse(came, refusal, refusal.reason)
+            return
         number = None if whole is None else whole.router_id
         number = number or self._ids.take()
         if number is None:
@@ -148,8 +173,24 @@ class Inbound:
         )
         reply = came.reply()
         reply.brought = (delivery,)
+        reply.inbound_of = operator
+        self._unkept[operator] = unkept + len(delivery.octets)
         self._commits.settles.held.append(delivery)
         self._commits.settles.replies.append(reply)
+
+    def _no_room(self, account: AccountName, unkept: int) -> Refusal | None:
+        """Return why a message cannot be kept now, though the journal works."""
+        if self._commits.is_short_of_space:
+            return NO_SPACE_FOR_INBOUND
+        if unkept >= MOST_UNKEPT_OCTETS:
+            return INBOUND_BEHIND
+        if not self._deliveries.has_room_for_inbound(account):
+            return OUTBOX_NEARLY_FULL
+        return None
+
+    def answered(self, reply: Reply, operator: OperatorName) -> None:
+        """The journal has answered for a message of this operator, which it has now or has not."""
+        self._unkept[operator] -= sum([len(one.octets) for one in reply.brought])
 
     def _refuse(self, came: FromSubscriber, refusal: Refusal, why: str) -> None:
         number, status = came.sm.destination_addr, refusal.status

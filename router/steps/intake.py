@@ -14,13 +14,14 @@ from router.smpp.states import State
 from router.smpp.text import UDHI
 from router.steps.clocks import Clocks
 from router.steps.commits import Commits
+from router.steps.deliveries import Deliveries
 from router.steps.long_messages import LongMessages
 from router.steps.peers import Client
 from router.steps.rules import Rulebook
 from router.steps.turn import Turn
 from router.terms.counters import Counters
-from router.terms.message import Message
-from router.terms.outcome import DRAINING, JOURNAL_DOWN, Refusal
+from router.terms.message import FINAL_BITS, Message
+from router.terms.outcome import DISK_NEARLY_FULL, DRAINING, JOURNAL_DOWN, OUTBOX_FULL, Refusal
 
 
 class Intake:
@@ -29,6 +30,7 @@ class Intake:
     __slots__ = (
         "_clocks",
         "_commits",
+        "_deliveries",
         "_ids",
         "_long_messages",
         "_rulebook",
@@ -45,6 +47,7 @@ class Intake:
         long_messages: LongMessages,
         rooms: Rooms,
         commits: Commits,
+        deliveries: Deliveries,
         counters: Counters,
         clocks: Clocks,
         turn: Turn,
@@ -54,6 +57,7 @@ class Intake:
         self._long_messages: Final = long_messages
         self.rooms: Final = rooms
         self._commits: Final = commits
+        self._deliveries: Final = deliveries
         self.counters: Final = counters
         self._clocks: Final = clocks
         self._turn: Final = turn
@@ -66,6 +70,8 @@ class Intake:
             self._refuse(client, pdu, DRAINING)
         elif not self._commits.up:
             self._refuse(client, pdu, JOURNAL_DOWN)
+        elif self._commits.is_short_of_space:
+            self._refuse(client, pdu, DISK_NEARLY_FULL)
         else:
             verdict = client.admission.judge(pdu, now)
             if verdict is True:
@@ -80,6 +86,8 @@ class Intake:
                 self._refuse(client, pdu, refusal)
             elif self.draining or not self._commits.up:
                 self._not_taken(client, pdu, DRAINING if self.draining else JOURNAL_DOWN)
+            elif self._commits.is_short_of_space:
+                self._not_taken(client, pdu, DISK_NEARLY_FULL)
             else:
                 self._take_in(client, pdu, arrived_at, now)
 
@@ -108,6 +116,9 @@ class Intake:
         rule = rules.routes.decide(checked.number, account.name, sm)
         if isinstance(rule, Refusal):
             self._not_taken(client, pdu, rule)
+            return
+        if sm.registered_delivery & FINAL_BITS and not self._deliveries.has_room(account.name):
+            self._not_taken(client, pdu, OUTBOX_FULL)
             return
         router_id = self._ids.take()
         if router_id is None:
@@ -143,13 +154,15 @@ class Intake:
             hold_receipt=client.session.state is not State.BOUND_TRX,  # It may be unbinding.
             group=group,
         )
+        if message.size != len(pdu.octets):
+            client.admission.resize(message.size - len(pdu.octets))
         self._commits.accepts.accepted.append(message)
         if not self._turn.is_ending:
             self._turn.end_soon()
 
     def not_kept(self, message: Message, now: float) -> None:
         """The journal has failed: the message was promised to nobody, and its room is free."""
-        self.rooms.give(message.account)
+        self.rooms.give(message.account, message.size)
         self._long_messages.leave(message)
         if message.origin is not None:
             message.origin.refused(message, JOURNAL_DOWN, now)
@@ -163,7 +176,7 @@ class Intake:
         account, counters = message.account, self.counters
         counters.submits[account, message.lane, status] += 1
         counters.submit_response_s[account].add(now - message.accepted_at)
-        client.admission.answered()
+        client.admission.answered(message.size)
         session = client.session
         if session.state is not State.CLOSED:
             body = message.client_id + b"\0"
@@ -172,8 +185,9 @@ class Intake:
 
     def _not_taken(self, client: Client, pdu: Pdu, refusal: Refusal) -> None:
         """Refuse what had been let in: its room is free again."""
-        client.admission.answered()
-        self.rooms.give(client.account.name)
+        octets = len(pdu.octets)
+        client.admission.answered(octets)
+        self.rooms.give(client.account.name, octets)
         self._refuse(client, pdu, refusal)
 
     def _refuse(self, client: Client, pdu: Pdu, refusal: Refusal) -> None:

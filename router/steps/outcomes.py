@@ -60,7 +60,7 @@ class Outcomes:
     def settle(self, message: Message, outcome: Outcome, now_utc: float, reason: str = "") -> None:
         """End a message: its room is free, and the journal keeps its record."""
         if message.state is not SENT:  # An operator that takes a message frees its room.
-            self._rooms.give(message.account)
+            self._rooms.give(message.account, message.size)
         message.enter(SETTLE)
         message.octets = b""
         if message.times_in_doubt:

@@ -12,6 +12,7 @@ from router.smpp.session import Note, Peer
 from router.smpp.states import State
 from router.steps.turn import Turn
 from router.terms.message import Delivery
+from router.terms.names import OperatorName
 from router.terms.orphan import Orphan
 
 
@@ -41,7 +42,7 @@ class OperatorPeer(Channel, Peer, Protocol):
 class Reply:
     """An operator's request that is answered when a batch is safe."""
 
-    __slots__ = ("brought", "command_id", "orphan", "peer", "sequence_number")
+    __slots__ = ("brought", "command_id", "inbound_of", "orphan", "peer", "sequence_number")
 
     def __init__(self, peer: Peer, command_id: int, sequence_number: int) -> None:
         self.peer: Final = peer
@@ -50,6 +51,8 @@ class Reply:
         self.brought: tuple[Delivery, ...] = ()
         """What the request brought for clients, and brings again if it is answered to come
         again."""
+        self.inbound_of: OperatorName | None = None
+        """The operator whose subscriber's message it is."""
         self.orphan: Orphan | None = None
         """The receipt that it is, where its message is not known."""
 

@@ -48,6 +48,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "journal.lost": "The journal lacks what was accepted; started only if `accepted`.",
         "journal.set_aside": "A damaged row was set aside; if it was a message, that is unknown.",
         "journal.unreadable": "A part of the journal cannot be read: messages there wait.",
+        "journal.space_low": "The disk is nearly full: only receipts are taken (`keep_free`).",
         "router.not_started": "A port or a certificate cannot be used: the router ends.",
     },
     "warning": {
@@ -104,6 +105,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "client.unbound": "A bind of a client has ended; the client must send `held` again.",
         "config.unchanged": "SIGHUP: the configuration is the one in force.",
         "journal.back": "The journal can be written again: traffic goes on.",
+        "journal.space_back": "The disk has enough space again: submits are taken.",
         "journal.recovered": "Messages of an earlier process have been taken up.",
         "message.settled": "A message has ended. Sampled: `telemetry.log.messages`.",
         "router.draining": "The router is stopping: no new binds and submits.",

@@ -128,6 +128,19 @@ class Exporter(Collector):
             ("account",),
             (((name,), _length(outbox)) for name, outbox in journey.deliveries.outboxes.items()),
         )
+        outboxes = items(journey.deliveries.outboxes)
+        yield _gauge(
+            "outbox_bytes",
+            "Octets of the receipts and inbound messages that the client has not acknowledged.",
+            ("account",),
+            (((name,), max(0, outbox.octets)) for name, outbox in outboxes),
+        )
+        yield _gauge(
+            "outbox_full_ratio",
+            "Share of `outbox_messages` or `outbox_size` that is reached, the larger of the two.",
+            ("account",),
+            (((name,), max(0.0, outbox.share)) for name, outbox in outboxes),
+        )
         yield _counter(
             "deliveries",
             "deliver_sm to clients by how it ended: acknowledged, refused, too_old.",
@@ -167,6 +180,18 @@ class Exporter(Collector):
             "Places of its `queue` that an account has taken: waiting, delayed or in flight.",
             ("account",),
             (((name,), journey.rooms.taken(name)) for name in self._app.settings.accounts),
+        )
+        yield _gauge(
+            "account_queue_bytes",
+            "Octets of its `queue_size` that an account has taken.",
+            ("account",),
+            (((name,), max(0, journey.rooms.octets(name))) for name in self._app.settings.accounts),
+        )
+        yield _gauge(
+            "account_queue_full_ratio",
+            "Share of `queue` or `queue_size` that an account has taken, the larger of the two.",
+            ("account",),
+            (((name,), journey.rooms.share(name)) for name in self._app.settings.accounts),
         )
         yield _histogram(
             "queue_wait_seconds",
@@ -359,6 +384,19 @@ class Exporter(Collector):
     def _of_journal(self) -> Iterator[Metric]:
         journey, counters = self._app.journey, self._app.journey.counters
         yield _gauge("journal_up", "Whether commits succeed.", (), [((), journey.commits.up)])
+        free = journey.commits.free_octets
+        yield _gauge(
+            "journal_free_bytes",
+            "Space that is left for the journal, on its disk and inside its file.",
+            (),
+            [] if free is None else [((), free)],
+        )
+        yield _gauge(
+            "journal_keep_free_bytes",
+            "Space below which receipts alone are taken.",
+            (),
+            [((), self._app.settings.journal.keep_free_bytes)],
+        )
         yield _counter(
             "journal_read_failures",
             "Readings of the journal that failed; what was to be read waits.",

@@ -82,6 +82,11 @@ class JournalStatus(TypedDict):
     """Rows that could not be used, since the start."""
     lost: bool
     """Whether this process began although the journal lacked what was accepted."""
+    free_octets: int | None
+    """The space that is left for it; None where that is not known, or has no end."""
+    keep_free: int
+    """The space below which receipts alone are taken, in octets."""
+    is_short_of_space: bool
 
 
 class ClockStatus(TypedDict):
@@ -149,7 +154,14 @@ class AccountStatus(TypedDict):
     max_binds: int
     waiting: int
     queue: int
+    waiting_octets: int
+    queue_size: int
     outbox: int
+    outbox_messages: int
+    """The limit of `outbox`."""
+    outbox_octets: int
+    outbox_size: int
+    """The limit of `outbox_octets`."""
 
 
 class Totals(TypedDict):
@@ -213,7 +225,7 @@ def snapshot(app: Running) -> Snapshot:
         ready=reason is None,
         not_ready=reason,
         listeners=list(app.listeners),
-        journal=_journal(journey),
+        journal=_journal(app),
         clock=_clock(journey),
         operators=[
             _operator(journey, operator, waiting, now) for operator in journey.operators.values()
@@ -226,12 +238,16 @@ def snapshot(app: Running) -> Snapshot:
     )
 
 
-def _journal(journey: Journey) -> JournalStatus:
+def _journal(app: Running) -> JournalStatus:
+    commits = app.journey.commits
     return JournalStatus(
-        up=journey.commits.up,
-        pending=journey.journal.pending,
-        set_aside=sum(journey.counters.rows_set_aside.values()),
-        lost=bool(journey.counters.journal_lost),
+        up=commits.up,
+        pending=app.journey.journal.pending,
+        free_octets=commits.free_octets,
+        keep_free=app.settings.journal.keep_free_bytes,
+        is_short_of_space=commits.is_short_of_space,
+        set_aside=sum(app.journey.counters.rows_set_aside.values()),
+        lost=bool(app.journey.counters.journal_lost),
     )
 
 
@@ -351,13 +367,19 @@ def _account(journey: Journey, account: Account) -> AccountStatus:
     binds = dict.fromkeys(("transmitter", "receiver", "transceiver"), 0)
     for bound in account.binds:
         binds[bound.bind_type] += 1
+    settings, outbox = account.settings, journey.deliveries.outboxes[account.name]
     return AccountStatus(
         name=account.name,
         binds=binds,
-        max_binds=account.settings.max_binds,
+        max_binds=settings.max_binds,
         waiting=journey.rooms.taken(account.name),
-        queue=account.settings.queue,
-        outbox=len(journey.deliveries.outboxes[account.name]),
+        queue=settings.queue,
+        waiting_octets=max(0, journey.rooms.octets(account.name)),
+        queue_size=settings.queue_size_bytes,
+        outbox=len(outbox),
+        outbox_messages=settings.outbox_messages,
+        outbox_octets=max(0, outbox.octets),
+        outbox_size=settings.outbox_size_bytes,
     )
 
 

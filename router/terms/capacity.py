@@ -13,6 +13,9 @@ class Capacity:
 
     queue_messages: int = 2000
     """Messages of one queue; with PDUs of 200 octets that is about a megabyte."""
+    queue_octets: int = 1_000_000
+    """Octets of the PDUs of one queue; also of what is fetched at once. With half of them left the
+    next are fetched."""
     queue_refill_below: int = 1000
     """Messages of one queue below which the next are fetched: at 5,000/s the journal then has a
     fifth of a second."""
@@ -28,12 +31,17 @@ class Capacity:
     orphans: int = 100_000
     """Receipts per operator that wait for the submit_sm_resp with their id, some 50 MB; of more the
     oldest is given up."""
+    orphan_octets: int = 32_000_000
+    """Octets of those receipts per operator: of 100,000 usual ones they are some 20 MB."""
     ids_remembered: int = 50_000
     """Ids per operator whose final receipt has come, so that a repeated receipt is recognised; and
     as many of messages that want none."""
 
     outbox_deliveries: int = 1000
     """Deliveries of one account that may go next: about 600 KB."""
+    outbox_octets: int = 1_000_000
+    """Octets of one account's deliveries that may go next; of those that the client refused for
+    now; and of what is read at once. With half of the first left the next are read."""
     outbox_refill_below: int = 500
     """Deliveries of one account below which the next are read: at 5,000/s the journal then has a
     tenth of a second."""

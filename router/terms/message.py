@@ -88,6 +88,7 @@ class Message:
         "router_id",
         "row",
         "sent_at",
+        "size",
         "source_octets",
         "state",
         "suspicion",
@@ -128,6 +129,9 @@ class Message:
         self.command_id = command_id
         self.octets = octets
         """The PDU as it came; empty once an operator has taken it."""
+        self.size = len(octets)
+        """The octets of room that the message takes: those of its PDU, also when an operator has
+        taken it."""
         self.source_octets = source_octets
         self.destination_octets = destination_octets
         """TON, NPI, address and NUL, for the receipt."""

@@ -59,7 +59,12 @@ BIND_WHILE_DRAINING: Final = Refusal("draining", 0x0D)
 DRAINING: Final = Refusal("draining", 0x08)
 THROTTLED: Final = Refusal("throttled", 0x58)
 QUEUE_FULL: Final = Refusal("queue_full", 0x14)
+JOURNAL_BEHIND: Final = Refusal("journal_behind", 0x58)
+"""The account submits faster than the disk writes."""
 JOURNAL_DOWN: Final = Refusal("journal_down", 0x08)
+OUTBOX_FULL: Final = Refusal("outbox_full", 0x14)
+"""The client does not fetch its receipts, and asks for more."""
+DISK_NEARLY_FULL: Final = Refusal("disk_nearly_full", 0x14)
 NO_ROUTE: Final = Refusal("no_route", 0x0B)
 WRONG_DESTINATION: Final = Refusal("wrong_destination", 0x0B)
 UNREADABLE_SCHEDULE: Final = Refusal("wrong_schedule", 0x61, "no time that can be read")
@@ -68,6 +73,11 @@ UNREADABLE_VALIDITY: Final = Refusal("wrong_validity", 0x62, "no time that can b
 VALIDITY_IS_OVER: Final = Refusal("wrong_validity", 0x62, "over before it can be sent")
 TEMPORARY: Final = Refusal("journal_down", 0x64)
 """To an operator whose deliver_sm cannot be kept now: the operator sends it again later."""
+OUTBOX_NEARLY_FULL: Final = Refusal("outbox_full", 0x64)
+INBOUND_BEHIND: Final = Refusal("journal_behind", 0x64)
+NO_SPACE_FOR_INBOUND: Final = Refusal("disk_nearly_full", 0x64)
+"""To an operator, for a subscriber's message that there is no room for now. 0x64 is what a
+deliver_sm_resp has for this; 0x14 is the SMSC's word for a queue of its own."""
 NOT_FOR_US: Final = Refusal("unrouted", 0x65)
 """To an operator, for a subscriber's message that is for no account."""
 

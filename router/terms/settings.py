@@ -116,6 +116,11 @@ class JournalSettings:
     """The longest time that answers and receipts wait for others to share a commit with. Under load
     they do; while there is little to write, they go with the next commit, and alone after
     `commit_every`."""
+    keep_free_bytes: int = 512 * 2**20
+    """Free space on the journal's disk, with what is free inside the file, below which receipts
+    alone are taken: clients hear ESME_RMSGQFUL, and operators send subscribers' messages again
+    later. The default holds a second of a flood, SQLite's log, and the receipts of a million
+    messages. `0B`: never."""
     keep_records_s: float = 72 * 3600.0
     """How long the journal keeps a record of each message's end, without its text, in the table
     `record`. A million records take some 100 MB. `0s` keeps none."""
@@ -199,6 +204,9 @@ class AccountSettings:
     """submit_sm that may come at once; by default one unit of the rate."""
     queue: int = 100_000
     """Messages of the account that may wait for operators."""
+    queue_size_bytes: int = 2**30
+    """Octets of the account's messages that may wait for operators; the last message may be larger
+    than what is left."""
     weight: int = 1
     """Turns of the account inside a lane, relative to other accounts."""
     lane_by_priority: Mapping[int, LaneName] = field(default_factory=dict)
@@ -217,6 +225,12 @@ class AccountSettings:
     """deliver_sm that may be unanswered on one bind."""
     outbox_s: float = 72 * 3600.0
     """How long receipts and inbound messages wait for the client."""
+    outbox_messages: int = 5_000_000
+    """Receipts and inbound messages that may wait for the client. From nine tenths on messages from
+    subscribers are refused, and operators send them again later. When it is full the client's
+    messages that ask for a receipt are refused too. Receipts are always taken."""
+    outbox_size_bytes: int = 2**30
+    """The same in octets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

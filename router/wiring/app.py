@@ -8,6 +8,7 @@ import asyncio
 import gc
 import os
 import signal
+import sqlite3
 import sys
 import time
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from router.accept.server import ClientLink, in_thread
 from router.enqueue.journal import Damaged, Journal, JournalError, first_number_at
 from router.enqueue.memory import MemoryJournal
 from router.enqueue.sqlite import SqliteJournal
-from router.enqueue.sqlite_file import JournalLostError
+from router.enqueue.sqlite_file import JournalLostError, free_octets
 from router.forward.bind import BindConnector
 from router.forward.outbind import OutbindConnector, OutbindListener
 from router.journey import Journey
@@ -34,7 +35,7 @@ from router.telemetry.log import MessageLog
 from router.telemetry.operator_events import log_operator_events
 from router.telemetry.status import cure_of
 from router.terms.line_limit import LineLimit
-from router.terms.settings import Address, Settings
+from router.terms.settings import Address, JournalSettings, Settings
 from router.wiring.control import http_servers
 from router.wiring.http_server import HttpServer
 from router.wiring.systemd import notify, starting, watchdog_s
@@ -56,6 +57,8 @@ SWITCH_S: Final = 0.0005
 commit takes the lock some twenty times; with Python's default of 5 ms a busy loop would make it
 last 0.1 s and more."""
 LAG_EVERY_S: Final = 0.1
+SPACE_EVERY_S: Final = 1.0
+"""How often the free space of the journal's disk is looked at."""
 UNREADABLE_EVERY_S: Final = 60.0
 """How often the log says that the journal cannot be read."""
 
@@ -136,6 +139,7 @@ class App:
         telemetry, control = servers
         async with asyncio.TaskGroup() as tasks:
             keepers = [tasks.create_task(keeper.run()) for keeper in self._keepers]
+            watch = tasks.create_task(self._watch_space())
             gc.collect()
             gc.set_threshold(*GARBAGE)
             sys.setswitchinterval(SWITCH_S)
@@ -153,7 +157,7 @@ class App:
             await self._stop.wait()
             notify("STOPPING=1")
             await self._drain()
-            for task in keepers:
+            for task in (*keepers, watch):
                 task.cancel()
         for server in servers:
             server.stop()
@@ -211,7 +215,7 @@ class App:
             log.warning("journal.not_durable", meaning="a stop loses what waits")
             return MemoryJournal(self.loop.call_soon, first_number)
         return SqliteJournal(
-            Path(settings.url.removeprefix("sqlite:///")),
+            _path_of(settings),
             soon=self.loop.call_soon_threadsafe,
             plan_of=lambda candidates: self.journey.plans.of(candidates),
             lanes=[lane.name for lane in self.settings.lanes],
@@ -256,6 +260,22 @@ class App:
         more = self._damaged_to_log.take("", self.clock())
         if more is not None:
             log.error("journal.set_aside", was_in=row.table, key=row.number, why=row.why, **more)
+
+    async def _watch_space(self) -> None:
+        """Tell the journey how much space the journal has left, for ever."""
+        journal, commits = self.settings.journal, self.journey.commits
+        if journal.url == "memory:":
+            return
+        path = _path_of(journal)
+        while True:
+            try:
+                free = await asyncio.to_thread(free_octets, path)
+            except (OSError, sqlite3.Error):
+                pass  # The next commit says what is wrong. What was known last stays true.
+            else:
+                if commits.found_space(free, journal.keep_free_bytes):
+                    _log_space(free, journal.keep_free_bytes, is_short=commits.is_short_of_space)
+            await asyncio.sleep(SPACE_EVERY_S)
 
     async def _recovered(self) -> JournalError | None:
         done: asyncio.Future[JournalError | None] = self.loop.create_future()
@@ -455,11 +475,22 @@ def _shown(sockname: tuple[str, int]) -> str:
     return str(Address(host=host, port=port))
 
 
+def _path_of(journal: JournalSettings) -> Path:
+    return Path(journal.url.removeprefix("sqlite:///")).resolve()
+
+
 def _log_journal(error: JournalError | None) -> None:
     if error is None:
         log.info("journal.back")
     else:
         log.error("journal.failed", error=str(error))
+
+
+def _log_space(free: int, keep_free: int, *, is_short: bool) -> None:
+    if is_short:
+        log.error("journal.space_low", free_octets=free, keep_free=keep_free)
+    else:
+        log.info("journal.space_back", free_octets=free, keep_free=keep_free)
 
 
 def _log_clock(ahead_s: float) -> None:

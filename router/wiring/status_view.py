@@ -1,8 +1,8 @@
 """`smpp-router status`: fetches the status of a running router and draws it."""
 
 import json
-from collections.abc import Iterator
-from typing import TextIO, cast
+from collections.abc import Callable, Iterator
+from typing import Final, TextIO, cast
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, JustifyMethod, RenderableType
@@ -13,6 +13,7 @@ from router.telemetry.status import (
     AccountStatus,
     BindStatus,
     ClockStatus,
+    JournalStatus,
     LaneStatus,
     OperatorStatus,
     Snapshot,
@@ -20,6 +21,8 @@ from router.telemetry.status import (
 )
 from router.wiring.remote import NoAnswerError, ask
 
+NEAR: Final = 0.8
+"""The share of a limit that calls for attention, as in the alerts."""
 _GOOD, _BAD, _DIM = "green", "bold red", "dim"
 
 
@@ -68,11 +71,21 @@ def _head(status: Snapshot) -> Text:
         ", journal ",
         up,
         f" ({journal['pending']} pending)",
+        *_space(journal),
         (f", {aside} damaged rows set aside" if (aside := journal["set_aside"]) else "", _BAD),
         (", started without all that it had" if journal["lost"] else "", _BAD),
         f"\nlistening on {', '.join(status['listeners']) or 'nothing'}\n",
         *_doubt(status["clock"]),
     )
+
+
+def _space(journal: JournalStatus) -> Iterator[tuple[str, str]]:
+    """Yield how much space is left, where there is an end to it."""
+    free = journal["free_octets"]
+    if free is not None:
+        yield f", {amount(free)} free", _BAD if journal["is_short_of_space"] else ""
+    if journal["is_short_of_space"]:
+        yield f" of {amount(journal['keep_free'])} to keep: only receipts are taken", _BAD
 
 
 def _doubt(clock: ClockStatus) -> Iterator[tuple[str, str]]:
@@ -180,7 +193,8 @@ def _waiting(lanes: list[LaneStatus]) -> Iterator[str]:
 
 
 def _accounts(accounts: list[AccountStatus]) -> Table:
-    table = _table("Accounts", "account", "binds", "tx", "rx", "trx", "queued", "outbox", right=1)
+    columns = ("binds", "tx", "rx", "trx", "queued", "octets", "outbox", "octets")
+    table = _table("Accounts", "account", *columns, right=1)
     for account in accounts:
         binds = account["binds"]
         bound = sum(binds.values())
@@ -188,10 +202,17 @@ def _accounts(accounts: list[AccountStatus]) -> Table:
             account["name"],
             Text(f"{bound}/{account['max_binds']}", style="" if bound else _DIM),
             *(str(binds[name]) for name in ("transmitter", "receiver", "transceiver")),
-            f"{account['waiting']}/{account['queue']}",
-            str(account["outbox"]),
+            _filled(account["waiting"], account["queue"]),
+            _filled(account["waiting_octets"], account["queue_size"], amount),
+            _filled(account["outbox"], account["outbox_messages"]),
+            _filled(account["outbox_octets"], account["outbox_size"], amount),
         )
     return table
+
+
+def _filled(count: int, most: int, show: Callable[[int], str] = str) -> Text:
+    """Return how much is taken of what may be; red where little is left."""
+    return Text(f"{show(count)}/{show(most)}", style=_BAD if count >= NEAR * most else "")
 
 
 def _totals(status: Snapshot) -> Table:
@@ -215,6 +236,14 @@ def _totals(status: Snapshot) -> Table:
         if counts:
             table.add_row(what, ", ".join(f"{name} {n}".strip() for name, n in counts.items()))
     return table
+
+
+def amount(octets: int) -> str:
+    """Return octets in the largest unit of which there is one, such as `31.4MiB`."""
+    for unit, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if octets >= size:
+            return f"{octets / size:.3g}{unit}"
+    return f"{octets}B"
 
 
 def age(seconds: float) -> str:

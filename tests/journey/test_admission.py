@@ -5,7 +5,7 @@ What is held stays in its order for at most a second; answers and enquire_link p
 
 import pytest
 
-from router.accept.admission import MOST_HELD
+from router.accept.admission import MOST_HELD, MOST_UNANSWERED_OCTETS
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.terms.limits import Rate
@@ -299,3 +299,25 @@ def test_what_is_held_when_the_router_drains_is_refused(world: World, slow: Rout
     world.run(1.5)
     assert statuses(client, numbers[5:]) == [v.ESME_RSYSERR] * 5
     assert slow.room_taken() == 5
+
+
+def test_what_the_disk_has_not_written_is_limited_and_harms_no_other_account(
+    world: World, contract: Settings
+) -> None:
+    router = Router(world, with_account(contract, "bank", rate=None, window=1000))
+    client, other = router.client(), router.client(b"shop", b"secret02")
+    router.journal.writes_are_stuck = True
+    tlv = p.tlv(v.MESSAGE_PAYLOAD, b"x" * 60_000)
+    numbers = [client.submit(text=b"", tlvs=tlv) for _ in range(100)]
+    world.run(0.5)
+    number = other.submit()
+    waits = client.link.account.unanswered_octets
+    assert MOST_UNANSWERED_OCTETS <= waits < MOST_UNANSWERED_OCTETS + 70_000
+    router.journal.go_on()
+    world.run(2.0)
+    assert other.status_of(number) == v.ESME_ROK
+    told = statuses(client, numbers)
+    assert set(told) == {v.ESME_ROK, v.ESME_RTHROTTLED}  # Beyond what one session may hold.
+    assert told.count(v.ESME_ROK) > 67
+    assert router.journey.counters.refused_pdus == {"throttled": told.count(0x58)}
+    assert client.link.account.unanswered_octets == 0

@@ -33,13 +33,13 @@ class Places(Rooms):
         super().__init__({})
         self.free = free
 
-    def take(self, account: AccountName) -> bool:
+    def take(self, account: AccountName, octets: int) -> bool:
         if self.free == 0:
             return False
         self.free -= 1
         return True
 
-    def give(self, account: AccountName) -> None:
+    def give(self, account: AccountName, octets: int) -> None:
         self.free += 1
 
 
@@ -59,8 +59,8 @@ class Gates:
         self.settings = settings
         self.places = places
         self.rooms = Places(places)
-        account = Account(settings, self.now)
-        self.sessions = [Admission(account, self.rooms) for _ in range(2)]
+        self.account = Account(settings, self.now)
+        self.sessions = [Admission(self.account, self.rooms) for _ in range(2)]
         self.arrived_at: dict[int, float] = {}
         self.fates: list[dict[int, Refusal | None]] = [{}, {}]
         self.inside: list[deque[int]] = [deque(), deque()]
@@ -96,14 +96,14 @@ class Gates:
             if goes_on:
                 self.waiting += 1
             else:
-                self.rooms.give(self.settings.name)
-            self.sessions[session].answered()
+                self.rooms.give(self.settings.name, 1)
+            self.sessions[session].answered(1)
 
     def give_room(self, count: int) -> None:
         """An operator has taken some."""
         for _ in range(min(count, self.waiting)):
             self.waiting -= 1
-            self.rooms.give(self.settings.name)
+            self.rooms.give(self.settings.name, 1)
 
     def wait(self, seconds: float) -> None:
         """Time passes; whoever asks to be woken is."""
@@ -132,6 +132,7 @@ class Gates:
         for session, gate in enumerate(self.sessions):
             assert list(self.fates[session]) == sorted(self.fates[session])
             assert gate.held <= MOST_HELD
+        assert self.account.unanswered_octets == sum(map(len, self.inside))
         assert self.rooms.free + self.waiting + sum(map(len, self.inside)) == self.places
         rate, times = self.settings.rate, self.let_in_at
         if rate is not None and self.settings.burst is not None:

@@ -187,7 +187,7 @@ class Twins:
     def held(self, after: int, count: int) -> tuple[list[Delivery], list[Delivery]]:
         """The next deliveries."""
         heard: list[list[Delivery]] = []
-        self.memory.fetch_held(BANK, after, count, lambda found, _: heard.append(found))
+        self.memory.fetch_held(BANK, after, count, 10**6, lambda found, _: heard.append(found))
         self.turns.until(lambda: heard)
         return heard[0], self.turns.held(self.sqlite, after, count)
 

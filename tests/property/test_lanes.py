@@ -52,6 +52,11 @@ ACCOUNTS: Final = {
 BANK, SHOP = ACCOUNTS
 
 
+def _rank(one: Message) -> tuple[bool, int]:
+    """What was sent before goes first; then the oldest."""
+    return not one.writes, one.router_id
+
+
 def message(
     number: int, name: AccountName, lane: LaneName, plan: Plan, expires_utc: float = NEVER
 ) -> Message:
@@ -179,7 +184,7 @@ class Observed:
         assert one.router_id not in self.ended
         self.ended.add(one.router_id)
         one.enter(event)
-        self.rooms.give(one.account)
+        self.rooms.give(one.account, one.size)
         self.room[one.account] -= 1
 
     # What happens.
@@ -193,14 +198,14 @@ class Observed:
                 self.next_id += 1
             self.room[name] += count
             self.lanes.restore(QueueKey(plan, lane, name), count)
-            self.rooms.restore(name, count)
+            self.rooms.restore(name, count, 0)
 
     def accept(
         self, name: AccountName, lane: LaneName, plan: Plan, validity_s: float, count: int
     ) -> None:
         for _ in range(count):
             has_room = self.room[name] < ACCOUNTS[name].queue
-            assert self.rooms.take(name) == has_room
+            assert self.rooms.take(name, 0) == has_room
             if not has_room:
                 return
             self.room[name] += 1
@@ -286,9 +291,11 @@ class Observed:
         waits = [one for at, one in self.delayed if at <= self.now]
         homes = list(self.lanes.wake(self.now))
         assert self.lanes.wake_at() > self.now
-        for one in sorted(waits, key=lambda one: one.router_id):
+        for one in waits:  # Each in its order among those that are sent again.
             self.forget(one)
-            self.queue(one.plan, one.lane, one.account).memory.insert(0, one)
+            memory = self.queue(one.plan, one.lane, one.account).memory
+            behind = (k for k, other in enumerate(memory) if _rank(other) > _rank(one))
+            memory.insert(next(behind, len(memory)), one)
         assert set(homes) == {self.home(one.plan) for one in waits} - {None}
 
     def the_journal_answers(self, fails: bool, queues: int, most: int) -> None:
@@ -341,6 +348,7 @@ class Observed:
             for queue in self.queues.values()
         }
         for queue in self.lanes.queues():
+            assert queue.octets == sum(one.size for one in queue.messages)
             dead = sum(one.state not in WAITS for one in queue.messages)
             expected = waiting.pop((queue.plan, queue.lane, queue.account), 0)
             assert len(queue) - dead == expected

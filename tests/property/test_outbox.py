@@ -218,6 +218,19 @@ class Handback(RuleBasedStateMachine):
         assert len(self.outbox) == sum(map(len, self.put.values())) - len(self.untold)
 
     @invariant()
+    def octets_are_those_of_what_has_not_ended(self) -> None:
+        untold = {one.kept_as for one in self.untold}
+        left = {kept_as for of in self.put.values() for kept_as in of} - untold
+        assert self.outbox.octets == sum(len(self.rows[kept_as].octets) for kept_as in left)
+
+    @invariant()
+    def octets_in_memory_are_counted(self) -> None:
+        outbox = self.outbox
+        behind = [one for more in outbox._behind.values() for one in more]
+        assert outbox._next_octets == sum(len(one.octets) for one in [*outbox.waiting, *behind])
+        assert outbox._later_octets == sum(len(one.octets) for _, _, one in outbox._later)
+
+    @invariant()
     def nothing_ends_twice(self) -> None:
         assert all(times == 1 for times in self.ended.values())
 

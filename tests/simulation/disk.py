@@ -27,6 +27,8 @@ from router.enqueue.journal import (
     SentFetched,
     Settlement,
     Wanted,
+    Weighed,
+    Weights,
     is_with_operator,
     take_up_doubt,
 )
@@ -40,6 +42,7 @@ from router.terms.states import TAKE
 from tests.simulation.world import Event, Loop, Process
 
 _Found = TypeVar("_Found")
+_Row = TypeVar("_Row", "MessageRow", "DeliveryRow")
 FULL = JournalError("no space left on device")
 
 
@@ -251,6 +254,7 @@ class SimulatedJournal:
         self._next_orphan = max(disk.orphans, default=0) + 1
         self._written_before = dict(disk.written)
         self._marks_before = dict(disk.marks)
+        self._weights = Weights()
 
     # The interface.
 
@@ -296,17 +300,21 @@ class SimulatedJournal:
                 and (row.candidates, row.lane, row.account) == queue
                 and row.router_id not in taken
             )
-            return [self._waiting(row, queue) for row in rows[: wanted.count]]
+            return [
+                self._waiting(row, queue) for row in _until(rows[: wanted.count], wanted.octets)
+            ]
 
         self._read(read, lambda found, error: done(found or [], error))
 
-    def fetch_held(self, account: AccountName, after: int, count: int, done: HeldFetched) -> None:
+    def fetch_held(
+        self, account: AccountName, after: int, count: int, octets: int, done: HeldFetched
+    ) -> None:
         """See `Journal`."""
 
         def read() -> list[Delivery]:
             kept = sorted(self.disk.deliveries.items())
             wanted = [row for number, row in kept if row.account == account and number > after]
-            return [_delivery(row) for row in wanted[:count]]
+            return [_delivery(row) for row in _until(wanted[:count], octets)]
 
         self._read(read, lambda found, error: done(found or [], error))
 
@@ -410,6 +418,11 @@ class SimulatedJournal:
             return tell
 
         self._ask(_Work(None, None, True, self.process.clock(), read))
+
+    def weigh(self, done: Weighed) -> None:
+        """See `Journal`."""
+        at = self.disk.loop.now + 3 * self.disk.slowness_s
+        self.disk.loop.at(at, lambda: done(self._weights, None), self.process)
 
     def close(self, done: Callable[[], None]) -> None:
         """See `Journal`."""
@@ -527,16 +540,23 @@ class SimulatedJournal:
         disk = self.disk
         found = Recovered(known_utc=disk.known_utc)
         waiting: Counter[Queue] = Counter()
+        octets: Counter[Queue] = Counter()
         for row in sorted(disk.messages.values()):
             if not disk.has_attempt(row.router_id):
                 waiting[row.candidates, row.lane, row.account] += 1
+                octets[row.candidates, row.lane, row.account] += len(row.octets)
+        self._weights = Weights()
         for (candidates, lane, account), count in waiting.items():
-            found.waiting.append(Backlog(QueueKey(self._plan_of(candidates), lane, account), count))
+            key = QueueKey(self._plan_of(candidates), lane, account)
+            found.waiting.append(Backlog(key, count))
+            self._weights.waiting[key] = octets[candidates, lane, account]
         found.sent = dict(Counter(row.operator for row in disk.attempts.values()))
         for number, kept in sorted(disk.deliveries.items()):
             held = found.held.setdefault(kept.account, Held(0, number, number))
             held.count += 1
             held.last = number
+            weight = self._weights.held.get(kept.account, 0) + len(kept.octets)
+            self._weights.held[kept.account] = weight
         found.orphans = [Orphan(*row) for _, row in sorted(disk.orphans.items())]
         return found
 
@@ -644,3 +664,12 @@ def _described(transaction: Transaction) -> str:
         f"claimed {transaction.claimed}",
     )
     return "commits " + ", ".join(part for part in parts if not part.endswith("[]"))
+
+
+def _until(rows: list[_Row], octets: int) -> list[_Row]:
+    """The first rows, as far as they have so many octets."""
+    for count, row in enumerate(rows, 1):
+        octets -= len(row.octets)
+        if octets <= 0:
+            return rows[:count]
+    return rows

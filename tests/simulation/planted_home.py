@@ -288,12 +288,17 @@ def a_restart_takes_up_a_receipt_of_each_message_only_once() -> list[Patch]:
     fetch_held = SimulatedJournal.fetch_held
 
     def forgetful(
-        self: SimulatedJournal, account: AccountName, after: int, count: int, done: HeldFetched
+        self: SimulatedJournal,
+        account: AccountName,
+        after: int,
+        count: int,
+        octets: int,
+        done: HeldFetched,
     ) -> None:
         def told(found: list[Delivery], error: JournalError | None) -> None:
             done(list({one.router_id: one for one in found}.values()), error)
 
-        fetch_held(self, account, after, count, told)
+        fetch_held(self, account, after, count, octets, told)
 
     return [(SimulatedJournal, "fetch_held", forgetful)]
 

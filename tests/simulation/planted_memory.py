@@ -82,7 +82,7 @@ def what_is_recalled_is_sent_again() -> list[Patch]:
 
     def eager(self: Recall, message: Message, attempts: list[PendingReceipt]) -> None:
         take_back(self, message, attempts)
-        journeys[0].rooms.restore(message.account, 1)
+        journeys[0].rooms.restore(message.account, 1, 0)
         journeys[0].lanes.put_first(message)
 
     return [(Journey, "start", known), (Recall, "_take_back", eager)]
@@ -230,4 +230,4 @@ def a_reading_that_failed_is_the_last_one() -> list[Patch]:
 @bug(seed=2)
 def what_is_held_is_not_read_after_a_restart() -> list[Patch]:
     """Nobody knows of it."""
-    return [(Outbox, "restore", lambda self, count, first: None)]
+    return [(Outbox, "restore", lambda self, count, first, octets: None)]

@@ -86,7 +86,7 @@ def room_leaks_when_a_commit_fails() -> list[Patch]:
     not_kept = Intake.not_kept
 
     def leaky(self: Intake, message: Message, now: float) -> None:
-        self.rooms.restore(message.account, 1)
+        self.rooms.restore(message.account, 1, 0)
         not_kept(self, message, now)
 
     return [(Intake, "not_kept", leaky)]
@@ -164,7 +164,7 @@ def a_failover_takes_room_twice() -> list[Patch]:
     go_elsewhere = Failover.go_elsewhere
 
     def leaky(self: Failover, operator: Operator, message: Message, status: int) -> None:
-        self._outcomes._rooms.take(message.account)
+        self._outcomes._rooms.take(message.account, 0)
         go_elsewhere(self, operator, message, status)
 
     return [(Failover, "go_elsewhere", leaky)]

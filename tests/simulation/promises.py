@@ -493,8 +493,12 @@ class Promises(Records):
         for account in self.settings.accounts:
             if journey.rooms.taken(account):
                 raise self.broken(f"{account}: room is taken, and nothing waits")
+            if journey.rooms.octets(account):
+                raise self.broken(f"{account}: octets of room are taken, and nothing waits")
             if len(journey.deliveries.outboxes[account]):
                 raise self.broken(f"{account}: its outbox is not empty")
+            if journey.deliveries.outboxes[account].octets:
+                raise self.broken(f"{account}: octets of its outbox are left")
         if (
             any(one.messages or one.behind for one in journey.lanes.queues())
             or journey.lanes.delays.delayed()

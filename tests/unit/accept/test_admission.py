@@ -12,6 +12,7 @@ from router.accept.admission import (
     LONGEST_HOLD_S,
     MOST_HELD,
     MOST_HELD_OCTETS,
+    MOST_UNANSWERED_OCTETS,
     NEVER,
     Admission,
 )
@@ -20,7 +21,7 @@ from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu
 from router.terms.limits import Rate
 from router.terms.names import AccountName, LaneName
-from router.terms.outcome import QUEUE_FULL, THROTTLED, Refusal
+from router.terms.outcome import JOURNAL_BEHIND, QUEUE_FULL, THROTTLED, Refusal
 from router.terms.settings import AccountSettings
 
 NOW: Final = 1000.0
@@ -34,14 +35,14 @@ class Places(Rooms):
         super().__init__({})
         self.free = free
 
-    def take(self, account: AccountName) -> bool:
+    def take(self, account: AccountName, octets: int) -> bool:
         assert account == "bank"
         if not self.free:
             return False
         self.free -= 1
         return True
 
-    def give(self, account: AccountName) -> None:
+    def give(self, account: AccountName, octets: int) -> None:
         assert account == "bank"
         self.free += 1
 
@@ -134,10 +135,10 @@ def test_what_is_over_the_rate_goes_in_later_in_its_order_and_at_the_rate() -> N
 def test_nobody_overtakes_what_is_held() -> None:
     gate = full_window()
     assert gate.judge(2) is None
-    gate.admission.answered()
+    gate.admission.answered(60)
     assert gate.judge(3) is None
     assert gate.release(NOW) == [(2, None)]
-    gate.admission.answered()
+    gate.admission.answered(60)
     assert gate.release(NOW) == [(3, None)]
     assert gate.judge(4) is None
 
@@ -179,14 +180,14 @@ def test_each_pdu_has_its_own_second() -> None:
 def test_pdu_that_can_go_in_at_its_last_moment_goes_in() -> None:
     gate = full_window()
     gate.judge(2)
-    gate.admission.answered()
+    gate.admission.answered(60)
     assert gate.release(NOW + 5.0) == [(2, None)]
 
 
 def test_arrival_of_a_held_pdu_is_told() -> None:
     gate = full_window()
     gate.judge(2, NOW + 0.25)
-    gate.admission.answered()
+    gate.admission.answered(60)
     assert [at for _, _, at in gate.admission.wake(NOW + 0.5)] == pytest.approx([NOW + 0.25])
 
 
@@ -197,14 +198,14 @@ def test_answer_calls_for_a_look_at_once() -> None:
     gate = full_window()
     gate.judge(2)
     assert gate.admission.wake_at() == NOW + LONGEST_HOLD_S
-    gate.admission.answered()
+    gate.admission.answered(60)
     assert gate.admission.wake_at() <= NOW
     assert gate.release(NOW) == [(2, None)]
 
 
 def test_answer_calls_for_no_look_if_nothing_is_held() -> None:
     gate = full_window()
-    gate.admission.answered()
+    gate.admission.answered(60)
     assert gate.admission.wake_at() == NEVER
 
 
@@ -226,7 +227,7 @@ def test_full_window_takes_neither_room_nor_token() -> None:
     gate.judge(2)
     gate.release(NOW)
     assert gate.places.free == free
-    gate.admission.answered()
+    gate.admission.answered(60)
     assert gate.release(NOW) == [(2, None)]
 
 
@@ -343,10 +344,10 @@ def test_room_window_and_tokens_balance_and_order_holds_whatever_happens(
             new = [number] if verdict else []
             told += new
         elif event == "answer" and unanswered:
-            gate.admission.answered()
+            gate.admission.answered(60)
             unanswered -= 1
         elif event == "leave" and waiting:  # A message has gone to an operator.
-            gate.places.give(AccountName("bank"))
+            gate.places.give(AccountName("bank"), 60)
             waiting -= 1
         elif isinstance(event, float):
             now += event
@@ -394,10 +395,44 @@ def test_session_follows_new_settings_of_its_account(
 def test_what_is_held_goes_by_new_settings_within_its_second(after: dict[str, Any]) -> None:
     gate = Gate(rate=Rate(1, 60.0), window=1) if "window" not in after else Gate(window=1)
     assert gate.judge(0) is True
-    gate.admission.answered()
+    gate.admission.answered(60)
     if "window" in after:
         assert gate.judge(8) is True
     assert gate.judge(1) is None
     gate.account.adopt(Gate(**after).account.settings, NOW)
     assert gate.admission.wake_at() <= NOW + LONGEST_HOLD_S
     assert gate.release(gate.admission.wake_at()) == [(1, None)]
+
+
+# What the journal does not have yet.
+
+
+def test_octets_that_are_not_answered_are_limited_over_all_sessions_of_an_account() -> None:
+    gate = Gate(window=1000)
+    other = Admission(gate.account, gate.places)
+    large = MOST_UNANSWERED_OCTETS // 4
+    assert [gate.judge(number, octets=large) for number in range(4)] == [True] * 4
+    assert other.judge(pdu(4), NOW) is None
+    assert gate.places.free == 10_000 - 4
+    gate.admission.answered(large)
+    ((held, refusal, _),) = other.wake(other.wake_at())
+    assert (held.sequence_number, refusal) == (4, None)
+    assert other.wake_at() == NEVER
+
+
+def test_a_disk_that_is_behind_for_long_is_told_as_such() -> None:
+    gate = Gate()
+    assert gate.judge(1, octets=MOST_UNANSWERED_OCTETS) is True
+    assert gate.judge(2) is None
+    late = NOW + LONGEST_HOLD_S
+    assert gate.release(late) == [(2, JOURNAL_BEHIND)]
+    gate.admission.answered(MOST_UNANSWERED_OCTETS)
+    assert gate.judge(3, late) is True
+
+
+def test_what_is_kept_with_other_octets_is_answered_with_those() -> None:
+    gate = Gate()
+    assert gate.judge(1, octets=100) is True
+    gate.admission.resize(-40)
+    gate.admission.answered(60)
+    assert gate.account.unanswered_octets == 0

@@ -63,7 +63,7 @@ def ask_all(kept: Kept, heard: list[tuple[object, ...]]) -> None:
     journal.reserve_ids(10, lambda first, error: heard.append((first, error)))
     wanted = Wanted(QueueKey(TO_TELIA, OTP, BANK), RouterId(0), 9)
     journal.fetch(wanted, lambda *answer: heard.append(answer))
-    journal.fetch_held(BANK, 0, 9, lambda *answer: heard.append(answer))
+    journal.fetch_held(BANK, 0, 9, 10**6, lambda *answer: heard.append(answer))
     journal.recall(TELIA, [OperatorId(b"id-1")], lambda *answer: heard.append(answer))
     journal.fetch_sent(TELIA, 9.0, BEGINNING, 9, lambda *answer: heard.append(answer))
     journal.recover(lambda *answer: heard.append(answer))
@@ -441,6 +441,19 @@ def test_new_process_finds_what_is_not_over(kept: Kept) -> None:
     assert kept.sent(ELISA) == []
 
 
+def test_new_process_weighs_what_it_has_found_whatever_has_come_since(kept: Kept) -> None:
+    waits, taken, other = (*ones(1, 2), message(4, account=SHOP))
+    held = [delivery(number, b"x" * number) for number in (1, 2, 30)]
+    kept.keep(changes(accepted=[waits, taken, other], held=held))
+    kept.keep(changes(taken=[attempt(taken)], acknowledged=held[:1]))
+    kept.recovered()
+    kept.keep(changes(accepted=ones(5), held=[delivery(5)], settled=[waits], acknowledged=held[1:]))
+    of_bank, of_shop = (QueueKey(TO_TELIA, OTP, account) for account in (BANK, SHOP))
+    weights = kept.turns.weighed(kept.journal)
+    assert weights.waiting == {of_bank: waits.size, of_shop: other.size}
+    assert weights.held == {BANK: sum(len(one.octets) for one in held[1:])}
+
+
 def test_new_process_can_fetch_what_the_one_before_had_fetched(kept: Kept) -> None:
     kept.keep(changes(accepted=ones(1, 2, 3)))
     assert numbers_of(kept.waiting(count=2)) == [1, 2]
@@ -503,3 +516,16 @@ def test_what_an_earlier_process_may_have_written_is_in_doubt(kept: Kept) -> Non
     marks = {one.router_id: one.mark for one in found if one.mark is not Mark.UNMARKED}
     assert marks == {1: Mark.CLEARED, 10: Mark.MARKED}
     assert [(one.operator, one.writes) for one in found[:2]] == [(None, 0), (ELISA, 1)]
+
+
+def test_no_more_is_read_at_once_than_so_many_octets(kept: Kept) -> None:
+    messages = ones(1, 2, 3, 4)
+    held = [delivery(number, b"x" * 100) for number in (1, 2, 3)]
+    kept.keep(changes(accepted=messages, held=held))
+    queue = QueueKey(TO_TELIA, OTP, BANK)
+    for octets, count in ((1, 1), (messages[0].size, 1), (messages[0].size + 1, 2), (10**6, 4)):
+        found = kept.turns.waiting(kept.journal, Wanted(queue, RouterId(0), 9, octets))
+        assert numbers_of(found) == [1, 2, 3, 4][:count]
+    size = len(held[0].octets)
+    for octets, count in ((1, 1), (size, 1), (size + 1, 2), (10**6, 3)):
+        assert len(kept.turns.held(kept.journal, octets=octets)) == count

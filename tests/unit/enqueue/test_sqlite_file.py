@@ -12,7 +12,7 @@ import pytest
 from router.enqueue import schema
 from router.enqueue.journal import Backlog, Held, JournalError, Recovered, first_number_at
 from router.enqueue.sqlite import SqliteJournal
-from router.enqueue.sqlite_file import connect, tidied
+from router.enqueue.sqlite_file import connect, free_octets, tidied
 from router.terms.group import Group
 from router.terms.names import OperatorId
 from router.terms.orphan import Orphan
@@ -529,3 +529,29 @@ def test_folder_that_has_become_closed_to_us_is_refused(tmp_path: Path, turns: T
     closed_to_us(folder, 0o500)
 
     assert "may we write" in why_not(turns, folder / "router.db")
+
+
+def space(monkeypatch: pytest.MonkeyPatch, octets: int) -> None:
+    """Have the disk say that so much is free."""
+    real = os.statvfs
+
+    def statvfs(path: Path) -> os.statvfs_result:
+        found = list(real(path))
+        found[1], found[4] = 1, octets  # f_frsize, f_bavail
+        return os.statvfs_result(found)
+
+    monkeypatch.setattr(os, "statvfs", statvfs)
+
+
+def test_free_space_is_that_of_the_disk_and_that_inside_the_file(
+    path: Path, turns: Turns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(turns, path)
+    with closing(connect(path)) as database:
+        database.execute("DELETE FROM message")
+        (free,) = database.execute("PRAGMA freelist_count").fetchone()
+    assert free
+    space(monkeypatch, 10**9)
+    assert free_octets(path) == 10**9 + free * 4096
+    space(monkeypatch, 10**6)  # Too little for the log by which those pages would be written.
+    assert free_octets(path) == 10**6

@@ -18,6 +18,7 @@ from router.enqueue.journal import (
     Recovered,
     Settlement,
     Wanted,
+    Weights,
 )
 from router.enqueue.sqlite import SqliteJournal
 from router.terms.message import Delivery, Message
@@ -166,6 +167,16 @@ class Turns:
             raise error
         return found
 
+    def weighed(self, journal: Journal) -> Weights:
+        """The octets of what was recovered. Raises JournalError."""
+        heard: list[tuple[Weights, JournalError | None]] = []
+        journal.weigh(lambda found, error: heard.append((found, error)))
+        self.until(lambda: heard)
+        found, error = heard[0]
+        if error is not None:
+            raise error
+        return found
+
     def waiting(self, journal: Journal, wanted: Wanted | None = None) -> list[Message]:
         """The next messages of a queue: by default all of the bank's to telia. Raises it too."""
         heard: list[tuple[list[Message], JournalError | None]] = []
@@ -215,11 +226,16 @@ class Turns:
         return attempts
 
     def held(
-        self, journal: Journal, after: int = 0, count: int = 1000, account: AccountName = BANK
+        self,
+        journal: Journal,
+        after: int = 0,
+        count: int = 1000,
+        account: AccountName = BANK,
+        octets: int = 2**60,
     ) -> list[Delivery]:
         """The next deliveries of one account. Raises JournalError."""
         heard: list[tuple[list[Delivery], JournalError | None]] = []
-        journal.fetch_held(account, after, count, lambda *answer: heard.append(answer))
+        journal.fetch_held(account, after, count, octets, lambda *answer: heard.append(answer))
         self.until(lambda: heard)
         deliveries, error = heard[0]
         if error is not None:

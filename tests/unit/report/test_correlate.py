@@ -424,6 +424,20 @@ def test_the_oldest_orphan_makes_room_for_the_newest() -> None:
     assert correlator.orphans == MOST
 
 
+def test_orphans_end_with_their_octets_too() -> None:
+    capacity = Capacity(orphan_octets=1000)
+    correlator = Correlator(MessageIdSettings(), 10.0, capacity=capacity)
+    large = Orphan(OperatorName("telia"), OperatorId(b"4"), TO, b"x" * 600, 0.0)
+    small = [
+        Orphan(OperatorName("telia"), OperatorId(b"%d" % number), TO, b"x" * 300, 0.0)
+        for number in (1, 2, 3)
+    ]
+    assert [correlator.keep(one) for one in small] == [[], [], []]
+    assert correlator.keep(large) == small[:2]
+    correlator.forget(large)
+    assert [correlator.keep(one) for one in small[:2]] == [[], []]
+
+
 def test_orphan_that_was_refused_is_not_kept() -> None:
     correlator = correlator_of()
     one, other = orphan(b"1"), orphan(b"1")

@@ -489,21 +489,21 @@ def test_journal_is_read_from_where_memory_ends_before_that_runs_dry() -> None:
 
 def test_what_an_earlier_process_left_is_read_from_its_first() -> None:
     outbox = outbox_of(ClientBind())
-    outbox.restore(3, 70)
+    outbox.restore(3, 70, 300)
     assert (len(outbox), outbox.wants(0.0)) == (3, 69)
 
 
 def test_account_does_not_wait_for_ever_for_what_the_journal_does_not_have() -> None:
     outbox = outbox_of(ClientBind())
-    outbox.restore(3, 70)
+    outbox.restore(3, 70, 300)
     outbox.reads(())
     outbox.fetched([], 0.0)
-    assert (len(outbox), outbox.wants(0.0)) == (0, None)
+    assert (len(outbox), outbox.octets, outbox.wants(0.0)) == (0, 0, None)
 
 
 def test_reading_that_failed_is_wanted_again() -> None:
     outbox = outbox_of(ClientBind())
-    outbox.restore(3, 70)
+    outbox.restore(3, 70, 300)
     outbox.reads(())
     outbox.not_fetched()
     assert outbox.wants(0.0) == 69
@@ -606,19 +606,19 @@ def test_age_follows_for_what_waits_already(outbox_s: float, old: int) -> None:
 
 
 def test_delivery_that_is_set_aside_is_waited_for_no_more() -> None:
-    outbox = outbox_of()
-    outbox.restore(3, 1)
+    outbox, size = outbox_of(), len(kept(1).octets)
+    outbox.restore(4, 1, 4 * size)
     outbox.reads(())
-    outbox.set_aside(2)
-    outbox.fetched([kept(1), kept(3)], 0.0)
-    assert (outbox.ahead, len(outbox)) == (0, 2)
+    outbox.set_aside(2, size)
+    outbox.fetched([kept(1), kept(3), kept(4)], 0.0)
+    assert (outbox.ahead, len(outbox), outbox.octets) == (0, 3, 3 * size)
 
-    outbox.set_aside(3)  # It is in memory, and goes out all the same.
+    outbox.set_aside(3, size)  # It is in memory, and goes out all the same.
 
-    assert len(outbox) == 2
-    outbox.passed = 1
-    outbox.set_aside(2)
-    assert (outbox.passed, len(outbox)) == (0, 2)
+    assert (len(outbox), outbox.octets) == (3, 3 * size)
+    outbox.passed = 1  # Of those that were refused too often to stay in memory.
+    outbox.set_aside(2, size)
+    assert (outbox.passed, len(outbox), outbox.octets) == (0, 2, 2 * size)
 
 
 def kept(number: int) -> Delivery:

@@ -193,4 +193,5 @@ def filled() -> FakeRouter:
     c.inbound_unrouted[ELISA, "12303", "no_rule_for_number"] = 4
     c.deliveries[BANK, "refused"] = 1
     c.config_reloads["unchanged"] = 1
+    router.journey.commits.found_space(10**9, 512 * 2**20)
     return router

@@ -251,8 +251,29 @@ def test_deliveries_with_a_field_that_was_cut_are_seen() -> None:
 
 def test_places_that_an_account_has_taken_are_seen() -> None:
     router = FakeRouter()
-    router.journey.rooms.take(SHOP)
+    router.journey.rooms.take(SHOP, 100)
     assert value(router, "account_queue_messages", account="shop") == 1
+    assert value(router, "account_queue_bytes", account="shop") == 100
+    assert value(router, "account_queue_full_ratio", account="shop") == 1 / 100_000
+    router.journey.rooms.restore(SHOP, 0, 2**29)
+    assert value(router, "account_queue_full_ratio", account="shop") == pytest.approx(0.5)
+
+
+def test_outbox_is_seen_to_fill() -> None:
+    router = FakeRouter()
+    router.journey.deliveries.outboxes[SHOP].restore(1000, 1, 2**29)
+    assert value(router, "outbox_messages", account="shop") == 1000
+    assert value(router, "outbox_bytes", account="shop") == 2**29
+    assert value(router, "outbox_full_ratio", account="shop") == 0.5
+    assert value(router, "outbox_full_ratio", account="bank") == 0.0
+
+
+def test_space_of_the_journal_is_seen_where_it_has_an_end() -> None:
+    router = FakeRouter()
+    assert "smpp_router_journal_free_bytes[]" not in samples(router)
+    router.journey.commits.found_space(10**9, 512 * 2**20)
+    assert value(router, "journal_free_bytes") == 10**9
+    assert value(router, "journal_keep_free_bytes") == 512 * 2**20
 
 
 def test_journal_that_fails_is_down() -> None:

@@ -25,7 +25,7 @@ def busy() -> FakeRouter:
     router.bring_up(TELIA)
     router.journey.lanes.put(router.message(BANK, OTP, age_s=3.0))
     router.journey.lanes.put(router.message(SHOP, BULK, age_s=90.0))
-    router.journey.rooms.take(SHOP)
+    router.journey.rooms.take(SHOP, 100)
     bind = router.journey.operators[TELIA].binds[0]
     assert bind.pace is not None
     bind.pace.busiest.written(router.now)
@@ -146,6 +146,31 @@ def test_account_says_its_binds_and_what_it_has_waiting() -> None:
     bank, shop = snapshot(busy())["accounts"]
     assert bank["binds"] == {"transmitter": 0, "receiver": 0, "transceiver": 0}
     assert (shop["name"], shop["waiting"], shop["queue"], shop["outbox"]) == ("shop", 1, 100000, 0)
+
+
+def test_limits_are_shown_with_what_is_taken_of_them() -> None:
+    router = busy()
+    router.journey.rooms.restore(SHOP, 0, 2**29 - 100)
+    router.journey.deliveries.outboxes[SHOP].restore(4_500_000, 1, 3 * 2**20)
+    status = snapshot(router)
+    _, shop = status["accounts"]
+    assert (shop["waiting_octets"], shop["queue_size"]) == (2**29, 2**30)
+    assert (shop["outbox"], shop["outbox_messages"]) == (4_500_000, 5_000_000)
+    assert (shop["outbox_octets"], shop["outbox_size"]) == (3 * 2**20, 2**30)
+    drawing = text_of(status)
+    for shown in ("1/100000", "512MiB/1GiB", "4500000/5000000", "3MiB/1GiB"):
+        assert shown in drawing
+    assert "free" not in drawing
+
+
+def test_space_that_ends_is_said() -> None:
+    router = busy()
+    router.journey.commits.found_space(2**30, 2**29)
+    assert "1GiB free\n" in text_of(snapshot(router))
+    router.journey.commits.found_space(2**28, 2**29)
+    status = snapshot(router)
+    assert status["journal"]["is_short_of_space"]
+    assert "256MiB free of 512MiB to keep: only receipts are taken" in text_of(status)
 
 
 def test_totals_are_over_all_accounts_and_operators() -> None:
