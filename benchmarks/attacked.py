@@ -113,6 +113,8 @@ def under(attack: Attack | None, seconds: int) -> dict[str, object]:
         seen = stand.totals_of(client)
         found = {
             "response_ms": seen["response_ms"],
+            # How late the client itself was: the part of the above that is not the router's.
+            "send_lag_ms": seen["send_lag_ms"],
             "refused": seen["refused"],
             "peak_grown_mb": round((router.child.peak_bytes() - before_bytes) / 1e6, 1),
         }

@@ -17,7 +17,7 @@ from router.forward.suspects import PROVEN_S
 from router.smpp import vocabulary as v
 from router.smpp.link import Host, Link
 from router.smpp.pdu import Pdu, message_id_of
-from router.smpp.reading import OPERATORS_PDUS, USELESS, USELESS_BURST
+from router.smpp.reading import OPERATORS_STEP_PDUS, USELESS, USELESS_BURST
 from router.smpp.session import Note, Session, Timers
 from router.smpp.states import BOUND, Side, State
 from router.terms.counters import Counters
@@ -128,7 +128,7 @@ class OperatorLink(Link):
         self._retires_since = NEVER
         self._retire_at = NEVER
         self._asked_to_end = False
-        self.shared_pdus = OPERATORS_PDUS
+        self.step_pdus = OPERATORS_STEP_PDUS
         self._useless: Final = TokenBucket(USELESS, USELESS_BURST, host.clock())
         self._log = log.bind(operator=bind.operator.name, bind=bind.settings.name)
 

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import Final, Literal, NamedTuple, Protocol
 
 from router.smpp.pdu import Pdu
-from router.smpp.reading import ALONE_PDUS, READ_OCTETS, SHARED_PDUS, ReadingLine
+from router.smpp.reading import ALONE_PDUS, READ_OCTETS, SHARED_PDUS, STEP_PDUS, ReadingLine
 from router.smpp.session import NEVER, Note, Session
 from router.smpp.states import State
 from router.terms.limits import Rate, TokenBucket
@@ -136,8 +136,8 @@ class Link:
         """Why nothing is read just now; 0 while the connection is read."""
         self._waits = False
         """Whether it is in the line, where it stands once."""
-        self.shared_pdus = SHARED_PDUS
-        """PDUs that are dealt with at once while others wait."""
+        self.step_pdus = STEP_PDUS
+        """PDUs that are dealt with when it is its turn in the line."""
         self._line: Final = host.reading
         self._notes_to_log = TokenBucket(NOTES_LOGGED, NOTES_LOGGED.count, host.clock())
 
@@ -203,7 +203,7 @@ class Link:
             return
         now = self.host.clock()
         session = self.session
-        most = ALONE_PDUS if self._line.is_empty else self.shared_pdus
+        most = ALONE_PDUS if self._line.is_empty else SHARED_PDUS
         for pdu in session.receive(data, now, most):
             self.arrived(pdu, now)
         if session.useless:
@@ -230,7 +230,7 @@ class Link:
         session = self.session
         if session.has_more:
             now = self.host.clock()
-            for pdu in session.receive(b"", now, self.shared_pdus):
+            for pdu in session.receive(b"", now, self.step_pdus):
                 self.arrived(pdu, now)
             if session.useless:
                 self._pay(now)

@@ -17,9 +17,12 @@ from router.terms.limits import Rate
 ALONE_PDUS: Final = 128
 """PDUs of one read that are dealt with at once while nobody waits in line: what a client with a
 large window sends together, so that each turn has much to do together."""
-SHARED_PDUS: Final = 8
-"""PDUs of a client's connection that are dealt with at once while others wait."""
-OPERATORS_PDUS: Final = 32
+SHARED_PDUS: Final = 64
+"""The same while others wait. It must be more than a peer with little to say sends in a turn: one
+that exceeds it waits behind those with much."""
+STEP_PDUS: Final = 8
+"""PDUs of a client's connection that are dealt with when it is its turn in the line."""
+OPERATORS_STEP_PDUS: Final = 16
 """The same of an operator's: on one bind come the answers and receipts of many clients."""
 READ_OCTETS: Final = 65_536
 """Octets in one read from which on a connection waits for its next turn: the loop would go on

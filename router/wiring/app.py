@@ -52,7 +52,7 @@ GARBAGE: Final = (10_000, 20, 50)
 """Thresholds of the garbage collector. A message is a dozen objects without cycles: to look for
 cycles after every 700 new objects, as is Python's default, costs a tenth of the time and finds
 none."""
-SWITCH_S: Final = 0.0005
+SWITCH_S: Final = 0.0001
 """How long the loop may keep the interpreter's lock while the journal's thread waits for it. A
 commit takes the lock some twenty times; with Python's default of 5 ms a busy loop would make it
 last 0.1 s and more."""

@@ -14,6 +14,7 @@ from router.smpp.reading import (
     READ_OCTETS,
     SHARE_S,
     SHARED_PDUS,
+    STEP_PDUS,
     USELESS,
     ReadingLine,
 )
@@ -364,7 +365,7 @@ def test_much_at_once_is_dealt_with_in_several_turns_and_not_read_meanwhile() ->
     while scene.host.turns:
         scene.host.turn()
         counts.append(heard(scene))
-    assert counts == list(range(ALONE_PDUS + SHARED_PDUS, MANY + 1, SHARED_PDUS))
+    assert counts == list(range(ALONE_PDUS + STEP_PDUS, MANY + 1, STEP_PDUS))
     assert scene.transport.calls == ["pause", "resume"]
 
 
