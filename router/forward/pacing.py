@@ -341,30 +341,61 @@ class Pacer:
             self._round_trips[slot] = None
 
 
+class _Moment:
+    """The messages that were written at one time: a turn of the loop writes many."""
+
+    __slots__ = ("at", "count")
+
+    def __init__(self, at: float, count: int) -> None:
+        self.at: Final = at
+        self.count = count
+
+
 class BusiestSecond:
     """The most messages in any sliding second of the last minute, by their time of writing."""
 
-    __slots__ = ("_peaks", "_second")
+    __slots__ = ("_in_second", "_now", "_peaks", "_second")
 
     def __init__(self) -> None:
-        self._second: deque[float] = deque()
+        self._now = _Moment(-_NEVER, 0)
+        """The last moment, to which more may come."""
+        self._second: deque[_Moment] = deque()
+        """The moments of the second before it, and how many messages those had."""
+        self._in_second = 0
         self._peaks: deque[tuple[float, int]] = deque()
 
     def written(self, now: float) -> None:
         """Count a message that is written now."""
-        second = self._second
-        second.append(now)
-        while second[0] <= now - 1.0:
-            second.popleft()
-        count = len(second)
+        moment = self._now
+        if moment.at == now:
+            moment.count += 1
+            return
+        if moment.count:
+            self._close(moment)
+        self._now = _Moment(now, 1)
+
+    def _close(self, moment: _Moment) -> None:
+        """Take in a moment to which no more come."""
+        second, at = self._second, moment.at
+        second.append(moment)
+        count = self._in_second + moment.count
+        while second[0].at <= at - 1.0:
+            count -= second.popleft().count
+        self._in_second = count
         peaks = self._peaks
         # A peak is dropped when a later one is as high: what is left falls from left to right.
         while peaks and peaks[-1][1] <= count:
             peaks.pop()
-        peaks.append((now, count))
-        if peaks[0][0] < now - 60.0:
+        peaks.append((at, count))
+        if peaks[0][0] < at - 60.0:
             peaks.popleft()
 
     def most(self, now: float) -> int:
         """Return the peak of the last 60 seconds. Any thread may call: nothing is changed."""
-        return max((count for at, count in list(self._peaks) if at >= now - 60.0), default=0)
+        last, since = self._now, now - 60.0
+        # The last moment itself may just be taken in.
+        before = sum([one.count for one in list(self._second) if last.at - 1.0 < one.at < last.at])
+        peaks = [count for at, count in list(self._peaks) if at >= since]
+        if last.at >= since:
+            peaks.append(before + last.count)
+        return max(peaks, default=0)
