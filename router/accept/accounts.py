@@ -52,8 +52,9 @@ once. The places up to MOST_UNBOUND are kept for clients, however many strangers
 FLOODED_S: Final = 60.0
 """How long connections from an address are read late, after one of them was cut off for what it
 sent before a bind."""
-READ_LATE_S: Final = 1.0
-"""How much later: an attacker has so many connections a second as it keeps open at once."""
+READ_LATE_S: Final = 0.5
+"""How much later: an attacker has twice as many connections a second as it keeps open at once. The
+wait for the refusal of a wrong password comes on top, and both must fit into `bind_timeout`."""
 _MOST_REMEMBERED: Final = 10_000
 """Addresses and system_ids whose failures are remembered: an attacker must not fill the memory."""
 
