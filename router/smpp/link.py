@@ -20,7 +20,14 @@ from collections.abc import Callable
 from typing import Final, Literal, NamedTuple, Protocol
 
 from router.smpp.pdu import Pdu
-from router.smpp.reading import ALONE_PDUS, READ_OCTETS, SHARED_PDUS, STEP_PDUS, ReadingLine
+from router.smpp.reading import (
+    ALONE_PDUS,
+    LONGEST_DEBT_S,
+    READ_OCTETS,
+    SHARED_PDUS,
+    STEP_PDUS,
+    ReadingLine,
+)
 from router.smpp.session import NEVER, Note, Session
 from router.smpp.states import State
 from router.terms.limits import Rate, TokenBucket
@@ -256,7 +263,8 @@ class Link:
         if ready_at > now and not self._not_read & IN_DEBT:
             self.stop_reading(IN_DEBT)
             self.session.notes.append(Note("peer.slowed"))
-            self.host.call_later(ready_at - now, lambda: self.read_again(IN_DEBT))
+            wait_s = min(ready_at - now, LONGEST_DEBT_S)
+            self.host.call_later(wait_s, lambda: self.read_again(IN_DEBT))
 
     def eof_received(self) -> bool:
         """Still answer a peer that sends no more but may read, as after Node's `socket.end()`."""

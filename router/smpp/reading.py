@@ -34,6 +34,9 @@ USELESS: Final = Rate(500, 1.0)
 wait: what is refused has a price, too. Half a percent of the time of one core."""
 USELESS_BURST: Final = 1000
 """So many may come at once."""
+LONGEST_DEBT_S: Final = 2.0
+"""The longest wait of one connection until it is read again, however much is owed: a healthy bind
+of the same account must not seem dead because of another's."""
 
 
 class Reader(Protocol):

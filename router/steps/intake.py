@@ -194,7 +194,8 @@ class Intake:
         account = client.account.settings
         self.counters.submits[account.name, account.lane, refusal.status] += 1
         self.counters.refused_pdus[refusal.reason] += 1
-        client.session.useless += 1
+        if refusal.status != v.ESME_RSYSERR:  # Else it is our doing.
+            client.session.useless += 1
         client.session.respond(response(pdu.command_id, pdu.sequence_number, refusal.status))
         self._turn.write(client)
 

@@ -5,7 +5,7 @@ import pytest
 from router.accept.accounts import FLOODED_S, READ_LATE_S
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
-from router.smpp.reading import ALONE_PDUS, USELESS, USELESS_BURST
+from router.smpp.reading import ALONE_PDUS, LONGEST_DEBT_S, USELESS, USELESS_BURST
 from router.smpp.session import MOST_BEFORE_BIND
 from tests.doubles import Client, Router, World
 
@@ -84,6 +84,39 @@ def test_binds_of_one_account_pay_from_one_purse_and_another_account_is_not_aske
     world.settle()
     assert heard(other) - before == USELESS_BURST
     assert other.far.transport.reading
+
+
+def test_bind_of_an_account_that_owes_much_is_read_before_it_seems_dead(
+    world: World, router: Router
+) -> None:
+    healthy, *others = [router.client() for _ in range(4)]
+    budget = router.accounts.by_name[healthy.link.account.name].useless
+    budget.spend(100 * USELESS.count, world.now)  # As dozens of binds would.
+    for client in others:
+        client.far.send(ENQUIRE)
+    healthy.far.send(ENQUIRE)
+    world.settle()
+    assert not healthy.far.transport.reading
+    world.run(1.1 * LONGEST_DEBT_S)
+    assert healthy.far.transport.reading
+
+
+def test_what_must_come_again_because_of_the_router_costs_nothing(
+    world: World, router: Router
+) -> None:
+    router.client()
+    telia = router.operator("telia")
+    router.journey.commits.is_short_of_space = True
+    message = p.sm(
+        v.DELIVER_SM, 7, source=(1, 1, b"37255512345"), destination=(5, 0, b"12302"),
+        short_message=b"hello",
+    )  # fmt: skip
+    telia.far.send(message * MUCH)
+    world.run(1.0)
+    answers = telia.far.pdus(v.DELIVER_SM | v.RESPONSE)
+    assert {pdu.command_status for pdu in answers} == {v.ESME_RX_T_APPN}
+    assert len(answers) == MUCH
+    assert "peer.slowed" not in router.journey.counters.refused_pdus
 
 
 def test_operator_pays_as_well_and_its_other_bind_does_not(world: World, router: Router) -> None:
