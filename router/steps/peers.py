@@ -6,7 +6,6 @@ from router.accept.accounts import Account
 from router.accept.admission import Admission
 from router.forward.pool import Bind, Channel
 from router.report.outbox import Receiver
-from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu, Sm, response
 from router.smpp.receipt import Receipt
 from router.smpp.session import Note, Peer
@@ -61,11 +60,6 @@ class Reply:
         """Answer: its deliver_sm is safe, or it must come again."""
         session = self.peer.session
         if session.state is not State.CLOSED:
-            if status not in (
-                v.ESME_ROK,
-                v.ESME_RX_T_APPN,
-            ):  # That it must come again is our doing.
-                session.useless += 1
             session.respond(response(self.command_id, self.sequence_number, status, b"\0"))
             turn.write(self.peer)
 

@@ -103,6 +103,7 @@ class Receipts:
             except BodyError:
                 self.counters.refused_pdus["malformed"] += 1
                 peer.tell(Note("pdu.refused", pdu.command_id, error.status))
+                peer.session.useless += 1
                 Reply(peer, pdu.command_id, pdu.sequence_number).send(error.status, self._turn)
                 return
             self.counters.fields_cut[operator] += 1

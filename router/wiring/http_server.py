@@ -187,8 +187,9 @@ class _Server(ThreadingMixIn, WSGIServer):
         kept = KEPT_PEERS if self._kept_for else 0
         if len(self._since) - len(self._kept) >= MOST_PEERS - kept:
             if not self._makes_room(kept):
-                self.shutdown_request(request)
+                # First counted: who sees the end of its connection finds it counted.
                 self._refusals.note("too_many", at_once=MOST_PEERS)
+                self.shutdown_request(request)
                 return
             self._kept[request] = False
         self._since[request] = time.monotonic()

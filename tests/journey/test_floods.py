@@ -13,6 +13,7 @@ ENQUIRE = p.build(v.ENQUIRE_LINK, 0, 7)
 UNKNOWN = p.build(0x99, 0, 7)
 UNASKED = p.response(v.SUBMIT_SM, 7, body=b"1\0")
 MALFORMED = p.build(v.SUBMIT_SM, 0, 7, b"\0\0")
+UNREADABLE = p.build(v.DELIVER_SM, 0, 7, b"\0\0")
 SUBMIT = p.sm(
     v.SUBMIT_SM,
     7,
@@ -101,27 +102,33 @@ def test_bind_of_an_account_that_owes_much_is_read_before_it_seems_dead(
     assert healthy.far.transport.reading
 
 
-def test_what_must_come_again_because_of_the_router_costs_nothing(
-    world: World, router: Router
+@pytest.mark.parametrize(
+    ("our_number", "status"), [(b"12302", v.ESME_RX_T_APPN), (b"99999", v.ESME_RX_P_APPN)]
+)
+def test_what_is_refused_because_of_the_router_costs_the_operator_nothing(
+    world: World, router: Router, our_number: bytes, status: int
 ) -> None:
     router.client()
     telia = router.operator("telia")
     router.journey.commits.is_short_of_space = True
     message = p.sm(
-        v.DELIVER_SM, 7, source=(1, 1, b"37255512345"), destination=(5, 0, b"12302"),
+        v.DELIVER_SM, 7, source=(1, 1, b"37255512345"), destination=(5, 0, our_number),
         short_message=b"hello",
     )  # fmt: skip
     telia.far.send(message * MUCH)
     world.run(1.0)
     answers = telia.far.pdus(v.DELIVER_SM | v.RESPONSE)
-    assert {pdu.command_status for pdu in answers} == {v.ESME_RX_T_APPN}
+    assert {pdu.command_status for pdu in answers} == {status}
     assert len(answers) == MUCH
     assert "peer.slowed" not in router.journey.counters.refused_pdus
 
 
-def test_operator_pays_as_well_and_its_other_bind_does_not(world: World, router: Router) -> None:
+@pytest.mark.parametrize("useless", [UNASKED, UNREADABLE], ids=["unasked", "bad"])
+def test_operator_pays_as_well_and_its_other_bind_does_not(
+    world: World, router: Router, useless: bytes
+) -> None:
     first, second = router.operator("telia"), router.operator("telia", 1)
-    first.far.send(UNASKED * MUCH)
+    first.far.send(useless * MUCH)
     world.settle()
     assert (first.far.transport.reading, second.far.transport.reading) == (False, True)
 
