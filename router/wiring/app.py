@@ -86,7 +86,9 @@ class App:
         self.beat_at = self.started_at
         """When the loop last showed that it lives."""
         self.clients: set[ClientLink] = set()
-        self.reading: Final = ReadingLine(lambda call: self.loop.call_soon(call), self.clock)
+        self.reading: Final = ReadingLine(
+            self._read_later, self.clock, lambda: self.journey.commits.accepting
+        )
         self._handshakes_to_log = LineLimit(NOTES_LOGGED)
         self._damaged_to_log = LineLimit(NOTES_LOGGED)
         self._keepers: list[BindConnector] = []
@@ -347,6 +349,12 @@ class App:
                 log.info("router.listening", address=_shown(socket.getsockname()), outbind=True)
 
     # Turns and time.
+
+    def _read_later(self, delay_s: float, call: Callable[[], None]) -> None:
+        if delay_s:
+            self.loop.call_later(delay_s, call)
+        else:
+            self.loop.call_soon(call)
 
     def _later(self, call: Callable[[], None]) -> None:
         """Run `call` in a later turn, and then arm the timer for the next thing that is due."""
