@@ -320,11 +320,11 @@ class OperatorLink(Link):
         self.host.write_soon(self)  # `flush` arms the timer anew.
 
     def leave(self) -> None:
-        """End the session: unbind if it is bound, close it if it is not."""
+        """End the session: unbind if it is bound, close it if it is not; once is enough."""
         self._asked_to_end = True
         if self.session.state in BOUND:
             self.rebind()
-        elif self.session.state is not State.CLOSED:
+        elif self.session.state not in (State.UNBINDING, State.CLOSED):
             self.session.close()
             self.host.write_soon(self)
 
@@ -509,6 +509,11 @@ class BindConnector:
     def is_stopping(self) -> bool:
         """Whether it will not bind again."""
         return self._stopping
+
+    @property
+    def is_unbinding(self) -> bool:
+        """Whether the session is about to end, as one side has asked."""
+        return self._link is not None and self._link.session.state is State.UNBINDING
 
     @property
     def bound_with(self) -> BindSettings | None:

@@ -107,7 +107,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
     "info": {
         "bind.bound": "A bind to an operator is up.",
         "bind.drained": "By command nothing more is sent on the bind; `in_flight` may be answered.",
-        "bind.renewed": "All binds of the operator are bound with their new settings.",
+        "bind.renewed": "No bind of the operator waits for another one any more.",
         "bind.retires": "The session has reached its limit, or has new settings: it binds again.",
         "bind.resumed": "By command, messages are sent on the bind again.",
         "bind.waits": "The next attempt to bind comes after `wait_s`.",

@@ -210,9 +210,6 @@ class Connectors:
         for name, one in changes.items():
             self._adopt(self._host.journey.operators[name], one)
         self._leaving = [one for one in self._kept if one.removed or one.operator.is_leaving]
-        for bind in self._leaving:
-            if bind.removed:
-                self._kept[bind].connector.stop_binding()
         self._called = _called(settings)
         self._close_unused()
         self._admit()
@@ -228,10 +225,10 @@ class Connectors:
         for bind in operator.binds:
             if bind not in self._kept:
                 self._keep(bind)
-            elif bind in changes.renewed and self._kept[bind].connector.bound_with is None:
+                continue
+            if bind in changes.renewed and self._is_down(bind):
                 self._keep(bind)
-                to_renew.append(bind)
-            elif bind in known or bind in changes.renewed or self._is_unfit(bind):
+            if bind in known or bind in changes.renewed or self._is_unfit(bind):
                 to_renew.append(bind)
         if to_renew:
             self.renewals[operator.name] = Renewal(operator, to_renew, self._host.clock())
@@ -241,6 +238,11 @@ class Connectors:
         connector = self._kept[bind].connector
         calls = bind.settings.outbind is not None
         return connector.is_stopping or isinstance(connector, OutbindConnector) != calls
+
+    def _is_down(self, bind: Bind) -> bool:
+        """Whether it has no session, not even one that is about to end."""
+        connector = self._kept[bind].connector
+        return connector.bound_with is None and not connector.is_unbinding
 
     def _is_stale(self, bind: Bind) -> bool:
         """Whether it is bound with other settings than it has now."""
@@ -289,9 +291,8 @@ class Connectors:
         if not old:
             # Nobody waits for what is down: it goes on trying, as at any other time.
             return any(self._is_unfit(bind) for bind in renewal.binds)
-        if any(bind.retires for bind in old):
-            renewal.since = now  # Its answers may take a while; the time to come up begins then.
-        elif not down:
+        if not down:
+            # Also while its answers are waited for: the time to come up begins when it is down.
             renewal.since, renewal.waiting = now, []
             self._kept[old[0]].connector.retire()
         elif now >= renewal.since + RENEWED_S:
