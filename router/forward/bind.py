@@ -117,7 +117,8 @@ class OperatorLink(Link):
         timers = _timers(bind, settings)
         super().__init__(Session(Side.ESME, timers, settings.max_pdu_bytes, host.clock()), host)
         self.bind: Final = bind
-        self._settings = settings
+        self.settings = settings
+        """The settings of all sessions, as this one follows them."""
         self.bound_with: Final = bind.settings
         """The settings of the bind when the connection was made."""
         self.on_ended: Callable[[], None] = lambda: None
@@ -314,8 +315,8 @@ class OperatorLink(Link):
     def adopt(self, settings: SessionSettings | None = None) -> None:
         """Follow the timers of the bind's settings, or those of all sessions."""
         if settings is not None:
-            self._settings = settings
-        self.session.adopt(_timers(self.bind, self._settings), self._settings.max_pdu_bytes)
+            self.settings = settings
+        self.session.adopt(_timers(self.bind, self.settings), self.settings.max_pdu_bytes)
         self._retire_at = self.bind.lifetime.may_end_at
         self.host.write_soon(self)  # `flush` arms the timer anew.
 
@@ -421,6 +422,8 @@ class BindConnector:
                 if await self._connects(link, host, number):
                     attempts.connected()
                     self._link = link
+                    if link.settings is not self._settings:  # They have changed meanwhile.
+                        link.adopt(self._settings)
                     await over.wait()
                     self._link = None
                     return link

@@ -13,9 +13,9 @@ import gc
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from typing import Final, Literal, Protocol, TypedDict
+from typing import Final, Literal, Protocol, TypedDict, TypeVar
 
 import structlog
 
@@ -43,6 +43,9 @@ LET_GO: Final = 500
 """Routes of the old configuration that are freed at once: less than a millisecond."""
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
+_THREAD: Final = ThreadPoolExecutor(1, "reload")
 
 Result = Literal["unchanged", "applied", "partly", "needs_restart", "rejected", "failed", "refused"]
 APPLIED: Final = ("unchanged", "applied", "partly")
@@ -176,7 +179,7 @@ class Reloader:
     async def _reload(self, partly: bool) -> Reloaded:
         app = self._app
         try:
-            read = await asyncio.to_thread(self._read, app.settings, partly)
+            read = await _in_thread(lambda: self._read(app.settings, partly))
         except SettingsError as error:
             return _rejected(error.mistakes)
         told = _told("applied", "", read)
@@ -214,7 +217,7 @@ class Reloader:
             told["stays"].append(f"operator {renewal.operator.name}: {names} will be bound anew")
         left = [before]
         del before, rules_before, read
-        self._begin(asyncio.to_thread(_let_go, left))
+        self._begin(_in_thread(lambda: _let_go(left)))
         return told
 
     # In a thread.
@@ -400,6 +403,11 @@ def _answer(answer: "Future[Reloaded]", task: "asyncio.Task[Reloaded]") -> None:
             answer.set_exception(TimeoutError())
         else:
             answer.set_result(task.result())
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    """Do the work in the thread of reloads: in those of the loop, names of hosts are looked up."""
+    return await asyncio.get_running_loop().run_in_executor(_THREAD, work)
 
 
 def _let_go(left: list[Settings]) -> None:
