@@ -212,8 +212,9 @@ class ControlSite:
 
     def _reload(self, environ: "WSGIEnvironment") -> tuple[int, object]:
         try:
-            partly = _posted(environ).get("partly", False)
-            if not isinstance(partly, bool):
+            posted = _posted(environ)
+            partly = posted.pop("partly", False)
+            if not isinstance(partly, bool) or posted:
                 raise ValueError('a reload is like {} or {"partly": true}')
         except ValueError as error:
             return 400, {"error": str(error)}
@@ -297,7 +298,9 @@ def _posted(environ: "WSGIEnvironment") -> dict[str, object]:
         document = json.loads(environ["wsgi.input"].read(length))
     except (ValueError, RecursionError):
         document = None
-    return document if isinstance(document, dict) else {}
+    if not isinstance(document, dict):
+        raise ValueError("a command is a JSON object")
+    return document
 
 
 def own_hosts(here: Address) -> frozenset[str]:
