@@ -234,6 +234,29 @@ def _told(router: Router) -> list[object]:
     return [line["change"] for line in router.child.events("config.changed")]
 
 
+def test_log_follows_its_settings(scene: Scene) -> None:
+    settled = len(scene.router.child.events("message.settled"))
+    shares = ("messages: 0%", "messages: 100%")
+    scene.reload(shares)
+    with Peer(scene.router.port) as client:
+        client.bind("bank")
+        client.submit("37255500001")
+        until(
+            "the message has its line",
+            lambda: len(scene.router.child.events("message.settled")) == settled + 1,
+        )
+    scene.reload((shares[0], "messages: 100%, level: warning"))
+    bound = len(scene.router.child.events("client.bound"))
+    with Peer(scene.router.port) as client:
+        client.bind("bank")
+        client.submit("37255500001")
+    scene.reload((shares[0], "messages: 0%, format: console"))
+    until("it is no JSON", lambda: any("config.reloaded" in line and line[0] != "{"
+                                       for line in scene.router.child.lines))  # fmt: skip
+    assert len(scene.router.child.events("client.bound")) == bound
+    assert len(scene.router.child.events("message.settled")) == settled + 1
+
+
 def test_command_prints_what_came_of_it(scene: Scene) -> None:
     url = f"http://{scene.router.control}"
     scene.write((T1, T1.replace("500/s", "60/s")))

@@ -14,7 +14,7 @@ from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from types import FrameType, FunctionType, ModuleType, NoneType
-from typing import Final, Literal, get_args, get_origin
+from typing import Any, Final, Literal, get_args, get_origin
 
 import pytest
 
@@ -32,6 +32,7 @@ from router.terms.settings import (
 )
 from router.wiring.app import App
 from router.wiring.reload import Reloaded
+from tests.doubles import with_account, without_operator
 from tests.unit.settings.configurations import CONTRACT, changed, loaded
 
 NO_KEYS: Final = frozenset({"name", "line", "file", "places"})
@@ -238,6 +239,47 @@ async def _walk(folder: Path) -> tuple[set[str], list[str]]:
 def _whole(settings: object) -> Settings:
     assert isinstance(settings, Settings)
     return settings
+
+
+async def _failed(folder: Path) -> None:
+    base = loaded(TEXT, folder=folder)
+    now = [base]
+    app = App(base, lambda: now[0])
+    assert (await _reloaded(app))["reason"] == "the router is starting; reload when it is ready"
+    app.loop = asyncio.get_running_loop()
+    servers = await app._started()
+    assert servers is not None
+    app.connectors.start(asyncio.create_task)
+    app.ready = True
+    rules = app.journey.rulebook.rules
+    less = without_operator(with_account(base, "bank", max_binds=1), "telia")
+    level: Any = "loud"  # No file can say that.
+    loud = replace(base.telemetry.log, level=level)
+    now[0] = replace(less, telemetry=replace(base.telemetry, log=loud))
+    told = await _reloaded(app)
+    assert told["result"] == "failed"
+    assert "went back" in told["reason"]
+    assert app.settings is base
+    assert app.journey.rulebook.rules is rules
+    assert app.accounts.by_name[AccountName("bank")].settings.max_binds == 4
+    assert list(app.journey.operators) == list(base.operators)
+    assert not any(one.is_leaving for one in app.journey.operators.values())
+    now[0] = base
+    assert (await _reloaded(app))["result"] == "unchanged"
+    app.stopping = True
+    assert (await _reloaded(app))["reason"] == "the router is stopping"
+    counted = app.journey.counters.config_reloads
+    assert counted == {"failed": 1, "unchanged": 1}
+    app.connectors.stop_binding()
+    app.connectors.cancel()
+    for listener in app._servers:
+        listener.close()
+    for server in servers:
+        server.stop()
+
+
+def test_error_while_it_is_applied_leads_back_and_the_next_reload_is_served(tmp_path: Path) -> None:
+    asyncio.run(_failed(tmp_path))
 
 
 @pytest.mark.long  # A hundred keys, and after each all that the router reaches.
