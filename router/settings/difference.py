@@ -6,14 +6,16 @@ same. Routes and inbound rules are compared as wholes: their order counts. No se
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, fields, is_dataclass
+from itertools import zip_longest
 from typing import Final, Literal
 
 from router.settings.units import show_duration, show_percent, show_size
-from router.terms.settings import BindSettings, LaneSettings, Settings
+from router.terms.settings import BindSettings, LaneSettings, ListenSettings, Settings
 
 NEEDS_RESTART: Final = ("listen", "journal", "node", "telemetry.listen", "control.listen")
-"""Keys that only a new process follows, with all that is under them. Beside them: the names and the
-order of `lanes`, because the queues on disk are told apart by them."""
+"""Keys that only a new process follows, with all that is under them, but for the certificate of a
+listener. Beside them: the names and the order of `lanes`, because the queues on disk are told apart
+by them."""
 
 _NO_KEYS: Final = frozenset({"name", "file", "line", "places"})
 """Fields that are no keys of the file, or are the name under which a part is compared."""
@@ -63,10 +65,16 @@ def difference(old: Settings, new: Settings) -> Difference:
         for change in changes
         if any(change.path == key or change.path.startswith((f"{key}.", f"{key}["))
                for key in NEEDS_RESTART)
+        and not is_certificate(change.path)
     ]  # fmt: skip
     if [lane.name for lane in old.lanes] != [lane.name for lane in new.lanes]:
         restart.append("lanes")
     return Difference(changes, tuple(restart))
+
+
+def is_certificate(path: str) -> bool:
+    """Return whether a path is of the certificate or the key of a listener."""
+    return path.startswith("listen[") and ".tls." in path
 
 
 def _parts(path: str, old: object, new: object) -> Iterator[Change]:
@@ -81,6 +89,8 @@ def _parts(path: str, old: object, new: object) -> Iterator[Change]:
 def _values(one: "Field[object]", path: str, before: object, after: object) -> Iterator[Change]:
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         yield from _named(one, path, before, after)
+    elif one.name == "listen" and isinstance(before, tuple) and isinstance(after, tuple):
+        yield from _listeners(before, after)
     elif _has_names(before) and _has_names(after):
         assert isinstance(before, Sequence)
         assert isinstance(after, Sequence)
@@ -95,6 +105,19 @@ def _values(one: "Field[object]", path: str, before: object, after: object) -> I
         yield Change(path, "changed")
     else:
         yield Change(path, "changed", _shown(one, before), _shown(one, after))
+
+
+def _listeners(
+    before: tuple[ListenSettings, ...], after: tuple[ListenSettings, ...]
+) -> Iterator[Change]:
+    for number, (old, new) in enumerate(zip_longest(before, after)):
+        path = f"listen[{number}]"
+        if old is None or new is None:
+            yield Change(path, "added" if old is None else "removed")
+        elif old.address != new.address:  # Another listener, whatever else of it is as it was.
+            yield Change(path, "changed", str(old.address), str(new.address))
+        elif old != new:
+            yield from _parts(f"{path}.", old, new)
 
 
 def _named(

@@ -9,6 +9,7 @@ import gc
 import os
 import signal
 import sqlite3
+import ssl
 import sys
 import time
 from collections.abc import Callable
@@ -23,10 +24,7 @@ from router.enqueue.journal import Damaged, Journal, JournalError, first_number_
 from router.enqueue.memory import MemoryJournal
 from router.enqueue.sqlite import SqliteJournal
 from router.enqueue.sqlite_file import JournalLostError, free_octets
-from router.forward.bind import BindConnector
-from router.forward.outbind import OutbindConnector, OutbindListener
 from router.journey import Journey
-from router.settings.load import SettingsError
 from router.smpp.link import NOTES_LOGGED, Link, Timer, Unacknowledged
 from router.smpp.reading import ReadingLine
 from router.smpp.states import BOUND
@@ -35,11 +33,13 @@ from router.telemetry.log import MessageLog
 from router.telemetry.operator_events import log_operator_events
 from router.telemetry.status import cure_of
 from router.terms.line_limit import LineLimit
-from router.terms.settings import Address, JournalSettings, Settings
+from router.terms.settings import Address, JournalSettings, ListenSettings, Settings
+from router.wiring.connectors import Connectors
 from router.wiring.control import http_servers
 from router.wiring.http_server import HttpServer
+from router.wiring.reload import Reloader
 from router.wiring.systemd import notify, starting, watchdog_s
-from router.wiring.tls import about, context_of
+from router.wiring.tls import Certificate, about, loaded
 from router.wiring.unacknowledged import unacknowledged
 from router.wiring.wall_clock import is_synchronised
 
@@ -71,12 +71,13 @@ class App:
     def __init__(
         self, settings: Settings, reread: Callable[[], Settings], *, accept_loss: bool = False
     ) -> None:
-        """`reread` loads the configuration again, for SIGHUP; it raises SettingsError.
+        """`reread` loads the configuration again, for a reload; it raises SettingsError.
 
         `accept_loss`: start although the journal is not all there.
         """
-        self.settings: Final = settings
-        self._reread = reread
+        self.settings = settings
+        """The configuration in force."""
+        self.reloader: Final = Reloader(self, reread)
         self._accept_loss = accept_loss
         self.started_at = self.clock()
         self.ready = False
@@ -91,13 +92,18 @@ class App:
         )
         self._handshakes_to_log = LineLimit(NOTES_LOGGED)
         self._damaged_to_log = LineLimit(NOTES_LOGGED)
-        self._keepers: list[BindConnector] = []
+        self.certificates: list[Certificate | None] = []
+        """The certificate of each listener, None where it has none."""
+        self.message_log: Final = MessageLog(settings.telemetry.log)
         self._servers: list[asyncio.Server] = []
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for = float("inf")
-        self._rereading: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
         self._stop_now = asyncio.Event()
+
+    journey: Journey
+    accounts: Accounts
+    connectors: Connectors
 
     # The host of the links.
 
@@ -133,14 +139,15 @@ class App:
         self.loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, self._on_stop)
-        self.loop.add_signal_handler(signal.SIGHUP, self._on_reload)
+        self.loop.add_signal_handler(signal.SIGHUP, self.reloader.ask)
         with starting():
             servers = await self._started()
         if servers is None:
             return 1
         telemetry, control = servers
         async with asyncio.TaskGroup() as tasks:
-            keepers = [tasks.create_task(keeper.run()) for keeper in self._keepers]
+            self.connectors.start(tasks.create_task)
+            self.reloader.start(tasks.create_task)
             watch = tasks.create_task(self._watch_space())
             gc.collect()
             gc.set_threshold(*GARBAGE)
@@ -159,8 +166,8 @@ class App:
             await self._stop.wait()
             notify("STOPPING=1")
             await self._drain()
-            for task in (*keepers, watch):
-                task.cancel()
+            self.connectors.cancel()
+            watch.cancel()
         for server in servers:
             server.stop()
         log.info("router.stopped")
@@ -182,7 +189,7 @@ class App:
             clock=time.monotonic,
             clock_utc=time.time,
             later=self._later,
-            settled=MessageLog(self.settings),
+            settled=self.message_log,
             journal_changed=_log_journal,
             clock_changed=_log_clock,
             is_synchronised=is_synchronised,
@@ -192,6 +199,7 @@ class App:
             self._tell_of(self.journal)
         secret = os.urandom(32)
         self.accounts = Accounts(self.settings.accounts, secret, self.clock(), in_thread)
+        self.connectors = Connectors(self, self.settings.session)
         self._beat()
         servers = http_servers(self)
         try:
@@ -201,8 +209,7 @@ class App:
             if failure is not None:
                 log.error("journal.failed", error=str(failure))
                 return None
-            self._make_keepers()
-            await self._listen_to_operators()
+            await self.connectors.listen(self.settings)
             await self._listen()
         except OSError as error:
             log.error("router.not_started", error=error.strerror or str(error))
@@ -294,7 +301,7 @@ class App:
         """Open the ports for clients. Raises OSError that names the setting."""
         bind_timeout_s = self.settings.session.bind_timeout_s
         for number, listen in enumerate(self.settings.listen):
-            context = context_of(listen, f"listen[{number}].tls", self._not_secured)
+            context = self._context(listen, f"listen[{number}].tls")
             try:
                 server = await self.loop.create_server(
                     lambda: cast("asyncio.Protocol", self._client()),
@@ -312,11 +319,27 @@ class App:
                 self.listeners.append(address)
                 log.info("router.listening", address=address, tls=listen.tls is not None)
 
+    def _context(self, listen: ListenSettings, path: str) -> ssl.SSLContext | None:
+        """Read the certificate of a listener. Raises OSError that names the setting."""
+        certificate = None
+        if listen.tls is not None:
+            try:
+                certificate = Certificate(loaded(listen.tls), self._not_secured)
+            except OSError as error:
+                raise about(error, path) from error
+        self.certificates.append(certificate)
+        return None if certificate is None else certificate.context
+
     def _client(self) -> ClientLink:
         link = ClientLink(self, self.journey, self.accounts, self.settings.session)
-        link.on_begun = self.clients.add  # Not earlier: a TLS handshake may still fail.
+        link.on_begun = self._begun  # Not earlier: a TLS handshake may still fail.
         link.on_ended = self.clients.discard
         return link
+
+    def _begun(self, link: ClientLink) -> None:
+        self.clients.add(link)
+        if link.settings is not self.settings.session:  # There was a reload during the handshake.
+            link.adopt(self.settings.session)
 
     def _not_secured(self, why: str) -> None:
         """Count and log a TLS handshake of a client that failed."""
@@ -324,29 +347,6 @@ class App:
         more = self._handshakes_to_log.take("", self.clock())
         if more is not None:
             log.warning("client.not_secured", error=why, **more)
-
-    def _make_keepers(self) -> None:
-        binds = [bind for one in self.journey.operators.values() for bind in one.binds]
-        self._keepers = [
-            (BindConnector if bind.settings.outbind is None else OutbindConnector)(
-                self, self.journey, bind, self.settings.session
-            )
-            for bind in binds
-        ]
-
-    async def _listen_to_operators(self) -> None:
-        """Listen for operators that send outbind; several binds may share an address."""
-        called: dict[Address, list[OutbindConnector]] = {}
-        for keeper in self._keepers:
-            if isinstance(keeper, OutbindConnector):
-                called.setdefault(keeper.outbind.listen, []).append(keeper)
-        for listen, keepers in called.items():
-            wait_s = self.settings.session.bind_timeout_s
-            door = OutbindListener(self, self.journey.counters, keepers, wait_s)
-            server = await self.loop.create_server(door, listen.host, listen.port)
-            self._servers.append(server)
-            for socket in server.sockets:
-                log.info("router.listening", address=_shown(socket.getsockname()), outbind=True)
 
     # Turns and time.
 
@@ -403,25 +403,6 @@ class App:
         self.stopping = True
         self._stop.set()
 
-    def _on_reload(self) -> None:
-        self._rereading = asyncio.create_task(self._reread_configuration())
-
-    async def _reread_configuration(self) -> None:
-        """On SIGHUP, log what is wrong with the new configuration. To apply it, restart."""
-        try:
-            settings = await asyncio.to_thread(self._reread)
-        except SettingsError as error:
-            result = "rejected"
-            for mistake in error.mistakes:
-                log.error("config.mistake", mistake=str(mistake))
-        else:
-            result = "unchanged" if settings == self.settings else "needs_restart"
-        self.journey.counters.config_reloads[result] += 1
-        if result == "unchanged":
-            log.info("config.unchanged")
-        else:
-            log.warning("config.reread", result=result)
-
     async def _drain(self) -> None:
         """Wait for answers, unbind all, and stop. A second signal ends the waits."""
         journey = self.journey
@@ -431,12 +412,10 @@ class App:
             server.close()
         log.info("router.draining", clients=len(self.clients))
         stop_now = asyncio.create_task(self._stop_now.wait())
-        for keeper in self._keepers:
-            keeper.stop_binding()
+        self.connectors.stop_binding()
         await self._until(lambda: not self._unanswered(), DRAIN_S, stop_now)
-        for keeper in self._keepers:
-            keeper.unbind()
-        await self._until(lambda: all(one.is_over for one in self._keepers), UNBIND_S, stop_now)
+        self.connectors.unbind()
+        await self._until(lambda: self.connectors.are_over, UNBIND_S, stop_now)
         # Operators deliver no more. What they have delivered is made safe, and clients may still
         # acknowledge what is in flight to them. All else waits in the journal.
         journey.deliveries.delivers = False
@@ -453,7 +432,7 @@ class App:
         closed = self.loop.create_future()
         self.journal.close(lambda: closed.set_result(None))
         await closed
-        left = sum(journey.rooms.taken(name) for name in self.settings.accounts)
+        left = journey.rooms.taken_by_all
         held = sum(len(outbox) for outbox in journey.deliveries.outboxes.values())
         if left or held:
             log.warning("router.left_behind", messages=left, deliveries=held)

@@ -12,8 +12,9 @@
     /v1/drain    POST {"what": "OPERATOR[/BIND]"}: send nothing more on it
     /v1/resume   the same, to undo that
     /v1/clock    POST {"what": "believe"}: end a doubt about the wall clock
+    /v1/reload   POST {"partly": false}: follow the configuration as it is now in its files
 
-The last four ask the loop. Whoever can reach their port can command the router. A browser on this
+The last five ask the loop. Whoever can reach their port can command the router. A browser on this
 machine can, for any web page that it shows, also for one whose name was made to stand for 127.0.0.1
 (DNS rebinding). So a request must name us in `Host`, and neither come from another page (`Origin`,
 `Sec-Fetch-Site`) nor be of a type that pages may send without asking: a command is JSON.
@@ -25,7 +26,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar, cast
 
 from prometheus_client import make_wsgi_app
 
@@ -35,6 +36,7 @@ from router.telemetry.status import Running, Snapshot, not_ready, snapshot
 from router.terms.settings import Address
 from router.wiring.drains import UnknownNameError, set_drained
 from router.wiring.http_server import LONGEST_S, HttpServer, Refusals
+from router.wiring.reload import Reloaded
 from router.wiring.remote import UNKNOWN_NAME
 from router.wiring.wall_clock import believe_clock
 
@@ -54,7 +56,28 @@ MOST_SHOWN: Final = 100
 HEALTH: Final = frozenset({"/healthz", "/readyz"})
 """What places are kept for: a scraper that hangs must not have the router restarted."""
 
+RELOAD: Final = "/v1/reload"
+RELOAD_S: Final = 60.0
+"""How long a reload may take before the answer is that it goes on."""
+_STATUS_OF: Final = {"refused": 503, "failed": 500, "rejected": 409, "needs_restart": 409}
+"""The HTTP status by what came of a reload; 200 for all else."""
+
 Made = TypeVar("Made")
+
+
+class Reloads(Protocol):
+    """What follows another configuration. Called in the loop."""
+
+    def ask(self, answer: "Future[Reloaded] | None" = None, *, partly: bool = False) -> None:
+        """Reload; `answer` gets the result."""
+
+
+class Commanded(Running, Protocol):
+    """The running router, as commands see it."""
+
+    @property
+    def reloader(self) -> Reloads:
+        """What follows another configuration."""
 
 
 class TelemetrySite:
@@ -104,13 +127,20 @@ class ControlSite:
     """The answers on `control.listen`, as a WSGI application. Called in threads of the server."""
 
     def __init__(
-        self, app: Running, here: Address, refusals: Refusals, *, answer_s: float = ANSWER_S
+        self,
+        app: Commanded,
+        here: Address,
+        refusals: Refusals,
+        *,
+        answer_s: float = ANSWER_S,
+        reload_s: float = RELOAD_S,
     ) -> None:
         """`here` is where the server listens, with the port that the kernel has chosen."""
         self._app: Final = app
         self._hosts: Final = own_hosts(here)
         self._refusals: Final = refusals
         self._answer_s: Final = answer_s
+        self._reload_s: Final = reload_s
         self._asking = threading.Lock()
         self._last: Snapshot | None = None
         self._last_at = 0.0
@@ -129,14 +159,16 @@ class ControlSite:
             "/v1/clock": self._set_clock,
         }
         path = environ["PATH_INFO"]
-        if path != "/v1/status" and path not in command:
-            error = _nothing_but(("/v1/status", *command))
+        if path not in ("/v1/status", RELOAD) and path not in command:
+            error = _nothing_but(("/v1/status", *command, RELOAD))
             return _json(start_response, 404, {"error": error})
-        method = "POST" if path in command else "GET"
+        method = "GET" if path == "/v1/status" else "POST"
         if environ["REQUEST_METHOD"] != method:
             return _other_method(start_response, method)
         if path in command:
             status, document = self._command(environ, command[path])
+        elif path == RELOAD:
+            status, document = self._reload(environ)
         else:
             status, document = self._from_loop(self._fresh_status)
         return _json(start_response, status, document)
@@ -177,6 +209,28 @@ class ControlSite:
             return UNKNOWN_NAME, {"error": str(error)}
         finally:
             self._last = None  # The next status must show the effect of the command.
+
+    def _reload(self, environ: "WSGIEnvironment") -> tuple[int, object]:
+        try:
+            posted = _posted(environ)
+            partly = posted.pop("partly", False)
+            if not isinstance(partly, bool) or posted:
+                raise ValueError('a reload is like {} or {"partly": true}')
+        except ValueError as error:
+            return 400, {"error": str(error)}
+        answer: Future[Reloaded] = Future()
+        reloader = self._app.reloader
+        try:
+            self._app.loop.call_soon_threadsafe(lambda: reloader.ask(answer, partly=partly))
+            told = answer.result(self._reload_s)
+        except TimeoutError:
+            what = f"the reload takes longer than {self._reload_s:g} s, and goes on; the log says "
+            return 503, {"error": f"{what}what comes of it"}
+        except RuntimeError:  # The loop is closed already.
+            return 503, {"error": "the router is stopping"}
+        finally:
+            self._last = None
+        return _STATUS_OF.get(told["result"], 200), {**told, "error": told["reason"]}
 
     def _from_loop(self, ask: Callable[[], object]) -> tuple[int, object]:
         try:
@@ -224,6 +278,14 @@ def _fulfil(answer: "Future[Made]", make: Callable[[], Made]) -> None:
 
 def _named(environ: "WSGIEnvironment") -> str:
     """Return the name in a command. Raises ValueError that says what is wrong."""
+    what = _posted(environ).get("what")
+    if not isinstance(what, str):
+        raise ValueError('a command is like {"what": "OPERATOR"} or {"what": "OPERATOR/BIND"}')
+    return what
+
+
+def _posted(environ: "WSGIEnvironment") -> dict[str, object]:
+    """Return what was posted. Raises ValueError that says what is wrong."""
     if environ.get("CONTENT_TYPE", "").partition(";")[0].strip() != "application/json":
         raise ValueError("a command is JSON: Content-Type: application/json")
     try:
@@ -236,9 +298,9 @@ def _named(environ: "WSGIEnvironment") -> str:
         document = json.loads(environ["wsgi.input"].read(length))
     except (ValueError, RecursionError):
         document = None
-    if not isinstance(document, dict) or not isinstance(what := document.get("what"), str):
-        raise ValueError('a command is like {"what": "OPERATOR"} or {"what": "OPERATOR/BIND"}')
-    return what
+    if not isinstance(document, dict):
+        raise ValueError("a command is a JSON object")
+    return document
 
 
 def own_hosts(here: Address) -> frozenset[str]:
@@ -270,7 +332,7 @@ def _json(
     return [body]
 
 
-def http_servers(app: Running) -> tuple[HttpServer, HttpServer]:
+def http_servers(app: Commanded) -> tuple[HttpServer, HttpServer]:
     """Return the servers of `telemetry.listen` and `control.listen`, which do not listen yet."""
     refusals = Refusals(app.journey.counters.http_refused)
     return telemetry_server(app, refusals), control_server(app, refusals)
@@ -290,11 +352,12 @@ def telemetry_server(
     )
 
 
-def control_server(app: Running, refusals: Refusals) -> HttpServer:
+def control_server(app: Commanded, refusals: Refusals) -> HttpServer:
     """Return the server of `control.listen`."""
     return HttpServer(
         "control.listen",
         app.settings.control_listen,
         lambda here: ControlSite(app, here, refusals),
         refusals,
+        slow={RELOAD: RELOAD_S},
     )
