@@ -49,6 +49,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "journal.set_aside": "A damaged row was set aside; if it was a message, that is unknown.",
         "journal.unreadable": "A part of the journal cannot be read: messages there wait.",
         "journal.space_low": "The disk is nearly full: only receipts are taken (`keep_free`).",
+        "router.stop_forced": "What `waits_for` was not done within `stop_within`: cut short.",
         "router.not_started": "A port or a certificate cannot be used: the router ends.",
     },
     "warning": {

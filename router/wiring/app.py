@@ -29,7 +29,6 @@ from router.journey import Journey
 from router.settings.load import SettingsError
 from router.smpp.link import NOTES_LOGGED, Link, Timer, Unacknowledged
 from router.smpp.reading import ReadingLine
-from router.smpp.states import BOUND
 from router.telemetry.core import interpreter, running
 from router.telemetry.log import MessageLog
 from router.telemetry.operator_events import log_operator_events
@@ -38,16 +37,12 @@ from router.terms.line_limit import LineLimit
 from router.terms.settings import Address, JournalSettings, Settings
 from router.wiring.control import http_servers
 from router.wiring.http_server import HttpServer
-from router.wiring.systemd import notify, starting, watchdog_s
+from router.wiring.stop import Stop
+from router.wiring.systemd import notify, starting, stopping_within, watchdog_s
 from router.wiring.tls import about, context_of
 from router.wiring.unacknowledged import unacknowledged
 from router.wiring.wall_clock import is_synchronised
 
-DRAIN_S: Final = 30.0
-"""How long a stop waits for answers; TimeoutStopSec of the systemd unit is longer."""
-UNBIND_S: Final = 5.0
-ACKNOWLEDGE_S: Final = 2.0
-"""How long a stop waits for clients to acknowledge; what they have not is delivered again later."""
 GARBAGE: Final = (10_000, 20, 50)
 """Thresholds of the garbage collector. A message is a dozen objects without cycles: to look for
 cycles after every 700 new objects, as is Python's default, costs a tenth of the time and finds
@@ -94,8 +89,8 @@ class App:
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for = float("inf")
         self._rereading: asyncio.Task[None] | None = None
-        self._stop = asyncio.Event()
-        self._stop_now = asyncio.Event()
+        self._is_asked_to_stop = asyncio.Event()
+        self._stop: Stop | None = None
 
     # The host of the links.
 
@@ -154,14 +149,15 @@ class App:
                 core=running(),
                 python=interpreter(),
             )
-            await self._stop.wait()
-            notify("STOPPING=1")
-            await self._drain()
+            await self._is_asked_to_stop.wait()
+            stop = self._begin_stop()
+            await stop.run()
+            self._tell_left_behind()
             for task in (*keepers, watch):
                 task.cancel()
-        for server in servers:
-            server.stop()
+        await asyncio.gather(*[asyncio.to_thread(server.stop) for server in servers])
         log.info("router.stopped")
+        stop.is_over()
         return 0
 
     async def _started(self) -> tuple[HttpServer, HttpServer] | None:
@@ -391,9 +387,10 @@ class App:
     def _on_stop(self) -> None:
         if self.stopping:
             log.warning("router.stop_repeated")
-            self._stop_now.set()
+            if self._stop is not None:
+                self._stop.hurry()
         self.stopping = True
-        self._stop.set()
+        self._is_asked_to_stop.set()
 
     def _on_reload(self) -> None:
         self._rereading = asyncio.create_task(self._reread_configuration())
@@ -414,60 +411,24 @@ class App:
         else:
             log.warning("config.reread", result=result)
 
-    async def _drain(self) -> None:
-        """Wait for answers, unbind all, and stop. A second signal ends the waits."""
-        journey = self.journey
-        journey.intake.draining = True
+    def _begin_stop(self) -> Stop:
+        """Take no new binds and submits; return what brings the rest to its end."""
+        within_s = self.settings.stop_within_s
+        stopping_within(within_s)
+        self._stop = Stop(self.journey, self._keepers, self.clients, self.clock, within_s)
+        self.journey.intake.draining = True
         self.ready = False
         for server in self._servers:
             server.close()
-        log.info("router.draining", clients=len(self.clients))
-        stop_now = asyncio.create_task(self._stop_now.wait())
-        for keeper in self._keepers:
-            keeper.stop_binding()
-        await self._until(lambda: not self._unanswered(), DRAIN_S, stop_now)
-        for keeper in self._keepers:
-            keeper.unbind()
-        await self._until(lambda: all(one.is_over for one in self._keepers), UNBIND_S, stop_now)
-        # Operators deliver no more. What they have delivered is made safe, and clients may still
-        # acknowledge what is in flight to them. All else waits in the journal.
-        journey.deliveries.delivers = False
-        await self._until(lambda: not journey.commits.has_unkept, DRAIN_S, stop_now)
-        await self._until(lambda: not self._undelivered(), ACKNOWLEDGE_S, stop_now)
-        for link in list(self.clients):
-            if link.session.state in BOUND:
-                link.session.unbind(self.clock())
-            else:
-                link.session.close()
-            self.write_soon(link)
-        await self._until(lambda: not self.clients, UNBIND_S, stop_now)
-        stop_now.cancel()
-        closed = self.loop.create_future()
-        self.journal.close(lambda: closed.set_result(None))
-        await closed
-        left = sum(journey.rooms.taken(name) for name in self.settings.accounts)
-        held = sum(len(outbox) for outbox in journey.deliveries.outboxes.values())
+        log.info("router.draining", clients=len(self.clients), within_s=within_s)
+        return self._stop
+
+    def _tell_left_behind(self) -> None:
+        rooms = self.journey.rooms
+        left = sum(rooms.taken(name) for name in self.settings.accounts)
+        held = sum(len(outbox) for outbox in self.journey.deliveries.outboxes.values())
         if left or held:
             log.warning("router.left_behind", messages=left, deliveries=held)
-
-    def _unanswered(self) -> int:
-        """Return how many answers clients still wait for, and operators still owe."""
-        operators = self.journey.operators.values()
-        return sum(operator.in_flight for operator in operators) + sum(
-            link.session.owed for link in self.clients
-        )
-
-    def _undelivered(self) -> int:
-        """Return the number of deliver_sm that clients have not acknowledged."""
-        return sum(len(link.session.unanswered) for link in self.clients)
-
-    async def _until(
-        self, reached: Callable[[], bool], longest_s: float, stop_now: asyncio.Task[bool]
-    ) -> None:
-        give_up_at = self.clock() + longest_s
-        # A stop waits for dozens of conditions: polling is simpler than an event for each.
-        while not reached() and self.clock() < give_up_at and not stop_now.done():  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
 
 
 def _shown(sockname: tuple[str, int]) -> str:
