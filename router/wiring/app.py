@@ -8,6 +8,7 @@ import asyncio
 import gc
 import os
 import signal
+import socket
 import sqlite3
 import sys
 import time
@@ -29,12 +30,14 @@ from router.journey import Journey
 from router.settings.load import SettingsError
 from router.smpp.link import NOTES_LOGGED, Link, Timer, Unacknowledged
 from router.smpp.reading import ReadingLine
+from router.smpp.states import State
 from router.telemetry.core import interpreter, running
 from router.telemetry.log import MessageLog
 from router.telemetry.operator_events import log_operator_events
 from router.telemetry.status import cure_of
 from router.terms.line_limit import LineLimit
 from router.terms.settings import Address, JournalSettings, Settings
+from router.wiring.activation import matched, passed, serve
 from router.wiring.control import http_servers
 from router.wiring.http_server import HttpServer
 from router.wiring.stop import Stop
@@ -52,6 +55,7 @@ SWITCH_S: Final = 0.0001
 commit takes the lock some twenty times; with Python's default of 5 ms a busy loop would make it
 last 0.1 s and more."""
 LAG_EVERY_S: Final = 0.1
+UNBOUND: Final = frozenset({State.OPEN, State.BINDING})
 SPACE_EVERY_S: Final = 1.0
 """How often the free space of the journal's disk is looked at."""
 UNREADABLE_EVERY_S: Final = 60.0
@@ -81,6 +85,8 @@ class App:
         self.beat_at = self.started_at
         """When the loop last showed that it lives."""
         self.clients: set[ClientLink] = set()
+        self._passed: list[socket.socket | None] = []
+        """The socket of each listener that systemd has opened."""
         self.reading: Final = ReadingLine(lambda call: self.loop.call_soon(call), self.clock)
         self._handshakes_to_log = LineLimit(NOTES_LOGGED)
         self._damaged_to_log = LineLimit(NOTES_LOGGED)
@@ -189,6 +195,10 @@ class App:
         self._beat()
         servers = http_servers(self)
         try:
+            self._passed = matched(
+                [listen.address for listen in self.settings.listen],
+                passed(os.environ, os.getpid()),
+            )
             for server in servers:  # Before the recovery, which may be long: /readyz answers.
                 server.start()
             failure = await self._recovered()
@@ -288,29 +298,42 @@ class App:
         """Open the ports for clients. Raises OSError that names the setting."""
         bind_timeout_s = self.settings.session.bind_timeout_s
         for number, listen in enumerate(self.settings.listen):
+            address, opened = listen.address, self._passed[number]
             context = context_of(listen, f"listen[{number}].tls", self._not_secured)
             try:
-                server = await self.loop.create_server(
-                    lambda: cast("asyncio.Protocol", self._client()),
-                    listen.address.host,
-                    listen.address.port,
-                    ssl=context,
-                    ssl_handshake_timeout=bind_timeout_s if context is not None else None,
-                    backlog=1024,
-                )
+                server = await serve(self._client, address, opened, context, bind_timeout_s)
             except OSError as error:
-                raise about(error, f"listen[{number}].address: {listen.address}") from error
+                raise about(error, f"listen[{number}].address: {address}") from error
             self._servers.append(server)
-            for socket in server.sockets:
-                address = _shown(socket.getsockname())
-                self.listeners.append(address)
-                log.info("router.listening", address=address, tls=listen.tls is not None)
+            is_passed, is_tls = opened is not None, listen.tls is not None
+            for one in server.sockets:
+                shown = _shown(one.getsockname())
+                self.listeners.append(shown)
+                log.info("router.listening", address=shown, tls=is_tls, passed=is_passed)
+            if self._hands_over and not is_passed:
+                log.warning("router.not_handed_over", address=str(address))
 
     def _client(self) -> ClientLink:
         link = ClientLink(self, self.journey, self.accounts, self.settings.session)
-        link.on_begun = self.clients.add  # Not earlier: a TLS handshake may still fail.
+        link.on_begun = self._client_begun  # Not earlier: a TLS handshake may still fail.
         link.on_ended = self.clients.discard
         return link
+
+    def _client_begun(self, link: ClientLink) -> None:
+        self.clients.add(link)
+        if self.stopping:
+            self._leave_to_next(link)
+
+    def _leave_to_next(self, link: ClientLink) -> None:
+        """Close a connection without a bind if the next process would accept another one."""
+        if self._hands_over and link.session.state in UNBOUND:
+            link.session.close()
+            self.write_soon(link)
+
+    @property
+    def _hands_over(self) -> bool:
+        """Whether sockets outlive this process."""
+        return any(self._passed)
 
     def _not_secured(self, why: str) -> None:
         """Count and log a TLS handshake of a client that failed."""
@@ -339,8 +362,8 @@ class App:
             door = OutbindListener(self, self.journey.counters, keepers, wait_s)
             server = await self.loop.create_server(door, listen.host, listen.port)
             self._servers.append(server)
-            for socket in server.sockets:
-                log.info("router.listening", address=_shown(socket.getsockname()), outbind=True)
+            for one in server.sockets:
+                log.info("router.listening", address=_shown(one.getsockname()), outbind=True)
 
     # Turns and time.
 
@@ -421,6 +444,8 @@ class App:
         for server in self._servers:
             server.close()
         log.info("router.draining", clients=len(self.clients), within_s=within_s)
+        for link in list(self.clients):
+            self._leave_to_next(link)
         return self._stop
 
     def _tell_left_behind(self) -> None:
