@@ -1,4 +1,4 @@
-"""systemd/smpp-router.service and .socket: the commands that it runs exist, and a reload fails visibly."""
+"""systemd/smpp-router.service and .socket: what they name exists, and a reload fails visibly."""
 
 from pathlib import Path, PurePosixPath
 
