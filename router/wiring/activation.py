@@ -31,7 +31,8 @@ _KEYS: Final = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 class Passed(NamedTuple):
     """One socket that was handed over."""
 
-    socket: socket.socket
+    number: int
+    """The descriptor."""
     address: Address
     name: str
     """What systemd calls it (FileDescriptorName, by default the name of the socket unit)."""
@@ -47,10 +48,10 @@ def passed(environment: MutableMapping[str, str], pid: int, first: int = FIRST) 
     if for_pid != str(pid) or not count.isdecimal():
         return []
     named = [*names.split(":"), *[""] * int(count)]
-    return [_opened(first + place, named[place]) for place in range(int(count))]
+    return [_looked_at(first + place, named[place]) for place in range(int(count))]
 
 
-def _opened(number: int, name: str) -> Passed:
+def _looked_at(number: int, name: str) -> Passed:
     os.set_inheritable(number, False)
     what = f"LISTEN_FDS: descriptor {number} ({name}) is no listening TCP socket"
     advice = "in its .socket unit, ListenStream= with an IP address and a port, and Accept=no"
@@ -59,26 +60,28 @@ def _opened(number: int, name: str) -> Passed:
         found = socket.socket(fileno=number)
     except OSError as cause:  # No socket at all.
         raise error from cause
-    is_tcp = found.family in (socket.AF_INET, socket.AF_INET6) and found.type == socket.SOCK_STREAM
-    if not is_tcp or not found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+    try:
+        is_inet = found.family in (socket.AF_INET, socket.AF_INET6)
+        if not is_inet or not found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            raise error
+        host, port = found.getsockname()[:2]
+    finally:
         found.detach()
-        raise error
-    host, port = found.getsockname()[:2]
-    return Passed(found, Address(host=host, port=port), name)
+    return Passed(number, Address(host=host, port=port), name)
 
 
-def matched(listeners: Sequence[Address], sockets: Sequence[Passed]) -> list[socket.socket | None]:
-    """Return the socket of each listener; None for one that opens its own.
+def matched(listeners: Sequence[Address], sockets: Sequence[Passed]) -> list[int | None]:
+    """Return the descriptor of each listener; None for one that opens its own.
 
     Raises OSError for a socket that is of none, or one of two at the same address.
     """
     left = list(sockets)
-    found: list[socket.socket | None] = []
+    found: list[int | None] = []
     for listener in listeners:
         one = next((one for one in left if _are_same(one.address, listener)), None)
         if one is not None:
             left.remove(one)
-        found.append(None if one is None else one.socket)
+        found.append(None if one is None else one.number)
     if left:
         what = ", ".join(f"{one.address} (of {one.name})" for one in left)
         advice = "write the same IP address and port in both, or take it out of the .socket unit"
@@ -98,17 +101,21 @@ def _are_same(one: Address, other: Address) -> bool:
 async def serve(
     protocol: Callable[[], object],
     address: Address,
-    opened: socket.socket | None,
+    opened: int | None,
     context: ssl.SSLContext | None,
     handshake_s: float,
 ) -> asyncio.Server:
-    """Accept connections on the socket that was handed over; without one, on one of our own."""
+    """Accept connections on the descriptor that was handed over; without one, on our own."""
     loop = asyncio.get_running_loop()
     factory = cast("Callable[[], asyncio.Protocol]", protocol)
     handshake = handshake_s if context is not None else None
     if opened is not None:
         return await loop.create_server(
-            factory, sock=opened, ssl=context, ssl_handshake_timeout=handshake, backlog=BACKLOG
+            factory,
+            sock=socket.socket(fileno=opened),
+            ssl=context,
+            ssl_handshake_timeout=handshake,
+            backlog=BACKLOG,
         )
     return await loop.create_server(
         factory,

@@ -8,7 +8,6 @@ import asyncio
 import gc
 import os
 import signal
-import socket
 import sqlite3
 import sys
 import time
@@ -85,8 +84,8 @@ class App:
         self.beat_at = self.started_at
         """When the loop last showed that it lives."""
         self.clients: set[ClientLink] = set()
-        self._passed: list[socket.socket | None] = []
-        """The socket of each listener that systemd has opened."""
+        self._passed: list[int | None] = []
+        """The descriptor of each listener whose socket systemd has opened."""
         self.reading: Final = ReadingLine(lambda call: self.loop.call_soon(call), self.clock)
         self._handshakes_to_log = LineLimit(NOTES_LOGGED)
         self._damaged_to_log = LineLimit(NOTES_LOGGED)
@@ -333,7 +332,7 @@ class App:
     @property
     def _hands_over(self) -> bool:
         """Whether sockets outlive this process."""
-        return any(self._passed)
+        return any(number is not None for number in self._passed)
 
     def _not_secured(self, why: str) -> None:
         """Count and log a TLS handshake of a client that failed."""

@@ -1,5 +1,6 @@
 """Sockets that systemd hands over: between two processes clients wait, and none is refused."""
 
+import os
 import signal
 import socket
 from contextlib import ExitStack
@@ -11,6 +12,8 @@ from benchmarks import stand
 from benchmarks.processes import Child, until
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
+from router.terms.settings import Address
+from router.wiring.activation import Passed, passed
 from tests.e2e.scene import Peer, configuration, written
 
 
@@ -86,3 +89,26 @@ def test_socket_that_no_listener_is_for_is_told_and_nothing_starts(
     said = str(child.event("router.not_started")["error"])
     port = listens.getsockname()[1]
     assert (f"systemd's 127.0.0.1:{port}" if is_tcp else "no listening TCP socket") in said
+
+
+def test_socket_has_its_address_and_its_name_and_is_not_inherited(stack: ExitStack) -> None:
+    listens = stand.listening(stack)
+    number = listens.fileno()
+    os.set_inheritable(number, True)
+    told = {"LISTEN_PID": "42", "LISTEN_FDS": "1"}
+    address = Address(host="127.0.0.1", port=listens.getsockname()[1])
+    assert passed({**told, "LISTEN_FDNAMES": "smpp"}, 42, number) == [
+        Passed(number, address, "smpp")
+    ]
+    assert not os.get_inheritable(number)
+    assert passed(dict(told), 42, number) == [Passed(number, address, "")]
+
+
+def test_what_is_no_listening_tcp_socket_is_refused(stack: ExitStack) -> None:
+    connects = stack.enter_context(socket.socket())
+    local = stack.enter_context(socket.socket(socket.AF_UNIX))
+    with open(os.devnull, "rb") as file:
+        for number in (connects.fileno(), local.fileno(), file.fileno()):
+            told = {"LISTEN_PID": "42", "LISTEN_FDS": "1", "LISTEN_FDNAMES": "smpp"}
+            with pytest.raises(OSError, match=rf"descriptor {number} \(smpp\) is no listening"):
+                passed(told, 42, number)
