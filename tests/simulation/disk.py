@@ -7,6 +7,7 @@ Transactions are gathered as there: urgent batches at once, the others after `se
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from operator import attrgetter
 from random import Random
@@ -568,7 +569,10 @@ class SimulatedJournal:
             weight = self._weights.held.get(kept.account, 0) + len(kept.octets)
             self._weights.held[kept.account] = weight
         found.orphans = [Orphan(*row) for _, row in sorted(disk.orphans.items())]
-        found.started = [one for _, one in sorted(disk.started.items())]
+        for _, started in sorted(disk.started.items()):
+            anew = copy(started)
+            anew.plan = self._plan_of(started.plan.candidates)
+            found.started.append(anew)
         return found
 
     def _message(self, row: MessageRow) -> Message:
