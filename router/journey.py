@@ -188,6 +188,9 @@ class Journey:
             else:
                 ready(error)
 
+        renames = self.rulebook.rules.renames
+        if any(renames):
+            self.journal.rename(renames)
         self.journal.recover(recovered)
 
     def adopt(

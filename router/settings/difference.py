@@ -73,6 +73,7 @@ def difference(old: Settings, new: Settings) -> Difference:
         if any(change.path == key or change.path.startswith((f"{key}.", f"{key}["))
                for key in NEEDS_RESTART)
     ]  # fmt: skip
+    restart += [f"{one.path}.formerly" for one in changes if one.kind == "renamed"]
     if [lane.name for lane in old.lanes] != [lane.name for lane in new.lanes]:
         restart.append("lanes")
     return Difference(changes, tuple(restart))

@@ -232,7 +232,9 @@ class Backlog:
             self._long_messages.rejoin(message, self._clocks.now())
             self.taken_up.messages += 1
             if message.in_doubt:
-                self._doubt(message, message.operator or before.candidates[0])
+                was = before.candidates[0]  # A plan has the names of its time.
+                now = self._rulebook.rules.renames.operators.get(was, was)
+                self._doubt(message, message.operator or now)
             if message.state is not ACCEPTING:
                 continue
             if message.not_before_utc:
