@@ -172,6 +172,13 @@ class Backlog:
         for account, octets in weights.held.items():
             self._deliveries.weighed(account, octets)
 
+    def rename(self, was: OperatorName, now: OperatorName) -> bool:
+        """Know by its new name whose receipts were left; return whether any were."""
+        count = self._left.sent.pop(was, 0)
+        if count:
+            self._left.sent[now] = self._left.sent.get(now, 0) + count
+        return count > 0
+
     def adopt(self) -> None:
         """Go on with what was left for an account or operator that the configuration has again."""
         self.take_up(self._left)

@@ -1,13 +1,15 @@
 """journey.py: what waits for an account or operator is handed over when that is renamed."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from router.enqueue.journal import Recalled
 from router.smpp import vocabulary as v
 from router.terms.capacity import Capacity
-from router.terms.names import AccountName
+from router.terms.names import AccountName, OperatorId, OperatorName
 from router.terms.outcome import Outcome
-from tests.doubles import Client, Router, World, with_lane, with_operator
-from tests.journey.scenes import connected, renamed, submitted
+from tests.doubles import Client, Router, World, with_lane, with_operator, without_operator
+from tests.journey.scenes import connected, connected_to_both, renamed, submitted
 
 NO_MEMORY = Capacity(pending_receipts=0, outbox_deliveries=1, outbox_away=1, queue_messages=2)
 
@@ -159,5 +161,147 @@ def test_a_former_name_under_which_nothing_waits_says_nothing(world: World, rout
     submitted(again, telia, client, 2)
     telia.report_all()
     world.run(1.0)
+    assert len(client.receipts) == 2
+    nothing_is_left(again)
+
+
+# While the router runs.
+
+
+def reloaded_as(router: Router, *, operator: str = "", account: str = "") -> None:
+    router.adopt(renamed(router.settings, operator=operator, account=account))
+
+
+def test_a_living_operator_keeps_its_receipts_its_slots_and_what_is_in_flight(
+    world: World, router: Router
+) -> None:
+    telia, client = connected(router)
+    submitted(router, telia, client, 3)
+    telia.status = lambda _: None
+    submitted(router, telia, client, 2)
+    changes = router.adopt(renamed(router.settings, operator="telia"))
+    (name,) = [name for name, one in changes.items() if one.renewed]
+    assert name == "telia2"
+    assert "telia" not in router.journey.operators
+    assert [bind.settings.name for bind in changes[name].renewed] == [
+        "telia-1", "telia-2", "telia-3",
+    ]  # fmt: skip
+    assert router.journey.operators[name].in_flight == 2
+    for _, pdu in list(telia.submits)[3:]:
+        telia.answer(pdu)
+    world.run(1.0)
+    telia.far.drop()
+    world.run(1.0)
+    back = router.operator("telia2")
+    back.ids = telia.ids
+    back.report_all()
+    world.run(2.0)
+    assert len(client.receipts) == 5
+    router.assert_all_is_over()
+
+
+def test_what_waits_for_a_living_operator_goes_on_under_its_new_name(
+    world: World, router: Router
+) -> None:
+    telia, client = connected(router)
+    for number in range(300):
+        client.submit(text=b"%d" % number, registered_delivery=0)
+    world.run(1.0)
+    reloaded_as(router, operator="telia")
+    world.run(10.0)
+    assert telia.texts() == [b"%d" % number for number in range(300)]
+    times = [at for at, _ in telia.submits]
+    assert max(sum(0.0 <= at - first < 1.0 for at in times) for first in times) <= 50
+    router.assert_all_is_over()
+
+
+def test_receipts_that_only_the_journal_knows_come_after_a_renaming(
+    world: World, router: Router
+) -> None:
+    router.capacity = NO_MEMORY
+    router = router.restarted()
+    telia, client = connected(router)
+    submitted(router, telia, client, 3)
+    world.run(3.0)
+    assert router.journey.pending.correlators[telia.bind.operator.name].behind == 3
+    reloaded_as(router, operator="telia")
+    telia.report_all()
+    world.run(3.0)
+    assert len(client.receipts) == 3
+    nothing_is_left(router)
+
+
+def test_a_receipt_that_asks_the_journal_while_it_is_renamed_is_found(
+    world: World, router: Router
+) -> None:
+    router.capacity = NO_MEMORY
+    router = router.restarted()
+    telia, client = connected(router)
+    submitted(router, telia, client, 2)
+    world.run(3.0)
+    recall = router.journal.recall
+    asked: list[OperatorName] = []
+
+    def recalled(operator: OperatorName, ids: Sequence[OperatorId], done: Recalled) -> None:
+        recall(operator, ids, done)
+        if not asked:
+            world.soon(lambda: reloaded_as(router, operator="telia"))
+        asked.append(operator)
+
+    router.journal.recall = recalled  # type: ignore[assignment, method-assign]
+    telia.report_all()
+    world.run(3.0)
+    assert asked[0] == "telia"
+    assert len(client.receipts) == 2
+    nothing_is_left(router)
+
+
+def test_renamed_and_back_is_as_if_it_never_was(world: World, router: Router) -> None:
+    first = router.settings
+    telia, client = connected(router)
+    submitted(router, telia, client, 3)
+    reloaded_as(router, operator="telia")
+    operators = {
+        name: replace(one, formerly=telia.bind.operator.name) if name == "telia" else one
+        for name, one in first.operators.items()
+    }
+    router.adopt(replace(first, operators=operators))
+    assert "telia2" not in router.journey.operators
+    submitted(router, telia, client, 2)
+    telia.report_all()
+    world.run(2.0)
+    assert len(client.receipts) == 5
+    router.assert_all_is_over()
+
+
+def test_in_doubt_when_it_was_renamed_goes_where_the_lane_says(
+    world: World, router: Router
+) -> None:
+    router.adopt(with_lane(router.settings, "otp", in_doubt="elsewhere"))
+    telia, elisa, client = connected_to_both(router, status=None)
+    submitted(router, telia, client, 2, registered_delivery=0)
+    reloaded_as(router, operator="telia")
+    telia.far.drop()
+    back = router.operator("telia2")
+    world.run(3.0)
+    assert (len(back.submits), len(elisa.submits)) == (0, 2)
+    router.assert_all_is_over()
+
+
+def test_receipts_that_were_left_are_taken_up_by_an_operator_that_comes_by_another_name(
+    world: World, router: Router
+) -> None:
+    telia, client = connected(router)
+    submitted(router, telia, client, 2)
+    with_both = router.settings
+    router.settings = without_operator(with_both, "telia")
+    again = router.restarted()
+    assert again.journey.left_waiting == 2
+    again.adopt(renamed(with_both, operator="telia"))
+    assert again.journey.left_waiting == 0
+    back, client = again.operator("telia2"), again.client()
+    back.ids = telia.ids
+    back.report_all()
+    world.run(2.0)
     assert len(client.receipts) == 2
     nothing_is_left(again)
