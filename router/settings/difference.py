@@ -5,12 +5,19 @@ same. Routes and inbound rules are compared as wholes: their order counts. No se
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import Field, dataclass, fields, is_dataclass
+from dataclasses import Field, dataclass, fields, is_dataclass, replace
 from itertools import zip_longest
 from typing import Final, Literal
 
 from router.settings.units import show_duration, show_percent, show_size
-from router.terms.settings import BindSettings, LaneSettings, ListenSettings, Settings
+from router.terms.settings import (
+    AccountSettings,
+    BindSettings,
+    LaneSettings,
+    ListenSettings,
+    OperatorSettings,
+    Settings,
+)
 
 NEEDS_RESTART: Final = ("listen", "journal", "node", "telemetry.listen", "control.listen")
 """Keys that only a new process follows, with all that is under them, but for the certificate of a
@@ -32,12 +39,15 @@ class Change:
 
     path: str
     """As in messages about a configuration: `operators.telia.binds.telia-3.rate`."""
-    kind: Literal["added", "removed", "changed"]
+    kind: Literal["added", "removed", "renamed", "changed"]
     before: str = ""
-    """What was written, in a word; empty for a part that appeared, and for a secret."""
+    """What was written, in a word; of a part that was renamed, its name; empty for one that
+    appeared, and for a secret."""
     after: str = ""
 
     def __str__(self) -> str:
+        if self.kind == "renamed":
+            return f"{self.path}: formerly {self.before}"
         if self.kind != "changed":
             return f"{self.path}: {self.kind}"
         if self.before == self.after:  # A secret, or something that has no short form.
@@ -67,6 +77,7 @@ def difference(old: Settings, new: Settings) -> Difference:
                for key in NEEDS_RESTART)
         and not is_certificate(change.path)
     ]  # fmt: skip
+    restart += [f"{one.path}.formerly" for one in changes if one.kind == "renamed"]
     if [lane.name for lane in old.lanes] != [lane.name for lane in new.lanes]:
         restart.append("lanes")
     return Difference(changes, tuple(restart))
@@ -126,9 +137,22 @@ def _named(
     before: Mapping[object, object],
     after: Mapping[object, object],
 ) -> Iterator[Change]:
+    renamed: dict[object, object] = {}
+    for name, part in after.items():
+        was = getattr(part, "formerly", None)
+        if name not in before and was in before and was not in after:
+            renamed[name] = was
     for name in {**before, **after}:
         here = f"{path}.{name}"
-        if name not in after:
+        if name in renamed:
+            was, part = renamed[name], after[name]
+            assert isinstance(part, AccountSettings | OperatorSettings)
+            yield Change(here, "renamed", str(was))
+            former = replace(before[was], formerly=part.formerly)  # type: ignore[type-var]
+            yield from _parts(f"{here}.", former, part)
+        elif name in renamed.values():
+            pass  # Told where its new name is.
+        elif name not in after:
             yield Change(here, "removed")
         elif name not in before:
             yield Change(here, "added")
