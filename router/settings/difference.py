@@ -1,13 +1,15 @@
 """What differs between two configurations, in words; and what of it needs a restart.
 
 Accounts, operators and binds are compared by name, so that one that only moved in its file is the
-same. Routes and inbound rules are compared as wholes: their order counts. No secret is told.
+same; routes and inbound rules by their conditions, and by their order where that counts. A file
+that is named counts as changed if its content is another. No secret is told.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, fields, is_dataclass
-from typing import Final, Literal
+from typing import Final
 
+from router.settings.rule_changes import Kind, inbound_changes, route_changes
 from router.settings.units import show_duration, show_percent, show_size
 from router.terms.settings import BindSettings, LaneSettings, Settings
 
@@ -15,7 +17,7 @@ NEEDS_RESTART: Final = ("listen", "journal", "node", "telemetry.listen", "contro
 """Keys that only a new process follows, with all that is under them. Beside them: the names and the
 order of `lanes`, because the queues on disk are told apart by them."""
 
-_NO_KEYS: Final = frozenset({"name", "file", "line", "places"})
+_NO_KEYS: Final = frozenset({"name", "file", "line", "places", "files", "digest"})
 """Fields that are no keys of the file, or are the name under which a part is compared."""
 _SHOWN: Final[tuple[tuple[str, Callable[[float], str]], ...]] = (
     ("_s", show_duration),
@@ -30,14 +32,25 @@ class Change:
 
     path: str
     """As in messages about a configuration: `operators.telia.binds.telia-3.rate`."""
-    kind: Literal["added", "removed", "changed"]
+    kind: Kind
     before: str = ""
     """What was written, in a word; empty for a part that appeared, and for a secret."""
     after: str = ""
+    place: str = ""
+    """`file:line` of a route."""
 
     def __str__(self) -> str:
+        at = f" ({self.place})" if self.place else ""
+        return f"{self._words()}{at}"
+
+    def _words(self) -> str:
+        if self.kind == "more":
+            return f"{self.path}: and more: {self.after}"
+        if self.kind == "moved":
+            return f"{self.path}: moved: {self.before} -> {self.after}"
         if self.kind != "changed":
-            return f"{self.path}: {self.kind}"
+            does = self.before or self.after
+            return ": ".join(filter(None, (self.path, self.kind, does)))
         if self.before == self.after:  # A secret, or something that has no short form.
             return f"{self.path}: changed"
         return f"{self.path}: {self.before} -> {self.after}"
@@ -57,7 +70,7 @@ class Difference:
 
 def difference(old: Settings, new: Settings) -> Difference:
     """Compare two configurations, each valid in itself."""
-    changes = tuple(_parts("", old, new))
+    changes = (*_parts("", old, new), *_contents(old, new))
     restart = [
         change.path
         for change in changes
@@ -69,13 +82,30 @@ def difference(old: Settings, new: Settings) -> Difference:
     return Difference(changes, tuple(restart))
 
 
+def _contents(old: Settings, new: Settings) -> Iterator[Change]:
+    """Compare the contents of the files that both name, such as certificates."""
+    for file, before in old.files.items():
+        after = new.files.get(file)
+        if after is not None and before.digest and after.digest and before.digest != after.digest:
+            yield Change(f"file {file}", "changed")
+
+
 def _parts(path: str, old: object, new: object) -> Iterator[Change]:
     """Compare two of one dataclass, key by key."""
     for one in fields(old):  # type: ignore[arg-type]
         if one.name not in _NO_KEYS:
             before, after = getattr(old, one.name), getattr(new, one.name)
-            if before != after:
-                yield from _values(one, f"{path}{_key_of(one)}", before, after)
+            if before == after:
+                continue
+            if isinstance(old, Settings) and isinstance(new, Settings):
+                if one.name == "routes":
+                    yield from (Change(*found) for found in route_changes(old.routes, new.routes))
+                    continue
+                if one.name == "inbound":
+                    found_inbound = inbound_changes(old.inbound, new.inbound)
+                    yield from (Change(*found) for found in found_inbound)
+                    continue
+            yield from _values(one, f"{path}{_key_of(one)}", before, after)
 
 
 def _values(one: "Field[object]", path: str, before: object, after: object) -> Iterator[Change]:

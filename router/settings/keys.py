@@ -425,7 +425,7 @@ def _finish_settings(found: Found) -> None:
             f"{show_percent(MOST_SHARED)} can be kept while urgent messages wait"
         )
     _refuse_shared_port(found)
-    found.values["places"] = found.spot.reading.places
+    found.values |= {"places": found.spot.reading.places, "files": found.spot.reading.files}
 
 
 _ANY_HOST: Final = ("0.0.0.0", "::")
@@ -458,5 +458,5 @@ SETTINGS: Final = _part(
         "node": value.whole(0, 99),
     },
     _finish_settings,
-    no_keys=("places",),
+    no_keys=("places", "files", "digest"),
 )

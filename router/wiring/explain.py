@@ -12,6 +12,7 @@ from aiosmpplib import GSM7BitCodec
 
 from router.check.submit import Checks
 from router.decide.table import RouteTable, Rule, Up
+from router.settings.rule_words import conditions_of, does_of
 from router.settings.units import show_duration
 from router.smpp import pdu
 from router.smpp.pdu import BodyError, Framer, Sm
@@ -265,30 +266,11 @@ def _address(text: str) -> tuple[int, int, bytes]:
 
 
 def _rule(route: RouteSettings, why_not: str | None) -> ToldRule:
-    conditions = [
-        f"{name} {value}"
-        for name, value in (
-            ("account", route.account),
-            ("sender", route.sender),
-            ("priority", route.priority),
-            ("service_type", route.service_type),
-        )
-        if value is not None
-    ]
-    if route.refuse is not None:
-        does = f"refuse {status_name(route.refuse)}"
-    elif route.weights:
-        shares = zip(route.to, route.weights, strict=True)
-        does = "to " + ", ".join(f"{name} {weight}" for name, weight in shares)
-    else:
-        does = "to " + ", ".join(route.to)
-    lane = [] if route.lane is None else [f"lane {route.lane}"]
-    says = [f"destination {route.destination or 'any'}", *conditions, does, *lane]
     return ToldRule(
         file=route.file,
         line=route.line,
         destination=route.destination,
-        says="; ".join(says),
+        says=f"{conditions_of(route)}; {does_of(route)}",
         why_not=why_not,
     )
 

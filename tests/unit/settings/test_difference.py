@@ -71,13 +71,16 @@ TABLE: Final = {
     ),
     "a route": (
         (("refuse: ESME_RINVDSTADR", "refuse: ESME_RSUBMITFAIL"),),
-        ["routes: changed"],
+        [
+            "routes[destination 3581999]: refuse ESME_RINVDSTADR -> refuse ESME_RSUBMITFAIL"
+            " (router.yaml:84)"
+        ],
         [],
     ),
     "a route more": (
         (('  - {destination: "358", to: [elisa]}', '  - {destination: "358", to: [elisa]}\n'
           '  - {destination: "46", to: [elisa]}'),),
-        ["routes: 4 of them -> 5 of them"],
+        ["routes[destination 46]: added: to elisa (router.yaml:84)"],
         [],
     ),
     "the session's timers": (
@@ -121,7 +124,7 @@ def test_difference_is_told_in_words(name: str, tmp_path: Path) -> None:
         loaded(changed(CONTRACT, *changes), folder=tmp_path),
     )
     found = difference(old, new)
-    assert [str(change) for change in found.changes] == words
+    assert [str(change).replace(f"{tmp_path}/", "") for change in found.changes] == words
     assert list(found.needs_restart) == restart
     assert bool(found) == bool(words)
 
@@ -138,6 +141,24 @@ def test_the_way_back_is_the_other_way_round(name: str, tmp_path: Path) -> None:
     assert back == {
         (one.path, turned[one.kind], one.after, one.before) for one in difference(old, new).changes
     }
+
+
+TLS: Final = (
+    'listen:\n  - {address: "127.0.0.1:2775"}',
+    'listen:\n  - {address: "127.0.0.1:2775", tls: {certificate: c.pem, key: k.pem}}',
+)
+
+
+def test_file_that_is_named_counts_as_changed_when_its_content_is_another(tmp_path: Path) -> None:
+    for name in ("c.pem", "k.pem"):
+        (tmp_path / name).write_text("one", encoding="utf-8")
+    old = loaded(changed(CONTRACT, TLS), folder=tmp_path)
+    (tmp_path / "k.pem").write_text("one", encoding="utf-8")
+    assert not difference(old, loaded(changed(CONTRACT, TLS), folder=tmp_path))
+    (tmp_path / "c.pem").write_text("two", encoding="utf-8")
+    found = difference(old, loaded(changed(CONTRACT, TLS), folder=tmp_path))
+    assert [str(one) for one in found.changes] == [f"file {tmp_path / 'c.pem'}: changed"]
+    assert found.needs_restart == ()
 
 
 def test_lanes_are_told_apart_by_name_and_their_names_and_order_need_a_restart() -> None:

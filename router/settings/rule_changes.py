@@ -1,0 +1,146 @@
+"""What differs between two lists of rules, rule by rule, as who manages routes wants to read it.
+
+A rule is known by its conditions: the rule for `destination 372; account shop` of before is the one
+of after, wherever the two stand. So a rule is added, removed, or changed in what it does; or it is
+moved, where its order counts: among routes with one prefix, and among all inbound rules.
+"""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from itertools import islice
+from operator import attrgetter
+from typing import Final, Literal, NamedTuple, TypeVar
+
+from router.settings.rule_words import conditions_of, does_of, place_of
+from router.terms.settings import InboundSettings, RouteSettings
+
+MOST_TOLD: Final = 20
+"""Rules that are told one by one; how many more there are is told of the others."""
+
+Kind = Literal["added", "removed", "changed", "moved", "more"]
+Rule = TypeVar("Rule", RouteSettings, InboundSettings)
+Key = tuple[Hashable, Hashable, int]
+"""The group of a rule, in which the order counts; its conditions; which one of those alike."""
+
+_of_route: Final = attrgetter("account", "sender", "priority", "service_type")
+_of_inbound: Final = attrgetter("operator", "destination", "keyword")
+
+
+class RuleChange(NamedTuple):
+    """One rule that is not as it was; the fields are those of `difference.Change`."""
+
+    path: str
+    kind: Kind
+    before: str
+    after: str
+    place: str
+    """Where the rule stands; where it stood, if it is gone."""
+
+
+def route_changes(old: Sequence[RouteSettings], new: Sequence[RouteSettings]) -> list[RuleChange]:
+    """Compare two route tables. Where only rules for different prefixes moved, nothing differs."""
+    return _told("routes", _keyed(old, _group_of_route), _keyed(new, _group_of_route))
+
+
+def inbound_changes(
+    old: Sequence[InboundSettings], new: Sequence[InboundSettings]
+) -> list[RuleChange]:
+    """Compare two lists of inbound rules, of which the first that holds decides."""
+    return _told("inbound", _keyed(old, _group_of_inbound), _keyed(new, _group_of_inbound))
+
+
+def _group_of_route(rule: RouteSettings) -> tuple[Hashable, Hashable]:
+    return rule.destination, _of_route(rule)
+
+
+def _group_of_inbound(rule: InboundSettings) -> tuple[Hashable, Hashable]:
+    return "", _of_inbound(rule)
+
+
+def _keyed(
+    rules: Sequence[Rule], group_of: Callable[[Rule], tuple[Hashable, Hashable]]
+) -> dict[Key, Rule]:
+    """Return the rules by what they are known by, in their order."""
+    found: dict[Key, Rule] = {}
+    for rule in rules:
+        group, conditions = group_of(rule)
+        number = 0
+        while (group, conditions, number) in found:  # Only the first of those can ever win.
+            number += 1
+        found[group, conditions, number] = rule
+    return found
+
+
+def _told(path: str, old: Mapping[Key, Rule], new: Mapping[Key, Rule]) -> list[RuleChange]:
+    changes = _changes(path, old, new)
+    found = list(islice(changes, MOST_TOLD))
+    more = Counter(change.kind for change in changes)
+    if more:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in more.items())
+        found.append(RuleChange(path, "more", "", kinds, ""))
+    return found
+
+
+def _changes(path: str, old: Mapping[Key, Rule], new: Mapping[Key, Rule]) -> Iterator[RuleChange]:
+    moved = _moved(old, new)
+    for key in {**old, **new}:
+        before, after = old.get(key), new.get(key)
+        rule = before if after is None else after
+        assert rule is not None
+        here, place = f"{path}[{conditions_of(rule)}]", place_of(rule)
+        if before is None:
+            yield RuleChange(here, "added", "", does_of(rule), place)
+        elif after is None:
+            yield RuleChange(here, "removed", does_of(rule), "", place)
+        else:
+            if before != after:
+                yield RuleChange(here, "changed", does_of(before), does_of(after), place)
+            if key in moved:
+                was, now = moved[key]
+                yield RuleChange(here, "moved", f"place {was}", f"place {now}", place)
+
+
+def _moved(old: Mapping[Key, Rule], new: Mapping[Key, Rule]) -> dict[Key, tuple[int, int]]:
+    """Return the fewest rules that have moved in their groups: the places of before and after.
+
+    Places count from 1 among the rules of the group that there were before and are after.
+    """
+    before, after = _by_group(old, new), _by_group(new, old)
+    moved: dict[Key, tuple[int, int]] = {}
+    for group, keys in before.items():
+        now = after[group]
+        if keys != now:
+            at = {key: place for place, key in enumerate(keys)}
+            stay = set(_longest_rising([at[key] for key in now]))
+            for place, key in enumerate(now, 1):
+                if at[key] not in stay:
+                    moved[key] = at[key] + 1, place
+    return moved
+
+
+def _by_group(rules: Mapping[Key, Rule], others: Mapping[Key, Rule]) -> dict[Hashable, list[Key]]:
+    """Return the keys that both have, in the order of the first, by group."""
+    found: dict[Hashable, list[Key]] = {}
+    for key in rules:
+        if key in others:
+            found.setdefault(key[0], []).append(key)
+    return found
+
+
+def _longest_rising(numbers: Sequence[int]) -> list[int]:
+    """Return a longest selection, in order, in which each number is above the one before."""
+    ends: list[int] = []
+    """The least end of a selection of each length."""
+    lengths = []
+    for number in numbers:
+        length = bisect_left(ends, number)
+        ends[length : length + 1] = [number]
+        lengths.append(length)
+    wanted = len(ends) - 1
+    found = []
+    for number, length in zip(reversed(numbers), reversed(lengths), strict=True):
+        if length == wanted:
+            found.append(number)
+            wanted -= 1
+    return found
