@@ -22,6 +22,8 @@ Kind = Literal["added", "removed", "changed", "moved", "more"]
 Rule = TypeVar("Rule", RouteSettings, InboundSettings)
 Key = tuple[Hashable, Hashable, int]
 """The group of a rule, in which the order counts; its conditions; which one of those alike."""
+Places = tuple[int, int]
+"""Of before and after."""
 
 _of_route: Final = attrgetter("account", "sender", "priority", "service_type")
 _of_inbound: Final = attrgetter("operator", "destination", "keyword")
@@ -73,41 +75,53 @@ def _keyed(
 
 
 def _told(path: str, old: Mapping[Key, Rule], new: Mapping[Key, Rule]) -> list[RuleChange]:
-    changes = _changes(path, old, new)
-    found = list(islice(changes, MOST_TOLD))
-    more = Counter(change.kind for change in changes)
+    moved = _moved(old, new)
+    changes = _changes(old, new, moved)
+    found = [
+        _in_words(path, kind, old.get(key), new.get(key), moved.get(key))
+        for kind, key in islice(changes, MOST_TOLD)
+    ]
+    more = Counter(kind for kind, _ in changes)
     if more:
         kinds = ", ".join(f"{count} {kind}" for kind, count in more.items())
         found.append(RuleChange(path, "more", "", kinds, ""))
     return found
 
 
-def _changes(path: str, old: Mapping[Key, Rule], new: Mapping[Key, Rule]) -> Iterator[RuleChange]:
-    moved = _moved(old, new)
+def _changes(
+    old: Mapping[Key, Rule], new: Mapping[Key, Rule], moved: Mapping[Key, Places]
+) -> Iterator[tuple[Kind, Key]]:
     for key in {**old, **new}:
-        before, after = old.get(key), new.get(key)
-        rule = before if after is None else after
-        assert rule is not None
-        here, place = f"{path}[{conditions_of(rule)}]", place_of(rule)
-        if before is None:
-            yield RuleChange(here, "added", "", does_of(rule), place)
-        elif after is None:
-            yield RuleChange(here, "removed", does_of(rule), "", place)
+        if key not in old:
+            yield "added", key
+        elif key not in new:
+            yield "removed", key
         else:
-            if before != after:
-                yield RuleChange(here, "changed", does_of(before), does_of(after), place)
+            if old[key] != new[key]:
+                yield "changed", key
             if key in moved:
-                was, now = moved[key]
-                yield RuleChange(here, "moved", f"place {was}", f"place {now}", place)
+                yield "moved", key
 
 
-def _moved(old: Mapping[Key, Rule], new: Mapping[Key, Rule]) -> dict[Key, tuple[int, int]]:
+def _in_words(
+    path: str, kind: Kind, before: Rule | None, after: Rule | None, places: Places | None
+) -> RuleChange:
+    rule = before if after is None else after
+    assert rule is not None
+    if kind == "moved" and places is not None:
+        was, now = (f"place {place}" for place in places)
+    else:
+        was, now = ("" if one is None else does_of(one) for one in (before, after))
+    return RuleChange(f"{path}[{conditions_of(rule)}]", kind, was, now, place_of(rule))
+
+
+def _moved(old: Mapping[Key, Rule], new: Mapping[Key, Rule]) -> dict[Key, Places]:
     """Return the fewest rules that have moved in their groups: the places of before and after.
 
     Places count from 1 among the rules of the group that there were before and are after.
     """
     before, after = _by_group(old, new), _by_group(new, old)
-    moved: dict[Key, tuple[int, int]] = {}
+    moved: dict[Key, Places] = {}
     for group, keys in before.items():
         now = after[group]
         if keys != now:
