@@ -33,12 +33,32 @@ class Loop(Protocol):
         """Run a call in the loop's thread."""
 
 
+class RunningConfig(Protocol):
+    """The configuration that runs."""
+
+    @property
+    def digest(self) -> str:
+        """The name of what it says."""
+
+    @property
+    def since_utc(self) -> float:
+        """Since when it runs."""
+
+    @property
+    def stale(self) -> str:
+        """Why its files are not what runs; empty if they are."""
+
+
 class Running(Protocol):
     """The running router, as status and metrics see it."""
 
     @property
     def settings(self) -> Settings:
         """The configuration in force."""
+
+    @property
+    def config(self) -> RunningConfig:
+        """Which configuration that is, and whether its files still say the same."""
 
     @property
     def clock(self) -> Callable[[], float]:
@@ -71,6 +91,18 @@ class Running(Protocol):
     @property
     def accounts(self) -> Accounts:
         """The accounts and their binds."""
+
+
+class ConfigStatus(TypedDict):
+    """Which configuration runs."""
+
+    hash: str
+    """Equal where configurations say the same, but for passwords."""
+    since_utc: float
+    stale: bool
+    """Whether the files are not what runs, as of the last look, which is a minute old at most."""
+    why: str
+    """Why they are not; empty if they are."""
 
 
 class JournalStatus(TypedDict):
@@ -185,6 +217,7 @@ class Snapshot(TypedDict):
     ready: bool
     not_ready: str | None
     listeners: list[str]
+    config: ConfigStatus
     journal: JournalStatus
     clock: ClockStatus
     operators: list[OperatorStatus]
@@ -225,6 +258,7 @@ def snapshot(app: Running) -> Snapshot:
         ready=reason is None,
         not_ready=reason,
         listeners=list(app.listeners),
+        config=_config(app.config),
         journal=_journal(app),
         clock=_clock(journey),
         operators=[
@@ -235,6 +269,15 @@ def snapshot(app: Running) -> Snapshot:
         scheduled=journey.lanes.delays.scheduled(),
         accounts=[_account(journey, account) for account in app.accounts.by_name.values()],
         totals=_totals(journey),
+    )
+
+
+def _config(config: RunningConfig) -> ConfigStatus:
+    return ConfigStatus(
+        hash=config.digest,
+        since_utc=round(config.since_utc, 3),
+        stale=bool(config.stale),
+        why=config.stale,
     )
 
 

@@ -38,6 +38,7 @@ from router.terms.line_limit import LineLimit
 from router.terms.settings import Address, JournalSettings, Settings
 from router.wiring.control import http_servers
 from router.wiring.http_server import HttpServer
+from router.wiring.running_config import RunningConfig
 from router.wiring.systemd import notify, starting, watchdog_s
 from router.wiring.tls import about, context_of
 from router.wiring.unacknowledged import unacknowledged
@@ -77,6 +78,7 @@ class App:
         """
         self.settings: Final = settings
         self._reread = reread
+        self.config: Final = RunningConfig(settings, reread)
         self._accept_loss = accept_loss
         self.started_at = self.clock()
         self.ready = False
@@ -139,7 +141,7 @@ class App:
         telemetry, control = servers
         async with asyncio.TaskGroup() as tasks:
             keepers = [tasks.create_task(keeper.run()) for keeper in self._keepers]
-            watch = tasks.create_task(self._watch_space())
+            watches = [tasks.create_task(one) for one in (self._watch_space(), self.config.watch())]
             gc.collect()
             gc.set_threshold(*GARBAGE)
             sys.setswitchinterval(SWITCH_S)
@@ -151,13 +153,14 @@ class App:
                 listeners=self.listeners,
                 telemetry=telemetry.address,
                 control=control.address,
+                config=self.config.digest,
                 core=running(),
                 python=interpreter(),
             )
             await self._stop.wait()
             notify("STOPPING=1")
             await self._drain()
-            for task in (*keepers, watch):
+            for task in (*keepers, *watches):
                 task.cancel()
         for server in servers:
             server.stop()
