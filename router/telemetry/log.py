@@ -112,7 +112,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "message.settled": "A message has ended. Sampled: `telemetry.log.messages`.",
         "router.draining": "The router is stopping: no new binds and submits.",
         "router.listening": "Clients can connect to `address`.",
-        "router.ready": "Clients are served; where `telemetry` and `control` are; hash of `config`.",
+        "router.ready": "Clients are served; metrics at `telemetry`, commands at `control`.",
         "router.stopped": "The last line of a process that has stopped in good order.",
     },
     "debug": {

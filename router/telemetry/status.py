@@ -37,6 +37,10 @@ class RunningConfig(Protocol):
     """The configuration that runs."""
 
     @property
+    def settings(self) -> Settings:
+        """What it says."""
+
+    @property
     def digest(self) -> str:
         """The name of what it says."""
 

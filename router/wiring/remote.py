@@ -22,7 +22,7 @@ class UnknownNameError(NoAnswerError):
     """The router does not know the operator or bind."""
 
 
-def ask(url: str, path: str, document: object = None) -> bytes:
+def ask(url: str, path: str, document: object = None, within_s: float = ASK_S) -> bytes:
     """Return the router's answer to a GET, or, with a document, to a POST."""
     # Ignore proxies of the environment: the router is on loopback.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -31,7 +31,7 @@ def ask(url: str, path: str, document: object = None) -> bytes:
         request.data = json.dumps(document).encode()
         request.add_header("Content-Type", "application/json")
     try:
-        with opener.open(request, timeout=ASK_S) as answer:
+        with opener.open(request, timeout=within_s) as answer:
             octets: bytes = answer.read(MOST_OCTETS)
             return octets
     except HTTPError as error:

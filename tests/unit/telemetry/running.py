@@ -61,6 +61,7 @@ class FakeLoop:
 class Stale:
     """A configuration whose files are not what runs any more."""
 
+    settings = loaded(CONTRACT)
     digest = "0123456789ab"
     since_utc = 1.8e9
     stale = "the files differ"
