@@ -99,6 +99,18 @@ def _parser() -> argparse.ArgumentParser:
             "config", metavar="CONFIG", type=Path, nargs="?", help="a file, or a folder"
         )
         one.add_argument("--running", action="store_true", help="ask the router that runs")
+    plan = add("plan", "replay traffic, and show what moves from one operator to another", _plan)
+    plan.add_argument("config", metavar="CONFIG", type=Path, help="what would run")
+    plan.add_argument(
+        "--against", metavar="CONFIG2", type=Path, required=True, help="what runs, or another"
+    )
+    plan.add_argument(
+        "--traffic",
+        metavar="FILE",
+        type=Path,
+        required=True,
+        help="a journal, whose records are replayed, or CSV with a header: account,to,from,count",
+    )
     _add_question(explain)
     routes.add_argument(
         "--to", default="", metavar="PREFIX", type=_digits, help="only for numbers that begin so"
@@ -114,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     resume = add("resume", "send messages again on what was drained", _resume)
     clock = add("clock", "end a doubt about the machine's clock: `clock believe`", _clock)
     clock.add_argument("what", choices=["believe"], help="the machine's clock is right")
-    for one in (check, explain, routes, status, drain, resume, clock):
+    for one in (check, explain, routes, plan, status, drain, resume, clock):
         one.add_argument(
             "--json", action="store_true", help="print the result as one JSON document"
         )
@@ -334,6 +346,26 @@ def _routes(arguments: argparse.Namespace) -> int:
         for line in lines_of(routes):
             print(line)
         _tell(f"{len(routes)} of {of} rules")
+    return WELL
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    from router.wiring.traffic import TrafficError, traffic_of
+    from router.wiring.what_if import lines_of, plan_of
+
+    new, old = _loaded(arguments.config), _loaded(arguments.against)
+    if new is None or old is None:
+        return NOT_WELL
+    try:
+        plan = plan_of(new, old, traffic_of(arguments.traffic))
+    except TrafficError as error:
+        _tell(str(error))
+        return NOT_WELL
+    if arguments.json:
+        print(json.dumps(plan, indent=2))
+    else:
+        for line in lines_of(plan):
+            print(line)
     return WELL
 
 
