@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, fields, is_dataclass
 from typing import Final
 
+from router.settings.moved import moved
 from router.settings.rule_changes import Kind, inbound_changes, route_changes
 from router.settings.units import show_duration, show_percent, show_size
 from router.terms.settings import BindSettings, LaneSettings, Settings
@@ -17,7 +18,7 @@ NEEDS_RESTART: Final = ("listen", "journal", "node", "telemetry.listen", "contro
 """Keys that only a new process follows, with all that is under them. Beside them: the names and the
 order of `lanes`, because the queues on disk are told apart by them."""
 
-_NO_KEYS: Final = frozenset({"name", "file", "line", "places", "files", "digest"})
+_NO_KEYS: Final = frozenset({"name", "file", "line", "places", "files", "folder", "digest"})
 """Fields that are no keys of the file, or are the name under which a part is compared."""
 _SHOWN: Final[tuple[tuple[str, Callable[[float], str]], ...]] = (
     ("_s", show_duration),
@@ -69,7 +70,11 @@ class Difference:
 
 
 def difference(old: Settings, new: Settings) -> Difference:
-    """Compare two configurations, each valid in itself."""
+    """Compare two configurations, each valid in itself, as if the new one stood in the old's place.
+
+    So a copy in another folder, whose certificates and journal are named relative to it, is equal.
+    """
+    new = moved(new, old.folder)
     changes = (*_parts("", old, new), *_contents(old, new))
     restart = [
         change.path

@@ -2,8 +2,7 @@
 
 It is made of the settings as they were read and of the content of the files that they name. It does
 not depend on the order and the names of files, on comments and places, on the order of accounts,
-operators and rules for different prefixes, or on whether a default is written. Paths are absolute:
-a `journal.url` that is relative differs between two folders.
+operators and rules for different prefixes, on the folder, or on whether a default is written.
 
 Values of secrets are not in it, and so it is no help to guess one; two configurations that differ
 in nothing but a password have the same digest. `difference` tells them apart.
@@ -16,6 +15,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
+from router.settings.moved import moved
 from router.terms.settings import RouteSettings, SeenFile, Settings
 
 DIGITS: Final = 12
@@ -35,7 +35,8 @@ def digest_of(settings: Settings) -> str:
 
 def canonical(settings: Settings) -> Iterator[str]:
     """Yield what a configuration says in one form, a line for each value, without secrets."""
-    return _lines("", settings, settings.files)
+    here = moved(settings, Path())
+    return _lines("", here, here.files)
 
 
 def _lines(path: str, value: object, files: Mapping[Path, SeenFile]) -> Iterator[str]:

@@ -425,7 +425,12 @@ def _finish_settings(found: Found) -> None:
             f"{show_percent(MOST_SHARED)} can be kept while urgent messages wait"
         )
     _refuse_shared_port(found)
-    found.values |= {"places": found.spot.reading.places, "files": found.spot.reading.files}
+    reading = found.spot.reading
+    found.values |= {
+        "places": reading.places,
+        "files": reading.files,
+        "folder": reading.folder,
+    }
 
 
 _ANY_HOST: Final = ("0.0.0.0", "::")
@@ -458,5 +463,5 @@ SETTINGS: Final = _part(
         "node": value.whole(0, 99),
     },
     _finish_settings,
-    no_keys=("places", "files", "digest"),
+    no_keys=("places", "files", "folder", "digest"),
 )

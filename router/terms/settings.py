@@ -522,6 +522,8 @@ class Settings:
     warnings. No key of the file."""
     files: Mapping[Path, SeenFile] = field(default_factory=dict, compare=False, repr=False)
     """The files that these settings were read from and those that they name. No key of the file."""
+    folder: Path = field(default=Path(), compare=False, repr=False)
+    """Where relative paths of these settings start. No key of the file."""
     digest: str = field(default="", compare=False, repr=False)
     """The name of what these settings say: `settings/digest.py`. No key of the file."""
 

@@ -113,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_question(explain)
     routes.add_argument(
-        "--to", default="", metavar="PREFIX", type=_digits, help="only for numbers that begin so"
+        "--to", metavar="PREFIX", type=_digits, help="only for numbers that begin so"
     )
     routes.add_argument("--account", metavar="A", help="only what holds for this account")
     add("schema", "print the JSON Schema of a configuration, for editors", _schema)
@@ -325,7 +325,7 @@ def _routes(arguments: argparse.Namespace) -> int:
 
     _either(arguments)
     if arguments.running:
-        question = {"to": arguments.to}
+        question = {"to": arguments.to or ""}
         if arguments.account is not None:
             question["account"] = arguments.account
         found = _asked(arguments, "/v1/routes", question, "routes", "of")
@@ -338,7 +338,7 @@ def _routes(arguments: argparse.Namespace) -> int:
             return NOT_WELL
         if arguments.account is not None:
             _find_account(arguments, settings)
-        routes = routes_of(settings, arguments.to, arguments.account)
+        routes = routes_of(settings, arguments.to or "", arguments.account)
         of = len(settings.routes)
     if arguments.json:
         print(json.dumps({"routes": routes, "of": of}, indent=2))

@@ -289,9 +289,10 @@ def lines_of(plan: Plan) -> Iterator[str]:
     yield ""
     yield f"{'operator':<20} {'lane':<12} {'before':>12} {'after':>12} {'change':>12}"
     for operator in plan["operators"]:
-        rows = {"all": [operator["before"], operator["after"]], **operator["lanes"]}
+        lanes = {name: both for name, both in operator["lanes"].items() if any(both)}
+        rows = {"all": [operator["before"], operator["after"]], **lanes}
         for lane, (before, after) in rows.items():
-            if lane == "all" or len(operator["lanes"]) > 1:
+            if lane == "all" or len(lanes) > 1:
                 name = operator["operator"] if lane == "all" else ""
                 change = f"{round(after) - round(before):+,}"
                 yield f"{name:<20} {lane:<12} {_n(before):>12} {_n(after):>12} {change:>12}"

@@ -214,7 +214,7 @@ def test_every_field_of_the_settings_has_its_key() -> None:
         "AccountSettings": {"name"},
         "OperatorSettings": {"name"},
         "RouteSettings": {"file", "line", "weights"},
-        "Settings": {"places", "files", "digest"},
+        "Settings": {"places", "files", "folder", "digest"},
     }
     parts = {part.settings.__name__: part for part in every_part(SETTINGS)}
     tree = ast.parse(inspect.getsource(terms))

@@ -1,6 +1,8 @@
 """router/wiring/routes_view.py: the rules that may take a number, and no others."""
 
+import json
 from itertools import product
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,8 +15,9 @@ from router.terms.names import AccountName, OperatorName
 from router.terms.outcome import Refusal
 from router.terms.plan import Plans
 from router.terms.settings import RouteSettings, Settings
+from router.wiring.cli import main
 from router.wiring.routes_view import lines_of, routes_of
-from tests.unit.settings.configurations import SMALL, changed, loaded
+from tests.unit.settings.configurations import CONTRACT, SMALL, changed, loaded
 
 RULES = """\
 routes:
@@ -138,3 +141,20 @@ def _with(routes: tuple[RouteSettings, ...]) -> Settings:
     return Settings(
         listen=(), journal=SETTINGS.journal, lanes=(), accounts={}, operators={}, routes=routes
     )
+
+
+# The command.
+
+
+def test_routes_are_those_of_the_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "router.yaml"
+    path.write_text(CONTRACT, encoding="utf-8")
+    assert main(["routes", str(path)]) == 0
+    output = capsys.readouterr()
+    assert (output.out.count("\n"), output.err) == (4, "4 of 4 rules\n")
+    assert main(["routes", str(path), "--to", "+3725", "--account", "bank", "--json"]) == 0
+    (rule,) = json.loads(capsys.readouterr().out)["routes"]
+    assert (rule["destination"], rule["operators"]) == ("372", ["telia", "elisa"])
+    with pytest.raises(SystemExit):
+        main(["routes", str(path), "--account", "bnak"])
+    assert "did you mean 'bank'?" in capsys.readouterr().err
