@@ -95,13 +95,7 @@ def test_files_that_are_not_what_runs_are_told_within_a_minute(
     config = tmp_path / "router.yaml"
     text = config.read_text(encoding="utf-8")
 
-    def is_stale() -> float:
-        return router.samples().sum("config_stale")
-
     config.write_text(text.replace("rate: 500/s", "rate: 400/s", 1), encoding="utf-8")
-    until("stale", lambda: is_stale() or None, within_s=90.0)
+    until("stale", lambda: router.samples().sum("config_stale") or None, within_s=90.0)
     assert json.loads(router.http("/v1/status"))["config"]["why"].startswith("the files differ")
-    config.write_text(text, encoding="utf-8")
-    until("what runs", lambda: not is_stale() or None, within_s=90.0)
-    assert router.child.events("config.outdated")
-    assert router.child.events("config.matched")
+    assert router.child.event("config.outdated")
