@@ -47,6 +47,8 @@ class Examined(TypedDict):
     """None for a configuration with mistakes."""
     against: NotRequired[ToldDifference | None]
     """Only where it was asked for; None for a configuration with mistakes."""
+    secrets_compared: NotRequired[bool]
+    """False where it was not asked whether passwords differ."""
     read_by: NotRequired[str]
     """The user as whom the running router has read the files, where it has."""
 
@@ -88,6 +90,19 @@ def _told(found: Difference, against: str) -> ToldDifference:
     return ToldDifference(hash=against, changes=changes, needs_restart=list(found.needs_restart))
 
 
+def without_secrets(found: Examined) -> None:
+    """Do not tell which passwords differ: whoever may ask again and again could guess them."""
+    found["secrets_compared"] = False
+    against = found.get("against")
+    if against is not None:
+        # Nothing but a secret changes without a word of what it was and is; or a file's content.
+        against["changes"] = [
+            one
+            for one in against["changes"]
+            if one["kind"] != "changed" or one["before"] or one["path"].startswith("file ")
+        ]
+
+
 def lines_of(found: Examined) -> Iterator[str]:
     """Yield what was found, for people."""
     for mistake in found["mistakes"]:
@@ -101,6 +116,8 @@ def lines_of(found: Examined) -> Iterator[str]:
         yield from (change["text"] for change in against["changes"])
         if against["needs_restart"]:
             yield f"needs a restart: {', '.join(against['needs_restart'])}"
+        if found.get("secrets_compared") is False:
+            yield "passwords were not compared: the router does so only for the files that it runs"
 
 
 def total_of(found: Examined) -> str:

@@ -21,7 +21,7 @@ from router.settings.mistakes import listed, nearest
 from router.telemetry.status import Running
 from router.terms.names import AccountName
 from router.terms.settings import Settings
-from router.wiring.checking import examine
+from router.wiring.checking import examine, without_secrets
 from router.wiring.drains import UnknownNameError
 from router.wiring.explain import Question, explain
 from router.wiring.explain_running import Now, lines_of, now_of
@@ -72,11 +72,14 @@ class Questions:
         path = Path(_text(asked, "path"))
         if not path.is_absolute():
             return 400, {"error": f"{path} is no absolute path"}
-        secret = not_for_everybody(path, self._settings)
+        running = self._settings
+        secret = not_for_everybody(path, running)
         if secret is not None:
             return 403, {"error": f"{secret}: {_NOT_SHOWN}"}
-        found = examine(path, os.environ, self._settings)
+        found = examine(path, os.environ, running)
         found["read_by"] = _user()
+        if not runs_from(path, running):
+            without_secrets(found)
         return 200, found
 
     def _explain(self, asked: Asked) -> Answer:
@@ -111,6 +114,11 @@ _NOT_SHOWN: Final = (
 )
 
 
+def runs_from(path: Path, running: Settings) -> bool:
+    """Whether this file or folder is one that the running configuration was read from."""
+    return path.resolve() in {file.resolve() for file in running.files}
+
+
 def not_for_everybody(path: Path, running: Settings) -> Path | None:
     """Return a file of a configuration that not everybody may read, and that is none that runs.
 
@@ -119,7 +127,7 @@ def not_for_everybody(path: Path, running: Settings) -> Path | None:
     try:
         files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
         for file in files:
-            if file not in running.files and not file.stat().st_mode & stat.S_IROTH:
+            if not (runs_from(file, running) or file.stat().st_mode & stat.S_IROTH):
                 return file
     except (OSError, ValueError):
         return None  # The reading says why.

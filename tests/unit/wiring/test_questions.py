@@ -2,10 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from router.settings.load import load
+from router.wiring.checking import Examined, lines_of
 from router.wiring.questions import not_for_everybody
+from router.wiring.running_config import RunningConfig
 from tests.unit.settings.configurations import CONTRACT, changed, loaded
 from tests.unit.telemetry.running import TELIA, FakeRouter
 from tests.unit.wiring.test_control import command, control_of
@@ -76,6 +80,30 @@ def test_configuration_that_runs_is_read_whoever_may_read_it(tmp_path: Path) -> 
     assert not_for_everybody(tmp_path, settings) is None
     (tmp_path / "other.yaml").touch(mode=0o600)
     assert not_for_everybody(tmp_path, settings) == tmp_path / "other.yaml"
+
+
+def test_whether_a_password_is_right_is_told_only_of_the_files_that_run(tmp_path: Path) -> None:
+    own, guess = tmp_path / "own" / "router.yaml", tmp_path / "guess" / "router.yaml"
+    for path in (own, guess):
+        path.parent.mkdir()
+        path.write_text(CONTRACT, encoding="utf-8")
+    router = FakeRouter()
+    router.config = RunningConfig(load(own, {}), lambda: load(own, {}))
+    another = changed(CONTRACT, ("${BANK_PASSWORD:-secret01}", "another1"), FASTER)
+    for path in (own, guess):
+        path.write_text(another, encoding="utf-8")
+        path.chmod(0o644)
+
+    def changes(path: Path) -> list[str]:
+        against = asked(router, "/v1/compare", path=str(path))[1]["against"]
+        assert isinstance(against, dict)
+        return [one["path"] for one in against["changes"]]
+
+    assert changes(own) == ["journal.commit_every", "accounts.bank.passwords"]
+    assert changes(guess) == ["journal.commit_every"]
+    assert changes(own.parent) == ["journal.commit_every"], "it may hold other files"
+    _, found = asked(router, "/v1/compare", path=str(guess))
+    assert "passwords were not compared" in "\n".join(lines_of(cast("Examined", found)))
 
 
 def test_relative_path_means_nothing_to_the_router(router: FakeRouter) -> None:
