@@ -57,6 +57,18 @@ def test_how_it_is_written_does_not_count(
     assert of(changed(text, change), tmp_path) == of(text, tmp_path)
 
 
+def test_order_of_accounts_and_of_what_is_found_by_a_key_does_not_count(tmp_path: Path) -> None:
+    shop = "  shop: {password: secret02, lane: slow, lane_by_priority: {KEYS}}\n"
+    bank = "  bank: {password: secret01, lane: urgent}\n"
+
+    def with_accounts(accounts: str) -> str:
+        return of(changed(SMALL, (bank, accounts)), tmp_path)
+
+    there = with_accounts(bank + shop.replace("KEYS", "1: slow, 2: urgent"))
+    assert with_accounts(shop.replace("KEYS", "2: urgent, 1: slow") + bank) == there
+    assert with_accounts(shop.replace("KEYS", "2: slow, 1: urgent") + bank) != there
+
+
 def test_order_of_rules_for_one_prefix_counts(tmp_path: Path) -> None:
     one = '{destination: "", account: bank, to: [telia]}'
     two = '{destination: "", to: [telia]}'

@@ -40,7 +40,8 @@ def test_settings_know_what_they_were_read_from_and_what_they_name(folder: Path)
 def test_what_is_read_again_unchanged_is_seen_to_be_unchanged(folder: Path) -> None:
     settings = load(folder, {})
     (folder / "notes.txt").write_text("no configuration", encoding="utf-8")
-    (folder / ".a.yaml.swp").write_text("an editor's", encoding="utf-8")
+    for name in (".a.yaml.swp", ".b.yaml"):
+        (folder / name).write_text("an editor's", encoding="utf-8")
     assert is_unchanged(settings)
 
 

@@ -1,6 +1,7 @@
 """router/settings/rule_changes.py: which rule was added, removed, changed or moved."""
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import pytest
 from hypothesis import given
@@ -78,6 +79,22 @@ def test_of_very_many_only_the_first_are_told() -> None:
     assert len(first) == MOST_TOLD
     assert [first[0].kind, first[1].kind] == ["removed", "added"]
     assert last == RuleChange("routes", "more", "", "81 added", "")
+
+
+@given(st.permutations(range(7)))
+def test_no_more_rules_are_told_as_moved_than_must_be(order: list[int]) -> None:
+    rules = [InboundSettings(to=AccountName("shop"), destination=str(at)) for at in range(7)]
+    found = inbound_changes(rules, [rules[at] for at in order])
+    rising = max(
+        len(some)
+        for size in range(8)
+        for some in combinations(order, size)
+        if list(some) == sorted(some)
+    )
+    assert [one.kind for one in found] == ["moved"] * (7 - rising)
+    moved = {one.path for one in found}
+    stay = [at for at in order if f"inbound[destination {at}]" not in moved]
+    assert stay == sorted(stay)
 
 
 RULES = st.lists(

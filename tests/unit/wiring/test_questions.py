@@ -48,6 +48,15 @@ def test_configuration_is_read_and_compared_with_what_runs(
     assert found["read_by"]
 
 
+def test_what_was_applied_last_is_what_runs(router: FakeRouter, config: Path) -> None:
+    applied = load(config, {})
+    router.config = RunningConfig(applied, lambda: applied)
+    _, found = asked(router, "/v1/compare", path=str(config))
+    against = found["against"]
+    assert isinstance(against, dict)
+    assert (against["hash"], against["changes"]) == (applied.digest, [])
+
+
 def test_faulty_configuration_is_told_as_check_does(router: FakeRouter, config: Path) -> None:
     config.write_text(changed(CONTRACT, ("commit_every: 2ms", "commit: 2ms")), encoding="utf-8")
     status, found = asked(router, "/v1/compare", path=str(config))
