@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, fields, is_dataclass
 from typing import Final
 
+from router.settings.mistakes import item_path
 from router.settings.moved import moved
-from router.settings.rule_changes import Kind, inbound_changes, route_changes
+from router.settings.rule_changes import Kind, RuleChange, inbound_changes, route_changes
 from router.settings.units import show_duration, show_percent, show_size
-from router.terms.settings import BindSettings, LaneSettings, Settings
+from router.terms.settings import BindSettings, LaneSettings, Place, Settings
 
 NEEDS_RESTART: Final = ("listen", "journal", "node", "telemetry.listen", "control.listen")
 """Keys that only a new process follows, with all that is under them. Beside them: the names and the
@@ -102,15 +103,28 @@ def _parts(path: str, old: object, new: object) -> Iterator[Change]:
             before, after = getattr(old, one.name), getattr(new, one.name)
             if before == after:
                 continue
-            if isinstance(old, Settings) and isinstance(new, Settings):
-                if one.name == "routes":
-                    yield from (Change(*found) for found in route_changes(old.routes, new.routes))
-                    continue
-                if one.name == "inbound":
-                    found_inbound = inbound_changes(old.inbound, new.inbound)
-                    yield from (Change(*found) for found in found_inbound)
-                    continue
-            yield from _values(one, f"{path}{_key_of(one)}", before, after)
+            if isinstance(old, Settings) and isinstance(new, Settings) and one.name in _RULES:
+                yield from (Change(*found) for found in _RULES[one.name](old, new))
+            else:
+                yield from _values(one, f"{path}{_key_of(one)}", before, after)
+
+
+def _routes(old: Settings, new: Settings) -> list[RuleChange]:
+    return route_changes(old.routes, new.routes)
+
+
+def _inbound(old: Settings, new: Settings) -> list[RuleChange]:
+    at: dict[int, Place] = {}
+    for settings in (old, new):
+        for number, rule in enumerate(settings.inbound):
+            place = settings.places.get(f"{item_path('inbound', number)}.to")
+            if place is not None:
+                at[id(rule)] = Place(place.file, place.line)
+    return inbound_changes(old.inbound, new.inbound, lambda rule: str(at.get(id(rule), "")))
+
+
+_RULES: Final = {"routes": _routes, "inbound": _inbound}
+"""Lists that are compared rule by rule, by their key."""
 
 
 def _values(one: "Field[object]", path: str, before: object, after: object) -> Iterator[Change]:

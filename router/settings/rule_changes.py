@@ -42,14 +42,19 @@ class RuleChange(NamedTuple):
 
 def route_changes(old: Sequence[RouteSettings], new: Sequence[RouteSettings]) -> list[RuleChange]:
     """Compare two route tables. Where only rules for different prefixes moved, nothing differs."""
-    return _told("routes", _keyed(old, _group_of_route), _keyed(new, _group_of_route))
+    return _told("routes", _keyed(old, _group_of_route), _keyed(new, _group_of_route), place_of)
 
 
 def inbound_changes(
-    old: Sequence[InboundSettings], new: Sequence[InboundSettings]
+    old: Sequence[InboundSettings],
+    new: Sequence[InboundSettings],
+    places: Callable[[InboundSettings], str] = lambda _: "",
 ) -> list[RuleChange]:
-    """Compare two lists of inbound rules, of which the first that holds decides."""
-    return _told("inbound", _keyed(old, _group_of_inbound), _keyed(new, _group_of_inbound))
+    """Compare two lists of inbound rules, of which the first that holds decides.
+
+    They do not know where they stand: `places` does.
+    """
+    return _told("inbound", _keyed(old, _group_of_inbound), _keyed(new, _group_of_inbound), places)
 
 
 def _group_of_route(rule: RouteSettings) -> tuple[Hashable, Hashable]:
@@ -74,11 +79,16 @@ def _keyed(
     return found
 
 
-def _told(path: str, old: Mapping[Key, Rule], new: Mapping[Key, Rule]) -> list[RuleChange]:
+def _told(
+    path: str,
+    old: Mapping[Key, Rule],
+    new: Mapping[Key, Rule],
+    places: Callable[[Rule], str],
+) -> list[RuleChange]:
     moved = _moved(old, new)
     changes = _changes(old, new, moved)
     found = [
-        _in_words(path, kind, old.get(key), new.get(key), moved.get(key))
+        _in_words(path, kind, old.get(key), new.get(key), moved.get(key), places)
         for kind, key in islice(changes, MOST_TOLD)
     ]
     more = Counter(kind for kind, _ in changes)
@@ -104,15 +114,20 @@ def _changes(
 
 
 def _in_words(
-    path: str, kind: Kind, before: Rule | None, after: Rule | None, places: Places | None
+    path: str,
+    kind: Kind,
+    before: Rule | None,
+    after: Rule | None,
+    moved: Places | None,
+    places: Callable[[Rule], str],
 ) -> RuleChange:
     rule = before if after is None else after
     assert rule is not None
-    if kind == "moved" and places is not None:
-        was, now = (f"place {place}" for place in places)
+    if kind == "moved" and moved is not None:
+        was, now = (f"place {place}" for place in moved)
     else:
         was, now = ("" if one is None else does_of(one) for one in (before, after))
-    return RuleChange(f"{path}[{conditions_of(rule)}]", kind, was, now, place_of(rule))
+    return RuleChange(f"{path}[{conditions_of(rule)}]", kind, was, now, places(rule))
 
 
 def _moved(old: Mapping[Key, Rule], new: Mapping[Key, Rule]) -> dict[Key, Places]:

@@ -36,6 +36,6 @@ def does_of(rule: RouteSettings | InboundSettings) -> str:
     return does if rule.lane is None else f"{does}; lane {rule.lane}"
 
 
-def place_of(rule: RouteSettings | InboundSettings) -> str:
-    """Return `file:line` of a rule; empty where it is not known."""
-    return f"{rule.file}:{rule.line}" if isinstance(rule, RouteSettings) and rule.file else ""
+def place_of(rule: RouteSettings) -> str:
+    """Return `file:line` of a route; empty where it is not known."""
+    return f"{rule.file}:{rule.line}" if rule.file else ""

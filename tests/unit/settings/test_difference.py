@@ -83,6 +83,11 @@ TABLE: Final = {
         ["routes[destination 46]: added: to elisa (router.yaml:84)"],
         [],
     ),
+    "a rule for subscribers' messages": (
+        (('destination: "12302", to: bank', 'destination: "12302", to: shop'),),
+        ["inbound[destination 12302]: to bank -> to shop (router.yaml:89)"],
+        [],
+    ),
     "the session's timers": (
         (("enquire_link: 30s ", "enquire_link: 20s "), ("max_pdu: 70000B", "max_pdu: 80000B")),
         ["session.enquire_link: 30s -> 20s", "session.max_pdu: 70000B -> 80000B"],
