@@ -7,6 +7,7 @@ time: it waits for a line, an exit or a number, and a deadline only says when to
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -27,6 +28,17 @@ DEADLINE_S: Final = 60.0
 """How long to wait for what takes a second on an idle machine: all cores may be busy."""
 LOOK_EVERY_S: Final = 0.02
 """How often `until` asks."""
+_PASS_SOCKETS: Final = """
+import fcntl, json, os, sys
+given, command = json.loads(sys.argv[1]), sys.argv[2:]
+apart = [fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, 100) for number in given]
+for place, number in enumerate(apart):
+    os.dup2(number, 3 + place)
+os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(len(apart))}
+os.closerange(3 + len(apart), 100)
+os.execv(command[0], command)
+"""
+"""What runs first in a child with sockets: their numbers are fixed, and LISTEN_PID is its own."""
 _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -61,15 +73,23 @@ class Child:
         *,
         python: Sequence[str] = (sys.executable,),
         tree: Path = ROOT,
+        sockets: Sequence[socket.socket] = (),
     ) -> None:
-        """Start `python arguments`, whose packages are first looked for in `tree`."""
+        """Start `python arguments`, whose packages are first looked for in `tree`.
+
+        It is handed listening sockets as systemd hands them over (sd_listen_fds(3)).
+        """
         self.name: Final = name
         self.lines: Final[list[str]] = []
         """What it has written, to standard output and standard error."""
         self._news = Condition()
         self._silent = False
+        numbers = [one.fileno() for one in sockets]
+        if sockets:
+            arguments = ["-c", _PASS_SOCKETS, json.dumps(numbers), *python, *arguments]
         self._process = subprocess.Popen(
             [*python, *arguments],
+            pass_fds=numbers,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

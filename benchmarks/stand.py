@@ -194,11 +194,12 @@ def router(
     profile: Path | None = None,
     environment: Mapping[str, str] | None = None,
     options: Sequence[str] = (),
+    sockets: Sequence[socket.socket] = (),
 ) -> Router:
     """Start the router with this configuration, given as YAML or as what YAML says.
 
     `options` are those of `smpp-router run`. With `profile` it runs under cProfile, which writes
-    there when the router ends.
+    there when the router ends. `sockets` are handed over to it, as systemd does.
     """
     path = folder / "router.yaml"
     # JSON is YAML.
@@ -215,6 +216,7 @@ def router(
             {**program.environment, **(environment or {})},
             python=program.python,
             tree=program.tree,
+            sockets=sockets,
         )
     )
     ready = child.event("router.ready")
@@ -226,6 +228,11 @@ def router(
     telemetry = str(ready["telemetry"]).removeprefix("http://").rstrip("/")
     # A router of before it had a listener for control serves all on one.
     return Router(child, ports, telemetry, str(ready.get("control", telemetry)))
+
+
+def listening(stack: ExitStack) -> socket.socket:
+    """Return a socket that listens for clients while routers come and go, as one of systemd's."""
+    return stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=1024))
 
 
 def client(stack: ExitStack, port: int, *options: str, system_id: str = "load") -> Child:

@@ -67,7 +67,11 @@ class Router:
         self.settled: list[Settlement] = []
         self.clock_changes: list[float] = []
         self.disk = Disk(world)
-        self.reading = ReadingLine(world.soon, world.clock)
+        self.reading = ReadingLine(
+            lambda delay_s, call: world.call_later(delay_s, call) if delay_s else world.soon(call),
+            world.clock,
+            lambda: self.journey.commits.accepting,
+        )
         self.journal = journal or WatchedJournal(world, self.disk)
         self.accounts = Accounts(settings.accounts, b"secret", world.now)
         self.tells: Callable[[Link], Unacknowledged | None] = lambda _: None

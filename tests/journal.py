@@ -36,6 +36,7 @@ class WatchedJournal:
         self.attempts: Final = kept.attempts
         self.held: Final = kept.held
         self.orphans: Final = kept.orphans
+        self.started: Final = kept.started
         self.marks: Final = kept.marks
         self.reserve_ids: Final = kept.reserve_ids
         self.recover: Final = kept.recover

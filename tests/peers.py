@@ -86,8 +86,8 @@ class Operator:
         self.submits: list[tuple[float, Pdu]] = []
         self.ids: dict[bytes, Pdu] = {}
         """What was taken, by the id that its receipts carry."""
-        link = OperatorLink(router, router.journey, bind, router.settings.session)
-        self.far = FarEnd(world, link)
+        self.link = OperatorLink(router, router.journey, bind, router.settings.session)
+        self.far = FarEnd(world, self.link)
         router.far_ends.append(self.far)
         self.far.on_pdu = self._on_pdu
 

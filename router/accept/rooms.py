@@ -75,6 +75,11 @@ class Rooms:
         room = self._rooms.get(account)
         return 0 if room is None else room.count
 
+    @property
+    def taken_by_all(self) -> int:
+        """How many places are taken, also by accounts that the configuration has no more."""
+        return sum(room.count for room in self._rooms.values())
+
     def octets(self, account: AccountName) -> int:
         """Return how many octets the account has taken; 0 for one that is not known.
 

@@ -144,7 +144,8 @@ class ClientLink(Link):
         self._intake: Final = steps.intake
         self._deliveries: Final = steps.deliveries
         self._accounts = accounts
-        self._settings = settings
+        self.settings = settings
+        """The settings of all sessions, as this one follows them."""
         self._counts_as_unbound = False
         self._asked_at = 0.0
         """When the bind request came."""
@@ -152,6 +153,12 @@ class ClientLink(Link):
         """The check of the client's password, while it waits or is under way."""
         self._delay: Timer | None = None
         self._log = log
+
+    def adopt(self, settings: SessionSettings) -> None:
+        """Follow other settings of all sessions."""
+        self.settings = settings
+        self.session.adopt(timers_of(settings), settings.max_pdu_bytes)
+        self.host.write_soon(self)  # `flush` arms the timer anew.
 
     # Called by outboxes.
 
@@ -398,7 +405,7 @@ class ClientLink(Link):
         self.account = account
         self.admission = Admission(account, self._intake.rooms)
         account.binds.append(self)
-        behind = self.session.accept_bind(self._settings.system_id.encode(), version, now)
+        behind = self.session.accept_bind(self.settings.system_id.encode(), version, now)
         # Ask the request, not the state: an unbind behind it may have ended the session already.
         self.bind_type = BIND_TYPES[request.command_id]
         self._log = self._log.bind(account=account.name)
@@ -445,7 +452,7 @@ class ClientLink(Link):
     def _refuse_now(self, refusal: Refusal) -> None:
         self._delay = None
         if self.session.state is State.BINDING:
-            self.session.refuse_bind(self._settings.system_id.encode(), refusal.status)
+            self.session.refuse_bind(self.settings.system_id.encode(), refusal.status)
             self.host.write_soon(self)
 
 

@@ -17,10 +17,11 @@ same reference is known as well.
 
 from collections.abc import Callable
 from typing import Final
+from zlib import crc32
 
 from router.smpp.segments import Part
 from router.terms.capacity import Capacity
-from router.terms.group import Group
+from router.terms.group import Group, Started
 from router.terms.message import Message
 from router.terms.names import AccountName
 from router.terms.oldest_first import OldestFirst
@@ -58,7 +59,7 @@ class Groups:
     ) -> Group:
         """Return the long message of this part; if the part is the first, `next_plan` decides."""
         key = (account, source, destination, part.reference, part.total)
-        digest = hash(text)
+        digest = crc32(text)  # The same in every process: the journal keeps it.
         latest = self._groups.get(key)
         group = None if latest is None else _sent_again(latest, part.number, digest, now)
         if group is not None and group.is_complete:
@@ -66,7 +67,7 @@ class Groups:
         if group is None and latest is not None and _lacks(latest, part.number, now):
             group = latest
         if group is None:
-            group = Group(next_plan(), part.total, now)
+            group = Group(next_plan(), part.total, now, part.reference)
             latest = _follow(latest, group)
         self._came(key, latest or group, group, part.number, digest, now, now)
         return group
@@ -74,7 +75,7 @@ class Groups:
     def rejoin(self, message: Message, part: Part, text: bytes, now: float) -> Group:
         """Return the long message of a part that was fetched from the journal."""
         key = _key_of(message, part)
-        digest, at = hash(text), message.accepted_at
+        digest, at = crc32(text), message.accepted_at
         latest = self._groups.get(key)
         group = None
         if latest is not None:
@@ -83,13 +84,32 @@ class Groups:
                 if group is None and one is not None and _lacks(one, part.number, at):
                     group = one
         if group is None:
-            group = Group(message.plan, part.total, at)
+            group = Group(message.plan, part.total, at, part.reference)
             if latest is not None and at < latest.first_at:
                 latest.before = group
             else:
                 latest = _follow(latest, group)
         self._came(key, latest or group, group, part.number, digest, at, now)
         return group
+
+    def restore(self, started: Started, now: float, now_utc: float) -> None:
+        """Go on with a long message of which an operator took parts in an earlier process.
+
+        To be called in the order of their beginnings, before parts come or are fetched.
+        """
+        addresses = started.source_octets, started.destination_octets
+        key = (started.account, *addresses, started.reference, started.total)
+        first_at = now - max(0.0, now_utc - started.first_utc)
+        group = Group(started.plan, started.total, first_at, started.reference)
+        group.latest_at = now - max(0.0, now_utc - started.latest_utc)
+        group.came = dict(started.came)
+        group.operator = started.operator
+        group.fixed = True
+        group.taken = started.taken
+        group.number = started.part_of
+        group.kept_as = started.number
+        group.touched_at = now
+        self._groups.put(key, _follow(self._groups.get(key), group))
 
     def _came(
         self,

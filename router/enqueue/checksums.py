@@ -1,4 +1,4 @@
-"""The checksum of a row: what of it would make another message, attempt, delivery or orphan.
+"""The checksum of a row: what of it would make another message, attempt, delivery, orphan or group.
 
 A CRC-32 over the values as they are written, and as SQLite hands them back. Not over what changes
 later: the failure of an attempt. The form is that of the files: it must never change.
@@ -12,6 +12,7 @@ _MESSAGE: Final = Struct("<qqqqddd").pack
 _ATTEMPT: Final = Struct("<qdqqqqqdq").pack
 _DELIVERY: Final = Struct("<qqdq").pack
 _ORPHAN: Final = Struct("<qd").pack
+_STARTED: Final = Struct("<qqqqqqdd").pack
 _NEVER: Final = float("inf")
 
 
@@ -73,3 +74,22 @@ def of_orphan(
     """Return the checksum of a row of `orphan`."""
     texts = operator.encode(), operator_id, source, octets
     return crc32(b"\0".join(texts), crc32(_ORPHAN(number, at_utc)))
+
+
+def of_started(
+    number: int,
+    queue: int,
+    operator: str,
+    source: bytes,
+    destination: bytes,
+    reference: int,
+    total: int,
+    taken: int,
+    came: bytes,
+    part_of: int,
+    first_utc: float,
+    latest_utc: float,
+) -> int:
+    """Return the checksum of a row of `started`."""
+    numbers = _STARTED(number, queue, reference, total, taken, part_of, first_utc, latest_utc)
+    return crc32(b"\0".join((operator.encode(), source, destination, came)), crc32(numbers))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from router.terms.group import Started
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, OperatorId, OperatorName, RouterId
 from router.terms.orphan import Orphan
@@ -133,6 +134,7 @@ class Changes:
         "replies",
         "set_aside",
         "settled",
+        "started",
         "taken",
         "unmarked",
         "written",
@@ -151,6 +153,9 @@ class Changes:
         self.claimed: list[Orphan] = []
         """Those whose message has become known, or will not become known any more."""
         self.settled: list[Settlement] = []
+        self.started: list[Started] = []
+        """Long messages of which an operator has taken parts, each as it then was; kept while
+        that operator has not taken all."""
         self.set_aside: list[Damaged] = []
         """Rows that cannot be used: they are moved where people find them."""
         self.marked: list[Message] = []
@@ -176,6 +181,7 @@ class Changes:
             + len(self.settled)
             + len(self.orphaned)
             + len(self.claimed)
+            + len(self.started)
         )
 
     def __bool__(self) -> bool:
@@ -188,6 +194,7 @@ class Changes:
             or self.orphaned
             or self.claimed
             or self.set_aside
+            or self.started
             or self.replies
             or self.marked
             or self.unmarked
@@ -229,6 +236,8 @@ class Recovered:
     """Deliveries that their client has not acknowledged: `fetch_held`."""
     orphans: list[Orphan] = field(default_factory=list)
     """Receipts whose message was not known, in the order in which they came."""
+    started: list[Started] = field(default_factory=list)
+    """Long messages of which an operator took parts, in the order of their beginnings."""
     known_utc: float = 0.0
     """The last time that a process knew, to about a minute; 0 where none has told."""
 

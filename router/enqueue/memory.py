@@ -29,7 +29,7 @@ from router.enqueue.journal import (
     is_with_operator,
     take_up_doubt,
 )
-from router.terms.group import Group
+from router.terms.group import Group, Started
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, OperatorId, OperatorName
 from router.terms.orphan import Orphan
@@ -68,6 +68,8 @@ class MemoryJournal:
         """Deliveries that are not acknowledged, by `kept_as`."""
         self.orphans: dict[int, Orphan] = {}
         """Receipts whose message is not known, by `kept_as`."""
+        self.started: dict[int, Started] = {}
+        """Long messages of which an operator has taken parts and not all, by number."""
         self._taken_as: dict[tuple[OperatorName, OperatorId], list[PendingReceipt]] = {}
         """The attempts by operator and by the operator's message id."""
         self._octets: dict[int, bytes] = {}
@@ -77,6 +79,7 @@ class MemoryJournal:
         self._last_delivery = 0
         self._last_orphan = 0
         self._last_attempt = 0
+        self._next_started = 1
 
     @property
     def pending(self) -> int:
@@ -91,6 +94,8 @@ class MemoryJournal:
         for orphan in changes.orphaned:
             self._last_orphan += 1
             orphan.kept_as = self._last_orphan
+        for one in changes.started:
+            self._next_started = one.numbered(self._next_started)
 
         def answer(error: JournalError | None) -> None:
             if error is None:
@@ -235,7 +240,8 @@ class MemoryJournal:
                 of_account.count += 1
                 of_account.last = number
             orphans = [_orphan_anew(orphan) for orphan in self.orphans.values()]
-            done(Recovered(waiting, dict(sent), held, orphans, self.known_utc), None)
+            started = [one for _, one in sorted(self.started.items())]
+            done(Recovered(waiting, dict(sent), held, orphans, started, self.known_utc), None)
 
         self._ask(answer)
 
@@ -326,6 +332,10 @@ class MemoryJournal:
             self.orphans[orphan.kept_as] = orphan
         for orphan in changes.claimed:
             self.orphans.pop(orphan.kept_as, None)
+        for one in changes.started:
+            self.started[one.number] = one
+            if one.is_over:
+                del self.started[one.number]
 
     def _failed(self, pending: PendingReceipt) -> None:
         for one in self.attempts[pending.message.router_id]:

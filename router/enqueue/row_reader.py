@@ -11,7 +11,7 @@ from router.enqueue import checksums
 from router.enqueue.journal import Damaged, PendingReceipt
 from router.enqueue.row_writer import MOST_ROWS, Row, Statement, Value, room_for
 from router.smpp.pdu import BodyError, Pdu, Sm
-from router.terms.group import Group
+from router.terms.group import Group, Started
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, ClientId, LaneName, OperatorId, OperatorName, RouterId
 from router.terms.orphan import Orphan
@@ -29,12 +29,19 @@ KNOWN_UTC: Final = "SELECT known_utc FROM meta"
 MARKS: Final = "SELECT router_id, written FROM mark"
 NUMBERS: Final = (
     "SELECT (SELECT max(number) FROM sent), (SELECT max(number) FROM delivery),"
-    " (SELECT max(number) FROM record), (SELECT max(number) FROM orphan)"
+    " (SELECT max(number) FROM record), (SELECT max(number) FROM orphan),"
+    " (SELECT max(number) FROM started)"
 )
 """The highest number in each of the tables."""
 ORPHANS: Final = (
     "SELECT number, operator, operator_id, at_utc, source, octets, checksum FROM orphan"
     " ORDER BY number"
+)
+MOST_STARTED: Final = 50_000
+"""As many as are kept in memory (`Capacity.long_messages`)."""
+STARTED: Final = (
+    "SELECT started.*, account, plan FROM started LEFT JOIN queue ON queue = queue.number"
+    f" ORDER BY started.number DESC LIMIT {MOST_STARTED}"
 )
 BACKLOGS: Final = "SELECT queue, count(*) FROM message GROUP BY queue"
 WAITING_OCTETS: Final = "SELECT queue, sum(length(octets)) FROM message GROUP BY queue"
@@ -357,3 +364,50 @@ def to_orphan(row: Row) -> Orphan:
     ):
         raise DamageError(_CHECKSUM)
     return Orphan(OperatorName(operator), OperatorId(operator_id), source, octets, at_utc, number)
+
+
+def to_started(row: Row, plan: Plan) -> Started:
+    """Make a long message of a row of `STARTED`."""
+    (number, queue, operator, source, destination, reference, total, taken, came) = row[:9]
+    part_of, first_utc, latest_utc, checksum, account = row[9:14]
+    if not (
+        isinstance(number, int)
+        and isinstance(queue, int)
+        and isinstance(operator, str)
+        and isinstance(source, bytes)
+        and isinstance(destination, bytes)
+        and isinstance(reference, int)
+        and isinstance(total, int)
+        and isinstance(taken, int)
+        and isinstance(came, bytes)
+        and isinstance(part_of, int)
+        and isinstance(first_utc, float)
+        and isinstance(latest_utc, float)
+    ):
+        raise DamageError("a value of another type")
+    if checksum is not None and checksum != checksums.of_started(
+        number, queue, operator, source, destination, reference, total, taken, came, part_of,
+        first_utc, latest_utc,
+    ):  # fmt: skip
+        raise DamageError(_CHECKSUM)
+    if not isinstance(account, str):
+        raise DamageError("its queue is not known")
+    texts = {
+        came[at]: int.from_bytes(came[at + 1 : at + 5], "big") for at in range(0, len(came), 5)
+    }
+    return Started(
+        account=AccountName(account),
+        source_octets=source,
+        destination_octets=destination,
+        reference=reference,
+        total=total,
+        plan=plan,
+        queue=queue,
+        operator=OperatorName(operator),
+        taken=taken,
+        came=texts,
+        part_of=part_of,
+        first_utc=first_utc,
+        latest_utc=latest_utc,
+        number=number,
+    )

@@ -22,6 +22,7 @@ from router.enqueue.journal import (
     Settlement,
     is_with_operator,
 )
+from router.terms.group import Started
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, LaneName
 from router.terms.orphan import Orphan
@@ -53,6 +54,13 @@ OLD_RECORDS: Final = (
 """Deletes those of the oldest records that need not be kept any more."""
 OLDEST_RECORD: Final = "SELECT settled_utc FROM record ORDER BY number LIMIT 1"
 
+STARTED_FOR_S: Final = 3600.0
+"""How long a long message is kept of which parts do not come: further ones come within a minute,
+and those that wait follow the route of all in any case."""
+_OLD_STARTED: Final = (
+    "DELETE FROM started WHERE number IN (SELECT number FROM started ORDER BY number LIMIT ?)"
+    " AND latest_utc < ?"
+)
 MOST_ROWS: Final = 512
 """Rows of one statement: with 16 columns that is far below SQLite's 32,766 values."""
 _NEVER: Final = float("inf")
@@ -67,6 +75,7 @@ _COLUMNS: Final = {
     "sent": 16,
     "delivery": 7,
     "orphan": 7,
+    "started": 13,
     "record": 15,
     "account": 7,
 }
@@ -82,6 +91,10 @@ TABLES: Final = {
     ),
     "delivery": ("number", "account", "router_id", "made_utc", "final", "octets", "checksum"),
     "orphan": ("number", "operator", "operator_id", "at_utc", "source", "octets", "checksum"),
+    "started": (
+        *("number", "queue", "operator", "source", "destination", "reference", "total", "taken"),
+        *("came", "part_of", "first_utc", "latest_utc", "checksum"),
+    ),
 }
 """The columns of the tables whose rows are checked; the key is the first, the checksum the last."""
 _AGAIN: Final = {
@@ -89,6 +102,7 @@ _AGAIN: Final = {
     # a message or a delivery: one whose number is taken must fail, not replace what was promised.
     "sent": "OR REPLACE ",
     "record": "OR REPLACE ",
+    "started": "OR REPLACE ",
     "queue": "OR IGNORE ",
     "mark": "OR REPLACE ",
 }
@@ -204,6 +218,7 @@ def statements(
         *((_FAILED, _of_failure(a)) for a in failed if a.message.router_id not in over),
         *_insert("delivery", [_of_delivery(d) for one in changes for d in one.held]),
         *_insert("orphan", [_of_orphan(orphan) for orphan in orphans]),
+        *_started([one for batch in changes for one in batch.started]),
         *_insert("record", [_of_record(s) for s in settlements] if keeps_records else ()),
         *_insert("written", _written(changes)),
         *_insert("account", _counted(settlements)),
@@ -293,6 +308,41 @@ def _of_orphan(orphan: Orphan) -> Row:
         orphan.octets,
     )
     return *row, checksums.of_orphan(*row)
+
+
+def _started(every: Sequence[Started]) -> Iterator[Statement]:
+    """Yield statements that keep the last state of each long message, until all has been taken."""
+    if not every:
+        return
+    last = {one.number: one for one in every}
+    new = {one.number for one in every if one.is_new}
+    unfinished = [one for one in last.values() if not one.is_over]
+    if unfinished:
+        yield from _insert("started", [_of_started(one) for one in unfinished])
+        before_utc = max(one.latest_utc for one in unfinished) - STARTED_FOR_S
+        yield _OLD_STARTED, (min(2 * len(unfinished), MOST_ROWS), before_utc)
+    yield from delete("started", "number", [n for n in last if last[n].is_over and n not in new])
+
+
+def _of_started(one: Started) -> Row:
+    came = b"".join(
+        number.to_bytes(1, "big") + text.to_bytes(4, "big") for number, text in one.came.items()
+    )
+    row = (
+        one.number,
+        one.queue,
+        one.operator,
+        one.source_octets,
+        one.destination_octets,
+        one.reference,
+        one.total,
+        one.taken,
+        came,
+        one.part_of,
+        one.first_utc,
+        one.latest_utc,
+    )
+    return *row, checksums.of_started(*row)
 
 
 def _set_aside(row: Damaged) -> Iterator[Statement]:

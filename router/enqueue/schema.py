@@ -9,6 +9,7 @@
     delivery  a receipt or inbound message that its account has not acknowledged
     record    how a message ended, for as long as `keep_records` says; without its text
     account   how many messages of each account have ended, and how
+    started   a long message of which an operator took parts and not all: who gets the others
     orphan    a receipt that came before the answer with its id, for a minute
     set_aside what could not be read back, or not as it was written: for people
     meta      the next number of an id block, the time that the router knew last, and the number of
@@ -25,7 +26,7 @@ Rule 3: to accept a message touches no more than its row and the index of it, fo
 
 from typing import Final
 
-VERSION: Final = 6
+VERSION: Final = 7
 """PRAGMA user_version of the files that this code reads and writes."""
 APPLICATION_ID: Final = 0x534D5052
 """PRAGMA application_id: `SMPR`. Another program's database is not written into."""
@@ -60,6 +61,23 @@ CREATE TABLE set_aside (
     key INTEGER NOT NULL,           -- its number, or router_id, there
     why TEXT NOT NULL,
     row TEXT NOT NULL               -- its values in SQL, by commas
+);
+"""
+_STARTED: Final = """
+CREATE TABLE started (
+    number INTEGER PRIMARY KEY,
+    queue INTEGER NOT NULL,         -- of one of its parts: the account, and the plan of all
+    operator TEXT NOT NULL,
+    source BLOB NOT NULL,           -- TON, NPI, address, NUL
+    destination BLOB NOT NULL,
+    reference INTEGER NOT NULL,     -- the client's, and which of its forms: `smpp/segments.py`
+    total INTEGER NOT NULL,         -- so many parts it has
+    taken INTEGER NOT NULL,         -- so many of them the operator took
+    came BLOB NOT NULL,             -- of each part that came, its number and its text's CRC-32
+    part_of INTEGER NOT NULL,       -- as in `sent`, or 0
+    first_utc REAL NOT NULL,
+    latest_utc REAL NOT NULL,
+    checksum INTEGER
 );
 """
 _PARTS: Final = """
@@ -151,7 +169,7 @@ CREATE TABLE record (
     accepted_utc REAL NOT NULL,
     sent_utc REAL,
     settled_utc REAL NOT NULL
-);{_ACCOUNT}{_ORPHAN}{_SET_ASIDE}CREATE TABLE meta (
+);{_ACCOUNT}{_ORPHAN}{_SET_ASIDE}{_STARTED}CREATE TABLE meta (
     next_number INTEGER NOT NULL, known_utc REAL NOT NULL, commits INTEGER NOT NULL DEFAULT 0
 );
 """
@@ -191,13 +209,14 @@ ALTER TABLE account RENAME TO account_2;{_ACCOUNT}
 INSERT INTO account
     SELECT name, delivered, failed, expired, rejected, sent, unknown FROM account_2;
 DROP TABLE account_2;
-{_ORPHAN}{_PART_OF}{_CHECKED}"""
+{_ORPHAN}{_PART_OF}{_CHECKED}{_STARTED}"""
 _MIGRATIONS: Final = {
     1: _FROM_1.format(schema=SCHEMA),
     2: _FROM_2,
-    3: _ORPHAN + _PART_OF + _CHECKED,
-    4: _PART_OF + _CHECKED + _ORPHAN_CHECKED,
-    5: _CHECKED + _ORPHAN_CHECKED,
+    3: _ORPHAN + _PART_OF + _CHECKED + _STARTED,
+    4: _PART_OF + _CHECKED + _ORPHAN_CHECKED + _STARTED,
+    5: _CHECKED + _ORPHAN_CHECKED + _STARTED,
+    6: _STARTED,
 }
 
 

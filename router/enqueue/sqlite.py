@@ -182,7 +182,8 @@ class SqliteJournal:
         self._lock.write(Mark(self._last_counted))
         self._lock.sync_at_once()
         numbers = [one or 0 for one in last]
-        self._last_attempt, self._last_delivery, self._last_record, self._last_orphan = numbers
+        self._last_attempt, self._last_delivery, self._last_record, self._last_orphan = numbers[:4]
+        self._next_started = numbers[4] + 1
         self._database: sqlite3.Connection | None = database
         """None after trouble with the file, until the next transaction."""
         self._reads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal-reads")
@@ -215,6 +216,8 @@ class SqliteJournal:
         for orphan in changes.orphaned:
             self._last_orphan += 1
             orphan.kept_as = self._last_orphan
+        for one in changes.started:
+            self._next_started = one.numbered(self._next_started)
         for settlement in changes.settled:
             self._last_record += 1
             settlement.kept_as = self._last_record

@@ -82,6 +82,12 @@ class Reader:
                 recovered.orphans.append(row_reader.to_orphan(row))
             except DamageError as error:
                 damaged.append(Damaged("orphan", row[0], str(error)))
+        for row in database.execute(row_reader.STARTED):
+            try:
+                recovered.started.append(row_reader.to_started(row, self._plan(str(row[-1]))))
+            except DamageError as error:
+                damaged.append(Damaged("started", row[0], str(error)))
+        recovered.started.reverse()
         (recovered.known_utc,) = database.execute(row_reader.KNOWN_UTC).fetchone()
         return recovered
 

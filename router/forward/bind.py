@@ -22,7 +22,12 @@ from router.smpp.session import Note, Session, Timers
 from router.smpp.states import BOUND, Side, State
 from router.terms.counters import Counters
 from router.terms.limits import TokenBucket
-from router.terms.settings import Address, OperatorTlsSettings, SessionSettings
+from router.terms.settings import (
+    Address,
+    BindSettings,
+    OperatorTlsSettings,
+    SessionSettings,
+)
 
 COMMANDS: Final = {
     "transmitter": v.BIND_TRANSMITTER,
@@ -112,14 +117,17 @@ class OperatorLink(Link):
         timers = _timers(bind, settings)
         super().__init__(Session(Side.ESME, timers, settings.max_pdu_bytes, host.clock()), host)
         self.bind: Final = bind
-        self._settings: Final = settings
+        self.settings = settings
+        """The settings of all sessions, as this one follows them."""
+        self.bound_with: Final = bind.settings
+        """The settings of the bind when the connection was made."""
         self.on_ended: Callable[[], None] = lambda: None
         """The call to make when the session is over."""
         self.refused_status: int | None = None
         """The command_status with which the operator refused the bind request."""
         self.was_bound = False
         self.retired = False
-        """Whether the session was ended because its lifetime was over."""
+        """Whether the session was ended in good order, to be bound anew at once."""
         self._answers: Final = steps.answers
         self._receipts: Final = steps.receipts
         self._availability: Final = steps.availability
@@ -134,7 +142,7 @@ class OperatorLink(Link):
 
     def started(self, now: float) -> None:
         """Send the bind request: the connection is there."""
-        settings = self.bind.settings
+        settings = self.bound_with
         self.session.bind(
             COMMANDS[settings.type],
             system_id=settings.system_id.encode(),
@@ -304,18 +312,20 @@ class OperatorLink(Link):
         self.writable = True
         self._availability.changed(self.bind)
 
-    def adopt(self) -> None:
-        """Follow the timers of the bind's settings, which have changed in place."""
-        self.session.timers = _timers(self.bind, self._settings)
+    def adopt(self, settings: SessionSettings | None = None) -> None:
+        """Follow the timers of the bind's settings, or those of all sessions."""
+        if settings is not None:
+            self.settings = settings
+        self.session.adopt(_timers(self.bind, self.settings), self.settings.max_pdu_bytes)
         self._retire_at = self.bind.lifetime.may_end_at
         self.host.write_soon(self)  # `flush` arms the timer anew.
 
     def leave(self) -> None:
-        """End the session: unbind if it is bound, close it if it is not."""
+        """End the session: unbind if it is bound, close it if it is not; once is enough."""
         self._asked_to_end = True
         if self.session.state in BOUND:
             self.rebind()
-        elif self.session.state is not State.CLOSED:
+        elif self.session.state not in (State.UNBINDING, State.CLOSED):
             self.session.close()
             self.host.write_soon(self)
 
@@ -346,6 +356,12 @@ class OperatorLink(Link):
         if self.wake_at() <= now:
             self.retired = True
             self.rebind()
+
+    def retire(self) -> None:
+        """End the session when all is answered: its bind has settings that need another."""
+        self.bind.retires = True
+        self.bind.update_window()
+        self.host.write_soon(self)  # `flush` arms the timer anew.
 
     def rebind(self) -> None:
         """Unbind; the connector then binds again."""
@@ -393,7 +409,7 @@ class BindConnector:
     async def _attempt(self) -> OperatorLink | None:
         """Return the link of one session when it is over; None if no host could be reached."""
         attempts = self._attempts
-        while True:
+        while self._bind.settings.addresses:  # Else the operator calls, from now on.
             host = attempts.address
             for number in attempts.in_turn(await self._look_up(host)):
                 if self._stopping:
@@ -406,11 +422,14 @@ class BindConnector:
                 if await self._connects(link, host, number):
                     attempts.connected()
                     self._link = link
+                    if link.settings is not self._settings:  # They have changed meanwhile.
+                        link.adopt(self._settings)
                     await over.wait()
                     self._link = None
                     return link
             if not attempts.unreachable() or self._stopping:
-                return None
+                break
+        return None
 
     async def _look_up(self, host: Address) -> list[str]:
         """Return the IP addresses that a host stands for now; none if the look-up fails.
@@ -463,9 +482,20 @@ class BindConnector:
         if bind.troubles.is_news(bind.path, why, self._host.clock()):
             self._log.warning("bind.unreachable", address=bind.address, error=why)
 
+    def adopt(self, settings: SessionSettings) -> None:
+        """Follow other settings of all sessions."""
+        self._settings = settings
+        if self._link is not None:
+            self._link.adopt(settings)
+
     def stop_binding(self) -> None:
         """Do not bind again once the session has ended."""
         self._stopping = True
+
+    def retire(self) -> None:
+        """End the session in good order, when all is answered, and bind again at once."""
+        if self._link is not None:
+            self._link.retire()
 
     def unbind(self) -> None:
         """Ask the operator to end the session, and do not bind again."""
@@ -477,6 +507,22 @@ class BindConnector:
     def is_over(self) -> bool:
         """Whether there is no connection."""
         return self._link is None
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it will not bind again."""
+        return self._stopping
+
+    @property
+    def is_unbinding(self) -> bool:
+        """Whether the session is about to end, as one side has asked."""
+        return self._link is not None and self._link.session.state is State.UNBINDING
+
+    @property
+    def bound_with(self) -> BindSettings | None:
+        """The settings with which the operator has accepted the bind; None while it is down."""
+        link = self._link
+        return None if link is None or not link.is_bound else link.bound_with
 
 
 def _timers(bind: Bind, settings: SessionSettings) -> Timers:

@@ -77,14 +77,13 @@ class OutbindConnector(BindConnector):
 class OutbindListener:
     """One address that operators connect to; makes a protocol for each connection."""
 
-    def __init__(
-        self, host: Host, counters: Counters, connectors: list[OutbindConnector], wait_s: float
-    ) -> None:
+    def __init__(self, host: Host, counters: Counters, wait_s: float) -> None:
         self._host: Final = host
         self._counters: Final = counters
-        self._connectors: Final = connectors
+        self.connectors: Final[list[OutbindConnector]] = []
+        """The binds that operators may ask for at this address."""
         self._to_log: Final = TokenBucket(NOTES_LOGGED, NOTES_LOGGED.count, host.clock())
-        self.wait_s: Final = wait_s
+        self.wait_s = wait_s
         """The time in which a caller has to send its outbind."""
         self.callers = 0
 
@@ -94,7 +93,7 @@ class OutbindListener:
 
     def admits(self, host: str) -> bool:
         """Return whether a bind allows connections from this host, and there are not too many."""
-        return self.callers < MOST_CALLERS and any(_allows(one, host) for one in self._connectors)
+        return self.callers < MOST_CALLERS and any(_allows(one, host) for one in self.connectors)
 
     def connector(self, host: str, system_id: bytes, password: bytes) -> OutbindConnector | str:
         """Return a free bind with these credentials that allows this host; else why there is none.
@@ -103,7 +102,7 @@ class OutbindListener:
         with clients: the host of an operator that calls again may have vanished without a word.
         """
         taken = []
-        for one in self._connectors:
+        for one in self.connectors:
             known = one.outbind.system_id.encode(), one.outbind.password.encode()
             # All fields are compared whatever differs, so that the time taken reveals nothing.
             same = compare_digest(known[0], system_id) & compare_digest(known[1], password)

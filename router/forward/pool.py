@@ -212,14 +212,6 @@ class Bind:
     def adopt(self, settings: BindSettings, now: float) -> bool:
         """Follow other settings; return whether they need a new session."""
         before, self.settings = self.settings, settings
-        in_place = replace(
-            before,
-            rate=settings.rate,
-            window=settings.window,
-            enquire_link_s=settings.enquire_link_s,
-            max_messages=settings.max_messages,
-            max_age_s=settings.max_age_s,
-        )
         rate = settings.rate
         if rate is None:
             self.pace = None
@@ -230,7 +222,7 @@ class Bind:
         if settings.window is not None:
             self.sized, self.passed = settings.window, 0
         self.lifetime.adopt(settings)
-        if in_place != settings:
+        if needs_session(before, settings):
             self.failures = 0  # They were failures of the settings before.
             self.troubles.forget()
             return True
@@ -306,6 +298,19 @@ class Bind:
     def per_second(self, now: float) -> float:
         """Return the adaptive rate per second; 0 for a receiver."""
         return 0.0 if self.pace is None else self.pace.adaptive.per_second(now)
+
+
+def needs_session(before: BindSettings, after: BindSettings) -> bool:
+    """Return whether a session with the settings before has to end for those after."""
+    in_place = replace(
+        before,
+        rate=after.rate,
+        window=after.window,
+        enquire_link_s=after.enquire_link_s,
+        max_messages=after.max_messages,
+        max_age_s=after.max_age_s,
+    )
+    return in_place != after
 
 
 class OperatorEvent(NamedTuple):

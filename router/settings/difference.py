@@ -7,17 +7,19 @@ that is named counts as changed if its content is another. No secret is told.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, fields, is_dataclass
+from itertools import zip_longest
 from typing import Final
 
 from router.settings.mistakes import item_path
 from router.settings.moved import moved
 from router.settings.rule_changes import Kind, RuleChange, inbound_changes, route_changes
 from router.settings.units import show_duration, show_percent, show_size
-from router.terms.settings import BindSettings, LaneSettings, Place, Settings
+from router.terms.settings import BindSettings, LaneSettings, ListenSettings, Place, Settings
 
 NEEDS_RESTART: Final = ("listen", "journal", "node", "telemetry.listen", "control.listen")
-"""Keys that only a new process follows, with all that is under them. Beside them: the names and the
-order of `lanes`, because the queues on disk are told apart by them."""
+"""Keys that only a new process follows, with all that is under them, but for the certificate of a
+listener. Beside them: the names and the order of `lanes`, because the queues on disk are told apart
+by them."""
 
 _NO_KEYS: Final = frozenset({"name", "file", "line", "places", "files", "folder", "digest"})
 """Fields that are no keys of the file, or are the name under which a part is compared."""
@@ -82,6 +84,7 @@ def difference(old: Settings, new: Settings) -> Difference:
         for change in changes
         if any(change.path == key or change.path.startswith((f"{key}.", f"{key}["))
                for key in NEEDS_RESTART)
+        and not is_certificate(change.path)
     ]  # fmt: skip
     if [lane.name for lane in old.lanes] != [lane.name for lane in new.lanes]:
         restart.append("lanes")
@@ -94,6 +97,11 @@ def _contents(old: Settings, new: Settings) -> Iterator[Change]:
         after = new.files.get(file)
         if after is not None and before.digest and after.digest and before.digest != after.digest:
             yield Change(f"file {file}", "changed")
+
+
+def is_certificate(path: str) -> bool:
+    """Return whether a path is of the certificate or the key of a listener."""
+    return path.startswith("listen[") and ".tls." in path
 
 
 def _parts(path: str, old: object, new: object) -> Iterator[Change]:
@@ -130,6 +138,8 @@ _RULES: Final = {"routes": _routes, "inbound": _inbound}
 def _values(one: "Field[object]", path: str, before: object, after: object) -> Iterator[Change]:
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         yield from _named(one, path, before, after)
+    elif one.name == "listen" and isinstance(before, tuple) and isinstance(after, tuple):
+        yield from _listeners(before, after)
     elif _has_names(before) and _has_names(after):
         assert isinstance(before, Sequence)
         assert isinstance(after, Sequence)
@@ -144,6 +154,19 @@ def _values(one: "Field[object]", path: str, before: object, after: object) -> I
         yield Change(path, "changed")
     else:
         yield Change(path, "changed", _shown(one, before), _shown(one, after))
+
+
+def _listeners(
+    before: tuple[ListenSettings, ...], after: tuple[ListenSettings, ...]
+) -> Iterator[Change]:
+    for number, (old, new) in enumerate(zip_longest(before, after)):
+        path = f"listen[{number}]"
+        if old is None or new is None:
+            yield Change(path, "added" if old is None else "removed")
+        elif old.address != new.address:  # Another listener, whatever else of it is as it was.
+            yield Change(path, "changed", str(old.address), str(new.address))
+        elif old != new:
+            yield from _parts(f"{path}.", old, new)
 
 
 def _named(

@@ -461,6 +461,7 @@ SETTINGS: Final = _part(
         "routes": listing_with_twins(ROUTE, _twins_of),
         "inbound": listing(INBOUND.reader, at_least=0),
         "node": value.whole(0, 99),
+        "stop_within_s": value.duration("1s", "10m"),
     },
     _finish_settings,
     no_keys=("places", "files", "folder", "digest"),

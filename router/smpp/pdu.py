@@ -61,10 +61,11 @@ class Framer:
     Nothing is read after such a length: where the next PDU starts cannot be known.
     """
 
-    __slots__ = ("_at", "_longest", "_rest", "has_more", "lost_at_sequence")
+    __slots__ = ("_at", "_rest", "has_more", "longest_octets", "lost_at_sequence")
 
     def __init__(self, longest_octets: int) -> None:
-        self._longest = longest_octets
+        self.longest_octets = longest_octets
+        """A PDU with a longer command_length ends it."""
         self._rest = b""
         self._at = 0
         """How much of the rest has been cut already."""
@@ -92,7 +93,7 @@ class Framer:
                 break
             header: tuple[int, int, int, int] = _unpack_header(octets, at)
             length, command_id, status, sequence_number = header
-            if length < HEADER_OCTETS or length > self._longest:
+            if length < HEADER_OCTETS or length > self.longest_octets:
                 self._lose(sequence_number)
                 return pdus
             if end - at < length:
@@ -110,7 +111,7 @@ class Framer:
         self._rest = rest = octets[at:]
         if 4 <= len(rest) < HEADER_OCTETS:
             (length,) = _LENGTH.unpack_from(rest)
-            if length < HEADER_OCTETS or length > self._longest:
+            if length < HEADER_OCTETS or length > self.longest_octets:
                 self._lose(0)
         return pdus
 

@@ -4,6 +4,8 @@ What comes on a connection is dealt with at once, up to a number of PDUs. A conn
 waits in line and is not read meanwhile, so that its octets stay with its peer. In each turn of the
 loop the line is served for `SHARE_S`, one connection after the other; between two turns the others
 are read. So peers at full speed, however many there are, cost another one what a turn takes.
+While much of what was taken is not safe in the journal, the line waits: what others send would be
+written after all of it.
 
 Source: deficit round robin, with flows that have no backlog going first, as in fq_codel.
 """
@@ -29,6 +31,10 @@ READ_OCTETS: Final = 65_536
 reading while there are more."""
 SHARE_S: Final = 0.001
 """How long the line is served in one turn; the last connection may take longer."""
+BEHIND_MESSAGES: Final = 128
+"""Messages that clients wait for, and the journal has not committed, above which the line waits."""
+BEHIND_S: Final = 0.001
+"""How long it waits before it looks again: a commit takes some milliseconds."""
 USELESS: Final = Rate(500, 1.0)
 """PDUs that are no message and no answer to one of ours, for which a peer is served without a
 wait: what is refused has a price, too. Half a percent of the time of one core."""
@@ -49,16 +55,23 @@ class Reader(Protocol):
 class ReadingLine:
     """The connections that wait until more of what they have sent is dealt with."""
 
-    __slots__ = ("_clock", "_is_called", "_later", "_waiting", "is_empty")
+    __slots__ = ("_behind", "_clock", "_is_called", "_later", "_waiting", "is_empty")
 
     def __init__(
-        self, later: Callable[[Callable[[], None]], object], clock: Callable[[], float]
+        self,
+        later: Callable[[float, Callable[[], None]], object],
+        clock: Callable[[], float],
+        behind: Callable[[], int] = lambda: 0,
     ) -> None:
-        """`later` runs a call in the next turn of the loop, once the others have been read."""
+        """`later` runs a call after so many seconds; after 0.0 once the others have been read.
+
+        `behind` returns how many messages clients wait for that the journal has not committed.
+        """
         self.is_empty = True
         """Whether nobody waits."""
         self._later: Final = later
         self._clock: Final = clock
+        self._behind: Final = behind
         self._waiting: Final[deque[Reader]] = deque()
         self._is_called = False
 
@@ -74,10 +87,13 @@ class ReadingLine:
         self.is_empty = False
         if not self._is_called:
             self._is_called = True
-            self._later(self._serve)
+            self._later(0.0, self._serve)
 
     def _serve(self) -> None:
         """Serve the line for its share of this turn."""
+        if self._behind() > BEHIND_MESSAGES:
+            self._later(BEHIND_S, self._serve)
+            return
         self._is_called = False
         waiting, clock = self._waiting, self._clock
         until = clock() + SHARE_S

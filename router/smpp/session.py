@@ -210,6 +210,11 @@ class Session:
         self._held_octets = 0
         self._to_stage = self._legal_for_stage()
 
+    def adopt(self, timers: Timers, longest_pdu_octets: int) -> None:
+        """Follow other timers and another limit, from the next octets and the next wake on."""
+        self.timers = timers
+        self._framer.longest_octets = longest_pdu_octets
+
     # What comes in.
 
     def receive(self, octets: bytes, now: float, most: int = ALL) -> list[Pdu]:

@@ -27,7 +27,7 @@ from router.steps.rules import Rulebook
 from router.steps.suspicions import Suspicions
 from router.steps.turn import Turn
 from router.terms.counters import Counters
-from router.terms.group import Group
+from router.terms.group import Group, started
 from router.terms.message import Message
 from router.terms.names import OperatorId
 from router.terms.outcome import ENDED_SENT, WRONG_SET_UP, Outcome, judge
@@ -138,6 +138,9 @@ class Answers:
         else:
             self._receipts.tell_withheld(message)
         if group is not None:
+            if status == v.ESME_ROK and group.operator == name:
+                now_utc = self._clocks.steady.at(now)
+                self._commits.settles.started.append(started(group, name, message, now, now_utc))
             self._failover.unpark(group, operator)
 
     def _judge(self, bind: Bind, message: Message, status: int) -> StatusAction:

@@ -143,6 +143,11 @@ class Backlog:
                 self._to_decide.append(ToDecide(wanted, backlog.count))
                 # Before new messages take it.
                 self._rooms.restore(queue.account, backlog.count, backlog.octets)
+        now, now_utc = self._clocks.now(), self._clocks.utc()
+        for started in found.started:
+            names = started.operator, *started.plan.candidates
+            if started.account in accounts and all(name in correlators for name in names):
+                self._long_messages.restore(started, now, now_utc)
         self.decide_more()
         self.fetch()
         for operator, count in found.sent.items():

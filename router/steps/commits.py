@@ -34,6 +34,7 @@ class Commits:
         "_turn",
         "_under_way",
         "_unsafe",
+        "accepting",
         "accepts",
         "free_octets",
         "is_short_of_space",
@@ -57,6 +58,8 @@ class Commits:
         self._changed: Final = changed
         self.accepts = Changes()
         """Messages that clients have submitted and wait to be told about."""
+        self.accepting = 0
+        """Messages that the journal was told to accept, and has not answered for."""
         self.settles = Changes()
         """What has happened to messages and deliveries since the last batch."""
         self.up = True
@@ -81,7 +84,8 @@ class Commits:
         """Hand the journal what this turn has brought."""
         if self.accepts.accepted:
             accepts, self.accepts = self.accepts, Changes()
-            self._journal.commit(accepts, self._kept, urgent=True)
+            self.accepting += len(accepts.accepted)
+            self._journal.commit(accepts, self._accepts_landed, urgent=True)
         if self.settles and self.up:  # Else it would overtake what is told again.
             settles, self.settles = self.settles, Changes()
             self._keep(settles, urgent=False)
@@ -111,6 +115,10 @@ class Commits:
     def _keep(self, changes: Changes, *, urgent: bool) -> None:
         self._under_way.append(changes)
         self._journal.commit(changes, self._has_landed, urgent=urgent)
+
+    def _accepts_landed(self, changes: Changes, error: JournalError | None) -> None:
+        self.accepting -= len(changes.accepted)
+        self._kept(changes, error)
 
     def _has_landed(self, changes: Changes, error: JournalError | None) -> None:
         self._under_way.remove(changes)

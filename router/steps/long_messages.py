@@ -7,7 +7,7 @@ from router.decide.table import Rule
 from router.smpp.pdu import Pdu, Sm
 from router.smpp.segments import part_of
 from router.terms.capacity import Capacity
-from router.terms.group import Group
+from router.terms.group import Group, Started
 from router.terms.message import Message
 from router.terms.names import AccountName
 
@@ -34,8 +34,12 @@ class LongMessages:
         if part is not None and message.group is not None:
             message.group.came.pop(part.number, None)
 
+    def restore(self, started: Started, now: float, now_utc: float) -> None:
+        """Go on with one of which an operator took parts in an earlier process."""
+        self._groups.restore(started, now, now_utc)
+
     def rejoin(self, message: Message, now: float) -> None:
-        """Find the group of a message from the journal, which does not know the groups."""
+        """Find the group of a message from the journal."""
         sm = _sm_of(message)
         part = part_of(sm)
         if part is not None:

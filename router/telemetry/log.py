@@ -19,9 +19,18 @@ from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 from router.enqueue.journal import Settlement
 from router.telemetry.metrics import Exporter
-from router.terms.settings import LogSettings, Settings
+from router.terms.settings import LogSettings
 
-__all__ = ["EVENTS", "Exporter", "LogLines", "MessageLog", "configure_log", "log_page", "masked"]
+__all__ = [
+    "EVENTS",
+    "Exporter",
+    "LogLines",
+    "MessageLog",
+    "adopt_log",
+    "configure_log",
+    "log_page",
+    "masked",
+]
 
 Level = Literal["debug", "info", "warning", "error"]
 LEVELS: Final[dict[Level, str]] = {
@@ -42,16 +51,19 @@ class Event(NamedTuple):
 _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
     "error": {
         "clock.doubted": "The wall clock is `ahead_s` off, not followed; `cure` says what to do.",
-        "config.mistake": "A mistake in the configuration that was read after SIGHUP.",
+        "config.failed": "An error in the router while it followed a configuration; it goes on.",
+        "config.mistake": "A mistake in the configuration that was read for a reload.",
         "control.failed": "An error in the router while it answered over HTTP; it goes on.",
         "journal.failed": "The journal cannot be read or written; nothing is accepted meanwhile.",
         "journal.lost": "The journal lacks what was accepted; started only if `accepted`.",
         "journal.set_aside": "A damaged row was set aside; if it was a message, that is unknown.",
         "journal.unreadable": "A part of the journal cannot be read: messages there wait.",
         "journal.space_low": "The disk is nearly full: only receipts are taken (`keep_free`).",
+        "router.stop_forced": "What `waits_for` was not done within `stop_within`: cut short.",
         "router.not_started": "A port or a certificate cannot be used: the router ends.",
     },
     "warning": {
+        "bind.awaited": "It does not come up with new settings: `waiting` keep their session.",
         "bind.flooded": "Too much came before a bind request was answered; session over.",
         "bind.lost": "A bind to an operator is lost; `in_flight` messages are in doubt.",
         "bind.refused": "An operator refused our bind request.",
@@ -63,7 +75,8 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "client.bind_refused": "A client's bind was refused; so many silent ones are `asked`.",
         "client.not_secured": "A TLS handshake failed; `error` comes from the library.",
         "config.outdated": "The files are not what runs any more; `why`. Looked at once a minute.",
-        "config.reread": "SIGHUP: the configuration was read again, with this `result`.",
+        "config.refused": "No reload now: the router starts or stops.",
+        "config.reread": "A reload has changed nothing: the `result` says why.",
         "config.warned": "The configuration has something that is probably a mistake.",
         "control.refused": "Over HTTP: too many at once, or sent by a web page; see `reason`.",
         "delivery.refused": "A client refused a receipt or a subscriber's message for good.",
@@ -89,6 +102,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "response.mismatched": "An answer of another kind than the request with its number.",
         "response.unasked": "An answer to no request of ours.",
         "router.left_behind": "What still waited when the router stopped.",
+        "router.not_handed_over": "No socket from systemd, as others have: a restart refuses here.",
         "router.stop_repeated": "A second signal: the router stops at once.",
         "session.idle": "A client sent no request during `inactivity`, and is unbound.",
         "unbind.timed_out": "Our unbind was not answered in time; session over.",
@@ -96,7 +110,8 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
     "info": {
         "bind.bound": "A bind to an operator is up.",
         "bind.drained": "By command nothing more is sent on the bind; `in_flight` may be answered.",
-        "bind.retires": "The session has reached its limit; the bind is soon bound again.",
+        "bind.renewed": "No bind of the operator waits for another one any more.",
+        "bind.retires": "The session has reached its limit, or has new settings: it binds again.",
         "bind.resumed": "By command, messages are sent on the bind again.",
         "bind.waits": "The next attempt to bind comes after `wait_s`.",
         "bind.unbound": "A bind to an operator has ended, as the router asked.",
@@ -104,14 +119,16 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "clock.believed": "The wall clock is right again, or its time is confirmed.",
         "client.bound": "A client has bound.",
         "client.unbound": "A bind of a client has ended; the client must send `held` again.",
+        "config.changed": "A reload: one key that is not as it was; at most 100 lines.",
         "config.matched": "The files are what runs again.",
-        "config.unchanged": "SIGHUP: the configuration is the one in force.",
+        "config.reloaded": "A reload is applied: so many changes, and what stays for a while.",
+        "config.unchanged": "A reload: the configuration is the one in force.",
         "journal.back": "The journal can be written again: traffic goes on.",
         "journal.space_back": "The disk has enough space again: submits are taken.",
         "journal.recovered": "Messages of an earlier process have been taken up.",
         "message.settled": "A message has ended. Sampled: `telemetry.log.messages`.",
         "router.draining": "The router is stopping: no new binds and submits.",
-        "router.listening": "Clients can connect to `address`.",
+        "router.listening": "Clients can connect to `address`, which systemd has `passed` or not.",
         "router.ready": "Clients are served; metrics at `telemetry`, commands at `control`.",
         "router.stopped": "The last line of a process that has stopped in good order.",
     },
@@ -209,14 +226,36 @@ class _FromLogging(logging.Handler):
         )
 
 
-def configure_log(settings: LogSettings, stream: TextIO) -> None:
-    """Set up structlog for the whole process; Python's own logging goes through structlog too."""
-    level = logging.getLevelNamesMapping()[settings.level.upper()]
-    processors: list[Processor] = [
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        without_secrets,
-    ]
+class _Form:
+    """What is written, in which form. Loggers keep what they were made with; this may change."""
+
+    lowest = logging.INFO
+    """The level from which on lines are written."""
+    last: tuple[Processor, ...] = ()
+    """The steps that turn an event into a line, replaced as one."""
+
+    @classmethod
+    def drop(cls, _logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        """Drop what is below the lowest level."""
+        if _LEVEL_OF[method] < cls.lowest:
+            raise structlog.DropEvent
+        return event
+
+    @classmethod
+    def write(cls, logger: WrappedLogger, method: str, event: EventDict) -> str:
+        """Return the line."""
+        line: object = event
+        for step in cls.last:
+            line = step(logger, method, line)  # type: ignore[arg-type]
+        return str(line)
+
+
+_LEVEL_OF: Final = {name.lower(): number for name, number in logging.getLevelNamesMapping().items()}
+
+
+def adopt_log(settings: LogSettings, stream: TextIO) -> None:
+    """Follow other settings of the log, from the next line on."""
+    processors: list[Processor] = []
     if settings.format == "json":
         # Tracebacks as text: the structured ones hold local variables, and so passwords.
         processors += [
@@ -230,10 +269,23 @@ def configure_log(settings: LogSettings, stream: TextIO) -> None:
             printable_values,
             structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=_printable_traceback),
         ]
+    _Form.last = tuple(processors)
+    _Form.lowest = _LEVEL_OF[settings.level]
+
+
+def configure_log(settings: LogSettings, stream: TextIO) -> None:
+    """Set up structlog for the whole process; Python's own logging goes through structlog too."""
+    adopt_log(settings, stream)
     lines = LogLines(stream)
     structlog.configure(
-        processors=processors,
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        processors=[
+            _Form.drop,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            without_secrets,
+            _Form.write,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
         logger_factory=lambda *_: lines,
         cache_logger_on_first_use=True,
     )
@@ -293,11 +345,15 @@ class MessageLog:
 
     __slots__ = ("_below", "_log")
 
-    def __init__(self, settings: Settings) -> None:
-        log_settings = settings.telemetry.log
-        writes = log_settings.level in ("debug", "info")
-        self._below: Final = round(log_settings.messages * 2**32) if writes else 0
+    def __init__(self, settings: LogSettings) -> None:
+        self._below = 0
         self._log: Final = structlog.get_logger().bind()
+        self.adopt(settings)
+
+    def adopt(self, settings: LogSettings) -> None:
+        """Follow another share, and another level."""
+        writes = settings.level in ("debug", "info")
+        self._below = round(settings.messages * 2**32) if writes else 0
 
     def __call__(self, settlement: Settlement) -> None:
         """Write the line of a message that has just reached its outcome, if it is chosen."""

@@ -30,7 +30,7 @@ from router.terms.counters import Histogram
 
 PREFIX: Final = "smpp_router_"
 IN_DOUBT_ACTIONS: Final = ("resend", "elsewhere", "fail")
-RELOAD_RESULTS: Final = ("unchanged", "needs_restart", "rejected")
+RELOAD_RESULTS: Final = ("unchanged", "applied", "partly", "needs_restart", "rejected", "failed")
 """Label values that have a sample from the start: for Prometheus a sample that first appears as 1
 is no increase."""
 BUSIEST_OF_S: Final = 60.0

@@ -20,7 +20,7 @@ from router.journey import Journey
 from router.smpp.vocabulary import status_name
 from router.terms.clock import CONFIRM_S, LARGEST_S
 from router.terms.limits import Rate
-from router.terms.names import NOBODY, LaneName, OperatorName
+from router.terms.names import NOBODY, BindName, LaneName, OperatorName
 from router.terms.settings import BindSettings, Settings
 
 Key = TypeVar("Key")
@@ -51,6 +51,26 @@ class RunningConfig(Protocol):
     @property
     def stale(self) -> str:
         """Why its files are not what runs; empty if they are."""
+
+
+class Renewal(Protocol):
+    """Binds of one operator that are being bound anew, with other settings."""
+
+    @property
+    def waiting(self) -> list[BindName]:
+        """The binds that keep their old session because another one has not come up."""
+
+    @property
+    def why(self) -> str:
+        """Which one that is, and what keeps it down."""
+
+
+class Renewing(Protocol):
+    """The binds that are kept bound, as the status sees them."""
+
+    @property
+    def renewals(self) -> Mapping[OperatorName, Renewal]:
+        """What is being bound anew, by operator."""
 
 
 class Running(Protocol):
@@ -95,6 +115,10 @@ class Running(Protocol):
     @property
     def accounts(self) -> Accounts:
         """The accounts and their binds."""
+
+    @property
+    def connectors(self) -> Renewing:
+        """The binds that are kept bound."""
 
 
 class ConfigStatus(TypedDict):
@@ -178,6 +202,12 @@ class OperatorStatus(TypedDict):
     receipts_outstanding: int
     receipts_unmatched: int
     receipts_guessed: int
+    leaving: bool
+    """Whether the configuration has it no more: its binds stay while something is owed on them."""
+    waiting_to_rebind: list[str]
+    """Binds that keep their old session, because another one does not come up with new settings."""
+    waiting_because: str
+    """Which one that is, and what keeps it down; empty where none waits."""
     binds: list[BindStatus]
     lanes: list[LaneStatus]
 
@@ -265,9 +295,7 @@ def snapshot(app: Running) -> Snapshot:
         config=_config(app.config),
         journal=_journal(app),
         clock=_clock(journey),
-        operators=[
-            _operator(journey, operator, waiting, now) for operator in journey.operators.values()
-        ],
+        operators=[_operator(app, one, waiting, now) for one in journey.operators.values()],
         without_operator=_lanes(journey.lanes, waiting, NOBODY),
         delayed=journey.delayed,
         scheduled=journey.lanes.delays.scheduled(),
@@ -349,8 +377,10 @@ def _lanes(lanes: Lanes, waiting: Waiting, operator: OperatorName) -> list[LaneS
     ]
 
 
-def _operator(journey: Journey, operator: Operator, waiting: Waiting, now: float) -> OperatorStatus:
-    name = operator.name
+def _operator(app: Running, operator: Operator, waiting: Waiting, now: float) -> OperatorStatus:
+    journey, name = app.journey, operator.name
+    renewal = app.connectors.renewals.get(name)
+    rebinds = [] if renewal is None else list(renewal.waiting)
     correlator = journey.pending.correlators[name]
     return OperatorStatus(
         name=name,
@@ -361,6 +391,9 @@ def _operator(journey: Journey, operator: Operator, waiting: Waiting, now: float
         receipts_outstanding=len(correlator),
         receipts_unmatched=journey.counters.receipts_unmatched.get(name, 0),
         receipts_guessed=correlator.guessed,
+        leaving=operator.is_leaving,
+        waiting_to_rebind=[str(bind) for bind in rebinds],
+        waiting_because=renewal.why if renewal is not None and rebinds else "",
         binds=[_bind(bind, now) for bind in operator.binds],
         lanes=_lanes(journey.lanes, waiting, name),
     )

@@ -14,7 +14,7 @@ Rule 3: no part waits for a part that has not come, nor for a part that is refus
 
 from typing import TYPE_CHECKING
 
-from router.terms.names import OperatorName
+from router.terms.names import AccountName, OperatorName
 from router.terms.plan import Plan
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Group:
         "fixed",
         "held",
         "in_flight",
+        "kept_as",
         "latest_at",
         "left",
         "number",
@@ -40,17 +41,21 @@ class Group:
         "parked",
         "plan",
         "receipted",
+        "reference",
+        "taken",
         "total",
         "touched_at",
     )
 
-    def __init__(self, plan: Plan, total: int, at: float = 0.0) -> None:
+    def __init__(self, plan: Plan, total: int, at: float = 0.0, reference: int = 0) -> None:
         """`at` is when its first part was accepted."""
         self.plan = plan
         """The plan of the first part, which the other parts get too."""
         self.total = total
+        self.reference = reference
+        """The client's number of it, as `Part` has it; 0 where it is not known."""
         self.came: dict[int, int] = {}
-        """The hash of the text of each part that has come, by its number."""
+        """The checksum of the text of each part that has come, by its number."""
         self.first_at = at
         self.latest_at = at
         """When its first and its latest part were accepted, in monotonic seconds."""
@@ -62,6 +67,10 @@ class Group:
         """The operator that has parts: in flight, taken, or in doubt."""
         self.fixed = False
         """Whether that operator has taken a part, so that the others go there too."""
+        self.taken = 0
+        """How many parts that operator has taken."""
+        self.kept_as = 0
+        """Its number in the journal; 0 until the journal is asked to keep it."""
         self.held = 0
         """The number of parts that the operator may have taken and that are to be sent there
         again."""
@@ -104,7 +113,9 @@ class Group:
         """Note that an operator took a part; perhaps late, when others go to another operator."""
         if self.operator is None or not (self.fixed or self.in_flight):
             self.operator = operator
-        self.fixed = self.fixed or self.operator == operator
+        if self.operator == operator:
+            self.fixed = True
+            self.taken += 1
 
     def attempt_ended(self) -> None:
         """Note that a part is in flight no longer. If it was taken, call `accepted_by` first."""
@@ -134,3 +145,107 @@ class Group:
             return []
         parked, self.parked = self.parked, []
         return parked
+
+
+class Started:
+    """A long message of which an operator has taken parts, as it is now: for a later process."""
+
+    __slots__ = (
+        "account",
+        "came",
+        "destination_octets",
+        "first_utc",
+        "group",
+        "is_new",
+        "latest_utc",
+        "number",
+        "operator",
+        "part_of",
+        "plan",
+        "queue",
+        "reference",
+        "source_octets",
+        "taken",
+        "total",
+    )
+
+    def __init__(
+        self,
+        *,
+        account: AccountName,
+        source_octets: bytes,
+        destination_octets: bytes,
+        reference: int,
+        total: int,
+        plan: Plan,
+        queue: int,
+        operator: OperatorName,
+        taken: int,
+        came: dict[int, int],
+        part_of: int,
+        first_utc: float,
+        latest_utc: float,
+        number: int = 0,
+        group: Group | None = None,
+    ) -> None:
+        """See the fields of the same names of `Group`."""
+        self.account = account
+        self.source_octets = source_octets
+        self.destination_octets = destination_octets
+        self.reference = reference
+        self.total = total
+        self.plan = plan
+        self.queue = queue
+        """The number of a queue with this account and plan in the journal."""
+        self.operator = operator
+        self.taken = taken
+        self.came = came
+        self.part_of = part_of
+        """The number of the group where one receipt is that of all parts; 0 elsewhere."""
+        self.first_utc = first_utc
+        self.latest_utc = latest_utc
+        """When its first and its latest part were accepted."""
+        self.number = number
+        """Its number in the journal; 0 until the journal is asked to keep it."""
+        self.group = group
+        """Whose state this is; None where it comes from the journal."""
+        self.is_new = False
+        """Whether the journal has not been asked to keep an earlier state."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the operator has taken all parts: nothing need be known any more."""
+        return self.taken >= self.total
+
+    def numbered(self, next_number: int) -> int:
+        """Give it the number of its group, the next one if that has none; return the next one."""
+        group = self.group
+        assert group is not None
+        if not group.kept_as:
+            group.kept_as = next_number
+            self.is_new = True
+            next_number += 1
+        self.number = group.kept_as
+        return next_number
+
+
+def started(
+    group: Group, operator: OperatorName, message: "Message", now: float, now_utc: float
+) -> Started:
+    """Return the state of the message's group, of which this operator has just taken a part."""
+    return Started(
+        account=message.account,
+        source_octets=message.source_octets,
+        destination_octets=message.destination_octets,
+        reference=group.reference,
+        total=group.total,
+        plan=group.plan,
+        queue=message.row.queue,
+        operator=operator,
+        taken=group.taken,
+        came=dict(group.came),
+        part_of=group.number,
+        first_utc=now_utc - (now - group.first_at),
+        latest_utc=now_utc - (now - group.latest_at),
+        group=group,
+    )

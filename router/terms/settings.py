@@ -517,6 +517,9 @@ class Settings:
     """Which accounts get messages from subscribers: the first rule that holds decides."""
     node: int = 0
     """Two digits at the end of every message id, 0 to 99; unique per router."""
+    stop_within_s: float = 20.0
+    """After SIGTERM the process has ended within this time. For most of it answers of operators are
+    waited for, where they do not come sooner."""
     places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
     """The place in the file of everything but the routes, by path (`operators.telia.rate`); for
     warnings. No key of the file."""

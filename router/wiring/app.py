@@ -9,6 +9,7 @@ import gc
 import os
 import signal
 import sqlite3
+import ssl
 import sys
 import time
 from collections.abc import Callable
@@ -23,32 +24,28 @@ from router.enqueue.journal import Damaged, Journal, JournalError, first_number_
 from router.enqueue.memory import MemoryJournal
 from router.enqueue.sqlite import SqliteJournal
 from router.enqueue.sqlite_file import JournalLostError, free_octets
-from router.forward.bind import BindConnector
-from router.forward.outbind import OutbindConnector, OutbindListener
 from router.journey import Journey
-from router.settings.load import SettingsError
 from router.smpp.link import NOTES_LOGGED, Link, Timer, Unacknowledged
 from router.smpp.reading import ReadingLine
-from router.smpp.states import BOUND
+from router.smpp.states import State
 from router.telemetry.core import interpreter, running
 from router.telemetry.log import MessageLog
 from router.telemetry.operator_events import log_operator_events
 from router.telemetry.status import cure_of
 from router.terms.line_limit import LineLimit
-from router.terms.settings import Address, JournalSettings, Settings
+from router.terms.settings import Address, JournalSettings, ListenSettings, Settings
+from router.wiring.activation import matched, passed, serve
+from router.wiring.connectors import Connectors
 from router.wiring.control import http_servers
 from router.wiring.http_server import HttpServer
+from router.wiring.reload import Reloader
 from router.wiring.running_config import RunningConfig
-from router.wiring.systemd import notify, starting, watchdog_s
-from router.wiring.tls import about, context_of
+from router.wiring.stop import Stop
+from router.wiring.systemd import notify, starting, stopping_within, watchdog_s
+from router.wiring.tls import Certificate, about, loaded
 from router.wiring.unacknowledged import unacknowledged
 from router.wiring.wall_clock import is_synchronised
 
-DRAIN_S: Final = 30.0
-"""How long a stop waits for answers; TimeoutStopSec of the systemd unit is longer."""
-UNBIND_S: Final = 5.0
-ACKNOWLEDGE_S: Final = 2.0
-"""How long a stop waits for clients to acknowledge; what they have not is delivered again later."""
 GARBAGE: Final = (10_000, 20, 50)
 """Thresholds of the garbage collector. A message is a dozen objects without cycles: to look for
 cycles after every 700 new objects, as is Python's default, costs a tenth of the time and finds
@@ -58,6 +55,7 @@ SWITCH_S: Final = 0.0001
 commit takes the lock some twenty times; with Python's default of 5 ms a busy loop would make it
 last 0.1 s and more."""
 LAG_EVERY_S: Final = 0.1
+UNBOUND: Final = frozenset({State.OPEN, State.BINDING})
 SPACE_EVERY_S: Final = 1.0
 """How often the free space of the journal's disk is looked at."""
 UNREADABLE_EVERY_S: Final = 60.0
@@ -72,13 +70,14 @@ class App:
     def __init__(
         self, settings: Settings, reread: Callable[[], Settings], *, accept_loss: bool = False
     ) -> None:
-        """`reread` loads the configuration again, for SIGHUP; it raises SettingsError.
+        """`reread` loads the configuration again, for a reload; it raises SettingsError.
 
         `accept_loss`: start although the journal is not all there.
         """
-        self.settings: Final = settings
-        self._reread = reread
+        self.settings = settings
+        """The configuration in force."""
         self.config: Final = RunningConfig(settings, reread)
+        self.reloader: Final = Reloader(self, reread)
         self._accept_loss = accept_loss
         self.started_at = self.clock()
         self.ready = False
@@ -88,16 +87,25 @@ class App:
         self.beat_at = self.started_at
         """When the loop last showed that it lives."""
         self.clients: set[ClientLink] = set()
-        self.reading: Final = ReadingLine(lambda call: self.loop.call_soon(call), self.clock)
+        self._passed: list[int | None] = []
+        """The descriptor of each listener whose socket systemd has opened."""
+        self.reading: Final = ReadingLine(
+            self._read_later, self.clock, lambda: self.journey.commits.accepting
+        )
         self._handshakes_to_log = LineLimit(NOTES_LOGGED)
         self._damaged_to_log = LineLimit(NOTES_LOGGED)
-        self._keepers: list[BindConnector] = []
+        self.certificates: list[Certificate | None] = []
+        """The certificate of each listener, None where it has none."""
+        self.message_log: Final = MessageLog(settings.telemetry.log)
         self._servers: list[asyncio.Server] = []
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for = float("inf")
-        self._rereading: asyncio.Task[None] | None = None
-        self._stop = asyncio.Event()
-        self._stop_now = asyncio.Event()
+        self._is_asked_to_stop = asyncio.Event()
+        self._stop: Stop | None = None
+
+    journey: Journey
+    accounts: Accounts
+    connectors: Connectors
 
     # The host of the links.
 
@@ -133,14 +141,15 @@ class App:
         self.loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, self._on_stop)
-        self.loop.add_signal_handler(signal.SIGHUP, self._on_reload)
+        self.loop.add_signal_handler(signal.SIGHUP, self.reloader.ask)
         with starting():
             servers = await self._started()
         if servers is None:
             return 1
         telemetry, control = servers
         async with asyncio.TaskGroup() as tasks:
-            keepers = [tasks.create_task(keeper.run()) for keeper in self._keepers]
+            self.connectors.start(tasks.create_task)
+            self.reloader.start(tasks.create_task)
             watches = [tasks.create_task(one) for one in (self._watch_space(), self.config.watch())]
             gc.collect()
             gc.set_threshold(*GARBAGE)
@@ -157,14 +166,16 @@ class App:
                 core=running(),
                 python=interpreter(),
             )
-            await self._stop.wait()
-            notify("STOPPING=1")
-            await self._drain()
-            for task in (*keepers, *watches):
-                task.cancel()
-        for server in servers:
-            server.stop()
+            await self._is_asked_to_stop.wait()
+            stop = self._begin_stop()
+            await stop.run()
+            self._tell_left_behind()
+            self.connectors.cancel()
+            for watch in watches:
+                watch.cancel()
+        await asyncio.gather(*[asyncio.to_thread(server.stop) for server in servers])
         log.info("router.stopped")
+        stop.is_over()
         return 0
 
     async def _started(self) -> tuple[HttpServer, HttpServer] | None:
@@ -183,7 +194,7 @@ class App:
             clock=time.monotonic,
             clock_utc=time.time,
             later=self._later,
-            settled=MessageLog(self.settings),
+            settled=self.message_log,
             journal_changed=_log_journal,
             clock_changed=_log_clock,
             is_synchronised=is_synchronised,
@@ -193,17 +204,21 @@ class App:
             self._tell_of(self.journal)
         secret = os.urandom(32)
         self.accounts = Accounts(self.settings.accounts, secret, self.clock(), in_thread)
+        self.connectors = Connectors(self, self.settings.session)
         self._beat()
         servers = http_servers(self)
         try:
+            self._passed = matched(
+                [listen.address for listen in self.settings.listen],
+                passed(os.environ, os.getpid()),
+            )
             for server in servers:  # Before the recovery, which may be long: /readyz answers.
                 server.start()
             failure = await self._recovered()
             if failure is not None:
                 log.error("journal.failed", error=str(failure))
                 return None
-            self._make_keepers()
-            await self._listen_to_operators()
+            await self.connectors.listen(self.settings)
             await self._listen()
         except OSError as error:
             log.error("router.not_started", error=error.strerror or str(error))
@@ -295,29 +310,55 @@ class App:
         """Open the ports for clients. Raises OSError that names the setting."""
         bind_timeout_s = self.settings.session.bind_timeout_s
         for number, listen in enumerate(self.settings.listen):
-            context = context_of(listen, f"listen[{number}].tls", self._not_secured)
+            address, opened = listen.address, self._passed[number]
+            context = self._context(listen, f"listen[{number}].tls")
             try:
-                server = await self.loop.create_server(
-                    lambda: cast("asyncio.Protocol", self._client()),
-                    listen.address.host,
-                    listen.address.port,
-                    ssl=context,
-                    ssl_handshake_timeout=bind_timeout_s if context is not None else None,
-                    backlog=1024,
-                )
+                server = await serve(self._client, address, opened, context, bind_timeout_s)
             except OSError as error:
-                raise about(error, f"listen[{number}].address: {listen.address}") from error
+                raise about(error, f"listen[{number}].address: {address}") from error
             self._servers.append(server)
-            for socket in server.sockets:
-                address = _shown(socket.getsockname())
-                self.listeners.append(address)
-                log.info("router.listening", address=address, tls=listen.tls is not None)
+            is_passed, is_tls = opened is not None, listen.tls is not None
+            for one in server.sockets:
+                shown = _shown(one.getsockname())
+                self.listeners.append(shown)
+                log.info("router.listening", address=shown, tls=is_tls, passed=is_passed)
+            if self._hands_over and not is_passed:
+                log.warning("router.not_handed_over", address=str(address))
+
+    def _context(self, listen: ListenSettings, path: str) -> ssl.SSLContext | None:
+        """Read the certificate of a listener. Raises OSError that names the setting."""
+        certificate = None
+        if listen.tls is not None:
+            try:
+                certificate = Certificate(loaded(listen.tls), self._not_secured)
+            except OSError as error:
+                raise about(error, path) from error
+        self.certificates.append(certificate)
+        return None if certificate is None else certificate.context
 
     def _client(self) -> ClientLink:
         link = ClientLink(self, self.journey, self.accounts, self.settings.session)
-        link.on_begun = self.clients.add  # Not earlier: a TLS handshake may still fail.
+        link.on_begun = self._client_begun  # Not earlier: a TLS handshake may still fail.
         link.on_ended = self.clients.discard
         return link
+
+    def _client_begun(self, link: ClientLink) -> None:
+        self.clients.add(link)
+        if link.settings is not self.settings.session:  # There was a reload during the handshake.
+            link.adopt(self.settings.session)
+        if self.stopping:
+            self._leave_to_next(link)
+
+    def _leave_to_next(self, link: ClientLink) -> None:
+        """Close a connection without a bind if the next process would accept another one."""
+        if self._hands_over and link.session.state in UNBOUND:
+            link.session.close()
+            self.write_soon(link)
+
+    @property
+    def _hands_over(self) -> bool:
+        """Whether sockets outlive this process."""
+        return any(number is not None for number in self._passed)
 
     def _not_secured(self, why: str) -> None:
         """Count and log a TLS handshake of a client that failed."""
@@ -326,30 +367,13 @@ class App:
         if more is not None:
             log.warning("client.not_secured", error=why, **more)
 
-    def _make_keepers(self) -> None:
-        binds = [bind for one in self.journey.operators.values() for bind in one.binds]
-        self._keepers = [
-            (BindConnector if bind.settings.outbind is None else OutbindConnector)(
-                self, self.journey, bind, self.settings.session
-            )
-            for bind in binds
-        ]
-
-    async def _listen_to_operators(self) -> None:
-        """Listen for operators that send outbind; several binds may share an address."""
-        called: dict[Address, list[OutbindConnector]] = {}
-        for keeper in self._keepers:
-            if isinstance(keeper, OutbindConnector):
-                called.setdefault(keeper.outbind.listen, []).append(keeper)
-        for listen, keepers in called.items():
-            wait_s = self.settings.session.bind_timeout_s
-            door = OutbindListener(self, self.journey.counters, keepers, wait_s)
-            server = await self.loop.create_server(door, listen.host, listen.port)
-            self._servers.append(server)
-            for socket in server.sockets:
-                log.info("router.listening", address=_shown(socket.getsockname()), outbind=True)
-
     # Turns and time.
+
+    def _read_later(self, delay_s: float, call: Callable[[], None]) -> None:
+        if delay_s:
+            self.loop.call_later(delay_s, call)
+        else:
+            self.loop.call_soon(call)
 
     def _later(self, call: Callable[[], None]) -> None:
         """Run `call` in a later turn, and then arm the timer for the next thing that is due."""
@@ -394,83 +418,31 @@ class App:
     def _on_stop(self) -> None:
         if self.stopping:
             log.warning("router.stop_repeated")
-            self._stop_now.set()
+            if self._stop is not None:
+                self._stop.hurry()
         self.stopping = True
-        self._stop.set()
+        self._is_asked_to_stop.set()
 
-    def _on_reload(self) -> None:
-        self._rereading = asyncio.create_task(self._reread_configuration())
-
-    async def _reread_configuration(self) -> None:
-        """On SIGHUP, log what is wrong with the new configuration. To apply it, restart."""
-        try:
-            settings = await asyncio.to_thread(self._reread)
-        except SettingsError as error:
-            result = "rejected"
-            for mistake in error.mistakes:
-                log.error("config.mistake", mistake=str(mistake))
-        else:
-            result = "unchanged" if settings == self.settings else "needs_restart"
-        self.journey.counters.config_reloads[result] += 1
-        if result == "unchanged":
-            log.info("config.unchanged")
-        else:
-            log.warning("config.reread", result=result)
-
-    async def _drain(self) -> None:
-        """Wait for answers, unbind all, and stop. A second signal ends the waits."""
-        journey = self.journey
-        journey.intake.draining = True
+    def _begin_stop(self) -> Stop:
+        """Take no new binds and submits; return what brings the rest to its end."""
+        within_s = self.settings.stop_within_s
+        stopping_within(within_s)
+        self._stop = Stop(self.journey, self.connectors, self.clients, self.clock, within_s)
+        self.journey.intake.draining = True
         self.ready = False
         for server in self._servers:
             server.close()
-        log.info("router.draining", clients=len(self.clients))
-        stop_now = asyncio.create_task(self._stop_now.wait())
-        for keeper in self._keepers:
-            keeper.stop_binding()
-        await self._until(lambda: not self._unanswered(), DRAIN_S, stop_now)
-        for keeper in self._keepers:
-            keeper.unbind()
-        await self._until(lambda: all(one.is_over for one in self._keepers), UNBIND_S, stop_now)
-        # Operators deliver no more. What they have delivered is made safe, and clients may still
-        # acknowledge what is in flight to them. All else waits in the journal.
-        journey.deliveries.delivers = False
-        await self._until(lambda: not journey.commits.has_unkept, DRAIN_S, stop_now)
-        await self._until(lambda: not self._undelivered(), ACKNOWLEDGE_S, stop_now)
+        log.info("router.draining", clients=len(self.clients), within_s=within_s)
         for link in list(self.clients):
-            if link.session.state in BOUND:
-                link.session.unbind(self.clock())
-            else:
-                link.session.close()
-            self.write_soon(link)
-        await self._until(lambda: not self.clients, UNBIND_S, stop_now)
-        stop_now.cancel()
-        closed = self.loop.create_future()
-        self.journal.close(lambda: closed.set_result(None))
-        await closed
-        left = sum(journey.rooms.taken(name) for name in self.settings.accounts)
-        held = sum(len(outbox) for outbox in journey.deliveries.outboxes.values())
+            self._leave_to_next(link)
+        return self._stop
+
+    def _tell_left_behind(self) -> None:
+        rooms = self.journey.rooms
+        left = rooms.taken_by_all
+        held = sum(len(outbox) for outbox in self.journey.deliveries.outboxes.values())
         if left or held:
             log.warning("router.left_behind", messages=left, deliveries=held)
-
-    def _unanswered(self) -> int:
-        """Return how many answers clients still wait for, and operators still owe."""
-        operators = self.journey.operators.values()
-        return sum(operator.in_flight for operator in operators) + sum(
-            link.session.owed for link in self.clients
-        )
-
-    def _undelivered(self) -> int:
-        """Return the number of deliver_sm that clients have not acknowledged."""
-        return sum(len(link.session.unanswered) for link in self.clients)
-
-    async def _until(
-        self, reached: Callable[[], bool], longest_s: float, stop_now: asyncio.Task[bool]
-    ) -> None:
-        give_up_at = self.clock() + longest_s
-        # A stop waits for dozens of conditions: polling is simpler than an event for each.
-        while not reached() and self.clock() < give_up_at and not stop_now.done():  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
 
 
 def _shown(sockname: tuple[str, int]) -> str:

@@ -34,8 +34,6 @@ LONGEST_PASSWORD: Final = 8
 """Octets of a password that SMPP allows (3.4, 4.1.1)."""
 LONGEST_TEXT: Final = 10_000
 """Characters of a text to explain; 255 segments would hold 39,015 septets."""
-NOT_SERVED: Final = "not served yet by this version"
-INSTEAD: Final = "To apply a configuration: `smpp-router check` it, then restart the router."
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -126,11 +124,14 @@ def _parser() -> argparse.ArgumentParser:
     resume = add("resume", "send messages again on what was drained", _resume)
     clock = add("clock", "end a doubt about the machine's clock: `clock believe`", _clock)
     clock.add_argument("what", choices=["believe"], help="the machine's clock is right")
-    for one in (check, explain, routes, plan, status, drain, resume, clock):
+    reload = add("reload", "have a running router follow its configuration files", _reload)
+    reload.add_argument(
+        "--partly", action="store_true", help="apply what needs no restart, although something does"
+    )
+    for one in (check, explain, routes, plan, status, reload, drain, resume, clock):
         one.add_argument(
             "--json", action="store_true", help="print the result as one JSON document"
         )
-    reload = add("reload", f"apply the configuration anew ({NOT_SERVED})", _not_served)
     for one in (drain, resume):
         one.add_argument("what", metavar="OPERATOR[/BIND]", help="an operator, or one bind of it")
     for one in (check, explain, routes, status, reload, drain, resume, clock):
@@ -391,7 +392,7 @@ def _asked(
 
     parser: argparse.ArgumentParser = arguments.parser
     try:
-        answer = json.loads(ask(arguments.url, path, question, within_s=QUESTION_S))
+        answer = json.loads(ask(arguments.url, path, question, wait_s=QUESTION_S))
         if isinstance(answer, dict) and all(key in answer for key in keys):
             return answer
     except UnknownNameError as error:
@@ -491,6 +492,24 @@ def _clock(arguments: argparse.Namespace) -> int:
     return _command(arguments, "/v1/clock", _clock_lines)
 
 
+def _reload(arguments: argparse.Namespace) -> int:
+    from router.wiring.reload_view import reload
+    from router.wiring.remote import NoAnswerError
+
+    try:
+        told = reload(arguments.url, partly=arguments.partly)
+    except NoAnswerError as error:
+        _tell(str(error))
+        return NOT_WELL
+    if arguments.json:
+        print(json.dumps(told.document, indent=2))
+    else:
+        print("\n".join(told.lines))
+        if told.refusal:
+            _tell(told.refusal)
+    return NOT_WELL if told.refusal else WELL
+
+
 def _clock_lines(answer: dict[str, float]) -> list[str]:
     if not answer["changed"]:
         return ["the clock was believed already"]
@@ -531,11 +550,6 @@ def _line(bind: Mapping[str, object]) -> str:
             f"{bind['operator']}/{bind['bind']}: was {word if bind['drained'] else 'not drained'}"
         )
     return f"{line}, {bind['in_flight']} in flight" if bind["drained"] else line
-
-
-def _not_served(arguments: argparse.Namespace) -> int:
-    _tell(f"{arguments.parser.prog}: {NOT_SERVED}; nothing was changed. {INSTEAD}")
-    return NOT_WELL
 
 
 def _tell(message: str) -> None:

@@ -12,6 +12,7 @@
     /v1/drain    POST {"what": "OPERATOR[/BIND]"}: send nothing more on it
     /v1/resume   the same, to undo that
     /v1/clock    POST {"what": "believe"}: end a doubt about the wall clock
+    /v1/reload   POST {"partly": false}: follow the configuration as it is now in its files
     and the questions of `questions.py`
 
 They ask the loop. Whoever can reach their port can command the router. A browser on this
@@ -26,7 +27,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar, cast
 
 from prometheus_client import make_wsgi_app
 
@@ -36,7 +37,8 @@ from router.telemetry.status import Running, Snapshot, not_ready, snapshot
 from router.terms.settings import Address
 from router.wiring.drains import UnknownNameError, set_drained
 from router.wiring.http_server import LONGEST_S, HttpServer, Refusals
-from router.wiring.questions import Questions
+from router.wiring.questions import PATHS, SLOW_S, Questions
+from router.wiring.reload import Reloaded
 from router.wiring.remote import UNKNOWN_NAME
 from router.wiring.wall_clock import believe_clock
 
@@ -53,14 +55,33 @@ FRESH_S: Final = 0.25
 MOST_COMMAND_OCTETS: Final = 4096
 MOST_QUESTION_OCTETS: Final = 131_072
 """A question may have a text of 10,000 characters, each up to 12 octets of JSON."""
-LONGEST_ANSWER_S: Final = 120.0
-"""How long one connection may take: a hundred thousand prefixes are read in seconds."""
 MOST_SHOWN: Final = 100
 """Characters of a foreign name that the log shows."""
 HEALTH: Final = frozenset({"/healthz", "/readyz"})
 """What places are kept for: a scraper that hangs must not have the router restarted."""
 
+RELOAD: Final = "/v1/reload"
+RELOAD_S: Final = 60.0
+"""How long a reload may take before the answer is that it goes on."""
+_STATUS_OF: Final = {"refused": 503, "failed": 500, "rejected": 409, "needs_restart": 409}
+"""The HTTP status by what came of a reload; 200 for all else."""
+
 Made = TypeVar("Made")
+
+
+class Reloads(Protocol):
+    """What follows another configuration. Called in the loop."""
+
+    def ask(self, answer: "Future[Reloaded] | None" = None, *, partly: bool = False) -> None:
+        """Reload; `answer` gets the result."""
+
+
+class Commanded(Running, Protocol):
+    """The running router, as commands see it."""
+
+    @property
+    def reloader(self) -> Reloads:
+        """What follows another configuration."""
 
 
 class TelemetrySite:
@@ -110,7 +131,13 @@ class ControlSite:
     """The answers on `control.listen`, as a WSGI application. Called in threads of the server."""
 
     def __init__(
-        self, app: Running, here: Address, refusals: Refusals, *, answer_s: float = ANSWER_S
+        self,
+        app: Commanded,
+        here: Address,
+        refusals: Refusals,
+        *,
+        answer_s: float = ANSWER_S,
+        reload_s: float = RELOAD_S,
     ) -> None:
         """`here` is where the server listens, with the port that the kernel has chosen."""
         self._app: Final = app
@@ -118,6 +145,7 @@ class ControlSite:
         self._refusals: Final = refusals
         self._answer_s: Final = answer_s
         self._questions: Final = Questions(app, self._asked)
+        self._reload_s: Final = reload_s
         self._asking = threading.Lock()
         self._last: Snapshot | None = None
         self._last_at = 0.0
@@ -137,8 +165,8 @@ class ControlSite:
         }
         path = environ["PATH_INFO"]
         questions = self._questions.by_path
-        if path != "/v1/status" and path not in command and path not in questions:
-            error = _nothing_but(("/v1/status", *command, *questions))
+        if path not in ("/v1/status", RELOAD) and path not in command and path not in questions:
+            error = _nothing_but(("/v1/status", *command, RELOAD, *questions))
             return _json(start_response, 404, {"error": error})
         method = "GET" if path == "/v1/status" else "POST"
         if environ["REQUEST_METHOD"] != method:
@@ -147,6 +175,8 @@ class ControlSite:
             status, document = self._command(environ, command[path])
         elif path in questions:
             status, document = self._question(environ, path)
+        elif path == RELOAD:
+            status, document = self._reload(environ)
         else:
             status, document = self._from_loop(self._fresh_status)
         return _json(start_response, status, document)
@@ -190,17 +220,37 @@ class ControlSite:
 
     def _question(self, environ: "WSGIEnvironment", path: str) -> tuple[int, object]:
         try:
-            asked = _document(environ, MOST_QUESTION_OCTETS)
+            return self._questions.answer(path, _posted(environ, MOST_QUESTION_OCTETS))
         except ValueError as error:
             return 400, {"error": str(error)}
-        try:
-            return self._questions.answer(path, asked)
         except UnknownNameError as error:
             return UNKNOWN_NAME, {"error": str(error)}
 
     def _asked(self, make: Callable[[], object]) -> tuple[int, object]:
         """Make a call in the loop's thread; return its result with 200, or why there is none."""
         return self._from_loop(lambda: self._ask(make))
+
+    def _reload(self, environ: "WSGIEnvironment") -> tuple[int, object]:
+        try:
+            posted = _posted(environ)
+            partly = posted.pop("partly", False)
+            if not isinstance(partly, bool) or posted:
+                raise ValueError('a reload is like {} or {"partly": true}')
+        except ValueError as error:
+            return 400, {"error": str(error)}
+        answer: Future[Reloaded] = Future()
+        reloader = self._app.reloader
+        try:
+            self._app.loop.call_soon_threadsafe(lambda: reloader.ask(answer, partly=partly))
+            told = answer.result(self._reload_s)
+        except TimeoutError:
+            what = f"the reload takes longer than {self._reload_s:g} s, and goes on; the log says "
+            return 503, {"error": f"{what}what comes of it"}
+        except RuntimeError:  # The loop is closed already.
+            return 503, {"error": "the router is stopping"}
+        finally:
+            self._last = None
+        return _STATUS_OF.get(told["result"], 200), {**told, "error": told["reason"]}
 
     def _from_loop(self, ask: Callable[[], object]) -> tuple[int, object]:
         try:
@@ -248,14 +298,14 @@ def _fulfil(answer: "Future[Made]", make: Callable[[], Made]) -> None:
 
 def _named(environ: "WSGIEnvironment") -> str:
     """Return the name in a command. Raises ValueError that says what is wrong."""
-    document = _document(environ, MOST_COMMAND_OCTETS)
-    if document is None or not isinstance(what := document.get("what"), str):
+    what = _posted(environ).get("what")
+    if not isinstance(what, str):
         raise ValueError('a command is like {"what": "OPERATOR"} or {"what": "OPERATOR/BIND"}')
     return what
 
 
-def _document(environ: "WSGIEnvironment", most: int) -> dict[str, object] | None:
-    """Return the JSON object that was sent, or None. Raises ValueError that says what is wrong."""
+def _posted(environ: "WSGIEnvironment", most: int = MOST_COMMAND_OCTETS) -> dict[str, object]:
+    """Return what was posted. Raises ValueError that says what is wrong."""
     if environ.get("CONTENT_TYPE", "").partition(";")[0].strip() != "application/json":
         raise ValueError("a command is JSON: Content-Type: application/json")
     try:
@@ -267,8 +317,10 @@ def _document(environ: "WSGIEnvironment", most: int) -> dict[str, object] | None
     try:
         document = json.loads(environ["wsgi.input"].read(length))
     except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
+        document = None
+    if not isinstance(document, dict):
+        raise ValueError("a command is a JSON object")
+    return document
 
 
 def own_hosts(here: Address) -> frozenset[str]:
@@ -300,7 +352,7 @@ def _json(
     return [body]
 
 
-def http_servers(app: Running) -> tuple[HttpServer, HttpServer]:
+def http_servers(app: Commanded) -> tuple[HttpServer, HttpServer]:
     """Return the servers of `telemetry.listen` and `control.listen`, which do not listen yet."""
     refusals = Refusals(app.journey.counters.http_refused)
     return telemetry_server(app, refusals), control_server(app, refusals)
@@ -320,12 +372,12 @@ def telemetry_server(
     )
 
 
-def control_server(app: Running, refusals: Refusals) -> HttpServer:
+def control_server(app: Commanded, refusals: Refusals) -> HttpServer:
     """Return the server of `control.listen`."""
     return HttpServer(
         "control.listen",
         app.settings.control_listen,
         lambda here: ControlSite(app, here, refusals),
         refusals,
-        longest_s=LONGEST_ANSWER_S,
+        slow={RELOAD: RELOAD_S, **dict.fromkeys(PATHS, SLOW_S)},
     )

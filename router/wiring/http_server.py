@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from contextlib import suppress
 from http import HTTPStatus
 from socketserver import TCPServer, ThreadingMixIn
@@ -77,10 +77,12 @@ class HttpServer:
         *,
         kept_for: frozenset[str] = frozenset(),
         longest_s: float = LONGEST_S,
+        slow: Mapping[str, float] = {},
     ) -> None:
         """`key` is the setting that `listen` is from; `site_at` makes the WSGI application.
 
-        `kept_for` are the paths that places are kept for.
+        `kept_for` are the paths that places are kept for, `slow` those whose answer may take so
+        many seconds more than others.
         """
         self.address = ""
         """The address that the server listens on, as host:port, once it does."""
@@ -90,12 +92,15 @@ class HttpServer:
         self._refusals: Final = refusals
         self._kept_for: Final = kept_for
         self._longest_s: Final = longest_s
+        self._slow: Final = slow
         self._server: _Server | None = None
 
     def start(self) -> None:
         """Open the port and begin to serve. Raises OSError that names the setting."""
         try:
-            server = _Server(self._listen, self._refusals, self._kept_for, self._longest_s)
+            server = _Server(
+                self._listen, self._refusals, self._kept_for, self._longest_s, self._slow
+            )
         except OSError as error:
             what = f"{self._key}: {self._listen}: {error.strerror or error}"
             raise OSError(error.errno, what) from error
@@ -162,13 +167,19 @@ class _Server(ThreadingMixIn, WSGIServer):
     site: Site
 
     def __init__(
-        self, listen: Address, refusals: Refusals, kept_for: frozenset[str], longest_s: float
+        self,
+        listen: Address,
+        refusals: Refusals,
+        kept_for: frozenset[str],
+        longest_s: float,
+        slow: Mapping[str, float],
     ) -> None:
         if ":" in listen.host:
             self.address_family = socket.AF_INET6
         self._refusals: Final = refusals
         self._kept_for: Final = kept_for
         self._longest_s: Final = longest_s
+        self._slow: Final = slow
         self._since: Final[dict[_Request, float]] = {}
         """The connections that have a thread, and when each began."""
         self._kept: Final[dict[_Request, bool]] = {}
@@ -209,6 +220,8 @@ class _Server(ThreadingMixIn, WSGIServer):
     def may_answer(self, request: _Request, path: str) -> bool:
         """Return whether this path is served to this connection, in the place that it has."""
         if request not in self._kept:
+            if path in self._slow:
+                self._since[request] += self._slow[path]
             return True
         if path in self._kept_for:
             self._kept[request] = True

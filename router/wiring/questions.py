@@ -27,6 +27,9 @@ from router.wiring.explain import Question, explain
 from router.wiring.explain_running import Now, lines_of, now_of
 from router.wiring.routes_view import routes_of
 
+PATHS: Final = ("/v1/compare", "/v1/explain", "/v1/routes")
+SLOW_S: Final = 100.0
+"""How much longer than another an answer may take, with its wait for others."""
 WAIT_S: Final = 60.0
 """How long a question waits for the one before it."""
 
@@ -44,16 +47,13 @@ class Questions:
         self._app: Final = app
         self._ask: Final = ask
         self._one_at_a_time: Final = threading.Lock()
-        self.by_path: Final[dict[str, Callable[[Asked], Answer]]] = {
-            "/v1/compare": self._compare,
-            "/v1/explain": self._explain,
-            "/v1/routes": self._routes,
-        }
+        answers = (self._compare, self._explain, self._routes)
+        self.by_path: Final[dict[str, Callable[[Asked], Answer]]] = dict(
+            zip(PATHS, answers, strict=True)
+        )
 
-    def answer(self, path: str, asked: Asked | None) -> Answer:
+    def answer(self, path: str, asked: Asked) -> Answer:
         """Answer one question. Raises UnknownNameError."""
-        if asked is None:
-            return 400, {"error": "a question is a JSON object"}
         if not self._one_at_a_time.acquire(timeout=WAIT_S):
             return 503, {"error": f"other questions have taken more than {WAIT_S:g} s"}
         try:

@@ -17,12 +17,17 @@ UNKNOWN_NAME: Final = 422
 class NoAnswerError(Exception):
     """The router did not answer, or refused; the text says why, for people."""
 
+    def __init__(self, what: str, answer: bytes = b"") -> None:
+        super().__init__(what)
+        self.answer: Final = answer
+        """What the router said beside that; empty where it did not answer."""
+
 
 class UnknownNameError(NoAnswerError):
     """The router does not know the operator or bind."""
 
 
-def ask(url: str, path: str, document: object = None, within_s: float = ASK_S) -> bytes:
+def ask(url: str, path: str, document: object = None, *, wait_s: float = ASK_S) -> bytes:
     """Return the router's answer to a GET, or, with a document, to a POST."""
     # Ignore proxies of the environment: the router is on loopback.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -31,15 +36,16 @@ def ask(url: str, path: str, document: object = None, within_s: float = ASK_S) -
         request.data = json.dumps(document).encode()
         request.add_header("Content-Type", "application/json")
     try:
-        with opener.open(request, timeout=within_s) as answer:
+        with opener.open(request, timeout=wait_s) as answer:
             octets: bytes = answer.read(MOST_OCTETS)
             return octets
     except HTTPError as error:
         with error:
-            reason = _reason(error.read(10_000))
+            said = error.read(MOST_OCTETS)
+            reason = _reason(said)
         if error.code == UNKNOWN_NAME:
             raise UnknownNameError(reason) from error
-        raise NoAnswerError(f"{url}: {error.code}: {reason}") from error
+        raise NoAnswerError(f"{url}: {error.code}: {reason}", said) from error
     except (OSError, HTTPException) as error:
         why = getattr(error, "reason", None) or error
         what = f"{url}: no answer: {why}; is the router running, and is that its control.listen?"

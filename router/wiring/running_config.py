@@ -17,6 +17,7 @@ from router.settings.difference import difference
 from router.settings.files import stamp_of
 from router.settings.load import SettingsError
 from router.terms.settings import SeenFile, Settings
+from router.wiring.reload import in_thread, let_go
 
 LOOK_EVERY_S: Final = 60.0
 DIFFER: Final = "the files differ from what runs"
@@ -58,11 +59,15 @@ class RunningConfig:
         """Why the files are not what runs, as of the last look; empty if they are."""
         return self._look.stale
 
-    def applied(self, settings: Settings) -> None:
-        """Note that these settings run from now on. Call it in the loop's thread."""
+    def applied(self, settings: Settings, *, is_part: bool = False) -> None:
+        """Note that these settings run from now on. Call it in the loop's thread.
+
+        `is_part`: only what needs no restart of what the files say.
+        """
         self.settings = settings
         self.since_utc = self._clock_utc()
-        self._found(Look(settings.files, ""))
+        # Of files that were followed in part, the rest still is not what runs.
+        self._found(Look(settings.files, DIFFER if is_part else ""))
 
     async def watch(self) -> None:
         """Look at the files every minute, for ever."""
@@ -73,7 +78,8 @@ class RunningConfig:
     async def look(self) -> None:
         """Look at the files once."""
         running = self.settings
-        found = await asyncio.to_thread(looked_at, running, self._look, self._reread)
+        last = self._look
+        found = await in_thread(lambda: looked_at(running, last, self._reread))
         if running is self.settings:  # Else others were applied meanwhile, and are what runs.
             self._found(found)
 
@@ -98,4 +104,8 @@ def looked_at(running: Settings, last: Look, reread: Callable[[], Settings]) -> 
     except Exception as error:  # noqa: BLE001 - A mistake of ours here must not end the router.
         why = f"{type(error).__name__} while the files were read; `smpp-router check` shows it"
         return Look(last.files, why)
-    return Look(settings.files, DIFFER if difference(running, settings) else "")
+    look = Look(settings.files, DIFFER if difference(running, settings) else "")
+    left = [settings]
+    del settings
+    let_go(left)
+    return look

@@ -127,6 +127,13 @@ def _binds(operators: list[OperatorStatus]) -> Table:
             table.add_row(operator["name"], *_bind(bind))
         if operator["rate"] is not None:
             table.add_row(operator["name"], "together", "", "", "", operator["rate"], "", "")
+        if operator["waiting_to_rebind"]:
+            waiting = ", ".join(operator["waiting_to_rebind"])
+            state = Text(f"old session: {operator['waiting_because']}", style=_BAD)
+            table.add_row(operator["name"], waiting, state, "", "", "", "", "")
+        if operator["leaving"]:
+            state = Text("removed: stays for receipts", style=_DIM)
+            table.add_row(operator["name"], "all", state, "", "", "", "", "")
         if operator["breaker"] != "closed":
             state = Text(f"fails: {operator['breaker']}", style=_BAD)
             table.add_row(operator["name"], "all", state, "", "", "", "", "")

@@ -12,6 +12,8 @@ from typing import Final
 
 STARTING_EVERY_S: Final = 10.0
 STARTING_FOR_S: Final = 60
+STOPPING_SPARE_S: Final = 10.0
+"""How much later than a stop should end systemd may kill the process."""
 
 
 def notify(state: str) -> None:
@@ -32,6 +34,14 @@ def watchdog_s() -> float | None:
     if not microseconds or os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return None
     return int(microseconds) / 1e6
+
+
+def stopping_within(within_s: float, tell: Callable[[str], None] = notify) -> None:
+    """Say that the service stops, and have systemd wait for as long as that may take.
+
+    TimeoutStopSec holds if it is longer.
+    """
+    tell(f"STOPPING=1\nEXTEND_TIMEOUT_USEC={round((within_s + STOPPING_SPARE_S) * 1e6)}")
 
 
 @contextmanager

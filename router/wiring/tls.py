@@ -1,33 +1,56 @@
-"""TLS of a listener: the certificate, and what to do with a failed handshake.
+"""TLS of a listener: a certificate that may be replaced, and what to do with a failed handshake.
 
 The loop tells nobody of one, so it is noted where it happens. Who it was is not known there.
 """
 
 import ssl
 from collections.abc import Callable
+from hashlib import sha256
+from typing import Final, NamedTuple
 
-from router.terms.settings import ListenSettings
+from router.terms.settings import TlsSettings
 
 
-def context_of(
-    listen: ListenSettings, path: str, failed: Callable[[str], None]
-) -> ssl.SSLContext | None:
-    """Return the TLS context; None without TLS. `failed` is told why a handshake failed.
+class Loaded(NamedTuple):
+    """A certificate and its key as they stood in their files."""
 
-    Raises OSError that names the setting, which stands at `path`.
-    """
-    tls = listen.tls
-    if tls is None:
-        return None
+    context: ssl.SSLContext
+    digest: bytes
+    """Of the two files, to see whether one is another when they are read again."""
+
+
+def loaded(tls: TlsSettings) -> Loaded:
+    """Read a certificate and its key, in any thread. Raises OSError that names the files."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.sslobject_class = noting(failed)
     try:
         context.load_cert_chain(tls.certificate, tls.key)
+        digest = sha256(tls.certificate.read_bytes())
+        digest.update(sha256(tls.key.read_bytes()).digest())
     except OSError as error:
-        what = f"{path}: {tls.certificate} and {tls.key} are no certificate and its key"
+        what = f"{tls.certificate} and {tls.key} are no certificate and its key"
         raise about(error, what) from error
-    return context
+    return Loaded(context, digest.digest())
+
+
+class Certificate:
+    """The certificate of one listener. Each connection has the one that is in force when it comes.
+
+    A listener keeps the context that it was opened with, so that context looks here at the start of
+    each handshake. To load another certificate into it would not do: were the second file of the
+    two faulty, neither would be left.
+    """
+
+    def __init__(self, first: Loaded, failed: Callable[[str], None]) -> None:
+        """`failed` is told why a handshake failed."""
+        self.now = first
+        self.context: Final = first.context
+        """For the listener."""
+        self.context.sslobject_class = noting(failed)
+        self.context.sni_callback = self._choose
+
+    def _choose(self, connection: ssl.SSLObject, _name: str | None, _: ssl.SSLContext) -> None:
+        connection.context = self.now.context
 
 
 def noting(failed: Callable[[str], None]) -> type[ssl.SSLObject]:

@@ -261,6 +261,27 @@ def test_all_parts_are_told_after_a_restart(world: World, router: Router) -> Non
     assert not again.journal.attempts
 
 
+@pytest.mark.parametrize("reported", [b"1", b"2"])
+def test_parts_taken_before_and_after_a_restart_are_told_by_one_receipt(
+    reported: bytes, world: World, router: Router
+) -> None:
+    before, client = connected(router)
+    numbers = [submit_part(client, number) for number in (1, 2)]
+    world.run(1.0)
+    expected = ids_of(client, numbers)
+    again, telia = restarted_with(router, before)
+    back = again.client()
+    last = submit_part(back, 3)
+    world.run(1.0)
+    assert len(telia.submits) == 1
+    expected += ids_of(back, [last])
+    telia.report(reported)
+    world.run(1.0)
+    assert told(back) == expected
+    assert again.outcomes == [Outcome.DELIVERED] * 3
+    assert not again.journal.attempts
+
+
 def test_a_failure_of_the_whole_waits_for_no_attempt_of_a_part(
     world: World, router: Router
 ) -> None:

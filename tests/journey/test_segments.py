@@ -20,6 +20,7 @@ from tests.doubles import (
     data_sm,
     with_action,
     with_lane,
+    without_operator,
 )
 from tests.journey.scenes import connected_to_both
 
@@ -453,3 +454,111 @@ def test_parts_that_only_the_journal_has_stay_together_too(
     assert not {text[3] for text in telias} & {text[3] for text in elisas}
     assert len(telias) % 3 == len(elisas) % 3 == 0
     assert len(elisas) > 10
+
+
+# After a restart.
+
+
+def shared_again(router: Router) -> tuple[Router, Operator, Operator, Client]:
+    """The next process, on the same journal, with the same peers."""
+    again = router.restarted()
+    return again, *connected_to_both(again, account=b"shop")
+
+
+def begun_at_elisa(
+    world: World, contract: Settings, parts: tuple[int, ...] = (1,)
+) -> tuple[Router, Client]:
+    """A router whose elisa took these parts of a message; the next message is telia's."""
+    router, telia, elisa, client = shared(world, contract)
+    submit_all(client, reference=1)
+    for number in parts:
+        submit_part(client, number)
+    world.run(2.0)
+    assert (len(telia.submits), len(elisa.submits)) == (3, len(parts))
+    return router, client
+
+
+@pytest.mark.parametrize("before", [(1,), (1, 2), (3, 1)])
+def test_parts_that_come_after_a_restart_go_where_the_others_went(
+    before: tuple[int, ...], world: World, contract: Settings
+) -> None:
+    router, _ = begun_at_elisa(world, contract, before)
+    again, telia, elisa, client = shared_again(router)
+    after = [number for number in (1, 2, 3) if number not in before]
+    for number in after:
+        submit_part(client, number)
+    world.run(2.0)
+    assert telia.submits == []
+    assert parts_at(elisa) == [TEXTS[number - 1] for number in after]
+    assert not again.journal.started
+
+
+def test_part_that_waits_through_a_restart_goes_where_the_others_went(
+    world: World, contract: Settings
+) -> None:
+    """It waits for that operator, although the other one of its route is there."""
+    router, telia, elisa, client = shared(world, contract)
+    submit_all(client, reference=1)
+    submit_part(client, 1)
+    world.run(2.0)
+    assert parts_at(elisa) == [ONE]
+    elisa.far.drop()
+    submit_part(client, 2)
+    world.run(2.0)
+    again = router.restarted()
+    telia = again.operator("telia")
+    world.run(5.0)
+    assert telia.submits == []
+    elisa = again.operator("elisa")
+    world.run(2.0)
+    assert parts_at(elisa) == [TWO]
+
+
+def test_part_that_a_client_sends_again_after_a_restart_begins_no_new_message(
+    world: World, contract: Settings
+) -> None:
+    router, _ = begun_at_elisa(world, contract, (1, 2))
+    _, telia, elisa, client = shared_again(router)
+    submit_part(client, 2)
+    submit_part(client, 3)
+    world.run(2.0)
+    assert telia.submits == []
+    assert parts_at(elisa) == [TWO, THREE]
+
+
+def test_reference_is_another_message_after_a_restart_where_it_would_be_without(
+    world: World, contract: Settings
+) -> None:
+    """Its text is another; or the last part came more than a minute ago."""
+    router, _ = begun_at_elisa(world, contract)
+    again, telia, _, client = shared_again(router)
+    text = header(7, 3, 1) + b"other"
+    client.submit(text=text, esm_class=0x40, registered_delivery=0)
+    world.run(2.0)
+    assert parts_at(telia) == [b"other"]
+    world.run(60.0)
+    _, telia, elisa, client = shared_again(again)
+    submit_part(client, 2)
+    world.run(2.0)
+    assert parts_at(telia) == [TWO]
+    assert elisa.submits == []
+
+
+def test_message_whose_parts_were_all_taken_is_not_kept(world: World, contract: Settings) -> None:
+    router, client = begun_at_elisa(world, contract)
+    assert [(one.operator, one.taken) for one in router.journal.started.values()] == [("elisa", 1)]
+    submit_part(client, 2)
+    world.run(1.0)
+    submit_part(client, 3)
+    world.run(1.0)
+    assert not router.journal.started
+
+
+def test_message_is_forgotten_whose_operator_is_no_more(world: World, contract: Settings) -> None:
+    router, _ = begun_at_elisa(world, contract)
+    router.settings = without_operator(router.settings, "elisa")
+    again = router.restarted()
+    telia, client = again.operator("telia"), again.client(b"shop", b"secret02")
+    submit_part(client, 2)
+    world.run(2.0)
+    assert parts_at(telia) == [TWO]

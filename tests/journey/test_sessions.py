@@ -632,7 +632,8 @@ def test_operator_that_calls_again_from_a_host_that_had_vanished_gets_its_bind(
     router = Router(world, with_operator(contract, "telia", binds=binds))
     bind = router.journey.operators[OperatorName("telia")].binds[0]
     connector = OutbindConnector(router, router.journey, bind, contract.session)
-    listener = OutbindListener(router, router.journey.counters, [connector], 5.0)
+    listener = OutbindListener(router, router.journey.counters, 5.0)
+    listener.connectors.append(connector)
     transport = Calling(world)
     credentials = "127.0.0.1", b"smsc", b"theirs"
     assert listener.connector(*credentials) is connector

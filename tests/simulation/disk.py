@@ -7,6 +7,7 @@ Transactions are gathered as there: urgent batches at once, the others after `se
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from operator import attrgetter
 from random import Random
@@ -32,7 +33,7 @@ from router.enqueue.journal import (
     is_with_operator,
     take_up_doubt,
 )
-from router.terms.group import Group
+from router.terms.group import Group, Started
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, ClientId, LaneName, OperatorId, OperatorName, RouterId
 from router.terms.orphan import Orphan
@@ -123,6 +124,7 @@ class Transaction:
     acknowledged: list[int] = field(default_factory=list)
     orphaned: list[OrphanRow] = field(default_factory=list)
     claimed: list[int] = field(default_factory=list)
+    started: list[Started] = field(default_factory=list)
     marks: list[tuple[int, bool]] = field(default_factory=list)
     written: list[tuple[int, RouterId, OperatorName | None]] = field(default_factory=list)
     at_utc: float = 0.0
@@ -146,6 +148,7 @@ class Disk:
         self.attempts: dict[tuple[int, OperatorName, OperatorId], AttemptRow] = {}
         self.deliveries: dict[int, DeliveryRow] = {}
         self.orphans: dict[int, OrphanRow] = {}
+        self.started: dict[int, Started] = {}
         self.marks: dict[int, bool] = {}
         self.written: dict[int, tuple[int, OperatorName | None]] = {}
         """The newest message of each queue that was written to an operator, and to whom."""
@@ -196,6 +199,10 @@ class Disk:
         self.orphans.update((orphan.number, orphan) for orphan in transaction.orphaned)
         for number in transaction.claimed:
             self.orphans.pop(number, None)
+        for one in transaction.started:
+            self.started[one.number] = one
+            if one.is_over:
+                del self.started[one.number]
 
     def has_attempt(self, router_id: int) -> bool:
         """Whether an operator took it, as far as the disk knows."""
@@ -252,6 +259,7 @@ class SimulatedJournal:
         self._next_delivery = max(disk.deliveries, default=0) + 1
         self._next_attempt = max((row.number for row in disk.attempts.values()), default=0) + 1
         self._next_orphan = max(disk.orphans, default=0) + 1
+        self._next_started = max(disk.started, default=0) + 1
         self._written_before = dict(disk.written)
         self._marks_before = dict(disk.marks)
         self._weights = Weights()
@@ -266,6 +274,8 @@ class SimulatedJournal:
         for orphan in changes.orphaned:
             orphan.kept_as = self._next_orphan
             self._next_orphan += 1
+        for one in changes.started:
+            self._next_started = one.numbered(self._next_started)
         for pending in changes.taken:
             if pending.failure is None and not pending.kept_as:
                 pending.kept_as = self._next_attempt
@@ -521,6 +531,7 @@ class SimulatedJournal:
             acknowledged=[d.kept_as for one in batches for d in one.acknowledged],
             orphaned=[_orphan_row(orphan) for one in batches for orphan in one.orphaned],
             claimed=[orphan.kept_as for one in batches for orphan in one.claimed],
+            started=[started for one in batches for started in one.started],
             marks=[
                 (message.router_id, is_with_operator(message.mark))
                 for one in batches
@@ -558,6 +569,10 @@ class SimulatedJournal:
             weight = self._weights.held.get(kept.account, 0) + len(kept.octets)
             self._weights.held[kept.account] = weight
         found.orphans = [Orphan(*row) for _, row in sorted(disk.orphans.items())]
+        for _, started in sorted(disk.started.items()):
+            anew = copy(started)
+            anew.plan = self._plan_of(started.plan.candidates)
+            found.started.append(anew)
         return found
 
     def _message(self, row: MessageRow) -> Message:

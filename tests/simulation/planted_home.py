@@ -27,7 +27,7 @@ from tests.simulation.planting import Patch, bug
 # Receipts and outcomes.
 
 
-@bug(seed=50)
+@bug(seed=9)
 def a_message_is_settled_twice() -> list[Patch]:
     """The receipt of its other attempt settles it anew."""
 
@@ -44,13 +44,13 @@ def a_message_is_settled_twice() -> list[Patch]:
     return [(Receipts, "_attempt_ended", final)]
 
 
-@bug(seed=10)
+@bug(seed=11)
 def a_failure_is_told_while_another_attempt_is_open() -> list[Patch]:
     """The first word counts, not the best."""
     return [(Message, "is_open", property(lambda self: False))]
 
 
-@bug(seed=9)
+@bug(seed=2)
 def an_outcome_is_kept_without_its_receipt() -> list[Patch]:
     """The client that asked never hears."""
 
@@ -62,7 +62,7 @@ def an_outcome_is_kept_without_its_receipt() -> list[Patch]:
     return [(Receipts, "_end", end)]
 
 
-@bug(seed=13)
+@bug(seed=5)
 def an_outcome_and_its_receipt_are_two_batches() -> list[Patch]:
     """A crash between them loses the receipt."""
     end_turn = Journey._end_turn
@@ -95,13 +95,13 @@ def an_operator_is_answered_before_the_commit() -> list[Patch]:
     return [(Journey, "_end_turn", hasty)]
 
 
-@bug(seed=9)
+@bug(seed=8)
 def receipts_go_to_those_who_did_not_ask() -> list[Patch]:
     """registered_delivery is not looked at."""
     return [(receipts, "asked_for", lambda message, state, *, final: True)]
 
 
-@bug(seed=1)
+@bug(seed=8)
 def receipts_are_matched_over_all_operators() -> list[Patch]:
     """Two operators that count alike are taken for one."""
     expect, find = Correlator.expect, Correlator.find
@@ -132,7 +132,7 @@ def receipts_are_matched_over_all_operators() -> list[Patch]:
     return [*patches, (Correlator, "close", closes)]
 
 
-@bug(seed=14)
+@bug(seed=3)
 def an_early_receipt_is_not_waited_with() -> list[Patch]:
     """It came before the submit_sm_resp that tells its id: acknowledged, and dropped."""
     arrived = Receipts.arrived
@@ -146,7 +146,7 @@ def an_early_receipt_is_not_waited_with() -> list[Patch]:
     return [(Receipts, "arrived", impatient)]
 
 
-@bug(seed=9)
+@bug(seed=2)
 def a_receipts_addresses_are_not_swapped() -> list[Patch]:
     """The client sees its own sender as the sender."""
     deliver_sm = receipt.deliver_sm
@@ -173,7 +173,7 @@ def any_state_ends_the_journey() -> list[Patch]:
 # The client's acknowledgement.
 
 
-@bug(seed=8)
+@bug(seed=2)
 def deliveries_of_a_lost_bind_are_dropped() -> list[Patch]:
     """What its client had not acknowledged when it hung up is not given to it again."""
     return [(Outbox, "lost", lambda self, deliveries: None)]
@@ -223,7 +223,7 @@ def a_receipt_is_forgotten_when_it_is_given() -> list[Patch]:
     ]
 
 
-@bug(seed=7)
+@bug(seed=2)
 def a_late_acknowledgement_does_not_count() -> list[Patch]:
     """The client has it, and is given it again."""
     answered = Outbox.answered
@@ -252,13 +252,13 @@ def a_receipt_goes_to_any_client() -> list[Patch]:
 # The journal, and going on after a crash.
 
 
-@bug(seed=13)
+@bug(seed=1)
 def what_could_not_be_kept_is_not_told_again() -> list[Patch]:
     """A disk that was full has cost outcomes."""
     return [(Commits, "tell_again", lambda self, changes: None)]
 
 
-@bug(seed=15)
+@bug(seed=7)
 def a_failed_commit_is_taken_for_a_good_one() -> list[Patch]:
     """The error is not looked at."""
     kept = Journey._kept
@@ -269,7 +269,7 @@ def a_failed_commit_is_taken_for_a_good_one() -> list[Patch]:
     return [(Journey, "_kept", blind)]
 
 
-@bug(seed=7)
+@bug(seed=4)
 def a_restart_forgets_what_operators_took() -> list[Patch]:
     """No receipt is expected, so none is matched."""
     recovered = SimulatedJournal._recovered
@@ -282,7 +282,7 @@ def a_restart_forgets_what_operators_took() -> list[Patch]:
     return [(SimulatedJournal, "_recovered", forgetful)]
 
 
-@bug(seed=75)
+@bug(seed=10)
 def a_restart_takes_up_a_receipt_of_each_message_only_once() -> list[Patch]:
     """Of what is held for a client about one message, only the last is given."""
     fetch_held = SimulatedJournal.fetch_held
@@ -303,7 +303,7 @@ def a_restart_takes_up_a_receipt_of_each_message_only_once() -> list[Patch]:
     return [(SimulatedJournal, "fetch_held", forgetful)]
 
 
-@bug(seed=6)
+@bug(seed=7)
 def a_restart_forgets_how_far_a_queue_was_written() -> list[Patch]:
     """What was in flight is taken for what was never sent, whatever its lane says of doubts."""
     waiting = SimulatedJournal._waiting
@@ -315,7 +315,7 @@ def a_restart_forgets_how_far_a_queue_was_written() -> list[Patch]:
     return [(SimulatedJournal, "_waiting", forgetful)]
 
 
-@bug(seed=10)
+@bug(seed=0)
 def an_id_in_hex_is_compared_as_text() -> list[Patch]:
     """An answer in hex and a receipt in decimal never meet."""
     find = Correlator.find

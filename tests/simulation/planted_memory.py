@@ -19,7 +19,7 @@ from tests.simulation.disk import MessageRow, Queue, SimulatedJournal
 from tests.simulation.planting import Patch, bug
 
 
-@bug(seed=193)
+@bug(seed=157)
 def what_must_not_be_in_doubt_goes_out_before_its_mark() -> list[Patch]:
     """A crash finds it unmarked, and sends it again in a lane that must not."""
 
@@ -70,7 +70,7 @@ def a_restart_forgets_the_marks() -> list[Patch]:
     return [(SimulatedJournal, "_waiting", forgetful)]
 
 
-@bug(seed=1)
+@bug(seed=10)
 def what_is_recalled_is_sent_again() -> list[Patch]:
     """It is taken for what waits."""
     journeys: list[Journey] = []
@@ -100,7 +100,7 @@ def a_restart_expects_one_receipt_of_each_message_only() -> list[Patch]:
     return [(SimulatedJournal, "_with_others", forgetful)]
 
 
-@bug(seed=9)
+@bug(seed=2)
 def what_is_settled_meanwhile_is_taken_back() -> list[Patch]:
     """A reading that is older than the settlement brings the message to life again."""
     begin = Recall._begin_reading
@@ -112,13 +112,13 @@ def what_is_settled_meanwhile_is_taken_back() -> list[Patch]:
     return [(Recall, "_begin_reading", blind)]
 
 
-@bug(seed=7)
+@bug(seed=9)
 def a_message_is_taken_back_beside_itself() -> list[Patch]:
     """Its two attempts are of two messages, and each of them ends."""
     return [(PendingReceipts, "in_memory", lambda self, message, attempts: None)]
 
 
-@bug(seed=57)
+@bug(seed=3)
 def what_the_journal_does_not_have_yet_is_left_to_it() -> list[Patch]:
     """A receipt that comes before the commit finds nothing."""
     leave = Correlator.leave_to_journal
@@ -129,7 +129,7 @@ def what_the_journal_does_not_have_yet_is_left_to_it() -> list[Patch]:
     return [(Correlator, "leave_to_journal", hasty)]
 
 
-@bug(seed=1)
+@bug(seed=18)
 def an_error_of_the_journal_is_taken_for_an_answer() -> list[Patch]:
     """The receipt is acknowledged as one that nobody knows."""
     recalled = Recall._recalled
@@ -146,13 +146,13 @@ def an_error_of_the_journal_is_taken_for_an_answer() -> list[Patch]:
     return [(Recall, "_recalled", blind)]
 
 
-@bug(seed=1)
+@bug(seed=2)
 def nobody_looks_for_what_has_waited_too_long_on_the_disk() -> list[Patch]:
     """Its client never hears."""
     return [(Recall, "search_overdue", lambda self, now: None)]
 
 
-@bug(seed=2)
+@bug(seed=5)
 def what_was_found_on_the_disk_is_counted_still() -> list[Patch]:
     """As a receipt that is waited for."""
     take_back = Correlator.take_back
@@ -164,7 +164,7 @@ def what_was_found_on_the_disk_is_counted_still() -> list[Patch]:
     return [(Correlator, "take_back", twice)]
 
 
-@bug(seed=1)
+@bug(seed=8)
 def the_journal_is_never_asked() -> list[Patch]:
     """A receipt of what only the journal knows is one that nobody knows."""
     return [(Recall, "must_ask", lambda self, came, operator_id, message: False)]
@@ -173,7 +173,7 @@ def the_journal_is_never_asked() -> list[Patch]:
 # What waits for clients.
 
 
-@bug(seed=15)
+@bug(seed=21)
 def a_new_receipt_overtakes_those_that_only_the_journal_has() -> list[Patch]:
     """And with it everything before it is taken for read."""
     put = Outbox.put
@@ -186,7 +186,7 @@ def a_new_receipt_overtakes_those_that_only_the_journal_has() -> list[Patch]:
     return [(Outbox, "put", eager)]
 
 
-@bug(seed=7)
+@bug(seed=1)
 def the_journal_is_read_from_where_it_was_read_before() -> list[Patch]:
     """A receipt is given twice."""
     fetched = Outbox.fetched

@@ -92,7 +92,7 @@ def room_leaks_when_a_commit_fails() -> list[Patch]:
     return [(Intake, "not_kept", leaky)]
 
 
-@bug(seed=7)
+@bug(seed=6)
 def ids_are_used_before_their_block_is_kept() -> list[Patch]:
     """After a crash the same ids are given out again."""
 
@@ -107,7 +107,7 @@ def ids_are_used_before_their_block_is_kept() -> list[Patch]:
 # Lanes.
 
 
-@bug(seed=7)
+@bug(seed=8)
 def the_youngest_goes_first() -> list[Patch]:
     """A message is put in front of those that wait."""
     append = Queue.append
@@ -119,7 +119,7 @@ def the_youngest_goes_first() -> list[Patch]:
     return [(Queue, "append", in_front)]
 
 
-@bug(seed=8)
+@bug(seed=0)
 def new_messages_overtake_those_that_only_the_journal_has() -> list[Patch]:
     """They stay in memory although older ones wait to be fetched."""
 
@@ -158,7 +158,7 @@ def a_failover_forgets_the_message() -> list[Patch]:
     return [(Failover, "go_elsewhere", go_elsewhere)]
 
 
-@bug(seed=5)
+@bug(seed=2)
 def a_failover_takes_room_twice() -> list[Patch]:
     """Each operator that refuses costs the account a place."""
     go_elsewhere = Failover.go_elsewhere
@@ -170,7 +170,7 @@ def a_failover_takes_room_twice() -> list[Patch]:
     return [(Failover, "go_elsewhere", leaky)]
 
 
-@bug(seed=8)
+@bug(seed=0)
 def a_schedule_is_not_waited_for() -> list[Patch]:
     """What is scheduled is queued like all else."""
 
@@ -186,7 +186,7 @@ def what_is_scheduled_is_forgotten_in_memory() -> list[Patch]:
     return [(Lanes, "begin", lambda self, now_utc: set())]
 
 
-@bug(seed=10)
+@bug(seed=7)
 def what_remains_is_counted_from_the_wrong_end() -> list[Patch]:
     """An operator is told how long the message has waited."""
 
@@ -199,7 +199,7 @@ def what_remains_is_counted_from_the_wrong_end() -> list[Patch]:
     return [(dispatcher, "with_what_remains", elapsed)]
 
 
-@bug(seed=4)
+@bug(seed=10)
 def validity_is_not_looked_at_when_a_message_is_sent() -> list[Patch]:
     """And hardly ever while it waits."""
     pull = Lanes.pull
@@ -244,7 +244,7 @@ def a_rate_begins_anew_with_each_process() -> list[Patch]:
     return [(Pacer, "__init__", fresh)]
 
 
-@bug(seed=10)
+@bug(seed=11)
 def the_rate_of_all_binds_together_is_forgotten() -> list[Patch]:
     """Each bind keeps to its own."""
     init = Operator.__init__
@@ -263,13 +263,13 @@ def the_rate_of_all_binds_together_is_forgotten() -> list[Patch]:
     return [(Operator, "__init__", without)]
 
 
-@bug(seed=31)
+@bug(seed=3)
 def a_slot_is_free_a_unit_after_it_was_written() -> list[Patch]:
     """However long the network held the message back."""
     return [(Pacer, "_arrived_at", lambda self, slot, now: self._written_at[slot])]
 
 
-@bug(seed=7)
+@bug(seed=10)
 def a_window_is_one_too_wide() -> list[Patch]:
     """One more is in flight than the operator allows."""
     ready_bind = Operator.ready_bind
@@ -320,7 +320,7 @@ def a_late_success_leaves_the_message_in_its_lane() -> list[Patch]:
     return [(Lanes, "pull", careless)]
 
 
-@bug(seed=11)
+@bug(seed=4)
 def what_must_not_be_repeated_is_repeated() -> list[Patch]:
     """`in_doubt: fail` does what `resend` does."""
     give_up = Outcomes.give_up
@@ -337,7 +337,7 @@ def what_must_not_be_repeated_is_repeated() -> list[Patch]:
     return [watch, (Outcomes, "give_up", careless)]
 
 
-@bug(seed=3)
+@bug(seed=1)
 def what_was_in_flight_on_a_lost_bind_is_forgotten() -> list[Patch]:
     """It is nobody's, until a restart."""
     doubted = Answers._doubted
@@ -354,7 +354,7 @@ def what_was_in_flight_on_a_lost_bind_is_forgotten() -> list[Patch]:
     return [(Answers, "_doubted", forgetful)]
 
 
-@bug(seed=10)
+@bug(seed=5)
 def a_flight_lands_twice() -> list[Patch]:
     """A late answer counts as if its message were still in flight."""
     answered = Answers.answered
@@ -366,7 +366,7 @@ def a_flight_lands_twice() -> list[Patch]:
     return [(Answers, "answered", twice)]
 
 
-@bug(seed=42)
+@bug(seed=2)
 def nobody_looks_when_a_window_is_given_up() -> list[Patch]:
     """Its operator has room again, and stands still."""
     doubted = Answers._doubted
@@ -381,7 +381,7 @@ def nobody_looks_when_a_window_is_given_up() -> list[Patch]:
     return [(Answers, "_doubted", lazy)]
 
 
-@bug(seed=8)
+@bug(seed=9)
 def a_drained_bind_goes_on_sending() -> list[Patch]:
     """It is marked, and nobody looks at the mark."""
 
@@ -423,13 +423,13 @@ def a_session_takes_one_message_too_many() -> list[Patch]:
 # Operators that do not do well.
 
 
-@bug(seed=13)
+@bug(seed=2)
 def an_operator_that_fails_is_never_tried_again() -> list[Patch]:
     """What waits for it alone waits for ever."""
     return [(Breaker, "tick", lambda self, now: False)]
 
 
-@bug(seed=19)
+@bug(seed=13)
 def a_bind_that_is_tried_has_its_whole_window() -> list[Patch]:
     """Not one message finds out, but all of them."""
 
@@ -440,7 +440,7 @@ def a_bind_that_is_tried_has_its_whole_window() -> list[Patch]:
     return [(Circuit, "most_unanswered", most_unanswered)]
 
 
-@bug(seed=13)
+@bug(seed=15)
 def a_slowed_bind_stands_still() -> list[Patch]:
     """A refusal takes all of its rate, and it does not come back."""
 
@@ -479,7 +479,7 @@ def a_suspect_goes_beside_others() -> list[Patch]:
     return [(pool, "may_try", hasty)]
 
 
-@bug(seed=23)
+@bug(seed=13)
 def an_orphan_is_forgotten_on_the_disk_only() -> list[Patch]:
     """Its message has come, and nothing follows from that."""
 

@@ -132,7 +132,11 @@ class Process:
         self.loop = loop
         self.life = life
         self.alive = True
-        self.reading = ReadingLine(self.soon, self.clock)
+        self.reading = ReadingLine(
+            lambda delay_s, call: self.loop.at(self.loop.now + delay_s, call, self),
+            self.clock,
+            lambda: self.journey.commits.accepting,
+        )
         self.is_recovered = False
         """Whether it knows what its journal holds."""
         self.stalled_until = 0.0

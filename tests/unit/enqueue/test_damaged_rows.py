@@ -17,7 +17,7 @@ from router.terms.names import OperatorId, RouterId
 from router.terms.orphan import Orphan
 from router.terms.queue_key import QueueKey
 from tests.unit.enqueue.test_sqlite_file import of_version_5
-from tests.unit.enqueue.turns import Turns, attempt, changes, rows_of
+from tests.unit.enqueue.turns import Turns, attempt, changes, rows_of, started
 from tests.unit.messages import BANK, ELISA, OTP, TELIA, TO_TELIA, delivery, message
 
 
@@ -39,7 +39,8 @@ def journal(path: Path, turns: Turns) -> Iterator[SqliteJournal]:
     assert turns.keep(journal, changes(accepted=[*waiting, *sent])) is None
     orphans = [Orphan(TELIA, OperatorId(b"%d" % n), b"\1\0012\0", b"x", 5.0) for n in range(5)]
     held = [delivery(n) for n in range(21, 26)]
-    batch = changes(taken=[attempt(one) for one in sent], held=held, orphaned=orphans)
+    long = [started(n, taken=1) for n in range(1, 6)]
+    batch = changes(taken=[attempt(one) for one in sent], held=held, orphaned=orphans, started=long)
     assert turns.keep(journal, batch) is None
     yield journal
     turns.close(journal)
@@ -68,11 +69,16 @@ def orphans_in(journal: SqliteJournal, turns: Turns) -> list[int]:
     return [one.kept_as for one in turns.recovered(journal).orphans]
 
 
+def started_in(journal: SqliteJournal, turns: Turns) -> list[int]:
+    return [one.number for one in turns.recovered(journal).started]
+
+
 READERS: dict[str, Callable[[SqliteJournal, Turns], list[int]]] = {
     "message": waiting_in,
     "sent": sent_in,
     "delivery": held_in,
     "orphan": orphans_in,
+    "started": started_in,
 }
 SPOILT = [
     ("message", "octets", "'text'"),
@@ -106,8 +112,13 @@ SPOILT = [
     ("orphan", "octets", "x'00'"),
     ("orphan", "source", "'text'"),
     ("orphan", "operator", "'elisa'"),
+    ("started", "operator", "'elisa'"),
+    ("started", "queue", "77"),
+    ("started", "came", "'text'"),
+    ("started", "taken", "2"),
+    ("started", "checksum", "checksum + 1"),
 ]
-SAMPLE = {"message": 3, "sent": 3, "delivery": 3, "orphan": 3}
+SAMPLE = {"message": 3, "sent": 3, "delivery": 3, "orphan": 3, "started": 3}
 
 
 @pytest.mark.parametrize(("table", "column", "to"), SPOILT)
@@ -306,6 +317,9 @@ def test_checksums_are_those_of_the_files() -> None:
         1, "telia", b"id", 1.5, 2, 3, None, 1, 0, 1, 2.5, b"\1\0011\0", b"\1\0012\0", None
     ) == 0x7864629F  # fmt: skip
     assert checksums.of_delivery(1, "bank", 2, 1.5, 1, b"octets") == 0x714557B4
+    assert checksums.of_started(
+        1, 2, "telia", b"\1\0011\0", b"\1\0012\0", 3, 4, 5, b"\1came", 6, 1.5, 2.5
+    ) == 0xE79DABF1  # fmt: skip
     assert checksums.of_orphan(1, "telia", b"id", 1.5, b"\1\0011\0", b"octets") == 0x2CFF2900
 
 

@@ -22,7 +22,7 @@ from router.terms.plan import Plan
 from router.terms.queue_key import QueueKey
 from router.terms.states import SENT, Mark
 from tests.unit.enqueue.kept import JOURNALS, Kept
-from tests.unit.enqueue.turns import attempt, changes, told_again
+from tests.unit.enqueue.turns import attempt, changes, started, told_again
 from tests.unit.messages import (
     ALERT,
     BANK,
@@ -420,6 +420,56 @@ def test_an_orphan_that_is_claimed_in_the_same_commit_is_not_left(kept: Kept) ->
     one = orphan(1)
     kept.keep(changes(orphaned=[one], claimed=[one]))
     assert orphans_of(kept) == []
+
+
+# Long messages of which an operator has taken parts.
+
+
+def started_of(kept: Kept) -> list[tuple[object, ...]]:
+    return [
+        (
+            *(one.account, one.source_octets, one.destination_octets, one.reference, one.total),
+            *(one.plan, one.operator, one.taken, one.came, one.part_of),
+            *(one.first_utc, one.latest_utc, one.number),
+        )
+        for one in kept.recovered().started
+    ]
+
+
+def test_long_message_is_known_to_the_next_process_as_it_was_last(kept: Kept) -> None:
+    first, second = Group(TO_TELIA, 3), Group(TO_TELIA, 3)
+    kept.keep(changes(accepted=[message(1)]))
+    kept.keep(changes(started=[started(7, taken=1, of=first), started(8, taken=1, of=second)]))
+    kept.keep(changes(started=[started(7, taken=2, of=first)]))
+    kept.restart()
+    addresses = b"\5\0BANK\0", b"\1\1372\0"
+    came = {1: 0xFFFF_FFFF, 255: 7}
+    assert started_of(kept) == [
+        (BANK, *addresses, 7, 3, TO_TELIA, TELIA, 2, came, 9, 5.0, 6.0, 1),
+        (BANK, *addresses, 8, 3, TO_TELIA, TELIA, 1, came, 9, 5.0, 6.0, 2),
+    ]
+    kept.keep(changes(started=[started(9, taken=1)]))
+    assert [one.number for one in kept.recovered().started] == [1, 2, 3]
+
+
+def test_long_message_is_forgotten_when_all_parts_are_taken(kept: Kept) -> None:
+    group, at_once = Group(TO_TELIA, 3), Group(TO_TELIA, 3)
+    kept.keep(changes(accepted=[message(1)]))
+    kept.keep(changes(started=[started(7, taken=1, of=group)]))
+    kept.keep(changes(started=[started(8, taken=taken, of=at_once) for taken in (1, 2, 3)]))
+    assert len(started_of(kept)) == 1
+    kept.keep(changes(started=[started(7, taken=3, of=group)]))
+    assert started_of(kept) == []
+
+
+def test_long_message_that_failed_to_be_kept_is_kept_when_it_is_told_again(kept: Kept) -> None:
+    kept.keep(changes(accepted=[message(1)]))
+    batch = changes(started=[started(7, taken=1)])
+    with kept.failing():
+        assert kept.keep(batch) is not None
+    assert kept.keep(batch) is None
+    kept.restart()
+    assert [row[3] for row in started_of(kept)] == [7]
 
 
 # What a new process finds.

@@ -14,7 +14,7 @@ from router.terms.names import ClientId, LaneName
 from router.terms.outcome import Outcome
 from router.terms.queue_key import QueueKey
 from router.terms.states import ACCEPTING, SENT, Mark
-from tests.unit.enqueue.turns import LANES, attempt, changes, told_again
+from tests.unit.enqueue.turns import LANES, attempt, changes, started, told_again
 from tests.unit.messages import (
     ALERT,
     BANK,
@@ -90,6 +90,17 @@ def test_every_row_of_a_batch_is_written_and_no_other(
     assert counts(database) == [0, 0, size, size]
     run(database, row_writer.statements([changes(acknowledged=deliveries)], queues))
     assert counts(database) == [0, 0, 0, size]
+
+
+def test_long_message_whose_other_parts_do_not_come_is_forgotten_after_others_have(
+    database: sqlite3.Connection, queues: row_writer.Queues
+) -> None:
+    times = (5.0, 6.0, 4.0 + row_writer.STARTED_FOR_S, 5.5 + row_writer.STARTED_FOR_S)
+    for number, latest_utc in enumerate(times, 1):
+        one = started(number, taken=1, latest_utc=latest_utc)
+        one.numbered(number)
+        run(database, row_writer.statements([changes(started=[one])], queues))
+    assert database.execute("SELECT number FROM started").fetchall() == [(2,), (3,), (4,)]
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -17,7 +17,7 @@ from router.terms.group import Group
 from router.terms.names import OperatorId
 from router.terms.orphan import Orphan
 from router.terms.queue_key import QueueKey
-from tests.unit.enqueue.turns import Turns, attempt, changes, rows_of
+from tests.unit.enqueue.turns import Turns, attempt, changes, rows_of, started
 from tests.unit.messages import BANK, ELISA, OTP, TELIA, TO_TELIA, delivery, message
 
 
@@ -336,12 +336,29 @@ def without_parts(database: sqlite3.Connection) -> None:
     of_version_5(database)
 
 
+def of_version_6(database: sqlite3.Connection) -> None:
+    database.execute("DROP TABLE started")
+    database.execute("PRAGMA user_version = 6")
+
+
 def of_version_5(database: sqlite3.Connection) -> None:
+    of_version_6(database)
     database.execute("ALTER TABLE meta DROP COLUMN commits")
     for table in ("message", "sent", "delivery", "orphan"):
         database.execute(f"ALTER TABLE {table} DROP COLUMN checksum")
     database.execute("DROP TABLE set_aside")
     database.execute("PRAGMA user_version = 5")
+
+
+def test_file_of_version_6_has_a_place_for_long_messages(path: Path, turns: Turns) -> None:
+    turns.close(turns.open(path))
+    with closing(sqlite3.connect(path)) as database, database:
+        of_version_6(database)
+    journal = turns.open(path)
+    assert turns.keep(journal, changes(accepted=[message(1)])) is None
+    assert turns.keep(journal, changes(started=[started(1, taken=1)])) is None
+    turns.close(journal)
+    assert rows_of(path, "started") == 1
 
 
 def test_file_of_version_4_keeps_what_was_sent_and_has_a_place_for_parts(

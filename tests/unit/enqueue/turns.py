@@ -21,6 +21,7 @@ from router.enqueue.journal import (
     Weights,
 )
 from router.enqueue.sqlite import SqliteJournal
+from router.terms.group import Group, Started
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, LaneName, OperatorId, OperatorName, RouterId
 from router.terms.orphan import Orphan
@@ -41,6 +42,29 @@ def attempt(
     return PendingReceipt(message, operator, OperatorId(written), at_utc)
 
 
+def started(
+    reference: int, *, taken: int, of: Group | None = None, latest_utc: float = 6.0
+) -> Started:
+    """The operator has taken so many of three parts, of which two have come, in queue 1."""
+    group = of or Group(TO_TELIA, 3, reference=reference)
+    return Started(
+        account=BANK,
+        source_octets=b"\5\0BANK\0",
+        destination_octets=b"\1\1372\0",
+        reference=reference,
+        total=3,
+        plan=TO_TELIA,
+        queue=1,
+        operator=TELIA,
+        taken=taken,
+        came={1: 0xFFFF_FFFF, 255: 7},
+        part_of=9,
+        first_utc=5.0,
+        latest_utc=latest_utc,
+        group=group,
+    )
+
+
 def told_again(
     one: PendingReceipt, failure: bytes | None, message: Message | None = None
 ) -> PendingReceipt:
@@ -59,11 +83,13 @@ def changes(
     settled: Iterable[Message] = (),
     orphaned: Iterable[Orphan] = (),
     claimed: Iterable[Orphan] = (),
+    started: Iterable[Started] = (),
 ) -> Changes:
     """One batch."""
     one = Changes()
     one.orphaned += orphaned
     one.claimed += claimed
+    one.started += started
     one.accepted += accepted
     one.taken += taken
     one.held += held

@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from router.settings.difference import NEEDS_RESTART, Change, Difference, difference
-from router.terms.settings import Settings
+from router.terms.settings import Settings, TlsSettings
 from tests.unit.settings.configurations import CONTRACT, changed, loaded
 
 TELIA_3: Final = 'telia-3, address: "127.0.0.1:27751", system_id: agg1, password: pw1,'
@@ -100,8 +100,14 @@ TABLE: Final = {
     ),
     "where clients connect": (
         (('  - {address: "127.0.0.1:2775"}', '  - {address: "127.0.0.1:2776"}'),),
-        ["listen: changed"],
-        ["listen"],
+        ["listen[0]: 127.0.0.1:2775 -> 127.0.0.1:2776"],
+        ["listen[0]"],
+    ),
+    "where else clients connect": (
+        (('  - {address: "127.0.0.1:2775"}', '  - {address: "127.0.0.1:2775"}\n'
+          '  - {address: "127.0.0.1:2777"}'),),
+        ["listen[1]: added"],
+        ["listen[1]"],
     ),
     "the journal": (
         (("commit_every: 2ms", "commit_every: 5ms"),),
@@ -174,6 +180,25 @@ def test_lanes_are_told_apart_by_name_and_their_names_and_order_need_a_restart()
     assert found.needs_restart == ("lanes",)
     fewer = difference(old, replace(old, lanes=old.lanes[:2]))
     assert fewer == Difference((Change("lanes.bulk", "removed"),), ("lanes",))
+
+
+def test_certificate_of_a_listener_is_followed_and_tls_itself_needs_a_restart() -> None:
+    clear = loaded(CONTRACT)
+    first, second = (
+        TlsSettings(certificate=Path(f"{name}.pem"), key=Path(f"{name}.key")) for name in "ab"
+    )
+
+    def listening(tls: TlsSettings | None) -> Settings:
+        (one,) = clear.listen
+        return replace(clear, listen=(replace(one, tls=tls),))
+
+    found = difference(listening(first), listening(second))
+    assert [str(one) for one in found.changes] == [
+        "listen[0].tls.certificate: a.pem -> b.pem",
+        "listen[0].tls.key: a.key -> b.key",
+    ]
+    assert found.needs_restart == ()
+    assert difference(clear, listening(first)).needs_restart == ("listen[0].tls",)
 
 
 def test_binds_in_another_order_are_the_same_binds() -> None:

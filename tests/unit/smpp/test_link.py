@@ -90,7 +90,7 @@ class FakeHost:
         self.timers: list[FakeTimer] = []
         self.soon: list[Link] = []
         self.turns: list[Callable[[], None]] = []
-        self.reading = ReadingLine(self.turns.append, self.clock)
+        self.reading = ReadingLine(lambda _, call: self.turns.append(call), self.clock)
 
     def clock(self) -> float:
         self.now += self.takes_s

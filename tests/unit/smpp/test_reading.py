@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from router.smpp.reading import SHARE_S, ReadingLine
+from router.smpp.reading import BEHIND_MESSAGES, BEHIND_S, SHARE_S, ReadingLine
 
 
 class Turns:
@@ -14,7 +14,13 @@ class Turns:
         self.now = 100.0
         self.calls: Final[deque[Callable[[], None]]] = deque()
         self.served: list[str] = []
-        self.line = ReadingLine(self.calls.append, lambda: self.now)
+        self.delays_s: list[float] = []
+        self.behind = 0
+        self.line = ReadingLine(self._later, lambda: self.now, lambda: self.behind)
+
+    def _later(self, delay_s: float, call: Callable[[], None]) -> None:
+        self.delays_s.append(delay_s)
+        self.calls.append(call)
 
     def turn(self) -> str:
         """Make one turn; return who was served in it."""
@@ -43,6 +49,17 @@ def test_line_is_served_in_turns_until_all_is_dealt_with() -> None:
     for name, times in ("a", 3), ("b", 1), ("c", 2):
         Peer(turns, name, times)
     assert [turns.turn(), turns.turn()] == ["abcaca", ""]
+
+
+def test_line_waits_while_the_journal_has_much_that_clients_wait_for() -> None:
+    turns = Turns()
+    Peer(turns, "a", 20)
+    turns.behind = BEHIND_MESSAGES + 1
+    assert [turns.turn(), turns.turn()] == ["", ""]
+    assert not turns.line.is_empty
+    turns.behind = BEHIND_MESSAGES
+    assert turns.turn() == "a" * 20
+    assert turns.delays_s == [0.0, BEHIND_S, BEHIND_S]
 
 
 def test_nobody_is_served_in_the_turn_in_which_it_came() -> None:

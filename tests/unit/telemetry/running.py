@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import cache
 from typing import Final
 
@@ -20,6 +21,7 @@ from router.terms.message import Message
 from router.terms.names import AccountName, BindName, ClientId, LaneName, OperatorName, RouterId
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings
+from router.wiring.reload import Reloaded
 from router.wiring.running_config import RunningConfig
 from tests.unit.settings.configurations import CONTRACT, loaded
 
@@ -67,6 +69,35 @@ class Stale:
     stale = "the files differ"
 
 
+class FakeRenewal:
+    """Two binds wait for a third."""
+
+    def __init__(self, waiting: list[BindName], why: str) -> None:
+        self.waiting = waiting
+        self.why = why
+
+
+class FakeConnectors:
+    """Nothing is being bound anew, until a test says so."""
+
+    def __init__(self) -> None:
+        self.renewals: dict[OperatorName, FakeRenewal] = {}
+
+
+class FakeReloader:
+    """Answers what a test wants, at once, or never."""
+
+    def __init__(self) -> None:
+        self.asked: list[bool] = []
+        self.told: Reloaded | None = None
+
+    def ask(self, answer: "Future[Reloaded] | None" = None, *, partly: bool = False) -> None:
+        """Answer."""
+        self.asked.append(partly)
+        if answer is not None and self.told is not None:
+            answer.set_result(self.told)
+
+
 class FakeRouter:
     """What telemetry sees of a router: `status.Running`."""
 
@@ -91,6 +122,8 @@ class FakeRouter:
             later=lambda call: None,
             settled=self.settled.append,
         )
+        self.connectors = FakeConnectors()
+        self.reloader = FakeReloader()
         self.accounts = Accounts(self.settings.accounts, b"secret", STARTED_AT)
 
     def clock(self) -> float:

@@ -278,7 +278,7 @@ def with_share(settings: Settings, messages: float, level: str = "info") -> Sett
 def settled(settlement: Settlement, router: FakeRouter) -> list[dict[str, object]]:
     """What the message log writes of it."""
     stream = written(LogSettings())
-    MessageLog(with_share(router.settings, 1.0))(settlement)
+    MessageLog(with_share(router.settings, 1.0).telemetry.log)(settlement)
     found = lines(stream)
     for line in found:
         del line["timestamp"]
@@ -340,7 +340,7 @@ def test_keys_of_the_line_are_those_of_the_page() -> None:
 def test_share_of_messages_that_get_their_line_is_what_the_settings_say(share: float) -> None:
     router = FakeRouter()
     stream = written(LogSettings())
-    write = MessageLog(with_share(router.settings, share))
+    write = MessageLog(with_share(router.settings, share).telemetry.log)
     message = router.message()
     for number in range(2_000):
         message.router_id = RouterId(184_467_440_737 + number * 100 + 7)
@@ -351,7 +351,7 @@ def test_share_of_messages_that_get_their_line_is_what_the_settings_say(share: f
 def test_message_has_no_line_where_the_level_is_above_it() -> None:
     router = FakeRouter()
     stream = written(LogSettings(level="warning"))
-    MessageLog(with_share(router.settings, 1.0, "warning"))(
+    MessageLog(with_share(router.settings, 1.0, "warning").telemetry.log)(
         Settlement(router.message(), Outcome.SENT, STARTED_AT)
     )
     assert stream.getvalue() == ""

@@ -127,19 +127,6 @@ def test_wrong_usage_exits_with_2_and_prints_no_result(
     assert "usage: smpp-router" in err
 
 
-def test_command_that_is_not_served_yet_says_so_and_fails(capsys: Capture) -> None:
-    assert said(capsys, "reload") == (
-        1,
-        "",
-        "smpp-router reload: not served yet by this version; nothing was changed."
-        " To apply a configuration: `smpp-router check` it, then restart the router.\n",
-    )
-
-
-def test_help_says_what_is_not_served_yet(capsys: Capture) -> None:
-    assert "not served yet" in said(capsys, "reload", "--help")[1]
-
-
 # check
 
 

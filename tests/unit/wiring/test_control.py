@@ -9,12 +9,13 @@ import pytest
 from router.terms.settings import Address
 from router.wiring.control import ControlSite, TelemetrySite
 from router.wiring.http_server import Refusals, Site
+from router.wiring.reload import Reloaded, Result
 from tests.unit.telemetry.running import TELIA, FakeRouter
 
 Answer = tuple[int, dict[str, str], bytes]
 PATHS = ("/metrics", "/healthz", "/readyz")
 COMMANDS = (
-    *("/v1/drain", "/v1/resume", "/v1/clock"),
+    *("/v1/drain", "/v1/resume", "/v1/clock", "/v1/reload"),
     *("/v1/compare", "/v1/explain", "/v1/routes"),
 )
 HERE = Address(host="127.0.0.1", port=9465)
@@ -299,7 +300,7 @@ def test_command_that_the_loop_did_not_hear_in_time_is_not_done_later() -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-@pytest.mark.parametrize("path", ["/v1/drain", "/v1/resume", "/v1/clock"])
+@pytest.mark.parametrize("path", COMMANDS)
 def test_commands_are_posted(path: str, method: str) -> None:
     status, headers, _ = ask(control_of(FakeRouter()), path, method)
     assert (status, headers["Allow"]) == (405, "POST")
@@ -370,3 +371,84 @@ def test_request_of_a_foreign_web_page_is_refused_and_counted(foreign: dict[str,
 def test_request_that_names_us_is_served(here: Address, own: dict[str, str]) -> None:
     site = control_of(FakeRouter(), here)
     assert command(site, "/v1/drain", b'{"what": "telia"}', **own)[0] == 200
+
+
+# Reload.
+
+
+def reloaded(result: Result, reason: str = "") -> Reloaded:
+    """What came of a reload."""
+    return Reloaded(
+        result=result,
+        reason=reason,
+        changes=["accounts.shop.max_binds: 4 -> 2"],
+        changes_left_out=0,
+        needs_restart=[],
+        stays=[],
+        mistakes=[],
+        warnings=[],
+        took_s=0.1,
+    )
+
+
+@pytest.mark.parametrize(
+    ("result", "status"),
+    [
+        ("unchanged", 200),
+        ("applied", 200),
+        ("partly", 200),
+        ("needs_restart", 409),
+        ("rejected", 409),
+        ("failed", 500),
+        ("refused", 503),
+    ],
+)
+def test_reload_says_what_came_of_it(result: Result, status: int) -> None:
+    router = FakeRouter()
+    router.reloader.told = reloaded(result, "a reason")
+    answer = command(control_of(router), "/v1/reload", b"{}")
+    assert answer == (status, {**reloaded(result, "a reason"), "error": "a reason"})
+    assert router.reloader.asked == [False]
+
+
+def test_part_is_applied_only_if_asked() -> None:
+    router = FakeRouter()
+    router.reloader.told = reloaded("partly")
+    assert command(control_of(router), "/v1/reload", b'{"partly": true}')[0] == 200
+    assert router.reloader.asked == [True]
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{", b'{"partly": 1}', b'{"partly": "yes"}', b'{"part": true}']
+)
+def test_reload_that_is_none_is_400_and_does_nothing(body: bytes) -> None:
+    router = FakeRouter()
+    status, document = command(control_of(router), "/v1/reload", body)
+    assert (status, list(document)) == (400, ["error"])
+    assert router.reloader.asked == []
+
+
+def test_reload_that_takes_long_goes_on_and_that_is_said() -> None:
+    router = FakeRouter()
+    refusals = Refusals(router.journey.counters.http_refused)
+    site = ControlSite(router, HERE, refusals, reload_s=0.01)
+    status, document = command(site, "/v1/reload", b"{}")
+    assert status == 503
+    assert "goes on" in str(document["error"])
+    assert router.reloader.asked == [False]
+
+
+def test_reload_of_a_router_that_ends_is_503() -> None:
+    router = FakeRouter()
+    router.loop.closed = True
+    assert command(control_of(router), "/v1/reload", b"{}")[0] == 503
+
+
+def test_status_after_a_reload_is_a_new_one() -> None:
+    router = FakeRouter()
+    router.reloader.told = reloaded("applied")
+    site = control_of(router)
+    before = told(site, "/v1/status")
+    router.now += 1.0
+    command(site, "/v1/reload", b"{}")
+    assert told(site, "/v1/status") != before

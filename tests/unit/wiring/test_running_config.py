@@ -104,6 +104,13 @@ def test_what_was_applied_is_what_runs_since_then(files: Files) -> None:
     assert files.readings == 1
 
 
+def test_files_that_were_followed_in_part_are_stale_until_they_change(files: Files) -> None:
+    files.write(FASTER)
+    files.config.applied(load(files.path, {}), is_part=True)
+    assert files.config.stale == files.look() == DIFFER
+    assert files.readings == 0
+
+
 def test_look_that_a_reload_has_overtaken_says_nothing(files: Files) -> None:
     files.write(FASTER)
     files.meanwhile = lambda: files.config.applied(load(files.path, {}))

@@ -18,6 +18,12 @@ def test_systemd_waits_for_as_long_as_a_start_takes() -> None:
     assert not [thread for thread in threading.enumerate() if thread.name == "starting"]
 
 
+def test_systemd_waits_longer_than_a_stop_may_take() -> None:
+    said: list[str] = []
+    systemd.stopping_within(120.0, tell=said.append)
+    assert said == ["STOPPING=1\nEXTEND_TIMEOUT_USEC=130000000"]
+
+
 def test_a_quick_start_says_nothing() -> None:
     heard: SimpleQueue[str] = SimpleQueue()
 

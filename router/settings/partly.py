@@ -1,0 +1,80 @@
+"""What a running router can follow of a configuration that needs a restart: all but that.
+
+The result is valid in itself, as every configuration is, or there is none: a route may name a lane
+that will be there only after the restart.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import zip_longest
+
+from router.settings.digest import digest_of
+from router.settings.keys import MOST_SHARED
+from router.settings.mistakes import Mistake, SettingsError, key_path, mistake_at
+from router.settings.units import show_percent
+from router.terms.names import LaneName
+from router.terms.settings import ListenSettings, Place, Settings
+
+
+def without_restart(old: Settings, new: Settings) -> Settings:
+    """Return the new configuration with what needs a restart as it was in the old.
+
+    Raises SettingsError where the two do not go together.
+    """
+    values = {lane.name: lane for lane in new.lanes}
+    partly = replace(
+        new,
+        listen=_listeners(old, new),
+        journal=old.journal,
+        telemetry=replace(new.telemetry, listen=old.telemetry.listen),
+        control=old.control,
+        lanes=tuple(values.get(lane.name, lane) for lane in old.lanes),
+        node=old.node,
+    )
+    mistakes = list(_mistakes(partly))
+    if mistakes:
+        raise SettingsError(mistakes)
+    return replace(partly, digest=digest_of(partly))
+
+
+def _listeners(old: Settings, new: Settings) -> tuple[ListenSettings, ...]:
+    """Return the old listeners, each with its new certificate if it had one."""
+
+    def followed(before: ListenSettings, after: ListenSettings | None) -> ListenSettings:
+        same = after is not None and after.address == before.address
+        return after if same and after and after.tls and before.tls else before
+
+    return tuple(followed(*both) for both in zip_longest(old.listen, new.listen) if both[0])
+
+
+def _mistakes(settings: Settings) -> Iterator[Mistake]:
+    """Find lanes that are not there, and shares that are too much together."""
+    lanes = {lane.name for lane in settings.lanes}
+    for name, account in settings.accounts.items():
+        named: Mapping[str, tuple[LaneName, ...]] = {
+            "lane": (account.lane,),
+            "lane_by_priority": tuple(account.lane_by_priority.values()),
+            "lane_by_service_type": tuple(account.lane_by_service_type.values()),
+        }
+        for key, of_key in named.items():
+            path = key_path(key_path("accounts", name), key)
+            place = settings.places.get(path, Place(""))
+            for lane in dict.fromkeys(of_key):
+                if lane not in lanes:
+                    yield mistake_at(place, path, _not_there(lane))
+    for number, route in enumerate(settings.routes):
+        if route.lane is not None and route.lane not in lanes:
+            place = Place(route.file, route.line)
+            yield mistake_at(place, f"routes[{number}].lane", _not_there(route.lane))
+    shares = sum(lane.min_share for lane in settings.lanes)
+    if shares > MOST_SHARED + 1e-9:
+        yield mistake_at(
+            settings.places.get("lanes", Place("")),
+            "lanes",
+            f"until a restart the shares (min_share) would add up to {show_percent(shares)}; at "
+            f"most {show_percent(MOST_SHARED)} can be kept while urgent messages wait",
+        )
+
+
+def _not_there(lane: LaneName) -> str:
+    return f"the lane {lane!r} is there only after a restart"

@@ -1,0 +1,59 @@
+"""`smpp-router reload`: asks the running router to reload, and says in words what came of it."""
+
+import json
+from typing import Final, NamedTuple
+
+from router.wiring.remote import NoAnswerError, ask
+
+WAIT_S: Final = 70.0
+"""Longer than the router waits for its own answer (`control.RELOAD_S`)."""
+HEADS: Final = {
+    "unchanged": "the configuration is the one in force",
+    "applied": "applied",
+    "partly": "applied, but for what needs a restart",
+}
+
+
+class Told(NamedTuple):
+    """What came of a reload."""
+
+    document: dict[str, object]
+    lines: list[str]
+    """For people: what was applied, or every mistake."""
+    refusal: str
+    """Why nothing was applied; empty where something was, or nothing had changed."""
+
+
+def reload(url: str, *, partly: bool) -> Told:
+    """Have the router at this URL reload. Raises NoAnswerError."""
+    try:
+        said = ask(url, "/v1/reload", {"partly": partly}, wait_s=WAIT_S)
+    except NoAnswerError as error:
+        said = error.answer
+        if b'"result"' not in said:
+            raise
+    try:
+        document = json.loads(said)
+        return Told(document, _lines(document), str(document["reason"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise NoAnswerError("the answer is not from a router of this version") from error
+
+
+def _lines(document: dict[str, list[object]]) -> list[str]:
+    result = str(document["result"])
+    lines = [str(mistake["text"]) for mistake in _mistakes(document)]
+    restart = {str(key) for key in document["needs_restart"]}
+    for change in map(str, document["changes"]):
+        needs = result == "partly" and any(change.startswith(f"{key}:") for key in restart)
+        lines.append(f"{change} (after a restart)" if needs else change)
+    if document["changes_left_out"]:
+        lines.append(f"and {document['changes_left_out']} more")
+    lines += map(str, document["stays"])
+    lines += [f"warning: {warning}" for warning in document["warnings"]]
+    if result in HEADS:
+        lines.append(HEADS[result])
+    return lines
+
+
+def _mistakes(document: dict[str, list[object]]) -> list[dict[str, object]]:
+    return [one for one in document["mistakes"] if isinstance(one, dict)]

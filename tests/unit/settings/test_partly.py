@@ -1,0 +1,92 @@
+"""router/settings/partly.py: what can be followed without a restart is valid in itself."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from router.settings.load import SettingsError
+from router.settings.partly import without_restart
+from router.terms.names import LaneName
+from router.terms.settings import (
+    Address,
+    ControlSettings,
+    JournalSettings,
+    LaneSettings,
+    ListenSettings,
+    Settings,
+    TlsSettings,
+)
+from tests.doubles import with_account, with_lane
+from tests.unit.settings.configurations import CONTRACT, changed, loaded
+
+HERE, THERE = (Address(host="127.0.0.1", port=port) for port in (1, 2))
+
+
+@pytest.fixture
+def old() -> Settings:
+    return loaded(CONTRACT)
+
+
+def test_what_needs_a_restart_stays_and_the_rest_is_as_written(old: Settings) -> None:
+    log = replace(old.telemetry.log, level="debug")
+    new = replace(
+        with_account(old, "bank", max_binds=1),
+        listen=(ListenSettings(address=THERE),),
+        journal=JournalSettings(url="memory:"),
+        telemetry=replace(old.telemetry, listen=HERE, log=log),
+        control=ControlSettings(listen=HERE),
+        node=7,
+    )
+    telemetry = replace(old.telemetry, log=log)
+    expected = replace(with_account(old, "bank", max_binds=1), telemetry=telemetry)
+    assert without_restart(old, new) == expected
+
+
+def test_lanes_keep_names_and_order_and_follow_their_values(old: Settings) -> None:
+    otp, alert, _ = with_lane(old, "alert", failover_after_s=9.0).lanes
+    new = replace(old, lanes=(alert, otp, LaneSettings(name=LaneName("new"))))
+    assert without_restart(old, new).lanes == (otp, alert, old.lanes[2])
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        (("lane: otp\n", "lane: new\n"), "accounts.bank.lane"),
+        (("{3: alert}", "{3: new}"), "accounts.shop.lane_by_priority"),
+        (('destination: "358", to: [elisa]', 'destination: "358", to: [elisa], lane: new'),
+         "routes[2].lane"),
+    ],
+)  # fmt: skip
+def test_lane_that_comes_with_the_restart_cannot_be_named_before(
+    old: Settings, change: tuple[str, str], path: str
+) -> None:
+    lane = ("  - {name: bulk, min_share", "  - {name: new}\n  - {name: bulk, min_share")
+    new = loaded(changed(CONTRACT, change, lane))
+    with pytest.raises(SettingsError) as error:
+        without_restart(old, new)
+    (mistake,) = error.value.mistakes
+    assert (mistake.path, mistake.line > 0) == (path, True)
+    assert "the lane 'new' is there only after a restart" in str(mistake)
+
+
+def test_shares_of_old_and_new_lanes_are_added_up(old: Settings) -> None:
+    otp, alert, bulk = old.lanes
+    new = replace(old, lanes=(otp, replace(alert, min_share=0.48)))
+    assert bulk.min_share == 0.05
+    with pytest.raises(SettingsError, match="would add up to 53%"):
+        without_restart(old, new)
+
+
+def test_listener_follows_its_certificate_and_nothing_else(old: Settings) -> None:
+    one, two = (TlsSettings(certificate=Path(name), key=Path("key")) for name in "ab")
+
+    def listening(*listen: ListenSettings) -> Settings:
+        return replace(old, listen=listen)
+
+    here = ListenSettings(address=HERE, tls=one)
+    both = listening(here, ListenSettings(address=THERE))
+    new = listening(replace(here, tls=two), ListenSettings(address=THERE, tls=two))
+    assert without_restart(both, new).listen == (replace(here, tls=two), both.listen[1])
+    elsewhere = listening(ListenSettings(address=THERE, tls=two))
+    assert without_restart(both, elsewhere).listen == both.listen
