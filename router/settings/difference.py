@@ -1,14 +1,18 @@
 """What differs between two configurations, in words; and what of it needs a restart.
 
 Accounts, operators and binds are compared by name, so that one that only moved in its file is the
-same. Routes and inbound rules are compared as wholes: their order counts. No secret is told.
+same; routes and inbound rules by their conditions, and by their order where that counts. A file
+that is named counts as changed if its content is another. No secret is told.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, fields, is_dataclass, replace
 from itertools import zip_longest
-from typing import Final, Literal
+from typing import Final
 
+from router.settings.mistakes import item_path
+from router.settings.moved import moved
+from router.settings.rule_changes import Kind, RuleChange, inbound_changes, route_changes
 from router.settings.units import show_duration, show_percent, show_size
 from router.terms.settings import (
     AccountSettings,
@@ -16,6 +20,7 @@ from router.terms.settings import (
     LaneSettings,
     ListenSettings,
     OperatorSettings,
+    Place,
     Settings,
 )
 
@@ -24,7 +29,7 @@ NEEDS_RESTART: Final = ("listen", "journal", "node", "telemetry.listen", "contro
 listener. Beside them: the names and the order of `lanes`, because the queues on disk are told apart
 by them."""
 
-_NO_KEYS: Final = frozenset({"name", "file", "line", "places"})
+_NO_KEYS: Final = frozenset({"name", "file", "line", "places", "files", "folder", "digest"})
 """Fields that are no keys of the file, or are the name under which a part is compared."""
 _SHOWN: Final[tuple[tuple[str, Callable[[float], str]], ...]] = (
     ("_s", show_duration),
@@ -39,17 +44,28 @@ class Change:
 
     path: str
     """As in messages about a configuration: `operators.telia.binds.telia-3.rate`."""
-    kind: Literal["added", "removed", "renamed", "changed"]
+    kind: Kind
     before: str = ""
     """What was written, in a word; of a part that was renamed, its name; empty for one that
     appeared, and for a secret."""
     after: str = ""
+    place: str = ""
+    """`file:line` of a route."""
 
     def __str__(self) -> str:
+        at = f" ({self.place})" if self.place else ""
+        return f"{self._words()}{at}"
+
+    def _words(self) -> str:
         if self.kind == "renamed":
             return f"{self.path}: formerly {self.before}"
+        if self.kind == "more":
+            return f"{self.path}: and more: {self.after}"
+        if self.kind == "moved":
+            return f"{self.path}: moved: {self.before} -> {self.after}"
         if self.kind != "changed":
-            return f"{self.path}: {self.kind}"
+            does = self.before or self.after
+            return ": ".join(filter(None, (self.path, self.kind, does)))
         if self.before == self.after:  # A secret, or something that has no short form.
             return f"{self.path}: changed"
         return f"{self.path}: {self.before} -> {self.after}"
@@ -68,8 +84,12 @@ class Difference:
 
 
 def difference(old: Settings, new: Settings) -> Difference:
-    """Compare two configurations, each valid in itself."""
-    changes = tuple(_parts("", old, new))
+    """Compare two configurations, each valid in itself, as if the new one stood in the old's place.
+
+    So a copy in another folder, whose certificates and journal are named relative to it, is equal.
+    """
+    new = moved(new, old.folder)
+    changes = (*_parts("", old, new), *_contents(old, new))
     restart = [
         change.path
         for change in changes
@@ -83,6 +103,14 @@ def difference(old: Settings, new: Settings) -> Difference:
     return Difference(changes, tuple(restart))
 
 
+def _contents(old: Settings, new: Settings) -> Iterator[Change]:
+    """Compare the contents of the files that both name, such as certificates."""
+    for file, before in old.files.items():
+        after = new.files.get(file)
+        if after is not None and before.digest and after.digest and before.digest != after.digest:
+            yield Change(f"file {file}", "changed")
+
+
 def is_certificate(path: str) -> bool:
     """Return whether a path is of the certificate or the key of a listener."""
     return path.startswith("listen[") and ".tls." in path
@@ -93,8 +121,30 @@ def _parts(path: str, old: object, new: object) -> Iterator[Change]:
     for one in fields(old):  # type: ignore[arg-type]
         if one.name not in _NO_KEYS:
             before, after = getattr(old, one.name), getattr(new, one.name)
-            if before != after:
+            if before == after:
+                continue
+            if isinstance(old, Settings) and isinstance(new, Settings) and one.name in _RULES:
+                yield from (Change(*found) for found in _RULES[one.name](old, new))
+            else:
                 yield from _values(one, f"{path}{_key_of(one)}", before, after)
+
+
+def _routes(old: Settings, new: Settings) -> list[RuleChange]:
+    return route_changes(old.routes, new.routes)
+
+
+def _inbound(old: Settings, new: Settings) -> list[RuleChange]:
+    at: dict[int, Place] = {}
+    for settings in (old, new):
+        for number, rule in enumerate(settings.inbound):
+            place = settings.places.get(f"{item_path('inbound', number)}.to")
+            if place is not None:
+                at[id(rule)] = Place(place.file, place.line)
+    return inbound_changes(old.inbound, new.inbound, lambda rule: str(at.get(id(rule), "")))
+
+
+_RULES: Final = {"routes": _routes, "inbound": _inbound}
+"""Lists that are compared rule by rule, by their key."""
 
 
 def _values(one: "Field[object]", path: str, before: object, after: object) -> Iterator[Change]:

@@ -428,7 +428,12 @@ def _finish_settings(found: Found) -> None:
             f"{show_percent(MOST_SHARED)} can be kept while urgent messages wait"
         )
     _refuse_shared_port(found)
-    found.values["places"] = found.spot.reading.places
+    reading = found.spot.reading
+    found.values |= {
+        "places": reading.places,
+        "files": reading.files,
+        "folder": reading.folder,
+    }
 
 
 _ANY_HOST: Final = ("0.0.0.0", "::")
@@ -462,5 +467,5 @@ SETTINGS: Final = _part(
         "stop_within_s": value.duration("1s", "10m"),
     },
     _finish_settings,
-    no_keys=("places",),
+    no_keys=("places", "files", "folder", "digest"),
 )

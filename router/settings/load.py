@@ -11,9 +11,12 @@ Which keys there are stands in `keys.py`, how values are written in `values.py`.
 import gc
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from router.settings.digest import digest_of
+from router.settings.files import stamp_of
 from router.settings.keys import ROUTES_ALIKE, SETTINGS
 from router.settings.mistakes import Mistake, SettingsError, mistake_at, written_twice
 from router.settings.parts import key_of
@@ -29,7 +32,7 @@ from router.settings.places import (
 )
 from router.settings.reading import Reading, RefusedError, Spot
 from router.settings.warn import warnings
-from router.terms.settings import Place, Settings
+from router.terms.settings import Place, SeenFile, Settings
 
 __all__ = ["Mistake", "SettingsError", "load", "warnings"]
 
@@ -63,7 +66,10 @@ def load(
 
 def _load(path: Path, environment: Mapping[str, str], alike: Alike | None) -> Settings:
     mistakes: list[Mistake] = []
+    # Stamps come before what they stand for: what changes meanwhile is then seen to have changed.
+    seen = {path.absolute(): SeenFile(stamp_of(path))}
     folder, files = _files(path, mistakes)
+    seen |= {file.absolute(): SeenFile(stamp_of(file)) for file in files}
     tables = [read_table(file, mistakes, alike=alike) for file in files]
     root = _joined([table for table in tables if table], _root_place(path, files), mistakes)
     names = _names(root)
@@ -74,13 +80,13 @@ def _load(path: Path, environment: Mapping[str, str], alike: Alike | None) -> Se
             place = Place(str(path))
             unread = Entry(Scalar(place, key_of(field)), Broken(place))
             root.entries.setdefault(key_of(field), unread)
-    reading = Reading(folder.absolute(), environment, mistakes, names)
+    reading = Reading(folder.absolute(), environment, mistakes, names, files=seen)
     settings = None
     with suppress(RefusedError):
         settings = SETTINGS.read(Spot(root, "", reading))
     if mistakes or settings is None:
-        raise SettingsError(mistakes)
-    return settings
+        raise SettingsError(mistakes, seen)
+    return replace(settings, digest=digest_of(settings))
 
 
 def _files(path: Path, mistakes: list[Mistake]) -> tuple[Path, list[Path]]:

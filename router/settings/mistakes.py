@@ -6,11 +6,13 @@ environment or from a file, and none quotes any part of a password.
 
 import difflib
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
-from router.terms.settings import Place
+from router.terms.settings import Place, SeenFile
 
 CLOSE_ENOUGH: Final = 0.5
 """Least similarity of two words (difflib's ratio): "to" and "tp" just reach it, and words that have
@@ -53,7 +55,13 @@ class Mistake:
 class SettingsError(Exception):
     """A configuration that cannot be used, with every mistake that was found in it."""
 
-    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+    def __init__(
+        self,
+        mistakes: Iterable[Mistake],
+        files: Mapping[Path, SeenFile] = MappingProxyType({}),
+    ) -> None:
+        """`files` are those that were read, or looked for: until one changes, this stays so."""
+        self.files: Final = files
         self.mistakes: list[Mistake] = sorted(mistakes, key=lambda mistake: mistake.place)
         super().__init__("\n".join(map(str, self.mistakes)))
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import zip_longest
 
+from router.settings.digest import digest_of
 from router.settings.keys import MOST_SHARED
 from router.settings.mistakes import Mistake, SettingsError, key_path, mistake_at
 from router.settings.units import show_percent
@@ -33,7 +34,7 @@ def without_restart(old: Settings, new: Settings) -> Settings:
     mistakes = list(_mistakes(partly))
     if mistakes:
         raise SettingsError(mistakes)
-    return partly
+    return replace(partly, digest=digest_of(partly))
 
 
 def _listeners(old: Settings, new: Settings) -> tuple[ListenSettings, ...]:

@@ -12,7 +12,7 @@ from typing import Final, NoReturn
 
 from router.settings.mistakes import Mistake, item_path, key_path, mistake_at
 from router.settings.places import Broken, Entry, Node, Scalar, Sequence, Table, Twin
-from router.terms.settings import Place
+from router.terms.settings import Place, SeenFile
 
 _SUBSTITUTION: Final = re.compile(r"\$\$\{|\$\{([^}]*)\}|\$\{")
 _VARIABLE: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:(:-)(.*))?", re.DOTALL)
@@ -39,6 +39,8 @@ class Reading:
     receive_only: set[str] = field(default_factory=set)
     """Operators that no bind can send to."""
     places: dict[str, Place] = field(default_factory=dict)
+    files: dict[Path, SeenFile] = field(default_factory=dict)
+    """What was read, or could not be read, so that a change is seen by a look at its stamp."""
 
 
 @dataclass(frozen=True, slots=True)

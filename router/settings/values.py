@@ -4,6 +4,7 @@ Bounds are wide: they are there for the slip of the keyboard (a window of 0, a w
 not to know better than whoever writes the file.
 """
 
+import hashlib
 import re
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,6 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from router.accept.passwords import check_hash, is_hash
 from router.settings import units
+from router.settings.files import stamp_of
 from router.settings.mistakes import nearest
 from router.settings.parts import Reader, Schema, matching, one_or_list, scalar
 from router.settings.places import Scalar, Sequence, Table
@@ -23,7 +25,7 @@ from router.settings.reading import Spot
 from router.settings.units import NotUnderstoodError
 from router.terms.limits import Rate
 from router.terms.names import NOBODY
-from router.terms.settings import Address
+from router.terms.settings import Address, SeenFile
 
 LONGEST_SECRET_BYTES: Final = 4_096
 """Octets of a file with a password; a longer file is the wrong one."""
@@ -265,6 +267,13 @@ number: Final = scalar("digits", _number, "without + or 00", "[0-9]{1,20}")
 def _read_path(spot: Spot) -> Path:
     path = spot.reading.folder / spot.text()
     _begin_of_file(spot, path, 0)
+    files = spot.reading.files
+    try:
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        spot.refuse(f"the file cannot be read: {error.strerror}")
+    files[path] = SeenFile(files[path].stamp, content)
     return path
 
 
@@ -326,6 +335,7 @@ def _read_secret_file(spot: Spot) -> str:
 
 def _begin_of_file(spot: Spot, path: Path, size_bytes: int) -> bytes:
     """Return the first octets of a file. Its name, perhaps from the environment, is not shown."""
+    spot.reading.files[path] = SeenFile(stamp_of(path))  # Before: a change meanwhile is seen later.
     try:
         # Only regular files: reading a pipe might wait for ever, and a device might not end.
         if path.exists() and not path.is_file():

@@ -454,6 +454,14 @@ class Exporter(Collector):
             ("result",),
             (((result,), n) for result, n in reloads.items()),
         )
+        config = self._app.config
+        yield _gauge("config_info", "Which configuration runs.", ("hash",), [((config.digest,), 1)])
+        yield _gauge(
+            "config_stale",
+            "Whether the files of the configuration are not what runs.",
+            (),
+            [((), bool(config.stale))],
+        )
         yield _gauge(
             "clock_doubted_seconds",
             "How far ahead the wall clock is while it is not believed; 0 while it is.",

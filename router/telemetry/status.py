@@ -33,6 +33,26 @@ class Loop(Protocol):
         """Run a call in the loop's thread."""
 
 
+class RunningConfig(Protocol):
+    """The configuration that runs."""
+
+    @property
+    def settings(self) -> Settings:
+        """What it says."""
+
+    @property
+    def digest(self) -> str:
+        """The name of what it says."""
+
+    @property
+    def since_utc(self) -> float:
+        """Since when it runs."""
+
+    @property
+    def stale(self) -> str:
+        """Why its files are not what runs; empty if they are."""
+
+
 class Renewal(Protocol):
     """Binds of one operator that are being bound anew, with other settings."""
 
@@ -59,6 +79,10 @@ class Running(Protocol):
     @property
     def settings(self) -> Settings:
         """The configuration in force."""
+
+    @property
+    def config(self) -> RunningConfig:
+        """Which configuration that is, and whether its files still say the same."""
 
     @property
     def clock(self) -> Callable[[], float]:
@@ -95,6 +119,18 @@ class Running(Protocol):
     @property
     def connectors(self) -> Renewing:
         """The binds that are kept bound."""
+
+
+class ConfigStatus(TypedDict):
+    """Which configuration runs."""
+
+    hash: str
+    """Equal where configurations say the same, but for passwords."""
+    since_utc: float
+    stale: bool
+    """Whether the files are not what runs, as of the last look, which is a minute old at most."""
+    why: str
+    """Why they are not; empty if they are."""
 
 
 class JournalStatus(TypedDict):
@@ -215,6 +251,7 @@ class Snapshot(TypedDict):
     ready: bool
     not_ready: str | None
     listeners: list[str]
+    config: ConfigStatus
     journal: JournalStatus
     clock: ClockStatus
     operators: list[OperatorStatus]
@@ -255,6 +292,7 @@ def snapshot(app: Running) -> Snapshot:
         ready=reason is None,
         not_ready=reason,
         listeners=list(app.listeners),
+        config=_config(app.config),
         journal=_journal(app),
         clock=_clock(journey),
         operators=[_operator(app, one, waiting, now) for one in journey.operators.values()],
@@ -263,6 +301,15 @@ def snapshot(app: Running) -> Snapshot:
         scheduled=journey.lanes.delays.scheduled(),
         accounts=[_account(journey, account) for account in app.accounts.by_name.values()],
         totals=_totals(journey),
+    )
+
+
+def _config(config: RunningConfig) -> ConfigStatus:
+    return ConfigStatus(
+        hash=config.digest,
+        since_utc=round(config.since_utc, 3),
+        stale=bool(config.stale),
+        why=config.stale,
     )
 
 

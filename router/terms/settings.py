@@ -52,6 +52,20 @@ class Place:
         return ":".join([self.file, *(str(at) for at in (self.line, self.column) if at)])
 
 
+Stamp = tuple[object, ...] | None
+"""What changes when a file does, such as its size and times; None: there is no such file."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFile:
+    """A file or folder that a configuration was read from, or names, as it was then."""
+
+    stamp: Stamp
+    digest: str = ""
+    """SHA-256 of the content of a named file, in hex. Empty for YAML, whose settings are compared,
+    and for files with secrets."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
     """A TCP address, written `host:port`, an IPv6 host in brackets."""
@@ -515,6 +529,12 @@ class Settings:
     places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
     """The place in the file of everything but the routes, by path (`operators.telia.rate`); for
     warnings. No key of the file."""
+    files: Mapping[Path, SeenFile] = field(default_factory=dict, compare=False, repr=False)
+    """The files that these settings were read from and those that they name. No key of the file."""
+    folder: Path = field(default=Path(), compare=False, repr=False)
+    """Where relative paths of these settings start. No key of the file."""
+    digest: str = field(default="", compare=False, repr=False)
+    """The name of what these settings say: `settings/digest.py`. No key of the file."""
 
     @property
     def control_listen(self) -> Address:

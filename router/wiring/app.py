@@ -39,6 +39,7 @@ from router.wiring.connectors import Connectors
 from router.wiring.control import http_servers
 from router.wiring.http_server import HttpServer
 from router.wiring.reload import Reloader
+from router.wiring.running_config import RunningConfig
 from router.wiring.stop import Stop
 from router.wiring.systemd import notify, starting, stopping_within, watchdog_s
 from router.wiring.tls import Certificate, about, loaded
@@ -75,6 +76,7 @@ class App:
         """
         self.settings = settings
         """The configuration in force."""
+        self.config: Final = RunningConfig(settings, reread)
         self.reloader: Final = Reloader(self, reread)
         self._accept_loss = accept_loss
         self.started_at = self.clock()
@@ -148,7 +150,7 @@ class App:
         async with asyncio.TaskGroup() as tasks:
             self.connectors.start(tasks.create_task)
             self.reloader.start(tasks.create_task)
-            watch = tasks.create_task(self._watch_space())
+            watches = [tasks.create_task(one) for one in (self._watch_space(), self.config.watch())]
             gc.collect()
             gc.set_threshold(*GARBAGE)
             sys.setswitchinterval(SWITCH_S)
@@ -160,6 +162,7 @@ class App:
                 listeners=self.listeners,
                 telemetry=telemetry.address,
                 control=control.address,
+                config=self.config.digest,
                 core=running(),
                 python=interpreter(),
             )
@@ -168,7 +171,8 @@ class App:
             await stop.run()
             self._tell_left_behind()
             self.connectors.cancel()
-            watch.cancel()
+            for watch in watches:
+                watch.cancel()
         await asyncio.gather(*[asyncio.to_thread(server.stop) for server in servers])
         log.info("router.stopped")
         stop.is_over()

@@ -15,12 +15,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 from urllib.parse import urlsplit
 
 from router.accept.passwords import hash_password
-from router.settings.load import Mistake, SettingsError, load, warnings
-from router.settings.mistakes import listed, nearest
+from router.settings.load import SettingsError, load, warnings
 from router.telemetry import core
 from router.terms.names import AccountName
 from router.terms.settings import Settings
@@ -29,6 +28,8 @@ WELL, NOT_WELL, WRONG_USAGE = 0, 1, 2
 DEFAULT_URL: Final = "http://127.0.0.1:9465"
 EVERY_S: Final = 1.0
 """How often `status --watch` asks the router."""
+QUESTION_S: Final = 100.0
+"""How long a question to the router may take: a hundred thousand prefixes are read in seconds."""
 LONGEST_PASSWORD: Final = 8
 """Octets of a password that SMPP allows (3.4, 4.1.1)."""
 LONGEST_TEXT: Final = 10_000
@@ -79,9 +80,40 @@ def _parser() -> argparse.ArgumentParser:
     )
     check = add("check", "show all mistakes of a configuration, and warnings", _check)
     explain = add("explain", "show how a message would be routed or refused, and why", _explain)
-    for one in (run, check, explain):
+    for one in (run, check):
         one.add_argument("config", metavar="CONFIG", type=Path, help="a file, or a folder")
+    against = check.add_mutually_exclusive_group()
+    against.add_argument(
+        "--against", metavar="CONFIG2", type=Path, help="show what CONFIG changes in CONFIG2"
+    )
+    against.add_argument(
+        "--against-running",
+        action="store_true",
+        help="have the running router read CONFIG, and show what it changes in what runs",
+    )
+    routes = add("routes", "show who may carry what, and for whom", _routes)
+    for one in (explain, routes):
+        one.add_argument(
+            "config", metavar="CONFIG", type=Path, nargs="?", help="a file, or a folder"
+        )
+        one.add_argument("--running", action="store_true", help="ask the router that runs")
+    plan = add("plan", "replay traffic, and show what moves from one operator to another", _plan)
+    plan.add_argument("config", metavar="CONFIG", type=Path, help="what would run")
+    plan.add_argument(
+        "--against", metavar="CONFIG2", type=Path, required=True, help="what runs, or another"
+    )
+    plan.add_argument(
+        "--traffic",
+        metavar="FILE",
+        type=Path,
+        required=True,
+        help="a journal, whose records are replayed, or CSV with a header: account,to,from,count",
+    )
     _add_question(explain)
+    routes.add_argument(
+        "--to", metavar="PREFIX", type=_digits, help="only for numbers that begin so"
+    )
+    routes.add_argument("--account", metavar="A", help="only what holds for this account")
     add("schema", "print the JSON Schema of a configuration, for editors", _schema)
     add("hash-password", "read a password, and print its hash", _hash_password)
     status = add("status", "show the state of a running router", _status)
@@ -96,13 +128,13 @@ def _parser() -> argparse.ArgumentParser:
     reload.add_argument(
         "--partly", action="store_true", help="apply what needs no restart, although something does"
     )
-    for one in (check, explain, status, reload, drain, resume, clock):
+    for one in (check, explain, routes, plan, status, reload, drain, resume, clock):
         one.add_argument(
             "--json", action="store_true", help="print the result as one JSON document"
         )
     for one in (drain, resume):
         one.add_argument("what", metavar="OPERATOR[/BIND]", help="an operator, or one bind of it")
-    for one in (status, reload, drain, resume, clock):
+    for one in (check, explain, routes, status, reload, drain, resume, clock):
         one.add_argument(
             "--url",
             type=_url,
@@ -175,6 +207,13 @@ def _field(text: str) -> str:
     return text
 
 
+def _digits(text: str) -> str:
+    digits = text.removeprefix("+")
+    if not (digits.isascii() and digits.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no beginning of a number")
+    return digits
+
+
 def _text(text: str) -> str:
     if len(text) > LONGEST_TEXT:
         raise argparse.ArgumentTypeError(f"the text is longer than {LONGEST_TEXT} characters")
@@ -226,57 +265,145 @@ def _loaded(path: Path) -> Settings | None:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    mistakes: list[Mistake] = []
-    found: list[Mistake] = []
-    try:
-        found = warnings(load(arguments.config, os.environ))
-    except SettingsError as error:
-        mistakes = error.mistakes
-    if arguments.json:
-        document = {
-            "ok": not mistakes,
-            "mistakes": [asdict(mistake) for mistake in mistakes],
-            "warnings": [asdict(warning) for warning in found],
-        }
-        print(json.dumps(document, indent=2))
+    from router.wiring.checking import Examined, examine, lines_of, total_of
+
+    found: Examined | None
+
+    if arguments.against_running:
+        question = {"path": str(arguments.config.absolute())}
+        found = cast("Examined | None", _asked(arguments, "/v1/compare", question, "ok"))
     else:
-        for mistake in mistakes:
-            print(mistake)
-        for warning in found:
-            parts = (str(warning.place), "warning", warning.path, warning.message)
-            print(": ".join(filter(None, parts)))
-        total = f"{_counted(len(mistakes), 'mistake')}, {_counted(len(found), 'warning')}"
-        _tell(f"{arguments.config}: {total}")
-    return NOT_WELL if mistakes else WELL
+        against = None if arguments.against is None else _loaded(arguments.against)
+        if arguments.against is not None and against is None:
+            return NOT_WELL
+        found = examine(arguments.config, os.environ, against)
+    if found is None:
+        return NOT_WELL
+    if arguments.json:
+        print(json.dumps(found, indent=2))
+    else:
+        for line in lines_of(found):
+            print(line)
+        _tell(f"{arguments.config}: {total_of(found)}")
+    return WELL if found["ok"] else NOT_WELL
 
 
 def _explain(arguments: argparse.Namespace) -> int:
-    settings = _loaded(arguments.config)
-    if settings is None:
-        return NOT_WELL
     from router.wiring.explain import Question, explain
 
-    account = AccountName(arguments.account)
-    if account not in settings.accounts:
-        meant = nearest(account, settings.accounts)
-        known = f"did you mean {meant!r}? " if meant else ""
-        known += listed("accounts", list(settings.accounts))
-        arguments.parser.error(f"argument --account: there is no account {account!r}; {known}")
+    _either(arguments)
     question = Question(
-        account=account,
+        account=AccountName(arguments.account),
         to=arguments.to,
         sender=arguments.sender,
         text=arguments.text,
         priority=arguments.priority,
         service_type=arguments.service_type,
     )
-    told = explain(settings, question, time.time())
-    if arguments.json:
-        print(json.dumps(told.as_json(), indent=2))
+    if arguments.running:
+        found = _asked(arguments, "/v1/explain", asdict(question), "accepted", "lines")
+        if found is None:
+            return NOT_WELL
+        document = found
+        lines = cast("list[tuple[str, str]]", found.pop("lines"))
     else:
-        for heading, line in told.lines():
+        settings = _loaded(arguments.config)
+        if settings is None:
+            return NOT_WELL
+        _find_account(arguments, settings)
+        told = explain(settings, question, time.time())
+        document, lines = told.as_json(), list(told.lines())
+    if arguments.json:
+        print(json.dumps(document, indent=2))
+    else:
+        for heading, line in lines:
             print(f"{heading:<10} {line}")
-    return WELL if told.refusal is None else NOT_WELL
+    return WELL if document["accepted"] else NOT_WELL
+
+
+def _routes(arguments: argparse.Namespace) -> int:
+    from router.wiring.routes_view import ToldRoute, lines_of, routes_of
+
+    _either(arguments)
+    if arguments.running:
+        question = {"to": arguments.to or ""}
+        if arguments.account is not None:
+            question["account"] = arguments.account
+        found = _asked(arguments, "/v1/routes", question, "routes", "of")
+        if found is None:
+            return NOT_WELL
+        routes, of = cast("list[ToldRoute]", found["routes"]), found["of"]
+    else:
+        settings = _loaded(arguments.config)
+        if settings is None:
+            return NOT_WELL
+        if arguments.account is not None:
+            _find_account(arguments, settings)
+        routes = routes_of(settings, arguments.to or "", arguments.account)
+        of = len(settings.routes)
+    if arguments.json:
+        print(json.dumps({"routes": routes, "of": of}, indent=2))
+    else:
+        for line in lines_of(routes):
+            print(line)
+        _tell(f"{len(routes)} of {of} rules")
+    return WELL
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    from router.wiring.traffic import TrafficError, traffic_of
+    from router.wiring.what_if import lines_of, plan_of
+
+    new, old = _loaded(arguments.config), _loaded(arguments.against)
+    if new is None or old is None:
+        return NOT_WELL
+    try:
+        plan = plan_of(new, old, traffic_of(arguments.traffic))
+    except TrafficError as error:
+        _tell(str(error))
+        return NOT_WELL
+    if arguments.json:
+        print(json.dumps(plan, indent=2))
+    else:
+        for line in lines_of(plan):
+            print(line)
+    return WELL
+
+
+def _either(arguments: argparse.Namespace) -> None:
+    """Refuse a question about a file and about the running router at once, or about neither."""
+    if (arguments.config is None) != arguments.running:
+        arguments.parser.error("either CONFIG is asked, or the router that runs: --running")
+
+
+def _find_account(arguments: argparse.Namespace, settings: Settings) -> None:
+    from router.wiring.questions import unknown_account
+
+    if arguments.account not in settings.accounts:
+        unknown = unknown_account(arguments.account, settings)
+        arguments.parser.error(f"argument --account: {unknown}")
+
+
+def _asked(
+    arguments: argparse.Namespace, path: str, question: object, *keys: str
+) -> dict[str, object] | None:
+    """Return the running router's answer, with these keys; None after saying that there is none."""
+    from router.wiring.remote import NoAnswerError, UnknownNameError, ask
+
+    parser: argparse.ArgumentParser = arguments.parser
+    try:
+        answer = json.loads(ask(arguments.url, path, question, wait_s=QUESTION_S))
+        if isinstance(answer, dict) and all(key in answer for key in keys):
+            return answer
+    except UnknownNameError as error:
+        parser.error(f"argument --account: {error}")
+    except NoAnswerError as error:
+        _tell(str(error))
+        return None
+    except ValueError:  # No JSON.
+        pass
+    _tell("the answer is not from a router of this version")
+    return None
 
 
 def _schema(_arguments: argparse.Namespace) -> int:

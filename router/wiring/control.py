@@ -13,8 +13,9 @@
     /v1/resume   the same, to undo that
     /v1/clock    POST {"what": "believe"}: end a doubt about the wall clock
     /v1/reload   POST {"partly": false}: follow the configuration as it is now in its files
+    and the questions of `questions.py`
 
-The last five ask the loop. Whoever can reach their port can command the router. A browser on this
+They ask the loop. Whoever can reach their port can command the router. A browser on this
 machine can, for any web page that it shows, also for one whose name was made to stand for 127.0.0.1
 (DNS rebinding). So a request must name us in `Host`, and neither come from another page (`Origin`,
 `Sec-Fetch-Site`) nor be of a type that pages may send without asking: a command is JSON.
@@ -36,6 +37,7 @@ from router.telemetry.status import Running, Snapshot, not_ready, snapshot
 from router.terms.settings import Address
 from router.wiring.drains import UnknownNameError, set_drained
 from router.wiring.http_server import LONGEST_S, HttpServer, Refusals
+from router.wiring.questions import PATHS, SLOW_S, Questions
 from router.wiring.reload import Reloaded
 from router.wiring.remote import UNKNOWN_NAME
 from router.wiring.wall_clock import believe_clock
@@ -51,6 +53,8 @@ ANSWER_S: Final = 2.0
 FRESH_S: Final = 0.25
 """Age up to which a status is shown again, so that many requests cost the loop no more than one."""
 MOST_COMMAND_OCTETS: Final = 4096
+MOST_QUESTION_OCTETS: Final = 131_072
+"""A question may have a text of 10,000 characters, each up to 12 octets of JSON."""
 MOST_SHOWN: Final = 100
 """Characters of a foreign name that the log shows."""
 HEALTH: Final = frozenset({"/healthz", "/readyz"})
@@ -140,6 +144,7 @@ class ControlSite:
         self._hosts: Final = own_hosts(here)
         self._refusals: Final = refusals
         self._answer_s: Final = answer_s
+        self._questions: Final = Questions(app, self._asked)
         self._reload_s: Final = reload_s
         self._asking = threading.Lock()
         self._last: Snapshot | None = None
@@ -159,14 +164,17 @@ class ControlSite:
             "/v1/clock": self._set_clock,
         }
         path = environ["PATH_INFO"]
-        if path not in ("/v1/status", RELOAD) and path not in command:
-            error = _nothing_but(("/v1/status", *command, RELOAD))
+        questions = self._questions.by_path
+        if path not in ("/v1/status", RELOAD) and path not in command and path not in questions:
+            error = _nothing_but(("/v1/status", *command, RELOAD, *questions))
             return _json(start_response, 404, {"error": error})
         method = "GET" if path == "/v1/status" else "POST"
         if environ["REQUEST_METHOD"] != method:
             return _other_method(start_response, method)
         if path in command:
             status, document = self._command(environ, command[path])
+        elif path in questions:
+            status, document = self._question(environ, path)
         elif path == RELOAD:
             status, document = self._reload(environ)
         else:
@@ -209,6 +217,18 @@ class ControlSite:
             return UNKNOWN_NAME, {"error": str(error)}
         finally:
             self._last = None  # The next status must show the effect of the command.
+
+    def _question(self, environ: "WSGIEnvironment", path: str) -> tuple[int, object]:
+        try:
+            return self._questions.answer(path, _posted(environ, MOST_QUESTION_OCTETS))
+        except ValueError as error:
+            return 400, {"error": str(error)}
+        except UnknownNameError as error:
+            return UNKNOWN_NAME, {"error": str(error)}
+
+    def _asked(self, make: Callable[[], object]) -> tuple[int, object]:
+        """Make a call in the loop's thread; return its result with 200, or why there is none."""
+        return self._from_loop(lambda: self._ask(make))
 
     def _reload(self, environ: "WSGIEnvironment") -> tuple[int, object]:
         try:
@@ -284,7 +304,7 @@ def _named(environ: "WSGIEnvironment") -> str:
     return what
 
 
-def _posted(environ: "WSGIEnvironment") -> dict[str, object]:
+def _posted(environ: "WSGIEnvironment", most: int = MOST_COMMAND_OCTETS) -> dict[str, object]:
     """Return what was posted. Raises ValueError that says what is wrong."""
     if environ.get("CONTENT_TYPE", "").partition(";")[0].strip() != "application/json":
         raise ValueError("a command is JSON: Content-Type: application/json")
@@ -292,8 +312,8 @@ def _posted(environ: "WSGIEnvironment") -> dict[str, object]:
         length = int(environ.get("CONTENT_LENGTH") or 0)
     except ValueError:
         length = -1
-    if not 0 < length <= MOST_COMMAND_OCTETS:
-        raise ValueError(f"a command has from 1 to {MOST_COMMAND_OCTETS} octets")
+    if not 0 < length <= most:
+        raise ValueError(f"a command has from 1 to {most} octets")
     try:
         document = json.loads(environ["wsgi.input"].read(length))
     except (ValueError, RecursionError):
@@ -359,5 +379,5 @@ def control_server(app: Commanded, refusals: Refusals) -> HttpServer:
         app.settings.control_listen,
         lambda here: ControlSite(app, here, refusals),
         refusals,
-        slow={RELOAD: RELOAD_S},
+        slow={RELOAD: RELOAD_S, **dict.fromkeys(PATHS, SLOW_S)},
     )

@@ -12,6 +12,7 @@ from aiosmpplib import GSM7BitCodec
 
 from router.check.submit import Checks
 from router.decide.table import RouteTable, Rule, Up
+from router.settings.rule_words import conditions_of, does_of
 from router.settings.units import show_duration
 from router.smpp import pdu
 from router.smpp.pdu import BodyError, Framer, Sm
@@ -178,7 +179,10 @@ def explain(settings: Settings, question: Question, now_utc: float) -> Explanati
         told.refusal = _refusal(checked)
         return told
     told.number = checked.number
-    table = RouteTable(settings.routes, Plans(), Up())
+    # Of a hundred thousand routes a table takes a second; of those that can matter it is the same.
+    number = checked.number
+    fitting = [route for route in settings.routes if number.startswith(route.destination)]
+    table = RouteTable(fitting, Plans(), Up())
     verdicts = table.explain(checked.number, account.name, sm)
     told.losers = [_rule(route, why) for route, why in verdicts if why is not None]
     told.rules_for_other_numbers = len(settings.routes) - len(verdicts)
@@ -265,30 +269,11 @@ def _address(text: str) -> tuple[int, int, bytes]:
 
 
 def _rule(route: RouteSettings, why_not: str | None) -> ToldRule:
-    conditions = [
-        f"{name} {value}"
-        for name, value in (
-            ("account", route.account),
-            ("sender", route.sender),
-            ("priority", route.priority),
-            ("service_type", route.service_type),
-        )
-        if value is not None
-    ]
-    if route.refuse is not None:
-        does = f"refuse {status_name(route.refuse)}"
-    elif route.weights:
-        shares = zip(route.to, route.weights, strict=True)
-        does = "to " + ", ".join(f"{name} {weight}" for name, weight in shares)
-    else:
-        does = "to " + ", ".join(route.to)
-    lane = [] if route.lane is None else [f"lane {route.lane}"]
-    says = [f"destination {route.destination or 'any'}", *conditions, does, *lane]
     return ToldRule(
         file=route.file,
         line=route.line,
         destination=route.destination,
-        says="; ".join(says),
+        says=f"{conditions_of(route)}; {does_of(route)}",
         why_not=why_not,
     )
 

@@ -73,11 +73,22 @@ class Reloaded(TypedDict):
     took_s: float
 
 
+class Applied(Protocol):
+    """Who wants to know which configuration is in force."""
+
+    def applied(self, settings: Settings, *, is_part: bool = False) -> None:
+        """These settings are, from now on; `is_part`: the files say more, which needs a restart."""
+
+
 class Reloadable(Protocol):
     """The running router, as a reload sees it."""
 
     settings: Settings
     """The configuration in force."""
+
+    @property
+    def config(self) -> Applied:
+        """Who tells which configuration that is."""
 
     @property
     def ready(self) -> bool:
@@ -179,7 +190,7 @@ class Reloader:
     async def _reload(self, partly: bool) -> Reloaded:
         app = self._app
         try:
-            read = await _in_thread(lambda: self._read(app.settings, partly))
+            read = await in_thread(lambda: self._read(app.settings, partly))
         except SettingsError as error:
             return _rejected(error.mistakes)
         told = _told("applied", "", read)
@@ -212,12 +223,13 @@ class Reloader:
             self._apply(before, rules_before, certificates)
             app.connectors.close(new)
             return _told("failed", "an error in the router, which went back; its log says more")
+        app.config.applied(read.settings, is_part=bool(read.needs_restart))
         for renewal in app.connectors.renewals.values():
             names = ", ".join(bind.settings.name for bind in renewal.binds)
             told["stays"].append(f"operator {renewal.operator.name}: {names} will be bound anew")
         left = [before]
         del before, rules_before, read
-        self._begin(_in_thread(lambda: _let_go(left)))
+        self._begin(in_thread(lambda: let_go(left)))
         return told
 
     # In a thread.
@@ -258,11 +270,9 @@ class Reloader:
                     continue
                 if one.digest != certificate.now.digest:
                     read.certificates[number] = one
-                    if listen == old.listen[number]:
-                        words.append(f"{path}: the files have another certificate or key")
         if mistakes:
             raise SettingsError(mistakes)
-        if read.settings != old or read.certificates:
+        if read.settings != old or read.certificates or (words and not found.needs_restart):
             read.rules = Rules.of(read.settings, app.journey.plans, app.journey.up)
         return read
 
@@ -405,12 +415,12 @@ def _answer(answer: "Future[Reloaded]", task: "asyncio.Task[Reloaded]") -> None:
             answer.set_result(task.result())
 
 
-async def _in_thread(work: Callable[[], T]) -> T:
+async def in_thread(work: Callable[[], T]) -> T:
     """Do the work in the thread of reloads: in those of the loop, names of hosts are looked up."""
     return await asyncio.get_running_loop().run_in_executor(_THREAD, work)
 
 
-def _let_go(left: list[Settings]) -> None:
+def let_go(left: list[Settings]) -> None:
     """Free the routes of an old configuration, a few at a time.
 
     The interpreter lets no other thread run while it frees a hundred thousand of them at once.

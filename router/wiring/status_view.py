@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Final, TextIO, cast
 
 from rich.box import SIMPLE_HEAD
@@ -13,6 +14,7 @@ from router.telemetry.status import (
     AccountStatus,
     BindStatus,
     ClockStatus,
+    ConfigStatus,
     JournalStatus,
     LaneStatus,
     OperatorStatus,
@@ -75,8 +77,17 @@ def _head(status: Snapshot) -> Text:
         (f", {aside} damaged rows set aside" if (aside := journal["set_aside"]) else "", _BAD),
         (", started without all that it had" if journal["lost"] else "", _BAD),
         f"\nlistening on {', '.join(status['listeners']) or 'nothing'}\n",
+        *_config(status["config"]),
         *_doubt(status["clock"]),
     )
+
+
+def _config(config: ConfigStatus) -> Iterator[tuple[str, str]]:
+    """Yield which configuration runs, and how to see what its files would change."""
+    since = datetime.fromtimestamp(config["since_utc"], UTC).strftime("%Y-%m-%d %H:%M:%S")
+    yield f"configuration {config['hash']} since {since} UTC\n", ""
+    if config["stale"]:
+        yield f"{config['why']}: `smpp-router check CONFIG --against-running`\n", _BAD
 
 
 def _space(journal: JournalStatus) -> Iterator[tuple[str, str]]:

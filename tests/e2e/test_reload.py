@@ -18,6 +18,7 @@ from benchmarks import stand
 from benchmarks.certificates import OPENSSL, self_signed
 from benchmarks.processes import until
 from benchmarks.stand import Router
+from router.settings.load import load
 from router.smpp import vocabulary as v
 from router.wiring.reload_view import Told, reload
 from tests.e2e.scene import Peer, changed, configuration, smpp_router
@@ -39,7 +40,7 @@ class Scene:
     def __init__(self, stack: ExitStack, folder: Path, *changes: tuple[str, str]) -> None:
         self.operator = stand.operator(stack, "--receipt-delay", "10ms")
         self.first = configuration(self.operator.port, *changes)
-        self.folder = folder
+        self.file = folder / "router.yaml"
         self.router: Router = stand.router(stack, self.first, folder)
         self.router.until_bound(3)
 
@@ -47,7 +48,7 @@ class Scene:
         """Write the configuration of the start, with these changes."""
         port = str(self.operator.port)
         told = ((old.replace("PORT", port), new.replace("PORT", port)) for old, new in changes)
-        (self.folder / "router.yaml").write_text(changed(self.first, *told), encoding="utf-8")
+        self.file.write_text(changed(self.first, *told), encoding="utf-8")
 
     def reload(self, *changes: tuple[str, str], partly: bool = False) -> Told:
         """Write it, and have the router follow."""
@@ -118,9 +119,13 @@ def test_rate_and_route_and_account_change_and_no_bind_drops(scene: Scene) -> No
         assert told.lines == [
             "accounts.more: added",
             "operators.telia.binds.t1.rate: 500/s -> 80/s",
-            "routes: changed",
+            f"routes[destination any]: removed: to telia ({scene.file}:16)",
+            f"routes[destination 372]: added: to telia ({scene.file}:17)",
             "applied",
         ]
+        samples = scene.router.samples()
+        assert samples.sum("config_info", hash=load(scene.file, {}).digest) == 1
+        assert samples.sum("config_stale") == 0
         assert client.submit("37255500001").command_status == v.ESME_ROK
         assert client.submit("35855500001").command_status != v.ESME_ROK
         with Peer(scene.router.port) as new:
@@ -128,7 +133,8 @@ def test_rate_and_route_and_account_change_and_no_bind_drops(scene: Scene) -> No
             told = scene.reload((T1, T1.replace("500/s", "80/s")))
             assert told.lines == [
                 "accounts.more: removed",
-                "routes: changed",
+                f"routes[destination 372]: removed: to telia ({scene.file}:17)",
+                f"routes[destination any]: added: to telia ({scene.file}:16)",
                 "account more: one bind stays until it leaves; no new ones may come",
                 "applied",
             ]
@@ -157,7 +163,11 @@ def test_operator_comes_and_goes(scene: Scene, stack: ExitStack) -> None:
     elisa = stand.operator(stack)
     with_elisa = OTHER.replace("PORT", str(elisa.port)).replace("[telia]}", "[elisa]}")
     told = scene.reload(('routes: [{destination: "", to: [telia]}', with_elisa))
-    assert told.lines == ["operators.elisa: added", "routes: changed", "applied"]
+    assert told.lines == [
+        "operators.elisa: added",
+        f"routes[destination any]: to telia -> to elisa ({scene.file}:20)",
+        "applied",
+    ]
     scene.router.until_bound(4)
     with Peer(scene.router.port) as client:
         client.bind("bank")
@@ -165,7 +175,10 @@ def test_operator_comes_and_goes(scene: Scene, stack: ExitStack) -> None:
         until("it is sent", lambda: scene.of("operators", "elisa")["receipts_outstanding"] == 0)
         client.hears_all(1)
         told = scene.reload()
-        assert told.lines[:2] == ["operators.elisa: removed", "routes: changed"]
+        assert told.lines[:2] == [
+            "operators.elisa: removed",
+            f"routes[destination any]: to elisa -> to telia ({scene.file}:16)",
+        ]
         until("elisa is gone", lambda: len(scene.status()["operators"]) == 1)
     assert elisa.totals()["binds"] != {}
 
@@ -210,6 +223,10 @@ def test_what_needs_a_restart_is_named_and_the_rest_applied_only_if_asked(scene:
     assert journal.startswith("journal.url: memory: -> sqlite:///")
     assert journal.endswith("x.db (after a restart)")
     assert applied == "applied, but for what needs a restart"
+    samples = scene.router.samples()
+    assert samples.sum("config_stale") == 1, "the rest of the files is not what runs"
+    assert samples.sum("config_info") == 1
+    assert samples.sum("config_info", hash=load(scene.file, {}).digest) == 0
 
 
 def test_lane_that_is_not_there_before_a_restart_can_not_be_named_before(scene: Scene) -> None:
@@ -293,7 +310,8 @@ def test_certificate_is_read_again(stack: ExitStack, tmp_path: Path) -> None:
         assert client.bind("bank").command_status == v.ESME_ROK
         new = ssl.create_default_context(cafile=self_signed(tmp_path))
         told = scene.reload()
-        assert told.lines == ["listen[0].tls: the files have another certificate or key", "applied"]
+        files = [f"file {tmp_path}/server.{end}: changed" for end in ("crt", "key")]
+        assert told.lines == [*files, "applied"]
         with pytest.raises(ssl.SSLError):
             Peer(scene.router.port, old)
         with Peer(scene.router.port, new) as other:

@@ -71,13 +71,21 @@ TABLE: Final = {
     ),
     "a route": (
         (("refuse: ESME_RINVDSTADR", "refuse: ESME_RSUBMITFAIL"),),
-        ["routes: changed"],
+        [
+            "routes[destination 3581999]: refuse ESME_RINVDSTADR -> refuse ESME_RSUBMITFAIL"
+            " (router.yaml:84)"
+        ],
         [],
     ),
     "a route more": (
         (('  - {destination: "358", to: [elisa]}', '  - {destination: "358", to: [elisa]}\n'
           '  - {destination: "46", to: [elisa]}'),),
-        ["routes: 4 of them -> 5 of them"],
+        ["routes[destination 46]: added: to elisa (router.yaml:84)"],
+        [],
+    ),
+    "a rule for subscribers' messages": (
+        (('destination: "12302", to: bank', 'destination: "12302", to: shop'),),
+        ["inbound[destination 12302]: to bank -> to shop (router.yaml:89)"],
         [],
     ),
     "the session's timers": (
@@ -127,7 +135,7 @@ def test_difference_is_told_in_words(name: str, tmp_path: Path) -> None:
         loaded(changed(CONTRACT, *changes), folder=tmp_path),
     )
     found = difference(old, new)
-    assert [str(change) for change in found.changes] == words
+    assert [str(change).replace(f"{tmp_path}/", "") for change in found.changes] == words
     assert list(found.needs_restart) == restart
     assert bool(found) == bool(words)
 
@@ -183,6 +191,24 @@ def test_a_former_name_that_nobody_had_is_told_as_any_key(tmp_path: Path) -> Non
     text = CONTRACT.replace("  bank: ", "  bank:\n    formerly: bank0 ")
     found = difference(loaded(CONTRACT, folder=tmp_path), loaded(text, folder=tmp_path))
     assert [str(one) for one in found.changes] == ["accounts.bank.formerly: none -> bank0"]
+    assert found.needs_restart == ()
+
+
+TLS: Final = (
+    'listen:\n  - {address: "127.0.0.1:2775"}',
+    'listen:\n  - {address: "127.0.0.1:2775", tls: {certificate: c.pem, key: k.pem}}',
+)
+
+
+def test_file_that_is_named_counts_as_changed_when_its_content_is_another(tmp_path: Path) -> None:
+    for name in ("c.pem", "k.pem"):
+        (tmp_path / name).write_text("one", encoding="utf-8")
+    old = loaded(changed(CONTRACT, TLS), folder=tmp_path)
+    (tmp_path / "k.pem").write_text("one", encoding="utf-8")
+    assert not difference(old, loaded(changed(CONTRACT, TLS), folder=tmp_path))
+    (tmp_path / "c.pem").write_text("two", encoding="utf-8")
+    found = difference(old, loaded(changed(CONTRACT, TLS), folder=tmp_path))
+    assert [str(one) for one in found.changes] == [f"file {tmp_path / 'c.pem'}: changed"]
     assert found.needs_restart == ()
 
 

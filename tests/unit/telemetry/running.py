@@ -16,11 +16,13 @@ from router.journey import Journey
 from router.smpp import vocabulary as v
 from router.smpp.session import Note, Session, Timers
 from router.smpp.states import Side, State
+from router.telemetry.status import RunningConfig as ConfigState
 from router.terms.message import Message
 from router.terms.names import AccountName, BindName, ClientId, LaneName, OperatorName, RouterId
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings
 from router.wiring.reload import Reloaded
+from router.wiring.running_config import RunningConfig
 from tests.unit.settings.configurations import CONTRACT, loaded
 
 BANK, SHOP = AccountName("bank"), AccountName("shop")
@@ -58,6 +60,15 @@ class FakeLoop:
             self.unheard.append(callback)
 
 
+class Stale:
+    """A configuration whose files are not what runs any more."""
+
+    settings = loaded(CONTRACT)
+    digest = "0123456789ab"
+    since_utc = 1.8e9
+    stale = "the files differ"
+
+
 class FakeRenewal:
     """Two binds wait for a third."""
 
@@ -92,6 +103,9 @@ class FakeRouter:
 
     def __init__(self, text: str = CONTRACT) -> None:
         self.settings: Settings = _settings(text)
+        self.config: ConfigState = RunningConfig(
+            self.settings, lambda: self.settings, lambda: 1.8e9
+        )
         self.now = STARTED_AT
         self.started_at = STARTED_AT
         self.beat_at = STARTED_AT

@@ -22,6 +22,7 @@ from tests.unit.telemetry.running import (
     SHOP,
     TELIA,
     FakeRouter,
+    Stale,
     filled,
 )
 
@@ -70,7 +71,7 @@ def contract() -> Iterator[tuple[str, str, tuple[str, ...]]]:
 
 
 def test_contract_has_all_its_rows_read() -> None:
-    assert len(list(contract())) == 30
+    assert len(list(contract())) == 32
 
 
 @pytest.mark.parametrize(("name", "kind", "labels"), list(contract()))
@@ -170,6 +171,15 @@ def test_result_of_a_reload_that_has_not_happened_is_0_so_that_the_first_is_an_i
     router = FakeRouter()
     router.journey.counters.config_reloads["rejected"] = 2
     assert value(router, "config_reloads_total", result="rejected") == 2
+
+
+def test_configuration_that_runs_is_told_by_its_hash_and_whether_its_files_differ() -> None:
+    router = FakeRouter()
+    assert value(router, "config_info", hash=router.settings.digest) == 1
+    assert value(router, "config_stale") == 0
+    router.config = Stale()
+    assert value(router, "config_info", hash="0123456789ab") == 1
+    assert value(router, "config_stale") == 1
 
 
 def test_receiver_has_no_rate() -> None:

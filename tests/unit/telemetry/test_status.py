@@ -14,7 +14,7 @@ from router.wiring.drains import set_drained
 from router.wiring.remote import NoAnswerError
 from router.wiring.status_view import age, console, drawn, parsed
 from tests.unit.messages import pulled
-from tests.unit.telemetry.running import BANK, BULK, ELISA, OTP, SHOP, TELIA, FakeRouter
+from tests.unit.telemetry.running import BANK, BULK, ELISA, OTP, SHOP, TELIA, FakeRouter, Stale
 
 NAME, TELIA_1 = LaneName("otp"), BindName("telia-1")
 
@@ -273,6 +273,19 @@ def test_status_of_another_version_is_not_drawn_wrong() -> None:
     status["version"] = "9.9"
     with pytest.raises(NoAnswerError, match=r"a router of version 9\.9 is not understood"):
         drawn(status)
+
+
+def test_configuration_that_runs_is_named_and_so_is_what_its_files_differ_in() -> None:
+    router = FakeRouter()
+    status = snapshot(router)
+    digest = router.settings.digest
+    assert status["config"] == {"hash": digest, "since_utc": 1.8e9, "stale": False, "why": ""}
+    text = text_of(status)
+    assert f"configuration {digest} since 2027-01-15 08:00:00 UTC\n" in text
+    assert "--against-running" not in text
+    router.config = Stale()
+    text = text_of(snapshot(router))
+    assert "the files differ: `smpp-router check CONFIG --against-running`" in text
 
 
 @pytest.mark.parametrize(

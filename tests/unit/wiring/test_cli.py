@@ -16,7 +16,7 @@ from tests.unit.settings.configurations import CONTRACT, SMALL, changed, loaded
 Said = tuple[int, str, str]
 Capture = pytest.CaptureFixture[str]
 COMMANDS = (
-    *("run", "check", "explain", "schema", "hash-password"),
+    *("run", "check", "explain", "routes", "plan", "schema", "hash-password"),
     *("status", "reload", "drain", "resume", "clock"),
 )
 FAULTY = changed(SMALL, ("rate: 50/s", "rate: 50"), ("lane: urgent", "lane: urgnt"))
@@ -101,6 +101,14 @@ def test_core_that_is_not_the_demanded_one_ends_the_command(
         ("schema", "x.yaml"),
         ("explain", "x.yaml"),
         ("explain", "x.yaml", "--account", "bank"),
+        ("explain", "--account", "bank", "--to", "372"),
+        ("explain", "x.yaml", "--running", "--account", "bank", "--to", "372"),
+        ("routes",),
+        ("routes", "x.yaml", "--running"),
+        ("routes", "x.yaml", "--to", "37x"),
+        ("check", "x.yaml", "--against"),
+        ("plan", "x.yaml", "--against", "y.yaml"),
+        ("plan", "x.yaml", "--traffic", "z.csv"),
         ("explain", "x.yaml", "--account", "bank", "--to", "372", "--priority", "256"),
         ("explain", "x.yaml", "--account", "bank", "--to", "372", "--priority", "-1"),
         ("explain", "x.yaml", "--account", "bank", "--to", "372", "--from", "Ж"),

@@ -14,7 +14,10 @@ from tests.unit.telemetry.running import TELIA, FakeRouter
 
 Answer = tuple[int, dict[str, str], bytes]
 PATHS = ("/metrics", "/healthz", "/readyz")
-COMMANDS = ("/v1/drain", "/v1/resume", "/v1/clock", "/v1/reload")
+COMMANDS = (
+    *("/v1/drain", "/v1/resume", "/v1/clock", "/v1/reload"),
+    *("/v1/compare", "/v1/explain", "/v1/routes"),
+)
 HERE = Address(host="127.0.0.1", port=9465)
 
 

@@ -1,0 +1,175 @@
+"""What differs between two lists of rules, rule by rule, as who manages routes wants to read it.
+
+A rule is known by its conditions: the rule for `destination 372; account shop` of before is the one
+of after, wherever the two stand. So a rule is added, removed, or changed in what it does; or it is
+moved, where its order counts: among routes with one prefix, and among all inbound rules.
+"""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from itertools import islice
+from operator import attrgetter
+from typing import Final, Literal, NamedTuple, TypeVar
+
+from router.settings.rule_words import conditions_of, does_of, place_of
+from router.terms.settings import InboundSettings, RouteSettings
+
+MOST_TOLD: Final = 20
+"""Rules that are told one by one; how many more there are is told of the others."""
+
+Kind = Literal["added", "removed", "renamed", "changed", "moved", "more"]
+Rule = TypeVar("Rule", RouteSettings, InboundSettings)
+Key = tuple[Hashable, Hashable, int]
+"""The group of a rule, in which the order counts; its conditions; which one of those alike."""
+Places = tuple[int, int]
+"""Of before and after."""
+
+_of_route: Final = attrgetter("account", "sender", "priority", "service_type")
+_of_inbound: Final = attrgetter("operator", "destination", "keyword")
+
+
+class RuleChange(NamedTuple):
+    """One rule that is not as it was; the fields are those of `difference.Change`."""
+
+    path: str
+    kind: Kind
+    before: str
+    after: str
+    place: str
+    """Where the rule stands; where it stood, if it is gone."""
+
+
+def route_changes(old: Sequence[RouteSettings], new: Sequence[RouteSettings]) -> list[RuleChange]:
+    """Compare two route tables. Where only rules for different prefixes moved, nothing differs."""
+    return _told("routes", _keyed(old, _group_of_route), _keyed(new, _group_of_route), place_of)
+
+
+def inbound_changes(
+    old: Sequence[InboundSettings],
+    new: Sequence[InboundSettings],
+    places: Callable[[InboundSettings], str] = lambda _: "",
+) -> list[RuleChange]:
+    """Compare two lists of inbound rules, of which the first that holds decides.
+
+    They do not know where they stand: `places` does.
+    """
+    return _told("inbound", _keyed(old, _group_of_inbound), _keyed(new, _group_of_inbound), places)
+
+
+def _group_of_route(rule: RouteSettings) -> tuple[Hashable, Hashable]:
+    return rule.destination, _of_route(rule)
+
+
+def _group_of_inbound(rule: InboundSettings) -> tuple[Hashable, Hashable]:
+    return "", _of_inbound(rule)
+
+
+def _keyed(
+    rules: Sequence[Rule], group_of: Callable[[Rule], tuple[Hashable, Hashable]]
+) -> dict[Key, Rule]:
+    """Return the rules by what they are known by, in their order."""
+    found: dict[Key, Rule] = {}
+    for rule in rules:
+        group, conditions = group_of(rule)
+        number = 0
+        while (group, conditions, number) in found:  # Only the first of those can ever win.
+            number += 1
+        found[group, conditions, number] = rule
+    return found
+
+
+def _told(
+    path: str,
+    old: Mapping[Key, Rule],
+    new: Mapping[Key, Rule],
+    places: Callable[[Rule], str],
+) -> list[RuleChange]:
+    moved = _moved(old, new)
+    changes = _changes(old, new, moved)
+    found = [
+        _in_words(path, kind, old.get(key), new.get(key), moved.get(key), places)
+        for kind, key in islice(changes, MOST_TOLD)
+    ]
+    more = Counter(kind for kind, _ in changes)
+    if more:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in more.items())
+        found.append(RuleChange(path, "more", "", kinds, ""))
+    return found
+
+
+def _changes(
+    old: Mapping[Key, Rule], new: Mapping[Key, Rule], moved: Mapping[Key, Places]
+) -> Iterator[tuple[Kind, Key]]:
+    for key in {**old, **new}:
+        if key not in old:
+            yield "added", key
+        elif key not in new:
+            yield "removed", key
+        else:
+            if old[key] != new[key]:
+                yield "changed", key
+            if key in moved:
+                yield "moved", key
+
+
+def _in_words(
+    path: str,
+    kind: Kind,
+    before: Rule | None,
+    after: Rule | None,
+    moved: Places | None,
+    places: Callable[[Rule], str],
+) -> RuleChange:
+    rule = before if after is None else after
+    assert rule is not None
+    if kind == "moved" and moved is not None:
+        was, now = (f"place {place}" for place in moved)
+    else:
+        was, now = ("" if one is None else does_of(one) for one in (before, after))
+    return RuleChange(f"{path}[{conditions_of(rule)}]", kind, was, now, places(rule))
+
+
+def _moved(old: Mapping[Key, Rule], new: Mapping[Key, Rule]) -> dict[Key, Places]:
+    """Return the fewest rules that have moved in their groups: the places of before and after.
+
+    Places count from 1 among the rules of the group that there were before and are after.
+    """
+    before, after = _by_group(old, new), _by_group(new, old)
+    moved: dict[Key, Places] = {}
+    for group, keys in before.items():
+        now = after[group]
+        if keys != now:
+            at = {key: place for place, key in enumerate(keys)}
+            stay = set(_longest_rising([at[key] for key in now]))
+            for place, key in enumerate(now, 1):
+                if at[key] not in stay:
+                    moved[key] = at[key] + 1, place
+    return moved
+
+
+def _by_group(rules: Mapping[Key, Rule], others: Mapping[Key, Rule]) -> dict[Hashable, list[Key]]:
+    """Return the keys that both have, in the order of the first, by group."""
+    found: dict[Hashable, list[Key]] = {}
+    for key in rules:
+        if key in others:
+            found.setdefault(key[0], []).append(key)
+    return found
+
+
+def _longest_rising(numbers: Sequence[int]) -> list[int]:
+    """Return a longest selection, in order, in which each number is above the one before."""
+    ends: list[int] = []
+    """The least end of a selection of each length."""
+    lengths = []
+    for number in numbers:
+        length = bisect_left(ends, number)
+        ends[length : length + 1] = [number]
+        lengths.append(length)
+    wanted = len(ends) - 1
+    found = []
+    for number, length in zip(reversed(numbers), reversed(lengths), strict=True):
+        if length == wanted:
+            found.append(number)
+            wanted -= 1
+    return found

@@ -1,0 +1,140 @@
+"""`smpp-router check`: all mistakes of a configuration, warnings, and what it would change.
+
+The command asks this itself, or has the running router ask it (`--against-running`): that one has
+what runs in memory, and the environment and the rights with which a reload would read the files.
+Both show the same document. No value of a secret is in it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import NotRequired, TypedDict
+
+from router.settings.difference import Difference, difference
+from router.settings.load import Mistake, SettingsError, load, warnings
+from router.terms.settings import Place, Settings
+
+
+class ToldChange(TypedDict):
+    """One key, rule or part that is not as it was: the fields of `difference.Change`."""
+
+    path: str
+    kind: str
+    before: str
+    after: str
+    place: str
+    text: str
+    """All of it in words."""
+
+
+class ToldDifference(TypedDict):
+    """What one configuration would change in another."""
+
+    hash: str
+    """Of the configuration that would be changed."""
+    changes: list[ToldChange]
+    needs_restart: list[str]
+    """The keys among them that only a new process follows."""
+
+
+class Examined(TypedDict):
+    """All that `check` says."""
+
+    ok: bool
+    mistakes: list[dict[str, object]]
+    warnings: list[dict[str, object]]
+    hash: str | None
+    """None for a configuration with mistakes."""
+    against: NotRequired[ToldDifference | None]
+    """Only where it was asked for; None for a configuration with mistakes."""
+    secrets_compared: NotRequired[bool]
+    """False where it was not asked whether passwords differ."""
+    read_by: NotRequired[str]
+    """The user as whom the running router has read the files, where it has."""
+
+
+def examine(
+    path: Path, environment: Mapping[str, str], against: Settings | None = None
+) -> Examined:
+    """Read a configuration, and compare it with what it would replace."""
+    try:
+        settings = load(path, environment)
+    except SettingsError as error:
+        found = Examined(
+            ok=False, mistakes=[asdict(one) for one in error.mistakes], warnings=[], hash=None
+        )
+        return found if against is None else {**found, "against": None}
+    found = Examined(
+        ok=True,
+        mistakes=[],
+        warnings=[asdict(one) for one in warnings(settings)],
+        hash=settings.digest,
+    )
+    if against is not None:
+        found["against"] = _told(difference(against, settings), against.digest)
+    return found
+
+
+def _told(found: Difference, against: str) -> ToldDifference:
+    changes = [
+        ToldChange(
+            path=one.path,
+            kind=one.kind,
+            before=one.before,
+            after=one.after,
+            place=one.place,
+            text=str(one),
+        )
+        for one in found.changes
+    ]
+    return ToldDifference(hash=against, changes=changes, needs_restart=list(found.needs_restart))
+
+
+def without_secrets(found: Examined) -> None:
+    """Do not tell which passwords differ: whoever may ask again and again could guess them."""
+    found["secrets_compared"] = False
+    against = found.get("against")
+    if against is not None:
+        # Nothing but a secret changes without a word of what it was and is; or a file's content.
+        against["changes"] = [
+            one
+            for one in against["changes"]
+            if one["kind"] != "changed" or one["before"] or one["path"].startswith("file ")
+        ]
+
+
+def lines_of(found: Examined) -> Iterator[str]:
+    """Yield what was found, for people."""
+    for mistake in found["mistakes"]:
+        yield str(Mistake(**mistake))  # type: ignore[arg-type]  # As `asdict` has made it.
+    for warning in found["warnings"]:
+        told = Mistake(**warning)  # type: ignore[arg-type]
+        parts = (str(Place(told.file, told.line, told.column)), "warning", told.path, told.message)
+        yield ": ".join(filter(None, parts))
+    against = found.get("against")
+    if against is not None:
+        yield from (change["text"] for change in against["changes"])
+        if against["needs_restart"]:
+            yield f"needs a restart: {', '.join(against['needs_restart'])}"
+        if found.get("secrets_compared") is False:
+            yield "passwords were not compared: the router does so only for the files that it runs"
+
+
+def total_of(found: Examined) -> str:
+    """Return how much was found, in one line."""
+    counts = [
+        _counted(len(found["mistakes"]), "mistake"),
+        _counted(len(found["warnings"]), "warning"),
+    ]
+    against = found.get("against")
+    if against is not None:
+        kinds = [change["kind"] for change in against["changes"]]
+        more = kinds.count("more")
+        changes = _counted(len(kinds) - more, "change")
+        counts.append(f"more than {changes}" if more else changes)
+    read_by = found.get("read_by")
+    return ", ".join(counts) + (f" (read by the router, as user {read_by})" if read_by else "")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

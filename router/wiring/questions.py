@@ -1,0 +1,182 @@
+"""What a running router is asked over HTTP that takes it some time, and changes nothing.
+
+    /v1/compare  POST {"path": "/etc/smpp-router"}: what that configuration would change
+    /v1/explain  POST {"account": ..., "to": ...}: what would become of a message now
+    /v1/routes   POST {"to": PREFIX, "account": A}: who may carry what
+
+Answered in the thread of the request, one question at a time: to read and compare a hundred
+thousand prefixes takes seconds, which the loop shares with it.
+"""
+
+import os
+import pwd
+import stat
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final, cast
+
+from router.settings.mistakes import listed, nearest
+from router.telemetry.status import Running
+from router.terms.names import AccountName
+from router.terms.settings import Settings
+from router.wiring.checking import examine, without_secrets
+from router.wiring.drains import UnknownNameError
+from router.wiring.explain import Question, explain
+from router.wiring.explain_running import Now, lines_of, now_of
+from router.wiring.routes_view import routes_of
+
+PATHS: Final = ("/v1/compare", "/v1/explain", "/v1/routes")
+SLOW_S: Final = 100.0
+"""How much longer than another an answer may take, with its wait for others."""
+WAIT_S: Final = 60.0
+"""How long a question waits for the one before it."""
+
+Asked = Mapping[str, object]
+Answer = tuple[int, object]
+"""A status of HTTP, and a document."""
+Ask = Callable[[Callable[[], object]], Answer]
+"""Makes a call in the loop's thread."""
+
+
+class Questions:
+    """The answers, by path. For any thread."""
+
+    def __init__(self, app: Running, ask: Ask) -> None:
+        self._app: Final = app
+        self._ask: Final = ask
+        self._one_at_a_time: Final = threading.Lock()
+        answers = (self._compare, self._explain, self._routes)
+        self.by_path: Final[dict[str, Callable[[Asked], Answer]]] = dict(
+            zip(PATHS, answers, strict=True)
+        )
+
+    def answer(self, path: str, asked: Asked) -> Answer:
+        """Answer one question. Raises UnknownNameError."""
+        if not self._one_at_a_time.acquire(timeout=WAIT_S):
+            return 503, {"error": f"other questions have taken more than {WAIT_S:g} s"}
+        try:
+            return self.by_path[path](asked)
+        except _WrongQuestionError as error:
+            return 400, {"error": str(error)}
+        finally:
+            self._one_at_a_time.release()
+
+    @property
+    def _settings(self) -> Settings:
+        return self._app.config.settings
+
+    def _compare(self, asked: Asked) -> Answer:
+        """Read a configuration as a reload would, and compare it with what runs."""
+        path = Path(_text(asked, "path"))
+        if not path.is_absolute():
+            return 400, {"error": f"{path} is no absolute path"}
+        running = self._settings
+        secret = not_for_everybody(path, running)
+        if secret is not None:
+            return 403, {"error": f"{secret}: {_NOT_SHOWN}"}
+        found = examine(path, os.environ, running)
+        found["read_by"] = _user()
+        if not runs_from(path, running):
+            without_secrets(found)
+        return 200, found
+
+    def _explain(self, asked: Asked) -> Answer:
+        settings = self._settings
+        question = Question(
+            account=_account(asked, settings),
+            to=_field(asked, "to"),
+            sender=_field(asked, "sender", ""),
+            text=_text(asked, "text", ""),
+            priority=_octet(asked, "priority"),
+            service_type=_field(asked, "service_type", ""),
+        )
+        told = explain(settings, question, time.time())
+        if told.refusal is not None:
+            return 200, {**told.as_json(), "now": None, "lines": list(lines_of(told, None))}
+        status, now = self._ask(lambda: now_of(self._app, told))
+        if status != 200:
+            return status, now
+        return 200, {**told.as_json(), "now": now, "lines": list(lines_of(told, cast("Now", now)))}
+
+    def _routes(self, asked: Asked) -> Answer:
+        settings = self._settings
+        account = _account(asked, settings) if "account" in asked else None
+        found = routes_of(settings, _text(asked, "to", ""), account)
+        return 200, {"routes": found, "of": len(settings.routes)}
+
+
+_NOT_SHOWN: Final = (
+    "not every user of this machine may read it, but every user may ask the router, so it reads"
+    " nothing of the kind for a command, except the configuration that it runs. Compare it with the"
+    " files of that one: `smpp-router check CONFIG --against CONFIG2`"
+)
+
+
+def runs_from(path: Path, running: Settings) -> bool:
+    """Whether this file or folder is one that the running configuration was read from."""
+    return path.resolve() in {file.resolve() for file in running.files}
+
+
+def not_for_everybody(path: Path, running: Settings) -> Path | None:
+    """Return a file of a configuration that not everybody may read, and that is none that runs.
+
+    Mistakes and differences quote what stands in files.
+    """
+    try:
+        files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
+        for file in files:
+            if not (runs_from(file, running) or file.stat().st_mode & stat.S_IROTH):
+                return file
+    except (OSError, ValueError):
+        return None  # The reading says why.
+    return None
+
+
+def _user() -> str:
+    number = os.geteuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
+
+
+class _WrongQuestionError(Exception):
+    """What was sent is no question of this kind; the text says why."""
+
+
+def _text(asked: Asked, name: str, default: str | None = None) -> str:
+    value = asked.get(name, default)
+    if not isinstance(value, str):
+        raise _WrongQuestionError(f"{name!r} has to be a text")
+    return value
+
+
+def _field(asked: Asked, name: str, default: str | None = None) -> str:
+    value = _text(asked, name, default)
+    if "\0" in value or any(one > "\xff" for one in value):
+        raise _WrongQuestionError(f"{name!r} cannot stand in a field of SMPP")
+    return value
+
+
+def _octet(asked: Asked, name: str) -> int:
+    value = asked.get(name, 0)
+    if not isinstance(value, int) or not 0 <= value <= 255:
+        raise _WrongQuestionError(f"{name!r} has to be a number from 0 to 255")
+    return value
+
+
+def _account(asked: Asked, settings: Settings) -> AccountName:
+    account = AccountName(_text(asked, "account"))
+    if account not in settings.accounts:
+        raise UnknownNameError(unknown_account(account, settings))
+    return account
+
+
+def unknown_account(account: str, settings: Settings) -> str:
+    """Return that there is no such account, and which was probably meant."""
+    meant = nearest(account, settings.accounts)
+    known = f"did you mean {meant!r}? " if meant else ""
+    known += listed("accounts", list(settings.accounts))
+    return f"there is no account {account!r}; {known}"

@@ -1,0 +1,120 @@
+"""router/settings/rule_changes.py: which rule was added, removed, changed or moved."""
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.settings.rule_changes import (
+    MOST_TOLD,
+    RuleChange,
+    inbound_changes,
+    route_changes,
+)
+from router.terms.names import AccountName, LaneName, OperatorName
+from router.terms.settings import InboundSettings, RouteSettings
+
+TELIA, ELISA = OperatorName("telia"), OperatorName("elisa")
+ANY = RouteSettings(destination="", to=(TELIA,), file="r.yaml", line=1)
+TALLINN = RouteSettings(destination="372", to=(TELIA, ELISA), file="r.yaml", line=2)
+SHOP = RouteSettings(
+    destination="372", account=AccountName("shop"), to=(ELISA,), file="r.yaml", line=3
+)
+BANK = RouteSettings(
+    destination="372", account=AccountName("bank"), to=(ELISA,), file="r.yaml", line=4
+)
+
+
+def told(old: Sequence[RouteSettings], new: Sequence[RouteSettings]) -> list[tuple[str, str, str]]:
+    return [(one.kind, one.before, one.after) for one in route_changes(old, new)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changes"),
+    [
+        ([ANY], [ANY, TALLINN], [("added", "", "to telia, elisa")]),
+        ([ANY, TALLINN], [TALLINN], [("removed", "to telia", "")]),
+        ([ANY, TALLINN], [TALLINN, ANY], []),
+        ([SHOP, TALLINN], [TALLINN, SHOP], [("moved", "place 2", "place 1")]),
+        ([SHOP, BANK, TALLINN], [TALLINN, SHOP, BANK], [("moved", "place 3", "place 1")]),
+        ([SHOP, SHOP], [SHOP], [("removed", "to elisa", "")]),
+        ([BANK, SHOP, TALLINN], [SHOP, TALLINN], [("removed", "to elisa", "")]),
+    ],
+)
+def test_each_rule_is_told_by_itself(
+    old: list[RouteSettings], new: list[RouteSettings], changes: list[tuple[str, str, str]]
+) -> None:
+    assert told(old, new) == changes
+
+
+def test_rule_is_known_by_its_conditions_and_told_with_its_place_of_now() -> None:
+    lane = RouteSettings(
+        destination="372", account=AccountName("shop"), to=(TELIA, ELISA), weights=(3, 1),
+        lane=LaneName("bulk"), file="s.yaml", line=9,
+    )  # fmt: skip
+    assert route_changes([SHOP], [lane]) == [
+        RuleChange(
+            "routes[destination 372; account shop]",
+            "changed",
+            "to elisa",
+            "to telia 3, elisa 1; lane bulk",
+            "s.yaml:9",
+        )
+    ]
+
+
+def test_order_of_all_inbound_rules_counts() -> None:
+    one = InboundSettings(to=AccountName("shop"), destination="12302", keyword="STOP")
+    two = InboundSettings(to=AccountName("bank"), operator=TELIA)
+    (change,) = inbound_changes([one, two], [two, one])
+    assert change.kind == "moved"
+    assert change.path == "inbound[destination any; operator telia]"
+
+
+def test_of_very_many_only_the_first_are_told() -> None:
+    many = [RouteSettings(destination=str(number), to=(TELIA,)) for number in range(100, 200)]
+    *first, last = route_changes([ANY], many)
+    assert len(first) == MOST_TOLD
+    assert [first[0].kind, first[1].kind] == ["removed", "added"]
+    assert last == RuleChange("routes", "more", "", "81 added", "")
+
+
+@given(st.permutations(range(7)))
+def test_no_more_rules_are_told_as_moved_than_must_be(order: list[int]) -> None:
+    rules = [InboundSettings(to=AccountName("shop"), destination=str(at)) for at in range(7)]
+    found = inbound_changes(rules, [rules[at] for at in order])
+    rising = max(
+        len(some)
+        for size in range(8)
+        for some in combinations(order, size)
+        if list(some) == sorted(some)
+    )
+    assert [one.kind for one in found] == ["moved"] * (7 - rising)
+    moved = {one.path for one in found}
+    stay = [at for at in order if f"inbound[destination {at}]" not in moved]
+    assert stay == sorted(stay)
+
+
+RULES = st.lists(
+    st.builds(
+        RouteSettings,
+        destination=st.sampled_from(["", "1"]),
+        account=st.sampled_from([None, AccountName("a"), AccountName("b")]),
+        to=st.sampled_from([(TELIA,), (ELISA,)]),
+    ),
+    max_size=8,
+)
+
+
+@given(RULES, RULES)
+def test_nothing_is_told_only_if_every_prefix_has_its_rules_in_order(
+    old: list[RouteSettings], new: list[RouteSettings]
+) -> None:
+    same = all(
+        [one for one in old if one.destination == prefix]
+        == [one for one in new if one.destination == prefix]
+        for prefix in ("", "1")
+    )
+    assert (not route_changes(old, new)) == same

@@ -1,0 +1,180 @@
+"""router/wiring/questions.py: what the running router answers, and what it does not tell."""
+
+import json
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from router.settings.load import load
+from router.wiring.checking import Examined, lines_of
+from router.wiring.questions import not_for_everybody
+from router.wiring.running_config import RunningConfig
+from tests.unit.settings.configurations import CONTRACT, changed, loaded
+from tests.unit.telemetry.running import TELIA, FakeRouter
+from tests.unit.wiring.test_control import command, control_of
+
+FASTER = ("commit_every: 2ms", "commit_every: 5ms")
+
+
+def asked(router: FakeRouter, where: str, **question: object) -> tuple[int, dict[str, object]]:
+    return command(control_of(router), where, json.dumps(question).encode())
+
+
+@pytest.fixture
+def router() -> FakeRouter:
+    found = FakeRouter()
+    found.bring_up(TELIA)
+    return found
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "router.yaml"
+    path.write_text(changed(CONTRACT, FASTER), encoding="utf-8")
+    path.chmod(0o644)
+    return path
+
+
+def test_configuration_is_read_and_compared_with_what_runs(
+    router: FakeRouter, config: Path
+) -> None:
+    status, found = asked(router, "/v1/compare", path=str(config))
+    assert (status, found["ok"]) == (200, True)
+    against = found["against"]
+    assert isinstance(against, dict)
+    assert against["hash"] == router.settings.digest
+    assert "journal.commit_every: 2ms -> 5ms" in [one["text"] for one in against["changes"]]
+    assert found["read_by"]
+
+
+def test_what_was_applied_last_is_what_runs(router: FakeRouter, config: Path) -> None:
+    applied = load(config, {})
+    router.config = RunningConfig(applied, lambda: applied)
+    _, found = asked(router, "/v1/compare", path=str(config))
+    against = found["against"]
+    assert isinstance(against, dict)
+    assert (against["hash"], against["changes"]) == (applied.digest, [])
+
+
+def test_faulty_configuration_is_told_as_check_does(router: FakeRouter, config: Path) -> None:
+    config.write_text(changed(CONTRACT, ("commit_every: 2ms", "commit: 2ms")), encoding="utf-8")
+    status, found = asked(router, "/v1/compare", path=str(config))
+    mistakes = found["mistakes"]
+    assert isinstance(mistakes, list)
+    assert (status, found["ok"], found["against"], len(mistakes)) == (200, False, None, 1)
+
+
+def test_file_that_the_router_cannot_read_is_a_mistake(router: FakeRouter, tmp_path: Path) -> None:
+    status, found = asked(router, "/v1/compare", path=str(tmp_path / "none.yaml"))
+    assert (status, found["ok"]) == (200, False)
+    assert "cannot be read: no such file" in str(found["mistakes"]).lower()
+
+
+def test_nothing_is_read_for_a_command_that_not_everybody_may_read(
+    router: FakeRouter, config: Path
+) -> None:
+    config.chmod(0o640)
+    for path in (config, config.parent):
+        status, found = asked(router, "/v1/compare", path=str(path))
+        assert status == 403
+        assert str(config) in str(found["error"])
+        assert "--against CONFIG2" in str(found["error"])
+
+
+def test_configuration_that_runs_is_read_whoever_may_read_it(tmp_path: Path) -> None:
+    settings = loaded(CONTRACT, folder=tmp_path)
+    (tmp_path / "router.yaml").chmod(0o600)
+    assert not_for_everybody(tmp_path / "router.yaml", settings) is None
+    assert not_for_everybody(tmp_path, settings) is None
+    (tmp_path / "other.yaml").touch(mode=0o600)
+    assert not_for_everybody(tmp_path, settings) == tmp_path / "other.yaml"
+
+
+def test_whether_a_password_is_right_is_told_only_of_the_files_that_run(tmp_path: Path) -> None:
+    own, guess = tmp_path / "own" / "router.yaml", tmp_path / "guess" / "router.yaml"
+    for path in (own, guess):
+        path.parent.mkdir()
+        path.write_text(CONTRACT, encoding="utf-8")
+    router = FakeRouter()
+    router.config = RunningConfig(load(own, {}), lambda: load(own, {}))
+    another = changed(CONTRACT, ("${BANK_PASSWORD:-secret01}", "another1"), FASTER)
+    for path in (own, guess):
+        path.write_text(another, encoding="utf-8")
+        path.chmod(0o644)
+
+    def changes(path: Path) -> list[str]:
+        against = asked(router, "/v1/compare", path=str(path))[1]["against"]
+        assert isinstance(against, dict)
+        return [one["path"] for one in against["changes"]]
+
+    assert changes(own) == ["journal.commit_every", "accounts.bank.passwords"]
+    assert changes(guess) == ["journal.commit_every"]
+    assert changes(own.parent) == ["journal.commit_every"], "it may hold other files"
+    _, found = asked(router, "/v1/compare", path=str(guess))
+    assert "passwords were not compared" in "\n".join(lines_of(cast("Examined", found)))
+
+
+def test_relative_path_means_nothing_to_the_router(router: FakeRouter) -> None:
+    assert asked(router, "/v1/compare", path="config")[0] == 400
+
+
+def test_message_is_explained_by_what_runs_and_how_it_is_now(router: FakeRouter) -> None:
+    status, found = asked(router, "/v1/explain", account="bank", to="37255512345")
+    now = found["now"]
+    assert isinstance(now, dict)
+    assert (status, found["accepted"], found["number"]) == (200, True, "37255512345")
+    assert now["carriers"] == [{"operator": "telia", "share": 1.0}]
+    lines = found["lines"]
+    assert isinstance(lines, list)
+    assert lines[-1] == ["carries", "telia"]
+
+
+def test_message_that_is_refused_is_explained_without_asking_the_loop(router: FakeRouter) -> None:
+    router.loop.answers = False
+    status, found = asked(router, "/v1/explain", account="bank", to="3581999000")
+    assert (status, found["accepted"], found["now"]) == (200, False, None)
+
+
+def test_loop_that_does_not_answer_is_503(router: FakeRouter) -> None:
+    router.loop.answers = False
+    site = control_of(router, answer_s=0.01)
+    body = b'{"account": "bank", "to": "372555"}'
+    assert command(site, "/v1/explain", body)[0] == 503
+    router.loop.closed = True
+    assert command(site, "/v1/explain", body) == (503, {"error": "the router is stopping"})
+
+
+def test_rules_are_those_that_run(router: FakeRouter) -> None:
+    status, found = asked(router, "/v1/routes", to="358")
+    routes = found["routes"]
+    assert isinstance(routes, list)
+    assert (status, found["of"]) == (200, 4)
+    assert [one["destination"] for one in routes] == ["3581999", "358"]
+    assert len(asked(router, "/v1/routes")[1]["routes"]) == 4  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("path", "question", "status"),
+    [
+        ("/v1/explain", {"account": "bnak", "to": "372"}, 422),
+        ("/v1/routes", {"account": "bnak"}, 422),
+        ("/v1/explain", {"account": "bank"}, 400),
+        ("/v1/explain", {"account": "bank", "to": 372}, 400),
+        ("/v1/explain", {"account": "bank", "to": "372", "priority": 256}, 400),
+        ("/v1/explain", {"account": "bank", "to": "Ж"}, 400),
+        ("/v1/explain", {"account": "bank", "to": "3\0"}, 400),
+        ("/v1/compare", {}, 400),
+        ("/v1/routes", {"to": []}, 400),
+    ],
+)
+def test_question_that_is_none_is_refused(
+    router: FakeRouter, path: str, question: dict[str, object], status: int
+) -> None:
+    found, document = asked(router, path, **question)
+    assert (found, list(document)) == (status, ["error"])
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'"372"'])
+def test_question_is_an_object_of_json(router: FakeRouter, body: bytes) -> None:
+    assert command(control_of(router), "/v1/routes", body)[0] == 400
