@@ -11,7 +11,7 @@ import signal
 import sqlite3
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, cast
 
@@ -155,12 +155,11 @@ class App:
                 python=interpreter(),
             )
             await self._is_asked_to_stop.wait()
-            stop = self._begin_stop()
+            stop = self._begin_stop(servers)
             await stop.run()
             self._tell_left_behind()
             for task in (*keepers, watch):
                 task.cancel()
-        await asyncio.gather(*[asyncio.to_thread(server.stop) for server in servers])
         log.info("router.stopped")
         stop.is_over()
         return 0
@@ -433,11 +432,11 @@ class App:
         else:
             log.warning("config.reread", result=result)
 
-    def _begin_stop(self) -> Stop:
+    def _begin_stop(self, servers: Sequence[HttpServer]) -> Stop:
         """Take no new binds and submits; return what brings the rest to its end."""
         within_s = self.settings.stop_within_s
         stopping_within(within_s)
-        self._stop = Stop(self.journey, self._keepers, self.clients, self.clock, within_s)
+        self._stop = Stop(self.journey, self._keepers, self.clients, servers, self.clock, within_s)
         self.journey.intake.draining = True
         self.ready = False
         for server in self._servers:

@@ -28,6 +28,7 @@ from router.enqueue.journal import Journal
 from router.forward.bind import BindConnector
 from router.journey import Journey
 from router.smpp.states import BOUND
+from router.wiring.http_server import HttpServer
 
 ANSWERED: Final = 0.7
 UNBOUND: Final = 0.8
@@ -77,6 +78,7 @@ class Stop:
         journey: Journey,
         keepers: Sequence[BindConnector],
         clients: Collection[ClientLink],
+        servers: Sequence[HttpServer],
         clock: Callable[[], float],
         within_s: float,
         *,
@@ -87,6 +89,7 @@ class Stop:
         self._journal: Final[Journal] = journey.journal
         self._keepers: Final = keepers
         self._clients: Final = clients
+        self._servers: Final = servers
         self._clock: Final = clock
         self._end_process: Final = end_process
         self.budget: Final = Budget(clock(), within_s)
@@ -98,7 +101,7 @@ class Stop:
         threading.Thread(target=self._end_in_time, name="stop", daemon=True).start()
 
     async def run(self) -> None:
-        """Wait for answers, unbind all, and close the journal."""
+        """Wait for answers, unbind all, close the journal and the ports for HTTP."""
         journey = self._journey
         for keeper in self._keepers:
             keeper.stop_binding()
@@ -108,6 +111,8 @@ class Stop:
         for keeper in self._keepers:
             keeper.unbind()
         journey.deliveries.delivers = False
+        # It takes half a second, for which the next process would have to wait.
+        stopped = asyncio.gather(*[asyncio.to_thread(server.stop) for server in self._servers])
         await self._until(
             lambda: self._are_unbound() and not self._undelivered(), UNBOUND, UNBOUND_S
         )
@@ -126,6 +131,7 @@ class Stop:
         self._journal.close(lambda: closed.set_result(None))
         await closed
         self._waits_for = ""
+        await stopped
 
     def hurry(self) -> None:
         """End the waits for peers and commits."""

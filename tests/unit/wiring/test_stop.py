@@ -35,7 +35,7 @@ def test_a_budget_that_was_shortened_ends_every_share_sooner_and_never_grows() -
 
 def test_process_is_ended_when_the_time_is_over_and_something_is_waited_for() -> None:
     clock, ended = Clock(), SimpleQueue[int]()
-    Stop(FakeRouter().journey, [], [], clock, 20.0, end_process=ended.put)
+    Stop(FakeRouter().journey, [], [], [], clock, 20.0, end_process=ended.put)
     clock.now += 19.9
     assert ended.empty()
     clock.now += 0.1
@@ -44,7 +44,7 @@ def test_process_is_ended_when_the_time_is_over_and_something_is_waited_for() ->
 
 def test_second_signal_shortens_the_time() -> None:
     clock = Clock()
-    stop = Stop(FakeRouter().journey, [], [], clock, 600.0, end_process=lambda _: None)
+    stop = Stop(FakeRouter().journey, [], [], [], clock, 600.0, end_process=lambda _: None)
     stop.hurry()
     assert stop.budget.ends_at < clock.now + DOWN_S
     stop.budget.shorten(clock.now, -NEVER)  # Ends its thread.
@@ -52,7 +52,7 @@ def test_second_signal_shortens_the_time() -> None:
 
 def test_threads_that_do_not_end_have_a_moment_when_all_is_done() -> None:
     clock = Clock()
-    stop = Stop(FakeRouter().journey, [], [], clock, 600.0, end_process=lambda _: None)
+    stop = Stop(FakeRouter().journey, [], [], [], clock, 600.0, end_process=lambda _: None)
     stop.is_over()
     assert stop.budget.ends_at == clock.now + ENDED_S
     clock.now += ENDED_S
