@@ -45,7 +45,7 @@ AT_ONCE_S: Final = 2.0
 """The rest of the budget after a second signal: only for closing the journal."""
 ENDED_S: Final = 3.0
 """How long the threads have to end, when all is done."""
-TOLD_S: Final = 0.5
+TOLD_S: Final = 0.2
 """How long the last line of the log may take, before a process is ended by force."""
 LOOK_EVERY_S: Final = 0.02
 NEVER: Final = float("inf")
@@ -92,7 +92,7 @@ class Stop:
         self._servers: Final = servers
         self._clock: Final = clock
         self._end_process: Final = end_process
-        self.budget: Final = Budget(clock(), within_s)
+        self.budget: Final = Budget(clock(), within_s - TOLD_S)
         self._waits_for = "answers"
         self._hurries = False
         """Whether a second signal has come: nothing but the journal is waited for."""

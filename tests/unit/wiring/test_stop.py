@@ -36,9 +36,9 @@ def test_a_budget_that_was_shortened_ends_every_share_sooner_and_never_grows() -
 def test_process_is_ended_when_the_time_is_over_and_something_is_waited_for() -> None:
     clock, ended = Clock(), SimpleQueue[int]()
     Stop(FakeRouter().journey, [], [], [], clock, 20.0, end_process=ended.put)
-    clock.now += 19.9
+    clock.now += 19.5
     assert ended.empty()
-    clock.now += 0.1
+    clock.now += 0.5
     assert ended.get(timeout=DEADLINE_S) == 1
 
 
