@@ -85,10 +85,11 @@ class Child:
         self._news = Condition()
         self._silent = False
         numbers = [one.fileno() for one in sockets]
-        if sockets:
-            arguments = ["-c", _PASS_SOCKETS, json.dumps(numbers), *python, *arguments]
+        command = [*python, *arguments]
+        if sockets:  # Isolated and without `site` Python starts in a moment.
+            command = [python[0], "-IS", "-c", _PASS_SOCKETS, json.dumps(numbers), *command]
         self._process = subprocess.Popen(
-            [*python, *arguments],
+            command,
             pass_fds=numbers,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -12,7 +12,7 @@ import sqlite3
 import ssl
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, cast
 
@@ -167,13 +167,12 @@ class App:
                 python=interpreter(),
             )
             await self._is_asked_to_stop.wait()
-            stop = self._begin_stop()
+            stop = self._begin_stop(servers)
             await stop.run()
             self._tell_left_behind()
             self.connectors.cancel()
             for watch in watches:
                 watch.cancel()
-        await asyncio.gather(*[asyncio.to_thread(server.stop) for server in servers])
         log.info("router.stopped")
         stop.is_over()
         return 0
@@ -423,11 +422,13 @@ class App:
         self.stopping = True
         self._is_asked_to_stop.set()
 
-    def _begin_stop(self) -> Stop:
+    def _begin_stop(self, servers: Sequence[HttpServer]) -> Stop:
         """Take no new binds and submits; return what brings the rest to its end."""
         within_s = self.settings.stop_within_s
         stopping_within(within_s)
-        self._stop = Stop(self.journey, self.connectors, self.clients, self.clock, within_s)
+        self._stop = Stop(
+            self.journey, self.connectors, self.clients, servers, self.clock, within_s
+        )
         self.journey.intake.draining = True
         self.ready = False
         for server in self._servers:

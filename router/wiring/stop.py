@@ -28,6 +28,7 @@ from router.enqueue.journal import Journal
 from router.journey import Journey
 from router.smpp.states import BOUND
 from router.wiring.connectors import Connectors
+from router.wiring.http_server import HttpServer
 
 ANSWERED: Final = 0.7
 UNBOUND: Final = 0.8
@@ -44,7 +45,7 @@ AT_ONCE_S: Final = 2.0
 """The rest of the budget after a second signal: only for closing the journal."""
 ENDED_S: Final = 3.0
 """How long the threads have to end, when all is done."""
-TOLD_S: Final = 0.5
+TOLD_S: Final = 0.2
 """How long the last line of the log may take, before a process is ended by force."""
 LOOK_EVERY_S: Final = 0.02
 NEVER: Final = float("inf")
@@ -77,6 +78,7 @@ class Stop:
         journey: Journey,
         connectors: Connectors,
         clients: Collection[ClientLink],
+        servers: Sequence[HttpServer],
         clock: Callable[[], float],
         within_s: float,
         *,
@@ -87,9 +89,10 @@ class Stop:
         self._journal: Final[Journal] = journey.journal
         self._connectors: Final = connectors
         self._clients: Final = clients
+        self._servers: Final = servers
         self._clock: Final = clock
         self._end_process: Final = end_process
-        self.budget: Final = Budget(clock(), within_s)
+        self.budget: Final = Budget(clock(), within_s - TOLD_S)
         self._waits_for = "answers"
         self._hurries = False
         """Whether a second signal has come: nothing but the journal is waited for."""
@@ -98,7 +101,7 @@ class Stop:
         threading.Thread(target=self._end_in_time, name="stop", daemon=True).start()
 
     async def run(self) -> None:
-        """Wait for answers, unbind all, and close the journal."""
+        """Wait for answers, unbind all, close the journal and the ports for HTTP."""
         journey = self._journey
         self._connectors.stop_binding()
         await self._until(lambda: not self._unanswered(), ANSWERED)
@@ -106,6 +109,8 @@ class Stop:
         self._waits_for = "operators"
         self._connectors.unbind()
         journey.deliveries.delivers = False
+        # It takes half a second, for which the next process would have to wait.
+        stopped = asyncio.gather(*[asyncio.to_thread(server.stop) for server in self._servers])
         await self._until(
             lambda: self._connectors.are_over and not self._undelivered(), UNBOUND, UNBOUND_S
         )
@@ -124,6 +129,7 @@ class Stop:
         self._journal.close(lambda: closed.set_result(None))
         await closed
         self._waits_for = ""
+        await stopped
 
     def hurry(self) -> None:
         """End the waits for peers and commits."""

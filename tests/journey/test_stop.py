@@ -24,7 +24,7 @@ def stop_of(
 ) -> Stop:
     router = Router(World(), contract)
     connectors = Connectors(router, contract.session)
-    return Stop(router.journey, connectors, [], clock, within_s, end_process=end_process)
+    return Stop(router.journey, connectors, [], [], clock, within_s, end_process=end_process)
 
 
 def test_a_wait_ends_with_its_share_or_its_own_time() -> None:
@@ -49,9 +49,9 @@ def test_process_is_ended_when_the_time_is_over_and_something_is_waited_for(
 ) -> None:
     clock, ended = Clock(), SimpleQueue[int]()
     stop_of(contract, clock, 20.0, ended.put)
-    clock.now += 19.9
+    clock.now += 19.5
     assert ended.empty()
-    clock.now += 0.1
+    clock.now += 0.5
     assert ended.get(timeout=DEADLINE_S) == 1
 
 

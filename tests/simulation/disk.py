@@ -7,7 +7,6 @@ Transactions are gathered as there: urgent batches at once, the others after `se
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from copy import copy
 from dataclasses import dataclass, field
 from operator import attrgetter
 from random import Random
@@ -631,10 +630,10 @@ class SimulatedJournal:
             weight = self._weights.held.get(kept.account, 0) + len(kept.octets)
             self._weights.held[kept.account] = weight
         found.orphans = [Orphan(*row) for _, row in sorted(disk.orphans.items())]
-        for _, started in sorted(disk.started.items()):
-            anew = copy(started)
-            anew.plan = self._plan_of(started.plan.candidates)
-            found.started.append(anew)
+        found.started = [
+            _started_anew(one, self._plan_of(one.plan.candidates))
+            for _, one in sorted(disk.started.items())
+        ]
         return found
 
     def _message(self, row: MessageRow) -> Message:
@@ -711,6 +710,26 @@ def _delivery(row: DeliveryRow) -> Delivery:
     )
     delivery.kept_as = row.number
     return delivery
+
+
+def _started_anew(one: Started, plan: Plan) -> Started:
+    """The same as a journal on disk would read it, with a plan of this process."""
+    return Started(
+        account=one.account,
+        source_octets=one.source_octets,
+        destination_octets=one.destination_octets,
+        reference=one.reference,
+        total=one.total,
+        plan=plan,
+        queue=one.queue,
+        operator=one.operator,
+        taken=one.taken,
+        came=one.came,
+        part_of=one.part_of,
+        first_utc=one.first_utc,
+        latest_utc=one.latest_utc,
+        number=one.number,
+    )
 
 
 def _orphan_row(orphan: Orphan) -> OrphanRow:

@@ -32,7 +32,7 @@ def commands(key: str) -> list[list[str]]:
     return [line.removeprefix(f"{key}=").split() for line in lines if line.startswith(f"{key}=")]
 
 
-@pytest.mark.parametrize("key", ["ExecStartPre", "ExecStart", "ExecReload"])
+@pytest.mark.parametrize("key", ["ExecStart", "ExecReload"])
 def test_every_command_is_one_of_the_installed_version(
     key: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
