@@ -19,7 +19,9 @@ from router.terms.settings import (
 
 NEEDS_RESTART: Final = ("listen", "journal", "node", "telemetry.listen", "control.listen")
 """Keys that only a new process follows, with all that is under them. Beside them: the names and the
-order of `lanes`, because the queues on disk are told apart by them."""
+order of `lanes`, because the queues on disk are told apart by them; and two of `formerly`. Of an
+account, because its queue, its outbox and its clients' binds have the old name while they live; and
+where an operator or account is there already under its new name, because both have messages."""
 
 _NO_KEYS: Final = frozenset({"name", "file", "line", "places"})
 """Fields that are no keys of the file, or are the name under which a part is compared."""
@@ -73,7 +75,16 @@ def difference(old: Settings, new: Settings) -> Difference:
         if any(change.path == key or change.path.startswith((f"{key}.", f"{key}["))
                for key in NEEDS_RESTART)
     ]  # fmt: skip
-    restart += [f"{one.path}.formerly" for one in changes if one.kind == "renamed"]
+    restart += [
+        f"{one.path}.formerly"
+        for one in changes
+        if one.kind == "renamed" and one.path.startswith("accounts.")
+    ]
+    restart += [
+        one.path
+        for one in changes
+        if one.path.endswith(".formerly") and one.kind == "changed" and one.after != "none"
+    ]
     if [lane.name for lane in old.lanes] != [lane.name for lane in new.lanes]:
         restart.append("lanes")
     return Difference(changes, tuple(restart))

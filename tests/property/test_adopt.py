@@ -151,7 +151,7 @@ Told = list[tuple[object, ...]]
 
 def history(
     waits_s: list[float], counts: list[int], reports: list[bool], there: list[list[str]]
-) -> tuple[list[Told], dict[Outcome, int]]:
+) -> tuple[list[Told], dict[str, int]]:
     """All that operators and the client have seen of this traffic, and how its messages ended.
 
     After each wait the router is given these configurations, each followed by its own again.
