@@ -8,7 +8,7 @@ that is named counts as changed if its content is another. No secret is told.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, fields, is_dataclass, replace
 from itertools import zip_longest
-from typing import Final
+from typing import Final, TypeVar
 
 from router.settings.mistakes import item_path
 from router.settings.moved import moved
@@ -27,7 +27,11 @@ from router.terms.settings import (
 NEEDS_RESTART: Final = ("listen", "journal", "node", "telemetry.listen", "control.listen")
 """Keys that only a new process follows, with all that is under them, but for the certificate of a
 listener. Beside them: the names and the order of `lanes`, because the queues on disk are told apart
-by them."""
+by them; and two of `formerly`. Of an account, because its queue, its outbox and its clients' binds
+have the old name while they live; and where an operator or account is there already under its new
+name, because both have messages."""
+
+Name = TypeVar("Name", bound=object)
 
 _NO_KEYS: Final = frozenset({"name", "file", "line", "places", "files", "folder", "digest"})
 """Fields that are no keys of the file, or are the name under which a part is compared."""
@@ -89,6 +93,7 @@ def difference(old: Settings, new: Settings) -> Difference:
     So a copy in another folder, whose certificates and journal are named relative to it, is equal.
     """
     new = moved(new, old.folder)
+    old = _with_rules_of_today(old, new)
     changes = (*_parts("", old, new), *_contents(old, new))
     restart = [
         change.path
@@ -97,10 +102,57 @@ def difference(old: Settings, new: Settings) -> Difference:
                for key in NEEDS_RESTART)
         and not is_certificate(change.path)
     ]  # fmt: skip
-    restart += [f"{one.path}.formerly" for one in changes if one.kind == "renamed"]
+    restart += [
+        f"{one.path}.formerly"
+        for one in changes
+        if one.kind == "renamed" and one.path.startswith("accounts.")
+    ]
+    restart += [
+        one.path
+        for one in changes
+        if one.path.endswith(".formerly") and one.kind == "changed" and one.after != "none"
+    ]
     if [lane.name for lane in old.lanes] != [lane.name for lane in new.lanes]:
         restart.append("lanes")
     return Difference(changes, tuple(restart))
+
+
+def _renamed(before: Mapping[Name, object], after: Mapping[Name, object]) -> dict[Name, Name]:
+    """Return what accounts, or operators, are called now, by what they were called."""
+    return {
+        was: name
+        for name, part in after.items()
+        if name not in before
+        and (was := getattr(part, "formerly", None)) in before
+        and was not in after
+    }
+
+
+def _with_rules_of_today(old: Settings, new: Settings) -> Settings:
+    """Return `old` with the rules as they read with the names of `new`."""
+    accounts = _renamed(old.accounts, new.accounts)
+    operators = _renamed(old.operators, new.operators)
+    if not accounts and not operators:
+        return old
+    return replace(
+        old,
+        routes=tuple([
+            replace(
+                rule,
+                to=tuple([operators.get(name, name) for name in rule.to]),
+                account=rule.account and accounts.get(rule.account, rule.account),
+            )
+            for rule in old.routes
+        ]),
+        inbound=tuple([
+            replace(
+                rule,
+                to=accounts.get(rule.to, rule.to),
+                operator=rule.operator and operators.get(rule.operator, rule.operator),
+            )
+            for rule in old.inbound
+        ]),
+    )  # fmt: skip
 
 
 def _contents(old: Settings, new: Settings) -> Iterator[Change]:
@@ -187,11 +239,7 @@ def _named(
     before: Mapping[object, object],
     after: Mapping[object, object],
 ) -> Iterator[Change]:
-    renamed: dict[object, object] = {}
-    for name, part in after.items():
-        was = getattr(part, "formerly", None)
-        if name not in before and was in before and was not in after:
-            renamed[name] = was
+    renamed = {now: was for was, now in _renamed(before, after).items()}
     for name in {**before, **after}:
         here = f"{path}.{name}"
         if name in renamed:

@@ -246,8 +246,9 @@ class AccountSettings:
     outbox_size_bytes: int = 2**30
     """The same in octets."""
     formerly: AccountName | None = None
-    """The system_id that the account had until it was renamed: what waits under that name, in the
-    queue and in the outbox, is handed over. May stay, and be left out once it was handed over."""
+    """The system_id that the account had until it was renamed: when the router starts, what waits
+    under that name, in the queue and in the outbox, is handed over. May stay, and may be left out
+    after one start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -448,7 +449,8 @@ class OperatorSettings:
     receipt."""
     formerly: OperatorName | None = None
     """The name that the operator had until it was renamed: the receipts that are awaited under that
-    name are handed over. May stay, and be left out once they were handed over."""
+    name are handed over, its rates keep the slots that are used, and its binds are bound anew. What
+    waits follows the routes. May stay, and may be left out once that is done."""
     on_status: Mapping[int, StatusAction] = field(default_factory=dict)
     """Actions by command_status; they replace those of the default table."""
 

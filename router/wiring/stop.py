@@ -18,7 +18,7 @@ disk can be neither ended nor waited for. The journal is then not marked as clos
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 import structlog

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu
+from router.steps.rules import Rules
 from router.terms.limits import Rate
 from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
@@ -138,3 +139,77 @@ class FarEnds:
                 owed.clear()
                 self.world.settle()
                 one.ids.clear()
+
+
+# There and back with nothing in between.
+
+NOT_AS_IT_WAS = {"one bind less", "no telia", "no elisa", "another rate"}
+"""Changes after which something is bound anew, or decided anew; and a client's burst that was cut
+comes back with time only."""
+Told = list[tuple[object, ...]]
+
+
+def history(
+    waits_s: list[float], counts: list[int], reports: list[bool], there: list[list[str]]
+) -> tuple[list[Told], dict[str, int]]:
+    """All that operators and the client have seen of this traffic, and how its messages ended.
+
+    After each wait the router is given these configurations, each followed by its own again.
+    """
+    world = World()
+    router = Router(world, CONTRACT)
+    far_ends = FarEnds(router)
+    client = router.client()
+    number = 0
+    for wait_s, count, reports_now, names in zip(waits_s, counts, reports, there, strict=True):
+        for _ in range(count):
+            number += 1
+            client.submit(text=b"%d" % number)
+        world.run(wait_s)
+        for name in names:
+            for settings in (CHANGES[name](CONTRACT), CONTRACT):
+                rules = Rules.of(settings, router.journey.plans, router.journey.up)
+                router.journey.adopt(settings, rules, world.now)
+                router.accounts.adopt(settings.accounts, world.now)
+            world.settle()
+            far_ends.follow()
+        if reports_now:
+            far_ends.report_new()
+    for _ in range(10):
+        world.run(10.0)
+        far_ends.follow()
+        far_ends.report_new()
+    router.assert_all_is_over()
+    seen: list[Told] = [
+        [(at, pdu.octets) for at, pdu in operator.submits] for operator in far_ends.operators
+    ]
+    seen.append([(pdu.octets,) for pdu in client.receipts])
+    return seen, dict(router.journey.counters.outcomes)
+
+
+TRAFFIC = {
+    "waits_s": st.lists(st.sampled_from([0.0, 0.01, 0.1, 1.0, 2.5]), min_size=4, max_size=4),
+    "counts": st.lists(st.integers(0, 60), min_size=4, max_size=4),
+    "reports": st.lists(st.booleans(), min_size=4, max_size=4),
+}
+
+
+def ways_there(names: set[str]) -> st.SearchStrategy[list[list[str]]]:
+    of_names = st.lists(st.sampled_from(sorted(names)), max_size=2)
+    return st.lists(of_names, min_size=4, max_size=4)
+
+
+@given(**TRAFFIC, there=ways_there(CHANGES.keys() - NOT_AS_IT_WAS))
+def test_there_and_back_in_place_equals_never(
+    waits_s: list[float], counts: list[int], reports: list[bool], there: list[list[str]]
+) -> None:
+    never = history(waits_s, counts, reports, [[], [], [], []])
+    assert history(waits_s, counts, reports, there) == never
+
+
+@given(**TRAFFIC, there=ways_there(set(CHANGES)))
+def test_there_and_back_ends_every_message_as_never(
+    waits_s: list[float], counts: list[int], reports: list[bool], there: list[list[str]]
+) -> None:
+    _, outcomes = history(waits_s, counts, reports, [[], [], [], []])
+    assert history(waits_s, counts, reports, there)[1] == outcomes

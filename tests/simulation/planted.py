@@ -10,6 +10,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from tests.simulation import (
+    planted_adopt,
     planted_between,
     planted_home,
     planted_memory,
@@ -23,6 +24,7 @@ __all__ = [
     "BUGS",
     "first_to_find",
     "planted",
+    "planted_adopt",
     "planted_between",
     "planted_home",
     "planted_memory",

@@ -93,6 +93,9 @@ class Simulation:
             loop.after(at, self._stop)
         for at, settings in scenario.configurations:
             loop.after(at, partial(self._reconfigure, settings))
+        if any(one.formerly for _, given in scenario.at_steps for one in given.accounts.values()):
+            # What an account is owed under its old name is handed over when the router starts.
+            loop.after(scenario.lasts_s + 4.0, self._crash)
         loop.at_steps = [
             (step, partial(self._reconfigure_now, settings)) for step, settings in scenario.at_steps
         ]
@@ -122,7 +125,7 @@ class Simulation:
         )
         process.after_turn, process.after_wake = self.promises.after_turn, self.promises.after_wake
         self.promises.begins(process)
-        if self.promises.current is not self.settings:
+        if self.promises.given is not self.settings:
             self.promises.changed(self.settings)
         self.loop.tell(f"router    starts, life {self.lives}")
         process.ready = self._ready
@@ -150,7 +153,7 @@ class Simulation:
 
     def _reconfigure_now(self, settings: Settings) -> None:
         """Between two steps, with nothing in between."""
-        if self.calm:
+        if self.loop.now > START + self.scenario.lasts_s:
             return
         self.settings = settings
         process = self.process

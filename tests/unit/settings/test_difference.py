@@ -164,7 +164,7 @@ def test_a_renamed_operator_is_told_by_both_names_with_what_else_has_changed(
     new = loaded(text, folder=tmp_path)
     assert "telia2" in new.operators
     found = difference(old, new)
-    assert found.needs_restart == ("operators.telia2.formerly",)
+    assert found.needs_restart == ()
     words = [str(one) for one in found.changes]
     assert words[:2] == [
         "operators.telia2: formerly telia",
@@ -173,25 +173,23 @@ def test_a_renamed_operator_is_told_by_both_names_with_what_else_has_changed(
     assert not [word for word in words if "removed" in word or "added" in word]
 
 
-def test_a_renamed_account_is_told_by_both_names(tmp_path: Path) -> None:
-    text = CONTRACT.replace("  bank: ", "  bank2:\n    formerly: bank ").replace(
-        "to: bank}", "to: bank2}"
-    )
-    words = [
-        str(one)
-        for one in difference(
-            loaded(CONTRACT, folder=tmp_path), loaded(text, folder=tmp_path)
-        ).changes
-    ]
+def test_a_renamed_account_is_told_by_both_names_and_needs_a_restart(tmp_path: Path) -> None:
+    text = CONTRACT.replace("  bank: ", "  bank2:\n    formerly: bank ")
+    text = text.replace("to: bank}", "to: bank2}")
+    found = difference(loaded(CONTRACT, folder=tmp_path), loaded(text, folder=tmp_path))
+    words = [str(one) for one in found.changes]
     assert words[0] == "accounts.bank2: formerly bank"
     assert not [word for word in words if "removed" in word or "added" in word]
+    assert found.needs_restart == ("accounts.bank2.formerly",)
 
 
 def test_a_former_name_that_nobody_had_is_told_as_any_key(tmp_path: Path) -> None:
     text = CONTRACT.replace("  bank: ", "  bank:\n    formerly: bank0 ")
     found = difference(loaded(CONTRACT, folder=tmp_path), loaded(text, folder=tmp_path))
     assert [str(one) for one in found.changes] == ["accounts.bank.formerly: none -> bank0"]
-    assert found.needs_restart == ()
+    assert found.needs_restart == ("accounts.bank.formerly",)
+    back = difference(loaded(text, folder=tmp_path), loaded(CONTRACT, folder=tmp_path))
+    assert back == Difference((Change("accounts.bank.formerly", "changed", "bank0", "none"),), ())
 
 
 TLS: Final = (
