@@ -44,6 +44,8 @@ LET_GO: Final = 500
 
 log = structlog.get_logger()
 
+STOPPING: Final = "the router is stopping"
+
 T = TypeVar("T")
 _THREAD: Final = ThreadPoolExecutor(1, "reload")
 
@@ -150,6 +152,12 @@ class Reloader:
 
         `partly`: apply what needs no restart although something does. `answer` gets the result.
         """
+        if self._app.stopping:  # Tasks may not begin any more.
+            told = _told("refused", STOPPING)
+            self._log(told)
+            if answer is not None:
+                answer.set_result(told)
+            return
         task = self._waiting.get(partly)
         if task is None:
             task = self._waiting[partly] = self._begin(self._after_others(partly))
@@ -171,7 +179,7 @@ class Reloader:
 
     def _refused(self) -> Reloaded | None:
         if self._app.stopping:
-            return _told("refused", "the router is stopping")
+            return _told("refused", STOPPING)
         if not self._app.ready:
             return _told("refused", "the router is starting; reload when it is ready")
         return None
