@@ -194,6 +194,7 @@ class Reloader:
         if read.rules is None:
             if not read.words:
                 told["result"] = "unchanged"
+                told["stays"] = list(self._renewals())
                 return told
             told["result"] = "needs_restart"
             told["reason"] = _needs_restart(read, partly)
@@ -220,9 +221,7 @@ class Reloader:
             self._apply(before, rules_before, certificates)
             app.connectors.close(new)
             return _told("failed", "an error in the router, which went back; its log says more")
-        for renewal in app.connectors.renewals.values():
-            names = ", ".join(bind.settings.name for bind in renewal.binds)
-            told["stays"].append(f"operator {renewal.operator.name}: {names} will be bound anew")
+        told["stays"] += self._renewals()
         left = [before]
         del before, rules_before, read
         self._begin(_in_thread(lambda: _let_go(left)))
@@ -325,6 +324,16 @@ class Reloader:
         has_tls = any(listen.tls is not None for listen in new.listen)
         if has_tls and old.session.bind_timeout_s != new.session.bind_timeout_s:
             yield "session.bind_timeout: TLS handshakes keep the old one until a restart"
+
+    def _renewals(self) -> Iterator[str]:
+        """Say which binds still have the session of an earlier configuration."""
+        for name, renewal in self._app.connectors.renewals.items():
+            if renewal.waiting:
+                waiting = ", ".join(renewal.waiting)
+                yield f"operator {name}: {waiting} keep the old session, because {renewal.why}"
+            else:
+                binds = ", ".join(bind.settings.name for bind in renewal.binds)
+                yield f"operator {name}: {binds} will be bound anew"
 
     # What came of it.
 

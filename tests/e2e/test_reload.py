@@ -325,6 +325,18 @@ def test_command_prints_what_came_of_it(scene: Scene) -> None:
     assert done.stderr.startswith("the files have ")
 
 
+def test_command_prints_json_and_applies_a_part_only_if_asked(scene: Scene) -> None:
+    url = f"http://{scene.router.control}"
+    scene.write(("bind_timeout: 2s", "bind_timeout: 4s"), ("lanes:", "node: 7\nlanes:"))
+    done = smpp_router("reload", "--json", "--url", url)
+    assert (done.returncode, json.loads(done.stdout)["result"]) == (1, "needs_restart")
+    done = smpp_router("reload", "--json", "--partly", "--url", url)
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["result"]) == (0, "partly")
+    assert document["needs_restart"] == ["node"]
+    assert done.stderr == ""
+
+
 def test_many_reloads_at_once_all_end(scene: Scene) -> None:
     scene.write((T1, T1.replace("500/s", "90/s")))
     for _ in range(20):
