@@ -252,9 +252,11 @@ class Journey:
         """Whether a bind that the configuration has no more may be unbound.
 
         One that was removed, when its messages are answered; those of an operator that is gone,
-        when that owes no receipts any more.
+        when that owes no receipts any more, or is forgotten.
         """
         operator = bind.operator
+        if self.operators.get(operator.name) is not operator:
+            return True
         if operator.is_leaving:
             return not (operator.in_flight or self._owes(operator.name))
         return bind.removed and not bind.in_use

@@ -119,13 +119,12 @@ def difference(old: Settings, new: Settings) -> Difference:
 
 def _renamed(before: Mapping[Name, object], after: Mapping[Name, object]) -> dict[Name, Name]:
     """Return what accounts, or operators, are called now, by what they were called."""
-    return {
-        was: name
-        for name, part in after.items()
-        if name not in before
-        and (was := getattr(part, "formerly", None)) in before
-        and was not in after
-    }
+    renamed: dict[Name, Name] = {}
+    for name, part in after.items():
+        was = getattr(part, "formerly", None)
+        if was is not None and was in before and was not in after and name not in before:
+            renamed[was] = name
+    return renamed
 
 
 def _with_rules_of_today(old: Settings, new: Settings) -> Settings:

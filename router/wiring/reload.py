@@ -44,6 +44,8 @@ LET_GO: Final = 500
 
 log = structlog.get_logger()
 
+STOPPING: Final = "the router is stopping"
+
 T = TypeVar("T")
 _THREAD: Final = ThreadPoolExecutor(1, "reload")
 
@@ -161,6 +163,12 @@ class Reloader:
 
         `partly`: apply what needs no restart although something does. `answer` gets the result.
         """
+        if self._app.stopping:  # Tasks may not begin any more.
+            told = _told("refused", STOPPING)
+            self._log(told)
+            if answer is not None:
+                answer.set_result(told)
+            return
         task = self._waiting.get(partly)
         if task is None:
             task = self._waiting[partly] = self._begin(self._after_others(partly))
@@ -182,7 +190,7 @@ class Reloader:
 
     def _refused(self) -> Reloaded | None:
         if self._app.stopping:
-            return _told("refused", "the router is stopping")
+            return _told("refused", STOPPING)
         if not self._app.ready:
             return _told("refused", "the router is starting; reload when it is ready")
         return None
@@ -197,6 +205,7 @@ class Reloader:
         if read.rules is None:
             if not read.words:
                 told["result"] = "unchanged"
+                told["stays"] = list(self._renewals())
                 return told
             told["result"] = "needs_restart"
             told["reason"] = _needs_restart(read, partly)
@@ -224,9 +233,7 @@ class Reloader:
             app.connectors.close(new)
             return _told("failed", "an error in the router, which went back; its log says more")
         app.config.applied(read.settings, is_part=bool(read.needs_restart))
-        for renewal in app.connectors.renewals.values():
-            names = ", ".join(bind.settings.name for bind in renewal.binds)
-            told["stays"].append(f"operator {renewal.operator.name}: {names} will be bound anew")
+        told["stays"] += self._renewals()
         left = [before]
         del before, rules_before, read
         self._begin(in_thread(lambda: let_go(left)))
@@ -327,6 +334,16 @@ class Reloader:
         has_tls = any(listen.tls is not None for listen in new.listen)
         if has_tls and old.session.bind_timeout_s != new.session.bind_timeout_s:
             yield "session.bind_timeout: TLS handshakes keep the old one until a restart"
+
+    def _renewals(self) -> Iterator[str]:
+        """Say which binds still have the session of an earlier configuration."""
+        for name, renewal in self._app.connectors.renewals.items():
+            if renewal.waiting:
+                waiting = ", ".join(renewal.waiting)
+                yield f"operator {name}: {waiting} keep the old session, because {renewal.why}"
+            else:
+                binds = ", ".join(bind.settings.name for bind in renewal.binds)
+                yield f"operator {name}: {binds} will be bound anew"
 
     # What came of it.
 

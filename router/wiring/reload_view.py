@@ -1,6 +1,7 @@
 """`smpp-router reload`: asks the running router to reload, and says in words what came of it."""
 
 import json
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from router.wiring.remote import NoAnswerError, ask
@@ -34,12 +35,13 @@ def reload(url: str, *, partly: bool) -> Told:
             raise
     try:
         document = json.loads(said)
-        return Told(document, _lines(document), str(document["reason"]))
+        return Told(document, lines_of(document), str(document["reason"]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NoAnswerError("the answer is not from a router of this version") from error
 
 
-def _lines(document: dict[str, list[object]]) -> list[str]:
+def lines_of(document: Mapping[str, list[object]]) -> list[str]:
+    """Return what the answer of the router says, in lines for people."""
     result = str(document["result"])
     lines = [str(mistake["text"]) for mistake in _mistakes(document)]
     restart = {str(key) for key in document["needs_restart"]}
@@ -55,5 +57,5 @@ def _lines(document: dict[str, list[object]]) -> list[str]:
     return lines
 
 
-def _mistakes(document: dict[str, list[object]]) -> list[dict[str, object]]:
+def _mistakes(document: Mapping[str, list[object]]) -> list[dict[str, object]]:
     return [one for one in document["mistakes"] if isinstance(one, dict)]

@@ -6,15 +6,19 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.client import HTTPConnection
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from router.terms.settings import Address
 from router.wiring.cli import main
 from router.wiring.control import control_server, telemetry_server
 from router.wiring.http_server import KEPT_PEERS, MOST_PEERS, HttpServer, Refusals
 from tests.unit.settings.configurations import CONTRACT, changed
 from tests.unit.telemetry.running import TELIA, FakeRouter
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse
 
 PATIENCE_S: Final = 10.0
 ANY_PORT: Final = changed(CONTRACT, ('listen: "127.0.0.1:9464"', 'listen: "127.0.0.1:0"'))
@@ -103,6 +107,29 @@ def test_port_in_use_is_an_error_that_names_the_setting(
     router = FakeRouter(text)
     with pytest.raises(OSError, match=f"{key}: {serving.address}: Address already in use"):
         server(router, refusals(router)).start()
+
+
+def test_path_that_may_take_long_is_not_cut_while_others_are(router: FakeRouter) -> None:
+    released = threading.Event()
+
+    def site(_environ: object, start_response: "StartResponse") -> list[bytes]:
+        released.wait(PATIENCE_S)
+        start_response("200 OK", [])
+        return [b"done"]
+
+    here = Address(host="127.0.0.1", port=0)
+    slow = {"/slow": 60.0}
+    serving = HttpServer("x", here, lambda _: site, refusals(router), longest_s=0.05, slow=slow)
+    serving.start()
+    try:
+        with connect(serving) as patient, connect(serving) as other:
+            patient.sendall(b"GET /slow HTTP/1.0\r\n\r\n")
+            other.sendall(b"GET /other HTTP/1.0\r\n\r\n")
+            assert other.recv(4096) == b""  # Cut off.
+            released.set()
+            assert patient.recv(4096).startswith(b"HTTP/1.0 200")
+    finally:
+        serving.stop()
 
 
 def test_mistake_of_ours_is_500_and_the_next_request_is_served(

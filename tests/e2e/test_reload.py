@@ -5,7 +5,9 @@ that the router was started with.
 """
 
 import json
+import re
 import signal
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -21,7 +23,7 @@ from benchmarks.stand import Router
 from router.settings.load import load
 from router.smpp import vocabulary as v
 from router.wiring.reload_view import Told, reload
-from tests.e2e.scene import Peer, changed, configuration, smpp_router
+from tests.e2e.scene import Peer, changed, configuration, free_port, smpp_router
 
 T1: Final = '{name: t1, address: "127.0.0.1:PORT", system_id: a, password: b, rate: 500/s,'
 OTHER: Final = """\
@@ -196,6 +198,54 @@ def test_bind_with_another_address_binds_anew_and_the_others_stay(
     assert [line["bind"] for line in child.events("bind.unbound")[unbound:]] == ["t1"]
 
 
+def test_operator_that_calls_from_now_on_binds_there(scene: Scene, stack: ExitStack) -> None:
+    port = free_port(stack)
+    outbind = f'outbind: {{listen: "127.0.0.1:{port}", system_id: smsc, password: pw}}'
+    calls = T1.replace('address: "127.0.0.1:PORT"', outbind)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        there = f"127.0.0.1:{taken.getsockname()[1]}"
+        told = scene.reload((T1, calls.replace(f"127.0.0.1:{port}", there)))
+    assert told.document["result"] == "rejected"
+    (mistake,) = told.lines
+    assert re.search(r"router.yaml:13:\d+: operators.telia.binds\[0\].outbind.listen: ", mistake)
+    assert "in use" in mistake
+    assert scene.reload((T1, calls)).refusal == ""
+    call = ("--call", f"127.0.0.1:{port}", "--call-as", "smsc:pw")
+    operator = stand.operator(stack, *call)
+    scene.router.until_bound(3)
+    until("it is t1", lambda: scene.router.child.events("bind.bound")[-1]["bind"] == "t1")
+    assert scene.reload().refusal == ""
+    scene.router.until_bound(3)
+    operator.child.kill()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
+
+
+def test_credentials_that_the_operator_refuses_cost_one_bind(
+    scene: Scene, stack: ExitStack
+) -> None:
+    strict = stand.operator(stack, "--system-id", "a", "--password", "b")
+    first = [(one, one.replace("PORT", str(strict.port)))
+             for one in (T1, T1.replace("t1", "t2"), T1.replace("t1", "t3"))]  # fmt: skip
+    assert scene.reload(*first).refusal == ""
+    child = scene.router.child
+    scene.router.until_bound(3)
+    until("none is left", lambda: _addresses(scene) == {f"127.0.0.1:{strict.port}"})
+    refused = len(child.events("bind.refused"))
+    wrong = [(old, new.replace("password: b", "password: x")) for old, new in first]
+    assert scene.reload(*wrong).refusal == ""
+    until("it is refused", lambda: len(child.events("bind.refused")) > refused)
+    assert scene.router.samples().sum("bind_up") == 2
+    assert scene.reload(*first).refusal == ""  # At once, although it would wait for minutes.
+    scene.router.until_bound(3)
+
+
+def _addresses(scene: Scene) -> set[object]:
+    binds = scene.of("operators", "telia")["binds"]
+    assert isinstance(binds, list)
+    return {bind["address"] for bind in binds if bind["up"]}
+
+
 def test_faulty_files_change_nothing_and_every_mistake_is_told(scene: Scene) -> None:
     told = scene.reload(("rate: 500/s, window: 50}\n      - {name: t2",
                          "rate: quick, window: 50}\n      - {name: t2"),
@@ -290,6 +340,18 @@ def test_command_prints_what_came_of_it(scene: Scene) -> None:
     assert done.returncode == 1
     assert "router.yaml:7" in done.stdout
     assert done.stderr.startswith("the files have ")
+
+
+def test_command_prints_json_and_applies_a_part_only_if_asked(scene: Scene) -> None:
+    url = f"http://{scene.router.control}"
+    scene.write(("bind_timeout: 2s", "bind_timeout: 4s"), ("lanes:", "node: 7\nlanes:"))
+    done = smpp_router("reload", "--json", "--url", url)
+    assert (done.returncode, json.loads(done.stdout)["result"]) == (1, "needs_restart")
+    done = smpp_router("reload", "--json", "--partly", "--url", url)
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["result"]) == (0, "partly")
+    assert document["needs_restart"] == ["node"]
+    assert done.stderr == ""
 
 
 def test_many_reloads_at_once_all_end(scene: Scene) -> None:

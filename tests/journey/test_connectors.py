@@ -262,6 +262,18 @@ def test_operator_that_is_removed_stays_until_its_receipts_are_in(scene: Scene) 
     assert len(client.receipts) == 1
 
 
+def test_operator_that_is_forgotten_between_two_looks_is_over(scene: Scene) -> None:
+    gone = scene.binds
+    changes = scene.router.adopt(without_operator(scene.router.settings, "telia"))
+    scene.connectors.adopt(scene.router.settings, changes)
+    for far in scene.far.values():
+        far.far.drop()
+    scene.world.run(3.0)
+    assert TELIA not in scene.router.journey.operators
+    scene.run()
+    assert not set(gone) & set(scene.connectors._kept)
+
+
 def test_operator_that_comes_back_while_it_unbinds_is_bound_again(scene: Scene) -> None:
     before = scene.router.settings
     for far in scene.far.values():

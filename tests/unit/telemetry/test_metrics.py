@@ -9,7 +9,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from router.forward.pacing import BusiestSecond
-from router.telemetry.metrics import Exporter, items, registry
+from router.telemetry.metrics import RELOAD_RESULTS, Exporter, items, registry
 from router.terms.names import BindName, OperatorId
 from tests.unit.messages import pulled
 from tests.unit.settings.configurations import SMALL, changed
@@ -166,7 +166,7 @@ def test_second_of_a_rate_per_minute_is_held_against_what_the_contract_allows_in
 
 
 def test_result_of_a_reload_that_has_not_happened_is_0_so_that_the_first_is_an_increase() -> None:
-    for result in ("unchanged", "needs_restart", "rejected"):
+    for result in RELOAD_RESULTS:
         assert value(FakeRouter(), "config_reloads_total", result=result) == 0
     router = FakeRouter()
     router.journey.counters.config_reloads["rejected"] = 2

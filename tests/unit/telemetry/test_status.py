@@ -14,7 +14,17 @@ from router.wiring.drains import set_drained
 from router.wiring.remote import NoAnswerError
 from router.wiring.status_view import age, console, drawn, parsed
 from tests.unit.messages import pulled
-from tests.unit.telemetry.running import BANK, BULK, ELISA, OTP, SHOP, TELIA, FakeRouter, Stale
+from tests.unit.telemetry.running import (
+    BANK,
+    BULK,
+    ELISA,
+    OTP,
+    SHOP,
+    TELIA,
+    FakeRenewal,
+    FakeRouter,
+    Stale,
+)
 
 NAME, TELIA_1 = LaneName("otp"), BindName("telia-1")
 
@@ -82,6 +92,31 @@ def test_bind_that_was_never_up_is_down_and_knows_no_round_trip() -> None:
     bind = bind_of(snapshot(busy()), "elisa-rx")
     assert (bind["up"], bind["state"], bind["round_trip_s"]) == (False, "down", None)
     assert (bind["rate"], bind["busiest_second"]) == (None, None)
+
+
+def test_operator_whose_binds_wait_for_one_with_new_settings_says_which_and_why() -> None:
+    router = busy()
+    assert snapshot(router)["operators"][0]["waiting_to_rebind"] == []
+    why = "telia-1 ESME_RINVPASWD"
+    names = [BindName("telia-2"), BindName("telia-3")]
+    router.connectors.renewals[TELIA] = FakeRenewal(names, why)
+    status = snapshot(router)
+    telia, elisa = status["operators"]
+    assert (telia["waiting_to_rebind"], telia["waiting_because"]) == (names, why)
+    assert (elisa["waiting_to_rebind"], elisa["waiting_because"]) == ([], "")
+    assert re.search(
+        r"telia +telia-2, telia-3 +old session: telia-1 ESME_RINVPASWD", text_of(status)
+    )
+    router.connectors.renewals[TELIA].waiting = []
+    assert snapshot(router)["operators"][0]["waiting_because"] == ""
+
+
+def test_operator_that_is_removed_says_so_while_its_binds_stay() -> None:
+    router = busy()
+    router.journey.operators[TELIA].leave()
+    status = snapshot(router)
+    assert [one["leaving"] for one in status["operators"]] == [True, False]
+    assert re.search(r"telia +all +removed: stays for receipts", text_of(status))
 
 
 def test_window_that_is_too_small_for_the_rate_says_what_is_needed() -> None:
