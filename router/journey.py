@@ -25,7 +25,14 @@ from typing import Final
 from router.accept.rooms import Rooms
 from router.decide.table import Up
 from router.enqueue.ids import Ids
-from router.enqueue.journal import Changes, Damaged, Journal, Recovered, Settlement
+from router.enqueue.journal import (
+    Changes,
+    Damaged,
+    Journal,
+    Recovered,
+    Renames,
+    Settlement,
+)
 from router.enqueue.lanes import Lanes
 from router.enqueue.ramp_up import RampUp
 from router.forward.pool import Bind, BindChanges, Operator
@@ -41,6 +48,7 @@ from router.steps.deliveries import Deliveries
 from router.steps.dispatcher import Dispatcher
 from router.steps.expiry import Expiry
 from router.steps.failover import Failover
+from router.steps.hand_over import HandOver
 from router.steps.inbound import Inbound
 from router.steps.intake import Intake
 from router.steps.long_messages import LongMessages
@@ -163,6 +171,9 @@ class Journey:
             journal, rooms, lanes, self.pending, self.deliveries, self.failover, long_messages,
             rulebook, self._ids, clocks, turn, capacity,
         )  # fmt: skip
+        self.hand_over: Final = HandOver(
+            operators, lanes, long_messages, self.pending, self.recall, self.plans
+        )
         self.damage: Final = Damage(
             self.pending, self.recall, self.deliveries, self.backlog, self.outcomes, self.commits,
             counters, clocks, turn, told=set_aside,
@@ -181,6 +192,7 @@ class Journey:
                 if found.waiting or found.sent or found.held:  # Else no time of it matters.
                     clocks.go_on_from(found.known_utc or clocks.utc())
                 self.commits.tell_time(clocks.now(), clocks.utc())  # Before a client's message.
+                self.hand_over.of_today(found.started, self.rulebook.rules.renames)
                 self.backlog.take_up(found)
                 self.backlog.weigh()
                 self._ids.reserve(ready)
@@ -188,6 +200,9 @@ class Journey:
             else:
                 ready(error)
 
+        renames = self.rulebook.rules.renames
+        if any(renames):
+            self.journal.rename(renames)
         self.journal.recover(recovered)
 
     def adopt(
@@ -202,17 +217,36 @@ class Journey:
         """
         assert [lane.name for lane in settings.lanes] == list(self.lanes.settings)
         self.rulebook.rules = rules
+        renamed = self._rename(rules.renames)
         self.rooms.adopt(settings.accounts)
         self.deliveries.adopt(settings.accounts)
         self.pending.adopt(settings.operators)
         ramps_s = {name: one.ramp_s for name, one in settings.operators.items()}
         for name in self.lanes.adopt(settings.lanes, settings.accounts, ramps_s, now):
             self.turn.dispatch(name)
-        changes = self.availability.adopt(settings.operators, now)
+        changes = self.availability.adopt(settings.operators, now, renamed)
         self.backlog.adopt()
         self.backlog.decide_again(now)
         self.turn.end_soon()
         return changes
+
+    def _rename(self, renames: Renames) -> list[OperatorName]:
+        """Hand over what operators have that were renamed; return what they are called now.
+
+        Not to one that there is already under its new name: that is done when the router starts.
+        """
+        renamed: dict[OperatorName, OperatorName] = {}
+        for was, now in renames.operators.items():
+            if now in self.operators:
+                continue
+            is_here = was in self.operators
+            if is_here:
+                self.hand_over.rename(was, now)
+            if self.backlog.rename(was, now) or is_here:
+                renamed[was] = now
+        if renamed:
+            self.journal.rename(Renames({}, renamed))
+        return list(renamed.values())
 
     def is_done_with(self, bind: Bind) -> bool:
         """Whether a bind that the configuration has no more may be unbound.

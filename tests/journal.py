@@ -40,6 +40,7 @@ class WatchedJournal:
         self.marks: Final = kept.marks
         self.reserve_ids: Final = kept.reserve_ids
         self.recover: Final = kept.recover
+        self.rename: Final = kept.rename
         self.weigh: Final = kept.weigh
         self.close: Final = kept.close
         self.recalls: list[int] = []

@@ -15,7 +15,7 @@ the same parts belong together as before it. For that the message before the lat
 same reference is known as well.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 from zlib import crc32
 
@@ -46,6 +46,13 @@ class Groups:
 
     def __len__(self) -> int:
         return len(self._groups)
+
+    def every(self) -> Iterator[Group]:
+        """Yield all of them."""
+        for latest in self._groups.by_key.values():
+            yield latest
+            if latest.before is not None:
+                yield latest.before
 
     def join(
         self,

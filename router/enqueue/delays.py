@@ -25,6 +25,13 @@ class Delays:
         self._scheduled: list[tuple[float, int, Message]] = []
         self._doubted: list[Message] = []
 
+    def messages(self) -> Iterator[Message]:
+        """Yield all of them."""
+        for entries in (self._delayed, self._scheduled):
+            for _, _, message in entries:
+                yield message
+        yield from self._doubted
+
     # Delayed.
 
     def delay(self, message: Message, until: float) -> None:

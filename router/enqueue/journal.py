@@ -5,9 +5,9 @@ to be kept to the turn's `Changes`; nothing that depends on a change happens bef
 with its batch. What is in the router's memory is a cache of the journal.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from router.terms.group import Started
 from router.terms.message import Delivery, Message
@@ -33,6 +33,7 @@ __all__ = [
     "Place",
     "Recalled",
     "Recovered",
+    "Renames",
     "SentFetched",
     "Settlement",
     "Wanted",
@@ -250,6 +251,13 @@ class Weights:
     held: dict[AccountName, int] = field(default_factory=dict)
 
 
+class Renames(NamedTuple):
+    """What accounts and operators are called now, by what they were called before."""
+
+    accounts: Mapping[AccountName, AccountName]
+    operators: Mapping[OperatorName, OperatorName]
+
+
 Done = Callable[[Changes, JournalError | None], None]
 DamagedFound = Callable[[Sequence[Damaged]], None]
 """Hears of damaged rows that a reading has met, before what else that has found; once of each."""
@@ -372,6 +380,14 @@ class Journal(Protocol):
 
     def recover(self, done: Callable[[Recovered, JournalError | None], None]) -> None:
         """Return what an earlier process left. Called once, before anything else."""
+
+    def rename(self, renames: Renames) -> None:
+        """Hand over all that is kept under the old names; the new ones may have things already.
+
+        At once, for whatever is asked from now on, `recover` included; and in the file with the
+        next commit. What was asked before may still bring old names. An old name may be another's
+        from now on.
+        """
 
     def weigh(self, done: Weighed) -> None:
         """Return the octets of what waited when `recover` was called. Called once, after it.

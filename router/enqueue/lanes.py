@@ -394,6 +394,13 @@ class Lanes:
                     gained.update(name for name in queue.consumers if name not in known)
         return gained
 
+    def rename(self, was: OperatorName, now: OperatorName) -> None:
+        """Know an operator by its new name; under the old one it pulls from no queue any more."""
+        self.ramp_up.rename(was, now)
+        self._up.discard(was)
+        self._available.discard(was)
+        self._rehome_all(was)
+
     # For the status document.
 
     def queues(self) -> list[Queue]:

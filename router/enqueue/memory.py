@@ -7,7 +7,7 @@ their own `later` to delay answers, and set `failing` to make operations fail.
 
 from bisect import insort
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 
 from router.enqueue.journal import (
@@ -22,6 +22,7 @@ from router.enqueue.journal import (
     Place,
     Recalled,
     Recovered,
+    Renames,
     SentFetched,
     Wanted,
     Weighed,
@@ -244,6 +245,35 @@ class MemoryJournal:
             done(Recovered(waiting, dict(sent), held, orphans, started, self.known_utc), None)
 
         self._ask(answer)
+
+    def rename(self, renames: Renames) -> None:
+        """See `Journal`. Here all that is kept is given its new name, in its turn."""
+        self._ask(lambda _: self._rename(*renames))
+
+    def _rename(
+        self,
+        accounts: Mapping[AccountName, AccountName],
+        operators: Mapping[OperatorName, OperatorName],
+    ) -> None:
+        for message in self.messages.values():
+            message.account = accounts.get(message.account, message.account)
+        for delivery in self.held.values():
+            delivery.account = accounts.get(delivery.account, delivery.account)
+        for orphan in self.orphans.values():
+            orphan.operator = operators.get(orphan.operator, orphan.operator)
+        self._taken_as = {}
+        for attempts in self.attempts.values():
+            for one in attempts:
+                one.operator = operators.get(one.operator, one.operator)
+                self._taken_as.setdefault((one.operator, one.operator_id), []).append(one)
+        for written in (self.written, self._written_before):
+            for number, (router_id, name) in written.items():
+                written[number] = router_id, name and operators.get(name, name)
+        self._keys = [
+            key._replace(account=accounts.get(key.account, key.account)) for key in self._keys
+        ]
+        self._numbers = {key: number for number, key in reversed([*enumerate(self._keys, 1)])}
+        self._queue_anew()
 
     def weigh(self, done: Weighed) -> None:
         """See `Journal`."""

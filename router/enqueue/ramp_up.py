@@ -89,6 +89,20 @@ class RampUp:
         self._set_wake_at()
         return over
 
+    def rename(self, was: OperatorName, now: OperatorName) -> None:
+        """Know an operator by its new name: it was not away because of that."""
+        if was in self._here:
+            self._here.remove(was)
+            self._here.add(now)
+        if was in self._away_since:
+            self._away_since[now] = self._away_since.pop(was)
+        for ramps in (self.ramping, self._broken_off):
+            if was in ramps:
+                ramps[now] = ramps.pop(was)
+        if was in self.skipped:
+            self.skipped.remove(was)
+            self.skipped.add(now)
+
     def _set_wake_at(self) -> None:
         self._wake_at = min((one.switches_at for one in self.ramping.values()), default=_NEVER)
 

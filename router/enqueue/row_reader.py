@@ -9,6 +9,7 @@ from typing import Final
 
 from router.enqueue import checksums
 from router.enqueue.journal import Damaged, PendingReceipt
+from router.enqueue.names import Span
 from router.enqueue.row_writer import MOST_ROWS, Row, Statement, Value, room_for
 from router.smpp.pdu import BodyError, Pdu, Sm
 from router.terms.group import Group, Started
@@ -57,8 +58,25 @@ NEXT_OF_QUEUE: Final = (
 )
 HELD: Final = (
     "SELECT number, account, router_id, made_utc, final, octets, checksum FROM delivery"
-    " WHERE account = ? AND number > ? ORDER BY number LIMIT ?"
+    " WHERE account = ? AND number > ? AND number <= ? ORDER BY number LIMIT ?"
 )
+SENT_IN_SPAN: Final = "SELECT count(*) FROM sent WHERE operator = ? AND number > ? AND number <= ?"
+HELD_IN_SPAN: Final = (
+    "SELECT count(*), min(number), max(number) FROM delivery"
+    " WHERE account = ? AND number > ? AND number <= ?"
+)
+OCTETS_IN_SPAN: Final = (
+    "SELECT total(length(octets)) FROM delivery WHERE account = ? AND number > ? AND number <= ?"
+)
+RENAMED: Final = (
+    "SELECT what, written, after, until, now FROM renamed ORDER BY what, written, after"
+)
+IS_IN_SPAN: Final = {
+    "sent": "SELECT 1 FROM sent WHERE operator = ? AND number > ? AND number <= ? LIMIT 1",
+    "orphan": "SELECT 1 FROM orphan WHERE operator = ? AND number > ? AND number <= ? LIMIT 1",
+    "delivery": "SELECT 1 FROM delivery WHERE account = ? AND number > ? AND number <= ? LIMIT 1",
+}
+"""Whether a table still has rows under a name that was another's."""
 IN_QUEUE: Final = "SELECT router_id FROM message WHERE queue = ?"
 _SENT: Final = (
     "SELECT sent.*, account, lane, plan FROM sent LEFT JOIN queue ON queue = queue.number"
@@ -69,7 +87,7 @@ PIECE: Final = (
 )
 """Where a piece of so many attempts ends, its size, and the time of its oldest attempt."""
 SENT: Final = (
-    f"{_SENT} WHERE sent.number > ? AND sent.number <= ? AND operator = ?"
+    f"{_SENT} WHERE operator = ? AND sent.number > ? AND sent.number <= ?"
     " AND (at_utc < ? OR failure NOT NULL)"
 )
 """The attempts in a piece that are old enough or have failed."""
@@ -86,31 +104,29 @@ class DamageError(Exception):
     """A row that the router cannot have written, or that is not the one it wrote."""
 
 
-def recall(operator: OperatorName, operator_ids: Sequence[OperatorId]) -> Iterator[Statement]:
-    """Yield statements that select what the operator took under these ids."""
+def recall(span: Span, operator_ids: Sequence[OperatorId]) -> Iterator[Statement]:
+    """Yield statements that select, of these rows, what was taken under these ids."""
     for at in range(0, len(operator_ids), MOST_ROWS):
         part = list(operator_ids[at : at + MOST_ROWS])
         room = room_for(len(part))
-        yield _recall_text(room), [operator, *part, *part[-1:] * (room - len(part))]
+        yield _in_span_text("operator_id", room), [*span, *part, *part[-1:] * (room - len(part))]
 
 
-@cache
-def _recall_text(room: int) -> str:
-    return f"{_SENT} WHERE operator = ? AND operator_id IN ({','.join('?' * room)})"
-
-
-def other_parts(operator: OperatorName, wholes: Collection[int]) -> Iterator[Statement]:
-    """Yield statements that select what the operator took of these long messages."""
+def other_parts(span: Span, wholes: Collection[int]) -> Iterator[Statement]:
+    """Yield statements that select, of these rows, what was taken of these long messages."""
     every = sorted(wholes)
     for at in range(0, len(every), MOST_ROWS):
         part = every[at : at + MOST_ROWS]
         room = room_for(len(part))
-        yield _parts_text(room), [operator, *part, *part[-1:] * (room - len(part))]
+        yield _in_span_text("part_of", room), [*span, *part, *part[-1:] * (room - len(part))]
 
 
 @cache
-def _parts_text(room: int) -> str:
-    return f"{_SENT} WHERE operator = ? AND part_of IN ({','.join('?' * room)})"
+def _in_span_text(column: str, room: int) -> str:
+    return (
+        f"{_SENT} WHERE operator = ? AND sent.number > ? AND sent.number <= ?"
+        f" AND {column} IN ({','.join('?' * room)})"
+    )
 
 
 def others(router_ids: Collection[int]) -> Iterator[Statement]:

@@ -10,7 +10,8 @@ there are few different statements, and SQLite has each of them compiled already
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Final
 
@@ -22,6 +23,7 @@ from router.enqueue.journal import (
     Settlement,
     is_with_operator,
 )
+from router.enqueue.names import Names, Renamed
 from router.terms.group import Started
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, LaneName
@@ -78,6 +80,7 @@ _COLUMNS: Final = {
     "started": 13,
     "record": 15,
     "account": 7,
+    "renamed": 5,
 }
 TABLES: Final = {
     "message": (
@@ -115,6 +118,8 @@ _ON_CONFLICT: Final = {
 
 _ACCEPT: Final = ("INSERT INTO message ", "INSERT OR IGNORE INTO queue ")
 
+_NO_LOCK: Final = nullcontext()
+
 Value = int | float | str | bytes | None
 Row = tuple[Value, ...]
 Statement = tuple[str, Sequence[Value]]
@@ -123,11 +128,20 @@ Statement = tuple[str, Sequence[Value]]
 class Queues:
     """The numbers of the queues, by plan, lane and account.
 
-    A lane that the configuration has no more is read as the least urgent lane; so one queue of the
-    router may be several in the file. New messages go to the first of them.
+    A lane that the configuration has no more is read as the least urgent lane, and an account by
+    its name of today; so one queue of the router may be several in the file. New messages go to the
+    first of them.
     """
 
-    def __init__(self, lanes: Sequence[LaneName]) -> None:
+    def __init__(
+        self,
+        lanes: Sequence[LaneName],
+        names: Names,
+        lock: AbstractContextManager[object] = _NO_LOCK,
+    ) -> None:
+        """With a `lock`, one thread may number queues while another renames them, and asks."""
+        self._names: Final = names
+        self._lock: Final = lock
         self._lanes: Final = {name: name for name in lanes}
         self._least_urgent: Final = lanes[-1]
         self.last = 0
@@ -139,25 +153,44 @@ class Queues:
 
     def found(self, number: int, account: AccountName, lane: LaneName, plan: str) -> None:
         """Note a queue that is in the file."""
+        account = self.account_of(account, number)
         numbers = self._by_value.setdefault((account, self.lane_of(lane), plan), [])
         numbers.insert(0 if lane in self._lanes else len(numbers), number)
         self.last = max(self.last, number)
+
+    def account_of(self, written: str, number: int) -> AccountName:
+        """Return the account that a queue of this number has today."""
+        return AccountName(self._names.now("queue", written, number))
 
     def lane_of(self, written: LaneName) -> LaneName:
         """Return the lane that a name in the file stands for."""
         return self._lanes.get(written, self._least_urgent)
 
-    def numbers_of(self, queue: QueueKey) -> list[int]:
+    def numbers_of(self, queue: QueueKey) -> tuple[int, ...]:
         """Return the numbers under which the file has messages of this queue."""
-        return self._by_value.get((queue.account, queue.lane, of_plan(queue.plan)), [])
+        with self._lock:
+            found = self._by_value.get((queue.account, queue.lane, of_plan(queue.plan)), ())
+            return tuple(found)
 
     def number_of(self, message: Message) -> int:
         """Return the number of the queue that this message is written to, perhaps a new one."""
-        key = message.plan, message.lane, message.account
-        number = self._numbers.get(key)
-        if number is None:
+        number = self._numbers.get((message.plan, message.lane, message.account))
+        if number is not None:
+            return number
+        with self._lock:  # Else its account may be renamed meanwhile.
+            key = message.plan, message.lane, message.account
             number = self._numbers[key] = self._number_of_new(*key)
         return number
+
+    def rename(self, accounts: Mapping[AccountName, AccountName]) -> None:
+        """Let the queues of these accounts be those of the accounts that they are called now."""
+        with self._lock:
+            for was, now in accounts.items():
+                self._names.rename("queue", was, now, self.last)
+            before, self._by_value, self._numbers = self._by_value, {}, {}
+            for (account, lane, plan), numbers in before.items():
+                value = accounts.get(account, account), lane, plan
+                self._by_value.setdefault(value, []).extend(numbers)
 
     def _number_of_new(self, plan: Plan, lane: LaneName, account: AccountName) -> int:
         value = account, lane, of_plan(plan)
@@ -227,6 +260,15 @@ def statements(
         *delete("sent", "number", ended),
         *delete("orphan", "number", claimed),
         *delete("delivery", "number", [d.kept_as for one in changes for d in one.acknowledged]),
+    ]
+
+
+def of_renamed(renamed: Sequence[Renamed]) -> list[Statement]:
+    """Return the statements after which the file has these, and no others."""
+    rows: list[Row] = [(one.what, *one.span, one.now) for one in renamed]
+    return [
+        ("DELETE FROM renamed", ()),
+        *_insert("renamed", rows),
     ]
 
 

@@ -11,6 +11,7 @@
     account   how many messages of each account have ended, and how
     started   a long message of which an operator took parts and not all: who gets the others
     orphan    a receipt that came before the answer with its id, for a minute
+    renamed   rows that were written under a name which their account or operator has no more
     set_aside what could not be read back, or not as it was written: for people
     meta      the next number of an id block, the time that the router knew last, and the number of
               the last commit that did more than accept messages
@@ -80,6 +81,16 @@ CREATE TABLE started (
     checksum INTEGER
 );
 """
+_RENAMED: Final = """
+CREATE TABLE renamed (
+    what TEXT NOT NULL,             -- the table
+    written TEXT NOT NULL,
+    after INTEGER NOT NULL,         -- rows with higher numbers than this
+    until INTEGER NOT NULL,         -- the last of them
+    now TEXT NOT NULL,              -- whose they are
+    PRIMARY KEY (what, written, after)
+) WITHOUT ROWID;
+"""
 _PARTS: Final = """
 CREATE INDEX sent_parts ON sent (part_of) WHERE part_of NOT NULL;
 """
@@ -91,14 +102,21 @@ ALTER TABLE sent ADD COLUMN checksum INTEGER;
 ALTER TABLE delivery ADD COLUMN checksum INTEGER;
 {_SET_ASIDE}"""
 _ORPHAN_CHECKED: Final = "ALTER TABLE orphan ADD COLUMN checksum INTEGER;"
-SCHEMA: Final = f"""
+_QUEUE: Final = """
 CREATE TABLE queue (
-    number INTEGER PRIMARY KEY,
+    number INTEGER PRIMARY KEY,     -- two may be alike: what was one account's may be another's
     account TEXT NOT NULL,
     lane TEXT NOT NULL,
-    plan TEXT NOT NULL,             -- operators in order, by commas
-    UNIQUE (account, lane, plan)
+    plan TEXT NOT NULL              -- operators in order, by commas
 );
+"""
+_QUEUES_ALIKE: Final = f"""
+ALTER TABLE queue RENAME TO queue_6;{_QUEUE}
+INSERT INTO queue SELECT number, account, lane, plan FROM queue_6;
+DROP TABLE queue_6;
+"""
+_NEW_IN_7: Final = _QUEUES_ALIKE + _RENAMED + _STARTED
+SCHEMA: Final = f"""{_QUEUE}
 CREATE TABLE written (
     queue INTEGER PRIMARY KEY,
     router_id INTEGER NOT NULL,     -- the newest message that was written to an operator
@@ -169,7 +187,7 @@ CREATE TABLE record (
     accepted_utc REAL NOT NULL,
     sent_utc REAL,
     settled_utc REAL NOT NULL
-);{_ACCOUNT}{_ORPHAN}{_SET_ASIDE}{_STARTED}CREATE TABLE meta (
+);{_ACCOUNT}{_ORPHAN}{_SET_ASIDE}{_RENAMED}{_STARTED}CREATE TABLE meta (
     next_number INTEGER NOT NULL, known_utc REAL NOT NULL, commits INTEGER NOT NULL DEFAULT 0
 );
 """
@@ -209,14 +227,14 @@ ALTER TABLE account RENAME TO account_2;{_ACCOUNT}
 INSERT INTO account
     SELECT name, delivered, failed, expired, rejected, sent, unknown FROM account_2;
 DROP TABLE account_2;
-{_ORPHAN}{_PART_OF}{_CHECKED}{_STARTED}"""
+{_ORPHAN}{_PART_OF}{_CHECKED}{_NEW_IN_7}"""
 _MIGRATIONS: Final = {
     1: _FROM_1.format(schema=SCHEMA),
     2: _FROM_2,
-    3: _ORPHAN + _PART_OF + _CHECKED + _STARTED,
-    4: _PART_OF + _CHECKED + _ORPHAN_CHECKED + _STARTED,
-    5: _CHECKED + _ORPHAN_CHECKED + _STARTED,
-    6: _STARTED,
+    3: _ORPHAN + _PART_OF + _CHECKED + _NEW_IN_7,
+    4: _PART_OF + _CHECKED + _ORPHAN_CHECKED + _NEW_IN_7,
+    5: _CHECKED + _ORPHAN_CHECKED + _NEW_IN_7,
+    6: _NEW_IN_7,
 }
 
 

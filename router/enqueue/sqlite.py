@@ -45,12 +45,14 @@ from router.enqueue.journal import (
     Place,
     Recalled,
     Recovered,
+    Renames,
     SentFetched,
     Wanted,
     Weighed,
     Weights,
 )
 from router.enqueue.lock_file import LockFile, Mark
+from router.enqueue.names import Names, Renamed
 from router.enqueue.row_reader import COMMITS, KNOWN_UTC, NUMBERS
 from router.enqueue.sqlite_file import (
     WAL,
@@ -134,8 +136,11 @@ class SqliteJournal:
         self._keep_records_s = keep_records_s
         self._oldest_record_utc = -_NEVER
         """No record is older; not known before the first time that records are deleted."""
-        self._queues = row_writer.Queues(lanes)
-        self._reader = Reader(self._queues, plan_of, clock_utc)
+        self._names = Names()
+        self._names_kept: tuple[Renamed, ...] = ()
+        """The names that the file has."""
+        self._queues = row_writer.Queues(lanes, self._names, threading.Lock())
+        self._reader = Reader(self._queues, self._names, plan_of, clock_utc)
         self._pace = GroupCommit(commit_every_s, settle_every_s)
         self._committed = committed
         self._unreadable = unreadable
@@ -167,6 +172,7 @@ class SqliteJournal:
             database = opened(self._path, first_number, mark.commit)
             (self._last_counted,) = database.execute(COMMITS).fetchone()
             last = database.execute(NUMBERS).fetchone()
+            self._names_kept, self._names.renamed = self._reader.read_names(database)
             self._reader.read_queues(database)
             self._files = self._inodes()
         except Exception as cause:
@@ -184,6 +190,10 @@ class SqliteJournal:
         numbers = [one or 0 for one in last]
         self._last_attempt, self._last_delivery, self._last_record, self._last_orphan = numbers[:4]
         self._next_started = numbers[4] + 1
+        # A table begins again at 1 when it is empty; a name that was another's must not.
+        self._last_attempt = max(self._last_attempt, self._names.last("sent"))
+        self._last_delivery = max(self._last_delivery, self._names.last("delivery"))
+        self._last_orphan = max(self._last_orphan, self._names.last("orphan"))
         self._database: sqlite3.Connection | None = database
         """None after trouble with the file, until the next transaction."""
         self._reads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal-reads")
@@ -236,7 +246,7 @@ class SqliteJournal:
     def fetch(self, wanted: Wanted, done: Fetched) -> None:
         """See `Journal`."""
         self._read(
-            partial(self._reader.next_of_queue, wanted),
+            partial(self._reader.next_of_queue, wanted, self._queues.numbers_of(wanted.queue)),
             lambda found, error: done(found or [], error),
         )
 
@@ -245,7 +255,14 @@ class SqliteJournal:
     ) -> None:
         """See `Journal`."""
         self._read(
-            partial(self._reader.held, account, after, count, octets),
+            partial(
+                self._reader.held,
+                account,
+                self._names.spans("delivery", account),
+                after,
+                count,
+                octets,
+            ),
             lambda found, error: done(found or [], error),
         )
 
@@ -254,7 +271,7 @@ class SqliteJournal:
     ) -> None:
         """See `Journal`."""
         self._read(
-            partial(self._reader.recalled, operator, operator_ids),
+            partial(self._reader.recalled, self._names.spans("sent", operator), operator_ids),
             lambda found, error: done(found or [], error),
         )
 
@@ -263,7 +280,9 @@ class SqliteJournal:
     ) -> None:
         """See `Journal`."""
         self._read(
-            partial(self._reader.sent, operator, before_utc, after, count),
+            partial(
+                self._reader.sent, self._names.spans("sent", operator), before_utc, after, count
+            ),
             lambda found, error: done(*(found or ([], None)), error),
         )
 
@@ -294,6 +313,16 @@ class SqliteJournal:
 
         self.pending += 1
         self._reads.submit(run)
+
+    def rename(self, renames: Renames) -> None:
+        """See `Journal`. Rows stay as they are: `names.py`."""
+        names = self._names
+        for was, now in renames.accounts.items():
+            names.rename("delivery", was, now, self._last_delivery)
+        for of_operator, now_called in renames.operators.items():
+            names.rename("sent", of_operator, now_called, self._last_attempt)
+            names.rename("orphan", of_operator, now_called, self._last_orphan)
+        self._queues.rename(renames.accounts)
 
     def recover(self, done: Callable[[Recovered, JournalError | None], None]) -> None:
         """See `Journal`."""
@@ -447,6 +476,9 @@ class SqliteJournal:
         statements = row_writer.statements(
             changes, self._queues, keeps_records=self._keep_records_s > 0
         )
+        renamed = self._names.renamed
+        if renamed is not self._names_kept:
+            statements += row_writer.of_renamed(renamed)
         statements += row_writer.delete("message", "router_id", self._doubtful[0])
         statements += row_writer.delete("delivery", "number", self._doubtful[1])
         accepted = max((m.router_id for one in changes for m in one.accepted), default=0)
@@ -471,6 +503,7 @@ class SqliteJournal:
             self._last_counted = self._last_tried
         self._lock.write(Mark(self._last_counted, accepted if accepts else 0))
         self._doubtful = set(), set()
+        self._names_kept = renamed
         self._queues.are_safe()
         return replies
 

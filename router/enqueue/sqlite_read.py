@@ -22,6 +22,7 @@ from router.enqueue.journal import (
     Weights,
     take_up_doubt,
 )
+from router.enqueue.names import Names, Renamed, Span
 from router.enqueue.row_reader import DamageError
 from router.enqueue.row_writer import Queues, Statement
 from router.terms.message import Delivery, Message
@@ -36,10 +37,12 @@ class Reader:
     def __init__(
         self,
         queues: Queues,
+        names: Names,
         plan_of: Callable[[tuple[OperatorName, ...]], Plan],
         clock_utc: Callable[[], float],
     ) -> None:
         self._queues = queues
+        self._names = names
         self._plan_of = plan_of
         self._clock_utc = clock_utc
         self._written: dict[int, tuple[int, OperatorName]] = {}
@@ -48,6 +51,27 @@ class Reader:
         """The queue of each number that had messages when the journal was recovered."""
         self._marks: dict[int, bool] = {}
         """Whether an earlier process may have written a message, for messages with a mark."""
+
+    def read_names(
+        self, database: sqlite3.Connection
+    ) -> tuple[tuple[Renamed, ...], tuple[Renamed, ...]]:
+        """Return which rows bear another name than their owner: as noted, and as they still are.
+
+        Queues are kept for ever, and so are their names.
+        """
+        noted = [
+            Renamed(what, Span(*span), now)
+            for what, *span, now in database.execute(row_reader.RENAMED)
+        ]
+        is_there = row_reader.IS_IN_SPAN
+        found = tuple(
+            one
+            for one in noted
+            if one.what not in is_there
+            or database.execute(is_there[one.what], one.span).fetchone() is not None
+        )
+        # The same object, if none has gone: then the file has them as they are.
+        return (found, found) if len(found) == len(noted) else (tuple(noted), found)
 
     def read_queues(self, database: sqlite3.Connection) -> None:
         """Read which queues there are, and what an earlier process may have written."""
@@ -65,23 +89,38 @@ class Reader:
         counts = dict(database.execute(row_reader.BACKLOGS).fetchall())
         for number, account, lane, plan, *_ in database.execute(row_reader.QUEUES):
             if number in counts:
-                known = self._queues.lane_of(LaneName(lane))
-                key = QueueKey(self._plan(plan), known, AccountName(account))
+                key = QueueKey(
+                    self._plan(plan),
+                    self._queues.lane_of(LaneName(lane)),
+                    self._queues.account_of(account, number),
+                )
                 self._recovered[number] = key
                 backlogs[key] += counts.pop(number)
         for number in counts:
             for (router_id,) in database.execute(row_reader.IN_QUEUE, (number,)):
                 damaged.append(Damaged("message", router_id, "its queue is not known"))
         recovered.waiting = [Backlog(queue, count) for queue, count in backlogs.items()]
-        for operator, count in database.execute(row_reader.SENT_BY_OPERATOR):
-            recovered.sent[OperatorName(operator)] = count
-        for account, *numbers in database.execute(row_reader.HELD_BY_ACCOUNT):
-            recovered.held[AccountName(account)] = Held(*numbers)
+        sent = dict(database.execute(row_reader.SENT_BY_OPERATOR).fetchall())
+        for operator in self._names.concerned("sent"):
+            sent[operator] = sum(
+                database.execute(row_reader.SENT_IN_SPAN, span).fetchone()[0]
+                for span in self._names.spans("sent", operator)
+            )
+        recovered.sent = {OperatorName(name): count for name, count in sent.items() if count}
+        held = {
+            name: Held(*numbers) for name, *numbers in database.execute(row_reader.HELD_BY_ACCOUNT)
+        }
+        held |= {name: self._held_by(name, database) for name in self._names.concerned("delivery")}
+        recovered.held = {AccountName(name): one for name, one in held.items() if one.count}
         for row in database.execute(row_reader.ORPHANS):
             try:
-                recovered.orphans.append(row_reader.to_orphan(row))
+                orphan = row_reader.to_orphan(row)
             except DamageError as error:
                 damaged.append(Damaged("orphan", row[0], str(error)))
+            else:
+                now = self._names.now("orphan", orphan.operator, orphan.kept_as)
+                orphan.operator = OperatorName(now)
+                recovered.orphans.append(orphan)
         for row in database.execute(row_reader.STARTED):
             try:
                 recovered.started.append(row_reader.to_started(row, self._plan(str(row[-1]))))
@@ -91,6 +130,20 @@ class Reader:
         (recovered.known_utc,) = database.execute(row_reader.KNOWN_UTC).fetchone()
         return recovered
 
+    def _held_by(self, account: str, database: sqlite3.Connection) -> Held:
+        """Return what waits for an account, under whichever names it was written."""
+        found = [
+            Held(*numbers)
+            for span in self._names.spans("delivery", account)
+            for numbers in database.execute(row_reader.HELD_IN_SPAN, span)
+            if numbers[0]
+        ]
+        return Held(
+            sum([one.count for one in found]),
+            min((one.first for one in found), default=0),
+            max((one.last for one in found), default=0),
+        )
+
     def weighed(self, database: sqlite3.Connection) -> Weights:
         """See `Journal.weigh`."""
         waiting: Counter[QueueKey] = Counter()
@@ -98,14 +151,23 @@ class Reader:
             if number in self._recovered:
                 waiting[self._recovered[number]] += octets
         held = dict(database.execute(row_reader.HELD_OCTETS).fetchall())
-        return Weights(dict(waiting), held)
+        for account in self._names.concerned("delivery"):
+            held[account] = sum(
+                int(database.execute(row_reader.OCTETS_IN_SPAN, span).fetchone()[0])
+                for span in self._names.spans("delivery", account)
+            )
+        return Weights(dict(waiting), {name: octets for name, octets in held.items() if octets})
 
     def next_of_queue(
-        self, wanted: Wanted, database: sqlite3.Connection, damaged: list[Damaged]
+        self,
+        wanted: Wanted,
+        numbers: Sequence[int],
+        database: sqlite3.Connection,
+        damaged: list[Damaged],
     ) -> list[Message]:
-        """See `Journal.fetch`."""
+        """See `Journal.fetch`; under these numbers."""
         messages: list[Message] = []
-        for number in self._queues.numbers_of(wanted.queue):
+        for number in numbers:
             messages += self._next_of_number(number, wanted, database, damaged)
         messages.sort(key=attrgetter("router_id"))  # They may come from several queues of the file.
         return _until_octets(messages[: wanted.count], wanted.octets)
@@ -147,17 +209,40 @@ class Reader:
     def held(
         self,
         account: AccountName,
+        spans: Sequence[Span],
         after: int,
         count: int,
         octets: int,
         database: sqlite3.Connection,
         damaged: list[Damaged],
     ) -> list[Delivery]:
-        """See `Journal.fetch_held`."""
+        """See `Journal.fetch_held`; in these rows."""
         deliveries: list[Delivery] = []
+        for span in spans:
+            deliveries += self._held_in(span, account, after, count, octets, database, damaged)
+        deliveries.sort(key=attrgetter("kept_as"))
+        for place, delivery in enumerate(deliveries[:count], 1):
+            octets -= len(delivery.octets)
+            if octets <= 0:
+                return deliveries[:place]
+        return deliveries[:count]
+
+    def _held_in(
+        self,
+        span: Span,
+        account: AccountName,
+        after: int,
+        count: int,
+        octets: int,
+        database: sqlite3.Connection,
+        damaged: list[Damaged],
+    ) -> list[Delivery]:
+        deliveries: list[Delivery] = []
+        after = max(after, span.after)
         while len(deliveries) < count and octets > 0:
             read = 0
-            for row in database.execute(row_reader.HELD, (account, after, count)):
+            key = span.written, after, span.until, count
+            for row in database.execute(row_reader.HELD, key):
                 read += 1
                 after = row[0]
                 try:
@@ -168,6 +253,7 @@ class Reader:
                         Damaged("delivery", row[0], str(error), account=account, octets=size)
                     )
                 else:
+                    delivery.account = account
                     deliveries.append(delivery)
                     octets -= len(delivery.octets)
                     if octets <= 0:
@@ -178,32 +264,38 @@ class Reader:
 
     def recalled(
         self,
-        operator: OperatorName,
+        spans: Sequence[Span],
         operator_ids: Sequence[OperatorId],
         database: sqlite3.Connection,
         damaged: list[Damaged],
     ) -> list[PendingReceipt]:
-        """See `Journal.recall`."""
-        found = self._parsed(database, row_reader.recall(operator, operator_ids))
+        """See `Journal.recall`; in these rows."""
+        found = _Found()
+        for span in spans:
+            found.add(self._parsed(database, row_reader.recall(span, operator_ids)))
         wholes = {one.message.group.number for one in found.attempts.values() if one.message.group}
-        found.add(self._parsed(database, row_reader.other_parts(operator, wholes)))
+        for span in spans:
+            found.add(self._parsed(database, row_reader.other_parts(span, wholes)))
         return self._attempts(found, database, damaged)
 
     def sent(
         self,
-        operator: OperatorName,
+        spans: Sequence[Span],
         before_utc: float,
         after: Place,
         count: int,
         database: sqlite3.Connection,
         damaged: list[Damaged],
     ) -> tuple[list[PendingReceipt], Place | None]:
-        """See `Journal.fetch_sent`."""
+        """See `Journal.fetch_sent`; in these rows."""
         last, size, oldest_utc = database.execute(row_reader.PIECE, (after, count)).fetchone()
         if not size:
             return [], None
-        key = after, last, operator, before_utc
-        found = self._parsed(database, [(row_reader.SENT, key)])
+        keys = [
+            (span.written, max(after, span.after), min(last, span.until), before_utc)
+            for span in spans
+        ]
+        found = self._parsed(database, [(row_reader.SENT, key) for key in keys])
         attempts = self._attempts(found, database, damaged)
         if size < count:
             return attempts, None
@@ -219,12 +311,27 @@ class Reader:
         for text, values in statements:
             for row in database.execute(text, values).fetchall():
                 number, *_, lane, plan = row
-                parts = self._plan(str(plan)), self._queues.lane_of(LaneName(str(lane)))
+                queue = row[6] if isinstance(row[6], int) else 0
+                lane = self._queues.lane_of(LaneName(str(lane)))
+                parts = self._plan(str(plan)), lane
+                one: PendingReceipt | Damaged
                 try:
-                    found.attempts[number] = row_reader.to_pending(row, *parts)
+                    one = found.attempts[number] = row_reader.to_pending(row, *parts)
                 except DamageError as error:
-                    found.damaged[number] = row_reader.damaged_attempt(row, *parts, str(error))
+                    one = row_reader.damaged_attempt(row, *parts, str(error))
+                    found.damaged[number] = one
+                if self._names.renamed:
+                    self._give_names_of_today(one, number, queue)
         return found
+
+    def _give_names_of_today(self, one: PendingReceipt | Damaged, number: int, queue: int) -> None:
+        if one.operator is not None:
+            one.operator = OperatorName(self._names.now("sent", one.operator, number))
+        if one.message is not None:
+            one.message.account = self._queues.account_of(one.message.account, queue)
+            one.message.operator = one.operator
+        if isinstance(one, Damaged) and one.message is not None:
+            one.account = one.message.account
 
     def _attempts(
         self, found: "_Found", database: sqlite3.Connection, damaged: list[Damaged]

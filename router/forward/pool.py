@@ -6,7 +6,7 @@ configured bind: they outlive its connections, and follow the settings that a re
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import Final, Literal, NamedTuple, Protocol
@@ -355,7 +355,8 @@ class Operator:
         """
         self.settings = settings
         self.keeps_room: Final = keeps_room
-        self.name: Final = settings.name
+        self.name = settings.name
+        """Changes only when it is renamed (`steps/hand_over.py`)."""
         self.binds = tuple(Bind(bind, self, now) for bind in settings.binds)
         self.circuit: Final = Circuit(settings.breaker, self.binds)
         self._round_trips = [bind.round_trip for bind in self.binds]
@@ -438,6 +439,14 @@ class Operator:
         """Whether no bind is bound, a removed one neither, and nothing is in flight."""
         binds = (*self.binds, *self._removed)
         return not self.in_flight and all(bind.peer is None for bind in binds)
+
+    def messages(self) -> Iterator[Message]:
+        """Yield the messages that are in flight, or wait here apart from the lanes."""
+        for bind in (*self.binds, *self._removed):
+            for attempt in bind.unanswered:
+                yield attempt.message
+        for _, message in (*self.suspects.waiting, *self.held.waiting):
+            yield message
 
     def is_sending_to(self, *numbers: bytes) -> bool:
         """Return whether a message to one of these addresses (digits and NUL) is in flight."""

@@ -395,6 +395,11 @@ class Correlator:
             for at_utc, message in self._attempts(operator_id):
                 yield operator_id, at_utc, message
 
+    def every_orphan(self) -> Iterator[Orphan]:
+        """Yield the receipts that wait for an id; one that is there under two ids comes twice."""
+        for orphans in self._orphans.by_key.values():
+            yield from orphans
+
     def leave_to_journal(self, count: int, unkept: Set[RouterId]) -> None:
         """Forget `count` of the oldest attempts, up to the first that the journal may not have.
 

@@ -6,20 +6,30 @@ that is named counts as changed if its content is another. No secret is told.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import Field, dataclass, fields, is_dataclass
+from dataclasses import Field, dataclass, fields, is_dataclass, replace
 from itertools import zip_longest
-from typing import Final
+from typing import Final, Literal, TypeVar
 
 from router.settings.mistakes import item_path
 from router.settings.moved import moved
 from router.settings.rule_changes import Kind, RuleChange, inbound_changes, route_changes
 from router.settings.units import show_duration, show_percent, show_size
-from router.terms.settings import BindSettings, LaneSettings, ListenSettings, Place, Settings
+from router.terms.settings import (
+    AccountSettings,
+    BindSettings,
+    LaneSettings,
+    ListenSettings,
+    OperatorSettings,
+    Place,
+    Settings,
+)
 
 NEEDS_RESTART: Final = ("listen", "journal", "node", "telemetry.listen", "control.listen")
 """Keys that only a new process follows, with all that is under them, but for the certificate of a
 listener. Beside them: the names and the order of `lanes`, because the queues on disk are told apart
 by them."""
+
+Name = TypeVar("Name")
 
 _NO_KEYS: Final = frozenset({"name", "file", "line", "places", "files", "folder", "digest"})
 """Fields that are no keys of the file, or are the name under which a part is compared."""
@@ -36,9 +46,10 @@ class Change:
 
     path: str
     """As in messages about a configuration: `operators.telia.binds.telia-3.rate`."""
-    kind: Kind
+    kind: Kind | Literal["renamed"]
     before: str = ""
-    """What was written, in a word; empty for a part that appeared, and for a secret."""
+    """What was written, in a word; of a part that was renamed, its name; empty for one that
+    appeared, and for a secret."""
     after: str = ""
     place: str = ""
     """`file:line` of a route."""
@@ -52,6 +63,8 @@ class Change:
             return f"{self.path}: and more: {self.after}"
         if self.kind == "moved":
             return f"{self.path}: moved: {self.before} -> {self.after}"
+        if self.kind == "renamed":
+            return f"{self.path}: formerly {self.before}"
         if self.kind != "changed":
             does = self.before or self.after
             return ": ".join(filter(None, (self.path, self.kind, does)))
@@ -86,6 +99,7 @@ def difference(old: Settings, new: Settings) -> Difference:
                for key in NEEDS_RESTART)
         and not is_certificate(change.path)
     ]  # fmt: skip
+    restart += [f"{one.path}.formerly" for one in changes if one.kind == "renamed"]
     if [lane.name for lane in old.lanes] != [lane.name for lane in new.lanes]:
         restart.append("lanes")
     return Difference(changes, tuple(restart))
@@ -118,17 +132,49 @@ def _parts(path: str, old: object, new: object) -> Iterator[Change]:
 
 
 def _routes(old: Settings, new: Settings) -> list[RuleChange]:
-    return route_changes(old.routes, new.routes)
+    """Compare routes; one that only names an operator or account as it is called now is equal."""
+    operators = _new_names(old.operators, new.operators)
+    accounts = _new_names(old.accounts, new.accounts)
+    routes = old.routes
+    if operators or accounts:
+        routes = tuple(
+            replace(
+                rule,
+                to=tuple(operators.get(name, name) for name in rule.to),
+                account=None if rule.account is None else accounts.get(rule.account, rule.account),
+            )
+            for rule in routes
+        )
+    return route_changes(routes, new.routes)
 
 
 def _inbound(old: Settings, new: Settings) -> list[RuleChange]:
-    at: dict[int, Place] = {}
-    for settings in (old, new):
-        for number, rule in enumerate(settings.inbound):
-            place = settings.places.get(f"{item_path('inbound', number)}.to")
-            if place is not None:
-                at[id(rule)] = Place(place.file, place.line)
-    return inbound_changes(old.inbound, new.inbound, lambda rule: str(at.get(id(rule), "")))
+    operators = _new_names(old.operators, new.operators)
+    accounts = _new_names(old.accounts, new.accounts)
+    rules = tuple(
+        replace(
+            rule,
+            to=accounts.get(rule.to, rule.to),
+            operator=None if rule.operator is None else operators.get(rule.operator, rule.operator),
+        )
+        for rule in old.inbound
+    )
+    at: dict[int, str] = {}
+    for one, places in ((rules, old.places), (new.inbound, new.places)):
+        for number, rule in enumerate(one):
+            place = places.get(f"{item_path('inbound', number)}.to")
+            at[id(rule)] = "" if place is None else str(Place(place.file, place.line))
+    return inbound_changes(rules, new.inbound, lambda rule: at[id(rule)])
+
+
+def _new_names(before: Mapping[Name, object], after: Mapping[Name, object]) -> dict[Name, Name]:
+    """Return what is called otherwise now, by its former name."""
+    found: dict[Name, Name] = {}
+    for name, part in after.items():
+        was = getattr(part, "formerly", None)
+        if was is not None and name not in before and was in before and was not in after:
+            found[was] = name
+    return found
 
 
 _RULES: Final = {"routes": _routes, "inbound": _inbound}
@@ -175,9 +221,18 @@ def _named(
     before: Mapping[object, object],
     after: Mapping[object, object],
 ) -> Iterator[Change]:
+    renamed = {name: was for was, name in _new_names(before, after).items()}
     for name in {**before, **after}:
         here = f"{path}.{name}"
-        if name not in after:
+        if name in renamed:
+            was, part = renamed[name], after[name]
+            assert isinstance(part, AccountSettings | OperatorSettings)
+            yield Change(here, "renamed", str(was))
+            former = replace(before[was], formerly=part.formerly)  # type: ignore[type-var]
+            yield from _parts(f"{here}.", former, part)
+        elif name in renamed.values():
+            pass  # Told where its new name is.
+        elif name not in after:
             yield Change(here, "removed")
         elif name not in before:
             yield Change(here, "added")

@@ -366,3 +366,23 @@ def reference(what: str) -> Reader[str]:
 
     allowed = f"the name of an {what}" if what[0] in "ao" else f"a {what}'s name"
     return Reader(what, read, allowed, schema=matching(".+"))
+
+
+def former(what: str, name: Reader[str]) -> Reader[str]:
+    """Return a reader of the name that an account or operator had before it was renamed."""
+
+    def read(spot: Spot) -> str:
+        was = name.read(spot)
+        if was in (spot.reading.names.get(what) or ()):
+            spot.refuse(
+                f"the configuration still has the {what} {was}; what waits can be handed over only"
+                " from one that it has no more"
+            )
+        path, place = spot.reading.taken.setdefault(
+            (f"former {what}", was), (spot.path, spot.node.place)
+        )
+        if path != spot.path:
+            spot.refuse(f"two cannot have been {was}: {path} at {place} has been it already")
+        return was
+
+    return replace(name, read=read)

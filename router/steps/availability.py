@@ -4,7 +4,7 @@ A bind, or an operator, of which nothing but failures comes is left alone for a 
 take over; one whose operator does not keep up is slowed (`forward/breaker.py`, `adapting.py`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -43,12 +43,16 @@ class Availability:
         self._turn: Final = turn
 
     def adopt(
-        self, operators: Mapping[OperatorName, OperatorSettings], now: float
+        self,
+        operators: Mapping[OperatorName, OperatorSettings],
+        now: float,
+        renamed: Collection[OperatorName] = (),
     ) -> dict[OperatorName, BindChanges]:
         """Follow a new configuration; return what has become of the binds of each operator.
 
         An operator that is gone sends nothing more. What it has in flight is still answered, and
-        its receivers bring receipts, until `forget`.
+        its receivers bring receipts, until `forget`. Of one that was renamed all binds are bound
+        anew.
         """
         changes: dict[OperatorName, BindChanges] = {}
         for name, settings in operators.items():
@@ -64,6 +68,9 @@ class Availability:
                 changes[name] = replace(new, added=unbound)
             else:
                 changes[name] = operator.adopt(settings, now)
+            if name in renamed:
+                known = tuple(bind for bind in operator.binds if bind not in changes[name].added)
+                changes[name] = replace(changes[name], renewed=known)
             self._all_changed(operator)
         for name, operator in self._operators.items():
             if name not in operators and not operator.is_leaving:

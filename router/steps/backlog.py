@@ -177,6 +177,13 @@ class Backlog:
         for account, octets in weights.held.items():
             self._deliveries.weighed(account, octets)
 
+    def rename(self, was: OperatorName, now: OperatorName) -> bool:
+        """Know by its new name whose receipts were left; return whether any were."""
+        count = self._left.sent.pop(was, 0)
+        if count:
+            self._left.sent[now] = self._left.sent.get(now, 0) + count
+        return count > 0
+
     def adopt(self) -> None:
         """Go on with what was left for an account or operator that the configuration has again."""
         self.take_up(self._left)
@@ -237,7 +244,9 @@ class Backlog:
             self._long_messages.rejoin(message, self._clocks.now())
             self.taken_up.messages += 1
             if message.in_doubt:
-                self._doubt(message, message.operator or before.candidates[0])
+                was = before.candidates[0]  # A plan has the names of its time.
+                now = self._rulebook.rules.renames.operators.get(was, was)
+                self._doubt(message, message.operator or now)
             if message.state is not ACCEPTING:
                 continue
             if message.not_before_utc:

@@ -1,5 +1,6 @@
 """The parts of a long message find each other, in memory and after a restart."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from router.decide.segments import Groups
@@ -27,6 +28,10 @@ class LongMessages:
             return None
         addresses = sm.source_octets, sm.destination_octets
         return self._groups.join(account, *addresses, part, sm.message, rule.next_plan, now)
+
+    def groups(self) -> Iterator[Group]:
+        """Yield all of them."""
+        return self._groups.every()
 
     def leave(self, message: Message) -> None:
         """Forget a part that is not accepted after all."""

@@ -56,6 +56,24 @@ class PendingReceipts:
                 per_message = one.receipts.per == "message"
                 correlator.adopt(one.message_id, one.receipt_wait_s, per_message=per_message)
 
+    def rename(self, was: OperatorName, now: OperatorName) -> None:
+        """Expect what an operator owes under its new name."""
+        correlator = self.correlators[now] = self.correlators.pop(was)
+        for orphan in correlator.every_orphan():
+            orphan.operator = now
+        for _, _, message in correlator.entries():
+            if message.operator == was:
+                message.operator = now
+        for changes in self._commits.unseen():
+            for pending in changes.taken:
+                if pending.operator == was:
+                    pending.operator = now
+                if pending.message.operator == was:
+                    pending.message.operator = now
+            for orphan in (*changes.orphaned, *changes.claimed):
+                if orphan.operator == was:
+                    orphan.operator = now
+
     def forget(self, operator: OperatorName) -> None:
         """Forget an operator that is gone and owes nothing any more."""
         self._commits.settles.claimed += self.correlators.pop(operator).given_up()

@@ -47,6 +47,7 @@ class Recall:
         "_journal",
         "_over",
         "_pending",
+        "_renamed",
         "_search_at",
         "_search_from",
         "_taken_back",
@@ -90,6 +91,8 @@ class Recall:
         """How many readings of the journal are under way."""
         self._over: set[RouterId] = set()
         """Messages that are settled, though the reading that is under way may not see it."""
+        self._renamed: list[tuple[OperatorName, OperatorName]] = []
+        """What operators were called, and are called now, since the readings under way began."""
         self._to_search: list[OperatorName] = []
         self._search_from = BEGINNING
         self._search_at = clocks.now()
@@ -101,6 +104,28 @@ class Recall:
     def is_over(self, message: Message) -> bool:
         """Whether a message that the reading under way has found has been settled since."""
         return message.router_id in self._over
+
+    def rename(self, was: OperatorName, now: OperatorName) -> None:
+        """Know an operator by its new name; readings that are under way may bring the old one."""
+        if was in self._asking:
+            self._asking[now] = self._asking.pop(was)
+        for name, operator_id in [key for key in self._in_question if key[0] == was]:
+            self._in_question[now, operator_id] = self._in_question.pop((name, operator_id))
+        self._to_search = [now if name == was else name for name in self._to_search]
+        if self.readings:
+            self._renamed.append((was, now))
+
+    def _called_now(self, name: OperatorName) -> OperatorName:
+        for was, now in self._renamed:
+            if name == was:
+                name = now
+        return name
+
+    def _with_names_of_now(self, attempts: list[PendingReceipt]) -> None:
+        for one in attempts if self._renamed else ():
+            one.operator = self._called_now(one.operator)
+            if one.message.operator is not None:
+                one.message.operator = self._called_now(one.message.operator)
 
     # A receipt asks.
 
@@ -153,6 +178,8 @@ class Recall:
         error: JournalError | None,
     ) -> None:
         """The journal has told what it knows: the receipts go on."""
+        name = self._called_now(name)
+        self._with_names_of_now(attempts)
         for message, of_message in reversed(by_message(attempts)):  # The oldest of an id last.
             if self._pending.in_memory(message, of_message) is None:
                 self._take_back(message, of_message)
@@ -175,6 +202,8 @@ class Recall:
 
     def _end_reading(self) -> None:
         self.readings -= 1
+        if not self.readings:
+            self._renamed.clear()
         self._turn.end_soon()  # Others may wait to ask.
 
     def _take_back(self, message: Message, attempts: list[PendingReceipt]) -> None:
@@ -210,6 +239,7 @@ class Recall:
         def found(
             attempts: list[PendingReceipt], place: Place | None, error: JournalError | None
         ) -> None:
+            self._with_names_of_now(attempts)
             if error is None:
                 for message, of_message in by_message(attempts):
                     self._too_late(message, of_message)

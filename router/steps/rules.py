@@ -10,6 +10,7 @@ from typing import Self
 
 from router.check.submit import Checks
 from router.decide.table import RouteTable, Up
+from router.enqueue.journal import Renames
 from router.report.inbound import InboundRules
 from router.smpp.receipt import STATES, State
 from router.terms.names import AccountName, OperatorName
@@ -33,6 +34,8 @@ class Rules:
     """Operators that do not mark their receipts."""
     words: Mapping[OperatorName, Mapping[bytes, State]]
     """The states by all words for them, of operators with words of their own."""
+    renames: Renames
+    """What accounts and operators are called now that the configuration names as renamed."""
 
     @classmethod
     def of(cls, settings: Settings, plans: Plans, up: Up) -> Self:
@@ -54,6 +57,10 @@ class Rules:
                 for name, one in settings.operators.items()
                 if (words := one.receipts.words)
             },
+            renames=Renames(
+                {one.formerly: name for name, one in settings.accounts.items() if one.formerly},
+                {one.formerly: name for name, one in settings.operators.items() if one.formerly},
+            ),
         )
 
 

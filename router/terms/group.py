@@ -139,6 +139,12 @@ class Group:
         if operator not in self.left:
             self.left = (*self.left, operator)
 
+    def rename(self, was: OperatorName, now: OperatorName) -> None:
+        """Know an operator by its new name."""
+        if self.operator == was:
+            self.operator = now
+        self.left = tuple(now if name == was else name for name in self.left)
+
     def unparked(self) -> "list[tuple[Message, int]]":
         """Remove and return the parked parts, if no part is in flight any longer."""
         if self.in_flight or not self.parked:

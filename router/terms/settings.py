@@ -245,6 +245,9 @@ class AccountSettings:
     messages that ask for a receipt are refused too. Receipts are always taken."""
     outbox_size_bytes: int = 2**30
     """The same in octets."""
+    formerly: AccountName | None = None
+    """The system_id that the account had until it was renamed: what waits under that name, in the
+    queue and in the outbox, is handed over. May stay, and be left out once it was handed over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -443,6 +446,9 @@ class OperatorSettings:
     unknown_is_final: bool = False
     """Whether the receipt state UNKNOWN ends a message; otherwise the router waits for another
     receipt."""
+    formerly: OperatorName | None = None
+    """The name that the operator had until it was renamed: the receipts that are awaited under that
+    name are handed over. May stay, and be left out once they were handed over."""
     on_status: Mapping[int, StatusAction] = field(default_factory=dict)
     """Actions by command_status; they replace those of the default table."""
 

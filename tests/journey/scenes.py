@@ -1,6 +1,10 @@
 """How journeys begin where many begin alike: each returns who is there and what was submitted."""
 
+from dataclasses import replace
+
 from router.smpp.pdu import Pdu
+from router.terms.names import AccountName, OperatorName
+from router.terms.settings import Settings
 from tests.doubles import Client, Operator, Router
 
 PASSWORDS = {b"bank": b"secret01", b"shop": b"secret02"}
@@ -82,3 +86,40 @@ def restarted_with(router: Router, before: Operator) -> tuple[Router, Operator]:
     telia = again.operator("telia")
     telia.ids, telia.next_id = before.ids, before.next_id
     return again, telia
+
+
+def renamed(settings: Settings, *, operator: str = "", account: str = "") -> Settings:
+    """The configuration after an operator, an account or both got a 2 at the end of their names."""
+    operators, accounts = dict(settings.operators), dict(settings.accounts)
+    was_operator, was_account = OperatorName(operator), AccountName(account)
+    now_operator, now_account = OperatorName(f"{operator}2"), AccountName(f"{account}2")
+    if operator:
+        one = operators.pop(was_operator)
+        operators[now_operator] = replace(one, name=now_operator, formerly=was_operator)
+    if account:
+        client = accounts.pop(was_account)
+        accounts[now_account] = replace(client, name=now_account, formerly=was_account)
+
+    def called(name: OperatorName) -> OperatorName:
+        return now_operator if name == was_operator else name
+
+    def account_called(name: AccountName) -> AccountName:
+        return now_account if name == was_account else name
+
+    routes = tuple(
+        replace(
+            route,
+            to=tuple(map(called, route.to)),
+            account=None if route.account is None else account_called(route.account),
+        )
+        for route in settings.routes
+    )
+    inbound = tuple(
+        replace(
+            rule,
+            to=account_called(rule.to),
+            operator=None if rule.operator is None else called(rule.operator),
+        )
+        for rule in settings.inbound
+    )
+    return replace(settings, operators=operators, accounts=accounts, routes=routes, inbound=inbound)

@@ -22,7 +22,7 @@ from tests.doubles import (
     with_lane,
     without_operator,
 )
-from tests.journey.scenes import connected_to_both
+from tests.journey.scenes import PASSWORDS, connected_to_both, renamed
 
 ONE, TWO, THREE = b"one", b"two", b"three"
 TEXTS = (ONE, TWO, THREE)
@@ -491,6 +491,21 @@ def test_parts_that_come_after_a_restart_go_where_the_others_went(
     assert telia.submits == []
     assert parts_at(elisa) == [TEXTS[number - 1] for number in after]
     assert not again.journal.started
+
+
+def test_parts_go_where_the_others_went_when_that_one_was_renamed(
+    world: World, contract: Settings
+) -> None:
+    router, _ = begun_at_elisa(world, contract)
+    router.settings = renamed(router.settings, operator="elisa", account="shop")
+    again = router.restarted()
+    telia, elisa = again.operator("telia"), again.operator("elisa2")
+    client = again.client(b"shop2", PASSWORDS[b"shop"])
+    for number in (2, 3):
+        submit_part(client, number)
+    world.run(2.0)
+    assert telia.submits == []
+    assert parts_at(elisa) == [TWO, THREE]
 
 
 def test_part_that_waits_through_a_restart_goes_where_the_others_went(

@@ -132,7 +132,7 @@ class Client:
             p.bind(
                 COMMANDS[port.type],
                 1,
-                system_id=self.mood.account.encode(),
+                system_id=self.promises.called(self.mood.account).encode(),
                 password=b"guessed" if wrong else b"secret",
                 interface_version=v.VERSION_3_3 if self.mood.is_old else v.VERSION_3_4,
             )

@@ -25,6 +25,7 @@ from router.enqueue.journal import (
     Place,
     Recalled,
     Recovered,
+    Renames,
     SentFetched,
     Settlement,
     Wanted,
@@ -204,6 +205,36 @@ class Disk:
             if one.is_over:
                 del self.started[one.number]
 
+    def rename(self, renames: Renames) -> None:
+        """Give all that is kept its new name."""
+        accounts, operators = renames
+
+        def account(name: AccountName) -> AccountName:
+            return accounts.get(name, name)
+
+        def operator(name: OperatorName) -> OperatorName:
+            return operators.get(name, name)
+
+        self.messages = {
+            key: row._replace(account=account(row.account)) for key, row in self.messages.items()
+        }
+        attempts = [row._replace(operator=operator(row.operator)) for row in self.attempts.values()]
+        self.attempts = {row[:3]: row for row in attempts}
+        self.deliveries = {
+            key: row._replace(account=account(row.account)) for key, row in self.deliveries.items()
+        }
+        self.orphans = {
+            key: row._replace(operator=operator(row.operator)) for key, row in self.orphans.items()
+        }
+        self.queues = {
+            (plan, lane, account(name)): number
+            for (plan, lane, name), number in self.queues.items()
+        }
+        self.written = {
+            key: (router_id, name and operator(name))
+            for key, (router_id, name) in self.written.items()
+        }
+
     def has_attempt(self, router_id: int) -> bool:
         """Whether an operator took it, as far as the disk knows."""
         return any(key[0] == router_id for key in self.attempts)
@@ -263,6 +294,8 @@ class SimulatedJournal:
         self._written_before = dict(disk.written)
         self._marks_before = dict(disk.marks)
         self._weights = Weights()
+        self._renames: list[Renames] = []
+        """In the order in which they came."""
 
     # The interface.
 
@@ -299,9 +332,11 @@ class SimulatedJournal:
 
     def fetch(self, wanted: Wanted, done: Fetched) -> None:
         """See `Journal`."""
+        plan, lane, account, _ = wanted.queue
+        asked = len(self._renames)
 
         def read() -> list[Message]:
-            queue = wanted.queue.plan.candidates, wanted.queue.lane, wanted.queue.account
+            queue = plan.candidates, lane, self._renamed_since(asked, account)
             taken = {key[0] for key in self.disk.attempts}
             rows = sorted(
                 row
@@ -320,10 +355,12 @@ class SimulatedJournal:
         self, account: AccountName, after: int, count: int, octets: int, done: HeldFetched
     ) -> None:
         """See `Journal`."""
+        asked = len(self._renames)
 
         def read() -> list[Delivery]:
             kept = sorted(self.disk.deliveries.items())
-            wanted = [row for number, row in kept if row.account == account and number > after]
+            name = self._renamed_since(asked, account)
+            wanted = [row for number, row in kept if row.account == name and number > after]
             return [_delivery(row) for row in _until(wanted[:count], octets)]
 
         self._read(read, lambda found, error: done(found or [], error))
@@ -332,9 +369,11 @@ class SimulatedJournal:
         self, operator: OperatorName, operator_ids: Sequence[OperatorId], done: Recalled
     ) -> None:
         """See `Journal`."""
+        asked = len(self._renames)
 
         def read() -> list[PendingReceipt]:
-            of_operator = [row for row in self.disk.attempts.values() if row.operator == operator]
+            name = self._operator_since(asked, operator)
+            of_operator = [row for row in self.disk.attempts.values() if row.operator == name]
             found = [row for row in of_operator if row.operator_id in operator_ids]
             wholes = {row.part_of for row in found if row.part_of}
             found += [row for row in of_operator if row.part_of in wholes]
@@ -346,6 +385,7 @@ class SimulatedJournal:
         self, operator: OperatorName, before_utc: float, after: Place, count: int, done: SentFetched
     ) -> None:
         """See `Journal`. In pieces of three, so that there are several."""
+        asked = len(self._renames)
 
         def read() -> tuple[list[PendingReceipt], Place | None]:
             rows = sorted(self.disk.attempts.values(), key=attrgetter("number"))
@@ -353,7 +393,8 @@ class SimulatedJournal:
             found = self._with_others(
                 row.router_id
                 for row in piece
-                if row.operator == operator and (row.at_utc < before_utc or row.failure is not None)
+                if row.operator == self._operator_since(asked, operator)
+                and (row.at_utc < before_utc or row.failure is not None)
             )
             return found, piece[-1].number if piece else None
 
@@ -439,6 +480,27 @@ class SimulatedJournal:
         self._urgent += self._others
         self._others = []
         self._ask(_Work(None, None, True, self.process.clock(), lambda _: done))
+
+    def rename(self, renames: Renames) -> None:
+        """See `Journal`. At once: whoever starts after a crash would rename again."""
+        self._renames.append(renames)
+        self.disk.rename(renames)
+        operators = renames.operators
+        self._written_before = {
+            key: (router_id, name and operators.get(name, name))
+            for key, (router_id, name) in self._written_before.items()
+        }
+
+    def _renamed_since(self, asked: int, account: AccountName) -> AccountName:
+        """What an account is called now that was called so after so many renamings."""
+        for renames in self._renames[asked:]:
+            account = renames.accounts.get(account, account)
+        return account
+
+    def _operator_since(self, asked: int, operator: OperatorName) -> OperatorName:
+        for renames in self._renames[asked:]:
+            operator = renames.operators.get(operator, operator)
+        return operator
 
     # The writer.
 

@@ -24,6 +24,7 @@ from router.terms.outcome import TEMPORARY_FOR_CLIENTS, Outcome, judge
 from router.terms.settings import BindSettings, Settings
 from tests.simulation.disk import Disk
 from tests.simulation.ledger import Held, Inbound, Long, Submitted, Taken, Writing, body_of, sm_of
+from tests.simulation.reconfigured import both_names, first_name, with_first_names
 from tests.simulation.records import (
     A_HAIR_S,
     OUTCOMES,
@@ -52,8 +53,16 @@ class Promises(Records):
         self._sent_on: WeakKeyDictionary[Connection, list[float]] = WeakKeyDictionary()
         """When the first was sent in a session, and how many."""
         self._newest: dict[tuple[AccountName, LaneName, OperatorName], tuple[float, int, int]] = {}
+        self.given = settings
+        """The configuration that the router has now."""
         self.current = settings
-        """The configuration that the router has now; `settings` is the first and has everything."""
+        """The same by first names; `settings` is the first, and has everything."""
+        self._lane_values = {lane.name: {lane.in_doubt} for lane in settings.lanes}
+        """What each lane has had to say of messages in doubt."""
+        self._deliver_windows: dict[AccountName, int] = {}
+        """The largest that this life's configurations had, where an account was another since."""
+        self._in_use_before: dict[Bind, int] = {}
+        """What was in flight when the window may have become smaller."""
         self._changed_at = -1.0
         """What was accepted before may have been decided anew by another configuration."""
         self._rates: dict[OperatorName | BindName, Rate | None] = {}
@@ -66,18 +75,20 @@ class Promises(Records):
         self.process = process
         self._life = process.life
         self._marks = dict(self.disk.marks)
-        self._written = {
-            queue: self.disk.written[number]
-            for queue, number in self.disk.queues.items()
-            if number in self.disk.written
-        }
+        self._written: dict[object, tuple[int, OperatorName | None]] = {}
+        for (candidates, lane, account), number in self.disk.queues.items():
+            newest, to = self.disk.written.get(number, (0, None))
+            queue = tuple(map(first_name, candidates)), lane, first_name(account)
+            if newest > self._written.get(queue, (0, None))[0]:
+                self._written[queue] = newest, to and first_name(to)
         self.times.begins(process.life)
-        self._known_operators = set(process.journey.operators)
+        self._known_operators = set(map(first_name, process.journey.operators))
         self.settled_in_life = self.accepted_in_life = 0
-        self._in_doubt = {lane.name: lane.in_doubt for lane in self.settings.lanes}
+        self._deliver_windows = {}
+        self._in_use_before = {}
         self._most_places = {name: one.queue for name, one in self.current.accounts.items()}
         waiting = Counter(
-            row.account
+            first_name(row.account)
             for row in self.disk.messages.values()
             if not self.disk.has_attempt(row.router_id)
         )
@@ -88,7 +99,15 @@ class Promises(Records):
 
     def changed(self, settings: Settings) -> None:
         """The router follows another configuration from now on."""
-        self.current = settings
+        for name, before in self.current.accounts.items():
+            known = self._deliver_windows.get(name, 0)
+            self._deliver_windows[name] = max(known, before.deliver_window)
+        self.given = settings
+        self.current = settings = with_first_names(settings)
+        for lane in settings.lanes:
+            self._lane_values[lane.name].add(lane.in_doubt)
+        for operator in self.process.journey.operators.values():
+            self._in_use_before |= {bind: bind.in_use for bind in operator.binds}
         for name, account in settings.accounts.items():
             if name in self._most_places:  # What is too much for the new limit stays.
                 self._most_places[name] = max(self._most_places[name], account.queue)
@@ -110,6 +129,10 @@ class Promises(Records):
                     until = self.loop.now + rate.per_s + UNDER_WAY_S
                     self._rates_before[name] = until, before.count
                 self._rates[name] = rate
+
+    def called(self, account: AccountName) -> AccountName:
+        """The name that an account has in the present configuration."""
+        return next((n for n in both_names(account) if n in self.given.accounts), account)
 
     # What clients see.
 
@@ -141,7 +164,11 @@ class Promises(Records):
             raise self.broken(f"{account} is given {what}, which the disk does not hold")
         if held.ever == 1 and held.answers_heard:
             raise self.broken(f"{account} is given {what} again, which it has acknowledged")
-        if len(link.session.unanswered) > self.current.accounts[account].deliver_window:
+        settings = self.current.accounts.get(account)
+        window = 0 if settings is None else settings.deliver_window
+        if settings is None or link_is_of_another(link, self.given):
+            window = max(window, self._deliver_windows.get(account, 0))
+        if len(link.session.unanswered) > window:
             raise self.broken(f"{account}: its window for deliver_sm is overrun")
         found = RECEIPT.search(pdu.octets)
         message = None if found is None else self.by_id[int(found[1])]
@@ -178,7 +205,7 @@ class Promises(Records):
             raise self.broken(f"{name}: sent before the disk has it")
         if message.settled is not None:
             raise self.broken(f"{name}: sent although it is settled")
-        if operator not in self.current.operators:
+        if isinstance(link, OperatorLink) and (link.bind.operator.name not in self.given.operators):
             raise self.broken(f"{name}: sent to {operator}, which is gone")
         is_late = message.accepted_at > self._changed_at and (
             message.long is None or not self._is_decided_again(message.long)
@@ -255,7 +282,8 @@ class Promises(Records):
             raise self.broken(f"{name}: sent again although the disk knows that it was taken")
         if any(w.status == 0 and w.life == self._life for w in message.writings):
             raise self.broken(f"{name}: sent again although an operator has answered ESME_ROK")
-        policy = self._in_doubt[message.lane]
+        policies = self._lane_values[message.lane]
+        policy = next(iter(policies)) if len(policies) == 1 else "resend"
         must_not = policy == "fail"
         if last.life != self._life:
             queue = message.candidates, message.lane, message.account
@@ -293,7 +321,7 @@ class Promises(Records):
     def _keeps_order(self, message: Submitted, operator: OperatorName) -> None:
         """First transmissions of one account in one lane to one operator go in order."""
         key = (message.account, message.lane, operator)
-        if operator in self.process.journey.lanes.ramp_up.ramping:
+        if operator in map(first_name, self.process.journey.lanes.ramp_up.ramping):
             self._newest.pop(key, None)  # It is passed over for a while, which is a failover too.
             return
         if self.times.has_lost_its_place(message):
@@ -345,8 +373,8 @@ class Promises(Records):
         writing.heard_at = self.loop.now
         writing.heard = self.times.stamp()
         long = writing.message.long
-        in_doubt = self._in_doubt[writing.message.lane]
-        if status == 0 and long is not None and in_doubt != "elsewhere":
+        policies = self._lane_values[writing.message.lane]
+        if status == 0 and long is not None and "elsewhere" not in policies:
             self._stays_together(long)
 
     def _stays_together(self, long: Long) -> None:
@@ -426,8 +454,12 @@ class Promises(Records):
             or last.at > self.loop.now - A_MOMENT_S
         ):
             return
-        number = self.disk.queues[message.candidates, message.lane, message.account]
-        newest, _ = self.disk.written.get(number, (0, None))
+        queue = message.candidates, message.lane, message.account
+        newest = max(
+            self.disk.written.get(number, (0, None))[0]
+            for (candidates, lane, account), number in self.disk.queues.items()
+            if (tuple(map(first_name, candidates)), lane, first_name(account)) == queue
+        )
         in_its_turn = not message.schedule_s and (message.router_id or 0) <= newest
         if not self.disk.marks.get(message.router_id or 0, in_its_turn):
             raise self.broken(f"{message.name}: after the crash nobody knows that it was written")
@@ -462,12 +494,12 @@ class Promises(Records):
             for bind in removed.union(operator.binds):
                 in_use = bind.in_use
                 in_flight += in_use
-                if in_use > bind.sized:
+                if in_use > max(bind.sized, self._in_use_before.get(bind, 0)):
                     raise self.broken(f"{bind.settings.name}: its window is overrun")
             if in_flight != operator.in_flight:
                 raise self.broken(f"{name}: {operator.in_flight} in flight, not {in_flight}")
         for account, most in self._most_places.items():
-            taken = journey.rooms.taken(account)
+            taken = sum(journey.rooms.taken(name) for name in both_names(account))
             if not 0 <= taken <= most:
                 raise self.broken(f"{account}: {taken} places taken of {most}")
 
@@ -519,3 +551,8 @@ class Promises(Records):
         ended = sum(counters.outcomes.values())
         if ended != self.settled_in_life:
             raise self.broken(f"{ended} counted as ended, not {self.settled_in_life}")
+
+
+def link_is_of_another(link: Link, given: Settings) -> bool:
+    """Whether a client has bound by a name that the configuration has no more."""
+    return isinstance(link, ClientLink) and link.account.name not in given.accounts

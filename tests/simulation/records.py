@@ -14,6 +14,7 @@ from router.terms.outcome import Outcome
 from router.terms.settings import OperatorSettings, Settings
 from tests.simulation.disk import AttemptRow, DeliveryRow, Disk, MessageRow, SettledRow, Transaction
 from tests.simulation.ledger import NEVER, Held, Inbound, Submitted, Taken, body_of
+from tests.simulation.reconfigured import first_name
 from tests.simulation.timekeeping import Stamp, Timekeeping
 from tests.simulation.world import BrokenPromiseError, Loop
 
@@ -100,10 +101,12 @@ class Records:
     def committed(self, transaction: Transaction) -> None:
         """See `Watcher`."""
         for row in transaction.accepted:
-            self._accepted(row)
+            candidates = tuple(map(first_name, row.candidates))
+            self._accepted(row._replace(account=first_name(row.account), candidates=candidates))
         for attempt in transaction.taken:
-            self._attempted(attempt)
-        finals = [final for row in transaction.held if (final := self._held(row)) is not None]
+            self._attempted(attempt._replace(operator=first_name(attempt.operator)))
+        held = [row._replace(account=first_name(row.account)) for row in transaction.held]
+        finals = [final for row in held if (final := self._held(row)) is not None]
         for settled in transaction.settled:
             self._settled(settled, finals)
         if finals:

@@ -25,6 +25,7 @@ from router.terms.settings import (
     Settings,
     StatusAction,
 )
+from tests.simulation.reconfigured import LAST_STEP, at_last, changed_again
 
 NOWHERE = Address(host="127.0.0.1", port=1)
 SHORT_CODE = "12302"
@@ -148,6 +149,8 @@ class Scenario:
     clock: WrongClock | None = None
     configurations: list[tuple[float, Settings]] = field(default_factory=list)
     """When the router is given another configuration, and which; the last is the first again."""
+    at_steps: list[tuple[int, Settings]] = field(default_factory=list)
+    """Configurations that it is given after so many steps, and not at a time: between any two."""
     drains: list[tuple[float, float, OperatorName, int]] = field(default_factory=list)
     """When one bind of an operator is drained by command, for how long, and which one."""
     in_memory: int = 2000
@@ -194,7 +197,20 @@ def drawn(seed: int, rng: Random) -> Scenario:
     _draw_memory(Random(f"{seed} memory"), scenario)
     _draw_configurations(Random(f"{seed} configurations"), scenario)
     _draw_clock(Random(f"{seed} clock"), scenario)
+    _draw_steps(Random(f"{seed} steps"), scenario)
     return scenario
+
+
+def _draw_steps(rng: Random, scenario: Scenario) -> None:
+    """Configurations at any step, where there are none yet; by a generator of its own."""
+    if scenario.configurations or rng.random() < 0.4:
+        return
+    first = settings = scenario.settings
+    most = rng.choice((100, 500, 1500, LAST_STEP))
+    for step in sorted(rng.randint(1, most) for _ in range(rng.randint(1, 6))):
+        settings = changed_again(rng, first, settings)
+        scenario.at_steps.append((step, settings))
+    scenario.configurations.append((scenario.lasts_s + rng.uniform(0.5, 3.0), at_last(first)))
 
 
 def _mortal(rng: Random, operator: OperatorSettings) -> OperatorSettings:

@@ -28,6 +28,7 @@ from tests.simulation.disk import Disk
 from tests.simulation.life import Life
 from tests.simulation.operators import Operator
 from tests.simulation.promises import Promises
+from tests.simulation.reconfigured import first_name
 from tests.simulation.scenario import MOST_AHEAD_S, Scenario, Voucher, WrongClock, drawn
 from tests.simulation.world import LONGEST_SPIKE_S, START, BrokenPromiseError, Loop
 
@@ -92,6 +93,9 @@ class Simulation:
             loop.after(at, self._stop)
         for at, settings in scenario.configurations:
             loop.after(at, partial(self._reconfigure, settings))
+        loop.at_steps = [
+            (step, partial(self._reconfigure_now, settings)) for step, settings in scenario.at_steps
+        ]
         for at, lasts_s in scenario.full_disk:
             loop.after(at, lambda: self._fill_disk(True))
             loop.after(at + lasts_s, lambda: self._fill_disk(False))
@@ -144,6 +148,15 @@ class Simulation:
         if process.alive and self._is_ready and not process.journey.intake.draining:
             process.soon(self._adopt)
 
+    def _reconfigure_now(self, settings: Settings) -> None:
+        """Between two steps, with nothing in between."""
+        if self.calm:
+            return
+        self.settings = settings
+        process = self.process
+        if process.alive and self._is_ready and not process.journey.intake.draining:
+            self._adopt()
+
     def _adopt(self) -> None:
         """The router follows the configuration that is there now."""
         self.loop.tell(f"router    is given another configuration: {list(self.settings.operators)}")
@@ -151,7 +164,7 @@ class Simulation:
         self.process.adopt(self.settings)
 
     def _connect(self, bind: Bind, link: OperatorLink) -> bool:
-        return self.operators[bind.operator.name].connect(self.process, bind, link)
+        return self.operators[first_name(bind.operator.name)].connect(self.process, bind, link)
 
     def _stop(self) -> None:
         process = self.process

@@ -58,6 +58,8 @@ class Loop:
         """Whether the kernel says that it is right."""
         self.telling = tell is not None
         self.events = 0
+        self.at_steps: list[tuple[int, Callable[[], None]]] = []
+        """What happens right after so many steps of routers; the next one first."""
         self._tell = tell
         self._events: list[tuple[float, int, Event]] = []
         self._order = 0
@@ -116,6 +118,8 @@ class Loop:
                 self.events += 1
                 try:
                     call()
+                    while self.at_steps and self.at_steps[0][0] <= self.events:
+                        self.at_steps.pop(0)[1]()
                 except BrokenPromiseError:
                     raise
                 except Exception as error:

@@ -62,11 +62,12 @@ def delivery(
     not_before: float = 0.0,
     tlvs: bytes = b"",
     final: bool = True,
+    account: AccountName = BANK,
 ) -> Delivery:
     """A deliver_sm about message `number`; without a text it says that number."""
     return Delivery(
         router_id=RouterId(number),
-        account=BANK,
+        account=account,
         octets=p.sm(
             v.DELIVER_SM,
             0,

@@ -12,11 +12,12 @@ from router.enqueue.journal import (
     Held,
     JournalError,
     Recovered,
+    Renames,
     Wanted,
 )
 from router.terms.group import Group
-from router.terms.message import Message
-from router.terms.names import AccountName, LaneName, OperatorId, RouterId
+from router.terms.message import Delivery, Message
+from router.terms.names import AccountName, LaneName, OperatorId, OperatorName, RouterId
 from router.terms.orphan import Orphan
 from router.terms.plan import Plan
 from router.terms.queue_key import QueueKey
@@ -579,3 +580,157 @@ def test_no_more_is_read_at_once_than_so_many_octets(kept: Kept) -> None:
     size = len(held[0].octets)
     for octets, count in ((1, 1), (size, 1), (size + 1, 2), (10**6, 3)):
         assert len(kept.turns.held(kept.journal, octets=octets)) == count
+
+
+# Renamed.
+
+NEW_BANK, NEW_TELIA = AccountName("bank2"), OperatorName("telia2")
+
+
+def renamed_both() -> Renames:
+    return Renames({BANK: NEW_BANK}, {TELIA: NEW_TELIA})
+
+
+def renamed_back() -> Renames:
+    return Renames({NEW_BANK: BANK}, {NEW_TELIA: TELIA})
+
+
+def filled_for_renaming(kept: Kept) -> list[Message]:
+    """Two that wait, two that telia took, a delivery, and an orphan."""
+    every = ones(1, 2, 3, 4)
+    orphan = Orphan(TELIA, OperatorId(b"1"), b"\1\1372\0", b"pdu", 5.0)
+    assert kept.keep(changes(accepted=every)) is None
+    taken = [attempt(one) for one in every[2:]]
+    assert kept.keep(changes(taken=taken, held=[delivery(9)], orphaned=[orphan])) is None
+    return every
+
+
+def held_by(kept: Kept, account: AccountName) -> list[tuple[int, AccountName]]:
+    found: list[tuple[int, AccountName]] = []
+    answers: list[object] = []
+
+    def fetched(deliveries: list[Delivery], error: JournalError | None) -> None:
+        assert error is None
+        found.extend((one.router_id, one.account) for one in deliveries)
+        answers.append(error)
+
+    kept.journal.fetch_held(account, 0, 10, 10**6, fetched)
+    kept.turns.until(lambda: answers)
+    return found
+
+
+def test_all_that_is_kept_is_handed_over_at_once(kept: Kept) -> None:
+    filled_for_renaming(kept)
+    kept.journal.rename(renamed_both())
+
+    waiting = kept.waiting(account=NEW_BANK)
+    assert [(one.router_id, one.account) for one in waiting] == [(1, NEW_BANK), (2, NEW_BANK)]
+    assert held_by(kept, NEW_BANK) == [(9, NEW_BANK)]
+    (recalled,) = kept.recalled(b"id-3", operator=NEW_TELIA)
+    assert (recalled.operator, recalled.message.account) == (NEW_TELIA, NEW_BANK)
+    assert recalled.message.operator == NEW_TELIA
+    sent = kept.sent(NEW_TELIA)
+    assert {(one.message.router_id, one.operator) for one in sent} == {
+        (3, NEW_TELIA),
+        (4, NEW_TELIA),
+    }
+
+
+def test_the_old_names_have_nothing_any_more(kept: Kept) -> None:
+    filled_for_renaming(kept)
+    kept.journal.rename(renamed_both())
+    assert kept.waiting() == []
+    assert held_by(kept, BANK) == []
+    assert kept.recalled(b"id-3") == []
+    assert kept.sent() == []
+
+
+@pytest.mark.parametrize("restarts", [1, 2])
+def test_a_new_process_finds_it_under_the_new_names(kept: Kept, restarts: int) -> None:
+    filled_for_renaming(kept)
+    for _ in range(restarts):
+        kept.restart()
+        kept.journal.rename(renamed_both())  # As long as the configuration says so.
+        found = kept.turns.recovered(kept.journal)
+        assert found.waiting == [Backlog(QueueKey(TO_TELIA, OTP, NEW_BANK), 2)]
+        assert found.sent == {NEW_TELIA: 2}
+        assert found.held == {NEW_BANK: Held(1, 1, 1)}
+        assert [one.operator for one in found.orphans] == [NEW_TELIA]
+    weights = kept.turns.weighed(kept.journal)
+    size = len(message(1).octets)
+    assert weights.waiting == {QueueKey(TO_TELIA, OTP, NEW_BANK): 2 * size}
+    assert weights.held == {NEW_BANK: len(delivery(9).octets)}
+
+
+def test_it_stays_handed_over_when_nothing_says_so_any_more(kept: Kept) -> None:
+    filled_for_renaming(kept)
+    kept.journal.rename(renamed_both())
+    assert kept.keep(changes(accepted=ones(5))) is None
+    found = kept.recovered()
+    assert found.sent == {NEW_TELIA: 2}
+    assert found.held == {NEW_BANK: Held(1, 1, 1)}
+
+
+def test_what_comes_under_both_names_is_one(kept: Kept) -> None:
+    filled_for_renaming(kept)
+    more = message(5, account=NEW_BANK)
+    assert kept.keep(changes(accepted=[more])) is None
+    other = message(6, account=NEW_BANK)
+    assert kept.keep(changes(accepted=[other])) is None
+    assert kept.keep(changes(taken=[attempt(other, NEW_TELIA)])) is None
+    assert kept.keep(changes(held=[delivery(10, account=NEW_BANK)])) is None
+    kept.journal.rename(renamed_both())
+    assert numbers_of(kept.waiting(account=NEW_BANK)) == [1, 2, 5]
+    assert held_by(kept, NEW_BANK) == [(9, NEW_BANK), (10, NEW_BANK)]
+    assert {one.message.router_id for one in kept.sent(NEW_TELIA)} == {3, 4, 6}
+    kept.restart()
+    kept.journal.rename(renamed_both())
+    found = kept.turns.recovered(kept.journal)
+    assert found.sent == {NEW_TELIA: 3}
+    assert found.held == {NEW_BANK: Held(2, 1, 2)}
+
+
+def test_an_old_name_may_be_another_s_afterwards(kept: Kept) -> None:
+    filled_for_renaming(kept)
+    kept.journal.rename(renamed_both())
+    fresh = [message(7), message(8)]
+    assert kept.keep(changes(accepted=fresh)) is None
+    assert kept.keep(changes(taken=[attempt(fresh[1])], held=[delivery(11)])) is None
+    for _ in range(2):
+        assert numbers_of(kept.waiting()) == [7]
+        assert numbers_of(kept.waiting(account=NEW_BANK)) == [1, 2]
+        assert held_by(kept, BANK) == [(11, BANK)]
+        assert held_by(kept, NEW_BANK) == [(9, NEW_BANK)]
+        assert [one.message.router_id for one in kept.recalled(b"id-8")] == [8]
+        assert kept.recalled(b"id-8", operator=NEW_TELIA) == []
+        assert {one.message.router_id for one in kept.sent(NEW_TELIA)} == {3, 4}
+        found = kept.recovered()
+        assert found.sent == {TELIA: 1, NEW_TELIA: 2}
+        assert found.held == {BANK: Held(1, 2, 2), NEW_BANK: Held(1, 1, 1)}
+
+
+def test_renamed_there_and_back_is_as_before(kept: Kept) -> None:
+    every = filled_for_renaming(kept)
+    kept.journal.rename(renamed_both())
+    kept.journal.rename(renamed_back())
+    assert numbers_of(kept.waiting()) == [1, 2]
+    assert {one.message.router_id for one in kept.sent()} == {3, 4}
+    assert held_by(kept, BANK) == [(9, BANK)]
+    assert kept.keep(changes(settled=every)) is None
+    found = kept.recovered()
+    assert (found.waiting, found.sent) == ([], {})
+    assert found.held == {BANK: Held(1, 1, 1)}
+
+
+def test_what_was_asked_before_it_was_renamed_is_found(kept: Kept) -> None:
+    filled_for_renaming(kept)
+    heard: list[list[int]] = []
+    journal = kept.journal
+    wanted = Wanted(QueueKey(TO_TELIA, OTP, BANK), RouterId(0), 9)
+    journal.fetch(wanted, lambda found, _: heard.append(numbers_of(found)))
+    journal.fetch_held(BANK, 0, 9, 10**6, lambda found, _: heard.append([len(found)]))
+    journal.recall(TELIA, [OperatorId(b"id-3")], lambda found, _: heard.append([len(found)]))
+    journal.fetch_sent(TELIA, 9.0, BEGINNING, 9, lambda found, *_: heard.append([len(found)]))
+    journal.rename(renamed_both())
+    kept.turns.until(lambda: len(heard) == 4)
+    assert sorted(heard) == sorted([[1, 2], [1], [1], [2]])

@@ -8,6 +8,7 @@ import pytest
 
 from router.enqueue import row_reader, row_writer, schema
 from router.enqueue.journal import Changes, Settlement
+from router.enqueue.names import LAST, Names, Span
 from router.enqueue.row_reader import DamageError
 from router.smpp import pdu as p
 from router.terms.names import ClientId, LaneName
@@ -44,7 +45,7 @@ def database() -> Iterator[sqlite3.Connection]:
 @pytest.fixture
 def queues() -> row_writer.Queues:
     """None so far."""
-    return row_writer.Queues(LANES)
+    return row_writer.Queues(LANES, Names())
 
 
 def run(database: sqlite3.Connection, statements: list[row_writer.Statement]) -> None:
@@ -241,7 +242,7 @@ def test_attempt_that_has_failed_takes_its_own_place_and_is_found_at_any_age(
     failed = told_again(first.taken[0], b"5")
     run(database, row_writer.statements([first, changes(taken=[failed])], queues))
 
-    (row,) = database.execute(row_reader.SENT, (0, 1, TELIA, 0.0))
+    (row,) = database.execute(row_reader.SENT, (TELIA, 0, 1, 0.0))
     again = row_reader.to_pending(row, TO_TELIA, OTP)
     assert (again.failure, again.kept_as, again.at_utc) == (b"5", 1, 5.0)
     assert database.execute(row_reader.NEXT_FAILED, (0,)).fetchone() == (1,)
@@ -261,8 +262,8 @@ def test_queue_is_written_once_and_shared_by_what_is_decided_alike(
     one = message(7, plan=TO_ELISA, lane=ALERT)
     run(database, row_writer.statements([changes(accepted=[one])], queues))
     assert (one.row.queue, "bank", "alert", "elisa,telia") in found_queues
-    assert queues.numbers_of(QueueKey(TO_ELISA, ALERT, BANK)) == [one.row.queue]
-    assert queues.numbers_of(QueueKey(TO_ELISA, ALERT, SHOP)) == []
+    assert queues.numbers_of(QueueKey(TO_ELISA, ALERT, BANK)) == (one.row.queue,)
+    assert queues.numbers_of(QueueKey(TO_ELISA, ALERT, SHOP)) == ()
 
 
 def test_queue_of_a_transaction_that_failed_is_written_with_the_next(
@@ -281,8 +282,8 @@ def test_lane_that_is_no_more_is_read_as_the_last(queues: row_writer.Queues) -> 
     queues.found(5, BANK, BULK, "telia")
     queues.found(4, BANK, OTP, "telia")
 
-    assert queues.numbers_of(QueueKey(TO_TELIA, BULK, BANK)) == [5, 3]
-    assert queues.numbers_of(QueueKey(TO_TELIA, OTP, BANK)) == [4]
+    assert queues.numbers_of(QueueKey(TO_TELIA, BULK, BANK)) == (5, 3)
+    assert queues.numbers_of(QueueKey(TO_TELIA, OTP, BANK)) == (4,)
     assert queues.number_of(message(1, lane=BULK)) == 5
     assert queues.number_of(message(1, lane=ALERT)) == 6
 
@@ -419,7 +420,7 @@ def test_attempt_comes_back_with_its_message_and_without_the_text(
     batch = changes(accepted=[one], taken=[attempt(one, ELISA)])
     run(database, row_writer.statements([numbered(batch)], queues))
 
-    ((text, values),) = row_reader.recall(ELISA, [batch.taken[0].operator_id])
+    ((text, values),) = row_reader.recall(Span(ELISA, 0, LAST), [batch.taken[0].operator_id])
     (row,) = database.execute(text, values)
     again = row_reader.to_pending(row, TO_ELISA, ALERT)
 
@@ -440,7 +441,9 @@ def test_delivery_comes_back_as_it_went(
     one.final = False
     run(database, row_writer.statements([changes(held=[one])], queues))
 
-    again = row_reader.to_delivery(database.execute(row_reader.HELD, ("bank", 6, 1)).fetchone())
+    again = row_reader.to_delivery(
+        database.execute(row_reader.HELD, ("bank", 6, LAST, 1)).fetchone()
+    )
 
     for name in ("router_id", "account", "octets", "made_utc", "final", "kept_as"):
         assert getattr(again, name) == getattr(one, name), name
@@ -467,14 +470,14 @@ def test_row_that_nobody_here_has_written_is_named(octets: object) -> None:
     ("query", "values"),
     [
         (row_reader.NEXT_OF_QUEUE, (1, 0, 10)),
-        (row_reader.HELD, ("bank", 0, 10)),
+        (row_reader.HELD, ("bank", 0, LAST, 10)),
         (row_reader.BACKLOGS, ()),
-        (row_reader.SENT, (0, 1000, "telia", 1.0)),
+        (row_reader.SENT, ("telia", 0, 1000, 1.0)),
         (row_reader.NEXT_FAILED, (0,)),
         (row_writer._FAILED, (b"", "telia", b"", 1)),
-        *row_reader.recall(TELIA, [attempt(message(1)).operator_id] * 3),
+        *row_reader.recall(Span(TELIA, 0, LAST), [attempt(message(1)).operator_id] * 3),
         *row_reader.others({5}),
-        *row_reader.other_parts(TELIA, {5}),
+        *row_reader.other_parts(Span(TELIA, 0, LAST), {5}),
         *row_writer.delete("message", "router_id", {1, 2, 3}),
         *row_writer.delete("sent", "number", {1, 2, 3}),
         *row_writer.delete("delivery", "number", {1, 2, 3}),

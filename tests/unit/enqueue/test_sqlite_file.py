@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from router.enqueue import schema
-from router.enqueue.journal import Backlog, Held, JournalError, Recovered, first_number_at
+from router.enqueue.journal import (
+    Backlog,
+    Held,
+    JournalError,
+    Recovered,
+    Renames,
+    first_number_at,
+)
 from router.enqueue.sqlite import SqliteJournal
 from router.enqueue.sqlite_file import connect, free_octets, tidied
 from router.terms.group import Group
@@ -18,7 +25,7 @@ from router.terms.names import OperatorId
 from router.terms.orphan import Orphan
 from router.terms.queue_key import QueueKey
 from tests.unit.enqueue.turns import Turns, attempt, changes, rows_of, started
-from tests.unit.messages import BANK, ELISA, OTP, TELIA, TO_TELIA, delivery, message
+from tests.unit.messages import BANK, ELISA, OTP, SHOP, TELIA, TO_TELIA, delivery, message
 
 
 @pytest.fixture
@@ -338,6 +345,8 @@ def without_parts(database: sqlite3.Connection) -> None:
 
 def of_version_6(database: sqlite3.Connection) -> None:
     database.execute("DROP TABLE started")
+    database.execute("DROP TABLE renamed")
+    database.execute("CREATE UNIQUE INDEX alike ON queue (account, lane, plan)")
     database.execute("PRAGMA user_version = 6")
 
 
@@ -421,6 +430,96 @@ def test_file_of_version_2_keeps_what_it_has_counted(path: Path, turns: Turns) -
 
     with closing(sqlite3.connect(path)) as database:
         assert database.execute("SELECT * FROM account").fetchall() == [("bank", 2, 2, 3, 0, 0, 1)]
+
+
+def test_file_of_version_6_may_have_two_queues_that_are_alike(path: Path, turns: Turns) -> None:
+    filled(turns, path, messages=3)
+    with closing(sqlite3.connect(path)) as database, database:
+        of_version_6(database)
+    journal = turns.open(path)
+    journal.rename(Renames({BANK: SHOP}, {}))
+    assert turns.keep(journal, changes(accepted=[message(4)])) is None
+    turns.close(journal)
+    assert turns.recovered(turns.open(path)).waiting == [
+        Backlog(QueueKey(TO_TELIA, OTP, SHOP), 3),
+        Backlog(QueueKey(TO_TELIA, OTP, BANK), 1),
+    ]
+
+
+# Renamed.
+
+
+def spans_in(path: Path) -> list[tuple[str, str, int, int, str]]:
+    with closing(sqlite3.connect(path)) as database:
+        return database.execute("SELECT * FROM renamed").fetchall()
+
+
+def test_a_router_that_starts_again_and_again_notes_it_once(path: Path, turns: Turns) -> None:
+    journal = turns.open(path)
+    assert turns.keep(journal, changes(accepted=[message(1)], taken=[attempt(message(1))])) is None
+    for number in range(2, 6):
+        turns.close(journal)
+        journal = turns.open(path)
+        journal.rename(Renames({}, {TELIA: ELISA}))
+        one = message(number)
+        assert turns.keep(journal, changes(accepted=[one], taken=[attempt(one, ELISA)])) is None
+    turns.close(journal)
+    assert spans_in(path) == [("sent", "telia", 0, 4, "elisa")]
+
+
+def test_what_nothing_is_left_of_is_forgotten_and_its_name_is_another_s(
+    path: Path, turns: Turns
+) -> None:
+    journal = turns.open(path)
+    one, two = message(1), message(2)
+    assert turns.keep(journal, changes(accepted=[one, two])) is None
+    assert turns.keep(journal, changes(taken=[attempt(one), attempt(two)])) is None
+    journal.rename(Renames({}, {TELIA: ELISA}))
+    assert turns.keep(journal, changes(settled=[one, two])) is None
+    turns.close(journal)
+    assert spans_in(path)
+    journal = turns.open(path)
+    three = message(3)  # The table is empty: its numbers begin again.
+    assert turns.keep(journal, changes(accepted=[three])) is None
+    assert turns.keep(journal, changes(taken=[attempt(three)])) is None
+    turns.close(journal)
+    assert spans_in(path) == []
+    journal = turns.open(path)
+    assert turns.recovered(journal).sent == {TELIA: 1}
+    turns.close(journal)
+
+
+def test_numbers_go_on_after_those_that_bear_an_old_name(path: Path, turns: Turns) -> None:
+    journal = turns.open(path)
+    every = [message(1), message(2), message(3)]
+    assert turns.keep(journal, changes(accepted=every)) is None
+    assert turns.keep(journal, changes(taken=[attempt(one) for one in every])) is None
+    journal.rename(Renames({}, {TELIA: ELISA}))
+    assert turns.keep(journal, changes(settled=every[1:])) is None
+    turns.close(journal)
+    journal = turns.open(path)
+    four = message(4)
+    assert turns.keep(journal, changes(accepted=[four])) is None
+    assert turns.keep(journal, changes(taken=[attempt(four)])) is None
+    assert turns.recovered(journal).sent == {TELIA: 1, ELISA: 1}
+    turns.close(journal)
+
+
+def test_a_renaming_that_could_not_be_written_is_written_with_the_next(
+    path: Path, turns: Turns
+) -> None:
+    journal = turns.open(path)
+    one = message(1)
+    assert turns.keep(journal, changes(accepted=[one])) is None
+    assert turns.keep(journal, changes(taken=[attempt(one)])) is None
+    away = path.with_name("away.db")
+    path.rename(away)
+    journal.rename(Renames({}, {TELIA: ELISA}))
+    assert turns.keep(journal, changes(accepted=[message(2)])) is not None
+    away.rename(path)
+    assert turns.keep(journal, changes(accepted=[message(3)])) is None
+    turns.close(journal)
+    assert spans_in(path) == [("sent", "telia", 0, 1, "elisa")]
 
 
 def test_copy_of_version_2_that_is_put_back_repeats_no_id_that_was_given_since(

@@ -172,6 +172,45 @@ def test_file_that_is_named_counts_as_changed_when_its_content_is_another(tmp_pa
     assert found.needs_restart == ()
 
 
+def test_a_renamed_operator_is_told_by_both_names_with_what_else_has_changed(
+    tmp_path: Path,
+) -> None:
+    text = CONTRACT.replace("telia:", "telia2:").replace("[telia,", "[telia2,")
+    text = text.replace("  telia2:\n", "  telia2:\n    formerly: telia\n", 1)
+    text = text.replace("operator: telia", "operator: telia2").replace("first: 1s", "first: 2s")
+    old = loaded(CONTRACT, folder=tmp_path)
+    new = loaded(text, folder=tmp_path)
+    assert "telia2" in new.operators
+    found = difference(old, new)
+    assert found.needs_restart == ("operators.telia2.formerly",)
+    words = [str(one) for one in found.changes]
+    assert words == [
+        "operators.telia2: formerly telia",
+        "operators.telia2.reconnect.first: 1s -> 2s",
+    ]
+
+
+def test_a_renamed_account_is_told_by_both_names(tmp_path: Path) -> None:
+    text = CONTRACT.replace("  bank: ", "  bank2:\n    formerly: bank ").replace(
+        "to: bank}", "to: bank2}"
+    )
+    words = [
+        str(one)
+        for one in difference(
+            loaded(CONTRACT, folder=tmp_path), loaded(text, folder=tmp_path)
+        ).changes
+    ]
+    assert words[0] == "accounts.bank2: formerly bank"
+    assert not [word for word in words if "removed" in word or "added" in word]
+
+
+def test_a_former_name_that_nobody_had_is_told_as_any_key(tmp_path: Path) -> None:
+    text = CONTRACT.replace("  bank: ", "  bank:\n    formerly: bank0 ")
+    found = difference(loaded(CONTRACT, folder=tmp_path), loaded(text, folder=tmp_path))
+    assert [str(one) for one in found.changes] == ["accounts.bank.formerly: none -> bank0"]
+    assert found.needs_restart == ()
+
+
 def test_lanes_are_told_apart_by_name_and_their_names_and_order_need_a_restart() -> None:
     old = loaded(CONTRACT)
     moved = replace(old, lanes=(old.lanes[1], old.lanes[0], old.lanes[2]))

@@ -277,3 +277,29 @@ def test_machine_without_time_zones_is_told_what_to_install(
     mistake = the_mistake(changed(CONTRACT, ("    message_id: {response: hex", zone)))
     assert "install tzdata" in str(mistake)
     assert mistake.suggestion is None
+
+
+def test_a_former_name_is_of_one_that_is_no_more() -> None:
+    for path in ("accounts.bank", "operators.telia"):
+        name = path.partition(".")[2]
+        for was in (name, "shop" if name == "bank" else "elisa"):
+            text = CONTRACT.replace(f"  {name}:", f"  {name}:\n    formerly: {was}")
+            mistake = the_mistake(text)
+            assert mistake.path == f"{path}.formerly"
+            assert f"still has the {path.partition('s.')[0]} {was}" in mistake.message
+
+
+def test_two_cannot_have_been_one() -> None:
+    text = CONTRACT.replace("  telia:\n", "  telia:\n    formerly: emt\n")
+    text = text.replace("  elisa:\n", "  elisa:\n    formerly: emt\n")
+    mistake = the_mistake(text)
+    assert mistake.path == "operators.elisa.formerly"
+    assert "operators.telia.formerly" in mistake.message
+
+
+def test_an_account_and_an_operator_may_have_had_one_name() -> None:
+    text = CONTRACT.replace("  telia:\n", "  telia:\n    formerly: emt\n")
+    text = text.replace("  bank:", "  bank:\n    formerly: emt")
+    settings = loaded(text)
+    assert [one.formerly for one in settings.operators.values()] == ["emt", None]
+    assert [one.formerly for one in settings.accounts.values()] == ["emt", None]
