@@ -8,7 +8,7 @@ that is named counts as changed if its content is another. No secret is told.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, fields, is_dataclass, replace
 from itertools import zip_longest
-from typing import Final, Literal, TypeVar
+from typing import Final, TypeVar
 
 from router.settings.mistakes import item_path
 from router.settings.moved import moved
@@ -46,7 +46,7 @@ class Change:
 
     path: str
     """As in messages about a configuration: `operators.telia.binds.telia-3.rate`."""
-    kind: Kind | Literal["renamed"]
+    kind: Kind
     before: str = ""
     """What was written, in a word; of a part that was renamed, its name; empty for one that
     appeared, and for a secret."""

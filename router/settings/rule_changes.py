@@ -18,7 +18,7 @@ from router.terms.settings import InboundSettings, RouteSettings
 MOST_TOLD: Final = 20
 """Rules that are told one by one; how many more there are is told of the others."""
 
-Kind = Literal["added", "removed", "changed", "moved", "more"]
+Kind = Literal["added", "removed", "renamed", "changed", "moved", "more"]
 Rule = TypeVar("Rule", RouteSettings, InboundSettings)
 Key = tuple[Hashable, Hashable, int]
 """The group of a rule, in which the order counts; its conditions; which one of those alike."""

@@ -154,24 +154,6 @@ def test_the_way_back_is_the_other_way_round(name: str, tmp_path: Path) -> None:
     }
 
 
-TLS: Final = (
-    'listen:\n  - {address: "127.0.0.1:2775"}',
-    'listen:\n  - {address: "127.0.0.1:2775", tls: {certificate: c.pem, key: k.pem}}',
-)
-
-
-def test_file_that_is_named_counts_as_changed_when_its_content_is_another(tmp_path: Path) -> None:
-    for name in ("c.pem", "k.pem"):
-        (tmp_path / name).write_text("one", encoding="utf-8")
-    old = loaded(changed(CONTRACT, TLS), folder=tmp_path)
-    (tmp_path / "k.pem").write_text("one", encoding="utf-8")
-    assert not difference(old, loaded(changed(CONTRACT, TLS), folder=tmp_path))
-    (tmp_path / "c.pem").write_text("two", encoding="utf-8")
-    found = difference(old, loaded(changed(CONTRACT, TLS), folder=tmp_path))
-    assert [str(one) for one in found.changes] == [f"file {tmp_path / 'c.pem'}: changed"]
-    assert found.needs_restart == ()
-
-
 def test_a_renamed_operator_is_told_by_both_names_with_what_else_has_changed(
     tmp_path: Path,
 ) -> None:
@@ -208,6 +190,24 @@ def test_a_former_name_that_nobody_had_is_told_as_any_key(tmp_path: Path) -> Non
     text = CONTRACT.replace("  bank: ", "  bank:\n    formerly: bank0 ")
     found = difference(loaded(CONTRACT, folder=tmp_path), loaded(text, folder=tmp_path))
     assert [str(one) for one in found.changes] == ["accounts.bank.formerly: none -> bank0"]
+    assert found.needs_restart == ()
+
+
+TLS: Final = (
+    'listen:\n  - {address: "127.0.0.1:2775"}',
+    'listen:\n  - {address: "127.0.0.1:2775", tls: {certificate: c.pem, key: k.pem}}',
+)
+
+
+def test_file_that_is_named_counts_as_changed_when_its_content_is_another(tmp_path: Path) -> None:
+    for name in ("c.pem", "k.pem"):
+        (tmp_path / name).write_text("one", encoding="utf-8")
+    old = loaded(changed(CONTRACT, TLS), folder=tmp_path)
+    (tmp_path / "k.pem").write_text("one", encoding="utf-8")
+    assert not difference(old, loaded(changed(CONTRACT, TLS), folder=tmp_path))
+    (tmp_path / "c.pem").write_text("two", encoding="utf-8")
+    found = difference(old, loaded(changed(CONTRACT, TLS), folder=tmp_path))
+    assert [str(one) for one in found.changes] == [f"file {tmp_path / 'c.pem'}: changed"]
     assert found.needs_restart == ()
 
 
