@@ -31,7 +31,7 @@ by them; and two of `formerly`. Of an account, because its queue, its outbox and
 have the old name while they live; and where an operator or account is there already under its new
 name, because both have messages."""
 
-Name = TypeVar("Name", bound=object)
+Name = TypeVar("Name")
 
 _NO_KEYS: Final = frozenset({"name", "file", "line", "places", "files", "folder", "digest"})
 """Fields that are no keys of the file, or are the name under which a part is compared."""
@@ -61,12 +61,12 @@ class Change:
         return f"{self._words()}{at}"
 
     def _words(self) -> str:
-        if self.kind == "renamed":
-            return f"{self.path}: formerly {self.before}"
         if self.kind == "more":
             return f"{self.path}: and more: {self.after}"
         if self.kind == "moved":
             return f"{self.path}: moved: {self.before} -> {self.after}"
+        if self.kind == "renamed":
+            return f"{self.path}: formerly {self.before}"
         if self.kind != "changed":
             does = self.before or self.after
             return ": ".join(filter(None, (self.path, self.kind, does)))
@@ -93,7 +93,6 @@ def difference(old: Settings, new: Settings) -> Difference:
     So a copy in another folder, whose certificates and journal are named relative to it, is equal.
     """
     new = moved(new, old.folder)
-    old = _with_rules_of_today(old, new)
     changes = (*_parts("", old, new), *_contents(old, new))
     restart = [
         change.path
@@ -115,43 +114,6 @@ def difference(old: Settings, new: Settings) -> Difference:
     if [lane.name for lane in old.lanes] != [lane.name for lane in new.lanes]:
         restart.append("lanes")
     return Difference(changes, tuple(restart))
-
-
-def _renamed(before: Mapping[Name, object], after: Mapping[Name, object]) -> dict[Name, Name]:
-    """Return what accounts, or operators, are called now, by what they were called."""
-    renamed: dict[Name, Name] = {}
-    for name, part in after.items():
-        was = getattr(part, "formerly", None)
-        if was is not None and was in before and was not in after and name not in before:
-            renamed[was] = name
-    return renamed
-
-
-def _with_rules_of_today(old: Settings, new: Settings) -> Settings:
-    """Return `old` with the rules as they read with the names of `new`."""
-    accounts = _renamed(old.accounts, new.accounts)
-    operators = _renamed(old.operators, new.operators)
-    if not accounts and not operators:
-        return old
-    return replace(
-        old,
-        routes=tuple([
-            replace(
-                rule,
-                to=tuple([operators.get(name, name) for name in rule.to]),
-                account=rule.account and accounts.get(rule.account, rule.account),
-            )
-            for rule in old.routes
-        ]),
-        inbound=tuple([
-            replace(
-                rule,
-                to=accounts.get(rule.to, rule.to),
-                operator=rule.operator and operators.get(rule.operator, rule.operator),
-            )
-            for rule in old.inbound
-        ]),
-    )  # fmt: skip
 
 
 def _contents(old: Settings, new: Settings) -> Iterator[Change]:
@@ -181,17 +143,49 @@ def _parts(path: str, old: object, new: object) -> Iterator[Change]:
 
 
 def _routes(old: Settings, new: Settings) -> list[RuleChange]:
-    return route_changes(old.routes, new.routes)
+    """Compare routes; one that only names an operator or account as it is called now is equal."""
+    operators = _new_names(old.operators, new.operators)
+    accounts = _new_names(old.accounts, new.accounts)
+    routes = old.routes
+    if operators or accounts:
+        routes = tuple(
+            replace(
+                rule,
+                to=tuple(operators.get(name, name) for name in rule.to),
+                account=None if rule.account is None else accounts.get(rule.account, rule.account),
+            )
+            for rule in routes
+        )
+    return route_changes(routes, new.routes)
 
 
 def _inbound(old: Settings, new: Settings) -> list[RuleChange]:
-    at: dict[int, Place] = {}
-    for settings in (old, new):
-        for number, rule in enumerate(settings.inbound):
-            place = settings.places.get(f"{item_path('inbound', number)}.to")
-            if place is not None:
-                at[id(rule)] = Place(place.file, place.line)
-    return inbound_changes(old.inbound, new.inbound, lambda rule: str(at.get(id(rule), "")))
+    operators = _new_names(old.operators, new.operators)
+    accounts = _new_names(old.accounts, new.accounts)
+    rules = tuple(
+        replace(
+            rule,
+            to=accounts.get(rule.to, rule.to),
+            operator=None if rule.operator is None else operators.get(rule.operator, rule.operator),
+        )
+        for rule in old.inbound
+    )
+    at: dict[int, str] = {}
+    for one, places in ((rules, old.places), (new.inbound, new.places)):
+        for number, rule in enumerate(one):
+            place = places.get(f"{item_path('inbound', number)}.to")
+            at[id(rule)] = "" if place is None else str(Place(place.file, place.line))
+    return inbound_changes(rules, new.inbound, lambda rule: at[id(rule)])
+
+
+def _new_names(before: Mapping[Name, object], after: Mapping[Name, object]) -> dict[Name, Name]:
+    """Return what is called otherwise now, by its former name."""
+    found: dict[Name, Name] = {}
+    for name, part in after.items():
+        was = getattr(part, "formerly", None)
+        if was is not None and name not in before and was in before and was not in after:
+            found[was] = name
+    return found
 
 
 _RULES: Final = {"routes": _routes, "inbound": _inbound}
@@ -238,7 +232,7 @@ def _named(
     before: Mapping[object, object],
     after: Mapping[object, object],
 ) -> Iterator[Change]:
-    renamed = {now: was for was, now in _renamed(before, after).items()}
+    renamed = {name: was for was, name in _new_names(before, after).items()}
     for name in {**before, **after}:
         here = f"{path}.{name}"
         if name in renamed:

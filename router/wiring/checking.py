@@ -99,7 +99,10 @@ def without_secrets(found: Examined) -> None:
         against["changes"] = [
             one
             for one in against["changes"]
-            if one["kind"] != "changed" or one["before"] or one["path"].startswith("file ")
+            if one["kind"] != "changed"
+            or one["before"]
+            or one["after"]
+            or one["path"].startswith("file ")
         ]
 
 
