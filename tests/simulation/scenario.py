@@ -36,6 +36,8 @@ DAY_S = 86_400.0
 MOST_AHEAD_S = 60.0
 """How far a clock is ahead at most that the router believes. When its time is put back, all that
 it has stamped before waits for so much longer."""
+FIRST_OF_STEPS = 200
+"""The first seed whose router may be given other configurations at any step."""
 Voucher = Literal["kernel", "person", "time"]
 """Who says that the wall clock is right, or that so much time has passed that nobody need."""
 WRONG_CLOCKS = 0.2
@@ -202,8 +204,11 @@ def drawn(seed: int, rng: Random) -> Scenario:
 
 
 def _draw_steps(rng: Random, scenario: Scenario) -> None:
-    """Configurations at any step, where there are none yet; by a generator of its own."""
-    if scenario.configurations or rng.random() < 0.4:
+    """Configurations at any step, where there are none yet; by a generator of its own.
+
+    Not in the first seeds, most of which find a planted bug: they are the same histories as before.
+    """
+    if scenario.configurations or scenario.seed < FIRST_OF_STEPS:
         return
     first = settings = scenario.settings
     most = rng.choice((100, 500, 1500, LAST_STEP))
