@@ -25,6 +25,7 @@ class Queue:
 
     __slots__ = (
         "account",
+        "asked_for",
         "behind",
         "consumers",
         "earliest_expiry_utc",
@@ -47,7 +48,10 @@ class Queue:
         self.octets = 0
         """The octets of the messages in memory."""
         self.behind = 0
-        """How many messages follow that only the journal has."""
+        """How many messages follow that only the journal has. Negative while some that a reading has
+        brought are not counted yet, because their commit is not confirmed."""
+        self.asked_for = 0
+        """How many those were when the journal was asked."""
         self.last_id = RouterId(-1)
         """The newest message that has been in memory; all messages that are `behind` are newer."""
         self.is_fetching = False

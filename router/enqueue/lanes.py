@@ -125,8 +125,8 @@ class Lanes:
                 message.enter(QUEUE)
                 self._take_in(queue, message)
             queue.last_id = message.router_id
-        # If the journal has fewer than were counted, the journal is right.
-        queue.behind = queue.behind - len(messages) if messages else 0
+        # If the journal has none of those that were counted when it was asked, the journal is right.
+        queue.behind -= len(messages) or queue.asked_for
         self._feed(queue)
         return queue.consumers[:1]  # Helpers are told by the next tick.
 
@@ -139,12 +139,13 @@ class Lanes:
         """Have messages fetched for a queue that may soon have none in memory."""
         capacity = self._capacity
         if (
-            queue.behind
+            queue.behind > 0  # Below it what was brought is yet to be counted: nothing is missing.
             and not queue.is_fetching
             and len(queue.messages) < capacity.queue_refill_below
             and queue.octets <= capacity.queue_octets // 2
         ):
             queue.is_fetching = True
+            queue.asked_for = queue.behind
             self.needs_fetch.append(queue)
 
     def put_first(self, message: Message) -> tuple[OperatorName, ...]:

@@ -532,6 +532,30 @@ def test_message_that_was_fetched_before_the_journal_had_told_of_it_goes_once() 
     assert pulled(lanes) == [3]
 
 
+def test_what_is_yet_to_be_counted_is_not_asked_for_again() -> None:
+    lanes = lanes_of()
+    lanes.restore(QueueKey(ONLY_TELIA, OTP, BANK), 1)
+    queue = to_fetch(lanes)
+    lanes.fetched(queue, [message(1), message(2), message(3)])
+    assert (queue.behind, lanes.needs_fetch) == (-2, [])
+    for number in (2, 3, 4):  # Asked now, the journal would bring 4, which comes here as well.
+        lanes.put(message(number))
+        assert lanes.needs_fetch == []
+    assert pulled(lanes) == [1, 2, 3, 4]
+    assert len(queue) == 0
+
+
+def test_what_comes_while_the_journal_has_nothing_to_bring_is_not_forgotten() -> None:
+    lanes = lanes_of()
+    lanes.restore(QueueKey(ONLY_TELIA, OTP, BANK), 2)
+    queue = to_fetch(lanes)
+    lanes.put(message(3))  # Committed after the reading began.
+    lanes.fetched(queue, [])
+    assert to_fetch(lanes) is queue
+    lanes.fetched(queue, [message(3)])
+    assert pulled(lanes) == [3]
+
+
 def test_account_does_not_wait_for_ever_for_what_the_journal_does_not_have() -> None:
     lanes = lanes_of()
     lanes.restore(QueueKey(ONLY_TELIA, OTP, BANK), 1)
