@@ -48,8 +48,8 @@ class Queue:
         self.octets = 0
         """The octets of the messages in memory."""
         self.behind = 0
-        """How many messages follow that only the journal has. Negative while some that a reading has
-        brought are not counted yet, because their commit is not confirmed."""
+        """How many messages follow that only the journal has. Negative while some that a reading
+        has brought are not counted yet, because their commit is not confirmed."""
         self.asked_for = 0
         """How many those were when the journal was asked."""
         self.last_id = RouterId(-1)

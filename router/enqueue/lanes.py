@@ -125,7 +125,7 @@ class Lanes:
                 message.enter(QUEUE)
                 self._take_in(queue, message)
             queue.last_id = message.router_id
-        # If the journal has none of those that were counted when it was asked, the journal is right.
+        # If it has none of those that were counted when it was asked, the journal is right.
         queue.behind -= len(messages) or queue.asked_for
         self._feed(queue)
         return queue.consumers[:1]  # Helpers are told by the next tick.

@@ -8,7 +8,7 @@ from router.terms.names import OperatorName
 from tests.simulation.planting import Patch, bug
 
 
-@bug(seed=224)
+@bug(seed=209)
 def a_renamed_operator_owes_nothing() -> list[Patch]:
     """Its receipts come under a name that nobody knows them by."""
     rename = PendingReceipts.rename
@@ -35,7 +35,7 @@ def a_renamed_operator_begins_with_unused_slots() -> list[Patch]:
     return [(HandOver, "rename", fresh)]
 
 
-@bug(seed=283)
+@bug(seed=12)
 def an_operator_that_is_gone_owes_nothing() -> list[Patch]:
     """It is forgotten as soon as it is unbound, and unbound at once."""
     return [(PendingReceipts, "owes", lambda self, operator: False)]

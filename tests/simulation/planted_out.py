@@ -80,7 +80,7 @@ def a_message_is_queued_before_the_commit() -> list[Patch]:
     return [watch, (Intake, "_take_in", hasty), (Lanes, "put", lambda self, message: ())]
 
 
-@bug(seed=15)
+@bug(seed=5)
 def room_leaks_when_a_commit_fails() -> list[Patch]:
     """The room of messages that could not be kept is not given back."""
     not_kept = Intake.not_kept
@@ -144,7 +144,7 @@ def a_fetch_begins_where_the_last_one_did() -> list[Patch]:
     return [(Queue, "append", forgetful)]
 
 
-@bug(seed=5)
+@bug(seed=2)
 def a_failover_forgets_the_message() -> list[Patch]:
     """One operator refuses, and the next is never asked."""
 
@@ -158,7 +158,7 @@ def a_failover_forgets_the_message() -> list[Patch]:
     return [(Failover, "go_elsewhere", go_elsewhere)]
 
 
-@bug(seed=2)
+@bug(seed=5)
 def a_failover_takes_room_twice() -> list[Patch]:
     """Each operator that refuses costs the account a place."""
     go_elsewhere = Failover.go_elsewhere
@@ -337,7 +337,7 @@ def what_must_not_be_repeated_is_repeated() -> list[Patch]:
     return [watch, (Outcomes, "give_up", careless)]
 
 
-@bug(seed=1)
+@bug(seed=2)
 def what_was_in_flight_on_a_lost_bind_is_forgotten() -> list[Patch]:
     """It is nobody's, until a restart."""
     doubted = Answers._doubted
@@ -423,7 +423,7 @@ def a_session_takes_one_message_too_many() -> list[Patch]:
 # Operators that do not do well.
 
 
-@bug(seed=2)
+@bug(seed=13)
 def an_operator_that_fails_is_never_tried_again() -> list[Patch]:
     """What waits for it alone waits for ever."""
     return [(Breaker, "tick", lambda self, now: False)]
@@ -479,7 +479,7 @@ def a_suspect_goes_beside_others() -> list[Patch]:
     return [(pool, "may_try", hasty)]
 
 
-@bug(seed=13)
+@bug(seed=25)
 def an_orphan_is_forgotten_on_the_disk_only() -> list[Patch]:
     """Its message has come, and nothing follows from that."""
 
