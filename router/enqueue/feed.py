@@ -65,7 +65,7 @@ class Queue:
 
     def __len__(self) -> int:
         """Messages that wait in the queue, in memory or only in the journal."""
-        return len(self.messages) + self.behind
+        return len(self.messages) + max(0, self.behind)
 
     @property
     def home(self) -> OperatorName | None:
