@@ -255,7 +255,8 @@ class App:
             self.journey.counters.journal_lost = 1
             log.error("journal.lost", error=journal.missing, accepted=True)
         elif journal.is_unmarked:
-            log.warning("journal.unmarked")
+            path = str(_path_of(self.settings.journal))
+            log.warning("journal.unmarked", path=path, cure=_UNMARKED_CURE)
 
     def _committed(self, took_s: float, accepted: int) -> None:
         counters = self.journey.counters
@@ -276,7 +277,8 @@ class App:
         """Log a damaged row. There may be very many: the table has all of them."""
         more = self._damaged_to_log.take("", self.clock())
         if more is not None:
-            log.error("journal.set_aside", was_in=row.table, key=row.number, why=row.why, **more)
+            about = {"was_in": row.table, "key": row.number, "why": row.why}
+            log.error("journal.set_aside", **about, cure=_SET_ASIDE_CURE, **more)
 
     async def _watch_space(self) -> None:
         """Tell the journey how much space the journal has left, for ever."""
@@ -453,6 +455,14 @@ def _shown(sockname: tuple[str, int]) -> str:
 
 def _path_of(journal: JournalSettings) -> Path:
     return Path(journal.url.removeprefix("sqlite:///")).resolve()
+
+
+_UNMARKED_CURE: Final = (
+    "find out who removed its .lock; from now on there is one (systemd/README.md, journal.unmarked)"
+)
+_SET_ASIDE_CURE: Final = (
+    "test disk and memory; the row is in the table set_aside (systemd/README.md, journal.set_aside)"
+)
 
 
 def _log_journal(error: JournalError | None) -> None:
