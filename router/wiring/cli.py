@@ -510,6 +510,7 @@ def _reload(arguments: argparse.Namespace) -> int:
         print("\n".join(told.lines))
         if told.refusal:
             _tell(told.refusal)
+            _tell(told.goes_on)
     return NOT_WELL if told.refusal else WELL
 
 
