@@ -63,6 +63,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "router.not_started": "A port or a certificate cannot be used: the router ends.",
     },
     "warning": {
+        "account.queue_full": "Its messages are refused (0x14): `full_of` messages, or of octets.",
         "bind.awaited": "It does not come up with new settings: `waiting` keep their session.",
         "bind.flooded": "Too much came before a bind request was answered; session over.",
         "bind.lost": "A bind to an operator is lost; `in_flight` messages are in doubt.",
@@ -84,7 +85,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "inbound.refused": "No account for a subscriber's message, or it must come again.",
         "journal.not_durable": "The journal keeps nothing: what waits is lost at the end.",
         "journal.replaced": "Not the journal that was closed, but a new or an older one.",
-        "journal.unmarked": "Nothing tells how far the journal was committed: not compared; see `cure`.",
+        "journal.unmarked": "Nothing tells how far the journal was committed; see `cure`.",
         "link.dead": "An enquire_link was not answered in time; session over.",
         "link.gave_way": "Silent, and not answering when another needed its place; session over.",
         "message.suspected": "Sessions fell with it; `then` says whether it goes again or failed.",
@@ -108,6 +109,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "unbind.timed_out": "Our unbind was not answered in time; session over.",
     },
     "info": {
+        "account.queue_back": "There is room, and nothing was refused for a minute; see `refused`.",
         "bind.bound": "A bind to an operator is up.",
         "bind.drained": "By command nothing more is sent on the bind; `in_flight` may be answered.",
         "bind.renewed": "No bind of the operator waits for another one any more.",

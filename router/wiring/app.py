@@ -28,6 +28,7 @@ from router.journey import Journey
 from router.smpp.link import NOTES_LOGGED, Link, Timer, Unacknowledged
 from router.smpp.reading import ReadingLine
 from router.smpp.states import State
+from router.telemetry.account_events import FullQueues
 from router.telemetry.core import interpreter, running
 from router.telemetry.log import MessageLog
 from router.telemetry.operator_events import log_operator_events
@@ -93,6 +94,7 @@ class App:
             self._read_later, self.clock, lambda: self.journey.commits.accepting
         )
         self._handshakes_to_log = LineLimit(NOTES_LOGGED)
+        self._full_queues = FullQueues()
         self._damaged_to_log = LineLimit(NOTES_LOGGED)
         self.certificates: list[Certificate | None] = []
         """The certificate of each listener, None where it has none."""
@@ -406,6 +408,7 @@ class App:
             self.journey.counters.loop_lag_s.add(max(0.0, late_s))
         self.beat_at = now
         log_operator_events(self.journey.operators.values())
+        self._full_queues.log(self.journey.rooms, now)
         every_s = watchdog_s()
         if every_s is not None and now >= self._watchdog_at:
             self._watchdog_at = now + every_s / 3

@@ -118,7 +118,7 @@ def test_damage_that_is_met_at_work_is_told_and_holds_up_nothing_else(
     assert (told["was_in"], told["key"], told["why"]) == (
         *("message", damaged, "a value of another type"),
     )
-    assert "set_aside" in told["cure"]
+    assert "set_aside" in str(told["cure"])
     until("both are over", lambda: again.samples().sum("outcomes_total") == 2)
     samples = again.samples()
     assert samples.sum("outcomes_total", outcome="unknown") == 1
