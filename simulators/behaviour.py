@@ -148,9 +148,11 @@ def _off_or(read: Callable[[object], object]) -> Callable[[object], object]:
 
 def receipts(value: object) -> tuple[tuple[State | None, float], ...]:
     """`delivered:98,failed:2` or the same as a mapping; the numbers are weights."""
+    if value == "none":
+        return ((None, 1.0),)
     result = [(_state(name), _weight(weight)) for name, weight in units.pairs(value)]
     if not any(weight for _, weight in result):
-        raise UnitError("no state has a weight; for no receipts at all write none: 1")
+        raise UnitError("no state has a weight; for no receipts at all write none")
     return tuple(result)
 
 

@@ -28,10 +28,12 @@ class Room:
 class Rooms:
     """The rooms of all accounts."""
 
-    __slots__ = ("_rooms",)
+    __slots__ = ("_rooms", "refused")
 
     def __init__(self, accounts: Mapping[AccountName, AccountSettings]) -> None:
         self._rooms: Final[dict[AccountName, Room]] = {}
+        self.refused: Final[dict[AccountName, int]] = {}
+        """Messages that were refused because there was no room, since somebody has cleared this."""
         self.adopt(accounts)
 
     def adopt(self, accounts: Mapping[AccountName, AccountSettings]) -> None:
@@ -63,6 +65,15 @@ class Rooms:
         room = self._rooms[account]
         room.count -= 1
         room.octets -= octets
+
+    def refuse(self, account: AccountName) -> None:
+        """Note that a message was refused because there is no room for it."""
+        self.refused[account] = self.refused.get(account, 0) + 1
+
+    def is_full_of_octets(self, account: AccountName) -> bool:
+        """Whether it is not messages that fill the room of an account that is full, but octets."""
+        room = self._rooms[account]
+        return room.count < room.most
 
     def restore(self, account: AccountName, count: int, octets: int) -> None:
         """Take the room of messages that an earlier process left, even beyond the limits."""

@@ -29,10 +29,19 @@ _SPARE_PAGES: Final = 4096
 _PAGES_AT_ONCE: Final = 100
 """Pages given back to the file system at a time: about 10 ms, which a commit may have to wait."""
 _HAS_COMMITS: Final = "SELECT count(*) FROM pragma_table_info('meta') WHERE name = 'commits'"
+_HAS_OUR_TABLES: Final = (
+    "SELECT count(*) FROM sqlite_master"
+    " WHERE type = 'table' AND name IN ('message', 'delivery', 'meta')"
+)
+_DUMP_ADVICE: Final = "move it away, and make a journal of it: `smpp-router rescue FROM TO`"
 _MAY_WE: Final = "may we write the file and its folder?"
+_RESCUE_ADVICE: Final = (
+    "stop the router, move all files of the journal away, and make a new one of what can be read:"
+    ' `smpp-router rescue FROM TO` ("Rescue" in systemd/README.md)'
+)
 _ADVICE: Final = {
     sqlite3.SQLITE_NOTADB: "another file has this name; move it away, or change journal.url",
-    sqlite3.SQLITE_CORRUPT: "keep a copy, and rescue what can be read with `sqlite3 FILE .dump`",
+    sqlite3.SQLITE_CORRUPT: _RESCUE_ADVICE,
     sqlite3.SQLITE_READONLY: _MAY_WE,
     sqlite3.SQLITE_CANTOPEN: _MAY_WE,
     sqlite3.SQLITE_BUSY: "another program has it open for writing; end that one",
@@ -169,6 +178,11 @@ def _prepare(path: Path, database: sqlite3.Connection, first_number: int, commit
     (application_id,) = database.execute("PRAGMA application_id").fetchone()
     (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if tables and application_id != schema.APPLICATION_ID:
+        if not application_id and database.execute(_HAS_OUR_TABLES).fetchone() == (3,):
+            raise JournalError(
+                f"{path}: it has the tables of a journal, and not its application_id, as a dump"
+                f" loses it; {_DUMP_ADVICE}"
+            )
         advice = "name another file in journal.url"
         raise JournalError(f"{path}: this is the database of another program; {advice}")
     if version > schema.VERSION:
@@ -193,9 +207,14 @@ def _prepare(path: Path, database: sqlite3.Connection, first_number: int, commit
             database.execute(row_writer.GO_ON, (_least_number(database, first_number), commits))
         else:
             database.execute("INSERT INTO meta VALUES (?, 0.0, ?)", (first_number, commits + 1))
-        database.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
-        database.execute(f"PRAGMA user_version = {schema.VERSION}")
+        mark_as_ours(database, schema.VERSION)
     database.execute("COMMIT")
+
+
+def mark_as_ours(database: sqlite3.Connection, version: int) -> None:
+    """Write into the file that it is a journal, and of which version its tables are."""
+    database.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+    database.execute(f"PRAGMA user_version = {version}")
 
 
 def _least_number(database: sqlite3.Connection, first_number: int) -> int:

@@ -144,8 +144,8 @@ def _parts(path: str, old: object, new: object) -> Iterator[Change]:
 
 def _routes(old: Settings, new: Settings) -> list[RuleChange]:
     """Compare routes; one that only names an operator or account as it is called now is equal."""
-    operators = _new_names(old.operators, new.operators)
-    accounts = _new_names(old.accounts, new.accounts)
+    operators = new_names(old.operators, new.operators)
+    accounts = new_names(old.accounts, new.accounts)
     routes = old.routes
     if operators or accounts:
         routes = tuple(
@@ -160,8 +160,8 @@ def _routes(old: Settings, new: Settings) -> list[RuleChange]:
 
 
 def _inbound(old: Settings, new: Settings) -> list[RuleChange]:
-    operators = _new_names(old.operators, new.operators)
-    accounts = _new_names(old.accounts, new.accounts)
+    operators = new_names(old.operators, new.operators)
+    accounts = new_names(old.accounts, new.accounts)
     rules = tuple(
         replace(
             rule,
@@ -178,7 +178,7 @@ def _inbound(old: Settings, new: Settings) -> list[RuleChange]:
     return inbound_changes(rules, new.inbound, lambda rule: at[id(rule)])
 
 
-def _new_names(before: Mapping[Name, object], after: Mapping[Name, object]) -> dict[Name, Name]:
+def new_names(before: Mapping[Name, object], after: Mapping[Name, object]) -> dict[Name, Name]:
     """Return what is called otherwise now, by its former name."""
     found: dict[Name, Name] = {}
     for name, part in after.items():
@@ -232,7 +232,7 @@ def _named(
     before: Mapping[object, object],
     after: Mapping[object, object],
 ) -> Iterator[Change]:
-    renamed = {name: was for was, name in _new_names(before, after).items()}
+    renamed = {name: was for was, name in new_names(before, after).items()}
     for name in {**before, **after}:
         here = f"{path}.{name}"
         if name in renamed:

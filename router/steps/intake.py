@@ -21,7 +21,14 @@ from router.steps.rules import Rulebook
 from router.steps.turn import Turn
 from router.terms.counters import Counters
 from router.terms.message import FINAL_BITS, Message
-from router.terms.outcome import DISK_NEARLY_FULL, DRAINING, JOURNAL_DOWN, OUTBOX_FULL, Refusal
+from router.terms.outcome import (
+    DISK_NEARLY_FULL,
+    DRAINING,
+    JOURNAL_DOWN,
+    OUTBOX_FULL,
+    QUEUE_FULL,
+    Refusal,
+)
 
 
 class Intake:
@@ -194,6 +201,8 @@ class Intake:
         account = client.account.settings
         self.counters.submits[account.name, account.lane, refusal.status] += 1
         self.counters.refused_pdus[refusal.reason] += 1
+        if refusal is QUEUE_FULL:
+            self.rooms.refuse(account.name)
         if refusal.status != v.ESME_RSYSERR:  # Else it is our doing.
             client.session.useless += 1
         client.session.respond(response(pdu.command_id, pdu.sequence_number, refusal.status))

@@ -23,6 +23,7 @@ PARTS: Final[tuple[str, ...]] = (
 SHELLS_OF_THE_DISK: Final = frozenset(
     {
         "router.enqueue.lock_file",
+        "router.enqueue.rescue",
         "router.enqueue.sqlite",
         "router.enqueue.sqlite_file",
         "router.enqueue.sqlite_read",

@@ -278,6 +278,8 @@ def not_ready(app: Running) -> str | None:
         return "starting"
     if not app.journey.commits.up:
         return "journal is down"
+    if app.journey.commits.is_short_of_space:
+        return "the disk is nearly full (journal.keep_free)"
     return None
 
 

@@ -28,6 +28,7 @@ from router.journey import Journey
 from router.smpp.link import NOTES_LOGGED, Link, Timer, Unacknowledged
 from router.smpp.reading import ReadingLine
 from router.smpp.states import State
+from router.telemetry.account_events import FullQueues
 from router.telemetry.core import interpreter, running
 from router.telemetry.log import MessageLog
 from router.telemetry.operator_events import log_operator_events
@@ -93,6 +94,7 @@ class App:
             self._read_later, self.clock, lambda: self.journey.commits.accepting
         )
         self._handshakes_to_log = LineLimit(NOTES_LOGGED)
+        self._full_queues = FullQueues()
         self._damaged_to_log = LineLimit(NOTES_LOGGED)
         self.certificates: list[Certificate | None] = []
         """The certificate of each listener, None where it has none."""
@@ -255,7 +257,8 @@ class App:
             self.journey.counters.journal_lost = 1
             log.error("journal.lost", error=journal.missing, accepted=True)
         elif journal.is_unmarked:
-            log.warning("journal.unmarked")
+            path = str(_path_of(self.settings.journal))
+            log.warning("journal.unmarked", path=path, cure=_UNMARKED_CURE)
 
     def _committed(self, took_s: float, accepted: int) -> None:
         counters = self.journey.counters
@@ -276,7 +279,8 @@ class App:
         """Log a damaged row. There may be very many: the table has all of them."""
         more = self._damaged_to_log.take("", self.clock())
         if more is not None:
-            log.error("journal.set_aside", was_in=row.table, key=row.number, why=row.why, **more)
+            about = {"was_in": row.table, "key": row.number, "why": row.why}
+            log.error("journal.set_aside", **about, cure=_SET_ASIDE_CURE, **more)
 
     async def _watch_space(self) -> None:
         """Tell the journey how much space the journal has left, for ever."""
@@ -404,6 +408,7 @@ class App:
             self.journey.counters.loop_lag_s.add(max(0.0, late_s))
         self.beat_at = now
         log_operator_events(self.journey.operators.values())
+        self._full_queues.log(self.journey.rooms, now)
         every_s = watchdog_s()
         if every_s is not None and now >= self._watchdog_at:
             self._watchdog_at = now + every_s / 3
@@ -453,6 +458,14 @@ def _shown(sockname: tuple[str, int]) -> str:
 
 def _path_of(journal: JournalSettings) -> Path:
     return Path(journal.url.removeprefix("sqlite:///")).resolve()
+
+
+_UNMARKED_CURE: Final = (
+    "find out who removed its .lock; from now on there is one (systemd/README.md, journal.unmarked)"
+)
+_SET_ASIDE_CURE: Final = (
+    "test disk and memory; the row is in the table set_aside (systemd/README.md, journal.set_aside)"
+)
 
 
 def _log_journal(error: JournalError | None) -> None:

@@ -128,7 +128,10 @@ def _parser() -> argparse.ArgumentParser:
     reload.add_argument(
         "--partly", action="store_true", help="apply what needs no restart, although something does"
     )
-    for one in (check, explain, routes, plan, status, reload, drain, resume, clock):
+    rescue = add("rescue", "make a journal of what can be read of a damaged one", _rescue)
+    rescue.add_argument("damaged", metavar="FROM", type=Path, help="the damaged one; only read")
+    rescue.add_argument("rescued", metavar="TO", type=Path, help="the new one")
+    for one in (check, explain, routes, plan, status, reload, drain, resume, clock, rescue):
         one.add_argument(
             "--json", action="store_true", help="print the result as one JSON document"
         )
@@ -507,7 +510,27 @@ def _reload(arguments: argparse.Namespace) -> int:
         print("\n".join(told.lines))
         if told.refusal:
             _tell(told.refusal)
+            _tell(told.goes_on)
     return NOT_WELL if told.refusal else WELL
+
+
+def _rescue(arguments: argparse.Namespace) -> int:
+    from router.enqueue.journal import JournalError, first_number_at
+    from router.enqueue.rescue import rescue
+
+    try:
+        told = rescue(arguments.damaged, arguments.rescued, first_number_at(time.time()))
+    except JournalError as error:
+        _tell(str(error))
+        return NOT_WELL
+    if arguments.json:
+        print(json.dumps({"tables": [one._asdict() for one in told]}, indent=2))
+        return WELL
+    for one in told:
+        lost = f"{one.lost} or more" if one.lost else "an unknown number"
+        missing = "" if one.is_whole else f"; {lost} could not be read"
+        print(f"{one.table:<10} {_counted(one.rows, 'row')}{missing}")
+    return WELL
 
 
 def _clock_lines(answer: dict[str, float]) -> list[str]:

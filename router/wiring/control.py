@@ -4,7 +4,7 @@
 
     /metrics     for Prometheus
     /healthz     200 while the event loop lives
-    /readyz      200 while clients are served, whether or not an operator is up
+    /readyz      200 while submits are taken, whether or not an operator is up
 
 `control.listen`, loopback only:
 

@@ -73,10 +73,16 @@ class Reloaded(TypedDict):
     warnings: list[str]
     """What is probably a mistake, and was not in the configuration before."""
     took_s: float
+    in_force_since_utc: float
+    """Since when the configuration is in force that is so now, whether or not it is the new one."""
 
 
 class Applied(Protocol):
     """Who wants to know which configuration is in force."""
+
+    @property
+    def since_utc(self) -> float:
+        """Since when it is."""
 
     def applied(self, settings: Settings, *, is_part: bool = False) -> None:
         """These settings are, from now on; `is_part`: the files say more, which needs a restart."""
@@ -185,6 +191,7 @@ class Reloader:
                 log.error("config.failed", exc_info=error)
                 told = _told("failed", "an error in the router; its log says more")
             told["took_s"] = round(self._app.clock() - began_at, 3)
+            told["in_force_since_utc"] = round(self._app.config.since_utc, 3)
             self._log(told)
             return told
 
@@ -388,6 +395,7 @@ def _told(result: Result, reason: str, read: _Read | None = None) -> Reloaded:
         mistakes=[],
         warnings=[] if read is None else read.warnings,
         took_s=0.0,
+        in_force_since_utc=0.0,
     )
 
 

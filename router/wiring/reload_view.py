@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from router.wiring.remote import NoAnswerError, ask
@@ -23,6 +24,8 @@ class Told(NamedTuple):
     """For people: what was applied, or every mistake."""
     refusal: str
     """Why nothing was applied; empty where something was, or nothing had changed."""
+    goes_on: str
+    """Which configuration goes on where nothing was applied."""
 
 
 def reload(url: str, *, partly: bool) -> Told:
@@ -35,9 +38,16 @@ def reload(url: str, *, partly: bool) -> Told:
             raise
     try:
         document = json.loads(said)
-        return Told(document, lines_of(document), str(document["reason"]))
+        since_utc = float(document["in_force_since_utc"])
+        goes_on = f"nothing was applied: the configuration of {moment(since_utc)} goes on"
+        return Told(document, lines_of(document), str(document["reason"]), goes_on)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NoAnswerError("the answer is not from a router of this version") from error
+
+
+def moment(utc: float) -> str:
+    """Return a time to the second."""
+    return f"{datetime.fromtimestamp(utc, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def lines_of(document: Mapping[str, list[object]]) -> list[str]:

@@ -13,9 +13,10 @@ from typing import Final, NamedTuple, TypedDict
 from router.check.number import routing_key
 from router.check.submit import Checks
 from router.decide.table import why_not
+from router.settings.difference import new_names
 from router.smpp.pdu import Framer, Sm, sm
 from router.smpp.vocabulary import SUBMIT_SM, status_name
-from router.terms.names import AccountName
+from router.terms.names import AccountName, OperatorName
 from router.terms.outcome import NO_ROUTE, WRONG_DESTINATION, Refusal
 from router.terms.settings import RouteSettings, Settings
 from router.wiring.traffic import Traffic
@@ -101,8 +102,19 @@ class Plan(TypedDict):
 class Replay:
     """One configuration, asked about many messages."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        operators: Mapping[OperatorName, OperatorName],
+        accounts: Mapping[AccountName, AccountName],
+    ) -> None:
+        """`operators` and `accounts` have what is called otherwise here and in the other one.
+
+        Operators are told of by the name that they have there.
+        """
         self._settings: Final = settings
+        self._operators: Final = operators
+        self._accounts: Final = accounts
         self._checks: Final = Checks(settings.lanes)
         self._lanes: Final = {lane.name for lane in settings.lanes}
         self._routes: Final[dict[str, list[RouteSettings]]] = {}
@@ -135,9 +147,10 @@ class Replay:
         A rule may say another lane.
         """
         # A million records have few senders.
-        kind = row.account, row.sender, row.priority, row.service_type
+        account = self._account(row)
+        kind = account, row.sender, row.priority, row.service_type
         if kind not in self._own_lanes:
-            self._own_lanes[kind] = self._own_lane(row)
+            self._own_lanes[kind] = self._own_lane(account, row)
         own_lane = self._own_lanes[kind]
         if own_lane is None:
             return _refused(None, UNKNOWN_ACCOUNT)
@@ -145,23 +158,36 @@ class Replay:
         if number is None:
             return _refused(None, WRONG_DESTINATION.reason)
         message = _message(row.sender, row.priority, row.service_type)
-        route = self.winner(number, AccountName(row.account), message)
+        route = self.winner(number, account, message)
         if route is None:
             return _refused(None, NO_ROUTE.reason)
         if route.refuse is not None:
             return _refused(route.destination, status_name(route.refuse))
         kept = lane if lane in self._lanes else own_lane
         has_lane = route.lane is not None
-        return Verdict(route.destination, route.lane or kept, _carriers(route), has_lane)
+        return Verdict(route.destination, route.lane or kept, self._carriers(route), has_lane)
 
-    def _own_lane(self, row: Traffic) -> str | None:
+    def _account(self, row: Traffic) -> AccountName:
+        """Return what the account of the traffic is called here: it may have been renamed."""
+        name = AccountName(row.account)
+        return name if name in self._settings.accounts else self._accounts.get(name, name)
+
+    def _own_lane(self, name: AccountName, row: Traffic) -> str | None:
         """Return the lane of an account's message; None for an account that is not there."""
-        account = self._settings.accounts.get(AccountName(row.account))
+        account = self._settings.accounts.get(name)
         if account is None:
             return None
         message = _message(row.sender, row.priority, row.service_type)
         checked = self._checks.check(message, account, 0.0)
         return account.lane if isinstance(checked, Refusal) else checked.lane
+
+    def _carriers(self, route: RouteSettings) -> Carriers:
+        names = [self._operators.get(name, name) for name in route.to]
+        if not route.weights:
+            return tuple((name, float(not at)) for at, name in enumerate(names))
+        total = sum(route.weights)
+        shares = [(name, one / total) for name, one in zip(names, route.weights, strict=True)]
+        return tuple(sorted(shares, key=lambda one: (-one[1], one[0])))
 
 
 @lru_cache(maxsize=10_000)
@@ -179,21 +205,19 @@ def _message(sender: str, priority: int, service_type: str) -> Sm:
     return Sm(Framer(2**16).feed(octets)[0])
 
 
-def _carriers(route: RouteSettings) -> Carriers:
-    if not route.weights:
-        return tuple((name, float(not at)) for at, name in enumerate(route.to))
-    total = sum(route.weights)
-    shares = [(name, one / total) for name, one in zip(route.to, route.weights, strict=True)]
-    return tuple(sorted(shares, key=lambda one: (-one[1], one[0])))
-
-
 def _refused(prefix: str | None, reason: str) -> Verdict:
     return Verdict(prefix, None, ((f"{REFUSED}{reason}", 1.0),))
 
 
 def plan_of(new: Settings, old: Settings, traffic: Iterable[Traffic]) -> Plan:
-    """Replay traffic through both. Raises what `traffic` raises."""
-    before, after = Replay(old), Replay(new)
+    """Replay traffic through both. Raises what `traffic` raises.
+
+    An operator that was renamed (`formerly`) is told of by its new name.
+    """
+    accounts = new_names(old.accounts, new.accounts)
+    former = {name: was for was, name in accounts.items()}
+    before = Replay(old, new_names(old.operators, new.operators), former)
+    after = Replay(new, {}, accounts)
     counts: defaultdict[tuple[Verdict, Verdict], int] = defaultdict(int)
     guessed = 0
     first_utc, last_utc = float("inf"), float("-inf")

@@ -1,6 +1,7 @@
 """The real process on a disk that fails, is slow, or comes back: what clients and people hear."""
 
 import json
+import os
 import resource
 import sqlite3
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 
 from benchmarks import stand
 from benchmarks.processes import until
+from router.enqueue.rescue import rescue
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from tests.e2e.scene import Peer, configuration
@@ -118,6 +120,7 @@ def test_damage_that_is_met_at_work_is_told_and_holds_up_nothing_else(
     assert (told["was_in"], told["key"], told["why"]) == (
         *("message", damaged, "a value of another type"),
     )
+    assert "set_aside" in str(told["cure"])
     until("both are over", lambda: again.samples().sum("outcomes_total") == 2)
     samples = again.samples()
     assert samples.sum("outcomes_total", outcome="unknown") == 1
@@ -136,3 +139,30 @@ def _submit_sm(sequence_number: int) -> bytes:
         destination=(1, 1, b"37255500009"),
         short_message=b"slow",
     )
+
+
+@pytest.mark.long
+def test_what_is_rescued_of_a_file_that_was_cut_short_goes_on(
+    stack: ExitStack, operator: stand.Operator, tmp_path: Path
+) -> None:
+    away = configuration(operator.port, ON_DISK, (f"127.0.0.1:{operator.port}", "127.0.0.1:1"))
+    first = stand.router(stack, away, tmp_path)
+    with Peer(first.port) as client:
+        client.bind("bank")
+        for number in range(500):
+            assert client.submit(f"37255500{number:03}").command_status == 0
+    first.child.stop()
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    for file in tmp_path.glob("router.db*"):
+        file.rename(damaged / file.name)
+    cut = damaged / "router.db"
+    os.truncate(cut, cut.stat().st_size * 2 // 3)
+
+    told = rescue(cut, tmp_path / "router.db", 1)
+
+    (rescued,) = [one.rows for one in told if one.table == "message"]
+    assert 0 < rescued < 500
+    again = stand.router(stack, configuration(operator.port, ON_DISK), tmp_path)
+    until("all are over", lambda: again.samples().sum("outcomes_total") == rescued)
+    assert operator.totals()["submits"] == rescued

@@ -340,6 +340,7 @@ def test_command_prints_what_came_of_it(scene: Scene) -> None:
     assert done.returncode == 1
     assert "router.yaml:7" in done.stdout
     assert done.stderr.startswith("the files have ")
+    assert "\nnothing was applied: the configuration of 20" in done.stderr
 
 
 def test_command_prints_json_and_applies_a_part_only_if_asked(scene: Scene) -> None:

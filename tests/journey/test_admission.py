@@ -152,6 +152,7 @@ def test_a_full_queue_is_held_and_then_refused_as_full(world: World, cramped: Ro
     assert statuses(client, numbers[5:]) == [v.ESME_RMSGQFUL] * 3
     assert cramped.room_taken() == 5
     assert cramped.journey.counters.refused_pdus == {"queue_full": 3}
+    assert cramped.journey.rooms.refused == {"bank": 3}
 
 
 def test_a_place_that_comes_free_is_taken_by_what_is_held(world: World, cramped: Router) -> None:

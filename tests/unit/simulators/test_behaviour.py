@@ -25,6 +25,7 @@ def test_receipts_read_alike_from_a_command_line_and_from_a_file() -> None:
 
 def test_none_is_a_receipt_that_never_comes() -> None:
     assert behaviour.receipts("none:1") == ((None, 1.0),)
+    assert behaviour.receipts("none") == ((None, 1.0),)
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,11 @@ def test_space_that_ends_is_said() -> None:
     router.journey.commits.found_space(2**28, 2**29)
     status = snapshot(router)
     assert status["journal"]["is_short_of_space"]
+    assert status["not_ready"] == not_ready(router) == "the disk is nearly full (journal.keep_free)"
+    assert not status["ready"]
     assert "256MiB free of 512MiB to keep: only receipts are taken" in text_of(status)
+    router.journey.commits.found_space(2**30, 2**29)
+    assert not_ready(router) is None
 
 
 def test_totals_are_over_all_accounts_and_operators() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from router.accept.passwords import verify
+from router.enqueue.sqlite_file import opened
 from router.telemetry.core import COMPILED, DEMAND, INTERPRETED, running
 from router.wiring.cli import DEFAULT_URL, main
 from tests.unit.settings.configurations import CONTRACT, SMALL, changed, loaded
@@ -17,7 +18,7 @@ Said = tuple[int, str, str]
 Capture = pytest.CaptureFixture[str]
 COMMANDS = (
     *("run", "check", "explain", "routes", "plan", "schema", "hash-password"),
-    *("status", "reload", "drain", "resume", "clock"),
+    *("status", "reload", "drain", "resume", "clock", "rescue"),
 )
 FAULTY = changed(SMALL, ("rate: 50/s", "rate: 50"), ("lane: urgent", "lane: urgnt"))
 
@@ -302,3 +303,21 @@ def test_password_from_a_terminal_is_typed_twice_and_never_shown(
 def test_status_looks_where_commands_are_taken_by_default(capsys: Capture) -> None:
     assert DEFAULT_URL in said(capsys, "status", "--help")[1]
     assert f"http://{loaded(CONTRACT).control_listen}" == DEFAULT_URL
+
+
+def test_rescue_says_what_it_has_rescued_of_each_table(capsys: Capture, tmp_path: Path) -> None:
+    damaged, rescued = tmp_path / "damaged.db", tmp_path / "router.db"
+    opened(damaged, 1000).close()
+
+    status, out, err = said(capsys, "rescue", str(damaged), str(rescued))
+
+    assert (status, err) == (0, "")
+    assert "message    0 rows\n" in out
+    assert "meta       1 row\n" in out
+    status, out, err = said(capsys, "rescue", str(damaged), str(rescued), "--json")
+    assert (status, out) == (1, "")
+    assert f"{rescued}: this exists" in err
+    rescued.unlink()
+    _, out, _ = said(capsys, "rescue", str(damaged), str(rescued), "--json")
+    tables = json.loads(out)["tables"]
+    assert {"table": "meta", "rows": 1, "lost": 0, "is_whole": True} in tables

@@ -388,6 +388,7 @@ def reloaded(result: Result, reason: str = "") -> Reloaded:
         mistakes=[],
         warnings=[],
         took_s=0.1,
+        in_force_since_utc=1e9,
     )
 
 

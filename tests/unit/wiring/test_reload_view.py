@@ -22,6 +22,7 @@ def told(result: Result, **more: object) -> dict[str, object]:
         mistakes=[],
         warnings=[],
         took_s=0.1,
+        in_force_since_utc=1e9,
     )
     return {**cast("dict[str, object]", document), **more}
 

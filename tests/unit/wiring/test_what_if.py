@@ -74,6 +74,19 @@ def test_other_operator_is_told_with_the_prefix_the_lane_and_the_messages() -> N
     assert "372, lane otp: telia, then elisa -> elisa" in text
 
 
+def test_what_was_renamed_is_the_same() -> None:
+    text = CONTRACT.replace("telia", "telia2").replace("bank", "bank2")
+    text = text.replace("  telia2:\n", "  telia2:\n    formerly: telia\n", 1)
+    new = loaded(text.replace("  bank2: ", "  bank2:\n    formerly: bank ", 1))
+    by_now = Traffic("bank2", "+37255512345", lane="otp", messages=5)
+
+    found = plan(new, *TRAFFIC, by_now)
+
+    assert (found["moved"], found["other_order"], found["moves"]) == (0, 0, [])
+    assert carried(found) == {"elisa": (310, 310), "telia2": (805, 805)}
+    assert (found["refused_before"], found["refused_after"]) == (12, 12)
+
+
 def test_weights_count_as_shares() -> None:
     found = plan(with_rule('{destination: "372", to: {elisa: 1, telia: 3}}'))
     assert found["moved"] == 25
@@ -185,7 +198,9 @@ def _replay(rules: list[RouteSettings]) -> Replay:
         Settings(
             listen=(), journal=OLD.journal, lanes=OLD.lanes, accounts={}, operators={},
             routes=tuple(rules),
-        )
+        ),
+        {},
+        {},
     )  # fmt: skip
 
 
