@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 ARGS ?=
+# Processes that share the tests: while one waits for a peer or the disk, the other computes.
+PROCESSES ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -71,7 +73,7 @@ run: $(READY) ## Run the router on config/
 	@$(BIN)/smpp-router run config/ $(ARGS)
 
 test: $(READY) ## Run the quick tests, which a developer runs before each commit
-	@$(BIN)/python -m pytest -q -m 'not long' $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(PROCESSES) --dist worksteal -m 'not long' $(ARGS)
 
 test-long: $(READY) ## Run all tests: the long ones too, and more examples of each property
 	@$(BIN)/python -m pytest -q --hypothesis-profile=long -o faulthandler_timeout=1800 $(ARGS)
