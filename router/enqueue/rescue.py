@@ -85,7 +85,8 @@ def _keep(part: Path, target: Path) -> None:
         try:
             os.fsync(number)
             if path is part:
-                part.rename(target)
+                os.link(part, target)  # Not rename: a router that starts may have made one.
+                part.unlink()
         finally:
             os.close(number)
 
