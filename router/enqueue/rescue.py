@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from router.enqueue import schema
 from router.enqueue.journal import JournalError
-from router.enqueue.sqlite_file import connect, explained, hold, mark_as_ours
+from router.enqueue.sqlite_file import code_of, connect, explained, hold, mark_as_ours
 
 _AT_ONCE: Final = 500
 """Rows that are copied by one statement."""
@@ -60,13 +60,19 @@ def rescue(source: Path, target: Path, first_number: int) -> list[Rescued]:
     try:
         part.unlink(missing_ok=True)
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        if os.geteuid() == 0:  # The router, which is not root, must be able to open it.
+            owner = source.stat()
+            os.chown(part, owner.st_uid, owner.st_gid)
         with closing(connect(part)) as database:
             told = list(_rescued(database, source, first_number))
         _keep(part, target)
     except (OSError, sqlite3.Error, JournalError) as error:
         with suppress(OSError):
             part.unlink(missing_ok=True)
-        raise explained(source, error) from error
+        if isinstance(error, OSError):
+            raise JournalError(f"{error.filename or target}: {error.strerror}") from error
+        is_full = code_of(error) == sqlite3.SQLITE_FULL
+        raise explained(target if is_full else source, error) from error
     finally:
         os.close(held)
     return told
@@ -79,7 +85,8 @@ def _keep(part: Path, target: Path) -> None:
         try:
             os.fsync(number)
             if path is part:
-                part.rename(target)
+                os.link(part, target)  # Not rename: a router that starts may have made one.
+                part.unlink()
         finally:
             os.close(number)
 
@@ -120,6 +127,8 @@ class _Table:
     def __init__(self, database: sqlite3.Connection, name: str) -> None:
         self._database: Final = database
         self._name: Final = name
+        self._met = 0
+        """Rows whose keys were read."""
         self._lost = 0
         self._is_whole = True
         self._is_cut = False
@@ -135,8 +144,11 @@ class _Table:
             self._copy_by_place(", ".join(names), ", ".join(f"{name} DESC" for name in names))
         else:
             self._copy_by_key()
+        return Rescued(self._name, self._rows(), self._lost, self._is_whole and not self._lost)
+
+    def _rows(self) -> int:
         (rows,) = self._database.execute(f"SELECT count(*) FROM main.{self._name}").fetchone()
-        return Rescued(self._name, rows, self._lost, self._is_whole)
+        return int(rows)
 
     def _copy_by_place(self, *orders: str) -> None:
         for order in orders:
@@ -158,6 +170,7 @@ class _Table:
     def _copy_by_key(self) -> None:
         first = max(self._copied(self._keys("ORDER BY rowid")), default=0)
         if not self._is_cut:
+            self._lost = self._met - self._rows()
             return
         last = min(self._copied(self._keys("ORDER BY rowid DESC")), default=_NO_KEY)
         known: set[int] = set()
@@ -168,12 +181,11 @@ class _Table:
                 known.update(self._keys(f"INDEXED BY {index} ORDER BY {order}"))
         for _ in self._copied(sorted(key for key in known if first < key < last)):
             pass
-        if self._is_cut:
-            lost = self._lost
+        self._lost = max(0, self._met - self._rows())
+        if self._is_cut:  # Whether there are such rows is not known.
             most = min(last, first + _MOST_TRIED)
             for _ in self._copied(key for key in range(first + 1, most) if key not in known):
                 pass
-            self._lost = lost  # Whether there were such rows is not known.
 
     def _keys(self, order: str) -> Iterator[int]:
         """Yield keys to the first page that cannot be read; note whether there is one."""
@@ -192,13 +204,14 @@ class _Table:
             if len(batch) == _AT_ONCE:
                 self._copy_batch(batch)
                 yield from batch
-                batch.clear()
+                batch = []
         self._copy_batch(batch)
         yield from batch
 
     def _copy_batch(self, keys: list[int]) -> None:
         if not keys:
             return
+        self._met += len(keys)
         try:  # What else is between them is wanted, too.
             self._copy("WHERE rowid BETWEEN ? AND ?", min(keys), max(keys))
             return
@@ -209,13 +222,12 @@ class _Table:
                 self._copy("WHERE rowid = ?", key)
             except sqlite3.Error as error:
                 self._note(error)
-                self._lost += 1
 
     def _copy(self, which: str, *values: int) -> None:
         rows = f"SELECT * FROM old.{self._name} {which}"
         self._database.execute(f"INSERT OR IGNORE INTO main.{self._name} {rows}", values)
 
     def _note(self, error: sqlite3.Error) -> None:
-        if error.sqlite_errorcode & 0xFF not in _UNREADABLE:
+        if code_of(error) not in _UNREADABLE:
             raise error
         self._is_whole = False

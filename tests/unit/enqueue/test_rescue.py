@@ -149,6 +149,20 @@ def test_rows_are_rescued_where_no_index_knows_them(journal: Path, rescued: Path
     assert 2000 * (1 - 4 / len(leaves)) < told.rows < 2000
 
 
+def test_row_that_no_journal_can_hold_is_told_as_lost(journal: Path, rescued: Path) -> None:
+    with closing(sqlite3.connect(journal)) as database:
+        database.executescript(
+            """PRAGMA writable_schema = ON;
+            UPDATE sqlite_master SET sql = replace(sql, 'octets BLOB NOT NULL', 'octets BLOB');
+            PRAGMA writable_schema = RESET;
+            UPDATE delivery SET octets = NULL WHERE number = 7"""
+        )
+
+    assert of(rescue(journal, rescued, FIRST_NUMBER), "delivery") == Rescued(
+        "delivery", 499, 1, False
+    )
+
+
 def test_file_that_was_cut_short_becomes_a_journal_that_opens(
     journal: Path, rescued: Path, turns: Turns
 ) -> None:
@@ -239,6 +253,21 @@ def test_nothing_is_made_where_there_is_nothing_to_rescue(
     turns.close(running)
     assert not list(tmp_path.glob("rescued*"))
     assert not (tmp_path / "none.db").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_file_that_root_has_rescued_is_of_the_owner_of_the_damaged_one(
+    journal: Path, rescued: Path
+) -> None:
+    os.chown(journal, 4711, 4712)
+    rescue(journal, rescued, FIRST_NUMBER)
+    found = rescued.stat()
+    assert (found.st_uid, found.st_gid) == (4711, 4712)
+
+
+def test_folder_that_is_not_there_is_named(journal: Path, tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match=r"nowhere/router\.db\.part: No such file"):
+        rescue(journal, tmp_path / "nowhere" / "router.db", FIRST_NUMBER)
 
 
 def test_file_that_exists_is_not_overwritten(journal: Path) -> None:
