@@ -192,7 +192,7 @@ class Bind:
         self.trial: Trial | None = None
         """The trying of suspects on the present session."""
         self.probe: Attempt | None = None
-        """The new message that decides whether a breaker that is probing closes, while in flight."""
+        """The new message in flight that decides whether a breaker that is probing closes."""
         self.drained = False
         """Whether a command has stopped sending on the bind. The bind stays bound, for receipts."""
         self.failures = 0

@@ -1,4 +1,4 @@
-"""forward/pool.py, circuit.py: messages that a healthy operator never answers close it to nobody."""
+"""forward/pool.py, circuit.py: a healthy operator is closed to nobody by what it never answers."""
 
 import random
 from collections.abc import Callable
@@ -22,9 +22,7 @@ PER_SECOND = 100
 DAY = b"000001000000000R"
 
 
-def scene(
-    world: World, contract: Settings, timeout_s: float
-) -> tuple[Router, Operator, Client]:
+def scene(world: World, contract: Settings, timeout_s: float) -> tuple[Router, Operator, Client]:
     """A router with one bind of one operator, which is the only one that takes anything."""
     settings = with_account(contract, "bank", window=10_000, rate=None, burst=None)
     settings = replace(settings, session=replace(settings.session, response_timeout_s=timeout_s))
@@ -41,7 +39,9 @@ def busy(world: World, contract: Settings) -> tuple[Router, Operator, Client]:
     return scene(world, contract, TIMEOUT_S)
 
 
-def silent_at(text: bytes, lost: float = 0.0, throttled: float = 0.0) -> Callable[[Pdu], int | None]:
+def silent_at(
+    text: bytes, lost: float = 0.0, throttled: float = 0.0
+) -> Callable[[Pdu], int | None]:
     """Never answers this text, and loses and throttles such shares of the others."""
     rng = random.Random(5)
 
@@ -65,6 +65,10 @@ def taken_within(router: Router, client: Client, seconds: float) -> bool:
     return router.outcomes.count(Outcome.SENT) > before
 
 
+def state_of(telia: Operator) -> BreakerState:
+    return telia.bind.breaker.state
+
+
 def assert_nobody_was_closed_or_slowed(telia: Operator) -> None:
     assert [one for one in telia.bind.operator.events if one.what in ("opened", "slowed")] == []
 
@@ -85,7 +89,7 @@ def test_when_traffic_stops_what_was_never_answered_says_nothing_of_the_operator
         world.run(1.0)
     for _ in range(300):
         world.run(1.0)
-        assert telia.bind.breaker.state is BreakerState.CLOSED
+        assert state_of(telia) is BreakerState.CLOSED
     assert_nobody_was_closed_or_slowed(telia)
     assert router.outcomes.count(Outcome.SENT) == 40 * PER_SECOND
     assert taken_within(router, client, 0.1)
@@ -94,7 +98,7 @@ def test_when_traffic_stops_what_was_never_answered_says_nothing_of_the_operator
 def test_messages_in_a_row_that_are_never_answered_close_nothing_where_others_are_answered(
     world: World, busy: tuple[Router, Operator, Client]
 ) -> None:
-    router, telia, client = busy
+    _, telia, client = busy
     telia.status = silent_at(b"MUTE")
     for second in range(40):
         if second % 15 == 5:
@@ -128,9 +132,9 @@ def closed(world: World, telia: Operator, client: Client) -> None:
     for n in range(8):
         submit(client, b"MUTE %d" % n)
     world.run(TIMEOUT_S + 0.5)
-    assert telia.bind.breaker.state is BreakerState.OPEN
+    assert state_of(telia) is BreakerState.OPEN
     world.run(11.0)
-    assert telia.bind.breaker.state is BreakerState.PROBING
+    assert state_of(telia) is BreakerState.PROBING
     assert len(telia.submits) == 9  # One of them tries.
 
 
@@ -142,7 +146,7 @@ def test_a_new_message_does_not_wait_for_one_that_was_not_answered_before(
     closed(world, telia, client)
     world.run(later_s)
     assert taken_within(router, client, 0.1)
-    assert telia.bind.breaker.state is BreakerState.CLOSED
+    assert state_of(telia) is BreakerState.CLOSED
 
 
 def test_what_is_not_answered_again_tries_less_and_less_often(
@@ -169,7 +173,7 @@ def test_a_new_message_that_is_not_answered_either_opens_it_for_longer(
     world.run(TIMEOUT_S - 0.5)
     assert len(telia.submits) == before + 1  # One new message, beside the other.
     world.run(1.0)
-    assert telia.bind.breaker.state is BreakerState.OPEN
+    assert state_of(telia) is BreakerState.OPEN
     assert telia.bind.breaker.rest_s == 20.0
 
 
@@ -183,10 +187,10 @@ def opened_beside(world: World, telia: Operator, client: Client) -> None:
     for _ in range(5):
         submit(client, b"refused")
     world.run(1.0)
-    assert telia.bind.breaker.state is BreakerState.OPEN
+    assert state_of(telia) is BreakerState.OPEN
     world.run(11.0)
     telia.status = silent_at(b"MUTE")
-    assert telia.bind.breaker.state is BreakerState.PROBING
+    assert state_of(telia) is BreakerState.PROBING
     assert telia.bind.in_use == 8
 
 
@@ -196,7 +200,7 @@ def test_what_was_in_flight_when_it_opened_holds_up_no_trial(
     router, telia, client = scene(world, contract, 30.0)
     opened_beside(world, telia, client)
     assert taken_within(router, client, 0.1)
-    assert telia.bind.breaker.state is BreakerState.CLOSED
+    assert state_of(telia) is BreakerState.CLOSED
 
 
 def test_what_was_in_flight_when_it_opened_decides_no_trial(
@@ -205,6 +209,6 @@ def test_what_was_in_flight_when_it_opened_decides_no_trial(
     router, telia, client = scene(world, contract, 30.0)
     opened_beside(world, telia, client)
     world.run(30.0)
-    assert telia.bind.breaker.state is BreakerState.PROBING
+    assert state_of(telia) is BreakerState.PROBING
     assert telia.bind.breaker.opened == 1
     assert taken_within(router, client, 0.1)
