@@ -297,7 +297,7 @@ class Answers:
                 self._receipts.tell_withheld(message)
             elif self._failover.doubted(message, operator.name):
                 if is_timeout:
-                    self._suspicions.timed_out(message, now)
+                    self._suspicions.timed_out(message, operator, now)
                 elif message.suspicion is not None:
                     self._suspicions.go_on(message, operator, now, by_operator=by_operator)
                 else:

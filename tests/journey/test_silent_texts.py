@@ -95,6 +95,33 @@ def test_when_traffic_stops_what_was_never_answered_says_nothing_of_the_operator
     assert taken_within(router, client, 0.1)
 
 
+def test_the_log_names_what_is_never_answered_once_and_none_of_its_text(
+    world: World, busy: tuple[Router, Operator, Client]
+) -> None:
+    _, telia, client = busy
+    telia.status = silent_at(b"MUTE")
+    number = client.submit(text=b"MUTE", registered_delivery=0, validity_period=DAY)
+    world.run(300.0)
+    (event,) = [one for one in telia.bind.operator.events if one.what == "unanswered"]
+    assert event.about["id"] == client.id_of(number).decode()
+    assert event.about["octets"] == 4
+    assert "MUTE" not in repr(event)
+
+
+def test_messages_that_are_never_answered_do_not_fill_the_log(
+    world: World, busy: tuple[Router, Operator, Client]
+) -> None:
+    _, telia, client = busy
+    telia.status = silent_at(b"MUTE")
+    for _ in range(60):
+        submit(client, b"MUTE")
+        for n in range(PER_SECOND // 2):
+            submit(client, b"%d" % n)
+        world.run(1.0)
+    events = [one for one in telia.bind.operator.events if one.what == "unanswered"]
+    assert 20 <= len(events) <= 22
+
+
 def test_messages_in_a_row_that_are_never_answered_close_nothing_where_others_are_answered(
     world: World, busy: tuple[Router, Operator, Client]
 ) -> None:
@@ -159,7 +186,7 @@ def test_what_is_not_answered_again_tries_less_and_less_often(
     world.run(600.0)
     assert 9 + 4 <= len(telia.submits) <= 9 + 8  # After 20, 40, 80 and 120 s and their time-outs.
     assert (telia.bind.breaker.opened, telia.bind.breaker.rest_s) == (opened, rest_s)
-    assert not telia.bind.operator.events
+    assert not [one for one in telia.bind.operator.events if one.what != "unanswered"]
 
 
 def test_a_new_message_that_is_not_answered_either_opens_it_for_longer(
