@@ -65,6 +65,7 @@ class Lanes:
         self._feeds: dict[OperatorName, Feed] = {}
         self._available: set[OperatorName] = set()
         self._up: set[OperatorName] = set()
+        self._takes_trial: set[OperatorName] = set()
         self.needs_fetch: list[Queue] = []
         """Queues that need messages from the journal, for the step that fetches: it empties the
         list."""
@@ -300,6 +301,13 @@ class Lanes:
             self.ramp_up.came_back(operator, now)
         return self._set(self._available, operator, available)
 
+    def set_takes_trial(self, operator: OperatorName, takes: bool) -> set[OperatorName]:
+        """Note whether an operator that is not available takes what no other can take now.
+
+        Return the operators that may now pull.
+        """
+        return self._set(self._takes_trial, operator, takes)
+
     def set_up(self, operator: OperatorName, is_up: bool) -> set[OperatorName]:
         """Note whether an operator is bound; return the operators that may now pull.
 
@@ -400,6 +408,7 @@ class Lanes:
         self.ramp_up.rename(was, now)
         self._up.discard(was)
         self._available.discard(was)
+        self._takes_trial.discard(was)
         self._rehome_all(was)
 
     # For the status document.
@@ -440,7 +449,8 @@ class Lanes:
         if queue.key.kind is STAYING and plan.candidates[0] in self._up:
             self._attach(queue, plan.candidates[:1])
         elif not up:
-            self._attach(queue, ())
+            trying = [name for name in plan.candidates if name in self._takes_trial]
+            self._attach(queue, tuple(trying[:1]))
         elif up[0] not in ramp_up.ramping:
             self._attach(queue, (up[0], *self._helpers_of(queue, up[1:])))
         elif queue.lane != self._proven_only:

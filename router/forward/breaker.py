@@ -87,7 +87,7 @@ class Breaker:
         if settings is None or self.state is BreakerState.OPEN:
             return False
         if self.state is BreakerState.PROBING:
-            self.rest_s = min(self.rest_s * 2, settings.longest_s)
+            self.rest_s = self.longer_s(self.rest_s)
             self.open(now)
             return True
         self._recent = (self._recent << 1 | 1) & (1 << settings.of) - 1
@@ -95,6 +95,13 @@ class Breaker:
             return False
         self.open(now)
         return True
+
+    def longer_s(self, rest_s: float) -> float:
+        """Return the length of the rest after one of this length."""
+        settings = self._settings
+        if settings is None:
+            return 0.0
+        return min(max(rest_s, settings.rest_s) * 2, settings.longest_s)
 
     def open(self, now: float) -> None:
         """Open: send nothing for the length of a rest."""

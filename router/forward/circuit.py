@@ -3,6 +3,10 @@
 The breaker of the whole operator opens after `failures` failures without a success in between, if
 every bind that could send has had a failure: else one bad bind would stop the good ones. While that
 breaker is probing, one bind sends one message at a time.
+
+Only what is new decides a trial. A message that was not answered before may try beside it, for want
+of others: an answer closes the breakers; that it is not answered again says nothing, and the next
+such message waits for a rest of its own, twice as long each time.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -25,7 +29,17 @@ class Breakable(Protocol):
 class Circuit:
     """All breakers of an operator."""
 
-    __slots__ = ("_binds", "_failing", "_failures", "_most", "is_troubled", "probe", "whole")
+    __slots__ = (
+        "_again_s",
+        "_binds",
+        "_failing",
+        "_failures",
+        "_most",
+        "again_at",
+        "is_troubled",
+        "probe",
+        "whole",
+    )
 
     def __init__(self, settings: BreakerSettings | None, binds: Sequence[Breakable]) -> None:
         self.whole: Final = Breaker(settings)
@@ -33,6 +47,9 @@ class Circuit:
         """The bind that sends the trial message while `whole` is probing."""
         self.is_troubled = False
         """Whether a success would change any breaker; read for each message."""
+        self.again_at = 0.0
+        """When a message may try that was not answered before."""
+        self._again_s = 0.0
         self._binds = binds
         self._most = UNLIMITED if settings is None else settings.failures
         self._failures = 0
@@ -64,13 +81,23 @@ class Circuit:
         """Return whether the bind may send only one message, as a trial."""
         return self.most_unanswered(bind) == 1
 
+    def is_tried(self, bind: Breakable) -> bool:
+        """Return whether the breaker of the bind, or of the whole operator, is probing."""
+        return BreakerState.PROBING in (bind.breaker.state, self.whole.state)
+
     def succeeded(self, bind: Breakable) -> list[Breaker]:
         """Note that a message was taken on this bind; return the breakers that it closes."""
         self._failures = 0
         self._failing.clear()
+        self.again_at = self._again_s = 0.0
         closed = [one for one in (bind.breaker, self.whole) if one.succeeded()]
         self._update()
         return closed
+
+    def silent_again(self, now: float) -> None:
+        """Note that a message was not answered in time again, while a breaker was probing."""
+        self._again_s = self.whole.longer_s(self._again_s)
+        self.again_at = now + self._again_s
 
     def failed(self, bind: Breakable, able: Collection[Breakable], now: float) -> list[Breaker]:
         """Note that a message failed on this bind; return the breakers that it opens.

@@ -88,9 +88,11 @@ class Channel(Writable, Protocol):
 class Batch:
     """The messages that are written to a bind together, at the end of a turn of the loop."""
 
-    __slots__ = ("left_at",)
+    __slots__ = ("left_at", "place")
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, place: int) -> None:
+        self.place = place
+        """How many messages the bind will have answered when it has answered all before these."""
         self.left_at = now
         """Right before the octets were handed to the system. A turn with many messages takes some
         milliseconds; a round trip must not include them, or it would be too large for messages that
@@ -150,6 +152,7 @@ class Bind:
         "pace",
         "passed",
         "peer",
+        "probe",
         "removed",
         "retires",
         "round_trip",
@@ -188,6 +191,8 @@ class Bind:
         """The part of the window for all lanes; the rest is for the most urgent lane."""
         self.trial: Trial | None = None
         """The trying of suspects on the present session."""
+        self.probe: Attempt | None = None
+        """The new message in flight that decides whether a breaker that is probing closes."""
         self.drained = False
         """Whether a command has stopped sending on the bind. The bind stays bound, for receipts."""
         self.failures = 0
@@ -266,6 +271,13 @@ class Bind:
         else:
             most = self.operator.circuit.most_unanswered(self)
             self.window = min(self.sized, most)
+            if most != 1:
+                self.probe = None
+            else:
+                # What else is in flight was there before, or is tried again: it decides nothing.
+                beside = self.in_use - (self.probe is not None)
+                self.common = self.window = min(self.sized, beside + 1)
+                return
             trial = self.trial
             if trial is not None and most > 1 and not trial.is_free:  # Else a breaker comes first.
                 self.common = 0
@@ -279,9 +291,12 @@ class Bind:
         """Return how long the operator has answered nothing, though it has several messages.
 
         Messages that were written before one that is answered do not count, nor does a single one:
-        they say something about themselves, and nothing about the operator.
+        they say something about themselves, and nothing about the operator. Nor does one that was
+        not answered in time before.
         """
-        written = [one.sent_at for one in self.unanswered if one.sent_at > self.heard_to]
+        heard_to = self.heard_to
+        new = [one for one in self.unanswered if not one.message.timeouts]
+        written = [one.sent_at for one in new if one.sent_at > heard_to]
         judged = min(FEWEST_UNHEARD, self.window) or 1
         return now - sorted(written)[judged - 1] if len(written) >= judged else 0.0
 
@@ -316,7 +331,7 @@ def needs_session(before: BindSettings, after: BindSettings) -> bool:
 class OperatorEvent(NamedTuple):
     """A change of an operator or of a bind that belongs into the log."""
 
-    what: Literal["slowed", "opened", "closed", "suspected"]
+    what: Literal["slowed", "opened", "closed", "suspected", "unanswered"]
     bind: BindName | None
     """The bind; None where the event is about the whole operator."""
     why: str = ""
@@ -499,6 +514,18 @@ class Operator:
         )
 
     @property
+    def takes_trial(self) -> bool:
+        """Whether a message may try for a breaker, for which there is no other operator.
+
+        Then a message that was not answered before is perhaps tried meanwhile.
+        """
+        circuit = self.circuit
+        return circuit.is_troubled and any(
+            bind.in_use < bind.window and bind.sends and circuit.is_probing(bind)
+            for bind in self.binds
+        )
+
+    @property
     def is_tried(self) -> bool:
         """Whether the operator has failed, and no bind may send more than a trial message."""
         circuit = self.circuit
@@ -645,12 +672,17 @@ class Operator:
         self.in_flight += 1
         batch = bind.batch
         if batch is None:
-            batch = bind.batch = Batch(now)
+            place = bind.round_trip.answered + len(bind.unanswered)
+            batch = bind.batch = Batch(now, place)
         message.in_flight += 1
         attempt = Attempt(message, bind, slot, operator_slot, now, batch)
         if bind.trial is not None:
             self._tried(bind.trial, attempt)
         bind.unanswered[attempt] = None
+        if self.circuit.is_troubled and self.circuit.is_probing(bind):
+            if not message.timeouts:
+                bind.probe = attempt
+            bind.update_window()
         peer.write(octets, attempt, now)
         lifetime = bind.lifetime
         lifetime.left = left = lifetime.left - 1
@@ -689,6 +721,10 @@ class Operator:
             self.pacer.ended(attempt.operator_slot, attempt.sent_at, now, answered=answered)
         if attempt.is_tried and bind.trial is not None:
             bind.trial.ended(now - attempt.sent_at, now)
+        if attempt is bind.probe:
+            bind.probe = None
+        if self.circuit.is_troubled and self.circuit.is_probing(bind):
+            bind.update_window()
         if not bind.in_heap:
             self.offer(bind, now)
 
@@ -746,7 +782,9 @@ class Operator:
             self.offer(bind, now)
 
     def bind_for_breaker(self, now: float) -> Bind | None:
-        """Return a bind that may write its breaker's trial message now, for want of another one."""
+        """Return a bind that may write a message in doubt now, while a breaker is probing."""
+        if now < self.circuit.again_at:
+            return None
         for bind in self._able():
             is_free = bind.window > 0 and bind.sends and not bind.in_use
             if is_free and self.circuit.is_probing(bind) and self._ready_at(bind, now) <= now:
@@ -820,6 +858,26 @@ class Operator:
         """Return whether a status is about the operator, and not about the message."""
         breaker = self.settings.breaker
         return breaker is not None and status in breaker.statuses
+
+    def is_silent(self, attempt: Attempt) -> bool:
+        """Return whether it is held against the operator that it does not answer this in time.
+
+        A message counts once. Nor does it count when most that was written after it is answered,
+        by as much as the breaker asks for: then this one is lost, however late that shows.
+        """
+        bind = attempt.bind
+        if self.circuit.is_tried(bind):
+            return attempt is bind.probe
+        if attempt.message.timeouts:
+            return False
+        breaker = self.settings.breaker
+        if breaker is None or attempt.sent_at >= bind.heard_to:
+            return True
+        answered = max(0, bind.round_trip.answered - attempt.batch.place)
+        silent = sum(
+            one.sent_at >= attempt.sent_at and not one.message.timeouts for one in bind.unanswered
+        )
+        return silent * breaker.of >= breaker.failures * (silent + answered)
 
     def succeeded(self, bind: Bind) -> bool:
         """Note that a message was taken after failures; return whether any window has changed."""

@@ -274,25 +274,30 @@ class Answers:
         landed: list[tuple[Group, Operator]] = []
         for attempt in reversed(list(attempts)):  # Put back first, so the oldest must come last.
             bind, message = attempt.bind, attempt.message
-            operator = bind.operator
+            operator, circuit = bind.operator, bind.operator.circuit
+            is_timeout = why == "timeout"
+            if is_timeout:
+                tells_of_operator = operator.is_silent(attempt)
+            else:
+                tells_of_operator = circuit.is_probing(bind)
             operator.attempt_ended(attempt, now, answered=False)
             if message.group is not None:
                 message.group.attempt_ended()
                 landed.append((message.group, operator))
             self._turn.dispatch(operator.name)  # Its window has room, whatever becomes of this one.
             self._counters.sends[operator.name, bind.settings.name, why] += 1
-            tells_of_operator = operator.circuit.is_probing(bind)
-            if why == "timeout":  # It may have been taken; and then a receipt may come first.
+            if is_timeout:  # It may have been taken; and then a receipt may come first.
                 operator.late_until = now + ORPHAN_S
+                if message.timeouts and circuit.is_tried(bind):
+                    circuit.silent_again(now)
                 message.timeouts += 1
-                tells_of_operator = tells_of_operator or message.timeouts == 1
             if tells_of_operator:
                 self._availability.failed(bind, now)
             if message.state is not IN_FLIGHT:
                 self._receipts.tell_withheld(message)
             elif self._failover.doubted(message, operator.name):
-                if why == "timeout":
-                    self._suspicions.timed_out(message, now)
+                if is_timeout:
+                    self._suspicions.timed_out(message, operator, now)
                 elif message.suspicion is not None:
                     self._suspicions.go_on(message, operator, now, by_operator=by_operator)
                 else:

@@ -117,9 +117,9 @@ class Availability:
     def refresh(self, operator: Operator, now: float) -> None:
         """Tell lanes and routes whether the operator can take messages now."""
         available, tried = operator.is_available, operator.is_tried
-        lanes = self._lanes
-        gained = lanes.set_available(operator.name, available, now, tried=tried)
-        self._turn.operators.update(gained)
+        lanes, name = self._lanes, operator.name
+        self._turn.operators.update(lanes.set_available(name, available, now, tried=tried))
+        self._turn.operators.update(lanes.set_takes_trial(name, operator.takes_trial))
         self._up.become(lanes.available)
 
     # How well they do.

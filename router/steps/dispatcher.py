@@ -150,6 +150,8 @@ class Dispatcher:
             message = held.take(now_utc, expired)
             if message is not None:
                 self._send_on(operator, bind, message, now, now_utc)
+        if held.waiting and operator.circuit.again_at > now:
+            operator.ready_at = min(operator.ready_at, operator.circuit.again_at)
         if suspects.waiting:
             operator.ready_at = min(operator.ready_at, suspects.ready_at)
         elif operator.end_trials(now):

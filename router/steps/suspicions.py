@@ -14,8 +14,9 @@ another operator, which has answered others meanwhile. Else the operator may be 
 message goes on for `LONGEST_S`.
 
 Rule 4: a message that was not answered in time, on a session that lives, ends no sessions. It says
-something about its operator once; the next times it waits aside. Others go before it while a
-breaker lets one message through at a time.
+something about its operator once, unless most that was written after it is answered; the next times
+it waits aside. Others go before it, or beside it, while a breaker lets one message through at a
+time: it does not decide whether the breaker opens again.
 """
 
 from collections import Counter
@@ -28,6 +29,8 @@ from router.smpp.pdu import Pdu, Sm
 from router.steps.expiry import Expiry
 from router.steps.outcomes import Outcomes
 from router.steps.turn import Turn
+from router.terms.limits import Rate
+from router.terms.line_limit import LineLimit
 from router.terms.message import Message
 from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
@@ -44,6 +47,8 @@ LONGEST_ASIDE_S: Final = 600.0
 CHARGES: Final = 3
 FALLS: Final = 5
 """So the last two tries are 30 and 60 s apart: what else is unwell may be over by then."""
+LINES: Final = Rate(20, 600.0)
+"""How many messages of an account that are not answered the log names."""
 LONGEST_S: Final = 3600.0
 """How long a message is suspect at most, when no other one is answered."""
 
@@ -51,10 +56,11 @@ LONGEST_S: Final = 3600.0
 class Suspicions:
     """What is held against messages that were in flight when something went wrong."""
 
-    __slots__ = ("_expiry", "_lanes", "_outcomes", "_suspects", "_turn", "_urgency")
+    __slots__ = ("_expiry", "_lanes", "_lines", "_outcomes", "_suspects", "_turn", "_urgency")
 
     def __init__(self, lanes: Lanes, outcomes: Outcomes, expiry: Expiry, turn: Turn) -> None:
         self._lanes: Final = lanes
+        self._lines: Final = LineLimit(LINES)
         self._outcomes: Final = outcomes
         self._expiry: Final = expiry
         self._turn: Final = turn
@@ -114,32 +120,26 @@ class Suspicions:
 
     @staticmethod
     def _tell(message: Message, operator: Operator, why: str, wait_s: float) -> None:
-        """Have the log say which message it is: nothing of its text, enough to ask about it."""
+        """Have the log say with which message sessions fell."""
         assert message.suspicion is not None
-        sm = Sm(Pdu(message.command_id, 0, 0, message.octets))
-        about: dict[str, str | int | float] = {
-            "id": message.client_id.decode("latin-1"),
-            "account": message.account,
-            "falls": message.suspicion.falls,
-            "octets": len(sm.message),
-            "data_coding": sm.data_coding,
-            "esm_class": sm.esm_class,
-            "tlvs": " ".join(f"{tag:#06x}" for tag, _ in sm.tlvs()),
-        }
+        about = {"falls": message.suspicion.falls, **_about(message)}
         operator.events.append(
             OperatorEvent("suspected", None, why=why, rest_s=wait_s, about=about)
         )
 
     # No answer came in time.
 
-    def timed_out(self, message: Message, now: float) -> None:
+    def timed_out(self, message: Message, operator: Operator, now: float) -> None:
         """Have a message that its lane sends again wait: first of all, or aside."""
         message.suspicion = None
         if message.timeouts < 2:
             self._turn.dispatch_all(self._lanes.put_first(message))
-        else:
-            until = now + min(ASIDE_S * 2.0 ** (message.timeouts - 2), LONGEST_ASIDE_S)
-            self._lanes.delays.delay(message, until)
+            return
+        wait_s = min(ASIDE_S * 2.0 ** (message.timeouts - 2), LONGEST_ASIDE_S)
+        self._lanes.delays.delay(message, now + wait_s)
+        if message.timeouts == 2 and (more := self._lines.take(message.account, now)) is not None:
+            about = {**_about(message), **more}
+            operator.events.append(OperatorEvent("unanswered", None, rest_s=wait_s, about=about))
 
     # An operator pulls it.
 
@@ -169,6 +169,19 @@ class Suspicions:
         """Return how many messages are suspect, by the operator whose session fell last."""
         suspects = [one for one in self._suspects if _is_suspect(one)]
         return Counter(one.operator for one in suspects if one.operator is not None)
+
+
+def _about(message: Message) -> dict[str, str | int | float]:
+    """Return which message it is: nothing of its text, enough to ask about it."""
+    sm = Sm(Pdu(message.command_id, 0, 0, message.octets))
+    return {
+        "id": message.client_id.decode("latin-1"),
+        "account": message.account,
+        "octets": len(sm.message),
+        "data_coding": sm.data_coding,
+        "esm_class": sm.esm_class,
+        "tlvs": " ".join(f"{tag:#06x}" for tag, _ in sm.tlvs()),
+    }
 
 
 def _is_suspect(message: Message) -> bool:

@@ -89,6 +89,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "link.dead": "An enquire_link was not answered in time; session over.",
         "link.gave_way": "Silent, and not answering when another needed its place; session over.",
         "message.suspected": "Sessions fell with it; `then` says whether it goes again or failed.",
+        "message.unanswered": "No answer in time, twice: it waits aside for `wait_s`, then longer.",
         "message.objected": "A `status` that shows that the router is set up wrong at an operator.",
         "nack.received": "A generic_nack that answers no request of ours.",
         "outbind.refused": "A caller that is no known operator, or whose bind has a connection.",

@@ -30,3 +30,5 @@ def _tell(operator: Operator, news: OperatorEvent) -> None:
         case "suspected":
             waits = {"wait_s": news.rest_s} if news.rest_s else {}
             log.warning("message.suspected", **about, **news.about, then=news.why, **waits)
+        case "unanswered":
+            log.warning("message.unanswered", **about, **news.about, wait_s=news.rest_s)

@@ -52,6 +52,8 @@ class Promises(Records):
         self._arrivals: dict[OperatorName | BindName, deque[float]] = defaultdict(deque)
         self._sent_on: WeakKeyDictionary[Connection, list[float]] = WeakKeyDictionary()
         """When the first was sent in a session, and how many."""
+        self._tried_since: dict[Bind, float] = {}
+        """When the first message was sent while a breaker was probing."""
         self._newest: dict[tuple[AccountName, LaneName, OperatorName], tuple[float, int, int]] = {}
         self.given = settings
         """The configuration that the router has now."""
@@ -265,12 +267,21 @@ class Promises(Records):
             raise self.broken(f"{bind.settings.name}: what is kept for urgent ones is taken")
 
     def _is_allowed(self, bind: Bind) -> None:
-        """Nothing but failures came of it: then it is left alone, and tried with one message."""
+        """Nothing but failures came of it: then it is left alone, and tried with one message.
+
+        Beside that may be one that was not answered before, and what was in flight already.
+        """
         states = bind.breaker.state, bind.operator.circuit.whole.state
         if BreakerState.OPEN in states:
             raise self.broken(f"{bind.settings.name}: sent although it is left alone")
-        if BreakerState.PROBING in states and bind.in_use > 1:
-            raise self.broken(f"{bind.settings.name}: tried with {bind.in_use} at once")
+        if BreakerState.PROBING in states and bind.unanswered:
+            since = self._tried_since.setdefault(bind, next(reversed(bind.unanswered)).sent_at)
+            tried = [one.message for one in bind.unanswered if one.sent_at >= since]
+            new = sum(not message.timeouts for message in tried)
+            if new > 1 or len(tried) > 2:
+                raise self.broken(f"{bind.settings.name}: tried with {new} of {len(tried)} new")
+        else:
+            self._tried_since.pop(bind, None)
         trial = bind.trial
         if trial is not None and trial.trying and not trial.is_free and bind.in_use > trial.trying:
             raise self.broken(f"{bind.settings.name}: {bind.in_use} in flight beside a suspect")
