@@ -192,6 +192,8 @@ class Session:
         self._enquired_at = NEVER
         self._enquiry = 0
         """The sequence_number of the enquire_link whose answer a stage wants; 0: of none."""
+        self._probes = 0
+        """Unanswered enquire_links of `probe`; the answers to those cost the peer nothing."""
         self._doubted_at = -NEVER
         """When another first needed the place; over once the peer is heard after it."""
         self._unbound_at = NEVER
@@ -333,7 +335,10 @@ class Session:
             self.has_answered = True
             stage.append(pdu)
         elif command_id == v.ENQUIRE_LINK_RESP:
-            self.useless += 1  # Unless we have asked, which is seldom.
+            if self._probes:
+                self._probes -= 1
+            else:
+                self.useless += 1  # Unless silence made us ask, which is seldom.
             self.has_answered = True  # And `receive` has noted that the peer lives.
         elif command_id == _NACK:
             self.useless += 1
@@ -499,6 +504,16 @@ class Session:
         if self.state in states.BOUND:
             self._enquiry = self._next_sequence()
             self._out.append(p.build(v.ENQUIRE_LINK, 0, self._enquiry))
+
+    def probe(self) -> None:
+        """Write to a peer of which much is not read yet, whatever it answers.
+
+        Where it is gone, its end may be unsent in its system behind what it has sent last; that
+        system answers octets with a reset.
+        """
+        if self.state in states.BOUND:
+            self._probes += 1
+            self._out.append(p.build(v.ENQUIRE_LINK, 0, self._next_sequence()))
 
     def doubt(self, now: float) -> bool:
         """Ask a silent peer soon whether it lives, and end the session if it does not answer.

@@ -1,13 +1,15 @@
 """A listener with a certificate speaks TLS, and only TLS; the one beside it does not."""
 
 import ssl
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
 from benchmarks import stand
 from benchmarks.certificates import OPENSSL, self_signed
+from benchmarks.processes import until
+from router.smpp import pdu as p
 from router.smpp import receipt as r
 from router.smpp import vocabulary as v
 from router.smpp.link import NOTES_LOGGED
@@ -107,3 +109,19 @@ def test_certificate_that_is_not_there_is_a_mistake_with_its_place(
     assert f"{path}:2:" in ended.stderr
     assert "listen[0].tls.certificate: " in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("listener", [0, 1], ids=["TLS", "plain"])
+def test_client_that_floods_and_dies_is_gone_before_all_it_has_sent_is_paid(
+    router: stand.Router, certificate: Path, listener: int
+) -> None:
+    unasked = p.response(v.SUBMIT_SM, 7, body=b"1\0") * 1000
+    tls = None if listener else ssl.create_default_context(cafile=certificate)
+    with Peer(router.ports[listener], tls) as client:
+        assert client.bind("shop").command_status == v.ESME_ROK
+        client.socket.settimeout(0.2)
+        with suppress(TimeoutError):  # Until it is not read any more.
+            while True:
+                client.send(unasked)
+
+    until("it is gone", lambda: router.samples().sum("client_binds", account="shop") == 0)

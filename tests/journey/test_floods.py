@@ -143,6 +143,59 @@ def test_peer_that_is_slowed_and_goes_is_forgotten(world: World, router: Router)
     assert not router.accounts.by_name[client.link.account.name].binds
 
 
+def test_bind_of_a_client_that_is_gone_does_not_last_until_all_is_paid(
+    world: World, router: Router
+) -> None:
+    client = router.client()
+    client.far.send(UNASKED * MUCH)
+    world.settle()
+    router.hung_up.append(client.link)
+    world.run(LONGEST_DEBT_S)
+    assert client.far.closed
+    assert not router.accounts.by_name[client.link.account.name].binds
+    assert len(router.reading) == 0
+
+
+def test_answers_that_a_client_in_debt_has_left_behind_count(world: World, router: Router) -> None:
+    telia = router.operator("telia")
+    client = router.client()
+    client.deliver_status = lambda _: None
+    client.submit()
+    world.run(1.0)
+    telia.report_all()
+    world.run(1.0)
+    (receipt,) = client.receipts
+    client.far.send(UNASKED * MUCH + p.response(v.DELIVER_SM, receipt.sequence_number, body=b"\0"))
+    world.settle()
+    router.hung_up.append(client.link)
+    world.run(LONGEST_DEBT_S)
+    assert client.far.closed
+    assert not router.journey.deliveries.outboxes[client.link.account.name]
+
+
+def test_client_that_is_gone_hears_what_it_is_owed_first(world: World, router: Router) -> None:
+    client = router.client()
+    router.disk.is_stuck = True
+    client.far.send(SUBMIT + UNASKED * MUCH)
+    world.settle()
+    router.hung_up.append(client.link)
+    world.run(LONGEST_DEBT_S)
+    assert not client.far.closed
+    router.disk.go_on()
+    world.run(LONGEST_DEBT_S)
+    assert len(client.far.pdus(v.SUBMIT_SM_RESP)) == 1
+    assert client.far.closed
+
+
+def test_peer_in_debt_is_written_to_now_and_then_so_that_its_system_says_if_it_is_gone(
+    world: World, router: Router
+) -> None:
+    client = router.client()
+    client.far.send(UNASKED * MUCH)
+    world.run(2.5 * LONGEST_DEBT_S)
+    assert len(client.far.pdus(v.ENQUIRE_LINK)) == 3
+
+
 # Before the bind.
 
 

@@ -166,6 +166,10 @@ class Process:
     def unacknowledged(self, link: Link) -> None:
         """Nothing is known of the other end's system."""
 
+    def has_hung_up(self, link: Link) -> bool:
+        """A connection that is closed is lost at once here."""
+        return False
+
     def write_soon(self, link: Link) -> None:
         """Have the link written when this turn ends."""
         self.journey.write_soon(link)
