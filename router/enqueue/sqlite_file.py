@@ -9,11 +9,13 @@ from typing import Final
 
 from router.enqueue import row_writer, schema
 from router.enqueue.journal import JournalError, first_number_at
-from router.enqueue.lock_file import Mark, in_use
+from router.enqueue.lock_file import Mark, in_use, refuse_unless_regular
 from router.enqueue.row_reader import COMMITS, KNOWN_UTC, WAITS
 
 WAL: Final = "-wal"
 """What SQLite adds to the file's name for its log."""
+_OF_SQLITE: Final = "", WAL, "-shm", "-journal"
+"""What stands behind the name of each file that SQLite opens."""
 _LONGEST_AWAY_S: Final = 60 * 86_400.0
 """Longest stop that is possible at all: beyond it the wall clock is wrong."""
 _BUSY_S: Final = 5.0
@@ -88,9 +90,9 @@ def hold(path: Path) -> int:
     file and until SQLite has closed it: to close any descriptor of a file frees the locks of
     `fcntl` that SQLite has. These locks, of `flock`, are others.
     """
+    for suffix in _OF_SQLITE:
+        refuse_unless_regular(Path(f"{path}{suffix}"))
     try:
-        if path.exists() and not path.is_file():
-            raise JournalError(f"{path}: this is no regular file; name another in journal.url")
         held = _descriptor_of(path)
     except OSError as error:
         raise JournalError(f"{path}: {error.strerror}; {_MAY_WE}") from error

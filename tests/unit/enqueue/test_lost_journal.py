@@ -273,8 +273,9 @@ def test_hard_link_is_the_same_journal(path: Path, turns: Turns) -> None:
     turns.close(turns.open(other))
 
 
-def test_pipe_is_no_journal(path: Path, turns: Turns) -> None:
-    os.mkfifo(path)
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm", "-journal", ".lock"])
+def test_pipe_is_no_journal(path: Path, turns: Turns, suffix: str) -> None:
+    os.mkfifo(f"{path}{suffix}")
 
-    with pytest.raises(JournalError, match="no regular file"):
+    with pytest.raises(JournalError, match=f"router.db{suffix}: this is no regular file"):
         turns.open(path)
