@@ -60,7 +60,8 @@ def missing(path: Path, mark: Mark) -> str:
     """Return what of the journal's commits is not in the file, for people; empty if all are.
 
     Changes nothing, so that what is found can still be put right: SQLite deletes the WAL of a file
-    that is empty, and copies one that was cut. Raises JournalError.
+    that is empty, and copies one that was cut. Nor does it make a WAL, in whose place nobody could
+    put the one that was rescued. Raises JournalError.
     """
     try:
         if not path.stat().st_size:
@@ -70,7 +71,10 @@ def missing(path: Path, mark: Mark) -> str:
     except OSError as error:
         raise explained(path, error) from error
     try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
+        # Without a WAL, SQLite would make one; an immutable file has none. We hold the lock.
+        is_whole = not any(Path(f"{path}{suffix}").exists() for suffix in (WAL, "-journal"))
+        how = "mode=ro&immutable=1" if is_whole else "mode=ro"
+        with closing(sqlite3.connect(f"{path.as_uri()}?{how}", uri=True)) as database:
             (has_commits,) = database.execute(_HAS_COMMITS).fetchone()
             (commits,) = database.execute(COMMITS).fetchone() if has_commits else (0,)
             if commits < mark.commit:
