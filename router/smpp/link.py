@@ -52,6 +52,8 @@ IN_LINE: Final = 4
 """It has sent more than is dealt with at once."""
 IN_DEBT: Final = 8
 """It has sent too much that is of no use."""
+OVER: Final = 16
+"""It goes on sending although the session is over."""
 _CLOSED: Final = State.CLOSED  # Before Python 3.12 a member of an enum costs five globals.
 
 
@@ -221,7 +223,9 @@ class Link:
             self.arrived(pdu, now)
         if session.useless:
             self._pay(now)
-        if session.has_more or len(data) >= READ_OCTETS:
+        if len(data) >= READ_OCTETS and session.state is _CLOSED:
+            self.stop_reading(OVER)
+        elif session.has_more or len(data) >= READ_OCTETS:
             self.stop_reading(IN_LINE)
             self._wait_in_line()
         if not self.to_write:
@@ -362,12 +366,20 @@ class Link:
         if self.transport is not None:
             self._end()
             self.transport.close()
-            self._cut_later()
+            self._cut_later(0.0 if self._would_be_read() else LINGER_S)
 
-    def _cut_later(self) -> None:
+    def _would_be_read(self) -> bool:
+        """Whether much would come, and be read, while the transport is closed in good order.
+
+        TLS reads and decrypts all until the peer's own end comes; plain TCP reads nothing more.
+        """
+        much = self.session.has_flooded or self._not_read & (IN_LINE | IN_DEBT | OVER)
+        return bool(much) and self.transport is not None and not self.transport.can_write_eof()
+
+    def _cut_later(self, after_s: float = LINGER_S) -> None:
         if self._cutting is not None:
             self._cutting.cancel()
-        self._cutting = self.host.call_later(LINGER_S, self._cut)
+        self._cutting = self.host.call_later(after_s, self._cut)
 
     def _cut(self) -> None:
         self._cutting = None

@@ -199,6 +199,8 @@ class Session:
         self._unbound_at = NEVER
         self.has_refused = False
         """Whether the session ended with the refusal of a bind request."""
+        self.has_flooded = False
+        """Whether the session ended because the peer sent too much before it was bound."""
         self._system_id = b""
         """The system_id with which the client's bind request was answered."""
         self._bind_request: Pdu | None = None
@@ -310,7 +312,7 @@ class Session:
         self._held.append(pdu)
         self._held_octets += len(pdu.octets)
         if self._held_octets > MOST_HELD_OCTETS:
-            self._end("bind.flooded")
+            self._cut_off()
 
     def _other_response(self, pdu: Pdu, stage: list[Pdu], now: float) -> None:
         """An answer to a bind, an enquire_link or an unbind; or to nothing."""
@@ -391,7 +393,7 @@ class Session:
         if self.side is Side.MC and self.state in _UNBOUND:
             self._before_bind += 1
             if self._before_bind > MOST_BEFORE_BIND:
-                self._end("bind.flooded")
+                self._cut_off()
 
     def _refuse(self, pdu: Pdu, status: int) -> None:
         command_id, sequence_number = pdu.command_id, pdu.sequence_number
@@ -694,6 +696,10 @@ class Session:
         return frozenset(
             command for command in HANDED_ON if states.may_issue(self.state, command, self.peer)
         )
+
+    def _cut_off(self) -> None:
+        self.has_flooded = True
+        self._end("bind.flooded")
 
     def _end(self, event: str) -> None:
         self._note(event)

@@ -22,6 +22,8 @@ listen:
   - {address: "127.0.0.1:0"}"""
 
 STRANGERS = 50
+MOST_READ_OCTETS = 50_000_000
+"""Far beyond what systems hold on the way: as much is not taken of whom nobody reads."""
 
 pytestmark = pytest.mark.skipif(OPENSSL is None, reason="needs openssl to make a certificate")
 
@@ -125,3 +127,18 @@ def test_client_that_floods_and_dies_is_gone_before_all_it_has_sent_is_paid(
                 client.send(unasked)
 
     until("it is gone", lambda: router.samples().sum("client_binds", account="shop") == 0)
+
+
+def test_stranger_that_floods_over_tls_is_cut_off_and_not_read_to_its_end(
+    router: stand.Router, certificate: Path
+) -> None:
+    enquiries = p.build(v.ENQUIRE_LINK, 0, 7) * 1000
+    before = router.samples().sum("failed_binds_total", reason="flooded")
+    sent = 0
+    stranger = Peer(router.ports[0], ssl.create_default_context(cafile=certificate))
+    with stranger, suppress(OSError):  # Until it is cut off.
+        while sent < MOST_READ_OCTETS:
+            stranger.send(enquiries)
+            sent += len(enquiries)
+    assert sent < MOST_READ_OCTETS
+    assert router.samples().sum("failed_binds_total", reason="flooded") == before + 1

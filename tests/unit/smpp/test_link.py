@@ -520,6 +520,36 @@ def test_much_that_is_of_no_use_is_paid_for_before_the_rest_is_read() -> None:
 # The end.
 
 
+@pytest.mark.parametrize("two_ways", [True, False], ids=["plain", "TLS"])
+@pytest.mark.parametrize("times", [1, 20])
+def test_stranger_that_floods_over_tls_is_cut_when_its_last_octets_are_written(
+    two_ways: bool, times: int
+) -> None:
+    scene = Scene(State.OPEN)
+    scene.transport.two_ways = two_ways
+    scene.link.data_received(ENQUIRE * times)
+    scene.session.close()
+    scene.host.write_soon(scene.link)
+    scene.host.end_turn()
+    scene.host.pass_s(0.0)
+    is_cut = times > 1 and not two_ways
+    assert scene.transport.calls == ["write", "close"] + ["abort"] * is_cut
+
+
+def test_peer_that_goes_on_at_full_speed_after_the_end_is_not_read_and_cut() -> None:
+    scene = Scene(State.BINDING)
+    scene.transport.two_ways = False
+    scene.session.refuse_bind(b"us", v.ESME_RINVPASWD)
+    scene.host.write_soon(scene.link)
+    scene.host.end_turn()
+    scene.link.data_received(bytes(READ_OCTETS - 1))
+    assert "pause" not in scene.transport.calls
+    scene.link.data_received(bytes(READ_OCTETS))
+    scene.host.turn()
+    scene.host.pass_s(REFUSED_S)
+    assert scene.transport.calls == ["write", "pause", "close", "abort"]
+
+
 def test_session_that_is_over_has_its_last_octets_written_and_is_closed() -> None:
     scene = Scene()
     scene.link.data_received(UNBIND)
