@@ -70,7 +70,7 @@ class Router:
         self.reading = ReadingLine(
             lambda delay_s, call: world.call_later(delay_s, call) if delay_s else world.soon(call),
             world.clock,
-            lambda: self.journey.commits.accepting,
+            lambda: self.journey.commits.behind(),
         )
         self.journal = journal or WatchedJournal(world, self.disk)
         self.accounts = Accounts(settings.accounts, b"secret", world.now)

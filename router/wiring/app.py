@@ -90,7 +90,7 @@ class App:
         self._passed: list[int | None] = []
         """The descriptor of each listener whose socket systemd has opened."""
         self.reading: Final = ReadingLine(
-            self._read_later, self.clock, lambda: self.journey.commits.accepting
+            self._read_later, self.clock, lambda: self.journey.commits.behind()
         )
         self._handshakes_to_log = LineLimit(NOTES_LOGGED)
         self._damaged_to_log = LineLimit(NOTES_LOGGED)

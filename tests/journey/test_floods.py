@@ -71,6 +71,28 @@ def test_messages_have_none(world: World, router: Router) -> None:
     assert len(telia.submits) == 1000
 
 
+def test_client_with_long_messages_is_not_read_while_the_journal_has_much_of_them(
+    world: World, router: Router
+) -> None:
+    long = p.sm(
+        v.SUBMIT_SM, 7, source=(5, 0, b"BANK"), destination=(1, 1, b"37255512345"),
+        tlvs=p.tlv(v.MESSAGE_PAYLOAD, bytes(60_000)),
+    )  # fmt: skip
+    client = router.client()
+    router.disk.is_stuck = True
+    client.far.send(long * 5)
+    world.settle()
+    assert router.journey.commits.behind() == (5, 5 * len(long))
+    assert not client.far.transport.reading
+    world.run(1.0)
+    assert not client.far.transport.reading
+    router.disk.go_on()
+    world.run(1.0)
+    assert client.far.transport.reading
+    assert router.journey.commits.behind() == (0, 0)
+    assert router.accepted == 5
+
+
 def test_binds_of_one_account_pay_from_one_purse_and_another_account_is_not_asked(
     world: World, router: Router
 ) -> None:

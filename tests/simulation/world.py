@@ -139,7 +139,7 @@ class Process:
         self.reading = ReadingLine(
             lambda delay_s, call: self.loop.at(self.loop.now + delay_s, call, self),
             self.clock,
-            lambda: self.journey.commits.accepting,
+            lambda: self.journey.commits.behind(),
         )
         self.is_recovered = False
         """Whether it knows what its journal holds."""
