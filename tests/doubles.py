@@ -70,12 +70,14 @@ class Router:
         self.reading = ReadingLine(
             lambda delay_s, call: world.call_later(delay_s, call) if delay_s else world.soon(call),
             world.clock,
-            lambda: self.journey.commits.accepting,
+            lambda: self.journey.commits.behind(),
         )
         self.journal = journal or WatchedJournal(world, self.disk)
         self.accounts = Accounts(settings.accounts, b"secret", world.now)
         self.tells: Callable[[Link], Unacknowledged | None] = lambda _: None
         """What the system knows that the other end's has not acknowledged."""
+        self.hung_up: list[Link] = []
+        """Whose other end is closed, as the system knows."""
         self._timer: ManualTimer | None = None
         self._armed_for = float("inf")
         self.journey = Journey(
@@ -98,6 +100,9 @@ class Router:
 
     def unacknowledged(self, link: Link) -> Unacknowledged | None:
         return self.tells(link)
+
+    def has_hung_up(self, link: Link) -> bool:
+        return link in self.hung_up
 
     def write_soon(self, link: Link) -> None:
         self.journey.write_soon(link)

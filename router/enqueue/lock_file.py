@@ -46,6 +46,7 @@ class LockFile:
     def __init__(self, journal: Path) -> None:
         """Raises JournalError where another process has the lock, or there can be no file."""
         name = f"{journal}.lock"
+        refuse_unless_regular(Path(name))
         try:
             self._file = os.open(name, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -89,6 +90,16 @@ class LockFile:
     def close(self) -> None:
         """Free the lock."""
         os.close(self._file)
+
+
+def refuse_unless_regular(path: Path) -> None:
+    """Raise JournalError for what is there and is no regular file: a pipe, for example, hangs."""
+    try:
+        if path.exists() and not path.is_file():
+            advice = "move it away, or name another file in journal.url"
+            raise JournalError(f"{path}: this is no regular file; {advice}")
+    except OSError as error:
+        raise JournalError(f"{path}: {error.strerror}; may we read its folder?") from error
 
 
 def in_use(journal: Path, who: str) -> JournalError:

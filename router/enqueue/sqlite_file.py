@@ -9,11 +9,13 @@ from typing import Final
 
 from router.enqueue import row_writer, schema
 from router.enqueue.journal import JournalError, first_number_at
-from router.enqueue.lock_file import Mark, in_use
+from router.enqueue.lock_file import Mark, in_use, refuse_unless_regular
 from router.enqueue.row_reader import COMMITS, KNOWN_UTC, WAITS
 
 WAL: Final = "-wal"
 """What SQLite adds to the file's name for its log."""
+_OF_SQLITE: Final = "", WAL, "-shm", "-journal"
+"""What stands behind the name of each file that SQLite opens."""
 _LONGEST_AWAY_S: Final = 60 * 86_400.0
 """Longest stop that is possible at all: beyond it the wall clock is wrong."""
 _BUSY_S: Final = 5.0
@@ -67,7 +69,8 @@ def missing(path: Path, mark: Mark) -> str:
     """Return what of the journal's commits is not in the file, for people; empty if all are.
 
     Changes nothing, so that what is found can still be put right: SQLite deletes the WAL of a file
-    that is empty, and copies one that was cut. Raises JournalError.
+    that is empty, and copies one that was cut. Nor does it make a WAL, in whose place nobody could
+    put the one that was rescued. Raises JournalError.
     """
     try:
         if not path.stat().st_size:
@@ -77,7 +80,10 @@ def missing(path: Path, mark: Mark) -> str:
     except OSError as error:
         raise explained(path, error) from error
     try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
+        # Without a WAL, SQLite would make one; an immutable file has none. We hold the lock.
+        is_whole = not any(Path(f"{path}{suffix}").exists() for suffix in (WAL, "-journal"))
+        how = "mode=ro&immutable=1" if is_whole else "mode=ro"
+        with closing(sqlite3.connect(f"{path.as_uri()}?{how}", uri=True)) as database:
             (has_commits,) = database.execute(_HAS_COMMITS).fetchone()
             (commits,) = database.execute(COMMITS).fetchone() if has_commits else (0,)
             if commits < mark.commit:
@@ -97,9 +103,9 @@ def hold(path: Path) -> int:
     file and until SQLite has closed it: to close any descriptor of a file frees the locks of
     `fcntl` that SQLite has. These locks, of `flock`, are others.
     """
+    for suffix in _OF_SQLITE:
+        refuse_unless_regular(Path(f"{path}{suffix}"))
     try:
-        if path.exists() and not path.is_file():
-            raise JournalError(f"{path}: this is no regular file; name another in journal.url")
         held = _descriptor_of(path)
     except OSError as error:
         raise JournalError(f"{path}: {error.strerror}; {_MAY_WE}") from error

@@ -11,7 +11,8 @@ timer are handed in, so that tests join two links without a socket. Rules of a l
   (reading.py); one that sends much that is of no use waits until it has paid for that;
 - a session that is CLOSED has its last octets written and its transport closed, and `ended` is
   called exactly once, however it came to its end;
-- a peer that has closed its half of the connection still hears the answers that it waits for;
+- a peer that has closed its half of the connection still hears the answers that it waits for, but
+  what it has sent too much of is not read any more;
 - a client whose bind was refused may close first: some report a lost connection instead of the
   refusal where the two come together.
 """
@@ -51,6 +52,8 @@ IN_LINE: Final = 4
 """It has sent more than is dealt with at once."""
 IN_DEBT: Final = 8
 """It has sent too much that is of no use."""
+OVER: Final = 16
+"""It goes on sending although the session is over."""
 _CLOSED: Final = State.CLOSED  # Before Python 3.12 a member of an enum costs five globals.
 
 
@@ -119,6 +122,9 @@ class Host(Protocol):
     def unacknowledged(self, link: "Link") -> Unacknowledged | None:
         """Return what the peer's system has not acknowledged; None where that is not known."""
 
+    def has_hung_up(self, link: "Link") -> bool:
+        """Return whether the peer has closed the connection; False where that is not known."""
+
 
 class Link:
     """One session on one transport; subclasses are the connections of clients and of operators."""
@@ -141,6 +147,8 @@ class Link:
         self._ends_when_answered = False
         self._not_read = 0
         """Why nothing is read just now; 0 while the connection is read."""
+        self._probe_at = -NEVER
+        """When a peer in debt is written to again, to hear whether it is gone."""
         self._waits = False
         """Whether it is in the line, where it stands once."""
         self.step_pdus = STEP_PDUS
@@ -215,7 +223,9 @@ class Link:
             self.arrived(pdu, now)
         if session.useless:
             self._pay(now)
-        if session.has_more or len(data) >= READ_OCTETS:
+        if len(data) >= READ_OCTETS and session.state is _CLOSED:
+            self.stop_reading(OVER)
+        elif session.has_more or len(data) >= READ_OCTETS:
             self.stop_reading(IN_LINE)
             self._wait_in_line()
         if not self.to_write:
@@ -264,7 +274,20 @@ class Link:
             self.stop_reading(IN_DEBT)
             self.session.notes.append(Note("peer.slowed"))
             wait_s = min(ready_at - now, LONGEST_DEBT_S)
-            self.host.call_later(wait_s, lambda: self.read_again(IN_DEBT))
+            self.host.call_later(wait_s, self._has_waited)
+            if now >= self._probe_at:
+                self._probe_at = now + LONGEST_DEBT_S
+                self.session.probe()
+
+    def _has_waited(self) -> None:
+        """Read a peer that is in debt again; end the session if it is gone and nothing is owed.
+
+        Else all that it has left behind would have to be paid before its end is seen.
+        """
+        if self.transport is not None and not self.session.owed and self.host.has_hung_up(self):
+            self.transport.abort()
+        else:
+            self.read_again(IN_DEBT)
 
     def eof_received(self) -> bool:
         """Still answer a peer that sends no more but may read, as after Node's `socket.end()`."""
@@ -343,12 +366,20 @@ class Link:
         if self.transport is not None:
             self._end()
             self.transport.close()
-            self._cut_later()
+            self._cut_later(0.0 if self._would_be_read() else LINGER_S)
 
-    def _cut_later(self) -> None:
+    def _would_be_read(self) -> bool:
+        """Whether much would come, and be read, while the transport is closed in good order.
+
+        TLS reads and decrypts all until the peer's own end comes; plain TCP reads nothing more.
+        """
+        much = self.session.has_flooded or self._not_read & (IN_LINE | IN_DEBT | OVER)
+        return bool(much) and self.transport is not None and not self.transport.can_write_eof()
+
+    def _cut_later(self, after_s: float = LINGER_S) -> None:
         if self._cutting is not None:
             self._cutting.cancel()
-        self._cutting = self.host.call_later(LINGER_S, self._cut)
+        self._cutting = self.host.call_later(after_s, self._cut)
 
     def _cut(self) -> None:
         self._cutting = None

@@ -33,6 +33,8 @@ SHARE_S: Final = 0.001
 """How long the line is served in one turn; the last connection may take longer."""
 BEHIND_MESSAGES: Final = 128
 """Messages that clients wait for, and the journal has not committed, above which the line waits."""
+BEHIND_OCTETS: Final = 262_144
+"""Octets of those messages above which it waits as well: a few long ones take as long to write."""
 BEHIND_S: Final = 0.001
 """How long it waits before it looks again: a commit takes some milliseconds."""
 USELESS: Final = Rate(500, 1.0)
@@ -61,11 +63,12 @@ class ReadingLine:
         self,
         later: Callable[[float, Callable[[], None]], object],
         clock: Callable[[], float],
-        behind: Callable[[], int] = lambda: 0,
+        behind: Callable[[], tuple[int, int]] = lambda: (0, 0),
     ) -> None:
         """`later` runs a call after so many seconds; after 0.0 once the others have been read.
 
-        `behind` returns how many messages clients wait for that the journal has not committed.
+        `behind` returns how many messages clients wait for that the journal has not committed, and
+        how many octets those have.
         """
         self.is_empty = True
         """Whether nobody waits."""
@@ -91,7 +94,8 @@ class ReadingLine:
 
     def _serve(self) -> None:
         """Serve the line for its share of this turn."""
-        if self._behind() > BEHIND_MESSAGES:
+        messages, octets = self._behind()
+        if messages > BEHIND_MESSAGES or octets > BEHIND_OCTETS:
             self._later(BEHIND_S, self._serve)
             return
         self._is_called = False

@@ -192,11 +192,15 @@ class Session:
         self._enquired_at = NEVER
         self._enquiry = 0
         """The sequence_number of the enquire_link whose answer a stage wants; 0: of none."""
+        self._probes = 0
+        """Unanswered enquire_links of `probe`; the answers to those cost the peer nothing."""
         self._doubted_at = -NEVER
         """When another first needed the place; over once the peer is heard after it."""
         self._unbound_at = NEVER
         self.has_refused = False
         """Whether the session ended with the refusal of a bind request."""
+        self.has_flooded = False
+        """Whether the session ended because the peer sent too much before it was bound."""
         self._system_id = b""
         """The system_id with which the client's bind request was answered."""
         self._bind_request: Pdu | None = None
@@ -308,7 +312,7 @@ class Session:
         self._held.append(pdu)
         self._held_octets += len(pdu.octets)
         if self._held_octets > MOST_HELD_OCTETS:
-            self._end("bind.flooded")
+            self._cut_off()
 
     def _other_response(self, pdu: Pdu, stage: list[Pdu], now: float) -> None:
         """An answer to a bind, an enquire_link or an unbind; or to nothing."""
@@ -333,7 +337,10 @@ class Session:
             self.has_answered = True
             stage.append(pdu)
         elif command_id == v.ENQUIRE_LINK_RESP:
-            self.useless += 1  # Unless we have asked, which is seldom.
+            if self._probes:
+                self._probes -= 1
+            else:
+                self.useless += 1  # Unless silence made us ask, which is seldom.
             self.has_answered = True  # And `receive` has noted that the peer lives.
         elif command_id == _NACK:
             self.useless += 1
@@ -386,7 +393,7 @@ class Session:
         if self.side is Side.MC and self.state in _UNBOUND:
             self._before_bind += 1
             if self._before_bind > MOST_BEFORE_BIND:
-                self._end("bind.flooded")
+                self._cut_off()
 
     def _refuse(self, pdu: Pdu, status: int) -> None:
         command_id, sequence_number = pdu.command_id, pdu.sequence_number
@@ -499,6 +506,16 @@ class Session:
         if self.state in states.BOUND:
             self._enquiry = self._next_sequence()
             self._out.append(p.build(v.ENQUIRE_LINK, 0, self._enquiry))
+
+    def probe(self) -> None:
+        """Write to a peer of which much is not read yet, whatever it answers.
+
+        Where it is gone, its end may be unsent in its system behind what it has sent last; that
+        system answers octets with a reset.
+        """
+        if self.state in states.BOUND:
+            self._probes += 1
+            self._out.append(p.build(v.ENQUIRE_LINK, 0, self._next_sequence()))
 
     def doubt(self, now: float) -> bool:
         """Ask a silent peer soon whether it lives, and end the session if it does not answer.
@@ -679,6 +696,10 @@ class Session:
         return frozenset(
             command for command in HANDED_ON if states.may_issue(self.state, command, self.peer)
         )
+
+    def _cut_off(self) -> None:
+        self.has_flooded = True
+        self._end("bind.flooded")
 
     def _end(self, event: str) -> None:
         self._note(event)

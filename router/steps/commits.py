@@ -35,6 +35,7 @@ class Commits:
         "_under_way",
         "_unsafe",
         "accepting",
+        "accepting_octets",
         "accepts",
         "free_octets",
         "is_short_of_space",
@@ -60,6 +61,8 @@ class Commits:
         """Messages that clients have submitted and wait to be told about."""
         self.accepting = 0
         """Messages that the journal was told to accept, and has not answered for."""
+        self.accepting_octets = 0
+        """All their octets."""
         self.settles = Changes()
         """What has happened to messages and deliveries since the last batch."""
         self.up = True
@@ -85,6 +88,7 @@ class Commits:
         if self.accepts.accepted:
             accepts, self.accepts = self.accepts, Changes()
             self.accepting += len(accepts.accepted)
+            self.accepting_octets += _octets_of(accepts)
             self._journal.commit(accepts, self._accepts_landed, urgent=True)
         if self.settles and self.up:  # Else it would overtake what is told again.
             settles, self.settles = self.settles, Changes()
@@ -118,11 +122,16 @@ class Commits:
 
     def _accepts_landed(self, changes: Changes, error: JournalError | None) -> None:
         self.accepting -= len(changes.accepted)
+        self.accepting_octets -= _octets_of(changes)
         self._kept(changes, error)
 
     def _has_landed(self, changes: Changes, error: JournalError | None) -> None:
         self._under_way.remove(changes)
         self._kept(changes, error)
+
+    def behind(self) -> tuple[int, int]:
+        """Return how many messages the journal was told to accept, and their octets."""
+        return self.accepting, self.accepting_octets
 
     # How commits went.
 
@@ -172,3 +181,10 @@ class Commits:
         """Try the journal again when it is time to."""
         if now >= self._retry_at:
             self._retry()
+
+
+def _octets_of(accepts: Changes) -> int:
+    octets = 0
+    for message in accepts.accepted:
+        octets += message.size
+    return octets

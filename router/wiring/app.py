@@ -44,7 +44,7 @@ from router.wiring.running_config import RunningConfig
 from router.wiring.stop import Stop
 from router.wiring.systemd import notify, starting, stopping_within, watchdog_s
 from router.wiring.tls import Certificate, about, loaded
-from router.wiring.unacknowledged import unacknowledged
+from router.wiring.unacknowledged import has_hung_up, unacknowledged
 from router.wiring.wall_clock import is_synchronised
 
 GARBAGE: Final = (10_000, 20, 50)
@@ -91,7 +91,7 @@ class App:
         self._passed: list[int | None] = []
         """The descriptor of each listener whose socket systemd has opened."""
         self.reading: Final = ReadingLine(
-            self._read_later, self.clock, lambda: self.journey.commits.accepting
+            self._read_later, self.clock, lambda: self.journey.commits.behind()
         )
         self._handshakes_to_log = LineLimit(NOTES_LOGGED)
         self._full_queues = FullQueues()
@@ -128,6 +128,12 @@ class App:
         if link.transport is None:
             return None
         return unacknowledged(cast("asyncio.Transport", link.transport))
+
+    def has_hung_up(self, link: Link) -> bool:
+        """Return whether the peer has closed the connection; False where that is not known."""
+        if link.transport is None:
+            return False
+        return has_hung_up(cast("asyncio.Transport", link.transport))
 
     # Life.
 

@@ -1,4 +1,4 @@
-"""What the system knows of the octets of a connection that its peer has not acknowledged.
+"""What the system knows of a connection: octets that its peer has not acknowledged, and its end.
 
 Linux tells it for TCP: SIOCOUTQ and TCP_INFO, see tcp(7). Other systems tell nothing.
 """
@@ -14,6 +14,8 @@ from router.smpp.link import Unacknowledged
 
 INFO_OCTETS: Final = 60
 """The beginning of `struct tcp_info`, up to what is wanted of it."""
+HUNG_UP: Final = frozenset({7, 8})
+"""Values of `tcpi_state`, the first octet: TCP_CLOSE after a reset, TCP_CLOSE_WAIT after a FIN."""
 LAST_DATA_SENT_OCTET: Final = 44
 """The place of `tcpi_last_data_sent`: milliseconds since octets last left this machine."""
 LAST_ACK_RECV_OCTET: Final = 56
@@ -47,3 +49,19 @@ def unacknowledged(transport: asyncio.Transport) -> Unacknowledged | None:
         max(0.0, since_ms / 1000 - TICK_S),
         -inf if unwritten else max(0.0, sent_since_ms / 1000 - TICK_S),
     )
+
+
+def has_hung_up(transport: asyncio.Transport) -> bool:
+    """Return whether the peer has closed the connection, or its half; False if that is not known.
+
+    The loop does not see it before all is read that came ahead of it.
+    """
+    if sys.platform != "linux":
+        return False
+    connection = transport.get_extra_info("socket")
+    if connection is None:
+        return False
+    try:
+        return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] in HUNG_UP
+    except OSError:  # The connection is gone, which its link hears, or is no TCP.
+        return False

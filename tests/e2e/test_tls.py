@@ -1,13 +1,15 @@
 """A listener with a certificate speaks TLS, and only TLS; the one beside it does not."""
 
 import ssl
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
 from benchmarks import stand
 from benchmarks.certificates import OPENSSL, self_signed
+from benchmarks.processes import until
+from router.smpp import pdu as p
 from router.smpp import receipt as r
 from router.smpp import vocabulary as v
 from router.smpp.link import NOTES_LOGGED
@@ -20,6 +22,8 @@ listen:
   - {address: "127.0.0.1:0"}"""
 
 STRANGERS = 50
+MOST_READ_OCTETS = 50_000_000
+"""Far beyond what systems hold on the way: as much is not taken of whom nobody reads."""
 
 pytestmark = pytest.mark.skipif(OPENSSL is None, reason="needs openssl to make a certificate")
 
@@ -107,3 +111,34 @@ def test_certificate_that_is_not_there_is_a_mistake_with_its_place(
     assert f"{path}:2:" in ended.stderr
     assert "listen[0].tls.certificate: " in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("listener", [0, 1], ids=["TLS", "plain"])
+def test_client_that_floods_and_dies_is_gone_before_all_it_has_sent_is_paid(
+    router: stand.Router, certificate: Path, listener: int
+) -> None:
+    unasked = p.response(v.SUBMIT_SM, 7, body=b"1\0") * 1000
+    tls = None if listener else ssl.create_default_context(cafile=certificate)
+    with Peer(router.ports[listener], tls) as client:
+        assert client.bind("shop").command_status == v.ESME_ROK
+        client.socket.settimeout(0.2)
+        with suppress(TimeoutError):  # Until it is not read any more.
+            while True:
+                client.send(unasked)
+
+    until("it is gone", lambda: router.samples().sum("client_binds", account="shop") == 0)
+
+
+def test_stranger_that_floods_over_tls_is_cut_off_and_not_read_to_its_end(
+    router: stand.Router, certificate: Path
+) -> None:
+    enquiries = p.build(v.ENQUIRE_LINK, 0, 7) * 1000
+    before = router.samples().sum("failed_binds_total", reason="flooded")
+    sent = 0
+    stranger = Peer(router.ports[0], ssl.create_default_context(cafile=certificate))
+    with stranger, suppress(OSError):  # Until it is cut off.
+        while sent < MOST_READ_OCTETS:
+            stranger.send(enquiries)
+            sent += len(enquiries)
+    assert sent < MOST_READ_OCTETS
+    assert router.samples().sum("failed_binds_total", reason="flooded") == before + 1

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import struct
 import sys
 from collections.abc import Coroutine
 
@@ -9,7 +10,7 @@ import pytest
 import uvloop
 
 from router.smpp.link import Unacknowledged
-from router.wiring.unacknowledged import unacknowledged
+from router.wiring.unacknowledged import has_hung_up, unacknowledged
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells it")
 MUCH = bytes(8_000_000)
@@ -30,6 +31,13 @@ async def until_acknowledged(transport: asyncio.Transport) -> Unacknowledged:
         assert found is not None
         if not found.octets:
             return found
+        await asyncio.sleep(0.001)
+
+
+async def until_hung_up(transport: asyncio.Transport) -> None:
+    while True:
+        if has_hung_up(transport):
+            return
         await asyncio.sleep(0.001)
 
 
@@ -73,11 +81,34 @@ def test_connection_that_is_gone_or_is_no_tcp_tells_nothing(
         transport.abort()
         await asyncio.sleep(0.01)
         assert unacknowledged(transport) is None
+        assert not has_hung_up(transport)
         peer.close()
         ours, theirs = socket.socketpair()
         local, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ours)
         assert unacknowledged(local) is None
+        assert not has_hung_up(local)
         local.close()
         theirs.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize("how", ["close", "shutdown", "reset"])
+def test_peer_that_hangs_up_is_seen_before_what_it_has_sent_is_read(how: str) -> None:
+    async def main() -> None:
+        transport, peer = await connected()
+        transport.pause_reading()
+        peer.sendall(b"hello")
+        assert not has_hung_up(transport)
+        if how == "shutdown":
+            peer.shutdown(socket.SHUT_WR)
+        else:
+            on, at_once = 1, 0
+            linger = struct.pack("ii", how == "reset" and on, at_once)
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            peer.close()
+        await until_hung_up(transport)
+        transport.abort()
+        peer.close()
 
     run(main())

@@ -71,6 +71,28 @@ def test_messages_have_none(world: World, router: Router) -> None:
     assert len(telia.submits) == 1000
 
 
+def test_client_with_long_messages_is_not_read_while_the_journal_has_much_of_them(
+    world: World, router: Router
+) -> None:
+    long = p.sm(
+        v.SUBMIT_SM, 7, source=(5, 0, b"BANK"), destination=(1, 1, b"37255512345"),
+        tlvs=p.tlv(v.MESSAGE_PAYLOAD, bytes(60_000)),
+    )  # fmt: skip
+    client = router.client()
+    router.disk.is_stuck = True
+    client.far.send(long * 5)
+    world.settle()
+    assert router.journey.commits.behind() == (5, 5 * len(long))
+    assert not client.far.transport.reading
+    world.run(1.0)
+    assert not client.far.transport.reading
+    router.disk.go_on()
+    world.run(1.0)
+    assert client.far.transport.reading
+    assert router.journey.commits.behind() == (0, 0)
+    assert router.accepted == 5
+
+
 def test_binds_of_one_account_pay_from_one_purse_and_another_account_is_not_asked(
     world: World, router: Router
 ) -> None:
@@ -141,6 +163,59 @@ def test_peer_that_is_slowed_and_goes_is_forgotten(world: World, router: Router)
     world.run(10.0)
     assert len(router.reading) == 0
     assert not router.accounts.by_name[client.link.account.name].binds
+
+
+def test_bind_of_a_client_that_is_gone_does_not_last_until_all_is_paid(
+    world: World, router: Router
+) -> None:
+    client = router.client()
+    client.far.send(UNASKED * MUCH)
+    world.settle()
+    router.hung_up.append(client.link)
+    world.run(LONGEST_DEBT_S)
+    assert client.far.closed
+    assert not router.accounts.by_name[client.link.account.name].binds
+    assert len(router.reading) == 0
+
+
+def test_answers_that_a_client_in_debt_has_left_behind_count(world: World, router: Router) -> None:
+    telia = router.operator("telia")
+    client = router.client()
+    client.deliver_status = lambda _: None
+    client.submit()
+    world.run(1.0)
+    telia.report_all()
+    world.run(1.0)
+    (receipt,) = client.receipts
+    client.far.send(UNASKED * MUCH + p.response(v.DELIVER_SM, receipt.sequence_number, body=b"\0"))
+    world.settle()
+    router.hung_up.append(client.link)
+    world.run(LONGEST_DEBT_S)
+    assert client.far.closed
+    assert not router.journey.deliveries.outboxes[client.link.account.name]
+
+
+def test_client_that_is_gone_hears_what_it_is_owed_first(world: World, router: Router) -> None:
+    client = router.client()
+    router.disk.is_stuck = True
+    client.far.send(SUBMIT + UNASKED * MUCH)
+    world.settle()
+    router.hung_up.append(client.link)
+    world.run(LONGEST_DEBT_S)
+    assert not client.far.closed
+    router.disk.go_on()
+    world.run(LONGEST_DEBT_S)
+    assert len(client.far.pdus(v.SUBMIT_SM_RESP)) == 1
+    assert client.far.closed
+
+
+def test_peer_in_debt_is_written_to_now_and_then_so_that_its_system_says_if_it_is_gone(
+    world: World, router: Router
+) -> None:
+    client = router.client()
+    client.far.send(UNASKED * MUCH)
+    world.run(2.5 * LONGEST_DEBT_S)
+    assert len(client.far.pdus(v.ENQUIRE_LINK)) == 3
 
 
 # Before the bind.

@@ -139,7 +139,7 @@ class Process:
         self.reading = ReadingLine(
             lambda delay_s, call: self.loop.at(self.loop.now + delay_s, call, self),
             self.clock,
-            lambda: self.journey.commits.accepting,
+            lambda: self.journey.commits.behind(),
         )
         self.is_recovered = False
         """Whether it knows what its journal holds."""
@@ -165,6 +165,10 @@ class Process:
 
     def unacknowledged(self, link: Link) -> None:
         """Nothing is known of the other end's system."""
+
+    def has_hung_up(self, link: Link) -> bool:
+        """A connection that is closed is lost at once here."""
+        return False
 
     def write_soon(self, link: Link) -> None:
         """Have the link written when this turn ends."""

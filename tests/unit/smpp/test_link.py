@@ -90,6 +90,8 @@ class FakeHost:
         self.timers: list[FakeTimer] = []
         self.soon: list[Link] = []
         self.turns: list[Callable[[], None]] = []
+        self.peer_is_gone = False
+        """Whether the system knows that the other end is closed."""
         self.reading = ReadingLine(lambda _, call: self.turns.append(call), self.clock)
 
     def clock(self) -> float:
@@ -104,6 +106,9 @@ class FakeHost:
 
     def unacknowledged(self, link: Link) -> None:
         """Nothing is known of the other end's system."""
+
+    def has_hung_up(self, link: Link) -> bool:
+        return self.peer_is_gone
 
     def write_soon(self, link: Link) -> None:
         if not link.to_write:
@@ -506,11 +511,43 @@ def test_much_that_is_of_no_use_is_paid_for_before_the_rest_is_read() -> None:
         scene.host.pass_s(0.1)
         tenths += 1
     scene.host.end_turn()
-    assert scene.written() == ["enquire_link_resp"] * MANY
+    written = scene.written()
+    assert written.count("enquire_link_resp") == MANY
+    assert set(written) == {"enquire_link_resp", "enquire_link"}  # Is it still there?
     assert tenths >= 10 * (MANY - ALONE_PDUS - SHARED_PDUS) / USELESS.per_second
 
 
 # The end.
+
+
+@pytest.mark.parametrize("two_ways", [True, False], ids=["plain", "TLS"])
+@pytest.mark.parametrize("times", [1, 20])
+def test_stranger_that_floods_over_tls_is_cut_when_its_last_octets_are_written(
+    two_ways: bool, times: int
+) -> None:
+    scene = Scene(State.OPEN)
+    scene.transport.two_ways = two_ways
+    scene.link.data_received(ENQUIRE * times)
+    scene.session.close()
+    scene.host.write_soon(scene.link)
+    scene.host.end_turn()
+    scene.host.pass_s(0.0)
+    is_cut = times > 1 and not two_ways
+    assert scene.transport.calls == ["write", "close"] + ["abort"] * is_cut
+
+
+def test_peer_that_goes_on_at_full_speed_after_the_end_is_not_read_and_cut() -> None:
+    scene = Scene(State.BINDING)
+    scene.transport.two_ways = False
+    scene.session.refuse_bind(b"us", v.ESME_RINVPASWD)
+    scene.host.write_soon(scene.link)
+    scene.host.end_turn()
+    scene.link.data_received(bytes(READ_OCTETS - 1))
+    assert "pause" not in scene.transport.calls
+    scene.link.data_received(bytes(READ_OCTETS))
+    scene.host.turn()
+    scene.host.pass_s(REFUSED_S)
+    assert scene.transport.calls == ["write", "pause", "close", "abort"]
 
 
 def test_session_that_is_over_has_its_last_octets_written_and_is_closed() -> None:

@@ -4,7 +4,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from router.smpp.reading import BEHIND_MESSAGES, BEHIND_S, SHARE_S, ReadingLine
+import pytest
+
+from router.smpp.reading import BEHIND_MESSAGES, BEHIND_OCTETS, BEHIND_S, SHARE_S, ReadingLine
 
 
 class Turns:
@@ -15,7 +17,7 @@ class Turns:
         self.calls: Final[deque[Callable[[], None]]] = deque()
         self.served: list[str] = []
         self.delays_s: list[float] = []
-        self.behind = 0
+        self.behind = 0, 0
         self.line = ReadingLine(self._later, lambda: self.now, lambda: self.behind)
 
     def _later(self, delay_s: float, call: Callable[[], None]) -> None:
@@ -51,13 +53,14 @@ def test_line_is_served_in_turns_until_all_is_dealt_with() -> None:
     assert [turns.turn(), turns.turn()] == ["abcaca", ""]
 
 
-def test_line_waits_while_the_journal_has_much_that_clients_wait_for() -> None:
+@pytest.mark.parametrize("more", [(1, 0), (0, 1)], ids=["messages", "octets"])
+def test_line_waits_while_the_journal_has_much_that_clients_wait_for(more: tuple[int, int]) -> None:
     turns = Turns()
     Peer(turns, "a", 20)
-    turns.behind = BEHIND_MESSAGES + 1
+    turns.behind = BEHIND_MESSAGES + more[0], BEHIND_OCTETS + more[1]
     assert [turns.turn(), turns.turn()] == ["", ""]
     assert not turns.line.is_empty
-    turns.behind = BEHIND_MESSAGES
+    turns.behind = BEHIND_MESSAGES, BEHIND_OCTETS
     assert turns.turn() == "a" * 20
     assert turns.delays_s == [0.0, BEHIND_S, BEHIND_S]
 
