@@ -366,7 +366,7 @@ def a_flight_lands_twice() -> list[Patch]:
     return [(Answers, "answered", twice)]
 
 
-@bug(seed=2)
+@bug(seed=29)
 def nobody_looks_when_a_window_is_given_up() -> list[Patch]:
     """Its operator has room again, and stands still."""
     doubted = Answers._doubted
