@@ -328,7 +328,8 @@ def _printable_traceback(stream: TextIO, exc_info: ExcInfo) -> None:
 def without_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Mask keys that a log must never contain, in case a line has them."""
     for key in event.keys() & SECRET_KEYS:
-        event[key] = "***"
+        if not isinstance(event[key], int):  # Of octets, how many they are.
+            event[key] = "***"
     for key in event.keys() & NUMBER_KEYS:
         event[key] = masked(event[key])
     return event

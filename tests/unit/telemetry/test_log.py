@@ -212,6 +212,13 @@ def test_secret_that_is_given_to_a_line_is_not_in_it(key: str) -> None:
     assert "s3cret" not in stream.getvalue()
 
 
+def test_how_many_octets_there_are_is_no_secret() -> None:
+    stream = written(LogSettings())
+    structlog.get_logger().info("message.suspected", octets=140)
+    (line,) = lines(stream)
+    assert line["octets"] == 140
+
+
 def test_number_in_a_line_keeps_its_first_digits_only() -> None:
     stream = written(LogSettings())
     structlog.get_logger().info("client.bound", destination="37255512345", number=b"3725")
