@@ -61,7 +61,7 @@ HEALTH: Final = frozenset({"/healthz", "/readyz"})
 """What places are kept for: a scraper that hangs must not have the router restarted."""
 
 RELOAD: Final = "/v1/reload"
-RELOAD_S: Final = 60.0
+RELOAD_S: Final = 300.0
 """How long a reload may take before the answer is that it goes on."""
 _STATUS_OF: Final = {"refused": 503, "failed": 500, "rejected": 409, "needs_restart": 409}
 """The HTTP status by what came of a reload; 200 for all else."""

@@ -30,6 +30,7 @@ from router.steps.rules import Rules
 from router.telemetry.log import MessageLog, adopt_log
 from router.terms.settings import Place, Settings
 from router.wiring.connectors import Begin, Connectors
+from router.wiring.gently import gently
 from router.wiring.tls import Certificate, Loaded, loaded
 
 MOST_TOLD: Final = 100
@@ -442,7 +443,7 @@ def _answer(answer: "Future[Reloaded]", task: "asyncio.Task[Reloaded]") -> None:
 
 async def in_thread(work: Callable[[], T]) -> T:
     """Do the work in the thread of reloads: in those of the loop, names of hosts are looked up."""
-    return await asyncio.get_running_loop().run_in_executor(_THREAD, work)
+    return await asyncio.get_running_loop().run_in_executor(_THREAD, gently, work)
 
 
 def let_go(left: list[Settings]) -> None:

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from router.wiring.remote import NoAnswerError, ask
 
-WAIT_S: Final = 70.0
+WAIT_S: Final = 310.0
 """Longer than the router waits for its own answer (`control.RELOAD_S`)."""
 HEADS: Final = {
     "unchanged": "the configuration is the one in force",
