@@ -25,6 +25,7 @@ from router.wiring.checking import examine, without_secrets
 from router.wiring.drains import UnknownNameError
 from router.wiring.explain import Question, explain
 from router.wiring.explain_running import Now, lines_of, now_of
+from router.wiring.gently import gently
 from router.wiring.routes_view import routes_of
 
 PATHS: Final = ("/v1/compare", "/v1/explain", "/v1/routes")
@@ -76,7 +77,7 @@ class Questions:
         secret = not_for_everybody(path, running)
         if secret is not None:
             return 403, {"error": f"{secret}: {_NOT_SHOWN}"}
-        found = examine(path, os.environ, running)
+        found = gently(lambda: examine(path, os.environ, running))
         found["read_by"] = _user()
         if not runs_from(path, running):
             without_secrets(found)
