@@ -126,6 +126,7 @@ class Changes:
 
     __slots__ = (
         "accepted",
+        "accepted_octets",
         "acknowledged",
         "at_utc",
         "claimed",
@@ -144,6 +145,8 @@ class Changes:
     def __init__(self) -> None:
         self.accepted: list[Message] = []
         """Messages of clients that wait for their submit_sm_resp."""
+        self.accepted_octets = 0
+        """All their octets."""
         self.taken: list[PendingReceipt] = []
         self.held: list[Delivery] = []
         """Receipts and inbound messages for clients, kept until acknowledged."""

@@ -143,7 +143,8 @@ class Outbox:
     @property
     def is_full(self) -> bool:
         """Whether a limit is reached. Receipts are taken all the same."""
-        return self.share >= 1.0
+        settings = self.settings
+        return self._count >= settings.outbox_messages or self.octets >= settings.outbox_size_bytes
 
     @property
     def is_nearly_full(self) -> bool:

@@ -16,9 +16,9 @@ from typing import Final, Protocol
 
 from router.terms.limits import Rate
 
-ALONE_PDUS: Final = 128
-"""PDUs of one read that are dealt with at once while nobody waits in line: what a client with a
-large window sends together, so that each turn has much to do together."""
+ALONE_PDUS: Final = 256
+"""PDUs of one read that are dealt with at once while nobody waits in line: what comes together on
+a window of 100, answers and receipts, so that each turn and each commit has much to do together."""
 SHARED_PDUS: Final = 64
 """The same while others wait. It must be more than a peer with little to say sends in a turn: one
 that exceeds it waits behind those with much."""
@@ -57,24 +57,37 @@ class Reader(Protocol):
 class ReadingLine:
     """The connections that wait until more of what they have sent is dealt with."""
 
-    __slots__ = ("_behind", "_clock", "_is_called", "_later", "_waiting", "is_empty")
+    __slots__ = (
+        "_behind",
+        "_changed",
+        "_clock",
+        "_is_called",
+        "_later",
+        "_waiting",
+        "is_behind",
+        "is_empty",
+    )
 
     def __init__(
         self,
         later: Callable[[float, Callable[[], None]], object],
         clock: Callable[[], float],
         behind: Callable[[], tuple[int, int]] = lambda: (0, 0),
+        changed: Callable[[], object] = lambda: None,
     ) -> None:
         """`later` runs a call after so many seconds; after 0.0 once the others have been read.
 
         `behind` returns how many messages clients wait for that the journal has not committed, and
-        how many octets those have.
+        how many octets those have. `changed` is called when `is_behind` has changed.
         """
         self.is_empty = True
         """Whether nobody waits."""
+        self.is_behind = False
+        """Whether the line waits for the journal."""
         self._later: Final = later
         self._clock: Final = clock
         self._behind: Final = behind
+        self._changed: Final = changed
         self._waiting: Final[deque[Reader]] = deque()
         self._is_called = False
 
@@ -95,7 +108,11 @@ class ReadingLine:
     def _serve(self) -> None:
         """Serve the line for its share of this turn."""
         messages, octets = self._behind()
-        if messages > BEHIND_MESSAGES or octets > BEHIND_OCTETS:
+        is_behind = messages > BEHIND_MESSAGES or octets > BEHIND_OCTETS
+        if is_behind != self.is_behind:
+            self.is_behind = is_behind
+            self._changed()
+        if is_behind:
             self._later(BEHIND_S, self._serve)
             return
         self._is_called = False

@@ -88,7 +88,7 @@ class Commits:
         if self.accepts.accepted:
             accepts, self.accepts = self.accepts, Changes()
             self.accepting += len(accepts.accepted)
-            self.accepting_octets += _octets_of(accepts)
+            self.accepting_octets += accepts.accepted_octets
             self._journal.commit(accepts, self._accepts_landed, urgent=True)
         if self.settles and self.up:  # Else it would overtake what is told again.
             settles, self.settles = self.settles, Changes()
@@ -122,7 +122,7 @@ class Commits:
 
     def _accepts_landed(self, changes: Changes, error: JournalError | None) -> None:
         self.accepting -= len(changes.accepted)
-        self.accepting_octets -= _octets_of(changes)
+        self.accepting_octets -= changes.accepted_octets
         self._kept(changes, error)
 
     def _has_landed(self, changes: Changes, error: JournalError | None) -> None:
@@ -181,10 +181,3 @@ class Commits:
         """Try the journal again when it is time to."""
         if now >= self._retry_at:
             self._retry()
-
-
-def _octets_of(accepts: Changes) -> int:
-    octets = 0
-    for message in accepts.accepted:
-        octets += message.size
-    return octets

@@ -163,7 +163,9 @@ class Intake:
         )
         if message.size != len(pdu.octets):
             client.admission.resize(message.size - len(pdu.octets))
-        self._commits.accepts.accepted.append(message)
+        accepts = self._commits.accepts
+        accepts.accepted.append(message)
+        accepts.accepted_octets += message.size
         if not self._turn.is_ending:
             self._turn.end_soon()
 

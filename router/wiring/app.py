@@ -51,10 +51,13 @@ GARBAGE: Final = (10_000, 20, 50)
 """Thresholds of the garbage collector. A message is a dozen objects without cycles: to look for
 cycles after every 700 new objects, as is Python's default, costs a tenth of the time and finds
 none."""
-SWITCH_S: Final = 0.0001
-"""How long the loop may keep the interpreter's lock while the journal's thread waits for it. A
-commit takes the lock some twenty times; with Python's default of 5 ms a busy loop would make it
-last 0.1 s and more."""
+SWITCH_S: Final = 0.005
+"""How long the loop may keep the interpreter's lock while another thread waits for it: as Python
+has it. The loop gives it away in each turn."""
+BEHIND_SWITCH_S: Final = 0.0001
+"""The same while connections wait for commits. A commit takes the lock some twenty times: beside a
+loop that is always busy it would last 0.1 s and more. At all times it would cost each message a
+tenth more."""
 LAG_EVERY_S: Final = 0.1
 UNBOUND: Final = frozenset({State.OPEN, State.BINDING})
 SPACE_EVERY_S: Final = 1.0
@@ -91,7 +94,10 @@ class App:
         self._passed: list[int | None] = []
         """The descriptor of each listener whose socket systemd has opened."""
         self.reading: Final = ReadingLine(
-            self._read_later, self.clock, lambda: self.journey.commits.behind()
+            self._read_later,
+            self.clock,
+            lambda: self.journey.commits.behind(),
+            self._share_core,
         )
         self._handshakes_to_log = LineLimit(NOTES_LOGGED)
         self._full_queues = FullQueues()
@@ -136,6 +142,10 @@ class App:
         return has_hung_up(cast("asyncio.Transport", link.transport))
 
     # Life.
+
+    def _share_core(self) -> None:
+        """Let the journal's thread go on at once while connections wait for it."""
+        sys.setswitchinterval(BEHIND_SWITCH_S if self.reading.is_behind else SWITCH_S)
 
     def run(self) -> int:
         """Run until a signal ends it; return the exit status."""

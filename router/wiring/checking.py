@@ -5,7 +5,7 @@ what runs in memory, and the environment and the rights with which a reload woul
 Both show the same document. No value of a secret is in it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import NotRequired, TypedDict
@@ -13,6 +13,9 @@ from typing import NotRequired, TypedDict
 from router.settings.difference import Difference, difference
 from router.settings.load import Mistake, SettingsError, load, warnings
 from router.terms.settings import Place, Settings
+
+Read = Callable[[Path, Mapping[str, str]], Settings]
+"""Returns the settings in a file or folder; raises SettingsError."""
 
 
 class ToldChange(TypedDict):
@@ -54,11 +57,15 @@ class Examined(TypedDict):
 
 
 def examine(
-    path: Path, environment: Mapping[str, str], against: Settings | None = None
+    path: Path,
+    environment: Mapping[str, str],
+    against: Settings | None = None,
+    *,
+    read: Read = load,
 ) -> Examined:
     """Read a configuration, and compare it with what it would replace."""
     try:
-        settings = load(path, environment)
+        settings = read(path, environment)
     except SettingsError as error:
         found = Examined(
             ok=False, mistakes=[asdict(one) for one in error.mistakes], warnings=[], hash=None

@@ -5,14 +5,15 @@ problem was found or the router did not answer, 2 wrong usage.
 """
 
 import argparse
-import contextlib
 import getpass
 import json
 import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import asdict
+from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Final, cast
@@ -49,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
     except BrokenPipeError:
         # The reader of the output has ended (`| head`). Python would complain again at exit.
-        with contextlib.suppress(OSError, ValueError):
+        with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NOT_WELL
     except KeyboardInterrupt:
@@ -244,6 +245,7 @@ def _run(arguments: argparse.Namespace) -> int:
         return NOT_WELL
     import structlog  # Neither this nor the router is needed to check a configuration.
 
+    from router.settings.apart import Reader
     from router.telemetry.log import configure_log
     from router.wiring.app import App
 
@@ -253,7 +255,9 @@ def _run(arguments: argparse.Namespace) -> int:
         place, message = str(warning.place), warning.message
         log.warning("config.warned", place=place, path=warning.path, meaning=message)
     accept_loss: bool = arguments.accept_loss
-    return App(settings, lambda: load(path, os.environ), accept_loss=accept_loss).run()
+    with closing(Reader()) as reader:
+        reread = partial(reader.read, path, os.environ)
+        return App(settings, reread, accept_loss=accept_loss).run()
 
 
 def _loaded(path: Path) -> Settings | None:
@@ -473,7 +477,7 @@ def _watch(url: str) -> int:
     from router.wiring.remote import NoAnswerError
     from router.wiring.status_view import console, drawn, fetch
 
-    with contextlib.suppress(KeyboardInterrupt), Live(console=console(), screen=True) as live:
+    with suppress(KeyboardInterrupt), Live(console=console(), screen=True) as live:
         while True:
             try:
                 live.update(drawn(fetch(url)), refresh=True)

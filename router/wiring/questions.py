@@ -4,8 +4,8 @@
     /v1/explain  POST {"account": ..., "to": ...}: what would become of a message now
     /v1/routes   POST {"to": PREFIX, "account": A}: who may carry what
 
-Answered in the thread of the request, one question at a time: to read and compare a hundred
-thousand prefixes takes seconds, which the loop shares with it.
+Answered in the thread of the request, one question at a time: to compare a hundred thousand
+prefixes takes seconds, which the loop shares with it. They are read by another process.
 """
 
 import os
@@ -14,9 +14,11 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Final, cast
 
+from router.settings.apart import Reader, ReaderError
 from router.settings.mistakes import listed, nearest
 from router.telemetry.status import Running
 from router.terms.names import AccountName
@@ -61,6 +63,8 @@ class Questions:
             return self.by_path[path](asked)
         except _WrongQuestionError as error:
             return 400, {"error": str(error)}
+        except ReaderError as error:
+            return 503, {"error": str(error)}
         finally:
             self._one_at_a_time.release()
 
@@ -77,7 +81,8 @@ class Questions:
         secret = not_for_everybody(path, running)
         if secret is not None:
             return 403, {"error": f"{secret}: {_NOT_SHOWN}"}
-        found = gently(lambda: examine(path, os.environ, running))
+        with closing(Reader()) as reader:
+            found = gently(lambda: examine(path, os.environ, running, read=reader.read))
         found["read_by"] = _user()
         if not runs_from(path, running):
             without_secrets(found)

@@ -1,8 +1,8 @@
 """Reload: another configuration is followed without a restart, whole or not at all.
 
-The files are read, checked and compared in a thread, and the rules are built there. Whatever can be
-refused has then been refused, with all its mistakes. What is left is one synchronous call between
-two turns of the loop, so no message meets parts of two configurations.
+The files are read and checked by another process, and compared in a thread, which builds the rules.
+Whatever can be refused has then been refused, with all its mistakes. What is left is one
+synchronous call between two turns of the loop, so no message meets parts of two configurations.
 
 One reload at a time. Those that are asked for meanwhile wait, and share the next one, which reads
 the files after they were asked for.
@@ -22,6 +22,7 @@ import structlog
 from router.accept.accounts import Accounts
 from router.accept.server import ClientLink
 from router.journey import Journey
+from router.settings.apart import ReaderError
 from router.settings.difference import difference
 from router.settings.load import Mistake, SettingsError, warnings
 from router.settings.mistakes import mistake_at
@@ -209,6 +210,9 @@ class Reloader:
             read = await in_thread(lambda: self._read(app.settings, partly))
         except SettingsError as error:
             return _rejected(error.mistakes)
+        except ReaderError as error:
+            log.error("config.failed", exc_info=error)
+            return _told("failed", str(error))
         told = _told("applied", "", read)
         if read.rules is None:
             if not read.words:

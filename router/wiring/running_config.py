@@ -1,8 +1,8 @@
 """Which configuration runs, since when, and whether its files still say the same.
 
 Once a minute the files are looked at, in a thread. While their sizes and times are those of before,
-that is all: to read a hundred thousand prefixes takes seconds of the interpreter that the loop
-needs too. What has changed is read, checked and compared, and never applied.
+that is all: a hundred thousand prefixes take seconds. What has changed is read, checked and
+compared, and never applied.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 import structlog
 
+from router.settings.apart import ReaderError
 from router.settings.difference import difference
 from router.settings.files import stamp_of
 from router.settings.load import SettingsError
@@ -101,6 +102,8 @@ def looked_at(running: Settings, last: Look, reread: Callable[[], Settings]) -> 
         count = len(error.mistakes)
         mistakes = f"{count} mistake{'' if count == 1 else 's'}"
         return Look(error.files, f"the files have {mistakes} now: {error.mistakes[0]}")
+    except ReaderError as error:
+        return Look(last.files, str(error))
     except Exception as error:  # noqa: BLE001 - A mistake of ours here must not end the router.
         why = f"{type(error).__name__} while the files were read; `smpp-router check` shows it"
         return Look(last.files, why)

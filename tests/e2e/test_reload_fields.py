@@ -35,9 +35,9 @@ from router.wiring.reload import Reloaded
 from tests.doubles import with_account, without_operator
 from tests.unit.settings.configurations import CONTRACT, changed, loaded
 
-NO_KEYS: Final = frozenset({"name", "line", "file", "places"})
+NO_KEYS: Final = frozenset({"name", "line", "file", "places", "files", "digest", "folder"})
 """Fields that are no keys of the file, or under which a part is found again."""
-ELSEWHERE: Final = frozenset({"TlsSettings", "Place", "Address"})
+ELSEWHERE: Final = frozenset({"TlsSettings", "Place", "Address", "SeenFile"})
 """Certificates need files: test_reload.py. The others are no parts of a file."""
 TEXT: Final = changed(
     CONTRACT,

@@ -18,7 +18,14 @@ class Turns:
         self.served: list[str] = []
         self.delays_s: list[float] = []
         self.behind = 0, 0
-        self.line = ReadingLine(self._later, lambda: self.now, lambda: self.behind)
+        self.changes: list[bool] = []
+        """Whether the line waited for the journal, each time when that had changed."""
+        self.line = ReadingLine(
+            self._later,
+            lambda: self.now,
+            lambda: self.behind,
+            lambda: self.changes.append(self.line.is_behind),
+        )
 
     def _later(self, delay_s: float, call: Callable[[], None]) -> None:
         self.delays_s.append(delay_s)

@@ -1,0 +1,192 @@
+"""Reads settings in a process of its own, for a process that has other things to do.
+
+To read a configuration takes a tenth of a second of the interpreter, and several seconds with a
+hundred thousand prefixes; a thread would take them from the loop. What comes back is the settings,
+pickled: to make them again takes a fifth of the time of reading them.
+
+The process starts with the first reading and ends when it was not asked for a while. It may be of a
+later version of this program than ours, put in its place meanwhile: then it may read other keys,
+and its settings may be other objects, so nothing is read.
+
+    ours -> reader   a path and an environment
+    reader -> ours   once, what it was made of; for each path, an outcome
+    both ways        8 octets with the length, and a pickle
+"""
+
+import hashlib
+import os
+import pickle
+import select
+import subprocess
+import sys
+import traceback
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from struct import Struct
+from typing import IO, Final
+
+from router.settings.load import load
+from router.settings.mistakes import Mistake, SettingsError
+from router.terms.settings import SeenFile, Settings
+
+IDLE_S: Final = 60.0
+"""How long a reader waits for the next path. What it has read it would keep for ever."""
+NICE: Final = 10
+"""It takes the processor that the others leave."""
+_LENGTH: Final = Struct("<Q")
+_HERE: Final = Path(__file__).resolve().parent
+_OURS: Final = Path(sys.executable).parent.resolve() / Path(sys.executable).name
+"""Our interpreter, also when a link to its folder has been turned to another version."""
+
+
+def _made_of() -> bytes:
+    """Return a digest of the code that reads settings, and of what settings are."""
+    found = hashlib.sha256(sys.version.encode())
+    for folder in (_HERE, _HERE.parent / "terms"):
+        for file in sorted(folder.iterdir()):
+            if file.is_file():
+                found.update(file.name.encode())
+                found.update(file.read_bytes())
+    return found.digest()
+
+
+MADE_OF: Final = _made_of()
+"""What we are made of, found when this is imported: the files may be others later."""
+
+
+_Outcome = Settings | tuple[list[Mistake], Mapping[Path, SeenFile]] | str
+"""Settings; or mistakes, and the files they are in; or the trace of an error of ours."""
+
+
+class ReaderError(Exception):
+    """The settings could not be read, through no fault of their files."""
+
+
+class Reader:
+    """Reads settings in another process. For one thread at a time."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def read(self, path: Path, environment: Mapping[str, str]) -> Settings:
+        """Return the settings in a file or folder. Raises SettingsError, or ReaderError."""
+        asked = pickle.dumps((path, dict(environment)))
+        answer = None
+        if self._process is not None:
+            answer = _asked(self._process, asked)  # None where it has waited long enough.
+        if answer is None:
+            answer = _asked(self._started(), asked)
+        if answer is None:
+            self.close()
+            raise ReaderError(
+                "the process that reads the configuration ended before it had; is there memory"
+                " for it?"
+            )
+        outcome: _Outcome = pickle.loads(answer)
+        del answer
+        match outcome:
+            case Settings():
+                return outcome
+            case str():
+                error = ReaderError("an error of the router while it read the files")
+                error.add_note(outcome)
+                raise error
+            case mistakes, files:
+                raise SettingsError(mistakes, files)
+
+    def close(self) -> None:
+        """End the process. It would end by itself with ours."""
+        process, self._process = self._process, None
+        if process is not None:
+            for pipe in _pipes(process):
+                with suppress(OSError):
+                    pipe.close()
+            process.kill()
+            process.wait()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        """Start a reader that is made of what we are made of."""
+        self.close()
+        where = str(_HERE.parent.parent)
+        paths = os.pathsep.join(filter(None, (where, os.environ.get("PYTHONPATH"))))
+        try:
+            # Without -P a module in the working folder would go before ours.
+            process = self._process = subprocess.Popen(
+                [_OURS, "-P", "-m", __name__],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": paths},
+                start_new_session=True,  # Ctrl-C is for the router.
+            )
+        except OSError as error:
+            raise ReaderError(
+                f"no process to read the configuration: {error.strerror}; is there memory for it?"
+            ) from error
+        told = _read(_pipes(process)[1])
+        if told is not None and told != MADE_OF:  # None: it has ended, as the caller finds.
+            self.close()
+            raise ReaderError(
+                "the program's files have changed since the router was started; restart it"
+            )
+        return process
+
+
+def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    return process.stdin, process.stdout
+
+
+def _asked(process: subprocess.Popen[bytes], asked: bytes) -> bytes | None:
+    """Ask a process; return what it answers, None if it ends before."""
+    questions, answers = _pipes(process)
+    try:
+        _write(questions, asked)
+    except OSError:
+        return None
+    return _read(answers)
+
+
+def _write(pipe: IO[bytes], octets: bytes) -> None:
+    pipe.write(_LENGTH.pack(len(octets)))
+    pipe.write(octets)
+    pipe.flush()
+
+
+def _read(pipe: IO[bytes]) -> bytes | None:
+    """Return what the other end has written; None if it has ended."""
+    header = pipe.read(_LENGTH.size)
+    if len(header) < _LENGTH.size:
+        return None
+    (length,) = _LENGTH.unpack(header)
+    octets = pipe.read(length)
+    return octets if len(octets) == length else None
+
+
+# The reader.
+
+
+def _outcome(path: Path, environment: Mapping[str, str]) -> _Outcome:
+    try:
+        return load(path, environment)
+    except SettingsError as error:
+        return error.mistakes, error.files
+    except Exception:  # noqa: BLE001 - Whoever has asked tells it.
+        return traceback.format_exc()
+
+
+def main() -> None:
+    """Read what is asked for, until nothing is."""
+    os.nice(NICE)
+    questions, answers = sys.stdin.buffer, sys.stdout.buffer
+    _write(answers, MADE_OF)
+    while select.select([questions], [], [], IDLE_S)[0]:
+        asked = _read(questions)
+        if asked is None:
+            return
+        _write(answers, pickle.dumps(_outcome(*pickle.loads(asked)), pickle.HIGHEST_PROTOCOL))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""router/settings/apart.py: settings that another process has read are those that we would read."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from router.settings import apart
+from router.settings.apart import Reader, ReaderError
+from router.settings.load import SettingsError, load
+from tests.unit.settings.configurations import CONTRACT
+
+
+@pytest.fixture
+def reader() -> Iterator[Reader]:
+    with closing(Reader()) as one:
+        yield one
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    file = tmp_path / "router.yaml"
+    file.write_text(CONTRACT, encoding="utf-8")
+    return file
+
+
+def _process_of(reader: Reader) -> int:
+    process = reader._process
+    assert process is not None
+    return process.pid
+
+
+def test_settings_are_those_that_we_would_read(reader: Reader, path: Path) -> None:
+    ours = load(path, os.environ)
+    theirs = reader.read(path, os.environ)
+    assert theirs == ours
+    for name in "places", "files", "digest", "folder":
+        assert getattr(theirs, name) == getattr(ours, name)
+
+
+def test_one_process_reads_what_is_asked_for_one_after_the_other(
+    reader: Reader, path: Path
+) -> None:
+    before = reader.read(path, os.environ)
+    process = _process_of(reader)
+    path.write_text(CONTRACT + "stop_within: 7s\n", encoding="utf-8")
+    after = reader.read(path, os.environ)
+    assert (before.stop_within_s, after.stop_within_s) == (20.0, 7.0)
+    assert _process_of(reader) == process
+
+
+def test_mistakes_and_files_are_those_that_we_would_find(reader: Reader, tmp_path: Path) -> None:
+    file = tmp_path / "router.yaml"
+    file.write_text("acounts: {}\n", encoding="utf-8")
+    with pytest.raises(SettingsError) as ours:
+        load(file, os.environ)
+    with pytest.raises(SettingsError) as theirs:
+        reader.read(file, os.environ)
+    assert theirs.value.mistakes == ours.value.mistakes
+    assert theirs.value.files == ours.value.files
+
+
+def test_process_that_has_ended_is_started_again(reader: Reader, path: Path) -> None:
+    reader.read(path, os.environ)
+    process = _process_of(reader)
+    os.kill(process, signal.SIGKILL)
+    reader.read(path, os.environ)
+    assert _process_of(reader) != process
+
+
+def test_error_of_ours_is_told_with_its_trace_and_ends_nothing(reader: Reader, path: Path) -> None:
+    with pytest.raises(ReaderError) as told:
+        reader.read(cast("Path", "no path, which is an error of ours"), os.environ)
+    assert "AttributeError" in told.value.__notes__[0]
+    reader.read(path, os.environ)
+
+
+def test_other_version_reads_nothing(
+    reader: Reader, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apart, "MADE_OF", b"of something else")
+    with pytest.raises(ReaderError, match="restart it"):
+        reader.read(path, os.environ)
+
+
+@pytest.mark.parametrize(
+    ("program", "why"), [("/bin/true", "ended before"), ("/nowhere", "No such file")]
+)
+def test_process_that_cannot_be_is_told(
+    program: str, why: str, reader: Reader, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apart, "_OURS", Path(program))
+    with pytest.raises(ReaderError, match=why):
+        reader.read(path, os.environ)
+
+
+def test_process_ends_with_the_one_that_asks(reader: Reader, path: Path) -> None:
+    reader.read(path, os.environ)
+    process = reader._process
+    assert process is not None
+    assert process.stdin is not None
+    process.stdin.close()
+    assert process.wait() == 0
