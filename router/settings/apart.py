@@ -2,7 +2,9 @@
 
 To read a configuration takes a tenth of a second of the interpreter, and several seconds with a
 hundred thousand prefixes; a thread would take them from the loop. What comes back is the settings,
-pickled: to make them again takes a fifth of the time of reading them.
+pickled: to make them again takes a fifth of the time of reading them. Of those that came before, a
+rule, an account or an operator that is still the same is not sent again but told by its number; it
+stays the same object, so that it is equal at a glance.
 
 The process starts with the first reading and ends when it was not asked for a while. It may be of a
 later version of this program than ours, put in its place meanwhile: then it may read other keys,
@@ -22,18 +24,29 @@ import sys
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import fields
+from io import BytesIO
+from operator import attrgetter
 from pathlib import Path
 from struct import Struct
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from router.settings.load import load
 from router.settings.mistakes import Mistake, SettingsError
-from router.terms.settings import SeenFile, Settings
+from router.terms.settings import (
+    AccountSettings,
+    OperatorSettings,
+    RouteSettings,
+    SeenFile,
+    Settings,
+)
 
 IDLE_S: Final = 60.0
 """How long a reader waits for the next path. What it has read it would keep for ever."""
 NICE: Final = 10
 """It takes the processor that the others leave."""
+LET_GO: Final = 500
+"""Parts that are let go at once."""
 _LENGTH: Final = Struct("<Q")
 _HERE: Final = Path(__file__).resolve().parent
 _OURS: Final = Path(sys.executable).parent.resolve() / Path(sys.executable).name
@@ -68,6 +81,8 @@ class Reader:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
+        self._parts: list[object] = []
+        """The parts of the settings that the process has sent last."""
 
     def read(self, path: Path, environment: Mapping[str, str]) -> Settings:
         """Return the settings in a file or folder. Raises SettingsError, or ReaderError."""
@@ -83,10 +98,13 @@ class Reader:
                 "the process that reads the configuration ended before it had; is there memory"
                 " for it?"
             )
-        outcome: _Outcome = pickle.loads(answer)
+        outcome: _Outcome = _Unpickler(BytesIO(answer), self._parts).load()
         del answer
         match outcome:
             case Settings():
+                before, self._parts = self._parts, parts_of(outcome)
+                while before:  # Never a hundred thousand at once: all threads would wait.
+                    del before[-LET_GO:]
                 return outcome
             case str():
                 error = ReaderError("an error of the router while it read the files")
@@ -98,6 +116,7 @@ class Reader:
     def close(self) -> None:
         """End the process. It would end by itself with ours."""
         process, self._process = self._process, None
+        self._parts = []
         if process is not None:
             for pipe in _pipes(process):
                 with suppress(OSError):
@@ -113,7 +132,7 @@ class Reader:
         try:
             # Without -P a module in the working folder would go before ours.
             process = self._process = subprocess.Popen(
-                [_OURS, "-P", "-m", __name__],
+                [_OURS, "-P", "-c", f"from {__name__} import main; main()"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env={**os.environ, "PYTHONPATH": paths},
@@ -130,6 +149,35 @@ class Reader:
                 "the program's files have changed since the router was started; restart it"
             )
         return process
+
+
+def parts_of(settings: Settings) -> list[object]:
+    """Return what is told by its number where it stays the same."""
+    accounts, operators = settings.accounts.values(), settings.operators.values()
+    return [*settings.routes, *accounts, *operators]
+
+
+class _Unpickler(pickle.Unpickler):
+    """Makes settings of what our own process has written."""
+
+    def __init__(self, file: BytesIO, parts: list[object]) -> None:
+        super().__init__(file)
+        self._parts: Final = parts
+
+    def find_class(self, module: str, name: str) -> object:
+        """Return what a name in a pickle stands for."""
+        if (module, name) == (__name__, _part.__name__):
+            return self._known
+        return super().find_class(module, name)
+
+    def _known(self, number: int) -> object:
+        # Not `self._parts.__getitem__`: between calls of Python other threads may go on.
+        return self._parts[number]
+
+
+def _part(number: int) -> object:
+    """Stand, in a pickle, for the part of this number."""
+    raise NotImplementedError(number)
 
 
 def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
@@ -176,17 +224,44 @@ def _outcome(path: Path, environment: Mapping[str, str]) -> _Outcome:
         return traceback.format_exc()
 
 
+class _Pickler(pickle.Pickler):
+    """Writes settings as what differs from others."""
+
+    def __init__(self, file: BytesIO, known: Mapping[object, int]) -> None:
+        super().__init__(file, pickle.HIGHEST_PROTOCOL)
+        self._known: Final = known
+
+    def reducer_override(self, obj: object) -> Any:
+        """Return how to make a part that is known; everything else is made as always."""
+        if type(obj) in _PARTS:
+            number = self._known.get(_key_of(obj))
+            if number is not None:
+                return _part, (number,)
+        return NotImplemented
+
+
+def _key_of(part: object) -> object:
+    """Return a value that two parts have in common which differ in nothing."""
+    return _of_route(part) if type(part) is RouteSettings else pickle.dumps(part)
+
+
+_PARTS: Final = RouteSettings, AccountSettings, OperatorSettings
+_of_route: Final = attrgetter(*(one.name for one in fields(RouteSettings)))
+
+
 def main() -> None:
     """Read what is asked for, until nothing is."""
     os.nice(NICE)
     questions, answers = sys.stdin.buffer, sys.stdout.buffer
     _write(answers, MADE_OF)
+    known: dict[object, int] = {}
     while select.select([questions], [], [], IDLE_S)[0]:
         asked = _read(questions)
         if asked is None:
             return
-        _write(answers, pickle.dumps(_outcome(*pickle.loads(asked)), pickle.HIGHEST_PROTOCOL))
-
-
-if __name__ == "__main__":
-    main()
+        outcome = _outcome(*pickle.loads(asked))
+        answer = BytesIO()
+        _Pickler(answer, known).dump(outcome)
+        _write(answers, answer.getvalue())
+        if isinstance(outcome, Settings):
+            known = {_key_of(part): number for number, part in enumerate(parts_of(outcome))}

@@ -1,6 +1,7 @@
 """router/settings/apart.py: settings that another process has read are those that we would read."""
 
 import os
+import pickle
 import signal
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,7 +11,7 @@ from typing import cast
 import pytest
 
 from router.settings import apart
-from router.settings.apart import Reader, ReaderError
+from router.settings.apart import Reader, ReaderError, parts_of
 from router.settings.load import SettingsError, load
 from tests.unit.settings.configurations import CONTRACT
 
@@ -51,6 +52,41 @@ def test_one_process_reads_what_is_asked_for_one_after_the_other(
     after = reader.read(path, os.environ)
     assert (before.stop_within_s, after.stop_within_s) == (20.0, 7.0)
     assert _process_of(reader) == process
+
+
+def test_what_stays_the_same_is_the_same_object_and_what_changes_is_not(
+    reader: Reader, path: Path
+) -> None:
+    before = reader.read(path, os.environ)
+    for old, new in (
+        ("window: 20", "window: 21"),  # Of one account.
+        ("routes:", "\nroutes:"),  # The lines of the routes.
+        ("to: [telia, elisa]", "to: [elisa, telia]"),
+    ):
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+        after = reader.read(path, os.environ)
+        ours = load(path, os.environ)
+        for part, was, is_now in zip(
+            parts_of(ours), parts_of(before), parts_of(after), strict=True
+        ):
+            stays = pickle.dumps(part) == pickle.dumps(was)
+            assert pickle.dumps(is_now) == pickle.dumps(part)
+            assert (is_now is was) == stays
+        assert after == ours
+        before = after
+
+
+def test_mistakes_between_two_readings_change_nothing(reader: Reader, path: Path) -> None:
+    before = reader.read(path, os.environ)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text + "nothing: 1\n", encoding="utf-8")
+    with pytest.raises(SettingsError):
+        reader.read(path, os.environ)
+    path.write_text(text, encoding="utf-8")
+    after = reader.read(path, os.environ)
+    assert all(a is b for a, b in zip(parts_of(before), parts_of(after), strict=True))
 
 
 def test_mistakes_and_files_are_those_that_we_would_find(reader: Reader, tmp_path: Path) -> None:
