@@ -2,9 +2,9 @@
 
 To read a configuration takes a tenth of a second of the interpreter, and several seconds with a
 hundred thousand prefixes; a thread would take them from the loop. What comes back is the settings,
-pickled: to make them again takes a fifth of the time of reading them. Of those that came before, a
-rule, an account or an operator that is still the same is not sent again but told by its number; it
-stays the same object, so that it is equal at a glance.
+pickled: to make them again takes a fifth of the time of reading them. A route, an account or an
+operator that is as it was the last time is not sent again but told by its number; it stays the same
+object, so that it is equal at a glance.
 
 The process starts with the first reading and ends when it was not asked for a while. It may be of a
 later version of this program than ours, put in its place meanwhile: then it may read other keys,
@@ -21,10 +21,11 @@ import pickle
 import select
 import subprocess
 import sys
+import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import fields, replace
 from io import BytesIO
 from operator import attrgetter
 from pathlib import Path
@@ -46,7 +47,7 @@ IDLE_S: Final = 60.0
 NICE: Final = 10
 """It takes the processor that the others leave."""
 LET_GO: Final = 500
-"""Parts that are let go at once."""
+"""Routes of settings that are freed at once: less than a millisecond."""
 _LENGTH: Final = Struct("<Q")
 _HERE: Final = Path(__file__).resolve().parent
 _OURS: Final = Path(sys.executable).parent.resolve() / Path(sys.executable).name
@@ -68,8 +69,23 @@ MADE_OF: Final = _made_of()
 """What we are made of, found when this is imported: the files may be others later."""
 
 
-_Outcome = Settings | tuple[list[Mistake], Mapping[Path, SeenFile]] | str
-"""Settings; or mistakes, and the files they are in; or the trace of an error of ours."""
+Runs = list[range | list[RouteSettings]]
+"""Routes: the numbers of those that were there the last time, and new ones."""
+_Refused = tuple[list[Mistake], Mapping[Path, SeenFile]]
+_Outcome = tuple[Settings, Runs] | _Refused | str
+"""Settings, their routes apart; mistakes, and the files they are in; or the trace of an error of
+ours."""
+
+
+def let_go(left: list[Settings]) -> None:
+    """Forget the settings in a list, which nobody else needs, a few routes at a time.
+
+    The interpreter lets no other thread run while it frees a hundred thousand of them at once.
+    """
+    routes = list(left.pop().routes) if left else []
+    while routes:
+        del routes[-LET_GO:]
+        time.sleep(0)
 
 
 class ReaderError(Exception):
@@ -81,8 +97,8 @@ class Reader:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
-        self._parts: list[object] = []
-        """The parts of the settings that the process has sent last."""
+        self._last: Settings | None = None
+        """What the process has sent last."""
 
     def read(self, path: Path, environment: Mapping[str, str]) -> Settings:
         """Return the settings in a file or folder. Raises SettingsError, or ReaderError."""
@@ -98,14 +114,17 @@ class Reader:
                 "the process that reads the configuration ended before it had; is there memory"
                 " for it?"
             )
-        outcome: _Outcome = _Unpickler(BytesIO(answer), self._parts).load()
+        try:
+            outcome: _Outcome = _Unpickler(BytesIO(answer), _parts_of(self._last)).load()
+        except Exception:  # What it believes that we have we have not.
+            self.close()
+            raise
         del answer
         match outcome:
-            case Settings():
-                before, self._parts = self._parts, parts_of(outcome)
-                while before:  # Never a hundred thousand at once: all threads would wait.
-                    del before[-LET_GO:]
-                return outcome
+            case Settings() as settings, runs:
+                settings = _joined(settings, runs, self._last)
+                self._keep(settings)
+                return settings
             case str():
                 error = ReaderError("an error of the router while it read the files")
                 error.add_note(outcome)
@@ -113,10 +132,15 @@ class Reader:
             case mistakes, files:
                 raise SettingsError(mistakes, files)
 
+    def _keep(self, settings: Settings | None) -> None:
+        left = [] if self._last is None else [self._last]
+        self._last = settings
+        let_go(left)
+
     def close(self) -> None:
         """End the process. It would end by itself with ours."""
         process, self._process = self._process, None
-        self._parts = []
+        self._keep(None)
         if process is not None:
             for pipe in _pipes(process):
                 with suppress(OSError):
@@ -151,10 +175,23 @@ class Reader:
         return process
 
 
-def parts_of(settings: Settings) -> list[object]:
-    """Return what is told by its number where it stays the same."""
-    accounts, operators = settings.accounts.values(), settings.operators.values()
-    return [*settings.routes, *accounts, *operators]
+def _parts_of(settings: Settings | None) -> list[object]:
+    """Return what is told by its number where it stays the same, but routes."""
+    if settings is None:
+        return []
+    return [*settings.accounts.values(), *settings.operators.values()]
+
+
+def _joined(settings: Settings, runs: Runs, last: Settings | None) -> Settings:
+    """Return the settings with their routes."""
+    routes: list[RouteSettings] = []
+    for run in runs:
+        if isinstance(run, range):
+            assert last is not None
+            routes += last.routes[run.start : run.stop]
+        else:
+            routes += run
+    return replace(settings, routes=tuple(routes))
 
 
 class _Unpickler(pickle.Unpickler):
@@ -167,12 +204,8 @@ class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> object:
         """Return what a name in a pickle stands for."""
         if (module, name) == (__name__, _part.__name__):
-            return self._known
+            return self._parts.__getitem__
         return super().find_class(module, name)
-
-    def _known(self, number: int) -> object:
-        # Not `self._parts.__getitem__`: between calls of Python other threads may go on.
-        return self._parts[number]
 
 
 def _part(number: int) -> object:
@@ -215,38 +248,57 @@ def _read(pipe: IO[bytes]) -> bytes | None:
 # The reader.
 
 
-def _outcome(path: Path, environment: Mapping[str, str]) -> _Outcome:
-    try:
-        return load(path, environment)
-    except SettingsError as error:
-        return error.mistakes, error.files
-    except Exception:  # noqa: BLE001 - Whoever has asked tells it.
-        return traceback.format_exc()
-
-
 class _Pickler(pickle.Pickler):
     """Writes settings as what differs from others."""
 
-    def __init__(self, file: BytesIO, known: Mapping[object, int]) -> None:
+    def __init__(self, file: BytesIO, known: Mapping[bytes, int]) -> None:
         super().__init__(file, pickle.HIGHEST_PROTOCOL)
         self._known: Final = known
 
     def reducer_override(self, obj: object) -> Any:
         """Return how to make a part that is known; everything else is made as always."""
-        if type(obj) in _PARTS:
-            number = self._known.get(_key_of(obj))
+        if isinstance(obj, AccountSettings | OperatorSettings):
+            number = self._known.get(pickle.dumps(obj))
             if number is not None:
                 return _part, (number,)
         return NotImplemented
 
 
-def _key_of(part: object) -> object:
-    """Return a value that two parts have in common which differ in nothing."""
-    return _of_route(part) if type(part) is RouteSettings else pickle.dumps(part)
+class _Last:
+    """What was sent last, as the numbers of its parts."""
+
+    def __init__(self, settings: Settings | None) -> None:
+        routes = () if settings is None else settings.routes
+        self._routes: Final = {_said_by(one): number for number, one in enumerate(routes)}
+        self._parts: Final = {
+            pickle.dumps(one): number for number, one in enumerate(_parts_of(settings))
+        }
+
+    def write(self, outcome: _Outcome) -> bytes:
+        """Return an outcome as it is sent."""
+        file = BytesIO()
+        _Pickler(file, self._parts).dump(outcome)
+        return file.getvalue()
+
+    def runs(self, routes: Sequence[RouteSettings]) -> Runs:
+        """Return routes as what they were."""
+        runs: Runs = []
+        for route in routes:
+            number = self._routes.get(_said_by(route))
+            last = runs[-1] if runs else None
+            if number is None:
+                if isinstance(last, list):
+                    last.append(route)
+                else:
+                    runs.append([route])
+            elif isinstance(last, range) and last.stop == number:
+                runs[-1] = range(last.start, number + 1)
+            else:
+                runs.append(range(number, number + 1))
+        return runs
 
 
-_PARTS: Final = RouteSettings, AccountSettings, OperatorSettings
-_of_route: Final = attrgetter(*(one.name for one in fields(RouteSettings)))
+_said_by: Final = attrgetter(*(one.name for one in fields(RouteSettings)))
 
 
 def main() -> None:
@@ -254,14 +306,19 @@ def main() -> None:
     os.nice(NICE)
     questions, answers = sys.stdin.buffer, sys.stdout.buffer
     _write(answers, MADE_OF)
-    known: dict[object, int] = {}
+    last = _Last(None)
     while select.select([questions], [], [], IDLE_S)[0]:
         asked = _read(questions)
         if asked is None:
             return
-        outcome = _outcome(*pickle.loads(asked))
-        answer = BytesIO()
-        _Pickler(answer, known).dump(outcome)
-        _write(answers, answer.getvalue())
-        if isinstance(outcome, Settings):
-            known = {_key_of(part): number for number, part in enumerate(parts_of(outcome))}
+        path, environment = pickle.loads(asked)
+        try:
+            settings = load(path, environment)
+        except SettingsError as error:
+            _write(answers, last.write((error.mistakes, error.files)))
+        except Exception:  # noqa: BLE001 - Whoever has asked tells it.
+            _write(answers, last.write(traceback.format_exc()))
+        else:
+            sent = replace(settings, routes=()), last.runs(settings.routes)
+            _write(answers, last.write(sent))
+            last = _Last(settings)

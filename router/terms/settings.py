@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from router.terms.limits import Rate
 from router.terms.names import AccountName, BindName, LaneName, OperatorName
@@ -40,8 +40,7 @@ LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 """The networks that may bind if an account names none: an allow-list fails closed."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Place(NamedTuple):
     """A place in a file; line and column count from 1, and 0 means "not known"."""
 
     file: str

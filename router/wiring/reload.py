@@ -11,7 +11,6 @@ the files after they were asked for.
 import asyncio
 import gc
 import sys
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -22,7 +21,7 @@ import structlog
 from router.accept.accounts import Accounts
 from router.accept.server import ClientLink
 from router.journey import Journey
-from router.settings.apart import ReaderError
+from router.settings.apart import ReaderError, let_go
 from router.settings.difference import difference
 from router.settings.load import Mistake, SettingsError, warnings
 from router.settings.mistakes import mistake_at
@@ -41,8 +40,6 @@ MANY_OBJECTS: Final = 50_000
 million of them would hold the loop up for seconds, through these for some milliseconds."""
 AT_ONCE: Final = 200
 """Sessions that follow other timers in one turn."""
-LET_GO: Final = 500
-"""Routes of the old configuration that are freed at once: less than a millisecond."""
 
 log = structlog.get_logger()
 
@@ -448,14 +445,3 @@ def _answer(answer: "Future[Reloaded]", task: "asyncio.Task[Reloaded]") -> None:
 async def in_thread(work: Callable[[], T]) -> T:
     """Do the work in the thread of reloads: in those of the loop, names of hosts are looked up."""
     return await asyncio.get_running_loop().run_in_executor(_THREAD, gently, work)
-
-
-def let_go(left: list[Settings]) -> None:
-    """Free the routes of an old configuration, a few at a time.
-
-    The interpreter lets no other thread run while it frees a hundred thousand of them at once.
-    """
-    routes = list(left.pop().routes)
-    while routes:
-        del routes[-LET_GO:]
-        time.sleep(0)

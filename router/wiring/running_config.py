@@ -13,12 +13,12 @@ from typing import Final, NamedTuple
 
 import structlog
 
-from router.settings.apart import ReaderError
+from router.settings.apart import ReaderError, let_go
 from router.settings.difference import difference
 from router.settings.files import stamp_of
 from router.settings.load import SettingsError
 from router.terms.settings import SeenFile, Settings
-from router.wiring.reload import in_thread, let_go
+from router.wiring.reload import in_thread
 
 LOOK_EVERY_S: Final = 60.0
 DIFFER: Final = "the files differ from what runs"

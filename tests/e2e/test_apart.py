@@ -11,9 +11,14 @@ from typing import cast
 import pytest
 
 from router.settings import apart
-from router.settings.apart import Reader, ReaderError, parts_of
+from router.settings.apart import Reader, ReaderError
 from router.settings.load import SettingsError, load
+from router.terms.settings import Settings
 from tests.unit.settings.configurations import CONTRACT
+
+
+def parts_of(settings: Settings) -> list[object]:
+    return [*settings.routes, *settings.accounts.values(), *settings.operators.values()]
 
 
 @pytest.fixture
