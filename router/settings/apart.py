@@ -11,7 +11,7 @@ later version of this program than ours, put in its place meanwhile: then it may
 and its settings may be other objects, so nothing is read.
 
     ours -> reader   a path and an environment
-    reader -> ours   once, what it was made of; for each path, an outcome
+    reader -> ours   what it is made of, and an outcome
     both ways        8 octets with the length, and a pickle
 """
 
@@ -44,8 +44,11 @@ from router.terms.settings import (
 
 IDLE_S: Final = 60.0
 """How long a reader waits for the next path. What it has read it would keep for ever."""
-NICE: Final = 10
-"""It takes the processor that the others leave."""
+PATIENCE_S: Final = 20.0
+"""How long a reader may take that has only the processor's time that nobody else wants. Where there
+is none, another one takes its part."""
+NICE: Final = 15
+"""How small that part is: a tenth of what a process usually has, or less."""
 LET_GO: Final = 500
 """Routes of settings that are freed at once: less than a millisecond."""
 _LENGTH: Final = Struct("<Q")
@@ -102,12 +105,7 @@ class Reader:
 
     def read(self, path: Path, environment: Mapping[str, str]) -> Settings:
         """Return the settings in a file or folder. Raises SettingsError, or ReaderError."""
-        asked = pickle.dumps((path, dict(environment)))
-        answer = None
-        if self._process is not None:
-            answer = _asked(self._process, asked)  # None where it has waited long enough.
-        if answer is None:
-            answer = _asked(self._started(), asked)
+        answer = self._answered(pickle.dumps((path, dict(environment))))
         if answer is None:
             self.close()
             raise ReaderError(
@@ -148,31 +146,57 @@ class Reader:
             process.kill()
             process.wait()
 
-    def _started(self) -> subprocess.Popen[bytes]:
-        """Start a reader that is made of what we are made of."""
+    def _start(self, *, is_idle: bool) -> None:
+        """Start a process, in the place of another."""
         self.close()
         where = str(_HERE.parent.parent)
         paths = os.pathsep.join(filter(None, (where, os.environ.get("PYTHONPATH"))))
         try:
-            # Without -P a module in the working folder would go before ours.
-            process = self._process = subprocess.Popen(
-                [_OURS, "-P", "-c", f"from {__name__} import main; main()"],
+            self._process = subprocess.Popen(  # All of it is ours.
+                # Without -P a module in the working folder would go before ours.
+                [_OURS, "-P", "-c", f"from {__name__} import main; main(is_idle={is_idle})"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env={**os.environ, "PYTHONPATH": paths},
-                start_new_session=True,  # Ctrl-C is for the router.
+                # So that Ctrl-C is for the router alone. No session of its own: the kernel shares
+                # the processor among sessions first, and then being nice is no help.
+                process_group=0,
             )
         except OSError as error:
             raise ReaderError(
                 f"no process to read the configuration: {error.strerror}; is there memory for it?"
             ) from error
-        told = _read(_pipes(process)[1])
-        if told is not None and told != MADE_OF:  # None: it has ended, as the caller finds.
+
+    def _answered(self, asked: bytes) -> bytes | None:
+        """Ask the process that is there; else a new one; else one that takes its part."""
+        if self._process is not None:  # It may have ended meanwhile.
+            answer = self._ask(asked, PATIENCE_S)
+            if answer is not None:
+                return answer
+        for is_idle, within_s in ((True, PATIENCE_S), (False, None)):
+            self._start(is_idle=is_idle)
+            answer = self._ask(asked, within_s)
+            if answer is not None:
+                return answer
+        return None
+
+    def _ask(self, asked: bytes, within_s: float | None) -> bytes | None:
+        """Ask the process; return None where it ends before it answers, or takes too long."""
+        assert self._process is not None
+        questions, answers = _pipes(self._process)
+        try:
+            _write(questions, asked)
+        except OSError:
+            return None
+        if within_s is not None and not select.select([answers], [], [], within_s)[0]:
+            return None
+        made_of, answer = _read(answers), _read(answers)
+        if made_of is not None and made_of != MADE_OF:
             self.close()
             raise ReaderError(
                 "the program's files have changed since the router was started; restart it"
             )
-        return process
+        return answer
 
 
 def _parts_of(settings: Settings | None) -> list[object]:
@@ -217,16 +241,6 @@ def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
     assert process.stdin is not None
     assert process.stdout is not None
     return process.stdin, process.stdout
-
-
-def _asked(process: subprocess.Popen[bytes], asked: bytes) -> bytes | None:
-    """Ask a process; return what it answers, None if it ends before."""
-    questions, answers = _pipes(process)
-    try:
-        _write(questions, asked)
-    except OSError:
-        return None
-    return _read(answers)
 
 
 def _write(pipe: IO[bytes], octets: bytes) -> None:
@@ -301,24 +315,31 @@ class _Last:
 _said_by: Final = attrgetter(*(one.name for one in fields(RouteSettings)))
 
 
-def main() -> None:
+def main(*, is_idle: bool) -> None:
     """Read what is asked for, until nothing is."""
-    os.nice(NICE)
+    with suppress(OSError):  # Where that is not allowed it takes what it gets.
+        os.nice(NICE)
+        if is_idle and hasattr(os, "SCHED_IDLE"):  # Only Linux has it.
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     questions, answers = sys.stdin.buffer, sys.stdout.buffer
-    _write(answers, MADE_OF)
     last = _Last(None)
     while select.select([questions], [], [], IDLE_S)[0]:
         asked = _read(questions)
         if asked is None:
             return
         path, environment = pickle.loads(asked)
+        settings = None
+        outcome: _Outcome
         try:
             settings = load(path, environment)
         except SettingsError as error:
-            _write(answers, last.write((error.mistakes, error.files)))
+            outcome = error.mistakes, error.files
         except Exception:  # noqa: BLE001 - Whoever has asked tells it.
-            _write(answers, last.write(traceback.format_exc()))
+            outcome = traceback.format_exc()
         else:
-            sent = replace(settings, routes=()), last.runs(settings.routes)
-            _write(answers, last.write(sent))
+            outcome = replace(settings, routes=()), last.runs(settings.routes)
+        answer = last.write(outcome)
+        _write(answers, MADE_OF)
+        _write(answers, answer)
+        if settings is not None:
             last = _Last(settings)

@@ -113,6 +113,14 @@ def test_process_that_has_ended_is_started_again(reader: Reader, path: Path) -> 
     assert _process_of(reader) != process
 
 
+def test_process_for_which_there_is_no_time_is_replaced(
+    reader: Reader, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apart, "PATIENCE_S", 0.0)
+    assert reader.read(path, os.environ) == load(path, os.environ)
+    assert os.sched_getscheduler(_process_of(reader)) == os.SCHED_OTHER
+
+
 def test_error_of_ours_is_told_with_its_trace_and_ends_nothing(reader: Reader, path: Path) -> None:
     with pytest.raises(ReaderError) as told:
         reader.read(cast("Path", "no path, which is an error of ours"), os.environ)
