@@ -2,7 +2,9 @@
 
 The same load runs twice, on two routers: one is left alone, the other reloads. Each configuration
 differs from the one before in the rate of every bind, in the order of the routes, and in whether
-there is one account and one operator more. That operator is bound, and no message is for it.
+there is one account and one operator more. That operator is bound, and no message is for it. Now
+and then the file is first half written, and then faulty: both must be refused, with all mistakes,
+and change nothing.
 
 With `--prefixes` one more router has so many routes; it reloads a few times under the same load.
 """
@@ -36,6 +38,10 @@ then."""
 ACCOUNTS: Final = 100
 ROUTES: Final = 1_000
 MANY_ROUTES: Final = 100_000
+FAULTY_EVERY: Final = 10
+"""Steps before one of which the file is faulty."""
+MISTAKES: Final = 2
+"""Of the faulty file."""
 MOST_MORE_MS: Final = 10.0
 
 
@@ -63,6 +69,8 @@ def run(given: argparse.Namespace) -> Result:
     for name, numbers in list(result.numbers.items()):
         for what in ("lost", "repeated", "dropped"):
             result.at_most(f"{name}: {what}", number(numbers, what), 0)
+        faulty = number(numbers, "faulty") - number(numbers, "faulty_refused")
+        result.at_most(f"{name}: faulty files that were not refused", faulty, 0)
         busiest = number(numbers, "busiest_second")
         rate_per_s = SLOW_PER_S if name == "alone" else FAST_PER_S
         result.at_most(f"{name}: busiest second of a bind", busiest, rate_per_s)
@@ -87,11 +95,15 @@ def _under_load(seconds: int, routes: int, every_s: float | None) -> dict[str, o
             *("--rate", f"{RATE_PER_S}/s", "--count", str(RATE_PER_S * seconds)),
         )
         results: Counter[str] = Counter()
+        faults: Counter[str] = Counter()
         took_s: list[float] = []
         next_at = time.monotonic()
         for step in count(1) if every_s is not None else ():
             next_at += every_s or 0.0
-            _write(folder, _configuration(step, operator.port, other.port, written))
+            parts = _configuration(step, operator.port, other.port, written)
+            if step % FAULTY_EVERY == FAULTY_EVERY - 1:
+                faults.update(_refused(router, folder, parts))
+            _write(folder, json.dumps(parts))
             time.sleep(max(0.0, next_at - time.monotonic()))
             if not client.running:
                 break
@@ -113,6 +125,8 @@ def _under_load(seconds: int, routes: int, every_s: float | None) -> dict[str, o
         "dropped": dropped,
         "busiest_second": max(_busiest(sent)),
         "applied": results["applied"],
+        "faulty": faults.total(),
+        "faulty_refused": faults["refused"],
         "reload_ms": summary_ms(took_s) if took_s else {},
         "response_ms": seen["response_ms"],
         "send_lag_ms": seen["send_lag_ms"],
@@ -145,10 +159,29 @@ def _configuration(step: int, port: int, other: int, written: list[str]) -> dict
     return parts
 
 
-def _write(folder: Path, parts: Mapping[str, object]) -> None:
+def _refused(router: stand.Router, folder: Path, parts: Mapping[str, object]) -> list[str]:
+    """Reload a file that is half written, and one with mistakes; return what came of each."""
+    routes = parts["routes"]
+    assert isinstance(routes, list)
+    text = json.dumps(parts)
+    wrong = {**parts, "routes": [*routes, {"destination": "99", "to": ["nobody"]}], "stop_with": 1}
+    runs = json.loads(router.http("/v1/status"))["config"]["hash"]
+    found = []
+    for said, least in ((text[: len(text) // 2], 1), (json.dumps(wrong), MISTAKES)):
+        _write(folder, said)
+        told = reload(f"http://{router.control}", partly=False).document
+        mistakes = told["mistakes"]
+        assert isinstance(mistakes, list)
+        well = told["result"] == "rejected" and len(mistakes) >= least
+        well &= json.loads(router.http("/v1/status"))["config"]["hash"] == runs
+        found.append("refused" if well else "not refused")
+    return found
+
+
+def _write(folder: Path, text: str) -> None:
     """Put a configuration in the place of the one before, as an editor does."""
     new = folder / "router.yaml.new"
-    new.write_text(json.dumps(parts), encoding="utf-8")
+    new.write_text(text, encoding="utf-8")
     new.replace(folder / "router.yaml")
 
 
