@@ -50,6 +50,19 @@ def test_what_is_over_the_rate_is_held_and_goes_in_when_the_rate_allows_it(
     assert ids == sorted(ids)
 
 
+def test_time_of_a_message_that_was_held_counts_from_when_it_came(
+    world: World, slow: Router
+) -> None:
+    client = slow.client()
+    for _ in range(3):
+        client.submit()
+    world.run(3.0)
+    for settlement in slow.settled:
+        message = settlement.message
+        assert settlement.at_utc - message.accepted_utc >= message.sent_at - message.accepted_at
+    assert len(slow.settled) == 3
+
+
 def test_after_a_second_what_is_held_is_throttled_in_its_order(world: World, slow: Router) -> None:
     client = slow.client()
     since = world.now
