@@ -21,6 +21,7 @@ import pickle
 import select
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Mapping, Sequence
@@ -96,18 +97,45 @@ class ReaderError(Exception):
 
 
 class Reader:
-    """Reads settings in another process. For one thread at a time."""
+    """Reads settings in another process. For any thread; one reading at a time."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._last: Settings | None = None
         """What the process has sent last."""
+        self._one_at_a_time: Final = threading.Lock()
+        self._is_closed = False
 
     def read(self, path: Path, environment: Mapping[str, str]) -> Settings:
         """Return the settings in a file or folder. Raises SettingsError, or ReaderError."""
-        answer = self._answered(pickle.dumps((path, dict(environment))))
+        asked = pickle.dumps((path, dict(environment)))
+        with self._one_at_a_time:
+            outcome = self._outcome(asked)
+            match outcome:
+                case Settings() as settings, runs:
+                    settings = _joined(settings, runs, self._last)
+                    self._keep(settings)
+                    return settings
+                case str():
+                    error = ReaderError("an error of the router while it read the files")
+                    error.add_note(outcome)
+                    raise error
+                case mistakes, files:
+                    raise SettingsError(mistakes, files)
+
+    def close(self) -> None:
+        """End the process, and read no more: a reading that goes on in another thread fails."""
+        self._is_closed = True
+        process = self._process
+        if process is not None:
+            process.kill()
+        with self._one_at_a_time:
+            self._end()
+
+    def _outcome(self, asked: bytes) -> _Outcome:
+        answer = self._answered(asked)
         if answer is None:
-            self.close()
+            self._end()
             raise ReaderError(
                 "the process that reads the configuration ended before it had; is there memory"
                 " for it?"
@@ -115,40 +143,28 @@ class Reader:
         try:
             outcome: _Outcome = _Unpickler(BytesIO(answer), _parts_of(self._last)).load()
         except Exception:  # What it believes that we have we have not.
-            self.close()
+            self._end()
             raise
-        del answer
-        match outcome:
-            case Settings() as settings, runs:
-                settings = _joined(settings, runs, self._last)
-                self._keep(settings)
-                return settings
-            case str():
-                error = ReaderError("an error of the router while it read the files")
-                error.add_note(outcome)
-                raise error
-            case mistakes, files:
-                raise SettingsError(mistakes, files)
+        return outcome
 
     def _keep(self, settings: Settings | None) -> None:
         left = [] if self._last is None else [self._last]
         self._last = settings
         let_go(left)
 
-    def close(self) -> None:
-        """End the process. It would end by itself with ours."""
+    def _end(self) -> None:
         process, self._process = self._process, None
         self._keep(None)
         if process is not None:
+            process.kill()
+            process.wait()
             for pipe in _pipes(process):
                 with suppress(OSError):
                     pipe.close()
-            process.kill()
-            process.wait()
 
     def _start(self, *, is_idle: bool) -> None:
         """Start a process, in the place of another."""
-        self.close()
+        self._end()
         where = str(_HERE.parent.parent)
         paths = os.pathsep.join(filter(None, (where, os.environ.get("PYTHONPATH"))))
         try:
@@ -166,6 +182,9 @@ class Reader:
             raise ReaderError(
                 f"no process to read the configuration: {error.strerror}; is there memory for it?"
             ) from error
+        if self._is_closed:  # Looked at when there is one: `close` ends those that it finds.
+            self._end()
+            raise ReaderError("the router ends")
 
     def _answered(self, asked: bytes) -> bytes | None:
         """Ask the process that is there; else a new one; else one that takes its part."""
@@ -192,7 +211,7 @@ class Reader:
             return None
         made_of, answer = _read(answers), _read(answers)
         if made_of is not None and made_of != MADE_OF:
-            self.close()
+            self._end()
             raise ReaderError(
                 "the program's files have changed since the router was started; restart it"
             )
@@ -339,7 +358,10 @@ def main(*, is_idle: bool) -> None:
         else:
             outcome = replace(settings, routes=()), last.runs(settings.routes)
         answer = last.write(outcome)
-        _write(answers, MADE_OF)
-        _write(answers, answer)
+        try:
+            _write(answers, MADE_OF)
+            _write(answers, answer)
+        except BrokenPipeError:  # Nobody wants to know any more, not even what cannot be flushed.
+            os._exit(0)
         if settings is not None:
             last = _Last(settings)

@@ -4,6 +4,7 @@ import os
 import pickle
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import cast
@@ -154,3 +155,16 @@ def test_process_ends_with_the_one_that_asks(reader: Reader, path: Path) -> None
     assert process.stdin is not None
     process.stdin.close()
     assert process.wait() == 0
+
+
+def test_reading_that_goes_on_ends_when_the_reader_is_closed(path: Path) -> None:
+    reader = Reader()
+    reader.read(path, os.environ)
+    process = _process_of(reader)
+    os.kill(process, signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as threads:
+        reading = threads.submit(reader.read, path, os.environ)
+        reader.close()
+        with pytest.raises(ReaderError, match="the router ends"):
+            reading.result()
+    assert reader._process is None
