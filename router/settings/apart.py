@@ -2,12 +2,12 @@
 
 To read a configuration takes a tenth of a second of the interpreter, and several seconds with a
 hundred thousand prefixes; a thread would take them from the loop. What comes back is the settings,
-pickled: to make them again takes a fifth of the time of reading them. A route, an account or an
-operator that is as it was the last time is not sent again but told by its number; it stays the same
-object, so that it is equal at a glance.
+pickled: to make them again takes a fifth of the time of reading them. Of a reading within a minute of
+the one before, a route, an account or an operator that is as it was is not sent again but told by
+its number; it stays the same object, so that it is equal at a glance.
 
-The process starts with the first reading and ends when it was not asked for a while. It may be of a
-later version of this program than ours, put in its place meanwhile: then it may read other keys,
+The process starts with the first reading and ends when it was not asked for a minute. It may be of
+another version of this program than ours, put in its place meanwhile: then it may read other keys,
 and its settings may be other objects, so nothing is read.
 
     ours -> reader   a path and an environment
@@ -15,22 +15,27 @@ and its settings may be other objects, so nothing is read.
     both ways        8 octets with the length, and a pickle
 """
 
+import gc
 import hashlib
 import os
 import pickle
 import select
+import signal
 import subprocess
 import sys
+import threading
 import time
 import traceback
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import fields, replace
 from io import BytesIO
 from operator import attrgetter
 from pathlib import Path
 from struct import Struct
 from typing import IO, Any, Final
+
+import yaml
 
 from router.settings.load import load
 from router.settings.mistakes import Mistake, SettingsError
@@ -47,6 +52,8 @@ IDLE_S: Final = 60.0
 PATIENCE_S: Final = 20.0
 """How long a reader may take that has only the processor's time that nobody else wants. Where there
 is none, another one takes its part."""
+LONGEST_S: Final = 200.0
+"""How long that one may take: a dead network drive must not hold up all later reloads."""
 NICE: Final = 15
 """How small that part is: a tenth of what a process usually has, or less."""
 LET_GO: Final = 500
@@ -58,13 +65,13 @@ _OURS: Final = Path(sys.executable).parent.resolve() / Path(sys.executable).name
 
 
 def _made_of() -> bytes:
-    """Return a digest of the code that reads settings, and of what settings are."""
-    found = hashlib.sha256(sys.version.encode())
-    for folder in (_HERE, _HERE.parent / "terms"):
-        for file in sorted(folder.iterdir()):
-            if file.is_file():
-                found.update(file.name.encode())
-                found.update(file.read_bytes())
+    """Return a digest of this program, and of what else reading depends on."""
+    versions = f"{sys.implementation.cache_tag} {yaml.__version__}"
+    found = hashlib.sha256(versions.encode())
+    for file in sorted(_HERE.parent.rglob("*")):
+        if file.suffix in (".py", ".so"):
+            found.update(str(file.relative_to(_HERE.parent)).encode())
+            found.update(file.read_bytes())
     return found.digest()
 
 
@@ -94,61 +101,83 @@ def let_go(left: list[Settings]) -> None:
 class ReaderError(Exception):
     """The settings could not be read, through no fault of their files."""
 
+    def __init__(self, why: str, trace: str = "") -> None:
+        """`trace` is that of an error of ours, in the other process."""
+        super().__init__(why)
+        self.trace: Final = trace
+        if trace:
+            self.add_note(trace)
+
 
 class Reader:
-    """Reads settings in another process. For one thread at a time."""
+    """Reads settings in another process. For any thread; one reading at a time."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._last: Settings | None = None
         """What the process has sent last."""
+        self._one_at_a_time: Final = threading.Lock()
+        self._is_closed = False
 
     def read(self, path: Path, environment: Mapping[str, str]) -> Settings:
         """Return the settings in a file or folder. Raises SettingsError, or ReaderError."""
-        answer = self._answered(pickle.dumps((path, dict(environment))))
-        if answer is None:
-            self.close()
-            raise ReaderError(
-                "the process that reads the configuration ended before it had; is there memory"
-                " for it?"
-            )
-        try:
-            outcome: _Outcome = _Unpickler(BytesIO(answer), _parts_of(self._last)).load()
-        except Exception:  # What it believes that we have we have not.
-            self.close()
-            raise
-        del answer
-        match outcome:
-            case Settings() as settings, runs:
-                settings = _joined(settings, runs, self._last)
-                self._keep(settings)
-                return settings
-            case str():
-                error = ReaderError("an error of the router while it read the files")
-                error.add_note(outcome)
-                raise error
-            case mistakes, files:
-                raise SettingsError(mistakes, files)
+        asked = pickle.dumps((path, dict(environment)))
+        with self._one_at_a_time:
+            try:
+                outcome = self._outcome(asked)
+            except BaseException:  # It may have more to say, and believe that we have it all.
+                self._end()
+                raise
+            match outcome:
+                case Settings() as settings, runs:
+                    settings = _joined(settings, runs, self._last)
+                    self._keep(settings)
+                    return settings
+                case str():
+                    what = "an error of the router; `smpp-router check` shows it, too"
+                    raise ReaderError(what, trace=outcome)
+                case mistakes, files:
+                    raise SettingsError(mistakes, files)
+
+    def close(self) -> None:
+        """End the process, and read no more: a reading that goes on in another thread fails."""
+        self._is_closed = True
+        process = self._process
+        if process is not None:
+            process.kill()
+        with self._one_at_a_time:
+            self._end()
+
+    def tidy(self) -> None:
+        """Let go of a process that has ended, and of what it had sent."""
+        with self._one_at_a_time:
+            if self._process is not None and self._process.poll() is not None:
+                self._end()
+
+    def _outcome(self, asked: bytes) -> _Outcome:
+        unpickler = _Unpickler(BytesIO(self._answered(asked)), _parts_of(self._last))
+        with _without_collector():
+            outcome: _Outcome = unpickler.load()
+        return outcome
 
     def _keep(self, settings: Settings | None) -> None:
         left = [] if self._last is None else [self._last]
         self._last = settings
         let_go(left)
 
-    def close(self) -> None:
-        """End the process. It would end by itself with ours."""
+    def _end(self) -> None:
         process, self._process = self._process, None
         self._keep(None)
         if process is not None:
+            process.kill()
+            process.wait()
             for pipe in _pipes(process):
                 with suppress(OSError):
                     pipe.close()
-            process.kill()
-            process.wait()
 
     def _start(self, *, is_idle: bool) -> None:
         """Start a process, in the place of another."""
-        self.close()
+        self._end()
         where = str(_HERE.parent.parent)
         paths = os.pathsep.join(filter(None, (where, os.environ.get("PYTHONPATH"))))
         try:
@@ -163,40 +192,67 @@ class Reader:
                 process_group=0,
             )
         except OSError as error:
-            raise ReaderError(
-                f"no process to read the configuration: {error.strerror}; is there memory for it?"
-            ) from error
+            what = f"{_OURS}: {error.strerror}"
+            raise ReaderError(f"no process could be started to read the files: {what}") from error
+        if self._is_closed:  # Looked at when there is one: `close` ends those that it finds.
+            self._end()
+            raise ReaderError("the router ends")
 
-    def _answered(self, asked: bytes) -> bytes | None:
-        """Ask the process that is there; else a new one; else one that takes its part."""
-        if self._process is not None:  # It may have ended meanwhile.
-            answer = self._ask(asked, PATIENCE_S)
-            if answer is not None:
-                return answer
-        for is_idle, within_s in ((True, PATIENCE_S), (False, None)):
-            self._start(is_idle=is_idle)
-            answer = self._ask(asked, within_s)
-            if answer is not None:
-                return answer
-        return None
+    def _answered(self, asked: bytes) -> bytes:
+        """Ask the process that is there; else a new one; else one that takes its part.
 
-    def _ask(self, asked: bytes, within_s: float | None) -> bytes | None:
-        """Ask the process; return None where it ends before it answers, or takes too long."""
+        Raises ReaderError where none answers.
+        """
+        try:
+            if self._process is not None:
+                with suppress(_EndedError):  # It has waited long enough, as a rule.
+                    return self._ask(asked, PATIENCE_S)
+            self._start(is_idle=True)
+            return self._ask(asked, PATIENCE_S)
+        except TimeoutError:
+            self._start(is_idle=False)
+        try:
+            return self._ask(asked, LONGEST_S)
+        except TimeoutError as error:
+            what = f"the files could not be read within {LONGEST_S:g} s; is their disk well?"
+            raise ReaderError(what) from error
+
+    def _ask(self, asked: bytes, within_s: float) -> bytes:
+        """Ask the process. Raises _EndedError where it ends before it answers, and TimeoutError."""
         assert self._process is not None
         questions, answers = _pipes(self._process)
+        until = time.monotonic() + within_s
         try:
             _write(questions, asked)
-        except OSError:
-            return None
-        if within_s is not None and not select.select([answers], [], [], within_s)[0]:
-            return None
-        made_of, answer = _read(answers), _read(answers)
-        if made_of is not None and made_of != MADE_OF:
-            self.close()
-            raise ReaderError(
-                "the program's files have changed since the router was started; restart it"
-            )
-        return answer
+            made_of = _read_until(answers.fileno(), until)
+            if made_of != MADE_OF:
+                raise ReaderError(
+                    "the program's files have changed since the router was started; restart it"
+                )
+            return _read_until(answers.fileno(), until)
+        except (EOFError, BrokenPipeError) as error:
+            raise _EndedError(self._process.wait()) from error
+
+
+class _EndedError(ReaderError):
+    """The process has ended before it had answered."""
+
+    def __init__(self, status: int) -> None:
+        how = f"killed by signal {-status}" if status < 0 else f"with status {status}"
+        why = "; is there memory for it?" if status == -signal.SIGKILL else ""
+        super().__init__(f"the process that reads the configuration ended, {how}{why}")
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Do not look for cycles among a million new objects again and again: there are none."""
+    collected = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collected:
+            gc.enable()
 
 
 def _parts_of(settings: Settings | None) -> list[object]:
@@ -249,14 +305,24 @@ def _write(pipe: IO[bytes], octets: bytes) -> None:
     pipe.flush()
 
 
-def _read(pipe: IO[bytes]) -> bytes | None:
-    """Return what the other end has written; None if it has ended."""
-    header = pipe.read(_LENGTH.size)
-    if len(header) < _LENGTH.size:
-        return None
-    (length,) = _LENGTH.unpack(header)
-    octets = pipe.read(length)
-    return octets if len(octets) == length else None
+def _read_until(pipe: int, until: float) -> bytes:
+    """Return what the other end has written. Raises TimeoutError, or EOFError if it has ended."""
+    (length,) = _LENGTH.unpack(_octets_until(pipe, _LENGTH.size, until))
+    return _octets_until(pipe, length, until)
+
+
+def _octets_until(pipe: int, count: int, until: float) -> bytes:
+    found = bytearray()
+    asked = select.poll()  # Not `select.select`: a router of a thousand binds has higher numbers.
+    asked.register(pipe, select.POLLIN)
+    while len(found) < count:
+        if not asked.poll(max(0.0, until - time.monotonic()) * 1000):
+            raise TimeoutError
+        octets = os.read(pipe, count - len(found))
+        if not octets:
+            raise EOFError
+        found += octets
+    return bytes(found)
 
 
 # The reader.
@@ -319,13 +385,17 @@ def main(*, is_idle: bool) -> None:
     """Read what is asked for, until nothing is."""
     with suppress(OSError):  # Where that is not allowed it takes what it gets.
         os.nice(NICE)
-        if is_idle and hasattr(os, "SCHED_IDLE"):  # Only Linux has it.
+    if is_idle and hasattr(os, "SCHED_IDLE"):  # Only Linux has it.
+        with suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    with suppress(OSError):  # Where memory ends, it is this process that ends, and not the router.
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     questions, answers = sys.stdin.buffer, sys.stdout.buffer
     last = _Last(None)
-    while select.select([questions], [], [], IDLE_S)[0]:
-        asked = _read(questions)
-        if asked is None:
+    while True:
+        try:
+            asked = _read_until(questions.fileno(), time.monotonic() + IDLE_S)
+        except (TimeoutError, EOFError):
             return
         path, environment = pickle.loads(asked)
         settings = None
@@ -339,7 +409,10 @@ def main(*, is_idle: bool) -> None:
         else:
             outcome = replace(settings, routes=()), last.runs(settings.routes)
         answer = last.write(outcome)
-        _write(answers, MADE_OF)
-        _write(answers, answer)
+        try:
+            _write(answers, MADE_OF)
+            _write(answers, answer)
+        except BrokenPipeError:  # Nobody wants to know any more, not even what cannot be flushed.
+            os._exit(0)
         if settings is not None:
             last = _Last(settings)

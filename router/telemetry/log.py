@@ -53,7 +53,7 @@ class Event(NamedTuple):
 _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
     "error": {
         "clock.doubted": "The wall clock is `ahead_s` off, not followed; `cure` says what to do.",
-        "config.failed": "An error in the router while it followed a configuration; it goes on.",
+        "config.failed": "An error in the router while it read or followed a configuration.",
         "config.mistake": "A mistake in the configuration that was read for a reload.",
         "control.failed": "An error in the router while it answered over HTTP; it goes on.",
         "journal.failed": "The journal cannot be read or written; nothing is accepted meanwhile.",

@@ -72,15 +72,22 @@ class App:
     """One router process."""
 
     def __init__(
-        self, settings: Settings, reread: Callable[[], Settings], *, accept_loss: bool = False
+        self,
+        settings: Settings,
+        reread: Callable[[], Settings],
+        *,
+        tidy: Callable[[], object] = lambda: None,
+        accept_loss: bool = False,
     ) -> None:
         """`reread` loads the configuration again, for a reload; it raises SettingsError.
+
+        `tidy` is called once a minute, in the thread of reloads.
 
         `accept_loss`: start although the journal is not all there.
         """
         self.settings = settings
         """The configuration in force."""
-        self.config: Final = RunningConfig(settings, reread)
+        self.config: Final = RunningConfig(settings, reread, tidy=tidy)
         self.reloader: Final = Reloader(self, reread)
         self._accept_loss = accept_loss
         self.started_at = self.clock()
@@ -189,6 +196,7 @@ class App:
             await stop.run()
             self._tell_left_behind()
             self.connectors.cancel()
+            self.reloader.cancel()
             for watch in watches:
                 watch.cancel()
         log.info("router.stopped")

@@ -257,7 +257,7 @@ def _run(arguments: argparse.Namespace) -> int:
     accept_loss: bool = arguments.accept_loss
     with closing(Reader()) as reader:
         reread = partial(reader.read, path, os.environ)
-        return App(settings, reread, accept_loss=accept_loss).run()
+        return App(settings, reread, tidy=reader.tidy, accept_loss=accept_loss).run()
 
 
 def _loaded(path: Path) -> Settings | None:

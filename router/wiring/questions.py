@@ -28,6 +28,7 @@ from router.wiring.drains import UnknownNameError
 from router.wiring.explain import Question, explain
 from router.wiring.explain_running import Now, lines_of, now_of
 from router.wiring.gently import gently
+from router.wiring.reload import log_trace
 from router.wiring.routes_view import routes_of
 
 PATHS: Final = ("/v1/compare", "/v1/explain", "/v1/routes")
@@ -64,6 +65,7 @@ class Questions:
         except _WrongQuestionError as error:
             return 400, {"error": str(error)}
         except ReaderError as error:
+            log_trace(error)
             return 503, {"error": str(error)}
         finally:
             self._one_at_a_time.release()

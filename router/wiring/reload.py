@@ -158,10 +158,17 @@ class Reloader:
         self._one_at_a_time: Final = asyncio.Lock()
         self._waiting: Final[dict[bool, asyncio.Task[Reloaded]]] = {}
         """The reloads that have not begun, by whether they may apply a part."""
+        self._under_way: Final[set[asyncio.Task[Reloaded]]] = set()
+        """All that are not over."""
 
     def start(self, begin: Begin) -> None:
         """Run reloads in tasks that `begin` begins."""
         self._begin = begin
+
+    def cancel(self) -> None:
+        """End reloads that go on, and those that wait: the router has stopped."""
+        for task in self._under_way:
+            task.cancel()
 
     def ask(self, answer: "Future[Reloaded] | None" = None, *, partly: bool = False) -> None:
         """Reload, or join a reload that has not begun. Call it in the loop.
@@ -177,6 +184,8 @@ class Reloader:
         task = self._waiting.get(partly)
         if task is None:
             task = self._waiting[partly] = self._begin(self._after_others(partly))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
         if answer is not None:
             task.add_done_callback(lambda done: _answer(answer, done))
 
@@ -208,7 +217,7 @@ class Reloader:
         except SettingsError as error:
             return _rejected(error.mistakes)
         except ReaderError as error:
-            log.error("config.failed", exc_info=error)
+            log_trace(error)
             return _told("failed", str(error))
         told = _told("applied", "", read)
         if read.rules is None:
@@ -251,20 +260,20 @@ class Reloader:
     # In a thread.
 
     def _read(self, old: Settings, partly: bool) -> _Read:
-        """Read, check and compare; build the rules. Raises SettingsError."""
+        """Read, check and compare; build the rules. Raises SettingsError, or ReaderError."""
+        new = self._reread()
         collects = gc.isenabled()
         gc.disable()
         try:
-            return self._built(old, partly)
+            return self._built(old, new, partly)
         finally:
             if gc.get_count()[0] > MANY_OBJECTS:
                 gc.freeze()
             if collects:
                 gc.enable()
 
-    def _built(self, old: Settings, partly: bool) -> _Read:
+    def _built(self, old: Settings, new: Settings, partly: bool) -> _Read:
         app = self._app
-        new = self._reread()
         found = difference(old, new)
         words = [str(change) for change in found.changes]
         read = _Read(new, words, found.needs_restart, _new_warnings(old, new) if words else [])
@@ -440,6 +449,12 @@ def _answer(answer: "Future[Reloaded]", task: "asyncio.Task[Reloaded]") -> None:
             answer.set_exception(TimeoutError())
         else:
             answer.set_result(task.result())
+
+
+def log_trace(error: ReaderError) -> None:
+    """Log the trace of an error of ours that another process met while it read."""
+    if error.trace:
+        log.error("config.failed", exc_info=error)
 
 
 async def in_thread(work: Callable[[], T]) -> T:

@@ -13,12 +13,12 @@ from typing import Final, NamedTuple
 
 import structlog
 
-from router.settings.apart import ReaderError, let_go
+from router.settings.apart import ReaderError
 from router.settings.difference import difference
 from router.settings.files import stamp_of
 from router.settings.load import SettingsError
 from router.terms.settings import SeenFile, Settings
-from router.wiring.reload import in_thread
+from router.wiring.reload import in_thread, log_trace
 
 LOOK_EVERY_S: Final = 60.0
 DIFFER: Final = "the files differ from what runs"
@@ -42,13 +42,18 @@ class RunningConfig:
         settings: Settings,
         reread: Callable[[], Settings],
         clock_utc: Callable[[], float] = time.time,
+        tidy: Callable[[], object] = lambda: None,
     ) -> None:
-        """`reread` loads the configuration again; it raises SettingsError."""
+        """`reread` loads the configuration again; it raises SettingsError, or ReaderError.
+
+        `tidy` is called before each look at the files, in its thread.
+        """
         self.settings = settings
         self.since_utc = clock_utc()
         self._look = Look(settings.files, "")
         self._reread: Final = reread
         self._clock_utc: Final = clock_utc
+        self._tidy: Final = tidy
 
     @property
     def digest(self) -> str:
@@ -80,7 +85,12 @@ class RunningConfig:
         """Look at the files once."""
         running = self.settings
         last = self._look
-        found = await in_thread(lambda: looked_at(running, last, self._reread))
+
+        def at_files() -> Look:
+            self._tidy()
+            return looked_at(running, last, self._reread)
+
+        found = await in_thread(at_files)
         if running is self.settings:  # Else others were applied meanwhile, and are what runs.
             self._found(found)
 
@@ -103,12 +113,9 @@ def looked_at(running: Settings, last: Look, reread: Callable[[], Settings]) -> 
         mistakes = f"{count} mistake{'' if count == 1 else 's'}"
         return Look(error.files, f"the files have {mistakes} now: {error.mistakes[0]}")
     except ReaderError as error:
+        log_trace(error)
         return Look(last.files, str(error))
     except Exception as error:  # noqa: BLE001 - A mistake of ours here must not end the router.
         why = f"{type(error).__name__} while the files were read; `smpp-router check` shows it"
         return Look(last.files, why)
-    look = Look(settings.files, DIFFER if difference(running, settings) else "")
-    left = [settings]
-    del settings
-    let_go(left)
-    return look
+    return Look(settings.files, DIFFER if difference(running, settings) else "")

@@ -2,8 +2,10 @@
 
 import os
 import pickle
+import resource
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import cast
@@ -116,15 +118,52 @@ def test_process_that_has_ended_is_started_again(reader: Reader, path: Path) -> 
 def test_process_for_which_there_is_no_time_is_replaced(
     reader: Reader, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    reader.read(path, os.environ)
+    assert os.sched_getscheduler(_process_of(reader)) == os.SCHED_IDLE
     monkeypatch.setattr(apart, "PATIENCE_S", 0.0)
     assert reader.read(path, os.environ) == load(path, os.environ)
     assert os.sched_getscheduler(_process_of(reader)) == os.SCHED_OTHER
 
 
+def test_process_that_never_answers_is_told(
+    reader: Reader, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apart, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(apart, "LONGEST_S", 0.0)
+    with pytest.raises(ReaderError, match="within 0 s"):
+        reader.read(path, os.environ)
+    assert reader._process is None
+
+
+def test_router_with_a_thousand_connections_reads_as_well(reader: Reader, path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, before[1]), before[1]))
+    taken = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    try:
+        assert reader.read(path, os.environ) == load(path, os.environ)
+    finally:
+        for one in taken:
+            os.close(one)
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_process_that_has_ended_is_not_kept(reader: Reader, path: Path) -> None:
+    reader.read(path, os.environ)
+    reader.tidy()
+    process = reader._process
+    assert process is not None
+    assert process.stdin is not None
+    process.stdin.close()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    reader.tidy()
+    assert reader._process is None
+    assert reader._last is None
+
+
 def test_error_of_ours_is_told_with_its_trace_and_ends_nothing(reader: Reader, path: Path) -> None:
     with pytest.raises(ReaderError) as told:
         reader.read(cast("Path", "no path, which is an error of ours"), os.environ)
-    assert "AttributeError" in told.value.__notes__[0]
+    assert "AttributeError" in told.value.trace
     reader.read(path, os.environ)
 
 
@@ -137,7 +176,7 @@ def test_other_version_reads_nothing(
 
 
 @pytest.mark.parametrize(
-    ("program", "why"), [("/bin/true", "ended before"), ("/nowhere", "No such file")]
+    ("program", "why"), [("/bin/true", "ended, with status 0"), ("/nowhere", "No such file")]
 )
 def test_process_that_cannot_be_is_told(
     program: str, why: str, reader: Reader, path: Path, monkeypatch: pytest.MonkeyPatch
@@ -154,3 +193,16 @@ def test_process_ends_with_the_one_that_asks(reader: Reader, path: Path) -> None
     assert process.stdin is not None
     process.stdin.close()
     assert process.wait() == 0
+
+
+def test_reading_that_goes_on_ends_when_the_reader_is_closed(path: Path) -> None:
+    reader = Reader()
+    reader.read(path, os.environ)
+    process = _process_of(reader)
+    os.kill(process, signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as threads:
+        reading = threads.submit(reader.read, path, os.environ)
+        reader.close()
+        with pytest.raises(ReaderError, match="the router ends"):
+            reading.result()
+    assert reader._process is None

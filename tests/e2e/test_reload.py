@@ -5,13 +5,17 @@ that the router was started with.
 """
 
 import json
+import os
 import re
 import signal
 import socket
 import ssl
+from array import array
 from collections.abc import Iterator
 from contextlib import ExitStack
+from fcntl import ioctl
 from pathlib import Path
+from termios import FIONREAD
 from typing import Final
 
 import pytest
@@ -386,3 +390,39 @@ def test_certificate_is_read_again(stack: ExitStack, tmp_path: Path) -> None:
         assert "listen[0].tls: " in told.lines[0]
         with Peer(scene.router.port, new) as other:
             assert other.bind("bank").command_status == v.ESME_ROK
+
+
+def reader_of(scene: Scene) -> int:
+    """The process that reads the router's files."""
+    threads = Path(f"/proc/{scene.router.child.pid}/task").iterdir()
+    (reader,) = (one for thread in threads for one in (thread / "children").read_text().split())
+    return int(reader)
+
+
+def unread_by(process: int) -> int:
+    """How many octets wait for it on its standard input."""
+    count = array("i", [0])
+    with Path(f"/proc/{process}/fd/0").open("rb") as pipe:
+        ioctl(pipe, FIONREAD, count)
+    return count[0]
+
+
+def test_process_that_reads_may_be_killed(scene: Scene) -> None:
+    assert scene.result(("rate: 500/s,", "rate: 501/s,")) == "applied"
+    os.kill(reader_of(scene), signal.SIGKILL)
+    assert scene.result(("rate: 500/s,", "rate: 502/s,")) == "applied"
+
+
+def test_stop_does_not_wait_for_a_reload_that_reads(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        scene = Scene(stack, tmp_path)
+        assert scene.result(("rate: 500/s,", "rate: 501/s,")) == "applied"
+        reader = reader_of(scene)
+        os.kill(reader, signal.SIGSTOP)
+        scene.write(("rate: 500/s,", "rate: 502/s,"))
+        child = scene.router.child
+        child.signal(signal.SIGHUP)
+        until("the reader is asked", lambda: unread_by(reader) or None)
+        assert child.stop() == 0
+        assert child.events("router.stopped")
+        assert not child.events("router.stop_forced")
