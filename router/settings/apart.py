@@ -2,9 +2,9 @@
 
 To read a configuration takes a tenth of a second of the interpreter, and several seconds with a
 hundred thousand prefixes; a thread would take them from the loop. What comes back is the settings,
-pickled: to make them again takes a fifth of the time of reading them. Of a reading within a minute of
-the one before, a route, an account or an operator that is as it was is not sent again but told by
-its number; it stays the same object, so that it is equal at a glance.
+pickled: to make them again takes a fifth of the time of reading them. Within a minute of the reading
+before, a route, an account or an operator that is as it was is not sent again but told by its
+number; it stays the same object, so that it is equal at a glance.
 
 The process starts with the first reading and ends when it was not asked for a minute. It may be of
 another version of this program than ours, put in its place meanwhile: then it may read other keys,
