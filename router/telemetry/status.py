@@ -1,8 +1,8 @@
 """The status of the router at one moment: binds, rates, lanes, accounts. One JSON document.
 
-`snapshot` runs in the loop's thread, so that its numbers are of one moment. It counts, and shows the
-latest lines of the log, in which no message, whole number or password is. `/v1/status` serves it,
-`smpp-router status` draws it.
+`snapshot` runs in the loop's thread, so that its numbers are of one moment. It counts, and shows
+the latest lines of the log, in which no message, whole number or password is. `/v1/status` serves
+it, `smpp-router status` draws it.
 """
 
 import math

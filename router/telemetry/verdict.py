@@ -111,7 +111,8 @@ def _of_binds(operator: "OperatorStatus") -> Iterator[str]:
         yield f"{name}: {len(down)} of {_count(len(binds), 'bind')} down: {_named(named)}"
     broken = [bind["name"] for bind in binds if bind["up"] and bind["breaker"] != "closed"]
     if broken and operator["breaker"] == "closed":
-        yield f"{name}: nothing, or one message at a time, on {_named(broken)}: too much fails there"
+        what = "nothing, or one message at a time"
+        yield f"{name}: {what}, on {_named(broken)}: too much fails there"
     if operator["waiting_to_rebind"]:
         waiting = ", ".join(operator["waiting_to_rebind"])
         yield f"{name}: {waiting} keep the old session, because {operator['waiting_because']}"

@@ -1,4 +1,4 @@
-"""router/steps/intake.py: every submit that is refused is counted for its account and its reason."""
+"""router/steps/intake.py: each submit that is refused is counted, by account and reason."""
 
 from router.enqueue.journal import JournalError
 from router.smpp import vocabulary as v

@@ -20,7 +20,13 @@ from router.accept.accounts import (
 )
 from router.terms.limits import Rate
 from router.terms.names import AccountName, LaneName
-from router.terms.outcome import FOREIGN_ADDRESS, TOO_MANY_BINDS, WRONG_CREDENTIALS, Refusal
+from router.terms.outcome import (
+    FOREIGN_ADDRESS,
+    TOO_MANY_BINDS,
+    UNKNOWN_NAME,
+    WRONG_CREDENTIALS,
+    Refusal,
+)
 from router.terms.settings import AccountSettings
 
 HOST: Final = "10.1.2.3"
