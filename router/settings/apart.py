@@ -2,8 +2,8 @@
 
 To read a configuration takes a tenth of a second of the interpreter, and several seconds with a
 hundred thousand prefixes; a thread would take them from the loop. What comes back is the settings,
-pickled: to make them again takes a fifth of the time of reading them. Within a minute of the reading
-before, a route, an account or an operator that is as it was is not sent again but told by its
+pickled: to make them again takes a fifth of the time of reading them. Within a minute of the last
+reading, a route, an account or an operator that is as it was is not sent again but told by its
 number; it stays the same object, so that it is equal at a glance.
 
 The process starts with the first reading and ends when it was not asked for a minute. It may be of
