@@ -49,6 +49,10 @@ class Recent:
 
 def _plain(value: object) -> object:
     """Return a value that JSON has, and not too much of it."""
-    if value is None or isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
+    if (
+        value is None
+        or isinstance(value, int)
+        or (isinstance(value, float) and math.isfinite(value))
+    ):
         return value
     return str(value)[:LONGEST]
