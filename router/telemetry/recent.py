@@ -49,10 +49,8 @@ class Recent:
 
 def _plain(value: object) -> object:
     """Return a value that JSON has, and not too much of it."""
-    if (
-        value is None
-        or isinstance(value, int)
-        or (isinstance(value, float) and math.isfinite(value))
-    ):
+    if value is None or isinstance(value, int):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
         return value
     return str(value)[:LONGEST]
