@@ -30,7 +30,7 @@ from router.terms.limits import Rate, TokenBucket
 from router.terms.line_limit import LineLimit
 from router.terms.names import AccountName
 from router.terms.oldest_first import OldestFirst
-from router.terms.outcome import FOREIGN_ADDRESS, WRONG_CREDENTIALS, Refusal
+from router.terms.outcome import FOREIGN_ADDRESS, UNKNOWN_NAME, Refusal
 from router.terms.settings import AccountSettings
 
 LINES_OF_ADDRESS: Final = Rate(20, 600.0)
@@ -222,7 +222,7 @@ class Accounts:
         """Check name and address, not the password nor the limit. `host` is numeric."""
         account = self.by_name.get(AccountName(system_id.decode("latin-1")))
         if account is None or not host:
-            return WRONG_CREDENTIALS
+            return UNKNOWN_NAME
         if not _is_in(host, account.settings.allow_from):
             return FOREIGN_ADDRESS
         return account

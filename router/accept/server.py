@@ -140,6 +140,8 @@ class ClientLink(Link):
         self.on_ended: Callable[[ClientLink], None] = lambda _: None
         """Called when the connection is over."""
         self.peer_host = ""
+        self.address = ""
+        """The peer's address and port."""
         self.bind_type = ""
         self._intake: Final = steps.intake
         self._deliveries: Final = steps.deliveries
@@ -190,7 +192,8 @@ class ClientLink(Link):
             transport.abort()
             peername = ("", 0)
         self.peer_host, port = peername[:2]
-        self._log = log.bind(client=f"{self.peer_host}:{port}")
+        self.address = f"{self.peer_host}:{port}"
+        self._log = log.bind(client=self.address)
         super().connection_made(transport)
 
     def started(self, now: float) -> None:
@@ -439,6 +442,7 @@ class ClientLink(Link):
                 "client.bind_refused",
                 system_id=system_id[:64].decode("latin-1"),
                 reason=refusal.reason,
+                **({"why": refusal.why} if refusal.why else {}),
                 status=v.status_name(refusal.status),
                 answered_after_s=round(now - self._asked_at + wait_s, 3),
                 **told,

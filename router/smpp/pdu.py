@@ -15,6 +15,13 @@ from router.smpp import vocabulary as v
 
 HEADER_OCTETS: Final = 16
 """command_length, command_id, command_status, sequence_number."""
+_OTHERS: Final = {
+    "TLS": (b"\x16\x03",),
+    "HTTP": (b"GET ", b"POST ", b"PUT ", b"HEAD ", b"OPTIONS ", b"CONNECT ", b"PRI * ", b"HTTP/"),
+    "PROXY": (b"PROXY ", b"\r\n\r\n\x00\r\nQUIT\n"),
+    "SSH": (b"SSH-",),
+}
+"""How protocols begin that come to a port of SMPP now and then; PROXY is that of load balancers."""
 ALL: Final = 1 << 30
 """All PDUs that there are."""
 
@@ -61,7 +68,7 @@ class Framer:
     Nothing is read after such a length: where the next PDU starts cannot be known.
     """
 
-    __slots__ = ("_at", "_rest", "has_more", "longest_octets", "lost_at_sequence")
+    __slots__ = ("_at", "_rest", "has_more", "longest_octets", "lost_at_sequence", "lost_octets")
 
     def __init__(self, longest_octets: int) -> None:
         self.longest_octets = longest_octets
@@ -73,6 +80,8 @@ class Framer:
         """Whether there may be PDUs that were beyond the most that `feed` was to return."""
         self.lost_at_sequence: int | None = None
         """The sequence_number to answer when framing is lost, 0 if unknown; None before that."""
+        self.lost_octets = b""
+        """The first octets of what is no PDU."""
 
     def feed(self, octets: bytes, most: int = ALL) -> list[Pdu]:
         """Return the PDUs that are complete with these octets, but no more than `most`.
@@ -94,7 +103,7 @@ class Framer:
             header: tuple[int, int, int, int] = _unpack_header(octets, at)
             length, command_id, status, sequence_number = header
             if length < HEADER_OCTETS or length > self.longest_octets:
-                self._lose(sequence_number)
+                self._lose(sequence_number, octets[at : at + HEADER_OCTETS])
                 return pdus
             if end - at < length:
                 break
@@ -112,7 +121,7 @@ class Framer:
         if 4 <= len(rest) < HEADER_OCTETS:
             (length,) = _LENGTH.unpack_from(rest)
             if length < HEADER_OCTETS or length > self.longest_octets:
-                self._lose(0)
+                self._lose(0, rest)
         return pdus
 
     def clear(self) -> None:
@@ -121,9 +130,18 @@ class Framer:
         self._at = 0
         self.has_more = False
 
-    def _lose(self, sequence_number: int) -> None:
+    def _lose(self, sequence_number: int, octets: bytes) -> None:
         self.lost_at_sequence = sequence_number
+        self.lost_octets = octets
         self.clear()
+
+
+def looks_like(octets: bytes) -> str:
+    """Return the protocol that somebody speaks who does not speak SMPP; empty if none is known."""
+    for protocol, beginnings in _OTHERS.items():
+        if octets.startswith(beginnings):
+            return protocol
+    return ""
 
 
 class BodyError(Exception):

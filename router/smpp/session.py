@@ -111,6 +111,8 @@ class Note:
     """A word of a few, which a metric has too."""
     why: str = ""
     """More than the status says."""
+    looks_like: str = ""
+    """The protocol that the peer speaks instead of SMPP."""
 
     def words(self) -> dict[str, str]:
         """Return the fields of the note's log line."""
@@ -127,6 +129,8 @@ class Note:
             words["our_number"] = self.our_number[:LONGEST_ID_OCTETS].decode("latin-1")
         if self.reason:
             words["reason"] = self.reason
+        if self.looks_like:
+            words["looks_like"] = self.looks_like
         return words
 
 
@@ -261,7 +265,8 @@ class Session:
     def _lose_framing(self, sequence_number: int) -> None:
         if self.state is not _CLOSED:  # An unbind in the same octets goes before.
             self._out.append(p.build(_NACK, v.ESME_RINVCMDLEN, sequence_number))
-            self._end("framing.lost")
+            other = p.looks_like(self._framer.lost_octets) if self.state in _UNBOUND else ""
+            self._end("framing.lost", looks_like=other)
 
     def _sort(self, pdus: Iterable[Pdu], now: float) -> list[Pdu]:
         stage: list[Pdu] = []
@@ -701,13 +706,15 @@ class Session:
         self.has_flooded = True
         self._end("bind.flooded")
 
-    def _end(self, event: str) -> None:
-        self._note(event)
+    def _end(self, event: str, *, looks_like: str = "") -> None:
+        self._note(event, looks_like=looks_like)
         self._framer.clear()
         self._move(Event.CLOSED)
 
-    def _note(self, event: str, command_id: int = 0, status: int = 0) -> None:
-        self.notes.append(Note(event, command_id, status))
+    def _note(
+        self, event: str, command_id: int = 0, status: int = 0, *, looks_like: str = ""
+    ) -> None:
+        self.notes.append(Note(event, command_id, status, looks_like=looks_like))
 
     def _next_sequence(self) -> int:
         number = self._sequence

@@ -5,6 +5,7 @@ The order of the promise is in `journey.py`: ESME_ROK is answered when the journ
 
 from typing import Final
 
+from router.accept.refusals import Refusals
 from router.accept.rooms import Rooms
 from router.enqueue.ids import Ids, client_id_of
 from router.smpp import vocabulary as v
@@ -44,6 +45,7 @@ class Intake:
         "_turn",
         "counters",
         "draining",
+        "refusals",
         "rooms",
     )
 
@@ -68,33 +70,34 @@ class Intake:
         self.counters: Final = counters
         self._clocks: Final = clocks
         self._turn: Final = turn
+        self.refusals: Final = Refusals()
         self.draining = False
         """Whether the router is about to stop: no more submits are taken in."""
 
     def submitted(self, client: Client, pdu: Pdu, now: float) -> None:
         """A submit_sm or data_sm came in. It goes on, is held for a moment, or is refused."""
         if self.draining:
-            self._refuse(client, pdu, DRAINING)
+            self._refuse(client, pdu, DRAINING, now)
         elif not self._commits.up:
-            self._refuse(client, pdu, JOURNAL_DOWN)
+            self._refuse(client, pdu, JOURNAL_DOWN, now)
         elif self._commits.is_short_of_space:
-            self._refuse(client, pdu, DISK_NEARLY_FULL)
+            self._refuse(client, pdu, DISK_NEARLY_FULL, now)
         else:
             verdict = client.admission.judge(pdu, now)
             if verdict is True:
                 self._take_in(client, pdu, now, now)
             elif isinstance(verdict, Refusal):
-                self._refuse(client, pdu, verdict)
+                self._refuse(client, pdu, verdict, now)
 
     def release(self, client: Client, now: float) -> None:
         """Some of what this client's session holds may go on now."""
         for pdu, refusal, arrived_at in client.admission.wake(now):
             if refusal is not None:
-                self._refuse(client, pdu, refusal)
+                self._refuse(client, pdu, refusal, now)
             elif self.draining or not self._commits.up:
-                self._not_taken(client, pdu, DRAINING if self.draining else JOURNAL_DOWN)
+                self._not_taken(client, pdu, DRAINING if self.draining else JOURNAL_DOWN, now)
             elif self._commits.is_short_of_space:
-                self._not_taken(client, pdu, DISK_NEARLY_FULL)
+                self._not_taken(client, pdu, DISK_NEARLY_FULL, now)
             else:
                 self._take_in(client, pdu, arrived_at, now)
 
@@ -106,9 +109,9 @@ class Intake:
             sm = Sm(pdu)
         except BodyError as error:
             client.tell(Note("pdu.refused", pdu.command_id, error.status))
-            self._not_taken(client, pdu, Refusal("malformed", error.status))
+            self._not_taken(client, pdu, Refusal("malformed", error.status), now)
             return
-        now_utc = self._clocks.steady.at(now)
+        now_utc = self._clocks.steady.at(arrived_at)
         # Of an account that is gone the last binds are served as before.
         settings = rules.accounts.get(account.name, account.settings)
         checked = rules.checks.check(sm, settings, now_utc)
@@ -118,18 +121,18 @@ class Intake:
                 time = sm.validity_period if is_validity else sm.schedule_delivery_time
                 why = f"{checked.why}: {time.decode('latin-1')}"
                 client.tell(Note("pdu.refused", pdu.command_id, checked.status, why=why))
-            self._not_taken(client, pdu, checked)
+            self._not_taken(client, pdu, checked, now)
             return
         rule = rules.routes.decide(checked.number, account.name, sm)
         if isinstance(rule, Refusal):
-            self._not_taken(client, pdu, rule)
+            self._not_taken(client, pdu, rule, now)
             return
         if sm.registered_delivery & FINAL_BITS and not self._deliveries.has_room(account.name):
-            self._not_taken(client, pdu, OUTBOX_FULL)
+            self._not_taken(client, pdu, OUTBOX_FULL, now)
             return
         router_id = self._ids.take()
         if router_id is None:
-            self._not_taken(client, pdu, JOURNAL_DOWN)
+            self._not_taken(client, pdu, JOURNAL_DOWN, now)
             return
         lane = checked.lane if rule.lane is None else rule.lane
         group = None
@@ -192,23 +195,29 @@ class Intake:
             session.respond(response(message.command_id, sequence_number, status, body))
             self._turn.write(client)
 
-    def _not_taken(self, client: Client, pdu: Pdu, refusal: Refusal) -> None:
+    def _not_taken(self, client: Client, pdu: Pdu, refusal: Refusal, now: float) -> None:
         """Refuse what had been let in: its room is free again."""
         octets = len(pdu.octets)
         client.admission.answered(octets)
         self.rooms.give(client.account.name, octets)
-        self._refuse(client, pdu, refusal)
+        self._refuse(client, pdu, refusal, now)
 
-    def _refuse(self, client: Client, pdu: Pdu, refusal: Refusal) -> None:
+    def _refuse(self, client: Client, pdu: Pdu, refusal: Refusal, now: float) -> None:
         account = client.account.settings
         self.counters.submits[account.name, account.lane, refusal.status] += 1
-        self.counters.refused_pdus[refusal.reason] += 1
+        self.count_refusal(client, pdu, refusal, now)
         if refusal is QUEUE_FULL:
             self.rooms.refuse(account.name)
         if refusal.status != v.ESME_RSYSERR:  # Else it is our doing.
             client.session.useless += 1
         client.session.respond(response(pdu.command_id, pdu.sequence_number, refusal.status))
         self._turn.write(client)
+
+    def count_refusal(self, client: Client, pdu: Pdu, refusal: Refusal, now: float) -> None:
+        """Count a submit that is refused, by reason, and for its account."""
+        self.counters.refused_pdus[refusal.reason] += 1
+        now_utc = self._clocks.steady.at(now)
+        self.refusals.add(client.account.name, client.address, pdu, refusal, now_utc)
 
 
 class SubmitOrigin:
@@ -227,6 +236,8 @@ class SubmitOrigin:
 
     def refused(self, message: Message, refusal: Refusal, now: float) -> None:
         """Answer with the status of the refusal."""
+        pdu = Pdu(message.command_id, 0, self._sequence_number, message.octets)
+        self._intake.count_refusal(self._client, pdu, refusal, now)
         self._intake.answer(self._client, self._sequence_number, message, refusal.status, now)
 
 

@@ -27,6 +27,10 @@ class Client(Receiver, Peer, Protocol):
     def admission(self) -> Admission:
         """The gate of its submits."""
 
+    @property
+    def address(self) -> str:
+        """Where it connects from: an address and a port."""
+
     def tell(self, note: Note) -> None:
         """Log a note that is counted already."""
 

@@ -1,14 +1,26 @@
-"""Logs when the queue of an account is full, and when that is over: once each, for all messages."""
+"""Logs what accounts have to hear of: a full queue, and what was refused.
+
+A queue that is full is logged once, and once when that is over. Of submits that are refused to one
+account for one reason the first is logged at once, and those after it once a minute, as a number.
+"""
 
 from typing import Final
 
 import structlog
 
+from router.accept.refusals import Refusals
 from router.accept.rooms import Rooms
+from router.smpp.vocabulary import status_name
 from router.terms.names import AccountName
+from router.terms.outcome import DRAINING
 
 QUIET_S: Final = 60.0
 """It is over when nothing has been refused for so long, and there is room."""
+
+TOLD_EVERY_S: Final = 60.0
+"""How often the log says how many submits were refused to an account for one reason."""
+LINES_AT_ONCE: Final = 20
+"""Lines about refusals that are written in one turn: when the journal fails, all are refused."""
 
 log = structlog.get_logger()
 
@@ -51,3 +63,28 @@ class FullQueues:
             full = self._full.pop(account)
             lasted_s = round(full.refused_at - full.since, 1)
             log.info("account.queue_back", account=account, refused=full.refused, lasted_s=lasted_s)
+
+
+def log_refusals(refusals: Refusals, now: float) -> None:
+    """Log what was refused and has not been told, as often as it may be.
+
+    What is refused because the router stops says nothing of an account, and is not logged.
+    """
+    due = [
+        (key, one)
+        for key, one in refusals.untold.items()
+        if now - one.told_at >= TOLD_EVERY_S or one.reason == DRAINING.reason
+    ]
+    for key, one in due[:LINES_AT_ONCE]:
+        if one.reason != DRAINING.reason:
+            log.warning(
+                "submit.refused",
+                account=one.account,
+                reason=one.reason,
+                status=status_name(one.status),
+                count=one.count - one.told,
+                client=one.client,
+                prefix=one.prefix,
+            )
+        one.told, one.told_at = one.count, now
+        del refusals.untold[key]

@@ -8,6 +8,7 @@ Rule 3: a log that cannot be written loses lines, which are counted, and never a
 """
 
 import logging
+import os
 import select
 import sys
 from io import StringIO, UnsupportedOperation
@@ -19,6 +20,7 @@ from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 from router.enqueue.journal import Settlement
 from router.telemetry.metrics import Exporter
+from router.telemetry.recent import Recent
 from router.terms.settings import LogSettings
 
 __all__ = [
@@ -81,7 +83,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "config.warned": "The configuration has something that is probably a mistake.",
         "control.refused": "Over HTTP: too many at once, or sent by a web page; see `reason`.",
         "delivery.refused": "A client refused a receipt or a subscriber's message for good.",
-        "framing.lost": "An impossible command_length; session over.",
+        "framing.lost": "An impossible command_length. It `looks_like` TLS, HTTP, PROXY or SSH.",
         "inbound.refused": "No account for a subscriber's message, or it must come again.",
         "journal.not_durable": "The journal keeps nothing: what waits is lost at the end.",
         "journal.replaced": "Not the journal that was closed, but a new or an older one.",
@@ -107,6 +109,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "router.not_handed_over": "No socket from systemd, as others have: a restart refuses here.",
         "router.stop_repeated": "A second signal: the router stops at once.",
         "session.idle": "A client sent no request during `inactivity`, and is unbound.",
+        "submit.refused": "So many submits of an account: the first at once, then each minute.",
         "unbind.timed_out": "Our unbind was not answered in time; session over.",
     },
     "info": {
@@ -160,9 +163,9 @@ SETTLED_KEYS: Final = {
     "reason": "why the router ended the message; missing if the operator did",
     "sends": "how often the message was written to an operator",
     "doubts": "how often the message was in doubt, if it was; at most 1 from before a crash",
-    "queue_s": "from acceptance to the last writing",
+    "queue_s": "from when it came to the last writing",
     "operator_s": "from the last writing to the outcome: answer, and receipt if asked for",
-    "total_s": "from acceptance to the outcome",
+    "total_s": "from when it came to the outcome",
 }
 """The keys of `message.settled`. Some are unknown after a restart or if nothing was written."""
 
@@ -253,6 +256,8 @@ class _Form:
         return str(line)
 
 
+_PRIORITIES: Final = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
+"""Those of syslog, by which `journalctl -p` selects."""
 _LEVEL_OF: Final = {name.lower(): number for name, number in logging.getLevelNamesMapping().items()}
 
 
@@ -272,6 +277,8 @@ def adopt_log(settings: LogSettings, stream: TextIO) -> None:
             printable_values,
             structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=_printable_traceback),
         ]
+    if is_journald(stream):
+        processors.append(with_priority)
     _Form.last = tuple(processors)
     _Form.lowest = _LEVEL_OF[settings.level]
 
@@ -286,6 +293,7 @@ def configure_log(settings: LogSettings, stream: TextIO) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             without_secrets,
+            Recent.keep,
             _Form.write,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
@@ -293,6 +301,21 @@ def configure_log(settings: LogSettings, stream: TextIO) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_FromLogging()], level=logging.WARNING, force=True)
+
+
+def is_journald(stream: TextIO) -> bool:
+    """Return whether systemd's journal reads the stream: it says so in the environment."""
+    try:
+        found = os.fstat(stream.fileno())
+    except (OSError, ValueError):  # ValueError: a stream in memory, or one that is closed.
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+
+
+def with_priority(_logger: WrappedLogger, method: str, line: object) -> str:
+    """Put the priority before each line, as journald takes it off again; see sd-daemon(3)."""
+    priority = _PRIORITIES[method]
+    return "\n".join(f"<{priority}>{one}" for one in str(line).split("\n"))
 
 
 def what_first(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -387,7 +410,7 @@ class MessageLog:
             line["reason"] = settlement.reason
         queue_s = message.sent_at - message.accepted_at
         if message.writes and queue_s >= 0:
-            line["queue_s"] = round(queue_s, 6)
+            line["queue_s"] = round(min(queue_s, total_s), 6)  # The wall clock may have been put.
             line["operator_s"] = round(max(0.0, total_s - queue_s), 6)
         self._log.info("message.settled", **line)
 

@@ -122,6 +122,12 @@ class Exporter(Collector):
             ("reason",),
             (((reason,), n) for reason, n in items(counters.refused_pdus)),
         )
+        yield _counter(
+            "refused",
+            "submit_sm and data_sm that were refused, by the reason that `refused_pdus` has, too.",
+            ("account", "reason"),
+            journey.intake.refusals.counts().items(),
+        )
         yield _gauge(
             "outbox_messages",
             "Receipts and inbound messages that the client has not acknowledged.",

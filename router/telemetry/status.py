@@ -1,7 +1,8 @@
 """The status of the router at one moment: binds, rates, lanes, accounts. One JSON document.
 
-`snapshot` runs in the loop's thread, so that its numbers are of one moment, and only counts: no
-message, number or password can be in it. `/v1/status` serves it, `smpp-router status` draws it.
+`snapshot` runs in the loop's thread, so that its numbers are of one moment. It counts, and shows
+the latest lines of the log, in which no message, whole number or password is. `/v1/status` serves
+it, `smpp-router status` draws it.
 """
 
 import math
@@ -18,6 +19,8 @@ from router.forward.pool import Bind, Operator
 from router.forward.window import needed
 from router.journey import Journey
 from router.smpp.vocabulary import status_name
+from router.telemetry.recent import Recent
+from router.telemetry.verdict import notes, problems
 from router.terms.clock import CONFIRM_S, LARGEST_S
 from router.terms.limits import Rate
 from router.terms.names import NOBODY, BindName, LaneName, OperatorName
@@ -212,6 +215,20 @@ class OperatorStatus(TypedDict):
     lanes: list[LaneStatus]
 
 
+class RefusedStatus(TypedDict):
+    """Submits of one account that were refused for one reason."""
+
+    reason: str
+    status: str
+    """What the latest was answered."""
+    count: int
+    last_utc: float
+    client: str
+    """An example: where one of them came from,"""
+    prefix: str
+    """and the first digits of its number."""
+
+
 class AccountStatus(TypedDict):
     """One client."""
 
@@ -228,6 +245,8 @@ class AccountStatus(TypedDict):
     outbox_octets: int
     outbox_size: int
     """The limit of `outbox_octets`."""
+    refused: list[RefusedStatus]
+    """What was refused since the start, the latest first."""
 
 
 class Totals(TypedDict):
@@ -247,6 +266,7 @@ class Snapshot(TypedDict):
     """The whole document."""
 
     version: str
+    at_utc: float
     uptime_s: float
     ready: bool
     not_ready: str | None
@@ -260,6 +280,12 @@ class Snapshot(TypedDict):
     scheduled: int
     accounts: list[AccountStatus]
     totals: Totals
+    problems: list[str]
+    """What is not well, each in a sentence, the worst first; empty where nothing is known to be."""
+    notes: list[str]
+    """What somebody has to look at some day, and what stays so until a restart."""
+    events: list[dict[str, object]]
+    """The latest lines of the log, the oldest first."""
 
 
 def version() -> str:
@@ -288,8 +314,9 @@ def snapshot(app: Running) -> Snapshot:
     journey, now = app.journey, app.clock()
     reason = not_ready(app)
     waiting = waiting_by_operator(journey.lanes, journey.operators, now)
-    return Snapshot(
+    status = Snapshot(
         version=version(),
+        at_utc=round(journey.clocks.steady.at(now), 3),
         uptime_s=_s(now - app.started_at),
         ready=reason is None,
         not_ready=reason,
@@ -303,7 +330,12 @@ def snapshot(app: Running) -> Snapshot:
         scheduled=journey.lanes.delays.scheduled(),
         accounts=[_account(journey, account) for account in app.accounts.by_name.values()],
         totals=_totals(journey),
+        problems=[],
+        notes=[],
+        events=Recent.lines(),
     )
+    status["problems"], status["notes"] = problems(status), notes(status)
+    return status
 
 
 def _config(config: RunningConfig) -> ConfigStatus:
@@ -462,6 +494,17 @@ def _account(journey: Journey, account: Account) -> AccountStatus:
         outbox_messages=settings.outbox_messages,
         outbox_octets=max(0, outbox.octets),
         outbox_size=settings.outbox_size_bytes,
+        refused=[
+            RefusedStatus(
+                reason=one.reason,
+                status=status_name(one.status),
+                count=one.count,
+                last_utc=round(one.last_utc, 3),
+                client=one.client,
+                prefix=one.prefix,
+            )
+            for one in journey.intake.refusals.of(account.name)
+        ],
     )
 
 

@@ -45,9 +45,11 @@ class Refusal:
     """What the log says of it; empty: nothing."""
 
 
-WRONG_CREDENTIALS: Final = Refusal("wrong_credentials", 0x0E)
-"""Unknown system_id too: ESME_RINVSYSID would tell which names exist."""
-FOREIGN_ADDRESS: Final = Refusal("foreign_address", 0x0E)
+WRONG_CREDENTIALS: Final = Refusal("wrong_credentials", 0x0E, "the password is wrong")
+UNKNOWN_NAME: Final = Refusal("wrong_credentials", 0x0E, "no account has this system_id")
+"""As a wrong password, for who asks and in numbers that others see: ESME_RINVSYSID would tell which
+names exist."""
+FOREIGN_ADDRESS: Final = Refusal("foreign_address", 0x0E, "not in allow_from of the account")
 """As a wrong password: another status would tell which names exist."""
 TOO_MANY_CHECKS: Final = Refusal("too_many_checks", 0x0E)
 """The password was not looked at, because too many others wait for that."""

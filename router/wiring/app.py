@@ -28,7 +28,7 @@ from router.journey import Journey
 from router.smpp.link import NOTES_LOGGED, Link, Timer, Unacknowledged
 from router.smpp.reading import ReadingLine
 from router.smpp.states import State
-from router.telemetry.account_events import FullQueues
+from router.telemetry.account_events import FullQueues, log_refusals
 from router.telemetry.core import interpreter, running
 from router.telemetry.log import MessageLog
 from router.telemetry.operator_events import log_operator_events
@@ -433,6 +433,7 @@ class App:
         self.beat_at = now
         log_operator_events(self.journey.operators.values())
         self._full_queues.log(self.journey.rooms, now)
+        log_refusals(self.journey.intake.refusals, now)
         every_s = watchdog_s()
         if every_s is not None and now >= self._watchdog_at:
             self._watchdog_at = now + every_s / 3

@@ -466,7 +466,7 @@ def _status(arguments: argparse.Namespace) -> int:
         print(json.dumps(status, indent=2))
     else:
         console().print(drawn(status))
-    return WELL if status["ready"] else NOT_WELL
+    return NOT_WELL if status["problems"] else WELL
 
 
 def _watch(url: str) -> int:

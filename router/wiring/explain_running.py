@@ -10,9 +10,9 @@ from typing import TypedDict
 from router.forward.pool import Bind, Operator
 from router.settings.units import show_percent
 from router.telemetry.status import Running, is_up, not_ready, waiting_by_operator
+from router.telemetry.verdict import age
 from router.terms.names import AccountName, LaneName, OperatorName
 from router.wiring.explain import Explanation, ToldPlan
-from router.wiring.status_view import age
 
 
 class BindNow(TypedDict):

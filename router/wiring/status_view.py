@@ -10,6 +10,7 @@ from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from router.telemetry.log import printable
 from router.telemetry.status import (
     AccountStatus,
     BindStatus,
@@ -21,10 +22,14 @@ from router.telemetry.status import (
     Snapshot,
     version,
 )
+from router.telemetry.verdict import NEAR, age
 from router.wiring.remote import NoAnswerError, ask
 
-NEAR: Final = 0.8
-"""The share of a limit that calls for attention, as in the alerts."""
+MOST_EVENTS: Final = 8
+MOST_PROBLEMS: Final = 10
+MOST_REFUSED: Final = 10
+"""Kinds of refusals that are shown: by account and reason."""
+_HEADS: Final = ("timestamp", "level", "event")
 _GOOD, _BAD, _DIM = "green", "bold red", "dim"
 
 
@@ -55,11 +60,33 @@ def drawn(status: Snapshot) -> RenderableType:
 
 
 def _parts(status: Snapshot) -> Iterator[RenderableType]:
+    yield _verdict(status["problems"], status["notes"])
     yield _head(status)
     yield _binds(status["operators"])
     yield _lanes(status)
     yield _accounts(status["accounts"])
+    refused = _refused(status["accounts"])
+    if refused is not None:
+        yield refused
     yield _totals(status)
+    events = _events(status["events"])
+    if events is not None:
+        yield events
+
+
+def _verdict(problems: list[str], notes: list[str]) -> Text:
+    """Return what is not well, before all else."""
+    if problems:
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        told = problems[:MOST_PROBLEMS]
+        if len(problems) > len(told):
+            told.append(f"and {len(problems) - len(told)} more (--json has all)")
+        verdict = Text("\n  ".join([f"{count}:", *told]), style=_BAD)
+    else:
+        verdict = Text("No problem is known.", style=_GOOD)
+    for note in notes:
+        verdict.append(f"\nNote: {note}", style=_DIM)
+    return verdict
 
 
 def _head(status: Snapshot) -> Text:
@@ -228,6 +255,36 @@ def _accounts(accounts: list[AccountStatus]) -> Table:
     return table
 
 
+def _refused(accounts: list[AccountStatus]) -> Table | None:
+    """Return what was refused to accounts, the latest first; None where nothing was."""
+    rows = [(account["name"], one) for account in accounts for one in account["refused"]]
+    if not rows:
+        return None
+    columns = ("reason", "answered", "last at (UTC)", "such as to", "count")
+    table = _table("Refused since the start", "account", *columns, right=5)
+    for name, one in sorted(rows, key=lambda row: -row[1]["last_utc"])[:MOST_REFUSED]:
+        at = datetime.fromtimestamp(one["last_utc"], UTC).strftime("%d %b %H:%M:%S")
+        prefix = f"{one['prefix']}..." if one["prefix"] else ""
+        table.add_row(name, one["reason"], one["status"], at, prefix, str(one["count"]))
+    if len(rows) > MOST_REFUSED:
+        table.caption = f"{len(rows) - MOST_REFUSED} more in --json"
+    return table
+
+
+def _events(events: list[dict[str, object]]) -> Table | None:
+    """Return the latest warnings and errors; None if there were none."""
+    bad = [one for one in events if one["level"] in ("warning", "error", "critical")]
+    if not bad:
+        return None
+    table = _table("Latest warnings and errors", "at (UTC)", "event", right=2)
+    table.add_column("", overflow="ellipsis", no_wrap=True)
+    for one in bad[-MOST_EVENTS:]:
+        at = str(one["timestamp"])[11:19]
+        words = [f"{key}={one[key]}" for key in one if key not in _HEADS]
+        table.add_row(at, str(one["event"]), printable(" ".join(words)))
+    return table
+
+
 def _filled(count: int, most: int, show: Callable[[int], str] = str) -> Text:
     """Return how much is taken of what may be; red where little is left."""
     return Text(f"{show(count)}/{show(most)}", style=_BAD if count >= NEAR * most else "")
@@ -262,19 +319,6 @@ def amount(octets: int) -> str:
         if octets >= size:
             return f"{octets / size:.3g}{unit}"
     return f"{octets}B"
-
-
-def age(seconds: float) -> str:
-    """Return a span of time in its two largest units, such as `2h 5m`."""
-    if seconds < 10:
-        return f"{seconds:.1f}s"
-    left = int(seconds)
-    words: list[str] = []
-    for unit, length in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
-        count, left = divmod(left, length)
-        if count or words:
-            words.append(f"{count}{unit}")
-    return " ".join(words[:2])
 
 
 def console(file: TextIO | None = None, width: int | None = None) -> Console:

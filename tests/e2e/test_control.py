@@ -27,7 +27,9 @@ ANY_PORT: Final = changed(CONTRACT, ('listen: "127.0.0.1:9464"', 'listen: "127.0
 @pytest.fixture
 def router() -> FakeRouter:
     found = FakeRouter(ANY_PORT)
-    found.bring_up(TELIA)
+    for name, operator in found.journey.operators.items():
+        for number in range(len(operator.binds)):
+            found.bring_up(name, number)
     return found
 
 

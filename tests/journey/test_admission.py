@@ -3,6 +3,8 @@
 What is held stays in its order for at most a second; answers and enquire_link pass it by.
 """
 
+from typing import Final
+
 import pytest
 
 from router.accept.admission import MOST_HELD, MOST_UNANSWERED_OCTETS
@@ -12,6 +14,8 @@ from router.terms.limits import Rate
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings
 from tests.doubles import Client, Router, World, data_sm, with_account
+
+HAIR_S: Final = 1e-6
 
 
 def statuses(client: Client, numbers: list[int]) -> list[int | None]:
@@ -48,6 +52,23 @@ def test_what_is_over_the_rate_is_held_and_goes_in_when_the_rate_allows_it(
     assert list(client.answers)[1:] == numbers
     ids = [int(client.id_of(number)) for number in numbers]
     assert ids == sorted(ids)
+
+
+def test_time_of_a_message_that_was_held_counts_from_when_it_came(
+    world: World, slow: Router
+) -> None:
+    slow.operator("telia")
+    client = slow.client()
+    for _ in range(8):
+        client.submit(registered_delivery=0)
+    world.run(3.0)
+    spans = [
+        (one.at_utc - one.message.accepted_utc, one.message.sent_at - one.message.accepted_at)
+        for one in slow.settled
+    ]
+    assert len(spans) == 8
+    assert all(total_s >= queue_s - HAIR_S for total_s, queue_s in spans)
+    assert max(queue_s for _, queue_s in spans) >= 0.3  # Three were held.
 
 
 def test_after_a_second_what_is_held_is_throttled_in_its_order(world: World, slow: Router) -> None:

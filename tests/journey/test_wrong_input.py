@@ -94,9 +94,10 @@ def test_wrong_credentials_are_told_apart_by_nothing(
     assert client.answers[number].octets[16:] == b"smpp-router\0"
     assert client.far.closed
     assert router.journey.counters.failed_binds == {"wrong_credentials": 1}
-    assert [log["event"] for log in logs if log["log_level"] == "warning"] == [
-        "client.bind_refused"
-    ]
+    (line,) = [log for log in logs if log["log_level"] == "warning"]
+    assert line["event"] == "client.bind_refused"
+    known = "the password is wrong", "no account has this system_id"
+    assert line["why"] == known[system_id != b"bank"]
     assert "secret" not in str(logs)
 
 

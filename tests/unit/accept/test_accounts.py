@@ -20,7 +20,13 @@ from router.accept.accounts import (
 )
 from router.terms.limits import Rate
 from router.terms.names import AccountName, LaneName
-from router.terms.outcome import FOREIGN_ADDRESS, TOO_MANY_BINDS, WRONG_CREDENTIALS, Refusal
+from router.terms.outcome import (
+    FOREIGN_ADDRESS,
+    TOO_MANY_BINDS,
+    UNKNOWN_NAME,
+    WRONG_CREDENTIALS,
+    Refusal,
+)
 from router.terms.settings import AccountSettings
 
 HOST: Final = "10.1.2.3"
@@ -101,13 +107,14 @@ def test_known_system_id_from_its_network_is_its_account() -> None:
 
 @pytest.mark.parametrize("system_id", [b"", b"Bank", b"bank ", b"ban", b"banks", b"b\xe4nk", b"*"])
 def test_unknown_system_id_hears_what_a_wrong_password_hears(system_id: bytes) -> None:
-    assert verdict(accounts_of(), system_id=system_id) is WRONG_CREDENTIALS
+    assert verdict(accounts_of(), system_id=system_id) is UNKNOWN_NAME
+    assert (UNKNOWN_NAME.reason, UNKNOWN_NAME.status) == ("wrong_credentials", 0x0E)
     # ESME_RBINDFAIL would be 0x0D, ESME_RINVSYSID 0x0F: both would tell which names exist.
     assert WRONG_CREDENTIALS.status == 0x0E
 
 
 def test_unknown_system_id_does_not_hear_that_its_address_is_foreign() -> None:
-    assert verdict(accounts_of(), "192.0.2.1", b"nobody") is WRONG_CREDENTIALS
+    assert verdict(accounts_of(), "192.0.2.1", b"nobody") is UNKNOWN_NAME
 
 
 @pytest.mark.parametrize("host", ["10.255.0.1", "2001:db8::1", "fe80::1%eth0"])
@@ -128,7 +135,7 @@ def test_ipv4_address_mapped_into_ipv6_is_the_ipv4_address() -> None:
 
 
 def test_client_without_an_address_may_not_bind() -> None:
-    assert verdict(accounts_of(), "") is WRONG_CREDENTIALS
+    assert verdict(accounts_of(), "") is UNKNOWN_NAME
 
 
 def test_account_without_networks_takes_nobody() -> None:
@@ -462,8 +469,8 @@ def test_account_that_is_gone_is_answered_like_one_that_never_was() -> None:
     bank = accounts.by_name[BANK]
     bank.binds.append(Bind())
     adopted(accounts, settings(name="shop"))
-    assert verdict(accounts) is WRONG_CREDENTIALS
-    assert verdict(accounts, "192.0.2.1") is WRONG_CREDENTIALS
+    assert verdict(accounts) is UNKNOWN_NAME
+    assert verdict(accounts, "192.0.2.1") is UNKNOWN_NAME
     assert len(bank.binds) == 1
     assert set(accounts.by_name) == {"shop"}
 

@@ -581,6 +581,34 @@ def test_lost_framing_is_answered_and_ends_the_session() -> None:
     assert events_of(session) == ["framing.lost"]
 
 
+@pytest.mark.parametrize(
+    ("octets", "protocol"),
+    [
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03abcdef", "TLS"),
+        (b"\x16\x03\x01\x02", "TLS"),
+        (b"GET / HTTP/1.1\r\n", "HTTP"),
+        (b"PRI * HTTP/2.0\r\n", "HTTP"),
+        (b"PROXY TCP4 192.0.2.1", "PROXY"),
+        (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c", "PROXY"),
+        (b"SSH-2.0-OpenSSH_9.2", "SSH"),
+        (b"\xff" * 16, ""),
+    ],
+)
+def test_what_else_a_peer_speaks_is_told(octets: bytes, protocol: str) -> None:
+    session = session_in(State.OPEN, Side.MC)
+    session.receive(octets, 1.0)
+    (note,) = session.notes
+    assert note.event == "framing.lost"
+    assert note.words() == ({"looks_like": protocol} if protocol else {})
+
+
+def test_bound_peer_that_loses_framing_is_not_said_to_speak_something_else() -> None:
+    session = session_in(State.BOUND_TRX, Side.MC)
+    session.receive(b"GET / HTTP/1.1\r\n", 1.0)
+    (note,) = session.notes
+    assert note.words() == {}
+
+
 @pytest.mark.parametrize("side", Side)
 def test_session_says_where_it_is(side: Side) -> None:
     session = session_in(State.BOUND_TX, side)

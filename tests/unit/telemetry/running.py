@@ -13,13 +13,15 @@ from router.enqueue.journal import Settlement
 from router.enqueue.memory import MemoryJournal
 from router.forward.pool import Attempt
 from router.journey import Journey
+from router.smpp import pdu as p
 from router.smpp import vocabulary as v
+from router.smpp.pdu import Pdu
 from router.smpp.session import Note, Session, Timers
 from router.smpp.states import Side, State
 from router.telemetry.status import RunningConfig as ConfigState
 from router.terms.message import Message
 from router.terms.names import AccountName, BindName, ClientId, LaneName, OperatorName, RouterId
-from router.terms.outcome import Outcome
+from router.terms.outcome import NO_ROUTE, Outcome
 from router.terms.settings import Settings
 from router.wiring.reload import Reloaded
 from router.wiring.running_config import RunningConfig
@@ -236,6 +238,9 @@ def filled() -> FakeRouter:
     c.in_doubt[ELISA, "elsewhere"] = 6
     c.repeated[TELIA] = 8
     c.refused_pdus["pdu.unknown"] = 2
+    octets = p.sm(v.SUBMIT_SM, 1, destination=(1, 1, b"4670123456"), short_message=b"Tere")
+    refused = Pdu(v.SUBMIT_SM, 0, 1, octets)
+    router.journey.intake.refusals.add(BANK, "192.0.2.1:5", refused, NO_ROUTE, 1.8e9)
     c.inbound[ELISA, "held"] = 3
     c.inbound_unrouted[ELISA, "12303", "no_rule_for_number"] = 4
     c.deliveries[BANK, "refused"] = 1

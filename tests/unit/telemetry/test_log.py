@@ -14,6 +14,7 @@ import pytest
 import structlog
 
 from router.enqueue.journal import Settlement
+from router.telemetry import recent
 from router.telemetry.log import (
     EVENTS,
     LEVELS,
@@ -24,6 +25,7 @@ from router.telemetry.log import (
     log_page,
     masked,
 )
+from router.telemetry.recent import Recent
 from router.terms.message import Message
 from router.terms.names import RouterId
 from router.terms.outcome import Outcome
@@ -38,7 +40,9 @@ NOTES = {"_note", "_end"}
 @pytest.fixture(autouse=True)
 def _leave_no_trace() -> Iterator[None]:
     handlers, level = logging.root.handlers[:], logging.root.level
+    Recent.clear()
     yield
+    Recent.clear()
     structlog.reset_defaults()
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
@@ -143,6 +147,54 @@ def test_line_of_json_begins_with_when_how_bad_and_what() -> None:
     structlog.get_logger().bind(operator="telia").warning("bind.lost", in_flight=3)
     (line,) = lines(stream)
     assert list(line) == ["timestamp", "level", "event", "operator", "in_flight"]
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_line_has_its_priority_where_systemds_journal_reads_it(
+    form: Literal["json", "console"], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "log"
+    with file.open("w", encoding="utf-8") as stream:
+        found = os.fstat(stream.fileno())
+        monkeypatch.setenv("JOURNAL_STREAM", f"{found.st_dev}:{found.st_ino}")
+        configure_log(LogSettings(format=form, level="debug"), stream)
+        for level in ("debug", "info", "warning", "error"):
+            structlog.get_logger().log(getattr(logging, level.upper()), "router.ready")
+        monkeypatch.setenv("JOURNAL_STREAM", f"{found.st_dev}:{found.st_ino + 1}")
+        configure_log(LogSettings(format=form), stream)
+        structlog.get_logger().error("router.ready")
+    *ours, another = file.read_text(encoding="utf-8").splitlines()
+    assert [line[:3] for line in ours] == ["<7>", "<6>", "<4>", "<3>"]
+    assert not another.startswith("<")
+
+
+def test_latest_lines_are_kept_without_secrets_and_without_those_of_messages() -> None:
+    written(LogSettings())
+    logger = structlog.get_logger()
+    logger.debug("client.disconnected")
+    logger.info("message.settled", router_id=1)
+    logger.warning("bind.lost", operator="telia", number="37255512345", left=float("inf"))
+    logger.warning("client.bind_refused", system_id="my password", reason="wrong_credentials")
+    logger.info("router.ready", why="x" * 400)
+    lost, refused, ready = Recent.lines()
+    assert str(lost.pop("timestamp")).endswith("Z")
+    assert lost == {
+        "level": "warning", "event": "bind.lost", "operator": "telia", "number": "37255******",
+        "left": "inf",
+    }  # fmt: skip
+    assert "system_id" not in refused
+    assert len(str(ready["why"])) == recent.LONGEST
+
+
+def test_warnings_are_not_pushed_out_by_other_lines() -> None:
+    written(LogSettings())
+    logger = structlog.get_logger()
+    logger.error("journal.failed")
+    for number in range(recent.MOST + 1):
+        logger.info("client.bound", number_of_it=number)
+    first, second, *_ = Recent.lines()
+    assert (first["event"], second["number_of_it"]) == ("journal.failed", 1)
+    assert len(Recent.lines()) == 1 + recent.MOST
 
 
 def test_line_for_eyes_is_no_json() -> None:

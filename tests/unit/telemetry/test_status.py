@@ -6,13 +6,16 @@ import re
 
 import pytest
 
+from router.smpp import pdu as p
 from router.smpp import vocabulary as v
+from router.smpp.pdu import Pdu
 from router.telemetry.status import BindStatus, Snapshot, not_ready, snapshot
-from router.terms.names import BindName, LaneName, OperatorId
-from router.terms.outcome import Outcome
+from router.telemetry.verdict import age
+from router.terms.names import AccountName, BindName, LaneName, OperatorId
+from router.terms.outcome import NO_ROUTE, Outcome
 from router.wiring.drains import set_drained
 from router.wiring.remote import NoAnswerError
-from router.wiring.status_view import age, console, drawn, parsed
+from router.wiring.status_view import console, drawn, parsed
 from tests.unit.messages import pulled
 from tests.unit.telemetry.running import (
     BANK,
@@ -353,3 +356,43 @@ def test_doubt_about_the_clock_is_shown_with_its_cure(
     assert cause in text
     assert "`smpp-router clock believe`" in text
     assert ("15 minutes" in text) == by_itself
+
+
+def test_what_is_not_well_is_told_before_all_else() -> None:
+    status = snapshot(busy())
+    status["problems"], status["notes"] = ["elisa is down"], ["the files differ"]
+    first, second, third, *_ = text_of(status).splitlines()
+    assert first.startswith("1 problem:")
+    assert second.startswith("  elisa is down")
+    assert third.startswith("Note: the files differ")
+    status["problems"] = []
+    assert text_of(status).startswith("No problem is known.")
+    status["problems"] = [f"problem {n}" for n in range(14)]
+    assert "and 4 more (--json has all)" in text_of(status)
+
+
+def test_refusals_and_the_latest_warnings_are_shown_and_nothing_of_a_peer_is_obeyed() -> None:
+    router = busy()
+    octets = p.sm(v.SUBMIT_SM, 1, destination=(1, 1, b"4670123456"), short_message=b"Tere")
+    for _ in range(81):
+        router.journey.intake.refusals.add(
+            AccountName("bank"), "192.0.2.1:5", Pdu(v.SUBMIT_SM, 0, 1, octets), NO_ROUTE, 1.8e9
+        )
+    status = snapshot(router)
+    (bank,) = (one for one in status["accounts"] if one["name"] == "bank")
+    assert bank["refused"] == [
+        {
+            "reason": "no_route",
+            "status": "ESME_RINVDSTADR",
+            "count": 81,
+            "last_utc": 1.8e9,
+            "client": "192.0.2.1:5",
+            "prefix": "46701",
+        }
+    ]
+    said = {"timestamp": "2027-01-15T08:00:01Z", "level": "warning", "event": "client.bind_refused"}
+    status["events"] = [{**said, "system_id": "x\x1b[2J"}, {**said, "level": "info", "event": "it"}]
+    text = text_of(status)
+    assert re.search(r"bank +no_route +ESME_RINVDSTADR +15 Jan 08:00:00 +46701... +81", text)
+    assert re.search(r"08:00:01 +client.bind_refused +system_id=x\\x1b\[2J", text)
+    assert "\x1b[2J" not in text

@@ -1,0 +1,170 @@
+"""router/telemetry/verdict.py: what is not well, in words, the worst first."""
+
+from typing import cast
+
+import pytest
+
+from router.telemetry.status import BindStatus, Snapshot, snapshot
+from router.telemetry.verdict import notes, problems
+from tests.unit.telemetry.running import ELISA, TELIA, FakeRouter
+
+
+@pytest.fixture
+def status() -> Snapshot:
+    """A router of which all is well."""
+    router = FakeRouter()
+    for name in (TELIA, ELISA):
+        for number in range(len(router.journey.operators[name].binds)):
+            router.bring_up(name, number)
+    found = snapshot(router)
+    assert found["problems"] == []
+    return found
+
+
+def bind(status: Snapshot, operator: int, number: int = 0, **changed: object) -> None:
+    cast("dict[str, object]", status["operators"][operator]["binds"][number]).update(changed)
+
+
+def with_binds(status: Snapshot, operator: int, count: int) -> None:
+    binds = status["operators"][operator]["binds"]
+    first = binds[0]
+    name = status["operators"][operator]["name"]
+    binds[:] = [cast("BindStatus", {**first, "name": f"{name}-{n + 1}"}) for n in range(count)]
+
+
+def down(status: Snapshot, operator: int, *numbers: int, trouble: str = "") -> None:
+    for number in numbers:
+        bind(status, operator, number, up=False, since_s=22.0, trouble=trouble)
+
+
+def test_operator_that_is_down_is_one_problem_however_many_binds_it_has(status: Snapshot) -> None:
+    with_binds(status, 0, 3)
+    down(status, 0, 0, 1, 2, trouble="unreachable")
+    assert problems(status) == ["telia is down, for 22s (unreachable)"]
+
+
+def test_operator_with_receivers_alone_cannot_be_sent_anything(status: Snapshot) -> None:
+    with_binds(status, 0, 2)
+    bind(status, 0, 1, rate=None)
+    down(status, 0, 0, trouble="lost")
+    assert problems(status) == ["telia cannot be sent anything, for 22s (lost)"]
+
+
+def test_binds_that_are_down_are_named_but_not_all(status: Snapshot) -> None:
+    with_binds(status, 0, 8)
+    down(status, 0, 1, trouble="lost")
+    assert problems(status) == ["telia: 1 of 8 binds down: telia-2 for 22s (lost)"]
+    down(status, 0, 2, 3, 4, 5, trouble="lost")
+    (told,) = problems(status)
+    assert told.startswith("telia: 5 of 8 binds down: telia-2 for 22s (lost), telia-3 for 22s")
+    assert told.endswith(", and 2 more")
+
+
+def test_bind_that_is_about_to_come_up_is_no_problem(status: Snapshot) -> None:
+    with_binds(status, 0, 2)
+    down(status, 0, 0, 1)
+    assert problems(status) == []
+    bind(status, 0, 0, since_s=31.0)
+    bind(status, 0, 1, since_s=31.0)
+    assert problems(status) == ["telia is down, for 31s"]
+    bind(status, 0, 0, address="outbind at 0.0.0.0:2776")
+    assert problems(status) == ["telia: 1 of 2 binds down: telia-2 for 31s"]
+
+
+def test_what_was_asked_for_is_no_problem(status: Snapshot) -> None:
+    with_binds(status, 0, 2)
+    bind(status, 0, 0, drained=True, up=False, trouble="lost")
+    assert problems(status) == []
+    bind(status, 0, 1, drained=True)
+    assert problems(status) == []
+    down(status, 1, 0, trouble="lost")
+    status["operators"][1]["leaving"] = True
+    assert problems(status) == []
+
+
+@pytest.mark.parametrize("state", ["open", "probing"])
+def test_breakers_are_told_of_the_operator_or_of_binds(state: str, status: Snapshot) -> None:
+    with_binds(status, 0, 2)
+    bind(status, 0, 1, breaker=state)
+    (told,) = problems(status)
+    assert told == "telia: nothing, or one message at a time, on telia-2: too much fails there"
+    status["operators"][0]["breaker"] = state
+    (told,) = problems(status)
+    assert told == "telia gets nothing, or one message at a time: too much fails there"
+
+
+def test_urgent_messages_that_wait_are_told_and_a_campaign_is_not(status: Snapshot) -> None:
+    otp, *_, bulk = status["operators"][0]["lanes"]
+    bulk["messages"], bulk["oldest_s"] = 100_000, 3600.0
+    otp["messages"], otp["oldest_s"] = 1, 29.0
+    assert problems(status) == []
+    otp["oldest_s"] = 45.0
+    assert problems(status) == ["1 message of otp at telia, the oldest for 45s"]
+    status["without_operator"][0]["messages"] = 3
+    assert problems(status)[0] == "3 messages can go nowhere: no operator of theirs can take them"
+
+
+def test_of_a_single_lane_nothing_is_urgent(status: Snapshot) -> None:
+    for operator in status["operators"]:
+        del operator["lanes"][1:]
+        operator["lanes"][0].update({"messages": 100, "oldest_s": 3600.0})
+    assert problems(status) == []
+
+
+def test_limits_that_are_near_are_told(status: Snapshot) -> None:
+    account = status["accounts"][0]
+    account["waiting"] = round(0.79 * account["queue"])
+    assert problems(status) == []
+    account["waiting"] = round(0.93 * account["queue"])
+    account["outbox_octets"] = account["outbox_size"]
+    assert problems(status) == [
+        f"{account['name']} has taken 93% of its queue",
+        f"{account['name']} has taken 100% of its outbox_size",
+    ]
+
+
+def test_what_is_refused_now_because_of_what_waits_is_told(status: Snapshot) -> None:
+    account, now_utc = status["accounts"][0], status["at_utc"]
+    for reason, ago_s in (("queue_full", 61.0), ("throttled", 1.0), ("outbox_full", 59.0)):
+        account["refused"].append(
+            {
+                "reason": reason,
+                "status": "ESME_RMSGQFUL",
+                "count": 5,
+                "last_utc": now_utc - ago_s,
+                "client": "192.0.2.1:5",
+                "prefix": "",
+            }
+        )
+    name = account["name"]
+    assert problems(status) == [f"messages of {name} are refused: outbox_full (ESME_RMSGQFUL)"]
+
+
+def test_what_holds_up_all_comes_first_then_operators_that_get_nothing(status: Snapshot) -> None:
+    with_binds(status, 0, 2)
+    down(status, 0, 0, trouble="lost")
+    down(status, 1, *range(len(status["operators"][1]["binds"])), trouble="lost")
+    status["not_ready"] = "journal is down"
+    status["journal"].update({"keep_free": 2**29, "free_octets": 2**30})
+    status["clock"].update({"ahead_s": -3600.0, "cure": "say `clock believe`"})
+    status["without_operator"][0]["messages"] = 3
+    assert problems(status) == [
+        "clients are not served: journal is down",
+        "the journal's disk has 1024 MiB left; below 512 MiB only receipts are taken",
+        "the wall clock is 1h 0m behind the time that the router uses: say `clock believe`",
+        "elisa is down, for 22s (lost)",
+        "3 messages can go nowhere: no operator of theirs can take them",
+        "telia: 1 of 2 binds down: telia-1 for 22s (lost)",
+    ]
+    assert notes(status) == []
+
+
+def test_what_stays_until_a_restart_or_can_wait_is_a_note(status: Snapshot) -> None:
+    status["journal"].update({"lost": True, "set_aside": 2})
+    status["config"].update({"stale": True, "why": "the files differ from what runs"})
+    assert problems(status) == []
+    assert notes(status) == [
+        "the journal lacked what had been accepted, when this process started",
+        "2 rows of the journal could not be used, since this process started",
+        "configuration: the files differ from what runs",
+    ]
