@@ -28,7 +28,7 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import fields, replace
+from dataclasses import fields, is_dataclass, replace
 from io import BytesIO
 from operator import attrgetter
 from pathlib import Path
@@ -293,6 +293,11 @@ def _part(number: int) -> object:
     raise NotImplementedError(number)
 
 
+def _made(kind: type, values: Mapping[str, object]) -> object:
+    """Make an object of a class that knows no other way, because it is frozen and compiled."""
+    return kind(**values)
+
+
 def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
     assert process.stdin is not None
     assert process.stdout is not None
@@ -336,12 +341,20 @@ class _Pickler(pickle.Pickler):
         self._known: Final = known
 
     def reducer_override(self, obj: object) -> Any:
-        """Return how to make a part that is known; everything else is made as always."""
-        if isinstance(obj, AccountSettings | OperatorSettings):
-            number = self._known.get(pickle.dumps(obj))
+        """Return how to make a part that is known, and what a compiled class is made of."""
+        if isinstance(obj, AccountSettings | OperatorSettings) and self._known:
+            number = self._known.get(_written(obj, {}))
             if number is not None:
                 return _part, (number,)
+        if is_dataclass(obj) and not hasattr(obj, "__setstate__"):
+            return _made, (type(obj), {one.name: getattr(obj, one.name) for one in fields(obj)})
         return NotImplemented
+
+
+def _written(value: object, known: Mapping[bytes, int]) -> bytes:
+    file = BytesIO()
+    _Pickler(file, known).dump(value)
+    return file.getvalue()
 
 
 class _Last:
@@ -351,14 +364,12 @@ class _Last:
         routes = () if settings is None else settings.routes
         self._routes: Final = {_said_by(one): number for number, one in enumerate(routes)}
         self._parts: Final = {
-            pickle.dumps(one): number for number, one in enumerate(_parts_of(settings))
+            _written(one, {}): number for number, one in enumerate(_parts_of(settings))
         }
 
     def write(self, outcome: _Outcome) -> bytes:
         """Return an outcome as it is sent."""
-        file = BytesIO()
-        _Pickler(file, self._parts).dump(outcome)
-        return file.getvalue()
+        return _written(outcome, self._parts)
 
     def runs(self, routes: Sequence[RouteSettings]) -> Runs:
         """Return routes as what they were."""
