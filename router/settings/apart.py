@@ -33,6 +33,7 @@ from io import BytesIO
 from operator import attrgetter
 from pathlib import Path
 from struct import Struct
+from types import FunctionType
 from typing import IO, Any, Final
 
 import yaml
@@ -346,7 +347,9 @@ class _Pickler(pickle.Pickler):
             number = self._known.get(_written(obj, {}))
             if number is not None:
                 return _part, (number,)
-        if is_dataclass(obj) and not hasattr(obj, "__setstate__"):
+        # That of a compiled class sets attributes, which a frozen one refuses.
+        set_state = getattr(type(obj), "__setstate__", None)
+        if is_dataclass(obj) and not isinstance(obj, type) and type(set_state) is not FunctionType:
             return _made, (type(obj), {one.name: getattr(obj, one.name) for one in fields(obj)})
         return NotImplemented
 
