@@ -18,6 +18,8 @@ from router.settings.load import SettingsError, load
 from router.terms.settings import Settings
 from tests.unit.settings.configurations import CONTRACT
 
+MANY_FILES = 4096
+
 
 def parts_of(settings: Settings) -> list[object]:
     return [*settings.routes, *settings.accounts.values(), *settings.operators.values()]
@@ -137,7 +139,9 @@ def test_process_that_never_answers_is_told(
 
 def test_router_with_a_thousand_connections_reads_as_well(reader: Reader, path: Path) -> None:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, before[1]), before[1]))
+    if before[1] < MANY_FILES:
+        pytest.skip(f"this process may open {before[1]} files at most")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (MANY_FILES, before[1]))
     taken = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
     try:
         assert reader.read(path, os.environ) == load(path, os.environ)
