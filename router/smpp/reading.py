@@ -64,7 +64,6 @@ class ReadingLine:
         "_is_called",
         "_later",
         "_waiting",
-        "is_behind",
         "is_empty",
     )
 
@@ -78,12 +77,10 @@ class ReadingLine:
         """`later` runs a call after so many seconds; after 0.0 once the others have been read.
 
         `behind` returns how many messages clients wait for that the journal has not committed, and
-        how many octets those have. `changed` is called when `is_behind` has changed.
+        how many octets those have. `changed` is called when `is_empty` has changed.
         """
         self.is_empty = True
         """Whether nobody waits."""
-        self.is_behind = False
-        """Whether the line waits for the journal."""
         self._later: Final = later
         self._clock: Final = clock
         self._behind: Final = behind
@@ -100,7 +97,9 @@ class ReadingLine:
         self._go_on()
 
     def _go_on(self) -> None:
-        self.is_empty = False
+        if self.is_empty:
+            self.is_empty = False
+            self._changed()
         if not self._is_called:
             self._is_called = True
             self._later(0.0, self._serve)
@@ -108,11 +107,7 @@ class ReadingLine:
     def _serve(self) -> None:
         """Serve the line for its share of this turn."""
         messages, octets = self._behind()
-        is_behind = messages > BEHIND_MESSAGES or octets > BEHIND_OCTETS
-        if is_behind != self.is_behind:
-            self.is_behind = is_behind
-            self._changed()
-        if is_behind:
+        if messages > BEHIND_MESSAGES or octets > BEHIND_OCTETS:
             self._later(BEHIND_S, self._serve)
             return
         self._is_called = False
@@ -128,3 +123,4 @@ class ReadingLine:
             self._go_on()
         else:
             self.is_empty = True
+            self._changed()

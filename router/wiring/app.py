@@ -54,8 +54,8 @@ none."""
 SWITCH_S: Final = 0.005
 """How long the loop may keep the interpreter's lock while another thread waits for it: as Python
 has it. The loop gives it away in each turn."""
-BEHIND_SWITCH_S: Final = 0.0001
-"""The same while connections wait for commits. A commit takes the lock some twenty times: beside a
+BUSY_SWITCH_S: Final = 0.0001
+"""The same while connections wait in line. A commit takes the lock some twenty times: beside a
 loop that is always busy it would last 0.1 s and more. At all times it would cost each message a
 tenth more."""
 LAG_EVERY_S: Final = 0.1
@@ -151,8 +151,8 @@ class App:
     # Life.
 
     def _share_core(self) -> None:
-        """Let the journal's thread go on at once while connections wait for it."""
-        sys.setswitchinterval(BEHIND_SWITCH_S if self.reading.is_behind else SWITCH_S)
+        """Let the journal's thread go on at once while connections wait in line."""
+        sys.setswitchinterval(SWITCH_S if self.reading.is_empty else BUSY_SWITCH_S)
 
     def run(self) -> int:
         """Run until a signal ends it; return the exit status."""

@@ -19,12 +19,12 @@ class Turns:
         self.delays_s: list[float] = []
         self.behind = 0, 0
         self.changes: list[bool] = []
-        """Whether the line waited for the journal, each time when that had changed."""
+        """Whether the line was empty, each time when that had changed."""
         self.line = ReadingLine(
             self._later,
             lambda: self.now,
             lambda: self.behind,
-            lambda: self.changes.append(self.line.is_behind),
+            lambda: self.changes.append(self.line.is_empty),
         )
 
     def _later(self, delay_s: float, call: Callable[[], None]) -> None:
@@ -58,6 +58,7 @@ def test_line_is_served_in_turns_until_all_is_dealt_with() -> None:
     for name, times in ("a", 3), ("b", 1), ("c", 2):
         Peer(turns, name, times)
     assert [turns.turn(), turns.turn()] == ["abcaca", ""]
+    assert turns.changes == [False, True]
 
 
 @pytest.mark.parametrize("more", [(1, 0), (0, 1)], ids=["messages", "octets"])
