@@ -15,7 +15,6 @@ and its settings may be other objects, so nothing is read.
     both ways        8 octets with the length, and a pickle
 """
 
-import gc
 import hashlib
 import os
 import pickle
@@ -26,8 +25,8 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields, is_dataclass, replace
 from io import BytesIO
 from operator import attrgetter
@@ -38,7 +37,7 @@ from typing import IO, Any, Final
 
 import yaml
 
-from router.settings.load import load
+from router.settings.load import load, without_collector
 from router.settings.mistakes import Mistake, SettingsError
 from router.terms.settings import (
     AccountSettings,
@@ -157,7 +156,7 @@ class Reader:
 
     def _outcome(self, asked: bytes) -> _Outcome:
         unpickler = _Unpickler(BytesIO(self._answered(asked)), _parts_of(self._last))
-        with _without_collector():
+        with without_collector():
             outcome: _Outcome = unpickler.load()
         return outcome
 
@@ -242,18 +241,6 @@ class _EndedError(ReaderError):
         how = f"killed by signal {-status}" if status < 0 else f"with status {status}"
         why = "; is there memory for it?" if status == -signal.SIGKILL else ""
         super().__init__(f"the process that reads the configuration ended, {how}{why}")
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Do not look for cycles among a million new objects again and again: there are none."""
-    collected = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collected:
-            gc.enable()
 
 
 def _parts_of(settings: Settings | None) -> list[object]:

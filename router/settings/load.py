@@ -9,8 +9,8 @@ Which keys there are stands in `keys.py`, how values are written in `values.py`.
 """
 
 import gc
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -34,7 +34,7 @@ from router.settings.reading import Reading, RefusedError, Spot
 from router.settings.warn import warnings
 from router.terms.settings import Place, SeenFile, Settings
 
-__all__ = ["Mistake", "SettingsError", "load", "warnings"]
+__all__ = ["Mistake", "SettingsError", "load", "warnings", "without_collector"]
 
 BY_NAME: Final = ("accounts", "operators")
 """Keys of several files are joined name by name."""
@@ -49,16 +49,25 @@ def load(
 
     Without `alike` every route is read by itself, which is slower and gives the same.
     """
-    collected = gc.isenabled()
-    # A hundred thousand routes can be two million objects. To search them for cycles again and
-    # again, while they are built, would take a third of the time and find none.
-    gc.disable()
-    try:
+    with without_collector():
         if alike is not None:
             with suppress(SettingsError):
                 return _load(path, environment, alike)
         # Twins do not know their columns: read everything again to say where the mistakes are.
         return _load(path, environment, None)
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """Do not look for cycles meanwhile.
+
+    A hundred thousand routes can be two million objects. To search them again and again, while they
+    are built, would take a third of the time and find none.
+    """
+    collected = gc.isenabled()
+    gc.disable()
+    try:
+        yield
     finally:
         if collected:
             gc.enable()

@@ -56,8 +56,8 @@ SWITCH_S: Final = 0.005
 has it. The loop gives it away in each turn."""
 BUSY_SWITCH_S: Final = 0.0001
 """The same while connections wait in line. A commit takes the lock some twenty times: beside a
-loop that is always busy it would last 0.1 s and more. At all times it would cost each message a
-tenth more."""
+loop that is always busy it would last 0.1 s and more. At all times it would cost each message
+6 % more."""
 LAG_EVERY_S: Final = 0.1
 UNBOUND: Final = frozenset({State.OPEN, State.BINDING})
 SPACE_EVERY_S: Final = 1.0

@@ -23,7 +23,7 @@ from router.accept.server import ClientLink
 from router.journey import Journey
 from router.settings.apart import ReaderError, let_go
 from router.settings.difference import difference
-from router.settings.load import Mistake, SettingsError, warnings
+from router.settings.load import Mistake, SettingsError, warnings, without_collector
 from router.settings.mistakes import mistake_at
 from router.settings.partly import without_restart
 from router.steps.rules import Rules
@@ -262,15 +262,12 @@ class Reloader:
     def _read(self, old: Settings, partly: bool) -> _Read:
         """Read, check and compare; build the rules. Raises SettingsError, or ReaderError."""
         new = self._reread()
-        collects = gc.isenabled()
-        gc.disable()
-        try:
-            return self._built(old, new, partly)
-        finally:
-            if gc.get_count()[0] > MANY_OBJECTS:
-                gc.freeze()
-            if collects:
-                gc.enable()
+        with without_collector():
+            try:
+                return self._built(old, new, partly)
+            finally:
+                if gc.get_count()[0] > MANY_OBJECTS:
+                    gc.freeze()
 
     def _built(self, old: Settings, new: Settings, partly: bool) -> _Read:
         app = self._app

@@ -271,18 +271,18 @@ def _refused(accounts: list[AccountStatus]) -> Table | None:
     return table
 
 
-def _events(events: list[dict[str, object]]) -> Table | None:
-    """Return the latest warnings and errors; None if there were none."""
+def _events(events: list[dict[str, object]]) -> Text | None:
+    """Return the latest warnings and errors, a line each; None if there were none."""
     bad = [one for one in events if one["level"] in ("warning", "error", "critical")]
     if not bad:
         return None
-    table = _table("Latest warnings and errors", "at (UTC)", "event", right=2)
-    table.add_column("", overflow="ellipsis", no_wrap=True)
+    lines = Text(no_wrap=True, overflow="ellipsis")
+    lines.append("Latest warnings and errors (UTC)", style="bold")
     for one in bad[-MOST_EVENTS:]:
-        at = str(one["timestamp"])[11:19]
         words = [f"{key}={one[key]}" for key in one if key not in _HEADS]
-        table.add_row(at, str(one["event"]), printable(" ".join(words)))
-    return table
+        told = " ".join([str(one["timestamp"])[11:19], str(one["event"]), *words])
+        lines.append(f"\n  {printable(told)}")
+    return lines
 
 
 def _filled(count: int, most: int, show: Callable[[int], str] = str) -> Text:

@@ -396,3 +396,5 @@ def test_refusals_and_the_latest_warnings_are_shown_and_nothing_of_a_peer_is_obe
     assert re.search(r"bank +no_route +ESME_RINVDSTADR +15 Jan 08:00:00 +46701... +81", text)
     assert re.search(r"08:00:01 +client.bind_refused +system_id=x\\x1b\[2J", text)
     assert "\x1b[2J" not in text
+    narrow = text_of(status, width=80).splitlines()
+    assert any(line.startswith("  08:00:01 client.bind_refused system_id=") for line in narrow)
