@@ -7,9 +7,12 @@ words, however many submits are refused. The first digits of a number and no mor
 from typing import Final
 
 from router.smpp.pdu import BodyError, Pdu, Sm
+from router.terms.limits import Rate, TokenBucket
 from router.terms.names import AccountName
 from router.terms.outcome import Refusal
 
+RECORDED: Final = Rate(10, 1.0)
+"""Refused submits of one account that have records of their own; others are counted."""
 PREFIX_DIGITS: Final = 5
 """Digits of the country and the first ones of the network: nobody is known by them."""
 
@@ -45,14 +48,25 @@ class Refused:
         self.told_at = -float("inf")
 
 
+class _Recorded:
+    """The submits of one account of which records may be kept."""
+
+    __slots__ = ("bucket", "left_out")
+
+    def __init__(self, now: float) -> None:
+        self.bucket: Final = TokenBucket(RECORDED, RECORDED.count, now)
+        self.left_out = 0
+
+
 class Refusals:
     """All that was refused since the start."""
 
-    __slots__ = ("_of", "untold")
+    __slots__ = ("_of", "_records", "untold")
 
     def __init__(self) -> None:
         self._of: Final[dict[AccountName, dict[str, Refused]]] = {}
         """By account and reason."""
+        self._records: Final[dict[AccountName, _Recorded]] = {}
         self.untold: Final[dict[tuple[AccountName, str], Refused]] = {}
         """Those of which there are more than were told. Whoever tells them takes them out."""
 
@@ -72,6 +86,20 @@ class Refusals:
         if key not in self.untold:
             self.untold[key] = one
             one.client, one.prefix = client, prefix_of(pdu)
+
+    def may_record(self, account: AccountName, now: float) -> int | None:
+        """Return how many were left out since the last one that has a record; None: this one too.
+
+        A client that is refused at full speed must not fill the disk.
+        """
+        recorded = self._records.get(account)
+        if recorded is None:
+            recorded = self._records[account] = _Recorded(now)
+        if not recorded.bucket.take(now):
+            recorded.left_out += 1
+            return None
+        left_out, recorded.left_out = recorded.left_out, 0
+        return left_out
 
     def counts(self) -> dict[tuple[AccountName, str], int]:
         """Return how many were refused, by account and reason. For any thread."""

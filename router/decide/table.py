@@ -25,6 +25,8 @@ from router.terms.plan import Plan, Plans
 from router.terms.settings import RouteSettings
 
 Names = tuple[OperatorName, ...]
+MORE: Final = " and others"
+"""What the words of a rule end with that is that of several prefixes."""
 HEAD_DIGITS: Final = 5
 """Digits of the country and the first ones of the network; few prefixes are shorter."""
 
@@ -101,6 +103,20 @@ def why_not(route: RouteSettings, account: AccountName, sm: Sm) -> str | None:
     return None
 
 
+def _words(route: RouteSettings) -> str:
+    """Return for which messages a route is: its prefix, then its other conditions."""
+    words = [route.destination or "every number"]
+    if route.account is not None:
+        words.append(f"account {route.account}")
+    if route.sender is not None:
+        words.append(f"sender {route.sender}")
+    if route.priority is not None:
+        words.append(f"priority_flag {route.priority}")
+    if route.service_type is not None:
+        words.append(f"service_type {route.service_type}")
+    return ", ".join(words)
+
+
 class _Turns:
     """The turns that messages of one route with weights take."""
 
@@ -140,6 +156,7 @@ class Rule:
 
     __slots__ = (
         "_plan", "_plans", "_turns", "_up", "has_conditions", "lane", "refusal", "settings",
+        "words",
     )  # fmt: skip
 
     def __init__(self, settings: RouteSettings, plans: Plans, up: Up) -> None:
@@ -152,6 +169,8 @@ class Rule:
         conditions = (settings.account, settings.sender, settings.priority, settings.service_type)
         self.has_conditions: Final = any(condition is not None for condition in conditions)
         """Whether the rule holds only for some messages to its prefixes."""
+        self.words = _words(settings)
+        """For the records of messages that it decides about."""
         self._plan = plans.of(settings.to) if settings.to and not settings.weights else None
         self._plans = plans
         self._up = up
@@ -189,6 +208,8 @@ class RouteTable:
                 rule = Rule(route, plans, up)
                 if not route.weights:  # Of those each takes its turns alone.
                     common[said] = rule
+            elif not rule.words.endswith(MORE):
+                rule.words += MORE
             found = self._verdicts.get(route.destination)
             if found is None:
                 self._verdicts[route.destination] = [rule] if rule.has_conditions else rule.verdict

@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
+from router.smpp.receipt import Receipt
 from router.terms.group import Started
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, OperatorId, OperatorName, RouterId
 from router.terms.orphan import Orphan
 from router.terms.outcome import JournalError, Outcome
 from router.terms.queue_key import QueueKey
+from router.terms.record import Refused
 from router.terms.states import Mark, MarkEvent
 
 __all__ = [
@@ -107,17 +109,24 @@ class Damaged:
 class Settlement:
     """The final record of a message, which has its outcome."""
 
-    __slots__ = ("at_utc", "kept_as", "message", "outcome", "reason")
+    __slots__ = ("at_utc", "kept_as", "message", "outcome", "reason", "receipt")
 
     def __init__(
-        self, message: Message, outcome: Outcome, at_utc: float, reason: str = "", kept_as: int = 0
+        self,
+        message: Message,
+        outcome: Outcome,
+        at_utc: float,
+        reason: str = "",
+        receipt: Receipt | None = None,
     ) -> None:
         self.message = message
         self.outcome = outcome
         self.at_utc = at_utc
         self.reason = reason
         """A word for the log where the router, not the operator, decided."""
-        self.kept_as = kept_as
+        self.receipt = receipt
+        """What the operator said in the end; None where nothing was said or asked."""
+        self.kept_as = 0
         """The number of its record in the journal."""
 
 
@@ -133,6 +142,7 @@ class Changes:
         "held",
         "marked",
         "orphaned",
+        "refused",
         "replies",
         "set_aside",
         "settled",
@@ -157,6 +167,8 @@ class Changes:
         self.claimed: list[Orphan] = []
         """Those whose message has become known, or will not become known any more."""
         self.settled: list[Settlement] = []
+        self.refused: list[Refused] = []
+        """Submits that were refused, for their records alone."""
         self.started: list[Started] = []
         """Long messages of which an operator has taken parts, each as it then was; kept while
         that operator has not taken all."""
@@ -186,6 +198,7 @@ class Changes:
             + len(self.orphaned)
             + len(self.claimed)
             + len(self.started)
+            + len(self.refused)
         )
 
     def __bool__(self) -> bool:
@@ -199,6 +212,7 @@ class Changes:
             or self.claimed
             or self.set_aside
             or self.started
+            or self.refused
             or self.replies
             or self.marked
             or self.unmarked

@@ -10,7 +10,8 @@ from typing import Final
 from router.enqueue import checksums
 from router.enqueue.journal import Damaged, PendingReceipt
 from router.enqueue.names import Span
-from router.enqueue.row_writer import MOST_ROWS, Row, Statement, Value, room_for
+from router.enqueue.row_writer import MOST_ROWS, Statement, room_for
+from router.enqueue.schema import Row, Value
 from router.smpp.pdu import BodyError, Pdu, Sm
 from router.terms.group import Group, Started
 from router.terms.message import Delivery, Message
@@ -31,7 +32,7 @@ MARKS: Final = "SELECT router_id, written FROM mark"
 NUMBERS: Final = (
     "SELECT (SELECT max(number) FROM sent), (SELECT max(number) FROM delivery),"
     " (SELECT max(number) FROM record), (SELECT max(number) FROM orphan),"
-    " (SELECT max(number) FROM started)"
+    " (SELECT max(number) FROM started), (SELECT max(number) FROM acknowledged)"
 )
 """The highest number in each of the tables."""
 ORPHANS: Final = (
@@ -53,7 +54,7 @@ HELD_BY_ACCOUNT: Final = (
 )
 NEXT_OF_QUEUE: Final = (
     "SELECT router_id, client_id, registered_delivery, hold_receipt, accepted_utc, expires_utc,"
-    " not_before_utc, octets, checksum FROM message WHERE queue = ? AND router_id > ?"
+    " not_before_utc, octets, checksum, submitted FROM message WHERE queue = ? AND router_id > ?"
     " ORDER BY router_id LIMIT ?"
 )
 HELD: Final = (
@@ -146,7 +147,7 @@ def _others_text(room: int) -> str:
 def to_message(row: Row, number: int, queue: QueueKey) -> Message:
     """Make a message of a row of `NEXT_OF_QUEUE`; the caller sets `accepted_at`."""
     router_id, client_id, registered, hold, accepted_utc, expires_utc, not_before = row[:7]
-    octets, checksum = row[7:]
+    octets, checksum, submitted = row[7:]
     if not (
         isinstance(router_id, int)
         and isinstance(client_id, bytes | None)
@@ -184,6 +185,7 @@ def to_message(row: Row, number: int, queue: QueueKey) -> Message:
         expires_utc=_NEVER if expires_utc is None else expires_utc,
         not_before_utc=not_before,
         hold_receipt=bool(hold),
+        submitted=_text(submitted),
     )
     message.row.queue = number
     return message
@@ -191,7 +193,7 @@ def to_message(row: Row, number: int, queue: QueueKey) -> Message:
 
 def damaged_message(row: Row, number: int, queue: QueueKey, why: str) -> Damaged:
     """Return what can be read of a row of `NEXT_OF_QUEUE` that is no message."""
-    router_id, client_id, registered, hold, accepted_utc, *_, octets, _ = row
+    router_id, client_id, registered, hold, accepted_utc, *_, octets, _, _ = row
     assert isinstance(router_id, int)  # It is the key of the table.
     source = destination = _NO_ADDRESS
     wanted = 0
@@ -233,7 +235,7 @@ def to_pending(row: Row, plan: Plan, lane: LaneName) -> PendingReceipt:
     """Make an attempt of a row of `SENT` or `recall`, with a message of its own."""
     (number, operator, operator_id, at_utc, failure, router_id, queue) = row[:7]
     (client_id, registered, hold, sends, accepted_utc, source, destination) = row[7:14]
-    part_of, checksum, account = row[14:17]
+    part_of, checksum, submitted, tries, account = row[14:19]
     if not (
         isinstance(number, int)
         and isinstance(operator, str)
@@ -274,7 +276,9 @@ def to_pending(row: Row, plan: Plan, lane: LaneName) -> PendingReceipt:
         accepted_utc=accepted_utc,
         expires_utc=_NEVER,
         hold_receipt=bool(hold),
+        submitted=_text(submitted),
     )
+    message.row.tries_before = _text(tries)
     if part_of is not None:
         message.group = Group(plan, 0)
         message.group.number = part_of
@@ -295,7 +299,7 @@ def damaged_attempt(row: Row, plan: Plan, lane: LaneName, why: str) -> Damaged:
     (number, operator, *_, router_id, queue, client_id, registered, hold, _, accepted_utc) = row[
         :12
     ]
-    source, destination, _, _, account = row[12:17]
+    source, destination, _, _, _, _, account = row[12:19]
     assert isinstance(number, int)  # It is the key of the table.
     damaged = Damaged("sent", number, why)
     if isinstance(operator, str):
@@ -330,6 +334,11 @@ def damaged_attempt(row: Row, plan: Plan, lane: LaneName, why: str) -> Damaged:
     message.operator = damaged.operator
     damaged.message, damaged.account = message, message.account
     return damaged
+
+
+def _text(value: Value) -> str:
+    """Return what a record says beside the rest; a value of another kind does no harm."""
+    return value if isinstance(value, str) else ""
 
 
 def _client_id(router_id: int, written: Value) -> ClientId:

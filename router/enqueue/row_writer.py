@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Final
 
-from router.enqueue import checksums
+from router.enqueue import checksums, record_row
 from router.enqueue.journal import (
     Changes,
     Damaged,
@@ -24,6 +24,7 @@ from router.enqueue.journal import (
     is_with_operator,
 )
 from router.enqueue.names import Names, Renamed
+from router.enqueue.schema import Row, Value
 from router.terms.group import Started
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, LaneName
@@ -51,9 +52,10 @@ _FAILED: Final = (
 """A statement for each: few messages are sent twice, and of those few attempts fail."""
 OLD_RECORDS: Final = (
     "DELETE FROM record WHERE number IN (SELECT number FROM record ORDER BY number LIMIT ?)"
-    " AND settled_utc < ?"
+    " AND settled_utc < ? AND number <= ?"
 )
 """Deletes those of the oldest records that need not be kept any more."""
+OLD_ACKNOWLEDGED: Final = "DELETE FROM acknowledged WHERE number <= ? OR at_utc < ?"
 OLDEST_RECORD: Final = "SELECT settled_utc FROM record ORDER BY number LIMIT 1"
 
 STARTED_FOR_S: Final = 3600.0
@@ -72,13 +74,14 @@ _OUTCOMES: Final = [outcome.name.lower() for outcome in _BY_NUMBER]
 _COLUMNS: Final = {
     "queue": 4,
     "written": 3,
-    "message": 10,
+    "message": 11,
     "mark": 2,
-    "sent": 16,
+    "sent": 18,
     "delivery": 7,
     "orphan": 7,
     "started": 13,
-    "record": 15,
+    "record": record_row.COLUMNS,
+    "acknowledged": 3,
     "account": 7,
     "renamed": 5,
 }
@@ -86,11 +89,12 @@ TABLES: Final = {
     "message": (
         *("router_id", "queue", "client_id", "registered_delivery", "hold_receipt"),
         *("accepted_utc", "expires_utc", "not_before_utc", "octets", "checksum"),
+        "submitted",
     ),
     "sent": (
         *("number", "operator", "operator_id", "at_utc", "failure", "router_id", "queue"),
         *("client_id", "registered_delivery", "hold_receipt", "sends", "accepted_utc", "source"),
-        *("destination", "part_of", "checksum"),
+        *("destination", "part_of", "checksum", "submitted", "tries"),
     ),
     "delivery": ("number", "account", "router_id", "made_utc", "final", "octets", "checksum"),
     "orphan": ("number", "operator", "operator_id", "at_utc", "source", "octets", "checksum"),
@@ -99,12 +103,13 @@ TABLES: Final = {
         *("came", "part_of", "first_utc", "latest_utc", "checksum"),
     ),
 }
-"""The columns of the tables whose rows are checked; the key is the first, the checksum the last."""
+"""The columns of the tables whose rows are checked; the key is the first."""
 _AGAIN: Final = {
     # After a failure that was none, rows are written again and replace those that are there. Never
     # a message or a delivery: one whose number is taken must fail, not replace what was promised.
     "sent": "OR REPLACE ",
     "record": "OR REPLACE ",
+    "acknowledged": "OR REPLACE ",
     "started": "OR REPLACE ",
     "queue": "OR IGNORE ",
     "mark": "OR REPLACE ",
@@ -120,8 +125,6 @@ _ACCEPT: Final = ("INSERT INTO message ", "INSERT OR IGNORE INTO queue ")
 
 _NO_LOCK: Final = nullcontext()
 
-Value = int | float | str | bytes | None
-Row = tuple[Value, ...]
 Statement = tuple[str, Sequence[Value]]
 
 
@@ -211,9 +214,16 @@ class Queues:
 
 
 def statements(
-    changes: Sequence[Changes], queues: Queues, *, keeps_records: bool = True
+    changes: Sequence[Changes],
+    queues: Queues,
+    *,
+    keeps_records: bool = True,
+    acknowledged: Row | None = None,
 ) -> list[Statement]:
-    """Return the statements for several batches, in the order of a message's life."""
+    """Return the statements for several batches, in the order of a message's life.
+
+    `acknowledged` is the row that says which final receipts clients have.
+    """
     accepted = [_of_message(m, queues.number_of(m)) for one in changes for m in one.accepted]
     settlements = [s for one in changes for s in one.settled]
     over = {s.message.router_id for s in settlements}
@@ -252,7 +262,8 @@ def statements(
         *_insert("delivery", [_of_delivery(d) for one in changes for d in one.held]),
         *_insert("orphan", [_of_orphan(orphan) for orphan in orphans]),
         *_started([one for batch in changes for one in batch.started]),
-        *_insert("record", [_of_record(s) for s in settlements] if keeps_records else ()),
+        *(_records(changes, settlements) if keeps_records else ()),
+        *_insert("acknowledged", [] if acknowledged is None else [acknowledged]),
         *_insert("written", _written(changes)),
         *_insert("account", _counted(settlements)),
         *delete("message", "router_id", waits_no_more),
@@ -299,7 +310,7 @@ def _of_message(message: Message, queue: int) -> Row:
         message.not_before_utc,
         message.octets,
     )
-    return *row, checksums.of_message(*row)
+    return *row, checksums.of_message(*row), message.submitted or None
 
 
 def _of_attempt(pending: PendingReceipt) -> Row:
@@ -321,7 +332,8 @@ def _of_attempt(pending: PendingReceipt) -> Row:
         message.destination_octets,
         group.number or None if group is not None else None,
     )
-    return *row[:4], None, *row[4:], checksums.of_attempt(*row)
+    about = message.submitted or None, record_row.tries_of(message)
+    return *row[:4], None, *row[4:], checksums.of_attempt(*row), *about
 
 
 def _of_failure(pending: PendingReceipt) -> Row:
@@ -402,26 +414,10 @@ def _set_aside(row: Damaged) -> Iterator[Statement]:
         yield "DELETE FROM mark WHERE router_id = ?", (row.number,)
 
 
-def _of_record(settlement: Settlement) -> Row:
-    message = settlement.message
-    client_id = _of_client_id(message)
-    return (
-        settlement.kept_as,
-        message.router_id,
-        None if client_id is None else client_id.decode("latin-1"),
-        message.account,
-        message.lane,
-        message.operator,
-        _OUTCOMES[settlement.outcome],
-        settlement.reason or None,
-        message.source_octets[2:-1].decode("latin-1"),
-        message.destination_octets[2:-1].decode("latin-1"),
-        message.writes,
-        len(message.row.attempts),
-        message.accepted_utc,
-        message.row.taken_utc or None,
-        settlement.at_utc,
-    )
+def _records(changes: Sequence[Changes], settlements: Sequence[Settlement]) -> Iterator[Statement]:
+    rows = [record_row.of_settlement(s, _of_client_id(s.message)) for s in settlements]
+    rows += [record_row.of_refused(one) for batch in changes for one in batch.refused]
+    return _insert("record", rows)
 
 
 def _written(changes: Sequence[Changes]) -> list[Row]:

@@ -7,7 +7,9 @@
     mark      the same for a message that goes before or after its turn, or whose lane must know
     sent      an operator took it, under which id, when: its receipt may come; without its text
     delivery  a receipt or inbound message that its account has not acknowledged
-    record    how a message ended, for as long as `keep_records` says; without its text
+    record    how a message ended, or why a submit was refused, until `records.db` has it and for as
+              long as `keep_records` says; without its text
+    acknowledged  which final receipts the client has, until `records.db` has that
     account   how many messages of each account have ended, and how
     started   a long message of which an operator took parts and not all: who gets the others
     orphan    a receipt that came before the answer with its id, for a minute
@@ -27,7 +29,10 @@ Rule 3: to accept a message touches no more than its row and the index of it, fo
 
 from typing import Final
 
-VERSION: Final = 7
+Value = int | float | str | bytes | None
+Row = tuple[Value, ...]
+
+VERSION: Final = 8
 """PRAGMA user_version of the files that this code reads and writes."""
 APPLICATION_ID: Final = 0x534D5052
 """PRAGMA application_id: `SMPR`. Another program's database is not written into."""
@@ -115,7 +120,27 @@ ALTER TABLE queue RENAME TO queue_6;{_QUEUE}
 INSERT INTO queue SELECT number, account, lane, plan FROM queue_6;
 DROP TABLE queue_6;
 """
-_NEW_IN_7: Final = _QUEUES_ALIKE + _RENAMED + _STARTED
+_ACKNOWLEDGED: Final = """
+CREATE TABLE acknowledged (
+    number INTEGER PRIMARY KEY,
+    at_utc REAL NOT NULL,
+    router_ids TEXT NOT NULL        -- a JSON array
+);
+"""
+_RECORDED: Final = f"""
+ALTER TABLE record ADD COLUMN submitted TEXT;
+ALTER TABLE record ADD COLUMN answered_ms INTEGER;
+ALTER TABLE record ADD COLUMN tries TEXT;
+ALTER TABLE record ADD COLUMN operator_id TEXT;
+ALTER TABLE record ADD COLUMN receipt TEXT;
+ALTER TABLE record ADD COLUMN status INTEGER;
+{_ACKNOWLEDGED}"""
+_NEW_IN_8: Final = f"""
+ALTER TABLE message ADD COLUMN submitted TEXT;
+ALTER TABLE sent ADD COLUMN submitted TEXT;
+ALTER TABLE sent ADD COLUMN tries TEXT;
+{_RECORDED}"""
+_NEW_IN_7: Final = _QUEUES_ALIKE + _RENAMED + _STARTED + _NEW_IN_8
 SCHEMA: Final = f"""{_QUEUE}
 CREATE TABLE written (
     queue INTEGER PRIMARY KEY,
@@ -123,6 +148,8 @@ CREATE TABLE written (
     operator TEXT NOT NULL
 );
 CREATE TABLE message (
+    -- checksum: `checksums.py`, or NULL from an earlier version
+    -- submitted: how it came (`terms/record.py`)
     router_id INTEGER PRIMARY KEY,
     queue INTEGER NOT NULL,
     client_id BLOB,                 -- NULL where it is the router_id
@@ -132,7 +159,8 @@ CREATE TABLE message (
     expires_utc REAL,
     not_before_utc REAL NOT NULL,
     octets BLOB NOT NULL,           -- the PDU as it came
-    checksum INTEGER                -- `checksums.py`, or NULL from an earlier version
+    checksum INTEGER,
+    submitted TEXT
 );
 CREATE INDEX message_by_queue ON message (queue);
 CREATE TABLE mark (
@@ -140,6 +168,8 @@ CREATE TABLE mark (
     written INTEGER NOT NULL        -- it may be with an operator, or it is not
 );
 CREATE TABLE sent (
+    -- part_of: the first part that was taken where one receipt tells of all
+    -- submitted, tries: how it came, and was written to operators: `terms/record.py`
     number INTEGER PRIMARY KEY,
     operator TEXT NOT NULL,
     operator_id BLOB NOT NULL,
@@ -154,9 +184,10 @@ CREATE TABLE sent (
     accepted_utc REAL NOT NULL,
     source BLOB NOT NULL,           -- TON, NPI, address, NUL
     destination BLOB NOT NULL,
-    -- part_of: the first part that was taken where one receipt tells of all
     part_of INTEGER,
-    checksum INTEGER
+    checksum INTEGER,
+    submitted TEXT,
+    tries TEXT
 );
 CREATE INDEX sent_by_id ON sent (operator, operator_id);
 CREATE INDEX sent_again ON sent (router_id) WHERE sends > 1;
@@ -184,10 +215,21 @@ CREATE TABLE record (
     destination TEXT NOT NULL,
     sends INTEGER NOT NULL,         -- how often it was written to an operator: submit_sm PDUs
     attempts INTEGER NOT NULL,      -- how often an operator took it
+    -- submitted, tries: as in `sent`
+    -- answered_ms: after it was accepted
+    -- operator_id: of the last try
+    -- receipt: state, err, network_error_code and done date in JSON, as the operator said
+    -- status: the command_status that the client was answered
     accepted_utc REAL NOT NULL,
     sent_utc REAL,
-    settled_utc REAL NOT NULL
-);{_ACCOUNT}{_ORPHAN}{_SET_ASIDE}{_RENAMED}{_STARTED}CREATE TABLE meta (
+    settled_utc REAL NOT NULL,
+    submitted TEXT,
+    answered_ms INTEGER,
+    tries TEXT,
+    operator_id TEXT,
+    receipt TEXT,
+    status INTEGER
+);{_ACKNOWLEDGED}{_ACCOUNT}{_ORPHAN}{_SET_ASIDE}{_RENAMED}{_STARTED}CREATE TABLE meta (
     next_number INTEGER NOT NULL, known_utc REAL NOT NULL, commits INTEGER NOT NULL DEFAULT 0
 );
 """
@@ -203,14 +245,14 @@ DROP INDEX IF EXISTS delivery_by_account;
 INSERT INTO queue (account, lane, plan) SELECT DISTINCT account, lane, plan FROM message_1;
 INSERT INTO message
     SELECT router_id, number, nullif(client_id, CAST(router_id AS BLOB)), registered_delivery,
-        hold_receipt, accepted_utc, expires_utc, 0.0, octets, NULL
+        hold_receipt, accepted_utc, expires_utc, 0.0, octets, NULL, NULL
     FROM message_1 JOIN queue USING (account, lane, plan)
     WHERE router_id NOT IN (SELECT router_id FROM attempt_1) ORDER BY router_id;
 INSERT INTO sent
     SELECT NULL, operator, operator_id, at_utc, NULL, router_id, number,
         nullif(client_id, CAST(router_id AS BLOB)), registered_delivery, hold_receipt,
         (SELECT count(*) FROM attempt_1 AS every WHERE every.router_id = attempt_1.router_id),
-        accepted_utc, source, destination, NULL, NULL
+        accepted_utc, source, destination, NULL, NULL, NULL, NULL
     FROM attempt_1 JOIN message_1 USING (router_id) JOIN queue USING (account, lane, plan)
     ORDER BY at_utc;
 INSERT INTO delivery
@@ -235,6 +277,7 @@ _MIGRATIONS: Final = {
     4: _PART_OF + _CHECKED + _ORPHAN_CHECKED + _NEW_IN_7,
     5: _CHECKED + _ORPHAN_CHECKED + _NEW_IN_7,
     6: _NEW_IN_7,
+    7: _NEW_IN_8,
 }
 
 

@@ -31,7 +31,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
-from router.enqueue import row_writer
+from router.enqueue import record_row, row_writer, schema
 from router.enqueue.group_commit import GroupCommit
 from router.enqueue.inbox import Inbox
 from router.enqueue.journal import (
@@ -76,6 +76,10 @@ _NEW_CONNECTION_AFTER: Final = frozenset(
     {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN}
 )
 _NEVER: Final = float("inf")
+LONGEST_UNMOVED_S: Final = 7 * 86_400.0
+"""How long beyond `keep_records` a record waits for `records.db`: a week in which somebody can mend
+that file, and after which the journal must not grow on."""
+_ALL: Final = 2**63 - 1
 _NOT_WRITTEN: Final = 0, None
 _LOST_ADVICE: Final = (
     "put back the file and its -wal as they were, or, to give up what is missing, start once with"
@@ -84,6 +88,28 @@ _LOST_ADVICE: Final = (
 
 _Found = TypeVar("_Found")
 _Call = Callable[[sqlite3.Connection], Callable[[], None]]
+
+
+class Records:
+    """How far another thread has moved the journal's records, and what was lost of them."""
+
+    __slots__ = ("last", "last_acknowledged", "lost", "moved", "moved_acknowledged")
+
+    def __init__(self) -> None:
+        self.last = 0
+        """The number of the last record in the journal, and"""
+        self.last_acknowledged = 0
+        """of the last row of `acknowledged`, when it was opened."""
+        self.moved = 0
+        """The number of the last record that is elsewhere, too, and"""
+        self.moved_acknowledged = 0
+        """of the last row of `acknowledged`. Only their mover sets these two."""
+        self.lost = 0
+        """Records that have waited in vain."""
+
+    def found(self, last: int, last_acknowledged: int) -> None:
+        """Note what the journal had when it was opened."""
+        self.last, self.last_acknowledged = last, last_acknowledged
 
 
 @dataclass(slots=True)
@@ -118,6 +144,7 @@ class SqliteJournal:
         clock_utc: Callable[[], float] = time.time,
         commit_every_s: float = 0.002,
         keep_records_s: float = 72 * 3600.0,
+        records: Records | None = None,
         accept_loss: bool = False,
     ) -> None:
         """Open or make the file; raises JournalError with what to do about it.
@@ -127,13 +154,15 @@ class SqliteJournal:
 
         `first_number` starts the ids of a new file. `committed` is told, in the loop's thread, how
         long each commit took and how many messages it accepted. `clock_utc` may be asked by any
-        thread, when the loop runs. `unreadable` is called for every reading that failed, `damaged`
-        for every one that has met rows that are none.
+        thread, when the loop runs. With `records`, a record stays until it is there, for which it
+        may take `LONGEST_UNMOVED_S`. `unreadable` is called for every reading that failed,
+        `damaged` for every one that has met rows that are none.
         """
         self._path = path.resolve()  # One lock, whatever name the file is opened by.
         self._soon = soon
         self._clock_utc = clock_utc
         self._keep_records_s = keep_records_s
+        self._records = records
         self._oldest_record_utc = -_NEVER
         """No record is older; not known before the first time that records are deleted."""
         self._names = Names()
@@ -190,6 +219,9 @@ class SqliteJournal:
         numbers = [one or 0 for one in last]
         self._last_attempt, self._last_delivery, self._last_record, self._last_orphan = numbers[:4]
         self._next_started = numbers[4] + 1
+        self._last_acknowledged = numbers[5]
+        if records is not None:
+            records.found(self._last_record, self._last_acknowledged)
         # A table begins again at 1 when it is empty; a name that was another's must not.
         self._last_attempt = max(self._last_attempt, self._names.last("sent"))
         self._last_delivery = max(self._last_delivery, self._names.last("delivery"))
@@ -231,6 +263,9 @@ class SqliteJournal:
         for settlement in changes.settled:
             self._last_record += 1
             settlement.kept_as = self._last_record
+        for refused in changes.refused:
+            self._last_record += 1
+            refused.kept_as = self._last_record
         self._ask(_Work(changes, done, time.monotonic()), urgent=urgent)
 
     def reserve_ids(self, count: int, done: Callable[[int, JournalError | None], None]) -> None:
@@ -473,8 +508,12 @@ class SqliteJournal:
     ) -> list[Callable[[], None]]:
         """Write the changes and run the calls; return when all of it is safe."""
         database = self._connection()
+        records = self._records
         statements = row_writer.statements(
-            changes, self._queues, keeps_records=self._keep_records_s > 0
+            changes,
+            self._queues,
+            keeps_records=records is not None or self._keep_records_s > 0,
+            acknowledged=None if records is None else self._acknowledged(changes),
         )
         renamed = self._names.renamed
         if renamed is not self._names_kept:
@@ -493,7 +532,9 @@ class SqliteJournal:
             for text, values in statements:
                 database.execute(text, values)
             replies = [call(database) for call in calls]
-            self._forget_records(database, 2 * sum(len(one.settled) for one in changes))
+            self._forget_records(
+                database, 2 * sum(len(one.settled) + len(one.refused) for one in changes)
+            )
             if not statements and not calls:
                 database.execute(row_writer.PROBE)
             if not accepts:
@@ -507,19 +548,37 @@ class SqliteJournal:
         self._queues.are_safe()
         return replies
 
+    def _acknowledged(self, changes: Sequence[Changes]) -> schema.Row | None:
+        deliveries = [one for batch in changes for one in batch.acknowledged]
+        if not deliveries:
+            return None
+        self._last_acknowledged += 1
+        number, now_utc = self._last_acknowledged, self._clock_utc()
+        return record_row.of_acknowledged(number, now_utc, deliveries)
+
     def _forget_records(self, database: sqlite3.Connection, most: int) -> bool:
         """Delete a few records that were kept for long enough; return whether there may be more.
 
         A busy journal deletes twice as many as it writes, so that they become fewer.
         """
-        before_utc = self._clock_utc() - self._keep_records_s
+        now_utc, records = self._clock_utc(), self._records
+        before_utc = now_utc - self._keep_records_s
         if not most or self._oldest_record_utc >= before_utc:
             return False
-        database.execute(row_writer.OLD_RECORDS, (min(most, row_writer.MOST_ROWS), before_utc))
+        most = min(most, row_writer.MOST_ROWS)
+        moved = _ALL if records is None else records.moved
+        went = database.execute(row_writer.OLD_RECORDS, (most, before_utc, moved)).rowcount
+        if records is not None:
+            unmoved_utc = before_utc - LONGEST_UNMOVED_S
+            if self._oldest_record_utc < unmoved_utc:
+                lost = database.execute(row_writer.OLD_RECORDS, (most, unmoved_utc, _ALL)).rowcount
+                records.lost += lost
+                went += lost
+            database.execute(row_writer.OLD_ACKNOWLEDGED, (records.moved_acknowledged, unmoved_utc))
         oldest = database.execute(row_writer.OLDEST_RECORD).fetchone()
         # With none at all: those that this process writes are younger than now.
-        self._oldest_record_utc = self._clock_utc() if oldest is None else oldest[0]
-        return self._oldest_record_utc < before_utc
+        self._oldest_record_utc = now_utc if oldest is None else oldest[0]
+        return went > 0 and self._oldest_record_utc < before_utc
 
     def _connection(self) -> sqlite3.Connection:
         """The connection, made anew after trouble with the file."""

@@ -348,6 +348,7 @@ class Reader:
             first.writes = max(first.writes, pending.message.writes)
             first.row.attempts += (pending.kept_as,)
             first.row.taken_utc = pending.at_utc
+            first.row.tries_before = pending.message.row.tries_before  # The last has all of them.
             first.operator = pending.operator
             pending.message = first
         for one in found.damaged.values():

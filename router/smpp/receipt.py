@@ -53,7 +53,7 @@ FINAL: Final = frozenset(
 """States after which nothing more is said of a message. ACCEPTD and UNKNOWN are final only if the
 operator's settings say so."""
 
-_WORDS: Final = {
+WORDS: Final = {
     State.SCHEDULED: b"SCHEDLD",
     State.ENROUTE: b"ENROUTE",
     State.DELIVERED: b"DELIVRD",
@@ -65,7 +65,8 @@ _WORDS: Final = {
     State.REJECTED: b"REJECTD",
     State.SKIPPED: b"SKIPPED",
 }
-_STATES: Final = {word: state for state, word in _WORDS.items()} | {
+"""The words for states in the texts of receipts (3.4, appendix B)."""
+_STATES: Final = {word: state for state, word in WORDS.items()} | {
     b"BUFFRED": State.ENROUTE,
     b"BUFFERD": State.ENROUTE,
     b"ACKED": State.ENROUTE,
@@ -264,7 +265,7 @@ def write_text(client_id: bytes, state: State, err: bytes, submitted: bytes, don
         delivered,
         submitted,
         done,
-        _WORDS[state],
+        WORDS[state],
         err,
         told,
     )

@@ -31,6 +31,7 @@ from router.terms.group import Group, started
 from router.terms.message import Message
 from router.terms.names import OperatorId
 from router.terms.outcome import ENDED_SENT, WRONG_SET_UP, Outcome, judge
+from router.terms.record import Try, with_try
 from router.terms.settings import StatusAction
 from router.terms.states import IN_FLIGHT, SENT, SETTLED, TAKE, Mark
 
@@ -111,6 +112,9 @@ class Answers:
         operator = bind.operator
         name = operator.name
         late = attempt.over
+        one: Try = (name, bind.settings.name, attempt.sent_at, now, status, operator_id)
+        tries = message.tries
+        message.tries = with_try(tries, one) if tries else (one,)
         if not late:
             operator.attempt_ended(attempt, now, answered=True)
             counters = self._counters
@@ -285,6 +289,8 @@ class Answers:
                 message.group.attempt_ended()
                 landed.append((message.group, operator))
             self._turn.dispatch(operator.name)  # Its window has room, whatever becomes of this one.
+            one: Try = (operator.name, bind.settings.name, attempt.sent_at, now, why, b"")
+            message.tries = with_try(message.tries, one)
             self._counters.sends[operator.name, bind.settings.name, why] += 1
             if is_timeout:  # It may have been taken; and then a receipt may come first.
                 operator.late_until = now + ORPHAN_S

@@ -184,6 +184,7 @@ class Deliveries:
         if self.outboxes[account].answered(delivery, status, now, late=pdu.sent_at == 0.0):
             self._commits.settles.acknowledged.append(delivery)
             if is_acknowledged(status):
+                delivery.is_acknowledged = True
                 self._counters.deliveries[account, "acknowledged"] += 1
             else:
                 self._counters.deliveries[account, "refused"] += 1

@@ -30,6 +30,7 @@ from router.terms.outcome import (
     QUEUE_FULL,
     Refusal,
 )
+from router.terms.record import Refused, submitted
 
 
 class Intake:
@@ -163,6 +164,13 @@ class Intake:
             origin=SubmitOrigin(client, pdu.sequence_number, self),
             hold_receipt=client.session.state is not State.BOUND_TRX,  # It may be unbinding.
             group=group,
+            submitted=submitted(
+                client.address,
+                client.bind_type,
+                sm.data_coding,
+                1 if group is None else group.total,
+                rule.words,
+            ),
         )
         if message.size != len(pdu.octets):
             client.admission.resize(message.size - len(pdu.octets))
@@ -216,8 +224,31 @@ class Intake:
     def count_refusal(self, client: Client, pdu: Pdu, refusal: Refusal, now: float) -> None:
         """Count a submit that is refused, by reason, and for its account."""
         self.counters.refused_pdus[refusal.reason] += 1
-        now_utc = self._clocks.steady.at(now)
-        self.refusals.add(client.account.name, client.address, pdu, refusal, now_utc)
+        account, now_utc = client.account, self._clocks.steady.at(now)
+        self.refusals.add(account.name, client.address, pdu, refusal, now_utc)
+        commits = self._commits
+        if commits.is_short_of_space or not commits.up:
+            return  # Counted, and no more.
+        left_out = self.refusals.may_record(account.name, now)
+        if left_out is None:
+            return
+        try:
+            sm = Sm(pdu)
+        except BodyError:
+            source = destination = ""
+            came = submitted(client.address, client.bind_type, 0, 0, "")
+        else:
+            source = sm.source_octets[2:-1].decode("latin-1")
+            destination = sm.destination_octets[2:-1].decode("latin-1")
+            came = submitted(client.address, client.bind_type, sm.data_coding, 1, "")
+        commits.settles.refused.append(
+            Refused(
+                account.name, account.settings.lane, source, destination, came, refusal.reason,
+                refusal.status, now_utc, left_out,
+            )
+        )  # fmt: skip
+        if not self._turn.is_ending:
+            self._turn.end_soon()
 
 
 class SubmitOrigin:

@@ -10,6 +10,7 @@ from typing import Final
 from router.accept.rooms import Rooms
 from router.enqueue.journal import Settlement
 from router.report import receipts
+from router.smpp.receipt import Receipt
 from router.steps.clocks import Clocks
 from router.steps.commits import Commits
 from router.steps.pending_receipts import PendingReceipts
@@ -57,7 +58,14 @@ class Outcomes:
         self._turn: Final = turn
         self._told: Final = told
 
-    def settle(self, message: Message, outcome: Outcome, now_utc: float, reason: str = "") -> None:
+    def settle(
+        self,
+        message: Message,
+        outcome: Outcome,
+        now_utc: float,
+        reason: str = "",
+        receipt: Receipt | None = None,
+    ) -> None:
         """End a message: its room is free, and the journal keeps its record."""
         if message.state is not SENT:  # An operator that takes a message frees its room.
             self._rooms.give(message.account, message.size)
@@ -67,7 +75,7 @@ class Outcomes:
             self._pending.settled(message)
         if self._recall.readings:
             self._recall.settled(message)
-        self._commits.settles.settled.append(Settlement(message, outcome, now_utc, reason))
+        self._commits.settles.settled.append(Settlement(message, outcome, now_utc, reason, receipt))
         if not self._turn.is_ending:
             self._turn.end_soon()
 

@@ -31,6 +31,10 @@ class Client(Receiver, Peer, Protocol):
     def address(self) -> str:
         """Where it connects from: an address and a port."""
 
+    @property
+    def bind_type(self) -> str:
+        """`transmitter`, `receiver` or `transceiver`."""
+
     def tell(self, note: Note) -> None:
         """Log a note that is counted already."""
 

@@ -451,7 +451,7 @@ class Receipts:
             self._commits.settles.held.append(
                 receipts.from_operator(message, receipt, state, final=True, now_utc=now_utc)
             )
-        self._outcomes.settle(message, receipts.OUTCOMES[state], now_utc)
+        self._outcomes.settle(message, receipts.OUTCOMES[state], now_utc, receipt=receipt)
 
     # Attempts that come to nothing.
 

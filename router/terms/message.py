@@ -10,6 +10,7 @@ from router.terms.group import Group
 from router.terms.names import AccountName, ClientId, LaneName, OperatorName, RouterId
 from router.terms.plan import Plan
 from router.terms.queue_key import ORDINARY, QueueKind
+from router.terms.record import Try
 from router.terms.states import (
     ACCEPTING,
     DOUBT,
@@ -36,7 +37,7 @@ INTERMEDIATE_BIT: Final = 0x10
 class JournalRow:
     """The journal's own notes on a message; only the journal reads and writes them."""
 
-    __slots__ = ("attempts", "queue", "taken_utc")
+    __slots__ = ("attempts", "queue", "taken_utc", "tries", "tries_before", "written_tries")
 
     def __init__(self) -> None:
         self.queue = 0
@@ -45,6 +46,12 @@ class JournalRow:
         """The numbers of the message's attempts in the journal."""
         self.taken_utc = 0.0
         """When an operator last took the message; 0 if none did."""
+        self.tries_before = ""
+        """What an earlier process wrote of the message's tries."""
+        self.tries = ""
+        """What was written of them last, and"""
+        self.written_tries: tuple[Try, ...] = ()
+        """which those were."""
 
 
 class Origin(Protocol):
@@ -91,9 +98,11 @@ class Message:
         "size",
         "source_octets",
         "state",
+        "submitted",
         "suspicion",
         "timeouts",
         "times_in_doubt",
+        "tries",
         "writes",
     )
 
@@ -117,6 +126,7 @@ class Message:
         origin: Origin | None = None,
         hold_receipt: bool = False,
         group: Group | None = None,
+        submitted: str = "",
     ) -> None:
         self.router_id = router_id
         self.client_id = client_id
@@ -151,6 +161,10 @@ class Message:
         go out on another connection and may overtake the submit_sm_resp."""
         self.group = group
         """The long message that this message is a part of."""
+        self.submitted = submitted
+        """How it came, for its record (`terms/record.py`); empty where that is not known."""
+        self.tries: tuple[Try, ...] = ()
+        """The writings to operators that are over, in order."""
         self.state = ACCEPTING
         """Where the message is; changed by `enter` only."""
         self.operator: OperatorName | None = None
@@ -218,6 +232,7 @@ class Delivery:
     __slots__ = (
         "account",
         "final",
+        "is_acknowledged",
         "is_over",
         "kept_as",
         "made_utc",
@@ -251,6 +266,8 @@ class Delivery:
         self.not_before = not_before
         """When the delivery may be sent at the earliest, in monotonic seconds."""
         self.tries = 0
+        self.is_acknowledged = False
+        """Whether the client has it, and said so."""
         self.was_silent = False
         """Whether the client has once not answered in time, and may still answer."""
         self.is_over = False

@@ -24,7 +24,7 @@ ROWS_AT_ONCE: Final = 10_000
 _SQLITE: Final = b"SQLite format 3\0"
 _RECORDS: Final = """
     SELECT number, account, lane, source, destination, accepted_utc
-    FROM record WHERE number > ? ORDER BY number LIMIT ?
+    FROM record WHERE number > ? AND outcome <> 'refused' ORDER BY number LIMIT ?
 """
 
 

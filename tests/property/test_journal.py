@@ -152,7 +152,8 @@ class Twins:
             other.taken.append(told_again(taken, taken.failure, message))
         for over in one.settled:
             message = self._message_of[over.message.router_id]
-            settled = Settlement(message, over.outcome, over.at_utc, over.reason, over.kept_as)
+            settled = Settlement(message, over.outcome, over.at_utc, over.reason)
+            settled.kept_as = over.kept_as
             other.settled.append(settled)
         other.held = [self._delivery_of[kept] for kept in one.held]
         other.acknowledged = [self._delivery_of[kept] for kept in one.acknowledged]

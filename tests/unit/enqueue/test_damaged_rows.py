@@ -332,7 +332,7 @@ def test_every_flipped_bit_of_a_message_is_found(bit: int) -> None:
 
     with pytest.raises(row_reader.DamageError):
         row_reader.to_message(
-            (5, None, 1, 0, 2.0, None, 0.0, bytes(octets), checksum),
+            (5, None, 1, 0, 2.0, None, 0.0, bytes(octets), checksum, None),
             1,
             QueueKey(TO_TELIA, OTP, BANK),
         )

@@ -10,6 +10,7 @@ import pytest
 from router.enqueue import schema
 from router.enqueue.journal import JournalError
 from router.enqueue.rescue import Rescued, rescue
+from tests.unit.enqueue.test_sqlite_file import of_version_6
 from tests.unit.enqueue.turns import Turns, attempt, changes, rows_of
 from tests.unit.messages import delivery, message
 
@@ -106,7 +107,7 @@ def test_sound_journal_is_copied_whole_and_opens(
 def test_what_is_only_in_the_wal_is_rescued_too(journal: Path, rescued: Path) -> None:
     with closing(sqlite3.connect(journal)) as database:
         database.execute("INSERT INTO record SELECT 7, 7, NULL, 'a', 'b', NULL, 'c', NULL, 'd',"
-                         " 'e', 1, 1, 1.0, NULL, 2.0")  # fmt: skip
+                         " 'e', 1, 1, 1.0, NULL, 2.0, NULL, NULL, NULL, NULL, NULL, 0")  # fmt: skip
         database.commit()
         copied = journal.with_name("copied.db")
         copied.write_bytes(journal.read_bytes())
@@ -137,6 +138,7 @@ def test_rows_on_sound_pages_between_damaged_ones_are_rescued(
 def test_rows_are_rescued_where_no_index_knows_them(journal: Path, rescued: Path) -> None:
     with closing(sqlite3.connect(journal)) as database, database:
         row = "NULL, 7, NULL, 'bank', 'otp', NULL, 'sent', NULL, 'd', 'e', 1, 1, 1.0, NULL, 2.0"
+        row += ", NULL, NULL, NULL, NULL, NULL, 0"
         database.executemany(f"INSERT INTO record VALUES ({row})", [()] * 2000)
     leaves = leaves_of(journal, "record")
     assert len(leaves) > 10
@@ -215,7 +217,7 @@ def test_journal_of_an_earlier_version_is_brought_to_this_one_by_the_start(
     journal: Path, rescued: Path, turns: Turns
 ) -> None:
     with closing(sqlite3.connect(journal)) as database:
-        database.executescript("DROP TABLE started; DROP TABLE renamed; PRAGMA user_version = 6")
+        of_version_6(database)
 
     told = rescue(journal, rescued, FIRST_NUMBER)
 

@@ -338,7 +338,8 @@ def test_record_says_how_it_ended_and_not_what_it_said(
     one.writes = 2
     batch = changes(accepted=[one], taken=[attempt(one, ELISA), attempt(one)])
     run(database, row_writer.statements([numbered(batch)], queues))
-    over = Settlement(one, Outcome.UNKNOWN, 9.5, "no receipt came", 7)
+    over = Settlement(one, Outcome.UNKNOWN, 9.5, "no receipt came")
+    over.kept_as = 7
     ended = changes()
     ended.settled.append(over)
     run(database, row_writer.statements([ended], queues))
@@ -347,6 +348,7 @@ def test_record_says_how_it_ended_and_not_what_it_said(
     assert row == (
         *(7, 100, None, "bank", "alert", "telia", "unknown", "no receipt came", "BANK"),
         *("37255512345", 2, 2, one.accepted_utc, 5.0, 9.5),
+        *(None, None, None, None, None, 0),
     )
 
 
@@ -455,13 +457,13 @@ def test_delivery_comes_back_as_it_went(
     "octets", ["text", p.build(4, 0, 0, b"no end"), b""], ids=["text", "torn", "empty"]
 )
 def test_row_that_nobody_here_has_written_is_named(octets: object) -> None:
-    row = (100, None, 1, 0, 1.0, None, 0.0, octets, None)
+    row = (100, None, 1, 0, 1.0, None, 0.0, octets, None, None)
     with pytest.raises(DamageError, match=r"no message|another type"):
         row_reader.to_message(row, 1, QueueKey(TO_TELIA, OTP, BANK))  # type: ignore[arg-type]
     with pytest.raises(DamageError, match="another type"):
         row_reader.to_delivery((7, "bank", 100, 0.0, 1, None, None))
     with pytest.raises(DamageError, match="another type"):
-        row_reader.to_pending((7, *[None] * 18), TO_TELIA, OTP)
+        row_reader.to_pending((7, *[None] * 20), TO_TELIA, OTP)
     with pytest.raises(DamageError, match="another type"):
         row_reader.to_orphan((7, *[None] * 6))
 
@@ -484,7 +486,7 @@ def test_row_that_nobody_here_has_written_is_named(octets: object) -> None:
     ],
 )
 def test_nothing_steps_over_what_it_does_not_want(
-    query: str, values: row_writer.Row, database: sqlite3.Connection
+    query: str, values: schema.Row, database: sqlite3.Connection
 ) -> None:
     """Whatever is asked often is found by a key or in an index, and needs no sorting."""
     plan = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {query}", values)]

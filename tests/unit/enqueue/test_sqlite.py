@@ -403,7 +403,7 @@ def test_batch_that_failed_and_is_found_all_the_same_is_forgotten(
         assert turns.keep(journal, failed) is not None
     with closing(sqlite3.connect(path)) as database, database:
         database.execute(
-            "INSERT INTO message VALUES (12, 1, NULL, 1, 0, 0.0, NULL, 0.0, x'', NULL)"
+            "INSERT INTO message VALUES (12, 1, NULL, 1, 0, 0.0, NULL, 0.0, x'', NULL, NULL)"
         )
         number = failed.held[0].kept_as
         database.execute("INSERT INTO delivery VALUES (?, '', 1, 0.0, 1, x'', NULL)", (number,))

@@ -336,6 +336,13 @@ def test_file_of_version_1_becomes_one_of_this_with_all_that_it_holds(
     turns.close(turns.open(path))
 
 
+NEW_IN_8 = {
+    "message": ["submitted"],
+    "sent": ["submitted", "tries"],
+    "record": ["submitted", "answered_ms", "tries", "operator_id", "receipt", "status"],
+}
+
+
 def without_parts(database: sqlite3.Connection) -> None:
     """Take from a file what is new in version 5."""
     database.execute("DROP INDEX sent_parts")
@@ -343,7 +350,16 @@ def without_parts(database: sqlite3.Connection) -> None:
     of_version_5(database)
 
 
+def of_version_7(database: sqlite3.Connection) -> None:
+    for table, columns in NEW_IN_8.items():
+        for column in columns:
+            database.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+    database.execute("DROP TABLE acknowledged")
+    database.execute("PRAGMA user_version = 7")
+
+
 def of_version_6(database: sqlite3.Connection) -> None:
+    of_version_7(database)
     database.execute("DROP TABLE started")
     database.execute("DROP TABLE renamed")
     database.execute("CREATE UNIQUE INDEX alike ON queue (account, lane, plan)")

@@ -73,9 +73,10 @@ def journal(path: Path, rows: int) -> sqlite3.Connection:
     database.execute("PRAGMA wal_autocheckpoint = 0")
     database.executescript(SCHEMA)
     row = (1, None, "bank", "otp", "telia", "delivered", None, "Shop", "+372", 1, 1, 1e9, None, 1e9)
-    values = ((number + 1, *row) for number in range(rows))
+    new = None, None, None, None, None, 0
+    values = ((number + 1, *row, *new) for number in range(rows))
     database.execute("BEGIN")
-    database.executemany(f"INSERT INTO record VALUES ({','.join('?' * 15)})", values)
+    database.executemany(f"INSERT INTO record VALUES ({','.join('?' * 21)})", values)
     database.execute("COMMIT")
     return database
 
