@@ -26,10 +26,10 @@ from router.terms.settings import (
 
 NEEDS_RESTART: Final = ("listen", "journal", "node", "telemetry.listen", "control.listen")
 """Keys that only a new process follows, with all that is under them, but for the certificate of a
-listener. Beside them: the names and the order of `lanes`, because the queues on disk are told apart
-by them; and two of `formerly`. Of an account, because its queue, its outbox and its clients' binds
-have the old name while they live; and where an operator or account is there already under its new
-name, because both have messages."""
+listener. Beside them: whether there are records; the names and the order of `lanes`, because the
+queues on disk are told apart by them; and two of `formerly`. Of an account, because its queue, its
+outbox and its clients' binds have the old name while they live; and where an operator or account is
+there already under its new name, because both have messages."""
 
 Name = TypeVar("Name")
 
@@ -111,6 +111,8 @@ def difference(old: Settings, new: Settings) -> Difference:
         for one in changes
         if one.path.endswith(".formerly") and one.kind == "changed" and one.after != "none"
     ]
+    if bool(old.records.keep_s) != bool(new.records.keep_s):
+        restart.append("records.keep")
     if [lane.name for lane in old.lanes] != [lane.name for lane in new.lanes]:
         restart.append("lanes")
     return Difference(changes, tuple(restart))

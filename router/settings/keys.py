@@ -62,9 +62,11 @@ from router.terms.settings import (
     OperatorSettings,
     OperatorTlsSettings,
     OutbindSettings,
+    Privacy,
     ReceiptSettings,
     ReceiptWord,
     ReconnectSettings,
+    RecordsSettings,
     RouteSettings,
     SessionSettings,
     Settings,
@@ -153,6 +155,7 @@ _part(
         "keep_records_s": value.duration("0s", "3650d"),
     },
 )
+_part(RecordsSettings, {"keep_s": value.duration("0s", "3650d")})
 _part(LogSettings, {"messages": value.percent})
 _part(TelemetrySettings, {})
 _part(ControlSettings, {"listen": value.loopback_address})
@@ -165,6 +168,9 @@ _part(
         "failover_after_s": value.duration("10ms", "30d"),
     },
 )
+
+
+_part(Privacy, {"records_s": value.duration("1h", "3650d")})
 
 
 def _finish_account(found: Found) -> None:
@@ -427,6 +433,10 @@ def _finish_settings(found: Found) -> None:
             f"the shares (min_share) add up to {show_percent(shares)}; at most "
             f"{show_percent(MOST_SHARED)} can be kept while urgent messages wait"
         )
+    journal = found.values.get("journal")
+    keeps_none = isinstance(journal, JournalSettings) and not journal.keep_records_s
+    if keeps_none and "records" not in found.entries:
+        found.values["records"] = RecordsSettings(keep_s=0.0)
     _refuse_shared_port(found)
     reading = found.spot.reading
     found.values |= {

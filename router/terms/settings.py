@@ -136,7 +136,19 @@ class JournalSettings:
     messages. `0B`: never."""
     keep_records_s: float = 72 * 3600.0
     """How long the journal keeps a record of each message's end, without its text, in the table
-    `record`. A million records take some 100 MB. `0s` keeps none."""
+    `record`, beside `records.keep`. A million records take some 250 MB. `0s` keeps none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordsSettings:
+    """Records of every message that is over and of every refused submit, without texts.
+
+    What `find` and `export` read: a file beside the journal, named as it is, with `.records.db`.
+    """
+
+    keep_s: float = 30 * 86_400.0
+    """How long. A million records take some 300 MB. `0s` keeps none, and is the default where
+    `journal.keep_records` is `0s`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +207,19 @@ class LaneSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Privacy:
+    """What is kept of the people whom an account writes to."""
+
+    numbers: Literal["keep", "mask", "hash"] = "keep"
+    """Their numbers in records and exports. `mask` keeps seven digits of each. `hash` keeps a word
+    that only `find` can make of the number again, by a key that is another each day and goes with
+    the records of that day. What has been recorded stays as it is."""
+    records_s: float | None = None
+    """How long records of the account are kept; at most, and by default, as long as `records.keep`
+    says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountSettings:
     """One client system. Its key in the file is the system_id that the client binds with."""
 
@@ -244,6 +269,8 @@ class AccountSettings:
     messages that ask for a receipt are refused too. Receipts are always taken."""
     outbox_size_bytes: int = 2**30
     """The same in octets."""
+    privacy: Privacy = field(default=Privacy())
+    """What is kept of the people whom the account writes to."""
     formerly: AccountName | None = None
     """The system_id that the account had until it was renamed: when the router starts, what waits
     under that name, in the queue and in the outbox, is handed over. May stay, and may be left out
@@ -507,6 +534,8 @@ class Settings:
     """Settings of every session."""
     journal: JournalSettings
     """Where accepted messages are kept safe."""
+    records: RecordsSettings = field(default=RecordsSettings())
+    """Records of what became of messages."""
     telemetry: TelemetrySettings = field(default=TelemetrySettings())
     """Metrics, health, log."""
     control: ControlSettings = field(default=ControlSettings())

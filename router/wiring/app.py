@@ -22,7 +22,7 @@ from router.accept.accounts import Accounts
 from router.accept.server import ClientLink, in_thread
 from router.enqueue.journal import Damaged, Journal, JournalError, first_number_at
 from router.enqueue.memory import MemoryJournal
-from router.enqueue.sqlite import SqliteJournal
+from router.enqueue.sqlite import Records, SqliteJournal
 from router.enqueue.sqlite_file import JournalLostError, free_octets
 from router.journey import Journey
 from router.smpp.link import NOTES_LOGGED, Link, Timer, Unacknowledged
@@ -32,6 +32,7 @@ from router.telemetry.account_events import FullQueues, log_refusals
 from router.telemetry.core import interpreter, running
 from router.telemetry.log import MessageLog
 from router.telemetry.operator_events import log_operator_events
+from router.telemetry.records import Recorder, privacy_of
 from router.telemetry.status import cure_of
 from router.terms.line_limit import LineLimit
 from router.terms.settings import Address, JournalSettings, ListenSettings, Settings
@@ -119,6 +120,8 @@ class App:
         self._stop: Stop | None = None
 
     journey: Journey
+    recorder: Recorder | None = None
+    """What keeps records; None where none are kept."""
     accounts: Accounts
     connectors: Connectors
 
@@ -245,6 +248,8 @@ class App:
                 return None
             await self.connectors.listen(self.settings)
             await self._listen()
+            if self.recorder is not None:
+                self.recorder.start()
         except OSError as error:
             log.error("router.not_started", error=error.strerror or str(error))
             return None
@@ -257,8 +262,11 @@ class App:
         if settings.url == "memory:":
             log.warning("journal.not_durable", meaning="a stop loses what waits")
             return MemoryJournal(self.loop.call_soon, first_number)
-        return SqliteJournal(
-            _path_of(settings),
+        path = _path_of(settings)
+        keep_s = self.settings.records.keep_s
+        progress = Records() if keep_s else None
+        journal = SqliteJournal(
+            path,
             soon=self.loop.call_soon_threadsafe,
             plan_of=lambda candidates: self.journey.plans.of(candidates),
             lanes=[lane.name for lane in self.settings.lanes],
@@ -270,8 +278,19 @@ class App:
             committed=self._committed,
             unreadable=self._unreadable,
             damaged=lambda rows: self.journey.damage.found(rows),
+            records=progress,
             accept_loss=self._accept_loss,
         )
+        if progress is not None:
+            self.recorder = Recorder(
+                path,
+                progress,
+                keep_s,
+                privacy_of(self.settings),
+                clock=self.clock,
+                clock_utc=lambda: self.journey.clocks.utc(),
+            )
+        return journal
 
     def _tell_of(self, journal: SqliteJournal) -> None:
         """Log what is strange about the journal that was found, and count a loss."""
@@ -457,8 +476,9 @@ class App:
         within_s = self.settings.stop_within_s
         stopping_within(within_s)
         self._stop = Stop(
-            self.journey, self.connectors, self.clients, servers, self.clock, within_s
-        )
+            self.journey, self.connectors, self.clients, servers, self.clock, within_s,
+            recorder=self.recorder,
+        )  # fmt: skip
         self.journey.intake.draining = True
         self.ready = False
         for server in self._servers:

@@ -28,6 +28,7 @@ from router.settings.mistakes import mistake_at
 from router.settings.partly import without_restart
 from router.steps.rules import Rules
 from router.telemetry.log import MessageLog, adopt_log
+from router.telemetry.records import Recorder, privacy_of
 from router.terms.settings import Place, Settings
 from router.wiring.connectors import Begin, Connectors
 from router.wiring.gently import gently
@@ -127,6 +128,10 @@ class Reloadable(Protocol):
     @property
     def certificates(self) -> list[Certificate | None]:
         """The certificate of each listener, None where it has none."""
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """What keeps records; None where none are kept."""
 
     @property
     def message_log(self) -> MessageLog:
@@ -312,6 +317,8 @@ class Reloader:
             assert certificate is not None
             certificate.now = one
         app.message_log.adopt(settings.telemetry.log)
+        if app.recorder is not None:
+            app.recorder.adopt(settings.records.keep_s, privacy_of(settings))
         adopt_log(settings.telemetry.log, sys.stderr)
         follows = app.settings.session != settings.session
         app.settings = settings

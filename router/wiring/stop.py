@@ -27,6 +27,7 @@ from router.accept.server import ClientLink
 from router.enqueue.journal import Journal
 from router.journey import Journey
 from router.smpp.states import BOUND
+from router.telemetry.records import Recorder
 from router.wiring.connectors import Connectors
 from router.wiring.http_server import HttpServer
 
@@ -82,6 +83,7 @@ class Stop:
         clock: Callable[[], float],
         within_s: float,
         *,
+        recorder: Recorder | None = None,
         end_process: Callable[[int], object] = os._exit,
     ) -> None:
         """`end_process` is called with the exit status, in a thread, when the time is over."""
@@ -92,6 +94,7 @@ class Stop:
         self._servers: Final = servers
         self._clock: Final = clock
         self._end_process: Final = end_process
+        self._recorder: Final = recorder
         self.budget: Final = Budget(clock(), within_s - TOLD_S)
         self._waits_for = "answers"
         self._hurries = False
@@ -124,6 +127,9 @@ class Stop:
                 link.session.close()
             journey.write_soon(link)
         await self._until(lambda: not self._clients, GONE, GONE_S)
+        self._waits_for = "records"
+        if self._recorder is not None:  # It reads the journal, which is then closed as a whole.
+            await asyncio.to_thread(self._recorder.stop)
         self._waits_for = "journal"
         closed = asyncio.get_running_loop().create_future()
         self._journal.close(lambda: closed.set_result(None))

@@ -54,9 +54,15 @@ def test_a_key_has_its_kind_bounds_default_and_meaning(row: str) -> None:
 def test_every_part_has_its_heading_and_every_key_a_meaning() -> None:
     page = page_with_keys(BEGINS)
     assert re.findall(r"^## `(.*)`$", page, re.MULTILINE) == [
-        *("listen[]", "listen[].tls", "session", "journal", "telemetry", "telemetry.log"),
-        "control",
-        *("lanes[]", "accounts.NAME", "operators.NAME", "operators.NAME.binds[]"),
+        *("listen[]", "listen[].tls", "session", "journal", "records", "telemetry"),
+        *("telemetry.log", "control"),
+        *(
+            "lanes[]",
+            "accounts.NAME",
+            "accounts.NAME.privacy",
+            "operators.NAME",
+            "operators.NAME.binds[]",
+        ),
         *("operators.NAME.binds[].outbind", "operators.NAME.binds[].tls"),
         *("operators.NAME.message_id", "operators.NAME.reconnect", "operators.NAME.breaker"),
         "operators.NAME.receipts",
