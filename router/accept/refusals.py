@@ -11,8 +11,10 @@ from router.terms.limits import Rate, TokenBucket
 from router.terms.names import AccountName
 from router.terms.outcome import Refusal
 
-RECORDED: Final = Rate(10, 1.0)
+RECORDED: Final = Rate(20, 1.0)
 """Refused submits of one account that have records of their own; others are counted."""
+RECORDED_AT_ONCE: Final = 200
+"""As many of one burst."""
 PREFIX_DIGITS: Final = 5
 """Digits of the country and the first ones of the network: nobody is known by them."""
 
@@ -54,7 +56,7 @@ class _Recorded:
     __slots__ = ("bucket", "left_out")
 
     def __init__(self, now: float) -> None:
-        self.bucket: Final = TokenBucket(RECORDED, RECORDED.count, now)
+        self.bucket: Final = TokenBucket(RECORDED, RECORDED_AT_ONCE, now)
         self.left_out = 0
 
 

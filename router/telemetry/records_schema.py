@@ -36,7 +36,8 @@ _RECEIPT: Final = "json_extract(receipt, '$[{}]')"
 COLUMNS: Final = (
     Column("router_id", "INTEGER", "the router's number of the message; empty for a refused submit",
            "nullif(router_id, 0)"),
-    Column("client_id", "TEXT", "the id that the client knows, where that is not the router_id",
+    Column("client_id", "TEXT",
+           "the id that the client knows; in the file empty where that is the router_id",
            "client_id"),
     Column("account", "TEXT", "the account that submitted it", "account"),
     Column("client_address", "TEXT", "where the client connected from: address and port",

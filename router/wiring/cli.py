@@ -24,6 +24,7 @@ from router.settings.load import SettingsError, load, warnings
 from router.telemetry import core
 from router.terms.names import AccountName
 from router.terms.settings import Settings
+from router.wiring.cli_records import add_commands
 
 WELL, NOT_WELL, WRONG_USAGE = 0, 1, 2
 DEFAULT_URL: Final = "http://127.0.0.1:9465"
@@ -115,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
         "--to", metavar="PREFIX", type=_digits, help="only for numbers that begin so"
     )
     routes.add_argument("--account", metavar="A", help="only what holds for this account")
+    add_commands(add, _url, DEFAULT_URL)
     add("schema", "print the JSON Schema of a configuration, for editors", _schema)
     add("hash-password", "read a password, and print its hash", _hash_password)
     status = add("status", "show the state of a running router", _status)

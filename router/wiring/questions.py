@@ -3,9 +3,12 @@
     /v1/compare  POST {"path": "/etc/smpp-router"}: what that configuration would change
     /v1/explain  POST {"account": ..., "to": ...}: what would become of a message now
     /v1/routes   POST {"to": PREFIX, "account": A}: who may carry what
+    /v1/find     POST {"what": NUMBER|ID, ...}: what became of messages
 
 Answered in the thread of the request, one question at a time: to compare a hundred thousand
-prefixes takes seconds, which the loop shares with it. They are read by another process.
+prefixes takes seconds, which the loop shares with it. They are read by another process. Messages
+are looked for one question at a time, too, beside the others: SQLite does that, and the interpreter
+is free meanwhile.
 """
 
 import os
@@ -20,6 +23,10 @@ from typing import Final, cast
 
 from router.settings.apart import Reader, ReaderError
 from router.settings.mistakes import listed, nearest
+from router.telemetry.log import masked
+from router.telemetry.records import path_of
+from router.telemetry.search import Question as Search
+from router.telemetry.search import SearchError, is_asked, search
 from router.telemetry.status import Running
 from router.terms.names import AccountName
 from router.terms.settings import Settings
@@ -31,7 +38,7 @@ from router.wiring.gently import gently
 from router.wiring.reload import log_trace
 from router.wiring.routes_view import routes_of
 
-PATHS: Final = ("/v1/compare", "/v1/explain", "/v1/routes")
+PATHS: Final = ("/v1/compare", "/v1/explain", "/v1/routes", "/v1/find")
 SLOW_S: Final = 100.0
 """How much longer than another an answer may take, with its wait for others."""
 WAIT_S: Final = 60.0
@@ -51,14 +58,16 @@ class Questions:
         self._app: Final = app
         self._ask: Final = ask
         self._one_at_a_time: Final = threading.Lock()
-        answers = (self._compare, self._explain, self._routes)
+        self._one_search: Final = threading.Lock()
+        answers = (self._compare, self._explain, self._routes, self._find)
         self.by_path: Final[dict[str, Callable[[Asked], Answer]]] = dict(
             zip(PATHS, answers, strict=True)
         )
 
     def answer(self, path: str, asked: Asked) -> Answer:
         """Answer one question. Raises UnknownNameError."""
-        if not self._one_at_a_time.acquire(timeout=WAIT_S):
+        lock = self._one_search if path == "/v1/find" else self._one_at_a_time
+        if not lock.acquire(timeout=WAIT_S):
             return 503, {"error": f"other questions have taken more than {WAIT_S:g} s"}
         try:
             return self.by_path[path](asked)
@@ -68,7 +77,7 @@ class Questions:
             log_trace(error)
             return 503, {"error": str(error)}
         finally:
-            self._one_at_a_time.release()
+            lock.release()
 
     @property
     def _settings(self) -> Settings:
@@ -113,6 +122,30 @@ class Questions:
         account = _account(asked, settings) if "account" in asked else None
         found = routes_of(settings, _text(asked, "to", ""), account)
         return 200, {"routes": found, "of": len(settings.routes)}
+
+    def _find(self, asked: Asked) -> Answer:
+        """Look for messages; mask the numbers that were not asked for."""
+        question = Search(
+            what=_field(asked, "what", ""),
+            operator_id=_field(asked, "operator_id", ""),
+            account=_text(asked, "account", ""),
+            reason=_text(asked, "reason", ""),
+            from_utc=_number(asked, "from_utc", 0.0),
+            until_utc=_number(asked, "until_utc", float("inf")),
+            most=int(min(max(_number(asked, "most", 20.0), 1.0), 10_000.0)),
+        )
+        settings = self._settings
+        if settings.journal.url == "memory:":
+            return 503, {"error": "the journal is in memory, which keeps no records"}
+        journal = Path(settings.journal.url.removeprefix("sqlite:///")).resolve()
+        try:
+            found = search(question, path_of(journal) if settings.records.keep_s else None, journal)
+        except SearchError as error:
+            return 400, {"error": str(error)}
+        for one in found["found"]:
+            if not is_asked(question.what, str(one["destination"])):
+                one["destination"] = masked(str(one["destination"]))
+        return 200, found
 
 
 _NOT_SHOWN: Final = (
@@ -173,6 +206,13 @@ def _octet(asked: Asked, name: str) -> int:
     if not isinstance(value, int) or not 0 <= value <= 255:
         raise _WrongQuestionError(f"{name!r} has to be a number from 0 to 255")
     return value
+
+
+def _number(asked: Asked, name: str, default: float) -> float:
+    value = asked.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _WrongQuestionError(f"{name!r} has to be a number")
+    return float(value)
 
 
 def _account(asked: Asked, settings: Settings) -> AccountName:

@@ -1,0 +1,242 @@
+"""`smpp-router find` and `export`: what became of messages.
+
+`find` asks the running router, which masks all numbers but that which is asked for: whoever can
+reach its port may ask. With `--config` the files are read here: whoever may read them may see all.
+"""
+
+import argparse
+import csv
+import json
+import os
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import datetime, timedelta
+from datetime import time as clock_time
+from pathlib import Path
+from typing import Final, cast
+
+from router.settings.load import SettingsError, load
+from router.settings.units import NotUnderstoodError, duration
+from router.telemetry import records_schema as schema
+from router.telemetry.log import printable
+from router.telemetry.records import path_of
+from router.telemetry.search import Answer, Question, SearchError, search
+from router.terms.settings import Settings
+from router.wiring.find_view import events_of, lines_of
+
+WELL, NOT_WELL = 0, 1
+ASK_S: Final = 100.0
+BEFORE_S: Final = 60.0
+AFTER_S: Final = 120.0
+"""Around the time that somebody names, which is that of a watch."""
+MOST: Final = 20
+
+Add = Callable[[str, str, Callable[[argparse.Namespace], int]], argparse.ArgumentParser]
+
+
+def add_commands(add: Add, url: Callable[[str], str], default_url: str) -> None:
+    """Add the commands to the parser."""
+    find = add("find", "show what became of a message, or of messages", _find)
+    find.add_argument("what", metavar="NUMBER|ID", nargs="?", type=_asked_for)
+    find.add_argument(
+        "--at", metavar="TIME", type=_moment,
+        help="submitted about then: 14:03, or 2026-11-29T14:03, by this machine's clock",
+    )  # fmt: skip
+    find.add_argument("--account", default="", metavar="A", help="only messages of this account")
+    find.add_argument(
+        "--operator-id", metavar="ID", type=_asked_for,
+        help="the id that an operator gave, in any form",
+    )  # fmt: skip
+    find.add_argument(
+        "--reason",
+        default="",
+        metavar="WORD",
+        help="only what was refused, or ended, for that",
+    )
+    find.add_argument(
+        "--most", default=MOST, metavar="N", type=_count, help=f"show so many; default: {MOST}"
+    )
+    find.add_argument(
+        "--config", metavar="CONFIG", type=Path,
+        help="read the files of this configuration's router, instead of asking it",
+    )  # fmt: skip
+    find.add_argument("--url", type=url, default=default_url,
+                      help=f"where the router takes commands; default: {default_url}")  # fmt: skip
+    find.add_argument("--json", action="store_true", help="print the result as one JSON document")
+    export = add("export", "print records as CSV, or as JSON lines", _export)
+    export.add_argument("config", metavar="CONFIG", type=Path, help="a file, or a folder")
+    export.add_argument(
+        "--since", metavar="TIME", type=_since,
+        help="submitted then or later: 24h (ago), 2026-11-29, or 2026-11-29T14:03",
+    )  # fmt: skip
+    export.add_argument("--until", metavar="TIME", type=_since, help="submitted before then")
+    export.add_argument("--account", default="", metavar="A", help="only messages of this account")
+    export.add_argument(
+        "--format", choices=["csv", "jsonl"], default="csv", help="default: csv, with a header"
+    )
+
+
+# What can be written on the command line.
+
+
+def _asked_for(text: str) -> str:
+    text = text.strip()
+    if not text or any(one > "\xff" for one in text) or len(text) > 65:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor an id")
+    return text
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) <= 10_000):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 10000")
+    return int(text)
+
+
+def _moment(text: str) -> float:
+    """Return seconds since 1970 of a time by this machine's clock; without a day, the last one."""
+    now = datetime.now().astimezone()
+    try:
+        if "-" not in text:
+            moment = datetime.combine(now.date(), clock_time.fromisoformat(text)).astimezone()
+            return (moment if moment <= now else moment - timedelta(days=1)).timestamp()
+        return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone().timestamp()
+    except ValueError:
+        what = f"{text!r} is no time such as 14:03 or 2026-11-29T14:03"
+        raise argparse.ArgumentTypeError(what) from None
+
+
+def _since(text: str) -> float:
+    try:
+        return time.time() - duration(text)
+    except NotUnderstoodError:
+        return _moment(text)
+
+
+# find.
+
+
+def _find(arguments: argparse.Namespace) -> int:
+    at = arguments.at
+    question = Question(
+        what=arguments.what or "",
+        operator_id=arguments.operator_id or "",
+        account=arguments.account,
+        reason=arguments.reason,
+        most=arguments.most,
+        **({} if at is None else {"from_utc": at - BEFORE_S, "until_utc": at + AFTER_S}),
+    )
+    if not any((question.what, question.operator_id, question.account, question.reason)):
+        arguments.parser.error("a number, an id, --operator-id, --account or --reason is wanted")
+    answer = _asked(arguments, question) if arguments.config is None else _read(arguments, question)
+    if answer is None:
+        return NOT_WELL
+    if arguments.json:
+        told = [{**one, "events": events_of(one)} for one in answer["found"]]
+        print(json.dumps({**answer, "found": told}, indent=2))
+    else:
+        for line in lines_of(answer, None):
+            print(printable(line))
+    return WELL if answer["found"] and not answer["lacks"] else NOT_WELL
+
+
+def _asked(arguments: argparse.Namespace, question: Question) -> Answer | None:
+    from router.wiring.remote import NoAnswerError, ask
+
+    posted = {key: value for key, value in question._asdict().items() if value != float("inf")}
+    try:
+        return cast(Answer, json.loads(ask(arguments.url, "/v1/find", posted, wait_s=ASK_S)))
+    except NoAnswerError as error:
+        _tell(f"{error}; --config CONFIG reads the files without it")
+        return None
+
+
+def _read(arguments: argparse.Namespace, question: Question) -> Answer | None:
+    journal = _journal(arguments.config)
+    if journal is None:
+        return None
+    settings, path = journal
+    records = path_of(path) if settings.records.keep_s else None
+    try:
+        return search(question, records, path)
+    except SearchError as error:
+        _tell(str(error))
+        return None
+
+
+def _journal(config: Path) -> tuple[Settings, Path] | None:
+    try:
+        settings = load(config, os.environ)
+    except SettingsError as error:
+        _tell(str(error))
+        return None
+    url = settings.journal.url
+    if url == "memory:":
+        _tell(f"{config}: journal.url is memory:, which keeps nothing")
+        return None
+    return settings, Path(url.removeprefix("sqlite:///")).resolve()
+
+
+# export.
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    found = _journal(arguments.config)
+    if found is None:
+        return NOT_WELL
+    path = path_of(found[1])
+    if not path.is_file():
+        _tell(f"{path}: there is no such file; has the router run, with records.keep above 0s?")
+        return NOT_WELL
+    try:
+        rows = _rows(path, arguments.since, arguments.until, arguments.account)
+        if arguments.format == "csv":
+            table = csv.writer(sys.stdout, lineterminator="\n")
+            table.writerow(schema.NAMES)
+            table.writerows(rows)
+        else:
+            for row in rows:
+                print(json.dumps(dict(zip(schema.NAMES, row, strict=True))))
+    except sqlite3.Error as error:
+        _tell(f"{path}: cannot be read: {error}")
+        return NOT_WELL
+    return WELL
+
+
+_EXPORTED: Final = {"client_id": "coalesce(client_id, router_id)"}
+
+
+def _rows(
+    path: Path, since: float | None, until: float | None, account: str
+) -> Iterator[tuple[object, ...]]:
+    """Yield records in the order in which they ended, a few thousand at a time.
+
+    No reading is so long that the router could not empty its log of changes.
+    """
+    where, values = "", list[object]()
+    for condition, value in (
+        ("accepted_utc >= ?", since),
+        ("accepted_utc < ?", until),
+        ("account = ?", account or None),
+    ):
+        if value is not None:
+            where += f" AND {condition}"
+            values.append(value)
+    columns = ", ".join(_EXPORTED.get(name, name) for name in schema.NAMES)
+    is_open = path.with_name(f"{path.name}-wal").exists()
+    how = "mode=ro" if is_open else "mode=ro&immutable=1"
+    with closing(sqlite3.connect(f"{path.as_uri()}?{how}", uri=True, timeout=5.0)) as database:
+        (last,) = database.execute("SELECT max(number) FROM record").fetchone()
+        (first,) = database.execute("SELECT min(number) FROM record").fetchone()
+        for after in range((first or 1) - 1, last or 0, 5_000):
+            yield from database.execute(
+                f"SELECT {columns} FROM record WHERE number > ? AND number <= ?{where}"
+                " ORDER BY number",
+                (after, after + 5_000, *values),
+            ).fetchall()
+
+
+def _tell(message: str) -> None:
+    print(message, file=sys.stderr)
