@@ -128,6 +128,7 @@ class Recorder:
     # The thread.
 
     def _run(self) -> None:
+        self.turn()
         while not self._ended.wait(AGAIN_S if self._failure else EVERY_S):
             self.turn()
         self.turn()

@@ -20,7 +20,7 @@ from router.enqueue.journal import (
     Wanted,
     Weights,
 )
-from router.enqueue.sqlite import SqliteJournal
+from router.enqueue.sqlite import Records, SqliteJournal
 from router.terms.group import Group, Started
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, LaneName, OperatorId, OperatorName, RouterId
@@ -152,6 +152,7 @@ class Turns:
         first_number: int = 1,
         lanes: tuple[LaneName, ...] = LANES,
         keep_records_s: float = 3600.0,
+        records: Records | None = None,
         accept_loss: bool = False,
     ) -> SqliteJournal:
         """Open or make this one."""
@@ -167,6 +168,7 @@ class Turns:
             damaged=self.damaged.extend,
             clock_utc=lambda: self.now_utc,
             keep_records_s=keep_records_s,
+            records=records,
             accept_loss=accept_loss,
         )
 

@@ -1,0 +1,300 @@
+"""router/telemetry/records.py: every record comes from the journal once, whatever breaks."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from router.enqueue.journal import Changes, Settlement
+from router.enqueue.sqlite import LONGEST_UNMOVED_S
+from router.smpp.receipt import Receipt, State
+from router.telemetry import records as the_records
+from router.telemetry import records_schema as schema
+from router.telemetry.records import hashed, masked
+from router.terms.names import AccountName
+from router.terms.outcome import Outcome
+from router.terms.record import MOST_TRIES, Refused, Try, submitted, tries_text, with_try
+from router.terms.settings import Privacy
+from tests.unit.enqueue.turns import attempt, changes, rows_of
+from tests.unit.messages import ACCEPTED_UTC, BANK, OTP, SHOP, TELIA, delivery, message
+from tests.unit.telemetry.desk import Desk
+
+CAME = submitted("192.0.2.1:4000", "transceiver", 8, 2, "372, account bank")
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    desk = Desk(tmp_path)
+    yield desk
+    desk.close()
+
+
+def test_record_says_all_that_is_known_of_a_message(desk: Desk) -> None:
+    one = message(7)
+    one.submitted = CAME
+    one.answered_at = 0.004
+    one.operator, one.writes = TELIA, 2
+    one.tries = (
+        (TELIA, "telia-1", 1.0, 61.0, "timeout", b""),
+        (TELIA, "telia-2", 61.5, 61.75, 0, b'a"b'),
+    )
+    receipt = Receipt(b'a"b', State.UNDELIVERABLE, b"011", b"2701150801", b"\3\0\x0b")
+    desk.settle(one, receipt=receipt)
+    desk.recorder.turn()
+
+    (row,) = desk.rows("*")
+    assert dict(zip(("number", *schema.NAMES), row, strict=True)) == {
+        "number": 1,
+        "router_id": 7,
+        "client_id": None,
+        "account": "bank",
+        "client_address": "192.0.2.1:4000",
+        "bind_type": "transceiver",
+        "lane": "otp",
+        "source": "BANK",
+        "destination": "37255512345",
+        "data_coding": 8,
+        "parts": 2,
+        "route": "372, account bank",
+        "outcome": "delivered",
+        "reason": None,
+        "status": 0,
+        "left_out": None,
+        "operator": "telia",
+        "operator_id": 'a"b',
+        "sends": 2,
+        "tries": '[["telia","telia-1",1000,61000,"timeout",null],'
+        '["telia","telia-2",61500,61750,0,"a\\"b"]]',
+        "receipt_state": "UNDELIV",
+        "receipt_error": "011",
+        "network_error": "03000b",
+        "receipt_date": "2701150801",
+        "accepted_utc": ACCEPTED_UTC,
+        "answered_ms": 4,
+        "taken_utc": None,
+        "settled_utc": ACCEPTED_UTC,
+        "acknowledged_utc": None,
+    }
+
+
+def test_refused_submit_has_a_record(desk: Desk) -> None:
+    batch = Changes()
+    batch.refused.append(Refused(BANK, OTP, "BANK", "371", CAME, "no_route", 0x0B, ACCEPTED_UTC, 3))
+    assert desk.turns.keep(desk.journal, batch) is None
+    desk.recorder.turn()
+    columns = "router_id, account, destination, outcome, reason, status, left_out, client_address"
+    assert desk.rows(columns) == [
+        (None, "bank", "371", "refused", "no_route", 11, 3, "192.0.2.1:4000")
+    ]
+
+
+def test_every_record_comes_once_whenever_the_process_is_killed(desk: Desk) -> None:
+    for number in range(1, 6):
+        desk.settle(message(number))
+        desk.recorder.turn()
+        desk.progress.moved = 0  # A process that knows nothing of it.
+        assert desk.recorder._database is not None
+        desk.recorder._database.close()
+        desk.turns.close(desk.journal)
+        desk.open()
+        desk.recorder.turn()
+    assert desk.rows() == [(number,) for number in range(1, 6)]
+
+
+def test_record_stays_in_the_journal_until_it_has_been_moved(desk: Desk) -> None:
+    desk.close()
+    desk.open(keep_records_s=0.0)
+    desk.settle(message(1))
+    desk.turns.now_utc += 10.0
+    desk.settle(message(2))
+    assert rows_of(desk.path, "record") == 2
+    desk.recorder.turn()
+    desk.turns.now_utc += 10.0
+    desk.settle(message(3))
+    assert rows_of(desk.path, "record") == 1
+    desk.recorder.turn()
+    assert desk.rows() == [(1,), (2,), (3,)]
+    assert not desk.progress.lost
+
+
+def test_record_that_can_be_moved_nowhere_is_lost_at_last_and_counted(desk: Desk) -> None:
+    desk.settle(message(1))
+    desk.turns.now_utc += LONGEST_UNMOVED_S + 3600.0 + 1.0
+    desk.settle(message(2))  # Only now is it known how old the oldest is.
+    desk.settle(message(3))
+    assert desk.progress.lost == 1
+    assert desk.recorder.state().lost == 1
+
+
+def test_acknowledgement_is_added_to_its_record_before_and_after_that_was_moved(desk: Desk) -> None:
+    for number, moves_between in ((1, False), (2, True), (3, True)):
+        one, receipt = message(number), delivery(number)
+        desk.settle(one)
+        assert desk.turns.keep(desk.journal, changes(held=[receipt])) is None
+        if moves_between:
+            desk.recorder.turn()
+        desk.turns.now_utc += 5.0
+        receipt.is_acknowledged = number != 3
+        assert desk.turns.keep(desk.journal, changes(acknowledged=[receipt])) is None
+    desk.recorder.turn()
+
+    assert desk.rows("router_id, acknowledged_utc") == [
+        (1, ACCEPTED_UTC + 5.0),
+        (2, ACCEPTED_UTC + 10.0),
+        (3, None),  # It was too old, or the client refused it.
+    ]
+    desk.turns.now_utc += 7200.0
+    desk.settle(message(4))
+    desk.settle(message(5))
+    assert rows_of(desk.path, "acknowledged") == 0
+
+
+def test_intermediate_receipt_is_no_acknowledgement_of_the_final_one(desk: Desk) -> None:
+    desk.settle(message(1))
+    told = delivery(1, final=False)
+    told.is_acknowledged = True
+    assert desk.turns.keep(desk.journal, changes(acknowledged=[told])) is None
+    desk.recorder.turn()
+    assert desk.rows("acknowledged_utc") == [(None,)]
+
+
+def test_all_ids_of_a_message_that_was_taken_twice_are_known(desk: Desk) -> None:
+    one = message(1)
+    one.writes = 2
+    one.tries = ((TELIA, "a", 0.0, 1.0, 0, b"first"), (TELIA, "a", 2.0, 3.0, 0, b"last"))
+    desk.settle(one)
+    desk.recorder.turn()
+    assert desk.rows("operator_id") == [("last",)]
+    with closing(sqlite3.connect(desk.records)) as database:
+        assert set(database.execute("SELECT operator_id FROM other_id")) == {("first",), ("last",)}
+
+
+def test_tries_of_an_earlier_process_are_kept(desk: Desk) -> None:
+    one = message(1)
+    one.submitted, one.writes = CAME, 1
+    one.tries = ((TELIA, "telia-1", 1.0, 2.0, 0, b"id-1"),)
+    accepted = changes(accepted=[one], taken=[attempt(one)])
+    assert desk.turns.keep(desk.journal, accepted) is None
+    desk.close()
+    desk.open()
+    (again,) = desk.turns.sent(desk.journal)
+    batch = Changes()
+    batch.settled.append(Settlement(again.message, Outcome.DELIVERED, ACCEPTED_UTC))
+    assert desk.turns.keep(desk.journal, batch) is None
+    desk.recorder.turn()
+    assert desk.rows("client_address, operator_id, tries") == [
+        ("192.0.2.1:4000", "id-1", '[["telia","telia-1",1000,2000,0,"id-1"]]')
+    ]
+
+
+def test_numbers_are_masked_or_hashed_where_an_account_wants_it(desk: Desk) -> None:
+    desk.recorder.adopt(desk.keep_s, {BANK: Privacy(numbers="mask"), SHOP: Privacy(numbers="hash")})
+    desk.settle(message(1), message(2, account=SHOP), message(3, account=AccountName("other")))
+    desk.recorder.turn()
+    with closing(sqlite3.connect(desk.records)) as database:
+        ((_, key),) = database.execute("SELECT * FROM day_key").fetchall()
+    assert desk.rows("destination") == [
+        ("3725551****",),
+        (hashed("+37255512345", key),),
+        ("37255512345",),
+    ]
+    assert "55512345" not in hashed("37255512345", key)
+    assert masked("+37255512345") == "+3725551****"
+    assert masked("112") == "112"
+
+
+def test_old_records_go_and_those_of_an_account_earlier(desk: Desk) -> None:
+    desk.recorder.adopt(100.0, {SHOP: Privacy(records_s=10.0)})
+    desk.settle(message(1), message(2, account=SHOP))
+    desk.recorder.turn()
+    desk.turns.now_utc += 50.0
+    desk.now += 100.0
+    desk.recorder.turn()
+    assert desk.rows() == [(1,)]
+    desk.turns.now_utc += 60.0
+    desk.now += 100.0
+    desk.recorder.turn()
+    assert desk.rows() == []
+
+
+def test_damaged_file_is_set_aside_and_a_new_one_has_what_the_journal_has(desk: Desk) -> None:
+    desk.settle(message(1))
+    desk.recorder.turn()
+    assert desk.recorder._database is not None
+    desk.recorder._database.close()
+    desk.recorder._database = None
+    desk.records.write_bytes(b"\0" * 8192)
+    desk.settle(message(2))
+    with capture_logs() as logs:
+        desk.recorder.turn()  # Meets it.
+        desk.recorder.turn()
+    assert [line["event"] for line in logs] == ["records.damaged"]
+    assert Path(logs[0]["kept_as"]).stat().st_size == 8192
+    assert desk.rows() == [(1,), (2,)]
+
+
+def test_database_of_another_program_is_left_alone_and_traffic_goes_on(desk: Desk) -> None:
+    with closing(sqlite3.connect(desk.records)) as database:
+        database.execute("CREATE TABLE theirs (a)")
+    with capture_logs() as logs:
+        desk.recorder.turn()
+        desk.recorder.turn()
+    assert [line["event"] for line in logs] == ["records.failed"]
+    assert "another program" in desk.recorder.state().failure
+    desk.settle(message(1))
+    desk.records.unlink()
+    with capture_logs() as logs:
+        desk.recorder.turn()
+    assert [line["event"] for line in logs] == ["records.back"]
+    assert desk.rows() == [(1,)]
+    assert not desk.recorder.state().failure
+
+
+def test_journal_that_was_put_back_from_a_copy_goes_on(desk: Desk, tmp_path: Path) -> None:
+    desk.settle(message(1))
+    desk.close()
+    copy = desk.path.read_bytes()
+    desk.open()
+    desk.settle(message(2), message(3))
+    desk.recorder.turn()
+    desk.close()
+    desk.path.write_bytes(copy)
+    Path(f"{desk.path}.lock").unlink()
+    desk.open()
+    desk.settle(message(4))
+    desk.recorder.turn()
+    assert desk.rows() == [(1,), (2,), (3,), (4,)]
+
+
+def test_row_that_is_no_json_stops_nobody(desk: Desk) -> None:
+    desk.settle(message(1), message(2))
+    with closing(sqlite3.connect(desk.path)) as database, database:
+        database.execute("UPDATE record SET submitted = '[1,', tries = '{' WHERE number = 1")
+        database.execute("UPDATE record SET submitted = ? WHERE number = 2", (CAME,))
+    desk.recorder.turn()
+    assert desk.rows("router_id, client_address, tries") == [
+        (1, None, None),
+        (2, "192.0.2.1:4000", None),
+    ]
+
+
+def test_much_is_moved_in_pieces(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(the_records, "ROWS_AT_ONCE", 2)
+    desk.settle(*(message(number) for number in range(1, 6)))
+    desk.recorder.turn()
+    assert len(desk.rows()) == 5
+    desk.recorder.turn()
+    assert len(desk.rows()) == 5
+
+
+def test_tries_are_bounded_and_the_first_and_last_stay() -> None:
+    tries: tuple[Try, ...] = ()
+    for number in range(100):
+        tries = with_try(tries, (TELIA, "a", float(number), float(number), 8, b""))
+    assert len(tries) == MOST_TRIES
+    assert [one[2] for one in tries[:4]] == [0.0, 1.0, 2.0, 3.0]
+    assert tries[-1][2] == 99.0
+    assert tries_text(tries[:1], 0.0) == '["telia","a",0,0,8,null]'
