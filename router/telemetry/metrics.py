@@ -423,6 +423,26 @@ class Exporter(Collector):
             (),
             [((), counters.journal_lost)],
         )
+        recorder = self._app.recorder
+        records = None if recorder is None else recorder.state()
+        yield _gauge(
+            "records_behind_seconds",
+            "How long ago all that was over had its record in the file.",
+            (),
+            [] if records is None else [((), records.behind_s)],
+        )
+        yield _gauge(
+            "records_octets",
+            "The size of the file of records.",
+            (),
+            [] if records is None else [((), records.octets)],
+        )
+        yield _counter(
+            "records_lost",
+            "Records that could be written nowhere for so long that the journal forgot them.",
+            (),
+            [] if records is None else [((), records.lost)],
+        )
         yield _gauge(
             "left_waiting",
             "Left by an earlier process for an account or operator that is no more.",

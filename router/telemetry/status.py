@@ -20,6 +20,7 @@ from router.forward.window import needed
 from router.journey import Journey
 from router.smpp.vocabulary import status_name
 from router.telemetry.recent import Recent
+from router.telemetry.records import Recorder
 from router.telemetry.verdict import notes, problems
 from router.terms.clock import CONFIRM_S, LARGEST_S
 from router.terms.limits import Rate
@@ -118,6 +119,10 @@ class Running(Protocol):
     @property
     def accounts(self) -> Accounts:
         """The accounts and their binds."""
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """What keeps records; None where none are kept."""
 
     @property
     def connectors(self) -> Renewing:

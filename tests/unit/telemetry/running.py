@@ -18,6 +18,7 @@ from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu
 from router.smpp.session import Note, Session, Timers
 from router.smpp.states import Side, State
+from router.telemetry.records import Recorder
 from router.telemetry.status import RunningConfig as ConfigState
 from router.terms.message import Message
 from router.terms.names import AccountName, BindName, ClientId, LaneName, OperatorName, RouterId
@@ -125,6 +126,7 @@ class FakeRouter:
             settled=self.settled.append,
         )
         self.connectors = FakeConnectors()
+        self.recorder: Recorder | None = None
         self.reloader = FakeReloader()
         self.accounts = Accounts(self.settings.accounts, b"secret", STARTED_AT)
 

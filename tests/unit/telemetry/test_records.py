@@ -298,3 +298,9 @@ def test_tries_are_bounded_and_the_first_and_last_stay() -> None:
     assert [one[2] for one in tries[:4]] == [0.0, 1.0, 2.0, 3.0]
     assert tries[-1][2] == 99.0
     assert tries_text(tries[:1], 0.0) == '["telia","a",0,0,8,null]'
+
+
+def test_page_has_the_columns_as_they_are() -> None:
+    page = Path(__file__).parents[3] / "docs" / "records.md"
+    rows = [f"| `{one.name}` | {one.type} | {one.means} |" for one in schema.COLUMNS]
+    assert "\n".join(rows) in page.read_text(encoding="utf-8")
