@@ -25,7 +25,9 @@ from prometheus_client.utils import floatToGoString
 from router.accept.server import BIND_TYPES
 from router.enqueue.row_writer import TABLES
 from router.smpp.vocabulary import status_name
-from router.telemetry.status import Running, answer_name, is_up, version, waiting_by_operator
+from router.telemetry.running import Running
+from router.telemetry.status import is_up, version, waiting_by_operator
+from router.telemetry.traffic import answer_name
 from router.terms.counters import Histogram
 
 PREFIX: Final = "smpp_router_"

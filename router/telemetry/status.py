@@ -7,285 +7,42 @@ it, `smpp-router status` draws it.
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
-from typing import Protocol, TypedDict, TypeVar
+from typing import TypeVar
 
-from router.accept.accounts import Account, Accounts
+from router.accept.accounts import Account
 from router.enqueue.lanes import Lanes
 from router.forward.pool import Bind, Operator
 from router.forward.window import needed
 from router.journey import Journey
 from router.smpp.vocabulary import status_name
+from router.telemetry.document import (
+    AccountStatus,
+    BindStatus,
+    ClientStatus,
+    ClockStatus,
+    ConfigStatus,
+    JournalStatus,
+    LaneStatus,
+    NowStatus,
+    OperatorStatus,
+    RefusedStatus,
+    Snapshot,
+    Totals,
+)
 from router.telemetry.recent import Recent
+from router.telemetry.running import Running, RunningConfig
+from router.telemetry.traffic import Flow, answer_name
 from router.telemetry.verdict import notes, problems
 from router.terms.clock import CONFIRM_S, LARGEST_S
 from router.terms.limits import Rate
-from router.terms.names import NOBODY, BindName, LaneName, OperatorName
-from router.terms.settings import BindSettings, Settings
+from router.terms.names import NOBODY, AccountName, LaneName, OperatorName
+from router.terms.settings import BindSettings
 
 Key = TypeVar("Key")
-
-
-class Loop(Protocol):
-    """The part of the event loop that another thread uses."""
-
-    def call_soon_threadsafe(self, callback: Callable[[], object], /) -> object:
-        """Run a call in the loop's thread."""
-
-
-class RunningConfig(Protocol):
-    """The configuration that runs."""
-
-    @property
-    def settings(self) -> Settings:
-        """What it says."""
-
-    @property
-    def digest(self) -> str:
-        """The name of what it says."""
-
-    @property
-    def since_utc(self) -> float:
-        """Since when it runs."""
-
-    @property
-    def stale(self) -> str:
-        """Why its files are not what runs; empty if they are."""
-
-
-class Renewal(Protocol):
-    """Binds of one operator that are being bound anew, with other settings."""
-
-    @property
-    def waiting(self) -> list[BindName]:
-        """The binds that keep their old session because another one has not come up."""
-
-    @property
-    def why(self) -> str:
-        """Which one that is, and what keeps it down."""
-
-
-class Renewing(Protocol):
-    """The binds that are kept bound, as the status sees them."""
-
-    @property
-    def renewals(self) -> Mapping[OperatorName, Renewal]:
-        """What is being bound anew, by operator."""
-
-
-class Running(Protocol):
-    """The running router, as status and metrics see it."""
-
-    @property
-    def settings(self) -> Settings:
-        """The configuration in force."""
-
-    @property
-    def config(self) -> RunningConfig:
-        """Which configuration that is, and whether its files still say the same."""
-
-    @property
-    def clock(self) -> Callable[[], float]:
-        """Return monotonic seconds, equal in all threads."""
-
-    @property
-    def started_at(self) -> float:
-        """When the process began."""
-
-    @property
-    def beat_at(self) -> float:
-        """When the loop last showed that it is alive."""
-
-    @property
-    def ready(self) -> bool:
-        """Whether clients are served."""
-
-    @property
-    def listeners(self) -> list[str]:
-        """Addresses that clients connect to."""
-
-    @property
-    def loop(self) -> Loop:
-        """The loop in which the router runs."""
-
-    @property
-    def journey(self) -> Journey:
-        """The steps of the router."""
-
-    @property
-    def accounts(self) -> Accounts:
-        """The accounts and their binds."""
-
-    @property
-    def connectors(self) -> Renewing:
-        """The binds that are kept bound."""
-
-
-class ConfigStatus(TypedDict):
-    """Which configuration runs."""
-
-    hash: str
-    """Equal where configurations say the same, but for passwords."""
-    since_utc: float
-    stale: bool
-    """Whether the files are not what runs, as of the last look, which is a minute old at most."""
-    why: str
-    """Why they are not; empty if they are."""
-
-
-class JournalStatus(TypedDict):
-    """Whether the journal works, so that messages can be accepted."""
-
-    up: bool
-    pending: int
-    set_aside: int
-    """Rows that could not be used, since the start."""
-    lost: bool
-    """Whether this process began although the journal lacked what was accepted."""
-    free_octets: int | None
-    """The space that is left for it; None where that is not known, or has no end."""
-    keep_free: int
-    """The space below which receipts alone are taken, in octets."""
-    is_short_of_space: bool
-
-
-class ClockStatus(TypedDict):
-    """Whether the wall clock is believed."""
-
-    ahead_s: float
-    """How far it is ahead of the time that the router uses; negative behind it; 0 if believed."""
-    waiting: int
-    """Messages that wait because only this clock says that they are over."""
-    cure: str
-    """What ends the doubt; empty if there is none."""
-
-
-class BindStatus(TypedDict):
-    """One bind to an operator; fields about the rate are None for a receiver."""
-
-    name: str
-    type: str
-    address: str
-    up: bool
-    state: str
-    since_s: float
-    failures: int
-    trouble: str
-    drained: bool
-    breaker: str
-    resting_s: float
-    window: int
-    window_in_use: int
-    window_needed: int | None
-    rate: str | None
-    rate_now: float | None
-    busiest_second: int | None
-    round_trip_s: float | None
-
-
-class LaneStatus(TypedDict):
-    """The messages that wait in one lane."""
-
-    lane: str
-    messages: int
-    oldest_s: float
-
-
-class OperatorStatus(TypedDict):
-    """One operator with its binds and the messages that wait for it."""
-
-    name: str
-    available: bool
-    breaker: str
-    rate: str | None
-    in_flight: int
-    receipts_outstanding: int
-    receipts_unmatched: int
-    receipts_guessed: int
-    leaving: bool
-    """Whether the configuration has it no more: its binds stay while something is owed on them."""
-    waiting_to_rebind: list[str]
-    """Binds that keep their old session, because another one does not come up with new settings."""
-    waiting_because: str
-    """Which one that is, and what keeps it down; empty where none waits."""
-    binds: list[BindStatus]
-    lanes: list[LaneStatus]
-
-
-class RefusedStatus(TypedDict):
-    """Submits of one account that were refused for one reason."""
-
-    reason: str
-    status: str
-    """What the latest was answered."""
-    count: int
-    last_utc: float
-    client: str
-    """An example: where one of them came from,"""
-    prefix: str
-    """and the first digits of its number."""
-
-
-class AccountStatus(TypedDict):
-    """One client."""
-
-    name: str
-    binds: dict[str, int]
-    max_binds: int
-    waiting: int
-    queue: int
-    waiting_octets: int
-    queue_size: int
-    outbox: int
-    outbox_messages: int
-    """The limit of `outbox`."""
-    outbox_octets: int
-    outbox_size: int
-    """The limit of `outbox_octets`."""
-    refused: list[RefusedStatus]
-    """What was refused since the start, the latest first."""
-
-
-class Totals(TypedDict):
-    """Counters since the start, over all accounts and operators."""
-
-    submits: dict[str, int]
-    sends: dict[str, int]
-    outcomes: dict[str, int]
-    receipts: dict[str, int]
-    in_doubt: dict[str, int]
-    repeated: int
-    failed_binds: dict[str, int]
-    refused_pdus: dict[str, int]
-
-
-class Snapshot(TypedDict):
-    """The whole document."""
-
-    version: str
-    at_utc: float
-    uptime_s: float
-    ready: bool
-    not_ready: str | None
-    listeners: list[str]
-    config: ConfigStatus
-    journal: JournalStatus
-    clock: ClockStatus
-    operators: list[OperatorStatus]
-    without_operator: list[LaneStatus]
-    delayed: int
-    scheduled: int
-    accounts: list[AccountStatus]
-    totals: Totals
-    problems: list[str]
-    """What is not well, each in a sentence, the worst first; empty where nothing is known to be."""
-    notes: list[str]
-    """What somebody has to look at some day, and what stays so until a restart."""
-    events: list[dict[str, object]]
-    """The latest lines of the log, the oldest first."""
 
 
 def version() -> str:
@@ -314,6 +71,14 @@ def snapshot(app: Running) -> Snapshot:
     journey, now = app.journey, app.clock()
     reason = not_ready(app)
     waiting = waiting_by_operator(journey.lanes, journey.operators, now)
+    by_account = _waiting_by_account(journey.lanes, now)
+    flow = app.traffic.flow(journey.counters, now)
+    operators = [_operator(app, one, waiting, flow, now) for one in journey.operators.values()]
+    accounts = [
+        _account(journey, account, by_account, flow, now)
+        for account in app.accounts.by_name.values()
+    ]
+    left = journey.left()
     status = Snapshot(
         version=version(),
         at_utc=round(journey.clocks.steady.at(now), 3),
@@ -322,13 +87,17 @@ def snapshot(app: Running) -> Snapshot:
         not_ready=reason,
         listeners=list(app.listeners),
         config=_config(app.config),
-        journal=_journal(app),
+        journal=_journal(app, flow),
         clock=_clock(journey),
-        operators=[_operator(app, one, waiting, now) for one in journey.operators.values()],
+        operators=operators,
         without_operator=_lanes(journey.lanes, waiting, NOBODY),
         delayed=journey.delayed,
         scheduled=journey.lanes.delays.scheduled(),
-        accounts=[_account(journey, account) for account in app.accounts.by_name.values()],
+        left_waiting=sum(count for _, count in left),
+        left_of=_summed(left, str),
+        accounts=accounts,
+        now=_now(flow, accounts, operators),
+        delivered=flow.delivered(),
         totals=_totals(journey),
         problems=[],
         notes=[],
@@ -347,7 +116,23 @@ def _config(config: RunningConfig) -> ConfigStatus:
     )
 
 
-def _journal(app: Running) -> JournalStatus:
+def _now(
+    flow: Flow, accounts: Sequence[AccountStatus], operators: Sequence[OperatorStatus]
+) -> NowStatus:
+    def together(rates: Iterable[float]) -> float:
+        return round(sum(rates), 2)
+
+    return NowStatus(
+        over_s=_s(flow.over_s),
+        in_per_s=together(one["now"]["in_per_s"] for one in accounts),
+        out_per_s=together(one["now"]["out_per_s"] for one in operators),
+        receipts_per_s=together(one["now"]["receipts_per_s"] for one in operators),
+        refused_per_s=together(one["now"]["refused_per_s"] for one in accounts),
+        refused_by_operators_per_s=together(one["now"]["refused_per_s"] for one in operators),
+    )
+
+
+def _journal(app: Running, flow: Flow) -> JournalStatus:
     commits = app.journey.commits
     return JournalStatus(
         up=commits.up,
@@ -357,6 +142,8 @@ def _journal(app: Running) -> JournalStatus:
         is_short_of_space=commits.is_short_of_space,
         set_aside=sum(app.journey.counters.rows_set_aside.values()),
         lost=bool(app.journey.counters.journal_lost),
+        read_failures=app.journey.counters.journal_read_failures,
+        commits=flow.commits(),
     )
 
 
@@ -403,6 +190,22 @@ def waiting_by_operator(lanes: Lanes, operators: Iterable[OperatorName], now: fl
     return waiting
 
 
+ByAccount = dict[AccountName, dict[LaneName, tuple[int, float]]]
+"""By account and lane, where any wait: how many messages, and the age of the oldest in seconds."""
+
+
+def _waiting_by_account(lanes: Lanes, now: float) -> ByAccount:
+    waiting: ByAccount = {}
+    for queue in lanes.queues():
+        if len(queue):
+            of = waiting.setdefault(queue.account, {})
+            count, oldest_s = of.get(queue.lane, (0, 0.0))
+            with suppress(IndexError):
+                oldest_s = max(oldest_s, now - queue.messages[0].accepted_at)
+            of[queue.lane] = count + len(queue), oldest_s
+    return waiting
+
+
 def _lanes(lanes: Lanes, waiting: Waiting, operator: OperatorName) -> list[LaneStatus]:
     found = [(name, *waiting[operator, name]) for name in lanes.settings]
     return [
@@ -411,7 +214,9 @@ def _lanes(lanes: Lanes, waiting: Waiting, operator: OperatorName) -> list[LaneS
     ]
 
 
-def _operator(app: Running, operator: Operator, waiting: Waiting, now: float) -> OperatorStatus:
+def _operator(
+    app: Running, operator: Operator, waiting: Waiting, flow: Flow, now: float
+) -> OperatorStatus:
     journey, name = app.journey, operator.name
     renewal = app.connectors.renewals.get(name)
     rebinds = [] if renewal is None else list(renewal.waiting)
@@ -428,13 +233,18 @@ def _operator(app: Running, operator: Operator, waiting: Waiting, now: float) ->
         leaving=operator.is_leaving,
         waiting_to_rebind=[str(bind) for bind in rebinds],
         waiting_because=renewal.why if renewal is not None and rebinds else "",
-        binds=[_bind(bind, now) for bind in operator.binds],
+        binds=[_bind(bind, flow, now) for bind in operator.binds],
         lanes=_lanes(journey.lanes, waiting, name),
+        now=flow.of_operator(name),
+        answers=flow.answers.get(name, {}),
+        receipts=flow.receipts.get(name, {}),
+        delivered=flow.delivered_by(name),
     )
 
 
-def _bind(bind: Bind, now: float) -> BindStatus:
-    settings, peer = bind.settings, bind.peer
+def _bind(bind: Bind, flow: Flow, now: float) -> BindStatus:
+    settings, peer, operator = bind.settings, bind.peer, bind.operator.name
+    waits = peer is None and math.isfinite(bind.next_attempt_at)
     round_trip_s = bind.round_trip.smallest_s
     pace = bind.pace
     return BindStatus(
@@ -446,6 +256,8 @@ def _bind(bind: Bind, now: float) -> BindStatus:
         since_s=_s(now - bind.changed_at),
         failures=bind.failures,
         trouble=bind.trouble,
+        why=bind.unreachable_why if bind.trouble == "unreachable" else "",
+        next_attempt_s=_s(max(0.0, bind.next_attempt_at - now)) if waits else None,
         drained=bind.drained,
         breaker=bind.breaker.state.name.lower(),
         resting_s=_s(0.0 if pace is None else max(0.0, pace.resting_until - now)),
@@ -456,6 +268,8 @@ def _bind(bind: Bind, now: float) -> BindStatus:
         rate_now=None if pace is None else round(bind.per_second(now), 3),
         busiest_second=None if pace is None else pace.busiest.most(now),
         round_trip_s=_s(round_trip_s) if math.isfinite(round_trip_s) else None,
+        now=flow.of_bind(operator, settings.name),
+        answers=flow.bind_answers.get((operator, settings.name), {}),
     )
 
 
@@ -477,15 +291,32 @@ def is_up(bind: Bind) -> bool:
     return bind.peer is not None and bind.peer.is_bound
 
 
-def _account(journey: Journey, account: Account) -> AccountStatus:
+def _account(
+    journey: Journey, account: Account, waiting: ByAccount, flow: Flow, now: float
+) -> AccountStatus:
     binds = dict.fromkeys(("transmitter", "receiver", "transceiver"), 0)
     for bound in account.binds:
         binds[bound.bind_type] += 1
-    settings, outbox = account.settings, journey.deliveries.outboxes[account.name]
+    name, settings = account.name, account.settings
+    outbox, of_lane = journey.deliveries.outboxes[name], waiting.get(name, {})
     return AccountStatus(
-        name=account.name,
+        name=name,
         binds=binds,
         max_binds=settings.max_binds,
+        clients=[
+            ClientStatus(
+                address=bound.address, type=bound.bind_type, since_s=_s(now - bound.bound_at)
+            )
+            for bound in account.binds
+        ],
+        lanes=[
+            LaneStatus(lane=lane, messages=count, oldest_s=_s(oldest_s))
+            for lane, (count, oldest_s) in of_lane.items()
+        ],
+        now=flow.of_account(name),
+        submits=flow.submits.get(name, {}),
+        outcomes=flow.outcomes.get(name, {}),
+        delivered=flow.delivered_to(name),
         waiting=journey.rooms.taken(account.name),
         queue=settings.queue,
         waiting_octets=max(0, journey.rooms.octets(account.name)),
@@ -511,25 +342,20 @@ def _account(journey: Journey, account: Account) -> AccountStatus:
 def _totals(journey: Journey) -> Totals:
     counters = journey.counters
     return Totals(
-        submits=_summed(counters.submits, lambda key: status_name(key[2])),
-        sends=_summed(counters.sends, lambda key: answer_name(key[2])),
-        outcomes=_summed(counters.outcomes, lambda key: key[1].name.lower()),
-        receipts=_summed(counters.receipts, lambda key: key[1]),
-        in_doubt=_summed(counters.in_doubt, lambda key: key[1]),
+        submits=_summed(counters.submits.items(), lambda key: status_name(key[2])),
+        sends=_summed(counters.sends.items(), lambda key: answer_name(key[2])),
+        outcomes=_summed(counters.outcomes.items(), lambda key: key[1].name.lower()),
+        receipts=_summed(counters.receipts.items(), lambda key: key[1]),
+        in_doubt=_summed(counters.in_doubt.items(), lambda key: key[1]),
         repeated=sum(counters.repeated.values()),
         failed_binds=dict(counters.failed_binds),
         refused_pdus=dict(counters.refused_pdus),
     )
 
 
-def answer_name(status: int | str) -> str:
-    """Return the name of an operator's answer; `timeout` or `lost` if there was none."""
-    return status if isinstance(status, str) else status_name(status)
-
-
-def _summed(counted: Mapping[Key, int], name: Callable[[Key], str]) -> dict[str, int]:
+def _summed(counted: Iterable[tuple[Key, int]], name: Callable[[Key], str]) -> dict[str, int]:
     sums: defaultdict[str, int] = defaultdict(int)
-    for key, count in counted.items():
+    for key, count in counted:
         sums[name(key)] += count
     return dict(sums)
 

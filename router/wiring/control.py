@@ -31,9 +31,11 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar, cast
 
 from prometheus_client import make_wsgi_app
 
+from router.telemetry.document import Snapshot
 from router.telemetry.log import LogLines
 from router.telemetry.metrics import registry
-from router.telemetry.status import Running, Snapshot, not_ready, snapshot
+from router.telemetry.running import Running
+from router.telemetry.status import not_ready, snapshot
 from router.terms.settings import Address
 from router.wiring.drains import UnknownNameError, set_drained
 from router.wiring.http_server import LONGEST_S, HttpServer, Refusals

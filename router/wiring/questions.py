@@ -3,6 +3,7 @@
     /v1/compare  POST {"path": "/etc/smpp-router"}: what that configuration would change
     /v1/explain  POST {"account": ..., "to": ...}: what would become of a message now
     /v1/routes   POST {"to": PREFIX, "account": A}: who may carry what
+    /v1/settings POST {"operator": NAME} or {"account": A}: what the configuration says of it
 
 Answered in the thread of the request, one question at a time: to compare a hundred thousand
 prefixes takes seconds, which the loop shares with it. They are read by another process.
@@ -20,8 +21,9 @@ from typing import Final, cast
 
 from router.settings.apart import Reader, ReaderError
 from router.settings.mistakes import listed, nearest
-from router.telemetry.status import Running
-from router.terms.names import AccountName
+from router.settings.summary import summary
+from router.telemetry.running import Running
+from router.terms.names import AccountName, OperatorName
 from router.terms.settings import Settings
 from router.wiring.checking import examine, without_secrets
 from router.wiring.drains import UnknownNameError
@@ -31,7 +33,7 @@ from router.wiring.gently import gently
 from router.wiring.reload import log_trace
 from router.wiring.routes_view import routes_of
 
-PATHS: Final = ("/v1/compare", "/v1/explain", "/v1/routes")
+PATHS: Final = ("/v1/compare", "/v1/explain", "/v1/routes", "/v1/settings")
 SLOW_S: Final = 100.0
 """How much longer than another an answer may take, with its wait for others."""
 WAIT_S: Final = 60.0
@@ -51,7 +53,7 @@ class Questions:
         self._app: Final = app
         self._ask: Final = ask
         self._one_at_a_time: Final = threading.Lock()
-        answers = (self._compare, self._explain, self._routes)
+        answers = (self._compare, self._explain, self._routes, self._summary)
         self.by_path: Final[dict[str, Callable[[Asked], Answer]]] = dict(
             zip(PATHS, answers, strict=True)
         )
@@ -113,6 +115,17 @@ class Questions:
         account = _account(asked, settings) if "account" in asked else None
         found = routes_of(settings, _text(asked, "to", ""), account)
         return 200, {"routes": found, "of": len(settings.routes)}
+
+    def _summary(self, asked: Asked) -> Answer:
+        settings = self._settings
+        if "account" in asked:
+            account = settings.accounts[_account(asked, settings)]
+            return 200, {"settings": summary(account), "binds": {}}
+        operator = settings.operators.get(OperatorName(_text(asked, "operator")))
+        if operator is None:  # Removed by a reload, while its binds stay for receipts.
+            return 200, {"settings": {}, "binds": {}}
+        binds = {bind.name: summary(bind) for bind in operator.binds}
+        return 200, {"settings": summary(operator), "binds": binds}
 
 
 _NOT_SHOWN: Final = (
