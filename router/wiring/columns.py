@@ -16,8 +16,10 @@ from router.telemetry.log import printable
 
 GOOD, BAD, DIM, BOLD = "green", "bold red", "dim", "bold"
 GAP: Final = "  "
-LEAST_WRAPPED: Final = 14
-"""Characters that the column which wraps gets at least."""
+WRAPPED: Final = 32
+"""Before the column that wraps gets fewer characters than that, others are left out."""
+LEAST_WRAPPED: Final = 12
+"""Characters that it gets at least."""
 
 
 class Column(NamedTuple):
@@ -63,14 +65,14 @@ class Table:
         self._longest = longest
         self._shown = [number for number in range(len(columns)) if is_used[number]]
         self._is_stacked = False
-        self._shrink(0)
-        if self._needed() > width:
+        self._shrink()
+        if self._needed(LEAST_WRAPPED) > width:
             self._is_stacked = True
-            self._shrink(0)
+            self._shrink()
 
-    def _shrink(self, most_spare: int) -> None:
-        while self._needed() > self._width:
-            spare = [number for number in self._shown if self._columns[number].spare > most_spare]
+    def _shrink(self) -> None:
+        while self._needed(WRAPPED) > self._width:
+            spare = [number for number in self._shown if self._columns[number].spare]
             if not spare:
                 break
             self._shown.remove(max(spare, key=lambda number: self._columns[number].spare))
@@ -88,18 +90,17 @@ class Table:
     def _wanted(self) -> int:
         return sum(length + len(GAP) for _, length in self._lengths()) - len(GAP)
 
-    def _needed(self) -> int:
-        """Return the width that is needed at least."""
+    def _needed(self, wrapped: int) -> int:
+        """Return the width that is needed if the column that wraps has so much."""
         return self._wanted() - sum(
-            max(0, length - LEAST_WRAPPED)
+            max(0, length - wrapped)
             for number, length in self._lengths()
             if self._columns[number].wraps
         )
 
-    def header(self) -> Text:
-        """Return the line with the titles."""
-        (line, *_) = self.lines([Cell(column.title, BOLD) for column in self._columns])
-        return line
+    def header(self) -> list[Text]:
+        """Return the titles."""
+        return self.lines([Cell(column.title, BOLD) for column in self._columns])
 
     def lines(self, row: Sequence[Cell]) -> list[Text]:
         """Return the lines of one row."""

@@ -57,6 +57,7 @@ class OperatorView(TypedDict):
 
     operator: OperatorStatus
     settings: Told
+    """`NOTHING` until the router is asked."""
     problems: list[ProblemStatus]
     events: Events
 
@@ -66,13 +67,19 @@ class AccountView(TypedDict):
 
     account: AccountStatus
     settings: Told
+    """`NOTHING` until the router is asked."""
     problems: list[ProblemStatus]
     events: Events
 
 
-def operator_view(status: Snapshot, what: str, settings: Told) -> OperatorView:
+def operator_view(status: Snapshot, what: str) -> OperatorView:
     """Return what is known of OPERATOR or OPERATOR/BIND. Raises NoSuchNameError."""
     name, slash, bind_name = what.partition("/")
+    if not slash:  # The name of a bind is enough: it is unique over all operators.
+        of_binds = {bind["name"]: one for one in status["operators"] for bind in one["binds"]}
+        operators = {one["name"] for one in status["operators"]}
+        if name not in operators and name in of_binds:
+            name, slash, bind_name = of_binds[name]["name"], "/", name
     operator = _named("operator", name, {one["name"]: one for one in status["operators"]})
     names = {name}
     if slash:
@@ -84,19 +91,19 @@ def operator_view(status: Snapshot, what: str, settings: Told) -> OperatorView:
         names |= {bind["name"] for bind in operator["binds"]}
     return OperatorView(
         operator=operator,
-        settings=settings,
+        settings=NOTHING,
         problems=[one for one in status["problems"] if one["about"] == name],
         events=_events(status, ("operator", "bind"), names),
     )
 
 
-def account_view(status: Snapshot, name: str, settings: Told) -> AccountView:
+def account_view(status: Snapshot, name: str) -> AccountView:
     """Return what is known of an account. Raises NoSuchNameError."""
     account = _named("account", name, {one["name"]: one for one in status["accounts"]})
     names = {name, *(one["address"] for one in account["clients"])}
     return AccountView(
         account=account,
-        settings=settings,
+        settings=NOTHING,
         problems=[one for one in status["problems"] if one["about"] == name],
         events=_events(status, ("account", "system_id", "client"), names),
     )

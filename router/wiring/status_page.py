@@ -70,7 +70,7 @@ class Look:
 
 def page(status: Snapshot, look: Look) -> list[Text]:
     """Return the lines of the page."""
-    head = [*_verdict(status, look), *_head(status, look.width)]
+    head = [*_verdict(status, look), *([] if look.words else _head(status, look.width))]
     sections = [_chosen(one, look) for one in _sections(status)]
     room = None if look.height is None or look.whole else max(0, look.height - len(head))
     return [*head, *_tables([one for one in sections if one.rows], look, room)]
@@ -82,19 +82,27 @@ def page(status: Snapshot, look: Look) -> list[Text]:
 def _verdict(status: Snapshot, look: Look) -> list[Text]:
     """Return what is not well; where room is short, in no more than half of it."""
     found, notes = status["problems"], status["notes"]
-    if not found:
+    if look.words:
+        words, notes = look.words.casefold(), []
+        found = [one for one in found if words in f"{one['about']} {one['what']}".casefold()]
+    if not status["problems"]:
         lines = [Text("No problem is known.", style=GOOD)]
     else:
-        count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
+        number = len(status["problems"])
+        count = "1 problem" if number == 1 else f"{number} problems"
         lines = [Text(f"{count}:", style=BAD)]
-        most = len(found) if look.whole else MOST_PROBLEMS
+        most = len(found) if look.whole else min(len(found), MOST_PROBLEMS)
         room = 10**6 if look.height is None or look.whole else max(4, look.height // 2)
         told = 0
-        for one in found[:most]:
-            more = problem_lines(one, look.width)
-            if told and len(lines) + len(more) > room:
+        for place, one in enumerate(found[:most]):
+            what, do = paragraph(one["what"], look.width, BAD, "    ", "  "), _do(one, look.width)
+            if told and len(lines) + len(what) + len(do) > room:
+                lines += _do(found[place - 1], look.width)
                 break
-            lines += more
+            lines += what
+            after = found[place + 1] if place + 1 < most else None
+            if after is None or (one["do"], one["see"]) != (after["do"], after["see"]):
+                lines += do  # Once, below all that have it in common.
             told += 1
         if told < len(found):
             lines.append(Text(f"  and {len(found) - told} more: --all", style=BAD))
@@ -106,10 +114,10 @@ def _verdict(status: Snapshot, look: Look) -> list[Text]:
 
 def problem_lines(one: ProblemStatus, width: int) -> list[Text]:
     """Return one problem and what helps."""
-    return [*paragraph(one["what"], width, BAD, "    ", "  "), *_do(one, width, "")]
+    return [*paragraph(one["what"], width, BAD, "    ", "  "), *_do(one, width)]
 
 
-def _do(one: ProblemStatus, width: int, style: str) -> list[Text]:
+def _do(one: ProblemStatus, width: int, style: str = "") -> list[Text]:
     do = f"{one['do']} ({one['see']})" if one["do"] else f"see {one['see']}"
     return paragraph(do, width, style, "       ", "    -> ")
 
@@ -294,7 +302,7 @@ BINDS: Final = (
 
 
 def binds_section(operators: Sequence[OperatorStatus]) -> Section:
-    """Return the binds of these operators, called as commands call them."""
+    """Return the binds of these operators; their names are unique over all of them."""
     return Section(BINDS, [row for one in operators for row in _binds(one)], 15)
 
 
@@ -305,9 +313,8 @@ def _binds(operator: OperatorStatus) -> Iterator[Row]:
             state, is_bad = f"old session: {operator['waiting_because']}", True
             style = BAD
         trip_s, now = bind["round_trip_s"], bind["now"]
-        name = f"{operator['name']}/{bind['name']}"
         cells = (
-            cell(name),
+            cell(bind["name"]),
             cell(state, style),
             cell(age(bind["since_s"])),
             cell("" if bind["rate"] is None else rate(now["out_per_s"])),
@@ -317,9 +324,8 @@ def _binds(operator: OperatorStatus) -> Iterator[Row]:
             cell("" if trip_s is None else f"{trip_s * 1000:.1f} ms"),
             _refusals(now["refused_per_s"], now["out_per_s"]),
         )
-        yield Row(
-            cells, name, is_bad, now["out_per_s"], now["refused_per_s"], bind["window_in_use"]
-        )
+        name, waiting = f"{operator['name']}/{bind['name']}", bind["window_in_use"]
+        yield Row(cells, name, is_bad, now["out_per_s"], now["refused_per_s"], waiting)
 
 
 def _state(bind: BindStatus) -> tuple[str, bool, str]:
@@ -459,8 +465,8 @@ def refused_section(accounts: Sequence[AccountStatus]) -> Section:
 
 
 EVENTS: Final = (
-    Column("EVENTS (UTC)", is_right=False),
-    Column("", is_right=False, wraps=True),
+    Column("EVENTS", is_right=False),
+    Column("(UTC)", is_right=False, wraps=True),
 )
 
 
@@ -524,10 +530,14 @@ def _chosen(section: Section, look: Look) -> Section:
     """Return a table with the rows that are asked for, in the order that is asked for."""
     words, rows = look.words.casefold(), section.rows
     if words:
-        rows = [row for row in rows if any(words in one.text.casefold() for one in row.cells)]
+        rows = [row for row in rows if words in _text_of(row)]
     if section.sorts:
         rows = sorted(rows, key=_KEYS[look.sort])  # type: ignore[arg-type]
     return section._replace(rows=rows)
+
+
+def _text_of(row: Row) -> str:
+    return " ".join([row.name, *(one.text for one in row.cells)]).casefold()
 
 
 def _tables(sections: list[Section], look: Look, room: int | None) -> list[Text]:
@@ -552,7 +562,7 @@ def drawn(
         rows = section.rows[:count]
         table = Table(section.columns, [row.cells for row in rows], width)
         lines += [Text()] * apart
-        lines.append(table.header())
+        lines += table.header()
         lines += [line for row in rows for line in table.lines(row.cells)]
         if count < len(section.rows):
             lines.append(Text(f"  and {len(section.rows) - count} more: --all", style=DIM))

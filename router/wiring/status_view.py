@@ -60,15 +60,16 @@ def shown(asked: Asked) -> Shown:
     """Ask the router, once. Raises NoAnswerError, and NoSuchNameError."""
     status = fetch(asked.url)
     if asked.account is not None:
-        account = account_view(status, asked.account, _told(asked, {"account": asked.account}))
+        account = account_view(status, asked.account)
+        account["settings"] = _told(asked, {"account": asked.account})
         return Shown(
             account,
             account["problems"],
             lambda look: _drawn(status, lambda: account_page(account, look.width)),
         )
     if asked.what is not None:
-        name = asked.what.partition("/")[0]
-        operator = operator_view(status, asked.what, _told(asked, {"operator": name}))
+        operator = operator_view(status, asked.what)
+        operator["settings"] = _told(asked, {"operator": operator["operator"]["name"]})
         return Shown(
             operator,
             operator["problems"],

@@ -29,7 +29,7 @@ from router.wiring.status_view import Asked, Shown, console, shown, write
 EVERY_S: Final = 1.0
 """How often the router is asked."""
 LONGEST_FILTER: Final = 64
-HELP: Final = "q quit  s sort  / filter  a all  p pause  arrows scroll"
+HELP: Final = "q quit, s sort, / filter, a all, p pause, arrows scroll"
 _ESCAPE: Final = "\x1b"
 _NAMES: Final = {
     "\x1b[A": "up", "\x1b[B": "down", "\x1b[5~": "page up", "\x1b[6~": "page down",
@@ -111,12 +111,12 @@ class View:
         """Return the last line of the screen."""
         if self.typing:
             return f"filter: {self.words}_  (Enter keeps it, Esc ends it)"
-        said = [self.sort] if self.sort != SORTS[0] else []
-        said += [f"filter {self.words!r}"] if self.words else []
+        said = [f"by {self.sort}"] if self.sort != SORTS[0] else []
+        said += [f"with {self.words}"] if self.words else []
         said += ["paused"] if self.paused else []
         if lines > height:
             said.append(f"{self.top + 1}-{min(lines, self.top + height)} of {lines}")
-        return f"{HELP}  {', '.join(said)}".rstrip()
+        return " | ".join([*said, HELP])
 
 
 def watch(asked: Asked, *, whole: bool) -> None:
