@@ -65,9 +65,10 @@ class Traffic:
 
     def flow(self, counters: Counters, now: float) -> "Flow":
         """Return what has happened since."""
-        nothing = Sample(Counters(), now)
-        before = self._now[0] if self._now else nothing
-        return Flow(counters, before, self._lately[0] if self._lately else nothing, now)
+        if not (self._now and self._lately):
+            nothing_since = Sample(counters, now)
+            return Flow(counters, nothing_since, nothing_since, now)
+        return Flow(counters, self._now[0], self._lately[0], now)
 
 
 class Flow:

@@ -93,7 +93,7 @@ def test_bind_that_is_up_says_all_that_on_call_wants_to_know() -> None:
         "round_trip_s": 0.02,
         "why": "",
         "next_attempt_s": None,
-        "now": {"out_per_s": 0.0, "refused_per_s": 3.0, "refused_as": "lost"},
+        "now": {"out_per_s": 0.0, "refused_per_s": 0.0, "refused_as": ""},
         "answers": {"lost": 3},
     }
 
@@ -270,7 +270,7 @@ def test_drawing_shows_binds_lanes_accounts_and_totals() -> None:
         assert part in text
     assert "ready, up 0.5s, listening on 127.0.0.1:2775" in text
     assert "journal up (0 pending)" in text
-    assert re.search(r"shop +0/2 +2.0 +1.0 +0 +1 +1m 30s", text)
+    assert re.search(r"shop +0/2 +0 +0 +0 +1 +1m 30s", text)
     assert "no operator up" not in text
 
 
