@@ -1,8 +1,9 @@
 """The status of the router at one moment: binds, rates, lanes, accounts. One JSON document.
 
-`snapshot` runs in the loop's thread, so that its numbers are of one moment. It counts, and shows
-the latest lines of the log, in which no message, whole number or password is. `/v1/status` serves
-it, `smpp-router status` draws it.
+What only the loop can tell is looked at in its thread, so that the numbers are of one moment: that
+is `observed`. The rest, `described`, takes longer where there are many accounts, and needs no loop.
+Both count, and show the latest lines of the log, in which no message, whole number or password is.
+`/v1/status` serves it, `smpp-router status` draws it.
 """
 
 import math
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
-from typing import TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from router.accept.accounts import Account
 from router.enqueue.lanes import Lanes
@@ -20,14 +21,19 @@ from router.forward.window import needed
 from router.journey import Journey
 from router.smpp.vocabulary import status_name
 from router.telemetry.document import (
+    AccountNow,
     AccountStatus,
+    BindNow,
     BindStatus,
     ClientStatus,
     ClockStatus,
+    CommitsNow,
     ConfigStatus,
+    DeliveredStatus,
     JournalStatus,
     LaneStatus,
     NowStatus,
+    OperatorNow,
     OperatorStatus,
     RefusedStatus,
     Snapshot,
@@ -35,11 +41,11 @@ from router.telemetry.document import (
 )
 from router.telemetry.recent import Recent
 from router.telemetry.running import Running, RunningConfig
-from router.telemetry.traffic import Flow, answer_name
+from router.telemetry.traffic import Flow, Samples, answer_name
 from router.telemetry.verdict import notes, problems
 from router.terms.clock import CONFIRM_S, LARGEST_S
 from router.terms.limits import Rate
-from router.terms.names import NOBODY, AccountName, LaneName, OperatorName
+from router.terms.names import NOBODY, AccountName, BindName, LaneName, OperatorName
 from router.terms.settings import BindSettings
 
 Key = TypeVar("Key")
@@ -66,18 +72,24 @@ def not_ready(app: Running) -> str | None:
     return None
 
 
+class Observed(NamedTuple):
+    """A status without what follows from counters, and the counters."""
+
+    status: Snapshot
+    samples: Samples
+
+
 def snapshot(app: Running) -> Snapshot:
     """Return the status of this moment. Call it in the loop's thread."""
+    return described(observed(app))
+
+
+def observed(app: Running) -> Observed:
+    """Look at the router. Call it in the loop's thread."""
     journey, now = app.journey, app.clock()
     reason = not_ready(app)
     waiting = waiting_by_operator(journey.lanes, journey.operators, now)
     by_account = _waiting_by_account(journey.lanes, now)
-    flow = app.traffic.flow(journey.counters, now)
-    operators = [_operator(app, one, waiting, flow, now) for one in journey.operators.values()]
-    accounts = [
-        _account(journey, account, by_account, flow, now)
-        for account in app.accounts.by_name.values()
-    ]
     left = journey.left()
     status = Snapshot(
         version=version(),
@@ -87,24 +99,75 @@ def snapshot(app: Running) -> Snapshot:
         not_ready=reason,
         listeners=list(app.listeners),
         config=_config(app.config),
-        journal=_journal(app, flow),
+        journal=_journal(app),
         clock=_clock(journey),
-        operators=operators,
+        operators=[_operator(app, one, waiting, now) for one in journey.operators.values()],
         without_operator=_lanes(journey.lanes, waiting, NOBODY),
         delayed=journey.delayed,
         scheduled=journey.lanes.delays.scheduled(),
         left_waiting=sum(count for _, count in left),
         left_of=_summed(left, str),
-        accounts=accounts,
-        now=_now(flow, accounts, operators),
-        delivered=flow.delivered(),
+        accounts=[
+            _account(journey, account, by_account, now) for account in app.accounts.by_name.values()
+        ],
+        now=_NOTHING_NOW,
+        delivered=_NOTHING_DELIVERED,
         totals=_totals(journey),
         problems=[],
         notes=[],
         events=Recent.lines(),
     )
+    return Observed(status, app.traffic.samples(journey.counters, now))
+
+
+def described(found: Observed) -> Snapshot:
+    """Return the whole status. For any thread."""
+    status, samples = found
+    flow, now = Flow(samples), samples.now
+    for operator in status["operators"]:
+        name = OperatorName(operator["name"])
+        operator["now"] = flow.of_operator(name)
+        operator["answers"] = flow.answers.get(name, {})
+        operator["receipts"] = flow.receipts.get(name, {})
+        operator["delivered"] = flow.delivered_by(name)
+        for bind in operator["binds"]:
+            bind_name = BindName(bind["name"])
+            bind["now"] = flow.of_bind(name, bind_name)
+            bind["answers"] = flow.bind_answers.get((name, bind_name), {})
+    for account in status["accounts"]:
+        client = AccountName(account["name"])
+        account["now"] = flow.of_account(client)
+        account["submits"] = flow.submits.get(client, {})
+        account["outcomes"] = flow.outcomes.get(client, {})
+        account["delivered"] = flow.delivered_to(client)
+    totals = status["totals"]
+    totals["submits"] = _summed(now.submits.items(), lambda key: status_name(key[2]))
+    totals["sends"] = _summed(now.sends.items(), lambda key: answer_name(key[2]))
+    totals["outcomes"] = _summed(now.outcomes.items(), lambda key: key[1].name.lower())
+    totals["receipts"] = _summed(now.receipts.items(), lambda key: key[1])
+    status["journal"]["commits"] = flow.commits()
+    status["now"] = _now(flow, status["accounts"], status["operators"])
+    status["delivered"] = flow.delivered()
     status["problems"], status["notes"] = problems(status), notes(status)
     return status
+
+
+_NOTHING_NOW: Final = NowStatus(
+    over_s=0.0,
+    in_per_s=0.0,
+    out_per_s=0.0,
+    receipts_per_s=0.0,
+    refused_per_s=0.0,
+    refused_by_operators_per_s=0.0,
+)
+_NOTHING_OF_ACCOUNT: Final = AccountNow(
+    in_per_s=0.0, refused_per_s=0.0, refused_as="", receipts_per_s=0.0
+)
+_NOTHING_OF_BIND: Final = BindNow(out_per_s=0.0, refused_per_s=0.0, refused_as="")
+_NOTHING_OF_OPERATOR: Final = OperatorNow(
+    out_per_s=0.0, refused_per_s=0.0, refused_as="", receipts_per_s=0.0
+)
+_NOTHING_DELIVERED: Final = DeliveredStatus(share=None, of=0, lately_share=None, lately_of=0)
 
 
 def _config(config: RunningConfig) -> ConfigStatus:
@@ -132,7 +195,7 @@ def _now(
     )
 
 
-def _journal(app: Running, flow: Flow) -> JournalStatus:
+def _journal(app: Running) -> JournalStatus:
     commits = app.journey.commits
     return JournalStatus(
         up=commits.up,
@@ -143,7 +206,7 @@ def _journal(app: Running, flow: Flow) -> JournalStatus:
         set_aside=sum(app.journey.counters.rows_set_aside.values()),
         lost=bool(app.journey.counters.journal_lost),
         read_failures=app.journey.counters.journal_read_failures,
-        commits=flow.commits(),
+        commits=CommitsNow(per_s=0.0, mean_s=None),
     )
 
 
@@ -214,9 +277,7 @@ def _lanes(lanes: Lanes, waiting: Waiting, operator: OperatorName) -> list[LaneS
     ]
 
 
-def _operator(
-    app: Running, operator: Operator, waiting: Waiting, flow: Flow, now: float
-) -> OperatorStatus:
+def _operator(app: Running, operator: Operator, waiting: Waiting, now: float) -> OperatorStatus:
     journey, name = app.journey, operator.name
     renewal = app.connectors.renewals.get(name)
     rebinds = [] if renewal is None else list(renewal.waiting)
@@ -233,17 +294,17 @@ def _operator(
         leaving=operator.is_leaving,
         waiting_to_rebind=[str(bind) for bind in rebinds],
         waiting_because=renewal.why if renewal is not None and rebinds else "",
-        binds=[_bind(bind, flow, now) for bind in operator.binds],
+        binds=[_bind(bind, now) for bind in operator.binds],
         lanes=_lanes(journey.lanes, waiting, name),
-        now=flow.of_operator(name),
-        answers=flow.answers.get(name, {}),
-        receipts=flow.receipts.get(name, {}),
-        delivered=flow.delivered_by(name),
+        now=_NOTHING_OF_OPERATOR,
+        answers={},
+        receipts={},
+        delivered=_NOTHING_DELIVERED,
     )
 
 
-def _bind(bind: Bind, flow: Flow, now: float) -> BindStatus:
-    settings, peer, operator = bind.settings, bind.peer, bind.operator.name
+def _bind(bind: Bind, now: float) -> BindStatus:
+    settings, peer = bind.settings, bind.peer
     waits = peer is None and math.isfinite(bind.next_attempt_at)
     round_trip_s = bind.round_trip.smallest_s
     pace = bind.pace
@@ -268,8 +329,8 @@ def _bind(bind: Bind, flow: Flow, now: float) -> BindStatus:
         rate_now=None if pace is None else round(bind.per_second(now), 3),
         busiest_second=None if pace is None else pace.busiest.most(now),
         round_trip_s=_s(round_trip_s) if math.isfinite(round_trip_s) else None,
-        now=flow.of_bind(operator, settings.name),
-        answers=flow.bind_answers.get((operator, settings.name), {}),
+        now=_NOTHING_OF_BIND,
+        answers={},
     )
 
 
@@ -291,9 +352,7 @@ def is_up(bind: Bind) -> bool:
     return bind.peer is not None and bind.peer.is_bound
 
 
-def _account(
-    journey: Journey, account: Account, waiting: ByAccount, flow: Flow, now: float
-) -> AccountStatus:
+def _account(journey: Journey, account: Account, waiting: ByAccount, now: float) -> AccountStatus:
     binds = dict.fromkeys(("transmitter", "receiver", "transceiver"), 0)
     for bound in account.binds:
         binds[bound.bind_type] += 1
@@ -313,10 +372,10 @@ def _account(
             LaneStatus(lane=lane, messages=count, oldest_s=_s(oldest_s))
             for lane, (count, oldest_s) in of_lane.items()
         ],
-        now=flow.of_account(name),
-        submits=flow.submits.get(name, {}),
-        outcomes=flow.outcomes.get(name, {}),
-        delivered=flow.delivered_to(name),
+        now=_NOTHING_OF_ACCOUNT,
+        submits={},
+        outcomes={},
+        delivered=_NOTHING_DELIVERED,
         waiting=journey.rooms.taken(account.name),
         queue=settings.queue,
         waiting_octets=max(0, journey.rooms.octets(account.name)),
@@ -342,10 +401,10 @@ def _account(
 def _totals(journey: Journey) -> Totals:
     counters = journey.counters
     return Totals(
-        submits=_summed(counters.submits.items(), lambda key: status_name(key[2])),
-        sends=_summed(counters.sends.items(), lambda key: answer_name(key[2])),
-        outcomes=_summed(counters.outcomes.items(), lambda key: key[1].name.lower()),
-        receipts=_summed(counters.receipts.items(), lambda key: key[1]),
+        submits={},
+        sends={},
+        outcomes={},
+        receipts={},
         in_doubt=_summed(counters.in_doubt.items(), lambda key: key[1]),
         repeated=sum(counters.repeated.values()),
         failed_binds=dict(counters.failed_binds),

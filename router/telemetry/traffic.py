@@ -7,7 +7,7 @@ less than a millisecond where there are ten thousand accounts, and a message not
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from router.smpp import vocabulary as v
 from router.smpp.vocabulary import status_name
@@ -48,6 +48,16 @@ class Sample:
         self.commits: Final = _sums(counters.commit_s)
 
 
+class Samples(NamedTuple):
+    """What the counters say, and what they said; no longer those of the loop."""
+
+    now: Sample
+    before: Sample
+    """A few seconds ago."""
+    lately: Sample
+    """A few minutes ago, or at the start."""
+
+
 class Traffic:
     """What the counters said a while ago. Called in the loop's thread."""
 
@@ -63,19 +73,23 @@ class Traffic:
             if not kept or now >= kept[-1].at + every_s:
                 kept.append(Sample(counters, now))
 
-    def flow(self, counters: Counters, now: float) -> "Flow":
-        """Return what has happened since."""
+    def samples(self, counters: Counters, now: float) -> Samples:
+        """Return what the counters say, and what they said."""
+        sample = Sample(counters, now)
         if not (self._now and self._lately):
-            nothing_since = Sample(counters, now)
-            return Flow(counters, nothing_since, nothing_since, now)
-        return Flow(counters, self._now[0], self._lately[0], now)
+            return Samples(sample, sample, sample)
+        return Samples(sample, self._now[0], self._lately[0])
 
 
 class Flow:
-    """What happens now, and what has happened since the start."""
+    """What happens now, and what has happened since the start. For any thread.
 
-    def __init__(self, counters: Counters, before: Sample, lately: Sample, now: float) -> None:
-        self.over_s: Final = now - before.at
+    With ten thousand accounts this takes a tenth of a second.
+    """
+
+    def __init__(self, samples: Samples) -> None:
+        counters, before, lately = samples
+        self.over_s: Final = counters.at - before.at
         """Over how long a time the rates are."""
         self._span_s: Final = max(1.0, self.over_s)
         self.submits: Final[dict[AccountName, Counts]] = {}
@@ -106,7 +120,7 @@ class Flow:
         _group(_grown(counters.deliveries, before.deliveries), _as_is, self._given)
         _group(counters.outcomes, _outcome, self.outcomes)
         _group(_grown(counters.outcomes, lately.outcomes), _outcome, self._lately_outcomes)
-        count, seconds = _sums(counters.commit_s)
+        count, seconds = counters.commits
         self._commits: Final = count - before.commits[0], seconds - before.commits[1]
 
     def of_account(self, name: AccountName) -> AccountNow:
