@@ -15,7 +15,8 @@ from router.telemetry.document import (
 )
 from router.telemetry.verdict import age
 from router.wiring.columns import GOOD, Column, cell, paragraph
-from router.wiring.status_page import (
+from router.wiring.status_page import drawn, problem_lines
+from router.wiring.status_tables import (
     Row,
     Section,
     accounts_section,
@@ -23,11 +24,9 @@ from router.wiring.status_page import (
     binds_section,
     counts_section,
     delivered_words,
-    drawn,
     events_section,
     limits,
     operators_section,
-    problem_lines,
     rate,
     refused_section,
 )
