@@ -62,7 +62,10 @@ _CURES: Final = {
     "ESME_RBINDFAIL": "wait until our old session there ends; otherwise ask the operator",
 }
 _CREDENTIALS: Final = ("ESME_RINVPASWD", "ESME_RINVSYSID", "ESME_RINVSYSTYP")
-_CORRECT: Final = "correct operators.yaml and reload, which has the router try at once"
+_CORRECT: Final = (
+    "correct operators.yaml and reload, which has the router try at once; else it waits long,"
+    " because operators block who insists"
+)
 
 
 def problems(status: Snapshot) -> list[ProblemStatus]:

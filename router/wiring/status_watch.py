@@ -29,7 +29,7 @@ from router.wiring.status_view import Asked, Shown, console, shown, write
 EVERY_S: Final = 1.0
 """How often the router is asked."""
 LONGEST_FILTER: Final = 64
-HELP: Final = "q quit, s sort, / filter, a all, p pause, arrows scroll"
+HELP: Final = "q quit, s sort, / filter, a all, p pause"
 _ESCAPE: Final = "\x1b"
 _NAMES: Final = {
     "\x1b[A": "up", "\x1b[B": "down", "\x1b[5~": "page up", "\x1b[6~": "page down",
