@@ -396,7 +396,11 @@ class Journey:
     @property
     def left_waiting(self) -> int:
         """What stays in the journal: its account or its operators are no more."""
-        return self.backlog.left_waiting + self.deliveries.left
+        return sum(count for _, count in self.left())
+
+    def left(self) -> list[tuple[str, int]]:
+        """Return the same by what the configuration lacks: `account NAME` or `operator NAME`."""
+        return [*self.backlog.left(), *self.deliveries.left()]
 
     @property
     def taken_up(self) -> dict[str, int]:

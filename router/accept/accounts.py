@@ -75,6 +75,14 @@ class Bound(Protocol):
     def bind_type(self) -> str:
         """The type: transmitter, receiver or transceiver."""
 
+    @property
+    def address(self) -> str:
+        """Where the client is: address and port."""
+
+    @property
+    def bound_at(self) -> float:
+        """When it bound."""
+
     def doubt(self, now: float) -> bool:
         """Have a silent client asked whether it lives; return whether its place may come free."""
 

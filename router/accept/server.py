@@ -143,6 +143,8 @@ class ClientLink(Link):
         self.address = ""
         """The peer's address and port."""
         self.bind_type = ""
+        self.bound_at = 0.0
+        """When the client bound."""
         self._intake: Final = steps.intake
         self._deliveries: Final = steps.deliveries
         self._accounts = accounts
@@ -411,6 +413,7 @@ class ClientLink(Link):
         behind = self.session.accept_bind(self.settings.system_id.encode(), version, now)
         # Ask the request, not the state: an unbind behind it may have ended the session already.
         self.bind_type = BIND_TYPES[request.command_id]
+        self.bound_at = now
         self._log = self._log.bind(account=account.name)
         more = self._may_log("client.bound", account.name)
         if more is not None:

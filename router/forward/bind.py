@@ -43,6 +43,8 @@ EXPLAINING_NOTES: Final = frozenset({"framing.lost", "bind.timed_out", "bind.flo
 LOOK_AFTER_S: Final = ACKNOWLEDGED_S - 0.005
 """When to look whether the operator's system has acknowledged a message: once it would have. A look
 much later could tell only of acknowledgements since then."""
+LONGEST_WHY: Final = 200
+"""Characters that are kept of what the system says of a connection that fails."""
 AWAY_S: Final = 1.0
 """The time after which a bind that may retire checks again whether another one is away."""
 
@@ -379,6 +381,7 @@ class BindConnector:
         self._host = host
         self._steps: Final = steps
         self._bind = bind
+        bind.next_attempt_at = NEVER
         self._settings = settings
         self._attempts = ConnectionAttempts(bind)
         self._link: OperatorLink | None = None
@@ -389,6 +392,7 @@ class BindConnector:
         """Connect and bind, again and again, until `stop_binding` or cancellation."""
         while not self._stopping:
             started_at = self._host.clock()
+            self._bind.next_attempt_at = NEVER
             link = await self._attempt()
             if self._stopping:
                 return
@@ -404,6 +408,7 @@ class BindConnector:
                 if bind.troubles.has_news:
                     bind.troubles.has_news = False
                     self._log.info("bind.waits", wait_s=round(wait_s, 3), failures=bind.failures)
+                bind.next_attempt_at = self._host.clock() + wait_s
                 await asyncio.sleep(wait_s)
 
     async def _attempt(self) -> OperatorLink | None:
@@ -479,6 +484,8 @@ class BindConnector:
     def _tell_unreachable(self, error: Exception) -> None:
         bind, why = self._bind, str(error) or "no answer in time"
         bind.trouble = "unreachable"
+        said = error.strerror if isinstance(error, OSError) else None
+        bind.unreachable_why = (said or why)[:LONGEST_WHY]
         if bind.troubles.is_news(bind.path, why, self._host.clock()):
             self._log.warning("bind.unreachable", address=bind.address, error=why)
 

@@ -148,6 +148,7 @@ class Bind:
         "heard_to",
         "in_heap",
         "lifetime",
+        "next_attempt_at",
         "operator",
         "pace",
         "passed",
@@ -163,6 +164,7 @@ class Bind:
         "trouble",
         "troubles",
         "unanswered",
+        "unreachable_why",
         "window",
     )
 
@@ -199,6 +201,10 @@ class Bind:
         """Failed attempts to bind since the last session."""
         self.trouble = ""
         """Why the bind is down, in a word for the status document; empty while it is bound."""
+        self.unreachable_why = ""
+        """What the system said, where that word is `unreachable`."""
+        self.next_attempt_at = NEVER
+        """When the next attempt to bind begins; NEVER while none is waited for."""
         self.troubles: Final = Troubles()
         """What the log has said of attempts to bind."""
         self.changed_at = now

@@ -33,7 +33,7 @@ there already under its new name, because both have messages."""
 
 Name = TypeVar("Name")
 
-_NO_KEYS: Final = frozenset({"name", "file", "line", "places", "files", "folder", "digest"})
+NO_KEYS: Final = frozenset({"name", "file", "line", "places", "files", "folder", "digest"})
 """Fields that are no keys of the file, or are the name under which a part is compared."""
 _SHOWN: Final[tuple[tuple[str, Callable[[float], str]], ...]] = (
     ("_s", show_duration),
@@ -134,7 +134,7 @@ def is_certificate(path: str) -> bool:
 def _parts(path: str, old: object, new: object) -> Iterator[Change]:
     """Compare two of one dataclass, key by key."""
     for one in fields(old):  # type: ignore[arg-type]
-        if one.name not in _NO_KEYS:
+        if one.name not in NO_KEYS:
             before, after = getattr(old, one.name), getattr(new, one.name)
             if before == after:
                 continue
@@ -207,12 +207,12 @@ def _values(one: "Field[object]", path: str, before: object, after: object) -> I
         yield from _named(one, path, old, new)
         if set(old) == set(new) and list(old) != list(new):
             yield Change(path, "changed", ", ".join(old), ", ".join(new))
-    elif _is_part(before) and type(before) is type(after):
+    elif is_part(before) and type(before) is type(after):
         yield from _parts(f"{path}.", before, after)
     elif not one.repr:
         yield Change(path, "changed")
     else:
-        yield Change(path, "changed", _shown(one, before), _shown(one, after))
+        yield Change(path, "changed", shown(one, before), shown(one, after))
 
 
 def _listeners(
@@ -259,7 +259,7 @@ def _has_names(value: object) -> bool:
     )
 
 
-def _is_part(value: object) -> bool:
+def is_part(value: object) -> bool:
     """Whether a value is compared key by key: a part of the file, and no rate or address."""
     return is_dataclass(value) and type(value).__str__ is object.__str__
 
@@ -272,18 +272,18 @@ def _key_of(one: "Field[object]") -> str:
     return one.name
 
 
-def _shown(one: "Field[object]", value: object) -> str:
+def shown(one: "Field[object]", value: object) -> str:
     """A value as it could be written, where that is short; else how many parts it has."""
     if value is None:
         return "none"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
-        if any(is_dataclass(part) and _is_part(part) for part in value):
+        if any(is_dataclass(part) and is_part(part) for part in value):
             return f"{len(value)} of them"
         return ", ".join(map(str, value)) or "none"
     if isinstance(value, int | float):
         for suffix, show in _SHOWN:
             if one.name.endswith(suffix):
                 return show(value)
-    return str(value) if not _is_part(value) else "set"
+    return str(value) if not is_part(value) else "set"

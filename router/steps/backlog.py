@@ -188,14 +188,19 @@ class Backlog:
         """Go on with what was left for an account or operator that the configuration has again."""
         self.take_up(self._left)
 
-    @property
-    def left_waiting(self) -> int:
-        """Messages and receipts that stay in the journal.
+    def left(self) -> list[tuple[str, int]]:
+        """Return how many messages and receipts stay in the journal, by what they lack.
 
-        Their account, or every operator that could take them, is in this configuration no more.
+        That is their account, or every operator that could take them, such as `operator telia`.
         """
-        waiting = sum(backlog.count for backlog in self._left.waiting)
-        return waiting + sum(self._left.sent.values())
+        accounts = self._rulebook.rules.accounts
+        found = []
+        for backlog in self._left.waiting:
+            queue = backlog.queue
+            known = queue.account in accounts
+            of = " or ".join(queue.plan.candidates) if known else queue.account
+            found.append((f"{'operator' if known else 'account'} {of}", backlog.count))
+        return [*found, *((f"operator {name}", count) for name, count in self._left.sent.items())]
 
     def set_aside(self, queue: QueueKey) -> None:
         """Forget a message of a queue that the journal had and cannot read: it is settled."""

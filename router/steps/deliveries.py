@@ -153,10 +153,9 @@ class Deliveries:
         outbox = self.outboxes.get(account)
         return outbox is None or not outbox.is_nearly_full
 
-    @property
-    def left(self) -> int:
-        """How many deliveries stay in the journal: their account is no more."""
-        return sum(held.count for held in self._left.values())
+    def left(self) -> list[tuple[str, int]]:
+        """Return how many deliveries stay in the journal, by the account that is no more."""
+        return [(f"account {name}", held.count) for name, held in self._left.items()]
 
     # Clients' binds.
 

@@ -25,7 +25,9 @@ from prometheus_client.utils import floatToGoString
 from router.accept.server import BIND_TYPES
 from router.enqueue.row_writer import TABLES
 from router.smpp.vocabulary import status_name
-from router.telemetry.status import Running, answer_name, is_up, version, waiting_by_operator
+from router.telemetry.running import Running
+from router.telemetry.status import is_up, version, waiting_by_operator
+from router.telemetry.traffic import answer_name
 from router.terms.counters import Histogram
 
 PREFIX: Final = "smpp_router_"
@@ -429,19 +431,19 @@ class Exporter(Collector):
             "records_behind_seconds",
             "How long ago all that was over had its record in the file.",
             (),
-            [] if records is None else [((), records.behind_s)],
+            [] if records is None else [((), records["behind_s"])],
         )
         yield _gauge(
             "records_octets",
             "The size of the file of records.",
             (),
-            [] if records is None else [((), records.octets)],
+            [] if records is None else [((), records["octets"])],
         )
         yield _counter(
             "records_lost",
             "Records that could be written nowhere for so long that the journal forgot them.",
             (),
-            [] if records is None else [((), records.lost)],
+            [] if records is None else [((), records["lost"])],
         )
         yield _gauge(
             "left_waiting",

@@ -18,12 +18,13 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import structlog
 
 from router.enqueue.sqlite import Records
 from router.telemetry import records_schema as schema
+from router.telemetry.document import RecordsStatus
 from router.terms.names import AccountName
 from router.terms.settings import Privacy, Settings
 
@@ -44,19 +45,6 @@ _MASKED_FROM: Final = 7
 """Digits of a number that a mask leaves: country and network."""
 _DAY_S: Final = 86_400
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-
-
-class State(NamedTuple):
-    """How the records are, for status and metrics."""
-
-    path: str
-    octets: int
-    behind_s: float
-    """How long ago all that was over was here."""
-    failure: str
-    """Why nothing is moved; empty where all is well."""
-    lost: int
-    """Records that no longer could wait for this file."""
 
 
 class RecordsError(Exception):
@@ -116,14 +104,20 @@ class Recorder:
         """Follow other settings from the next rows on."""
         self._keep_s, self._privacy = keep_s, dict(privacy)
 
-    def state(self) -> State:
+    def state(self) -> RecordsStatus:
         """Return how the records are. For any thread."""
         octets = 0
         for name in (self.path, f"{self.path}-wal"):
             with suppress(OSError):
                 octets += os.stat(name).st_size
         behind_s = max(0.0, self._clock() - self._caught_up_at)
-        return State(str(self.path), octets, behind_s, self._failure, self._progress.lost)
+        return RecordsStatus(
+            path=str(self.path),
+            octets=octets,
+            behind_s=behind_s,
+            failure=self._failure,
+            lost=self._progress.lost,
+        )
 
     # The thread.
 

@@ -1,296 +1,55 @@
 """The status of the router at one moment: binds, rates, lanes, accounts. One JSON document.
 
-`snapshot` runs in the loop's thread, so that its numbers are of one moment. It counts, and shows
-the latest lines of the log, in which no message, whole number or password is. `/v1/status` serves
-it, `smpp-router status` draws it.
+What only the loop can tell is looked at in its thread, so that the numbers are of one moment: that
+is `observed`. The rest, `described`, takes longer where there are many accounts, and needs no loop.
+Both count, and show the latest lines of the log, in which no message, whole number or password is.
+`/v1/status` serves it, `smpp-router status` draws it.
 """
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
-from typing import Protocol, TypedDict, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
-from router.accept.accounts import Account, Accounts
+from router.accept.accounts import Account
 from router.enqueue.lanes import Lanes
 from router.forward.pool import Bind, Operator
 from router.forward.window import needed
 from router.journey import Journey
 from router.smpp.vocabulary import status_name
+from router.telemetry.document import (
+    AccountNow,
+    AccountStatus,
+    BindNow,
+    BindStatus,
+    ClientStatus,
+    ClockStatus,
+    CommitsNow,
+    ConfigStatus,
+    DeliveredStatus,
+    JournalStatus,
+    LaneStatus,
+    NowStatus,
+    OperatorNow,
+    OperatorStatus,
+    RecordsStatus,
+    RefusedStatus,
+    Snapshot,
+    Totals,
+)
 from router.telemetry.recent import Recent
-from router.telemetry.records import Recorder
+from router.telemetry.running import Running, RunningConfig
+from router.telemetry.traffic import Flow, Samples, answer_name
 from router.telemetry.verdict import notes, problems
 from router.terms.clock import CONFIRM_S, LARGEST_S
 from router.terms.limits import Rate
-from router.terms.names import NOBODY, BindName, LaneName, OperatorName
-from router.terms.settings import BindSettings, Settings
+from router.terms.names import NOBODY, AccountName, BindName, LaneName, OperatorName
+from router.terms.settings import BindSettings
 
 Key = TypeVar("Key")
-
-
-class Loop(Protocol):
-    """The part of the event loop that another thread uses."""
-
-    def call_soon_threadsafe(self, callback: Callable[[], object], /) -> object:
-        """Run a call in the loop's thread."""
-
-
-class RunningConfig(Protocol):
-    """The configuration that runs."""
-
-    @property
-    def settings(self) -> Settings:
-        """What it says."""
-
-    @property
-    def digest(self) -> str:
-        """The name of what it says."""
-
-    @property
-    def since_utc(self) -> float:
-        """Since when it runs."""
-
-    @property
-    def stale(self) -> str:
-        """Why its files are not what runs; empty if they are."""
-
-
-class Renewal(Protocol):
-    """Binds of one operator that are being bound anew, with other settings."""
-
-    @property
-    def waiting(self) -> list[BindName]:
-        """The binds that keep their old session because another one has not come up."""
-
-    @property
-    def why(self) -> str:
-        """Which one that is, and what keeps it down."""
-
-
-class Renewing(Protocol):
-    """The binds that are kept bound, as the status sees them."""
-
-    @property
-    def renewals(self) -> Mapping[OperatorName, Renewal]:
-        """What is being bound anew, by operator."""
-
-
-class Running(Protocol):
-    """The running router, as status and metrics see it."""
-
-    @property
-    def settings(self) -> Settings:
-        """The configuration in force."""
-
-    @property
-    def config(self) -> RunningConfig:
-        """Which configuration that is, and whether its files still say the same."""
-
-    @property
-    def clock(self) -> Callable[[], float]:
-        """Return monotonic seconds, equal in all threads."""
-
-    @property
-    def started_at(self) -> float:
-        """When the process began."""
-
-    @property
-    def beat_at(self) -> float:
-        """When the loop last showed that it is alive."""
-
-    @property
-    def ready(self) -> bool:
-        """Whether clients are served."""
-
-    @property
-    def listeners(self) -> list[str]:
-        """Addresses that clients connect to."""
-
-    @property
-    def loop(self) -> Loop:
-        """The loop in which the router runs."""
-
-    @property
-    def journey(self) -> Journey:
-        """The steps of the router."""
-
-    @property
-    def accounts(self) -> Accounts:
-        """The accounts and their binds."""
-
-    @property
-    def recorder(self) -> Recorder | None:
-        """What keeps records; None where none are kept."""
-
-    @property
-    def connectors(self) -> Renewing:
-        """The binds that are kept bound."""
-
-
-class ConfigStatus(TypedDict):
-    """Which configuration runs."""
-
-    hash: str
-    """Equal where configurations say the same, but for passwords."""
-    since_utc: float
-    stale: bool
-    """Whether the files are not what runs, as of the last look, which is a minute old at most."""
-    why: str
-    """Why they are not; empty if they are."""
-
-
-class JournalStatus(TypedDict):
-    """Whether the journal works, so that messages can be accepted."""
-
-    up: bool
-    pending: int
-    set_aside: int
-    """Rows that could not be used, since the start."""
-    lost: bool
-    """Whether this process began although the journal lacked what was accepted."""
-    free_octets: int | None
-    """The space that is left for it; None where that is not known, or has no end."""
-    keep_free: int
-    """The space below which receipts alone are taken, in octets."""
-    is_short_of_space: bool
-
-
-class ClockStatus(TypedDict):
-    """Whether the wall clock is believed."""
-
-    ahead_s: float
-    """How far it is ahead of the time that the router uses; negative behind it; 0 if believed."""
-    waiting: int
-    """Messages that wait because only this clock says that they are over."""
-    cure: str
-    """What ends the doubt; empty if there is none."""
-
-
-class BindStatus(TypedDict):
-    """One bind to an operator; fields about the rate are None for a receiver."""
-
-    name: str
-    type: str
-    address: str
-    up: bool
-    state: str
-    since_s: float
-    failures: int
-    trouble: str
-    drained: bool
-    breaker: str
-    resting_s: float
-    window: int
-    window_in_use: int
-    window_needed: int | None
-    rate: str | None
-    rate_now: float | None
-    busiest_second: int | None
-    round_trip_s: float | None
-
-
-class LaneStatus(TypedDict):
-    """The messages that wait in one lane."""
-
-    lane: str
-    messages: int
-    oldest_s: float
-
-
-class OperatorStatus(TypedDict):
-    """One operator with its binds and the messages that wait for it."""
-
-    name: str
-    available: bool
-    breaker: str
-    rate: str | None
-    in_flight: int
-    receipts_outstanding: int
-    receipts_unmatched: int
-    receipts_guessed: int
-    leaving: bool
-    """Whether the configuration has it no more: its binds stay while something is owed on them."""
-    waiting_to_rebind: list[str]
-    """Binds that keep their old session, because another one does not come up with new settings."""
-    waiting_because: str
-    """Which one that is, and what keeps it down; empty where none waits."""
-    binds: list[BindStatus]
-    lanes: list[LaneStatus]
-
-
-class RefusedStatus(TypedDict):
-    """Submits of one account that were refused for one reason."""
-
-    reason: str
-    status: str
-    """What the latest was answered."""
-    count: int
-    last_utc: float
-    client: str
-    """An example: where one of them came from,"""
-    prefix: str
-    """and the first digits of its number."""
-
-
-class AccountStatus(TypedDict):
-    """One client."""
-
-    name: str
-    binds: dict[str, int]
-    max_binds: int
-    waiting: int
-    queue: int
-    waiting_octets: int
-    queue_size: int
-    outbox: int
-    outbox_messages: int
-    """The limit of `outbox`."""
-    outbox_octets: int
-    outbox_size: int
-    """The limit of `outbox_octets`."""
-    refused: list[RefusedStatus]
-    """What was refused since the start, the latest first."""
-
-
-class Totals(TypedDict):
-    """Counters since the start, over all accounts and operators."""
-
-    submits: dict[str, int]
-    sends: dict[str, int]
-    outcomes: dict[str, int]
-    receipts: dict[str, int]
-    in_doubt: dict[str, int]
-    repeated: int
-    failed_binds: dict[str, int]
-    refused_pdus: dict[str, int]
-
-
-class Snapshot(TypedDict):
-    """The whole document."""
-
-    version: str
-    at_utc: float
-    uptime_s: float
-    ready: bool
-    not_ready: str | None
-    listeners: list[str]
-    config: ConfigStatus
-    journal: JournalStatus
-    clock: ClockStatus
-    operators: list[OperatorStatus]
-    without_operator: list[LaneStatus]
-    delayed: int
-    scheduled: int
-    accounts: list[AccountStatus]
-    totals: Totals
-    problems: list[str]
-    """What is not well, each in a sentence, the worst first; empty where nothing is known to be."""
-    notes: list[str]
-    """What somebody has to look at some day, and what stays so until a restart."""
-    events: list[dict[str, object]]
-    """The latest lines of the log, the oldest first."""
 
 
 def version() -> str:
@@ -314,11 +73,25 @@ def not_ready(app: Running) -> str | None:
     return None
 
 
+class Observed(NamedTuple):
+    """A status without what follows from counters, and the counters."""
+
+    status: Snapshot
+    samples: Samples
+
+
 def snapshot(app: Running) -> Snapshot:
     """Return the status of this moment. Call it in the loop's thread."""
+    return described(observed(app))
+
+
+def observed(app: Running) -> Observed:
+    """Look at the router. Call it in the loop's thread."""
     journey, now = app.journey, app.clock()
     reason = not_ready(app)
     waiting = waiting_by_operator(journey.lanes, journey.operators, now)
+    by_account = _waiting_by_account(journey.lanes, now)
+    left = journey.left()
     status = Snapshot(
         version=version(),
         at_utc=round(journey.clocks.steady.at(now), 3),
@@ -328,19 +101,75 @@ def snapshot(app: Running) -> Snapshot:
         listeners=list(app.listeners),
         config=_config(app.config),
         journal=_journal(app),
+        records=_records(app),
         clock=_clock(journey),
         operators=[_operator(app, one, waiting, now) for one in journey.operators.values()],
         without_operator=_lanes(journey.lanes, waiting, NOBODY),
         delayed=journey.delayed,
         scheduled=journey.lanes.delays.scheduled(),
-        accounts=[_account(journey, account) for account in app.accounts.by_name.values()],
+        left_waiting=sum(count for _, count in left),
+        left_of=_summed(left, str),
+        accounts=[
+            _account(journey, account, by_account, now) for account in app.accounts.by_name.values()
+        ],
+        now=_NOTHING_NOW,
+        delivered=_NOTHING_DELIVERED,
         totals=_totals(journey),
         problems=[],
         notes=[],
         events=Recent.lines(),
     )
+    return Observed(status, app.traffic.samples(journey.counters, now))
+
+
+def described(found: Observed) -> Snapshot:
+    """Return the whole status. For any thread."""
+    status, samples = found
+    flow, now = Flow(samples), samples.now
+    for operator in status["operators"]:
+        name = OperatorName(operator["name"])
+        operator["now"] = flow.of_operator(name)
+        operator["answers"] = flow.answers.get(name, {})
+        operator["receipts"] = flow.receipts.get(name, {})
+        operator["delivered"] = flow.delivered_by(name)
+        for bind in operator["binds"]:
+            bind_name = BindName(bind["name"])
+            bind["now"] = flow.of_bind(name, bind_name)
+            bind["answers"] = flow.bind_answers.get((name, bind_name), {})
+    for account in status["accounts"]:
+        client = AccountName(account["name"])
+        account["now"] = flow.of_account(client)
+        account["submits"] = flow.submits.get(client, {})
+        account["outcomes"] = flow.outcomes.get(client, {})
+        account["delivered"] = flow.delivered_to(client)
+    totals = status["totals"]
+    totals["submits"] = _summed(now.submits.items(), lambda key: status_name(key[2]))
+    totals["sends"] = _summed(now.sends.items(), lambda key: answer_name(key[2]))
+    totals["outcomes"] = _summed(now.outcomes.items(), lambda key: key[1].name.lower())
+    totals["receipts"] = _summed(now.receipts.items(), lambda key: key[1])
+    status["journal"]["commits"] = flow.commits()
+    status["now"] = _now(flow, status["accounts"], status["operators"])
+    status["delivered"] = flow.delivered()
     status["problems"], status["notes"] = problems(status), notes(status)
     return status
+
+
+_NOTHING_NOW: Final = NowStatus(
+    over_s=0.0,
+    in_per_s=0.0,
+    out_per_s=0.0,
+    receipts_per_s=0.0,
+    refused_per_s=0.0,
+    refused_by_operators_per_s=0.0,
+)
+_NOTHING_OF_ACCOUNT: Final = AccountNow(
+    in_per_s=0.0, refused_per_s=0.0, refused_as="", receipts_per_s=0.0
+)
+_NOTHING_OF_BIND: Final = BindNow(out_per_s=0.0, refused_per_s=0.0, refused_as="")
+_NOTHING_OF_OPERATOR: Final = OperatorNow(
+    out_per_s=0.0, refused_per_s=0.0, refused_as="", receipts_per_s=0.0
+)
+_NOTHING_DELIVERED: Final = DeliveredStatus(share=None, of=0, lately_share=None, lately_of=0)
 
 
 def _config(config: RunningConfig) -> ConfigStatus:
@@ -349,6 +178,22 @@ def _config(config: RunningConfig) -> ConfigStatus:
         since_utc=round(config.since_utc, 3),
         stale=bool(config.stale),
         why=config.stale,
+    )
+
+
+def _now(
+    flow: Flow, accounts: Sequence[AccountStatus], operators: Sequence[OperatorStatus]
+) -> NowStatus:
+    def together(rates: Iterable[float]) -> float:
+        return round(sum(rates), 2)
+
+    return NowStatus(
+        over_s=_s(flow.over_s),
+        in_per_s=together(one["now"]["in_per_s"] for one in accounts),
+        out_per_s=together(one["now"]["out_per_s"] for one in operators),
+        receipts_per_s=together(one["now"]["receipts_per_s"] for one in operators),
+        refused_per_s=together(one["now"]["refused_per_s"] for one in accounts),
+        refused_by_operators_per_s=together(one["now"]["refused_per_s"] for one in operators),
     )
 
 
@@ -362,7 +207,13 @@ def _journal(app: Running) -> JournalStatus:
         is_short_of_space=commits.is_short_of_space,
         set_aside=sum(app.journey.counters.rows_set_aside.values()),
         lost=bool(app.journey.counters.journal_lost),
+        read_failures=app.journey.counters.journal_read_failures,
+        commits=CommitsNow(per_s=0.0, mean_s=None),
     )
+
+
+def _records(app: Running) -> RecordsStatus | None:
+    return None if app.recorder is None else app.recorder.state()
 
 
 def _clock(journey: Journey) -> ClockStatus:
@@ -408,6 +259,22 @@ def waiting_by_operator(lanes: Lanes, operators: Iterable[OperatorName], now: fl
     return waiting
 
 
+ByAccount = dict[AccountName, dict[LaneName, tuple[int, float]]]
+"""By account and lane, where any wait: how many messages, and the age of the oldest in seconds."""
+
+
+def _waiting_by_account(lanes: Lanes, now: float) -> ByAccount:
+    waiting: ByAccount = {}
+    for queue in lanes.queues():
+        if len(queue):
+            of = waiting.setdefault(queue.account, {})
+            count, oldest_s = of.get(queue.lane, (0, 0.0))
+            with suppress(IndexError):
+                oldest_s = max(oldest_s, now - queue.messages[0].accepted_at)
+            of[queue.lane] = count + len(queue), oldest_s
+    return waiting
+
+
 def _lanes(lanes: Lanes, waiting: Waiting, operator: OperatorName) -> list[LaneStatus]:
     found = [(name, *waiting[operator, name]) for name in lanes.settings]
     return [
@@ -435,11 +302,16 @@ def _operator(app: Running, operator: Operator, waiting: Waiting, now: float) ->
         waiting_because=renewal.why if renewal is not None and rebinds else "",
         binds=[_bind(bind, now) for bind in operator.binds],
         lanes=_lanes(journey.lanes, waiting, name),
+        now=_NOTHING_OF_OPERATOR,
+        answers={},
+        receipts={},
+        delivered=_NOTHING_DELIVERED,
     )
 
 
 def _bind(bind: Bind, now: float) -> BindStatus:
     settings, peer = bind.settings, bind.peer
+    waits = peer is None and math.isfinite(bind.next_attempt_at)
     round_trip_s = bind.round_trip.smallest_s
     pace = bind.pace
     return BindStatus(
@@ -451,6 +323,8 @@ def _bind(bind: Bind, now: float) -> BindStatus:
         since_s=_s(now - bind.changed_at),
         failures=bind.failures,
         trouble=bind.trouble,
+        why=bind.unreachable_why if bind.trouble == "unreachable" else "",
+        next_attempt_s=_s(max(0.0, bind.next_attempt_at - now)) if waits else None,
         drained=bind.drained,
         breaker=bind.breaker.state.name.lower(),
         resting_s=_s(0.0 if pace is None else max(0.0, pace.resting_until - now)),
@@ -461,6 +335,8 @@ def _bind(bind: Bind, now: float) -> BindStatus:
         rate_now=None if pace is None else round(bind.per_second(now), 3),
         busiest_second=None if pace is None else pace.busiest.most(now),
         round_trip_s=_s(round_trip_s) if math.isfinite(round_trip_s) else None,
+        now=_NOTHING_OF_BIND,
+        answers={},
     )
 
 
@@ -482,15 +358,30 @@ def is_up(bind: Bind) -> bool:
     return bind.peer is not None and bind.peer.is_bound
 
 
-def _account(journey: Journey, account: Account) -> AccountStatus:
+def _account(journey: Journey, account: Account, waiting: ByAccount, now: float) -> AccountStatus:
     binds = dict.fromkeys(("transmitter", "receiver", "transceiver"), 0)
     for bound in account.binds:
         binds[bound.bind_type] += 1
-    settings, outbox = account.settings, journey.deliveries.outboxes[account.name]
+    name, settings = account.name, account.settings
+    outbox, of_lane = journey.deliveries.outboxes[name], waiting.get(name, {})
     return AccountStatus(
-        name=account.name,
+        name=name,
         binds=binds,
         max_binds=settings.max_binds,
+        clients=[
+            ClientStatus(
+                address=bound.address, type=bound.bind_type, since_s=_s(now - bound.bound_at)
+            )
+            for bound in account.binds
+        ],
+        lanes=[
+            LaneStatus(lane=lane, messages=count, oldest_s=_s(oldest_s))
+            for lane, (count, oldest_s) in of_lane.items()
+        ],
+        now=_NOTHING_OF_ACCOUNT,
+        submits={},
+        outcomes={},
+        delivered=_NOTHING_DELIVERED,
         waiting=journey.rooms.taken(account.name),
         queue=settings.queue,
         waiting_octets=max(0, journey.rooms.octets(account.name)),
@@ -516,25 +407,20 @@ def _account(journey: Journey, account: Account) -> AccountStatus:
 def _totals(journey: Journey) -> Totals:
     counters = journey.counters
     return Totals(
-        submits=_summed(counters.submits, lambda key: status_name(key[2])),
-        sends=_summed(counters.sends, lambda key: answer_name(key[2])),
-        outcomes=_summed(counters.outcomes, lambda key: key[1].name.lower()),
-        receipts=_summed(counters.receipts, lambda key: key[1]),
-        in_doubt=_summed(counters.in_doubt, lambda key: key[1]),
+        submits={},
+        sends={},
+        outcomes={},
+        receipts={},
+        in_doubt=_summed(counters.in_doubt.items(), lambda key: key[1]),
         repeated=sum(counters.repeated.values()),
         failed_binds=dict(counters.failed_binds),
         refused_pdus=dict(counters.refused_pdus),
     )
 
 
-def answer_name(status: int | str) -> str:
-    """Return the name of an operator's answer; `timeout` or `lost` if there was none."""
-    return status if isinstance(status, str) else status_name(status)
-
-
-def _summed(counted: Mapping[Key, int], name: Callable[[Key], str]) -> dict[str, int]:
+def _summed(counted: Iterable[tuple[Key, int]], name: Callable[[Key], str]) -> dict[str, int]:
     sums: defaultdict[str, int] = defaultdict(int)
-    for key, count in counted.items():
+    for key, count in counted:
         sums[name(key)] += count
     return dict(sums)
 

@@ -2,14 +2,19 @@
 
 Made of the status alone, so that every reader of it (the command, a script, a page) says the same.
 What was asked for, such as a drained bind, is no problem; nor is what is about to come, such as a
-bind of a router that has just started.
+bind of a router that has just started. What helps is told as docs/operators.md has it.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from router.telemetry.status import AccountStatus, BindStatus, OperatorStatus, Snapshot
+from router.telemetry.document import (
+    AccountStatus,
+    BindStatus,
+    OperatorStatus,
+    ProblemStatus,
+    Snapshot,
+)
 
 NEAR: Final = 0.8
 """The share of a limit that calls for attention, as in the alerts."""
@@ -25,10 +30,48 @@ SPACE: Final = 3
 """So many times `keep_free` is little space, as in the alerts."""
 MOST_NAMED: Final = 3
 """Binds of one operator that are named; how many more there are is told."""
+REFUSED_PER_S: Final = 1.0
+"""Fewer refusals a second are no flood, even where nothing is taken."""
+
+STATES, THROTTLED, BREAKER, BACKLOG, REFUSED, LIMIT, STATUSES, CLOCK = (
+    f"docs/operators.md, {heading}"
+    for heading in (
+        "What does the state of a bind say?",
+        "Throttled",
+        "An open breaker",
+        "A backlog",
+        "A client's messages are refused",
+        "A limit is reached",
+        "Which answer of the operator means what?",
+        "The machine's clock is doubted",
+    )
+)
+JOURNAL, RELOAD = (f"systemd/README.md, {heading}" for heading in ("The journal", "Reload"))
+RECORDS: Final = "docs/records.md, When something is wrong"
+SEEN: Final = (
+    RECORDS,
+    *(STATES, THROTTLED, BREAKER, BACKLOG, REFUSED, LIMIT, STATUSES, CLOCK),
+    *(JOURNAL, RELOAD),
+)
+"""Where problems are explained: the beginnings of headings."""
+
+_CURES: Final = {
+    "unreachable": "look at network, firewall and certificate (log: bind.unreachable)",
+    "unanswered": "ask the operator: it takes the connection, and answers no bind",
+    "lost": "nothing if it comes up again; log: bind.lost says how many messages were in flight",
+    "unbound": "ask the operator if it goes on: it ended the session",
+    "ESME_RALYBND": "wait until our old session there ends; otherwise ask the operator",
+    "ESME_RBINDFAIL": "wait until our old session there ends; otherwise ask the operator",
+}
+_CREDENTIALS: Final = ("ESME_RINVPASWD", "ESME_RINVSYSID", "ESME_RINVSYSTYP")
+_CORRECT: Final = (
+    "correct operators.yaml and reload, which has the router try at once; else it waits long,"
+    " because operators block who insists"
+)
 
 
-def problems(status: "Snapshot") -> list[str]:
-    """Return what is not well, each in a sentence, the worst first.
+def problems(status: Snapshot) -> list[ProblemStatus]:
+    """Return what is not well, the worst first.
 
     What holds up all, operators that get nothing, messages that wait, other binds, accounts.
     """
@@ -42,80 +85,130 @@ def problems(status: "Snapshot") -> list[str]:
     ]
 
 
-def notes(status: "Snapshot") -> list[str]:
-    """Return what should be looked at, each in a sentence; most of it stays until a restart."""
+def notes(status: Snapshot) -> list[ProblemStatus]:
+    """Return what should be looked at; most of it stays until a restart."""
     journal, config = status["journal"], status["config"]
     found = []
     if journal["lost"]:
-        found.append("the journal lacked what had been accepted, when this process started")
+        what = "the journal lacked what had been accepted, when this process started"
+        found.append(_told(what, "", "log: journal.lost", JOURNAL))
     if journal["set_aside"]:
         rows = _count(journal["set_aside"], "row")
-        found.append(f"{rows} of the journal could not be used, since this process started")
+        what = f"{rows} of the journal could not be used, since this process started"
+        found.append(_told(what, "", "test disk and memory; log: journal.set_aside", JOURNAL))
+    records = status["records"]
+    if records is not None and records["lost"]:
+        what = f"{_count(records['lost'], 'record')} of what became of messages are lost"
+        found.append(_told(what, "", "log: records.failed", RECORDS))
+    if status["left_waiting"]:
+        count = status["left_waiting"]
+        of = [f"{name} {number}" for name, number in status["left_of"].items()]
+        what = f"{count} messages and receipts stay in the journal, for {_named(of)}"
+        do = "the configuration lacks the name: write it again, or `formerly`, and reload"
+        found.append(_told(what, "", do, JOURNAL))
     if config["stale"]:
-        found.append(f"configuration: {config['why']}")
+        do = "`smpp-router check CONFIG --against-running`"
+        found.append(_told(f"configuration: {config['why']}", "", do, RELOAD))
     return found
 
 
-def _of_all(status: "Snapshot") -> Iterator[str]:
+def _told(what: str, about: str, do: str, see: str) -> ProblemStatus:
+    return ProblemStatus(what=what, about=about, do=do, see=see)
+
+
+def _of_all(status: Snapshot) -> Iterator[ProblemStatus]:
     journal, clock = status["journal"], status["clock"]
     if status["not_ready"] is not None:
-        yield f"clients are not served: {status['not_ready']}"
+        yield _told(f"clients are not served: {status['not_ready']}", "", *_to_serve(status))
     free = journal["free_octets"]
     if free is not None and journal["keep_free"] <= free < SPACE * journal["keep_free"]:
-        yield (
+        what = (
             f"the journal's disk has {free / 2**20:.0f} MiB left; below"
             f" {journal['keep_free'] / 2**20:.0f} MiB only receipts are taken"
         )
+        yield _told(what, "", "make room", LIMIT)
+    records = status["records"]
+    if records is not None and records["failure"]:
+        what = f"records cannot be written, for {age(records['behind_s'])} ({records['failure']})"
+        yield _told(what, "", "the journal keeps them for a week; log: records.failed", RECORDS)
     if clock["cure"]:
         where = "ahead of" if clock["ahead_s"] > 0 else "behind"
         away = age(abs(clock["ahead_s"]))
-        yield f"the wall clock is {away} {where} the time that the router uses: {clock['cure']}"
+        what = f"the wall clock is {away} {where} the time that the router uses"
+        yield _told(what, "", clock["cure"], CLOCK)
 
 
-def _down(binds: list["BindStatus"]) -> list["BindStatus"]:
+def _to_serve(status: Snapshot) -> tuple[str, str]:
+    """Return what helps where clients are not served, and where that is explained."""
+    if not status["journal"]["up"]:
+        return "look at the disk: log: journal.failed", REFUSED
+    if status["journal"]["is_short_of_space"]:
+        return "make room; receipts are taken, so that what was accepted ends", LIMIT
+    return "", REFUSED
+
+
+def _down(binds: list[BindStatus]) -> list[BindStatus]:
     """Return those that are down, and neither about to come up nor for the operator to begin."""
-    return [
-        one
-        for one in binds
-        if not one["up"]
-        and (one["trouble"] or (one["since_s"] > GRACE_S and "outbind" not in one["address"]))
-    ]
+    return [one for one in binds if is_down(one)]
 
 
-def _sought(operator: "OperatorStatus") -> list["BindStatus"]:
+def is_down(bind: BindStatus) -> bool:
+    """Return whether a bind is down that should be up by now."""
+    if bind["up"] or bind["drained"]:
+        return False
+    return bool(bind["trouble"]) or (bind["since_s"] > GRACE_S and "outbind" not in bind["address"])
+
+
+def _sought(operator: OperatorStatus) -> list[BindStatus]:
     """Return the binds that should be up."""
     return [one for one in operator["binds"] if not one["drained"]]
 
 
-def _sends_nothing(operator: "OperatorStatus") -> bool:
+def _sends_nothing(operator: OperatorStatus) -> bool:
     senders = [one for one in _sought(operator) if one["rate"] is not None]
     return bool(senders) and len(_down(senders)) == len(senders)
 
 
-def _gets_nothing(operator: "OperatorStatus") -> Iterator[str]:
+def _gets_nothing(operator: OperatorStatus) -> Iterator[ProblemStatus]:
     name, binds = operator["name"], _sought(operator)
     if _sends_nothing(operator):
         down = _down(binds)
         what = "is down" if len(down) == len(binds) else "cannot be sent anything"
         since_s = min(bind["since_s"] for bind in down if bind["rate"] is not None)
-        yield f"{name} {what}, for {age(since_s)}{_why(down[0])}"
+        # The one that comes first: until then nothing changes.
+        first = min(down, key=_next_s)
+        yield _told(f"{name} {what}, for {age(since_s)}{_why(first)}", name, *_cure(first))
     elif operator["breaker"] != "closed":
-        yield f"{name} gets nothing, or one message at a time: too much fails there"
+        what = f"{name} gets nothing, or one message at a time: too much fails there"
+        yield _told(what, name, _closes(name), BREAKER)
 
 
-def _of_binds(operator: "OperatorStatus") -> Iterator[str]:
+def _of_binds(operator: OperatorStatus) -> Iterator[ProblemStatus]:
     name, binds = operator["name"], _sought(operator)
     down = _down(binds)
     if down and not _sends_nothing(operator):
         named = [f"{bind['name']} for {age(bind['since_s'])}{_why(bind)}" for bind in down]
-        yield f"{name}: {len(down)} of {_count(len(binds), 'bind')} down: {_named(named)}"
+        what = f"{name}: {len(down)} of {_count(len(binds), 'bind')} down: {_named(named)}"
+        yield _told(what, name, *_cure(down[0]))
     broken = [bind["name"] for bind in binds if bind["up"] and bind["breaker"] != "closed"]
     if broken and operator["breaker"] == "closed":
         what = "nothing, or one message at a time"
-        yield f"{name}: {what}, on {_named(broken)}: too much fails there"
+        what = f"{name}: {what}, on {_named(broken)}: too much fails there"
+        yield _told(what, name, _closes(name), BREAKER)
     if operator["waiting_to_rebind"]:
         waiting = ", ".join(operator["waiting_to_rebind"])
-        yield f"{name}: {waiting} keep the old session, because {operator['waiting_because']}"
+        what = f"{name}: {waiting} keep the old session, because {operator['waiting_because']}"
+        yield _told(what, name, "correct the settings and reload, or ask the operator", STATES)
+    now = operator["now"]
+    if now["refused_per_s"] >= max(REFUSED_PER_S, now["out_per_s"]):
+        flood = _flood(now["refused_per_s"], now["out_per_s"])
+        do = f"`smpp-router status {name}` has all statuses; ask the operator"
+        see = THROTTLED if now["refused_as"] == "ESME_RTHROTTLED" else STATUSES
+        yield _told(f"{name} refuses {flood}, most with {now['refused_as']}", name, do, see)
+
+
+def _flood(refused: float, taken: float) -> str:
+    return f"{refused:.3g} of {refused + taken:.3g} messages a second"
 
 
 def _named(names: list[str]) -> str:
@@ -123,22 +216,48 @@ def _named(names: list[str]) -> str:
     return f"{', '.join(names[:MOST_NAMED])}{more}"
 
 
-def _why(bind: "BindStatus") -> str:
-    return f" ({bind['trouble']})" if bind["trouble"] else ""
+def _next_s(bind: BindStatus) -> float:
+    return float("inf") if bind["next_attempt_s"] is None else bind["next_attempt_s"]
 
 
-def _of_waiting(status: "Snapshot") -> Iterator[str]:
+def _why(bind: BindStatus) -> str:
+    """Return why a bind is down, and when it is tried again; empty where nothing is known."""
+    words = [": ".join(filter(None, (bind["trouble"], bind["why"])))]
+    if bind["next_attempt_s"] is not None:
+        words.append(f"next attempt in {age(bind['next_attempt_s'])}")
+    told = ", ".join(filter(None, words))
+    return f" ({told})" if told else ""
+
+
+def _cure(bind: BindStatus) -> tuple[str, str]:
+    """Return what helps a bind that is down, and where that is explained."""
+    trouble = bind["trouble"]
+    if trouble in _CREDENTIALS:
+        return _CORRECT, STATES
+    return _CURES.get(trouble, "ask the operator" if trouble else ""), STATES
+
+
+def _closes(name: str) -> str:
+    return f"nothing: it closes by itself; `smpp-router status {name}` has the statuses"
+
+
+def _of_waiting(status: Snapshot) -> Iterator[ProblemStatus]:
     nowhere = sum(lane["messages"] for lane in status["without_operator"])
     if nowhere:
-        yield f"{_count(nowhere, 'message')} can go nowhere: no operator of theirs can take them"
+        what = f"{_count(nowhere, 'message')} can go nowhere: no operator of theirs can take them"
+        yield _told(what, "", "bring an operator of theirs up; they are safe meanwhile", STATES)
     for operator in status["operators"]:
         urgent, *others = operator["lanes"]
         if others and urgent["messages"] and urgent["oldest_s"] > LATE_S:
+            name = operator["name"]
             waits = f"{_count(urgent['messages'], 'message')} of {urgent['lane']}"
-            yield f"{waits} at {operator['name']}, the oldest for {age(urgent['oldest_s'])}"
+            what = f"{waits} at {name}, the oldest for {age(urgent['oldest_s'])}"
+            do = f"`smpp-router status {name}`: is it down, slow, or is the lane wrong?"
+            yield _told(what, name, do, BACKLOG)
 
 
-def _of_account(account: "AccountStatus", now_utc: float) -> Iterator[str]:
+def _of_account(account: AccountStatus, now_utc: float) -> Iterator[ProblemStatus]:
+    name, now = account["name"], account["now"]
     for what, taken, most in (
         ("queue", account["waiting"], account["queue"]),
         ("queue_size", account["waiting_octets"], account["queue_size"]),
@@ -146,10 +265,26 @@ def _of_account(account: "AccountStatus", now_utc: float) -> Iterator[str]:
         ("outbox_size", account["outbox_octets"], account["outbox_size"]),
     ):
         if most and taken >= NEAR * most:
-            yield f"{account['name']} has taken {taken / most:.0%} of its {what}"
+            do = _TO_EMPTY[what.startswith("outbox")]
+            yield _told(f"{name} has taken {taken / most:.0%} of its {what}", name, do, LIMIT)
+    is_full = False
     for one in account["refused"]:
         if one["reason"] in FULL and now_utc - one["last_utc"] < LATELY_S:
-            yield f"messages of {account['name']} are refused: {one['reason']} ({one['status']})"
+            is_full = True
+            what = f"messages of {name} are refused: {one['reason']} ({one['status']})"
+            yield _told(what, name, _TO_EMPTY[one["reason"] == "outbox_full"], LIMIT)
+    if not is_full and now["refused_per_s"] >= max(REFUSED_PER_S, now["in_per_s"]):
+        flood = _flood(now["refused_per_s"], now["in_per_s"])
+        reason = account["refused"][0]["reason"] if account["refused"] else now["refused_as"]
+        do = f"`smpp-router status --account {name}` has the reasons"
+        yield _told(f"{flood} of {name} are refused, the last: {reason}", name, do, REFUSED)
+
+
+_TO_EMPTY: Final = {
+    False: "see what it waits for; a larger limit if the disk has the room",
+    True: "does the client bind, and acknowledge?",
+}
+"""What helps where a queue is full, and where an outbox is."""
 
 
 def _count(count: int, what: str) -> str:

@@ -34,6 +34,7 @@ from router.telemetry.log import MessageLog
 from router.telemetry.operator_events import log_operator_events
 from router.telemetry.records import Recorder, privacy_of
 from router.telemetry.status import cure_of
+from router.telemetry.traffic import Traffic
 from router.terms.line_limit import LineLimit
 from router.terms.settings import Address, JournalSettings, ListenSettings, Settings
 from router.wiring.activation import matched, passed, serve
@@ -98,6 +99,7 @@ class App:
         self.listeners: list[str] = []
         self.beat_at = self.started_at
         """When the loop last showed that it lives."""
+        self.traffic: Final = Traffic()
         self.clients: set[ClientLink] = set()
         self._passed: list[int | None] = []
         """The descriptor of each listener whose socket systemd has opened."""
@@ -453,6 +455,7 @@ class App:
         log_operator_events(self.journey.operators.values())
         self._full_queues.log(self.journey.rooms, now)
         log_refusals(self.journey.intake.refusals, now)
+        self.traffic.sample(self.journey.counters, now)
         every_s = watchdog_s()
         if every_s is not None and now >= self._watchdog_at:
             self._watchdog_at = now + every_s / 3

@@ -28,8 +28,6 @@ from router.wiring.cli_records import add_commands
 
 WELL, NOT_WELL, WRONG_USAGE = 0, 1, 2
 DEFAULT_URL: Final = "http://127.0.0.1:9465"
-EVERY_S: Final = 1.0
-"""How often `status --watch` asks the router."""
 QUESTION_S: Final = 100.0
 """How long a question to the router may take: a hundred thousand prefixes are read in seconds."""
 LONGEST_PASSWORD: Final = 8
@@ -119,9 +117,16 @@ def _parser() -> argparse.ArgumentParser:
     add_commands(add, _url, DEFAULT_URL)
     add("schema", "print the JSON Schema of a configuration, for editors", _schema)
     add("hash-password", "read a password, and print its hash", _hash_password)
-    status = add("status", "show the state of a running router", _status)
+    status = add("status", "show the state of a running router, and what is not well", _status)
     status.add_argument(
-        "--watch", action="store_true", help="show the status again and again, until Ctrl-C"
+        "what", metavar="OPERATOR[/BIND]", nargs="?", help="all about one operator, or one bind"
+    )
+    status.add_argument("--account", metavar="A", help="all about one account")
+    status.add_argument(
+        "--all", action="store_true", help="every row, also where they do not fit the terminal"
+    )
+    status.add_argument(
+        "--watch", action="store_true", help="show it each second, with keys to sort and filter"
     )
     drain = add("drain", "send no more messages on a bind, or on all binds of an operator", _drain)
     resume = add("resume", "send messages again on what was drained", _resume)
@@ -452,41 +457,33 @@ def _read_password() -> str:
 
 
 def _status(arguments: argparse.Namespace) -> int:
+    parser: argparse.ArgumentParser = arguments.parser
     if arguments.watch and arguments.json:
-        arguments.parser.error("--json prints one document; it does not go with --watch")
+        parser.error("--json prints one document; it does not go with --watch")
+    if arguments.what is not None and arguments.account is not None:
+        parser.error("either OPERATOR[/BIND] or --account")
     from router.wiring.remote import NoAnswerError
-    from router.wiring.status_view import console, drawn, fetch
+    from router.wiring.status_one import NoSuchNameError
+    from router.wiring.status_view import Asked, console, look_for, shown, write
+    from router.wiring.status_watch import watch
 
-    if arguments.watch:
-        return _watch(arguments.url)
+    asked = Asked(arguments.url, arguments.what, arguments.account)
     try:
-        status = fetch(arguments.url)
+        if arguments.watch:
+            watch(asked, whole=arguments.all)
+            return WELL
+        found = shown(asked)
+        if arguments.json:
+            print(json.dumps(found.document, indent=2))
+        else:
+            screen = console()
+            write(screen, found.lines(look_for(screen, whole=arguments.all)))
+    except NoSuchNameError as error:
+        parser.error(str(error))
     except NoAnswerError as error:
         _tell(str(error))
         return NOT_WELL
-    if arguments.json:
-        print(json.dumps(status, indent=2))
-    else:
-        console().print(drawn(status))
-    return NOT_WELL if status["problems"] else WELL
-
-
-def _watch(url: str) -> int:
-    """Draw the status again and again until Ctrl-C, also after the router was restarted."""
-    from rich.live import Live
-    from rich.text import Text
-
-    from router.wiring.remote import NoAnswerError
-    from router.wiring.status_view import console, drawn, fetch
-
-    with suppress(KeyboardInterrupt), Live(console=console(), screen=True) as live:
-        while True:
-            try:
-                live.update(drawn(fetch(url)), refresh=True)
-            except NoAnswerError as error:
-                live.update(Text(str(error), style="bold red"), refresh=True)
-            time.sleep(EVERY_S)
-    return WELL
+    return NOT_WELL if found.problems else WELL
 
 
 def _drain(arguments: argparse.Namespace) -> int:

@@ -31,11 +31,14 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar, cast
 
 from prometheus_client import make_wsgi_app
 
+from router.telemetry.document import Snapshot
 from router.telemetry.log import LogLines
 from router.telemetry.metrics import registry
-from router.telemetry.status import Running, Snapshot, not_ready, snapshot
+from router.telemetry.running import Running
+from router.telemetry.status import described, not_ready, observed
 from router.terms.settings import Address
 from router.wiring.drains import UnknownNameError, set_drained
+from router.wiring.gently import gently
 from router.wiring.http_server import LONGEST_S, HttpServer, Refusals
 from router.wiring.questions import PATHS, SLOW_S, Questions
 from router.wiring.reload import Reloaded
@@ -268,7 +271,8 @@ class ControlSite:
             last = self._last
             if last is not None and time.monotonic() - self._last_at < FRESH_S:
                 return last
-            self._last = last = self._ask(lambda: snapshot(self._app))
+            seen = self._ask(lambda: observed(self._app))
+            self._last = last = gently(lambda: described(seen))
             self._last_at = time.monotonic()
             return last
         finally:

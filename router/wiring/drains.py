@@ -12,7 +12,7 @@ import structlog
 
 from router.forward.pool import Bind
 from router.settings.mistakes import listed, nearest
-from router.telemetry.status import Running
+from router.telemetry.running import Running
 
 log = structlog.get_logger()
 

@@ -9,7 +9,8 @@ from typing import TypedDict
 
 from router.forward.pool import Bind, Operator
 from router.settings.units import show_percent
-from router.telemetry.status import Running, is_up, not_ready, waiting_by_operator
+from router.telemetry.running import Running
+from router.telemetry.status import is_up, not_ready, waiting_by_operator
 from router.telemetry.verdict import age
 from router.terms.names import AccountName, LaneName, OperatorName
 from router.wiring.explain import Explanation, ToldPlan

@@ -3,6 +3,7 @@
     /v1/compare  POST {"path": "/etc/smpp-router"}: what that configuration would change
     /v1/explain  POST {"account": ..., "to": ...}: what would become of a message now
     /v1/routes   POST {"to": PREFIX, "account": A}: who may carry what
+    /v1/settings POST {"operator": NAME} or {"account": A}: what the configuration says of it
     /v1/find     POST {"what": NUMBER|ID, ...}: what became of messages
 
 Answered in the thread of the request, one question at a time: to compare a hundred thousand
@@ -23,12 +24,13 @@ from typing import Final, cast
 
 from router.settings.apart import Reader, ReaderError
 from router.settings.mistakes import listed, nearest
+from router.settings.summary import summary
 from router.telemetry.log import masked
 from router.telemetry.records import path_of
+from router.telemetry.running import Running
 from router.telemetry.search import Question as Search
 from router.telemetry.search import SearchError, is_asked, search
-from router.telemetry.status import Running
-from router.terms.names import AccountName
+from router.terms.names import AccountName, OperatorName
 from router.terms.settings import Settings
 from router.wiring.checking import examine, without_secrets
 from router.wiring.drains import UnknownNameError
@@ -38,7 +40,7 @@ from router.wiring.gently import gently
 from router.wiring.reload import log_trace
 from router.wiring.routes_view import routes_of
 
-PATHS: Final = ("/v1/compare", "/v1/explain", "/v1/routes", "/v1/find")
+PATHS: Final = ("/v1/compare", "/v1/explain", "/v1/routes", "/v1/settings", "/v1/find")
 SLOW_S: Final = 100.0
 """How much longer than another an answer may take, with its wait for others."""
 WAIT_S: Final = 60.0
@@ -59,7 +61,7 @@ class Questions:
         self._ask: Final = ask
         self._one_at_a_time: Final = threading.Lock()
         self._one_search: Final = threading.Lock()
-        answers = (self._compare, self._explain, self._routes, self._find)
+        answers = (self._compare, self._explain, self._routes, self._summary, self._find)
         self.by_path: Final[dict[str, Callable[[Asked], Answer]]] = dict(
             zip(PATHS, answers, strict=True)
         )
@@ -122,6 +124,17 @@ class Questions:
         account = _account(asked, settings) if "account" in asked else None
         found = routes_of(settings, _text(asked, "to", ""), account)
         return 200, {"routes": found, "of": len(settings.routes)}
+
+    def _summary(self, asked: Asked) -> Answer:
+        settings = self._settings
+        if "account" in asked:
+            account = settings.accounts[_account(asked, settings)]
+            return 200, {"settings": summary(account), "binds": {}}
+        operator = settings.operators.get(OperatorName(_text(asked, "operator")))
+        if operator is None:  # Removed by a reload, while its binds stay for receipts.
+            return 200, {"settings": {}, "binds": {}}
+        binds = {bind.name: summary(bind) for bind in operator.binds}
+        return 200, {"settings": summary(operator), "binds": binds}
 
     def _find(self, asked: Asked) -> Answer:
         """Look for messages; mask the numbers that were not asked for."""

@@ -6,7 +6,7 @@ Source: adjtimex(2). `timedatectl` judges in the same way ("System clock synchro
 import ctypes
 from typing import Final, TypedDict
 
-from router.telemetry.status import Running
+from router.telemetry.running import Running
 
 LARGEST_ERROR_US: Final = 16_000_000
 """What the kernel takes for the largest error while nothing keeps the clock right. STA_UNSYNC says

@@ -1,6 +1,7 @@
 """Binds as operators want them: hosts in turn, TLS, our address, short lives, calls from them."""
 
 import asyncio
+import json
 import socket
 from contextlib import ExitStack
 from dataclasses import replace
@@ -44,6 +45,20 @@ def campaign(stack: ExitStack, router: Router, count: int) -> None:
         stand.client(stack, router.port, "--count", str(count), system_id="bank")
     )
     assert (totals["accepted"], totals["receipted"]) == (count, count)
+
+
+def test_status_says_why_a_bind_is_down_and_when_it_is_tried_again(
+    stack: ExitStack, tmp_path: Path
+) -> None:
+    router = stand.router(stack, one_bind(f'address: "127.0.0.1:{free_port(stack)}"'), tmp_path)
+
+    def waiting() -> dict[str, object] | None:
+        (operator, *_) = json.loads(router.http("/v1/status"))["operators"]
+        bind: dict[str, object] = operator["binds"][0]
+        return None if bind["next_attempt_s"] is None else bind
+
+    bind = until("a bind waits to be tried again", waiting)
+    assert (bind["trouble"], bind["why"]) == ("unreachable", "Connection refused")
 
 
 def test_host_that_is_not_there_costs_no_wait(stack: ExitStack, tmp_path: Path) -> None:

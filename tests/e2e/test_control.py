@@ -246,6 +246,38 @@ def test_status_draws_what_the_router_says(
     assert "bound_trx" in output.out
 
 
+def test_status_of_one_has_what_the_configuration_says_of_it(
+    serving: HttpServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = ("--url", f"http://{serving.address}")
+    main(["status", "telia", *url])
+    assert "address 127.0.0.1:27751, system_id agg1" in capsys.readouterr().out
+    assert main(["status", "--account", "shop", "--json", *url]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["account"]["name"], found["problems"]) == ("shop", [])
+    assert found["settings"]["settings"]["lane"] == "bulk"
+    with pytest.raises(SystemExit) as wrong:
+        main(["status", "telai", *url])
+    assert wrong.value.code == 2
+    assert "did you mean 'telia'?" in capsys.readouterr().err
+
+
+def test_status_that_is_watched_in_a_pipe_is_blocks_of_lines(
+    serving: HttpServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def second(_seconds: float) -> None:
+        if capsys.readouterr().out.count("--- ") != 1:
+            raise AssertionError("a block begins with one line that says when it was")
+        blocks.append(1)
+        if len(blocks) == 2:
+            raise KeyboardInterrupt
+
+    blocks: list[int] = []
+    monkeypatch.setattr("router.wiring.status_watch.time.sleep", second)
+    assert main(["status", "--watch", "--url", f"http://{serving.address}"]) == 0
+    assert len(blocks) == 2
+
+
 def test_status_as_json_is_what_the_router_says(
     serving: HttpServer, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -315,6 +315,7 @@ def test_what_a_restart_did_not_know_of_is_taken_up_when_the_configuration_has_i
     router.settings = without_account(without_operator(contract, "telia"), "shop")
     again = router.restarted()
     assert again.journey.left_waiting == 3
+    assert {lacks.split()[0] for lacks, _ in again.journey.left()} <= {"account", "operator"}
     again.adopt(contract)
     assert again.journey.left_waiting == 0
     back = again.operator("telia")

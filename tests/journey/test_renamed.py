@@ -297,6 +297,7 @@ def test_receipts_that_were_left_are_taken_up_by_an_operator_that_comes_by_anoth
     router.settings = without_operator(with_both, "telia")
     again = router.restarted()
     assert again.journey.left_waiting == 2
+    assert again.journey.left() == [("operator telia", 2)]
     again.adopt(renamed(with_both, operator="telia"))
     assert again.journey.left_waiting == 0
     back, client = again.operator("telia2"), again.client()

@@ -38,6 +38,8 @@ class Bind:
     """Stands for a client's connection."""
 
     bind_type: str = "transceiver"
+    address: str = "192.0.2.1:5"
+    bound_at: float = 0.0
 
     def doubt(self, now: float) -> bool:
         """It has asked to end."""

@@ -19,7 +19,8 @@ from router.smpp.pdu import Pdu
 from router.smpp.session import Note, Session, Timers
 from router.smpp.states import Side, State
 from router.telemetry.records import Recorder
-from router.telemetry.status import RunningConfig as ConfigState
+from router.telemetry.running import RunningConfig as ConfigState
+from router.telemetry.traffic import Traffic
 from router.terms.message import Message
 from router.terms.names import AccountName, BindName, ClientId, LaneName, OperatorName, RouterId
 from router.terms.outcome import NO_ROUTE, Outcome
@@ -125,6 +126,7 @@ class FakeRouter:
             later=lambda call: None,
             settled=self.settled.append,
         )
+        self.traffic = Traffic()
         self.connectors = FakeConnectors()
         self.recorder: Recorder | None = None
         self.reloader = FakeReloader()

@@ -230,6 +230,8 @@ def test_client_binds_are_counted_by_type_and_none_is_zero() -> None:
 class _Bound:
     def __init__(self, bind_type: str) -> None:
         self.bind_type = bind_type
+        self.address = "192.0.2.1:5"
+        self.bound_at = 0.0
 
     def doubt(self, now: float) -> bool:
         return False

@@ -9,13 +9,16 @@ import pytest
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu
-from router.telemetry.status import BindStatus, Snapshot, not_ready, snapshot
+from router.telemetry.document import BindStatus, ProblemStatus, Snapshot
+from router.telemetry.status import not_ready, snapshot
 from router.telemetry.verdict import age
 from router.terms.names import AccountName, BindName, LaneName, OperatorId
 from router.terms.outcome import NO_ROUTE, Outcome
 from router.wiring.drains import set_drained
 from router.wiring.remote import NoAnswerError
-from router.wiring.status_view import console, drawn, parsed
+from router.wiring.status_one import account_page, account_view
+from router.wiring.status_page import Look
+from router.wiring.status_view import console, drawn, parsed, write
 from tests.unit.messages import pulled
 from tests.unit.telemetry.running import (
     BANK,
@@ -64,7 +67,7 @@ def bind_of(status: Snapshot, name: str) -> BindStatus:
 
 def text_of(status: Snapshot, width: int = 200) -> str:
     stream = io.StringIO()
-    console(stream, width).print(drawn(status))
+    write(console(stream, width), drawn(status, Look(width=width)))
     return stream.getvalue()
 
 
@@ -88,6 +91,10 @@ def test_bind_that_is_up_says_all_that_on_call_wants_to_know() -> None:
         "rate_now": 50.0,
         "busiest_second": 1,
         "round_trip_s": 0.02,
+        "why": "",
+        "next_attempt_s": None,
+        "now": {"out_per_s": 0.0, "refused_per_s": 0.0, "refused_as": ""},
+        "answers": {"lost": 3},
     }
 
 
@@ -107,9 +114,9 @@ def test_operator_whose_binds_wait_for_one_with_new_settings_says_which_and_why(
     telia, elisa = status["operators"]
     assert (telia["waiting_to_rebind"], telia["waiting_because"]) == (names, why)
     assert (elisa["waiting_to_rebind"], elisa["waiting_because"]) == ([], "")
-    assert re.search(
-        r"telia +telia-2, telia-3 +old session: telia-1 ESME_RINVPASWD", text_of(status)
-    )
+    text = text_of(status)
+    assert re.search(r"telia-3 +old session: telia-1 ESME_RINVPASWD", text)
+    assert re.search(r"telia +1/3 up, 2 with old session", text)
     router.connectors.renewals[TELIA].waiting = []
     assert snapshot(router)["operators"][0]["waiting_because"] == ""
 
@@ -119,7 +126,7 @@ def test_operator_that_is_removed_says_so_while_its_binds_stay() -> None:
     router.journey.operators[TELIA].leave()
     status = snapshot(router)
     assert [one["leaving"] for one in status["operators"]] == [True, False]
-    assert re.search(r"telia +all +removed: stays for receipts", text_of(status))
+    assert re.search(r"telia +removed: stays for receipts", text_of(status))
 
 
 def test_window_that_is_too_small_for_the_rate_says_what_is_needed() -> None:
@@ -196,21 +203,28 @@ def test_limits_are_shown_with_what_is_taken_of_them() -> None:
     assert (shop["outbox"], shop["outbox_messages"]) == (4_500_000, 5_000_000)
     assert (shop["outbox_octets"], shop["outbox_size"]) == (3 * 2**20, 2**30)
     drawing = text_of(status)
-    for shown in ("1/100000", "512MiB/1GiB", "4500000/5000000", "3MiB/1GiB"):
-        assert shown in drawing
+    assert re.search(r"shop .* 4500000 +90%", drawing)
     assert "free" not in drawing
+    view = "\n".join(str(line) for line in account_page(account_view(status, "shop"), 80))
+    for what, taken, most in (
+        ("queue", "1", "100000"),
+        ("queue_size", "512MiB", "1GiB"),
+        ("outbox_messages", "4500000", "5000000"),
+        ("outbox_size", "3MiB", "1GiB"),
+    ):
+        assert re.search(f"{what} +{taken} +{most}\n", view)
 
 
 def test_space_that_ends_is_said() -> None:
     router = busy()
     router.journey.commits.found_space(2**30, 2**29)
-    assert "1GiB free\n" in text_of(snapshot(router))
+    assert "1GiB free, clock believed\n" in text_of(snapshot(router))
     router.journey.commits.found_space(2**28, 2**29)
     status = snapshot(router)
     assert status["journal"]["is_short_of_space"]
     assert status["not_ready"] == not_ready(router) == "the disk is nearly full (journal.keep_free)"
     assert not status["ready"]
-    assert "256MiB free of 512MiB to keep: only receipts are taken" in text_of(status)
+    assert "256MiB free, of 512MiB to keep: only receipts are taken" in text_of(status)
     router.journey.commits.found_space(2**30, 2**29)
     assert not_ready(router) is None
 
@@ -252,16 +266,17 @@ def test_router_is_ready_or_says_why_not(
 
 def test_drawing_shows_binds_lanes_accounts_and_totals() -> None:
     text = text_of(snapshot(busy()))
-    for part in ("rests 1.0s", "20.0 ms", "1, 3.5s", "1, 1m 30s", "1/100000", "lost 3"):
+    for part in ("rests 1.0s", "20.0 ms", "1, 3.5s", "1, 1m 30s", "lost 3"):
         assert part in text
-    assert "ready, journal up (0 pending)" in text
+    assert "ready, up 0.5s, listening on 127.0.0.1:2775" in text
+    assert "journal up (0 pending)" in text
+    assert re.search(r"shop +0/2 +0 +0 +0 +1 +1m 30s", text)
     assert "no operator up" not in text
 
 
 def test_drawing_shows_the_rate_that_binds_have_together() -> None:
     text = text_of(snapshot(busy()))
-    assert re.search(r"elisa +together +80/s", text)
-    assert not re.search(r"telia +together", text)
+    assert re.search(r"elisa .* 80/s", text)
 
 
 def test_drawing_says_what_is_not_well() -> None:
@@ -274,14 +289,19 @@ def test_drawing_says_what_is_not_well() -> None:
     for part in (
         "not ready: journal is down",
         "journal down",
-        "down, 7 failed: ESME_RINVPASWD",
+        "down, ESME_RINVPASWD, 7 failed",
         "1 more wait",
     ):
         assert part in text
 
 
-def test_drawing_of_the_contract_fits_a_terminal_of_80_columns() -> None:
-    assert "…" not in text_of(snapshot(busy()), width=80)
+@pytest.mark.parametrize("width", [200, 80, 40, 20])
+def test_no_name_is_cut_and_no_line_too_long_however_narrow(width: int) -> None:
+    text = text_of(snapshot(busy()), width=width)
+    assert "…" not in text
+    assert {"telia", "elisa-tx2", "bank"} <= set(text.split())
+    if width >= 40:
+        assert max(map(len, text.splitlines())) <= width
 
 
 def test_text_of_a_peer_is_drawn_as_it_is() -> None:
@@ -327,7 +347,8 @@ def test_configuration_that_runs_is_named_and_so_is_what_its_files_differ_in() -
     assert "--against-running" not in text
     router.config = Stale()
     text = text_of(snapshot(router))
-    assert "the files differ: `smpp-router check CONFIG --against-running`" in text
+    assert "Note: configuration: the files differ\n" in text
+    assert "-> `smpp-router check CONFIG --against-running`" in text
 
 
 @pytest.mark.parametrize(
@@ -343,7 +364,7 @@ def test_doubt_about_the_clock_is_shown_with_its_cure(
     router = FakeRouter()
     believed = snapshot(router)
     assert believed["clock"] == {"ahead_s": 0.0, "waiting": 0, "cure": ""}
-    assert "clock" not in text_of(believed)
+    assert "clock believed" in text_of(believed)
     clocks = router.journey.clocks
     clocks.go_on_from(clocks.utc() - ahead_s)
     message = router.message()
@@ -352,23 +373,31 @@ def test_doubt_about_the_clock_is_shown_with_its_cure(
     status = snapshot(router)
     assert (status["clock"]["ahead_s"], status["clock"]["waiting"]) == (ahead_s, 1)
     text = " ".join(text_of(status).split())
-    assert f"the clock is {shown}, and doubted; 1 messages wait for it: put" in text
+    assert f"the clock is {shown}, and doubted; 1 messages wait for it" in text
+    assert "-> put the machine's clock right" in text
     assert cause in text
     assert "`smpp-router clock believe`" in text
     assert ("15 minutes" in text) == by_itself
 
 
+def problem(what: str) -> ProblemStatus:
+    return {"what": what, "about": "", "do": "ask", "see": "docs/operators.md, Throttled"}
+
+
 def test_what_is_not_well_is_told_before_all_else() -> None:
     status = snapshot(busy())
-    status["problems"], status["notes"] = ["elisa is down"], ["the files differ"]
-    first, second, third, *_ = text_of(status).splitlines()
-    assert first.startswith("1 problem:")
-    assert second.startswith("  elisa is down")
-    assert third.startswith("Note: the files differ")
+    status["problems"], status["notes"] = [problem("elisa is down")], [problem("files differ")]
+    first, second, third, fourth, *_ = text_of(status).splitlines()
+    assert first == "1 problem:"
+    assert second == "  elisa is down"
+    assert third == "    -> ask (docs/operators.md, Throttled)"
+    assert fourth == "Note: files differ"
     status["problems"] = []
     assert text_of(status).startswith("No problem is known.")
-    status["problems"] = [f"problem {n}" for n in range(14)]
-    assert "and 4 more (--json has all)" in text_of(status)
+    status["problems"] = [problem(f"problem {n}") for n in range(14)]
+    text = text_of(status)
+    assert "and 4 more: --all" in text
+    assert text.count("-> ask") == 1 + 1  # Once for all problems that have it in common.
 
 
 def test_refusals_and_the_latest_warnings_are_shown_and_nothing_of_a_peer_is_obeyed() -> None:
@@ -397,4 +426,4 @@ def test_refusals_and_the_latest_warnings_are_shown_and_nothing_of_a_peer_is_obe
     assert re.search(r"08:00:01 +client.bind_refused +system_id=x\\x1b\[2J", text)
     assert "\x1b[2J" not in text
     narrow = text_of(status, width=80).splitlines()
-    assert any(line.startswith("  08:00:01 client.bind_refused system_id=") for line in narrow)
+    assert any(line.startswith("08:00:01  client.bind_refused system_id=") for line in narrow)

@@ -1,12 +1,25 @@
 """router/telemetry/verdict.py: what is not well, in words, the worst first."""
 
+from pathlib import Path
 from typing import cast
 
 import pytest
 
-from router.telemetry.status import BindStatus, Snapshot, snapshot
-from router.telemetry.verdict import notes, problems
+from router.telemetry import verdict
+from router.telemetry.document import BindStatus, Snapshot
+from router.telemetry.status import snapshot
 from tests.unit.telemetry.running import ELISA, TELIA, FakeRouter
+
+
+def problems(status: Snapshot) -> list[str]:
+    """What is not well; what helps is looked at where it matters."""
+    found = verdict.problems(status)
+    assert all(one["see"] in verdict.SEEN for one in found)
+    return [one["what"] for one in found]
+
+
+def notes(status: Snapshot) -> list[str]:
+    return [one["what"] for one in verdict.notes(status)]
 
 
 @pytest.fixture
@@ -151,7 +164,7 @@ def test_what_holds_up_all_comes_first_then_operators_that_get_nothing(status: S
     assert problems(status) == [
         "clients are not served: journal is down",
         "the journal's disk has 1024 MiB left; below 512 MiB only receipts are taken",
-        "the wall clock is 1h 0m behind the time that the router uses: say `clock believe`",
+        "the wall clock is 1h 0m behind the time that the router uses",
         "elisa is down, for 22s (lost)",
         "3 messages can go nowhere: no operator of theirs can take them",
         "telia: 1 of 2 binds down: telia-1 for 22s (lost)",
@@ -168,3 +181,51 @@ def test_what_stays_until_a_restart_or_can_wait_is_a_note(status: Snapshot) -> N
         "2 rows of the journal could not be used, since this process started",
         "configuration: the files differ from what runs",
     ]
+
+
+def test_bind_that_is_down_says_what_the_system_said_and_when_it_is_tried_again(
+    status: Snapshot,
+) -> None:
+    with_binds(status, 0, 2)
+    down(status, 0, 0, 1, trouble="unreachable")
+    bind(status, 0, 0, why="Connection refused", next_attempt_s=12.0)
+    bind(status, 0, 1, why="Connection refused", next_attempt_s=8.0)
+    (told,) = verdict.problems(status)
+    why = "unreachable: Connection refused, next attempt in 8.0s"
+    assert told["what"] == f"telia is down, for 22s ({why})"
+    assert (told["about"], told["see"]) == ("telia", verdict.STATES)
+    assert "firewall" in told["do"]
+    bind(status, 0, 1, trouble="ESME_RINVPASWD", why="", next_attempt_s=1.0)
+    (told,) = verdict.problems(status)
+    assert "ESME_RINVPASWD, next attempt in 1.0s" in told["what"]
+    assert "operators.yaml" in told["do"]
+
+
+def test_floods_of_refusals_are_told_and_single_ones_are_not(status: Snapshot) -> None:
+    telia, account = status["operators"][0], status["accounts"][0]
+    telia["now"].update({"out_per_s": 10.0, "refused_per_s": 9.0, "refused_as": "ESME_RTHROTTLED"})
+    account["now"].update({"in_per_s": 0.0, "refused_per_s": 0.9, "refused_as": "ESME_RINVDSTADR"})
+    assert problems(status) == []
+    telia["now"]["refused_per_s"] = 30.0
+    account["now"]["refused_per_s"] = 2.0
+    name = account["name"]
+    assert problems(status) == [
+        "telia refuses 30 of 40 messages a second, most with ESME_RTHROTTLED",
+        f"2 of 2 messages a second of {name} are refused, the last: ESME_RINVDSTADR",
+    ]
+    assert verdict.problems(status)[0]["see"] == verdict.THROTTLED
+    assert {one["about"] for one in verdict.problems(status)} == {"telia", name}
+
+
+def test_what_the_configuration_lacks_is_named(status: Snapshot) -> None:
+    status["left_waiting"], status["left_of"] = 5, {"operator old": 4, "account gone": 1}
+    assert problems(status) == []
+    (told,) = notes(status)
+    assert told == "5 messages and receipts stay in the journal, for operator old 4, account gone 1"
+
+
+@pytest.mark.parametrize("see", verdict.SEEN)
+def test_what_explains_a_problem_is_a_heading_of_the_documentation(see: str) -> None:
+    name, _, heading = see.partition(", ")
+    text = (Path(__file__).parents[3] / name).read_text(encoding="utf-8")
+    assert any(line.startswith(f"## {heading}") for line in text.splitlines())

@@ -118,6 +118,7 @@ def test_core_that_is_not_the_demanded_one_ends_the_command(
         ("status", "--url", "file:///etc/passwd"),
         ("status", "--url", "http://127.0.0.1:x"),
         ("status", "--watch", "--json"),
+        ("status", "telia", "--account", "bank"),
     ],
 )
 def test_wrong_usage_exits_with_2_and_prints_no_result(

@@ -184,3 +184,16 @@ def test_question_that_is_none_is_refused(
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'"372"'])
 def test_question_is_an_object_of_json(router: FakeRouter, body: bytes) -> None:
     assert command(control_of(router), "/v1/routes", body)[0] == 400
+
+
+def test_settings_of_an_operator_or_account_are_told_without_passwords(router: FakeRouter) -> None:
+    status, found = asked(router, "/v1/settings", operator="telia")
+    assert status == 200
+    assert cast("dict[str, dict[str, str]]", found["binds"])["telia-1"]["rate"] == "50/s"
+    status, of_account = asked(router, "/v1/settings", account="shop")
+    assert (status, of_account["binds"]) == (200, {})
+    assert "pw1" not in f"{found}{of_account}"
+    assert "secret" not in f"{found}{of_account}"
+    assert asked(router, "/v1/settings", account="nobody")[0] == 422
+    assert asked(router, "/v1/settings", operator="gone")[1] == {"settings": {}, "binds": {}}
+    assert asked(router, "/v1/settings", operator=7)[0] == 400

@@ -1,0 +1,305 @@
+"""The status document: what `/v1/status` serves. Its names stay; keys may be added.
+
+Times that end in `_s` are seconds, in `_utc` seconds since 1970; `per_s` is messages a second, over
+the last seconds.
+"""
+
+from typing import TypedDict
+
+
+class ProblemStatus(TypedDict):
+    """One thing that is not well."""
+
+    what: str
+    about: str
+    """The operator or account; empty where it is about the whole router."""
+    do: str
+    """What helps; empty where only time does."""
+    see: str
+    """Where that is explained: a file of the documentation, and a heading in it."""
+
+
+class DeliveredStatus(TypedDict):
+    """How much was delivered, of what has ended and was asked about."""
+
+    share: float | None
+    """Since the start; None where nothing has ended."""
+    of: int
+    lately_share: float | None
+    """Over the last 5 to 10 minutes."""
+    lately_of: int
+
+
+class NowStatus(TypedDict):
+    """Messages a second, of the whole router."""
+
+    over_s: float
+    """Over how long a time: the last 5 to 10 seconds."""
+    in_per_s: float
+    """Messages of clients that were taken."""
+    out_per_s: float
+    """Messages that operators took."""
+    receipts_per_s: float
+    """Receipts of operators."""
+    refused_per_s: float
+    """Messages of clients that were refused."""
+    refused_by_operators_per_s: float
+    """Messages that operators refused, or did not answer."""
+
+
+class AccountNow(TypedDict):
+    """Messages a second, of one account."""
+
+    in_per_s: float
+    refused_per_s: float
+    refused_as: str
+    """What most of the refused were answered; empty where none was refused."""
+    receipts_per_s: float
+    """Receipts and subscribers' messages that the client acknowledged."""
+
+
+class BindNow(TypedDict):
+    """Messages a second, of one bind."""
+
+    out_per_s: float
+    refused_per_s: float
+    """Those that were answered with another status than ESME_ROK, or not at all."""
+    refused_as: str
+    """The status of most of them, `timeout` or `lost`; empty where there were none."""
+
+
+class OperatorNow(BindNow):
+    """Messages a second, of one operator."""
+
+    receipts_per_s: float
+
+
+class CommitsNow(TypedDict):
+    """How fast the journal is."""
+
+    per_s: float
+    mean_s: float | None
+    """How long a commit takes; None where there was none."""
+
+
+class ConfigStatus(TypedDict):
+    """Which configuration runs."""
+
+    hash: str
+    """Equal where configurations say the same, but for passwords."""
+    since_utc: float
+    stale: bool
+    """Whether the files are not what runs, as of the last look, which is a minute old at most."""
+    why: str
+    """Why they are not; empty if they are."""
+
+
+class JournalStatus(TypedDict):
+    """Whether the journal works, so that messages can be accepted."""
+
+    up: bool
+    pending: int
+    set_aside: int
+    """Rows that could not be used, since the start."""
+    lost: bool
+    """Whether this process began although the journal lacked what was accepted."""
+    free_octets: int | None
+    """The space that is left for it; None where that is not known, or has no end."""
+    keep_free: int
+    """The space below which receipts alone are taken, in octets."""
+    is_short_of_space: bool
+    read_failures: int
+    """Reads that failed, since the start."""
+    commits: CommitsNow
+
+
+class RecordsStatus(TypedDict):
+    """The file in which records are kept."""
+
+    path: str
+    octets: int
+    behind_s: float
+    """How long ago all that was over had its record there."""
+    failure: str
+    """Why nothing is written; empty where all is well."""
+    lost: int
+    """Records that could wait no longer, since the start."""
+
+
+class ClockStatus(TypedDict):
+    """Whether the wall clock is believed."""
+
+    ahead_s: float
+    """How far it is ahead of the time that the router uses; negative behind it; 0 if believed."""
+    waiting: int
+    """Messages that wait because only this clock says that they are over."""
+    cure: str
+    """What ends the doubt; empty if there is none."""
+
+
+class BindStatus(TypedDict):
+    """One bind to an operator; fields about the rate are None for a receiver."""
+
+    name: str
+    type: str
+    address: str
+    up: bool
+    state: str
+    since_s: float
+    failures: int
+    trouble: str
+    """Why it is down, in a word; empty while it is up."""
+    why: str
+    """What the system said, where that is `unreachable`."""
+    next_attempt_s: float | None
+    """When the router tries again to bind; None while it is up, or being tried."""
+    drained: bool
+    breaker: str
+    resting_s: float
+    window: int
+    window_in_use: int
+    window_needed: int | None
+    rate: str | None
+    rate_now: float | None
+    busiest_second: int | None
+    round_trip_s: float | None
+    now: BindNow
+    answers: dict[str, int]
+    """What the operator answered, by status, since the start."""
+
+
+class LaneStatus(TypedDict):
+    """The messages that wait in one lane."""
+
+    lane: str
+    messages: int
+    oldest_s: float
+
+
+class OperatorStatus(TypedDict):
+    """One operator with its binds and the messages that wait for it."""
+
+    name: str
+    available: bool
+    breaker: str
+    rate: str | None
+    in_flight: int
+    receipts_outstanding: int
+    receipts_unmatched: int
+    receipts_guessed: int
+    leaving: bool
+    """Whether the configuration has it no more: its binds stay while something is owed on them."""
+    waiting_to_rebind: list[str]
+    """Binds that keep their old session, because another one does not come up with new settings."""
+    waiting_because: str
+    """Which one that is, and what keeps it down; empty where none waits."""
+    binds: list[BindStatus]
+    lanes: list[LaneStatus]
+    now: OperatorNow
+    answers: dict[str, int]
+    """Answers by status, since the start."""
+    receipts: dict[str, int]
+    """Receipts by state, since the start."""
+    delivered: DeliveredStatus
+    """By its receipts."""
+
+
+class RefusedStatus(TypedDict):
+    """Submits of one account that were refused for one reason."""
+
+    reason: str
+    status: str
+    """What the latest was answered."""
+    count: int
+    last_utc: float
+    client: str
+    """An example: where one of them came from,"""
+    prefix: str
+    """and the first digits of its number."""
+
+
+class ClientStatus(TypedDict):
+    """One bind of a client."""
+
+    address: str
+    type: str
+    since_s: float
+
+
+class AccountStatus(TypedDict):
+    """One client."""
+
+    name: str
+    binds: dict[str, int]
+    """How many, by type."""
+    max_binds: int
+    clients: list[ClientStatus]
+    """Who is bound, the longest first."""
+    lanes: list[LaneStatus]
+    """What waits for an operator; of that which is to be tried again, only `waiting` knows."""
+    now: AccountNow
+    submits: dict[str, int]
+    """What it was answered, by status, since the start."""
+    outcomes: dict[str, int]
+    """How its messages ended, since the start."""
+    delivered: DeliveredStatus
+    waiting: int
+    queue: int
+    waiting_octets: int
+    queue_size: int
+    outbox: int
+    outbox_messages: int
+    """The limit of `outbox`."""
+    outbox_octets: int
+    outbox_size: int
+    """The limit of `outbox_octets`."""
+    refused: list[RefusedStatus]
+    """What was refused since the start, the latest first."""
+
+
+class Totals(TypedDict):
+    """Counters since the start, over all accounts and operators."""
+
+    submits: dict[str, int]
+    sends: dict[str, int]
+    outcomes: dict[str, int]
+    receipts: dict[str, int]
+    in_doubt: dict[str, int]
+    repeated: int
+    failed_binds: dict[str, int]
+    refused_pdus: dict[str, int]
+
+
+class Snapshot(TypedDict):
+    """The whole document."""
+
+    version: str
+    at_utc: float
+    uptime_s: float
+    ready: bool
+    not_ready: str | None
+    listeners: list[str]
+    config: ConfigStatus
+    journal: JournalStatus
+    records: RecordsStatus | None
+    """None where none are kept."""
+    clock: ClockStatus
+    operators: list[OperatorStatus]
+    without_operator: list[LaneStatus]
+    delayed: int
+    scheduled: int
+    left_waiting: int
+    """Messages and receipts that stay in the journal, because of what the configuration lacks:"""
+    left_of: dict[str, int]
+    """`account NAME` or `operator NAME`, and how many those are."""
+    accounts: list[AccountStatus]
+    now: NowStatus
+    delivered: DeliveredStatus
+    """Of all accounts."""
+    totals: Totals
+    problems: list[ProblemStatus]
+    """What is not well, the worst first; empty where nothing is known to be."""
+    notes: list[ProblemStatus]
+    """What somebody has to look at some day, and what stays so until a restart."""
+    events: list[dict[str, object]]
+    """The latest lines of the log, the oldest first."""
