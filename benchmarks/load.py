@@ -41,6 +41,8 @@ class Case:
     """Between client and router."""
     segments: int = 1
     """Of each long message; every one counts as a message."""
+    records: bool = True
+    """Whether the router keeps records, where its journal is on disk."""
 
     @property
     def suffix(self) -> str:
@@ -89,6 +91,7 @@ def measure(
         warm_up = stand.client(stack, router.port, *options, "--count", str(WARM_UP))
         stand.well(warm_up, stand.totals_of(warm_up))
         began(router)
+        loop_s = router.child.loop_cpu().both_s
         meter, operator_meter = stand.Meter(router.child), stand.Meter(operator.child)
         client = stand.client(
             stack, router.port, *options, "--count", str(count), "--progress", str(each)
@@ -101,6 +104,7 @@ def measure(
         )
         seen = stand.totals_of(client)
         cost, operator_cost = meter.cost(count), operator_meter.cost(count)
+        loop_s = router.child.loop_cpu().both_s - loop_s
         stand.well(client, seen)
         router.child.stop()
     numbers = {
@@ -108,6 +112,7 @@ def measure(
         "router_us": cost.both_us,
         "router_user_us": cost.user_us,
         "router_system_us": cost.system_us,
+        "router_loop_us": round(loop_s / count * 1e6, 2),
         "router_resident_mb": cost.resident_mb,
         "router_grown_mb": cost.grown_mb,
         "client_us": number(seen, "cpu_us_per_message"),
@@ -126,6 +131,8 @@ def start(
         rate=f"{RATE_PER_S // case.operator_binds}/s",
         journal=case.journal,
     )
+    if not case.records:
+        configuration["records"] = {"keep": "0s"}
     account = {**stand.account(), "max_binds": case.client_binds + 1}
     names = (
         [f"load{place + 1}" for place in range(case.accounts)] if case.accounts > 1 else ["load"]

@@ -206,6 +206,12 @@ class Child:
         fields = stat.rpartition(")")[2].split()  # The name before may hold blanks.
         return Cpu(int(fields[11]) / _TICKS_PER_S, int(fields[12]) / _TICKS_PER_S)
 
+    def loop_cpu(self) -> Cpu:
+        """That of its main thread alone, in which a router has its loop."""
+        stat = Path(f"/proc/{self.pid}/task/{self.pid}/stat").read_text(encoding="utf-8")
+        fields = stat.rpartition(")")[2].split()
+        return Cpu(int(fields[11]) / _TICKS_PER_S, int(fields[12]) / _TICKS_PER_S)
+
     def resident_bytes(self) -> int:
         """Return how much memory it holds at this moment."""
         return self._memory_bytes("VmRSS")
