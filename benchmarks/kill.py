@@ -5,9 +5,10 @@ router is started anew on the same journal each time.
 """
 
 import argparse
+import sqlite3
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -17,6 +18,7 @@ from typing import Final
 from benchmarks import stand
 from benchmarks.processes import ChildError, number, until
 from benchmarks.results import Result, spread
+from router.telemetry.records import path_of
 from simulators.units import duration_s
 
 SUMMARY: Final = "kill -9 under load, 50 times: messages and receipts lost, messages sent twice"
@@ -86,8 +88,9 @@ def run(given: argparse.Namespace) -> Result:
             victim.kill()
             victim.start()
         seen = stand.totals_of(client)
+        victim.router.child.stop()
         counted = operator.totals()
-    result.numbers = _numbers(seen, counted, victim, kills)
+        result.numbers = _numbers(seen, counted, victim, kills) | _records(folder, counted)
     _judge(result, kills, rate, at_once=at_once)
     return result
 
@@ -183,6 +186,21 @@ def _numbers(
     }
 
 
+def _records(folder: Path, counted: Mapping[str, object]) -> dict[str, float]:
+    """Of the messages that the operator has, each to a number of its own: those without a record.
+
+    A message that was accepted and whose process was killed before it answered has one, too.
+    """
+    with closing(sqlite3.connect(path_of(folder / "router.db"))) as database:
+        rows, numbers = database.execute(
+            "SELECT count(*), count(DISTINCT destination) FROM record WHERE outcome <> 'refused'"
+        ).fetchone()
+    return {
+        "records_missing": number(counted, "distinct") - numbers,
+        "records_twice": rows - numbers,
+    }
+
+
 def _first_out_at(counted: Mapping[str, object], start: _Start) -> float:
     """When the first message after this start came to the operator, on its clock, which is ours."""
     binds = counted["binds"]
@@ -221,6 +239,8 @@ def _judge(result: Result, kills: int, rate: int, *, at_once: bool) -> None:
     result.at_most("acknowledged and never delivered", number(numbers, "never_delivered"), 0)
     result.at_most("receipts missing", number(numbers, "receipts_missing"), 0)
     result.at_most("receipts wrong, ids given twice", number(numbers, "wrong"), 0)
+    result.at_most("records missing", number(numbers, "records_missing"), 0)
+    result.at_most("records twice", number(numbers, "records_twice"), 0)
     if at_once:
         median = number(numbers, "repeated_per_kill", "median")
         result.at_most("sent twice per kill, at the median", median, REPEATED_AT_ONCE)

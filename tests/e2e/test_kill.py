@@ -35,4 +35,5 @@ def test_nothing_is_lost_by_kills_under_load(tmp_path: Path) -> None:
     assert numbers["never_delivered"] == 0, numbers
     assert numbers["receipts_missing"] == 0, numbers
     assert numbers["wrong"] == 0, numbers
+    assert numbers["records_missing"] == numbers["records_twice"] == 0, numbers
     assert numbers["receipts"] == {"delivered": numbers["accepted"]}
