@@ -22,6 +22,7 @@ from typing import Final
 
 import structlog
 
+from router.check.number import routing_key
 from router.enqueue.sqlite import Records
 from router.telemetry import records_schema as schema
 from router.telemetry.document import RecordsStatus
@@ -38,6 +39,8 @@ ROWS_AT_ONCE: Final = 5_000
 PRUNE_ROWS: Final = 5_000
 PRUNE_EVERY_S: Final = 60.0
 SUFFIX: Final = ".records.db"
+ASIDE: Final = ".damaged-"
+"""Behind the name of a file that is damaged stands this, and when that was found."""
 _BUSY_S: Final = 5.0
 _CACHE_KIB: Final = 32_768
 """The last part of the table and of its indexes stays in memory."""
@@ -165,7 +168,7 @@ class Recorder:
 
     def _set_aside(self, error: Exception) -> bool:
         """Give a damaged file another name; return False if it is not ours, or that fails too."""
-        aside = self.path.with_name(f"{self.path.name}.damaged-{int(self._clock_utc())}")
+        aside = self.path.with_name(f"{self.path.name}{ASIDE}{int(self._clock_utc())}")
         try:
             if not is_ours(self.path):
                 return False
@@ -300,8 +303,8 @@ def masked(number: str) -> str:
 
 
 def hashed(number: str, key: bytes) -> str:
-    """Return what stands for a number on the day of this key; with another it is another."""
-    digits = number.removeprefix("+")
+    """Return what stands for a number, in whatever form, on the day of this key."""
+    digits = routing_key(number.encode("latin-1")) or number
     return f"#{hmac.new(key, digits.encode(), hashlib.sha256).hexdigest()[:24]}"
 
 

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, TypedDict
 from router.check.number import routing_key
 from router.smpp.pdu import BodyError, Pdu, Sm
 from router.telemetry import records_schema as schema
-from router.telemetry.records import hashed, masked
+from router.telemetry.records import ASIDE, hashed, masked
 
 PIECE_ROWS: Final = 20_000
 """Rows of the journal that one statement looks at."""
@@ -82,6 +82,8 @@ def search(
     looked = _Search(question, clock() + LONGEST_S, clock)
     if records is not None:
         looked.read(records, looked.in_records)
+        for aside in sorted(records.parent.glob(f"{records.name}{ASIDE}*[0-9]")):
+            looked.lacks.append(f"{aside}: records that were damaged, and are not looked at")
     if journal is not None:
         looked.read(journal, lambda database: looked.in_journal(database, records))
     return looked.answer()
@@ -101,7 +103,7 @@ class _Search:
         self._ends_at: Final = ends_at
         self._clock: Final = clock
         self._found: dict[tuple[str, Value], Found] = {}
-        self._lacks: list[str] = []
+        self.lacks: list[str] = []
         self._moved = 0
         """The last row of the journal that is among the records."""
         what = question.what
@@ -119,7 +121,7 @@ class _Search:
     def read(self, path: Path, read: Callable[[sqlite3.Connection], None]) -> None:
         """Read one file."""
         if not path.is_file():
-            self._lacks.append(f"{path}: there is no such file")
+            self.lacks.append(f"{path}: there is no such file")
             return
         # Without a log beside it nobody has the file open; SQLite would make one.
         is_open = path.with_name(f"{path.name}-wal").exists()
@@ -133,9 +135,9 @@ class _Search:
                 read(database)
         except sqlite3.Error as error:
             if self._is_late():
-                self._lacks.append(f"{path}: not all was looked at within {LONGEST_S:g} s")
+                self.lacks.append(f"{path}: not all was looked at within {LONGEST_S:g} s")
             else:
-                self._lacks.append(f"{path}: cannot be read: {error}")
+                self.lacks.append(f"{path}: cannot be read: {error}")
 
     def _is_late(self) -> bool:
         return self._clock() > self._ends_at
@@ -144,7 +146,7 @@ class _Search:
         """Return what was found."""
         found = sorted(self._found.values(), key=_accepted)
         most = min(self._question.most, MOST_FOUND)
-        return {"found": found[-most:], "more": len(found) > most, "lacks": self._lacks}
+        return {"found": found[-most:], "more": len(found) > most, "lacks": self.lacks}
 
     def _add(self, found: Found) -> None:
         router_id = found["router_id"]

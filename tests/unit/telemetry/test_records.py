@@ -14,6 +14,7 @@ from router.smpp.receipt import Receipt, State
 from router.telemetry import records as the_records
 from router.telemetry import records_schema as schema
 from router.telemetry.records import hashed, masked
+from router.telemetry.search import Question, search
 from router.terms.names import AccountName
 from router.terms.outcome import Outcome
 from router.terms.record import MOST_TRIES, Refused, Try, submitted, tries_text, with_try
@@ -202,6 +203,7 @@ def test_numbers_are_masked_or_hashed_where_an_account_wants_it(desk: Desk) -> N
         ("37255512345",),
     ]
     assert "55512345" not in hashed("37255512345", key)
+    assert hashed("0037255512345", key) == hashed("37255512345", key) != hashed("37255512346", key)
     assert masked("+37255512345") == "+3725551****"
     assert masked("112") == "112"
 
@@ -234,6 +236,11 @@ def test_damaged_file_is_set_aside_and_a_new_one_has_what_the_journal_has(desk: 
     assert [line["event"] for line in logs] == ["records.damaged"]
     assert Path(logs[0]["kept_as"]).stat().st_size == 8192
     assert desk.rows() == [(1,), (2,)]
+    answer = search(Question("1"), desk.records, desk.path)
+    assert [one["router_id"] for one in answer["found"]] == [1]
+    assert answer["lacks"] == [
+        f"{logs[0]['kept_as']}: records that were damaged, and are not looked at"
+    ]
 
 
 def test_database_of_another_program_is_left_alone_and_traffic_goes_on(desk: Desk) -> None:
