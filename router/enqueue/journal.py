@@ -13,7 +13,7 @@ from router.terms.group import Started
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, OperatorId, OperatorName, RouterId
 from router.terms.orphan import Orphan
-from router.terms.outcome import JournalError, Outcome
+from router.terms.outcome import NO_EVIDENCE, Evidence, JournalError, Outcome
 from router.terms.queue_key import QueueKey
 from router.terms.states import Mark, MarkEvent
 
@@ -107,10 +107,16 @@ class Damaged:
 class Settlement:
     """The final record of a message, which has its outcome."""
 
-    __slots__ = ("at_utc", "kept_as", "message", "outcome", "reason")
+    __slots__ = ("at_utc", "evidence", "kept_as", "message", "outcome", "reason")
 
     def __init__(
-        self, message: Message, outcome: Outcome, at_utc: float, reason: str = "", kept_as: int = 0
+        self,
+        message: Message,
+        outcome: Outcome,
+        at_utc: float,
+        reason: str = "",
+        kept_as: int = 0,
+        evidence: Evidence = NO_EVIDENCE,
     ) -> None:
         self.message = message
         self.outcome = outcome
@@ -119,6 +125,8 @@ class Settlement:
         """A word for the log where the router, not the operator, decided."""
         self.kept_as = kept_as
         """The number of its record in the journal."""
+        self.evidence = evidence
+        """Whose word the outcome is; not kept in the journal."""
 
 
 class Changes:

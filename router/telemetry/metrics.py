@@ -24,15 +24,18 @@ from prometheus_client.utils import floatToGoString
 
 from router.accept.server import BIND_TYPES
 from router.enqueue.row_writer import TABLES
+from router.report.quality import ENOUGH
 from router.smpp.vocabulary import status_name
 from router.telemetry.status import Running, answer_name, is_up, version, waiting_by_operator
 from router.terms.counters import Histogram
+from router.terms.settings import OperatorSettings
 
 PREFIX: Final = "smpp_router_"
 IN_DOUBT_ACTIONS: Final = ("resend", "elsewhere", "fail")
 RELOAD_RESULTS: Final = ("unchanged", "applied", "partly", "needs_restart", "rejected", "failed")
 """Label values that have a sample from the start: for Prometheus a sample that first appears as 1
 is no increase."""
+QUANTILES: Final = (0.5, 0.95)
 BUSIEST_OF_S: Final = 60.0
 BREATHE_AFTER: Final = 32
 """Samples between two pauses: about 0.3 ms of the interpreter."""
@@ -81,6 +84,7 @@ class Exporter(Collector):
         yield from self._of_binds()
         yield from self._of_receipts()
         yield from self._of_outcomes()
+        yield from self._of_quality()
         yield from self._of_journal()
         yield from self._of_process()
 
@@ -263,6 +267,12 @@ class Exporter(Collector):
             ("operator",),
             ((key, breaker.opened) for key, breaker in whole),
         )
+        yield _gauge(
+            "operator_contract_rate",
+            "submit_sm a second by the contract: over all, or the sum over binds if that is less.",
+            ("operator",),
+            (((name,), contracted(one.settings)) for name, one in journey.operators.items()),
+        )
         yield _counter(
             "inbound",
             "Messages from subscribers by what became of them: held, unrouted, refused.",
@@ -387,6 +397,52 @@ class Exporter(Collector):
             (((account, outcome.name.lower()), n) for (account, outcome), n in outcomes),
         )
 
+    def _of_quality(self) -> Iterator[Metric]:
+        journey = self._app.journey
+        counted = journey.quality.by_country().items()
+        enough = [(key, sums) for key, sums in counted if sums.deliverable >= ENOUGH]
+        labels = ("operator", "country")
+        yield _gauge(
+            "deliverable_share",
+            "Share of the last outcomes whose number can be reached, as the operator says.",
+            labels,
+            (
+                (key, share)
+                for key, one in counted
+                if one.outcomes >= ENOUGH and (share := one.deliverable_share) is not None
+            ),
+        )
+        yield _gauge(
+            "delivered_share",
+            "Share of the deliverable among the last outcomes that was delivered.",
+            labels,
+            ((key, share) for key, one in enough if (share := one.delivered_share) is not None),
+        )
+        yield _gauge(
+            "never_receipted_share",
+            "Share of the deliverable among the last outcomes that never had its receipt.",
+            labels,
+            ((key, sh) for key, one in enough if (sh := one.never_receipted_share) is not None),
+        )
+        yield _gauge(
+            "delivery_quantile_seconds",
+            "Time from acceptance to the receipt of delivery, of the last outcomes.",
+            (*labels, "quantile"),
+            (
+                ((*key, str(share)), time_s)
+                for key, one in enough
+                for share in QUANTILES
+                if (time_s := one.within_s(share)) is not None
+            ),
+        )
+        too_fast = journey.counters.receipts_too_fast
+        yield _counter(
+            "receipts_too_fast",
+            "Receipts of delivery that came faster than a telephone can answer.",
+            ("operator",),
+            (((name,), too_fast.get(name, 0)) for name in journey.operators),
+        )
+
     def _of_journal(self) -> Iterator[Metric]:
         journey, counters = self._app.journey, self._app.journey.counters
         yield _gauge("journal_up", "Whether commits succeed.", (), [((), journey.commits.up)])
@@ -481,6 +537,12 @@ class Exporter(Collector):
             [((), self._lines_lost())],
         )
         yield _gauge("build_info", "What runs.", ("version",), [((self._version,), 1)])
+
+
+def contracted(operator: OperatorSettings) -> float:
+    """Return the messages a second that the contracts with an operator allow."""
+    together = sum(bind.rate.per_second for bind in operator.binds if bind.rate is not None)
+    return together if operator.rate is None else min(operator.rate.per_second, together)
 
 
 def _length(sized: Sized) -> int:

@@ -19,6 +19,7 @@ from router.forward.pool import Bind, Operator
 from router.forward.window import needed
 from router.journey import Journey
 from router.smpp.vocabulary import status_name
+from router.telemetry.quality import QualityStatus, quality_status
 from router.telemetry.recent import Recent
 from router.telemetry.verdict import notes, problems
 from router.terms.clock import CONFIRM_S, LARGEST_S
@@ -279,6 +280,8 @@ class Snapshot(TypedDict):
     delayed: int
     scheduled: int
     accounts: list[AccountStatus]
+    quality: list[QualityStatus]
+    """How well operators deliver."""
     totals: Totals
     problems: list[str]
     """What is not well, each in a sentence, the worst first; empty where nothing is known to be."""
@@ -329,6 +332,7 @@ def snapshot(app: Running) -> Snapshot:
         delayed=journey.delayed,
         scheduled=journey.lanes.delays.scheduled(),
         accounts=[_account(journey, account) for account in app.accounts.by_name.values()],
+        quality=quality_status(journey.quality),
         totals=_totals(journey),
         problems=[],
         notes=[],

@@ -8,6 +8,8 @@ bind of a router that has just started.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from router.telemetry.quality import not_believed
+
 if TYPE_CHECKING:
     from router.telemetry.status import AccountStatus, BindStatus, OperatorStatus, Snapshot
 
@@ -53,7 +55,7 @@ def notes(status: "Snapshot") -> list[str]:
         found.append(f"{rows} of the journal could not be used, since this process started")
     if config["stale"]:
         found.append(f"configuration: {config['why']}")
-    return found
+    return found + not_believed(status["quality"])
 
 
 def _of_all(status: "Snapshot") -> Iterator[str]:

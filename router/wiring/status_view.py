@@ -23,6 +23,7 @@ from router.telemetry.status import (
     version,
 )
 from router.telemetry.verdict import NEAR, age
+from router.wiring.quality_view import drawn_quality
 from router.wiring.remote import NoAnswerError, ask
 
 MOST_EVENTS: Final = 8
@@ -68,6 +69,9 @@ def _parts(status: Snapshot) -> Iterator[RenderableType]:
     refused = _refused(status["accounts"])
     if refused is not None:
         yield refused
+    quality = drawn_quality(status["quality"])
+    if quality is not None:
+        yield quality
     yield _totals(status)
     events = _events(status["events"])
     if events is not None:

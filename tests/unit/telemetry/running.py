@@ -13,6 +13,7 @@ from router.enqueue.journal import Settlement
 from router.enqueue.memory import MemoryJournal
 from router.forward.pool import Attempt
 from router.journey import Journey
+from router.report.quality import ENOUGH
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu
@@ -21,7 +22,7 @@ from router.smpp.states import Side, State
 from router.telemetry.status import RunningConfig as ConfigState
 from router.terms.message import Message
 from router.terms.names import AccountName, BindName, ClientId, LaneName, OperatorName, RouterId
-from router.terms.outcome import NO_ROUTE, Outcome
+from router.terms.outcome import NO_ROUTE, Evidence, Outcome
 from router.terms.settings import Settings
 from router.wiring.reload import Reloaded
 from router.wiring.running_config import RunningConfig
@@ -245,5 +246,11 @@ def filled() -> FakeRouter:
     c.inbound_unrouted[ELISA, "12303", "no_rule_for_number"] = 4
     c.deliveries[BANK, "refused"] = 1
     c.config_reloads["unchanged"] = 1
+    c.receipts_too_fast[TELIA] = 1
     router.journey.commits.found_space(10**9, 512 * 2**20)
+    message = router.message(age_s=4.0)
+    message.operator, message.destination_octets = TELIA, b"\1\x0137255512345\0"
+    delivered = (Outcome.DELIVERED, Evidence.OPERATOR)
+    for _ in range(ENOUGH):
+        router.journey.quality.count(message, *delivered, 1.8e9, router.now)
     return router
