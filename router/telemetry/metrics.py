@@ -530,6 +530,12 @@ class Exporter(Collector):
             (),
             [((), self._app.journey.clocks.steady.doubted_s)],
         )
+        yield _gauge(
+            "certificate_expires_utc",
+            "When a certificate of ours expires, by the key that names it, in Unix time.",
+            ("use",),
+            self._certificates().items(),
+        )
         yield _counter(
             "log_lines_lost",
             "Log lines that standard error did not take.",
@@ -537,6 +543,19 @@ class Exporter(Collector):
             [((), self._lines_lost())],
         )
         yield _gauge("build_info", "What runs.", ("version",), [((self._version,), 1)])
+
+    def _certificates(self) -> dict[Labels, float]:
+        """Return when certificates expire: of each listener, and the first of each operator."""
+        found: dict[Labels, float] = {}
+        for number, one in enumerate(list(self._app.certificates)):
+            if one is not None and one.expires_utc is not None:
+                found[f"listen[{number}].tls",] = one.expires_utc
+        for name, operator in items(self._app.journey.operators):
+            expire = [bind.certificate_expires_utc for bind in list(operator.binds)]
+            known = [at_utc for at_utc in expire if at_utc is not None]
+            if known:
+                found[f"operators.{name}",] = min(known)
+        return found
 
 
 def contracted(operator: OperatorSettings) -> float:

@@ -7,7 +7,7 @@ it, `smpp-router status` draws it.
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
@@ -77,6 +77,14 @@ class Renewing(Protocol):
         """What is being bound anew, by operator."""
 
 
+class InForce(Protocol):
+    """A certificate that may be replaced while the router runs."""
+
+    @property
+    def expires_utc(self) -> float | None:
+        """When the one in force expires; None where that cannot be read."""
+
+
 class Running(Protocol):
     """The running router, as status and metrics see it."""
 
@@ -107,6 +115,10 @@ class Running(Protocol):
     @property
     def listeners(self) -> list[str]:
         """Addresses that clients connect to."""
+
+    @property
+    def certificates(self) -> Sequence[InForce | None]:
+        """The certificate of each listener, None where it has none."""
 
     @property
     def loop(self) -> Loop:

@@ -80,6 +80,12 @@ class FakeRenewal:
         self.why = why
 
 
+class FakeCertificate:
+    """A certificate of a listener."""
+
+    expires_utc: float | None = 1.81e9
+
+
 class FakeConnectors:
     """Nothing is being bound anew, until a test says so."""
 
@@ -114,6 +120,7 @@ class FakeRouter:
         self.beat_at = STARTED_AT
         self.ready = True
         self.listeners = ["127.0.0.1:2775"]
+        self.certificates: list[FakeCertificate | None] = []
         self.loop = FakeLoop()
         self.settled: list[Settlement] = []
         self._ids = 100
@@ -247,6 +254,7 @@ def filled() -> FakeRouter:
     c.deliveries[BANK, "refused"] = 1
     c.config_reloads["unchanged"] = 1
     c.receipts_too_fast[TELIA] = 1
+    router.certificates = [FakeCertificate()]
     router.journey.commits.found_space(10**9, 512 * 2**20)
     message = router.message(age_s=4.0)
     message.operator, message.destination_octets = TELIA, b"\1\x0137255512345\0"

@@ -23,6 +23,7 @@ from tests.unit.telemetry.running import (
     OTP,
     SHOP,
     TELIA,
+    FakeCertificate,
     FakeRouter,
     Stale,
     filled,
@@ -127,6 +128,18 @@ def test_contract_of_an_operator_is_that_of_all_its_binds_or_its_own() -> None:
     router = FakeRouter()
     assert value(router, "operator_contract_rate", operator="telia") == 150.0
     assert value(router, "operator_contract_rate", operator="elisa") == 80.0
+
+
+def test_certificates_are_told_by_the_key_that_names_them() -> None:
+    router = FakeRouter()
+    unreadable = FakeCertificate()
+    unreadable.expires_utc = None
+    router.certificates = [None, FakeCertificate(), unreadable]
+    first, second, *_ = router.journey.operators[TELIA].binds
+    first.certificate_expires_utc, second.certificate_expires_utc = 1.9e9, 1.85e9
+    expire = {n: at for n, at in samples(router).items() if "certificate_expires" in n}
+    named = "smpp_router_certificate_expires_utc[('use', '{}')]".format
+    assert expire == {named("listen[1].tls"): 1.81e9, named("operators.telia"): 1.85e9}
 
 
 def test_statuses_without_a_name_share_one_sample() -> None:
