@@ -435,6 +435,29 @@ class Exporter(Collector):
                 if (time_s := one.within_s(share)) is not None
             ),
         )
+        fares = self._app.account_quality.accounts
+        yield _gauge(
+            "account_delivered_share",
+            "Share of the deliverable messages of an account that is delivered now.",
+            ("account",),
+            (((a,), one.delivery.now) for a, one in fares.items() if one.delivery.is_known),
+        )
+        yield _gauge(
+            "account_refused_share",
+            "Share of the submits of an account that is refused now, for reasons that are its own.",
+            ("account",),
+            (((a,), one.refusals.now) for a, one in fares.items() if one.refusals.is_known),
+        )
+        yield _gauge(
+            "account_unusual",
+            "Whether much less of an account is delivered, or more refused, than usual.",
+            ("account", "what"),
+            (
+                ((account, what), float(watched.since is not None))
+                for account, one in fares.items()
+                for what, watched in zip(one._fields, one, strict=True)
+            ),
+        )
         too_fast = journey.counters.receipts_too_fast
         yield _counter(
             "receipts_too_fast",

@@ -19,6 +19,7 @@ from router.forward.pool import Bind, Operator
 from router.forward.window import needed
 from router.journey import Journey
 from router.smpp.vocabulary import status_name
+from router.telemetry.account_quality import AccountQuality
 from router.telemetry.quality import QualityStatus, quality_status
 from router.telemetry.recent import Recent
 from router.telemetry.verdict import notes, problems
@@ -131,6 +132,10 @@ class Running(Protocol):
     @property
     def accounts(self) -> Accounts:
         """The accounts and their binds."""
+
+    @property
+    def account_quality(self) -> AccountQuality:
+        """How the messages of accounts fare."""
 
     @property
     def connectors(self) -> Renewing:

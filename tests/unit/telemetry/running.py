@@ -19,6 +19,7 @@ from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu
 from router.smpp.session import Note, Session, Timers
 from router.smpp.states import Side, State
+from router.telemetry.account_quality import NOW_EVENTS, AccountQuality
 from router.telemetry.status import RunningConfig as ConfigState
 from router.terms.message import Message
 from router.terms.names import AccountName, BindName, ClientId, LaneName, OperatorName, RouterId
@@ -132,6 +133,7 @@ class FakeRouter:
             later=lambda call: None,
             settled=self.settled.append,
         )
+        self.account_quality = AccountQuality()
         self.connectors = FakeConnectors()
         self.reloader = FakeReloader()
         self.accounts = Accounts(self.settings.accounts, b"secret", STARTED_AT)
@@ -256,6 +258,10 @@ def filled() -> FakeRouter:
     c.receipts_too_fast[TELIA] = 1
     router.certificates = [FakeCertificate()]
     router.journey.commits.found_space(10**9, 512 * 2**20)
+    c.outcomes[BANK, Outcome.DELIVERED] = c.submits[SHOP, bulk, v.ESME_ROK] = NOW_EVENTS
+    router.account_quality.look(
+        router.accounts.by_name, c, router.journey.intake.refusals, router.now
+    )
     message = router.message(age_s=4.0)
     message.operator, message.destination_octets = TELIA, b"\1\x0137255512345\0"
     delivered = (Outcome.DELIVERED, Evidence.OPERATOR)
