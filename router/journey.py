@@ -23,6 +23,7 @@ from collections.abc import Callable
 from typing import Final
 
 from router.accept.rooms import Rooms
+from router.check.country import Countries
 from router.decide.table import Up
 from router.enqueue.ids import Ids
 from router.enqueue.journal import (
@@ -36,6 +37,7 @@ from router.enqueue.journal import (
 from router.enqueue.lanes import Lanes
 from router.enqueue.ramp_up import RampUp
 from router.forward.pool import Bind, BindChanges, Operator
+from router.report.quality import Quality
 from router.smpp import vocabulary as v
 from router.smpp.session import Writable
 from router.steps.answers import Answers
@@ -134,8 +136,10 @@ class Journey:
             taken_back=lambda message: self.receipts.tell_withheld(message),
             ended=lambda message: self.receipts.never_receipted(message),
         )  # fmt: skip
+        self.quality: Final = Quality(Countries().of)
         self.outcomes: Final = Outcomes(
-            rooms, self.pending, self.recall, self.commits, counters, clocks, turn, told=settled
+            rooms, self.pending, self.recall, self.commits, self.quality, counters, clocks, turn,
+            told=settled,
         )  # fmt: skip
         self.deliveries: Final = Deliveries(
             settings.accounts, journal, self.commits, counters, clocks, turn, capacity
@@ -242,6 +246,7 @@ class Journey:
             is_here = was in self.operators
             if is_here:
                 self.hand_over.rename(was, now)
+                self.quality.rename(was, now)
             if self.backlog.rename(was, now) or is_here:
                 renamed[was] = now
         if renamed:
@@ -374,6 +379,7 @@ class Journey:
             if not self._owes(name):
                 self.availability.forget(name)
                 self.pending.forget(name)
+                self.quality.forget(name)
         if lanes.needs_fetch:  # Also after a read that failed.
             turn.end_soon()
         self.receipts.sweep()

@@ -14,7 +14,7 @@ from router.terms.group import Started
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, OperatorId, OperatorName, RouterId
 from router.terms.orphan import Orphan
-from router.terms.outcome import JournalError, Outcome
+from router.terms.outcome import NO_EVIDENCE, Evidence, JournalError, Outcome
 from router.terms.queue_key import QueueKey
 from router.terms.record import Refused
 from router.terms.states import Mark, MarkEvent
@@ -109,7 +109,7 @@ class Damaged:
 class Settlement:
     """The final record of a message, which has its outcome."""
 
-    __slots__ = ("at_utc", "kept_as", "message", "outcome", "reason", "receipt")
+    __slots__ = ("at_utc", "evidence", "kept_as", "message", "outcome", "reason", "receipt")
 
     def __init__(
         self,
@@ -118,6 +118,7 @@ class Settlement:
         at_utc: float,
         reason: str = "",
         receipt: Receipt | None = None,
+        evidence: Evidence = NO_EVIDENCE,
     ) -> None:
         self.message = message
         self.outcome = outcome
@@ -128,6 +129,8 @@ class Settlement:
         """What the operator said in the end; None where nothing was said or asked."""
         self.kept_as = 0
         """The number of its record in the journal."""
+        self.evidence = evidence
+        """Whose word the outcome is; not kept in the journal."""
 
 
 class Changes:

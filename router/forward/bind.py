@@ -20,6 +20,7 @@ from router.smpp.pdu import Pdu, message_id_of
 from router.smpp.reading import OPERATORS_STEP_PDUS, USELESS, USELESS_BURST
 from router.smpp.session import Note, Session, Timers
 from router.smpp.states import BOUND, Side, State
+from router.terms.certificate import expires_utc
 from router.terms.counters import Counters
 from router.terms.limits import TokenBucket
 from router.terms.settings import (
@@ -466,7 +467,10 @@ class BindConnector:
         try:
             # Certificates are read each time too: they are replaced while the router runs. In a
             # thread, because reading and parsing them takes a while.
-            context = None if tls is None else await asyncio.to_thread(_context, tls)
+            context = None
+            if tls is not None:
+                context, expires = await asyncio.to_thread(_context, tls)
+                self._bind.certificate_expires_utc = expires
             async with asyncio.timeout(CONNECT_S):
                 await asyncio.get_running_loop().create_connection(
                     lambda: cast("asyncio.Protocol", link),
@@ -552,8 +556,11 @@ def _shown(host: Address, number: str) -> str:
     return str(host) if number == host.host else f"{host} ({number})"
 
 
-def _context(tls: OperatorTlsSettings) -> ssl.SSLContext:
-    """Build the TLS context. Raises OSError, of which ssl.SSLError is a kind."""
+def _context(tls: OperatorTlsSettings) -> tuple[ssl.SSLContext, float | None]:
+    """Return the TLS context, and when our certificate in it expires, if there is one.
+
+    Raises OSError, of which ssl.SSLError is a kind.
+    """
     context = ssl.create_default_context(cafile=tls.ca)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if not tls.verify:
@@ -561,4 +568,5 @@ def _context(tls: OperatorTlsSettings) -> ssl.SSLContext:
         context.verify_mode = ssl.CERT_NONE
     if tls.certificate is not None:
         context.load_cert_chain(tls.certificate, tls.key)
-    return context
+        return context, expires_utc(tls.certificate.read_bytes())
+    return context, None

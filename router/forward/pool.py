@@ -141,6 +141,7 @@ class Bind:
         "address",
         "batch",
         "breaker",
+        "certificate_expires_utc",
         "changed_at",
         "common",
         "drained",
@@ -214,6 +215,8 @@ class Bind:
         """The messages that are written when this turn ends."""
         self.address = ""
         """The host of the latest connection."""
+        self.certificate_expires_utc: float | None = None
+        """When our certificate expires that this connection was made with, if it was with one."""
         self.lifetime: Final = Lifetime(settings)
         self.removed = False
         """Whether the configuration no longer names the bind: then nothing more is sent on it."""

@@ -11,7 +11,7 @@ from typing import Final
 from router.smpp import receipt as r
 from router.smpp.receipt import Receipt, State
 from router.terms.message import FINAL_BITS, INTERMEDIATE_BIT, Delivery, Message
-from router.terms.outcome import DELIVERED, Outcome
+from router.terms.outcome import DELIVERED, Evidence, Outcome
 from router.terms.settings import OperatorSettings
 
 OUTCOMES: Final = {
@@ -46,6 +46,8 @@ zone that is wrong makes 15 minutes at least."""
 _SMPP_ERROR: Final = b"\x07"
 """The network type of a network_error_code that is a command_status (SMPP v5.0, 4.8.4.42)."""
 # Before Python 3.12 a member of an enum costs five globals.
+_OPERATOR: Final = Evidence.OPERATOR
+_UNREACHABLE: Final = Evidence.UNREACHABLE
 _ACCEPTED: Final = State.ACCEPTED
 _UNKNOWN: Final = State.UNKNOWN
 
@@ -172,6 +174,34 @@ def failure_of(octets: bytes) -> tuple[Receipt, State]:
     receipt = Receipt(b"", state, err, b"", network_error_code or None)
     receipt.told_done = done
     return receipt, state
+
+
+def evidence_of(receipt: Receipt, state: State, operator: OperatorSettings | None) -> Evidence:
+    """Return what an operator's final receipt tells of it, and of the number."""
+    outcome = OUTCOMES[state]
+    if outcome is DELIVERED or operator is None or not operator.undeliverable:
+        return _OPERATOR
+    err = receipt.err
+    if not err.strip(b"0"):
+        err = _map_error(receipt.network_error_code)
+    return _UNREACHABLE if _bare(err) in _bare_codes(operator.undeliverable) else _OPERATOR
+
+
+def _map_error(network_error_code: bytes | None) -> bytes:
+    """Return the error of a GSM network as digits; empty if the TLV has none."""
+    if network_error_code is None or len(network_error_code) != 3:
+        return b""
+    return b"%d" % int.from_bytes(network_error_code[1:]) if network_error_code[0] == 3 else b""
+
+
+def _bare(err: bytes) -> bytes:
+    return err.lstrip(b"0").upper()
+
+
+@lru_cache(maxsize=256)
+def _bare_codes(codes: tuple[str, ...]) -> frozenset[bytes]:
+    """Return what an operator's receipts of numbers that cannot be reached say, without zeros."""
+    return frozenset(_bare(code.encode()) for code in codes)
 
 
 def state_of(outcome: Outcome) -> State:

@@ -333,6 +333,7 @@ OPERATOR: Final = _part(
         "breaker": part_or_truth(BREAKER, value.truth),
         "ramp_s": value.duration("0s", "1h"),
         "receipt_wait_s": value.duration("10ms", "30d"),
+        "undeliverable": listing(value.receipt_error, at_least=0),
         "formerly": former("operator", value.operator_name),
         "on_status": mapping(value.status, ACTION.reader),
     },

@@ -238,6 +238,19 @@ receipt_word: Final = scalar(
 """An operator's word for a state, in capitals."""
 
 
+def _receipt_error(written: str) -> str:
+    if not _RECEIPT_ERROR.fullmatch(written):
+        raise NotUnderstoodError("a code is made of at most 10 letters and digits, not all 0")
+    return written
+
+
+_RECEIPT_ERROR: Final = re.compile(r"(?=.*[A-Za-z1-9])[A-Za-z0-9]{1,10}")
+receipt_error: Final = scalar(
+    "code", _receipt_error, "letters, digits, not all `0`", _RECEIPT_ERROR.pattern
+)
+"""`err` of a receipt."""
+
+
 def _time_zone(written: str) -> tzinfo:
     with suppress(ZoneInfoNotFoundError, ValueError, OSError):  # Some names are folders.
         return ZoneInfo(written)

@@ -10,6 +10,7 @@ from typing import Final
 from router.accept.rooms import Rooms
 from router.enqueue.journal import Settlement
 from router.report import receipts
+from router.report.quality import Quality
 from router.smpp.receipt import Receipt
 from router.steps.clocks import Clocks
 from router.steps.commits import Commits
@@ -18,8 +19,16 @@ from router.steps.recall import Recall
 from router.steps.turn import Turn
 from router.terms.counters import Counters
 from router.terms.message import Message
-from router.terms.outcome import ENDED_SENT, Outcome
+from router.terms.outcome import (
+    ENDED_SENT,
+    NO_EVIDENCE,
+    WRONG_NUMBER,
+    Evidence,
+    Outcome,
+)
 from router.terms.states import SENT, SETTLE
+
+UNREACHABLE: Final = Evidence.UNREACHABLE
 
 
 class Outcomes:
@@ -30,6 +39,7 @@ class Outcomes:
         "_commits",
         "_counters",
         "_pending",
+        "_quality",
         "_recall",
         "_rooms",
         "_told",
@@ -42,6 +52,7 @@ class Outcomes:
         pending: PendingReceipts,
         recall: Recall,
         commits: Commits,
+        quality: Quality,
         counters: Counters,
         clocks: Clocks,
         turn: Turn,
@@ -53,6 +64,7 @@ class Outcomes:
         self._pending: Final = pending
         self._recall: Final = recall
         self._commits: Final = commits
+        self._quality: Final = quality
         self._counters: Final = counters
         self._clocks: Final = clocks
         self._turn: Final = turn
@@ -65,6 +77,7 @@ class Outcomes:
         now_utc: float,
         reason: str = "",
         receipt: Receipt | None = None,
+        evidence: Evidence = NO_EVIDENCE,
     ) -> None:
         """End a message: its room is free, and the journal keeps its record."""
         if message.state is not SENT:  # An operator that takes a message frees its room.
@@ -75,12 +88,23 @@ class Outcomes:
             self._pending.settled(message)
         if self._recall.readings:
             self._recall.settled(message)
-        self._commits.settles.settled.append(Settlement(message, outcome, now_utc, reason, receipt))
+        settlement = Settlement(message, outcome, now_utc, reason, receipt, evidence)
+        self._commits.settles.settled.append(settlement)
         if not self._turn.is_ending:
             self._turn.end_soon()
 
-    def give_up(self, message: Message, outcome: Outcome, reason: str, status: int) -> None:
-        """Settle a message that no operator will have taken, and tell the client if it asked."""
+    def give_up(
+        self,
+        message: Message,
+        outcome: Outcome,
+        reason: str,
+        status: int,
+        evidence: Evidence = NO_EVIDENCE,
+    ) -> None:
+        """Settle a message that no operator will have taken, and tell the client if it asked.
+
+        `status` is what an operator refused it with, or 0.
+        """
         now_utc = self._clocks.utc()
         if receipts.asked_for(message, receipts.state_of(outcome), final=True):
             delivery = receipts.made_by_router(
@@ -91,7 +115,9 @@ class Outcomes:
                 now_utc=now_utc,
             )
             self._commits.settles.held.append(delivery)
-        self.settle(message, outcome, now_utc, reason)
+        if status:
+            evidence = Evidence.UNREACHABLE if status == WRONG_NUMBER else Evidence.OPERATOR
+        self.settle(message, outcome, now_utc, reason, evidence=evidence)
 
     def count(self, settlement: Settlement, now: float) -> None:
         """Count an outcome that is safe in the journal, and tell of it."""
@@ -99,4 +125,9 @@ class Outcomes:
         counters.outcomes[message.account, settlement.outcome] += 1
         if message.operator is not None and settlement.outcome is not ENDED_SENT:
             counters.delivery_s[message.operator, message.lane].add(now - message.accepted_at)
+        evidence = settlement.evidence
+        if evidence is not NO_EVIDENCE:
+            self._quality.count(message, settlement.outcome, evidence, settlement.at_utc, now)
+            if evidence is UNREACHABLE:
+                counters.unreachable[message.account] += 1
         self._told(settlement)

@@ -15,6 +15,7 @@ from router.forward.pool import Channel, Operator
 from router.report import receipts
 from router.report.correlate import ORPHAN_S, Correlator, Said
 from router.report.half_receipted import PATIENCE_S
+from router.report.quality import TOO_FAST_S
 from router.smpp import receipt as r
 from router.smpp import vocabulary as v
 from router.smpp.pdu import BodyError, Pdu, Sm, with_fields_cut
@@ -34,12 +35,13 @@ from router.terms.group import Group
 from router.terms.message import Delivery, Message
 from router.terms.names import OperatorId, OperatorName
 from router.terms.orphan import Orphan
-from router.terms.outcome import DELIVERED, TEMPORARY, Outcome
+from router.terms.outcome import DELIVERED, TEMPORARY, Evidence, Outcome
 from router.terms.states import SENT, SETTLED
 
 _COUNTED_AS: Final = {state: state.name.lower() for state in r.State} | {None: "unreadable"}
 
 
+TOO_FAST: Final = Evidence.TOO_FAST
 _SIGNS: Final = tuple(state.to_bytes() for state in range(max(r.State) + 1))
 MOST_TOLD: Final = 10
 """Of the orphans that are given up together the log is told of so many."""
@@ -257,7 +259,13 @@ class Receipts:
         if receipts.is_final(state, operator.settings):
             said = _said(sm, receipt) if receipt.done and sm is not None else None
             taken_utc = correlator.close(operator_id, message, said)
-            if self._attempt_ended(message, receipt, state, now_utc):
+            evidence = receipts.evidence_of(receipt, state, operator.settings)
+            if receipts.OUTCOMES[state] is DELIVERED and not message.times_in_doubt:
+                came_at = now if came_utc is None else now - (now_utc - came_utc)
+                if came_at - message.sent_at < TOO_FAST_S:
+                    evidence = TOO_FAST
+                    self.counters.receipts_too_fast[operator.name] += 1
+            if self._attempt_ended(message, receipt, state, now_utc, evidence):
                 failure = receipts.failure_octets(receipt, state)
                 pending = PendingReceipt(message, operator.name, operator_id, taken_utc, failure)
                 self._commits.settles.taken.append(pending)
@@ -425,7 +433,12 @@ class Receipts:
     # How attempts end.
 
     def _attempt_ended(
-        self, message: Message, receipt: Receipt, state: r.State, now_utc: float
+        self,
+        message: Message,
+        receipt: Receipt,
+        state: r.State,
+        now_utc: float,
+        evidence: Evidence,
     ) -> bool:
         """Take an operator's last word; return whether it is withheld for other attempts.
 
@@ -442,16 +455,25 @@ class Receipts:
             self._pending.withhold(message, receipt, state)
             return True
         self._pending.take_withheld(message)
-        self._end(message, receipt, state, now_utc)
+        self._end(message, receipt, state, now_utc, evidence)
         return False
 
-    def _end(self, message: Message, receipt: Receipt, state: r.State, now_utc: float) -> None:
+    def _end(
+        self,
+        message: Message,
+        receipt: Receipt,
+        state: r.State,
+        now_utc: float,
+        evidence: Evidence,
+    ) -> None:
         """Settle a message by an operator's word, and tell the client if it asked."""
         if receipts.asked_for(message, state, final=True):
             self._commits.settles.held.append(
                 receipts.from_operator(message, receipt, state, final=True, now_utc=now_utc)
             )
-        self._outcomes.settle(message, receipts.OUTCOMES[state], now_utc, receipt=receipt)
+        self._outcomes.settle(
+            message, receipts.OUTCOMES[state], now_utc, receipt=receipt, evidence=evidence
+        )
 
     # Attempts that come to nothing.
 
@@ -473,9 +495,13 @@ class Receipts:
         """End a message that an operator has taken, and will not tell what became of."""
         withheld = self._pending.take_withheld(message)
         if withheld is not None:  # Another one has said, and nothing better will come.
-            self._end(message, *withheld, self._clocks.utc())
+            receipt, state = withheld
+            operator = None if message.operator is None else self._operators.get(message.operator)
+            settings = None if operator is None else operator.settings
+            evidence = receipts.evidence_of(receipt, state, settings)
+            self._end(message, receipt, state, self._clocks.utc(), evidence)
         elif receipts.wants_success(message):
-            self._outcomes.give_up(message, Outcome.UNKNOWN, reason, 0)
+            self._outcomes.give_up(message, Outcome.UNKNOWN, reason, 0, Evidence.SILENCE)
         else:  # Only a failure was to be told, and none was.
             self._outcomes.settle(message, Outcome.SENT, self._clocks.utc())
 

@@ -257,6 +257,28 @@ class AccountStatus(TypedDict):
     """What was refused since the start, the latest first."""
 
 
+class QualityStatus(TypedDict):
+    """The last outcomes of an operator in one country and lane: 1,000 at most."""
+
+    operator: str
+    country: str
+    """As of ISO 3166; `other` for numbers of none."""
+    lane: str
+    outcomes: int
+    unreachable: int
+    """Numbers that cannot be reached by anybody (`undeliverable`)."""
+    delivered: int
+    too_fast: int
+    """Of the delivered: receipts that came faster than a telephone answers."""
+    never_receipted: int
+    deliverable_share: float | None
+    delivered_share: float | None
+    """Of the deliverable; None without any."""
+    p50_s: float | None
+    """Within this time half of the delivered had their receipt, from acceptance."""
+    p95_s: float | None
+
+
 class Totals(TypedDict):
     """Counters since the start, over all accounts and operators."""
 
@@ -293,6 +315,8 @@ class Snapshot(TypedDict):
     left_of: dict[str, int]
     """`account NAME` or `operator NAME`, and how many those are."""
     accounts: list[AccountStatus]
+    quality: list[QualityStatus]
+    """How well operators deliver."""
     now: NowStatus
     delivered: DeliveredStatus
     """Of all accounts."""

@@ -67,7 +67,9 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "router.not_started": "A port or a certificate cannot be used: the router ends.",
     },
     "warning": {
+        "account.delivery_fell": "Fewer of its messages are delivered than usual: see `share`.",
         "account.queue_full": "Its messages are refused (0x14): `full_of` messages, or of octets.",
+        "account.refusals_rose": "More of its submits are refused than usual: see `share`.",
         "bind.awaited": "It does not come up with new settings: `waiting` keep their session.",
         "bind.flooded": "Too much came before a bind request was answered; session over.",
         "bind.lost": "A bind to an operator is lost; `in_flight` messages are in doubt.",
@@ -115,7 +117,9 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "unbind.timed_out": "Our unbind was not answered in time; session over.",
     },
     "info": {
+        "account.delivery_back": "Again `share` is near the `usual`, or has been so for a day.",
         "account.queue_back": "There is room, and nothing was refused for a minute; see `refused`.",
+        "account.refusals_back": "Again `share` is near the `usual`, or has been so for a day.",
         "bind.bound": "A bind to an operator is up.",
         "bind.drained": "By command nothing more is sent on the bind; `in_flight` may be answered.",
         "bind.renewed": "No bind of the operator waits for another one any more.",

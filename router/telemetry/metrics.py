@@ -24,17 +24,20 @@ from prometheus_client.utils import floatToGoString
 
 from router.accept.server import BIND_TYPES
 from router.enqueue.row_writer import TABLES
+from router.report.quality import ENOUGH
 from router.smpp.vocabulary import status_name
 from router.telemetry.running import Running
 from router.telemetry.status import is_up, version, waiting_by_operator
 from router.telemetry.traffic import answer_name
 from router.terms.counters import Histogram
+from router.terms.settings import OperatorSettings
 
 PREFIX: Final = "smpp_router_"
 IN_DOUBT_ACTIONS: Final = ("resend", "elsewhere", "fail")
 RELOAD_RESULTS: Final = ("unchanged", "applied", "partly", "needs_restart", "rejected", "failed")
 """Label values that have a sample from the start: for Prometheus a sample that first appears as 1
 is no increase."""
+QUANTILES: Final = (0.5, 0.95)
 BUSIEST_OF_S: Final = 60.0
 BREATHE_AFTER: Final = 32
 """Samples between two pauses: about 0.3 ms of the interpreter."""
@@ -83,6 +86,7 @@ class Exporter(Collector):
         yield from self._of_binds()
         yield from self._of_receipts()
         yield from self._of_outcomes()
+        yield from self._of_quality()
         yield from self._of_journal()
         yield from self._of_process()
 
@@ -265,6 +269,12 @@ class Exporter(Collector):
             ("operator",),
             ((key, breaker.opened) for key, breaker in whole),
         )
+        yield _gauge(
+            "operator_contract_rate",
+            "submit_sm a second by the contract: over all, or the sum over binds if that is less.",
+            ("operator",),
+            (((name,), contracted(one.settings)) for name, one in journey.operators.items()),
+        )
         yield _counter(
             "inbound",
             "Messages from subscribers by what became of them: held, unrouted, refused.",
@@ -389,6 +399,75 @@ class Exporter(Collector):
             (((account, outcome.name.lower()), n) for (account, outcome), n in outcomes),
         )
 
+    def _of_quality(self) -> Iterator[Metric]:
+        journey = self._app.journey
+        counted = journey.quality.by_country().items()
+        enough = [(key, sums) for key, sums in counted if sums.deliverable >= ENOUGH]
+        labels = ("operator", "country")
+        yield _gauge(
+            "deliverable_share",
+            "Share of the last outcomes whose number can be reached, as the operator says.",
+            labels,
+            (
+                (key, share)
+                for key, one in counted
+                if one.outcomes >= ENOUGH and (share := one.deliverable_share) is not None
+            ),
+        )
+        yield _gauge(
+            "delivered_share",
+            "Share of the deliverable among the last outcomes that was delivered.",
+            labels,
+            ((key, share) for key, one in enough if (share := one.delivered_share) is not None),
+        )
+        yield _gauge(
+            "never_receipted_share",
+            "Share of the deliverable among the last outcomes that never had its receipt.",
+            labels,
+            ((key, sh) for key, one in enough if (sh := one.never_receipted_share) is not None),
+        )
+        yield _gauge(
+            "delivery_quantile_seconds",
+            "Time from acceptance to the receipt of delivery, of the last outcomes.",
+            (*labels, "quantile"),
+            (
+                ((*key, str(share)), time_s)
+                for key, one in enough
+                for share in QUANTILES
+                if (time_s := one.within_s(share)) is not None
+            ),
+        )
+        fares = self._app.account_quality.accounts
+        yield _gauge(
+            "account_delivered_share",
+            "Share of the deliverable messages of an account that is delivered now.",
+            ("account",),
+            (((a,), one.delivery.now) for a, one in fares.items() if one.delivery.is_known),
+        )
+        yield _gauge(
+            "account_refused_share",
+            "Share of the submits of an account that is refused now, for reasons that are its own.",
+            ("account",),
+            (((a,), one.refusals.now) for a, one in fares.items() if one.refusals.is_known),
+        )
+        yield _gauge(
+            "account_unusual",
+            "Whether much less of an account is delivered, or more refused, than usual.",
+            ("account", "what"),
+            (
+                ((account, what), float(watched.since is not None))
+                for account, one in fares.items()
+                for what, watched in zip(one._fields, one, strict=True)
+            ),
+        )
+        too_fast = journey.counters.receipts_too_fast
+        yield _counter(
+            "receipts_too_fast",
+            "Receipts of delivery that came faster than a telephone can answer.",
+            ("operator",),
+            (((name,), too_fast.get(name, 0)) for name in journey.operators),
+        )
+
     def _of_journal(self) -> Iterator[Metric]:
         journey, counters = self._app.journey, self._app.journey.counters
         yield _gauge("journal_up", "Whether commits succeed.", (), [((), journey.commits.up)])
@@ -496,6 +575,12 @@ class Exporter(Collector):
             (),
             [((), self._app.journey.clocks.steady.doubted_s)],
         )
+        yield _gauge(
+            "certificate_expires_utc",
+            "When a certificate of ours expires, by the key that names it, in Unix time.",
+            ("use",),
+            self._certificates().items(),
+        )
         yield _counter(
             "log_lines_lost",
             "Log lines that standard error did not take.",
@@ -503,6 +588,25 @@ class Exporter(Collector):
             [((), self._lines_lost())],
         )
         yield _gauge("build_info", "What runs.", ("version",), [((self._version,), 1)])
+
+    def _certificates(self) -> dict[Labels, float]:
+        """Return when certificates expire: of each listener, and the first of each operator."""
+        found: dict[Labels, float] = {}
+        for number, one in enumerate(list(self._app.certificates)):
+            if one is not None and one.expires_utc is not None:
+                found[f"listen[{number}].tls",] = one.expires_utc
+        for name, operator in items(self._app.journey.operators):
+            expire = [bind.certificate_expires_utc for bind in list(operator.binds)]
+            known = [at_utc for at_utc in expire if at_utc is not None]
+            if known:
+                found[f"operators.{name}",] = min(known)
+        return found
+
+
+def contracted(operator: OperatorSettings) -> float:
+    """Return the messages a second that the contracts with an operator allow."""
+    together = sum(bind.rate.per_second for bind in operator.binds if bind.rate is not None)
+    return together if operator.rate is None else min(operator.rate.per_second, together)
 
 
 def _length(sized: Sized) -> int:

@@ -1,10 +1,11 @@
 """The running router, as status, metrics and commands see it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from router.accept.accounts import Accounts
 from router.journey import Journey
+from router.telemetry.account_quality import AccountQuality
 from router.telemetry.records import Recorder
 from router.telemetry.traffic import Traffic
 from router.terms.names import BindName, OperatorName
@@ -58,6 +59,14 @@ class Renewing(Protocol):
         """What is being bound anew, by operator."""
 
 
+class InForce(Protocol):
+    """A certificate that may be replaced while the router runs."""
+
+    @property
+    def expires_utc(self) -> float | None:
+        """When the one in force expires; None where that cannot be read."""
+
+
 class Running(Protocol):
     """The running router, as status and metrics see it."""
 
@@ -90,6 +99,10 @@ class Running(Protocol):
         """Addresses that clients connect to."""
 
     @property
+    def certificates(self) -> Sequence[InForce | None]:
+        """The certificate of each listener, None where it has none."""
+
+    @property
     def loop(self) -> Loop:
         """The loop in which the router runs."""
 
@@ -100,6 +113,10 @@ class Running(Protocol):
     @property
     def accounts(self) -> Accounts:
         """The accounts and their binds."""
+
+    @property
+    def account_quality(self) -> AccountQuality:
+        """How the messages of accounts fare."""
 
     @property
     def recorder(self) -> Recorder | None:

@@ -40,6 +40,7 @@ from router.telemetry.document import (
     Snapshot,
     Totals,
 )
+from router.telemetry.quality import quality_status
 from router.telemetry.recent import Recent
 from router.telemetry.running import Running, RunningConfig
 from router.telemetry.traffic import Flow, Samples, answer_name
@@ -114,6 +115,7 @@ def observed(app: Running) -> Observed:
         ],
         now=_NOTHING_NOW,
         delivered=_NOTHING_DELIVERED,
+        quality=quality_status(journey.quality),
         totals=_totals(journey),
         problems=[],
         notes=[],

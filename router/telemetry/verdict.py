@@ -15,6 +15,7 @@ from router.telemetry.document import (
     ProblemStatus,
     Snapshot,
 )
+from router.telemetry.quality import DELIVERY, not_believed
 
 NEAR: Final = 0.8
 """The share of a limit that calls for attention, as in the alerts."""
@@ -49,7 +50,7 @@ STATES, THROTTLED, BREAKER, BACKLOG, REFUSED, LIMIT, STATUSES, CLOCK = (
 JOURNAL, RELOAD = (f"systemd/README.md, {heading}" for heading in ("The journal", "Reload"))
 RECORDS: Final = "docs/records.md, When something is wrong"
 SEEN: Final = (
-    RECORDS,
+    *(RECORDS, DELIVERY),
     *(STATES, THROTTLED, BREAKER, BACKLOG, REFUSED, LIMIT, STATUSES, CLOCK),
     *(JOURNAL, RELOAD),
 )
@@ -109,7 +110,7 @@ def notes(status: Snapshot) -> list[ProblemStatus]:
     if config["stale"]:
         do = "`smpp-router check CONFIG --against-running`"
         found.append(_told(f"configuration: {config['why']}", "", do, RELOAD))
-    return found
+    return found + not_believed(status["quality"])
 
 
 def _told(what: str, about: str, do: str, see: str) -> ProblemStatus:

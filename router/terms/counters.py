@@ -65,6 +65,8 @@ class Counters:
         self.receipts: defaultdict[tuple[OperatorName, str], int] = defaultdict(int)
         """By operator and state."""
         self.receipts_unmatched: defaultdict[OperatorName, int] = defaultdict(int)
+        self.receipts_too_fast: defaultdict[OperatorName, int] = defaultdict(int)
+        """Receipts of delivery that came faster than a telephone can answer."""
         self.fields_cut: defaultdict[OperatorName, int] = defaultdict(int)
         """What operators delivered with a field that was too long."""
         self.inbound: defaultdict[tuple[OperatorName, str], int] = defaultdict(int)
@@ -77,6 +79,8 @@ class Counters:
         self.deliveries: defaultdict[tuple[AccountName, str], int] = defaultdict(int)
         """deliver_sm to clients, by account and end: acknowledged, refused, too_old."""
         self.outcomes: defaultdict[tuple[AccountName, Outcome], int] = defaultdict(int)
+        self.unreachable: defaultdict[AccountName, int] = defaultdict(int)
+        """Outcomes whose number cannot be reached, as an operator says."""
         self.in_doubt: defaultdict[tuple[OperatorName, str], int] = defaultdict(int)
         """By operator and action."""
         self.repeated: defaultdict[OperatorName, int] = defaultdict(int)

@@ -10,6 +10,9 @@ NOBODY: Final = OperatorName("none")
 BindName = NewType("BindName", str)
 """One of our binds to an operator; unique over all operators."""
 LaneName = NewType("LaneName", str)
+NO_COUNTRY: Final = "other"
+"""The country, in metrics and status, of numbers that are no country's: short codes, satellites,
+numbers that no plan has."""
 
 RouterId = NewType("RouterId", int)
 """Our id of a message: decimal, at most 15 digits, increasing; the last two are the node."""

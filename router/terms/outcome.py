@@ -34,6 +34,27 @@ DELIVERED: Final = Outcome.DELIVERED
 ENDED_SENT: Final = Outcome.SENT
 
 
+class Evidence(IntEnum):
+    """Whose word an outcome is, and what it tells of the operator and of the number."""
+
+    NONE = 0
+    """The router's own: it tells nothing of an operator."""
+    OPERATOR = 1
+    """The operator's: a receipt, or a refusal for good."""
+    UNREACHABLE = 2
+    """The operator's, which says that the number cannot be reached by anybody."""
+    TOO_FAST = 3
+    """A receipt of delivery that came faster than a telephone can have answered."""
+    SILENCE = 4
+    """A receipt was asked for, and none came."""
+
+
+NO_EVIDENCE: Final = Evidence.NONE
+WRONG_NUMBER: Final = 0x0B
+"""The status with which an operator says that there is no such number: ESME_RINVDSTADR. Not
+ESME_RINVDSTTON, which says that we write it wrong."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Why a request is refused, and the command_status of the answer."""

@@ -473,6 +473,12 @@ class OperatorSettings:
     unknown_is_final: bool = False
     """Whether the receipt state UNKNOWN ends a message; otherwise the router waits for another
     receipt."""
+    undeliverable: tuple[str, ...] = ("001", "005", "009", "011", "012")
+    """`err` of its receipts of failure that mean that the number cannot be reached by anybody: such
+    messages are left out of the share that the operator delivers. Operators have codes of their
+    own; the default has those of MAP (3GPP TS 29.002) for a subscriber that is unknown,
+    unidentified or illegal, has no SMS, or has an illegal handset. Zeros in front do not matter. A
+    submit_sm that is answered ESME_RINVDSTADR counts alike."""
     formerly: OperatorName | None = None
     """The name that the operator had until it was renamed: the receipts that are awaited under that
     name are handed over, its rates keep the slots that are used, and its binds are bound anew. What

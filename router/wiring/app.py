@@ -29,6 +29,7 @@ from router.smpp.link import NOTES_LOGGED, Link, Timer, Unacknowledged
 from router.smpp.reading import ReadingLine
 from router.smpp.states import State
 from router.telemetry.account_events import FullQueues, log_refusals
+from router.telemetry.account_quality import AccountQuality
 from router.telemetry.core import interpreter, running
 from router.telemetry.log import MessageLog
 from router.telemetry.operator_events import log_operator_events
@@ -111,6 +112,7 @@ class App:
         )
         self._handshakes_to_log = LineLimit(NOTES_LOGGED)
         self._full_queues = FullQueues()
+        self.account_quality: Final = AccountQuality()
         self._damaged_to_log = LineLimit(NOTES_LOGGED)
         self.certificates: list[Certificate | None] = []
         """The certificate of each listener, None where it has none."""
@@ -454,8 +456,11 @@ class App:
         self.beat_at = now
         log_operator_events(self.journey.operators.values())
         self._full_queues.log(self.journey.rooms, now)
-        log_refusals(self.journey.intake.refusals, now)
-        self.traffic.sample(self.journey.counters, now)
+        refusals = self.journey.intake.refusals
+        log_refusals(refusals, now)
+        counters = self.journey.counters
+        self.account_quality.look(self.accounts.by_name, counters, refusals, now)
+        self.traffic.sample(counters, now)
         every_s = watchdog_s()
         if every_s is not None and now >= self._watchdog_at:
             self._watchdog_at = now + every_s / 3

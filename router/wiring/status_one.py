@@ -11,6 +11,7 @@ from router.telemetry.document import (
     LaneStatus,
     OperatorStatus,
     ProblemStatus,
+    QualityStatus,
     Snapshot,
 )
 from router.telemetry.verdict import age
@@ -27,6 +28,7 @@ from router.wiring.status_tables import (
     events_section,
     limits,
     operators_section,
+    quality_section,
     rate,
     refused_section,
 )
@@ -55,6 +57,7 @@ class OperatorView(TypedDict):
     """An operator, or one bind of it: then `operator` has that bind alone."""
 
     operator: OperatorStatus
+    quality: list[QualityStatus]
     settings: Told
     """`NOTHING` until the router is asked."""
     problems: list[ProblemStatus]
@@ -90,6 +93,7 @@ def operator_view(status: Snapshot, what: str) -> OperatorView:
         names |= {bind["name"] for bind in operator["binds"]}
     return OperatorView(
         operator=operator,
+        quality=[one for one in status["quality"] if one["operator"] == operator["name"]],
         settings=NOTHING,
         problems=[one for one in status["problems"] if one["about"] == name],
         events=_events(status, ("operator", "bind"), names),
@@ -143,6 +147,7 @@ def operator_page(view: OperatorView, width: int) -> list[Text]:
         ),
         _list(("BIND", "settings"), settings),
         _waiting(operator["lanes"]),
+        quality_section(view["quality"]),
         counts_section("SINCE THE START", {"answers": answers, "receipts": operator["receipts"]}),
     )
     return _page(view, told["settings"], flow, tables, width)

@@ -23,6 +23,7 @@ from router.wiring.status_tables import (
     delivered_words,
     events_section,
     operators_section,
+    quality_section,
     rate,
     refused_section,
     totals_section,
@@ -169,6 +170,7 @@ def _sections(status: Snapshot) -> Iterator[Section]:
     yield waiting_section(status)
     yield accounts_section(accounts)
     yield refused_section(accounts)
+    yield quality_section(status["quality"])
     yield events_section(status["events"], loud=True)
     yield totals_section(status)
 

@@ -10,6 +10,7 @@ from router.telemetry.document import (
     DeliveredStatus,
     LaneStatus,
     OperatorStatus,
+    QualityStatus,
     Snapshot,
 )
 from router.telemetry.log import printable
@@ -309,6 +310,47 @@ def refused_section(accounts: Sequence[AccountStatus]) -> Section:
             rows.append((one["last_utc"], Row(tuple(map(cell, cells)), account["name"])))
     rows.sort(key=lambda row: -row[0])
     return Section(REFUSED, [row for _, row in rows], 6, sorts=False)
+
+
+QUALITY: Final = (
+    Column("DELIVERY", is_right=False),
+    Column("country", is_right=False),
+    Column("lane", 1, is_right=False),
+    Column("outcomes", 3),
+    Column("reachable"),
+    Column("delivered"),
+    Column("no receipt", 2),
+    Column("too fast", 4),
+    Column("half", 5),
+    Column("95 %", 6),
+)
+
+
+def quality_section(rows: Sequence[QualityStatus]) -> Section:
+    """Return how well operators deliver, the worst first: the most not delivered that could be."""
+    found = []
+    for one in sorted(rows, key=_lost):
+        cells = (
+            one["operator"],
+            one["country"],
+            one["lane"],
+            one["outcomes"],
+            _percent(one["deliverable_share"]),
+            _percent(one["delivered_share"]),
+            one["never_receipted"],
+            one["too_fast"],
+            *("" if time_s is None else age(time_s) for time_s in (one["p50_s"], one["p95_s"])),
+        )
+        found.append(Row(tuple(map(cell, cells)), one["operator"]))
+    return Section(QUALITY, found, 6, sorts=False)
+
+
+def _lost(one: QualityStatus) -> int:
+    return one["unreachable"] + one["delivered"] - one["outcomes"]
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.1%}"
 
 
 EVENTS: Final = (

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Final, NamedTuple
 
+from router.terms.certificate import expires_utc
 from router.terms.settings import TlsSettings
 
 
@@ -17,6 +18,8 @@ class Loaded(NamedTuple):
     context: ssl.SSLContext
     digest: bytes
     """Of the two files, to see whether one is another when they are read again."""
+    expires_utc: float | None
+    """When the first certificate of the chain expires; None where that cannot be read."""
 
 
 def loaded(tls: TlsSettings) -> Loaded:
@@ -25,12 +28,13 @@ def loaded(tls: TlsSettings) -> Loaded:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         context.load_cert_chain(tls.certificate, tls.key)
-        digest = sha256(tls.certificate.read_bytes())
+        chain = tls.certificate.read_bytes()
+        digest = sha256(chain)
         digest.update(sha256(tls.key.read_bytes()).digest())
     except OSError as error:
         what = f"{tls.certificate} and {tls.key} are no certificate and its key"
         raise about(error, what) from error
-    return Loaded(context, digest.digest())
+    return Loaded(context, digest.digest(), expires_utc(chain))
 
 
 class Certificate:
@@ -48,6 +52,11 @@ class Certificate:
         """For the listener."""
         self.context.sslobject_class = noting(failed)
         self.context.sni_callback = self._choose
+
+    @property
+    def expires_utc(self) -> float | None:
+        """When the certificate in force expires; None where that cannot be read."""
+        return self.now.expires_utc
 
     def _choose(self, connection: ssl.SSLObject, _name: str | None, _: ssl.SSLContext) -> None:
         connection.context = self.now.context

@@ -19,6 +19,7 @@ from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.link import NOTES_LOGGED
 from router.telemetry.core import INTERPRETED, running
+from router.terms.certificate import expires_utc
 from router.terms.names import OperatorName
 from router.terms.settings import Address, ReconnectSettings
 from tests.doubles import Router as InProcess
@@ -183,10 +184,15 @@ def test_messages_go_over_tls(stack: ExitStack, tmp_path: Path) -> None:
     certificate = self_signed(tmp_path)
     key = certificate.with_suffix(".key")
     operator = stand.operator(stack, "--certificate", str(certificate), "--key", str(key))
-    text = one_bind(f'address: "localhost:{operator.port}", tls: {{ca: {certificate.name}}}')
+    ours = f"certificate: {certificate.name}, key: {key.name}"
+    tls = f"{{ca: {certificate.name}, {ours}}}"
+    text = one_bind(f'address: "localhost:{operator.port}", tls: {tls}')
     router = stand.router(stack, text, tmp_path)
     router.until_bound(1)
     campaign(stack, router, 100)
+    assert router.samples().by("use", "certificate_expires_utc") == {
+        "operators.telia": expires_utc(certificate.read_bytes())
+    }
 
 
 @pytest.mark.skipif(OPENSSL is None, reason="needs openssl to make a certificate")

@@ -13,6 +13,7 @@ from router.smpp import pdu as p
 from router.smpp import receipt as r
 from router.smpp import vocabulary as v
 from router.smpp.link import NOTES_LOGGED
+from router.terms.certificate import expires_utc
 from tests.e2e.scene import Peer, configuration, free_port, smpp_router, written
 
 PLAIN = 'listen: [{address: "127.0.0.1:0"}]'
@@ -58,6 +59,12 @@ def test_client_binds_submits_and_gets_its_receipt_over_tls(
 
     assert receipt is not None
     assert receipt.state is r.State.DELIVERED
+
+
+def test_metric_says_when_the_certificate_expires(router: stand.Router, certificate: Path) -> None:
+    assert router.samples().by("use", "certificate_expires_utc") == {
+        "listen[0].tls": expires_utc(certificate.read_bytes())
+    }
 
 
 def test_client_without_tls_is_not_understood_there(router: stand.Router) -> None:

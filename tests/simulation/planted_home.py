@@ -18,7 +18,7 @@ from router.steps.receipts import Receipts
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, OperatorId
 from router.terms.orphan import Orphan
-from router.terms.outcome import Outcome
+from router.terms.outcome import Evidence, Outcome
 from router.terms.settings import OperatorSettings
 from router.terms.states import SENT
 from tests.simulation.disk import MessageRow, Queue, SimulatedJournal
@@ -32,13 +32,18 @@ def a_message_is_settled_twice() -> list[Patch]:
     """The receipt of its other attempt settles it anew."""
 
     def final(
-        self: Receipts, message: Message, receipt: Receipt, state: State, now_utc: float
+        self: Receipts,
+        message: Message,
+        receipt: Receipt,
+        state: State,
+        now_utc: float,
+        evidence: Evidence,
     ) -> bool:
         message.pending_receipts -= 1
         if receipts.OUTCOMES[state] is not Outcome.DELIVERED and message.is_open:
             self._pending.withhold(message, receipt, state)
             return True
-        self._end(message, receipt, state, now_utc)
+        self._end(message, receipt, state, now_utc, evidence)
         return False
 
     return [(Receipts, "_attempt_ended", final)]
@@ -55,7 +60,12 @@ def an_outcome_is_kept_without_its_receipt() -> list[Patch]:
     """The client that asked never hears."""
 
     def end(
-        self: Receipts, message: Message, receipt: Receipt, state: State, now_utc: float
+        self: Receipts,
+        message: Message,
+        receipt: Receipt,
+        state: State,
+        now_utc: float,
+        evidence: Evidence,
     ) -> None:
         self._outcomes.settle(message, receipts.OUTCOMES[state], now_utc)
 

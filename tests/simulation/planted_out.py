@@ -28,7 +28,7 @@ from router.terms.limits import Rate
 from router.terms.message import Message
 from router.terms.names import OperatorName
 from router.terms.orphan import Orphan
-from router.terms.outcome import Outcome
+from router.terms.outcome import NO_EVIDENCE, Evidence, Outcome
 from router.terms.settings import OperatorSettings
 from router.terms.states import QUEUED, SENT
 from tests.simulation.disk import SimulatedJournal
@@ -327,12 +327,17 @@ def what_must_not_be_repeated_is_repeated() -> list[Patch]:
     newest, watch = newest_lanes()
 
     def careless(
-        self: Outcomes, message: Message, outcome: Outcome, reason: str, status: int
+        self: Outcomes,
+        message: Message,
+        outcome: Outcome,
+        reason: str,
+        status: int,
+        evidence: Evidence = NO_EVIDENCE,
     ) -> None:
         if reason == "no answer from the operator":
             self._turn.dispatch_all(newest[0].put_first(message))
         else:
-            give_up(self, message, outcome, reason, status)
+            give_up(self, message, outcome, reason, status, evidence)
 
     return [watch, (Outcomes, "give_up", careless)]
 

@@ -6,24 +6,28 @@
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import cache
+from pathlib import Path
 from typing import Final
 
 from router.accept.accounts import Accounts
 from router.enqueue.journal import Settlement
 from router.enqueue.memory import MemoryJournal
+from router.enqueue.sqlite import Records
 from router.forward.pool import Attempt
 from router.journey import Journey
+from router.report.quality import ENOUGH
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu
 from router.smpp.session import Note, Session, Timers
 from router.smpp.states import Side, State
+from router.telemetry.account_quality import NOW_EVENTS, AccountQuality
 from router.telemetry.records import Recorder
 from router.telemetry.running import RunningConfig as ConfigState
 from router.telemetry.traffic import Traffic
 from router.terms.message import Message
 from router.terms.names import AccountName, BindName, ClientId, LaneName, OperatorName, RouterId
-from router.terms.outcome import NO_ROUTE, Outcome
+from router.terms.outcome import NO_ROUTE, Evidence, Outcome
 from router.terms.settings import Settings
 from router.wiring.reload import Reloaded
 from router.wiring.running_config import RunningConfig
@@ -81,6 +85,12 @@ class FakeRenewal:
         self.why = why
 
 
+class FakeCertificate:
+    """A certificate of a listener."""
+
+    expires_utc: float | None = 1.81e9
+
+
 class FakeConnectors:
     """Nothing is being bound anew, until a test says so."""
 
@@ -115,6 +125,7 @@ class FakeRouter:
         self.beat_at = STARTED_AT
         self.ready = True
         self.listeners = ["127.0.0.1:2775"]
+        self.certificates: list[FakeCertificate | None] = []
         self.loop = FakeLoop()
         self.settled: list[Settlement] = []
         self._ids = 100
@@ -127,6 +138,7 @@ class FakeRouter:
             settled=self.settled.append,
         )
         self.traffic = Traffic()
+        self.account_quality = AccountQuality()
         self.connectors = FakeConnectors()
         self.recorder: Recorder | None = None
         self.reloader = FakeReloader()
@@ -249,5 +261,18 @@ def filled() -> FakeRouter:
     c.inbound_unrouted[ELISA, "12303", "no_rule_for_number"] = 4
     c.deliveries[BANK, "refused"] = 1
     c.config_reloads["unchanged"] = 1
+    c.receipts_too_fast[TELIA] = 1
+    router.certificates = [FakeCertificate()]
+    now = router.clock
+    router.recorder = Recorder(Path("none.db"), Records(), 1.0, {}, clock=now, clock_utc=now)
     router.journey.commits.found_space(10**9, 512 * 2**20)
+    c.outcomes[BANK, Outcome.DELIVERED] = c.submits[SHOP, bulk, v.ESME_ROK] = NOW_EVENTS
+    router.account_quality.look(
+        router.accounts.by_name, c, router.journey.intake.refusals, router.now
+    )
+    message = router.message(age_s=4.0)
+    message.operator, message.destination_octets = TELIA, b"\1\x0137255512345\0"
+    delivered = (Outcome.DELIVERED, Evidence.OPERATOR)
+    for _ in range(ENOUGH):
+        router.journey.quality.count(message, *delivered, 1.8e9, router.now)
     return router

@@ -13,8 +13,9 @@ from router.settings.load import load
 from router.telemetry.metrics import Exporter, registry
 from tests.unit.telemetry.running import filled
 
-CONFIG: Final = Path(__file__).parents[3] / "config"
-SELECTOR: Final = re.compile(r"\b((?:smpp_router|process)_\w+)(?:\{([^}]*)\})?")
+ROOT: Final = Path(__file__).parents[3]
+CONFIG: Final = ROOT / "config"
+SELECTOR: Final = re.compile(r"\b((?:smpp_router|process)_\w+|up\b)(?:\{([^}]*)\})?")
 MATCHER: Final = re.compile(r'(\w+)\s*(?:=~|!~|!=|=)\s*"([^"]*)"')
 BY: Final = re.compile(r"\b(?:by|on)\s*\(([^)]*)\)")
 SCRAPED: Final = {"instance", "job", "le"}
@@ -57,7 +58,8 @@ def exported() -> dict[str, set[str]]:
     }
 
 
-EXPORTED: Final = exported()
+EXPORTED: Final = exported() | {"up": {"instance", "job"}}
+"""What Prometheus adds among them."""
 
 
 @pytest.mark.parametrize("expression", sorted(set(expressions())))
@@ -93,6 +95,52 @@ def test_lanes_that_alerts_name_are_in_the_configuration_beside_them() -> None:
     }
     assert named
     assert named <= lanes
+
+
+RUNBOOKS: Final = "{{ $externalLabels.runbooks }}"
+PROMTOOL_TESTS: Final = ROOT / "tests" / "prometheus"
+
+
+def anchors(page: Path) -> set[str]:
+    """The names that headings of a page have in links, as GitHub makes them."""
+    found = set()
+    for line in page.read_text(encoding="utf-8").splitlines():
+        if re.match("#+ ", line):
+            words = re.sub(r"[^\w\- ]", "", line.lstrip("# ").lower())
+            found.add(words.replace(" ", "-"))
+    return found
+
+
+@pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert["alert"])
+def test_alert_leads_to_a_section_that_is_there(alert: dict[str, object]) -> None:
+    told = alert["annotations"]
+    assert isinstance(told, dict)
+    url = told["runbook_url"]
+    assert url.startswith(RUNBOOKS)
+    page, _, anchor = url.removeprefix(RUNBOOKS).partition("#")
+    assert anchor in anchors(ROOT / page)
+
+
+def test_each_alert_has_one_name_and_a_test_by_promtool() -> None:
+    names = [str(alert["alert"]) for alert in alerts()]
+    assert len(set(names)) == len(names)
+    tested: set[str] = set()
+    for file in PROMTOOL_TESTS.glob("*.yml"):
+        for group in yaml.safe_load(file.read_text(encoding="utf-8"))["tests"]:
+            fires = [one for one in group.get("promql_expr_test", []) if one["exp_samples"]]
+            quiet = [one for one in group.get("promql_expr_test", []) if not one["exp_samples"]]
+            if fires and quiet:
+                tested.add(group["name"].partition(":")[0])
+    assert tested == set(names)
+
+
+def test_healthy_series_are_all_that_alerts_ask_for() -> None:
+    asked = {name for alert in alerts() for name, _ in SELECTOR.findall(str(alert["expr"]))}
+    for file in PROMTOOL_TESTS.glob("*.yml"):
+        first, *_ = yaml.safe_load(file.read_text(encoding="utf-8"))["tests"]
+        assert first["name"] == "healthy"
+        assert [one["exp_samples"] for one in first["promql_expr_test"]] == [[]]
+        assert {one["series"].partition("{")[0] for one in first["input_series"]} >= asked
 
 
 @pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert["alert"])

@@ -9,8 +9,10 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from router.forward.pacing import BusiestSecond
+from router.report.quality import ENOUGH
 from router.telemetry.metrics import RELOAD_RESULTS, Exporter, items, registry
 from router.terms.names import BindName, OperatorId
+from router.terms.outcome import Evidence, Outcome
 from tests.unit.messages import pulled
 from tests.unit.settings.configurations import SMALL, changed
 from tests.unit.telemetry.running import (
@@ -21,6 +23,7 @@ from tests.unit.telemetry.running import (
     OTP,
     SHOP,
     TELIA,
+    FakeCertificate,
     FakeRouter,
     Stale,
     filled,
@@ -99,6 +102,44 @@ def test_what_was_counted_is_what_is_exported() -> None:
     assert value(router, "repeated_total", operator="telia") == 8
     unrouted = {"operator": "elisa", "number": "12303", "reason": "no_rule_for_number"}
     assert value(router, "inbound_unrouted_total", **unrouted) == 4
+
+
+def test_shares_of_few_outcomes_are_not_told() -> None:
+    router = filled()
+    where = {"operator": "telia", "country": "EE"}
+    assert value(router, "delivered_share", **where) == 1.0
+    assert value(router, "deliverable_share", **where) == 1.0
+    assert value(router, "never_receipted_share", **where) == 0.0
+    half_s = value(router, "delivery_quantile_seconds", **where, quantile="0.5")
+    assert half_s == pytest.approx(4.0, rel=0.26)
+    message = router.message()
+    message.operator, message.destination_octets = ELISA, b"\1\x0137255512345\0"
+    failed = (Outcome.FAILED, Evidence.UNREACHABLE)
+    for _ in range(ENOUGH - 1):
+        router.journey.quality.count(message, *failed, 1.8e9, router.now)
+    where["operator"] = "elisa"
+    assert value(router, "deliverable_share", **where) is None
+    router.journey.quality.count(message, *failed, 1.8e9, router.now)
+    assert value(router, "deliverable_share", **where) == 0.0
+    assert value(router, "delivered_share", **where) is None
+
+
+def test_contract_of_an_operator_is_that_of_all_its_binds_or_its_own() -> None:
+    router = FakeRouter()
+    assert value(router, "operator_contract_rate", operator="telia") == 150.0
+    assert value(router, "operator_contract_rate", operator="elisa") == 80.0
+
+
+def test_certificates_are_told_by_the_key_that_names_them() -> None:
+    router = FakeRouter()
+    unreadable = FakeCertificate()
+    unreadable.expires_utc = None
+    router.certificates = [None, FakeCertificate(), unreadable]
+    first, second, *_ = router.journey.operators[TELIA].binds
+    first.certificate_expires_utc, second.certificate_expires_utc = 1.9e9, 1.85e9
+    expire = {n: at for n, at in samples(router).items() if "certificate_expires" in n}
+    named = "smpp_router_certificate_expires_utc[('use', '{}')]".format
+    assert expire == {named("listen[1].tls"): 1.81e9, named("operators.telia"): 1.85e9}
 
 
 def test_statuses_without_a_name_share_one_sample() -> None:
