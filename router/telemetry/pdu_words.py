@@ -103,7 +103,7 @@ def _words(octets: bytes, command_id: int, found: list[Field], *, reveals: bool)
     for name in ("address_range", "esme_addr"):
         if values.get(name):
             yield f"{name}={_shown(values[name])}"
-    if "message_id" in values:
+    if values.get("message_id"):
         yield f"message_id={_shown(values['message_id'])}"
     for word, ton, npi, address in _ADDRESSES:
         if address in values:
