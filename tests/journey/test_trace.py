@@ -1,4 +1,4 @@
-"""router/telemetry/trace.py: what a trace shows of the connections that it wants, and of no other."""
+"""router/telemetry/trace.py: what a trace shows of the connections that it wants, of no others."""
 
 from typing import Final
 
@@ -150,7 +150,7 @@ def test_number_is_found_however_it_is_written_with_answers_and_receipts(
 
 
 def test_requests_that_are_never_answered_are_forgotten(router: Router) -> None:
-    operator, client = connected(router, status=None)
+    _, client = connected(router, status=None)
     trace = router.traces.begin(Wanted(number="37255512345", operator="telia"))
     (tap,) = router.traces._taps.values()
     pdu = p.sm(v.SUBMIT_SM, 1, destination=(1, 1, b"37255512345"))

@@ -8,7 +8,10 @@ import pytest
 from router.wiring.callers import owner
 
 HEAD: Final = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid\n"
-V4: Final = "   {n}: {local} {remote} {state} 00000000:00000000 00:00000000 00000000  {uid}        0 1 1 0 20"
+V4: Final = (
+    "   {n}: {local} {remote} {state} 00000000:00000000 00:00000000 00000000  {uid}"
+    "        0 1 1 0 20"
+)
 pytestmark = pytest.mark.skipif(sys.byteorder != "little", reason="written for such a machine")
 
 

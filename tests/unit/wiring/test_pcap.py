@@ -28,7 +28,8 @@ def packets(octets: bytes) -> list[tuple[float, bytes]]:
 
 def checksum_is_right(octets: bytes) -> bool:
     octets += bytes(len(octets) % 2)
-    return sum(struct.unpack(f">{len(octets) // 2}H", octets)) % 0xFFFF == 0
+    total: int = sum(struct.unpack(f">{len(octets) // 2}H", octets))
+    return total % 0xFFFF == 0
 
 
 def split(packet: bytes) -> tuple[bytes, bytes, bytes]:
