@@ -18,8 +18,10 @@ from router.telemetry.trace import (
     Trace,
     Wanted,
 )
-from tests.doubles import Client, Router, World
+from router.terms.settings import Settings
+from tests.doubles import Client, Router, Threads, World, with_account
 from tests.journey.scenes import connected, submitted
+from tests.journey.test_password_checks import hashed
 
 EVERYTHING: Final = Wanted()
 
@@ -95,15 +97,21 @@ def test_client_that_never_says_who_it_is_is_forgotten(router: Router) -> None:
     assert shown(trace) == []
 
 
-def test_client_whose_bind_was_under_way_is_shown_once_it_is_bound(router: Router) -> None:
-    client = Client(router.world, router)
+def test_client_whose_bind_was_under_way_is_shown_once_it_is_bound(
+    world: World, contract: Settings
+) -> None:
+    router = Router(world, with_account(contract, "bank", passwords=(hashed(b"secret01"),)))
+    threads = Threads(world)
+    threads.compute_for(router)
+    client = Client(world, router)
     number = client.bind(b"bank", b"secret01")
-    early = router.traces.begin(Wanted(account="bank"))
-    router.world.settle()
+    world.settle()
+    trace = router.traces.begin(Wanted(account="bank"))
+    threads.finish_all()
     assert client.status_of(number) == 0
     client.submit(b"37255512345")
-    router.world.settle()
-    assert shown(early)[-2:] == ["in submit_sm", "out submit_sm_resp"]
+    world.settle()
+    assert shown(trace) == ["out bind_transceiver_resp", "in submit_sm", "out submit_sm_resp"]
 
 
 def test_peer_is_shown_by_its_address_also_what_is_no_smpp(router: Router) -> None:
