@@ -351,6 +351,11 @@ def _numbers(pdu: Pdu) -> Iterator[bytes]:
             yield octets[one.at : one.end]
 
 
+def plain(host: str) -> str:
+    """Return an IP address as people write it: of IPv4 also where a socket of IPv6 has it."""
+    return host.partition("%")[0].removeprefix("::ffff:")
+
+
 class TooManyTracesError(Exception):
     """There are as many traces as there may be."""
 
@@ -442,7 +447,7 @@ class Traces:
         if wants is False:
             return
         ends = self._host.ends_of(link) if tap is None else tap.ends
-        if wanted.peer is not None and wanted.peer != ends.peer[0]:
+        if wanted.peer is not None and wanted.peer != plain(ends.peer[0]):
             return
         if tap is not None:
             tap.add(trace)

@@ -24,7 +24,14 @@ import structlog
 from router.check.number import routing_key
 from router.settings.mistakes import listed, nearest
 from router.telemetry.status import Running
-from router.telemetry.trace import MOST_TRACES, TooManyTracesError, Trace, Traces, Wanted
+from router.telemetry.trace import (
+    MOST_TRACES,
+    TooManyTracesError,
+    Trace,
+    Traces,
+    Wanted,
+    plain,
+)
 from router.wiring.callers import user_at
 from router.wiring.drains import UnknownNameError
 from router.wiring.http_server import Refusals
@@ -89,7 +96,7 @@ def asked_by(
         raise ValueError('"reveal" is true or false')
     wanted = Wanted(**{name: str(value) for name, value in named.items()})
     if wanted.peer is not None:
-        wanted = wanted._replace(peer=str(ip_address(wanted.peer)))
+        wanted = wanted._replace(peer=plain(str(ip_address(wanted.peer))))
     if wanted.bind is not None and "/" in wanted.bind:
         operator, _, bind = wanted.bind.partition("/")
         wanted = wanted._replace(operator=operator, bind=bind)

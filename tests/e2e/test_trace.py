@@ -4,6 +4,7 @@ import json
 import os
 import pwd
 import shutil
+import signal
 import ssl
 import subprocess
 import sys
@@ -243,6 +244,19 @@ def test_so_many_traces_and_no_more_and_a_place_is_free_when_a_reader_has_gone(
         one.close()
     until("all are gone", lambda: ended(router) >= before + MOST_TRACES or None)
     assert smpp_router("trace", "--url", url, "--to", "1", "--for", "1ms").returncode == 0
+
+
+def test_ctrl_c_ends_it_well(router: stand.Router, stack: ExitStack) -> None:
+    before = ended(router)
+    tracing = Tracing(stack, router, "--account", "bank", "--pcap", "-")
+    with Peer(router.port) as client:
+        client.bind("bank")
+        assert tracing.process.stdout is not None
+        magic = tracing.process.stdout.read(4)
+        tracing.process.send_signal(signal.SIGINT)
+        tracing.process.communicate(timeout=DEADLINE_S)
+    assert (tracing.process.returncode, magic) == (0, b"\xd4\xc3\xb2\xa1")
+    until("the router notices", lambda: ended(router) > before or None)
 
 
 @pytest.mark.skipif(TSHARK is None, reason="needs tshark: Debian's package of that name")

@@ -123,7 +123,14 @@ def test_peer_is_shown_by_its_address_also_what_is_no_smpp(router: Router) -> No
     assert (octets.what, octets.why, _words(nack)) == ("octets", "HTTP", "out generic_nack")
     assert octets.told(reveals=True)["octets"] == "2a" * 37
     assert ended.what == "ended"
-    assert router.traces.begin(Wanted(peer="192.0.2.1")).seen == 0
+
+
+def test_peer_over_ipv6_with_an_address_of_ipv4_is_found(router: Router, world: World) -> None:
+    trace = router.traces.begin(Wanted(peer="192.0.2.1"))
+    other, found = (Client(world, router, host) for host in ("192.0.2.2", "::ffff:192.0.2.1"))
+    assert other.link.tap is None
+    assert found.link.tap is not None
+    assert trace.seen == 0
 
 
 def test_bind_to_an_operator_is_shown_from_its_first_octet(router: Router) -> None:
