@@ -38,6 +38,8 @@ MOST_BEFORE_BIND: Final = 20
 MOST_OCTETS_BEFORE_BIND: Final = 65_536
 """What is kept of a connection that may turn out to be traced. A session takes ten PDUs before a
 bind request, and cuts off who sends more."""
+SHOWN_AT_ONCE: Final = 256
+"""PDUs of one connection that are shown in one turn: half a millisecond."""
 TAPPED_AT_ONCE: Final = 500
 """Connections that one turn of the loop looks at when a trace begins."""
 _NOT_BOUND: Final = frozenset({State.OPEN, State.BINDING, State.CLOSED})
@@ -193,6 +195,7 @@ class Tap:
         whose: Whose,
         ends: Ends,
         clock_utc: Callable[[], float],
+        soon: Callable[[Callable[[], None]], object],
         unwanted: Callable[[], None] = lambda: None,
     ) -> None:
         """`unwanted` is called when it turns out that no trace wants the connection."""
@@ -206,6 +209,10 @@ class Tap:
         """Who wants it if its bind request says so."""
         self._link: Final = link
         self._clock_utc: Final = clock_utc
+        self._soon: Final = soon
+        self._came_utc = 0.0
+        self._goes_on = False
+        """Whether what has come is shown to its end in a later turn."""
         self._unwanted: Final = unwanted
         self._in: Final = Framer(link.session.longest_pdu_octets)
         self._out: Final = Framer(1 << 31)
@@ -224,15 +231,30 @@ class Tap:
     # Called by the link.
 
     def came(self, octets: bytes) -> None:
-        """Show the PDUs that are complete with these octets."""
+        """Show the PDUs that are complete with these octets; of very many some in a later turn.
+
+        The session deals with fewer in one turn, so that its answers still come behind them.
+        """
+        self._came_utc = self._clock_utc()
+        self._cut(octets)
+
+    def _go_on(self) -> None:
+        self._goes_on = False
+        if self.traces or self.undecided:
+            self._cut(b"")
+
+    def _cut(self, octets: bytes) -> None:
         if self._is_lost:  # The session is over.
             return
-        at_utc, framer = self._clock_utc(), self._in
+        at_utc, framer = self._came_utc, self._in
         framer.longest_octets = self._link.session.longest_pdu_octets
         before = framer.rest
-        pdus = framer.feed(octets)
+        pdus = framer.feed(octets, SHOWN_AT_ONCE)
         for pdu in pdus:
             self._show(at_utc, "in", pdu)
+        if framer.has_more and not self._goes_on:
+            self._goes_on = True
+            self._soon(self._go_on)
         if framer.lost_at_sequence is not None:
             self._is_lost = True
             lost = (before + octets)[sum(len(pdu.octets) for pdu in pdus) :]
@@ -247,6 +269,8 @@ class Tap:
 
     def ended(self, why: str) -> None:
         """Show that the connection is over."""
+        while self._in.has_more:
+            self._cut(b"")
         rest = len(self._in.rest)
         if rest:
             why = f"{why}, {rest} octets into a PDU"
@@ -454,7 +478,7 @@ class Traces:
             return
         self._connections += 1
         unwanted = partial(self._is_unwanted, link)
-        tap = Tap(link, self._connections, whose, ends, self._clock_utc, unwanted)
+        tap = Tap(link, self._connections, whose, ends, self._clock_utc, self._host.soon, unwanted)
         tap.add(trace)
         self._taps[link] = link.tap = tap
         unread = link.session.unread

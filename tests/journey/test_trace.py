@@ -13,6 +13,7 @@ from router.telemetry.trace import (
     MOST_ASKED,
     MOST_BEFORE_BIND,
     MOST_TRACES,
+    SHOWN_AT_ONCE,
     Seen,
     TooManyTracesError,
     Trace,
@@ -232,6 +233,31 @@ def test_client_that_says_much_before_its_bind_is_kept_in_part(router: Router) -
     tap._kept.clear()
     tap.left(p.build(0x999, 0, 1, bytes(70_000)))
     assert tap._kept == []
+
+
+def test_flood_is_shown_over_several_turns_in_its_order(router: Router, world: World) -> None:
+    _, client = connected(router)
+    trace = router.traces.begin(Wanted(account="bank"))
+    numbers = range(1, 3 * SHOWN_AT_ONCE)
+    tap = client.link.tap
+    assert isinstance(tap, t.Tap)
+    tap.came(b"".join(p.build(v.ENQUIRE_LINK, 0, number) for number in numbers) + b"\0\0\0\5")
+    assert trace.seen == SHOWN_AT_ONCE
+    world.settle()
+    *pdus, lost = trace.take(1000)
+    assert [header(one.octets)[2] for one in pdus] == list(numbers)
+    assert (lost.what, len(lost.octets)) == ("octets", 4)
+    assert {one.at_utc for one in pdus} == {world.clock_utc()}
+
+
+def test_end_of_a_flood_is_shown_behind_all_of_it(router: Router) -> None:
+    _, client = connected(router)
+    trace = router.traces.begin(Wanted(account="bank"))
+    tap = client.link.tap
+    assert isinstance(tap, t.Tap)
+    tap.came(p.build(v.ENQUIRE_LINK, 0, 1) * 3 * SHOWN_AT_ONCE)
+    client.far.drop()
+    assert shown(trace)[3 * SHOWN_AT_ONCE :] == ["ended closed by the peer"]
 
 
 def test_so_many_traces_at_once_and_no_more(router: Router) -> None:
