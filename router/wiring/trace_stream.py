@@ -81,13 +81,15 @@ def asked_by(
     app: Traceable, posted: dict[str, object], connection: socket.socket | None, refusals: Refusals
 ) -> Asked:
     """Return what was asked for. Raises ValueError, or ForbiddenError."""
-    of = dict(posted)
+    of = {name: value for name, value in posted.items() if value is not None}
     reveals, for_s, to = of.pop("reveal", False), of.pop("for_s", FOR_S), of.pop("to", None)
-    named = {name: of.pop(name) for name in KINDS if of.get(name) is not None}
-    if any(of.values()):
+    named = {name: of.pop(name) for name in KINDS if name in of}
+    if of:
         raise ValueError(f"a trace has no {', '.join(sorted(map(repr, of)))}")
     if len(named) > 1 or not (named or to):
-        raise ValueError(f"a trace is of one {', '.join(KINDS[:3])} or peer, or to a number")
+        raise ValueError(
+            f"a trace is of one {', '.join(KINDS[:-1])} or {KINDS[-1]}, or to a number"
+        )
     if not all(isinstance(name, str) for name in named.values()):
         raise ValueError("a name is a text")
     if not isinstance(for_s, int | float) or not 0 < for_s <= MOST_FOR_S:
