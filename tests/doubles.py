@@ -17,6 +17,7 @@ from router.smpp import vocabulary as v
 from router.smpp.link import Link, Unacknowledged
 from router.smpp.reading import ReadingLine
 from router.steps.rules import Rules
+from router.telemetry.trace import Ends, Traces
 from router.terms.capacity import Capacity
 from router.terms.names import AccountName, LaneName, OperatorName
 from router.terms.outcome import Outcome
@@ -74,6 +75,7 @@ class Router:
         )
         self.journal = journal or WatchedJournal(world, self.disk)
         self.accounts = Accounts(settings.accounts, b"secret", world.now)
+        self.traces = Traces(self, world.clock_utc)
         self.tells: Callable[[Link], Unacknowledged | None] = lambda _: None
         """What the system knows that the other end's has not acknowledged."""
         self.hung_up: list[Link] = []
@@ -103,6 +105,20 @@ class Router:
 
     def has_hung_up(self, link: Link) -> bool:
         return link in self.hung_up
+
+    def connected(self, link: Link) -> None:
+        self.traces.connected(link)
+
+    def disconnected(self, link: Link, exc: Exception | None) -> None:
+        self.traces.disconnected(link, exc)
+
+    def soon(self, call: Callable[[], None]) -> None:
+        self.world.soon(call)
+
+    def ends_of(self, link: Link) -> Ends:
+        transport = link.transport
+        peer = None if transport is None else transport.get_extra_info("peername")
+        return Ends(peer or ("", 0), ("127.0.0.1", 2775), is_tls=False)
 
     def write_soon(self, link: Link) -> None:
         self.journey.write_soon(link)

@@ -158,7 +158,10 @@ _part(
 _part(RecordsSettings, {"keep_s": value.duration("0s", "3650d")})
 _part(LogSettings, {"messages": value.percent})
 _part(TelemetrySettings, {})
-_part(ControlSettings, {"listen": value.loopback_address})
+_part(
+    ControlSettings,
+    {"listen": value.loopback_address, "reveal": listing(value.text(256), at_least=0)},
+)
 _part(
     LaneSettings,
     {

@@ -27,7 +27,7 @@ def without_restart(old: Settings, new: Settings) -> Settings:
         listen=_listeners(old, new),
         journal=old.journal,
         telemetry=replace(new.telemetry, listen=old.telemetry.listen),
-        control=old.control,
+        control=replace(new.control, listen=old.control.listen),
         lanes=tuple(values.get(lane.name, lane) for lane in old.lanes),
         node=old.node,
     )

@@ -96,6 +96,16 @@ class Transport(Protocol):
         """Set how full the buffer is when `pause_writing` and `resume_writing` are called."""
 
 
+class Tap(Protocol):
+    """What a traced connection shows its octets to, in the clear also where the wire has TLS."""
+
+    def came(self, octets: bytes) -> None:
+        """Note what has come."""
+
+    def left(self, octets: bytes) -> None:
+        """Note what was written: whole PDUs."""
+
+
 class Timer(Protocol):
     """A call that was asked for with `call_later`."""
 
@@ -125,6 +135,12 @@ class Host(Protocol):
     def has_hung_up(self, link: "Link") -> bool:
         """Return whether the peer has closed the connection; False where that is not known."""
 
+    def connected(self, link: "Link") -> None:
+        """Note that a link has its transport; nothing was read or written yet."""
+
+    def disconnected(self, link: "Link", exc: Exception | None) -> None:
+        """Note that the transport of a link is gone."""
+
 
 class Link:
     """One session on one transport; subclasses are the connections of clients and of operators."""
@@ -135,6 +151,8 @@ class Link:
         self.to_write = False
         self.writable = True
         self.transport: Transport | None = None
+        self.tap: Tap | None = None
+        """Set while the connection is traced."""
         self.written_octets = 0
         """All that was written to the transport."""
         self._timer: Timer | None = None
@@ -208,11 +226,14 @@ class Link:
         """Take the transport and begin."""
         self.transport = transport
         transport.set_write_buffer_limits(high=MOST_UNREAD_OCTETS)
+        self.host.connected(self)
         self.started(self.host.clock())
         self.host.write_soon(self)
 
     def data_received(self, data: bytes) -> None:
         """Deal with what came, or with the first of it; the rest when it is its turn."""
+        if self.tap is not None:
+            self.tap.came(data)
         if self._not_read:
             self._keep(data)
             return
@@ -303,6 +324,7 @@ class Link:
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the session: the transport is gone."""
+        self.host.disconnected(self, exc)
         self.transport = None
         if self._cutting is not None:
             self._cutting.cancel()  # Else it would keep what is over for a while.
@@ -347,6 +369,8 @@ class Link:
         octets = session.take_octets()
         if transport is not None:
             if octets:
+                if self.tap is not None:
+                    self.tap.left(octets)
                 transport.write(octets)
                 self.written_octets += len(octets)
             answered = self._ends_when_answered and not (session.owed or session.has_more)
@@ -367,6 +391,11 @@ class Link:
             self._end()
             self.transport.close()
             self._cut_later(0.0 if self._would_be_read() else LINGER_S)
+
+    @property
+    def closes(self) -> bool:
+        """Whether the transport is closed from here, or will be when the peer has had its time."""
+        return self._closes
 
     def _would_be_read(self) -> bool:
         """Whether much would come, and be read, while the transport is closed in good order.

@@ -124,6 +124,11 @@ class Framer:
                 self._lose(0, rest)
         return pdus
 
+    @property
+    def rest(self) -> bytes:
+        """What has come and was not returned by `feed` yet."""
+        return self._rest[self._at :]
+
     def clear(self) -> None:
         """Forget what has come: the connection is over."""
         self._rest = b""

@@ -223,6 +223,16 @@ class Session:
         self.timers = timers
         self._framer.longest_octets = longest_pdu_octets
 
+    @property
+    def longest_pdu_octets(self) -> int:
+        """A PDU with a longer command_length ends the session."""
+        return self._framer.longest_octets
+
+    @property
+    def unread(self) -> bytes:
+        """Octets that have come and were not dealt with yet."""
+        return self._framer.rest
+
     # What comes in.
 
     def receive(self, octets: bytes, now: float, most: int = ALL) -> list[Pdu]:

@@ -85,7 +85,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "config.refused": "No reload now: the router starts or stops.",
         "config.reread": "A reload has changed nothing: the `result` says why.",
         "config.warned": "The configuration has something that is probably a mistake.",
-        "control.refused": "Over HTTP: too many at once, or sent by a web page; see `reason`.",
+        "control.refused": "Over HTTP: too many, a web page, no right to reveal; see `reason`.",
         "delivery.refused": "A client refused a receipt or a subscriber's message for good.",
         "framing.lost": "An impossible command_length. It `looks_like` TLS, HTTP, PROXY or SSH.",
         "inbound.refused": "No account for a subscriber's message, or it must come again.",
@@ -114,6 +114,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "router.stop_repeated": "A second signal: the router stops at once.",
         "session.idle": "A client sent no request during `inactivity`, and is unbound.",
         "submit.refused": "So many submits of an account: the first at once, then each minute.",
+        "trace.revealed": "A `user` is shown texts and whole numbers; `control.reveal` allows it.",
         "unbind.timed_out": "Our unbind was not answered in time; session over.",
     },
     "info": {
@@ -143,6 +144,8 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "router.draining": "The router is stopping: no new binds and submits.",
         "router.listening": "Clients can connect to `address`, which systemd has `passed` or not.",
         "router.ready": "Clients are served; metrics at `telemetry`, commands at `control`.",
+        "trace.began": "A `user` is shown what passes on connections, masked, for `for_s`.",
+        "trace.ended": "A trace is over, and `why`; so many PDUs were `seen`, and left out.",
         "router.stopped": "The last line of a process that has stopped in good order.",
     },
     "debug": {

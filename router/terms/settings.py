@@ -180,9 +180,12 @@ class ControlSettings:
     """Commands and status over HTTP."""
 
     listen: Address | None = None
-    """Serves /v1/status and what `smpp-router status`, `reload`, `drain`, `resume` and `clock` ask
-    for. Loopback only, because there is no password. By default 127.0.0.1 and the port after that
-    of `telemetry.listen`, so `127.0.0.1:9465`."""
+    """Serves /v1/status and what `smpp-router status`, `reload`, `drain`, `resume`, `clock` and
+    `trace` ask for. Loopback only, because there is no password. By default 127.0.0.1 and the port
+    after that of `telemetry.listen`, so `127.0.0.1:9465`."""
+    reveal: tuple[str, ...] = ()
+    """Users of this machine to whom `smpp-router trace --reveal` shows texts and whole numbers;
+    each time is in the log (`trace.revealed`). By default nobody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

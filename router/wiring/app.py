@@ -35,6 +35,7 @@ from router.telemetry.log import MessageLog
 from router.telemetry.operator_events import log_operator_events
 from router.telemetry.records import Recorder, privacy_of
 from router.telemetry.status import cure_of
+from router.telemetry.trace import Ends, Traces
 from router.telemetry.traffic import Traffic
 from router.terms.line_limit import LineLimit
 from router.terms.settings import Address, JournalSettings, ListenSettings, Settings
@@ -114,6 +115,8 @@ class App:
         self._full_queues = FullQueues()
         self.account_quality: Final = AccountQuality()
         self._damaged_to_log = LineLimit(NOTES_LOGGED)
+        self.traces: Final = Traces(self, time.time)
+        """Who sees what passes on connections."""
         self.certificates: list[Certificate | None] = []
         """The certificate of each listener, None where it has none."""
         self.message_log: Final = MessageLog(settings.telemetry.log)
@@ -154,6 +157,27 @@ class App:
         if link.transport is None:
             return False
         return has_hung_up(cast("asyncio.Transport", link.transport))
+
+    def connected(self, link: Link) -> None:
+        """Note that a link has its transport; nothing was read or written yet."""
+        self.traces.connected(link)
+
+    def disconnected(self, link: Link, exc: Exception | None) -> None:
+        """Note that the transport of a link is gone."""
+        self.traces.disconnected(link, exc)
+
+    # The host of the traces.
+
+    def soon(self, call: Callable[[], None]) -> None:
+        """Run `call` in a later turn."""
+        self.loop.call_soon(call)
+
+    def ends_of(self, link: Link) -> Ends:
+        """Return the two ends of a connection."""
+        transport = cast("asyncio.Transport", link.transport)
+        names = [transport.get_extra_info(name) or ("", 0) for name in ("peername", "sockname")]
+        (peer, here) = [(str(name[0]), int(name[1])) for name in names]
+        return Ends(peer, here, transport.get_extra_info("ssl_object") is not None)
 
     # Life.
 
@@ -202,6 +226,7 @@ class App:
             stop = self._begin_stop(servers)
             await stop.run()
             self._tell_left_behind()
+            self.traces.close()
             self.connectors.cancel()
             self.reloader.cancel()
             for watch in watches:

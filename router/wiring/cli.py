@@ -11,20 +11,24 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict
 from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Final, cast
+from typing import IO, TYPE_CHECKING, Final, cast
 from urllib.parse import urlsplit
 
 from router.accept.passwords import hash_password
+from router.settings import units
 from router.settings.load import SettingsError, load, warnings
 from router.telemetry import core
 from router.terms.names import AccountName
 from router.terms.settings import Settings
 from router.wiring.cli_records import add_commands
+
+if TYPE_CHECKING:
+    from router.wiring.trace_view import View
 
 WELL, NOT_WELL, WRONG_USAGE = 0, 1, 2
 DEFAULT_URL: Final = "http://127.0.0.1:9465"
@@ -136,6 +140,8 @@ def _parser() -> argparse.ArgumentParser:
     reload.add_argument(
         "--partly", action="store_true", help="apply what needs no restart, although something does"
     )
+    trace = add("trace", "show PDUs of a running router, as they come and go", _trace)
+    _add_trace(trace)
     rescue = add("rescue", "make a journal of what can be read of a damaged one", _rescue)
     rescue.add_argument("damaged", metavar="FROM", type=Path, help="the damaged one; only read")
     rescue.add_argument("rescued", metavar="TO", type=Path, help="the new one")
@@ -145,7 +151,7 @@ def _parser() -> argparse.ArgumentParser:
         )
     for one in (drain, resume):
         one.add_argument("what", metavar="OPERATOR[/BIND]", help="an operator, or one bind of it")
-    for one in (check, explain, routes, status, reload, drain, resume, clock):
+    for one in (check, explain, routes, status, reload, drain, resume, clock, trace):
         one.add_argument(
             "--url",
             type=_url,
@@ -153,6 +159,37 @@ def _parser() -> argparse.ArgumentParser:
             help=f"where the router takes commands, its control.listen; default: {DEFAULT_URL}",
         )
     return parser
+
+
+def _add_trace(trace: argparse.ArgumentParser) -> None:
+    whose = trace.add_mutually_exclusive_group()
+    whose.add_argument("--account", metavar="A", help="of a client, by system_id")
+    whose.add_argument("--bind", metavar="[OPERATOR/]BIND", help="of a bind to an operator")
+    whose.add_argument("--operator", metavar="O", help="of all binds to an operator")
+    whose.add_argument("--peer", metavar="IP", help="of all connections with this address")
+    trace.add_argument(
+        "--to",
+        metavar="NUMBER",
+        help="only of messages to this number, receipts for it, and messages from it",
+    )
+    trace.add_argument(
+        "--for",
+        metavar="TIME",
+        dest="for_s",
+        type=_duration,
+        default=60.0,
+        help="how long; default: 60s, at most 1h. Ctrl-C ends it sooner",
+    )
+    trace.add_argument("--count", metavar="N", type=_count, help="end after so many PDUs")
+    trace.add_argument(
+        "--reveal",
+        action="store_true",
+        help="show texts and whole numbers to users that control.reveal names; it is in the log",
+    )
+    trace.add_argument(
+        "--pcap", metavar="FILE", help="write a capture for Wireshark too; `-`: to standard output"
+    )
+    trace.add_argument("--json", action="store_true", help="print a line of JSON for each PDU")
 
 
 def _add_question(explain: argparse.ArgumentParser) -> None:
@@ -223,6 +260,19 @@ def _digits(text: str) -> str:
     if not (digits.isascii() and digits.isdigit()):
         raise argparse.ArgumentTypeError(f"{text!r} is no beginning of a number")
     return digits
+
+
+def _duration(text: str) -> float:
+    try:
+        return units.duration(text)
+    except units.NotUnderstoodError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 10**9):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of PDUs")
+    return int(text)
 
 
 def _text(text: str) -> str:
@@ -515,6 +565,74 @@ def _reload(arguments: argparse.Namespace) -> int:
             _tell(told.refusal)
             _tell(told.goes_on)
     return NOT_WELL if told.refusal else WELL
+
+
+def _trace(arguments: argparse.Namespace) -> int:
+    """Show what passes until the time is over, so many PDUs were shown, or Ctrl-C."""
+    whose = {name: getattr(arguments, name) for name in ("account", "operator", "bind", "peer")}
+    if not (any(whose.values()) or arguments.to):
+        arguments.parser.error("one of --account, --bind, --operator, --peer and --to says of what")
+    from router.wiring.trace_view import View
+
+    question = {**whose, "to": arguments.to, "for_s": arguments.for_s, "reveal": arguments.reveal}
+    to_pipe = arguments.pcap == "-"
+    with ExitStack() as held:
+        file: IO[bytes] | None = None
+        if to_pipe:
+            file = sys.stdout.buffer
+        elif arguments.pcap:
+            try:
+                number = os.open(arguments.pcap, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            except OSError as error:
+                _tell(f"{arguments.pcap}: {error.strerror}")
+                return NOT_WELL
+            file = held.enter_context(os.fdopen(number, "wb"))
+        show = None if to_pipe else partial(print, flush=True)
+        view = View(show, as_json=arguments.json, pcap=file)
+        try:
+            return _follow_trace(arguments, question, view)
+        except KeyboardInterrupt:
+            _tell(_counted(view.shown, "PDU"))
+            return WELL
+        except BrokenPipeError:
+            raise
+        except OSError as error:  # The disk of the capture is full.
+            _tell(f"{arguments.pcap}: {error.strerror}")
+            return NOT_WELL
+
+
+def _follow_trace(arguments: argparse.Namespace, question: object, view: "View") -> int:
+    from router.wiring.remote import NoAnswerError, UnknownNameError, follow
+
+    parser: argparse.ArgumentParser = arguments.parser
+    try:
+        with closing(follow(arguments.url, "/v1/trace", question)) as lines:
+            for line in lines:
+                told = json.loads(line)
+                match told["event"]:
+                    case "began":
+                        for note in told["notes"]:
+                            _tell(note)
+                    case "over":
+                        left_out = f", {told['dropped']} left out" if told["dropped"] else ""
+                        _tell(f"{told['why']}: {_counted(view.shown, 'PDU')}{left_out}")
+                        return WELL
+                    case "pdu" | "octets" | "ended":
+                        view.take(told)
+                        if view.shown == arguments.count:
+                            return WELL
+                    case _:
+                        pass
+    except UnknownNameError as error:
+        parser.error(str(error))
+    except NoAnswerError as error:
+        _tell(str(error))
+        return NOT_WELL
+    except (ValueError, KeyError, TypeError):
+        _tell("the answer is not from a router of this version")
+        return NOT_WELL
+    _tell(f"the router has ended the trace: {_counted(view.shown, 'PDU')}")
+    return NOT_WELL
 
 
 def _rescue(arguments: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@
     /v1/resume   the same, to undo that
     /v1/clock    POST {"what": "believe"}: end a doubt about the wall clock
     /v1/reload   POST {"partly": false}: follow the configuration as it is now in its files
+    /v1/trace    POST: what passes on connections, as it passes (`trace_stream.py`)
     and the questions of `questions.py`
 
 They ask the loop. Whoever can reach their port can command the router. A browser on this
@@ -36,13 +37,25 @@ from router.telemetry.log import LogLines
 from router.telemetry.metrics import registry
 from router.telemetry.running import Running
 from router.telemetry.status import described, not_ready, observed
+from router.telemetry.trace import Trace
 from router.terms.settings import Address
 from router.wiring.drains import UnknownNameError, set_drained
 from router.wiring.gently import gently
-from router.wiring.http_server import LONGEST_S, HttpServer, Refusals
+from router.wiring.http_server import CONNECTION, LONGEST_S, HttpServer, Refusals
 from router.wiring.questions import PATHS, SLOW_S, Questions
 from router.wiring.reload import Reloaded
 from router.wiring.remote import UNKNOWN_NAME
+from router.wiring.trace_stream import (
+    GRACE_S,
+    MOST_FOR_S,
+    TRACE,
+    BusyError,
+    ForbiddenError,
+    Traceable,
+    asked_by,
+    begin,
+    stream,
+)
 from router.wiring.wall_clock import believe_clock
 
 if TYPE_CHECKING:
@@ -66,6 +79,7 @@ HEALTH: Final = frozenset({"/healthz", "/readyz"})
 RELOAD: Final = "/v1/reload"
 RELOAD_S: Final = 300.0
 """How long a reload may take before the answer is that it goes on."""
+NOT_STORED: Final = ("Cache-Control", "no-store")
 _STATUS_OF: Final = {"refused": 503, "failed": 500, "rejected": 409, "needs_restart": 409}
 """The HTTP status by what came of a reload; 200 for all else."""
 
@@ -79,7 +93,7 @@ class Reloads(Protocol):
         """Reload; `answer` gets the result."""
 
 
-class Commanded(Running, Protocol):
+class Commanded(Traceable, Protocol):
     """The running router, as commands see it."""
 
     @property
@@ -168,12 +182,15 @@ class ControlSite:
         }
         path = environ["PATH_INFO"]
         questions = self._questions.by_path
-        if path not in ("/v1/status", RELOAD) and path not in command and path not in questions:
-            error = _nothing_but(("/v1/status", *command, RELOAD, *questions))
+        single = ("/v1/status", RELOAD, TRACE)
+        if path not in single and path not in command and path not in questions:
+            error = _nothing_but(("/v1/status", *command, RELOAD, TRACE, *questions))
             return _json(start_response, 404, {"error": error})
         method = "GET" if path == "/v1/status" else "POST"
         if environ["REQUEST_METHOD"] != method:
             return _other_method(start_response, method)
+        if path == TRACE:
+            return self._trace(environ, start_response)
         if path in command:
             status, document = self._command(environ, command[path])
         elif path in questions:
@@ -232,6 +249,29 @@ class ControlSite:
     def _asked(self, make: Callable[[], object]) -> tuple[int, object]:
         """Make a call in the loop's thread; return its result with 200, or why there is none."""
         return self._from_loop(lambda: self._ask(make))
+
+    def _trace(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Begin a trace, and answer with its lines."""
+        app, connection = self._app, environ.get(CONNECTION)
+        try:
+            asked = asked_by(app, _posted(environ), connection, self._refusals)
+            status, found = self._from_loop(lambda: self._ask(lambda: begin(app, asked)))
+        except ValueError as error:
+            return _json(start_response, 400, {"error": str(error)})
+        except ForbiddenError as error:
+            return _json(start_response, 403, {"error": str(error)})
+        except UnknownNameError as error:
+            return _json(start_response, UNKNOWN_NAME, {"error": str(error)})
+        except BusyError as error:
+            return _json(start_response, 503, {"error": str(error)})
+        if status != 200:
+            return _json(start_response, status, found)
+        trace, notes = cast("tuple[Trace, list[str]]", found)
+        start_response("200 OK", [("Content-Type", "application/x-ndjson"), NOT_STORED])
+        wait_at_most = (lambda _: None) if connection is None else connection.settimeout
+        return stream(app, asked, trace, notes, wait_at_most)
 
     def _reload(self, environ: "WSGIEnvironment") -> tuple[int, object]:
         try:
@@ -348,7 +388,7 @@ def _json(
     headers = [
         ("Content-Type", "application/json"),
         ("Content-Length", str(len(body))),
-        ("Cache-Control", "no-store"),
+        NOT_STORED,
     ]
     if allow is not None:
         headers.append(("Allow", allow))
@@ -383,5 +423,5 @@ def control_server(app: Commanded, refusals: Refusals) -> HttpServer:
         app.settings.control_listen,
         lambda here: ControlSite(app, here, refusals),
         refusals,
-        slow={RELOAD: RELOAD_S, **dict.fromkeys(PATHS, SLOW_S)},
+        slow={RELOAD: RELOAD_S, TRACE: MOST_FOR_S + GRACE_S, **dict.fromkeys(PATHS, SLOW_S)},
     )

@@ -34,6 +34,8 @@ SILENCE_S: Final = 5.0
 LONGEST_S: Final = 10.0
 """How long one connection may take, so that a peer which sends an octet every four seconds ends."""
 LONGEST_LINE: Final = 8192
+CONNECTION: Final = "smpp_router.connection"
+"""In the environ of a request: its socket, for answers that go on for long."""
 TELL_EVERY_S: Final = 60.0
 """How often the log says that something is refused, for each reason; all of it is counted."""
 
@@ -151,7 +153,8 @@ class _Handler(WSGIRequestHandler):
                     self.send_error(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections")
                     return
                 out = cast("IO[bytes]", self.wfile)
-                answer = _Answer(cast("IO[bytes]", self.rfile), out, sys.stderr, self.get_environ())
+                environ = {**self.get_environ(), CONNECTION: self.connection}
+                answer = _Answer(cast("IO[bytes]", self.rfile), out, sys.stderr, environ)
                 answer.request_handler = self  # type: ignore[attr-defined]  # Required by `answer`.
                 answer.run(server.site)
         except OSError:

@@ -2,8 +2,10 @@
 
 import json
 import urllib.request
-from http.client import HTTPException
-from typing import Final
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from http.client import HTTPException, HTTPResponse
+from typing import Final, cast
 from urllib.error import HTTPError
 
 ASK_S: Final = 5.0
@@ -29,6 +31,22 @@ class UnknownNameError(NoAnswerError):
 
 def ask(url: str, path: str, document: object = None, *, wait_s: float = ASK_S) -> bytes:
     """Return the router's answer to a GET, or, with a document, to a POST."""
+    with _answer(url, path, document, wait_s) as answer:
+        return answer.read(MOST_OCTETS)
+
+
+def follow(
+    url: str, path: str, document: object, *, wait_s: float = ASK_S
+) -> Generator[bytes, None, None]:
+    """Yield the lines of the router's answer to a POST, as they come, each within the time."""
+    with _answer(url, path, document, wait_s) as answer:
+        while line := answer.readline(MOST_OCTETS):
+            yield line
+
+
+@contextmanager
+def _answer(url: str, path: str, document: object, wait_s: float) -> Iterator[HTTPResponse]:
+    """Have the router's answer, until the end of the block. Raises NoAnswerError."""
     # Ignore proxies of the environment: the router is on loopback.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     request = urllib.request.Request(f"{url.rstrip('/')}{path}")
@@ -37,8 +55,7 @@ def ask(url: str, path: str, document: object = None, *, wait_s: float = ASK_S) 
         request.add_header("Content-Type", "application/json")
     try:
         with opener.open(request, timeout=wait_s) as answer:
-            octets: bytes = answer.read(MOST_OCTETS)
-            return octets
+            yield cast(HTTPResponse, answer)
     except HTTPError as error:
         with error:
             said = error.read(MOST_OCTETS)

@@ -62,6 +62,7 @@ OF_FIELD: Final[Mapping[str, object]] = {
     "allow_from": (ip_network("10.0.0.0/8"),),
     "addresses": (Address(host="127.0.0.1", port=2),),
     "passwords": ("another1",),
+    "reveal": ("another",),
     "certificate": Path("other.pem"),
     "to": (OperatorName("elisa"),),
 }

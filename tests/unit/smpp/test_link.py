@@ -107,6 +107,12 @@ class FakeHost:
     def unacknowledged(self, link: Link) -> None:
         """Nothing is known of the other end's system."""
 
+    def connected(self, link: Link) -> None:
+        """Nobody traces."""
+
+    def disconnected(self, link: Link, exc: Exception | None) -> None:
+        """Nobody traces."""
+
     def has_hung_up(self, link: Link) -> bool:
         return self.peer_is_gone
 

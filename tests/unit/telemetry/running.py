@@ -18,12 +18,14 @@ from router.journey import Journey
 from router.report.quality import ENOUGH
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
+from router.smpp.link import Link
 from router.smpp.pdu import Pdu
 from router.smpp.session import Note, Session, Timers
 from router.smpp.states import Side, State
 from router.telemetry.account_quality import NOW_EVENTS, AccountQuality
 from router.telemetry.records import Recorder
 from router.telemetry.running import RunningConfig as ConfigState
+from router.telemetry.trace import Ends, Traces
 from router.telemetry.traffic import Traffic
 from router.terms.message import Message
 from router.terms.names import AccountName, BindName, ClientId, LaneName, OperatorName, RouterId
@@ -143,6 +145,15 @@ class FakeRouter:
         self.recorder: Recorder | None = None
         self.reloader = FakeReloader()
         self.accounts = Accounts(self.settings.accounts, b"secret", STARTED_AT)
+        self.traces = Traces(self, lambda: 1.8e9)
+
+    def soon(self, call: Callable[[], None]) -> None:
+        """Run it now."""
+        call()
+
+    def ends_of(self, link: Link) -> Ends:
+        """Where nobody is."""
+        return Ends(("192.0.2.1", 4000), ("192.0.2.9", 2775), is_tls=False)
 
     def clock(self) -> float:
         """What the test says."""
