@@ -13,7 +13,7 @@ operator says so, and apart, because it is hardly true; its time is left out.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from router.terms.message import FINAL_BITS, Message
@@ -100,19 +100,25 @@ class Sums:
         return self.too_fast / self.delivered if self.delivered else None
 
     def within_s(self, share: float) -> float | None:
-        """Return the time within which this share was delivered, in seconds; None without any.
+        """Return the time within which this share was delivered, in seconds; None without any."""
+        return within_s(self.times, share)
 
-        Right to a quarter: it lies somewhere between two of BOUNDS_S.
-        """
-        wanted = share * sum(self.times)
-        if not wanted:
-            return None
-        low_s, before = 0.0, 0
-        for bound_s, count in zip(BOUNDS_S, self.times, strict=False):
-            if before + count >= wanted:
-                return low_s + (bound_s - low_s) * (wanted - before) / count
-            low_s, before = bound_s, before + count
-        return low_s
+
+def within_s(times: Sequence[int], share: float) -> float | None:
+    """Return the time within which this share of receipts came, in seconds; None without any.
+
+    `times` are counts as `Sums.times` has them. Right to a quarter: it lies somewhere between two
+    of BOUNDS_S.
+    """
+    wanted = share * sum(times)
+    if not wanted:
+        return None
+    low_s, before = 0.0, 0
+    for bound_s, count in zip(BOUNDS_S, times, strict=False):
+        if before + count >= wanted:
+            return low_s + (bound_s - low_s) * (wanted - before) / count
+        low_s, before = bound_s, before + count
+    return low_s
 
 
 class DaySums:

@@ -12,18 +12,21 @@ begins with what the journal still has.
 
 import hashlib
 import hmac
+import json
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Final
 
 import structlog
 
 from router.check.number import routing_key
 from router.enqueue.sqlite import Records
+from router.report.quality import DaySums, within_s
 from router.telemetry import records_schema as schema
 from router.telemetry.document import RecordsStatus
 from router.terms.names import AccountName
@@ -35,6 +38,7 @@ EVERY_S: Final = 1.0
 """How often rows are moved."""
 AGAIN_S: Final = 10.0
 """After a failure."""
+STOP_S: Final = 3.0
 ROWS_AT_ONCE: Final = 5_000
 PRUNE_ROWS: Final = 5_000
 PRUNE_EVERY_S: Final = 60.0
@@ -90,6 +94,7 @@ class Recorder:
         self._caught_up_at = clock()
         self._prune_at = clock()
         self._keys: dict[int, bytes] = {}
+        self._days: Final[SimpleQueue[DaySums]] = SimpleQueue()
         self._ended: Final = threading.Event()
         self._thread: Final = threading.Thread(target=self._run, name="records", daemon=True)
 
@@ -98,14 +103,22 @@ class Recorder:
         self._thread.start()
 
     def stop(self) -> None:
-        """Move what is there, and close the file; before the journal is closed."""
+        """Move what is there, and close the file; before the journal is closed.
+
+        A disk that hangs is not waited for: the next process moves the rest.
+        """
         self._ended.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(STOP_S)
 
     def adopt(self, keep_s: float, privacy: Mapping[AccountName, Privacy]) -> None:
         """Follow other settings from the next rows on."""
         self._keep_s, self._privacy = keep_s, dict(privacy)
+
+    def add(self, days: Iterable[DaySums]) -> None:
+        """Add to how well operators delivered on a day. For any thread."""
+        for one in days:
+            self._days.put(one)
 
     def state(self) -> RecordsStatus:
         """Return how the records are. For any thread."""
@@ -143,6 +156,7 @@ class Recorder:
                 if self._ended.wait(self._clock() - began_at):
                     return
                 began_at = self._clock()
+            self._add_days(database)
             self._caught_up_at = self._clock()
             if self._clock() >= self._prune_at and not self._prune(database):
                 self._prune_at = self._clock() + PRUNE_EVERY_S
@@ -265,6 +279,25 @@ class Recorder:
             key = self._keys[day] = os.urandom(32)
         return hashed(number, key)
 
+    def _add_days(self, database: sqlite3.Connection) -> None:
+        taken: list[DaySums] = []
+        with suppress(Empty):
+            while True:
+                taken.append(self._days.get_nowait())
+        if not taken:
+            return
+        database.execute("BEGIN IMMEDIATE")
+        try:
+            for one in taken:
+                _add_day(database, one)
+            database.execute("COMMIT")
+        except BaseException:
+            self.add(taken)
+            if database.in_transaction:
+                with suppress(sqlite3.Error):
+                    database.execute("ROLLBACK")
+            raise
+
     # What is too old.
 
     def _prune(self, database: sqlite3.Connection) -> bool:
@@ -291,9 +324,27 @@ class Recorder:
             database.execute("DELETE FROM other_id WHERE number < (SELECT min(number) FROM record)")
             database.executescript("PRAGMA incremental_vacuum(200)")
         last_day = int(before_utc // _DAY_S)
+        database.execute("DELETE FROM quality WHERE day < ?", (last_day,))
         database.execute("DELETE FROM day_key WHERE day < ?", (last_day,))
         self._keys = {day: key for day, key in self._keys.items() if day >= last_day}
         return more
+
+
+def _add_day(database: sqlite3.Connection, one: DaySums) -> None:
+    """Add what was counted to the row of its day."""
+    key = one.day, one.operator, one.country, one.lane
+    sums = one.sums
+    row = database.execute(schema.DAY, key).fetchone()
+    counts = [
+        sums.outcomes, sums.unreachable, sums.delivered, sums.never_receipted, sums.too_fast
+    ]  # fmt: skip
+    times = sums.times
+    if row is not None:
+        counts = [here + there for here, there in zip(counts, row[:-1], strict=True)]
+        before = json.loads(row[-1])
+        times = [here + there for here, there in zip(times, before, strict=True)]
+    quantiles = within_s(times, 0.5), within_s(times, 0.95)
+    database.execute(schema.SET_DAY, (*key, *counts, *quantiles, json.dumps(times)))
 
 
 def masked(number: str) -> str:
@@ -310,6 +361,16 @@ def hashed(number: str, key: bytes) -> str:
 
 def _quoted(name: str) -> str:
     return name.replace("'", "''")
+
+
+def read_only(path: Path) -> sqlite3.Connection:
+    """Open a file that the router may have open, too; one that nobody has stays as it is.
+
+    To read it, SQLite would make a log beside one without.
+    """
+    is_open = path.with_name(f"{path.name}-wal").exists()
+    how = "mode=ro" if is_open else "mode=ro&immutable=1"
+    return sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True, timeout=_BUSY_S)
 
 
 def is_ours(path: Path) -> bool:

@@ -82,7 +82,7 @@ COLUMNS: Final = (
     Column("acknowledged_utc", "REAL", "when the client had acknowledged its final receipt",
            "NULL"),
 )  # fmt: skip
-NAMES: Final = tuple(column.name for column in COLUMNS)
+NAMES: Final[tuple[str, ...]] = tuple(column.name for column in COLUMNS)
 
 _CHECKED: Final = {"account", "outcome", "accepted_utc", "settled_utc"}
 SCHEMA: Final = (
@@ -103,9 +103,30 @@ SCHEMA: Final = (
     # How far the journal's tables `record` and `acknowledged` have been moved.
     "CREATE TABLE moved (record INTEGER NOT NULL, acknowledged INTEGER NOT NULL)",
     "INSERT INTO moved VALUES (0, 0)",
+    # How well operators delivered, by day: `report/quality.py`.
+    "CREATE TABLE quality (day INTEGER, operator TEXT, country TEXT, lane TEXT,"
+    " outcomes INTEGER NOT NULL, unreachable INTEGER NOT NULL, delivered INTEGER NOT NULL,"
+    " never_receipted INTEGER NOT NULL, too_fast INTEGER NOT NULL, p50_s REAL, p95_s REAL,"
+    " times TEXT NOT NULL, PRIMARY KEY (day, operator, country, lane)) WITHOUT ROWID",
     # For accounts whose numbers are hashed; a day's key goes with the records of that day.
     "CREATE TABLE day_key (day INTEGER PRIMARY KEY, key BLOB NOT NULL)",
 )
+
+QUALITY: Final[tuple[str, ...]] = (
+    *("day", "operator", "country", "lane", "outcomes", "unreachable", "delivered"),
+    *("never_receipted", "too_fast", "p50_s", "p95_s"),
+)
+"""The columns of an export of quality."""
+EXPORT_QUALITY: Final = (
+    "SELECT date(day * 86400, 'unixepoch'), operator, country, lane, outcomes, unreachable,"
+    " delivered, never_receipted, too_fast, p50_s, p95_s FROM quality"
+    " WHERE day >= ? AND day <= ? ORDER BY day, operator, country, lane"
+)
+DAY: Final = (
+    "SELECT outcomes, unreachable, delivered, never_receipted, too_fast, times FROM quality"
+    " WHERE day = ? AND operator = ? AND country = ? AND lane = ?"
+)
+SET_DAY: Final = f"INSERT OR REPLACE INTO quality VALUES ({', '.join('?' * 12)})"
 
 NEXT: Final = (
     "SELECT max(number), count(*) FROM"

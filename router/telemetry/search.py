@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, TypedDict
 from router.check.number import routing_key
 from router.smpp.pdu import BodyError, Pdu, Sm
 from router.telemetry import records_schema as schema
-from router.telemetry.records import ASIDE, hashed, masked
+from router.telemetry.records import ASIDE, hashed, masked, read_only
 
 PIECE_ROWS: Final = 20_000
 """Rows of the journal that one statement looks at."""
@@ -27,7 +27,6 @@ WAITING, OUT = "waiting", "out"
 """What stands for an outcome while there is none: no operator has taken the message; one has, and
 its receipt is awaited."""
 
-_BUSY_S: Final = 5.0
 _LAST: Final = 2**63 - 1
 _NEVER: Final = float("inf")
 Value = int | float | str | None
@@ -123,13 +122,8 @@ class _Search:
         if not path.is_file():
             self.lacks.append(f"{path}: there is no such file")
             return
-        # Without a log beside it nobody has the file open; SQLite would make one.
-        is_open = path.with_name(f"{path.name}-wal").exists()
-        how = "mode=ro" if is_open else "mode=ro&immutable=1"
         try:
-            with closing(
-                sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True, timeout=_BUSY_S)
-            ) as database:
+            with closing(read_only(path)) as database:
                 database.row_factory = sqlite3.Row
                 database.set_progress_handler(self._is_late, 100_000)
                 read(database)

@@ -66,6 +66,8 @@ LAG_EVERY_S: Final = 0.1
 UNBOUND: Final = frozenset({State.OPEN, State.BINDING})
 SPACE_EVERY_S: Final = 1.0
 """How often the free space of the journal's disk is looked at."""
+DAYS_EVERY_S: Final = 60.0
+"""How often the records are told what was delivered."""
 UNREADABLE_EVERY_S: Final = 60.0
 """How often the log says that the journal cannot be read."""
 
@@ -485,6 +487,9 @@ class App:
         log_refusals(refusals, now)
         counters = self.journey.counters
         self.account_quality.look(self.accounts.by_name, counters, refusals, now)
+        if now >= self._days_at:
+            self._days_at = now + DAYS_EVERY_S
+            self._keep_days()
         self.traffic.sample(counters, now)
         every_s = watchdog_s()
         if every_s is not None and now >= self._watchdog_at:
@@ -493,6 +498,12 @@ class App:
         self.loop.call_later(LAG_EVERY_S, self._beat)
 
     _watchdog_at = 0.0
+    _days_at = 0.0
+
+    def _keep_days(self) -> None:
+        """Have the records know how well operators have delivered since the last call."""
+        if self.recorder is not None:
+            self.recorder.add(self.journey.quality.take_days())
 
     # Signals.
 

@@ -22,7 +22,7 @@ from router.settings.load import SettingsError, load
 from router.settings.units import NotUnderstoodError, duration
 from router.telemetry import records_schema as schema
 from router.telemetry.log import printable
-from router.telemetry.records import path_of
+from router.telemetry.records import path_of, read_only
 from router.telemetry.search import Answer, Question, SearchError, search
 from router.terms.settings import Settings
 from router.wiring.find_view import events_of, lines_of
@@ -77,6 +77,10 @@ def add_commands(add: Add, url: Callable[[str], str], default_url: str) -> None:
     export.add_argument(
         "--format", choices=["csv", "jsonl"], default="csv", help="default: csv, with a header"
     )
+    export.add_argument(
+        "--quality", action="store_true",
+        help="how well operators delivered instead, by day, country and lane",
+    )  # fmt: skip
 
 
 # What can be written on the command line.
@@ -191,14 +195,18 @@ def _export(arguments: argparse.Namespace) -> int:
         _tell(f"{path}: there is no such file; has the router run, with records.keep above 0s?")
         return NOT_WELL
     try:
-        rows = _rows(path, arguments.since, arguments.until, arguments.account)
+        if arguments.quality:
+            names, rows = schema.QUALITY, _quality(path, arguments.since, arguments.until)
+        else:
+            rows = _rows(path, arguments.since, arguments.until, arguments.account)
+            names = schema.NAMES
         if arguments.format == "csv":
             table = csv.writer(sys.stdout, lineterminator="\n")
-            table.writerow(schema.NAMES)
+            table.writerow(names)
             table.writerows(rows)
         else:
             for row in rows:
-                print(json.dumps(dict(zip(schema.NAMES, row, strict=True))))
+                print(json.dumps(dict(zip(names, row, strict=True))))
     except sqlite3.Error as error:
         _tell(f"{path}: cannot be read: {error}")
         return NOT_WELL
@@ -225,9 +233,7 @@ def _rows(
             where += f" AND {condition}"
             values.append(value)
     columns = ", ".join(_EXPORTED.get(name, name) for name in schema.NAMES)
-    is_open = path.with_name(f"{path.name}-wal").exists()
-    how = "mode=ro" if is_open else "mode=ro&immutable=1"
-    with closing(sqlite3.connect(f"{path.as_uri()}?{how}", uri=True, timeout=5.0)) as database:
+    with closing(read_only(path)) as database:
         (last,) = database.execute("SELECT max(number) FROM record").fetchone()
         (first,) = database.execute("SELECT min(number) FROM record").fetchone()
         for after in range((first or 1) - 1, last or 0, 5_000):
@@ -236,6 +242,13 @@ def _rows(
                 " ORDER BY number",
                 (after, after + 5_000, *values),
             ).fetchall()
+
+
+def _quality(path: Path, since: float | None, until: float | None) -> Iterator[tuple[object, ...]]:
+    first = 0 if since is None else int(since // 86_400)
+    last = 2**31 if until is None else int(until // 86_400)
+    with closing(read_only(path)) as database:
+        yield from database.execute(schema.EXPORT_QUALITY, (first, last))
 
 
 def _tell(message: str) -> None:

@@ -128,7 +128,9 @@ class Stop:
             journey.write_soon(link)
         await self._until(lambda: not self._clients, GONE, GONE_S)
         self._waits_for = "records"
-        if self._recorder is not None:  # It reads the journal, which is then closed as a whole.
+        if self._recorder is not None:
+            self._recorder.add(journey.quality.take_days())
+            # It reads the journal, which is then closed as a whole.
             await asyncio.to_thread(self._recorder.stop)
         self._waits_for = "journal"
         closed = asyncio.get_running_loop().create_future()

@@ -70,10 +70,14 @@ def test_support_finds_every_message_and_every_refusal(
     assert main(["find", "37299999999", *url]) == 1
     assert "nothing was found" in capsys.readouterr().out
 
-    router.child.kill()
+    config = str(tmp_path / "router.yaml")
+    router.child.stop()
+    assert main(["export", config, "--quality"]) == 0
+    (quality,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    about = [quality[name] for name in ("operator", "country", "lane", "outcomes", "delivered")]
+    assert about == ["telia", "EE", "bulk", str(COUNT + 1), str(COUNT + 1)]
     assert main(["find", "37255512345", *url]) == 1
     assert "--config CONFIG reads the files" in capsys.readouterr().err
-    config = str(tmp_path / "router.yaml")
     assert main(["find", "--account", "bank", "--config", config, "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert (len(answer["found"]), answer["more"]) == (20, True)

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from router.enqueue.journal import Changes, Settlement
 from router.enqueue.sqlite import LONGEST_UNMOVED_S
+from router.report.quality import BOUNDS_S, DaySums, Sums
 from router.smpp.receipt import Receipt, State
 from router.telemetry import records as the_records
 from router.telemetry import records_schema as schema
@@ -311,3 +312,25 @@ def test_page_has_the_columns_as_they_are() -> None:
     page = Path(__file__).parents[3] / "docs" / "records.md"
     rows = [f"| `{one.name}` | {one.type} | {one.means} |" for one in schema.COLUMNS]
     assert "\n".join(rows) in page.read_text(encoding="utf-8")
+
+
+def test_days_of_quality_are_added_up(desk: Desk) -> None:
+    day = int(ACCEPTED_UTC // 86_400)
+    for _ in range(2):
+        counts = [0] * (5 + len(BOUNDS_S) + 1)
+        counts[1:5] = [1, 2, 3, 4]
+        counts[5 + 6] = 10
+        desk.recorder.add([DaySums(day, (TELIA, "EE", OTP), Sums(counts))])
+        desk.recorder.turn()
+    with closing(sqlite3.connect(desk.records)) as database:
+        (row,) = database.execute("SELECT * FROM quality").fetchall()
+        assert row[:9] == (day, "telia", "EE", "otp", 40, 2, 28, 6, 8)
+        assert BOUNDS_S[5] < row[9] < row[10] <= BOUNDS_S[6]
+        (told,) = database.execute(schema.EXPORT_QUALITY, (day, day)).fetchall()
+    assert told[0] == "2027-01-15"
+    assert len(told) == len(schema.QUALITY)
+    desk.turns.now_utc += desk.keep_s + 86_400.0
+    desk.now += 100.0
+    desk.recorder.turn()
+    with closing(sqlite3.connect(desk.records)) as database:
+        assert database.execute("SELECT count(*) FROM quality").fetchone() == (0,)
