@@ -9,14 +9,18 @@ import argparse
 import pstats
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+from threading import Event, Thread
 from typing import Final
 
 from benchmarks import stand
 from benchmarks.load import WARM_UP, Case, Measured, measure
-from benchmarks.processes import ROOT, ChildError
+from benchmarks.processes import ROOT, Child, ChildError
 from benchmarks.results import Result, spread
 
 SUMMARY: Final = "messages per second, and CPU of the router per message, slice by slice"
@@ -27,6 +31,8 @@ LAST_TO_SECOND: Final = 1.1
 """A slice of a run whose cost per message is flat."""
 RATES_PER_S: Final = {"memory": 10_000.0, "sqlite": 8_000.0}
 COSTS_US: Final = {"memory": 45.0, "sqlite": 60.0}
+PROVIDER: Final = 1.25
+"""What a message may cost with everything on, to what it costs with nothing."""
 SHOWN: Final = 25
 
 
@@ -34,6 +40,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this benchmark."""
     case_arguments(parser)
     parser.add_argument("--repeat", type=int, metavar="N", help="runs (default: 3, quick: 1)")
+    parser.add_argument(
+        "--as-provider",
+        action="store_true",
+        help="with all that a provider has on: records, a trace of a number, a scrape a second;"
+        " each run beside one without",
+    )
     parser.add_argument(
         "--profile",
         action="store_true",
@@ -68,6 +80,8 @@ def run(given: argparse.Namespace) -> Result:
     count: int = given.count or (20_000 if given.quick else COUNT)
     repeat: int = given.repeat or (1 if given.quick or given.profile else 3)
     case = case_of(given)
+    if given.as_provider:
+        return _as_provider(replace(case, journal="sqlite"), count, repeat)
     each = min(SLICE, max(1, count // FEWEST_SLICES))
     settings = {"count": count, "slice": each, "runs": repeat, "profile": given.profile}
     journal = "" if case.journal == "memory" else f"-{case.journal}"
@@ -91,6 +105,54 @@ def run(given: argparse.Namespace) -> Result:
     if not given.profile:
         _judge(result, case, runs, median(grown))
     return result
+
+
+def _as_provider(case: Case, count: int, repeat: int) -> Result:
+    """Measure with and without what a provider has on, one after the other."""
+    result = Result("throughput-as-provider", {**case.settings(), "count": count, "pairs": repeat})
+    ratios, bare_us, provider_us, rates = [], [], [], []
+    for place in range(repeat):
+        costs = {}
+        for provides in (True, False) if place % 2 else (False, True):
+            with ExitStack() as stack:
+                began = partial(_provide, stack) if provides else _nothing
+                measured = measure(replace(case, records=provides), count, count, began=began)
+            costs[provides] = measured.numbers
+        bare_us.append(costs[False]["router_us"])
+        provider_us.append(costs[True]["router_us"])
+        rates.append(costs[True]["rate_per_s"] / costs[False]["rate_per_s"])
+        ratios.append(provider_us[-1] / bare_us[-1])
+        print(f"  {bare_us[-1]:.1f} us bare, x {ratios[-1]:.3f} as a provider", flush=True)
+    result.numbers = {
+        "bare_us": spread(bare_us),
+        "provider_us": spread(provider_us),
+        "ratio": spread(ratios, 3),
+        "rate": spread(rates, 3),
+    }
+    result.at_most("cost as a provider to the bare cost", round(median(ratios), 3), PROVIDER)
+    return result
+
+
+def _nothing(_: stand.Router) -> None:
+    """Do nothing beside a bare run."""
+
+
+def _provide(stack: ExitStack, router: stand.Router) -> None:
+    """Trace a number that has no messages, and scrape once a second, until the stack ends."""
+    url = ("--url", f"http://{router.control}")
+    trace = ["-m", "router.wiring.cli", "trace", "--to", "99955512345", "--for", "1h", *url]
+    stack.enter_context(Child("trace", trace))
+    ended = Event()
+
+    def scrapes() -> None:
+        with suppress(OSError):  # The run is over, and with it the router.
+            while not ended.wait(1.0):
+                router.http("/metrics")
+
+    thread = Thread(target=scrapes, daemon=True)
+    thread.start()
+    stack.callback(thread.join, 5.0)
+    stack.callback(ended.set)
 
 
 def _judge(result: Result, case: Case, runs: Sequence[Measured], grown: float) -> None:
