@@ -19,7 +19,8 @@ what is to be kept goes into the turn's `Changes`; what is to be written stays i
 end of the turn hands the first to the journal and has the second written, once for all of it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from router.accept.rooms import Rooms
@@ -50,6 +51,7 @@ from router.steps.deliveries import Deliveries
 from router.steps.dispatcher import Dispatcher
 from router.steps.expiry import Expiry
 from router.steps.failover import Failover
+from router.steps.former_names import FormerNames
 from router.steps.hand_over import HandOver
 from router.steps.inbound import Inbound
 from router.steps.intake import Intake
@@ -65,14 +67,24 @@ from router.steps.suspicions import Suspicions
 from router.steps.turn import Turn
 from router.terms.capacity import Capacity
 from router.terms.counters import Counters
-from router.terms.names import OperatorName
+from router.terms.names import AccountName, OperatorName
 from router.terms.outcome import TEMPORARY, JournalError
 from router.terms.plan import Plans
-from router.terms.settings import OperatorSettings, Settings
+from router.terms.settings import AccountSettings, OperatorSettings, Settings
 from router.terms.states import MarkEvent
 
 SWEEP_S: Final = 1.0
 """How often what only becomes due with time is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """What else is to be done when the journey has followed a new configuration."""
+
+    binds: dict[OperatorName, BindChanges]
+    """What has become of the binds to each operator."""
+    renamed: dict[AccountName, AccountName]
+    """The accounts that were handed over, by their former names: their clients bind anew."""
 
 
 class Journey:
@@ -128,10 +140,13 @@ class Journey:
         clocks, turn, counters = self.clocks, self.turn, self.counters
         rulebook, rooms, lanes, operators = self.rulebook, self.rooms, self.lanes, self.operators
         long_messages = LongMessages(capacity)
+        self._former: Final = FormerNames()
+        former = self._former
         self.commits: Final = Commits(journal, turn, now, kept=self._kept, changed=journal_changed)
         self.pending: Final = PendingReceipts(settings.operators, self.commits, capacity)
         self.recall: Final = Recall(
             journal, self.pending, self.commits, clocks, turn, capacity,
+            former,
             found=lambda came, now: self.receipts.found(came, now),
             taken_back=lambda message: self.receipts.tell_withheld(message),
             ended=lambda message: self.receipts.never_receipted(message),
@@ -173,14 +188,15 @@ class Journey:
         )  # fmt: skip
         self.backlog: Final = Backlog(
             journal, rooms, lanes, self.pending, self.deliveries, self.failover, long_messages,
-            rulebook, self._ids, clocks, turn, capacity,
+            rulebook, self._ids, clocks, turn, capacity, former,
         )  # fmt: skip
         self.hand_over: Final = HandOver(
-            operators, lanes, long_messages, self.pending, self.recall, self.plans
-        )
+            operators, rooms, lanes, long_messages, self.pending, self.recall, self.deliveries,
+            self.inbound, self.backlog, self.commits, self.plans, former,
+        )  # fmt: skip
         self.damage: Final = Damage(
             self.pending, self.recall, self.deliveries, self.backlog, self.outcomes, self.commits,
-            counters, clocks, turn, told=set_aside,
+            counters, clocks, turn, former, told=set_aside,
         )  # fmt: skip
         self.intake: Final = Intake(
             self._ids, rulebook, long_messages, rooms, self.commits, self.deliveries, counters,
@@ -209,10 +225,8 @@ class Journey:
             self.journal.rename(renames)
         self.journal.recover(recovered)
 
-    def adopt(
-        self, settings: Settings, rules: Rules, now: float
-    ) -> dict[OperatorName, BindChanges]:
-        """Follow a new configuration, between two turns; return what has become of binds.
+    def adopt(self, settings: Settings, rules: Rules, now: float) -> Adopted:
+        """Follow a new configuration, between two turns; return what is to be done with binds.
 
         Cannot fail: `rules` were built of the settings before, whole. Rules first, so that what
         comes in follows them; then accounts and operators that are new or have changed; those that
@@ -220,8 +234,12 @@ class Journey:
         order of the start (`settings/difference.py` says what else needs a restart).
         """
         assert [lane.name for lane in settings.lanes] == list(self.lanes.settings)
-        self.rulebook.rules = rules
+        known, self.rulebook.rules = self.rulebook.rules.accounts, rules
+        accounts = self._rename_accounts(rules.renames, known)
         renamed = self._rename(rules.renames)
+        if accounts or renamed:  # A commit, with which the new names are in the file.
+            self.commits.settles.at_utc = self.clocks.utc()
+        self._former.adopt(settings.accounts)
         self.rooms.adopt(settings.accounts)
         self.deliveries.adopt(settings.accounts)
         self.pending.adopt(settings.operators)
@@ -232,7 +250,38 @@ class Journey:
         self.backlog.adopt()
         self.backlog.decide_again(now)
         self.turn.end_soon()
-        return changes
+        return Adopted(changes, accounts)
+
+    def not_handed_over(self, accounts: Mapping[AccountName, AccountSettings]) -> list[AccountName]:
+        """Return which accounts that are new can have what their former names have only later.
+
+        When the router starts: under their new names are still things of accounts that are gone.
+        For any thread.
+        """
+        known = self.rulebook.rules.accounts
+        return [
+            name
+            for name, one in accounts.items()
+            if one.formerly is not None
+            and name not in known
+            and not self.hand_over.can_rename(one.formerly, name)
+        ]
+
+    def _rename_accounts(
+        self, renames: Renames, known: Mapping[AccountName, AccountSettings]
+    ) -> dict[AccountName, AccountName]:
+        """Hand over what accounts have that were renamed; return their new names, by the former.
+
+        Not to one that there is already under its new name: that is done when the router starts.
+        """
+        renamed: dict[AccountName, AccountName] = {}
+        for was, now in renames.accounts.items():
+            if now not in known and self.hand_over.can_rename(was, now):
+                self.hand_over.rename_account(was, now)
+                renamed[was] = now
+        if renamed:
+            self.journal.rename(Renames(renamed, {}))
+        return renamed
 
     def _rename(self, renames: Renames) -> list[OperatorName]:
         """Hand over what operators have that were renamed; return what they are called now.

@@ -31,6 +31,7 @@ __all__ = [
     "START",
     "START_UTC",
     "Client",
+    "Disk",
     "Operator",
     "Router",
     "Threads",
@@ -191,10 +192,13 @@ class Router:
         journey = self.journey
         self.settings = settings
         rules = Rules.of(settings, journey.plans, journey.up)
-        changes = journey.adopt(settings, rules, self.world.now)
+        adopted = journey.adopt(settings, rules, self.world.now)
+        former = [bind for one in adopted.renamed.items() for bind in self.accounts.rename(*one)]
         self.accounts.adopt(settings.accounts, self.world.now)
+        for bind in former:
+            bind.unbind(self.world.now)
         self.world.settle()
-        return changes
+        return adopted.binds
 
     # What tests ask.
 

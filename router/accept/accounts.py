@@ -83,6 +83,9 @@ class Bound(Protocol):
     def bound_at(self) -> float:
         """When it bound."""
 
+    def unbind(self, now: float) -> None:
+        """Ask the client to end the session; it may bind anew."""
+
     def doubt(self, now: float) -> bool:
         """Have a silent client asked whether it lives; return whether its place may come free."""
 
@@ -196,6 +199,21 @@ class Accounts:
             networks.add(int(network.network_address) >> bits)
         hashes = (one for of in accounts.values() for one in _hashes_of(of))
         self._decoys = list(islice(hashes, 1))
+
+    def rename(self, was: AccountName, now: AccountName) -> list[Bound]:
+        """Know an account by another name, which none has; before `adopt`.
+
+        Return its binds. They are those of the new name, though they were made by the old one.
+        """
+        account = self.by_name.pop(was, None) or self._gone.pop(was, None)
+        if account is None:
+            return []
+        account.name = now
+        self.by_name[now] = account
+        proven = self._proven.pop(was, None)
+        if proven is not None:
+            self._proven[now] = proven
+        return list(account.binds)
 
     def may_connect(self, host: str) -> bool:
         """Return whether the router listens to one more connection that has not bound."""

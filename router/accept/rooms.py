@@ -47,6 +47,17 @@ class Rooms:
             room.most = one.queue
             room.most_octets = one.queue_size_bytes
 
+    def rename(self, was: AccountName, now: AccountName) -> None:
+        """Let what an account has taken be taken by it under another name."""
+        room, before = self._rooms.pop(was), self._rooms.get(now)
+        if before is not None:  # Of one that is gone; the journal may still count its octets.
+            room.count += before.count
+            room.octets += before.octets
+        self._rooms[now] = room
+        refused = self.refused.pop(was, 0)
+        if refused:
+            self.refused[now] = self.refused.get(now, 0) + refused
+
     def take(self, account: AccountName, octets: int) -> bool:
         """Take a place for a message of so many octets; return False if there is no room.
 

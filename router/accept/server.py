@@ -16,7 +16,7 @@ from router.smpp.downgrade import without_tlvs
 from router.smpp.link import IN_DEBT, IN_JUDGEMENT, Host, Link, Timer, Transport
 from router.smpp.pdu import BindRequest, BodyError, Pdu
 from router.smpp.session import Note, Session, Timers
-from router.smpp.states import Side, State
+from router.smpp.states import BOUND, Side, State
 from router.terms.counters import Counters
 from router.terms.limits import TokenBucket
 from router.terms.message import Delivery
@@ -163,6 +163,12 @@ class ClientLink(Link):
         self.settings = settings
         self.session.adopt(timers_of(settings), settings.max_pdu_bytes)
         self.host.write_soon(self)  # `flush` arms the timer anew.
+
+    def unbind(self, now: float) -> None:
+        """Ask the client to end the session, once what it has submitted is answered or soon."""
+        if self.session.state in BOUND:
+            self.session.unbind(now)
+            self.host.write_soon(self)
 
     # Called by outboxes.
 

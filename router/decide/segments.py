@@ -54,6 +54,16 @@ class Groups:
             if latest.before is not None:
                 yield latest.before
 
+    def rename(self, was: AccountName, now: AccountName) -> None:
+        """Know an account by another name."""
+        by_key = self._groups.by_key
+        entries = list(by_key.items())
+        by_key.clear()  # Built anew, in the same order.
+        for key, group in entries:
+            account, source, destination, reference, total = key
+            account = now if account == was else account
+            by_key[account, source, destination, reference, total] = group
+
     def join(
         self,
         account: AccountName,

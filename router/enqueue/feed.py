@@ -39,10 +39,10 @@ class Queue:
     )
 
     def __init__(self, key: QueueKey) -> None:
-        self.key: Final = key
+        self.key = key
         self.plan: Final = key.plan
         self.lane: Final = key.lane
-        self.account: Final = key.account
+        self.account = key.account
         self.messages: deque[Message] = deque()
         """The messages in memory, in the order in which they go."""
         self.octets = 0
@@ -71,6 +71,11 @@ class Queue:
     def home(self) -> OperatorName | None:
         """The best available candidate; None while there is none."""
         return self.consumers[0] if self.consumers else None
+
+    def rename(self, account: AccountName) -> None:
+        """Be the queue of the account under its new name."""
+        self.key = self.key.of(account)
+        self.account = account
 
     def append(self, message: Message) -> None:
         """Keep one more message in memory, as the last."""
@@ -252,6 +257,13 @@ class Feed:
         others.remove(queue)
         if others:
             self.wake(others[0])  # The others may have waited for this queue to be fetched.
+
+    def rename(self, was: AccountName, now: AccountName) -> None:
+        """Give an account's places in the rotations another name."""
+        for lane in self.lanes.values():
+            turn = lane.turns.pop(was, None)
+            if turn is not None:
+                lane.turns[now] = turn
 
     def wake(self, queue: Queue) -> None:
         """Have the account of a queue that is about to have messages join the rotation."""

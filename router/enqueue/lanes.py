@@ -411,6 +411,24 @@ class Lanes:
         self._takes_trial.discard(was)
         self._rehome_all(was)
 
+    def rename_account(self, was: AccountName, now: AccountName) -> None:
+        """Let an account's queues, and its place in turn, be those of its new name.
+
+        Nothing waits under that, or is about to.
+        """
+        self._weights[now] = self._weights.pop(was)
+        for queue in self.queues():
+            if queue.account == now:  # Empty: of an account that is gone.
+                self._attach(queue, ())
+                del self._queues[queue.key]
+        for feed in self._feeds.values():
+            feed.rename(was, now)
+        for queue in self.queues():
+            if queue.account == was:
+                del self._queues[queue.key]
+                queue.rename(now)
+                self._queues[queue.key] = queue
+
     # For the status document.
 
     def queues(self) -> list[Queue]:

@@ -261,6 +261,8 @@ class MemoryJournal:
             delivery.account = accounts.get(delivery.account, delivery.account)
         for orphan in self.orphans.values():
             orphan.operator = operators.get(orphan.operator, orphan.operator)
+        for started in self.started.values():
+            started.account = accounts.get(started.account, started.account)
         self._taken_as = {}
         for attempts in self.attempts.values():
             for one in attempts:

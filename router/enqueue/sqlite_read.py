@@ -123,9 +123,12 @@ class Reader:
                 recovered.orphans.append(orphan)
         for row in database.execute(row_reader.STARTED):
             try:
-                recovered.started.append(row_reader.to_started(row, self._plan(str(row[-1]))))
+                started = row_reader.to_started(row, self._plan(str(row[-1])))
             except DamageError as error:
                 damaged.append(Damaged("started", row[0], str(error)))
+            else:
+                started.account = self._queues.account_of(started.account, started.queue)
+                recovered.started.append(started)
         recovered.started.reverse()
         (recovered.known_utc,) = database.execute(row_reader.KNOWN_UTC).fetchone()
         return recovered

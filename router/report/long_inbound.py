@@ -150,6 +150,12 @@ class LongInbounds(Generic[Held]):
             self._waiting[message.operator].pop(message)
         return [held for _, _, held in sorted(waiting, key=_number_of)]
 
+    def rename(self, was: AccountName, now: AccountName) -> None:
+        """Have what is an account's go to it under its new name."""
+        for message in self._messages.by_key.values():
+            if message.account == was:
+                message.account = now
+
     def forget(self, message: LongInbound[Held]) -> None:
         """Forget a message: what comes of it is looked at as if it were the first to come."""
         if self._messages.get(message.key) is message:

@@ -27,9 +27,9 @@ from router.terms.settings import (
 NEEDS_RESTART: Final = ("listen", "journal", "node", "telemetry.listen", "control.listen")
 """Keys that only a new process follows, with all that is under them, but for the certificate of a
 listener. Beside them: whether there are records; the names and the order of `lanes`, because the
-queues on disk are told apart by them; and two of `formerly`. Of an account, because its queue, its
-outbox and its clients' binds have the old name while they live; and where an operator or account is
-there already under its new name, because both have messages."""
+queues on disk are told apart by them; and `formerly` where an operator or account is there already
+under its new name, because both have messages."""
+HANDED_OVER: Final = "its queue and outbox are handed over, its clients bind anew"
 
 Name = TypeVar("Name")
 
@@ -66,7 +66,8 @@ class Change:
         if self.kind == "moved":
             return f"{self.path}: moved: {self.before} -> {self.after}"
         if self.kind == "renamed":
-            return f"{self.path}: formerly {self.before}"
+            handed_over = f"; {HANDED_OVER}" if self.path.startswith("accounts.") else ""
+            return f"{self.path}: formerly {self.before}{handed_over}"
         if self.kind != "changed":
             does = self.before or self.after
             return ": ".join(filter(None, (self.path, self.kind, does)))
@@ -101,11 +102,6 @@ def difference(old: Settings, new: Settings) -> Difference:
                for key in NEEDS_RESTART)
         and not is_certificate(change.path)
     ]  # fmt: skip
-    restart += [
-        f"{one.path}.formerly"
-        for one in changes
-        if one.kind == "renamed" and one.path.startswith("accounts.")
-    ]
     restart += [
         one.path
         for one in changes

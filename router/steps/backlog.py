@@ -1,6 +1,6 @@
 """What an earlier process left: taken up at the start, and fetched as the lanes need it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
@@ -13,13 +13,14 @@ from router.smpp.pdu import Pdu, Sm
 from router.steps.clocks import Clocks
 from router.steps.deliveries import Deliveries
 from router.steps.failover import Failover
+from router.steps.former_names import FormerNames
 from router.steps.long_messages import LongMessages
 from router.steps.pending_receipts import PendingReceipts
 from router.steps.rules import Rulebook, Rules
 from router.steps.turn import Turn
 from router.terms.capacity import Capacity
 from router.terms.message import Message
-from router.terms.names import OperatorName, RouterId
+from router.terms.names import AccountName, OperatorName, RouterId
 from router.terms.outcome import JournalError, Refusal
 from router.terms.plan import Plan
 from router.terms.queue_key import ORDINARY, REQUEUED, QueueKey
@@ -78,12 +79,14 @@ class Backlog:
         "_decided_again",
         "_deliveries",
         "_failover",
+        "_former",
         "_ids",
         "_journal",
         "_lanes",
         "_left",
         "_long_messages",
         "_pending",
+        "_renamings",
         "_rooms",
         "_rulebook",
         "_to_decide",
@@ -105,6 +108,7 @@ class Backlog:
         clocks: Clocks,
         turn: Turn,
         capacity: Capacity,
+        former: FormerNames,
     ) -> None:
         self._journal: Final = journal
         self._rooms: Final = rooms
@@ -118,6 +122,10 @@ class Backlog:
         self._clocks: Final = clocks
         self._turn: Final = turn
         self._capacity: Final = capacity
+        self._former: Final = former
+        self._renamings = 0
+        """How often an account was renamed. What a reading brings that began before may lack what
+        was written by the new name, so it is read again."""
         self._to_decide: list[ToDecide] = []
         self._decided_again: dict[Queue, DecidedAgain] = {}
         self._left = Recovered()
@@ -168,14 +176,16 @@ class Backlog:
     def _weighed(self, weights: Weights, error: JournalError | None) -> None:
         if error is not None:  # The octets of an earlier process are missing from the counts.
             return
+        of_today = self._former.of_today
         left = {backlog.queue: backlog for backlog in self._left.waiting}
-        for queue, octets in weights.waiting.items():
+        for weighed, octets in weights.waiting.items():
+            queue = weighed.of(of_today(weighed.account))
             if queue in left:
-                left[queue].octets = octets
+                left[queue].octets += octets
             else:
                 self._rooms.restore(queue.account, 0, octets)
         for account, octets in weights.held.items():
-            self._deliveries.weighed(account, octets)
+            self._deliveries.weighed(of_today(account), octets)
 
     def rename(self, was: OperatorName, now: OperatorName) -> bool:
         """Know by its new name whose receipts were left; return whether any were."""
@@ -183,6 +193,18 @@ class Backlog:
         if count:
             self._left.sent[now] = self._left.sent.get(now, 0) + count
         return count > 0
+
+    def rename_account(self, was: AccountName, now: AccountName) -> None:
+        """Know by its new name whose messages were left, and whose are to be decided anew."""
+        self._renamings += 1
+        for backlog in self._left.waiting:
+            backlog.queue = _called(backlog.queue, was, now)
+        for left in self._to_decide:
+            left.wanted = replace(left.wanted, queue=_called(left.wanted.queue, was, now))
+
+    def has_left(self, account: AccountName) -> bool:
+        """Whether messages of an account that is no more stay in the journal."""
+        return any(backlog.queue.account == account for backlog in self._left.waiting)
 
     def adopt(self) -> None:
         """Go on with what was left for an account or operator that the configuration has again."""
@@ -219,13 +241,18 @@ class Backlog:
         for left in self._to_decide:
             if not left.is_fetching and all(m.state not in WAITS for m in left.decided):
                 left.is_fetching = True
-                self._journal.fetch(left.wanted, partial(self._decide_anew, left))
+                decide = partial(self._decide_anew, left, self._renamings)
+                self._journal.fetch(left.wanted, decide)
 
     def _decide_anew(
-        self, left: ToDecide, messages: list[Message], error: JournalError | None
+        self,
+        left: ToDecide,
+        renamings: int,
+        messages: list[Message],
+        error: JournalError | None,
     ) -> None:
         left.is_fetching = False
-        if error is not None:
+        if error is not None or renamings != self._renamings:
             return
         # Another configuration may know the operator again: what has come since is in the lanes.
         messages = [one for one in messages if not self._ids.is_of_this_process(one.router_id)]
@@ -309,11 +336,21 @@ class Backlog:
         capacity = self._capacity
         for queue in queues:
             wanted = Wanted(queue.key, queue.last_id, capacity.queue_fetch, capacity.queue_octets)
-            self._journal.fetch(wanted, partial(self._fetched, queue))
+            self._journal.fetch(wanted, partial(self._fetched, queue, self._renamings))
 
-    def _fetched(self, queue: Queue, messages: list[Message], error: JournalError | None) -> None:
+    def _fetched(
+        self,
+        queue: Queue,
+        renamings: int,
+        messages: list[Message],
+        error: JournalError | None,
+    ) -> None:
         if error is not None:
             self._lanes.not_fetched(queue)
+            return
+        if renamings != self._renamings:
+            self._lanes.not_fetched(queue)
+            self._turn.end_soon()
             return
         now = self._clocks.now()
         for message in messages:
@@ -333,3 +370,8 @@ class Backlog:
             return
         if message.plan is not plan or message.queue_kind is not ORDINARY:
             self._turn.dispatch_all(self._lanes.put_first(message))
+
+
+def _called(queue: QueueKey, was: AccountName, now: AccountName) -> QueueKey:
+    """Return the queue under its account's new name, if it is one of that account."""
+    return queue.of(now) if queue.account == was else queue

@@ -26,6 +26,7 @@ class Commits:
     """Every batch from its first change until the journal has answered for it."""
 
     __slots__ = (
+        "_accepts_under_way",
         "_changed",
         "_journal",
         "_kept",
@@ -71,6 +72,8 @@ class Commits:
         """The space that is left for the journal; None while it is not known, or has no end."""
         self.is_short_of_space = False
         """Whether only receipts are taken, so that what was accepted can be brought to its end."""
+        self._accepts_under_way: list[Changes] = []
+        """Batches of `accepts` that the journal has not answered for."""
         self._under_way: list[Changes] = []
         """Batches of `settles` that the journal has not answered for."""
         self._unsafe: list[Changes] = []
@@ -89,6 +92,7 @@ class Commits:
             accepts, self.accepts = self.accepts, Changes()
             self.accepting += len(accepts.accepted)
             self.accepting_octets += accepts.accepted_octets
+            self._accepts_under_way.append(accepts)
             self._journal.commit(accepts, self._accepts_landed, urgent=True)
         if self.settles and self.up:  # Else it would overtake what is told again.
             settles, self.settles = self.settles, Changes()
@@ -116,11 +120,16 @@ class Commits:
         """Return the batches that a reading of the journal may not show."""
         return self.settles, *self._under_way, *self._unsafe
 
+    def every(self) -> tuple[Changes, ...]:
+        """Return all batches that the journal has not answered for, or has not been handed."""
+        return self.accepts, *self._accepts_under_way, *self.unseen()
+
     def _keep(self, changes: Changes, *, urgent: bool) -> None:
         self._under_way.append(changes)
         self._journal.commit(changes, self._has_landed, urgent=urgent)
 
     def _accepts_landed(self, changes: Changes, error: JournalError | None) -> None:
+        self._accepts_under_way.remove(changes)
         self.accepting -= len(changes.accepted)
         self.accepting_octets -= changes.accepted_octets
         self._kept(changes, error)

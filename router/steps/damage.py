@@ -13,6 +13,7 @@ from router.steps.backlog import Backlog
 from router.steps.clocks import Clocks
 from router.steps.commits import Commits
 from router.steps.deliveries import Deliveries
+from router.steps.former_names import FormerNames
 from router.steps.outcomes import Outcomes
 from router.steps.pending_receipts import PendingReceipts
 from router.steps.recall import Recall
@@ -34,6 +35,7 @@ class Damage:
         "_commits",
         "_counters",
         "_deliveries",
+        "_former",
         "_outcomes",
         "_pending",
         "_recall",
@@ -52,6 +54,7 @@ class Damage:
         counters: Counters,
         clocks: Clocks,
         turn: Turn,
+        former: FormerNames,
         *,
         told: Callable[[Damaged], None],
     ) -> None:
@@ -65,6 +68,7 @@ class Damage:
         self._counters: Final = counters
         self._clocks: Final = clocks
         self._turn: Final = turn
+        self._former: Final = former
         self._told: Final = told
 
     def found(self, damaged: Sequence[Damaged]) -> None:
@@ -73,6 +77,10 @@ class Damage:
         in_memory = self._pending.kept_as(taken) if taken else {}
         for one in damaged:
             one.at_utc = self._clocks.utc()
+            if one.account is not None:
+                one.account = self._former.of_today(one.account)
+            if one.message is not None:
+                one.message.account = self._former.of_today(one.message.account)
             self._commits.settles.set_aside.append(one)
             self._counters.rows_set_aside[one.table] += 1
             self._told(one)

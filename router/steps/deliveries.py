@@ -42,6 +42,7 @@ class Deliveries:
         "_pump_at",
         "_read_again_at",
         "_read_at",
+        "_renamings",
         "_turn",
         "delivers",
         "outboxes",
@@ -74,6 +75,8 @@ class Deliveries:
         self._needs_fetch: Final[OldestFirst[AccountName, None]] = OldestFirst()
         """Accounts whose outbox the journal should be read for, in their turns."""
         self._is_read = False
+        self._renamings = 0
+        """How often an account was renamed."""
         self._read_again_at = clocks.now()
         """Not before then, so that the journal is not read faster than it may be."""
         self._read_at = NEVER
@@ -95,6 +98,27 @@ class Deliveries:
                 outbox.adopt(settings)
             self._turn.deliver(name)  # Its window may be larger.
         self._accounts = accounts
+
+    def rename(self, was: AccountName, now: AccountName) -> None:
+        """Let an account's outbox be that of its new name, which has none; before `adopt`."""
+        self._renamings += 1
+        outbox = self.outboxes.pop(was, None)
+        if outbox is not None:
+            self.outboxes[now] = outbox
+        if was in self._needs_fetch:
+            self._needs_fetch.pop(was)
+            self._needs_fetch.by_key[now] = None
+        left, of_now = self._left.pop(was, None), self._left.get(now)
+        if left is not None and of_now is not None:
+            of_now.count += left.count
+            of_now.octets += left.octets
+            of_now.first, of_now.last = min(of_now.first, left.first), max(of_now.last, left.last)
+        elif left is not None:
+            self._left[now] = left
+
+    def has_left(self, account: AccountName) -> bool:
+        """Whether deliveries for an account that is no more stay in the journal."""
+        return account in self._left
 
     def _forget_gone(self) -> None:
         """Forget outboxes of accounts that are gone: without clients and with nothing to give."""
@@ -269,21 +293,29 @@ class Deliveries:
             self._is_read = True
             count = self._capacity.outbox_fetch
             self._read_again_at = now + count / self._capacity.deliveries_read_per_s
-            done = partial(self._fetched, account)
+            done = partial(self._fetched, outbox, self._renamings)
             self._journal.fetch_held(account, after, count, self._capacity.outbox_octets, done)
 
     def _fetched(
-        self, account: AccountName, deliveries: list[Delivery], error: JournalError | None
+        self,
+        outbox: Outbox,
+        renamings: int,
+        deliveries: list[Delivery],
+        error: JournalError | None,
     ) -> None:
         self._is_read = False
         now = self._clocks.now()
-        outbox = self.outboxes[account]
-        if error is None:
+        account = outbox.settings.name
+        if error is not None:
+            outbox.not_fetched()  # The next sweep looks again.
+        elif renamings != self._renamings:
+            # Read by an old name, it may lack what was written by the new one: it is read again.
+            outbox.not_fetched()
+            self._look_for_held(account, now)
+        else:
             outbox.fetched(deliveries, now)
             self._drop_too_old(account, now)
             self._look_for_held(account, now)
-        else:
-            outbox.not_fetched()  # The next sweep looks again.
         if self._needs_fetch:
             self._read_at = max(now, self._read_again_at)
         self._turn.deliver(account)

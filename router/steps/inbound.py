@@ -109,6 +109,10 @@ class Inbound:
         """Forget what waits unanswered on a session that is over: it comes again."""
         self._long.lose(lambda came: came.peer is peer)
 
+    def rename(self, was: AccountName, now: AccountName) -> None:
+        """Have the rest of long messages for an account go to it under its new name."""
+        self._long.rename(was, now)
+
     def wake_at(self) -> float:
         """Return when `wake` is next needed."""
         return self._long.due_at

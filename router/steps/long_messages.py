@@ -33,6 +33,10 @@ class LongMessages:
         """Yield all of them."""
         return self._groups.every()
 
+    def rename(self, was: AccountName, now: AccountName) -> None:
+        """Know an account by another name."""
+        self._groups.rename(was, now)
+
     def leave(self, message: Message) -> None:
         """Forget a part that is not accepted after all."""
         part = None if message.group is None else part_of(_sm_of(message))

@@ -5,7 +5,7 @@ The older ones only the journal has: `recall.py` brings them back.
 Rule: a message is one object, however many operators have taken it.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from struct import Struct
 from typing import Final
 
@@ -73,6 +73,13 @@ class PendingReceipts:
             for orphan in (*changes.orphaned, *changes.claimed):
                 if orphan.operator == was:
                     orphan.operator = now
+
+    def messages(self) -> Iterator[Message]:
+        """Yield the messages in memory that an operator has, or may have, taken."""
+        for correlator in self.correlators.values():
+            for _, _, message in correlator.entries():
+                yield message
+        yield from self._doubted.values()
 
     def forget(self, operator: OperatorName) -> None:
         """Forget an operator that is gone and owes nothing any more."""

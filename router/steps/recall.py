@@ -16,6 +16,7 @@ from typing import Final
 from router.enqueue.journal import BEGINNING, Journal, JournalError, PendingReceipt, Place
 from router.steps.clocks import Clocks
 from router.steps.commits import Commits
+from router.steps.former_names import FormerNames
 from router.steps.peers import Arrival
 from router.steps.pending_receipts import PendingReceipts
 from router.steps.turn import Turn
@@ -42,6 +43,7 @@ class Recall:
         "_clocks",
         "_commits",
         "_ended",
+        "_former",
         "_found",
         "_in_question",
         "_journal",
@@ -64,6 +66,7 @@ class Recall:
         clocks: Clocks,
         turn: Turn,
         capacity: Capacity,
+        former: FormerNames,
         *,
         found: Callable[[Arrival, float], None],
         taken_back: Callable[[Message], None],
@@ -80,6 +83,7 @@ class Recall:
         self._clocks: Final = clocks
         self._turn: Final = turn
         self._capacity: Final = capacity
+        self._former: Final = former
         self._found: Final = found
         self._taken_back: Final = taken_back
         self._ended: Final = ended
@@ -122,10 +126,13 @@ class Recall:
         return name
 
     def _with_names_of_now(self, attempts: list[PendingReceipt]) -> None:
-        for one in attempts if self._renamed else ():
-            one.operator = self._called_now(one.operator)
-            if one.message.operator is not None:
-                one.message.operator = self._called_now(one.message.operator)
+        for one in attempts:
+            message = one.message
+            message.account = self._former.of_today(message.account)
+            if self._renamed:
+                one.operator = self._called_now(one.operator)
+                if message.operator is not None:
+                    message.operator = self._called_now(message.operator)
 
     # A receipt asks.
 

@@ -37,3 +37,7 @@ class QueueKey(NamedTuple):
     lane: LaneName
     account: AccountName
     kind: QueueKind = ORDINARY
+
+    def of(self, account: AccountName) -> "QueueKey":
+        """Return the same queue of this account."""
+        return self._replace(account=account)

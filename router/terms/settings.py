@@ -275,9 +275,9 @@ class AccountSettings:
     privacy: Privacy = field(default=Privacy())
     """What is kept of the people whom the account writes to."""
     formerly: AccountName | None = None
-    """The system_id that the account had until it was renamed: when the router starts, what waits
-    under that name, in the queue and in the outbox, is handed over. May stay, and may be left out
-    after one start."""
+    """The system_id that the account had until it was renamed: what waits under that name, in the
+    queue and in the outbox, is handed over, and its clients bind anew. May stay, and may be left
+    out once that is done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from typing import Final, Literal, Protocol, TypedDict, TypeVar
 
 import structlog
 
-from router.accept.accounts import Accounts
+from router.accept.accounts import Accounts, Bound
 from router.accept.server import ClientLink
 from router.journey import Journey
 from router.settings.apart import ReaderError, let_go
@@ -278,8 +278,10 @@ class Reloader:
         app = self._app
         found = difference(old, new)
         words = [str(change) for change in found.changes]
-        read = _Read(new, words, found.needs_restart, _new_warnings(old, new) if words else [])
-        if found.needs_restart:
+        late = app.journey.not_handed_over(new.accounts)
+        needs_restart = *found.needs_restart, *(f"accounts.{name}.formerly" for name in late)
+        read = _Read(new, words, needs_restart, _new_warnings(old, new) if words else [])
+        if needs_restart:
             if not partly:
                 return read
             read.settings = without_restart(old, new)
@@ -299,7 +301,7 @@ class Reloader:
                     read.certificates[number] = one
         if mistakes:
             raise SettingsError(mistakes)
-        if read.settings != old or read.certificates or (words and not found.needs_restart):
+        if read.settings != old or read.certificates or (words and not needs_restart):
             read.rules = Rules.of(read.settings, app.journey.plans, app.journey.up)
         return read
 
@@ -309,9 +311,10 @@ class Reloader:
         """Follow a configuration. Whatever can be refused has been refused before."""
         app = self._app
         now = app.clock()
-        changes = app.journey.adopt(settings, rules, now)
+        adopted = app.journey.adopt(settings, rules, now)
+        former = [bind for one in adopted.renamed.items() for bind in app.accounts.rename(*one)]
         app.accounts.adopt(settings.accounts, now)
-        app.connectors.adopt(settings, changes)
+        app.connectors.adopt(settings, adopted.binds)
         for number, one in certificates.items():
             certificate = app.certificates[number]
             assert certificate is not None
@@ -324,6 +327,8 @@ class Reloader:
         app.settings = settings
         if follows:
             self._begin(self._follow_sessions())
+        if former:
+            self._begin(self._unbind(former))
 
     async def _follow_sessions(self) -> None:
         """Have the connections of clients follow the settings of sessions, a few in each turn."""
@@ -333,6 +338,14 @@ class Reloader:
                 if link in self._app.clients:
                     link.adopt(self._app.settings.session)
             del links[-AT_ONCE:]
+            await asyncio.sleep(0)
+
+    async def _unbind(self, binds: list[Bound]) -> None:
+        """Have clients end binds that have a former name of their account, a few in each turn."""
+        while binds:
+            for bind in binds[-AT_ONCE:]:
+                bind.unbind(self._app.clock())
+            del binds[-AT_ONCE:]
             await asyncio.sleep(0)
 
     def _stays(self, old: Settings, new: Settings) -> Iterator[str]:

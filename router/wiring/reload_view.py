@@ -54,9 +54,11 @@ def lines_of(document: Mapping[str, list[object]]) -> list[str]:
     """Return what the answer of the router says, in lines for people."""
     result = str(document["result"])
     lines = [str(mistake["text"]) for mistake in _mistakes(document)]
-    restart = {str(key) for key in document["needs_restart"]}
+    keys = [str(key) for key in document["needs_restart"]]
+    restart = [f"{key}:" for key in keys]
+    restart += [f"{key.removesuffix('.formerly')}: formerly " for key in keys]
     for change in map(str, document["changes"]):
-        needs = result == "partly" and any(change.startswith(f"{key}:") for key in restart)
+        needs = result == "partly" and change.startswith(tuple(restart))
         lines.append(f"{change} (after a restart)" if needs else change)
     if document["changes_left_out"]:
         lines.append(f"and {document['changes_left_out']} more")

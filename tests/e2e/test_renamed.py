@@ -1,10 +1,12 @@
-"""What waits in the journal goes to whom it belongs to after a restart under other names."""
+"""What waits goes to whom it belongs to after a restart, or a reload, under other names."""
 
 from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks import stand
 from benchmarks.processes import until
+from router.smpp import vocabulary as v
+from router.wiring.reload_view import reload
 from tests.e2e.scene import Peer, changed, configuration
 
 BINDS = 3
@@ -37,3 +39,67 @@ def test_receipts_and_what_waits_come_under_the_new_names(stack: ExitStack, tmp_
         client.hears_all(MESSAGES)
     with Peer(router.port) as stranger:
         assert stranger.bind("bank").command_status != 0
+
+
+def test_a_reload_hands_an_account_over_and_the_journal_knows(
+    stack: ExitStack, tmp_path: Path
+) -> None:
+    operator = stand.operator(stack, "--receipt-delay", "2s..3s")
+    text = configuration(operator.port, ('url: "memory:"', "url: sqlite:///router.db"))
+    router = stand.router(stack, text, tmp_path)
+    router.until_bound(BINDS)
+    now = changed(text, ("  bank: {", "  bank2: {formerly: bank, "))
+    with Peer(router.port) as client:
+        client.bind("bank")
+        for number in range(MESSAGES):
+            answer = client.submit(f"3725550000{number}", registered_delivery=1)
+            assert answer.command_status == 0
+        (tmp_path / "router.yaml").write_text(now, encoding="utf-8")
+
+        told = reload(f"http://{router.control}", partly=False)
+
+        assert (told.document["result"], told.lines[0]) == (
+            "applied",
+            "accounts.bank2: formerly bank; its queue and outbox are handed over,"
+            " its clients bind anew",
+        )
+        client.hears(v.UNBIND)
+        heard = len(client.delivered)
+    with Peer(router.port) as stranger:
+        assert stranger.bind("bank").command_status != 0
+    with Peer(router.port) as client:
+        client.bind("bank2")
+        assert client.submit("37255500009", registered_delivery=1).command_status == 0
+        heard += len(client.delivered)
+    router.child.kill()
+
+    router = stand.router(stack, changed(now, ("formerly: bank, ", "")), tmp_path)
+
+    router.until_bound(BINDS)
+    with Peer(router.port) as client:
+        client.bind("bank2")
+        client.hears_all(MESSAGES + 1 - heard)
+
+
+def test_a_name_that_still_has_a_bind_is_another_s_only_after_a_restart(
+    stack: ExitStack, tmp_path: Path
+) -> None:
+    operator = stand.operator(stack)
+    text = configuration(operator.port)
+    router = stand.router(stack, text, tmp_path)
+    router.until_bound(BINDS)
+    shop = text[text.index("  shop: ") : text.index("operators:")]
+    without_shop = changed(text, (shop, ""))
+    now = changed(without_shop, ("  bank: {", "  shop: {formerly: bank, "))
+    with Peer(router.port) as client:
+        client.bind("shop")
+        results = []
+        for given, partly in ((without_shop, False), (now, False), (now, True)):
+            (tmp_path / "router.yaml").write_text(given, encoding="utf-8")
+            results.append(reload(f"http://{router.control}", partly=partly))
+    _, whole, part = results
+    assert [one.document["result"] for one in results] == ["applied", "needs_restart", "partly"]
+    assert whole.document["needs_restart"] == ["accounts.shop.formerly"]
+    assert "accounts.shop.formerly: only a restart applies this" in whole.refusal
+    assert part.lines[0].startswith("accounts.shop: formerly bank; ")
+    assert part.lines[0].endswith("(after a restart)")

@@ -90,36 +90,55 @@ def restarted_with(router: Router, before: Operator) -> tuple[Router, Operator]:
 
 def renamed(settings: Settings, *, operator: str = "", account: str = "") -> Settings:
     """The configuration after an operator, an account or both got a 2 at the end of their names."""
-    operators, accounts = dict(settings.operators), dict(settings.accounts)
-    was_operator, was_account = OperatorName(operator), AccountName(account)
-    now_operator, now_account = OperatorName(f"{operator}2"), AccountName(f"{account}2")
-    if operator:
-        one = operators.pop(was_operator)
-        operators[now_operator] = replace(one, name=now_operator, formerly=was_operator)
     if account:
-        client = accounts.pop(was_account)
-        accounts[now_account] = replace(client, name=now_account, formerly=was_account)
+        settings = renamed_account(settings, account, f"{account}2")
+    if not operator:
+        return settings
+    operators = dict(settings.operators)
+    was, now = OperatorName(operator), OperatorName(f"{operator}2")
+    operators[now] = replace(operators.pop(was), name=now, formerly=was)
 
     def called(name: OperatorName) -> OperatorName:
-        return now_operator if name == was_operator else name
+        return now if name == was else name
 
-    def account_called(name: AccountName) -> AccountName:
-        return now_account if name == was_account else name
+    return replace(
+        settings,
+        operators=operators,
+        routes=tuple(replace(route, to=tuple(map(called, route.to))) for route in settings.routes),
+        inbound=tuple(
+            replace(rule, operator=None if rule.operator is None else called(rule.operator))
+            for rule in settings.inbound
+        ),
+    )
 
-    routes = tuple(
-        replace(
-            route,
-            to=tuple(map(called, route.to)),
-            account=None if route.account is None else account_called(route.account),
-        )
-        for route in settings.routes
+
+def renamed_account(settings: Settings, was: str, now: str) -> Settings:
+    """The configuration after an account got another name."""
+    accounts = dict(settings.accounts)
+    former, name = AccountName(was), AccountName(now)
+    accounts[name] = replace(accounts.pop(former), name=name, formerly=former)
+
+    def called(one: AccountName) -> AccountName:
+        return name if one == former else one
+
+    return replace(
+        settings,
+        accounts=accounts,
+        routes=tuple(
+            replace(route, account=None if route.account is None else called(route.account))
+            for route in settings.routes
+        ),
+        inbound=tuple(replace(rule, to=called(rule.to)) for rule in settings.inbound),
     )
-    inbound = tuple(
-        replace(
-            rule,
-            to=account_called(rule.to),
-            operator=None if rule.operator is None else called(rule.operator),
-        )
-        for rule in settings.inbound
-    )
-    return replace(settings, operators=operators, accounts=accounts, routes=routes, inbound=inbound)
+
+
+def nothing_is_left(router: Router) -> None:
+    """Neither place, row nor delivery; and no message has ended twice."""
+    numbers = [settlement.message.router_id for settlement in router.settled]
+    assert len(set(numbers)) == len(numbers)
+    journey, journal = router.journey, router.journal
+    for name in router.settings.accounts:
+        assert (journey.rooms.taken(name), journey.rooms.octets(name)) == (0, 0)
+    assert not any((journal.messages, journal.attempts, journal.held))
+    assert all(len(outbox) == 0 for outbox in journey.deliveries.outboxes.values())
+    assert journey.left_waiting == 0

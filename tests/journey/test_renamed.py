@@ -9,7 +9,13 @@ from router.terms.capacity import Capacity
 from router.terms.names import AccountName, OperatorId, OperatorName
 from router.terms.outcome import Outcome
 from tests.doubles import Client, Router, World, with_lane, with_operator, without_operator
-from tests.journey.scenes import connected, connected_to_both, renamed, submitted
+from tests.journey.scenes import (
+    connected,
+    connected_to_both,
+    nothing_is_left,
+    renamed,
+    submitted,
+)
 
 NO_MEMORY = Capacity(pending_receipts=0, outbox_deliveries=1, outbox_away=1, queue_messages=2)
 
@@ -18,18 +24,6 @@ def restarted_as(router: Router, *, operator: str = "", account: str = "") -> Ro
     """A new process, whose configuration has these under another name."""
     router.settings = renamed(router.settings, operator=operator, account=account)
     return router.restarted()
-
-
-def nothing_is_left(router: Router) -> None:
-    """Neither place, row nor delivery; and no message has ended twice."""
-    numbers = [settlement.message.router_id for settlement in router.settled]
-    assert len(set(numbers)) == len(numbers)
-    journey, journal = router.journey, router.journal
-    for name in router.settings.accounts:
-        assert (journey.rooms.taken(name), journey.rooms.octets(name)) == (0, 0)
-    assert not any((journal.messages, journal.attempts, journal.held))
-    assert all(len(outbox) == 0 for outbox in journey.deliveries.outboxes.values())
-    assert journey.left_waiting == 0
 
 
 def test_receipts_that_an_operator_owes_come_under_its_new_name(

@@ -225,6 +225,8 @@ class Disk:
         self.orphans = {
             key: row._replace(operator=operator(row.operator)) for key, row in self.orphans.items()
         }
+        for one in self.started.values():
+            one.account = account(one.account)
         self.queues = {
             (plan, lane, account(name)): number
             for (plan, lane, name), number in self.queues.items()

@@ -69,9 +69,12 @@ class Life(Process):
         journey = self.journey
         self.settings = settings
         rules = Rules.of(settings, journey.plans, journey.up)
-        changes = journey.adopt(settings, rules, self.loop.now)
+        adopted = journey.adopt(settings, rules, self.loop.now)
+        former = [bind for one in adopted.renamed.items() for bind in self.accounts.rename(*one)]
         self.accounts.adopt(settings.accounts, self.loop.now)
-        for one in changes.values():
+        for client in former:
+            client.unbind(self.loop.now)
+        for one in adopted.binds.values():
             for bind in one.added:
                 self.keep_bound(bind)
             for link in self._links(OperatorLink):

@@ -2,6 +2,7 @@
 
 from router.forward.pace import Pace
 from router.report.correlate import Correlator
+from router.steps.commits import Commits
 from router.steps.hand_over import HandOver
 from router.steps.pending_receipts import PendingReceipts
 from router.terms.names import OperatorName
@@ -21,7 +22,7 @@ def a_renamed_operator_owes_nothing() -> list[Patch]:
     return [(PendingReceipts, "rename", forgets)]
 
 
-@bug(seed=599)
+@bug(seed=404)
 def a_renamed_operator_begins_with_unused_slots() -> list[Patch]:
     """As if it were another one."""
     rename = HandOver.rename
@@ -39,3 +40,15 @@ def a_renamed_operator_begins_with_unused_slots() -> list[Patch]:
 def an_operator_that_is_gone_owes_nothing() -> list[Patch]:
     """It is forgotten as soon as it is unbound, and unbound at once."""
     return [(PendingReceipts, "owes", lambda self, operator: False)]
+
+
+@bug(seed=224)
+def a_renamed_account_loses_what_is_under_way() -> list[Patch]:
+    """What the journal has not answered for is of nobody when it has."""
+    return [(Commits, "every", lambda self: ())]
+
+
+@bug(seed=233)
+def a_renamed_account_is_owed_nothing() -> list[Patch]:
+    """Its receipts come, and are for the old name."""
+    return [(PendingReceipts, "messages", lambda self: iter(()))]

@@ -63,9 +63,6 @@ class Promises(Records):
         """What each lane has had to say of messages in doubt."""
         self._deliver_windows: dict[AccountName, int] = {}
         """The largest that this life's configurations had, where an account was another since."""
-        self._called: dict[AccountName, AccountName] = {}
-        self._two_accounts: set[AccountName] = set()
-        """Those that were renamed in this life: some of their binds are those of the old name."""
         self._in_use_before: dict[Bind, int] = {}
         """What was in flight when the window may have become smaller."""
         self._changed_at = -1.0
@@ -91,8 +88,6 @@ class Promises(Records):
         self.settled_in_life = self.accepted_in_life = 0
         self._deliver_windows = {}
         self._in_use_before = {}
-        self._called = {name: self.called(name) for name in self.current.accounts}
-        self._two_accounts = set()
         self._most_places = {name: one.queue for name, one in self.current.accounts.items()}
         waiting = Counter(
             first_name(row.account)
@@ -117,13 +112,7 @@ class Promises(Records):
             self._in_use_before |= {bind: bind.in_use for bind in operator.binds}
         for name, account in settings.accounts.items():
             if name in self._most_places:  # What is too much for the new limit stays.
-                most = max(self._most_places[name], account.queue)
-                # Until a start what waits under the old name takes no room of the new one.
-                is_renamed = self._called.get(name, name) != self.called(name)
-                self._most_places[name] = most + account.queue if is_renamed else most
-            if self._called.setdefault(name, self.called(name)) != self.called(name):
-                self._called[name] = self.called(name)
-                self._two_accounts.add(name)
+                self._most_places[name] = max(self._most_places[name], account.queue)
         self._known_operators.update(settings.operators)
         self._changed_at = self.loop.now
         self._newest.clear()
@@ -346,7 +335,7 @@ class Promises(Records):
         if operator in map(first_name, self.process.journey.lanes.ramp_up.ramping):
             self._newest.pop(key, None)  # It is passed over for a while, which is a failover too.
             return
-        if self.times.has_lost_its_place(message) or message.account in self._two_accounts:
+        if self.times.has_lost_its_place(message):
             return
         assert message.router_id is not None
         now = self.loop.now

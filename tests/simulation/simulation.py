@@ -93,9 +93,6 @@ class Simulation:
             loop.after(at, self._stop)
         for at, settings in scenario.configurations:
             loop.after(at, partial(self._reconfigure, settings))
-        if any(one.formerly for _, given in scenario.at_steps for one in given.accounts.values()):
-            # What an account is owed under its old name is handed over when the router starts.
-            loop.after(scenario.lasts_s + 4.0, self._crash)
         loop.at_steps = [
             (step, partial(self._reconfigure_now, settings)) for step, settings in scenario.at_steps
         ]

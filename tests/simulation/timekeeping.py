@@ -121,13 +121,15 @@ class Timekeeping:
         return Stamp(self.life, self.loop.now, self.loop.true_utc() + self.error_s)
 
     def moment(self, utc: float) -> float:
-        """Return when, by the loop's clock, it was this time by the router's, in this life."""
-        at = utc - self.error_s - START_UTC + START
+        """Return when, by the loop's clock, it was this time by the router's, in this life.
+
+        What is held at the gate while the clock is put right is given its arrival by the right one.
+        """
         for since, error_s in reversed(self._errors):
             at = utc - error_s - START_UTC + START
             if since - A_TRIFLE_S <= at <= self.loop.now + A_TRIFLE_S:
-                break
-        return at
+                return at
+        return utc - self.error_s - START_UTC + START
 
     def _error_at(self, at: float) -> float:
         """How wrong the router's time was at a moment of this life."""

@@ -45,6 +45,9 @@ class Bind:
         """It has asked to end."""
         return False
 
+    def unbind(self, now: float) -> None:
+        """Nobody listens."""
+
 
 def hashed(password: bytes) -> str:
     """A hash that costs next to nothing."""

@@ -734,3 +734,30 @@ def test_what_was_asked_before_it_was_renamed_is_found(kept: Kept) -> None:
     journal.rename(renamed_both())
     kept.turns.until(lambda: len(heard) == 4)
     assert sorted(heard) == sorted([[1, 2], [1], [1], [2]])
+
+
+def test_a_long_message_that_had_begun_is_handed_over(kept: Kept) -> None:
+    assert kept.keep(changes(accepted=[message(1)])) is None
+    assert kept.keep(changes(started=[started(7, taken=1)])) is None
+    kept.journal.rename(renamed_both())
+    assert kept.keep(changes(accepted=ones(5))) is None
+    assert [one.account for one in kept.recovered().started] == [NEW_BANK]
+
+
+def test_what_was_handed_in_before_is_kept_under_either_name(kept: Kept) -> None:
+    """Also where the loop renames it before the journal has written it."""
+    filled_for_renaming(kept)
+    batch = changes(accepted=[message(5)], held=[delivery(10)])
+    landed: list[JournalError | None] = []
+    kept.journal.commit(batch, lambda _, error: landed.append(error), urgent=True)
+    batch.accepted[0].account = batch.held[0].account = NEW_BANK
+    kept.journal.rename(renamed_both())
+    kept.turns.until(lambda: landed)
+    assert kept.keep(changes(accepted=[message(6, account=NEW_BANK)])) is None
+    for _ in range(2):
+        assert numbers_of(kept.waiting(account=NEW_BANK)) == [1, 2, 5, 6]
+        assert held_by(kept, NEW_BANK) == [(9, NEW_BANK), (10, NEW_BANK)]
+        kept.restart()
+    found = kept.recovered()
+    assert found.held == {NEW_BANK: Held(2, 1, 2)}
+    assert sum(backlog.count for backlog in found.waiting) == 4

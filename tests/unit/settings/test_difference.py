@@ -172,14 +172,16 @@ def test_a_renamed_operator_is_told_by_both_names_with_what_else_has_changed(
     ]
 
 
-def test_a_renamed_account_is_told_by_both_names_and_needs_a_restart(tmp_path: Path) -> None:
+def test_a_renamed_account_is_told_by_both_names_and_handed_over(tmp_path: Path) -> None:
     text = CONTRACT.replace("  bank: ", "  bank2:\n    formerly: bank ")
     text = text.replace("to: bank}", "to: bank2}")
     found = difference(loaded(CONTRACT, folder=tmp_path), loaded(text, folder=tmp_path))
     words = [str(one) for one in found.changes]
-    assert words[0] == "accounts.bank2: formerly bank"
+    assert words == [
+        "accounts.bank2: formerly bank; its queue and outbox are handed over, its clients bind anew"
+    ]
     assert not [word for word in words if "removed" in word or "added" in word]
-    assert found.needs_restart == ("accounts.bank2.formerly",)
+    assert found.needs_restart == ()
 
 
 def test_a_former_name_that_nobody_had_is_told_as_any_key(tmp_path: Path) -> None:

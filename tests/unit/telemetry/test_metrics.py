@@ -277,6 +277,9 @@ class _Bound:
     def doubt(self, now: float) -> bool:
         return False
 
+    def unbind(self, now: float) -> None:
+        pass
+
 
 def test_receipts_that_are_owed_and_guessed_are_seen() -> None:
     router = FakeRouter()

@@ -58,6 +58,18 @@ def told(result: Result, **more: object) -> dict[str, object]:
             ],
         ),
         (
+            told(
+                "partly",
+                changes=["accounts.b: formerly a; it is said how", "accounts.b.queue: 1 -> 2"],
+                needs_restart=["accounts.b.formerly"],
+            ),
+            [
+                "accounts.b: formerly a; it is said how (after a restart)",
+                "accounts.b.queue: 1 -> 2",
+                "applied, but for what needs a restart",
+            ],
+        ),
+        (
             told("needs_restart", changes=["node: 1 -> 2"], needs_restart=["node"]),
             ["node: 1 -> 2"],
         ),
