@@ -22,7 +22,7 @@ def a_renamed_operator_owes_nothing() -> list[Patch]:
     return [(PendingReceipts, "rename", forgets)]
 
 
-@bug(seed=404)
+@bug(seed=314)
 def a_renamed_operator_begins_with_unused_slots() -> list[Patch]:
     """As if it were another one."""
     rename = HandOver.rename
@@ -42,13 +42,13 @@ def an_operator_that_is_gone_owes_nothing() -> list[Patch]:
     return [(PendingReceipts, "owes", lambda self, operator: False)]
 
 
-@bug(seed=224)
+@bug(seed=233)
 def a_renamed_account_loses_what_is_under_way() -> list[Patch]:
     """What the journal has not answered for is of nobody when it has."""
     return [(Commits, "every", lambda self: ())]
 
 
-@bug(seed=233)
+@bug(seed=229)
 def a_renamed_account_is_owed_nothing() -> list[Patch]:
     """Its receipts come, and are for the old name."""
     return [(PendingReceipts, "messages", lambda self: iter(()))]

@@ -144,7 +144,7 @@ def a_fetch_begins_where_the_last_one_did() -> list[Patch]:
     return [(Queue, "append", forgetful)]
 
 
-@bug(seed=2)
+@bug(seed=13)
 def a_failover_forgets_the_message() -> list[Patch]:
     """One operator refuses, and the next is never asked."""
 
@@ -233,7 +233,7 @@ def a_rate_begins_anew_with_each_connection() -> list[Patch]:
     return [(Operator, "came_up", fresh)]
 
 
-@bug(seed=68)
+@bug(seed=54)
 def a_rate_begins_anew_with_each_process() -> list[Patch]:
     """What an earlier process has sent is not thought of."""
     init = Pacer.__init__
@@ -263,7 +263,7 @@ def the_rate_of_all_binds_together_is_forgotten() -> list[Patch]:
     return [(Operator, "__init__", without)]
 
 
-@bug(seed=3)
+@bug(seed=2)
 def a_slot_is_free_a_unit_after_it_was_written() -> list[Patch]:
     """However long the network held the message back."""
     return [(Pacer, "_arrived_at", lambda self, slot, now: self._written_at[slot])]
@@ -298,7 +298,7 @@ def a_late_success_is_ignored() -> list[Patch]:
     return [(Answers, "answered", deaf)]
 
 
-@bug(seed=10)
+@bug(seed=19)
 def a_late_success_leaves_the_message_in_its_lane() -> list[Patch]:
     """It is known to be sent, and sent again all the same."""
     pull = Lanes.pull
@@ -342,7 +342,7 @@ def what_must_not_be_repeated_is_repeated() -> list[Patch]:
     return [watch, (Outcomes, "give_up", careless)]
 
 
-@bug(seed=2)
+@bug(seed=1)
 def what_was_in_flight_on_a_lost_bind_is_forgotten() -> list[Patch]:
     """It is nobody's, until a restart."""
     doubted = Answers._doubted
@@ -371,7 +371,7 @@ def a_flight_lands_twice() -> list[Patch]:
     return [(Answers, "answered", twice)]
 
 
-@bug(seed=29)
+@bug(seed=31)
 def nobody_looks_when_a_window_is_given_up() -> list[Patch]:
     """Its operator has room again, and stands still."""
     doubted = Answers._doubted
@@ -484,7 +484,7 @@ def a_suspect_goes_beside_others() -> list[Patch]:
     return [(pool, "may_try", hasty)]
 
 
-@bug(seed=25)
+@bug(seed=16)
 def an_orphan_is_forgotten_on_the_disk_only() -> list[Patch]:
     """Its message has come, and nothing follows from that."""
 
