@@ -31,8 +31,9 @@ from router.enqueue.sqlite import SqliteJournal
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.telemetry import records_schema as schema
+from router.telemetry.findings import Question
 from router.telemetry.records import opened, path_of
-from router.telemetry.search import Question, search
+from router.telemetry.search import search
 from router.terms.message import Message
 from router.terms.names import AccountName, ClientId, LaneName, OperatorName, RouterId
 from router.terms.plan import Plans
@@ -142,7 +143,8 @@ def _fill(journal: Path, count: int) -> int:
     path = path_of(journal)
     with closing(sqlite3.connect(journal, isolation_level=None)) as source:
         source.execute("PRAGMA synchronous = OFF")
-        with closing(opened(path, journal)) as database:
+        with closing(opened(path)) as database:
+            database.execute("ATTACH ? AS journal", (f"{journal.as_uri()}?mode=ro",))
             database.execute("PRAGMA synchronous = OFF")
             for first in range(1, count + 1, AT_ONCE):
                 source.execute("BEGIN")

@@ -202,6 +202,7 @@ class Journey:
             self._ids, rulebook, long_messages, rooms, self.commits, self.deliveries, counters,
             clocks, turn,
         )  # fmt: skip
+        self.intake.refusals.keeps_records = journal.keeps_records
 
     def start(self, ready: Callable[[JournalError | None], None]) -> None:
         """Go on where an earlier process stopped; `ready` is called when clients may come."""

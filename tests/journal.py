@@ -60,6 +60,11 @@ class WatchedJournal:
         self._stuck: list[Callable[[], None]] = []
 
     @property
+    def keeps_records(self) -> bool:
+        """As the one behind it."""
+        return bool(self._kept.keeps_records)
+
+    @property
     def failing(self) -> JournalError | None:
         """Set it to make every operation fail."""
         return self._kept.failing

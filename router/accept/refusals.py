@@ -63,11 +63,13 @@ class _Recorded:
 class Refusals:
     """All that was refused since the start."""
 
-    __slots__ = ("_of", "_records", "untold")
+    __slots__ = ("_of", "_records", "keeps_records", "untold")
 
     def __init__(self) -> None:
         self._of: Final[dict[AccountName, dict[str, Refused]]] = {}
         """By account and reason."""
+        self.keeps_records = False
+        """Whether refused submits may have records at all."""
         self._records: Final[dict[AccountName, _Recorded]] = {}
         self.untold: Final[dict[tuple[AccountName, str], Refused]] = {}
         """Those of which there are more than were told. Whoever tells them takes them out."""
@@ -94,6 +96,8 @@ class Refusals:
 
         A client that is refused at full speed must not fill the disk.
         """
+        if not self.keeps_records:
+            return None
         recorded = self._records.get(account)
         if recorded is None:
             recorded = self._records[account] = _Recorded(now)

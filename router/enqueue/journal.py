@@ -420,5 +420,9 @@ class Journal(Protocol):
         """Finish what was asked for, then call `done`."""
 
     @property
+    def keeps_records(self) -> bool:
+        """Whether records are kept of messages that are over, and of refused submits."""
+
+    @property
     def pending(self) -> int:
         """How many operations are not done yet."""

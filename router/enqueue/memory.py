@@ -9,6 +9,7 @@ from bisect import insort
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
+from typing import Final
 
 from router.enqueue.journal import (
     Backlog,
@@ -40,6 +41,8 @@ from router.terms.states import TAKE
 
 class MemoryJournal:
     """Messages, attempts and deliveries in dictionaries."""
+
+    keeps_records: Final = False
 
     def __init__(self, later: Callable[[Callable[[], None]], object], first_number: int) -> None:
         self._later = later

@@ -17,6 +17,8 @@ from router.terms.outcome import Outcome
 from router.terms.record import Refused, tries_text
 
 COLUMNS: Final = 21
+MOST_OCTETS: Final = 32
+"""Of an error code: SMPP's have three, and an operator may write what it likes."""
 REFUSED: Final = "refused"
 """The outcome of a submit of which no message was made."""
 _OUTCOMES: Final = [outcome.name.lower() for outcome in sorted(Outcome)]
@@ -45,7 +47,7 @@ def of_settlement(settlement: Settlement, client_id: bytes | None) -> Row:
         message.row.taken_utc or None,
         settlement.at_utc,
         message.submitted or None,
-        round((answered_at - message.accepted_at) * 1000) if answered_at else None,
+        round((answered_at - _came_at(message)) * 1000) if answered_at else None,
         tries_of(message),
         operator_id.decode("latin-1") if operator_id else None,
         None if receipt is None else _of_receipt(receipt),
@@ -53,11 +55,18 @@ def of_settlement(settlement: Settlement, client_id: bytes | None) -> Row:
     )
 
 
+def _came_at(message: Message) -> float:
+    """Return when a message was accepted; that of a scheduled one counts from its time on."""
+    if message.not_before_utc and message.writes:
+        return message.accepted_at - max(0.0, message.not_before_utc - message.accepted_utc)
+    return message.accepted_at
+
+
 def tries_of(message: Message) -> str | None:
     """Return what is written of a message's tries; None if there were none."""
     tries, row = message.tries, message.row
     if tries is not row.written_tries:
-        now = tries_text(tries, message.accepted_at)
+        now = tries_text(tries, _came_at(message))
         row.tries = f"{row.tries_before},{now}" if row.tries_before else now
         row.written_tries = tries
     return row.tries or row.tries_before or None
@@ -83,7 +92,10 @@ def of_acknowledged(number: int, at_utc: float, deliveries: Sequence[Delivery]) 
 
 
 def _of_receipt(receipt: Receipt) -> str:
-    return _receipt(receipt.state, receipt.err, receipt.network_error_code, receipt.done)
+    network = receipt.network_error_code
+    return _receipt(
+        receipt.state, receipt.err[:MOST_OCTETS], network and network[:MOST_OCTETS], receipt.done
+    )
 
 
 @lru_cache(maxsize=1024)  # Most receipts of a minute say the same.

@@ -50,14 +50,6 @@ _FAILED: Final = (
     "UPDATE sent SET failure = ? WHERE operator = ? AND operator_id = ? AND router_id = ?"
 )
 """A statement for each: few messages are sent twice, and of those few attempts fail."""
-OLD_RECORDS: Final = (
-    "DELETE FROM record WHERE number IN (SELECT number FROM record ORDER BY number LIMIT ?)"
-    " AND settled_utc < ? AND number <= ?"
-)
-"""Deletes those of the oldest records that need not be kept any more."""
-OLD_ACKNOWLEDGED: Final = "DELETE FROM acknowledged WHERE number <= ? OR at_utc < ?"
-OLDEST_RECORD: Final = "SELECT settled_utc FROM record ORDER BY number LIMIT 1"
-
 STARTED_FOR_S: Final = 3600.0
 """How long a long message is kept of which parts do not come: further ones come within a minute,
 and those that wait follow the route of all in any case."""
@@ -66,7 +58,7 @@ _OLD_STARTED: Final = (
     " AND latest_utc < ?"
 )
 MOST_ROWS: Final = 512
-"""Rows of one statement: with 16 columns that is far below SQLite's 32,766 values."""
+"""Rows of one statement: with 21 columns that is far below SQLite's 32,766 values."""
 _NEVER: Final = float("inf")
 _BY_NUMBER: Final = sorted(Outcome)
 _OUTCOMES: Final = [outcome.name.lower() for outcome in _BY_NUMBER]

@@ -53,6 +53,7 @@ from router.enqueue.journal import (
 )
 from router.enqueue.lock_file import LockFile, Mark
 from router.enqueue.names import Names, Renamed
+from router.enqueue.retention import Records, Retention
 from router.enqueue.row_reader import COMMITS, KNOWN_UTC, NUMBERS
 from router.enqueue.sqlite_file import (
     WAL,
@@ -76,10 +77,6 @@ _NEW_CONNECTION_AFTER: Final = frozenset(
     {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN}
 )
 _NEVER: Final = float("inf")
-LONGEST_UNMOVED_S: Final = 7 * 86_400.0
-"""How long beyond `keep_records` a record waits for `records.db`: a week in which somebody can mend
-that file, and after which the journal must not grow on."""
-_ALL: Final = 2**63 - 1
 _NOT_WRITTEN: Final = 0, None
 _LOST_ADVICE: Final = (
     "put back the file and its -wal as they were, or, to give up what is missing, start once with"
@@ -88,28 +85,6 @@ _LOST_ADVICE: Final = (
 
 _Found = TypeVar("_Found")
 _Call = Callable[[sqlite3.Connection], Callable[[], None]]
-
-
-class Records:
-    """How far another thread has moved the journal's records, and what was lost of them."""
-
-    __slots__ = ("last", "last_acknowledged", "lost", "moved", "moved_acknowledged")
-
-    def __init__(self) -> None:
-        self.last = 0
-        """The number of the last record in the journal, and"""
-        self.last_acknowledged = 0
-        """of the last row of `acknowledged`, when it was opened."""
-        self.moved = 0
-        """The number of the last record that is elsewhere, too, and"""
-        self.moved_acknowledged = 0
-        """of the last row of `acknowledged`. Only their mover sets these two."""
-        self.lost = 0
-        """Records that have waited in vain."""
-
-    def found(self, last: int, last_acknowledged: int) -> None:
-        """Note what the journal had when it was opened."""
-        self.last, self.last_acknowledged = last, last_acknowledged
 
 
 @dataclass(slots=True)
@@ -154,17 +129,15 @@ class SqliteJournal:
 
         `first_number` starts the ids of a new file. `committed` is told, in the loop's thread, how
         long each commit took and how many messages it accepted. `clock_utc` may be asked by any
-        thread, when the loop runs. With `records`, a record stays until it is there, for which it
-        may take `LONGEST_UNMOVED_S`. `unreadable` is called for every reading that failed,
+        thread, when the loop runs. With `records`, a record stays until it is there
+        (`retention.py`). `unreadable` is called for every reading that failed,
         `damaged` for every one that has met rows that are none.
         """
         self._path = path.resolve()  # One lock, whatever name the file is opened by.
         self._soon = soon
         self._clock_utc = clock_utc
-        self._keep_records_s = keep_records_s
         self._records = records
-        self._oldest_record_utc = -_NEVER
-        """No record is older; not known before the first time that records are deleted."""
+        self._retention = Retention(keep_records_s, records, clock_utc)
         self._names = Names()
         self._names_kept: tuple[Renamed, ...] = ()
         """The names that the file has."""
@@ -241,6 +214,11 @@ class SqliteJournal:
         self._closed: Callable[[], None] = lambda: None
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
+
+    @property
+    def keeps_records(self) -> bool:
+        """See `Journal`."""
+        return self._retention.keeps
 
     # The interface; called in the loop's thread.
 
@@ -508,12 +486,11 @@ class SqliteJournal:
     ) -> list[Callable[[], None]]:
         """Write the changes and run the calls; return when all of it is safe."""
         database = self._connection()
-        records = self._records
         statements = row_writer.statements(
             changes,
             self._queues,
-            keeps_records=records is not None or self._keep_records_s > 0,
-            acknowledged=None if records is None else self._acknowledged(changes),
+            keeps_records=self._retention.keeps,
+            acknowledged=None if self._records is None else self._acknowledged(changes),
         )
         renamed = self._names.renamed
         if renamed is not self._names_kept:
@@ -532,9 +509,8 @@ class SqliteJournal:
             for text, values in statements:
                 database.execute(text, values)
             replies = [call(database) for call in calls]
-            self._forget_records(
-                database, 2 * sum(len(one.settled) + len(one.refused) for one in changes)
-            )
+            settled = sum(len(one.settled) + len(one.refused) for one in changes)
+            self._retention.forget(database, 2 * settled)
             if not statements and not calls:
                 database.execute(row_writer.PROBE)
             if not accepts:
@@ -555,30 +531,6 @@ class SqliteJournal:
         self._last_acknowledged += 1
         number, now_utc = self._last_acknowledged, self._clock_utc()
         return record_row.of_acknowledged(number, now_utc, deliveries)
-
-    def _forget_records(self, database: sqlite3.Connection, most: int) -> bool:
-        """Delete a few records that were kept for long enough; return whether there may be more.
-
-        A busy journal deletes twice as many as it writes, so that they become fewer.
-        """
-        now_utc, records = self._clock_utc(), self._records
-        before_utc = now_utc - self._keep_records_s
-        if not most or self._oldest_record_utc >= before_utc:
-            return False
-        most = min(most, row_writer.MOST_ROWS)
-        moved = _ALL if records is None else records.moved
-        went = database.execute(row_writer.OLD_RECORDS, (most, before_utc, moved)).rowcount
-        if records is not None:
-            unmoved_utc = before_utc - LONGEST_UNMOVED_S
-            if self._oldest_record_utc < unmoved_utc:
-                lost = database.execute(row_writer.OLD_RECORDS, (most, unmoved_utc, _ALL)).rowcount
-                records.lost += lost
-                went += lost
-            database.execute(row_writer.OLD_ACKNOWLEDGED, (records.moved_acknowledged, unmoved_utc))
-        oldest = database.execute(row_writer.OLDEST_RECORD).fetchone()
-        # With none at all: those that this process writes are younger than now.
-        self._oldest_record_utc = now_utc if oldest is None else oldest[0]
-        return went > 0 and self._oldest_record_utc < before_utc
 
     def _connection(self) -> sqlite3.Connection:
         """The connection, made anew after trouble with the file."""
@@ -664,7 +616,7 @@ class SqliteJournal:
         self._lock.sync(time.monotonic())
         try:
             database = self._connection()
-            if self._forget_records(database, row_writer.MOST_ROWS) or tidied(database):
+            if self._retention.forget(database, row_writer.MOST_ROWS) or tidied(database):
                 self._tidy_at = time.monotonic() + _TIDY_AGAIN_S
         except (sqlite3.Error, JournalError) as cause:
             self._recover_from(cause, [])  # The next commit says what is wrong, if it still is.

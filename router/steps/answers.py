@@ -112,7 +112,7 @@ class Answers:
         operator = bind.operator
         name = operator.name
         late = attempt.over
-        one: Try = (name, bind.settings.name, attempt.sent_at, now, status, operator_id)
+        one: Try = (name, bind.settings.name, attempt.sent_at, now, status, operator_id, late)
         tries = message.tries
         message.tries = with_try(tries, one) if tries else (one,)
         if not late:
@@ -289,7 +289,7 @@ class Answers:
                 message.group.attempt_ended()
                 landed.append((message.group, operator))
             self._turn.dispatch(operator.name)  # Its window has room, whatever becomes of this one.
-            one: Try = (operator.name, bind.settings.name, attempt.sent_at, now, why, b"")
+            one: Try = (operator.name, bind.settings.name, attempt.sent_at, now, why, b"", True)
             message.tries = with_try(message.tries, one)
             self._counters.sends[operator.name, bind.settings.name, why] += 1
             if is_timeout:  # It may have been taken; and then a receipt may come first.

@@ -136,7 +136,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "config.matched": "The files are what runs again.",
         "config.reloaded": "A reload is applied: so many changes, and what stays for a while.",
         "config.unchanged": "A reload: the configuration is the one in force.",
-        "records.back": "Records are written again; none is missing.",
+        "records.back": "Records are written again; `status` has how many were lost, if any.",
         "journal.back": "The journal can be written again: traffic goes on.",
         "journal.space_back": "The disk has enough space again: submits are taken.",
         "journal.recovered": "Messages of an earlier process have been taken up.",

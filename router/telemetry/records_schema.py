@@ -64,8 +64,8 @@ COLUMNS: Final = (
            "coalesce(operator_id, json_extract('[' || tries || ']', '$[#-1][5]'))"),
     Column("sends", "INTEGER", "how often it was written to an operator", "sends"),
     Column("tries", "TEXT",
-           "each writing, in JSON: `[operator, bind, written, ended, status, id]`, the times in"
-           " milliseconds after `accepted_utc`, the status a number, `timeout` or `lost`",
+           "each writing, in JSON: `[operator, bind, written, ended, status, id, in doubt]`, the times"
+           " in milliseconds after `accepted_utc`, the status a number, `timeout` or `lost`",
            "'[' || tries || ']'"),
     Column("receipt_state", "TEXT", "the operator's last word: `DELIVRD`, `UNDELIV`, ...",
            _RECEIPT.format(0)),
@@ -86,7 +86,7 @@ NAMES: Final[tuple[str, ...]] = tuple(column.name for column in COLUMNS)
 
 _CHECKED: Final = {"account", "outcome", "accepted_utc", "settled_utc"}
 SCHEMA: Final = (
-    "CREATE TABLE record (number INTEGER PRIMARY KEY, "
+    "CREATE TABLE record (number INTEGER PRIMARY KEY AUTOINCREMENT, "
     + ", ".join(
         f"{one.name} {one.type}{' NOT NULL' if one.name in _CHECKED else ''}" for one in COLUMNS
     )
@@ -108,6 +108,9 @@ SCHEMA: Final = (
     " outcomes INTEGER NOT NULL, unreachable INTEGER NOT NULL, delivered INTEGER NOT NULL,"
     " never_receipted INTEGER NOT NULL, too_fast INTEGER NOT NULL, p50_s REAL, p95_s REAL,"
     " times TEXT NOT NULL, PRIMARY KEY (day, operator, country, lane)) WITHOUT ROWID",
+    # What accounts want, also those that the configuration has no more.
+    "CREATE TABLE privacy (account TEXT PRIMARY KEY, numbers TEXT NOT NULL, records_s REAL)"
+    " WITHOUT ROWID",
     # For accounts whose numbers are hashed; a day's key goes with the records of that day.
     "CREATE TABLE day_key (day INTEGER PRIMARY KEY, key BLOB NOT NULL)",
 )
@@ -133,6 +136,23 @@ NEXT: Final = (
     " (SELECT number FROM journal.record WHERE number > ? ORDER BY number LIMIT ?)"
 )
 """Where the next rows end, and how many they are."""
+PIECE: Final = "SELECT * FROM record WHERE number > ? ORDER BY number LIMIT ?"
+"""Those rows, asked of the journal alone."""
+NEXT_ACKNOWLEDGED: Final = (
+    "SELECT max(number), count(*) FROM"
+    " (SELECT number FROM journal.acknowledged WHERE number > ? ORDER BY number LIMIT ?)"
+)
+OLD: Final = (
+    "DELETE FROM record WHERE number IN (SELECT number FROM record ORDER BY number LIMIT ?)"
+    " AND settled_utc < ?"
+)
+OLD_OF_ACCOUNT: Final = (
+    "DELETE FROM record WHERE number IN"
+    " (SELECT number FROM record WHERE account = ? AND accepted_utc < ? LIMIT ?)"
+)
+OLD_OTHER_IDS: Final = (
+    f"DELETE FROM other_id WHERE number < (SELECT coalesce(min(number), {2**62}) FROM record)"
+)
 
 
 def move(number: str = "destination", *, doubts: bool = False) -> str:
@@ -155,17 +175,18 @@ def move(number: str = "destination", *, doubts: bool = False) -> str:
     )
 
 
+_TRIES: Final = "'[' || there.tries || ']'"
 OTHER_IDS: Final = (
     "INSERT OR IGNORE INTO other_id SELECT json_extract(one.value, '$[5]'), here.number"
     " FROM journal.record AS there JOIN record AS here USING (router_id)"
-    " JOIN json_each('[' || there.tries || ']') AS one"
+    f" JOIN json_each(CASE WHEN json_valid({_TRIES}) THEN {_TRIES} ELSE '[]' END) AS one"
     " WHERE there.number > ? AND there.number <= ? AND there.sends > 1"
-    " AND json_valid('[' || there.tries || ']')"
     " AND json_extract(one.value, '$[5]') NOT NULL"
 )
 ACKNOWLEDGE: Final = (
     "UPDATE record SET acknowledged_utc = one.at_utc FROM"
     " (SELECT at_utc, each.value AS router_id FROM journal.acknowledged"
-    " JOIN json_each(router_ids) AS each WHERE number > ? AND number <= ?) AS one"
+    " JOIN json_each(CASE WHEN json_valid(router_ids) THEN router_ids ELSE '[]' END) AS each"
+    " WHERE number > ? AND number <= ?) AS one"
     " WHERE record.router_id = one.router_id AND acknowledged_utc IS NULL"
 )

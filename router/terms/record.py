@@ -11,9 +11,10 @@ from typing import Final
 
 from router.terms.names import AccountName, LaneName, OperatorName
 
-Try = tuple[OperatorName, str, float, float, int | str, bytes]
+Try = tuple[OperatorName, str, float, float, int | str, bytes, bool]
 """One writing to an operator that is over: operator, bind, when it was written and when it ended
-(monotonic), the command_status or why none came (`timeout`, `lost`), and the operator's id."""
+(monotonic), the command_status or why none came (`timeout`, `lost`), the operator's id, and whether
+the message was in doubt by it, perhaps until a late answer."""
 
 MOST_TRIES: Final = 16
 """Of a message that is tried for days the first and the latest are kept."""
@@ -21,7 +22,10 @@ _FIRST: Final = 4
 
 
 def with_try(tries: tuple[Try, ...], one: Try) -> tuple[Try, ...]:
-    """Return the writings of a message with one more."""
+    """Return the writings of a message with one more; a late answer ends the one that it is to."""
+    for place, before in enumerate(tries):
+        if before[:3] == one[:3]:
+            return (*tries[:place], (*one[:6], True), *tries[place + 1 :])
     if len(tries) < MOST_TRIES:
         return (*tries, one)
     return (*tries[:_FIRST], *tries[_FIRST + 1 :], one)
@@ -37,15 +41,15 @@ def submitted(client: str, bind_type: str, data_coding: int, parts: int, route: 
 
 
 def tries_text(tries: Sequence[Try], accepted_at: float) -> str:
-    """Return writings as `[operator, bind, written, ended, status, id]`.
+    """Return writings as `[operator, bind, written, ended, status, id, in doubt]`.
 
-    The times are whole milliseconds after the message was accepted.
+    The times are whole milliseconds after the message was accepted; a doubt is 1, or else 0.
     """
     return ",".join(
         [
             f'["{operator}","{bind}",{(written - accepted_at) * 1000:.0f},'
-            f"{(ended - accepted_at) * 1000:.0f},{_status(status)},{_id(operator_id)}]"
-            for operator, bind, written, ended, status, operator_id in tries
+            f"{(ended - accepted_at) * 1000:.0f},{_status(status)},{_id(operator_id)},{in_doubt:d}]"
+            for operator, bind, written, ended, status, operator_id, in_doubt in tries
         ]
     )
 

@@ -22,7 +22,8 @@ from router.accept.accounts import Accounts
 from router.accept.server import ClientLink, in_thread
 from router.enqueue.journal import Damaged, Journal, JournalError, first_number_at
 from router.enqueue.memory import MemoryJournal
-from router.enqueue.sqlite import Records, SqliteJournal
+from router.enqueue.retention import Records
+from router.enqueue.sqlite import SqliteJournal
 from router.enqueue.sqlite_file import JournalLostError, free_octets
 from router.journey import Journey
 from router.smpp.link import NOTES_LOGGED, Link, Timer, Unacknowledged

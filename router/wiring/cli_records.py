@@ -21,9 +21,10 @@ from typing import Final, cast
 from router.settings.load import SettingsError, load
 from router.settings.units import NotUnderstoodError, duration
 from router.telemetry import records_schema as schema
+from router.telemetry.findings import Answer, Question, SearchError
 from router.telemetry.log import printable
 from router.telemetry.records import path_of, read_only
-from router.telemetry.search import Answer, Question, SearchError, search
+from router.telemetry.search import search
 from router.terms.settings import Settings
 from router.wiring.find_view import events_of, lines_of
 
@@ -33,6 +34,9 @@ BEFORE_S: Final = 60.0
 AFTER_S: Final = 120.0
 """Around the time that somebody names, which is that of a watch."""
 MOST: Final = 20
+ROWS_AT_ONCE: Final = 5_000
+CLOCKS_S: Final = 3600.0
+"""By so much the times of records may be out of order: clocks are corrected."""
 
 Add = Callable[[str, str, Callable[[argparse.Namespace], int]], argparse.ArgumentParser]
 
@@ -104,8 +108,10 @@ def _moment(text: str) -> float:
     now = datetime.now().astimezone()
     try:
         if "-" not in text:
-            moment = datetime.combine(now.date(), clock_time.fromisoformat(text)).astimezone()
-            return (moment if moment <= now else moment - timedelta(days=1)).timestamp()
+            day = datetime.combine(now.date(), clock_time.fromisoformat(text))
+            if day.astimezone() > now:
+                day -= timedelta(days=1)  # Before the zone: days of 23 and 25 hours are days.
+            return day.astimezone().timestamp()
         return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone().timestamp()
     except ValueError:
         what = f"{text!r} is no time such as 14:03 or 2026-11-29T14:03"
@@ -225,9 +231,9 @@ def _rows(
     """
     where, values = "", list[object]()
     for condition, value in (
-        ("accepted_utc >= ?", since),
-        ("accepted_utc < ?", until),
-        ("account = ?", account or None),
+        ("+accepted_utc >= ?", since),  # Not by an index: the pieces are by number.
+        ("+accepted_utc < ?", until),
+        ("+account = ?", account or None),
     ):
         if value is not None:
             where += f" AND {condition}"
@@ -236,12 +242,30 @@ def _rows(
     with closing(read_only(path)) as database:
         (last,) = database.execute("SELECT max(number) FROM record").fetchone()
         (first,) = database.execute("SELECT min(number) FROM record").fetchone()
-        for after in range((first or 1) - 1, last or 0, 5_000):
+        begin = _number_at(database, first or 1, last or 0, since)
+        for after in range(begin - 1, last or 0, ROWS_AT_ONCE):
             yield from database.execute(
                 f"SELECT {columns} FROM record WHERE number > ? AND number <= ?{where}"
                 " ORDER BY number",
-                (after, after + 5_000, *values),
+                (after, after + ROWS_AT_ONCE, *values),
             ).fetchall()
+
+
+def _number_at(database: sqlite3.Connection, first: int, last: int, since: float | None) -> int:
+    """Return the number of a record before which none ended at this time or later, about.
+
+    What was submitted since then ended since then, and records are numbered as they end.
+    """
+    while since is not None and last - first > ROWS_AT_ONCE:
+        middle = (first + last) // 2
+        row = database.execute(
+            "SELECT settled_utc FROM record WHERE number >= ? ORDER BY number LIMIT 1", (middle,)
+        ).fetchone()
+        if row is None or row[0] >= since - CLOCKS_S:
+            last = middle
+        else:
+            first = middle
+    return first
 
 
 def _quality(path: Path, since: float | None, until: float | None) -> Iterator[tuple[object, ...]]:

@@ -6,7 +6,7 @@ from datetime import datetime, tzinfo
 from typing import Final
 
 from router.smpp.vocabulary import status_name
-from router.telemetry.search import OUT, WAITING, Answer, Found, Value
+from router.telemetry.findings import OUT, WAITING, Answer, Found, Value
 
 Event = tuple[float, str]
 """When something happened, in seconds since 1970, and what."""
@@ -67,13 +67,15 @@ def _tries(found: Found, accepted: float) -> Iterator[Event]:
             yield _utc(taken), f"{found['operator']} took it{name}"
         return
     try:
-        for operator, bind, written, ended, status, operator_id in json.loads(str(tries)):
+        for operator, bind, written, ended, status, operator_id, in_doubt in json.loads(str(tries)):
             yield accepted + written / 1000, f"written to {operator}, on {bind}"
             at = accepted + ended / 1000
+            late = ", late: it was in doubt" if in_doubt else ""
             if status == 0:
-                yield at, f"{operator} took it" + (f" as {operator_id}" if operator_id else "")
+                name = f" as {operator_id}" if operator_id else ""
+                yield at, f"{operator} took it{name}{late}"
             elif isinstance(status, int):
-                yield at, f"{operator} refused it with {status_name(status)}"
+                yield at, f"{operator} refused it with {status_name(status)}{late}"
             else:
                 yield at, _RAN_OUT.get(status, str(status))
     except (ValueError, TypeError):

@@ -12,6 +12,7 @@ are looked for one question at a time, too, beside the others: SQLite does that,
 is free meanwhile.
 """
 
+import math
 import os
 import pwd
 import stat
@@ -25,11 +26,12 @@ from typing import Final, cast
 from router.settings.apart import Reader, ReaderError
 from router.settings.mistakes import listed, nearest
 from router.settings.summary import summary
+from router.telemetry.findings import Question as Search
+from router.telemetry.findings import SearchError, is_asked
 from router.telemetry.log import masked
 from router.telemetry.records import path_of
 from router.telemetry.running import Running
-from router.telemetry.search import Question as Search
-from router.telemetry.search import SearchError, is_asked, search
+from router.telemetry.search import search
 from router.terms.names import AccountName, OperatorName
 from router.terms.settings import Settings
 from router.wiring.checking import examine, without_secrets
@@ -45,6 +47,11 @@ SLOW_S: Final = 100.0
 """How much longer than another an answer may take, with its wait for others."""
 WAIT_S: Final = 60.0
 """How long a question waits for the one before it."""
+
+SEARCH_WAIT_S: Final = 5.0
+"""How long a search waits: those that wait hold places that `status` and `drain` need."""
+MOST_FOUND: Final = 500
+"""Of one search: to write more as JSON would hold up the loop."""
 
 Asked = Mapping[str, object]
 Answer = tuple[int, object]
@@ -68,9 +75,11 @@ class Questions:
 
     def answer(self, path: str, asked: Asked) -> Answer:
         """Answer one question. Raises UnknownNameError."""
-        lock = self._one_search if path == "/v1/find" else self._one_at_a_time
-        if not lock.acquire(timeout=WAIT_S):
-            return 503, {"error": f"other questions have taken more than {WAIT_S:g} s"}
+        is_search = path == "/v1/find"
+        lock = self._one_search if is_search else self._one_at_a_time
+        wait_s = SEARCH_WAIT_S if is_search else WAIT_S
+        if not lock.acquire(timeout=wait_s):
+            return 503, {"error": f"other questions have taken more than {wait_s:g} s"}
         try:
             return self.by_path[path](asked)
         except _WrongQuestionError as error:
@@ -145,7 +154,7 @@ class Questions:
             reason=_text(asked, "reason", ""),
             from_utc=_number(asked, "from_utc", 0.0),
             until_utc=_number(asked, "until_utc", float("inf")),
-            most=int(min(max(_number(asked, "most", 20.0), 1.0), 10_000.0)),
+            most=int(min(max(_number(asked, "most", 20.0), 1.0), MOST_FOUND)),
         )
         settings = self._settings
         if settings.journal.url == "memory:":
@@ -223,9 +232,11 @@ def _octet(asked: Asked, name: str) -> int:
 
 def _number(asked: Asked, name: str, default: float) -> float:
     value = asked.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = float(min(max(value, -(2**53)), 2**53))
+    if not isinstance(value, float) or math.isnan(value):
         raise _WrongQuestionError(f"{name!r} has to be a number")
-    return float(value)
+    return value
 
 
 def _account(asked: Asked, settings: Settings) -> AccountName:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from random import Random
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from router.enqueue.journal import (
     Backlog,
@@ -267,6 +267,8 @@ class _Work:
 
 class SimulatedJournal:
     """See `Journal`. One per life of the router, on the disk that they share."""
+
+    keeps_records: Final = False
 
     def __init__(
         self,

@@ -20,7 +20,8 @@ from router.enqueue.journal import (
     Wanted,
     Weights,
 )
-from router.enqueue.sqlite import Records, SqliteJournal
+from router.enqueue.retention import Records
+from router.enqueue.sqlite import SqliteJournal
 from router.terms.group import Group, Started
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, LaneName, OperatorId, OperatorName, RouterId

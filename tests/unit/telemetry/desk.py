@@ -5,7 +5,8 @@ from contextlib import closing
 from pathlib import Path
 
 from router.enqueue.journal import Settlement
-from router.enqueue.sqlite import Records, SqliteJournal
+from router.enqueue.retention import Records
+from router.enqueue.sqlite import SqliteJournal
 from router.smpp.receipt import Receipt
 from router.telemetry.records import Recorder, path_of
 from router.terms.message import Message

@@ -12,7 +12,7 @@ from typing import Final
 from router.accept.accounts import Accounts
 from router.enqueue.journal import Settlement
 from router.enqueue.memory import MemoryJournal
-from router.enqueue.sqlite import Records
+from router.enqueue.retention import Records
 from router.forward.pool import Attempt
 from router.journey import Journey
 from router.report.quality import ENOUGH

@@ -8,18 +8,26 @@ from pathlib import Path
 
 import pytest
 
-from router.enqueue.journal import Changes, Settlement
+from router.enqueue.journal import Changes, Renames, Settlement
 from router.telemetry import records_schema as schema
-from router.telemetry import search as the_search
-from router.telemetry.search import Answer, Found, Question, SearchError, search
+from router.telemetry import search_journal as the_search
+from router.telemetry.findings import (
+    Answer,
+    Found,
+    Question,
+    SearchError,
+    conditions,
+    forms_of,
+)
+from router.telemetry.search import search
 from router.terms.message import Message
-from router.terms.names import ClientId
+from router.terms.names import AccountName, ClientId
 from router.terms.outcome import Outcome
 from router.terms.record import Refused, submitted
 from router.terms.settings import Privacy
 from router.wiring.find_view import events_of, lines_of
 from tests.unit.enqueue.turns import attempt, changes
-from tests.unit.messages import ACCEPTED_UTC, BANK, OTP, SHOP, TELIA, delivery, message
+from tests.unit.messages import ACCEPTED_UTC, BANK, ELISA, OTP, SHOP, TELIA, delivery, message
 from tests.unit.telemetry.desk import Desk
 
 CAME = submitted("192.0.2.1:4000", "transceiver", 0, 1, "372")
@@ -102,7 +110,10 @@ def test_id_is_found_in_any_form(desk: Desk) -> None:
     one, other, again = to(1), to(2), to(3)
     one.client_id = ClientId(b"0000abcd")
     one.writes = again.writes = 2
-    one.tries = ((TELIA, "a", 0.0, 1.0, 0, b"1000"), (TELIA, "a", 2.0, 3.0, 0, b"255"))
+    one.tries = (
+        (TELIA, "a", 0.0, 1.0, 0, b"1000", False),
+        (TELIA, "a", 2.0, 3.0, 0, b"255", False),
+    )
     for moves in (True, False):
         desk.settle(*((one, other) if moves else (again,)))
         if moves:
@@ -110,7 +121,7 @@ def test_id_is_found_in_any_form(desk: Desk) -> None:
     assert ids(asked(desk, "0000abcd")) == [1]
     assert ids(asked(desk, "2")) == [2]
     assert ids(asked(desk, "3")) == [3]
-    for operator_id in ("255", "ff", "000000FF", "1000", "3e8"):
+    for operator_id in ("255", "ff", "000000FF", "1000", "3e8", "0000000255", "00ff"):
         assert ids(asked(desk, operator_id=operator_id)) == [1], operator_id
         assert 1 in ids(asked(desk, operator_id)), operator_id
     out = to(5)
@@ -223,8 +234,8 @@ def test_story_is_told_in_the_order_of_time(desk: Desk) -> None:
     one = to(1)
     one.answered_at, one.writes, one.operator = 0.004, 2, TELIA
     one.tries = (
-        (TELIA, "telia-1", 1.0, 1.5, 0x58, b""),
-        (TELIA, "telia-2", 2.0, 2.25, 0, b"id-1"),
+        (TELIA, "telia-1", 1.0, 1.5, 0x58, b"", False),
+        (TELIA, "telia-2", 2.0, 2.25, 0, b"id-1", False),
     )
     desk.settle(one)
     (found,) = asked(desk, "37255512345")
@@ -257,3 +268,80 @@ def test_restarted_router_knows_what_an_earlier_one_has_sent(desk: Desk) -> None
     (found,) = asked(desk, "37255512345")
     assert found["client_address"] == "192.0.2.1:4000"
     assert "no receipt came" in "\n".join(lines_of(answered(desk, "1"), UTC))
+
+
+@pytest.mark.parametrize("written", ["255", "0000000255", "ff", "00ff", "000000FF"])
+@pytest.mark.parametrize("asked_for", ["255", "0000000255", "ff", "000000FF"])
+def test_operator_id_is_found_with_zeros_or_without(written: str, asked_for: str) -> None:
+    assert written in forms_of(asked_for) or written == "00ff"
+
+
+def test_word_of_hexadecimal_digits_is_no_router_id(desk: Desk) -> None:
+    desk.settle(to(0xABC))
+    desk.recorder.turn()
+    assert asked(desk, "abc") == []
+    assert asked(desk, "\u00b2") == []  # It is a digit to Python, and no number.
+
+
+def test_certain_ones_come_before_those_that_may_be_meant(desk: Desk) -> None:
+    desk.recorder.adopt(desk.keep_s, {BANK: Privacy(numbers="mask")})
+    desk.settle(to(1, account=SHOP), *(to(number) for number in range(2, 12)))
+    desk.recorder.turn()
+    answer = answered(desk, "37255512345", most=5)
+    assert [one["may_be"] for one in answer["found"]] == [0, 1, 1, 1, 1]
+    assert answer["more"]
+
+
+def test_latest_attempt_of_a_message_that_two_have_is_told(desk: Desk) -> None:
+    one = to(1)
+    assert desk.turns.keep(desk.journal, changes(accepted=[one], taken=[attempt(one)])) is None
+    one.writes = 2
+    again = changes(taken=[attempt(one, ELISA)])
+    assert desk.turns.keep(desk.journal, again) is None
+    (found,) = asked(desk, "37255512345")
+    assert (found["operator"], found["sends"]) == ("elisa", 2)
+
+
+def test_message_that_waits_is_found_by_the_account_name_of_today(desk: Desk) -> None:
+    waits = to(1)
+    assert desk.turns.keep(desk.journal, changes(accepted=[waits])) is None
+    desk.journal.rename(Renames({BANK: AccountName("bank2")}, {}))
+    assert desk.turns.keep(desk.journal, changes(accepted=[to(2, account=SHOP)])) is None
+    (found,) = asked(desk, account="bank2")
+    assert (found["router_id"], found["account"]) == (1, "bank2")
+    assert asked(desk, account="bank") == []
+
+
+def test_few_that_are_meant_are_found_among_many_that_look_alike(desk: Desk) -> None:
+    many = [to(number, b"9%04d11299" % number) for number in range(1000, 1060)]
+    assert desk.turns.keep(desk.journal, changes(accepted=[to(1, b"112"), *many])) is None
+    assert ids(asked(desk, "112", most=3)) == [1]
+
+
+def test_journal_of_an_earlier_version_is_told(desk: Desk) -> None:
+    desk.settle(to(1))
+    desk.recorder.turn()
+    desk.close()
+    with closing(sqlite3.connect(desk.path)) as database, database:
+        database.execute("PRAGMA user_version = 7")
+    answer = answered(desk, "37255512345")
+    with closing(sqlite3.connect(desk.path)) as database, database:
+        database.execute("PRAGMA user_version = 8")
+    desk.open()
+    assert ids(answer["found"]) == [1]
+    (lack,) = answer["lacks"]
+    assert "version 7" in lack
+
+
+def test_number_with_account_and_time_is_looked_for_by_the_number(desk: Desk) -> None:
+    desk.settle(to(1))
+    desk.recorder.turn()
+    question = Question("1", account="bank", from_utc=1.0, until_utc=2.0)
+    where, values = conditions(question, by_account=False)
+    with closing(sqlite3.connect(desk.records)) as database:
+        plan = database.execute(
+            f"EXPLAIN QUERY PLAN SELECT * FROM record WHERE {schema.PART} = 0 AND destination = 'x'"
+            + where,
+            values,
+        ).fetchall()
+    assert "record_by_destination" in str(plan)
