@@ -64,8 +64,8 @@ COLUMNS: Final = (
            "coalesce(operator_id, json_extract('[' || tries || ']', '$[#-1][5]'))"),
     Column("sends", "INTEGER", "how often it was written to an operator", "sends"),
     Column("tries", "TEXT",
-           "each writing, in JSON: `[operator, bind, written, ended, status, id, in doubt]`, the times"
-           " in milliseconds after `accepted_utc`, the status a number, `timeout` or `lost`",
+           "each writing, in JSON: `[operator, bind, written, ended, status, id, in doubt]`, the"
+           " times in milliseconds after `accepted_utc`, the status a number, `timeout` or `lost`",
            "'[' || tries || ']'"),
     Column("receipt_state", "TEXT", "the operator's last word: `DELIVRD`, `UNDELIV`, ...",
            _RECEIPT.format(0)),

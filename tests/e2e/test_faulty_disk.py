@@ -165,4 +165,7 @@ def test_what_is_rescued_of_a_file_that_was_cut_short_goes_on(
     assert 0 < rescued < 500
     again = stand.router(stack, configuration(operator.port, ON_DISK), tmp_path)
     until("all are over", lambda: again.samples().sum("outcomes_total") == rescued)
-    assert operator.totals()["submits"] == rescued
+    # The row over which the file was cut has other values than were written.
+    aside = again.samples().sum("journal_rows_set_aside_total")
+    assert aside <= 1
+    assert operator.totals()["submits"] == rescued - aside
