@@ -1,5 +1,6 @@
 """router/telemetry/records.py: every record comes from the journal once, whatever breaks."""
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -21,8 +22,10 @@ from router.terms.names import AccountName
 from router.terms.outcome import Outcome
 from router.terms.record import MOST_TRIES, Refused, Try, submitted, tries_text, with_try
 from router.terms.settings import Privacy
+from router.wiring.cli import main
 from tests.unit.enqueue.turns import attempt, changes, rows_of
 from tests.unit.messages import ACCEPTED_UTC, BANK, OTP, SHOP, TELIA, delivery, message
+from tests.unit.settings.configurations import SMALL
 from tests.unit.telemetry.desk import Desk
 
 CAME = submitted("192.0.2.1:4000", "transceiver", 8, 2, "372, account bank")
@@ -528,3 +531,21 @@ def test_id_of_a_message_that_is_forgotten_is_nobody_elses(desk: Desk) -> None:
     desk.settle(message(77))
     desk.recorder.turn()
     assert search(Question(operator_id="first"), desk.records, desk.path)["found"] == []
+
+
+def test_line_of_duckdb_on_the_page_makes_parquet_of_an_export(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    duckdb = pytest.importorskip("duckdb", reason="DuckDB is not installed")
+    desk.settle(message(1), message(2, destination=b"+37255500002"))
+    desk.recorder.turn()
+    folder = desk.path.parent
+    (folder / "router.yaml").write_text(SMALL.replace("memory:", "sqlite:///journal.db"))
+    assert main(["export", str(folder / "router.yaml")]) == 0
+    (folder / "bank.csv").write_text(capsys.readouterr().out)
+    page = (Path(__file__).parents[3] / "docs" / "records.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r'^duckdb -c "(.*)"$', page, re.MULTILINE)
+    monkeypatch.chdir(folder)
+    duckdb.sql(line)
+    rows = duckdb.sql("SELECT router_id, account, accepted_utc FROM 'bank.parquet'").fetchall()
+    assert rows == [(1, "bank", ACCEPTED_UTC), (2, "bank", ACCEPTED_UTC)]
