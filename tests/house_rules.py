@@ -41,6 +41,7 @@ SHELLS: Final = {
     "router/accept/server.py": "owns the listeners and the clients' connections",
     "router/enqueue/lock_file.py": "locks the journal, and remembers how far it was committed",
     "router/enqueue/rescue.py": "reads a damaged journal, and makes a new one",
+    "router/enqueue/retention.py": "deletes old rows of the journal's file",
     "router/enqueue/sqlite.py": "owns the journal's thread, which writes and reads",
     "router/enqueue/sqlite_file.py": "locks and opens the journal's file",
     "router/enqueue/sqlite_read.py": "reads the journal's file, and knows how old that is",

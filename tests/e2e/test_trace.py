@@ -66,6 +66,8 @@ class Tracing:
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
+                # What a shell starts in the background ignores it, and all that starts from there.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
         )
         stack.callback(self.process.kill)

@@ -268,7 +268,7 @@ class _Work:
 class SimulatedJournal:
     """See `Journal`. One per life of the router, on the disk that they share."""
 
-    keeps_records: Final = False
+    keeps_records: Final = True
 
     def __init__(
         self,
