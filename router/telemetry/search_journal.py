@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from router.enqueue import schema as journal_schema
@@ -72,12 +72,6 @@ def _pieces(
         before = first
 
 
-def _of_account(findings: Findings, names: Names) -> tuple[str, tuple[Bound, ...]]:
-    """Return in SQL that a queue is of the account of the question, where nobody was renamed."""
-    account = findings.question.account
-    return (" AND account = ?", (account,)) if account and not names.renamed else ("", ())
-
-
 def _is_wanted(findings: Findings, row: sqlite3.Row, account: str) -> bool:
     """Whether a row that is not over is of the account and the time."""
     question = findings.question
@@ -89,6 +83,36 @@ def _is_wanted(findings: Findings, row: sqlite3.Row, account: str) -> bool:
     )
 
 
+def _not_over_of(
+    database: sqlite3.Connection,
+    findings: Findings,
+    names: Names,
+    of: tuple[str, str],
+    where: str,
+    values: Sequence[Bound],
+    add: Callable[[Findings, sqlite3.Row, str], None],
+) -> None:
+    """Look through a table of messages that are not over, and its key; `add` takes what may do."""
+    table, key = of
+    account = findings.question.account
+    of_account: tuple[Bound, ...] = ()
+    if account and not names.renamed:  # Else the rows may have another name of it.
+        where, of_account = f"{where} AND account = ?", (account,)
+    for first, last in _pieces(database, findings, table, key):
+        had = len(findings)
+        rows = database.execute(
+            f"SELECT {table}.*, account, lane, plan FROM {table} JOIN queue ON queue = queue.number"
+            f" WHERE {table}.{key} BETWEEN ? AND ? AND {where} ORDER BY {table}.{key} DESC",
+            (first, last, *values, *of_account),
+        )
+        for row in rows:
+            now = names.now("queue", row["account"], row["queue"])
+            if _is_wanted(findings, row, now):
+                add(findings, row, now)
+            if len(findings) - had > findings.question.most:
+                break
+
+
 def _waiting(database: sqlite3.Connection, findings: Findings, names: Names) -> None:
     asked, what = findings.names, findings.question.what
     where, values = "1", list[Bound]()
@@ -96,21 +120,7 @@ def _waiting(database: sqlite3.Connection, findings: Findings, names: Names) -> 
         ids = asked.router_ids
         where = f"(instr(octets, ?) OR router_id IN {marks(ids)} OR client_id = ?)"
         values = [octets_of(asked.digits or what), *ids, octets_of(what)]
-    more, of_more = _of_account(findings, names)
-    for first, last in _pieces(database, findings, "message", "router_id"):
-        had = len(findings)
-        rows = database.execute(
-            "SELECT message.*, account, lane, plan FROM message JOIN queue"
-            f" ON queue = queue.number WHERE router_id BETWEEN ? AND ? AND {where}{more}"
-            " ORDER BY router_id DESC",
-            (first, last, *values, *of_more),
-        )
-        for row in rows:
-            account = names.now("queue", row["account"], row["queue"])
-            if _is_wanted(findings, row, account):
-                _add_waiting(findings, row, account)
-            if len(findings) - had > findings.question.most:
-                break
+    _not_over_of(database, findings, names, ("message", "router_id"), where, values, _add_waiting)
 
 
 def _add_waiting(findings: Findings, row: sqlite3.Row, account: str) -> None:
@@ -146,21 +156,7 @@ def _out(database: sqlite3.Connection, findings: Findings, names: Names) -> None
         values = [number, *asked.router_ids, octets_of(what), *operator_ids]
     elif findings.question.operator_id:
         where, values = f"operator_id IN {marks(operator_ids)}", [*operator_ids]
-    more, of_more = _of_account(findings, names)
-    for first, last in _pieces(database, findings, "sent", "number"):
-        had = len(findings)
-        rows = database.execute(
-            "SELECT sent.*, account, lane, plan FROM sent JOIN queue ON queue = queue.number"
-            f" WHERE sent.number BETWEEN ? AND ? AND {where}{more}"
-            " ORDER BY sent.number DESC",
-            (first, last, *values, *of_more),
-        )
-        for row in rows:
-            account = names.now("queue", row["account"], row["queue"])
-            if _is_wanted(findings, row, account):
-                _add_out(findings, row, account)
-            if len(findings) - had > findings.question.most:
-                break
+    _not_over_of(database, findings, names, ("sent", "number"), where, values, _add_out)
 
 
 def _add_out(findings: Findings, row: sqlite3.Row, account: str) -> None:
