@@ -9,6 +9,11 @@ from router.smpp.vocabulary import DATA_SM
 from router.terms.names import AccountName, OperatorName
 from router.terms.settings import InboundSettings
 
+SHORT_NUMBER: Final = 6
+"""Characters of the longest number that is no subscriber's."""
+SHOWN_DIGITS: Final = 5
+"""Of a subscriber's number, as in the log."""
+
 
 class InboundRules:
     """The `inbound` rules, in their order."""
@@ -37,6 +42,18 @@ class InboundRules:
             if rule.operator in (None, operator) and rule.destination in (None, number):
                 return keyword is not None
         return False
+
+    def shown(self, sm: Sm) -> bytes:
+        """Return the number that a message was sent to, as others may see it.
+
+        Whole if it is one of ours, which a rule has, or a short one; else it may be a subscriber's:
+        some operators do not mark receipts.
+        """
+        number = sm.destination_addr
+        ours = (rule.destination for rule, _ in self._rules)
+        if len(number) <= SHORT_NUMBER or _number_of(sm) in ours:
+            return number
+        return number[:SHOWN_DIGITS] + b"*" * (len(number) - SHOWN_DIGITS)
 
     def why_not(self, operator: OperatorName, sm: Sm) -> str:
         """Return which condition no rule fulfils for a message that no rule holds for."""

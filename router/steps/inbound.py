@@ -197,7 +197,7 @@ class Inbound:
         self._unkept[operator] -= sum([len(one.octets) for one in reply.brought])
 
     def _refuse(self, came: FromSubscriber, refusal: Refusal, why: str) -> None:
-        number, status = came.sm.destination_addr, refusal.status
+        number, status = self._rulebook.rules.inbound.shown(came.sm), refusal.status
         came.peer.tell(
             Note("inbound.refused", came.command_id, status, our_number=number, reason=why)
         )

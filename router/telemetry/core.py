@@ -24,6 +24,7 @@ SHELLS_OF_THE_DISK: Final = frozenset(
     {
         "router.enqueue.lock_file",
         "router.enqueue.rescue",
+        "router.enqueue.retention",
         "router.enqueue.sqlite",
         "router.enqueue.sqlite_file",
         "router.enqueue.sqlite_read",

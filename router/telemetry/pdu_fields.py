@@ -221,6 +221,7 @@ _IN_RECEIPT: Final = re.compile(
     rb"|err%(is)b[0-9A-Za-z]{1,5}"
     rb")(?![0-9A-Za-z.+/=_:-])[\"']?" % {b"is": rb"[\"']?[ \t]?[:=][ \t]?[\"']?"}
 )
+_LABEL: Final = re.compile(rb"[A-Za-z]+")
 _TEXT_LABEL: Final = re.compile(rb"(?i)(?<![a-z0-9_])text[\"']?[ \t]?[:=]")
 _BETWEEN: Final = frozenset(b" ,;|\t\r\n{}&")
 
@@ -371,6 +372,8 @@ def masked(octets: bytes, *, reveals: bool = False) -> bytes:
     esm_class = number_in(octets, found, "esm_class")
     delivers = command_of(octets) in (v.DELIVER_SM, v.DATA_SM)
     is_receipt = delivers and bool(esm_class & RECEIPT_BITS)
+    # Clients write receipts of nothing, and answer with no id: what stands there is anything.
+    has_ids = command_of(octets) != v.DELIVER_SM | v.RESPONSE
     out = bytearray(octets)
     for one in found:
         is_text = one.kind is Kind.TEXT or one.tag == v.MESSAGE_PAYLOAD
@@ -378,7 +381,9 @@ def masked(octets: bytes, *, reveals: bool = False) -> bytes:
             value = _mask_text(octets[one.at : one.end], esm_class, is_receipt=is_receipt)
             out[one.at : one.end] = value
         else:
-            kept = _kept(one, octets)
+            is_id = one.kind is Kind.ID or one.tag == v.RECEIPTED_MESSAGE_ID
+            is_foreign = not (has_ids if one.kind is Kind.ID else delivers)
+            kept = 0 if is_id and is_foreign else _kept(one, octets)
             out[one.at + kept : one.end] = _OVER * (one.end - one.at - kept)
     return bytes(out)
 
@@ -435,7 +440,12 @@ def _spans_of_receipt(text: bytes, at: int) -> Iterator[tuple[int, int]]:
     label = _TEXT_LABEL.search(text, at)
     end = len(text) if label is None else label.start()
     last = at
+    labels: set[bytes] = set()
     for one in _IN_RECEIPT.finditer(text, at, end):
+        found = _LABEL.search(one[0])
+        if found is None or found[0].lower() in labels:
+            continue  # A second one is of no receipt.
+        labels.add(found[0].lower())
         yield one.span()
         for between in range(last, one.start()):
             if text[between] in _BETWEEN:

@@ -349,11 +349,15 @@ class Tap:
 
 
 def _system_id(pdu: Pdu) -> str:
-    """Return the system_id of a bind request, also of one that is faulty behind it."""
+    """Return the system_id of a bind request, also of one that is faulty behind it.
+
+    Empty where nothing ends it: the password may stand in it.
+    """
     try:
         return BindRequest(pdu).system_id.decode("latin-1")
     except BodyError:
-        return pdu.octets[HEADER_OCTETS:].split(b"\0", 1)[0][:64].decode("latin-1")
+        name, end, _ = pdu.octets[HEADER_OCTETS:].partition(b"\0")
+        return name.decode("latin-1") if end and len(name) < 64 else ""
 
 
 def _numbers(pdu: Pdu) -> Iterator[bytes]:

@@ -576,29 +576,27 @@ def _trace(arguments: argparse.Namespace) -> int:
 
     question = {**whose, "to": arguments.to, "for_s": arguments.for_s, "reveal": arguments.reveal}
     to_pipe = arguments.pcap == "-"
-    with ExitStack() as held:
-        file: IO[bytes] | None = None
-        if to_pipe:
-            file = sys.stdout.buffer
-        elif arguments.pcap:
-            try:
-                number = os.open(arguments.pcap, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            except OSError as error:
-                _tell(f"{arguments.pcap}: {error.strerror}")
-                return NOT_WELL
-            file = held.enter_context(os.fdopen(number, "wb"))
-        show = None if to_pipe else partial(print, flush=True)
-        view = View(show, as_json=arguments.json, pcap=file)
-        try:
+    view: View | None = None
+    try:
+        with ExitStack() as held:
+            file: IO[bytes] | None = None
+            if to_pipe:
+                file = sys.stdout.buffer
+            elif arguments.pcap:
+                # Unbuffered: what did not fit on a full disk is not tried again when it is closed.
+                number = os.open(arguments.pcap, os.O_WRONLY | os.O_CREAT, 0o600)
+                file = held.enter_context(os.fdopen(number, "wb", buffering=0))
+            show = None if to_pipe else partial(print, flush=True)
+            view = View(show, as_json=arguments.json, pcap=file)
             return _follow_trace(arguments, question, view)
-        except KeyboardInterrupt:
-            _tell(_counted(view.shown, "PDU"))
-            return WELL
-        except BrokenPipeError:
-            raise
-        except OSError as error:  # The disk of the capture is full.
-            _tell(f"{arguments.pcap}: {error.strerror}")
-            return NOT_WELL
+    except KeyboardInterrupt:
+        _tell(_counted(0 if view is None else view.shown, "PDU"))
+        return WELL
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # There is no such folder, or the disk of the capture is full.
+        _tell(f"{arguments.pcap}: {error.strerror}")
+        return NOT_WELL
 
 
 def _follow_trace(arguments: argparse.Namespace, question: object, view: "View") -> int:
@@ -611,6 +609,7 @@ def _follow_trace(arguments: argparse.Namespace, question: object, view: "View")
                 told = json.loads(line)
                 match told["event"]:
                     case "began":
+                        view.begin()  # Not before: an older capture stays if nothing comes.
                         for note in told["notes"]:
                             _tell(note)
                     case "over":

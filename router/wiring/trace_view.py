@@ -44,9 +44,16 @@ class View:
         self._show: Final = show
         self._as_json: Final = as_json
         self._file: Final = pcap
-        self._pcap: Final = None if pcap is None else Pcap(pcap)
+        self._pcap: Pcap | None = None
         self._introduced: Final[OldestFirst[int, str]] = OldestFirst(MOST_REMEMBERED)
         self._asked: Final[OldestFirst[tuple[int, str, int], float]] = OldestFirst(MOST_REMEMBERED)
+
+    def begin(self) -> None:
+        """Begin the capture; what its file had before is gone."""
+        if self._file is not None:
+            if self._file.seekable():
+                self._file.truncate(0)
+            self._pcap = Pcap(self._file)
 
     def take(self, told: Document) -> None:
         """Show one thing that was seen. Raises KeyError, TypeError or ValueError if it is none."""

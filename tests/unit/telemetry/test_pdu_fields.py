@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
+from router.smpp.pdu import Pdu
 from router.telemetry.pdu_fields import Kind, elements, fields, masked, without_content
+from router.telemetry.trace import _system_id
 
 PASSWORD, TEXT, NUMBER = b"Secr3t!x", b"Your code is 482913", b"37255512345"
 ID, DATE = b"0A1B-2", b"2611291745"
@@ -218,8 +220,25 @@ def test_subscriber_that_writes_a_receipt_is_overwritten(esm_class: int) -> None
 def test_tlv_is_kept_where_it_is_a_number_of_its_length(
     tag: int, value: bytes, *, kept: bool
 ) -> None:
-    told = masked(sm(tlvs=p.tlv(tag, value)))
+    # A client has no receipts, and may write anything there.
+    command_id = v.DELIVER_SM if tag == v.RECEIPTED_MESSAGE_ID else v.SUBMIT_SM
+    told = masked(sm(command_id, tlvs=p.tlv(tag, value)))
     assert told.endswith(p.tlv(tag, value if kept else b"*" * len(value)))
+
+
+def test_what_stands_for_an_id_where_there_is_none_is_overwritten() -> None:
+    told = masked(sm(tlvs=p.tlv(v.RECEIPTED_MESSAGE_ID, TEXT)))
+    assert told.endswith(p.tlv(v.RECEIPTED_MESSAGE_ID, b"*" * len(TEXT)))
+    assert TEXT not in masked(p.build(v.DELIVER_SM | v.RESPONSE, 0, 1, TEXT + b"\0"))
+    assert b"4711" in masked(p.build(v.SUBMIT_SM | v.RESPONSE, 0, 1, b"4711\0"))
+
+
+def test_field_of_a_receipt_is_kept_once() -> None:
+    text = b"id:1 sub:001 dlvrd:001 stat:DELIVRD err:000 txt:x id:46798765432 stat:SECRET"
+    told = masked(sm(v.DELIVER_SM, esm_class=4, short_message=text))
+    assert b"stat:DELIVRD" in told
+    assert b"46798765432" not in told
+    assert b"SECRET" not in told
 
 
 @pytest.mark.parametrize(
@@ -294,3 +313,11 @@ def test_no_digit_of_a_number_behind_the_fifth_is_left_nor_a_text(
         assert told["short_message"] == b"*" * len(text)
     for one in re.findall(rb"[0-9]{6,}", told.get("unreadable", b"")):
         raise AssertionError(one)
+
+
+def test_system_id_without_an_end_is_nobodys() -> None:
+    body = b"bank            PWHEMLIS     " + b"\x34"
+    assert _system_id(Pdu(v.BIND_TRANSCEIVER, 0, 1, p.build(v.BIND_TRANSCEIVER, 0, 1, body))) == ""
+    body = b"bank\0pw"
+    faulty = Pdu(v.BIND_TRANSCEIVER, 0, 1, p.build(v.BIND_TRANSCEIVER, 0, 1, body))
+    assert _system_id(faulty) == "bank"

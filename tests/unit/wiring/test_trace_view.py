@@ -93,6 +93,7 @@ def test_program_gets_all_of_it_in_a_line() -> None:
 def test_capture_has_both_directions_and_the_end() -> None:
     file = io.BytesIO()
     view = View(None, pcap=file)
+    view.begin()
     octets = p.build(v.ENQUIRE_LINK, 0, 1)
     view.take(told(octets))
     view.take(told(octets, direction="out"))
