@@ -429,6 +429,8 @@ class Operator:
         self.is_leaving = False
         self.settings = settings
         known = {bind.settings.name: bind for bind in self.binds}
+        sending = [bind for bind in self.binds if bind.pace is not None]
+        is_drained = bool(sending) and all(bind.drained for bind in sending)
         binds: list[Bind] = []
         added: list[Bind] = []
         renewed: list[Bind] = []
@@ -436,6 +438,7 @@ class Operator:
             bind = known.pop(one.name, None)
             if bind is None:
                 bind = Bind(one, self, now)
+                bind.drained = is_drained  # Who drains an operator means the binds to come, too.
                 added.append(bind)
             elif bind.adopt(one, now):
                 renewed.append(bind)

@@ -7,6 +7,7 @@ reach its port may ask. With `--config` the files are read here: whoever may rea
 import argparse
 import csv
 import json
+import math
 import os
 import sqlite3
 import sys
@@ -193,6 +194,8 @@ def _journal(config: Path) -> tuple[Settings, Path] | None:
 
 
 def _export(arguments: argparse.Namespace) -> int:
+    if arguments.quality and arguments.account:
+        arguments.parser.error("--quality is of operators: it does not go with --account")
     found = _journal(arguments.config)
     if found is None:
         return NOT_WELL
@@ -270,7 +273,7 @@ def _number_at(database: sqlite3.Connection, first: int, last: int, since: float
 
 def _quality(path: Path, since: float | None, until: float | None) -> Iterator[tuple[object, ...]]:
     first = 0 if since is None else int(since // 86_400)
-    last = 2**31 if until is None else int(until // 86_400)
+    last = 2**31 if until is None else math.ceil(until / 86_400) - 1
     with closing(read_only(path)) as database:
         yield from database.execute(schema.EXPORT_QUALITY, (first, last))
 

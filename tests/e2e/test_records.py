@@ -74,6 +74,9 @@ def test_support_finds_every_message_and_every_refusal(
     router.child.stop()
     assert main(["export", config, "--quality"]) == 0
     (quality,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    day = quality["day"]
+    assert main(["export", config, "--quality", "--until", f"{day}T00:00:00+00:00"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1
     about = [quality[name] for name in ("operator", "country", "lane", "outcomes", "delivered")]
     assert about == ["telia", "EE", "bulk", str(COUNT + 1), str(COUNT + 1)]
     assert main(["find", "37255512345", *url]) == 1
@@ -146,6 +149,7 @@ def test_where_records_are_not_wanted_there_is_no_file(stack: ExitStack, tmp_pat
         ("find", "1", "--at", "yesterday"),
         ("find", "1", "--most", "0"),
         ("export",),
+        ("export", "router.yaml", "--quality", "--account", "bank"),
         ("export", "router.yaml", "--since", "often"),
     ],
 )

@@ -1,9 +1,14 @@
 """router/journey.py: a bind that is drained by command loses nothing and repeats nothing."""
 
+from dataclasses import replace
+
+import pytest
+
 from router.smpp import vocabulary as v
-from router.terms.names import OperatorName
+from router.terms.names import BindName, OperatorName
 from router.terms.outcome import Outcome
-from tests.doubles import Router, World
+from router.terms.settings import Settings
+from tests.doubles import Router, World, with_operator
 from tests.journey.scenes import connected_to_both
 
 TELIA = OperatorName("telia")
@@ -107,3 +112,17 @@ def test_bind_that_is_lost_while_drained_comes_back_drained(world: World, router
     world.run(5.0)
     assert again.submits == []
     assert router.room_taken() == 1
+
+
+@pytest.mark.parametrize("places", [(0, 1), (0,)], ids=["operator", "bind"])
+def test_new_bind_of_an_operator_that_is_drained_begins_drained(
+    router: Router, contract: Settings, places: tuple[int, ...]
+) -> None:
+    binds = contract.operators[OperatorName("telia")].binds
+    sending = [place for place, one in enumerate(binds) if one.rate is not None]
+    drain(router, "telia", *(sending if places == (0, 1) else sending[:1]))
+    renamed = replace(binds[sending[0]], name=BindName("telia-9"))
+    others = tuple(one for one in binds if one is not binds[sending[0]])
+    changed = with_operator(contract, "telia", binds=(*others, renamed))
+    (added,) = router.adopt(changed)[OperatorName("telia")].added
+    assert added.drained == (places == (0, 1))
