@@ -104,7 +104,13 @@ def test_filter_shows_only_rows_and_problems_with_its_words(status: Snapshot) ->
 
 def test_what_helps_is_told_where_problems_are_cut_short(status: Snapshot) -> None:
     status["problems"] = [
-        {"what": f"operator {number} is down", "about": "", "do": "look", "see": "docs"}
+        {
+            "what": f"operator {number} is down",
+            "about": "",
+            "kind": "operator",
+            "do": "look",
+            "see": "docs",
+        }
         for number in range(30)
     ]
     lines = lines_of(status, Look(width=80, height=24))
