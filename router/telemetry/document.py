@@ -253,6 +253,18 @@ class ClientStatus(TypedDict):
     since_s: float
 
 
+class RefusedBindsStatus(TypedDict):
+    """Binds with the name of an account that were refused, since the start."""
+
+    count: int
+    last_s: float | None
+    """How long ago the last was; None without any."""
+    why: str
+    """Why that was,"""
+    host: str
+    """and where it came from."""
+
+
 class AccountStatus(TypedDict):
     """One client."""
 
@@ -262,6 +274,7 @@ class AccountStatus(TypedDict):
     max_binds: int
     clients: list[ClientStatus]
     """Who is bound, the longest first."""
+    refused_binds: RefusedBindsStatus
     lanes: list[LaneStatus]
     """What waits for an operator; of that which is to be tried again, only `waiting` knows."""
     nowhere: list[LaneStatus]

@@ -39,6 +39,7 @@ from router.telemetry.document import (
     OperatorStatus,
     OutcomesStatus,
     RecordsStatus,
+    RefusedBindsStatus,
     RefusedStatus,
     Snapshot,
     Totals,
@@ -462,6 +463,7 @@ def _account(
             )
             for bound in account.binds
         ],
+        refused_binds=_refused_binds(account, now),
         lanes=_by_lane(waiting.get(name, {})),
         nowhere=_by_lane(nowhere),
         unusual=unusual,
@@ -489,6 +491,16 @@ def _account(
             )
             for one in journey.intake.refusals.of(account.name)
         ],
+    )
+
+
+def _refused_binds(account: Account, now: float) -> RefusedBindsStatus:
+    last = account.last_refused
+    return RefusedBindsStatus(
+        count=account.binds_refused,
+        last_s=None if last is None else _s(now - last.at),
+        why="" if last is None else last.why,
+        host="" if last is None else last.host,
     )
 
 

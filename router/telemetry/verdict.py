@@ -50,7 +50,7 @@ SILENT: Final = 0.2
 EXPIRED: Final = 0.2
 """The share of an account's outcomes that may be validities that ended: telephones are off."""
 
-STATES, THROTTLED, BREAKER, BACKLOG, REFUSED, LIMIT, STATUSES, CLOCK = (
+STATES, THROTTLED, BREAKER, BACKLOG, REFUSED, LIMIT, STATUSES, CLOCK, QUIET = (
     f"docs/operators.md, {heading}"
     for heading in (
         "What does the state of a bind say?",
@@ -61,13 +61,14 @@ STATES, THROTTLED, BREAKER, BACKLOG, REFUSED, LIMIT, STATUSES, CLOCK = (
         "A limit is reached",
         "Which answer of the operator means what?",
         "The machine's clock is doubted",
+        "An account or an operator is silent",
     )
 )
 JOURNAL, RELOAD = (f"systemd/README.md, {heading}" for heading in ("The journal", "Reload"))
 RECORDS: Final = "docs/records.md, When something is wrong"
 SEEN: Final = (
     *(RECORDS, DELIVERY),
-    *(STATES, THROTTLED, BREAKER, BACKLOG, REFUSED, LIMIT, STATUSES, CLOCK),
+    *(STATES, THROTTLED, BREAKER, BACKLOG, REFUSED, LIMIT, STATUSES, CLOCK, QUIET),
     *(JOURNAL, RELOAD),
 )
 """Where problems are explained: the beginnings of headings."""
@@ -365,6 +366,11 @@ def _of_waiting(status: Snapshot) -> Iterator[ProblemStatus]:
 
 def _of_account(account: AccountStatus, now_utc: float) -> Iterator[ProblemStatus]:
     name, now = account["name"], account["now"]
+    refused_s = account["refused_binds"]["last_s"]
+    if refused_s is not None and refused_s < LATELY_S and not account["clients"]:
+        what = f"{name} is not bound, and its {refused_binds(account)}"
+        do = "ask the client which name, password and address it uses"
+        yield _told(what, "account", name, do, QUIET)
     full: dict[str, ProblemStatus] = {}
     for one in account["refused"]:
         if one["reason"] in FULL and now_utc - one["last_utc"] < LATELY_S:
@@ -413,6 +419,15 @@ _UNUSUAL: Final = {
     ),
 }
 """What is said of a share that is worse than usual, what helps, and where that is explained."""
+
+
+def refused_binds(account: AccountStatus) -> str:
+    """Return how many binds of an account were refused, in words; empty without any."""
+    binds = account["refused_binds"]
+    if binds["last_s"] is None:
+        return ""
+    last = f"the last {age(binds['last_s'])} ago from {binds['host']}: {binds['why']}"
+    return f"binds are refused: {binds['count']}, {last}"
 
 
 def is_flooded(now: AccountNow) -> bool:

@@ -14,7 +14,7 @@ from router.telemetry.document import (
     QualityStatus,
     Snapshot,
 )
-from router.telemetry.verdict import age, problems_of
+from router.telemetry.verdict import age, problems_of, refused_binds
 from router.wiring.columns import GOOD, Column, cell, paragraph
 from router.wiring.status_page import drawn, problem_lines
 from router.wiring.status_tables import (
@@ -166,6 +166,7 @@ def account_page(view: AccountView, width: int) -> list[Text]:
     flow = (
         f"refused {rate(now['refused_per_s'])}/s {now['refused_as']}".strip(),
         delivered_words(account["delivered"]),
+        refused_binds(account),
     )
     tables = (
         accounts_section([account]),

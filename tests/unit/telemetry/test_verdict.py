@@ -274,6 +274,20 @@ def test_account_that_fares_worse_than_usual_is_told(status: Snapshot) -> None:
     ]
 
 
+def test_account_whose_binds_are_refused_is_told_where_none_is_bound(status: Snapshot) -> None:
+    account = status["accounts"][0]
+    assert account["clients"] == []
+    told = {"count": 12, "last_s": 59.0, "why": "the password is wrong", "host": "192.0.2.7"}
+    account["refused_binds"].update(told)  # type: ignore[typeddict-item]
+    why = "binds are refused: 12, the last 59s ago from 192.0.2.7: the password is wrong"
+    assert problems(status) == [f"{account['name']} is not bound, and its {why}"]
+    account["refused_binds"]["last_s"] = 61.0
+    assert problems(status) == []
+    account["refused_binds"]["last_s"] = 1.0
+    account["clients"] = [{"address": "192.0.2.7:4000", "type": "receiver", "since_s": 1.0}]
+    assert problems(status) == []
+
+
 def test_messages_that_expire_are_told(status: Snapshot) -> None:
     account = status["accounts"][0]
     account["delivered"]["lately_of"], account["lately_expired"] = 50, 10
