@@ -1,7 +1,7 @@
 """`smpp-router status --watch`: the page again and again, with keys to sort, filter and scroll.
 
-In a terminal rich's Live draws it and a thread reads keys; anywhere else, such as in a pipe, each
-status is a block of lines below the one before.
+In a terminal rich's Live draws it and keys are read; anywhere else, such as in a pipe or a terminal
+that cannot move its cursor, each status is a block of lines below the one before.
 """
 
 import os
@@ -125,7 +125,7 @@ def watch(asked: Asked, *, whole: bool) -> None:
     Raises NoSuchNameError if the first answer lacks the name.
     """
     screen = console()
-    if screen.is_terminal:
+    if screen.is_terminal and not screen.is_dumb_terminal:
         with suppress(KeyboardInterrupt):
             _watch_screen(asked, screen, View(whole=whole))
     else:
