@@ -73,8 +73,7 @@ def _verdict(status: Snapshot, look: Look) -> list[Text]:
         count = "1 problem" if number == 1 else f"{number} problems"
         lines = [Text(f"{count}:", style=BAD)]
         most = len(found) if look.whole else min(len(found), MOST_PROBLEMS)
-        room = 10**6 if look.height is None or look.whole else max(4, look.height // 2)
-        told = 0
+        room, told = _room(look), 0
         for place, one in enumerate(found[:most]):
             what, do = paragraph(one["what"], look.width, BAD, "    ", "  "), _do(one, look.width)
             if told and len(lines) + len(what) + len(do) > room:
@@ -87,10 +86,26 @@ def _verdict(status: Snapshot, look: Look) -> list[Text]:
             told += 1
         if told < len(found):
             lines.append(Text(f"  and {len(found) - told} more: --all", style=BAD))
-    for one in notes:
-        lines += paragraph(f"Note: {one['what']}", look.width, DIM, "  ")
-        lines += _do(one, look.width, DIM)
+    return lines + _notes(notes, look, len(lines))
+
+
+def _notes(notes: Sequence[ProblemStatus], look: Look, taken: int) -> list[Text]:
+    """Return what should be looked at; where room is short, as much as problems have left of it."""
+    lines: list[Text] = []
+    for place, one in enumerate(notes):
+        more = paragraph(f"Note: {one['what']}", look.width, DIM, "  ")
+        more += _do(one, look.width, DIM)
+        if taken + len(lines) + len(more) > _room(look):
+            count = len(notes) - place
+            words = f"{count} note{'s' if count > 1 else ''}"
+            return [*lines, Text(f"  and {words}: --all", style=DIM)]
+        lines += more
     return lines
+
+
+def _room(look: Look) -> int:
+    """Return the lines that there are for what is not well: half of them."""
+    return 10**6 if look.height is None or look.whole else max(4, look.height // 2)
 
 
 def problem_lines(one: ProblemStatus, width: int) -> list[Text]:

@@ -1,5 +1,6 @@
 """The tables of `smpp-router status`: which rows there are, and what stands in each."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
@@ -371,15 +372,23 @@ EVENTS: Final = (
 
 
 def events_section(events: Sequence[dict[str, object]], *, loud: bool, usual: int = 5) -> Section:
-    """Return lines of the log, the latest first; `loud` leaves out all but warnings and errors."""
-    rows = []
+    """Return lines of the log, the latest first; `loud` leaves out all but warnings and errors.
+
+    Those that say the same are one row, at the time of the latest.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    times: defaultdict[str, int] = defaultdict(int)
     for one in reversed(events):
         is_loud = one["level"] in _LOUD
         if is_loud or not loud:
             words = [f"{key}={one[key]}" for key in one if key not in _HEADS]
             told = " ".join([str(one["event"]), *words])
-            at = str(one["timestamp"])[11:19]
-            rows.append(Row((cell(at), cell(told, "" if is_loud else DIM)), at))
+            found.setdefault(told, (str(one["timestamp"])[11:19], "" if is_loud else DIM))
+            times[told] += 1
+    rows = []
+    for told, (at, style) in found.items():
+        count = f" ({times[told]} times)" if times[told] > 1 else ""
+        rows.append(Row((cell(at), cell(f"{told}{count}", style)), at))
     return Section(EVENTS, rows, usual, sorts=False)
 
 

@@ -55,7 +55,9 @@ def test_scrolling_ends_at_both_ends() -> None:
 
 def test_page_that_fits_is_made_whole_by_scrolling_down() -> None:
     assert after(["k"]) == View()
-    assert after(["j"]).whole
+    assert (after(["j"]).whole, after(["j"]).top) == (True, 1)
+    assert after([" "]).top == 19
+    assert after(["G"]).top >= 80
 
 
 def test_key_that_means_nothing_changes_nothing() -> None:
@@ -93,6 +95,12 @@ def test_terminal_that_cannot_move_its_cursor_gets_blocks(
         )
     watch(Asked("http://127.0.0.1:1"), whole=False)
     assert drawn == ["_watch_screen" if is_screen else "_watch_pipe"]
+
+
+def test_last_line_names_the_keys_that_scroll() -> None:
+    said = View().footer(lines=20, height=20)
+    assert "arrows scroll" in said
+    assert len(said) <= 80
 
 
 def test_last_line_says_what_was_chosen_before_what_the_keys_do() -> None:
