@@ -188,6 +188,8 @@ class OutcomesStatus(TypedDict):
     """Without the numbers that nobody can reach."""
     delivered: int
     never_receipted: int
+    latest_s: float | None
+    """How long ago the latest was; None without any."""
 
 
 class OperatorStatus(TypedDict):

@@ -35,15 +35,21 @@ def quality_status(quality: Quality) -> list[QualityStatus]:
     ]
 
 
-def outcomes_status(sums: Sums | None) -> OutcomesStatus:
-    """Return what the status says of the last outcomes of one operator; None if it has none."""
+def outcomes_status(sums: Sums | None, latest_s: float | None) -> OutcomesStatus:
+    """Return what the status says of the last outcomes of one operator.
+
+    None if it has none; the latest was so long ago.
+    """
     if sums is None:
-        return OutcomesStatus(outcomes=0, deliverable=0, delivered=0, never_receipted=0)
+        return OutcomesStatus(
+            outcomes=0, deliverable=0, delivered=0, never_receipted=0, latest_s=None
+        )
     return OutcomesStatus(
         outcomes=sums.outcomes,
         deliverable=sums.deliverable,
         delivered=sums.delivered,
         never_receipted=sums.never_receipted,
+        latest_s=_rounded(latest_s),
     )
 
 

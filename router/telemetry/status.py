@@ -98,6 +98,7 @@ def observed(app: Running) -> Observed:
     waiting = waiting_by_operator(journey.lanes, journey.operators, now)
     by_account = _waiting_by_account(journey.lanes, now)
     nowhere, last = _nowhere(journey.lanes, now), journey.quality.by_operator()
+    latest = {name: now - at for name, at in journey.quality.latest().items()}
     fares = app.account_quality.accounts
     left = journey.left()
     status = Snapshot(
@@ -117,7 +118,7 @@ def observed(app: Running) -> Observed:
                 one,
                 waiting,
                 nowhere.of_operator.get(one.name, {}),
-                outcomes_status(last.get(one.name)),
+                outcomes_status(last.get(one.name), latest.get(one.name)),
                 now,
             )
             for one in journey.operators.values()

@@ -47,6 +47,8 @@ DELIVERED: Final = 0.7
 """The least share of the deliverable that an operator delivers where all is well."""
 SILENT: Final = 0.2
 """The share of the deliverable that may never have a receipt."""
+OLD_S: Final = 3600.0
+"""Outcomes of an operator that has had none for so long say nothing of now."""
 EXPIRED: Final = 0.2
 """The share of an account's outcomes that may be validities that ended: telephones are off."""
 
@@ -243,6 +245,8 @@ def refuses(now: BindNow) -> bool:
 def _of_delivery(operator: OperatorStatus, rows: list[QualityStatus]) -> Iterator[ProblemStatus]:
     """Yield what is wrong with the last outcomes of an operator, or else of some countries."""
     name, last = operator["name"], operator["last"]
+    if last["latest_s"] is None or last["latest_s"] > OLD_S:
+        return
     is_told = False
     for what, do in _fares(last["deliverable"], last["delivered"], last["never_receipted"]):
         is_told = True
@@ -368,7 +372,7 @@ def _of_account(account: AccountStatus, now_utc: float) -> Iterator[ProblemStatu
     name, now = account["name"], account["now"]
     refused_s = account["refused_binds"]["last_s"]
     if refused_s is not None and refused_s < LATELY_S and not account["clients"]:
-        what = f"{name} is not bound, and its {refused_binds(account)}"
+        what = f"{name} is not bound, and has {refused_binds(account)}"
         do = "ask the client which name, password and address it uses"
         yield _told(what, "account", name, do, QUIET)
     full: dict[str, ProblemStatus] = {}
@@ -427,7 +431,7 @@ def refused_binds(account: AccountStatus) -> str:
     if binds["last_s"] is None:
         return ""
     last = f"the last {age(binds['last_s'])} ago from {binds['host']}: {binds['why']}"
-    return f"binds are refused: {binds['count']}, {last}"
+    return f"binds refused: {binds['count']}, {last}"
 
 
 def is_flooded(now: AccountNow) -> bool:

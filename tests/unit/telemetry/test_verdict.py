@@ -236,6 +236,7 @@ def test_shares_at_which_the_alerts_come_are_problems(status: Snapshot) -> None:
 def test_operator_that_delivers_little_or_never_says_is_told(status: Snapshot) -> None:
     last = status["operators"][0]["last"]
     last.update({"outcomes": 60, "deliverable": 49, "delivered": 0, "never_receipted": 49})
+    last["latest_s"] = 1.0
     assert problems(status) == []
     last.update({"deliverable": 50, "delivered": 35, "never_receipted": 10})
     assert problems(status) == []
@@ -245,6 +246,8 @@ def test_operator_that_delivers_little_or_never_says_is_told(status: Snapshot) -
     (told,) = verdict.problems(status)
     assert told["what"] == "telia: 22.0% of the last 50 that could be delivered never had a receipt"
     assert (told["kind"], told["about"], told["see"]) == ("operator", "telia", DELIVERY)
+    last["latest_s"] = verdict.OLD_S + 1.0
+    assert problems(status) == []
 
 
 def test_country_in_which_nothing_is_delivered_is_told_where_the_operator_is_well(
@@ -259,7 +262,7 @@ def test_country_in_which_nothing_is_delivered_is_told_where_the_operator_is_wel
         })
         for country, outcomes in rows.items()
     ]  # fmt: skip
-    status["operators"][0]["last"].update({"deliverable": 2060, "delivered": 2000})
+    status["operators"][0]["last"].update({"deliverable": 2060, "delivered": 2000, "latest_s": 1.0})
     assert problems(status) == ["telia, in LV: 0.0% of the last 60 that could be delivered were"]
 
 
@@ -279,8 +282,8 @@ def test_account_whose_binds_are_refused_is_told_where_none_is_bound(status: Sna
     assert account["clients"] == []
     told = {"count": 12, "last_s": 59.0, "why": "the password is wrong", "host": "192.0.2.7"}
     account["refused_binds"].update(told)  # type: ignore[typeddict-item]
-    why = "binds are refused: 12, the last 59s ago from 192.0.2.7: the password is wrong"
-    assert problems(status) == [f"{account['name']} is not bound, and its {why}"]
+    why = "binds refused: 12, the last 59s ago from 192.0.2.7: the password is wrong"
+    assert problems(status) == [f"{account['name']} is not bound, and has {why}"]
     account["refused_binds"]["last_s"] = 61.0
     assert problems(status) == []
     account["refused_binds"]["last_s"] = 1.0
