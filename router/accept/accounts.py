@@ -21,7 +21,7 @@ import hmac
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from itertools import islice
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from router.accept import passwords
 from router.accept.checks import Checks
@@ -90,15 +90,35 @@ class Bound(Protocol):
         """Have a silent client asked whether it lives; return whether its place may come free."""
 
 
+class RefusedBind(NamedTuple):
+    """A bind that was refused."""
+
+    at: float
+    why: str
+    host: str
+
+
 class Account:
     """One client system at run time: its settings, its binds, and what its rate still allows."""
 
-    __slots__ = ("binds", "bucket", "name", "settings", "unanswered_octets", "useless")
+    __slots__ = (
+        "binds",
+        "binds_refused",
+        "bucket",
+        "last_refused",
+        "name",
+        "settings",
+        "unanswered_octets",
+        "useless",
+    )
 
     def __init__(self, settings: AccountSettings, now: float) -> None:
         self.settings = settings
         self.name = settings.name
         self.binds: list[Bound] = []
+        self.binds_refused = 0
+        """Since the start, also of strangers who used the name."""
+        self.last_refused: RefusedBind | None = None
         self.unanswered_octets = 0
         """Octets of submits that were let in and are not answered: the journal does not have them
         yet, and memory does."""
@@ -296,6 +316,13 @@ class Accounts:
         """Return how long an address waits before a hash is computed for it, in seconds."""
         count, at = self._failures.get(f"host {host}") or (0, now)
         return 0.0 if now - at > FORGET_S else _wait_s(count)
+
+    def refused(self, host: str, system_id: bytes, why: str, now: float) -> None:
+        """Note that a bind was refused, where an account has that name."""
+        account = self.by_name.get(AccountName(system_id.decode("latin-1")))
+        if account is not None:
+            account.binds_refused += 1
+            account.last_refused = RefusedBind(now, why, host)
 
     def failed(self, host: str, system_id: bytes, now: float) -> float:
         """Count a failed bind; return how long after its request it is refused, in seconds."""

@@ -441,6 +441,7 @@ class ClientLink(Link):
         `account` is the one whose password the client knows.
         """
         self._intake.counters.failed_binds[refusal.reason] += 1
+        self._accounts.refused(self.peer_host, system_id, refusal.why or refusal.reason, now)
         wait_s = 0.0
         if refusal.reason in _GUESSES:
             answer_at = self._asked_at + self._accounts.failed(self.peer_host, system_id, now)

@@ -136,7 +136,7 @@ class DaySums:
 class _Cell:
     """The last outcomes of one operator, country and lane, and those of today."""
 
-    __slots__ = ("at", "counts", "last", "today")
+    __slots__ = ("at", "counts", "last", "latest_at", "today")
 
     def __init__(self) -> None:
         self.last: Final = bytearray(LAST)
@@ -146,6 +146,8 @@ class _Cell:
         self.counts: Final = [LAST] + [0] * (_KINDS - 1)
         """Of `last`, by kind."""
         self.today: list[int] = [0] * _KINDS
+        self.latest_at = 0.0
+        """When the latest was counted."""
 
 
 class Quality:
@@ -189,6 +191,7 @@ class Quality:
         last[at] = kind
         cell.at = at + 1 if at < _LAST_NUMBER else 0
         cell.today[kind] += 1
+        cell.latest_at = now
 
     def _new_cell(self, key: Key) -> _Cell:
         """Return the cell of what was not counted yet; that of no country if there are too many."""
@@ -212,6 +215,13 @@ class Quality:
         cells = self._cells.copy().items()
         found = _added(((key[0], ""), cell.counts.copy()) for key, cell in cells)
         return {name: sums for (name, _), sums in found.items()}
+
+    def latest(self) -> dict[OperatorName, float]:
+        """Return when the latest outcome of each operator was counted. For any thread."""
+        found: dict[OperatorName, float] = {}
+        for key, cell in self._cells.copy().items():
+            found[key[0]] = max(cell.latest_at, found.get(key[0], 0.0))
+        return found
 
     # Of each day.
 

@@ -1,9 +1,9 @@
 """Tells when an account's messages fare worse than usual: fewer delivered, or more refused.
 
 Of each account two shares are followed: delivered of what could be delivered, and refused of what
-was submitted. Each is known as it is now (some 500 events, or five minutes) and as it usually is
-(5,000, or a day). One that is much worse is told once, and once when that is over; what has been
-so for a day is usual.
+was submitted. Each is known as it is now and as it usually is: over 500 and 5,000 events, or over
+five minutes and a day where those had more; 500 events within one look are now, too. One that is
+much worse is told once, and once when that is over; what has been so for a day is usual.
 """
 
 from collections import defaultdict
@@ -80,7 +80,9 @@ class Watched:
         self._hits, self._of, self._at = hits, of, now
         self.seen += new
         first = new / self.seen  # Until there is enough, the mean of all.
-        self.now += max(first, _weight(new, NOW_EVENTS, passed_s, NOW_S)) * (share - self.now)
+        # A burst is as many events as are needed to tell, however soon they came.
+        span_s = NOW_S if new < NOW_EVENTS else 0.0
+        self.now += max(first, _weight(new, NOW_EVENTS, passed_s, span_s)) * (share - self.now)
         if self.since is None:
             weight = max(first, _weight(new, USUAL_EVENTS, passed_s, USUAL_S))
             self.usual += weight * (share - self.usual)
@@ -117,7 +119,8 @@ class Watched:
 
 def _weight(new: int, events: int, passed_s: float, span_s: float) -> float:
     """Return the weight of what is new: the last `events`, or `span_s` where those were more."""
-    return min(1.0 - exp(-new / events), 1.0 - exp(-passed_s / span_s))
+    weight = 1.0 - exp(-new / events)
+    return min(weight, 1.0 - exp(-passed_s / span_s)) if span_s else weight
 
 
 class Fares(NamedTuple):

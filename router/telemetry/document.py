@@ -12,7 +12,9 @@ class ProblemStatus(TypedDict):
 
     what: str
     about: str
-    """The operator or account; empty where it is about the whole router."""
+    """The operator, account or lane; empty where it is about the whole router."""
+    kind: str
+    """Which of these: `operator`, `account`, `lane` or `router`."""
     do: str
     """What helps; empty where only time does."""
     see: str
@@ -54,6 +56,8 @@ class AccountNow(TypedDict):
     refused_per_s: float
     refused_as: str
     """What most of the refused were answered; empty where none was refused."""
+    throttled_per_s: float
+    """Those of the refused that came faster than the account's rate, as configured."""
     receipts_per_s: float
     """Receipts and subscribers' messages that the client acknowledged."""
 
@@ -176,6 +180,18 @@ class LaneStatus(TypedDict):
     oldest_s: float
 
 
+class OutcomesStatus(TypedDict):
+    """The last outcomes of an operator, over all countries and lanes: 1,000 of each at most."""
+
+    outcomes: int
+    deliverable: int
+    """Without the numbers that nobody can reach."""
+    delivered: int
+    never_receipted: int
+    latest_s: float | None
+    """How long ago the latest was; None without any."""
+
+
 class OperatorStatus(TypedDict):
     """One operator with its binds and the messages that wait for it."""
 
@@ -195,6 +211,9 @@ class OperatorStatus(TypedDict):
     """Which one that is, and what keeps it down; empty where none waits."""
     binds: list[BindStatus]
     lanes: list[LaneStatus]
+    nowhere: list[LaneStatus]
+    """What it may take, and neither it nor another operator can take now; without empty lanes."""
+    last: OutcomesStatus
     now: OperatorNow
     answers: dict[str, int]
     """Answers by status, since the start."""
@@ -202,6 +221,16 @@ class OperatorStatus(TypedDict):
     """Receipts by state, since the start."""
     delivered: DeliveredStatus
     """By its receipts."""
+
+
+class UnusualStatus(TypedDict):
+    """A share of an account that is worse than usual."""
+
+    what: str
+    """`delivery`: delivered of what could be; `refusals`: refused of what was submitted."""
+    share: float
+    usual: float
+    since_s: float
 
 
 class RefusedStatus(TypedDict):
@@ -226,6 +255,18 @@ class ClientStatus(TypedDict):
     since_s: float
 
 
+class RefusedBindsStatus(TypedDict):
+    """Binds with the name of an account that were refused, since the start."""
+
+    count: int
+    last_s: float | None
+    """How long ago the last was; None without any."""
+    why: str
+    """Why that was,"""
+    host: str
+    """and where it came from."""
+
+
 class AccountStatus(TypedDict):
     """One client."""
 
@@ -235,14 +276,21 @@ class AccountStatus(TypedDict):
     max_binds: int
     clients: list[ClientStatus]
     """Who is bound, the longest first."""
+    refused_binds: RefusedBindsStatus
     lanes: list[LaneStatus]
     """What waits for an operator; of that which is to be tried again, only `waiting` knows."""
+    nowhere: list[LaneStatus]
+    """What of that no operator can take now; without empty lanes."""
+    unusual: list[UnusualStatus]
+    """What is worse than usual now."""
     now: AccountNow
     submits: dict[str, int]
     """What it was answered, by status, since the start."""
     outcomes: dict[str, int]
     """How its messages ended, since the start."""
     delivered: DeliveredStatus
+    lately_expired: int
+    """Of `lately_of` in there, those whose validity ended first."""
     waiting: int
     queue: int
     waiting_octets: int

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from router.report.quality import ENOUGH, Quality
-from router.telemetry.document import ProblemStatus, QualityStatus
+from router.report.quality import ENOUGH, Quality, Sums
+from router.telemetry.document import OutcomesStatus, ProblemStatus, QualityStatus
 
 MOST_ROWS: Final = 200
 """Rows of the document: those with the most outcomes."""
@@ -35,6 +35,24 @@ def quality_status(quality: Quality) -> list[QualityStatus]:
     ]
 
 
+def outcomes_status(sums: Sums | None, latest_s: float | None) -> OutcomesStatus:
+    """Return what the status says of the last outcomes of one operator.
+
+    None if it has none; the latest was so long ago.
+    """
+    if sums is None:
+        return OutcomesStatus(
+            outcomes=0, deliverable=0, delivered=0, never_receipted=0, latest_s=None
+        )
+    return OutcomesStatus(
+        outcomes=sums.outcomes,
+        deliverable=sums.deliverable,
+        delivered=sums.delivered,
+        never_receipted=sums.never_receipted,
+        latest_s=_rounded(latest_s),
+    )
+
+
 def not_believed(rows: list[QualityStatus]) -> list[ProblemStatus]:
     """Return a note for each operator most of whose receipts are too fast to be true."""
     delivered: dict[str, int] = {}
@@ -48,6 +66,7 @@ def not_believed(rows: list[QualityStatus]) -> list[ProblemStatus]:
             what=f"{too_fast[name] / count:.0%} of what {name} calls delivered was receipted faster"
             " than a telephone can answer: hardly true",
             about=name,
+            kind="operator",
             do="test with numbers of your own",
             see=DELIVERY,
         )

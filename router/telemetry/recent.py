@@ -2,7 +2,7 @@
 
 There is one log in a process, and so one of these. Warnings have places of their own: a thousand
 clients that bind again must not push out why. Everybody on the machine may read the status: what a
-stranger gave as a name is left out, because it may be a password.
+stranger gave as a name that no account has is left out, because it may be a password.
 """
 
 import math
@@ -10,6 +10,8 @@ from collections import deque
 from typing import ClassVar, Final
 
 from structlog.typing import EventDict, WrappedLogger
+
+from router.terms.outcome import WRONG_CREDENTIALS
 
 MOST: Final = 100
 """Lines that are kept of warnings and errors, and as many of the others."""
@@ -34,7 +36,8 @@ class Recent:
         """Keep a line that is written, as a step of structlog. Not those of messages: too many."""
         if event["event"] != "message.settled":
             hidden = {"exc_info"}
-            if event.get("reason") == "wrong_credentials":
+            is_guess = event.get("reason") == WRONG_CREDENTIALS.reason
+            if is_guess and event.get("why") != WRONG_CREDENTIALS.why:
                 hidden.add("system_id")
             kept = cls.other if method in ("debug", "info") else cls.bad
             kept.append({key: _plain(event[key]) for key in event if key not in hidden})

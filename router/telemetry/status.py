@@ -15,11 +15,13 @@ from importlib.metadata import version as installed_version
 from typing import Final, NamedTuple, TypeVar
 
 from router.accept.accounts import Account
+from router.enqueue.feed import Queue
 from router.enqueue.lanes import Lanes
 from router.forward.pool import Bind, Operator
 from router.forward.window import needed
 from router.journey import Journey
 from router.smpp.vocabulary import status_name
+from router.telemetry.account_quality import Fares
 from router.telemetry.document import (
     AccountNow,
     AccountStatus,
@@ -35,12 +37,15 @@ from router.telemetry.document import (
     NowStatus,
     OperatorNow,
     OperatorStatus,
+    OutcomesStatus,
     RecordsStatus,
+    RefusedBindsStatus,
     RefusedStatus,
     Snapshot,
     Totals,
+    UnusualStatus,
 )
-from router.telemetry.quality import quality_status
+from router.telemetry.quality import outcomes_status, quality_status
 from router.telemetry.recent import Recent
 from router.telemetry.running import Running, RunningConfig
 from router.telemetry.traffic import Flow, Samples, answer_name
@@ -92,6 +97,9 @@ def observed(app: Running) -> Observed:
     reason = not_ready(app)
     waiting = waiting_by_operator(journey.lanes, journey.operators, now)
     by_account = _waiting_by_account(journey.lanes, now)
+    nowhere, last = _nowhere(journey.lanes, now), journey.quality.by_operator()
+    latest = {name: now - at for name, at in journey.quality.latest().items()}
+    fares = app.account_quality.accounts
     left = journey.left()
     status = Snapshot(
         version=version(),
@@ -104,14 +112,32 @@ def observed(app: Running) -> Observed:
         journal=_journal(app),
         records=_records(app),
         clock=_clock(journey),
-        operators=[_operator(app, one, waiting, now) for one in journey.operators.values()],
+        operators=[
+            _operator(
+                app,
+                one,
+                waiting,
+                nowhere.of_operator.get(one.name, {}),
+                outcomes_status(last.get(one.name), latest.get(one.name)),
+                now,
+            )
+            for one in journey.operators.values()
+        ],
         without_operator=_lanes(journey.lanes, waiting, NOBODY),
         delayed=journey.delayed,
         scheduled=journey.lanes.delays.scheduled(),
         left_waiting=sum(count for _, count in left),
         left_of=_summed(left, str),
         accounts=[
-            _account(journey, account, by_account, now) for account in app.accounts.by_name.values()
+            _account(
+                journey,
+                account,
+                by_account,
+                nowhere.of_account.get(account.name, {}),
+                _unusual(fares.get(account.name), now),
+                now,
+            )
+            for account in app.accounts.by_name.values()
         ],
         now=_NOTHING_NOW,
         delivered=_NOTHING_DELIVERED,
@@ -144,6 +170,7 @@ def described(found: Observed) -> Snapshot:
         account["submits"] = flow.submits.get(client, {})
         account["outcomes"] = flow.outcomes.get(client, {})
         account["delivered"] = flow.delivered_to(client)
+        account["lately_expired"] = flow.lately_expired(client)
     totals = status["totals"]
     totals["submits"] = _summed(now.submits.items(), lambda key: status_name(key[2]))
     totals["sends"] = _summed(now.sends.items(), lambda key: answer_name(key[2]))
@@ -165,7 +192,7 @@ _NOTHING_NOW: Final = NowStatus(
     refused_by_operators_per_s=0.0,
 )
 _NOTHING_OF_ACCOUNT: Final = AccountNow(
-    in_per_s=0.0, refused_per_s=0.0, refused_as="", receipts_per_s=0.0
+    in_per_s=0.0, refused_per_s=0.0, refused_as="", throttled_per_s=0.0, receipts_per_s=0.0
 )
 _NOTHING_OF_BIND: Final = BindNow(out_per_s=0.0, refused_per_s=0.0, refused_as="")
 _NOTHING_OF_OPERATOR: Final = OperatorNow(
@@ -261,20 +288,49 @@ def waiting_by_operator(lanes: Lanes, operators: Iterable[OperatorName], now: fl
     return waiting
 
 
-ByAccount = dict[AccountName, dict[LaneName, tuple[int, float]]]
-"""By account and lane, where any wait: how many messages, and the age of the oldest in seconds."""
+ByLane = dict[LaneName, tuple[int, float]]
+"""By lane, where any wait: how many messages, and the age of the oldest in seconds."""
+ByAccount = dict[AccountName, ByLane]
 
 
 def _waiting_by_account(lanes: Lanes, now: float) -> ByAccount:
     waiting: ByAccount = {}
     for queue in lanes.queues():
         if len(queue):
-            of = waiting.setdefault(queue.account, {})
-            count, oldest_s = of.get(queue.lane, (0, 0.0))
-            with suppress(IndexError):
-                oldest_s = max(oldest_s, now - queue.messages[0].accepted_at)
-            of[queue.lane] = count + len(queue), oldest_s
+            _add(waiting.setdefault(queue.account, {}), queue, now)
     return waiting
+
+
+class Nowhere(NamedTuple):
+    """What waits and no operator can take now."""
+
+    of_account: ByAccount
+    of_operator: dict[OperatorName, ByLane]
+    """By each operator that may take it; a message may be in here several times."""
+
+
+def _nowhere(lanes: Lanes, now: float) -> Nowhere:
+    found = Nowhere({}, {})
+    for queue in lanes.queues():
+        if queue.home is None and len(queue):
+            _add(found.of_account.setdefault(queue.account, {}), queue, now)
+            for operator in queue.plan.candidates:
+                _add(found.of_operator.setdefault(operator, {}), queue, now)
+    return found
+
+
+def _add(of: ByLane, queue: Queue, now: float) -> None:
+    count, oldest_s = of.get(queue.lane, (0, 0.0))
+    with suppress(IndexError):
+        oldest_s = max(oldest_s, now - queue.messages[0].accepted_at)
+    of[queue.lane] = count + len(queue), oldest_s
+
+
+def _by_lane(of: ByLane) -> list[LaneStatus]:
+    return [
+        LaneStatus(lane=lane, messages=count, oldest_s=_s(oldest_s))
+        for lane, (count, oldest_s) in of.items()
+    ]
 
 
 def _lanes(lanes: Lanes, waiting: Waiting, operator: OperatorName) -> list[LaneStatus]:
@@ -285,7 +341,14 @@ def _lanes(lanes: Lanes, waiting: Waiting, operator: OperatorName) -> list[LaneS
     ]
 
 
-def _operator(app: Running, operator: Operator, waiting: Waiting, now: float) -> OperatorStatus:
+def _operator(
+    app: Running,
+    operator: Operator,
+    waiting: Waiting,
+    nowhere: ByLane,
+    last: OutcomesStatus,
+    now: float,
+) -> OperatorStatus:
     journey, name = app.journey, operator.name
     renewal = app.connectors.renewals.get(name)
     rebinds = [] if renewal is None else list(renewal.waiting)
@@ -304,6 +367,8 @@ def _operator(app: Running, operator: Operator, waiting: Waiting, now: float) ->
         waiting_because=renewal.why if renewal is not None and rebinds else "",
         binds=[_bind(bind, now) for bind in operator.binds],
         lanes=_lanes(journey.lanes, waiting, name),
+        nowhere=_by_lane(nowhere),
+        last=last,
         now=_NOTHING_OF_OPERATOR,
         answers={},
         receipts={},
@@ -360,12 +425,35 @@ def is_up(bind: Bind) -> bool:
     return bind.peer is not None and bind.peer.is_bound
 
 
-def _account(journey: Journey, account: Account, waiting: ByAccount, now: float) -> AccountStatus:
+def _unusual(fares: Fares | None, now: float) -> list[UnusualStatus]:
+    """Return what of an account is worse than usual; None where it was not looked at yet."""
+    if fares is None:
+        return []
+    return [
+        UnusualStatus(
+            what=what,
+            share=round(one.now, 3),
+            usual=round(one.usual, 3),
+            since_s=_s(now - one.since),
+        )
+        for what, one in (("delivery", fares.delivery), ("refusals", fares.refusals))
+        if one.since is not None
+    ]
+
+
+def _account(
+    journey: Journey,
+    account: Account,
+    waiting: ByAccount,
+    nowhere: ByLane,
+    unusual: list[UnusualStatus],
+    now: float,
+) -> AccountStatus:
     binds = dict.fromkeys(("transmitter", "receiver", "transceiver"), 0)
     for bound in account.binds:
         binds[bound.bind_type] += 1
     name, settings = account.name, account.settings
-    outbox, of_lane = journey.deliveries.outboxes[name], waiting.get(name, {})
+    outbox = journey.deliveries.outboxes[name]
     return AccountStatus(
         name=name,
         binds=binds,
@@ -376,14 +464,15 @@ def _account(journey: Journey, account: Account, waiting: ByAccount, now: float)
             )
             for bound in account.binds
         ],
-        lanes=[
-            LaneStatus(lane=lane, messages=count, oldest_s=_s(oldest_s))
-            for lane, (count, oldest_s) in of_lane.items()
-        ],
+        refused_binds=_refused_binds(account, now),
+        lanes=_by_lane(waiting.get(name, {})),
+        nowhere=_by_lane(nowhere),
+        unusual=unusual,
         now=_NOTHING_OF_ACCOUNT,
         submits={},
         outcomes={},
         delivered=_NOTHING_DELIVERED,
+        lately_expired=0,
         waiting=journey.rooms.taken(account.name),
         queue=settings.queue,
         waiting_octets=max(0, journey.rooms.octets(account.name)),
@@ -403,6 +492,16 @@ def _account(journey: Journey, account: Account, waiting: ByAccount, now: float)
             )
             for one in journey.intake.refusals.of(account.name)
         ],
+    )
+
+
+def _refused_binds(account: Account, now: float) -> RefusedBindsStatus:
+    last = account.last_refused
+    return RefusedBindsStatus(
+        count=account.binds_refused,
+        last_s=None if last is None else _s(now - last.at),
+        why="" if last is None else last.why,
+        host="" if last is None else last.host,
     )
 
 

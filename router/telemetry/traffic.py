@@ -131,6 +131,7 @@ class Flow:
             in_per_s=self._rate(taken),
             refused_per_s=self._rate(refused),
             refused_as=most,
+            throttled_per_s=self._rate(self._submits.get(name, {}).get(_THROTTLED, 0)),
             receipts_per_s=self._rate(given),
         )
 
@@ -162,6 +163,10 @@ class Flow:
         """Return how much of what an account sent was delivered."""
         return share(self.outcomes.get(name, {}), self._lately_outcomes.get(name, {}))
 
+    def lately_expired(self, name: AccountName) -> int:
+        """Return how many messages of an account expired lately."""
+        return self._lately_outcomes.get(name, {}).get("expired", 0)
+
     def delivered_by(self, name: OperatorName) -> DeliveredStatus:
         """Return how much an operator delivered, by its receipts."""
         return share(self.receipts.get(name, {}), self._lately_receipts.get(name, {}))
@@ -192,6 +197,7 @@ def _ended(counts: Counts) -> tuple[int, int]:
 
 
 _OK: Final = status_name(v.ESME_ROK)
+_THROTTLED: Final = status_name(v.ESME_RTHROTTLED)
 
 
 def answer_name(status: int | str) -> str:

@@ -5,14 +5,19 @@ What was asked for, such as a drained bind, is no problem; nor is what is about 
 bind of a router that has just started. What helps is told as docs/operators.md has it.
 """
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Final, Literal
 
+from router.report.quality import ENOUGH
 from router.telemetry.document import (
+    AccountNow,
     AccountStatus,
+    BindNow,
     BindStatus,
+    LaneStatus,
     OperatorStatus,
     ProblemStatus,
+    QualityStatus,
     Snapshot,
 )
 from router.telemetry.quality import DELIVERY, not_believed
@@ -33,8 +38,21 @@ MOST_NAMED: Final = 3
 """Binds of one operator that are named; how many more there are is told."""
 REFUSED_PER_S: Final = 1.0
 """Fewer refusals a second are no flood, even where nothing is taken."""
+OPERATOR_REFUSES: Final = 0.2
+"""The share of what is sent to an operator that it may refuse, as in the alerts."""
+ACCOUNT_REFUSED: Final = 0.05
+"""The share of what an account submits that may be refused, as in the alerts: without what comes
+faster than its rate, which may be all but half."""
+DELIVERED: Final = 0.7
+"""The least share of the deliverable that an operator delivers where all is well."""
+SILENT: Final = 0.2
+"""The share of the deliverable that may never have a receipt."""
+OLD_S: Final = 3600.0
+"""Outcomes of an operator that has had none for so long say nothing of now."""
+EXPIRED: Final = 0.2
+"""The share of an account's outcomes that may be validities that ended: telephones are off."""
 
-STATES, THROTTLED, BREAKER, BACKLOG, REFUSED, LIMIT, STATUSES, CLOCK = (
+STATES, THROTTLED, BREAKER, BACKLOG, REFUSED, LIMIT, STATUSES, CLOCK, QUIET = (
     f"docs/operators.md, {heading}"
     for heading in (
         "What does the state of a bind say?",
@@ -45,13 +63,14 @@ STATES, THROTTLED, BREAKER, BACKLOG, REFUSED, LIMIT, STATUSES, CLOCK = (
         "A limit is reached",
         "Which answer of the operator means what?",
         "The machine's clock is doubted",
+        "An account or an operator is silent",
     )
 )
 JOURNAL, RELOAD = (f"systemd/README.md, {heading}" for heading in ("The journal", "Reload"))
 RECORDS: Final = "docs/records.md, When something is wrong"
 SEEN: Final = (
     *(RECORDS, DELIVERY),
-    *(STATES, THROTTLED, BREAKER, BACKLOG, REFUSED, LIMIT, STATUSES, CLOCK),
+    *(STATES, THROTTLED, BREAKER, BACKLOG, REFUSED, LIMIT, STATUSES, CLOCK, QUIET),
     *(JOURNAL, RELOAD),
 )
 """Where problems are explained: the beginnings of headings."""
@@ -74,14 +93,17 @@ _CORRECT: Final = (
 def problems(status: Snapshot) -> list[ProblemStatus]:
     """Return what is not well, the worst first.
 
-    What holds up all, operators that get nothing, messages that wait, other binds, accounts.
+    What holds up all, messages that can go nowhere, operators that get nothing, messages that
+    wait, other binds, how operators deliver, accounts.
     """
     operators = [one for one in status["operators"] if not one["leaving"]]
     return [
         *_of_all(status),
+        *_of_nowhere(status),
         *(told for one in operators for told in _gets_nothing(one)),
         *_of_waiting(status),
         *(told for one in operators for told in _of_binds(one)),
+        *(told for one in operators for told in _of_delivery(one, status["quality"])),
         *(told for one in status["accounts"] for told in _of_account(one, status["at_utc"])),
     ]
 
@@ -92,51 +114,54 @@ def notes(status: Snapshot) -> list[ProblemStatus]:
     found = []
     if journal["lost"]:
         what = "the journal lacked what had been accepted, when this process started"
-        found.append(_told(what, "", "log: journal.lost", JOURNAL))
+        found.append(_told(what, "router", "", "log: journal.lost", JOURNAL))
     if journal["set_aside"]:
         rows = _count(journal["set_aside"], "row")
         what = f"{rows} of the journal could not be used, since this process started"
-        found.append(_told(what, "", "test disk and memory; log: journal.set_aside", JOURNAL))
+        do = "test disk and memory; log: journal.set_aside"
+        found.append(_told(what, "router", "", do, JOURNAL))
     records = status["records"]
     if records is not None and records["lost"]:
         what = f"{_count(records['lost'], 'record')} of what became of messages are lost"
-        found.append(_told(what, "", "log: records.failed", RECORDS))
+        found.append(_told(what, "router", "", "log: records.failed", RECORDS))
     if status["left_waiting"]:
         count = status["left_waiting"]
         of = [f"{name} {number}" for name, number in status["left_of"].items()]
         what = f"{count} messages and receipts stay in the journal, for {_named(of)}"
         do = "the configuration lacks the name: write it again, or `formerly`, and reload"
-        found.append(_told(what, "", do, JOURNAL))
+        found.append(_told(what, "router", "", do, JOURNAL))
     if config["stale"]:
         do = "`smpp-router check CONFIG --against-running`"
-        found.append(_told(f"configuration: {config['why']}", "", do, RELOAD))
+        found.append(_told(f"configuration: {config['why']}", "router", "", do, RELOAD))
     return found + not_believed(status["quality"])
 
 
-def _told(what: str, about: str, do: str, see: str) -> ProblemStatus:
-    return ProblemStatus(what=what, about=about, do=do, see=see)
+def _told(what: str, kind: str, about: str, do: str, see: str) -> ProblemStatus:
+    return ProblemStatus(what=what, about=about, kind=kind, do=do, see=see)
 
 
 def _of_all(status: Snapshot) -> Iterator[ProblemStatus]:
     journal, clock = status["journal"], status["clock"]
     if status["not_ready"] is not None:
-        yield _told(f"clients are not served: {status['not_ready']}", "", *_to_serve(status))
+        what = f"clients are not served: {status['not_ready']}"
+        yield _told(what, "router", "", *_to_serve(status))
     free = journal["free_octets"]
     if free is not None and journal["keep_free"] <= free < SPACE * journal["keep_free"]:
         what = (
             f"the journal's disk has {free / 2**20:.0f} MiB left; below"
             f" {journal['keep_free'] / 2**20:.0f} MiB only receipts are taken"
         )
-        yield _told(what, "", "make room", LIMIT)
+        yield _told(what, "router", "", "make room", LIMIT)
     records = status["records"]
     if records is not None and records["failure"]:
         what = f"records cannot be written, for {age(records['behind_s'])} ({records['failure']})"
-        yield _told(what, "", "the journal keeps them for a week; log: records.failed", RECORDS)
+        do = "the journal keeps them for a week; log: records.failed"
+        yield _told(what, "router", "", do, RECORDS)
     if clock["cure"]:
         where = "ahead of" if clock["ahead_s"] > 0 else "behind"
         away = age(abs(clock["ahead_s"]))
         what = f"the wall clock is {away} {where} the time that the router uses"
-        yield _told(what, "", clock["cure"], CLOCK)
+        yield _told(what, "router", "", clock["cure"], CLOCK)
 
 
 def _to_serve(status: Snapshot) -> tuple[str, str]:
@@ -178,10 +203,11 @@ def _gets_nothing(operator: OperatorStatus) -> Iterator[ProblemStatus]:
         since_s = min(bind["since_s"] for bind in down if bind["rate"] is not None)
         # The one that comes first: until then nothing changes.
         first = min(down, key=_next_s)
-        yield _told(f"{name} {what}, for {age(since_s)}{_why(first)}", name, *_cure(first))
+        what = f"{name} {what}, for {age(since_s)}{_why(first)}"
+        yield _told(what, "operator", name, *_cure(first))
     elif operator["breaker"] != "closed":
         what = f"{name} gets nothing, or one message at a time: too much fails there"
-        yield _told(what, name, _closes(name), BREAKER)
+        yield _told(what, "operator", name, _closes(name), BREAKER)
 
 
 def _of_binds(operator: OperatorStatus) -> Iterator[ProblemStatus]:
@@ -190,22 +216,67 @@ def _of_binds(operator: OperatorStatus) -> Iterator[ProblemStatus]:
     if down and not _sends_nothing(operator):
         named = [f"{bind['name']} for {age(bind['since_s'])}{_why(bind)}" for bind in down]
         what = f"{name}: {len(down)} of {_count(len(binds), 'bind')} down: {_named(named)}"
-        yield _told(what, name, *_cure(down[0]))
+        yield _told(what, "operator", name, *_cure(down[0]))
     broken = [bind["name"] for bind in binds if bind["up"] and bind["breaker"] != "closed"]
     if broken and operator["breaker"] == "closed":
         what = "nothing, or one message at a time"
         what = f"{name}: {what}, on {_named(broken)}: too much fails there"
-        yield _told(what, name, _closes(name), BREAKER)
+        yield _told(what, "operator", name, _closes(name), BREAKER)
     if operator["waiting_to_rebind"]:
         waiting = ", ".join(operator["waiting_to_rebind"])
         what = f"{name}: {waiting} keep the old session, because {operator['waiting_because']}"
-        yield _told(what, name, "correct the settings and reload, or ask the operator", STATES)
+        do = "correct the settings and reload, or ask the operator"
+        yield _told(what, "operator", name, do, STATES)
     now = operator["now"]
-    if now["refused_per_s"] >= max(REFUSED_PER_S, now["out_per_s"]):
+    if refuses(now):
         flood = _flood(now["refused_per_s"], now["out_per_s"])
         do = f"`smpp-router status {name}` has all statuses; ask the operator"
         see = THROTTLED if now["refused_as"] == "ESME_RTHROTTLED" else STATUSES
-        yield _told(f"{name} refuses {flood}, most with {now['refused_as']}", name, do, see)
+        what = f"{name} refuses {flood}, most with {now['refused_as']}"
+        yield _told(what, "operator", name, do, see)
+
+
+def refuses(now: BindNow) -> bool:
+    """Return whether an operator refuses too much, all in all or on one bind."""
+    refused, taken = now["refused_per_s"], now["out_per_s"]
+    return refused >= REFUSED_PER_S and refused > OPERATOR_REFUSES * (refused + taken)
+
+
+def _of_delivery(operator: OperatorStatus, rows: list[QualityStatus]) -> Iterator[ProblemStatus]:
+    """Yield what is wrong with the last outcomes of an operator, or else of some countries."""
+    name, last = operator["name"], operator["last"]
+    if last["latest_s"] is None or last["latest_s"] > OLD_S:
+        return
+    is_told = False
+    for what, do in _fares(last["deliverable"], last["delivered"], last["never_receipted"]):
+        is_told = True
+        yield _told(f"{name}: {what}", "operator", name, do, DELIVERY)
+    if is_told:
+        return
+    countries: dict[str, list[int]] = {}
+    for row in rows:
+        if row["operator"] == name:
+            sums = countries.setdefault(row["country"], [0, 0, 0])
+            sums[0] += row["outcomes"] - row["unreachable"]
+            sums[1] += row["delivered"]
+            sums[2] += row["never_receipted"]
+    bad = [country for country, sums in countries.items() if any(_fares(*sums))]
+    if bad:
+        for what, do in _fares(*countries[bad[0]]):
+            others = f"; and others in {_named(bad[1:])}" if bad[1:] else ""
+            yield _told(f"{name}, in {bad[0]}: {what}{others}", "operator", name, do, DELIVERY)
+
+
+def _fares(deliverable: int, delivered: int, silent: int) -> Iterator[tuple[str, str]]:
+    """Yield what is not well of so many last outcomes, and what helps."""
+    if deliverable < ENOUGH:
+        return
+    of = f"of the last {deliverable} that could be delivered"
+    if silent > SILENT * deliverable:
+        what = f"{silent / deliverable:.1%} {of} never had a receipt"
+        yield what, "do ids match (`receipts_unmatched_total`)? Else ask the operator"
+    elif delivered < DELIVERED * deliverable:
+        yield f"{delivered / deliverable:.1%} {of} were", "look at `err` of its receipts"
 
 
 def _flood(refused: float, taken: float) -> str:
@@ -242,11 +313,51 @@ def _closes(name: str) -> str:
     return f"nothing: it closes by itself; `smpp-router status {name}` has the statuses"
 
 
+def _of_nowhere(status: Snapshot) -> Iterator[ProblemStatus]:
+    """Yield the lanes in which messages wait that no operator can take."""
+    for lane in status["without_operator"]:
+        if lane["messages"]:
+            of = _waiting_in(lane["lane"], status["accounts"])
+            may = _waiting_in(lane["lane"], status["operators"])
+            whose = f": of {_named(of)}" if of else ""
+            takes = f"; {_named(may)} may take them" if may else ""
+            yield _goes_nowhere(lane, "lane", lane["lane"], f"{whose}{takes}")
+
+
+def _waiting_in(lane: str, ones: Sequence[AccountStatus] | Sequence[OperatorStatus]) -> list[str]:
+    """Return whose messages can go nowhere in a lane, and how many, the most first."""
+    found = {
+        one["name"]: of["messages"]
+        for one in ones
+        for of in one["nowhere"]
+        if of["lane"] == lane and of["messages"]
+    }
+    return [f"{name} {found[name]}" for name in sorted(found, key=lambda name: -found[name])]
+
+
+def _goes_nowhere(lane: LaneStatus, kind: str, about: str, whose: str) -> ProblemStatus:
+    waits = f"{_count(lane['messages'], 'message')} of {lane['lane']} can go nowhere"
+    what = f"{waits}, the oldest for {age(lane['oldest_s'])}{whose}"
+    do = "bring an operator of theirs up, or resume it; they are safe meanwhile"
+    return _told(what, kind, about, do, STATES)
+
+
+def problems_of(
+    status: Snapshot, kind: Literal["operator", "account"], one: AccountStatus | OperatorStatus
+) -> list[ProblemStatus]:
+    """Return what is not well of one operator or account: its own, and what holds up all."""
+    name = one["name"]
+    whose = f": of {name}" if kind == "account" else f"; {name} may take them"
+    nowhere = [_goes_nowhere(lane, kind, name, whose) for lane in one["nowhere"]]
+    others = [
+        told
+        for told in status["problems"]
+        if told["kind"] == "router" or (told["kind"], told["about"]) == (kind, name)
+    ]
+    return [*nowhere, *others]
+
+
 def _of_waiting(status: Snapshot) -> Iterator[ProblemStatus]:
-    nowhere = sum(lane["messages"] for lane in status["without_operator"])
-    if nowhere:
-        what = f"{_count(nowhere, 'message')} can go nowhere: no operator of theirs can take them"
-        yield _told(what, "", "bring an operator of theirs up; they are safe meanwhile", STATES)
     for operator in status["operators"]:
         urgent, *others = operator["lanes"]
         if others and urgent["messages"] and urgent["oldest_s"] > LATE_S:
@@ -254,31 +365,81 @@ def _of_waiting(status: Snapshot) -> Iterator[ProblemStatus]:
             waits = f"{_count(urgent['messages'], 'message')} of {urgent['lane']}"
             what = f"{waits} at {name}, the oldest for {age(urgent['oldest_s'])}"
             do = f"`smpp-router status {name}`: is it down, slow, or is the lane wrong?"
-            yield _told(what, name, do, BACKLOG)
+            yield _told(what, "operator", name, do, BACKLOG)
 
 
 def _of_account(account: AccountStatus, now_utc: float) -> Iterator[ProblemStatus]:
     name, now = account["name"], account["now"]
-    for what, taken, most in (
-        ("queue", account["waiting"], account["queue"]),
-        ("queue_size", account["waiting_octets"], account["queue_size"]),
-        ("outbox_messages", account["outbox"], account["outbox_messages"]),
-        ("outbox_size", account["outbox_octets"], account["outbox_size"]),
-    ):
-        if most and taken >= NEAR * most:
-            do = _TO_EMPTY[what.startswith("outbox")]
-            yield _told(f"{name} has taken {taken / most:.0%} of its {what}", name, do, LIMIT)
-    is_full = False
+    refused_s = account["refused_binds"]["last_s"]
+    if refused_s is not None and refused_s < LATELY_S and not account["clients"]:
+        what = f"{name} is not bound, and has {refused_binds(account)}"
+        do = "ask the client which name, password and address it uses"
+        yield _told(what, "account", name, do, QUIET)
+    full: dict[str, ProblemStatus] = {}
     for one in account["refused"]:
         if one["reason"] in FULL and now_utc - one["last_utc"] < LATELY_S:
-            is_full = True
             what = f"messages of {name} are refused: {one['reason']} ({one['status']})"
-            yield _told(what, name, _TO_EMPTY[one["reason"] == "outbox_full"], LIMIT)
-    if not is_full and now["refused_per_s"] >= max(REFUSED_PER_S, now["in_per_s"]):
+            do = _TO_EMPTY[one["reason"] == "outbox_full"]
+            full[one["reason"]] = _told(what, "account", name, do, LIMIT)
+    for what, taken, most, reason in (
+        ("queue", account["waiting"], account["queue"], "queue_full"),
+        ("queue_size", account["waiting_octets"], account["queue_size"], "queue_full"),
+        ("outbox_messages", account["outbox"], account["outbox_messages"], "outbox_full"),
+        ("outbox_size", account["outbox_octets"], account["outbox_size"], "outbox_full"),
+    ):
+        # That something is refused for it says as much.
+        if most and taken >= NEAR * most and reason not in full:
+            do = _TO_EMPTY[reason == "outbox_full"]
+            what = f"{name} has taken {taken / most:.0%} of its {what}"
+            yield _told(what, "account", name, do, LIMIT)
+    yield from full.values()
+    if not full and is_flooded(now):
         flood = _flood(now["refused_per_s"], now["in_per_s"])
-        reason = account["refused"][0]["reason"] if account["refused"] else now["refused_as"]
+        last = account["refused"][0]["reason"] if account["refused"] else now["refused_as"]
         do = f"`smpp-router status --account {name}` has the reasons"
-        yield _told(f"{flood} of {name} are refused, the last: {reason}", name, do, REFUSED)
+        what = f"{flood} of {name} are refused, the last: {last}"
+        yield _told(what, "account", name, do, REFUSED)
+    for worse in account["unusual"]:
+        share, of, do, see = f"{worse['share']:.1%}", *_UNUSUAL[worse["what"]]
+        what = f"{share} {of.format(name)}, usually {worse['usual']:.1%}"
+        yield _told(f"{what}, for {age(worse['since_s'])}", "account", name, do.format(name), see)
+    ended = account["delivered"]["lately_of"]
+    if ended >= ENOUGH and account["lately_expired"] > EXPIRED * ended:
+        what = f"{account['lately_expired']} of {ended} messages of {name} expired lately"
+        do = "do they wait here, or at the operator? See WAITING"
+        yield _told(what, "account", name, do, BACKLOG)
+
+
+_UNUSUAL: Final = {
+    "delivery": (
+        "of what could be delivered of {} is",
+        "to which operator and country? `smpp-router status`, DELIVERY",
+        DELIVERY,
+    ),
+    "refusals": (
+        "of what {} submits is refused",
+        "`smpp-router status --account {}` has the reasons",
+        REFUSED,
+    ),
+}
+"""What is said of a share that is worse than usual, what helps, and where that is explained."""
+
+
+def refused_binds(account: AccountStatus) -> str:
+    """Return how many binds of an account were refused, in words; empty without any."""
+    binds = account["refused_binds"]
+    if binds["last_s"] is None:
+        return ""
+    last = f"the last {age(binds['last_s'])} ago from {binds['host']}: {binds['why']}"
+    return f"binds refused: {binds['count']}, {last}"
+
+
+def is_flooded(now: AccountNow) -> bool:
+    """Return whether too much is refused: for its rate most of all, for other reasons some."""
+    refused, taken, throttled = now["refused_per_s"], now["in_per_s"], now["throttled_per_s"]
+    others = refused - throttled
+    is_slowed = refused >= max(REFUSED_PER_S, taken)
+    return is_slowed or (others >= REFUSED_PER_S and others > ACCOUNT_REFUSED * (refused + taken))
 
 
 _TO_EMPTY: Final = {

@@ -52,12 +52,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except BrokenPipeError:
-        # The reader of the output has ended (`| head`). Python would complain again at exit.
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()  # The reader has ended (`| head`).
         return NOT_WELL
+    except OSError as error:
+        try:
+            print(flush=True)  # One line more does no harm to what breaks off here.
+        except OSError:  # It is the output that fails, such as on a full disk.
+            print(f"smpp-router: the output cannot be written: {error.strerror}", file=sys.stderr)
+            _discard_output()
+            return NOT_WELL
+        raise
     except KeyboardInterrupt:
         return 128 + 2  # As a shell reports SIGINT.
+
+
+def _discard_output() -> None:
+    """Let what is still to be written go nowhere: Python would complain again at exit."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -65,8 +65,11 @@ class Table:
         self._longest = longest
         self._shown = [number for number in range(len(columns)) if is_used[number]]
         self._is_stacked = False
+        beside = list(self._longest), list(self._shown)
         self._shrink()
         if self._needed(LEAST_WRAPPED) > width:
+            # A line of its own for the first leaves room for what it left none for.
+            self._longest, self._shown = beside
             self._is_stacked = True
             self._shrink()
 

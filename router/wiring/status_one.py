@@ -14,7 +14,7 @@ from router.telemetry.document import (
     QualityStatus,
     Snapshot,
 )
-from router.telemetry.verdict import age
+from router.telemetry.verdict import age, problems_of, refused_binds
 from router.wiring.columns import GOOD, Column, cell, paragraph
 from router.wiring.status_page import drawn, problem_lines
 from router.wiring.status_tables import (
@@ -26,6 +26,7 @@ from router.wiring.status_tables import (
     counts_section,
     delivered_words,
     events_section,
+    last_words,
     limits,
     operators_section,
     quality_section,
@@ -57,6 +58,7 @@ class OperatorView(TypedDict):
     """An operator, or one bind of it: then `operator` has that bind alone."""
 
     operator: OperatorStatus
+    is_of_bind: bool
     quality: list[QualityStatus]
     settings: Told
     """`NOTHING` until the router is asked."""
@@ -93,9 +95,10 @@ def operator_view(status: Snapshot, what: str) -> OperatorView:
         names |= {bind["name"] for bind in operator["binds"]}
     return OperatorView(
         operator=operator,
+        is_of_bind=bool(slash),
         quality=[one for one in status["quality"] if one["operator"] == operator["name"]],
         settings=NOTHING,
-        problems=[one for one in status["problems"] if one["about"] == name],
+        problems=problems_of(status, "operator", operator),
         events=_events(status, ("operator", "bind"), names),
     )
 
@@ -107,7 +110,7 @@ def account_view(status: Snapshot, name: str) -> AccountView:
     return AccountView(
         account=account,
         settings=NOTHING,
-        problems=[one for one in status["problems"] if one["about"] == name],
+        problems=problems_of(status, "account", account),
         events=_events(status, ("account", "system_id", "client"), names),
     )
 
@@ -128,18 +131,21 @@ def _events(status: Snapshot, keys: Iterable[str], names: set[str]) -> Events:
 def operator_page(view: OperatorView, width: int) -> list[Text]:
     """Return the lines about an operator or a bind."""
     operator, told = view["operator"], view["settings"]
-    binds, now = operator["binds"], operator["now"]
-    flow = (
-        f"refused {rate(now['refused_per_s'])}/s {now['refused_as']}".strip(),
-        delivered_words(operator["delivered"]),
-        f"{operator['receipts_outstanding']} receipts due",
-        f"{operator['receipts_unmatched']} unmatched",
-        f"{operator['receipts_guessed']} guessed",
-    )
+    binds, is_of_bind = operator["binds"], view["is_of_bind"]
+    now = binds[0]["now"] if is_of_bind else operator["now"]
+    flow = [f"refused {rate(now['refused_per_s'])}/s {now['refused_as']}".strip()]
+    counts = {"answers": binds[0]["answers"] if is_of_bind else operator["answers"]}
+    if not is_of_bind:  # What an operator does as a whole says nothing of one bind.
+        flow += [
+            last_words(operator["last"]),
+            f"{operator['receipts_outstanding']} receipts due",
+            f"{operator['receipts_unmatched']} unmatched",
+            f"{operator['receipts_guessed']} guessed",
+        ]
+        counts["receipts"] = operator["receipts"]
     settings = _settings_of_binds(told["binds"], [one["name"] for one in binds])
-    answers = binds[0]["answers"] if len(binds) == 1 else operator["answers"]
     tables = (
-        operators_section([operator]),
+        operators_section([] if is_of_bind else [operator]),
         binds_section([operator]),
         _list(
             ("ADDRESS", "", ""),
@@ -148,7 +154,7 @@ def operator_page(view: OperatorView, width: int) -> list[Text]:
         _list(("BIND", "settings"), settings),
         _waiting(operator["lanes"]),
         quality_section(view["quality"]),
-        counts_section("SINCE THE START", {"answers": answers, "receipts": operator["receipts"]}),
+        counts_section("SINCE THE START", counts),
     )
     return _page(view, told["settings"], flow, tables, width)
 
@@ -160,6 +166,7 @@ def account_page(view: AccountView, width: int) -> list[Text]:
     flow = (
         f"refused {rate(now['refused_per_s'])}/s {now['refused_as']}".strip(),
         delivered_words(account["delivered"]),
+        refused_binds(account),
     )
     tables = (
         accounts_section([account]),

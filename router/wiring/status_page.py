@@ -4,9 +4,10 @@ Each table has trouble on top, then the busiest. A page that is to fit a termina
 of each as there is room for, and says how many more there are.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Final
 
 from rich.text import Text
@@ -33,6 +34,9 @@ from router.wiring.status_tables import (
 SORTS: Final = ("trouble first", "name", "rate", "refused", "waiting", "oldest")
 """What tables can be sorted by."""
 MOST_PROBLEMS: Final = 10
+MOST_ALIKE: Final = 3
+"""Problems that the same helps; of further ones, the names: they must not hide another problem."""
+MOST_NAMES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,25 +76,61 @@ def _verdict(status: Snapshot, look: Look) -> list[Text]:
         number = len(status["problems"])
         count = "1 problem" if number == 1 else f"{number} problems"
         lines = [Text(f"{count}:", style=BAD)]
+        left = len(found)
+        alike = [(one, 1) for one in found] if look.whole else list(_together(found))
+        found = [one for one, _ in alike]
         most = len(found) if look.whole else min(len(found), MOST_PROBLEMS)
-        room = 10**6 if look.height is None or look.whole else max(4, look.height // 2)
-        told = 0
+        room = _room(look)
         for place, one in enumerate(found[:most]):
             what, do = paragraph(one["what"], look.width, BAD, "    ", "  "), _do(one, look.width)
-            if told and len(lines) + len(what) + len(do) > room:
+            if place and len(lines) + len(what) + len(do) > room:
                 lines += _do(found[place - 1], look.width)
                 break
             lines += what
             after = found[place + 1] if place + 1 < most else None
             if after is None or (one["do"], one["see"]) != (after["do"], after["see"]):
                 lines += do  # Once, below all that have it in common.
-            told += 1
-        if told < len(found):
-            lines.append(Text(f"  and {len(found) - told} more: --all", style=BAD))
-    for one in notes:
-        lines += paragraph(f"Note: {one['what']}", look.width, DIM, "  ")
-        lines += _do(one, look.width, DIM)
+            left -= alike[place][1]
+        if left:
+            lines.append(Text(f"  and {left} more: --all", style=BAD))
+    return lines + _notes(notes, look, len(lines))
+
+
+def _together(found: Iterable[ProblemStatus]) -> Iterator[tuple[ProblemStatus, int]]:
+    """Yield problems, each with how many it stands for.
+
+    Of those in a row that the same helps, the first ones are told, and one has the other names.
+    """
+    for _, group in groupby(found, key=lambda one: (one["kind"], one["do"], one["see"])):
+        alike = list(group)
+        is_long = alike[0]["about"] and len(alike) > MOST_ALIKE + 1
+        shown = MOST_ALIKE if is_long else len(alike)
+        yield from ((one, 1) for one in alike[:shown])
+        if not is_long:
+            continue
+        names = [one["about"] for one in alike[shown:]]
+        more = f", and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+        what = f"and {len(names)} like these: {', '.join(names[:MOST_NAMES])}{more}"
+        yield {**alike[0], "what": what, "about": ""}, len(names)
+
+
+def _notes(notes: Sequence[ProblemStatus], look: Look, taken: int) -> list[Text]:
+    """Return what should be looked at; where room is short, as much as problems have left of it."""
+    lines: list[Text] = []
+    for place, one in enumerate(notes):
+        more = paragraph(f"Note: {one['what']}", look.width, DIM, "  ")
+        more += _do(one, look.width, DIM)
+        if taken + len(lines) + len(more) > _room(look):
+            count = len(notes) - place
+            words = f"{count} note{'s' if count > 1 else ''}"
+            return [*lines, Text(f"  and {words}: --all", style=DIM)]
+        lines += more
     return lines
+
+
+def _room(look: Look) -> int:
+    """Return the lines that there are for what is not well: half of them."""
+    return 10**6 if look.height is None or look.whole else max(4, look.height // 2)
 
 
 def problem_lines(one: ProblemStatus, width: int) -> list[Text]:

@@ -1,5 +1,6 @@
 """The tables of `smpp-router status`: which rows there are, and what stands in each."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
@@ -10,11 +11,12 @@ from router.telemetry.document import (
     DeliveredStatus,
     LaneStatus,
     OperatorStatus,
+    OutcomesStatus,
     QualityStatus,
     Snapshot,
 )
 from router.telemetry.log import printable
-from router.telemetry.verdict import NEAR, age, is_down
+from router.telemetry.verdict import NEAR, age, is_down, is_flooded, refuses
 from router.wiring.columns import BAD, DIM, EMPTY, GOOD, Cell, Column, cell
 
 _HEADS: Final = ("timestamp", "level", "event")
@@ -51,6 +53,17 @@ def delivered_words(delivered: DeliveredStatus) -> str:
     words = f"delivered {delivered['share']:.1%} of {delivered['of']}"
     lately = delivered["lately_share"]
     return words if lately is None else f"{words} ({lately:.1%} lately)"
+
+
+def last_share(last: OutcomesStatus) -> float | None:
+    """Return how much of its last outcomes an operator delivered, as DELIVERY counts them."""
+    return last["delivered"] / last["deliverable"] if last["deliverable"] else None
+
+
+def last_words(last: OutcomesStatus) -> str:
+    """Return that share in words; empty where nothing could be delivered."""
+    share = last_share(last)
+    return "" if share is None else f"delivered {share:.1%} of the last {last['deliverable']}"
 
 
 def rate(per_s: float) -> str:
@@ -106,12 +119,12 @@ def _operator(one: OperatorStatus) -> Row:
             cell(one["name"]),
             cell(", ".join(states), BAD if is_bad else GOOD),
             cell(rate(now["out_per_s"])),
-            _refusals(now["refused_per_s"], now["out_per_s"]),
+            _refusals(now["refused_per_s"], is_bad=refuses(now)),
             cell(rate(now["receipts_per_s"])),
             cell(waiting),
             cell(age(oldest_s) if waiting else ""),
             cell(one["in_flight"]),
-            _share(one["delivered"]),
+            cell(_percent(last_share(one["last"]))),
             cell(one["receipts_outstanding"]),
             cell(one["receipts_unmatched"] or ""),
             cell(one["rate"] or ""),
@@ -125,8 +138,8 @@ def _operator(one: OperatorStatus) -> Row:
     )
 
 
-def _refusals(refused: float, taken: float) -> Cell:
-    return cell(rate(refused), BAD if refused >= 1.0 and refused >= taken else "")
+def _refusals(refused: float, *, is_bad: bool) -> Cell:
+    return cell(rate(refused), BAD if is_bad else "")
 
 
 def _share(delivered: DeliveredStatus) -> Cell:
@@ -170,7 +183,7 @@ def _binds(operator: OperatorStatus) -> Iterator[Row]:
             cell("" if bind["busiest_second"] is None else bind["busiest_second"]),
             _window(bind),
             cell("" if trip_s is None else f"{trip_s * 1000:.1f} ms"),
-            _refusals(now["refused_per_s"], now["out_per_s"]),
+            _refusals(now["refused_per_s"], is_bad=refuses(now)),
         )
         name, waiting = f"{operator['name']}/{bind['name']}", bind["window_in_use"]
         yield Row(cells, name, is_bad, now["out_per_s"], now["refused_per_s"], waiting)
@@ -266,13 +279,12 @@ def _account(one: AccountStatus) -> Row:
     bound, now = sum(one["binds"].values()), one["now"]
     full = max(taken / most if most else 0.0 for _, taken, most in limits(one))
     oldest_s = max((lane["oldest_s"] for lane in one["lanes"]), default=0.0)
-    is_flooded = now["refused_per_s"] >= max(1.0, now["in_per_s"])
     return Row(
         (
             cell(one["name"]),
             cell(f"{bound}/{one['max_binds']}", "" if bound else DIM),
             cell(rate(now["in_per_s"])),
-            _refusals(now["refused_per_s"], now["in_per_s"]),
+            _refusals(now["refused_per_s"], is_bad=is_flooded(now)),
             cell(rate(now["receipts_per_s"])),
             cell(one["waiting"]),
             cell(age(oldest_s) if oldest_s else ""),
@@ -281,7 +293,7 @@ def _account(one: AccountStatus) -> Row:
             _share(one["delivered"]),
         ),
         one["name"],
-        full >= NEAR or is_flooded,
+        full >= NEAR or is_flooded(now) or bool(one["unusual"] or one["nowhere"]),
         now["in_per_s"],
         now["refused_per_s"],
         one["waiting"] + one["outbox"],
@@ -360,15 +372,23 @@ EVENTS: Final = (
 
 
 def events_section(events: Sequence[dict[str, object]], *, loud: bool, usual: int = 5) -> Section:
-    """Return lines of the log, the latest first; `loud` leaves out all but warnings and errors."""
-    rows = []
+    """Return lines of the log, the latest first; `loud` leaves out all but warnings and errors.
+
+    Those that say the same are one row, at the time of the latest.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    times: defaultdict[str, int] = defaultdict(int)
     for one in reversed(events):
         is_loud = one["level"] in _LOUD
         if is_loud or not loud:
             words = [f"{key}={one[key]}" for key in one if key not in _HEADS]
             told = " ".join([str(one["event"]), *words])
-            at = str(one["timestamp"])[11:19]
-            rows.append(Row((cell(at), cell(told, "" if is_loud else DIM)), at))
+            found.setdefault(told, (str(one["timestamp"])[11:19], "" if is_loud else DIM))
+            times[told] += 1
+    rows = []
+    for told, (at, style) in found.items():
+        count = f" ({times[told]} times)" if times[told] > 1 else ""
+        rows.append(Row((cell(at), cell(f"{told}{count}", style)), at))
     return Section(EVENTS, rows, usual, sorts=False)
 
 

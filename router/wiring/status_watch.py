@@ -1,7 +1,7 @@
 """`smpp-router status --watch`: the page again and again, with keys to sort, filter and scroll.
 
-In a terminal rich's Live draws it and a thread reads keys; anywhere else, such as in a pipe, each
-status is a block of lines below the one before.
+In a terminal rich's Live draws it and keys are read; anywhere else, such as in a pipe or a terminal
+that cannot move its cursor, each status is a block of lines below the one before.
 """
 
 import os
@@ -29,7 +29,7 @@ from router.wiring.status_view import Asked, Shown, console, shown, write
 EVERY_S: Final = 1.0
 """How often the router is asked."""
 LONGEST_FILTER: Final = 64
-HELP: Final = "q quit, s sort, / filter, a all, p pause"
+HELP: Final = "q quit, s sort, / filter, a all, p pause, arrows scroll"
 _ESCAPE: Final = "\x1b"
 _NAMES: Final = {
     "\x1b[A": "up", "\x1b[B": "down", "\x1b[5~": "page up", "\x1b[6~": "page down",
@@ -84,10 +84,12 @@ class View:
         """Scroll. The page that fits has nothing below it: then the whole one is shown."""
         last = max(0, lines - height)
         if not self.whole:
-            return self if name in ("up", "page up", "home") else replace(self, whole=True)
+            if name in ("up", "page up", "home"):
+                return self
+            last = 10**6  # How long it is shows when it is drawn, and then it ends there.
         by = _STEPS.get(name, 0) + _PAGES.get(name, 0) * max(1, height - 1)
         top = {"home": 0, "end": last}.get(name, self.top + by)
-        return replace(self, top=min(last, max(0, top)))
+        return replace(self, whole=True, top=min(last, max(0, top)))
 
     def _typed(self, key: str) -> "View":
         match key:
@@ -125,7 +127,7 @@ def watch(asked: Asked, *, whole: bool) -> None:
     Raises NoSuchNameError if the first answer lacks the name.
     """
     screen = console()
-    if screen.is_terminal:
+    if screen.is_terminal and not screen.is_dumb_terminal:
         with suppress(KeyboardInterrupt):
             _watch_screen(asked, screen, View(whole=whole))
     else:

@@ -16,7 +16,8 @@ from router.accept.accounts import MOST_STRANGERS
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.link import NOTES_LOGGED
-from router.terms.outcome import Outcome
+from router.terms.names import AccountName
+from router.terms.outcome import WRONG_CREDENTIALS, Outcome
 from router.terms.settings import Settings
 from tests.doubles import Client, Operator, Router, World, receipt_text, with_account
 
@@ -99,6 +100,18 @@ def test_wrong_credentials_are_told_apart_by_nothing(
     known = "the password is wrong", "no account has this system_id"
     assert line["why"] == known[system_id != b"bank"]
     assert "secret" not in str(logs)
+
+
+def test_refused_binds_are_counted_of_the_account_whose_name_they_use(
+    world: World, router: Router
+) -> None:
+    for name in (b"bank", b"nobody", b"bank"):
+        stranger(router).bind(name, b"wrong")
+        world.run(1.5)
+    bank = router.accounts.by_name[AccountName("bank")]
+    assert bank.binds_refused == 2
+    assert bank.last_refused is not None
+    assert bank.last_refused[1:] == (WRONG_CREDENTIALS.why, "127.0.0.1")
 
 
 def test_a_foreign_address_may_not_bind(world: World, router: Router, bystander: Bystander) -> None:

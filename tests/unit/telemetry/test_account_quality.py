@@ -101,8 +101,26 @@ def test_few_points_are_no_fall_and_few_outcomes_say_nothing() -> None:
 def test_one_bad_second_is_no_fall_of_a_busy_account() -> None:
     traffic = Traffic()
     traffic.usual(2000, 9_500, 500)
-    assert events_of(traffic, 1, 0, 10_000) == []
+    assert events_of(traffic, 1, 8_550, 1_450) == []
     assert events_of(traffic, 60, 9_500, 500) == []
+
+
+def test_burst_of_which_all_fails_is_told_at_once_and_is_not_usual() -> None:
+    traffic = Traffic()
+    traffic.usual(8640, 19, 1)
+    assert events_of(traffic, 1, 0, 1_500) == ["account.delivery_fell"]
+    assert float(str(traffic.told[-1]["usual"])) > 0.9
+    assert events_of(traffic, 1, 0, 10_000) == []
+    assert events_of(traffic, 1, 9_500, 500) == ["account.delivery_back"]
+
+
+def test_burst_of_which_all_is_refused_is_told_at_once() -> None:
+    traffic = Traffic()
+    for _ in range(200):
+        traffic.submits(20)
+        assert traffic.look() == []
+    traffic.submits(0, 10_000)
+    assert traffic.look() == ["account.refusals_rose"]
 
 
 def test_numbers_that_cannot_be_reached_are_no_fall() -> None:

@@ -28,7 +28,7 @@ from router.telemetry.log import (
 from router.telemetry.recent import Recent
 from router.terms.message import Message
 from router.terms.names import RouterId
-from router.terms.outcome import Outcome
+from router.terms.outcome import UNKNOWN_NAME, WRONG_CREDENTIALS, Outcome
 from router.terms.settings import LogSettings, Settings
 from tests.unit.telemetry.running import BULK, SHOP, STARTED_AT, TELIA, FakeRouter
 
@@ -175,8 +175,14 @@ def test_latest_lines_are_kept_without_secrets_and_without_those_of_messages() -
     logger.info("message.settled", router_id=1)
     logger.warning("bind.lost", operator="telia", number="37255512345", left=float("inf"))
     logger.warning("client.bind_refused", system_id="my password", reason="wrong_credentials")
+    known = {"reason": WRONG_CREDENTIALS.reason, "why": WRONG_CREDENTIALS.why}
+    logger.warning("client.bind_refused", system_id="bank", **known)
+    unknown = {"reason": UNKNOWN_NAME.reason, "why": UNKNOWN_NAME.why}
+    logger.warning("client.bind_refused", system_id="my password", **unknown)
     logger.info("router.ready", why="x" * 400)
-    lost, refused, ready = Recent.lines()
+    lost, refused, of_bank, of_nobody, ready = Recent.lines()
+    assert of_bank["system_id"] == "bank"
+    assert "system_id" not in of_nobody
     assert str(lost.pop("timestamp")).endswith("Z")
     assert lost == {
         "level": "warning", "event": "bind.lost", "operator": "telia", "number": "37255******",

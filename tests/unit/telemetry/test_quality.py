@@ -50,6 +50,23 @@ def test_row_says_how_many_could_be_delivered_and_were_and_in_what_time() -> Non
     }
 
 
+def test_operator_has_the_sums_of_its_rows_and_the_age_of_the_latest() -> None:
+    router = FakeRouter()
+    counted(router, Outcome.DELIVERED, 70)
+    router.now += 50.0
+    counted(router, Outcome.UNKNOWN, 10, Evidence.SILENCE, number=b"358401234567")
+    router.now += 7.0
+    telia, elisa, *_ = snapshot(router)["operators"]
+    assert telia["last"] == {
+        "outcomes": 80,
+        "deliverable": 80,
+        "delivered": 70,
+        "never_receipted": 10,
+        "latest_s": 7.0,
+    }
+    assert (elisa["last"]["outcomes"], elisa["last"]["latest_s"]) == (0, None)
+
+
 def test_rows_are_bounded_and_those_with_the_most_outcomes_are_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -381,7 +381,13 @@ def test_doubt_about_the_clock_is_shown_with_its_cure(
 
 
 def problem(what: str) -> ProblemStatus:
-    return {"what": what, "about": "", "do": "ask", "see": "docs/operators.md, Throttled"}
+    return {
+        "what": what,
+        "about": "",
+        "kind": "router",
+        "do": "ask",
+        "see": "docs/operators.md, Throttled",
+    }
 
 
 def test_what_is_not_well_is_told_before_all_else() -> None:

@@ -39,6 +39,7 @@ def test_rates_are_those_of_the_last_seconds_and_not_since_the_start() -> None:
         "in_per_s": 50.0,
         "refused_per_s": 5.0,
         "refused_as": "ESME_RTHROTTLED",
+        "throttled_per_s": 5.0,
         "receipts_per_s": 50.0,
     }
     answered = {"out_per_s": 50.0, "refused_per_s": 5.0, "refused_as": "timeout"}

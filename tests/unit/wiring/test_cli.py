@@ -71,6 +71,16 @@ def test_every_command_has_its_help(capsys: Capture, name: str) -> None:
     assert (status, out.startswith(f"usage: smpp-router {name}")) == (0, True)
 
 
+def test_output_that_cannot_be_written_is_one_line_and_no_traceback(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", full)
+        assert main(["schema"]) == 1
+    told = "smpp-router: the output cannot be written: No space left on device"
+    assert capsys.readouterr().err.splitlines() == [told]
+
+
 def test_version_is_a_result(capsys: Capture) -> None:
     status, out, err = said(capsys, "--version")
     assert (status, err) == (0, "")

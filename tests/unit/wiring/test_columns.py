@@ -49,6 +49,12 @@ def test_what_does_not_fit_at_all_stands_below_the_name() -> None:
     assert name in text
 
 
+def test_one_long_name_takes_no_column_and_no_width_from_the_others() -> None:
+    lines = drawn([["n" * 64, *ROW[1:]], ROW], 80)
+    assert lines[1].split() == ["state", "waits", "due", "guessed"]
+    assert any(ROW[1] in line for line in lines)
+
+
 def test_what_a_peer_has_chosen_is_shown_and_not_obeyed() -> None:
     assert "x\\x1b[2J" in drawn([["x\x1b[2J", "up", "1", "", ""]], 80)[1]
     (line,) = paragraph("y\x9b2J", 80)

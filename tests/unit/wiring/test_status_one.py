@@ -8,7 +8,7 @@ import pytest
 from router.accept.accounts import Bound
 from router.settings.summary import summary
 from router.smpp import vocabulary as v
-from router.telemetry.document import Snapshot
+from router.telemetry.document import BindStatus, Snapshot
 from router.telemetry.status import snapshot
 from router.wiring.status_one import (
     NoSuchNameError,
@@ -76,6 +76,34 @@ def test_bind_is_found_by_its_name_with_or_without_that_of_its_operator(what: st
     view = operator_view(status(), what)
     assert view["operator"]["name"] == "telia"
     assert [one["name"] for one in view["operator"]["binds"]] == ["telia-1"]
+
+
+def test_view_of_a_bind_has_no_row_and_no_counts_of_its_operator() -> None:
+    found = status()
+    (telia, *_) = found["operators"]
+    second = {**telia["binds"][0], "name": "telia-9", "answers": {"ESME_RINVDSTADR": 7}}
+    telia["binds"].append(cast("BindStatus", second))
+    telia["now"]["out_per_s"] = 44.0
+    telia["receipts"] = {"delivered": 66}
+    page = text([*operator_page(operator_view(found, "telia-9"), 80)])
+    assert "ESME_RINVDSTADR 7" in page
+    for part in ("OPERATOR", "44", "66", "receipts due"):
+        assert part not in page
+    page = text([*operator_page(operator_view(found, "telia"), 80)])
+    assert "OPERATOR" in page
+    assert "ESME_RSYSERR 3" in page
+
+
+def test_delivered_is_the_same_in_the_row_the_line_and_the_table_of_delivery() -> None:
+    found = status()
+    telia = found["operators"][0]
+    telia["last"].update({"outcomes": 100, "deliverable": 80, "delivered": 60})
+    telia["delivered"].update({"share": 0.99, "of": 60, "lately_share": 0.98})
+    page = text([*operator_page(operator_view(found, "telia"), 120)])
+    assert page.count("75.0%") == 2
+    assert "delivered 75.0% of the last 80" in page
+    assert "99.0%" not in page
+    assert "98.0%" not in page
 
 
 def test_account_is_shown_with_its_clients_limits_and_what_it_was_answered() -> None:

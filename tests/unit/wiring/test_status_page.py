@@ -102,9 +102,64 @@ def test_filter_shows_only_rows_and_problems_with_its_words(status: Snapshot) ->
     assert "telia: 2 of 80" not in "".join(lines_of(status, Look(whole=True, words="client-7")))
 
 
+def test_operators_that_are_down_for_one_reason_leave_room_for_other_problems(
+    status: Snapshot,
+) -> None:
+    status["problems"] = [
+        {
+            "what": f"op-{number} is down, for 22s",
+            "about": f"op-{number}",
+            "kind": "operator",
+            "do": "look at network",
+            "see": "docs",
+        }
+        for number in range(12)
+    ]
+    last = {"what": "bank waits", "about": "bank", "kind": "account", "do": "see", "see": "docs"}
+    status["problems"].append(last)  # type: ignore[arg-type]
+    lines = lines_of(status, Look(width=80))
+    assert lines[0] == "13 problems:"
+    assert [line for line in lines if "is down, for" in line] == [
+        f"  op-{number} is down, for 22s" for number in range(3)
+    ]
+    assert "  and 9 like these: op-3, op-4, op-5, op-6, op-7, and 4 more" in lines
+    assert "  bank waits" in lines
+    assert not any("more: --all" in line for line in lines[:12])
+    whole = lines_of(status, Look(width=80, whole=True))
+    assert sum("is down, for" in line for line in whole) == 12
+
+
+def test_notes_leave_room_for_the_tables(status: Snapshot) -> None:
+    problem = {"about": "", "kind": "router", "do": "look for what it may be", "see": "docs"}
+    status["problems"] = [{"what": f"{n} is down", **problem, "see": str(n)} for n in range(5)]  # type: ignore[typeddict-item]
+    status["notes"] = [{"what": f"{n} is old", **problem, "see": str(n)} for n in range(3)]  # type: ignore[typeddict-item]
+    lines = lines_of(status, Look(width=80, height=24))
+    assert "  and 3 notes: --all" in lines
+    assert any(line.startswith("BIND ") for line in lines)
+    whole = lines_of(status, Look(width=80, height=24, whole=True))
+    assert sum(line.startswith("Note: ") for line in whole) == 3
+
+
+def test_lines_of_the_log_that_say_the_same_are_one_with_their_number(status: Snapshot) -> None:
+    line = {"level": "warning", "event": "inbound.refused", "operator": "telia"}
+    status["events"] = [
+        {"timestamp": f"2027-01-15T08:00:{second:02}Z", **line} for second in range(40)
+    ]
+    status["events"][20]["operator"] = "elisa"
+    lines = lines_of(status, Look(width=80))
+    assert "08:00:39  inbound.refused operator=telia (39 times)" in lines
+    assert "08:00:20  inbound.refused operator=elisa" in lines
+
+
 def test_what_helps_is_told_where_problems_are_cut_short(status: Snapshot) -> None:
     status["problems"] = [
-        {"what": f"operator {number} is down", "about": "", "do": "look", "see": "docs"}
+        {
+            "what": f"operator {number} is down",
+            "about": "",
+            "kind": "operator",
+            "do": "look",
+            "see": "docs",
+        }
         for number in range(30)
     ]
     lines = lines_of(status, Look(width=80, height=24))

@@ -1,9 +1,11 @@
 """router/wiring/status_watch.py: what the keys do, and what is shown where there are none."""
 
 import pytest
+from rich.console import Console
 
 from router.wiring.status_page import SORTS
-from router.wiring.status_watch import LONGEST_FILTER, View, split
+from router.wiring.status_view import Asked
+from router.wiring.status_watch import LONGEST_FILTER, View, split, watch
 
 
 def after(keys: list[str], view: View | None = None, height: int = 20, lines: int = 100) -> View:
@@ -53,7 +55,9 @@ def test_scrolling_ends_at_both_ends() -> None:
 
 def test_page_that_fits_is_made_whole_by_scrolling_down() -> None:
     assert after(["k"]) == View()
-    assert after(["j"]).whole
+    assert (after(["j"]).whole, after(["j"]).top) == (True, 1)
+    assert after([" "]).top == 19
+    assert after(["G"]).top >= 80
 
 
 def test_key_that_means_nothing_changes_nothing() -> None:
@@ -74,6 +78,29 @@ def test_key_that_means_nothing_changes_nothing() -> None:
 )
 def test_what_a_terminal_sends_at_once_is_taken_apart(text: str, keys: list[str]) -> None:
     assert split(text) == keys
+
+
+@pytest.mark.parametrize(
+    ("term", "is_screen"), [("xterm", True), ("dumb", False), ("unknown", False)]
+)
+def test_terminal_that_cannot_move_its_cursor_gets_blocks(
+    monkeypatch: pytest.MonkeyPatch, term: str, is_screen: bool
+) -> None:
+    screen = Console(force_terminal=True, _environ={"TERM": term})
+    drawn: list[str] = []
+    monkeypatch.setattr("router.wiring.status_watch.console", lambda: screen)
+    for way in ("_watch_screen", "_watch_pipe"):
+        monkeypatch.setattr(
+            f"router.wiring.status_watch.{way}", lambda *_, of=way: drawn.append(of)
+        )
+    watch(Asked("http://127.0.0.1:1"), whole=False)
+    assert drawn == ["_watch_screen" if is_screen else "_watch_pipe"]
+
+
+def test_last_line_names_the_keys_that_scroll() -> None:
+    said = View().footer(lines=20, height=20)
+    assert "arrows scroll" in said
+    assert len(said) <= 80
 
 
 def test_last_line_says_what_was_chosen_before_what_the_keys_do() -> None:
