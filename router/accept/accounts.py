@@ -179,6 +179,8 @@ class Accounts:
         """Connections that have not bound."""
         self._gone: dict[AccountName, Account] = {}
         """Accounts that may not bind any more and have binds from before."""
+        self._left: dict[AccountName, Account] = {}
+        """The others that the configuration has had; what they have left is told by their names."""
         self._networks: dict[tuple[int, int], set[int]] = {}
         """The networks of all accounts, by IP version and by the number of bits that are not the
         network's: to look an address up costs the same for ten accounts and for ten thousand."""
@@ -210,6 +212,9 @@ class Accounts:
                 account.adopt(settings, now)
             self.by_name[name] = account
         self._gone = {name: account for name, account in before.items() if account.is_in_use}
+        self._left |= before
+        for name in (*accounts, *self._gone):
+            self._left.pop(name, None)
         for name in before:
             self._proven.pop(name, None)
         self._networks = {}
@@ -220,12 +225,17 @@ class Accounts:
         hashes = (one for of in accounts.values() for one in _hashes_of(of))
         self._decoys = list(islice(hashes, 1))
 
+    def gone(self) -> list[Account]:
+        """Return those that the configuration has had, and has no more."""
+        return [*self._gone.values(), *self._left.values()]
+
     def rename(self, was: AccountName, now: AccountName) -> list[Bound]:
         """Know an account by another name, which none has; before `adopt`.
 
         Return its binds. They are those of the new name, though they were made by the old one.
         """
         account = self.by_name.pop(was, None) or self._gone.pop(was, None)
+        self._left.pop(was, None)
         if account is None:
             return []
         account.name = now

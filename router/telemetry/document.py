@@ -271,6 +271,8 @@ class AccountStatus(TypedDict):
     """One client."""
 
     name: str
+    leaving: bool
+    """Whether the configuration has it no more: it takes no binds, and what it has runs dry."""
     binds: dict[str, int]
     """How many, by type."""
     max_binds: int

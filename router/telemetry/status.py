@@ -137,7 +137,7 @@ def observed(app: Running) -> Observed:
                 _unusual(fares.get(account.name), now),
                 now,
             )
-            for account in app.accounts.by_name.values()
+            for account in (*app.accounts.by_name.values(), *_leaving(app))
         ],
         now=_NOTHING_NOW,
         delivered=_NOTHING_DELIVERED,
@@ -441,6 +441,17 @@ def _unusual(fares: Fares | None, now: float) -> list[UnusualStatus]:
     ]
 
 
+def _leaving(app: Running) -> list[Account]:
+    """Return the accounts that were removed, and have binds, messages or receipts here yet."""
+    journey = app.journey
+    outboxes = journey.deliveries.outboxes
+    return [
+        account
+        for account in app.accounts.gone()
+        if account.binds or journey.rooms.taken(account.name) or outboxes.get(account.name)
+    ]
+
+
 def _account(
     journey: Journey,
     account: Account,
@@ -453,9 +464,10 @@ def _account(
     for bound in account.binds:
         binds[bound.bind_type] += 1
     name, settings = account.name, account.settings
-    outbox = journey.deliveries.outboxes[name]
+    outbox = journey.deliveries.outboxes.get(name)
     return AccountStatus(
         name=name,
+        leaving=name not in journey.rulebook.rules.accounts,
         binds=binds,
         max_binds=settings.max_binds,
         clients=[
@@ -477,9 +489,9 @@ def _account(
         queue=settings.queue,
         waiting_octets=max(0, journey.rooms.octets(account.name)),
         queue_size=settings.queue_size_bytes,
-        outbox=len(outbox),
+        outbox=0 if outbox is None else len(outbox),
         outbox_messages=settings.outbox_messages,
-        outbox_octets=max(0, outbox.octets),
+        outbox_octets=0 if outbox is None else max(0, outbox.octets),
         outbox_size=settings.outbox_size_bytes,
         refused=[
             RefusedStatus(

@@ -124,6 +124,15 @@ def notes(status: Snapshot) -> list[ProblemStatus]:
     if records is not None and records["lost"]:
         what = f"{_count(records['lost'], 'record')} of what became of messages are lost"
         found.append(_told(what, "router", "", "log: records.failed", RECORDS))
+    for account in status["accounts"]:
+        if account["leaving"]:
+            binds = _count(sum(account["binds"].values()), "bind")
+            what = (
+                f"{account['name']} is removed, and has {binds}, {account['waiting']} waiting and"
+                f" {account['outbox']} in its outbox"
+            )
+            do = "receipts wait until they are too old: write it again, or `formerly`, and reload"
+            found.append(_told(what, "account", account["name"], do, RELOAD))
     if status["left_waiting"]:
         count = status["left_waiting"]
         of = [f"{name} {number}" for name, number in status["left_of"].items()]

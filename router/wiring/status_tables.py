@@ -281,7 +281,7 @@ def _account(one: AccountStatus) -> Row:
     oldest_s = max((lane["oldest_s"] for lane in one["lanes"]), default=0.0)
     return Row(
         (
-            cell(one["name"]),
+            cell(one["name"] + (" (removed)" if one["leaving"] else "")),
             cell(f"{bound}/{one['max_binds']}", "" if bound else DIM),
             cell(rate(now["in_per_s"])),
             _refusals(now["refused_per_s"], is_bad=is_flooded(now)),

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -433,3 +434,17 @@ def test_refusals_and_the_latest_warnings_are_shown_and_nothing_of_a_peer_is_obe
     assert "\x1b[2J" not in text
     narrow = text_of(status, width=80).splitlines()
     assert any(line.startswith("08:00:01  client.bind_refused system_id=") for line in narrow)
+
+
+def test_account_that_was_removed_is_told_while_it_has_something() -> None:
+    router = FakeRouter()
+    fewer = {name: one for name, one in router.settings.accounts.items() if name != BANK}
+    router.journey.rooms.take(BANK, 100)
+    router.accounts.adopt(fewer, 0.0)
+    router.journey.rulebook.rules = replace(router.journey.rulebook.rules, accounts=fewer)
+    status = snapshot(router)
+    (bank,) = [one for one in status["accounts"] if one["name"] == BANK]
+    assert (bank["leaving"], bank["waiting"]) == (True, 1)
+    assert any("bank is removed, and has 0 binds, 1 waiting" in n["what"] for n in status["notes"])
+    router.journey.rooms.give(BANK, 100)
+    assert BANK not in [one["name"] for one in snapshot(router)["accounts"]]
