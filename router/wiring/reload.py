@@ -284,7 +284,7 @@ class Reloader:
         if needs_restart:
             if not partly:
                 return read
-            read.settings = without_restart(old, new)
+            read.settings = without_restart(old, new, late)
         mistakes: list[Mistake] = []
         for number, (certificate, listen) in enumerate(
             zip(app.certificates, read.settings.listen, strict=True)

@@ -94,11 +94,17 @@ def test_a_name_that_still_has_a_bind_is_another_s_only_after_a_restart(
     with Peer(router.port) as client:
         client.bind("shop")
         results = []
-        for given, partly in ((without_shop, False), (now, False), (now, True)):
+        for given, partly in (
+            *((without_shop, False), (now, False), (now, True)),
+            *((now, False), (now, True)),
+        ):
             (tmp_path / "router.yaml").write_text(given, encoding="utf-8")
             results.append(reload(f"http://{router.control}", partly=partly))
-    _, whole, part = results
-    assert [one.document["result"] for one in results] == ["applied", "needs_restart", "partly"]
+    _, whole, part, *again = results
+    assert [one.document["result"] for one in (whole, part)] == ["needs_restart", "partly"]
+    for one in again:
+        assert one.document["result"] == "needs_restart", "it is not forgotten"
+        assert one.document["needs_restart"] == ["accounts.shop.formerly"]
     assert whole.document["needs_restart"] == ["accounts.shop.formerly"]
     assert "accounts.shop.formerly: only a restart applies this" in whole.refusal
     assert part.lines[0].startswith("accounts.shop: formerly bank; ")
