@@ -59,11 +59,21 @@ class SettingsError(Exception):
         self,
         mistakes: Iterable[Mistake],
         files: Mapping[Path, SeenFile] = MappingProxyType({}),
+        left_out: int = 0,
     ) -> None:
-        """`files` are those that were read, or looked for: until one changes, this stays so."""
+        """`files` are those that were read, or looked for: until one changes, this stays so.
+
+        `left_out` is how many more mistakes there are than are told.
+        """
         self.files: Final = files
+        self.left_out: Final = left_out
         self.mistakes: list[Mistake] = sorted(mistakes, key=lambda mistake: mistake.place)
         super().__init__("\n".join(map(str, self.mistakes)))
+
+    @property
+    def count(self) -> int:
+        """How many mistakes there are, with those that are not told."""
+        return len(self.mistakes) + self.left_out
 
 
 def mistake_at(

@@ -11,7 +11,7 @@ the files after they were asked for.
 import asyncio
 import gc
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Final, Literal, Protocol, TypedDict, TypeVar
@@ -35,7 +35,8 @@ from router.wiring.gently import gently
 from router.wiring.tls import Certificate, Loaded, loaded
 
 MOST_TOLD: Final = 100
-"""Changes, and things that stay, that the log and the answer list; the others are counted."""
+"""Changes, mistakes, warnings, and things that stay, that the log and the answer list; the others
+are counted. A line of the log takes the loop a tenth of a millisecond."""
 MANY_OBJECTS: Final = 50_000
 """New objects, from which on the garbage collector is told to leave them alone: to look through two
 million of them would hold the loop up for seconds, through these for some milliseconds."""
@@ -69,9 +70,13 @@ class Reloaded(TypedDict):
     stays: list[str]
     """What goes on for a while as it was before, in words."""
     mistakes: list[dict[str, object]]
-    """All mistakes of the files, each as `check --json` shows it, and as `text`."""
+    """The mistakes of the files, each as `check --json` shows it, and as `text`."""
+    mistakes_left_out: int
+    """How many more mistakes there are than are listed."""
     warnings: list[str]
     """What is probably a mistake, and was not in the configuration before."""
+    warnings_left_out: int
+    """How many more warnings there are than are listed."""
     took_s: float
     in_force_since_utc: float
     """Since when the configuration is in force that is so now, whether or not it is the new one."""
@@ -145,7 +150,7 @@ class _Read:
     settings: Settings
     words: list[str]
     needs_restart: tuple[str, ...]
-    warnings: list[str]
+    warnings: list[Mistake]
     rules: Rules | None = None
     """None where nothing is to be applied."""
     certificates: dict[int, Loaded] = field(default_factory=dict)
@@ -220,7 +225,7 @@ class Reloader:
         try:
             read = await in_thread(lambda: self._read(app.settings, partly))
         except SettingsError as error:
-            return _rejected(error.mistakes)
+            return _rejected(error)
         except ReaderError as error:
             log_trace(error)
             return _told("failed", str(error))
@@ -228,7 +233,7 @@ class Reloader:
         if read.rules is None:
             if not read.words:
                 told["result"] = "unchanged"
-                told["stays"] = list(self._renewals())
+                told["stays"] = _most(self._renewals())
                 return told
             told["result"] = "needs_restart"
             told["reason"] = _needs_restart(read, partly)
@@ -236,7 +241,7 @@ class Reloader:
         try:
             new = await app.connectors.listen(read.settings)
         except OSError as error:
-            return _rejected([_about(error, read.settings)])
+            return _rejected(SettingsError([_about(error, read.settings)]))
         refused = self._refused()
         if refused is not None:
             app.connectors.close(new)
@@ -244,7 +249,7 @@ class Reloader:
         if read.needs_restart:
             told["result"] = "partly"
         before, rules_before = app.settings, app.journey.rulebook.rules
-        told["stays"] = list(self._stays(before, read.settings))
+        stays = list(self._stays(before, read.settings))
         certificates = {
             number: one.now for number, one in enumerate(app.certificates) if one is not None
         }
@@ -256,7 +261,7 @@ class Reloader:
             app.connectors.close(new)
             return _told("failed", "an error in the router, which went back; its log says more")
         app.config.applied(read.settings, is_part=bool(read.needs_restart))
-        told["stays"] += self._renewals()
+        told["stays"] = _most([*stays, *self._renewals()])
         left = [before]
         del before, rules_before, read
         self._begin(in_thread(lambda: let_go(left)))
@@ -393,8 +398,12 @@ class Reloader:
             return
         for mistake in told["mistakes"]:
             log.error("config.mistake", mistake=mistake["text"])
+        if told["mistakes_left_out"]:
+            log.error("config.mistake", mistake=f"and {told['mistakes_left_out']} more")
         for warning in told["warnings"]:
             log.warning("config.warned", meaning=warning)
+        if told["warnings_left_out"]:
+            log.warning("config.warned", meaning=f"and {told['warnings_left_out']} more")
         for change in told["changes"]:
             log.info("config.changed", change=change)
         counted = len(told["changes"]) + told["changes_left_out"]
@@ -403,7 +412,7 @@ class Reloader:
                 "config.reloaded",
                 result=result,
                 changes=counted,
-                needs_restart=told["needs_restart"],
+                needs_restart=_most(told["needs_restart"]),
                 stays=told["stays"],
                 took_s=told["took_s"],
             )
@@ -413,6 +422,7 @@ class Reloader:
 
 def _told(result: Result, reason: str, read: _Read | None = None) -> Reloaded:
     words = [] if read is None else read.words
+    found = [] if read is None else read.warnings
     return Reloaded(
         result=result,
         reason=reason,
@@ -421,27 +431,38 @@ def _told(result: Result, reason: str, read: _Read | None = None) -> Reloaded:
         needs_restart=[] if read is None else list(read.needs_restart),
         stays=[],
         mistakes=[],
-        warnings=[] if read is None else read.warnings,
+        mistakes_left_out=0,
+        warnings=[str(one) for one in found[:MOST_TOLD]],
+        warnings_left_out=max(0, len(found) - MOST_TOLD),
         took_s=0.0,
         in_force_since_utc=0.0,
     )
 
 
-def _new_warnings(old: Settings, new: Settings) -> list[str]:
+def _most(words: Iterable[str]) -> list[str]:
+    """Return the first, and how many more there are."""
+    listed = list(words)
+    more = len(listed) - MOST_TOLD
+    return [*listed[:MOST_TOLD], f"and {more} more"] if more > 0 else listed
+
+
+def _new_warnings(old: Settings, new: Settings) -> list[Mistake]:
     known = {(warning.path, warning.message) for warning in warnings(old)}
     found = warnings(new)
-    return [str(one) for one in found if (one.path, one.message) not in known]
+    return [one for one in found if (one.path, one.message) not in known]
 
 
-def _rejected(mistakes: list[Mistake]) -> Reloaded:
-    found = len(mistakes)
-    told = _told("rejected", f"the files have {found} mistake{'' if found == 1 else 's'}")
-    told["mistakes"] = [{**asdict(one), "text": str(one)} for one in mistakes]
+def _rejected(error: SettingsError) -> Reloaded:
+    plural = "" if error.count == 1 else "s"
+    told = _told("rejected", f"the files have {error.count} mistake{plural}")
+    listed = error.mistakes[:MOST_TOLD]
+    told["mistakes"] = [{**asdict(one), "text": str(one)} for one in listed]
+    told["mistakes_left_out"] = error.count - len(listed)
     return told
 
 
 def _needs_restart(read: _Read, partly: bool) -> str:
-    keys = ", ".join(read.needs_restart)
+    keys = ", ".join(_most(read.needs_restart))
     if partly:
         return f"nothing else has changed than what needs a restart: {keys}"
     return f"{keys}: only a restart applies this; --partly applies the rest"

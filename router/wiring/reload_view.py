@@ -54,6 +54,8 @@ def lines_of(document: Mapping[str, list[object]]) -> list[str]:
     """Return what the answer of the router says, in lines for people."""
     result = str(document["result"])
     lines = [str(mistake["text"]) for mistake in _mistakes(document)]
+    if document["mistakes_left_out"]:
+        lines.append(f"and {document['mistakes_left_out']} more")
     keys = [str(key) for key in document["needs_restart"]]
     restart = [f"{key}:" for key in keys]
     restart += [f"{key.removesuffix('.formerly')}: formerly " for key in keys]
@@ -64,6 +66,8 @@ def lines_of(document: Mapping[str, list[object]]) -> list[str]:
         lines.append(f"and {document['changes_left_out']} more")
     lines += map(str, document["stays"])
     lines += [f"warning: {warning}" for warning in document["warnings"]]
+    if document["warnings_left_out"]:
+        lines.append(f"and {document['warnings_left_out']} more warnings")
     if result in HEADS:
         lines.append(HEADS[result])
     return lines

@@ -26,6 +26,7 @@ from benchmarks.processes import until
 from benchmarks.stand import Router
 from router.settings.load import load
 from router.smpp import vocabulary as v
+from router.wiring.reload import MOST_TOLD
 from router.wiring.reload_view import Told, reload
 from tests.e2e.scene import Peer, changed, configuration, free_port, smpp_router
 
@@ -263,6 +264,22 @@ def test_faulty_files_change_nothing_and_every_mistake_is_told(scene: Scene) -> 
     with Peer(scene.router.port) as client:
         client.bind("bank")
         assert client.submit("37255500001").command_status == v.ESME_ROK
+
+
+def test_of_very_many_mistakes_or_warnings_the_first_are_told(scene: Scene) -> None:
+    routes = 'routes: [{destination: "", to: [telia]}'
+    child = scene.router.child
+    logged = len(child.events("config.mistake"))
+    faulty = "".join(f', {{destination: "{number}", to: [x]}}' for number in range(1000, 2200))
+    told = scene.reload((routes, routes + faulty))
+    assert told.refusal == "the files have 1200 mistakes"
+    assert (len(told.lines), told.lines[-1]) == (MOST_TOLD + 1, "and 1100 more")
+    warned = len(child.events("config.warned"))
+    shadowed = ', {destination: "", to: [telia]}' * 150
+    told = scene.reload((routes, routes + shadowed))
+    assert told.lines[-2:] == ["and 50 more warnings", "applied"]
+    for event, before in (("config.mistake", logged), ("config.warned", warned)):
+        until("it is told", lambda: len(child.events(event)) == before + MOST_TOLD + 1)  # noqa: B023
 
 
 def test_what_needs_a_restart_is_named_and_the_rest_applied_only_if_asked(scene: Scene) -> None:

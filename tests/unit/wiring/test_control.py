@@ -386,7 +386,9 @@ def reloaded(result: Result, reason: str = "") -> Reloaded:
         needs_restart=[],
         stays=[],
         mistakes=[],
+        mistakes_left_out=0,
         warnings=[],
+        warnings_left_out=0,
         took_s=0.1,
         in_force_since_utc=1e9,
     )
