@@ -11,7 +11,7 @@ import signal
 import socket
 import ssl
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from fcntl import ioctl
 from pathlib import Path
@@ -22,7 +22,7 @@ import pytest
 
 from benchmarks import stand
 from benchmarks.certificates import OPENSSL, self_signed
-from benchmarks.processes import until
+from benchmarks.processes import Child, until
 from benchmarks.stand import Router
 from router.settings.load import load
 from router.smpp import vocabulary as v
@@ -316,6 +316,33 @@ def test_hangup_reloads_and_the_log_says_what_changed(scene: Scene) -> None:
     words = "operators.telia.binds.t1.rate: 500/s -> 70/s"
     until("it is told", lambda: words in _told(scene.router))
     until("it is applied", lambda: scene.router.child.events("config.reloaded"))
+
+
+def test_hangups_end_neither_a_start_nor_a_stop(stack: ExitStack, tmp_path: Path) -> None:
+    file = tmp_path / "router.yaml"
+    file.write_text(configuration(1), encoding="utf-8")
+    child = stack.enter_context(Child("router", ["-m", "router.wiring.start", "run", str(file)]))
+    until("the program is ours, and no more Python's", lambda: _ignores_hangups(child.pid))
+
+    def is_reached(reached: Callable[[], object]) -> bool:
+        if reached():
+            return True
+        child.signal(signal.SIGHUP)
+        return not child.running
+
+    until("it has started", lambda: is_reached(lambda: child.events("router.ready")))
+    assert child.running
+    child.signal(signal.SIGTERM)
+    until("it has ended", lambda: is_reached(lambda: not child.running))
+    assert child.ends() == 0
+    assert child.events("router.stopped")
+
+
+def _ignores_hangups(process: int) -> bool:
+    status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
+    ignored = re.search(r"^SigIgn:\s*(\w+)$", status, re.MULTILINE)
+    assert ignored is not None
+    return bool(int(ignored[1], 16) >> signal.SIGHUP - 1 & 1)
 
 
 def _told(router: Router) -> list[object]:
