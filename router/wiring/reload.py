@@ -22,7 +22,7 @@ from router.accept.accounts import Accounts, Bound
 from router.accept.server import ClientLink
 from router.journey import Journey
 from router.settings.apart import ReaderError, let_go
-from router.settings.difference import difference
+from router.settings.difference import difference, new_names
 from router.settings.load import Mistake, SettingsError, warnings, without_collector
 from router.settings.mistakes import mistake_at
 from router.settings.partly import without_restart
@@ -356,15 +356,19 @@ class Reloader:
     def _stays(self, old: Settings, new: Settings) -> Iterator[str]:
         """Say what goes on as it was although the configuration says otherwise."""
         app = self._app
+        # What has another name now is handed over, and stays in nothing.
+        renamed = {*new_names(old.accounts, new.accounts)}
+        renamed_operators = {*new_names(old.operators, new.operators)}
         for name, account in app.accounts.by_name.items():
             bound, settings = len(account.binds), new.accounts.get(name)
             if settings is None:
-                if bound:
+                if bound and name not in renamed:
                     yield f"account {name}: {_stay(bound, '')}; no new ones may come"
             elif settings.max_binds < min(bound, old.accounts[name].max_binds):
                 yield f"account {name}: {_stay(bound - settings.max_binds, ' over the new limit')}"
         for operator in app.journey.operators.values():
-            if operator.name not in new.operators and not operator.is_leaving:
+            gone = operator.name not in new.operators and operator.name not in renamed_operators
+            if gone and not operator.is_leaving:
                 owed = len(app.journey.pending.correlators[operator.name])
                 if operator.in_flight or owed:
                     yield (

@@ -58,7 +58,8 @@ def lines_of(document: Mapping[str, list[object]]) -> list[str]:
         lines.append(f"and {document['mistakes_left_out']} more")
     keys = [str(key) for key in document["needs_restart"]]
     restart = [f"{key}:" for key in keys]
-    restart += [f"{key.removesuffix('.formerly')}: formerly " for key in keys]
+    renamed = [key.removesuffix(".formerly") for key in keys]
+    restart += [f"{name}: {how}" for name in renamed for how in ("formerly ", "added: formerly ")]
     for change in map(str, document["changes"]):
         needs = result == "partly" and change.startswith(tuple(restart))
         lines.append(f"{change} (after a restart)" if needs else change)
