@@ -37,7 +37,7 @@ from typing import IO, Any, Final
 
 import yaml
 
-from router.settings.load import load, without_collector
+from router.settings.load import load_whole, without_collector
 from router.settings.mistakes import Mistake, SettingsError
 from router.terms.settings import (
     AccountSettings,
@@ -410,7 +410,7 @@ def main(*, is_idle: bool) -> None:
         settings = None
         outcome: _Outcome
         try:
-            settings = load(path, environment)
+            settings = load_whole(path, environment)
         except SettingsError as error:
             outcome = _refused(error)
         except Exception:  # noqa: BLE001 - Whoever has asked tells it.

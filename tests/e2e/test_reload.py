@@ -10,6 +10,7 @@ import re
 import signal
 import socket
 import ssl
+import time
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -56,6 +57,8 @@ class Scene:
         port = str(self.operator.port)
         told = ((old.replace("PORT", port), new.replace("PORT", port)) for old, new in changes)
         self.file.write_text(changed(self.first, *told), encoding="utf-8")
+        a_while_ago = time.time() - 10  # So that nobody waits until it is surely whole.
+        os.utime(self.file, (a_while_ago, a_while_ago))
 
     def reload(self, *changes: tuple[str, str], partly: bool = False) -> Told:
         """Write it, and have the router follow."""
