@@ -186,7 +186,7 @@ class Reloader:
         `partly`: apply what needs no restart although something does. `answer` gets the result.
         """
         if self._app.stopping:  # Tasks may not begin any more.
-            told = _told("refused", STOPPING)
+            told = self._stopping()
             self._log(told)
             if answer is not None:
                 answer.set_result(told)
@@ -195,9 +195,25 @@ class Reloader:
         if task is None:
             task = self._waiting[partly] = self._begin(self._after_others(partly))
             self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+            task.add_done_callback(self._over)
         if answer is not None:
-            task.add_done_callback(lambda done: _answer(answer, done))
+            task.add_done_callback(lambda done: self._answer(answer, done))
+
+    def _over(self, task: "asyncio.Task[Reloaded]") -> None:
+        self._under_way.discard(task)
+        if task.cancelled():
+            self._log(self._stopping())
+
+    def _answer(self, answer: "Future[Reloaded]", task: "asyncio.Task[Reloaded]") -> None:
+        """Hand the result on. Nobody waits any more if it took too long."""
+        if answer.set_running_or_notify_cancel():
+            answer.set_result(self._stopping() if task.cancelled() else task.result())
+
+    def _stopping(self) -> Reloaded:
+        """Return what came of a reload for which the router stops too early."""
+        told = _told("refused", STOPPING)
+        told["in_force_since_utc"] = round(self._app.config.since_utc, 3)
+        return told
 
     async def _after_others(self, partly: bool) -> Reloaded:
         async with self._one_at_a_time:
@@ -215,7 +231,7 @@ class Reloader:
 
     def _refused(self) -> Reloaded | None:
         if self._app.stopping:
-            return _told("refused", STOPPING)
+            return self._stopping()
         if not self._app.ready:
             return _told("refused", "the router is starting; reload when it is ready")
         return None
@@ -482,15 +498,6 @@ def _stay(count: int, which: str) -> str:
     if count == 1:
         return f"one bind{which} stays until it leaves"
     return f"{count} binds{which} stay until they leave"
-
-
-def _answer(answer: "Future[Reloaded]", task: "asyncio.Task[Reloaded]") -> None:
-    """Hand the result on. Nobody waits any more if it took too long."""
-    if answer.set_running_or_notify_cancel():
-        if task.cancelled():
-            answer.set_exception(TimeoutError())
-        else:
-            answer.set_result(task.result())
 
 
 def log_trace(error: ReaderError) -> None:

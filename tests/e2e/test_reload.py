@@ -13,6 +13,7 @@ import ssl
 import time
 from array import array
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from fcntl import ioctl
 from pathlib import Path
@@ -27,7 +28,7 @@ from benchmarks.processes import Child, until
 from benchmarks.stand import Router
 from router.settings.load import load
 from router.smpp import vocabulary as v
-from router.wiring.reload import MOST_TOLD
+from router.wiring.reload import MOST_TOLD, STOPPING
 from router.wiring.reload_view import Told, reload
 from tests.e2e.scene import Peer, changed, configuration, free_port, smpp_router
 
@@ -460,16 +461,21 @@ def test_process_that_reads_may_be_killed(scene: Scene) -> None:
     assert scene.result(("rate: 500/s,", "rate: 502/s,")) == "applied"
 
 
-def test_stop_does_not_wait_for_a_reload_that_reads(tmp_path: Path) -> None:
+def test_stop_does_not_wait_for_a_reload_that_reads_and_refuses_it(tmp_path: Path) -> None:
     with ExitStack() as stack:
+        asking = stack.enter_context(ThreadPoolExecutor())
         scene = Scene(stack, tmp_path)
         assert scene.result(("rate: 500/s,", "rate: 501/s,")) == "applied"
         reader = reader_of(scene)
         os.kill(reader, signal.SIGSTOP)
         scene.write(("rate: 500/s,", "rate: 502/s,"))
         child = scene.router.child
-        child.signal(signal.SIGHUP)
+        asked = asking.submit(reload, f"http://{scene.router.control}", partly=False)
         until("the reader is asked", lambda: unread_by(reader) or None)
         assert child.stop() == 0
+        told = asked.result()
+        assert (told.document["result"], told.refusal) == ("refused", STOPPING)
+        assert not told.goes_on.startswith("nothing was applied: the configuration of 1970")
+        assert [one["reason"] for one in child.events("config.refused")] == [STOPPING]
         assert child.events("router.stopped")
         assert not child.events("router.stop_forced")
