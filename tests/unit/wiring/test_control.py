@@ -2,12 +2,14 @@
 
 import io
 import json
+import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from router.terms.settings import Address
-from router.wiring.control import ControlSite, TelemetrySite
+from router.wiring.control import MOST_WAITING, ControlSite, TelemetrySite
 from router.wiring.http_server import Refusals, Site
 from router.wiring.reload import Reloaded, Result
 from tests.unit.telemetry.running import TELIA, FakeRouter
@@ -439,6 +441,35 @@ def test_reload_that_takes_long_goes_on_and_that_is_said() -> None:
     assert status == 503
     assert "goes on" in str(document["error"])
     assert router.reloader.asked == [False]
+
+
+@pytest.mark.parametrize("path", ["/v1/reload", "/v1/compare"])
+def test_so_many_may_wait_and_the_next_is_refused_at_once(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    router = FakeRouter()
+    site = control_of(router)
+    waiting, released = threading.Semaphore(0), threading.Event()
+
+    def waits(*_: object) -> tuple[int, object]:
+        waiting.release()
+        released.wait()
+        return 200, {}
+
+    monkeypatch.setattr(site, "_reload" if path == "/v1/reload" else "_question", waits)
+    with ThreadPoolExecutor(MOST_WAITING) as others:
+        try:
+            asked = [others.submit(command, site, path, b"{}") for _ in range(MOST_WAITING)]
+            for _ in asked:
+                waiting.acquire()
+            status, document = command(site, path, b"{}")
+            assert (status, document) == (503, {"error": "4 others wait already; ask again later"})
+            assert router.journey.counters.http_refused == {"too_many": 1}
+            assert told(site, "/v1/status")[0] == 200
+        finally:
+            released.set()
+    assert [one.result()[0] for one in asked] == [200] * MOST_WAITING
+    assert command(site, path, b"{}") == (200, {})
 
 
 def test_reload_of_a_router_that_ends_is_503() -> None:
