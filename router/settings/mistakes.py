@@ -18,6 +18,9 @@ CLOSE_ENOUGH: Final = 0.5
 """Least similarity of two words (difflib's ratio): "to" and "tp" just reach it, and words that have
 nothing in common seldom do."""
 _SIMPLE: Final = re.compile(r"[\w-]+")
+_SHOWN: Final = re.compile(r"[\w.-]{1,40}")
+"""Keys that are shown although nobody knows them. What else stands before a colon may be anything,
+where the file is not the router's own: a line of /etc/shadow, of which this shows nothing."""
 LISTED_AT_MOST: Final = 20
 """Names that a message lists at most: a thousand would be no help."""
 
@@ -124,6 +127,11 @@ def listed(what: str, names: Sequence[str]) -> str:
 def written_twice(first: Place) -> str:
     """Return the message about a second value of one key."""
     return f"is written twice; the first is at {first}"
+
+
+def is_shown(key: str) -> bool:
+    """Whether a message may show a key that is none of ours."""
+    return _SHOWN.fullmatch(key) is not None
 
 
 def key_path(parent: str, key: str) -> str:

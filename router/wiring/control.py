@@ -378,7 +378,13 @@ def _posted(environ: "WSGIEnvironment", most: int = MOST_COMMAND_OCTETS) -> dict
     if not 0 < length <= most:
         raise ValueError(f"a command has from 1 to {most} octets")
     try:
-        document = json.loads(environ["wsgi.input"].read(length))
+        octets = environ["wsgi.input"].read(length)
+    except TimeoutError:  # The peer is there, and waits for our answer.
+        octets = b""
+    if len(octets) < length:
+        raise ValueError(f"Content-Length is {length}, and fewer octets came")
+    try:
+        document = json.loads(octets)
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):

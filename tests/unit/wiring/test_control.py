@@ -237,6 +237,22 @@ def test_drain_and_resume_tell_what_has_become_of_each_bind() -> None:
         assert router.journey.operators[TELIA].binds[1].drained == drained
 
 
+class Silent(io.BytesIO):
+    """A body of which no more comes."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        raise TimeoutError("timed out")
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+@pytest.mark.parametrize("body", [io.BytesIO(b"{}"), Silent()])
+def test_body_that_is_shorter_than_it_says_is_400_in_words(path: str, body: io.BytesIO) -> None:
+    body.seek(0)
+    more = {"CONTENT_LENGTH": "50", "wsgi.input": body}
+    status, document = command(control_of(FakeRouter()), path, b"", **more)
+    assert (status, document) == (400, {"error": "Content-Length is 50, and fewer octets came"})
+
+
 def test_status_after_a_command_is_a_new_one() -> None:
     site = control_of(FakeRouter())
     before = told(site, "/v1/status")
@@ -453,7 +469,7 @@ def test_so_many_may_wait_and_the_next_is_refused_at_once(
 
     def waits(*_: object) -> tuple[int, object]:
         waiting.release()
-        released.wait()
+        released.wait(20.0)
         return 200, {}
 
     monkeypatch.setattr(site, "_reload" if path == "/v1/reload" else "_question", waits)
