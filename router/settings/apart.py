@@ -37,7 +37,7 @@ from typing import IO, Any, Final
 
 import yaml
 
-from router.settings.load import load, without_collector
+from router.settings.load import load_whole, without_collector
 from router.settings.mistakes import Mistake, SettingsError
 from router.terms.settings import (
     AccountSettings,
@@ -58,6 +58,9 @@ NICE: Final = 15
 """How small that part is: a tenth of what a process usually has, or less."""
 LET_GO: Final = 500
 """Routes of settings that are freed at once: less than a millisecond."""
+MOST_MISTAKES: Final = 1_000
+"""Mistakes that are sent; the others are counted. One typo of a program that writes the file can be
+one in each of a hundred thousand routes, and more than these nobody reads."""
 _LENGTH: Final = Struct("<Q")
 _HERE: Final = Path(__file__).resolve().parent
 _OURS: Final = Path(sys.executable).parent.resolve() / Path(sys.executable).name
@@ -81,10 +84,10 @@ MADE_OF: Final = _made_of()
 
 Runs = list[range | list[RouteSettings]]
 """Routes: the numbers of those that were there the last time, and new ones."""
-_Refused = tuple[list[Mistake], Mapping[Path, SeenFile]]
+_Refused = tuple[list[Mistake], Mapping[Path, SeenFile], int]
 _Outcome = tuple[Settings, Runs] | _Refused | str
-"""Settings, their routes apart; mistakes, and the files they are in; or the trace of an error of
-ours."""
+"""Settings, their routes apart; mistakes, the files they are in, and how many more there are; or
+the trace of an error of ours."""
 
 
 def let_go(left: list[Settings]) -> None:
@@ -136,8 +139,8 @@ class Reader:
                 case str():
                     what = "an error of the router; `smpp-router check` shows it, too"
                     raise ReaderError(what, trace=outcome)
-                case mistakes, files:
-                    raise SettingsError(mistakes, files)
+                case mistakes, files, left_out:
+                    raise SettingsError(mistakes, files, left_out)
 
     def close(self) -> None:
         """End the process, and read no more: a reading that goes on in another thread fails."""
@@ -379,6 +382,11 @@ class _Last:
         return runs
 
 
+def _refused(error: SettingsError) -> _Refused:
+    told = error.mistakes[:MOST_MISTAKES]
+    return told, error.files, error.count - len(told)
+
+
 _said_by: Final = attrgetter(*(one.name for one in fields(RouteSettings)))
 
 
@@ -402,9 +410,9 @@ def main(*, is_idle: bool) -> None:
         settings = None
         outcome: _Outcome
         try:
-            settings = load(path, environment)
+            settings = load_whole(path, environment)
         except SettingsError as error:
-            outcome = error.mistakes, error.files
+            outcome = _refused(error)
         except Exception:  # noqa: BLE001 - Whoever has asked tells it.
             outcome = traceback.format_exc()
         else:

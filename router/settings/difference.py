@@ -29,6 +29,7 @@ NEEDS_RESTART: Final = ("listen", "journal", "node", "telemetry.listen", "contro
 listener. Beside them: whether there are records; the names and the order of `lanes`, because the
 queues on disk are told apart by them; and `formerly` where an operator or account is there already
 under its new name, because both have messages."""
+LEFT: Final = "what is left under that name is handed over"
 HANDED_OVER: Final = "its queue and outbox are handed over, its clients bind anew"
 
 Name = TypeVar("Name")
@@ -244,7 +245,9 @@ def _named(
         elif name not in after:
             yield Change(here, "removed")
         elif name not in before:
-            yield Change(here, "added")
+            was = getattr(after[name], "formerly", None)  # Removed by an earlier change.
+            gone = "" if was is None or was in after else f"formerly {was}; {LEFT}"
+            yield Change(here, "added", "", gone)
         elif before[name] != after[name]:
             yield from _values(one, here, before[name], after[name])
 

@@ -9,14 +9,15 @@ Which keys there are stands in `keys.py`, how values are written in `values.py`.
 """
 
 import gc
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from router.settings.digest import digest_of
-from router.settings.files import stamp_of
+from router.settings.files import changed_since, stamp_of, youngest_s
 from router.settings.keys import ROUTES_ALIKE, SETTINGS
 from router.settings.mistakes import Mistake, SettingsError, mistake_at, written_twice
 from router.settings.parts import key_of
@@ -34,12 +35,16 @@ from router.settings.reading import Reading, RefusedError, Spot
 from router.settings.warn import warnings
 from router.terms.settings import Place, SeenFile, Settings
 
-__all__ = ["Mistake", "SettingsError", "load", "warnings", "without_collector"]
+__all__ = ["Mistake", "SettingsError", "load", "load_whole", "warnings", "without_collector"]
 
 BY_NAME: Final = ("accounts", "operators")
 """Keys of several files are joined name by name."""
 BY_ORDER: Final = ("inbound", "listen", "routes")
 """Keys of several files are joined in the order of the files."""
+
+WHOLE_AFTER_S: Final = 1.0
+"""How long after it was written to a file is taken to be whole. Most programs write a file at
+once; one that rests for longer has to write another file, and rename that."""
 
 
 def load(
@@ -55,6 +60,28 @@ def load(
                 return _load(path, environment, alike)
         # Twins do not know their columns: read everything again to say where the mistakes are.
         return _load(path, environment, None)
+
+
+def load_whole(
+    path: Path, environment: Mapping[str, str], wait: Callable[[float], object] = time.sleep
+) -> Settings:
+    """Return the settings as `load` does, once nobody has written to their files for a moment.
+
+    So a file that a program is still writing is a mistake, as far as a look at it can tell.
+    """
+    settings = load(path, environment)
+    missing_s = WHOLE_AFTER_S - youngest_s(settings.files.values(), time.time())
+    if missing_s > 0:
+        wait(min(missing_s, WHOLE_AFTER_S))
+        changed = changed_since(settings.files)
+        if changed:
+            raise SettingsError(map(_written_meanwhile, changed), settings.files)
+    return settings
+
+
+def _written_meanwhile(path: Path) -> Mistake:
+    what = "was written to while it was read; try again when it is whole"
+    return Mistake(str(path), 0, 0, "", what)
 
 
 @contextmanager
@@ -93,6 +120,8 @@ def _load(path: Path, environment: Mapping[str, str], alike: Alike | None) -> Se
     settings = None
     with suppress(RefusedError):
         settings = SETTINGS.read(Spot(root, "", reading))
+    # A part of a file may be as good YAML as the whole is.
+    mistakes += map(_written_meanwhile, changed_since(seen))
     if mistakes or settings is None:
         raise SettingsError(mistakes, seen)
     return replace(settings, digest=digest_of(settings))

@@ -18,6 +18,9 @@ CLOSE_ENOUGH: Final = 0.5
 """Least similarity of two words (difflib's ratio): "to" and "tp" just reach it, and words that have
 nothing in common seldom do."""
 _SIMPLE: Final = re.compile(r"[\w-]+")
+_SHOWN: Final = re.compile(r"[\w.-]{1,40}")
+"""Keys that are shown although nobody knows them. What else stands before a colon may be anything,
+where the file is not the router's own: a line of /etc/shadow, of which this shows nothing."""
 LISTED_AT_MOST: Final = 20
 """Names that a message lists at most: a thousand would be no help."""
 
@@ -59,11 +62,21 @@ class SettingsError(Exception):
         self,
         mistakes: Iterable[Mistake],
         files: Mapping[Path, SeenFile] = MappingProxyType({}),
+        left_out: int = 0,
     ) -> None:
-        """`files` are those that were read, or looked for: until one changes, this stays so."""
+        """`files` are those that were read, or looked for: until one changes, this stays so.
+
+        `left_out` is how many more mistakes there are than are told.
+        """
         self.files: Final = files
+        self.left_out: Final = left_out
         self.mistakes: list[Mistake] = sorted(mistakes, key=lambda mistake: mistake.place)
         super().__init__("\n".join(map(str, self.mistakes)))
+
+    @property
+    def count(self) -> int:
+        """How many mistakes there are, with those that are not told."""
+        return len(self.mistakes) + self.left_out
 
 
 def mistake_at(
@@ -114,6 +127,11 @@ def listed(what: str, names: Sequence[str]) -> str:
 def written_twice(first: Place) -> str:
     """Return the message about a second value of one key."""
     return f"is written twice; the first is at {first}"
+
+
+def is_shown(key: str) -> bool:
+    """Whether a message may show a key that is none of ours."""
+    return _SHOWN.fullmatch(key) is not None
 
 
 def key_path(parent: str, key: str) -> str:

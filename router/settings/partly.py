@@ -4,26 +4,42 @@ The result is valid in itself, as every configuration is, or there is none: a ro
 that will be there only after the restart.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from itertools import zip_longest
+from typing import TypeVar
 
 from router.settings.digest import digest_of
 from router.settings.keys import MOST_SHARED
 from router.settings.mistakes import Mistake, SettingsError, key_path, mistake_at
 from router.settings.units import show_percent
-from router.terms.names import LaneName
-from router.terms.settings import ListenSettings, Place, Settings
+from router.terms.names import AccountName, LaneName
+from router.terms.settings import (
+    AccountSettings,
+    ListenSettings,
+    OperatorSettings,
+    Place,
+    Settings,
+)
+
+Name = TypeVar("Name", bound=str)
+Part = TypeVar("Part", AccountSettings, OperatorSettings)
 
 
-def without_restart(old: Settings, new: Settings) -> Settings:
+def without_restart(old: Settings, new: Settings, late: Collection[AccountName] = ()) -> Settings:
     """Return the new configuration with what needs a restart as it was in the old.
 
-    Raises SettingsError where the two do not go together.
+    So whoever compares the result with the new one again finds the same to need a restart. `late`
+    are new accounts that can have what their former names have only later. Raises SettingsError
+    where the two do not go together.
     """
     values = {lane.name: lane for lane in new.lanes}
+    had_records, has_records = bool(old.records.keep_s), bool(new.records.keep_s)
     partly = replace(
         new,
+        accounts=_not_renamed(old.accounts, new.accounts, late),
+        operators=_not_renamed(old.operators, new.operators, ()),
+        records=new.records if had_records == has_records else old.records,
         listen=_listeners(old, new),
         journal=old.journal,
         telemetry=replace(new.telemetry, listen=old.telemetry.listen),
@@ -35,6 +51,21 @@ def without_restart(old: Settings, new: Settings) -> Settings:
     if mistakes:
         raise SettingsError(mistakes)
     return replace(partly, digest=digest_of(partly))
+
+
+def _not_renamed(
+    old: Mapping[Name, Part], new: Mapping[Name, Part], late: Collection[Name]
+) -> Mapping[Name, Part]:
+    """Return the new parts, without the former names that only a restart follows."""
+
+    def followed(name: Name, part: Part) -> Part:
+        before = old.get(name)
+        if before is None:
+            return replace(part, formerly=None) if name in late else part
+        return part if part.formerly is None else replace(part, formerly=before.formerly)
+
+    kept = {name: followed(name, part) for name, part in new.items()}
+    return new if kept == new else kept
 
 
 def _listeners(old: Settings, new: Settings) -> tuple[ListenSettings, ...]:

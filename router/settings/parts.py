@@ -11,7 +11,7 @@ from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cache
 from typing import Final, Generic, TypeVar, cast
 
-from router.settings.mistakes import key_path, listed, nearest, written_twice
+from router.settings.mistakes import is_shown, key_path, listed, nearest, written_twice
 from router.settings.places import Entry, Sequence, Table, Twin
 from router.settings.reading import RefusedError, Spot
 from router.settings.units import NotUnderstoodError
@@ -153,8 +153,11 @@ def _unknown_keys(spot: Spot, known: list[str], missing: set[str]) -> set[str]:
     entries = spot.entries()
     meant = set()
     for key in entries.keys() - set(known):
-        guess = nearest(key, known, likelier=missing or set(known) - entries.keys())
         place = entries[key].key.place
+        if not is_shown(key):
+            spot.note("unknown key, which is not shown: it is no word", None, at=place)
+            continue
+        guess = nearest(key, known, likelier=missing or set(known) - entries.keys())
         spot.note("unknown key", guess, listed("keys", known), at=place, key=key)
         if guess:
             meant.add(guess)

@@ -17,7 +17,14 @@ from typing import Final, NamedTuple, Protocol
 
 import yaml
 
-from router.settings.mistakes import Mistake, item_path, key_path, mistake_at, written_twice
+from router.settings.mistakes import (
+    Mistake,
+    is_shown,
+    item_path,
+    key_path,
+    mistake_at,
+    written_twice,
+)
 from router.terms.settings import Place
 
 DEEPEST: Final = 30
@@ -351,7 +358,8 @@ class _Composer:
         first = table.entries.setdefault(entry.key.text, entry)
         if first is not entry:
             path = self._path()
-            if "password" not in path:  # {a, a} without quotes may be meant as one.
+            # {a, a} without quotes may be meant as one password.
+            if "password" not in path and is_shown(entry.key.text):
                 path = key_path(path, entry.key.text)
             self._note(entry.key.place, written_twice(first.key.place), path)
 

@@ -81,12 +81,12 @@ def _keyed(
 ) -> dict[Key, Rule]:
     """Return the rules by what they are known by, in their order."""
     found: dict[Key, Rule] = {}
+    alike: Counter[tuple[Hashable, Hashable]] = Counter()
+    """How many there are of each group and conditions; only the first of those can ever win."""
     for rule in rules:
         group, conditions = group_of(rule)
-        number = 0
-        while (group, conditions, number) in found:  # Only the first of those can ever win.
-            number += 1
-        found[group, conditions, number] = rule
+        found[group, conditions, alike[group, conditions]] = rule
+        alike[group, conditions] += 1
     return found
 
 

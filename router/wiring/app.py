@@ -193,14 +193,18 @@ class App:
         import uvloop  # Not at import time: `check` and `explain` need no event loop.
 
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(self.main())
+            try:
+                return runner.run(self.main())
+            finally:  # Before the loop closes: the process has yet to end, with its own status.
+                signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     async def main(self) -> int:
         """Start everything in order, serve, and stop everything."""
         self.loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, self._on_stop)
-        self.loop.add_signal_handler(signal.SIGHUP, self.reloader.ask)
+        # Not by the loop: when that closes, SIGHUP would end the process for a moment.
+        signal.signal(signal.SIGHUP, self._on_hangup)
         with starting():
             servers = await self._started()
         if servers is None:
@@ -237,6 +241,9 @@ class App:
         log.info("router.stopped")
         stop.is_over()
         return 0
+
+    def _on_hangup(self, *_: object) -> None:
+        self.loop.call_soon_threadsafe(self.reloader.ask)
 
     async def _started(self) -> tuple[HttpServer, HttpServer] | None:
         """Open journal and ports, and recover; return the HTTP servers, or None after a failure."""

@@ -45,6 +45,9 @@ class Examined(TypedDict):
 
     ok: bool
     mistakes: list[dict[str, object]]
+    mistakes_left_out: NotRequired[int]
+    """How many more mistakes there are than are listed, where the running router has read the files
+    and they have very many."""
     warnings: list[dict[str, object]]
     hash: str | None
     """None for a configuration with mistakes."""
@@ -70,6 +73,8 @@ def examine(
         found = Examined(
             ok=False, mistakes=[asdict(one) for one in error.mistakes], warnings=[], hash=None
         )
+        if error.left_out:
+            found["mistakes_left_out"] = error.left_out
         return found if against is None else {**found, "against": None}
     found = Examined(
         ok=True,
@@ -117,6 +122,8 @@ def lines_of(found: Examined) -> Iterator[str]:
     """Yield what was found, for people."""
     for mistake in found["mistakes"]:
         yield str(Mistake(**mistake))  # type: ignore[arg-type]  # As `asdict` has made it.
+    if found.get("mistakes_left_out"):
+        yield f"and {found['mistakes_left_out']} more mistakes"
     for warning in found["warnings"]:
         told = Mistake(**warning)  # type: ignore[arg-type]
         parts = (str(Place(told.file, told.line, told.column)), "warning", told.path, told.message)
@@ -133,7 +140,7 @@ def lines_of(found: Examined) -> Iterator[str]:
 def total_of(found: Examined) -> str:
     """Return how much was found, in one line."""
     counts = [
-        _counted(len(found["mistakes"]), "mistake"),
+        _counted(len(found["mistakes"]) + found.get("mistakes_left_out", 0), "mistake"),
         _counted(len(found["warnings"]), "warning"),
     ]
     against = found.get("against")

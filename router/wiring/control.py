@@ -42,7 +42,7 @@ from router.terms.settings import Address
 from router.wiring.drains import UnknownNameError, set_drained
 from router.wiring.gently import gently
 from router.wiring.http_server import CONNECTION, LONGEST_S, HttpServer, Refusals
-from router.wiring.questions import PATHS, SLOW_S, Questions
+from router.wiring.questions import PATHS, SEARCH, SLOW_S, Questions
 from router.wiring.reload import Reloaded
 from router.wiring.remote import UNKNOWN_NAME
 from router.wiring.trace_stream import (
@@ -79,6 +79,11 @@ HEALTH: Final = frozenset({"/healthz", "/readyz"})
 RELOAD: Final = "/v1/reload"
 RELOAD_S: Final = 300.0
 """How long a reload may take before the answer is that it goes on."""
+MOST_WAITING: Final = 4
+"""Reloads that wait at once; so many searches, and so many other questions. They hold places of the
+server, and a disk that hangs lets all of them wait."""
+URGENT: Final = frozenset({"/v1/status", "/v1/drain", "/v1/resume"})
+"""What places are kept for: it must not wait for people who ask for something slow."""
 NOT_STORED: Final = ("Cache-Control", "no-store")
 _STATUS_OF: Final = {"refused": 503, "failed": 500, "rejected": 409, "needs_restart": 409}
 """The HTTP status by what came of a reload; 200 for all else."""
@@ -163,6 +168,11 @@ class ControlSite:
         self._answer_s: Final = answer_s
         self._questions: Final = Questions(app, self._asked)
         self._reload_s: Final = reload_s
+        rest = threading.BoundedSemaphore(MOST_WAITING)
+        self._places: Final = dict.fromkeys(PATHS, rest) | {
+            path: threading.BoundedSemaphore(MOST_WAITING) for path in (RELOAD, SEARCH)
+        }
+        """What may still wait, by path."""
         self._asking = threading.Lock()
         self._last: Snapshot | None = None
         self._last_at = 0.0
@@ -193,10 +203,8 @@ class ControlSite:
             return self._trace(environ, start_response)
         if path in command:
             status, document = self._command(environ, command[path])
-        elif path in questions:
-            status, document = self._question(environ, path)
-        elif path == RELOAD:
-            status, document = self._reload(environ)
+        elif path in self._places:
+            status, document = self._slow(environ, path)
         else:
             status, document = self._from_loop(self._fresh_status)
         return _json(start_response, status, document)
@@ -237,6 +245,17 @@ class ControlSite:
             return UNKNOWN_NAME, {"error": str(error)}
         finally:
             self._last = None  # The next status must show the effect of the command.
+
+    def _slow(self, environ: "WSGIEnvironment", path: str) -> tuple[int, object]:
+        """Answer what may take long, unless too many wait for that already."""
+        place = self._places[path]
+        if not place.acquire(blocking=False):
+            self._refusals.note("too_many", at_once=MOST_WAITING)
+            return 503, {"error": f"{MOST_WAITING} others wait already; ask again later"}
+        try:
+            return self._reload(environ) if path == RELOAD else self._question(environ, path)
+        finally:
+            place.release()
 
     def _question(self, environ: "WSGIEnvironment", path: str) -> tuple[int, object]:
         try:
@@ -359,7 +378,13 @@ def _posted(environ: "WSGIEnvironment", most: int = MOST_COMMAND_OCTETS) -> dict
     if not 0 < length <= most:
         raise ValueError(f"a command has from 1 to {most} octets")
     try:
-        document = json.loads(environ["wsgi.input"].read(length))
+        octets = environ["wsgi.input"].read(length)
+    except TimeoutError:  # The peer is there, and waits for our answer.
+        octets = b""
+    if len(octets) < length:
+        raise ValueError(f"Content-Length is {length}, and fewer octets came")
+    try:
+        document = json.loads(octets)
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
@@ -423,5 +448,6 @@ def control_server(app: Commanded, refusals: Refusals) -> HttpServer:
         app.settings.control_listen,
         lambda here: ControlSite(app, here, refusals),
         refusals,
+        kept_for=URGENT,
         slow={RELOAD: RELOAD_S, TRACE: MOST_FOR_S + GRACE_S, **dict.fromkeys(PATHS, SLOW_S)},
     )

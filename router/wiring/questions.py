@@ -43,6 +43,7 @@ from router.wiring.reload import log_trace
 from router.wiring.routes_view import routes_of
 
 PATHS: Final = ("/v1/compare", "/v1/explain", "/v1/routes", "/v1/settings", "/v1/find")
+SEARCH: Final = "/v1/find"
 SLOW_S: Final = 100.0
 """How much longer than another an answer may take, with its wait for others."""
 WAIT_S: Final = 60.0
@@ -75,7 +76,7 @@ class Questions:
 
     def answer(self, path: str, asked: Asked) -> Answer:
         """Answer one question. Raises UnknownNameError."""
-        is_search = path == "/v1/find"
+        is_search = path == SEARCH
         lock = self._one_search if is_search else self._one_at_a_time
         wait_s = SEARCH_WAIT_S if is_search else WAIT_S
         if not lock.acquire(timeout=wait_s):

@@ -11,7 +11,7 @@ the files after they were asked for.
 import asyncio
 import gc
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Final, Literal, Protocol, TypedDict, TypeVar
@@ -22,7 +22,7 @@ from router.accept.accounts import Accounts, Bound
 from router.accept.server import ClientLink
 from router.journey import Journey
 from router.settings.apart import ReaderError, let_go
-from router.settings.difference import difference
+from router.settings.difference import difference, new_names
 from router.settings.load import Mistake, SettingsError, warnings, without_collector
 from router.settings.mistakes import mistake_at
 from router.settings.partly import without_restart
@@ -35,7 +35,8 @@ from router.wiring.gently import gently
 from router.wiring.tls import Certificate, Loaded, loaded
 
 MOST_TOLD: Final = 100
-"""Changes, and things that stay, that the log and the answer list; the others are counted."""
+"""Changes, mistakes, warnings, and things that stay, that the log and the answer list; the others
+are counted. A line of the log takes the loop a tenth of a millisecond."""
 MANY_OBJECTS: Final = 50_000
 """New objects, from which on the garbage collector is told to leave them alone: to look through two
 million of them would hold the loop up for seconds, through these for some milliseconds."""
@@ -69,9 +70,13 @@ class Reloaded(TypedDict):
     stays: list[str]
     """What goes on for a while as it was before, in words."""
     mistakes: list[dict[str, object]]
-    """All mistakes of the files, each as `check --json` shows it, and as `text`."""
+    """The mistakes of the files, each as `check --json` shows it, and as `text`."""
+    mistakes_left_out: int
+    """How many more mistakes there are than are listed."""
     warnings: list[str]
     """What is probably a mistake, and was not in the configuration before."""
+    warnings_left_out: int
+    """How many more warnings there are than are listed."""
     took_s: float
     in_force_since_utc: float
     """Since when the configuration is in force that is so now, whether or not it is the new one."""
@@ -145,7 +150,7 @@ class _Read:
     settings: Settings
     words: list[str]
     needs_restart: tuple[str, ...]
-    warnings: list[str]
+    warnings: list[Mistake]
     rules: Rules | None = None
     """None where nothing is to be applied."""
     certificates: dict[int, Loaded] = field(default_factory=dict)
@@ -181,7 +186,7 @@ class Reloader:
         `partly`: apply what needs no restart although something does. `answer` gets the result.
         """
         if self._app.stopping:  # Tasks may not begin any more.
-            told = _told("refused", STOPPING)
+            told = self._stopping()
             self._log(told)
             if answer is not None:
                 answer.set_result(told)
@@ -190,9 +195,25 @@ class Reloader:
         if task is None:
             task = self._waiting[partly] = self._begin(self._after_others(partly))
             self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+            task.add_done_callback(self._over)
         if answer is not None:
-            task.add_done_callback(lambda done: _answer(answer, done))
+            task.add_done_callback(lambda done: self._answer(answer, done))
+
+    def _over(self, task: "asyncio.Task[Reloaded]") -> None:
+        self._under_way.discard(task)
+        if task.cancelled():
+            self._log(self._stopping())
+
+    def _answer(self, answer: "Future[Reloaded]", task: "asyncio.Task[Reloaded]") -> None:
+        """Hand the result on. Nobody waits any more if it took too long."""
+        if answer.set_running_or_notify_cancel():
+            answer.set_result(self._stopping() if task.cancelled() else task.result())
+
+    def _stopping(self) -> Reloaded:
+        """Return what came of a reload for which the router stops too early."""
+        told = _told("refused", STOPPING)
+        told["in_force_since_utc"] = round(self._app.config.since_utc, 3)
+        return told
 
     async def _after_others(self, partly: bool) -> Reloaded:
         async with self._one_at_a_time:
@@ -210,7 +231,7 @@ class Reloader:
 
     def _refused(self) -> Reloaded | None:
         if self._app.stopping:
-            return _told("refused", STOPPING)
+            return self._stopping()
         if not self._app.ready:
             return _told("refused", "the router is starting; reload when it is ready")
         return None
@@ -220,7 +241,7 @@ class Reloader:
         try:
             read = await in_thread(lambda: self._read(app.settings, partly))
         except SettingsError as error:
-            return _rejected(error.mistakes)
+            return _rejected(error)
         except ReaderError as error:
             log_trace(error)
             return _told("failed", str(error))
@@ -228,7 +249,7 @@ class Reloader:
         if read.rules is None:
             if not read.words:
                 told["result"] = "unchanged"
-                told["stays"] = list(self._renewals())
+                told["stays"] = _most(self._renewals())
                 return told
             told["result"] = "needs_restart"
             told["reason"] = _needs_restart(read, partly)
@@ -236,7 +257,7 @@ class Reloader:
         try:
             new = await app.connectors.listen(read.settings)
         except OSError as error:
-            return _rejected([_about(error, read.settings)])
+            return _rejected(SettingsError([_about(error, read.settings)]))
         refused = self._refused()
         if refused is not None:
             app.connectors.close(new)
@@ -244,7 +265,7 @@ class Reloader:
         if read.needs_restart:
             told["result"] = "partly"
         before, rules_before = app.settings, app.journey.rulebook.rules
-        told["stays"] = list(self._stays(before, read.settings))
+        stays = list(self._stays(before, read.settings))
         certificates = {
             number: one.now for number, one in enumerate(app.certificates) if one is not None
         }
@@ -256,7 +277,7 @@ class Reloader:
             app.connectors.close(new)
             return _told("failed", "an error in the router, which went back; its log says more")
         app.config.applied(read.settings, is_part=bool(read.needs_restart))
-        told["stays"] += self._renewals()
+        told["stays"] = _most([*stays, *self._renewals()])
         left = [before]
         del before, rules_before, read
         self._begin(in_thread(lambda: let_go(left)))
@@ -284,7 +305,7 @@ class Reloader:
         if needs_restart:
             if not partly:
                 return read
-            read.settings = without_restart(old, new)
+            read.settings = without_restart(old, new, late)
         mistakes: list[Mistake] = []
         for number, (certificate, listen) in enumerate(
             zip(app.certificates, read.settings.listen, strict=True)
@@ -351,15 +372,19 @@ class Reloader:
     def _stays(self, old: Settings, new: Settings) -> Iterator[str]:
         """Say what goes on as it was although the configuration says otherwise."""
         app = self._app
+        # What has another name now is handed over, and stays in nothing.
+        renamed = {*new_names(old.accounts, new.accounts)}
+        renamed_operators = {*new_names(old.operators, new.operators)}
         for name, account in app.accounts.by_name.items():
             bound, settings = len(account.binds), new.accounts.get(name)
             if settings is None:
-                if bound:
+                if bound and name not in renamed:
                     yield f"account {name}: {_stay(bound, '')}; no new ones may come"
             elif settings.max_binds < min(bound, old.accounts[name].max_binds):
                 yield f"account {name}: {_stay(bound - settings.max_binds, ' over the new limit')}"
         for operator in app.journey.operators.values():
-            if operator.name not in new.operators and not operator.is_leaving:
+            gone = operator.name not in new.operators and operator.name not in renamed_operators
+            if gone and not operator.is_leaving:
                 owed = len(app.journey.pending.correlators[operator.name])
                 if operator.in_flight or owed:
                     yield (
@@ -393,8 +418,12 @@ class Reloader:
             return
         for mistake in told["mistakes"]:
             log.error("config.mistake", mistake=mistake["text"])
+        if told["mistakes_left_out"]:
+            log.error("config.mistake", mistake=f"and {told['mistakes_left_out']} more")
         for warning in told["warnings"]:
             log.warning("config.warned", meaning=warning)
+        if told["warnings_left_out"]:
+            log.warning("config.warned", meaning=f"and {told['warnings_left_out']} more")
         for change in told["changes"]:
             log.info("config.changed", change=change)
         counted = len(told["changes"]) + told["changes_left_out"]
@@ -403,7 +432,7 @@ class Reloader:
                 "config.reloaded",
                 result=result,
                 changes=counted,
-                needs_restart=told["needs_restart"],
+                needs_restart=_most(told["needs_restart"]),
                 stays=told["stays"],
                 took_s=told["took_s"],
             )
@@ -413,6 +442,7 @@ class Reloader:
 
 def _told(result: Result, reason: str, read: _Read | None = None) -> Reloaded:
     words = [] if read is None else read.words
+    found = [] if read is None else read.warnings
     return Reloaded(
         result=result,
         reason=reason,
@@ -421,27 +451,38 @@ def _told(result: Result, reason: str, read: _Read | None = None) -> Reloaded:
         needs_restart=[] if read is None else list(read.needs_restart),
         stays=[],
         mistakes=[],
-        warnings=[] if read is None else read.warnings,
+        mistakes_left_out=0,
+        warnings=[str(one) for one in found[:MOST_TOLD]],
+        warnings_left_out=max(0, len(found) - MOST_TOLD),
         took_s=0.0,
         in_force_since_utc=0.0,
     )
 
 
-def _new_warnings(old: Settings, new: Settings) -> list[str]:
+def _most(words: Iterable[str]) -> list[str]:
+    """Return the first, and how many more there are."""
+    listed = list(words)
+    more = len(listed) - MOST_TOLD
+    return [*listed[:MOST_TOLD], f"and {more} more"] if more > 0 else listed
+
+
+def _new_warnings(old: Settings, new: Settings) -> list[Mistake]:
     known = {(warning.path, warning.message) for warning in warnings(old)}
     found = warnings(new)
-    return [str(one) for one in found if (one.path, one.message) not in known]
+    return [one for one in found if (one.path, one.message) not in known]
 
 
-def _rejected(mistakes: list[Mistake]) -> Reloaded:
-    found = len(mistakes)
-    told = _told("rejected", f"the files have {found} mistake{'' if found == 1 else 's'}")
-    told["mistakes"] = [{**asdict(one), "text": str(one)} for one in mistakes]
+def _rejected(error: SettingsError) -> Reloaded:
+    plural = "" if error.count == 1 else "s"
+    told = _told("rejected", f"the files have {error.count} mistake{plural}")
+    listed = error.mistakes[:MOST_TOLD]
+    told["mistakes"] = [{**asdict(one), "text": str(one)} for one in listed]
+    told["mistakes_left_out"] = error.count - len(listed)
     return told
 
 
 def _needs_restart(read: _Read, partly: bool) -> str:
-    keys = ", ".join(read.needs_restart)
+    keys = ", ".join(_most(read.needs_restart))
     if partly:
         return f"nothing else has changed than what needs a restart: {keys}"
     return f"{keys}: only a restart applies this; --partly applies the rest"
@@ -457,15 +498,6 @@ def _stay(count: int, which: str) -> str:
     if count == 1:
         return f"one bind{which} stays until it leaves"
     return f"{count} binds{which} stay until they leave"
-
-
-def _answer(answer: "Future[Reloaded]", task: "asyncio.Task[Reloaded]") -> None:
-    """Hand the result on. Nobody waits any more if it took too long."""
-    if answer.set_running_or_notify_cancel():
-        if task.cancelled():
-            answer.set_exception(TimeoutError())
-        else:
-            answer.set_result(task.result())
 
 
 def log_trace(error: ReaderError) -> None:

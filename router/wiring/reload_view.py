@@ -54,9 +54,12 @@ def lines_of(document: Mapping[str, list[object]]) -> list[str]:
     """Return what the answer of the router says, in lines for people."""
     result = str(document["result"])
     lines = [str(mistake["text"]) for mistake in _mistakes(document)]
+    if document["mistakes_left_out"]:
+        lines.append(f"and {document['mistakes_left_out']} more")
     keys = [str(key) for key in document["needs_restart"]]
     restart = [f"{key}:" for key in keys]
-    restart += [f"{key.removesuffix('.formerly')}: formerly " for key in keys]
+    renamed = [key.removesuffix(".formerly") for key in keys]
+    restart += [f"{name}: {how}" for name in renamed for how in ("formerly ", "added: formerly ")]
     for change in map(str, document["changes"]):
         needs = result == "partly" and change.startswith(tuple(restart))
         lines.append(f"{change} (after a restart)" if needs else change)
@@ -64,6 +67,8 @@ def lines_of(document: Mapping[str, list[object]]) -> list[str]:
         lines.append(f"and {document['changes_left_out']} more")
     lines += map(str, document["stays"])
     lines += [f"warning: {warning}" for warning in document["warnings"]]
+    if document["warnings_left_out"]:
+        lines.append(f"and {document['warnings_left_out']} more warnings")
     if result in HEADS:
         lines.append(HEADS[result])
     return lines

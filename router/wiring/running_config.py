@@ -109,7 +109,7 @@ def looked_at(running: Settings, last: Look, reread: Callable[[], Settings]) -> 
     try:
         settings = reread()
     except SettingsError as error:
-        count = len(error.mistakes)
+        count = error.count
         mistakes = f"{count} mistake{'' if count == 1 else 's'}"
         return Look(error.files, f"the files have {mistakes} now: {error.mistakes[0]}")
     except ReaderError as error:

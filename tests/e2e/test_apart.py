@@ -109,6 +109,21 @@ def test_mistakes_and_files_are_those_that_we_would_find(reader: Reader, tmp_pat
     assert theirs.value.files == ours.value.files
 
 
+def test_of_very_many_mistakes_the_first_are_sent_and_the_others_counted(
+    reader: Reader, path: Path
+) -> None:
+    route = '  - {destination: "358", to: [elisa]'
+    assert route in CONTRACT
+    faulty = (f'  - {{destination: "{number}", to: [x]}}\n' for number in range(10_000, 11_500))
+    path.write_text(CONTRACT.replace(route, "".join(faulty) + route), encoding="utf-8")
+    with pytest.raises(SettingsError) as ours:
+        load(path, os.environ)
+    with pytest.raises(SettingsError) as theirs:
+        reader.read(path, os.environ)
+    assert theirs.value.mistakes == ours.value.mistakes[: apart.MOST_MISTAKES]
+    assert theirs.value.count == ours.value.count == 1_500
+
+
 def test_process_that_has_ended_is_started_again(reader: Reader, path: Path) -> None:
     reader.read(path, os.environ)
     process = _process_of(reader)

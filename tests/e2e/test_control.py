@@ -12,7 +12,7 @@ import pytest
 
 from router.terms.settings import Address
 from router.wiring.cli import main
-from router.wiring.control import control_server, telemetry_server
+from router.wiring.control import TelemetrySite, control_server, telemetry_server
 from router.wiring.http_server import KEPT_PEERS, MOST_PEERS, HttpServer, Refusals
 from tests.unit.settings.configurations import CONTRACT, changed
 from tests.unit.telemetry.running import TELIA, FakeRouter
@@ -167,9 +167,10 @@ def test_what_is_no_http_ends_one_connection_only(
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_peers_that_say_nothing_take_a_bounded_number_of_threads(
-    router: FakeRouter, serving: HttpServer
-) -> None:
+def test_peers_that_say_nothing_take_a_bounded_number_of_threads(router: FakeRouter) -> None:
+    here = Address(host="127.0.0.1", port=0)
+    serving = HttpServer("x", here, lambda _: TelemetrySite(router), refusals(router))
+    serving.start()
     before = set(threading.enumerate())  # Some of an earlier test may still be ending.
     peers = [connect(serving) for _ in range(MOST_PEERS + 5)]
     try:
@@ -177,6 +178,21 @@ def test_peers_that_say_nothing_take_a_bounded_number_of_threads(
         assert peers[-1].recv(1) == b""
         assert len(set(threading.enumerate()) - before) == MOST_PEERS
         assert router.journey.counters.http_refused == {"too_many": 5}
+    finally:
+        for peer in peers:
+            peer.close()
+        serving.stop()
+
+
+def test_status_is_told_whoever_takes_up_the_places(
+    router: FakeRouter, serving: HttpServer
+) -> None:
+    peers = [connect(serving) for _ in range(MOST_PEERS + 5)]
+    try:
+        assert [get(serving, "/v1/status")[0] for _ in range(3)] == [200, 200, 200]
+        # Nothing is posted, and that is what they say.
+        asked = [get(serving, f"/v1/{path}", "POST")[0] for path in ("drain", "resume", "clock")]
+        assert asked == [400, 400, 503]
     finally:
         for peer in peers:
             peer.close()

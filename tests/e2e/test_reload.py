@@ -10,8 +10,10 @@ import re
 import signal
 import socket
 import ssl
+import time
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from fcntl import ioctl
 from pathlib import Path
@@ -22,10 +24,11 @@ import pytest
 
 from benchmarks import stand
 from benchmarks.certificates import OPENSSL, self_signed
-from benchmarks.processes import until
+from benchmarks.processes import Child, until
 from benchmarks.stand import Router
 from router.settings.load import load
 from router.smpp import vocabulary as v
+from router.wiring.reload import MOST_TOLD, STOPPING
 from router.wiring.reload_view import Told, reload
 from tests.e2e.scene import Peer, changed, configuration, free_port, smpp_router
 
@@ -55,6 +58,8 @@ class Scene:
         port = str(self.operator.port)
         told = ((old.replace("PORT", port), new.replace("PORT", port)) for old, new in changes)
         self.file.write_text(changed(self.first, *told), encoding="utf-8")
+        a_while_ago = time.time() - 10  # So that nobody waits until it is surely whole.
+        os.utime(self.file, (a_while_ago, a_while_ago))
 
     def reload(self, *changes: tuple[str, str], partly: bool = False) -> Told:
         """Write it, and have the router follow."""
@@ -265,6 +270,22 @@ def test_faulty_files_change_nothing_and_every_mistake_is_told(scene: Scene) -> 
         assert client.submit("37255500001").command_status == v.ESME_ROK
 
 
+def test_of_very_many_mistakes_or_warnings_the_first_are_told(scene: Scene) -> None:
+    routes = 'routes: [{destination: "", to: [telia]}'
+    child = scene.router.child
+    logged = len(child.events("config.mistake"))
+    faulty = "".join(f', {{destination: "{number}", to: [x]}}' for number in range(1000, 2200))
+    told = scene.reload((routes, routes + faulty))
+    assert told.refusal == "the files have 1200 mistakes"
+    assert (len(told.lines), told.lines[-1]) == (MOST_TOLD + 1, "and 1100 more")
+    warned = len(child.events("config.warned"))
+    shadowed = ', {destination: "", to: [telia]}' * 150
+    told = scene.reload((routes, routes + shadowed))
+    assert told.lines[-2:] == ["and 50 more warnings", "applied"]
+    for event, before in (("config.mistake", logged), ("config.warned", warned)):
+        until("it is told", lambda: len(child.events(event)) == before + MOST_TOLD + 1)  # noqa: B023
+
+
 def test_what_needs_a_restart_is_named_and_the_rest_applied_only_if_asked(scene: Scene) -> None:
     changes = (("bind_timeout: 2s", "bind_timeout: 3s"), ('"memory:"', '"sqlite:///x.db"'))
     told = scene.reload(*changes)
@@ -299,6 +320,33 @@ def test_hangup_reloads_and_the_log_says_what_changed(scene: Scene) -> None:
     words = "operators.telia.binds.t1.rate: 500/s -> 70/s"
     until("it is told", lambda: words in _told(scene.router))
     until("it is applied", lambda: scene.router.child.events("config.reloaded"))
+
+
+def test_hangups_end_neither_a_start_nor_a_stop(stack: ExitStack, tmp_path: Path) -> None:
+    file = tmp_path / "router.yaml"
+    file.write_text(configuration(1), encoding="utf-8")
+    child = stack.enter_context(Child("router", ["-m", "router.wiring.start", "run", str(file)]))
+    until("the program is ours, and no more Python's", lambda: _ignores_hangups(child.pid))
+
+    def is_reached(reached: Callable[[], object]) -> bool:
+        if reached():
+            return True
+        child.signal(signal.SIGHUP)
+        return not child.running
+
+    until("it has started", lambda: is_reached(lambda: child.events("router.ready")))
+    assert child.running
+    child.signal(signal.SIGTERM)
+    until("it has ended", lambda: is_reached(lambda: not child.running))
+    assert child.ends() == 0
+    assert child.events("router.stopped")
+
+
+def _ignores_hangups(process: int) -> bool:
+    status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
+    ignored = re.search(r"^SigIgn:\s*(\w+)$", status, re.MULTILINE)
+    assert ignored is not None
+    return bool(int(ignored[1], 16) >> signal.SIGHUP - 1 & 1)
 
 
 def _told(router: Router) -> list[object]:
@@ -413,16 +461,21 @@ def test_process_that_reads_may_be_killed(scene: Scene) -> None:
     assert scene.result(("rate: 500/s,", "rate: 502/s,")) == "applied"
 
 
-def test_stop_does_not_wait_for_a_reload_that_reads(tmp_path: Path) -> None:
+def test_stop_does_not_wait_for_a_reload_that_reads_and_refuses_it(tmp_path: Path) -> None:
     with ExitStack() as stack:
+        asking = stack.enter_context(ThreadPoolExecutor())
         scene = Scene(stack, tmp_path)
         assert scene.result(("rate: 500/s,", "rate: 501/s,")) == "applied"
         reader = reader_of(scene)
         os.kill(reader, signal.SIGSTOP)
         scene.write(("rate: 500/s,", "rate: 502/s,"))
         child = scene.router.child
-        child.signal(signal.SIGHUP)
+        asked = asking.submit(reload, f"http://{scene.router.control}", partly=False)
         until("the reader is asked", lambda: unread_by(reader) or None)
         assert child.stop() == 0
+        told = asked.result()
+        assert (told.document["result"], told.refusal) == ("refused", STOPPING)
+        assert not told.goes_on.startswith("nothing was applied: the configuration of 1970")
+        assert [one["reason"] for one in child.events("config.refused")] == [STOPPING]
         assert child.events("router.stopped")
         assert not child.events("router.stop_forced")

@@ -10,6 +10,7 @@ from typing import Final
 import pytest
 
 from router.settings.difference import NEEDS_RESTART, Change, Difference, difference
+from router.terms.names import AccountName, OperatorName
 from router.terms.settings import Settings, TlsSettings
 from tests.unit.settings.configurations import CONTRACT, changed, loaded
 
@@ -191,6 +192,22 @@ def test_a_former_name_that_nobody_had_is_told_as_any_key(tmp_path: Path) -> Non
     assert found.needs_restart == ("accounts.bank.formerly",)
     back = difference(loaded(text, folder=tmp_path), loaded(CONTRACT, folder=tmp_path))
     assert back == Difference((Change("accounts.bank.formerly", "changed", "bank0", "none"),), ())
+
+
+def test_new_name_of_what_was_removed_before_says_what_is_handed_over() -> None:
+    new = loaded(CONTRACT)
+    (bank, telia) = new.accounts[AccountName("bank")], new.operators[OperatorName("telia")]
+    accounts = {**new.accounts, AccountName("bank2"): replace(bank, formerly=AccountName("bank1"))}
+    operators = {
+        **new.operators,
+        OperatorName("telia2"): replace(telia, formerly=OperatorName("telia1")),
+    }
+    named = replace(new, accounts=accounts, operators=operators)
+    assert [str(one) for one in difference(new, named).changes] == [
+        "accounts.bank2: added: formerly bank1; what is left under that name is handed over",
+        "operators.telia2: added: formerly telia1; what is left under that name is handed over",
+    ]
+    assert difference(new, named).needs_restart == ()
 
 
 TLS: Final = (

@@ -303,3 +303,22 @@ def test_an_account_and_an_operator_may_have_had_one_name() -> None:
     settings = loaded(text)
     assert [one.formerly for one in settings.operators.values()] == ["emt", None]
     assert [one.formerly for one in settings.accounts.values()] == ["emt", None]
+
+
+@pytest.mark.parametrize("key", ["root:$6$salt$hash", "a word and another", "x" * 41, "rate=5"])
+@pytest.mark.parametrize("times", [1, 2])
+def test_key_that_is_no_word_is_not_shown_for_it_may_be_of_another_file(
+    key: str, times: int
+) -> None:
+    found = mistakes(SMALL + f'"{key}": 1\n' * times)
+    assert len(found) == times
+    for mistake in found:
+        assert mistake.line > 0
+        assert key not in str(mistake)
+    unknown = [one.message for one in found if "unknown key" in one.message]
+    assert unknown == ["unknown key, which is not shown: it is no word"]
+
+
+@pytest.mark.parametrize("key", ["rate", "max-binds", "session.timeout", "x" * 40])
+def test_key_that_is_a_word_is_shown(key: str) -> None:
+    assert key in str(the_mistake(SMALL + f"{key}: 1\n"))

@@ -1,23 +1,26 @@
 """router/settings/partly.py: what can be followed without a restart is valid in itself."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from router.settings.difference import difference
 from router.settings.load import SettingsError
 from router.settings.partly import without_restart
-from router.terms.names import LaneName
+from router.terms.names import AccountName, LaneName, OperatorName
 from router.terms.settings import (
     Address,
     ControlSettings,
     JournalSettings,
     LaneSettings,
     ListenSettings,
+    RecordsSettings,
     Settings,
     TlsSettings,
 )
-from tests.doubles import with_account, with_lane
+from tests.doubles import with_account, with_lane, with_operator
 from tests.unit.settings.configurations import CONTRACT, changed, loaded
 
 HERE, THERE = (Address(host="127.0.0.1", port=port) for port in (1, 2))
@@ -90,3 +93,50 @@ def test_listener_follows_its_certificate_and_nothing_else(old: Settings) -> Non
     assert without_restart(both, new).listen == (replace(here, tls=two), both.listen[1])
     elsewhere = listening(ListenSettings(address=THERE, tls=two))
     assert without_restart(both, elsewhere).listen == both.listen
+
+
+WAS = "gone"
+NEEDING: dict[str, Callable[[Settings], Settings]] = {
+    "listen[0]": lambda old: replace(old, listen=(ListenSettings(address=THERE),)),
+    "listen[0] removed": lambda old: replace(old, listen=()),
+    "journal.url": lambda old: replace(old, journal=JournalSettings(url="memory:")),
+    "records.keep": lambda old: replace(old, records=RecordsSettings(keep_s=0.0)),
+    "node": lambda old: replace(old, node=7),
+    "telemetry.listen": lambda old: replace(old, telemetry=replace(old.telemetry, listen=HERE)),
+    "control.listen": lambda old: replace(old, control=ControlSettings(listen=HERE)),
+    "lanes": lambda old: replace(old, lanes=old.lanes[::-1]),
+    "accounts.bank.formerly": lambda old: with_account(old, "bank", formerly=AccountName(WAS)),
+    "operators.elisa.formerly": lambda old: with_operator(old, "elisa", formerly=OperatorName(WAS)),
+}
+
+
+@pytest.mark.parametrize("key", NEEDING)
+@pytest.mark.parametrize("is_there", [True, False])
+def test_what_was_not_followed_still_needs_a_restart(
+    old: Settings, key: str, is_there: bool
+) -> None:
+    changed = NEEDING[key](old)
+    before, after = (old, changed) if is_there else (changed, old)
+    new = with_account(after, "shop", max_binds=3)
+    needs_restart = difference(before, new).needs_restart
+    assert needs_restart or not is_there, "a former name may be left out"
+    assert difference(without_restart(before, new), new).needs_restart == needs_restart
+
+
+def test_records_are_kept_as_before_and_for_another_time_where_that_is_all(old: Settings) -> None:
+    none, short = (replace(old, records=RecordsSettings(keep_s=keep_s)) for keep_s in (0.0, 60.0))
+    assert without_restart(old, none).records == old.records
+    assert without_restart(none, old).records == none.records
+    assert without_restart(old, short).records == short.records
+
+
+def test_account_that_can_not_be_handed_over_yet_has_no_former_name(old: Settings) -> None:
+    bank, shop = AccountName("bank"), AccountName("shop")
+    accounts = {name: one for name, one in old.accounts.items() if name != bank}
+    without = replace(old, accounts=accounts)
+    renamed = {**accounts, bank: replace(old.accounts[bank], formerly=AccountName(WAS))}
+    new = replace(old, accounts=renamed)
+    partly = without_restart(without, new, [bank])
+    assert (partly.accounts[bank].formerly, partly.accounts[shop]) == (None, accounts[shop])
+    assert difference(partly, new).needs_restart == ("accounts.bank.formerly",)
+    assert without_restart(without, new).accounts == renamed

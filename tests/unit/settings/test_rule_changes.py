@@ -1,6 +1,7 @@
 """router/settings/rule_changes.py: which rule was added, removed, changed or moved."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
@@ -79,6 +80,26 @@ def test_of_very_many_only_the_first_are_told() -> None:
     assert len(first) == MOST_TOLD
     assert [first[0].kind, first[1].kind] == ["removed", "added"]
     assert last == RuleChange("routes", "more", "", "81 added", "")
+
+
+class Counted(str):
+    """A condition that counts how often it is compared."""
+
+    compared = 0
+
+    def __eq__(self, other: object) -> bool:
+        Counted.compared += 1
+        return str.__eq__(self, other)
+
+    __hash__ = str.__hash__
+
+
+def test_many_rules_with_one_condition_are_not_compared_each_with_each() -> None:
+    Counted.compared = 0
+    rules = [replace(TALLINN, service_type=Counted("x"), line=line) for line in range(1_000)]
+    rules_of_after = [replace(rule, service_type=Counted("x"), to=(TELIA,)) for rule in rules]
+    assert len(route_changes(rules, rules_of_after)) == MOST_TOLD + 1
+    assert Counted.compared < 100 * len(rules)
 
 
 @given(st.permutations(range(7)))

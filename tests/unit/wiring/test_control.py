@@ -2,12 +2,14 @@
 
 import io
 import json
+import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from router.terms.settings import Address
-from router.wiring.control import ControlSite, TelemetrySite
+from router.wiring.control import MOST_WAITING, ControlSite, TelemetrySite
 from router.wiring.http_server import Refusals, Site
 from router.wiring.reload import Reloaded, Result
 from tests.unit.telemetry.running import TELIA, FakeRouter
@@ -235,6 +237,22 @@ def test_drain_and_resume_tell_what_has_become_of_each_bind() -> None:
         assert router.journey.operators[TELIA].binds[1].drained == drained
 
 
+class Silent(io.BytesIO):
+    """A body of which no more comes."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        raise TimeoutError("timed out")
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+@pytest.mark.parametrize("body", [io.BytesIO(b"{}"), Silent()])
+def test_body_that_is_shorter_than_it_says_is_400_in_words(path: str, body: io.BytesIO) -> None:
+    body.seek(0)
+    more = {"CONTENT_LENGTH": "50", "wsgi.input": body}
+    status, document = command(control_of(FakeRouter()), path, b"", **more)
+    assert (status, document) == (400, {"error": "Content-Length is 50, and fewer octets came"})
+
+
 def test_status_after_a_command_is_a_new_one() -> None:
     site = control_of(FakeRouter())
     before = told(site, "/v1/status")
@@ -386,7 +404,9 @@ def reloaded(result: Result, reason: str = "") -> Reloaded:
         needs_restart=[],
         stays=[],
         mistakes=[],
+        mistakes_left_out=0,
         warnings=[],
+        warnings_left_out=0,
         took_s=0.1,
         in_force_since_utc=1e9,
     )
@@ -437,6 +457,35 @@ def test_reload_that_takes_long_goes_on_and_that_is_said() -> None:
     assert status == 503
     assert "goes on" in str(document["error"])
     assert router.reloader.asked == [False]
+
+
+@pytest.mark.parametrize("path", ["/v1/reload", "/v1/compare"])
+def test_so_many_may_wait_and_the_next_is_refused_at_once(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    router = FakeRouter()
+    site = control_of(router)
+    waiting, released = threading.Semaphore(0), threading.Event()
+
+    def waits(*_: object) -> tuple[int, object]:
+        waiting.release()
+        released.wait(20.0)
+        return 200, {}
+
+    monkeypatch.setattr(site, "_reload" if path == "/v1/reload" else "_question", waits)
+    with ThreadPoolExecutor(MOST_WAITING) as others:
+        try:
+            asked = [others.submit(command, site, path, b"{}") for _ in range(MOST_WAITING)]
+            for _ in asked:
+                waiting.acquire()
+            status, document = command(site, path, b"{}")
+            assert (status, document) == (503, {"error": "4 others wait already; ask again later"})
+            assert router.journey.counters.http_refused == {"too_many": 1}
+            assert told(site, "/v1/status")[0] == 200
+        finally:
+            released.set()
+    assert [one.result()[0] for one in asked] == [200] * MOST_WAITING
+    assert command(site, path, b"{}") == (200, {})
 
 
 def test_reload_of_a_router_that_ends_is_503() -> None:

@@ -20,7 +20,9 @@ def told(result: Result, **more: object) -> dict[str, object]:
         needs_restart=[],
         stays=[],
         mistakes=[],
+        mistakes_left_out=0,
         warnings=[],
+        warnings_left_out=0,
         took_s=0.1,
         in_force_since_utc=1e9,
     )
@@ -68,6 +70,18 @@ def told(result: Result, **more: object) -> dict[str, object]:
                 "accounts.b.queue: 1 -> 2",
                 "applied, but for what needs a restart",
             ],
+        ),
+        (
+            told("applied", warnings=["x.yaml:3: routes[1]: can never match"], warnings_left_out=4),
+            ["warning: x.yaml:3: routes[1]: can never match", "and 4 more warnings", "applied"],
+        ),
+        (
+            told(
+                "rejected",
+                mistakes=[{"text": "x.yaml:3:5: node: is no number"}],
+                mistakes_left_out=9,
+            ),
+            ["x.yaml:3:5: node: is no number", "and 9 more"],
         ),
         (
             told("needs_restart", changes=["node: 1 -> 2"], needs_restart=["node"]),
