@@ -137,11 +137,11 @@ def test_path_that_may_take_long_is_not_cut_while_others_are(router: FakeRouter)
 def test_mistake_of_ours_is_500_and_the_next_request_is_served(
     router: FakeRouter, serving: HttpServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    outboxes = dict(router.journey.deliveries.outboxes)
-    router.journey.deliveries.outboxes.clear()
+    operators = dict(router.journey.pending.correlators)
+    router.journey.pending.correlators.clear()
     assert get(serving, "/v1/status")[0] == 500
     assert "control.failed" in capsys.readouterr().out  # structlog's default, not set up here.
-    router.journey.deliveries.outboxes.update(outboxes)
+    router.journey.pending.correlators.update(operators)
     assert get(serving, "/v1/status")[0] == 200
 
 
