@@ -28,6 +28,7 @@ from benchmarks.results import Result, spread
 from router.enqueue import schema as journal_schema
 from router.enqueue.journal import Changes
 from router.enqueue.sqlite import SqliteJournal
+from router.enqueue.sqlite_file import mark_as_ours
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.telemetry import records_schema as schema
@@ -116,6 +117,12 @@ def _among_records(result: Result, folder: Path, count: int) -> dict[str, object
     middle = count // 2
     questions = {
         "number": Question(_number(middle)),
+        "number, account and time": Question(
+            _number(middle),
+            account=f"account{middle * 7919 % ACCOUNTS}",
+            from_utc=_utc(middle) - 60.0,
+            until_utc=_utc(middle) + 60.0,
+        ),
         "number that is not there": Question("99955512345"),
         "id": Question(str(FIRST_ID + 100 * middle)),
         "operator's id": Question(operator_id=_operator_id(middle)),
@@ -140,6 +147,7 @@ def _fill(journal: Path, count: int) -> int:
         database.execute("PRAGMA journal_mode = WAL")
         for statement in journal_schema.statements_from(0):
             database.execute(statement)
+        mark_as_ours(database, journal_schema.VERSION)
     path = path_of(journal)
     with closing(sqlite3.connect(journal, isolation_level=None)) as source:
         source.execute("PRAGMA synchronous = OFF")
