@@ -280,22 +280,28 @@ class Tap:
 
     def _show(self, at_utc: float, direction: Direction, pdu: Pdu) -> None:
         command_id = pdu.command_id
-        item = Seen(at_utc, self, "pdu", direction, pdu.octets, self.is_bound)
         if direction == "in" and command_id in v.BINDS and self.whose == Whose():
             self.whose = Whose(account=_system_id(pdu))
-        self._offer(item, pdu)
+        if self.undecided:
+            self._decide(Seen(at_utc, self, "pdu", direction, pdu.octets, self.is_bound))
+        item: Seen | None = None
+        for trace in self.traces:
+            # Of all that passes, a trace of a number wants few: no item is made of the others.
+            if trace.wanted.number is None or self._concerns(trace, direction, pdu):
+                if item is None:
+                    item = Seen(at_utc, self, "pdu", direction, pdu.octets, self.is_bound)
+                trace.put(item)
         if command_id & v.RESPONSE and command_id & ~v.RESPONSE in v.BINDS:
             accepts = "in" if self.whose.operator else "out"
             if direction == accepts and pdu.command_status == v.ESME_ROK:
                 self.is_bound = True
 
-    def _offer(self, item: Seen, pdu: Pdu | None = None) -> None:
+    def _offer(self, item: Seen) -> None:
+        """Show what is no PDU to whoever wants all."""
         if self.undecided:
             self._decide(item)
         for trace in self.traces:
-            if trace.wanted.number is None or (
-                pdu is not None and self._concerns(trace, item, pdu)
-            ):
+            if trace.wanted.number is None:
                 trace.put(item)
 
     def _decide(self, item: Seen) -> None:
@@ -322,13 +328,15 @@ class Tap:
             if len(item.octets) <= room:
                 kept.append(item)
 
-    def _concerns(self, trace: Trace, item: Seen, pdu: Pdu) -> bool:
+    def _concerns(self, trace: Trace, direction: Direction, pdu: Pdu) -> bool:
         """Whether a PDU, or the request that it answers, is about the number of a trace."""
         asked = self._asked.get(trace)
         if pdu.command_id & v.RESPONSE:
-            asker: Direction = "out" if item.direction == "in" else "in"
+            if asked is None:
+                return False
+            asker: Direction = "out" if direction == "in" else "in"
             key = (asker, pdu.sequence_number)
-            if asked is None or key not in asked:
+            if key not in asked:
                 return False
             asked.pop(key)
             return True
@@ -336,7 +344,7 @@ class Tap:
             return False
         if asked is None:
             asked = self._asked[trace] = OldestFirst(MOST_ASKED)
-        asked.put((item.direction, pdu.sequence_number), None)
+        asked.put((direction, pdu.sequence_number), None)
         return True
 
     def forget(self, trace: Trace) -> bool:
