@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 MOST_PEERS: Final = 16
 """Connections at the same time. A scraper, two health checks and some people are five."""
+FREED_WITHIN_S: Final = 0.05
+"""How long a connection is kept waiting for a place that is about to be free."""
 KEPT_PEERS: Final = 2
 """Places among them that are kept, where a server keeps any."""
 SILENCE_S: Final = 5.0
@@ -215,7 +217,11 @@ class _Server(ThreadingMixIn, WSGIServer):
             return True
         silent = next((one for one, has_asked in items(self._kept) if not has_asked), None)
         if silent is None:
-            return False
+            # Who has its answer asks again before the thread that gave it has freed the place.
+            ends_at = time.monotonic() + FREED_WITHIN_S
+            while len(self._kept) >= kept and time.monotonic() < ends_at:
+                time.sleep(FREED_WITHIN_S / 10)
+            return len(self._kept) < kept
         self._forget(silent)
         _end(silent)
         return True
