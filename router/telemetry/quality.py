@@ -67,7 +67,7 @@ def not_believed(rows: list[QualityStatus]) -> list[ProblemStatus]:
             " than a telephone can answer: hardly true",
             about=name,
             kind="operator",
-            do="test with numbers of your own",
+            do="test with numbers of your own; simulators are that fast, too",
             see=DELIVERY,
         )
         for name, count in delivered.items()
