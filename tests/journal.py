@@ -43,6 +43,8 @@ class WatchedJournal:
         self.rename: Final = kept.rename
         self.weigh: Final = kept.weigh
         self.close: Final = kept.close
+        self.look_up: Final = kept.look_up
+        self.search: Final = kept.search
         self.recalls: list[int] = []
         """How many ids each question of the receipts was about."""
         self.held_read: list[tuple[float, AccountName]] = []

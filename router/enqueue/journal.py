@@ -5,7 +5,7 @@ to be kept to the turn's `Changes`; nothing that depends on a change happens bef
 with its batch. What is in the router's memory is a cache of the journal.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
@@ -31,11 +31,14 @@ __all__ = [
     "HeldFetched",
     "Journal",
     "JournalError",
+    "LookedUp",
     "PendingReceipt",
     "Place",
     "Recalled",
     "Recovered",
     "Renames",
+    "Replaced",
+    "Searched",
     "SentFetched",
     "Settlement",
     "Wanted",
@@ -133,6 +136,20 @@ class Settlement:
         """Whose word the outcome is; not kept in the journal."""
 
 
+class Replaced:
+    """What a message that waits is from now on, as its client wants it."""
+
+    __slots__ = ("expires_utc", "message", "not_before_utc", "octets", "registered_delivery")
+
+    def __init__(self, message: Message) -> None:
+        self.message = message
+        # Of this moment: when an operator has taken the message it has no text any more.
+        self.octets = message.octets
+        self.registered_delivery = message.registered_delivery
+        self.expires_utc = message.expires_utc
+        self.not_before_utc = message.not_before_utc
+
+
 class Changes:
     """One batch: made safe together, or not at all."""
 
@@ -146,6 +163,7 @@ class Changes:
         "marked",
         "orphaned",
         "refused",
+        "replaced",
         "replies",
         "set_aside",
         "settled",
@@ -170,6 +188,8 @@ class Changes:
         self.claimed: list[Orphan] = []
         """Those whose message has become known, or will not become known any more."""
         self.settled: list[Settlement] = []
+        self.replaced: list[Replaced] = []
+        """What messages are to be that wait, instead of what they were accepted as."""
         self.refused: list[Refused] = []
         """Submits that were refused, for their records alone."""
         self.started: list[Started] = []
@@ -202,6 +222,7 @@ class Changes:
             + len(self.claimed)
             + len(self.started)
             + len(self.refused)
+            + len(self.replaced)
         )
 
     def __bool__(self) -> bool:
@@ -216,6 +237,7 @@ class Changes:
             or self.set_aside
             or self.started
             or self.refused
+            or self.replaced
             or self.replies
             or self.marked
             or self.unmarked
@@ -294,7 +316,18 @@ class Wanted:
     """No more messages follow when those returned have so many octets."""
 
 
+@dataclass(slots=True)
+class LookedUp:
+    """What the journal has of messages that are not over."""
+
+    waiting: list[Message] = field(default_factory=list)
+    """No operator has taken these, as far as is written: they wait, or are out and not answered."""
+    sent: list[PendingReceipt] = field(default_factory=list)
+    """What operators took: their receipts may come."""
+
+
 Fetched = Callable[[list[Message], JournalError | None], None]
+LookedUpDone = Callable[[LookedUp, JournalError | None], None]
 Recalled = Callable[[list[PendingReceipt], JournalError | None], None]
 Weighed = Callable[[Weights, JournalError | None], None]
 HeldFetched = Callable[[list[Delivery], JournalError | None], None]
@@ -303,6 +336,7 @@ Place = int
 """Where a reading of attempts goes on; only the journal knows what the number means."""
 BEGINNING: Final[Place] = 0
 SentFetched = Callable[[list[PendingReceipt], Place | None, JournalError | None], None]
+Searched = Callable[[list[Message], Place | None, JournalError | None], None]
 
 _WITH_OPERATOR: Final = frozenset({Mark.MARKING, Mark.MARKED})
 _IDS_PER_SECOND: Final = 10_000
@@ -366,6 +400,26 @@ class Journal(Protocol):
         The messages are new objects. A message that an earlier process may have written to an
         operator is `in_doubt`, counts as written once, and its `operator` is the one that its queue
         was written to last.
+        """
+
+    def look_up(self, router_ids: Collection[RouterId], done: LookedUpDone) -> None:
+        """Return what is kept of these messages, by their ids; nothing of those that are over.
+
+        Messages are new objects, as for `fetch`: what is in memory already comes a second time.
+        """
+
+    def search(
+        self,
+        account: AccountName,
+        destination: bytes,
+        after: Place,
+        count: int,
+        done: Searched,
+    ) -> None:
+        """Return what an account has waiting for a destination: TON, NPI, address and NUL.
+
+        One call looks at `count` messages of all accounts; the next goes on at the place that it
+        brings, until that is None.
         """
 
     def fetch_held(

@@ -7,7 +7,7 @@ their own `later` to delay answers, and set `failing` to make operations fail.
 
 from bisect import insort
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from operator import attrgetter
 from typing import Final
 
@@ -19,11 +19,15 @@ from router.enqueue.journal import (
     Held,
     HeldFetched,
     JournalError,
+    LookedUp,
+    LookedUpDone,
     PendingReceipt,
     Place,
     Recalled,
     Recovered,
     Renames,
+    Replaced,
+    Searched,
     SentFetched,
     Wanted,
     Weighed,
@@ -33,7 +37,7 @@ from router.enqueue.journal import (
 )
 from router.terms.group import Group, Started
 from router.terms.message import Delivery, Message
-from router.terms.names import AccountName, OperatorId, OperatorName
+from router.terms.names import AccountName, OperatorId, OperatorName, RouterId
 from router.terms.orphan import Orphan
 from router.terms.queue_key import QueueKey
 from router.terms.states import TAKE
@@ -140,6 +144,48 @@ class MemoryJournal:
                     found.append(self._waiting_anew(message))
                     octets += found[-1].size
             done(found, None)
+
+        self._ask(answer)
+
+    def look_up(self, router_ids: Collection[RouterId], done: LookedUpDone) -> None:
+        """See `Journal`."""
+
+        def answer(error: JournalError | None) -> None:
+            found = LookedUp()
+            for router_id in sorted({*router_ids}) if error is None else ():
+                message = self.messages.get(router_id)
+                if message is not None and router_id in self.attempts:
+                    found.sent += self._with_others(self.attempts[router_id])
+                elif message is not None:
+                    found.waiting.append(self._waiting_anew(message))
+            done(found, error)
+
+        self._ask(answer)
+
+    def search(
+        self,
+        account: AccountName,
+        destination: bytes,
+        after: Place,
+        count: int,
+        done: Searched,
+    ) -> None:
+        """See `Journal`."""
+
+        def answer(error: JournalError | None) -> None:
+            if error is not None:
+                done([], None, error)
+                return
+            every = sorted(number for number in self.messages if number > after)
+            piece = [self.messages[number] for number in every[:count]]
+            found = [
+                self._waiting_anew(one)
+                for one in piece
+                if self._waits(one)
+                and one.account == account
+                and one.destination_octets == destination
+            ]
+            done(found, piece[-1].router_id if len(piece) == count else None, None)
 
         self._ask(answer)
 
@@ -341,6 +387,8 @@ class MemoryJournal:
                 insort(queue, message, key=attrgetter("router_id"))
             else:
                 queue.append(message)
+        for replaced in changes.replaced:
+            self._replace(replaced)
         for message in (*changes.marked, *changes.unmarked):
             self.marks[message.router_id] = is_with_operator(message.mark)
         for queue_number, message in changes.written.items():
@@ -371,6 +419,15 @@ class MemoryJournal:
             self.started[one.number] = one
             if one.is_over:
                 del self.started[one.number]
+
+    def _replace(self, replaced: Replaced) -> None:
+        router_id = replaced.message.router_id
+        kept = self.messages.get(router_id)
+        if kept is not None and router_id not in self.attempts:
+            self._octets[router_id] = replaced.octets
+            kept.registered_delivery = replaced.registered_delivery
+            kept.expires_utc = replaced.expires_utc
+            kept.not_before_utc = replaced.not_before_utc
 
     def _failed(self, pending: PendingReceipt) -> None:
         for one in self.attempts[pending.message.router_id]:

@@ -3,7 +3,7 @@
 A row that the router cannot have written, or that is not the one it wrote, raises DamageError.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cache
 from typing import Final
 
@@ -57,6 +57,18 @@ NEXT_OF_QUEUE: Final = (
     " not_before_utc, octets, checksum, submitted FROM message WHERE queue = ? AND router_id > ?"
     " ORDER BY router_id LIMIT ?"
 )
+_WAITING: Final = (
+    "SELECT router_id, client_id, registered_delivery, hold_receipt, accepted_utc, expires_utc,"
+    " not_before_utc, octets, checksum, submitted, queue, account, lane, plan"
+    " FROM message JOIN queue ON queue = queue.number"
+)
+WAITING_PIECE: Final = (
+    "SELECT max(router_id), count(*) FROM"
+    " (SELECT router_id FROM message WHERE router_id > ? ORDER BY router_id LIMIT ?)"
+)
+"""Where a piece of so many messages ends, and its size."""
+WAITING_FOR: Final = f"{_WAITING} WHERE router_id > ? AND router_id <= ? AND instr(octets, ?)"
+"""The messages in a piece whose PDU has these octets somewhere."""
 HELD: Final = (
     "SELECT number, account, router_id, made_utc, final, octets, checksum FROM delivery"
     " WHERE account = ? AND number > ? AND number <= ? ORDER BY number LIMIT ?"
@@ -132,16 +144,42 @@ def _in_span_text(column: str, room: int) -> str:
 
 def others(router_ids: Collection[int]) -> Iterator[Statement]:
     """Yield statements that select all attempts of those of these that were sent repeatedly."""
-    every = sorted(router_ids)
-    for at in range(0, len(every), MOST_ROWS):
-        part = every[at : at + MOST_ROWS]
-        room = room_for(len(part))
-        yield _others_text(room), part + part[-1:] * (room - len(part))
+    return _by_router_id(_others_text, router_ids)
 
 
 @cache
 def _others_text(room: int) -> str:
     return f"{_SENT} WHERE sends > 1 AND router_id IN ({','.join('?' * room)})"
+
+
+def waiting(router_ids: Collection[int]) -> Iterator[Statement]:
+    """Yield statements that select the messages of these ids that wait."""
+    return _by_router_id(_waiting_text, router_ids)
+
+
+def sent(router_ids: Collection[int]) -> Iterator[Statement]:
+    """Yield statements that select all attempts of these messages."""
+    return _by_router_id(_sent_text, router_ids)
+
+
+def _by_router_id(
+    text_for: Callable[[int], str], router_ids: Collection[int]
+) -> Iterator[Statement]:
+    every = sorted(router_ids)
+    for at in range(0, len(every), MOST_ROWS):
+        part = every[at : at + MOST_ROWS]
+        room = room_for(len(part))
+        yield text_for(room), part + part[-1:] * (room - len(part))
+
+
+@cache
+def _waiting_text(room: int) -> str:
+    return f"{_WAITING} WHERE router_id IN ({','.join('?' * room)})"
+
+
+@cache
+def _sent_text(room: int) -> str:
+    return f"{_SENT} WHERE router_id IN ({','.join('?' * room)})"
 
 
 def to_message(row: Row, number: int, queue: QueueKey) -> Message:

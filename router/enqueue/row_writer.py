@@ -20,6 +20,7 @@ from router.enqueue.journal import (
     Changes,
     Damaged,
     PendingReceipt,
+    Replaced,
     Settlement,
     is_with_operator,
 )
@@ -50,6 +51,11 @@ _FAILED: Final = (
     "UPDATE sent SET failure = ? WHERE operator = ? AND operator_id = ? AND router_id = ?"
 )
 """A statement for each: few messages are sent twice, and of those few attempts fail."""
+_REPLACED: Final = (
+    "UPDATE message SET octets = ?, registered_delivery = ?, expires_utc = ?, not_before_utc = ?,"
+    " checksum = ? WHERE router_id = ?"
+)
+"""A statement for each, too: few messages are replaced."""
 STARTED_FOR_S: Final = 3600.0
 """How long a long message is kept of which parts do not come: further ones come within a minute,
 and those that wait follow the route of all in any case."""
@@ -248,6 +254,7 @@ def statements(
         *(statement for one in changes for row in one.set_aside for statement in _set_aside(row)),
         *_insert("queue", queues.unsafe()),
         *_insert("message", accepted),
+        *((_REPLACED, _of_replaced(one)) for batch in changes for one in batch.replaced),
         *_insert("mark", list(marks.items())),
         *_insert("sent", [_of_attempt(a) for a in attempted if a.kept_as not in elided]),
         *((_FAILED, _of_failure(a)) for a in failed if a.message.router_id not in over),
@@ -303,6 +310,30 @@ def _of_message(message: Message, queue: int) -> Row:
         message.octets,
     )
     return *row, checksums.of_message(*row), message.submitted or None
+
+
+def _of_replaced(replaced: Replaced) -> Row:
+    message = replaced.message
+    expires_utc = None if replaced.expires_utc == _NEVER else replaced.expires_utc
+    checksum = checksums.of_message(
+        message.router_id,
+        message.row.queue,
+        _of_client_id(message),
+        replaced.registered_delivery,
+        message.hold_receipt,
+        message.accepted_utc,
+        expires_utc,
+        replaced.not_before_utc,
+        replaced.octets,
+    )
+    return (
+        replaced.octets,
+        replaced.registered_delivery,
+        expires_utc,
+        replaced.not_before_utc,
+        checksum,
+        message.router_id,
+    )
 
 
 def _of_attempt(pending: PendingReceipt) -> Row:

@@ -32,7 +32,7 @@ from typing import Final
 Value = int | float | str | bytes | None
 Row = tuple[Value, ...]
 
-VERSION: Final = 8
+VERSION: Final = 9
 """PRAGMA user_version of the files that this code reads and writes."""
 APPLICATION_ID: Final = 0x534D5052
 """PRAGMA application_id: `SMPR`. Another program's database is not written into."""
@@ -135,11 +135,16 @@ ALTER TABLE record ADD COLUMN operator_id TEXT;
 ALTER TABLE record ADD COLUMN receipt TEXT;
 ALTER TABLE record ADD COLUMN status INTEGER;
 {_ACKNOWLEDGED}"""
+_SENT_BY_ROUTER_ID: Final = """
+CREATE INDEX sent_by_router_id ON sent (router_id);
+"""
+_NEW_IN_9: Final = f"""
+DROP INDEX IF EXISTS sent_again;{_SENT_BY_ROUTER_ID}"""
 _NEW_IN_8: Final = f"""
 ALTER TABLE message ADD COLUMN submitted TEXT;
 ALTER TABLE sent ADD COLUMN submitted TEXT;
 ALTER TABLE sent ADD COLUMN tries TEXT;
-{_RECORDED}"""
+{_RECORDED}{_NEW_IN_9}"""
 _NEW_IN_7: Final = _QUEUES_ALIKE + _RENAMED + _STARTED + _NEW_IN_8
 SCHEMA: Final = f"""{_QUEUE}
 CREATE TABLE written (
@@ -190,8 +195,7 @@ CREATE TABLE sent (
     tries TEXT
 );
 CREATE INDEX sent_by_id ON sent (operator, operator_id);
-CREATE INDEX sent_again ON sent (router_id) WHERE sends > 1;
-CREATE INDEX sent_failed ON sent (number) WHERE failure NOT NULL;
+{_SENT_BY_ROUTER_ID}CREATE INDEX sent_failed ON sent (number) WHERE failure NOT NULL;
 {_PARTS}CREATE TABLE delivery (
     number INTEGER PRIMARY KEY,
     account TEXT NOT NULL,
@@ -278,6 +282,7 @@ _MIGRATIONS: Final = {
     5: _CHECKED + _ORPHAN_CHECKED + _NEW_IN_7,
     6: _NEW_IN_7,
     7: _NEW_IN_8,
+    8: _NEW_IN_9,
 }
 
 

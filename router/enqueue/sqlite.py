@@ -23,7 +23,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -42,10 +42,13 @@ from router.enqueue.journal import (
     Fetched,
     HeldFetched,
     JournalError,
+    LookedUp,
+    LookedUpDone,
     Place,
     Recalled,
     Recovered,
     Renames,
+    Searched,
     SentFetched,
     Wanted,
     Weighed,
@@ -67,7 +70,7 @@ from router.enqueue.sqlite_file import (
     tidied,
 )
 from router.enqueue.sqlite_read import Reader
-from router.terms.names import AccountName, LaneName, OperatorId, OperatorName
+from router.terms.names import AccountName, LaneName, OperatorId, OperatorName, RouterId
 from router.terms.plan import Plan
 
 _TIDY_AFTER_S: Final = 1.0
@@ -261,6 +264,27 @@ class SqliteJournal:
         self._read(
             partial(self._reader.next_of_queue, wanted, self._queues.numbers_of(wanted.queue)),
             lambda found, error: done(found or [], error),
+        )
+
+    def look_up(self, router_ids: Collection[RouterId], done: LookedUpDone) -> None:
+        """See `Journal`."""
+        self._read(
+            lambda database, _: self._reader.looked_up(router_ids, database),
+            lambda found, error: done(found or LookedUp(), error),
+        )
+
+    def search(
+        self,
+        account: AccountName,
+        destination: bytes,
+        after: Place,
+        count: int,
+        done: Searched,
+    ) -> None:
+        """See `Journal`."""
+        self._read(
+            lambda database, _: self._reader.searched(account, destination, after, count, database),
+            lambda found, error: done(*(found or ([], None)), error),
         )
 
     def fetch_held(

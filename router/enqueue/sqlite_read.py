@@ -7,7 +7,8 @@ objects, which only the loop has. A row that is none is added to `damaged`, and 
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from operator import attrgetter
 
 from router.enqueue import row_reader
@@ -15,6 +16,7 @@ from router.enqueue.journal import (
     Backlog,
     Damaged,
     Held,
+    LookedUp,
     PendingReceipt,
     Place,
     Recovered,
@@ -25,6 +27,7 @@ from router.enqueue.journal import (
 from router.enqueue.names import Names, Renamed, Span
 from router.enqueue.row_reader import DamageError
 from router.enqueue.row_writer import Queues, Statement
+from router.enqueue.schema import Row
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, LaneName, OperatorId, OperatorName, RouterId
 from router.terms.plan import Plan
@@ -208,6 +211,49 @@ class Reader:
         """Put a message in doubt if an earlier process may have written it to an operator."""
         written, operator = self._written.get(message.row.queue, (0, None))
         take_up_doubt(message, self._marks.get(message.router_id), written, operator)
+
+    def looked_up(self, router_ids: Collection[RouterId], database: sqlite3.Connection) -> LookedUp:
+        """See `Journal.look_up`. Damaged rows are passed over: whoever fetches them says so."""
+        found = LookedUp()
+        for statement in row_reader.waiting(router_ids):
+            found.waiting += self._messages(database.execute(*statement))
+        sent = self._parsed(database, row_reader.sent(router_ids))
+        found.sent = self._attempts(sent, database, [])
+        return found
+
+    def searched(
+        self,
+        account: AccountName,
+        destination: bytes,
+        after: Place,
+        count: int,
+        database: sqlite3.Connection,
+    ) -> tuple[list[Message], Place | None]:
+        """See `Journal.search`. Damaged rows are passed over, as in `looked_up`."""
+        last, size = database.execute(row_reader.WAITING_PIECE, (after, count)).fetchone()
+        if not size:
+            return [], None
+        rows = database.execute(row_reader.WAITING_FOR, (after, last, destination))
+        messages = [
+            one
+            for one in self._messages(rows)
+            if one.account == account and one.destination_octets == destination
+        ]
+        return messages, last if size == count else None
+
+    def _messages(self, rows: Iterable[Row]) -> Iterator[Message]:
+        for row in rows:
+            number, account, lane, plan = row[-4:]
+            assert isinstance(number, int)
+            queue = QueueKey(
+                self._plan(str(plan)),
+                self._queues.lane_of(LaneName(str(lane))),
+                self._queues.account_of(str(account), number),
+            )
+            with suppress(DamageError):
+                message = self._aged(row_reader.to_message(row[:-4], number, queue))
+                self._doubt(message)
+                yield message
 
     def held(
         self,

@@ -6,7 +6,7 @@ Transactions are gathered as there: urgent batches at once, the others after `se
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from random import Random
@@ -20,11 +20,15 @@ from router.enqueue.journal import (
     Held,
     HeldFetched,
     JournalError,
+    LookedUp,
+    LookedUpDone,
     PendingReceipt,
     Place,
     Recalled,
     Recovered,
     Renames,
+    Replaced,
+    Searched,
     SentFetched,
     Settlement,
     Wanted,
@@ -122,6 +126,7 @@ class Transaction:
     held: list[DeliveryRow] = field(default_factory=list)
     settled: list[SettledRow] = field(default_factory=list)
     acknowledged: list[int] = field(default_factory=list)
+    replaced: list[Replaced] = field(default_factory=list)
     orphaned: list[OrphanRow] = field(default_factory=list)
     claimed: list[int] = field(default_factory=list)
     started: list[Started] = field(default_factory=list)
@@ -174,6 +179,15 @@ class Disk:
         self.watcher.committed(transaction)
         for message in transaction.accepted:
             self.messages[message.router_id] = message
+        for replaced in transaction.replaced:
+            row = self.messages.get(replaced.message.router_id)
+            if row is not None:
+                self.messages[row.router_id] = row._replace(
+                    octets=replaced.octets,
+                    registered_delivery=replaced.registered_delivery,
+                    expires_utc=replaced.expires_utc,
+                    not_before_utc=replaced.not_before_utc,
+                )
         for pending in transaction.taken:
             known = self.attempts.get(pending[:3])
             if known is not None and pending.failure is not None:
@@ -353,6 +367,45 @@ class SimulatedJournal:
             ]
 
         self._read(read, lambda found, error: done(found or [], error))
+
+    def look_up(self, router_ids: Collection[RouterId], done: LookedUpDone) -> None:
+        """See `Journal`."""
+
+        def read() -> LookedUp:
+            taken = {key[0] for key in self.disk.attempts}
+            rows = [row for row in self.disk.messages.values() if row.router_id in router_ids]
+            return LookedUp(
+                [self._waiting(row, _queue(row)) for row in rows if row.router_id not in taken],
+                self._with_others(row.router_id for row in rows if row.router_id in taken),
+            )
+
+        self._read(read, lambda found, error: done(found or LookedUp(), error))
+
+    def search(
+        self,
+        account: AccountName,
+        destination: bytes,
+        after: Place,
+        count: int,
+        done: Searched,
+    ) -> None:
+        """See `Journal`. In pieces of three, so that there are several."""
+        asked = len(self._renames)
+
+        def read() -> tuple[list[Message], Place | None]:
+            taken = {key[0] for key in self.disk.attempts}
+            rows = sorted(row for row in self.disk.messages.values() if row.router_id > after)
+            piece = rows[: min(count, 3)]
+            name = self._renamed_since(asked, account)
+            found = [
+                self._waiting(row, _queue(row))
+                for row in piece
+                if row.router_id not in taken
+                and (row.account, row.destination_octets) == (name, destination)
+            ]
+            return found, piece[-1].router_id if piece else None
+
+        self._read(read, lambda found, error: done(*(found or ([], None)), error))
 
     def fetch_held(
         self, account: AccountName, after: int, count: int, octets: int, done: HeldFetched
@@ -593,6 +646,7 @@ class SimulatedJournal:
             ],
             held=[_delivery_row(d) for one in batches for d in one.held],
             settled=settled,
+            replaced=[one for batch in batches for one in batch.replaced],
             acknowledged=[d.kept_as for one in batches for d in one.acknowledged],
             orphaned=[_orphan_row(orphan) for one in batches for orphan in one.orphaned],
             claimed=[orphan.kept_as for one in batches for orphan in one.claimed],
@@ -680,6 +734,10 @@ def _message_row(message: Message) -> MessageRow:
     )
 
 
+def _queue(row: MessageRow) -> Queue:
+    return row.candidates, row.lane, row.account
+
+
 def _attempt_row(pending: PendingReceipt) -> AttemptRow:
     return AttemptRow(
         pending.message.router_id,
@@ -758,6 +816,7 @@ def _described(transaction: Transaction) -> str:
         f"accepted {[row.router_id // 100 for row in transaction.accepted]}",
         f"taken {[row.router_id // 100 for row in transaction.taken]}",
         f"held {[(row.number, row.router_id // 100) for row in transaction.held]}",
+        f"replaced {[row.message.router_id // 100 for row in transaction.replaced]}",
         f"settled {[row.router_id // 100 for row in transaction.settled]}",
         f"handed over {transaction.acknowledged}",
         f"orphaned {[row.operator_id for row in transaction.orphaned]}",

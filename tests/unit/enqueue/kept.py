@@ -10,6 +10,7 @@ from router.enqueue.journal import (
     Changes,
     Journal,
     JournalError,
+    LookedUp,
     PendingReceipt,
     Recovered,
     Wanted,
@@ -88,6 +89,16 @@ class Kept(ABC):
     ) -> list[PendingReceipt]:
         """What the operator took under these ids."""
         return self.turns.recalled(self.journal, *operator_ids, operator=operator)
+
+    def looked_up(self, *router_ids: int) -> LookedUp:
+        """What is kept of these messages."""
+        return self.turns.looked_up(self.journal, *router_ids)
+
+    def searched(
+        self, destination: bytes, account: AccountName = BANK, count: int = 1000
+    ) -> list[Message]:
+        """What an account has waiting for a destination, searched in pieces of `count`."""
+        return self.turns.searched(self.journal, account, destination, count)
 
     def held(self, after: int = 0, count: int = 1000) -> list[Delivery]:
         """The next deliveries of the bank."""

@@ -11,10 +11,12 @@ from router.enqueue.journal import (
     Changes,
     Held,
     JournalError,
+    LookedUp,
     Recovered,
     Renames,
     Wanted,
 )
+from router.smpp import pdu as p
 from router.terms.group import Group
 from router.terms.message import Delivery, Message
 from router.terms.names import AccountName, LaneName, OperatorId, OperatorName, RouterId
@@ -67,10 +69,14 @@ def ask_all(kept: Kept, heard: list[tuple[object, ...]]) -> None:
     journal.fetch_held(BANK, 0, 9, 10**6, lambda *answer: heard.append(answer))
     journal.recall(TELIA, [OperatorId(b"id-1")], lambda *answer: heard.append(answer))
     journal.fetch_sent(TELIA, 9.0, BEGINNING, 9, lambda *answer: heard.append(answer))
+    journal.look_up([RouterId(1)], lambda *answer: heard.append(answer))
+    journal.search(BANK, NUMBER, BEGINNING, 9, lambda *answer: heard.append(answer))
     journal.recover(lambda *answer: heard.append(answer))
 
 
-ASKED = 7
+ASKED = 9
+NUMBER = p.address(1, 1, b"37255512345")
+"""The usual destination."""
 
 # When it answers.
 
@@ -178,8 +184,9 @@ def test_journal_that_fails_hands_out_nothing_it_holds(kept: Kept) -> None:
         kept.turns.until(lambda: len(heard) == ASKED)
     assert all(isinstance(answer[-1], JournalError) for answer in heard)
     answers = [answer[:-1] for answer in heard]
-    expected: list[tuple[object, ...]] = [("kept",), (0,), ([], None), (Recovered(),)]
+    expected: list[tuple[object, ...]] = [("kept",), (0,), (Recovered(),), (LookedUp(),)]
     assert [answers.count(nothing) for nothing in expected] == [1, 1, 1, 1]
+    assert answers.count(([], None)) == 2
     assert answers.count(([],)) == 3
     assert numbers_of(kept.waiting()) == [2]
 
@@ -261,6 +268,93 @@ def test_what_is_fetched_is_made_anew_with_all_that_outlives_a_process(kept: Kep
     ):
         assert getattr(found, name) == getattr(one, name), name
     assert found.row.queue == one.row.queue
+
+
+# What is asked for one message.
+
+
+def test_message_that_waits_is_looked_up_with_all_that_it_has(kept: Kept) -> None:
+    three = ones(1, 2, 3)
+    three[1].not_before_utc = three[1].accepted_utc + 60.0
+    kept.keep(changes(accepted=three))
+    found = kept.looked_up(2, 2, 4)
+    (one,) = found.waiting
+    assert (one.router_id, one.octets, one.plan, one.lane, one.account) == (
+        *(2, three[1].octets, TO_TELIA, OTP, BANK),
+    )
+    assert (one.not_before_utc, one.row.queue) == (three[1].not_before_utc, three[1].row.queue)
+    assert one is not three[1]
+    assert found.sent == []
+
+
+def test_message_that_operators_took_is_looked_up_with_all_its_attempts(kept: Kept) -> None:
+    once, twice = ones(1, 2)
+    kept.keep(changes(accepted=[once, twice]))
+    once.writes, twice.writes = 1, 2
+    kept.keep(changes(taken=[attempt(once), attempt(twice)]))
+    kept.keep(changes(taken=[attempt(twice, ELISA, b"other", 6.0)]))
+    found = kept.looked_up(2)
+    assert [(one.operator, one.operator_id) for one in found.sent] == [
+        (TELIA, b"id-2"),
+        (ELISA, b"other"),
+    ]
+    assert {one.message.router_id for one in found.sent} == {2}
+    assert found.sent[0].message is found.sent[1].message
+    assert found.waiting == []
+    assert [one.operator_id for one in kept.looked_up(1).sent] == [b"id-1"]
+
+
+def test_nothing_is_kept_of_a_message_that_is_over(kept: Kept) -> None:
+    (one,) = ones(1)
+    kept.keep(changes(accepted=[one]))
+    kept.keep(changes(settled=[one]))
+    found = kept.looked_up(1)
+    assert (found.waiting, found.sent) == ([], [])
+
+
+def test_what_waits_for_a_number_is_found_in_pieces(kept: Kept) -> None:
+    others = [
+        message(2, destination=b"37255512346"),
+        message(4, account=SHOP),
+        message(6, lane=ALERT, plan=TO_ELISA),
+    ]
+    taken = message(8)
+    kept.keep(changes(accepted=[*ones(1, 3, 5, 7), *others, taken]))
+    kept.keep(changes(taken=[attempt(taken)]))
+    for count in (2, 3, 1000):
+        assert numbers_of(kept.searched(NUMBER, count=count)) == [1, 3, 5, 6, 7]
+    assert numbers_of(kept.searched(NUMBER, account=SHOP)) == [4]
+    assert kept.searched(p.address(1, 1, b"3725551234")) == []
+    assert kept.searched(p.address(0, 1, b"37255512345")) == []
+
+
+def test_message_that_was_replaced_is_the_other_one_for_whoever_reads_it(kept: Kept) -> None:
+    one, untouched = ones(1, 2)
+    kept.keep(changes(accepted=[one, untouched]))
+    before = one.octets
+    one.octets = message(1, destination=b"37255512345").octets[:-4] + b"Adjo"
+    one.registered_delivery, one.expires_utc = 2, one.accepted_utc + 60.0
+    one.not_before_utc = one.accepted_utc + 5.0
+    wanted = changes(replaced=[one])
+    replaced, one.octets = one.octets, b""  # As when an operator takes it before the commit.
+    kept.keep(wanted)
+    for found in (kept.waiting()[0], kept.looked_up(1).waiting[0]):
+        assert (found.octets, found.registered_delivery) == (replaced, 2)
+        assert found.expires_utc == one.expires_utc
+        assert found.not_before_utc == one.not_before_utc
+    assert kept.waiting()[1].octets == untouched.octets == before
+    recovered = kept.recovered()
+    assert [backlog.count for backlog in recovered.waiting] == [2]
+    assert kept.waiting()[0].octets == replaced
+
+
+def test_message_that_is_over_or_was_taken_cannot_be_replaced(kept: Kept) -> None:
+    taken, over = ones(1, 2)
+    kept.keep(changes(accepted=[taken, over]))
+    kept.keep(changes(taken=[attempt(taken)], settled=[over]))
+    kept.keep(changes(replaced=[taken, over]))
+    assert kept.waiting() == []
+    assert kept.recovered().waiting == []
 
 
 # What operators took.

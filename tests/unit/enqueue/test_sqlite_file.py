@@ -350,7 +350,14 @@ def without_parts(database: sqlite3.Connection) -> None:
     of_version_5(database)
 
 
+def of_version_8(database: sqlite3.Connection) -> None:
+    database.execute("DROP INDEX sent_by_router_id")
+    database.execute("CREATE INDEX sent_again ON sent (router_id) WHERE sends > 1")
+    database.execute("PRAGMA user_version = 8")
+
+
 def of_version_7(database: sqlite3.Connection) -> None:
+    of_version_8(database)
     for table, columns in NEW_IN_8.items():
         for column in columns:
             database.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
@@ -687,3 +694,19 @@ def test_free_space_is_that_of_the_disk_and_that_inside_the_file(
     assert free_octets(path) == 10**9 + free * 4096
     space(monkeypatch, 10**6)  # Too little for the log by which those pages would be written.
     assert free_octets(path) == 10**6
+
+
+def test_file_of_version_8_finds_what_was_sent_by_its_number(path: Path, turns: Turns) -> None:
+    journal = turns.open(path)
+    one = message(1)
+    assert turns.keep(journal, changes(accepted=[one], taken=[attempt(one)])) is None
+    turns.close(journal)
+    with closing(sqlite3.connect(path)) as database, database:
+        of_version_8(database)
+    journal = turns.open(path)
+    assert [found.operator_id for found in turns.looked_up(journal, 1).sent] == [b"id-1"]
+    turns.close(journal)
+    with closing(sqlite3.connect(path)) as database:
+        names = {name for (name,) in database.execute("SELECT name FROM sqlite_schema")}
+    assert "sent_by_router_id" in names
+    assert "sent_again" not in names

@@ -13,9 +13,11 @@ from router.enqueue.journal import (
     Damaged,
     Journal,
     JournalError,
+    LookedUp,
     PendingReceipt,
     Place,
     Recovered,
+    Replaced,
     Settlement,
     Wanted,
     Weights,
@@ -85,12 +87,14 @@ def changes(
     orphaned: Iterable[Orphan] = (),
     claimed: Iterable[Orphan] = (),
     started: Iterable[Started] = (),
+    replaced: Iterable[Message] = (),
 ) -> Changes:
     """One batch."""
     one = Changes()
     one.orphaned += orphaned
     one.claimed += claimed
     one.started += started
+    one.replaced += map(Replaced, replaced)
     one.accepted += accepted
     one.taken += taken
     one.held += held
@@ -270,6 +274,35 @@ class Turns:
         if error is not None:
             raise error
         return deliveries
+
+    def looked_up(self, journal: Journal, *router_ids: int) -> LookedUp:
+        """What is kept of these messages. Raises JournalError."""
+        heard: list[tuple[LookedUp, JournalError | None]] = []
+        wanted = [RouterId(one) for one in router_ids]
+        journal.look_up(wanted, lambda *answer: heard.append(answer))
+        self.until(lambda: heard)
+        found, error = heard[0]
+        if error is not None:
+            raise error
+        return found
+
+    def searched(
+        self, journal: Journal, account: AccountName, destination: bytes, count: int
+    ) -> list[Message]:
+        """What waits for a destination, searched in pieces of `count`. Raises JournalError."""
+        found: list[Message] = []
+        heard: list[tuple[Place | None, JournalError | None]] = [(BEGINNING, None)]
+
+        def piece(messages: list[Message], place: Place | None, error: JournalError | None) -> None:
+            found.extend(messages)
+            heard.append((place, error))
+
+        while (after := heard.pop()[0]) is not None:
+            journal.search(account, destination, after, count, piece)
+            self.until(lambda: heard)
+            if heard[0][1] is not None:
+                raise heard[0][1]
+        return found
 
     def reserve(self, journal: Journal, count: int) -> int:
         """The first of so many numbers. Raises JournalError."""
