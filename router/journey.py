@@ -347,6 +347,8 @@ class Journey:
             if reply.inbound_of is not None:
                 self.inbound.answered(reply, reply.inbound_of)
             reply.send(v.ESME_ROK, self.turn)
+        for tell in changes.promised:
+            tell(True)
 
     def _not_kept(self, changes: Changes, error: JournalError, now: float) -> None:
         """Nothing of it was promised. What has happened all the same is told again later."""
@@ -364,6 +366,9 @@ class Journey:
             if reply.orphan is not None:
                 self.receipts.refused(reply.orphan)
         changes.replies.clear()
+        for tell in changes.promised:
+            tell(False)
+        changes.promised.clear()
         changes.orphaned.clear()
         self.commits.tell_again(changes)
 

@@ -5,11 +5,12 @@ monotonic clock. A scheduled message waits for the time that its client has set:
 A doubted one may be over, if the wall clock is right: it waits until that is known.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from heapq import heapify, heappop, heappush
 
 from router.terms.message import Message
-from router.terms.states import DELAY, DELAYED, SCHEDULE
+from router.terms.names import RouterId
+from router.terms.states import DELAY, DELAYED, SCHEDULE, SCHEDULED
 
 _NEVER = float("inf")
 
@@ -17,13 +18,23 @@ _NEVER = float("inf")
 class Delays:
     """The delayed, the scheduled and the doubted messages."""
 
-    __slots__ = ("_delayed", "_doubted", "_scheduled")
+    __slots__ = ("_by_id", "_delayed", "_doubted", "_scheduled")
 
     def __init__(self) -> None:
         self._delayed: list[tuple[float, int, Message]] = []
         """A heap: when a message may go, its id, and the message."""
         self._scheduled: list[tuple[float, int, Message]] = []
         self._doubted: list[Message] = []
+        self._by_id: dict[RouterId, Message] = {}
+        """All of them: whoever looks for one must not look at each."""
+
+    def find(self, router_id: RouterId) -> Message | None:
+        """Return the message with this id, if it is here."""
+        return self._by_id.get(router_id)
+
+    def withdraw(self, message: Message) -> None:
+        """Have a message leave; its place in the order of the times stays, and counts no more."""
+        self._by_id.pop(message.router_id, None)
 
     def messages(self) -> Iterator[Message]:
         """Yield all of them."""
@@ -32,11 +43,16 @@ class Delays:
                 yield message
         yield from self._doubted
 
+    def _forget(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            self._by_id.pop(message.router_id, None)
+
     # Delayed.
 
     def delay(self, message: Message, until: float) -> None:
         """Keep a message until this moment."""
         message.enter(DELAY)
+        self._by_id[message.router_id] = message
         heappush(self._delayed, (until, message.router_id, message))
 
     def wake_at(self) -> float:
@@ -48,6 +64,7 @@ class Delays:
         delayed = self._delayed
         while delayed and delayed[0][0] <= now:
             message = heappop(delayed)[2]
+            self._by_id.pop(message.router_id, None)
             if message.state is DELAYED:  # Else a late answer has told that it was sent after all.
                 yield message
 
@@ -58,17 +75,23 @@ class Delays:
             gone = {message.router_id for message in leaving}
             self._delayed = [entry for entry in self._delayed if entry[1] not in gone]
             heapify(self._delayed)
+            self._forget(leaving)
         return leaving
 
     def expire(self, now_utc: float) -> list[Message]:
         """Remove and return the delayed messages whose validity has passed."""
-        expired = [m for _, _, m in self._delayed if m.expires_utc <= now_utc]
-        if expired:
+        over = [m for _, _, m in self._delayed if m.expires_utc <= now_utc]
+        if over:
             self._delayed = [entry for entry in self._delayed if entry[2].expires_utc > now_utc]
             heapify(self._delayed)
+        # One that has left may have a place here all the same, and one that came again has two.
+        here = {m.router_id: m for m in over if self._by_id.get(m.router_id) is m}
+        expired = list(here.values())
         doubted = [message for message in self._doubted if message.expires_utc <= now_utc]
         if doubted:
             self._doubted = [m for m in self._doubted if m.expires_utc > now_utc]
+        self._forget(expired)
+        self._forget(doubted)
         return expired + doubted
 
     def delayed(self) -> int:
@@ -80,11 +103,13 @@ class Delays:
     def doubt(self, message: Message) -> None:
         """Keep a message of which only a doubted clock says that its validity has passed."""
         message.enter(DELAY)
+        self._by_id[message.router_id] = message
         self._doubted.append(message)
 
     def end_doubt(self) -> list[Message]:
         """Remove and return the doubted messages."""
         doubted, self._doubted = self._doubted, []
+        self._forget(doubted)
         return [message for message in doubted if message.state is DELAYED]
 
     def doubted(self) -> int:
@@ -96,6 +121,7 @@ class Delays:
     def schedule(self, message: Message) -> None:
         """Keep a message until the time that its client has set."""
         message.enter(SCHEDULE)
+        self._by_id[message.router_id] = message
         heappush(self._scheduled, (message.not_before_utc, message.router_id, message))
 
     def begin(self, now_utc: float) -> list[Message]:
@@ -105,7 +131,10 @@ class Delays:
         """
         due: list[Message] = []
         while self._scheduled and self._scheduled[0][0] <= now_utc:
-            message = heappop(self._scheduled)[2]
+            at, _, message = heappop(self._scheduled)
+            if message.state is not SCHEDULED or message.not_before_utc != at:
+                continue  # Its client has cancelled it, or has set another time.
+            self._by_id.pop(message.router_id, None)
             message.accepted_at += max(0.0, message.not_before_utc - message.accepted_utc)
             due.append(message)
         return due

@@ -162,6 +162,7 @@ class Changes:
         "held",
         "marked",
         "orphaned",
+        "promised",
         "refused",
         "replaced",
         "replies",
@@ -209,6 +210,8 @@ class Changes:
         """The time, for a process that starts while the wall clock is wrong; 0 says nothing."""
         self.replies: list[object] = []
         """The answers to send when the batch is safe. The journal does not look at them."""
+        self.promised: list[Callable[[bool], None]] = []
+        """Who is told whether the batch is safe: other answers depend on it."""
 
     def rows(self) -> int:
         """Return about how many rows of a table it takes to keep this."""
@@ -239,6 +242,7 @@ class Changes:
             or self.refused
             or self.replaced
             or self.replies
+            or self.promised
             or self.marked
             or self.unmarked
             or self.written

@@ -113,11 +113,17 @@ class Lanes:
         self._feed(queue)
 
     def fetched(
-        self, queue: Queue, messages: Sequence[Message], elsewhere: Collection[RouterId] = ()
+        self,
+        queue: Queue,
+        messages: Sequence[Message],
+        elsewhere: Collection[RouterId] = (),
+        *,
+        cancelled: Sequence[RouterId] = (),
     ) -> tuple[OperatorName, ...]:
         """Take in the next messages of a queue, which the journal has brought.
 
-        The messages in `elsewhere` have been put into another queue, or are settled.
+        The messages in `elsewhere` have been put into another queue, or are settled. Those that are
+        `cancelled` it has brought as well: `cancel_behind` has counted them.
         """
         queue.is_fetching = False
         self._wake(queue)  # If the journal brings nothing, other queues of the account may go on.
@@ -126,8 +132,12 @@ class Lanes:
                 message.enter(QUEUE)
                 self._take_in(queue, message)
             queue.last_id = message.router_id
-        # If it has none of those that were counted when it was asked, the journal is right.
-        queue.behind -= len(messages) or queue.asked_for
+        if cancelled:
+            queue.last_id = max(queue.last_id, *cancelled)
+            queue.behind -= len(messages)
+        else:
+            # If it has none of those that were counted when it was asked, the journal is right.
+            queue.behind -= len(messages) or queue.asked_for
         self._feed(queue)
         return queue.consumers[:1]  # Helpers are told by the next tick.
 
@@ -216,6 +226,62 @@ class Lanes:
         for message in reversed(self.delays.begin(now_utc)):
             gained.update(self.put_first(message))
         return gained
+
+    # One message among the others.
+
+    def find(
+        self, account: AccountName, router_ids: Collection[RouterId]
+    ) -> dict[RouterId, Message]:
+        """Return those of an account's messages that wait here in memory, by their ids.
+
+        Every message of the account that is in memory is looked at.
+        """
+        find = self.delays.find
+        found = {one: message for one in router_ids if (message := find(one)) is not None}
+        for queue in self._queues.values():
+            if queue.account == account:
+                for message in queue.messages:
+                    if message.router_id in router_ids and message.state is QUEUED:
+                        found[message.router_id] = message
+        return found
+
+    def behind(self, key: QueueKey, router_id: RouterId) -> Queue | None:
+        """Return the queue of which only the journal has this message; None if there is none."""
+        queue = self._queues.get((key.plan, key.lane, key.account, key.kind))
+        return queue if queue is not None and router_id > queue.last_id else None
+
+    def withdraw(self, message: Message) -> None:
+        """Have a message that waits in memory leave, wherever that is."""
+        self.delays.withdraw(message)
+        key = message.plan, message.lane, message.account, message.queue_kind
+        queue = self._queues.get(key)
+        if queue is not None and message in queue.messages:
+            queue.messages.remove(message)
+            queue.octets -= message.size
+            self._feed(queue)
+
+    def cancel_behind(self, queue: Queue) -> None:
+        """Count one message less of those that only the journal has."""
+        queue.behind -= 1
+        if queue.is_fetching:
+            queue.asked_for -= 1
+
+    def schedule_anew(self, message: Message) -> tuple[OperatorName, ...]:
+        """Have a message that waits in memory wait for another time that its client has set."""
+        self.withdraw(message)
+        consumers = self.put_first(message)
+        if not message.not_before_utc:
+            return consumers
+        self.withdraw(message)
+        self.delays.schedule(message)
+        return ()
+
+    def resize(self, message: Message, octets: int) -> None:
+        """Note that a message which waits in memory has another text, of so many octets more."""
+        key = message.plan, message.lane, message.account, message.queue_kind
+        queue = self._queues.get(key)
+        if queue is not None and message in queue.messages:
+            queue.octets += octets
 
     # Messages out.
 

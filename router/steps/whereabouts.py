@@ -1,0 +1,235 @@
+"""Where a message is that somebody asks about: in memory, in the journal, with an operator.
+
+Whoever asks names the message by its number, or all messages of an account to a destination. The
+journal is asked first, since it has every message that is not over; then memory, in the moment of
+the answer, for what has happened since. Readings are small and follow each other, so that what
+operators and lanes ask the journal for goes in between.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+from router.enqueue.feed import Queue
+from router.enqueue.journal import (
+    BEGINNING,
+    Journal,
+    JournalError,
+    LookedUp,
+    PendingReceipt,
+    Place,
+)
+from router.enqueue.lanes import Lanes
+from router.steps.amendments import Amendments
+from router.steps.commits import Commits
+from router.steps.former_names import FormerNames
+from router.terms.message import Message
+from router.terms.names import AccountName, RouterId
+from router.terms.queue_key import QueueKey
+from router.terms.states import WAITS
+
+MOST_AT_ONCE: Final = 20
+"""Messages that are looked up at once: for each account of them its messages in memory are looked
+through, some thousands."""
+PIECE_ROWS: Final = 20_000
+"""Messages that one reading looks at for a destination: some 20 ms."""
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A message that waits and that no operator can have."""
+
+    message: Message
+    """The object that waits; of one that only the journal has, a new one."""
+    is_in_memory: bool
+    queue: Queue | None = None
+    """Where only the journal has it, its queue. None where it is in memory, or where this
+    configuration lacks an operator of its plan."""
+
+
+@dataclass(slots=True)
+class Found:
+    """What is known of the messages that were asked for; nothing of those that are over."""
+
+    waiting: dict[RouterId, Waiting] = field(default_factory=dict)
+    out: dict[RouterId, Message] = field(default_factory=dict)
+    """Messages that an operator has or may have, though the journal does not know that it took
+    them; also those that ended a moment ago."""
+    sent: dict[RouterId, list[PendingReceipt]] = field(default_factory=dict)
+    """What operators took: all attempts of each message, in the order of their times."""
+    error: JournalError | None = None
+    """Why the journal could not tell."""
+
+
+Done = Callable[[Found], None]
+
+
+@dataclass(slots=True)
+class _Search:
+    """A question about all messages of an account to a destination."""
+
+    account: AccountName
+    destination: bytes
+    done: Done
+    place: Place = BEGINNING
+    found: set[RouterId] = field(default_factory=set)
+
+
+class Whereabouts:
+    """Questions to the journal about single messages."""
+
+    __slots__ = (
+        "_amendments",
+        "_asked",
+        "_begun",
+        "_commits",
+        "_ended",
+        "_former",
+        "_is_reading",
+        "_is_untouched",
+        "_journal",
+        "_lanes",
+        "_searches",
+    )
+
+    def __init__(
+        self,
+        journal: Journal,
+        lanes: Lanes,
+        commits: Commits,
+        amendments: Amendments,
+        former: FormerNames,
+        *,
+        is_untouched: Callable[[QueueKey, RouterId], bool],
+    ) -> None:
+        """`is_untouched` says whether a message waits for an operator that is in no configuration.
+
+        Then it is in no lane, and was not read yet.
+        """
+        self._journal: Final = journal
+        self._lanes: Final = lanes
+        self._commits: Final = commits
+        self._amendments: Final = amendments
+        self._former: Final = former
+        self._is_untouched: Final = is_untouched
+        self._asked: Final[deque[tuple[tuple[RouterId, ...], Done]]] = deque()
+        self._searches: Final[deque[_Search]] = deque()
+        self._is_reading = False
+        self._begun = 0
+        self._ended = 0
+
+    def look_up(self, router_ids: Sequence[RouterId], done: Done) -> None:
+        """Find these messages, and then call `done`, in a later turn."""
+        self._asked.append((tuple(router_ids), done))
+
+    def search(self, account: AccountName, destination: bytes, done: Done) -> None:
+        """Find all that an account has waiting for TON, NPI, address and NUL.
+
+        `done` is called in a later turn, once for all of it.
+        """
+        self._searches.append(_Search(account, destination, done))
+
+    def ask_journal(self) -> None:
+        """Begin the next reading, if there is anything to read; call this once per turn."""
+        if self._is_reading or not (self._asked or self._searches):
+            return
+        self._is_reading = True
+        self._begun += 1
+        if self._asked:
+            questions = [self._asked.popleft()]
+            count = len(questions[0][0])
+            while self._asked and count + len(self._asked[0][0]) <= MOST_AT_ONCE:
+                questions.append(self._asked.popleft())
+                count += len(questions[-1][0])
+            wanted = {router_id for router_ids, _ in questions for router_id in router_ids}
+            self._journal.look_up(wanted, partial(self._looked_up, questions))
+        else:
+            search = self._searches.popleft()
+            self._journal.search(
+                self._former.of_today(search.account),
+                search.destination,
+                search.place,
+                PIECE_ROWS,
+                partial(self._searched, search),
+            )
+
+    def sweep(self) -> None:
+        """Forget changes that every reading shows; call this once a second."""
+        if self._amendments:
+            self._amendments.sweep(self._commits.every(), self._begun, self._ended)
+
+    def _read(self) -> None:
+        self._is_reading = False
+        self._ended += 1
+
+    def _looked_up(
+        self,
+        questions: list[tuple[tuple[RouterId, ...], Done]],
+        looked_up: LookedUp,
+        error: JournalError | None,
+    ) -> None:
+        self._read()
+        for router_ids, done in questions:
+            # For each anew: what the one before has led to may have changed it.
+            asked = set(router_ids)
+            found = self._judged([one for one in looked_up.waiting if one.router_id in asked])
+            found.error = error
+            for pending in looked_up.sent:
+                router_id = pending.message.router_id
+                if router_id in asked:
+                    found.sent.setdefault(router_id, []).append(pending)
+            done(found)
+        self.ask_journal()
+
+    def _searched(
+        self,
+        search: _Search,
+        messages: list[Message],
+        place: Place | None,
+        error: JournalError | None,
+    ) -> None:
+        self._read()
+        search.found.update(one.router_id for one in messages)
+        if error is not None:
+            search.done(Found(error=error))
+        elif place is not None:
+            search.place = place
+            self._searches.append(search)
+        elif search.found:
+            self._asked.append((tuple(search.found), search.done))
+        else:
+            search.done(Found())
+        self.ask_journal()
+
+    def _judged(self, messages: Iterable[Message]) -> Found:
+        """Return where messages are now that the journal has as waiting."""
+        found = Found()
+        rows, _ = self._amendments.applied(list(messages))
+        by_account: dict[AccountName, list[Message]] = {}
+        for row in rows:
+            row.account = self._former.of_today(row.account)
+            by_account.setdefault(row.account, []).append(row)
+        for account, of_account in by_account.items():
+            here = self._lanes.find(account, {row.router_id for row in of_account})
+            for row in of_account:
+                live = here.get(row.router_id)
+                if live is not None:
+                    if live.state in WAITS and not (live.in_doubt or live.in_flight):
+                        found.waiting[row.router_id] = Waiting(live, is_in_memory=True)
+                    else:
+                        found.out[row.router_id] = live
+                elif row.in_doubt:
+                    found.out[row.router_id] = row
+                else:
+                    self._judge_unread(row, found)
+        return found
+
+    def _judge_unread(self, row: Message, found: Found) -> None:
+        key = QueueKey(row.plan, row.lane, row.account)
+        queue = self._lanes.behind(key, row.router_id)
+        if queue is not None or self._is_untouched(key, row.router_id):
+            found.waiting[row.router_id] = Waiting(row, is_in_memory=False, queue=queue)
+        else:
+            found.out[row.router_id] = row
