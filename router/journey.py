@@ -10,6 +10,8 @@
     the journal has those     kept           ESME_ROK to the operator, the receipt to the outbox
     the client acknowledges   deliveries     the journal forgets the receipt
 
+    a client asks, or changes its mind, about a message that waits: client_requests
+
 Each of these is a step, a plain object in `steps/` that owns its state. The journey builds them,
 and keeps in sight what no step may decide for itself: the order of the promise (`_kept`) and the
 order of a turn of the loop (`_end_turn`).
@@ -41,9 +43,12 @@ from router.forward.pool import Bind, BindChanges, Operator
 from router.report.quality import Quality
 from router.smpp import vocabulary as v
 from router.smpp.session import Writable
+from router.steps.amendments import Amendments
 from router.steps.answers import Answers
 from router.steps.availability import Availability
 from router.steps.backlog import Backlog
+from router.steps.cancelling import Cancelling
+from router.steps.client_requests import ClientRequests
 from router.steps.clocks import Clocks
 from router.steps.commits import Commits
 from router.steps.damage import Damage
@@ -57,14 +62,18 @@ from router.steps.inbound import Inbound
 from router.steps.intake import Intake
 from router.steps.long_messages import LongMessages
 from router.steps.marks import Marks
+from router.steps.operator_requests import OperatorRequests
 from router.steps.outcomes import Outcomes
 from router.steps.peers import Reply
 from router.steps.pending_receipts import PendingReceipts
+from router.steps.querying import LookUpRecords, Querying, no_records
 from router.steps.recall import Recall
 from router.steps.receipts import Receipts
+from router.steps.replacing import Replacing
 from router.steps.rules import Rulebook, Rules
 from router.steps.suspicions import Suspicions
 from router.steps.turn import Turn
+from router.steps.whereabouts import Whereabouts
 from router.terms.capacity import Capacity
 from router.terms.counters import Counters
 from router.terms.names import AccountName, OperatorName
@@ -103,13 +112,15 @@ class Journey:
         clock_changed: Callable[[float], None] = lambda _: None,
         is_synchronised: Callable[[], bool] = lambda: False,
         set_aside: Callable[[Damaged], None] = lambda _: None,
+        look_up_records: LookUpRecords = no_records,
         capacity: Capacity = Capacity(),
     ) -> None:
         """`settled` hears of every outcome; `journal_changed` of a failure, and None of its end.
 
         `clock_changed` hears how far ahead a wall clock is that is not believed, and 0 when it is;
         `is_synchronised` says whether the kernel has it kept right. `set_aside` hears of rows of
-        the journal that cannot be used; whoever reads it tells `damage.found`.
+        the journal that cannot be used; whoever reads it tells `damage.found`. `look_up_records`
+        reads how messages ended; without it, nothing is known of those that are over.
         """
         now = clock()
         self.journal: Final = journal
@@ -139,7 +150,7 @@ class Journey:
         # began: what it brings comes back through the three callbacks of Recall.
         clocks, turn, counters = self.clocks, self.turn, self.counters
         rulebook, rooms, lanes, operators = self.rulebook, self.rooms, self.lanes, self.operators
-        long_messages = LongMessages(capacity)
+        long_messages, amendments = LongMessages(capacity), Amendments()
         self._former: Final = FormerNames()
         former = self._former
         self.commits: Final = Commits(journal, turn, now, kept=self._kept, changed=journal_changed)
@@ -188,7 +199,7 @@ class Journey:
         )  # fmt: skip
         self.backlog: Final = Backlog(
             journal, rooms, lanes, self.pending, self.deliveries, self.failover, long_messages,
-            rulebook, self._ids, clocks, turn, capacity, former,
+            rulebook, self._ids, clocks, turn, capacity, former, amendments,
         )  # fmt: skip
         self.hand_over: Final = HandOver(
             operators, rooms, lanes, long_messages, self.pending, self.recall, self.deliveries,
@@ -197,6 +208,19 @@ class Journey:
         self.damage: Final = Damage(
             self.pending, self.recall, self.deliveries, self.backlog, self.outcomes, self.commits,
             counters, clocks, turn, former, told=set_aside,
+        )  # fmt: skip
+        self.whereabouts: Final = Whereabouts(
+            journal, lanes, self.commits, amendments, former,
+            is_untouched=self.backlog.is_untouched,
+        )  # fmt: skip
+        self.cancelling: Final = Cancelling(
+            lanes, self.backlog, self.outcomes, self.commits, amendments
+        )
+        self.client_requests: Final = ClientRequests(
+            self._ids, self.whereabouts, Querying(self.whereabouts, look_up_records, clocks),
+            self.cancelling,
+            Replacing(lanes, rooms, rulebook, self.commits, amendments, clocks, turn),
+            OperatorRequests(operators), self.commits, counters, turn,
         )  # fmt: skip
         self.intake: Final = Intake(
             self._ids, rulebook, long_messages, rooms, self.commits, self.deliveries, counters,
@@ -385,6 +409,7 @@ class Journey:
                 self.backlog.fetch()
             self.commits.flush()
             self.recall.ask_journal()
+            self.whereabouts.ask_journal()
             self.deliveries.read(now)
         finally:  # A mistake of ours in one message must not stop all the others.
             self.turn.flush()
@@ -441,6 +466,7 @@ class Journey:
         self.pending.leave_to_journal()
         self.recall.search_overdue(now)
         self.deliveries.sweep(now)
+        self.whereabouts.sweep()
 
     # What its surroundings ask.
 

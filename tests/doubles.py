@@ -16,6 +16,7 @@ from router.settings.load import load
 from router.smpp import vocabulary as v
 from router.smpp.link import Link, Unacknowledged
 from router.smpp.reading import ReadingLine
+from router.steps.querying import LookUpRecords, no_records
 from router.steps.rules import Rules
 from router.telemetry.trace import Ends, Traces
 from router.terms.capacity import Capacity
@@ -58,6 +59,7 @@ class Router:
         journal: WatchedJournal | None = None,
         *,
         capacity: Capacity = Capacity(),
+        look_up_records: LookUpRecords = no_records,
         warm: bool = True,
     ) -> None:
         self.world = world
@@ -92,6 +94,7 @@ class Router:
             settled=self.settled.append,
             clock_changed=self.clock_changes.append,
             is_synchronised=lambda: world.is_synchronised,
+            look_up_records=look_up_records,
             capacity=capacity,
         )
         self.journal.tell_damaged = self.journey.damage.found

@@ -100,6 +100,13 @@ class Deliveries(Protocol):
         """Note that a client which did not read its data reads again."""
 
 
+class ClientRequests(Protocol):
+    """The step that answers what clients ask about messages that they submitted."""
+
+    def came(self, client: "ClientLink", pdu: Pdu, now: float) -> None:
+        """Deal with a query_sm, cancel_sm or replace_sm."""
+
+
 class Steps(Protocol):
     """The steps that a client's connection reports to."""
 
@@ -110,6 +117,10 @@ class Steps(Protocol):
     @property
     def deliveries(self) -> Deliveries:
         """The step that brings receipts and inbound messages."""
+
+    @property
+    def client_requests(self) -> ClientRequests:
+        """The step that answers what clients ask about their messages."""
 
 
 def timers_of(settings: SessionSettings) -> Timers:
@@ -147,6 +158,7 @@ class ClientLink(Link):
         """When the client bound."""
         self._intake: Final = steps.intake
         self._deliveries: Final = steps.deliveries
+        self._client_requests: Final = steps.client_requests
         self._accounts = accounts
         self.settings = settings
         """The settings of all sessions, as this one follows them."""
@@ -233,8 +245,10 @@ class ClientLink(Link):
             self._intake.submitted(self, pdu, now)
         elif command_id & v.RESPONSE:
             self._deliveries.acknowledged(self, pdu, now)
-        else:
+        elif command_id in v.BINDS:
             self._judge_bind(pdu, now)
+        else:
+            self._client_requests.came(self, pdu, now)
 
     def overdue(self, whose: list[object], now: float) -> None:
         """Hand on deliver_sm that were not answered in time."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from router.check.number import routing_key
-from router.smpp.pdu import Sm
+from router.smpp.pdu import Sm, relay_with
 from router.smpp.times import in_full, is_relative, time_utc
 from router.terms.names import LaneName
 from router.terms.outcome import (
@@ -45,6 +45,21 @@ class Checked:
         """The client's schedule, if the router honours schedules of this account; else 0."""
         self.validity_period: Final = validity_period
         """What goes on instead of a validity_period in a form that is none; None: as it came."""
+
+
+def to_keep(sm: Sm, checked: Checked) -> bytes:
+    """Return the PDU that waits for an operator: without a schedule that the router keeps itself.
+
+    And with a validity_period that operators can read.
+    """
+    if not checked.not_before_utc and checked.validity_period is None:
+        return sm.octets
+    return relay_with(
+        sm,
+        0,
+        schedule_delivery_time=b"" if checked.not_before_utc else None,
+        validity_period=checked.validity_period,
+    )
 
 
 class Checks:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import Final
+from typing import Final, get_args
 
 from router.enqueue.journal import Journal, JournalError
 from router.terms.names import ClientId, RouterId
@@ -12,6 +12,8 @@ PER_BLOCK: Final = 100_000
 """Ids reserved at a time; a process that ends loses the rest of its block, and no more."""
 FEW: Final = 20_000
 
+FORMS: Final[tuple[ClientIdForm, ...]] = get_args(ClientIdForm)
+"""All forms of ids: an account may have had another one."""
 _EIGHT_DIGITS: Final = 0xFFFF_FFFF
 _MOST: Final = 2**62 - 1  # So many bits has a UUID for us, and the journal's numbers have one more.
 _LONGEST: Final = 65

@@ -276,12 +276,16 @@ class Lanes:
         self.delays.schedule(message)
         return ()
 
-    def resize(self, message: Message, octets: int) -> None:
-        """Note that a message which waits in memory has another text, of so many octets more."""
+    def replaced(self, message: Message, octets: int) -> None:
+        """Note that a message which waits in memory has another text, of so many octets more.
+
+        And that it may expire at another time.
+        """
         key = message.plan, message.lane, message.account, message.queue_kind
         queue = self._queues.get(key)
         if queue is not None and message in queue.messages:
             queue.octets += octets
+            queue.earliest_expiry_utc = min(queue.earliest_expiry_utc, message.expires_utc)
 
     # Messages out.
 

@@ -11,7 +11,7 @@ from typing import Final, Protocol, cast
 import structlog
 
 from router.forward.arrival import ACKNOWLEDGED_S
-from router.forward.pool import NEVER, Attempt, Bind
+from router.forward.pool import NEVER, Asked, Attempt, Bind
 from router.forward.reconnect import CONNECT_S, ConnectionAttempts
 from router.forward.suspects import PROVEN_S
 from router.smpp import vocabulary as v
@@ -161,10 +161,14 @@ class OperatorLink(Link):
             status = pdu.command_status
             if status == v.ESME_ROK and pdu.command_id == v.GENERIC_NACK:
                 status = v.ESME_RUNKNOWNERR
-            attempt = pdu.request
-            assert isinstance(attempt, Attempt)
-            operator_id = b"" if status else message_id_of(pdu)
-            self._answers.answered(attempt, status, operator_id, now)
+            request = pdu.request
+            if isinstance(request, Attempt):
+                operator_id = b"" if status else message_id_of(pdu)
+                self._answers.answered(request, status, operator_id, now)
+            else:
+                assert isinstance(request, Asked)
+                if pdu.sent_at:  # Else it was told before that no answer came.
+                    request.done(status)
         elif not pdu.command_id & v.RESPONSE:
             self._receipts.reported(self, pdu, now)
         elif self.was_bound:  # The answer to our enquire_link.
@@ -212,9 +216,16 @@ class OperatorLink(Link):
         """Write a message; the answer comes back with this attempt."""
         self.session.request(octets, attempt, now)
 
+    def ask(self, octets: bytes, asked: Asked, now: float) -> bool:
+        """Write another request, whose answer is told to `asked`."""
+        self.session.request(octets, asked, now)
+        self.host.write_soon(self)
+        return True
+
     def overdue(self, whose: list[object], now: float) -> None:
         """Report messages whose answer is overdue: they are in doubt."""
         self._answers.overdue([one for one in whose if isinstance(one, Attempt)], now)
+        _tell_unanswered(whose)
 
     def ended(self, lost: list[object], now: float) -> None:
         """Report the end of the session: messages in flight are in doubt."""
@@ -236,6 +247,7 @@ class OperatorLink(Link):
                 by_operator=not (self._asked_to_end or self.session.has_timed_out),
                 had_answered=self.session.has_answered or has_lasted,
             )
+            _tell_unanswered(lost)
         elif not self._asked_to_end and self.refused_status is None:
             self.bind.trouble = "unanswered"
             if not self._is_explained and self._is_news(self.bind.trouble):
@@ -570,3 +582,9 @@ def _context(tls: OperatorTlsSettings) -> tuple[ssl.SSLContext, float | None]:
         context.load_cert_chain(tls.certificate, tls.key)
         return context, expires_utc(tls.certificate.read_bytes())
     return context, None
+
+
+def _tell_unanswered(requests: list[object]) -> None:
+    for one in requests:
+        if isinstance(one, Asked):
+            one.done(None)

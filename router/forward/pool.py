@@ -6,7 +6,7 @@ configured bind: they outlive its connections, and follow the settings that a re
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import Final, Literal, NamedTuple, Protocol
@@ -47,6 +47,16 @@ SIZE_AGAIN_S: Final = 0.05
 """The time after which a full `auto` window is sized again; one that is not full, every second."""
 
 
+class Asked:
+    """A request to an operator that is no message."""
+
+    __slots__ = ("done",)
+
+    def __init__(self, done: Callable[[int | None], None]) -> None:
+        self.done: Final = done
+        """Hears the status of the answer; None where none came."""
+
+
 class Channel(Writable, Protocol):
     """Where a bind's messages are written while it is bound: an SMPP session or another service."""
 
@@ -71,6 +81,9 @@ class Channel(Writable, Protocol):
 
     def write(self, octets: bytes, attempt: "Attempt", now: float) -> None:
         """Write a message; the answer comes back with this attempt."""
+
+    def ask(self, octets: bytes, asked: Asked, now: float) -> bool:
+        """Write another request, whose answer is told to `asked`; return whether that can be."""
 
     def enquire(self) -> None:
         """Ask whether the operator answers; `Availability.proven` hears that it does."""
@@ -703,6 +716,14 @@ class Operator:
         self._order += 1
         if self._ready and self._ready[0][2] is bind:
             heapreplace(self._ready, (now, self._order, bind))  # Last of the binds that are ready.
+
+    def ask(self, octets: bytes, asked: Asked, now: float) -> bool:
+        """Write a request that is no message; return whether a bind can send it now."""
+        for bind in self.binds:
+            peer = bind.peer
+            if peer is not None and peer.can_send and peer.writable and bind.in_use < bind.window:
+                return peer.ask(octets, asked, now)
+        return False
 
     @staticmethod
     def _tried(trial: Trial, attempt: Attempt) -> None:

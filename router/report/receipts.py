@@ -11,7 +11,7 @@ from typing import Final
 from router.smpp import receipt as r
 from router.smpp.receipt import Receipt, State
 from router.terms.message import FINAL_BITS, INTERMEDIATE_BIT, Delivery, Message
-from router.terms.outcome import DELIVERED, Evidence, Outcome
+from router.terms.outcome import CANCELLED, DELIVERED, Evidence, Outcome
 from router.terms.settings import OperatorSettings
 
 OUTCOMES: Final = {
@@ -135,13 +135,13 @@ def made_by_router(
     A status that err has no room for stands in the text and, if it has 16 bits, in
     network_error_code.
     """
-    err, code = b"%03d" % status, None
+    err, code, made_for = b"%03d" % status, None, reason
     if status > MOST_IN_ERR:
         err, reason = r.ERR_IN_TEXT, f"{reason} (0x{status:08X})"
         code = _SMPP_ERROR + status.to_bytes(2, "big") if status <= 0xFFFF else None
     octets = r.deliver_sm(
         client_id=message.client_id,
-        state=_STATES[outcome],
+        state=state_of(outcome, made_for),
         err=err,
         submitted=_minute(message.accepted_utc),
         done=_minute(now_utc),
@@ -204,9 +204,9 @@ def _bare_codes(codes: tuple[str, ...]) -> frozenset[bytes]:
     return frozenset(_bare(code.encode()) for code in codes)
 
 
-def state_of(outcome: Outcome) -> State:
+def state_of(outcome: Outcome, reason: str) -> State:
     """Return the state for a receipt that the router makes."""
-    return _STATES[outcome]
+    return State.DELETED if reason == CANCELLED else _STATES[outcome]
 
 
 def done_date(

@@ -62,7 +62,10 @@ answer to a message centre's unbind waits for its answers to us: without them th
 be sent twice."""
 
 HANDED_ON: Final = frozenset(
-    {v.SUBMIT_SM, v.DATA_SM, v.DELIVER_SM, v.BIND_RECEIVER, v.BIND_TRANSMITTER, v.BIND_TRANSCEIVER}
+    {
+        *(v.SUBMIT_SM, v.DATA_SM, v.DELIVER_SM, v.QUERY_SM, v.CANCEL_SM, v.REPLACE_SM),
+        *(v.BIND_RECEIVER, v.BIND_TRANSMITTER, v.BIND_TRANSCEIVER),
+    }
 )
 """Requests that a stage answers; the session answers every other one."""
 

@@ -51,6 +51,11 @@ def is_relative(time: bytes) -> bool:
     return time[15:] == b"R"
 
 
+def absolute(utc: float) -> bytes:
+    """Write a Unix time as an absolute time in UTC."""
+    return datetime.fromtimestamp(utc, UTC).strftime("%y%m%d%H%M%S000+").encode()
+
+
 def relative(seconds: float) -> bytes:
     """Write a relative time in whole seconds, rounded down, at least 1: 0 means no period."""
     days, rest = divmod(max(1, int(seconds)), _DAY_S)

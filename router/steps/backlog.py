@@ -10,6 +10,7 @@ from router.enqueue.ids import Ids
 from router.enqueue.journal import Journal, Recovered, Wanted, Weights
 from router.enqueue.lanes import Lanes
 from router.smpp.pdu import Pdu, Sm
+from router.steps.amendments import Amendments
 from router.steps.clocks import Clocks
 from router.steps.deliveries import Deliveries
 from router.steps.failover import Failover
@@ -74,6 +75,7 @@ class Backlog:
     """Messages that wait in the journal and not in memory."""
 
     __slots__ = (
+        "_amendments",
         "_capacity",
         "_clocks",
         "_decided_again",
@@ -109,7 +111,9 @@ class Backlog:
         turn: Turn,
         capacity: Capacity,
         former: FormerNames,
+        amendments: Amendments,
     ) -> None:
+        self._amendments: Final = amendments
         self._journal: Final = journal
         self._rooms: Final = rooms
         self._lanes: Final = lanes
@@ -230,6 +234,24 @@ class Backlog:
             if left.wanted.queue == queue:
                 left.count -= 1
 
+    def is_untouched(self, queue: QueueKey, router_id: RouterId) -> bool:
+        """Whether a message waits to be decided anew, and was not read for that yet."""
+        return self._untouched(queue, router_id) is not None
+
+    def cancel_untouched(self, message: Message) -> None:
+        """Count one message less of those that are to be decided anew."""
+        queue = QueueKey(message.plan, message.lane, message.account)
+        left = self._untouched(queue, message.router_id)
+        if left is not None:
+            left.count -= 1
+
+    def _untouched(self, queue: QueueKey, router_id: RouterId) -> ToDecide | None:
+        for left in self._to_decide:
+            wanted = left.wanted
+            if wanted.queue == queue and router_id > wanted.after and not left.is_fetching:
+                return left
+        return None
+
     # Decided anew.
 
     def decide_more(self) -> None:
@@ -253,6 +275,10 @@ class Backlog:
     ) -> None:
         left.is_fetching = False
         if error is not None or renamings != self._renamings:
+            return
+        messages, cancelled = self._amendments.applied(messages)
+        if cancelled and not messages:
+            left.wanted.after = cancelled[-1]
             return
         # Another configuration may know the operator again: what has come since is in the lanes.
         messages = [one for one in messages if not self._ids.is_of_this_process(one.router_id)]
@@ -352,6 +378,9 @@ class Backlog:
             self._lanes.not_fetched(queue)
             self._turn.end_soon()
             return
+        cancelled: list[RouterId] = []
+        if self._amendments:
+            messages, cancelled = self._amendments.applied(messages)
         now = self._clocks.now()
         for message in messages:
             self._long_messages.rejoin(message, now)
@@ -361,7 +390,9 @@ class Backlog:
                 self._doubt(message, message.operator or message.plan.candidates[0])
                 if message.state is not ACCEPTING:
                     elsewhere.add(message.router_id)
-        self._turn.dispatch_all(self._lanes.fetched(queue, messages, elsewhere))
+        self._turn.dispatch_all(
+            self._lanes.fetched(queue, messages, elsewhere, cancelled=cancelled)
+        )
 
     def _doubt(self, message: Message, operator: OperatorName) -> None:
         """An earlier process may have written the message to this operator."""

@@ -7,9 +7,10 @@ from typing import Final
 
 from router.accept.refusals import Refusals
 from router.accept.rooms import Rooms
+from router.check.submit import to_keep
 from router.enqueue.ids import Ids, client_id_of
 from router.smpp import vocabulary as v
-from router.smpp.pdu import BodyError, Pdu, Sm, relay_with, response
+from router.smpp.pdu import BodyError, Pdu, Sm, response
 from router.smpp.session import Note, Session
 from router.smpp.states import State
 from router.smpp.text import UDHI
@@ -146,17 +147,10 @@ class Intake:
             lane=lane,
             plan=rule.next_plan() if group is None else group.plan,
             command_id=pdu.command_id,
-            octets=sm.octets
-            if not checked.not_before_utc and checked.validity_period is None
-            else relay_with(
-                sm,
-                0,
-                schedule_delivery_time=b"" if checked.not_before_utc else None,
-                validity_period=checked.validity_period,
-            ),
+            octets=to_keep(sm, checked),
             source_octets=sm.source_octets,
             destination_octets=sm.destination_octets,
-            registered_delivery=_wanted(sm.registered_delivery, client.session),
+            registered_delivery=wanted(sm.registered_delivery, client.session),
             accepted_at=arrived_at,
             accepted_utc=now_utc,
             expires_utc=rules.checks.expires_utc(checked, lane, now_utc),
@@ -272,8 +266,8 @@ class SubmitOrigin:
         self._intake.answer(self._client, self._sequence_number, message, refusal.status, now)
 
 
-def _wanted(registered_delivery: int, session: Session) -> int:
-    """What the client asked for.
+def wanted(registered_delivery: int, session: Session) -> int:
+    """Return the registered_delivery that a client asked for.
 
     3 means successes only since 5.0; before, it was reserved, and a client that sends it all the
     same wants to hear how it ended.

@@ -106,7 +106,7 @@ class Outcomes:
         `status` is what an operator refused it with, or 0.
         """
         now_utc = self._clocks.utc()
-        if receipts.asked_for(message, receipts.state_of(outcome), final=True):
+        if receipts.asked_for(message, receipts.state_of(outcome, reason), final=True):
             delivery = receipts.made_by_router(
                 message,
                 outcome,

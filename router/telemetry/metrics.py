@@ -25,7 +25,7 @@ from prometheus_client.utils import floatToGoString
 from router.accept.server import BIND_TYPES
 from router.enqueue.row_writer import TABLES
 from router.report.quality import ENOUGH
-from router.smpp.vocabulary import status_name
+from router.smpp.vocabulary import command_name, status_name
 from router.telemetry.running import Running
 from router.telemetry.status import is_up, version, waiting_by_operator
 from router.telemetry.traffic import answer_name
@@ -97,6 +97,15 @@ class Exporter(Collector):
             "submit_sm and data_sm by the status that the client was answered.",
             ("account", "lane", "status"),
             (((a, lane, status_name(s)), n) for (a, lane, s), n in items(counters.submits)),
+        )
+        yield _counter(
+            "client_requests",
+            "query_sm, cancel_sm and replace_sm by the status that the client was answered.",
+            ("account", "command", "status"),
+            (
+                ((a, command_name(c), status_name(s)), n)
+                for (a, c, s), n in items(counters.client_requests)
+            ),
         )
         yield _histogram(
             "submit_response_seconds",

@@ -47,6 +47,8 @@ class Counters:
     def __init__(self) -> None:
         self.submits: defaultdict[tuple[AccountName, LaneName, int], int] = defaultdict(int)
         """By account, lane and the status that the client was answered."""
+        self.client_requests: defaultdict[tuple[AccountName, int, int], int] = defaultdict(int)
+        """query_sm, cancel_sm and replace_sm, by account, command and answered status."""
         self.submit_response_s: defaultdict[AccountName, Histogram] = defaultdict(
             lambda: Histogram(SHORT_SECONDS)
         )

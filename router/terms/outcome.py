@@ -101,6 +101,8 @@ INBOUND_BEHIND: Final = Refusal("journal_behind", 0x64)
 NO_SPACE_FOR_INBOUND: Final = Refusal("disk_nearly_full", 0x64)
 """To an operator, for a subscriber's message that there is no room for now. 0x64 is what a
 deliver_sm_resp has for this; 0x14 is the SMSC's word for a queue of its own."""
+CANCELLED: Final = "cancelled"
+"""The reason of an outcome that a client, or whoever runs the router, wanted."""
 NOT_FOR_US: Final = Refusal("unrouted", 0x65)
 """To an operator, for a subscriber's message that is for no account."""
 

@@ -7,9 +7,9 @@ needs a column for each of their values.
 import json
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
-from router.terms.names import AccountName, LaneName, OperatorName
+from router.terms.names import AccountName, ClientId, LaneName, OperatorName, RouterId
 
 Try = tuple[OperatorName, str, float, float, int | str, bytes, bool]
 """One writing to an operator that is over: operator, bind, when it was written and when it ended
@@ -62,6 +62,31 @@ def _id(operator_id: bytes) -> str:
     if operator_id.isalnum():
         return f'"{operator_id.decode("ascii")}"'
     return json.dumps(operator_id.decode("latin-1")) if operator_id else "null"
+
+
+def last_id(tries: str) -> bytes:
+    """Return the id that an operator gave in the last of the written tries; empty for none."""
+    try:
+        operator_id = json.loads(f"[{tries}]")[-1][5]
+    except (ValueError, LookupError):
+        return b""
+    return operator_id.encode("latin-1", "replace") if isinstance(operator_id, str) else b""
+
+
+class Recorded(NamedTuple):
+    """What a record says of how a message ended."""
+
+    router_id: RouterId
+    client_id: ClientId
+    account: AccountName
+    source: str
+    outcome: str
+    reason: str
+    receipt_state: str
+    """The operator's last word, such as `DELIVRD`; empty where it said nothing."""
+    receipt_error: str
+    """`err` of that receipt."""
+    settled_utc: float
 
 
 class Refused:

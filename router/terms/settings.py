@@ -486,6 +486,9 @@ class OperatorSettings:
     unknown_is_final: bool = False
     """Whether the receipt state UNKNOWN ends a message; otherwise the router waits for another
     receipt."""
+    cancel_sm: bool = False
+    """Whether the operator takes cancel_sm: a client's cancel_sm for a message that the operator
+    has is then passed on, and else refused with ESME_RCANCELFAIL."""
     undeliverable: tuple[str, ...] = ("001", "005", "009", "011", "012")
     """`err` of its receipts of failure that mean that the number cannot be reached by anybody: such
     messages are left out of the share that the operator delivers. Operators have codes of their

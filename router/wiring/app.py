@@ -29,12 +29,14 @@ from router.journey import Journey
 from router.smpp.link import NOTES_LOGGED, Link, Timer, Unacknowledged
 from router.smpp.reading import ReadingLine
 from router.smpp.states import State
+from router.steps.querying import no_records
 from router.telemetry.account_events import FullQueues, log_refusals
 from router.telemetry.account_quality import AccountQuality
 from router.telemetry.core import interpreter, running
 from router.telemetry.log import MessageLog
 from router.telemetry.operator_events import log_operator_events
-from router.telemetry.records import Recorder, privacy_of
+from router.telemetry.record_lookup import RecordLookup
+from router.telemetry.records import Recorder, path_of, privacy_of
 from router.telemetry.status import cure_of
 from router.telemetry.trace import Ends, Traces
 from router.telemetry.traffic import Traffic
@@ -132,6 +134,8 @@ class App:
     journey: Journey
     recorder: Recorder | None = None
     """What keeps records; None where none are kept."""
+    lookup: RecordLookup | None = None
+    """What finds the record of one message; None where none are kept."""
     accounts: Accounts
     connectors: Connectors
 
@@ -266,6 +270,7 @@ class App:
             clock_changed=_log_clock,
             is_synchronised=is_synchronised,
             set_aside=self._set_aside,
+            look_up_records=no_records if self.lookup is None else self.lookup.look_up,
         )
         if isinstance(self.journal, SqliteJournal):
             self._tell_of(self.journal)
@@ -320,6 +325,11 @@ class App:
             records=progress,
             accept_loss=self._accept_loss,
         )
+        records = None if progress is None else path_of(path)
+        if journal.keeps_records:
+            self.lookup = RecordLookup(
+                records, path, self.loop.call_soon_threadsafe, self._unreadable
+            )
         if progress is not None:
             self.recorder = Recorder(
                 path,
@@ -529,7 +539,7 @@ class App:
         stopping_within(within_s)
         self._stop = Stop(
             self.journey, self.connectors, self.clients, servers, self.clock, within_s,
-            recorder=self.recorder,
+            recorder=self.recorder, lookup=self.lookup,
         )  # fmt: skip
         self.journey.intake.draining = True
         self.ready = False

@@ -27,6 +27,7 @@ from router.accept.server import ClientLink
 from router.enqueue.journal import Journal
 from router.journey import Journey
 from router.smpp.states import BOUND
+from router.telemetry.record_lookup import RecordLookup
 from router.telemetry.records import Recorder
 from router.wiring.connectors import Connectors
 from router.wiring.http_server import HttpServer
@@ -84,6 +85,7 @@ class Stop:
         within_s: float,
         *,
         recorder: Recorder | None = None,
+        lookup: RecordLookup | None = None,
         end_process: Callable[[int], object] = os._exit,
     ) -> None:
         """`end_process` is called with the exit status, in a thread, when the time is over."""
@@ -95,6 +97,7 @@ class Stop:
         self._clock: Final = clock
         self._end_process: Final = end_process
         self._recorder: Final = recorder
+        self._lookup: Final = lookup
         self.budget: Final = Budget(clock(), within_s - TOLD_S)
         self._waits_for = "answers"
         self._hurries = False
@@ -128,6 +131,8 @@ class Stop:
             journey.write_soon(link)
         await self._until(lambda: not self._clients, GONE, GONE_S)
         self._waits_for = "records"
+        if self._lookup is not None:
+            await asyncio.to_thread(self._lookup.close)
         if self._recorder is not None:
             self._recorder.add(journey.quality.take_days())
             # It reads the journal, which is then closed as a whole.

@@ -1,7 +1,7 @@
 """router/forward/pool.py: a bind asks its channel for little, and no SMPP session is among that."""
 
 from router.forward.adapting import SLOW_S
-from router.forward.pool import Attempt
+from router.forward.pool import Asked, Attempt
 from router.smpp.session import Note
 from tests.unit.forward.test_pool import FIRST_AT, START, bind_settings, message, operator_of
 
@@ -23,6 +23,9 @@ class OtherService:
 
     def write(self, octets: bytes, attempt: Attempt, now: float) -> None:
         self.taken.append(attempt)
+
+    def ask(self, octets: bytes, asked: Asked, now: float) -> bool:
+        return False
 
     def enquire(self) -> None:
         """It has answered before."""

@@ -7,7 +7,7 @@ import pytest
 
 from router.forward.pace import Pace
 from router.forward.pacing import MARGIN_S
-from router.forward.pool import NEVER, Attempt, Bind, Operator
+from router.forward.pool import NEVER, Asked, Attempt, Bind, Operator
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Framer
@@ -60,6 +60,9 @@ class FarPeer:
     @property
     def has_answered(self) -> bool:
         return self.session.has_answered
+
+    def ask(self, octets: bytes, asked: Asked, now: float) -> bool:
+        return False
 
     def enquire(self) -> None:
         self.session.enquire()

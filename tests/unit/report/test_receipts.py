@@ -258,9 +258,9 @@ def test_receipt_that_has_to_wait_for_the_answer_waits() -> None:
 def test_receipt_made_here_is_read_as_an_ordinary_one(outcome: Outcome) -> None:
     sm = given_up(outcome)
     assert values(r.recognise(sm)) == values(
-        Receipt(b"12300", state_of(outcome), b"000", b"2701150810", None)
+        Receipt(b"12300", state_of(outcome, ""), b"000", b"2701150810", None)
     )
-    assert OUTCOMES[state_of(outcome)] is outcome
+    assert OUTCOMES[state_of(outcome, "")] is outcome
 
 
 @pytest.mark.parametrize("outcome", ENDS)
@@ -313,7 +313,7 @@ def test_receipt_made_here_has_a_longer_status_in_its_text_and_in_network_error_
 @pytest.mark.parametrize("outcome", [Outcome.DELIVERED, Outcome.SENT])
 def test_router_never_makes_up_a_success(outcome: Outcome) -> None:
     with pytest.raises(KeyError):
-        state_of(outcome)
+        state_of(outcome, "")
 
 
 # Minutes.

@@ -13,7 +13,7 @@ from router.accept.accounts import Accounts
 from router.enqueue.journal import Settlement
 from router.enqueue.memory import MemoryJournal
 from router.enqueue.retention import Records
-from router.forward.pool import Attempt
+from router.forward.pool import Asked, Attempt
 from router.journey import Journey
 from router.report.quality import ENOUGH
 from router.smpp import pdu as p
@@ -226,6 +226,9 @@ class FakePeer:
     def has_answered(self) -> bool:
         """As the session says it."""
         return self.session.has_answered
+
+    def ask(self, octets: bytes, asked: Asked, now: float) -> bool:
+        return False
 
     def enquire(self) -> None:
         """It is asked."""

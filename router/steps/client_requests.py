@@ -1,0 +1,267 @@
+"""query_sm, cancel_sm and replace_sm of clients: the message is found, and the client answered.
+
+A request is about messages of the client's own account: of others it hears the same as of messages
+that there are not. What is asked for is found first in the journal, so an answer takes a turn or
+two; answers to a cancel_sm and a replace_sm also wait until the journal has the change.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from router.enqueue.ids import FORMS, Ids, router_id_of
+from router.smpp import vocabulary as v
+from router.smpp.pdu import BodyError, Pdu, Sm, response
+from router.smpp.requests import (
+    CancelSm,
+    QuerySm,
+    ReplaceSm,
+    cannot_be_replaced,
+    has_address,
+    is_from,
+    query_sm_resp,
+)
+from router.smpp.session import Note
+from router.smpp.states import State
+from router.steps.cancelling import Cancelling
+from router.steps.commits import Commits
+from router.steps.intake import wanted
+from router.steps.operator_requests import OperatorRequests
+from router.steps.peers import Client
+from router.steps.querying import Querying, Standing, state_for
+from router.steps.replacing import Replacing
+from router.steps.turn import Turn
+from router.steps.whereabouts import Found, Waiting, Whereabouts
+from router.terms.counters import Counters
+from router.terms.message import Message
+from router.terms.names import AccountName, ClientId, RouterId
+from router.terms.outcome import Refusal
+from router.terms.settings import AccountSettings
+
+MOST_WAITING: Final = 100
+"""Requests of one account that may wait for the journal; further ones are answered
+ESME_RTHROTTLED, so that no account's questions hold up those of others."""
+MOST_CANCELLED: Final = 1000
+"""Messages that one cancel_sm without a message_id may be about."""
+
+Answer = Callable[[int], None]
+"""Answers a request with a command_status."""
+
+
+class ClientRequests:
+    """The door for what clients ask about messages that they submitted before."""
+
+    __slots__ = (
+        "_cancelling",
+        "_commits",
+        "_counters",
+        "_ids",
+        "_operator_requests",
+        "_querying",
+        "_replacing",
+        "_turn",
+        "_waiting",
+        "_whereabouts",
+    )
+
+    def __init__(
+        self,
+        ids: Ids,
+        whereabouts: Whereabouts,
+        querying: Querying,
+        cancelling: Cancelling,
+        replacing: Replacing,
+        operator_requests: OperatorRequests,
+        commits: Commits,
+        counters: Counters,
+        turn: Turn,
+    ) -> None:
+        self._ids: Final = ids
+        self._whereabouts: Final = whereabouts
+        self._querying: Final = querying
+        self._cancelling: Final = cancelling
+        self._replacing: Final = replacing
+        self._operator_requests: Final = operator_requests
+        self._commits: Final = commits
+        self._counters: Final = counters
+        self._turn: Final = turn
+        self._waiting: Final[defaultdict[AccountName, int]] = defaultdict(int)
+
+    def came(self, client: Client, pdu: Pdu, now: float) -> None:
+        """Deal with a query_sm, cancel_sm or replace_sm."""
+        client.session.useless += 1  # It costs a reading, and brings no message.
+        account = client.account.name
+        if self._waiting[account] >= MOST_WAITING:
+            self._answer(client, pdu, v.ESME_RTHROTTLED)
+            return
+        self._waiting[account] += 1
+
+        def answer(status: int, octets: bytes = b"") -> None:
+            self._waiting[account] -= 1
+            self._answer(client, pdu, status, octets)
+
+        try:
+            if pdu.command_id == v.QUERY_SM:
+                self._query(client, QuerySm(pdu), pdu.sequence_number, answer)
+            elif pdu.command_id == v.CANCEL_SM:
+                self._cancel(client, CancelSm(pdu), now, answer)
+            else:
+                self._replace(client, ReplaceSm(pdu), answer)
+        except BodyError as error:
+            client.tell(Note("pdu.refused", pdu.command_id, error.status, why=str(error)))
+            answer(error.status)
+        else:
+            self._turn.end_soon()
+
+    def _answer(self, client: Client, pdu: Pdu, status: int, octets: bytes = b"") -> None:
+        account = client.account.name
+        self._counters.client_requests[account, pdu.command_id, status] += 1
+        session = client.session
+        if session.state is not State.CLOSED:
+            session.respond(octets or response(pdu.command_id, pdu.sequence_number, status))
+            self._turn.write(client)
+
+    def _may_be(self, client_id: bytes, settings: AccountSettings) -> list[RouterId]:
+        """Return the messages that an id may be of, in whichever form it was told."""
+        latest = self._ids.latest
+        found = [router_id_of(client_id, form, latest) for form in FORMS]
+        return list(dict.fromkeys(one for one in found if one is not None))
+
+    # query_sm.
+
+    def _query(
+        self,
+        client: Client,
+        query: QuerySm,
+        sequence_number: int,
+        answer: Callable[[int, bytes], None],
+    ) -> None:
+        account = client.account
+
+        def done(standings: Sequence[Standing] | None) -> None:
+            if standings is None:
+                answer(v.ESME_RQUERYFAIL, b"")
+                return
+            for one in standings:
+                if (
+                    one.account == account.name
+                    and is_called(one.client_id, query.message_id, account.settings)
+                    and is_from(query.source_octets, b"\0\0" + one.source + b"\0")
+                ):
+                    state = state_for(one.state, client.session.interface_version)
+                    answer(
+                        v.ESME_ROK,
+                        query_sm_resp(
+                            sequence_number,
+                            query.message_id,
+                            one.final_date,
+                            state,
+                            one.error_code,
+                        ),
+                    )
+                    return
+            answer(v.ESME_RINVMSGID, b"")
+
+        self._querying.ask(self._may_be(query.message_id, account.settings), done)
+
+    # cancel_sm.
+
+    def _cancel(self, client: Client, cancel: CancelSm, now: float, answer: Answer) -> None:
+        account = client.account
+
+        def is_meant(message: Message) -> bool:
+            if message.account != account.name:
+                return False
+            if not is_from(cancel.source_octets, message.source_octets):
+                return False
+            destination = cancel.destination_octets
+            if has_address(destination) and destination[2:] != message.destination_octets[2:]:
+                return False
+            if cancel.message_id:
+                return is_called(message.client_id, cancel.message_id, account.settings)
+            return not cancel.service_type or (
+                bool(message.octets) and _view(message).service_type == cancel.service_type
+            )
+
+        def done(found: Found) -> None:
+            if found.error is not None or not self._commits.up:
+                answer(v.ESME_RSYSERR)
+                return
+            waiting = [one for one in found.waiting.values() if is_meant(one.message)]
+            if waiting:
+                self._cancelling.cancel(
+                    waiting[:MOST_CANCELLED],
+                    lambda is_safe: answer(v.ESME_ROK if is_safe else v.ESME_RSYSERR),
+                )
+                return
+            for attempts in found.sent.values():
+                pending = attempts[-1]
+                if is_meant(pending.message):
+                    self._operator_requests.cancel(pending, now, answer)
+                    return
+            is_known = any(map(is_meant, found.out.values()))
+            answer(v.ESME_RCANCELFAIL if is_known else v.ESME_RINVMSGID)
+
+        if cancel.message_id:
+            may_be = self._may_be(cancel.message_id, account.settings)
+            self._whereabouts.look_up(may_be, done)
+        else:
+            self._whereabouts.search(account.name, cancel.destination_octets, done)
+
+    # replace_sm.
+
+    def _replace(self, client: Client, replace: ReplaceSm, answer: Answer) -> None:
+        account = client.account
+
+        def is_meant(message: Message) -> bool:
+            return (
+                message.account == account.name
+                and is_called(message.client_id, replace.message_id, account.settings)
+                and is_from(replace.source_octets, message.source_octets)
+            )
+
+        def done(found: Found) -> None:
+            if found.error is not None or not self._commits.up:
+                answer(v.ESME_RSYSERR)
+                return
+            for one in found.waiting.values():
+                if is_meant(one.message):
+                    self._replace_found(client, one, replace, answer)
+                    return
+            others = [*found.out.values(), *(one[0].message for one in found.sent.values())]
+            is_known = any(map(is_meant, others))
+            answer(v.ESME_RREPLACEFAIL if is_known else v.ESME_RINVMSGID)
+
+        may_be = self._may_be(replace.message_id, account.settings)
+        self._whereabouts.look_up(may_be, done)
+
+    def _replace_found(
+        self, client: Client, found: Waiting, replace: ReplaceSm, answer: Answer
+    ) -> None:
+        why = cannot_be_replaced(_view(found.message))
+        if why:
+            client.tell(Note("pdu.refused", v.REPLACE_SM, v.ESME_RREPLACEFAIL, why=why))
+            answer(v.ESME_RREPLACEFAIL)
+            return
+        refused = self._replacing.replace(
+            found,
+            replace,
+            client.account.settings,
+            wanted(replace.registered_delivery, client.session),
+            lambda is_safe: answer(v.ESME_ROK if is_safe else v.ESME_RSYSERR),
+        )
+        if isinstance(refused, Refusal):
+            client.tell(Note("pdu.refused", v.REPLACE_SM, refused.status, why=refused.why))
+            answer(refused.status)
+
+
+def is_called(client_id: ClientId, asked: bytes, settings: AccountSettings) -> bool:
+    """Return whether a client means the message that has this id by what it asks for.
+
+    Zeros before the digits and the case of letters say nothing, for clients change both.
+    """
+    return client_id.lstrip(b"0").upper() == asked.lstrip(b"0").upper()
+
+
+def _view(message: Message) -> Sm:
+    return Sm(Pdu(message.command_id, 0, 0, message.octets))
