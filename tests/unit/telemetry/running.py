@@ -254,6 +254,7 @@ def filled() -> FakeRouter:
     router = FakeRouter()
     c = router.journey.counters
     c.submits[BANK, otp, v.ESME_ROK] = 7
+    c.client_requests[BANK, v.QUERY_SM, v.ESME_ROK] = 3
     c.submit_response_s[BANK].add(0.004)
     c.sends[TELIA, telia_1, v.ESME_RTHROTTLED] = 3
     c.sends[TELIA, telia_1, "lost"] = 2

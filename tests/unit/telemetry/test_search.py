@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from router.enqueue.journal import Changes, Renames, Settlement
+from router.enqueue.schema import VERSION
 from router.telemetry import records_schema as schema
 from router.telemetry import search_journal as the_search
 from router.telemetry.findings import (
@@ -326,7 +327,7 @@ def test_journal_of_an_earlier_version_is_told(desk: Desk) -> None:
         database.execute("PRAGMA user_version = 7")
     answer = answered(desk, "37255512345")
     with closing(sqlite3.connect(desk.path)) as database, database:
-        database.execute("PRAGMA user_version = 8")
+        database.execute(f"PRAGMA user_version = {VERSION}")
     desk.open()
     assert ids(answer["found"]) == [1]
     (lack,) = answer["lacks"]
