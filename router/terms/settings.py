@@ -18,7 +18,7 @@ from router.terms.names import AccountName, BindName, LaneName, OperatorName
 
 BindType = Literal["transmitter", "receiver", "transceiver"]
 IdForm = Literal["text", "hex", "decimal"]
-ClientIdForm = Literal["decimal", "hex8"]
+ClientIdForm = Literal["decimal", "hex", "uuid", "hex8"]
 InDoubt = Literal["resend", "elsewhere", "fail"]
 Schedule = Literal["as_it_came", "honour"]
 Validity = Literal["as_it_came", "remaining"]
@@ -220,6 +220,16 @@ class Privacy:
     records_s: float | None = None
     """How long records of the account are kept; at most, and by default, as long as `records.keep`
     says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageIdForms:
+    """How a client's message ids are written: a mapping with these keys, or one word for both."""
+
+    response: ClientIdForm = "decimal"
+    """The form in submit_sm_resp and data_sm_resp."""
+    receipt: ClientIdForm = "decimal"
+    """The form in receipts: in their text, and in the TLV receipted_message_id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,15 @@
 """router/enqueue/ids.py: ids increase, end with the node, and are reserved before use."""
 
 from collections.abc import Callable
+from uuid import RFC_4122, UUID
 
 import pytest
 
-from router.enqueue.ids import FEW, PER_BLOCK, Ids, client_id_of
+from router.enqueue.ids import FEW, PER_BLOCK, Ids, client_id_of, in_receipt, router_id_of
 from router.enqueue.journal import JournalError
 from router.enqueue.memory import MemoryJournal
 from router.terms.names import RouterId
+from router.terms.settings import ClientIdForm, MessageIdForms
 
 FIRST = 5_000_000
 FULL = JournalError("no space left on device")
@@ -135,3 +137,94 @@ def test_ids_of_eight_characters_follow_each_other_and_begin_anew() -> None:
         client_id_of(RouterId(number * 100 + 7), "hex8") for number in range(10**9, 10**9 + 999)
     }
     assert len(many) == 999
+
+
+NOW = RouterId(1_795_948_615_123_407)
+"""An id as a journal of these years gives it."""
+FORMS: tuple[ClientIdForm, ...] = ("decimal", "hex", "uuid", "hex8")
+
+
+def test_client_sees_hexadecimal_digits_or_a_uuid() -> None:
+    assert client_id_of(NOW, "hex") == b"66167DF3D41CF"
+    uuid = UUID(client_id_of(NOW, "uuid").decode())
+    assert (uuid.version, uuid.variant) == (8, RFC_4122)
+    assert str(uuid).encode() == client_id_of(NOW, "uuid")
+    assert len({client_id_of(RouterId(NOW + node), "uuid") for node in range(100)}) == 100
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_id_is_found_again_by_what_its_client_calls_it(form: ClientIdForm) -> None:
+    latest = RouterId(NOW + 5_000 * 100)
+    told = client_id_of(NOW, form)
+    assert router_id_of(told, form, latest) == NOW
+    assert router_id_of(told, form, NOW) == NOW
+    assert router_id_of(told.swapcase(), form, latest) == NOW
+
+
+@pytest.mark.parametrize("form", ["decimal", "hex", "hex8"])
+def test_zeros_before_an_id_say_nothing(form: ClientIdForm) -> None:
+    told = client_id_of(NOW, form)
+    assert router_id_of(b"00" + told, form, NOW) == NOW
+    assert router_id_of(told.lstrip(b"0"), form, NOW) == NOW
+
+
+def test_the_newest_of_the_ids_with_the_same_eight_characters_is_meant() -> None:
+    one = RouterId(12 * 2**32 * 100 + 0xABCD * 100 + 7)
+    older = RouterId(one - 2**32 * 100)
+    assert client_id_of(one, "hex8") == client_id_of(older, "hex8") == b"0000ABCD"
+    assert router_id_of(b"0000ABCD", "hex8", one) == one
+    assert router_id_of(b"0000ABCD", "hex8", RouterId(one - 100)) == older
+    assert router_id_of(b"0000ABCD", "hex8", RouterId(7)) is None
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "said",
+    [
+        *(b"", b"-5", b"+5", b"1_0", b" 5", b"5\0", b"0x5", b"\xb2", b"G", b"9" * 66, b"F" * 30),
+        *(b"726f7574-6572-8000-0006-6169a13ac0cf", b"726f7574-6572-8000-c006-6169a13ac0cf"),
+        *(b"726f7574-6572-4000-8006-6169a13ac0cf", b"726f7574657280008006-6169a13ac0cf0000"),
+    ],
+)
+def test_what_no_client_was_told_is_no_id(said: bytes, form: ClientIdForm) -> None:
+    assert router_id_of(said, form, NOW) is None
+
+
+def test_a_receipt_has_the_id_in_its_own_form() -> None:
+    hex_decimal = MessageIdForms(response="hex", receipt="decimal")
+    assert in_receipt(client_id_of(NOW, "hex"), NOW, hex_decimal) == b"%d" % NOW
+    decimal_hex = MessageIdForms(response="decimal", receipt="hex")
+    assert in_receipt(client_id_of(NOW, "decimal"), NOW, decimal_hex) == b"%X" % NOW
+    told = client_id_of(NOW, "hex8")
+    eight = in_receipt(told, NOW, MessageIdForms(response="hex8", receipt="decimal"))
+    assert eight == b"%d" % int(told, 16)
+
+
+@pytest.mark.parametrize("response", FORMS)
+def test_a_receipt_of_several_messages_has_the_id_that_their_response_had(
+    response: ClientIdForm,
+) -> None:
+    forms = MessageIdForms(response=response, receipt="decimal")
+    last = RouterId(NOW + 254 * 100)
+    told = client_id_of(NOW, response)
+    assert in_receipt(told, last, forms) == in_receipt(told, NOW, forms)
+
+
+@pytest.mark.parametrize("before", FORMS)
+@pytest.mark.parametrize("response", FORMS)
+@pytest.mark.parametrize("number", [NOW, RouterId(0x61234567890 * 100), RouterId(NOW + 2**43)])
+def test_an_id_told_before_a_change_stays_as_the_client_knows_it(
+    number: RouterId, before: ClientIdForm, response: ClientIdForm
+) -> None:
+    if before == response:
+        return
+    told = client_id_of(number, before)
+    for receipt in FORMS:
+        assert in_receipt(told, number, MessageIdForms(response=response, receipt=receipt)) == told
+
+
+def test_latest_id_is_that_given_last() -> None:
+    blocks = ready()
+    assert blocks.ids.latest == (FIRST - 1) * 100 + 7
+    for _ in range(3):
+        assert blocks.take(1) == [blocks.ids.latest]
