@@ -34,14 +34,14 @@ admin-password = unused
 smsbox-port = {boxes}
 smsbox-interface = 127.0.0.1
 box-allow-ip = 127.0.0.1
-log-level = 1
+log-level = 0
 
 {smscs}
 group = smsbox
 bearerbox-host = 127.0.0.1
 sendsms-port = {http}
 sendsms-interface = 127.0.0.1
-log-level = 1
+log-level = 0
 
 group = sendsms-user
 username = us
@@ -97,7 +97,8 @@ class Kannel:
             ),
             encoding="utf-8",
         )
-        for box, ready in (("bearerbox", "entering mainloop"), ("smsbox", "Connected to")):
+        # Before its heartbeat the smsbox takes messages for a bearerbox that it does not know yet.
+        for box, ready in (("bearerbox", "entering mainloop"), ("smsbox", "heartbeat_thread")):
             child = stack.enter_context(Child(box, [str(path)], python=(box,)))
             child.hear(ready, lambda line, ready=ready: line if ready in line else None)  # type: ignore[misc]
 

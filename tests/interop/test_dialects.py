@@ -5,14 +5,24 @@ the message that a receipt is about in its own way.
 """
 
 import asyncio
+import base64
+import json
 import re
+import shutil
+import subprocess
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from benchmarks.processes import DEADLINE_S, Child
+from router.smpp import vocabulary as v
+from router.smpp.pdu import Sm, message_id_of
+from tests.e2e.scene import PASSWORD, Peer
+from tests.interop import scripts
 from tests.interop.kannel import BUFFERED, DELIVERED, EXPIRED, FAILED, SENT, Kannel
 from tests.interop.rust_operator import REFUSED, between, run
+from tests.interop.scripts import said
 
 WORDS = {
     "37255510001": ("ENROUTE", "DELIVRD"),
@@ -36,9 +46,7 @@ def dialect(name: str) -> tuple[str, str]:
         ("kannel", "", False),
         ("{like: kannel, message_id: {response: hex, receipt: decimal}}", "msg-id-type = 1", True),
         ("{like: kannel, message_id: {response: decimal, receipt: hex}}", "msg-id-type = 2", True),
-        ("{like: kannel, message_id: hex, date_digits: 12}", "msg-id-type = 3", True),
-        ("{like: kannel, message_id: uuid}", "", True),
-        ("{like: kannel, message_id: hex8, intermediate: 0x04}", "", True),
+        ("{like: kannel, message_id: hex8, date_digits: 12, intermediate: 0x04}", "", True),
     ],
 )
 def test_kannel_finds_the_message_of_each_receipt(
@@ -72,3 +80,84 @@ def test_kannel_finds_the_message_of_each_receipt(
         "37255510004": {SENT, FAILED},
         REFUSED: {SENT, FAILED},
     }
+
+
+def test_jasmins_parser_reads_each_receipt(stack: ExitStack, tmp_path: Path) -> None:
+    async def campaign() -> Child:
+        smsc, router = await between(stack, tmp_path, dialect("jasmin"))
+        smsc.words |= WORDS
+        count = str(len(WORDS) + 1)
+        client = scripts.start(stack, "jasmin_client.py", str(router.port), PASSWORD, count, *WORDS)
+        assert await asyncio.to_thread(client.ends) == 0, client.lines
+        return client
+
+    client = run(campaign())
+    ids = {one["number"]: one["id"] for one in client.events("answer")}
+    receipts = client.events("receipt")
+    assert said(receipts, "number", "state", "id") == sorted(
+        (number, state, ids[number])
+        for number, state in [
+            ("37255510001", "UNKNOWN"),  # ENROUTE.
+            ("37255510001", "DELIVRD"),
+            ("37255510002", "UNDELIV"),
+            ("37255510003", "EXPIRED"),
+            ("37255510004", "UNDELIV"),
+            (REFUSED, "UNDELIV"),
+        ]
+    )
+    for receipt in receipts:
+        assert re.fullmatch(r"\d{10}", str(receipt["submitted"]))
+        assert re.fullmatch(r"\d{10}", str(receipt["done"]))
+        assert receipt["err"] == ("011" if receipt["number"] == REFUSED else "000")
+
+
+PHP_SMPP = r"""
+$pattern = '/^id:([^ ]+) sub:(\d{1,3}) dlvrd:(\d{3}) submit date:(\d{10,12}) done date:(\d{10,12}) '
+  . 'stat:([A-Z ]{7}) err:(\d{2,3}) text:(.*)$/si';
+while (($line = fgets(STDIN)) !== false) {
+  $found = [];
+  preg_match($pattern, base64_decode($line), $found);
+  echo json_encode($found), "\n";
+}
+"""
+"""The pattern that php-smpp reads receipts with, in PHP's own engine."""
+
+
+def test_php_smpps_pattern_reads_each_receipt(stack: ExitStack, tmp_path: Path) -> None:
+    if shutil.which("php") is None:
+        pytest.skip("PHP is not installed")
+
+    async def campaign() -> tuple[dict[bytes, bytes], list[Sm]]:
+        smsc, router = await between(stack, tmp_path, dialect("php-smpp"))
+        smsc.words |= WORDS
+
+        def as_php_smpp() -> tuple[dict[bytes, bytes], list[Sm]]:
+            sends, reads = (stack.enter_context(Peer(router.port)) for _ in range(2))
+            sends.bind("bank", command_id=v.BIND_TRANSMITTER)
+            reads.bind("bank", command_id=v.BIND_RECEIVER)
+            ids = {
+                number.encode(): message_id_of(sends.submit(number, registered_delivery=0x11))
+                for number in WORDS
+            }
+            return ids, reads.hears_all(len(WORDS) + 1)
+
+        return await asyncio.to_thread(as_php_smpp)
+
+    ids, receipts = run(campaign())
+    lines = b"".join(base64.b64encode(sm.short_message) + b"\n" for sm in receipts)
+    done = subprocess.run(
+        ["php", "-r", PHP_SMPP], input=lines, capture_output=True, check=True, timeout=DEADLINE_S
+    )
+    read = [json.loads(line) for line in done.stdout.splitlines()]
+    assert sorted((found[6], found[1]) for found in read) == sorted(
+        (state, ids[number.encode()].decode())
+        for number, state in [
+            ("37255510001", "ENROUTE"),
+            ("37255510001", "DELIVRD"),
+            ("37255510002", "UNDELIV"),
+            ("37255510003", "EXPIRED"),
+            ("37255510004", "SKIPPED"),
+            (REFUSED, "UNDELIV"),
+        ]
+    )
+    assert all(sm.esm_class & 0x04 for sm in receipts)
