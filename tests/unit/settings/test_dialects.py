@@ -1,17 +1,26 @@
 """router/settings/keys.py: the dialect of an account, and its message ids."""
 
 from pathlib import Path
+from typing import get_args
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from router.decide.table import Up
+from router.enqueue.ids import client_id_of
 from router.settings import dialects_page
 from router.settings.dialects_page import BEGINS, ENDS, page_with_table
 from router.steps.rules import Rules
 from router.terms.dialects import READY
+from router.terms.names import RouterId
 from router.terms.plan import Plans
-from router.terms.settings import USUAL_TEXT, AccountSettings, Dialect, MessageIdForms
+from router.terms.settings import (
+    USUAL_TEXT,
+    AccountSettings,
+    ClientIdForm,
+    Dialect,
+    MessageIdForms,
+)
 from tests.unit.settings.configurations import (
     SMALL,
     loaded,
@@ -179,6 +188,13 @@ def test_only_what_is_unusual_about_receipts_is_looked_up_for_each() -> None:
 def test_the_page_is_not_stale() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert page_with_table(page) == page, "python -m router.settings.dialects_page docs/dialects.md"
+
+
+def test_the_ids_on_the_page_are_those_of_one_message() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    for form in get_args(ClientIdForm):
+        told = client_id_of(RouterId(91_907_151_950_907), form).decode()
+        assert f"| `{form}` | `{told}` |" in page
 
 
 def test_the_command_writes_the_page_that_it_is_given(
