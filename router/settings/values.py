@@ -291,10 +291,13 @@ def _receipt_text(written: str) -> str:
     for field in ("id", "stat"):
         if field not in rest[1::2]:
             raise NotUnderstoodError(f"{{{field}}} is missing: a receipt without it says nothing")
-    if sum(map(len, rest[::2])) > LONGEST_RECEIPT_WORDS or len(rest) > 2 * len(FIELDS) + 1:
+    twice = next((field for field in FIELDS if rest[1::2].count(field) > 1), None)
+    if twice is not None:
+        raise NotUnderstoodError(f"{{{twice}}} stands in the text twice")
+    if sum(map(len, rest[::2])) > LONGEST_RECEIPT_WORDS:
         raise NotUnderstoodError(
-            f"more than {LONGEST_RECEIPT_WORDS} characters between the fields, or a field too "
-            "often: the text would not fit into a short_message"
+            f"more than {LONGEST_RECEIPT_WORDS} characters stand between the fields: the text "
+            "would not fit into a short_message"
         )
     return written
 

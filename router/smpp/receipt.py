@@ -293,15 +293,17 @@ def write_text_as(
     done: bytes,
     told: bytes,
 ) -> bytes:
-    """Return a receipt's text in a layout of the client's own, cut where a short_message ends.
+    """Return a receipt's text in a layout of the client's own, short enough for a short_message.
 
-    `template` has FIELDS in braces, and no other braces; `told` is put in for `{text}`, behind the
-    code that err has no room for. The dates are put in as they are.
+    `template` has some of FIELDS in braces, each once, and no other braces; `told` is put in for
+    `{text}`, behind the code that err has no room for, and is cut where it is too long. The dates
+    are put in as they are.
     """
     if len(err) != 3 or not err.isdigit():
         err, code = _three_digits(err)
         told = code + told
-    text = _layout(template) % {
+    layout = _layout(template)
+    fields = {
         b"id": client_id,
         b"sub": b"001",
         b"dlvrd": b"001" if state is _DELIVERED else b"000",
@@ -311,7 +313,12 @@ def write_text_as(
         b"err": err,
         b"text": told,
     }
-    return text[: p.LONGEST_SHORT_MESSAGE_OCTETS]
+    text: bytes = layout % fields
+    over = len(text) - p.LONGEST_SHORT_MESSAGE_OCTETS
+    if over > 0:
+        fields[b"text"] = told[: max(len(told) - over, 0)]
+        text = layout % fields
+    return text
 
 
 def _three_digits(err: bytes) -> tuple[bytes, bytes]:

@@ -213,14 +213,15 @@ def test_the_text_has_the_layout_that_is_asked_for() -> None:
 
 
 def test_a_text_ends_where_a_short_message_does() -> None:
-    dialect = replace(STANDARD, text="id:{id} stat:{stat} text:{text}")
+    dialect = replace(STANDARD, text="stat:{stat} text:{text} id:{id}")
     one = sent(dialect)
     made = made_by_router(
         one, Outcome.FAILED, "x" * 300, 0, now_utc=ACCEPTED_UTC, told=told(one, dialect)
     )
     said = Sm(pdu_of(made)).short_message
     assert len(said) == p.LONGEST_SHORT_MESSAGE_OCTETS
-    assert MADE_HERE in said
+    assert said.startswith(b"stat:UNDELIV text:" + MADE_HERE)
+    assert said.endswith(b"x id:%d" % ID)
 
 
 @pytest.mark.parametrize(

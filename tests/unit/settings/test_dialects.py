@@ -158,7 +158,12 @@ def test_message_ids_are_those_of_the_account_or_else_of_its_dialect(
             "more than 100",
             None,
         ),
-        (f"dialect: {{text: '{{stat}} {'{id}' * 9}'}}", "dialect.text", "too often", None),
+        (
+            "dialect: {text: '{id} {stat} {id}'}",
+            "dialect.text",
+            "{id} stands in the text twice",
+            None,
+        ),
     ],
 )
 def test_what_a_dialect_may_not_say(
