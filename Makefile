@@ -14,7 +14,7 @@ COMPILED := .venv-compiled
 INSTALLED := $(COMPILED)/.ready
 # Peers of tests/interop whose packages exclude each other, or need node: each in a folder of its own.
 PEERS := .venv-peers
-PYTHON_PEERS := rusmppyc smppy twisted
+PYTHON_PEERS := rusmppyc smppy twisted jasmin
 # So many seeds live the same life in both cores, to the letter.
 SEEDS := 40
 
@@ -49,14 +49,20 @@ peers: $(PEERS)/node/.ready $(PYTHON_PEERS:%=$(PEERS)/%/.ready) ## Install the p
 $(PEERS)/rusmppyc/.ready: PACKAGES := 'rusmppyc>=0.4.0a2'
 $(PEERS)/smppy/.ready: PACKAGES := 'smppy>=0.3.2' 'setuptools<81'
 $(PEERS)/twisted/.ready: PACKAGES := 'smpp.twisted3>=0.8' pyOpenSSL service_identity
+# Of Jasmin only the parser of receipts is used; what else it depends on is most of a server.
+$(PEERS)/jasmin/.ready: PACKAGES := 'smpp.twisted3>=0.8' pyOpenSSL service_identity python-dateutil
+$(PEERS)/jasmin/.ready: WITHOUT_DEPENDENCIES := 'jasmin>=0.11.1'
 $(PEERS)/rusmppyc/.ready: MODULE := rusmppyc
 $(PEERS)/smppy/.ready: MODULE := smppy
 $(PEERS)/twisted/.ready: MODULE := smpp.twisted.client
+$(PEERS)/jasmin/.ready: MODULE := jasmin.protocols.smpp.operations
 
 $(PYTHON_PEERS:%=$(PEERS)/%/.ready): Makefile | $(READY)
 	@rm -rf $(@D)
 	@mkdir -p $(PEERS)
 	@{ $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --target $(@D) $(PACKAGES) && \
+	  { test -z "$(WITHOUT_DEPENDENCIES)" || $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --no-input --no-deps --target $(@D) $(WITHOUT_DEPENDENCIES); } && \
 	  PYTHONPATH=$(@D) $(BIN)/python -c 'import $(MODULE)'; } >$(@D).log 2>&1 || { \
 	  cat $(@D).log >&2; exit 1; }
 	@touch $@

@@ -164,8 +164,8 @@ class Journey:
         )  # fmt: skip
         self.quality: Final = Quality(Countries().of)
         self.outcomes: Final = Outcomes(
-            rooms, self.pending, self.recall, self.commits, self.quality, counters, clocks, turn,
-            told=settled,
+            rooms, self.pending, self.recall, self.commits, self.quality, rulebook, counters,
+            clocks, turn, told=settled,
         )  # fmt: skip
         self.deliveries: Final = Deliveries(
             settings.accounts, journal, self.commits, counters, clocks, turn, capacity

@@ -19,8 +19,8 @@ _MOST: Final = 2**62 - 1  # So many bits has a UUID for us, and the journal's nu
 _LONGEST: Final = 65
 """Octets of a message_id (3.4, 5.2.23)."""
 _FAR: Final = 100_000
-"""How far apart the ids of messages of one PDU may be: ten times what its 254 destinations take. An
-id that is read in a form which is not its own is farther off."""
+"""How far apart the ids of messages of one PDU may be: its 254 destinations take a quarter of that.
+An id that is read in a form which is not its own is farther off."""
 _UUID_BEGIN: Final = b"726f7574-6572-8000"
 """How each UUID begins: "router", and version 8, whose bits are the maker's own (RFC 9562, 5.8)."""
 _VARIANT: Final = 1 << 63

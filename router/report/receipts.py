@@ -6,13 +6,14 @@ clients that read only the fields see an ordinary receipt.
 
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from router.smpp import receipt as r
 from router.smpp.receipt import Receipt, State
 from router.terms.message import FINAL_BITS, INTERMEDIATE_BIT, Delivery, Message
+from router.terms.names import ClientId
 from router.terms.outcome import CANCELLED, DELIVERED, Evidence, Outcome
-from router.terms.settings import OperatorSettings
+from router.terms.settings import Dialect, OperatorSettings
 
 OUTCOMES: Final = {
     State.DELIVERED: Outcome.DELIVERED,
@@ -52,6 +53,21 @@ _ACCEPTED: Final = State.ACCEPTED
 _UNKNOWN: Final = State.UNKNOWN
 
 
+_IN_3_4: Final = {
+    State.SCHEDULED: State.ENROUTE,
+    State.SKIPPED: State.UNDELIVERABLE,
+}
+"""States that SMPP v3.4 has no number and no word for, and what comes closest there."""
+
+
+class Told(NamedTuple):
+    """How the receipts of a message are written where its account has a dialect of its own."""
+
+    dialect: Dialect
+    client_id: ClientId
+    """The message's id as receipts have it, which may be written otherwise in its response."""
+
+
 def is_final(state: State, operator: OperatorSettings) -> bool:
     """Return whether no further receipt follows this state from this operator."""
     if state is _ACCEPTED:
@@ -72,12 +88,17 @@ def asked_for(message: Message, state: State, *, final: bool) -> bool:
     return wanted == 1
 
 
-def not_before(message: Message) -> float:
-    """Return when a receipt may go out at the earliest, in monotonic seconds; 0 is at once."""
-    if not message.hold_receipt:
+def not_before(message: Message, hold_s: float | None = None) -> float:
+    """Return when a receipt may go out at the earliest, in monotonic seconds; 0 is at once.
+
+    `hold_s` is the account's own wait after the submit_sm_resp, if it has one.
+    """
+    if hold_s is None:
+        hold_s = AFTER_RESPONSE_S if message.hold_receipt else 0.0
+    if not hold_s:
         return 0.0
     # The journal keeps when a message was accepted, and not when that was answered.
-    return max(message.answered_at, message.accepted_at) + AFTER_RESPONSE_S
+    return max(message.answered_at, message.accepted_at) + hold_s
 
 
 def wants_any(message: Message) -> bool:
@@ -97,28 +118,48 @@ def from_operator(
     *,
     final: bool,
     now_utc: float,
+    told: Told | None = None,
 ) -> Delivery:
-    """Make the client's receipt: error of the operator's, id, dates and format of the router."""
-    submitted, done = _minute(message.accepted_utc), receipt.told_done or _minute(now_utc)
-    octets = r.deliver_sm(
-        client_id=message.client_id,
-        state=state,
-        err=receipt.err or b"000",
-        submitted=submitted,
-        done=done if done > submitted else submitted,  # The clock may have been put back.
-        source_octets=message.destination_octets,
-        destination_octets=message.source_octets,
-        tlvs=True,
-        network_error_code=receipt.network_error_code,
-        final=final,
-    )
+    """Make the client's receipt: error of the operator's, id, dates and format of the router.
+
+    `told` is how the client's system wants it, where that is not as usual.
+    """
+    if told is None:
+        submitted, done = _minute(message.accepted_utc), receipt.told_done or _minute(now_utc)
+        octets = r.deliver_sm(
+            client_id=message.client_id,
+            state=state,
+            err=receipt.err or b"000",
+            submitted=submitted,
+            done=done if done > submitted else submitted,  # The clock may have been put back.
+            source_octets=message.destination_octets,
+            destination_octets=message.source_octets,
+            tlvs=True,
+            network_error_code=receipt.network_error_code,
+            final=final,
+        )
+    else:
+        done_utc = now_utc
+        if receipt.told_done:
+            done_utc = _in_utc(receipt.told_done, UTC)[0]
+        octets = _as_told(
+            message,
+            told,
+            state,
+            receipt.err or b"000",
+            done_utc,
+            receipt.network_error_code,
+            final=final,
+        )
     return Delivery(
         router_id=message.router_id,
         account=message.account,
         octets=octets,
         made_utc=now_utc,
         final=final,
-        not_before=not_before(message) if message.hold_receipt else 0.0,
+        not_before=not_before(message, None if told is None else told.dialect.hold_s)
+        if message.hold_receipt or told is not None
+        else 0.0,
     )
 
 
@@ -129,35 +170,88 @@ def made_by_router(
     status: int,
     *,
     now_utc: float,
+    told: Told | None = None,
 ) -> Delivery:
     """Make the receipt of a message given up; `status` is the operator's last answer, or 0.
 
     A status that err has no room for stands in the text and, if it has 16 bits, in
-    network_error_code.
+    network_error_code. `told` is how the client's system wants it, where that is not as usual.
     """
-    err, code, made_for = b"%03d" % status, None, reason
+    err, code, state = b"%03d" % status, None, state_of(outcome, reason)
     if status > MOST_IN_ERR:
         err, reason = r.ERR_IN_TEXT, f"{reason} (0x{status:08X})"
         code = _SMPP_ERROR + status.to_bytes(2, "big") if status <= 0xFFFF else None
-    octets = r.deliver_sm(
-        client_id=message.client_id,
-        state=state_of(outcome, made_for),
-        err=err,
-        submitted=_minute(message.accepted_utc),
-        done=_minute(now_utc),
-        source_octets=message.destination_octets,
-        destination_octets=message.source_octets,
-        tlvs=True,
-        network_error_code=code,
-        text=MADE_HERE + reason.encode(),
-    )
+    text = MADE_HERE + reason.encode()
+    if told is None:
+        octets = r.deliver_sm(
+            client_id=message.client_id,
+            state=state,
+            err=err,
+            submitted=_minute(message.accepted_utc),
+            done=_minute(now_utc),
+            source_octets=message.destination_octets,
+            destination_octets=message.source_octets,
+            tlvs=True,
+            network_error_code=code,
+            text=text,
+        )
+    else:
+        octets = _as_told(message, told, state, err, now_utc, code, text=text)
     return Delivery(
         router_id=message.router_id,
         account=message.account,
         octets=octets,
         made_utc=now_utc,
-        not_before=not_before(message),
+        not_before=not_before(message, None if told is None else told.dialect.hold_s),
     )
+
+
+def _as_told(
+    message: Message,
+    told: Told,
+    state: State,
+    err: bytes,
+    done_utc: float,
+    network_error_code: bytes | None,
+    *,
+    final: bool = True,
+    text: bytes = b"",
+) -> bytes:
+    """Return a receipt in the dialect of the client's system."""
+    dialect, client_id = told
+    if dialect.states == "3.4":
+        state = _IN_3_4.get(state, state)
+    submitted_utc = message.accepted_utc
+    written = r.write_text_as(
+        dialect.text,
+        client_id,
+        state,
+        err,
+        _date(submitted_utc, dialect),
+        _date(max(done_utc, submitted_utc), dialect),
+        text,
+    )
+    as_final = final or dialect.intermediate == "0x04"
+    return r.receipt_as(
+        data_sm=dialect.receipts_as == "data_sm",
+        client_id=client_id,
+        state=state,
+        source_octets=message.destination_octets,
+        destination_octets=message.source_octets,
+        esm_class=r.ESM_RECEIPT if as_final else r.ESM_INTERMEDIATE,
+        text=written,
+        tlvs=dialect.tlvs,
+        network_error_code=network_error_code,
+    )
+
+
+def _date(utc: float, dialect: Dialect) -> bytes:
+    """Return a date of a receipt's text, as the client's system reads it."""
+    zone, is_minute = dialect.time_zone, dialect.date_digits == 10
+    if zone is None and is_minute:
+        return _minute(utc)
+    form = "%y%m%d%H%M" if is_minute else "%y%m%d%H%M%S"
+    return datetime.fromtimestamp(utc, zone or UTC).strftime(form).encode()
 
 
 def failure_octets(receipt: Receipt, state: State) -> bytes:

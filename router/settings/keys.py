@@ -7,7 +7,7 @@ are made of both. Operators are read before routes, because a route asks which o
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -36,6 +36,7 @@ from router.settings.parts import (
     mapping,
     named,
     part_or_truth,
+    part_or_word,
     read_all,
     read_pairs,
     reference,
@@ -45,6 +46,7 @@ from router.settings.parts import (
 from router.settings.places import Alike, Sequence, Table, Twin
 from router.settings.reading import Spot
 from router.settings.units import prefix, show_percent
+from router.terms.dialects import READY
 from router.terms.limits import Rate
 from router.terms.names import AccountName, LaneName, OperatorName
 from router.terms.settings import (
@@ -52,12 +54,16 @@ from router.terms.settings import (
     Address,
     BindSettings,
     BreakerSettings,
+    ClientIdForm,
     ControlSettings,
+    Dialect,
+    DialectName,
     InboundSettings,
     JournalSettings,
     LaneSettings,
     ListenSettings,
     LogSettings,
+    MessageIdForms,
     MessageIdSettings,
     OperatorSettings,
     OperatorTlsSettings,
@@ -176,9 +182,64 @@ _part(
 _part(Privacy, {"records_s": value.duration("1h", "3650d")})
 
 
+def _finish_message_ids(found: Found) -> None:
+    response, receipt = found.values.get("response"), found.values.get("receipt")
+    if response is None or receipt is None or response == receipt:
+        return
+    if "uuid" in (response, receipt):
+        found.note("receipt", f"no client can tell that a {receipt} is the {response} it was told")
+    elif receipt == "hex8":
+        found.note("receipt", f"eight digits do not hold the number of a {response} id")
+
+
+MESSAGE_IDS: Final = _part(MessageIdForms, {}, _finish_message_ids)
+_BY_TYPE[MessageIdForms] = part_or_word(
+    MESSAGE_IDS,
+    value.one_of(*get_args(ClientIdForm)),
+    lambda word: MessageIdForms(
+        response=cast(ClientIdForm, word), receipt=cast(ClientIdForm, word)
+    ),
+)
+
+
+def _finish_dialect(found: Found) -> None:
+    """Take what is not written from the ready-made dialect."""
+    ready = READY[cast(DialectName, found.values.get("like", "standard"))]
+    for one in fields(Dialect):
+        found.values.setdefault(one.name, getattr(ready, one.name))
+    if found.values["receipts_as"] == "data_sm" and not found.values["tlvs"]:
+        key = "receipts_as" if "receipts_as" in found.entries else "tlvs"
+        found.note(key, "a data_sm has its text in a TLV: it needs tlvs: true")
+
+
+DIALECT: Final = _part(
+    Dialect,
+    {
+        "text": value.receipt_text,
+        "date_digits": value.one_number_of(10, 12),
+        "time_zone": value.time_zone,
+        "states": replace(value.one_of("3.4", "5.0"), schema=value.chosen("3.4", "5.0", 3.4, 5.0)),
+        "intermediate": replace(
+            value.one_of("0x20", "0x04"), schema=value.chosen("0x20", "0x04", 0x20, 0x04)
+        ),
+        "hold_s": value.duration("0ms", "1h"),
+    },
+    _finish_dialect,
+)
+_BY_TYPE[Dialect] = part_or_word(
+    DIALECT,
+    value.one_of(*get_args(DialectName)),
+    lambda word: READY[cast(DialectName, word)],
+)
+
+
 def _finish_account(found: Found) -> None:
     if "burst" in found.entries and found.lacks("rate"):
         found.note("burst", "a burst needs a rate beside it")
+    if "message_id" in found.entries and "dialect" in found.entries:
+        dialect = found.entries["dialect"].value
+        if isinstance(dialect, Table) and "message_id" in dialect.entries:
+            found.note("message_id", "the dialect has a message_id too: one of them says nothing")
 
 
 ACCOUNT: Final = _part(

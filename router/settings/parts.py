@@ -257,6 +257,18 @@ def part_or_truth(part: Part[T], truth: Reader[bool]) -> Reader[T | None]:
     return Reader("truth or mapping", read, part=part, schema=schema)
 
 
+def part_or_word(part: Part[T], word: Reader[str], meant: Callable[[str], T]) -> Reader[T]:
+    """Return a reader of a part, or of a word that stands for one."""
+
+    def read(spot: Spot) -> T:
+        if isinstance(spot.node, Table):
+            return part.read(spot)
+        return meant(word.read(spot))
+
+    schema = {"anyOf": [word.schema, part.schema]}
+    return Reader("word or mapping", read, word.allowed, part, schema)
+
+
 def read_all(spots: list[Spot], read: Callable[[Spot], T]) -> list[T]:
     """Return all values, or note all mistakes."""
     values = []

@@ -53,7 +53,7 @@ def _each(reader: Reader[object]) -> str:
     """Return how paths name one of many, as in mistakes."""
     if reader.kind == "list":
         return "[]"
-    return ".NAME" if reader.allowed else ""
+    return ".NAME" if reader.allowed and reader.kind == "mapping" else ""
 
 
 def written(reader: Reader[object]) -> str:

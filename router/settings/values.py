@@ -23,6 +23,7 @@ from router.settings.parts import Reader, Schema, matching, one_or_list, scalar
 from router.settings.places import Scalar, Sequence, Table
 from router.settings.reading import Spot
 from router.settings.units import NotUnderstoodError
+from router.smpp.receipt import FIELDS
 from router.terms.limits import Rate
 from router.terms.names import NOBODY
 from router.terms.settings import Address, SeenFile
@@ -120,6 +121,13 @@ def duration(lowest: str, highest: str) -> Reader[float]:
 def size(lowest: str, highest: str) -> Reader[int]:
     """Return a size within bounds."""
     return _between("size", units.size, lowest, highest, units.SIZE)
+
+
+def one_number_of(*numbers: int) -> Reader[int]:
+    """Return one of a few whole numbers."""
+    word = one_of(*map(str, numbers))
+    schema = chosen(*numbers, *map(str, numbers))
+    return Reader("number", lambda spot: int(word.read(spot)), word.allowed, schema=schema)
 
 
 def one_of(*words: str) -> Reader[str]:
@@ -266,6 +274,45 @@ def _time_zone(written: str) -> tzinfo:
 time_zone: Final = scalar(
     "name", _time_zone, "a time zone of the IANA, such as `Europe/Tallinn`", "[A-Za-z0-9_+/-]+"
 )
+
+
+def _receipt_text(written: str) -> str:
+    if not written.isascii():
+        raise NotUnderstoodError("only ASCII is carried here")
+    rest = _IN_BRACES.split(written)
+    if "{" in "".join(rest[::2]) or "}" in "".join(rest[::2]):
+        raise NotUnderstoodError("a brace has no partner: fields stand in braces, such as {id}")
+    for field in rest[1::2]:
+        if field not in FIELDS:
+            guess = nearest(field, FIELDS)
+            meant = None if guess is None else written.replace(f"{{{field}}}", f"{{{guess}}}")
+            wanted = f"{{{field}}} is no field; there are {', '.join(FIELDS)}"
+            raise NotUnderstoodError(wanted, meant)
+    for field in ("id", "stat"):
+        if field not in rest[1::2]:
+            raise NotUnderstoodError(f"{{{field}}} is missing: a receipt without it says nothing")
+    twice = next((field for field in FIELDS if rest[1::2].count(field) > 1), None)
+    if twice is not None:
+        raise NotUnderstoodError(f"{{{twice}}} stands in the text twice")
+    if sum(map(len, rest[::2])) > LONGEST_RECEIPT_WORDS:
+        raise NotUnderstoodError(
+            f"more than {LONGEST_RECEIPT_WORDS} characters stand between the fields: the text "
+            "would not fit into a short_message"
+        )
+    return written
+
+
+_IN_BRACES: Final = re.compile(r"\{([^{}]*)\}")
+LONGEST_RECEIPT_WORDS: Final = 100
+"""Characters between the fields of a receipt's text: with the longest id, dates and words it fits
+into a short_message, and leaves some room for `{text}`."""
+receipt_text: Final = scalar(
+    "text",
+    _receipt_text,
+    "ASCII with " + ", ".join(f"`{{{field}}}`" for field in FIELDS),
+    r".*\{id\}.*",
+)
+"""The layout of a receipt's text."""
 
 
 def _number(written: str) -> str:

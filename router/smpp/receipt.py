@@ -271,6 +271,56 @@ def write_text(client_id: bytes, state: State, err: bytes, submitted: bytes, don
     )
 
 
+@lru_cache(maxsize=256)
+def _layout(template: str) -> bytes:
+    """Return a template, whose fields stand in braces, as a format of octets."""
+    parts = _FIELD.split(template.replace("%", "%%"))
+    parts[1::2] = [f"%({field})b" for field in parts[1::2]]
+    return "".join(parts).encode("ascii")
+
+
+_FIELD: Final = re.compile(r"\{([a-z_]+)\}")
+FIELDS: Final = ("id", "sub", "dlvrd", "submit_date", "done_date", "stat", "err", "text")
+"""What can be put into a template of `write_text_as`."""
+
+
+def write_text_as(
+    template: str,
+    client_id: bytes,
+    state: State,
+    err: bytes,
+    submitted: bytes,
+    done: bytes,
+    told: bytes,
+) -> bytes:
+    """Return a receipt's text in a layout of the client's own, short enough for a short_message.
+
+    `template` has some of FIELDS in braces, each once, and no other braces; `told` is put in for
+    `{text}`, behind the code that err has no room for, and is cut where it is too long. The dates
+    are put in as they are.
+    """
+    if len(err) != 3 or not err.isdigit():
+        err, code = _three_digits(err)
+        told = code + told
+    layout = _layout(template)
+    fields = {
+        b"id": client_id,
+        b"sub": b"001",
+        b"dlvrd": b"001" if state is _DELIVERED else b"000",
+        b"submit_date": submitted,
+        b"done_date": done,
+        b"stat": WORDS[state],
+        b"err": err,
+        b"text": told,
+    }
+    text: bytes = layout % fields
+    over = len(text) - p.LONGEST_SHORT_MESSAGE_OCTETS
+    if over > 0:
+        fields[b"text"] = told[: max(len(told) - over, 0)]
+        text = layout % fields
+    return text
+
+
 def _three_digits(err: bytes) -> tuple[bytes, bytes]:
     """Return an error code as three digits, and what the text says of it."""
     code = bytes(octet for octet in err if 0x20 < octet < 0x7F)
@@ -312,20 +362,51 @@ def deliver_sm(
     """
     text = write_text(client_id, state, err, submitted, done) + text
     esm_class = ESM_RECEIPT if final else ESM_INTERMEDIATE
-    tail = b""
-    if tlvs:
-        tail = (
-            p.tlv(v.RECEIPTED_MESSAGE_ID, client_id + b"\0")
-            + _STATE_TLV[state]
-            + (p.tlv(v.NETWORK_ERROR_CODE, network_error_code) if network_error_code else b"")
-        )
-    body = b"\0%b%b%c\0\0\0\0\0\0\0\0%c%b%b" % (
+    tail = _tlvs(client_id, state, network_error_code) if tlvs else b""
+    return _deliver_sm(source_octets, destination_octets, esm_class, text, tail)
+
+
+def receipt_as(
+    *,
+    data_sm: bool,
+    client_id: bytes,
+    state: State,
+    source_octets: bytes,
+    destination_octets: bytes,
+    esm_class: int,
+    text: bytes,
+    tlvs: bool,
+    network_error_code: bytes | None = None,
+) -> bytes:
+    """Return a receipt with this text as deliver_sm, or as data_sm with the text in a TLV."""
+    tail = _tlvs(client_id, state, network_error_code) if tlvs else b""
+    if not data_sm:
+        return _deliver_sm(source_octets, destination_octets, esm_class, text, tail)
+    body = b"\0%b%b%c\0\0%b%b" % (
         source_octets,
         destination_octets,
         esm_class,
+        p.tlv(v.MESSAGE_PAYLOAD, text),
+        tail,
+    )
+    return p.build(v.DATA_SM, 0, 0, body)
+
+
+def _tlvs(client_id: bytes, state: State, network_error_code: bytes | None) -> bytes:
+    code = p.tlv(v.NETWORK_ERROR_CODE, network_error_code) if network_error_code else b""
+    return p.tlv(v.RECEIPTED_MESSAGE_ID, client_id + b"\0") + _STATE_TLV[state] + code
+
+
+def _deliver_sm(
+    source: bytes, destination: bytes, esm_class: int, text: bytes, tlvs: bytes
+) -> bytes:
+    body = b"\0%b%b%c\0\0\0\0\0\0\0\0%c%b%b" % (
+        source,
+        destination,
+        esm_class,
         len(text),
         text,
-        tail,
+        tlvs,
     )
     return p.build(v.DELIVER_SM, 0, 0, body)
 

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from router.enqueue.ids import FORMS, Ids, router_id_of
+from router.enqueue.ids import FORMS, Ids, in_receipt, router_id_of
 from router.smpp import vocabulary as v
 from router.smpp.pdu import BodyError, Pdu, Sm, response
 from router.smpp.requests import (
@@ -145,7 +145,7 @@ class ClientRequests:
             for one in standings:
                 if (
                     one.account == account.name
-                    and is_called(one.client_id, query.message_id, account.settings)
+                    and is_called(one.client_id, one.router_id, query.message_id, account.settings)
                     and is_from(query.source_octets, b"\0\0" + one.source + b"\0")
                 ):
                     state = state_for(one.state, client.session.interface_version)
@@ -178,7 +178,9 @@ class ClientRequests:
             if has_address(destination) and destination[2:] != message.destination_octets[2:]:
                 return False
             if cancel.message_id:
-                return is_called(message.client_id, cancel.message_id, account.settings)
+                return is_called(
+                    message.client_id, message.router_id, cancel.message_id, account.settings
+                )
             return not cancel.service_type or (
                 bool(message.octets) and _view(message).service_type == cancel.service_type
             )
@@ -216,7 +218,9 @@ class ClientRequests:
         def is_meant(message: Message) -> bool:
             return (
                 message.account == account.name
-                and is_called(message.client_id, replace.message_id, account.settings)
+                and is_called(
+                    message.client_id, message.router_id, replace.message_id, account.settings
+                )
                 and is_from(replace.source_octets, message.source_octets)
             )
 
@@ -255,12 +259,19 @@ class ClientRequests:
             answer(refused.status)
 
 
-def is_called(client_id: ClientId, asked: bytes, settings: AccountSettings) -> bool:
-    """Return whether a client means the message that has this id by what it asks for.
+def is_called(
+    client_id: ClientId, router_id: RouterId, asked: bytes, settings: AccountSettings
+) -> bool:
+    """Return whether a client means the message that has these ids by what it asks for.
 
-    Zeros before the digits and the case of letters say nothing, for clients change both.
+    It may know the id from the response or from a receipt. Zeros before the digits and the case of
+    letters say nothing, for clients change both.
     """
-    return client_id.lstrip(b"0").upper() == asked.lstrip(b"0").upper()
+    asked = asked.lstrip(b"0").upper()
+    if client_id.lstrip(b"0").upper() == asked:
+        return True
+    of_receipt = in_receipt(client_id, router_id, settings.message_ids)
+    return of_receipt.lstrip(b"0").upper() == asked
 
 
 def _view(message: Message) -> Sm:

@@ -142,7 +142,7 @@ class Intake:
             group = self._long_messages.join(account.name, sm, rule, now)
         message = Message(
             router_id=router_id,
-            client_id=client_id_of(router_id, settings.message_id),
+            client_id=client_id_of(router_id, settings.message_ids.response),
             account=account.name,
             lane=lane,
             plan=rule.next_plan() if group is None else group.plan,

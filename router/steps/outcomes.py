@@ -16,6 +16,7 @@ from router.steps.clocks import Clocks
 from router.steps.commits import Commits
 from router.steps.pending_receipts import PendingReceipts
 from router.steps.recall import Recall
+from router.steps.rules import Rulebook
 from router.steps.turn import Turn
 from router.terms.counters import Counters
 from router.terms.message import Message
@@ -42,6 +43,7 @@ class Outcomes:
         "_quality",
         "_recall",
         "_rooms",
+        "_rulebook",
         "_told",
         "_turn",
     )
@@ -53,6 +55,7 @@ class Outcomes:
         recall: Recall,
         commits: Commits,
         quality: Quality,
+        rulebook: Rulebook,
         counters: Counters,
         clocks: Clocks,
         turn: Turn,
@@ -65,6 +68,7 @@ class Outcomes:
         self._recall: Final = recall
         self._commits: Final = commits
         self._quality: Final = quality
+        self._rulebook: Final = rulebook
         self._counters: Final = counters
         self._clocks: Final = clocks
         self._turn: Final = turn
@@ -113,6 +117,7 @@ class Outcomes:
                 reason,
                 status,
                 now_utc=now_utc,
+                told=self._rulebook.told(message),
             )
             self._commits.settles.held.append(delivery)
         if status:

@@ -4,7 +4,8 @@ Source: SMPP v3.4, 5.2.28 (message_state) and 4.8.2 (final_date, error_code).
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 from router.smpp import vocabulary as v
 from router.smpp.receipt import STATES, State
@@ -38,9 +39,11 @@ def no_records(router_ids: Sequence[RouterId], done: RecordsFound) -> None:
     done([])
 
 
-class Standing(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Standing:
     """What is known of one message."""
 
+    router_id: RouterId
     account: AccountName
     client_id: ClientId
     source: bytes
@@ -107,6 +110,7 @@ class Querying:
     def _on_the_way(self, message: Message) -> Standing:
         is_scheduled = message.not_before_utc > self._clocks.utc()
         return Standing(
+            message.router_id,
             message.account,
             message.client_id,
             message.source_octets[2:-1],
@@ -121,6 +125,7 @@ def _over(record: Recorded) -> Standing:
     error = record.receipt_error
     error_code = int(error) if error.isdecimal() else 0
     return Standing(
+        record.router_id,
         record.account,
         record.client_id,
         record.source.encode("latin-1", "replace"),

@@ -270,9 +270,12 @@ class Receipts:
                 pending = PendingReceipt(message, operator.name, operator_id, taken_utc, failure)
                 self._commits.settles.taken.append(pending)
         elif message.state is SENT and receipts.asked_for(message, state, final=False):
-            told = receipts.from_operator(message, receipt, state, final=False, now_utc=now_utc)
-            self._commits.settles.held.append(told)
-            return (told,)
+            told = self._rulebook.told(message)
+            one = receipts.from_operator(
+                message, receipt, state, final=False, now_utc=now_utc, told=told
+            )
+            self._commits.settles.held.append(one)
+            return (one,)
         return ()
 
     def _report_of_part(
@@ -468,8 +471,11 @@ class Receipts:
     ) -> None:
         """Settle a message by an operator's word, and tell the client if it asked."""
         if receipts.asked_for(message, state, final=True):
+            told = self._rulebook.told(message) if self._rulebook.rules.dialects else None
             self._commits.settles.held.append(
-                receipts.from_operator(message, receipt, state, final=True, now_utc=now_utc)
+                receipts.from_operator(
+                    message, receipt, state, final=True, now_utc=now_utc, told=told
+                )
             )
         self._outcomes.settle(
             message, receipts.OUTCOMES[state], now_utc, receipt=receipt, evidence=evidence

@@ -5,17 +5,20 @@ message is decided by the rules of one configuration, never by parts of two.
 """
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from router.check.submit import Checks
 from router.decide.table import RouteTable, Up
+from router.enqueue.ids import in_receipt
 from router.enqueue.journal import Renames
 from router.report.inbound import InboundRules
+from router.report.receipts import Told
 from router.smpp.receipt import STATES, State
+from router.terms.message import Message
 from router.terms.names import AccountName, OperatorName
 from router.terms.plan import Plans
-from router.terms.settings import AccountSettings, Settings, StatusAction
+from router.terms.settings import AccountSettings, Dialect, Settings, StatusAction
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,8 @@ class Rules:
     """The rules of one configuration."""
 
     accounts: Mapping[AccountName, AccountSettings]
+    dialects: Mapping[AccountName, Dialect]
+    """How receipts are written for accounts that want them otherwise than usual."""
     checks: Checks
     """What an account may submit, and in which normal form."""
     routes: RouteTable
@@ -47,6 +52,11 @@ class Rules:
         """
         return cls(
             accounts=settings.accounts,
+            dialects={
+                name: dialect
+                for name, one in settings.accounts.items()
+                if (dialect := _unusual_dialect(one)) is not None
+            },
             checks=Checks(settings.lanes),
             routes=RouteTable(settings.routes, plans, up),
             inbound=InboundRules(settings.inbound),
@@ -64,6 +74,14 @@ class Rules:
         )
 
 
+def _unusual_dialect(account: AccountSettings) -> Dialect | None:
+    """Return how receipts are written for an account; None if as for most."""
+    forms = account.message_ids
+    dialect = replace(account.dialect, message_id=forms)
+    is_usual = dialect == Dialect(like=dialect.like, message_id=forms)
+    return None if is_usual and forms.receipt == forms.response else dialect
+
+
 class Rulebook:
     """The rules that are in force."""
 
@@ -71,3 +89,12 @@ class Rulebook:
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
+
+    def told(self, message: Message) -> Told | None:
+        """Return how the receipts of a message are written; None: as usual."""
+        dialects = self.rules.dialects
+        dialect = dialects.get(message.account) if dialects else None
+        if dialect is None:
+            return None
+        client_id = in_receipt(message.client_id, message.router_id, dialect.message_id)
+        return Told(dialect, client_id)

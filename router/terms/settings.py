@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from router.terms.limits import Rate
 from router.terms.names import AccountName, BindName, LaneName, OperatorName
@@ -19,6 +19,7 @@ from router.terms.names import AccountName, BindName, LaneName, OperatorName
 BindType = Literal["transmitter", "receiver", "transceiver"]
 IdForm = Literal["text", "hex", "decimal"]
 ClientIdForm = Literal["decimal", "hex", "uuid", "hex8"]
+DialectName = Literal["standard", "kannel", "jasmin", "jsmpp", "cloudhopper", "php-smpp"]
 InDoubt = Literal["resend", "elsewhere", "fail"]
 Schedule = Literal["as_it_came", "honour"]
 Validity = Literal["as_it_came", "remaining"]
@@ -224,12 +225,62 @@ class Privacy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageIdForms:
-    """How a client's message ids are written: a mapping with these keys, or one word for both."""
+    """How a client's message ids are written: one word, or a mapping with these keys."""
 
-    response: ClientIdForm = "decimal"
-    """The form in submit_sm_resp and data_sm_resp."""
-    receipt: ClientIdForm = "decimal"
-    """The form in receipts: in their text, and in the TLV receipted_message_id."""
+    response: ClientIdForm
+    """In submit_sm_resp and data_sm_resp. `decimal`: up to 15 digits; `hex`: the same number in up
+    to 13 hexadecimal digits, in capitals; `uuid`: 36 characters; `hex8`: eight hexadecimal digits,
+    for clients of version 3.3 that have room for no more. `hex8` ids repeat after 4,294,967,296
+    messages."""
+    receipt: ClientIdForm
+    """In receipts: in their text, and in the TLV receipted_message_id. Beside another form
+    in the response it is the same number, where clients can tell: of `decimal` and `hex` either
+    beside the other or beside `hex8`."""
+
+
+DECIMAL_IDS: Final = MessageIdForms(response="decimal", receipt="decimal")
+USUAL_TEXT: Final = (
+    "id:{id} sub:{sub} dlvrd:{dlvrd} submit date:{submit_date} done date:{done_date} stat:{stat}"
+    " err:{err} text:{text}"
+)
+"""The text of receipts that every client library reads (3.4, appendix B)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """How clients want message ids and receipts written: a ready-made dialect, or these keys.
+
+    What a key does not say is as in `like`. A receipt follows what is in force when it is made; an
+    id that its client was told in another form before stays as it was told.
+    """
+
+    like: DialectName = "standard"
+    """The ready-made dialect that the other keys change."""
+    message_id: MessageIdForms = field(default=DECIMAL_IDS)
+    """The forms of message ids."""
+    text: str = USUAL_TEXT
+    """The text of a receipt. What stands in braces is put in; `{text}` is empty, or tells an error
+    that `{err}` has no room for, or why the router made the receipt."""
+    date_digits: Literal[10, 12] = 10
+    """The digits of the dates in the text: YYMMDDhhmm, or YYMMDDhhmmss. Of a done date that the
+    operator tells the router knows the minute."""
+    time_zone: tzinfo | None = None
+    """The time zone of these dates; by default UTC."""
+    states: Literal["3.4", "5.0"] = "5.0"
+    """The SMPP version whose states the client knows. For `3.4` SCHEDLD is told as ENROUTE, and
+    SKIPPED as UNDELIV."""
+    tlvs: bool = True
+    """Whether receipts have TLVs: receipted_message_id, message_state, and network_error_code where
+    it is known. A client that binds with version 3.3 never gets any."""
+    receipts_as: Literal["deliver_sm", "data_sm"] = "deliver_sm"
+    """The PDU of receipts. `data_sm` has the text in message_payload; a client that binds with
+    version 3.3 gets deliver_sm."""
+    intermediate: Literal["0x20", "0x04"] = "0x20"
+    """The esm_class of intermediate notifications: `0x20`, or `0x04` as of a final receipt."""
+    hold_s: float | None = None
+    """A receipt goes out this long after the submit_sm_resp at the earliest. By default `1s` after
+    that of a message that came on a transmitter, because its receipt goes out on another connection
+    and may be read first, and else at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,10 +319,10 @@ class AccountSettings:
     """What the router does with a schedule_delivery_time. `as_it_came` passes the field on unread,
     so that the operator keeps the time. With `honour` the router waits until the time, and then
     sends the message with the field empty."""
-    message_id: ClientIdForm = "decimal"
-    """The form of the message ids that the client gets: `decimal`, up to 15 digits, or `hex8`,
-    eight hexadecimal digits, for clients of version 3.3 that have room for no more. `hex8` ids
-    repeat after 4,294,967,296 messages."""
+    message_id: MessageIdForms | None = None
+    """The forms of the message ids that the client gets; by default those of its dialect."""
+    dialect: Dialect = field(default=Dialect())
+    """How the client wants message ids and receipts written."""
     deliver_window: int = 20
     """deliver_sm that may be unanswered on one bind."""
     outbox_s: float = 72 * 3600.0
@@ -288,6 +339,11 @@ class AccountSettings:
     """The system_id that the account had until it was renamed: what waits under that name, in the
     queue and in the outbox, is handed over, and its clients bind anew. May stay, and may be left
     out once that is done."""
+
+    @property
+    def message_ids(self) -> MessageIdForms:
+        """The forms of the account's message ids."""
+        return self.dialect.message_id if self.message_id is None else self.message_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

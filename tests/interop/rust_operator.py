@@ -27,6 +27,8 @@ class Smsc:
         self.server = smpp34.Server("127.0.0.1", port, system_id="rust")
         self.submits: list[SubmitSmEvent] = []
         self.refused_receipts = 0
+        self.words: dict[str, tuple[str, ...]] = {}
+        """By number, the states that its receipts report one after the other, if not DELIVRD."""
         self._binds: list[Esme] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -47,28 +49,29 @@ class Smsc:
 
     async def _receipt(self, submit: SubmitSmEvent, message_id: str) -> None:
         bind = self._binds[len(self.submits) % len(self._binds)]
-        answer = await bind.deliver_sm(
-            submit.source_addr,
-            f"id:{message_id} sub:001 dlvrd:001 submit date:2611260129 "
-            "done date:2611260130 stat:DELIVRD err:000 text:".encode(),
-            source_addr=submit.destination_addr,
-            source_addr_ton=submit.dest_addr_ton,
-            source_addr_npi=submit.dest_addr_npi,
-            dest_addr_ton=submit.source_addr_ton,
-            dest_addr_npi=submit.source_addr_npi,
-            esm_class=4,
-        )
-        self.refused_receipts += not answer.is_success
+        for word in self.words.get(submit.destination_addr, ("DELIVRD",)):
+            answer = await bind.deliver_sm(
+                submit.source_addr,
+                f"id:{message_id} sub:001 dlvrd:001 submit date:2611260129 "
+                f"done date:2611260130 stat:{word} err:000 text:".encode(),
+                source_addr=submit.destination_addr,
+                source_addr_ton=submit.dest_addr_ton,
+                source_addr_npi=submit.dest_addr_npi,
+                dest_addr_ton=submit.source_addr_ton,
+                dest_addr_npi=submit.source_addr_npi,
+                esm_class=4,
+            )
+            self.refused_receipts += not answer.is_success
 
 
-async def between(stack: ExitStack, folder: Path) -> tuple[Smsc, Router]:
-    """An operator that serves, and a router with its binds up."""
+async def between(stack: ExitStack, folder: Path, *changes: tuple[str, str]) -> tuple[Smsc, Router]:
+    """An operator that serves, and a router, whose configuration is changed, with its binds up."""
     port = free_port(stack)  # Its server does not tell which one the kernel chose.
     smsc = Smsc(port)
     await smsc.server.start()
     serving = asyncio.create_task(smsc.serve())
     stack.callback(serving.cancel)
-    router = await asyncio.to_thread(stand.router, stack, configuration(port), folder)
+    router = await asyncio.to_thread(stand.router, stack, configuration(port, *changes), folder)
     await asyncio.to_thread(router.until_bound, BINDS)
     return smsc, router
 

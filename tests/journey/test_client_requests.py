@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from router.enqueue.ids import FORMS
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.receipt import State
@@ -13,7 +14,7 @@ from router.terms.capacity import Capacity
 from router.terms.names import AccountName, ClientId, RouterId
 from router.terms.outcome import Outcome
 from router.terms.record import Recorded
-from router.terms.settings import Settings
+from router.terms.settings import ClientIdForm, MessageIdForms, Settings
 from tests.doubles import (
     Client,
     Operator,
@@ -537,11 +538,12 @@ def test_records_that_cannot_be_read_are_no_answer(world: World, contract: Setti
     assert client.status_of(asked) == v.ESME_RQUERYFAIL
 
 
-@pytest.mark.parametrize("form", ["decimal", "hex", "uuid", "hex8"])
+@pytest.mark.parametrize("form", FORMS)
 def test_message_is_found_by_the_id_that_its_client_knows(
-    world: World, contract: Settings, form: str
+    world: World, contract: Settings, form: ClientIdForm
 ) -> None:
-    router = Router(world, with_account(contract, "bank", message_id=form))
+    forms = MessageIdForms(response=form, receipt=form)
+    router = Router(world, with_account(contract, "bank", message_id=forms))
     client, (number,) = waiting(router)
     client_id = client.id_of(number)
     asked = [query(client, one) for one in (client_id, client_id.lower(), client_id.upper())]
@@ -551,6 +553,24 @@ def test_message_is_found_by_the_id_that_its_client_knows(
     asked = [cancel(client, client_id)]
     world.run(0.2)
     assert client.status_of(asked[0]) == v.ESME_ROK
+
+
+def test_message_is_found_by_the_id_of_its_receipts_and_in_the_form_of_before(
+    world: World, contract: Settings
+) -> None:
+    forms = MessageIdForms(response="hex", receipt="decimal")
+    router = Router(world, with_account(contract, "bank", message_id=forms))
+    client, (number,) = waiting(router)
+    in_hex = client.id_of(number)
+    asked = [query(client, one) for one in (in_hex, b"%d" % int(in_hex, 16))]
+    world.run(0.2)
+    assert {state_of(client, one) for one in asked} == {State.ENROUTE}
+    router.restarted()
+    again = Router(world, contract, router.journal)  # Its ids are decimal from now on.
+    second = again.client()
+    asked = [query(second, in_hex)]
+    world.run(0.2)
+    assert state_of(second, asked[0]) == State.ENROUTE
 
 
 # What is wrong.

@@ -16,7 +16,13 @@ from router.steps.receipts import MOST_STRANGERS
 from router.terms.capacity import Capacity
 from router.terms.names import AccountName, OperatorName
 from router.terms.outcome import Outcome
-from router.terms.settings import InboundSettings, MessageIdSettings, ReceiptSettings, Settings
+from router.terms.settings import (
+    InboundSettings,
+    MessageIdForms,
+    MessageIdSettings,
+    ReceiptSettings,
+    Settings,
+)
 from tests.doubles import (
     FULL_DISK,
     Client,
@@ -31,6 +37,7 @@ from tests.doubles import (
 from tests.journey.scenes import connected, restarted_with, submitted, taken, unanswered
 
 TELIA, ELISA = OperatorName("telia"), OperatorName("elisa")
+EIGHT = MessageIdForms(response="hex8", receipt="hex8")
 SUBSCRIBER = (1, 1, b"37255512345")
 BANK = (5, 0, b"BANK")
 FINNISH = b"358401234567"
@@ -1044,7 +1051,11 @@ def test_a_receipt_carries_the_addresses_as_the_client_wrote_them_swapped(
 def test_an_account_with_ids_of_eight_characters_sees_no_other(
     world: World, contract: Settings, capacity: Capacity, version: int
 ) -> None:
-    router = Router(world, with_account(contract, "bank", message_id="hex8"), capacity=capacity)
+    router = Router(
+        world,
+        with_account(contract, "bank", message_id=MessageIdForms(response="hex8", receipt="hex8")),
+        capacity=capacity,
+    )
     telia = router.operator("telia")
     client = router.client(version=version)
     number = client.submit(SUBSCRIBER[2])
