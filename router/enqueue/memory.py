@@ -447,6 +447,7 @@ def _anew_without_text(message: Message) -> Message:
         expires_utc=message.expires_utc,
         not_before_utc=message.not_before_utc,
         hold_receipt=message.hold_receipt,
+        submitted=message.submitted,
     )
     anew.row.queue = message.row.queue
     return anew

@@ -12,6 +12,7 @@ from router.smpp import receipt as r
 from router.smpp.receipt import Receipt, State
 from router.terms.message import FINAL_BITS, INTERMEDIATE_BIT, Delivery, Message
 from router.terms.outcome import DELIVERED, Evidence, Outcome
+from router.terms.record import bind_in
 from router.terms.settings import OperatorSettings
 
 OUTCOMES: Final = {
@@ -119,6 +120,7 @@ def from_operator(
         made_utc=now_utc,
         final=final,
         not_before=not_before(message) if message.hold_receipt else 0.0,
+        bind=bind_in(message.submitted),
     )
 
 
@@ -157,6 +159,7 @@ def made_by_router(
         octets=octets,
         made_utc=now_utc,
         not_before=not_before(message),
+        bind=bind_in(message.submitted),
     )
 
 

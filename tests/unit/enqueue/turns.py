@@ -85,12 +85,16 @@ def changes(
     orphaned: Iterable[Orphan] = (),
     claimed: Iterable[Orphan] = (),
     started: Iterable[Started] = (),
+    unseen: Iterable[tuple[Message, bytes]] = (),
+    seen: Iterable[int] = (),
 ) -> Changes:
     """One batch."""
     one = Changes()
     one.orphaned += orphaned
     one.claimed += claimed
     one.started += started
+    one.unseen_answers += unseen
+    one.seen_answers += map(RouterId, seen)
     one.accepted += accepted
     one.taken += taken
     one.held += held
