@@ -314,6 +314,47 @@ def test_retry_whose_answer_was_seen_is_not_looked_for_any_more(
     assert not router.journal.unseen_answers
 
 
+def answered_late(router: Router) -> tuple[Client, bytes]:
+    """A client that was answered later than it waits, and the id."""
+    client = router.client()
+    router.journal.accepts_told_after_s = 10.1
+    number = client.submit()
+    router.world.run(10.1)
+    router.journal.accepts_told_after_s = 0.0
+    return client, client.id_of(number)
+
+
+def test_retry_that_was_answered_in_time_is_the_end_of_it(world: World, router: Router) -> None:
+    client, first = answered_late(router)
+    assert submitted(client) == first
+    assert submitted(client) != first
+    world.run(7.0)
+    assert submitted(client) != first
+
+
+def test_retry_is_seen_by_the_session_that_sent_it_whatever_becomes_of_the_first_one(
+    world: World, router: Router
+) -> None:
+    client, first = answered_late(router)
+    back = router.client()
+    assert submitted(back) == first
+    world.run(1.0)
+    client.far.drop()
+    assert submitted(back) != first
+    world.run(7.0)
+    back.far.drop()
+    assert submitted(router.client()) != first
+
+
+def test_seconds_after_an_answer_count_from_the_latest(world: World, router: Router) -> None:
+    client, first = answered_late(router)
+    world.run(3.0)
+    assert submitted(client) == first
+    world.run(4.0)
+    client.far.drop()
+    assert submitted(router.client()) == first
+
+
 def test_what_became_of_the_message_meanwhile_does_not_matter(world: World, router: Router) -> None:
     telia = router.operator("telia", status=v.ESME_RINVDSTADR)
     client = router.client()
