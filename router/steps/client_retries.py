@@ -176,8 +176,6 @@ class ClientRetries:
             one.asked_at = arrived_at
         one.client = client
         one.last_asked_at = arrived_at
-        one.answered_at = 0.0
-        one.is_late = False
         self._counters.retries_recognised[one.account] += 1
 
     def remember(
@@ -256,15 +254,14 @@ class ClientRetries:
             until = min(client.reads_until(now), answered.stands_since)
             self._forget_seen(client, answered.entries, until)
             for one in answered.entries:
-                if one.client is client and one.answered_at:
+                if one.client is client:
                     one.client = None
 
     def _forget_seen(self, client: Client, answered: deque[Remembered], until: float) -> None:
         """Forget what a bind was answered so long before this time that it was seen."""
         while answered and answered[0].answered_at + SEEN_AFTER_S < until:
             one = answered.popleft()
-            is_latest = one.client is client and one.answered_at
-            if is_latest and one.answered_at + SEEN_AFTER_S < until and not one.is_late:
+            if one.client is client and not one.is_late:
                 of = self._accounts.get(one.account)
                 if of is not None and not one.is_over:
                     self._forget(of, one)
