@@ -49,6 +49,7 @@ from router.steps.availability import Availability
 from router.steps.backlog import Backlog
 from router.steps.cancelling import Cancelling
 from router.steps.client_requests import ClientRequests
+from router.steps.client_retries import ClientRetries
 from router.steps.clocks import Clocks
 from router.steps.commits import Commits
 from router.steps.damage import Damage
@@ -201,9 +202,10 @@ class Journey:
             journal, rooms, lanes, self.pending, self.deliveries, self.failover, long_messages,
             rulebook, self._ids, clocks, turn, capacity, former, amendments,
         )  # fmt: skip
+        self.client_retries: Final = ClientRetries(self.commits, counters, turn)
         self.hand_over: Final = HandOver(
             operators, rooms, lanes, long_messages, self.pending, self.recall, self.deliveries,
-            self.inbound, self.backlog, self.commits, self.plans, former,
+            self.inbound, self.backlog, self.client_retries, self.commits, self.plans, former,
         )  # fmt: skip
         self.damage: Final = Damage(
             self.pending, self.recall, self.deliveries, self.backlog, self.outcomes, self.commits,
@@ -223,8 +225,8 @@ class Journey:
             OperatorRequests(operators), self.commits, counters, turn,
         )  # fmt: skip
         self.intake: Final = Intake(
-            self._ids, rulebook, long_messages, rooms, self.commits, self.deliveries, counters,
-            clocks, turn,
+            self._ids, rulebook, long_messages, rooms, self.client_retries, self.commits,
+            self.deliveries, counters, clocks, turn,
         )  # fmt: skip
         self.intake.refusals.keeps_records = journal.keeps_records
 
@@ -238,6 +240,9 @@ class Journey:
                     clocks.go_on_from(found.known_utc or clocks.utc())
                 self.commits.tell_time(clocks.now(), clocks.utc())  # Before a client's message.
                 self.hand_over.of_today(found.started, self.rulebook.rules.renames)
+                self.client_retries.take_up(
+                    found.unseen_answers, self.rulebook.rules.accounts, clocks.now(), clocks.utc()
+                )
                 self.backlog.take_up(found)
                 self.backlog.weigh()
                 self._ids.reserve(ready)
@@ -267,6 +272,7 @@ class Journey:
         self._former.adopt(settings.accounts)
         self.rooms.adopt(settings.accounts)
         self.deliveries.adopt(settings.accounts)
+        self.client_retries.adopt(settings.accounts)
         self.pending.adopt(settings.operators)
         ramps_s = {name: one.ramp_s for name, one in settings.operators.items()}
         for name in self.lanes.adopt(settings.lanes, settings.accounts, ramps_s, now):
@@ -380,6 +386,7 @@ class Journey:
         for message in changes.accepted:
             self.intake.not_kept(message, now)
         changes.accepted.clear()
+        changes.unseen_answers.clear()
         for reply in changes.replies:
             assert isinstance(reply, Reply)
             if reply.inbound_of is not None:
@@ -462,6 +469,7 @@ class Journey:
                 self.quality.forget(name)
         if lanes.needs_fetch:  # Also after a read that failed.
             turn.end_soon()
+        self.client_retries.sweep(now)
         self.receipts.sweep()
         self.pending.leave_to_journal()
         self.recall.search_overdue(now)

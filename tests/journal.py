@@ -37,6 +37,7 @@ class WatchedJournal:
         self.held: Final = kept.held
         self.orphans: Final = kept.orphans
         self.started: Final = kept.started
+        self.unseen_answers: Final = kept.unseen_answers
         self.marks: Final = kept.marks
         self.reserve_ids: Final = kept.reserve_ids
         self.recover: Final = kept.recover

@@ -77,6 +77,9 @@ class Intake(Protocol):
     def release(self, client: "ClientLink", now: float) -> None:
         """Deal with held PDUs that may be held no longer."""
 
+    def unbound(self, client: "ClientLink", now: float) -> None:
+        """Note that a client's bind has ended."""
+
 
 class Deliveries(Protocol):
     """The step that brings clients their receipts and inbound messages."""
@@ -182,6 +185,14 @@ class ClientLink(Link):
             self.session.unbind(now)
             self.host.write_soon(self)
 
+    def reads_until(self, now: float) -> float:
+        """Return until when the client's system is known to have taken what was written to it.
+
+        `now`, unless octets wait for an acknowledgement: then when the last one came.
+        """
+        waits = self.host.unacknowledged(self)
+        return now if waits is None or not waits.octets else now - waits.since_s
+
     # Called by outboxes.
 
     def has_room(self, window: int) -> bool:
@@ -279,6 +290,7 @@ class ClientLink(Link):
                 undelivered=len(lost),
                 **more,
             )
+        self._intake.unbound(self, now)
         self._deliveries.unbound(self)
         deliveries = [one for one in lost if isinstance(one, Delivery)]
         self._deliveries.undelivered(self.account.name, deliveries)

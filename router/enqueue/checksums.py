@@ -1,4 +1,4 @@
-"""The checksum of a row: what of it would make another message, attempt, delivery, orphan or group.
+"""The checksum of a row: what of it would make another message, attempt, delivery or the like.
 
 A CRC-32 over the values as they are written, and as SQLite hands them back. Not over what changes
 later: the failure of an attempt. The form is that of the files: it must never change.
@@ -13,6 +13,7 @@ _ATTEMPT: Final = Struct("<qdqqqqqdq").pack
 _DELIVERY: Final = Struct("<qqdq").pack
 _ORPHAN: Final = Struct("<qd").pack
 _STARTED: Final = Struct("<qqqqqqdd").pack
+_UNSEEN: Final = Struct("<qqd").pack
 _NEVER: Final = float("inf")
 
 
@@ -93,3 +94,11 @@ def of_started(
     """Return the checksum of a row of `started`."""
     numbers = _STARTED(number, queue, reference, total, taken, part_of, first_utc, latest_utc)
     return crc32(b"\0".join((operator.encode(), source, destination, came)), crc32(numbers))
+
+
+def of_unseen_answer(
+    router_id: int, queue: int, client_id: bytes | None, accepted_utc: float, fingerprint: bytes
+) -> int:
+    """Return the checksum of a row of `unseen_answer`."""
+    numbers = _UNSEEN(router_id, queue, accepted_utc)
+    return crc32(b"\0".join((client_id or b"", fingerprint)), crc32(numbers))

@@ -18,6 +18,7 @@ from router.terms.outcome import NO_EVIDENCE, Evidence, JournalError, Outcome
 from router.terms.queue_key import QueueKey
 from router.terms.record import Refused
 from router.terms.states import Mark, MarkEvent
+from router.terms.unseen import UnseenAnswer
 
 __all__ = [
     "BEGINNING",
@@ -166,11 +167,13 @@ class Changes:
         "refused",
         "replaced",
         "replies",
+        "seen_answers",
         "set_aside",
         "settled",
         "started",
         "taken",
         "unmarked",
+        "unseen_answers",
         "written",
     )
 
@@ -179,6 +182,11 @@ class Changes:
         """Messages of clients that wait for their submit_sm_resp."""
         self.accepted_octets = 0
         """All their octets."""
+        self.unseen_answers: list[tuple[Message, bytes]] = []
+        """Those of them that the client may send again without having seen the answer, each with
+        its fingerprint: kept, beside the messages themselves, until `seen_answers` has them."""
+        self.seen_answers: list[RouterId] = []
+        """Messages whose submit is not looked for any more when one comes."""
         self.taken: list[PendingReceipt] = []
         self.held: list[Delivery] = []
         """Receipts and inbound messages for clients, kept until acknowledged."""
@@ -226,6 +234,8 @@ class Changes:
             + len(self.started)
             + len(self.refused)
             + len(self.replaced)
+            + len(self.unseen_answers)
+            + len(self.seen_answers)
         )
 
     def __bool__(self) -> bool:
@@ -241,6 +251,7 @@ class Changes:
             or self.started
             or self.refused
             or self.replaced
+            or self.seen_answers
             or self.replies
             or self.promised
             or self.marked
@@ -285,6 +296,8 @@ class Recovered:
     """Receipts whose message was not known, in the order in which they came."""
     started: list[Started] = field(default_factory=list)
     """Long messages of which an operator took parts, in the order of their beginnings."""
+    unseen_answers: list[UnseenAnswer] = field(default_factory=list)
+    """Submits whose answer the client may not have seen, in the order of their messages."""
     known_utc: float = 0.0
     """The last time that a process knew, to about a minute; 0 where none has told."""
 

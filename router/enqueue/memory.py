@@ -41,6 +41,7 @@ from router.terms.names import AccountName, OperatorId, OperatorName, RouterId
 from router.terms.orphan import Orphan
 from router.terms.queue_key import QueueKey
 from router.terms.states import TAKE
+from router.terms.unseen import UnseenAnswer
 
 
 class MemoryJournal:
@@ -78,6 +79,8 @@ class MemoryJournal:
         """Receipts whose message is not known, by `kept_as`."""
         self.started: dict[int, Started] = {}
         """Long messages of which an operator has taken parts and not all, by number."""
+        self.unseen_answers: dict[int, UnseenAnswer] = {}
+        """Submits whose answer the client may not have seen, by router_id."""
         self._taken_as: dict[tuple[OperatorName, OperatorId], list[PendingReceipt]] = {}
         """The attempts by operator and by the operator's message id."""
         self._octets: dict[int, bytes] = {}
@@ -291,7 +294,10 @@ class MemoryJournal:
                 of_account.last = number
             orphans = [_orphan_anew(orphan) for orphan in self.orphans.values()]
             started = [one for _, one in sorted(self.started.items())]
-            done(Recovered(waiting, dict(sent), held, orphans, started, self.known_utc), None)
+            unseen = [_unseen_anew(one) for one in self.unseen_answers.values()]
+            recovered = Recovered(waiting, dict(sent), held, orphans, started, unseen)
+            recovered.known_utc = self.known_utc
+            done(recovered, None)
 
         self._ask(answer)
 
@@ -310,6 +316,8 @@ class MemoryJournal:
             delivery.account = accounts.get(delivery.account, delivery.account)
         for orphan in self.orphans.values():
             orphan.operator = operators.get(orphan.operator, orphan.operator)
+        for unseen in self.unseen_answers.values():
+            unseen.account = accounts.get(unseen.account, unseen.account)
         for started in self.started.values():
             started.account = accounts.get(started.account, started.account)
         self._taken_as = {}
@@ -389,6 +397,16 @@ class MemoryJournal:
                 queue.append(message)
         for replaced in changes.replaced:
             self._replace(replaced)
+        for message, fingerprint in changes.unseen_answers:
+            self.unseen_answers[message.router_id] = UnseenAnswer(
+                message.account,
+                message.router_id,
+                message.client_id,
+                fingerprint,
+                message.accepted_utc,
+            )
+        for router_id in changes.seen_answers:
+            self.unseen_answers.pop(router_id, None)
         for message in (*changes.marked, *changes.unmarked):
             self.marks[message.router_id] = is_with_operator(message.mark)
         for queue_number, message in changes.written.items():
@@ -486,6 +504,7 @@ def _anew_without_text(message: Message) -> Message:
         expires_utc=message.expires_utc,
         not_before_utc=message.not_before_utc,
         hold_receipt=message.hold_receipt,
+        submitted=message.submitted,
     )
     anew.row.queue = message.row.queue
     return anew
@@ -498,9 +517,16 @@ def _anew(delivery: Delivery) -> Delivery:
         octets=delivery.octets,
         made_utc=delivery.made_utc,
         final=delivery.final,
+        bind=delivery.bind,
     )
     anew.kept_as = delivery.kept_as
     return anew
+
+
+def _unseen_anew(one: UnseenAnswer) -> UnseenAnswer:
+    """Return an unseen answer as a journal on disk would read it."""
+    of = one.account, one.router_id, one.client_id
+    return UnseenAnswer(*of, one.fingerprint, one.accepted_utc)
 
 
 def _orphan_anew(orphan: Orphan) -> Orphan:

@@ -20,6 +20,7 @@ from router.terms.orphan import Orphan
 from router.terms.plan import Plan
 from router.terms.queue_key import QueueKey
 from router.terms.states import TAKE
+from router.terms.unseen import UnseenAnswer
 
 QUEUES: Final = (
     "SELECT number, account, lane, plan, router_id, operator"
@@ -44,6 +45,10 @@ MOST_STARTED: Final = 50_000
 STARTED: Final = (
     "SELECT started.*, account, plan FROM started LEFT JOIN queue ON queue = queue.number"
     f" ORDER BY started.number DESC LIMIT {MOST_STARTED}"
+)
+UNSEEN_ANSWERS: Final = (
+    "SELECT unseen_answer.*, account FROM unseen_answer LEFT JOIN queue ON queue = queue.number"
+    " ORDER BY router_id"
 )
 BACKLOGS: Final = "SELECT queue, count(*) FROM message GROUP BY queue"
 WAITING_OCTETS: Final = "SELECT queue, sum(length(octets)) FROM message GROUP BY queue"
@@ -70,7 +75,7 @@ WAITING_PIECE: Final = (
 WAITING_FOR: Final = f"{_WAITING} WHERE router_id > ? AND router_id <= ? AND instr(octets, ?)"
 """The messages in a piece whose PDU has these octets somewhere."""
 HELD: Final = (
-    "SELECT number, account, router_id, made_utc, final, octets, checksum FROM delivery"
+    "SELECT number, account, router_id, made_utc, final, octets, checksum, bind FROM delivery"
     " WHERE account = ? AND number > ? AND number <= ? ORDER BY number LIMIT ?"
 )
 SENT_IN_SPAN: Final = "SELECT count(*) FROM sent WHERE operator = ? AND number > ? AND number <= ?"
@@ -385,7 +390,7 @@ def _client_id(router_id: int, written: Value) -> ClientId:
 
 def to_delivery(row: Row) -> Delivery:
     """Make a delivery of a row of `HELD`."""
-    number, account, router_id, made_utc, final, octets, checksum = row
+    number, account, router_id, made_utc, final, octets, checksum, bind = row
     if not (
         isinstance(number, int)
         and isinstance(router_id, int)
@@ -405,6 +410,7 @@ def to_delivery(row: Row) -> Delivery:
         octets=octets,
         made_utc=made_utc,
         final=bool(final),
+        bind=_text(bind),
     )
     delivery.kept_as = number
     return delivery
@@ -474,3 +480,24 @@ def to_started(row: Row, plan: Plan) -> Started:
         latest_utc=latest_utc,
         number=number,
     )
+
+
+def to_unseen_answer(row: Row) -> tuple[UnseenAnswer, int]:
+    """Make what is known of a submit of a row of `UNSEEN_ANSWERS`; with it its queue's number."""
+    router_id, queue, client_id, accepted_utc, fingerprint, checksum, account = row
+    if not (
+        isinstance(router_id, int)
+        and isinstance(queue, int)
+        and (client_id is None or isinstance(client_id, bytes))
+        and isinstance(accepted_utc, float)
+        and isinstance(fingerprint, bytes)
+    ):
+        raise DamageError("a value of another type")
+    if checksum is not None and checksum != checksums.of_unseen_answer(
+        router_id, queue, client_id, accepted_utc, fingerprint
+    ):
+        raise DamageError(_CHECKSUM)
+    if not isinstance(account, str):
+        raise DamageError("its queue is not known")
+    of = AccountName(account), RouterId(router_id), _client_id(router_id, client_id)
+    return UnseenAnswer(*of, fingerprint, accepted_utc), queue

@@ -75,9 +75,10 @@ _COLUMNS: Final = {
     "message": 11,
     "mark": 2,
     "sent": 18,
-    "delivery": 7,
+    "delivery": 8,
     "orphan": 7,
     "started": 13,
+    "unseen_answer": 6,
     "record": record_row.COLUMNS,
     "acknowledged": 3,
     "account": 7,
@@ -94,11 +95,17 @@ TABLES: Final = {
         *("client_id", "registered_delivery", "hold_receipt", "sends", "accepted_utc", "source"),
         *("destination", "part_of", "checksum", "submitted", "tries"),
     ),
-    "delivery": ("number", "account", "router_id", "made_utc", "final", "octets", "checksum"),
+    "delivery": (
+        *("number", "account", "router_id", "made_utc", "final", "octets", "checksum"),
+        "bind",
+    ),
     "orphan": ("number", "operator", "operator_id", "at_utc", "source", "octets", "checksum"),
     "started": (
         *("number", "queue", "operator", "source", "destination", "reference", "total", "taken"),
         *("came", "part_of", "first_utc", "latest_utc", "checksum"),
+    ),
+    "unseen_answer": (
+        *("router_id", "queue", "client_id", "accepted_utc", "fingerprint", "checksum"),
     ),
 }
 """The columns of the tables whose rows are checked; the key is the first."""
@@ -119,7 +126,11 @@ _ON_CONFLICT: Final = {
     + ", ".join(f"{name} = {name} + excluded.{name}" for name in _OUTCOMES),
 }
 
-_ACCEPT: Final = ("INSERT INTO message ", "INSERT OR IGNORE INTO queue ")
+_ACCEPT: Final = (
+    "INSERT INTO message ",
+    "INSERT OR IGNORE INTO queue ",
+    "INSERT INTO unseen_answer ",
+)
 
 _NO_LOCK: Final = nullcontext()
 
@@ -223,6 +234,7 @@ def statements(
     `acknowledged` is the row that says which final receipts clients have.
     """
     accepted = [_of_message(m, queues.number_of(m)) for one in changes for m in one.accepted]
+    unseen = [_of_unseen(*pair) for one in changes for pair in one.unseen_answers]
     settlements = [s for one in changes for s in one.settled]
     over = {s.message.router_id for s in settlements}
     attempted = [a for one in changes for a in one.taken if a.failure is None]
@@ -255,6 +267,7 @@ def statements(
         *_insert("queue", queues.unsafe()),
         *_insert("message", accepted),
         *((_REPLACED, _of_replaced(one)) for batch in changes for one in batch.replaced),
+        *_insert("unseen_answer", unseen),
         *_insert("mark", list(marks.items())),
         *_insert("sent", [_of_attempt(a) for a in attempted if a.kept_as not in elided]),
         *((_FAILED, _of_failure(a)) for a in failed if a.message.router_id not in over),
@@ -270,6 +283,7 @@ def statements(
         *delete("sent", "number", ended),
         *delete("orphan", "number", claimed),
         *delete("delivery", "number", [d.kept_as for one in changes for d in one.acknowledged]),
+        *delete("unseen_answer", "router_id", [n for one in changes for n in one.seen_answers]),
     ]
 
 
@@ -336,6 +350,17 @@ def _of_replaced(replaced: Replaced) -> Row:
     )
 
 
+def _of_unseen(message: Message, fingerprint: bytes) -> Row:
+    row = (
+        message.router_id,
+        message.row.queue,
+        _of_client_id(message),
+        message.accepted_utc,
+        fingerprint,
+    )
+    return *row, checksums.of_unseen_answer(*row)
+
+
 def _of_attempt(pending: PendingReceipt) -> Row:
     message = pending.message
     group = message.group
@@ -372,7 +397,7 @@ def _of_delivery(delivery: Delivery) -> Row:
         delivery.final,
         delivery.octets,
     )
-    return *row, checksums.of_delivery(*row)
+    return *row, checksums.of_delivery(*row), delivery.bind or None
 
 
 def _of_orphan(orphan: Orphan) -> Row:

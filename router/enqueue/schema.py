@@ -12,6 +12,7 @@
     acknowledged  which final receipts the client has, until `records.db` has that
     account   how many messages of each account have ended, and how
     started   a long message of which an operator took parts and not all: who gets the others
+    unseen_answer  a submit whose answer its client may not have seen: come again it is a retry
     orphan    a receipt that came before the answer with its id, for a minute
     renamed   rows that were written under a name which their account or operator has no more
     set_aside what could not be read back, or not as it was written: for people
@@ -24,7 +25,8 @@ and deleted by number; what is looked up in another way has a small index for it
 Rule 2: a message costs two row operations when its receipt comes at once (in, out) and four
 otherwise (in, over to `sent`, out), and one for its record.
 
-Rule 3: to accept a message touches no more than its row and the index of it, for a client waits.
+Rule 3: to accept a message touches no more than its row and the index of it, for a client waits;
+and `unseen_answer` where retries of its account are recognised.
 """
 
 from typing import Final
@@ -138,8 +140,19 @@ ALTER TABLE record ADD COLUMN status INTEGER;
 _SENT_BY_ROUTER_ID: Final = """
 CREATE INDEX sent_by_router_id ON sent (router_id);
 """
+_UNSEEN_ANSWER: Final = """
+CREATE TABLE unseen_answer (
+    router_id INTEGER PRIMARY KEY,
+    queue INTEGER NOT NULL,         -- of the message: whose it is
+    client_id BLOB,                 -- NULL where it is the router_id
+    accepted_utc REAL NOT NULL,
+    fingerprint BLOB NOT NULL,
+    checksum INTEGER
+);
+"""
 _NEW_IN_9: Final = f"""
-DROP INDEX IF EXISTS sent_again;{_SENT_BY_ROUTER_ID}"""
+ALTER TABLE delivery ADD COLUMN bind TEXT;
+{_UNSEEN_ANSWER}DROP INDEX IF EXISTS sent_again;{_SENT_BY_ROUTER_ID}"""
 _NEW_IN_8: Final = f"""
 ALTER TABLE message ADD COLUMN submitted TEXT;
 ALTER TABLE sent ADD COLUMN submitted TEXT;
@@ -203,7 +216,8 @@ CREATE INDEX sent_by_id ON sent (operator, operator_id);
     made_utc REAL NOT NULL,
     final INTEGER NOT NULL,
     octets BLOB NOT NULL,
-    checksum INTEGER
+    checksum INTEGER,
+    bind TEXT                       -- the address of the bind that submitted its message
 );
 CREATE INDEX delivery_by_account ON delivery (account);
 CREATE TABLE record (
@@ -233,7 +247,8 @@ CREATE TABLE record (
     operator_id TEXT,
     receipt TEXT,
     status INTEGER
-);{_ACKNOWLEDGED}{_ACCOUNT}{_ORPHAN}{_SET_ASIDE}{_RENAMED}{_STARTED}CREATE TABLE meta (
+);{_ACKNOWLEDGED}{_ACCOUNT}{_ORPHAN}{_SET_ASIDE}{_RENAMED}{_STARTED}
+{_UNSEEN_ANSWER}CREATE TABLE meta (
     next_number INTEGER NOT NULL, known_utc REAL NOT NULL, commits INTEGER NOT NULL DEFAULT 0
 );
 """
@@ -260,7 +275,7 @@ INSERT INTO sent
     FROM attempt_1 JOIN message_1 USING (router_id) JOIN queue USING (account, lane, plan)
     ORDER BY at_utc;
 INSERT INTO delivery
-    SELECT number, account, router_id, made_utc, final, octets, NULL
+    SELECT number, account, router_id, made_utc, final, octets, NULL, NULL
     FROM delivery_1 ORDER BY number;
 INSERT INTO meta SELECT next_number, 0.0, 0 FROM meta_1;
 DROP TABLE message_1;

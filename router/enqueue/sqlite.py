@@ -520,6 +520,7 @@ class SqliteJournal:
         if renamed is not self._names_kept:
             statements += row_writer.of_renamed(renamed)
         statements += row_writer.delete("message", "router_id", self._doubtful[0])
+        statements += row_writer.delete("unseen_answer", "router_id", self._doubtful[0])
         statements += row_writer.delete("delivery", "number", self._doubtful[1])
         accepted = max((m.router_id for one in changes for m in one.accepted), default=0)
         accepts = accepted and not calls and row_writer.only_accept(statements)

@@ -133,6 +133,14 @@ class Reader:
                 started.account = self._queues.account_of(started.account, started.queue)
                 recovered.started.append(started)
         recovered.started.reverse()
+        for row in database.execute(row_reader.UNSEEN_ANSWERS):
+            try:
+                unseen, queue = row_reader.to_unseen_answer(row)
+            except DamageError as error:
+                damaged.append(Damaged("unseen_answer", row[0], str(error)))
+            else:
+                unseen.account = self._queues.account_of(unseen.account, queue)
+                recovered.unseen_answers.append(unseen)
         (recovered.known_utc,) = database.execute(row_reader.KNOWN_UTC).fetchone()
         return recovered
 

@@ -13,6 +13,7 @@ from router.smpp.receipt import Receipt, State
 from router.terms.message import FINAL_BITS, INTERMEDIATE_BIT, Delivery, Message
 from router.terms.names import ClientId
 from router.terms.outcome import CANCELLED, DELIVERED, Evidence, Outcome
+from router.terms.record import bind_in
 from router.terms.settings import Dialect, OperatorSettings
 
 OUTCOMES: Final = {
@@ -160,6 +161,7 @@ def from_operator(
         not_before=not_before(message, None if told is None else told.dialect.hold_s)
         if message.hold_receipt or told is not None
         else 0.0,
+        bind=bind_in(message.submitted),
     )
 
 
@@ -203,6 +205,7 @@ def made_by_router(
         octets=octets,
         made_utc=now_utc,
         not_before=not_before(message, None if told is None else told.dialect.hold_s),
+        bind=bind_in(message.submitted),
     )
 
 

@@ -73,6 +73,7 @@ from router.terms.settings import (
     ReceiptWord,
     ReconnectSettings,
     RecordsSettings,
+    RetrySettings,
     RouteSettings,
     SessionSettings,
     Settings,
@@ -233,6 +234,21 @@ _BY_TYPE[Dialect] = part_or_word(
 )
 
 
+def _finish_retries(found: Found) -> None:
+    if found.number("answer_after_s") > found.number("within_s"):
+        found.spot.note("retries are recognised `within` less than a client waits for an answer")
+
+
+RETRIES: Final = _part(
+    RetrySettings,
+    {
+        "within_s": value.duration("1s", "1h"),
+        "answer_after_s": value.duration("100ms", "10m"),
+    },
+    _finish_retries,
+)
+
+
 def _finish_account(found: Found) -> None:
     if "burst" in found.entries and found.lacks("rate"):
         found.note("burst", "a burst needs a rate beside it")
@@ -258,6 +274,7 @@ ACCOUNT: Final = _part(
         "outbox_s": value.duration("10ms", "30d"),
         "outbox_messages": value.whole(1, 1_000_000_000),
         "outbox_size_bytes": value.size("64KiB", "1000GiB"),
+        "retries": part_or_truth(RETRIES, value.truth),
         "formerly": former("account", value.text(64)),
     },
     _finish_account,

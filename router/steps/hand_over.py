@@ -19,6 +19,7 @@ from router.enqueue.journal import Renames
 from router.enqueue.lanes import Lanes
 from router.forward.pool import Operator
 from router.steps.backlog import Backlog
+from router.steps.client_retries import ClientRetries
 from router.steps.commits import Commits
 from router.steps.deliveries import Deliveries
 from router.steps.former_names import FormerNames
@@ -37,6 +38,7 @@ class HandOver:
 
     __slots__ = (
         "_backlog",
+        "_client_retries",
         "_commits",
         "_deliveries",
         "_former",
@@ -61,6 +63,7 @@ class HandOver:
         deliveries: Deliveries,
         inbound: Inbound,
         backlog: Backlog,
+        client_retries: ClientRetries,
         commits: Commits,
         plans: Plans,
         former: FormerNames,
@@ -74,6 +77,7 @@ class HandOver:
         self._deliveries: Final = deliveries
         self._inbound: Final = inbound
         self._backlog: Final = backlog
+        self._client_retries: Final = client_retries
         self._commits: Final = commits
         self._plans: Final = plans
         self._former: Final = former
@@ -131,6 +135,7 @@ class HandOver:
         self._deliveries.rename(was, now)
         self._backlog.rename_account(was, now)
         self._inbound.rename(was, now)
+        self._client_retries.rename(was, now)
         self._long_messages.rename(was, now)
         self._former.rename(was, now)
         for message in self._in_memory():

@@ -14,6 +14,7 @@ from router.smpp.pdu import BodyError, Pdu, Sm, response
 from router.smpp.session import Note, Session
 from router.smpp.states import State
 from router.smpp.text import UDHI
+from router.steps.client_retries import ClientRetries, Remembered, Retry, fingerprint_of
 from router.steps.clocks import Clocks
 from router.steps.commits import Commits
 from router.steps.deliveries import Deliveries
@@ -22,7 +23,8 @@ from router.steps.peers import Client
 from router.steps.rules import Rulebook
 from router.steps.turn import Turn
 from router.terms.counters import Counters
-from router.terms.message import FINAL_BITS, Message
+from router.terms.message import FINAL_BITS, Message, Origin
+from router.terms.names import ClientId
 from router.terms.outcome import (
     DISK_NEARLY_FULL,
     DRAINING,
@@ -38,6 +40,7 @@ class Intake:
     """The door for clients' messages."""
 
     __slots__ = (
+        "_client_retries",
         "_clocks",
         "_commits",
         "_deliveries",
@@ -57,6 +60,7 @@ class Intake:
         rulebook: Rulebook,
         long_messages: LongMessages,
         rooms: Rooms,
+        client_retries: ClientRetries,
         commits: Commits,
         deliveries: Deliveries,
         counters: Counters,
@@ -67,6 +71,7 @@ class Intake:
         self._rulebook: Final = rulebook
         self._long_messages: Final = long_messages
         self.rooms: Final = rooms
+        self._client_retries: Final = client_retries
         self._commits: Final = commits
         self._deliveries: Final = deliveries
         self.counters: Final = counters
@@ -116,6 +121,14 @@ class Intake:
         now_utc = self._clocks.steady.at(arrived_at)
         # Of an account that is gone the last binds are served as before.
         settings = rules.accounts.get(account.name, account.settings)
+        retries = settings.retries
+        fingerprint = b""
+        if retries is not None:  # First: whatever holds by now, the message was accepted.
+            fingerprint = fingerprint_of(pdu, sm)
+            first = self._client_retries.find(client, fingerprint, retries, arrived_at)
+            if first is not None:
+                self._repeats(client, pdu, first, arrived_at, now)
+                return
         checked = rules.checks.check(sm, settings, now_utc)
         if isinstance(checked, Refusal):
             if checked.why:
@@ -166,6 +179,12 @@ class Intake:
                 rule.words,
             ),
         )
+        if retries is not None:
+            remembered = self._client_retries.remember(
+                client, router_id, message.client_id, fingerprint, retries, arrived_at
+            )
+            message.origin = RememberedOrigin(message.origin, remembered, self)
+            self._commits.accepts.unseen_answers.append((message, fingerprint))
         if message.size != len(pdu.octets):
             client.admission.resize(message.size - len(pdu.octets))
         accepts = self._commits.accepts
@@ -173,6 +192,47 @@ class Intake:
         accepts.accepted_octets += message.size
         if not self._turn.is_ending:
             self._turn.end_soon()
+
+    def _repeats(
+        self, client: Client, pdu: Pdu, first: Remembered, arrived_at: float, now: float
+    ) -> None:
+        """Answer a submit that repeats one, or have it wait for that one: no message is made."""
+        self.rooms.give(client.account.name, len(pdu.octets))
+        why = f"a retry: message {first.client_id.decode('latin-1')} was accepted"
+        client.tell(Note("submit.recognised", pdu.command_id, why=why))
+        self._client_retries.take_over(first, client, arrived_at)
+        retry = Retry(client, pdu, arrived_at)
+        if first.is_kept:
+            self._answer_retry(retry, first.client_id, v.ESME_ROK, now)
+            self._client_retries.answered(first, now)
+        else:
+            first.waiting.append(retry)
+
+    def first_kept(self, first: Remembered, now: float) -> None:
+        """Answer the retries of a message that the journal has now."""
+        for retry in self._client_retries.kept(first, now):
+            self._answer_retry(retry, first.client_id, v.ESME_ROK, now)
+
+    def first_not_kept(self, first: Remembered, refusal: Refusal, now: float) -> None:
+        """Refuse the retries of a message that was promised to nobody."""
+        for retry in self._client_retries.not_kept(first):
+            self.counters.refused_pdus[refusal.reason] += 1
+            self._answer_retry(retry, first.client_id, refusal.status, now)
+
+    def _answer_retry(self, retry: Retry, client_id: ClientId, status: int, now: float) -> None:
+        client = retry.client
+        account = client.account.settings
+        self.counters.submits[account.name, account.lane, status] += 1
+        self.counters.submit_response_s[account.name].add(now - retry.arrived_at)
+        client.admission.answered(retry.octets)
+        if client.session.state is not State.CLOSED:
+            octets = response(retry.command_id, retry.sequence_number, status, client_id + b"\0")
+            client.session.respond(octets)
+            self._turn.write(client)
+
+    def unbound(self, client: Client, now: float) -> None:
+        """A client's bind has ended: it may not have seen its last answers."""
+        self._client_retries.unbound(client, now)
 
     def not_kept(self, message: Message, now: float) -> None:
         """The journal has failed: the message was promised to nobody, and its room is free."""
@@ -264,6 +324,29 @@ class SubmitOrigin:
         pdu = Pdu(message.command_id, 0, self._sequence_number, message.octets)
         self._intake.count_refusal(self._client, pdu, refusal, now)
         self._intake.answer(self._client, self._sequence_number, message, refusal.status, now)
+
+
+class RememberedOrigin:
+    """The same of a message whose retries are recognised; those wait with it."""
+
+    __slots__ = ("_intake", "_origin", "_remembered")
+
+    def __init__(self, origin: Origin | None, remembered: Remembered, intake: Intake) -> None:
+        self._origin = origin
+        self._remembered = remembered
+        self._intake = intake
+
+    def accepted(self, message: Message, now: float) -> None:
+        """Answer ESME_ROK, also to those who have sent it again meanwhile."""
+        if self._origin is not None:
+            self._origin.accepted(message, now)
+        self._intake.first_kept(self._remembered, now)
+
+    def refused(self, message: Message, refusal: Refusal, now: float) -> None:
+        """Answer with the status of the refusal, also to those."""
+        if self._origin is not None:
+            self._origin.refused(message, refusal, now)
+        self._intake.first_not_kept(self._remembered, refusal, now)
 
 
 def wanted(registered_delivery: int, session: Session) -> int:

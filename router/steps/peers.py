@@ -35,6 +35,12 @@ class Client(Receiver, Peer, Protocol):
     def bind_type(self) -> str:
         """`transmitter`, `receiver` or `transceiver`."""
 
+    def reads_until(self, now: float) -> float:
+        """Return until when its system is known to have taken what was written to it.
+
+        `now`, unless octets wait for an acknowledgement: then when the last one came.
+        """
+
     def tell(self, note: Note) -> None:
         """Log a note that is counted already."""
 

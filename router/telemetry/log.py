@@ -113,6 +113,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "router.not_handed_over": "No socket from systemd, as others have: a restart refuses here.",
         "router.stop_repeated": "A second signal: the router stops at once.",
         "session.idle": "A client sent no request during `inactivity`, and is unbound.",
+        "submit.recognised": "A client sent one again without having seen the answer: see `why`.",
         "submit.refused": "So many submits of an account: the first at once, then each minute.",
         "trace.revealed": "A `user` is shown texts and whole numbers; `control.reveal` allows it.",
         "unbind.timed_out": "Our unbind was not answered in time; session over.",

@@ -143,6 +143,19 @@ class Exporter(Collector):
             ("account", "reason"),
             journey.intake.refusals.counts().items(),
         )
+        yield _counter(
+            "retries_recognised",
+            "submit_sm and data_sm that were answered with the id of an earlier one, which they"
+            " repeat; each is in `submits`, too.",
+            ("account",),
+            (((name,), n) for name, n in items(counters.retries_recognised)),
+        )
+        yield _counter(
+            "retries_forgotten",
+            "submit_sm and data_sm whose retry would not be recognised: too many came after them.",
+            ("account",),
+            (((name,), n) for name, n in items(counters.retries_forgotten)),
+        )
         yield _gauge(
             "outbox_messages",
             "Receipts and inbound messages that the client has not acknowledged.",

@@ -52,6 +52,11 @@ class Counters:
         self.submit_response_s: defaultdict[AccountName, Histogram] = defaultdict(
             lambda: Histogram(SHORT_SECONDS)
         )
+        self.retries_recognised: defaultdict[AccountName, int] = defaultdict(int)
+        """Submits that repeated one whose answer the client cannot have seen."""
+        self.retries_forgotten: defaultdict[AccountName, int] = defaultdict(int)
+        """Submits that are not remembered any more, because of too many later ones: come again,
+        each is a message of its own."""
         self.sends: defaultdict[tuple[OperatorName, BindName, int | str], int] = defaultdict(int)
         """By operator, bind and the answered status; `timeout` or `lost` if there was no answer."""
         self.operator_response_s: defaultdict[OperatorName, Histogram] = defaultdict(

@@ -231,6 +231,7 @@ class Delivery:
 
     __slots__ = (
         "account",
+        "bind",
         "final",
         "is_acknowledged",
         "is_over",
@@ -252,6 +253,7 @@ class Delivery:
         made_utc: float,
         final: bool = True,
         not_before: float = 0.0,
+        bind: str = "",
     ) -> None:
         self.router_id = router_id
         """The message that a receipt is about; for a subscriber's message, its own number, which
@@ -265,6 +267,9 @@ class Delivery:
         never known to be the last."""
         self.not_before = not_before
         """When the delivery may be sent at the earliest, in monotonic seconds."""
+        self.bind = bind
+        """The address and port of the bind that submitted the message; empty where none did, or
+        that is not known."""
         self.tries = 0
         self.is_acknowledged = False
         """Whether the client has it, and said so."""

@@ -40,6 +40,12 @@ def submitted(client: str, bind_type: str, data_coding: int, parts: int, route: 
     return json.dumps([client, bind_type, data_coding, parts, route], separators=(",", ":"))
 
 
+@lru_cache(maxsize=65536)
+def bind_in(submitted: str) -> str:
+    """Return the address and port of the bind that submitted the message; empty if not known."""
+    return submitted[2 : submitted.index('"', 2)] if submitted.startswith('["') else ""
+
+
 def tries_text(tries: Sequence[Try], accepted_at: float) -> str:
     """Return writings as `[operator, bind, written, ended, status, id, in doubt]`.
 

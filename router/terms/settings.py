@@ -284,6 +284,18 @@ class Dialect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RetrySettings:
+    """Retries of a client are recognised: `retries: true`, or a mapping with these keys."""
+
+    within_s: float = 300.0
+    """How long after the first submit the same one is a retry of it."""
+    answer_after_s: float = 10.0
+    """An answer that comes later than this after its submit is one that the client may not wait
+    for any more. Set it to the client's own response timeout, if that is known, or a little
+    less."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountSettings:
     """One client system. Its key in the file is the system_id that the client binds with."""
 
@@ -333,6 +345,10 @@ class AccountSettings:
     messages that ask for a receipt are refused too. Receipts are always taken."""
     outbox_size_bytes: int = 2**30
     """The same in octets."""
+    retries: RetrySettings | None = None
+    """Whether a submit that comes again because the client cannot have seen the answer to the first
+    is answered with the id of the first, instead of being another message. Off by default;
+    docs/retries.md says for which clients to switch it on."""
     privacy: Privacy = field(default=Privacy())
     """What is kept of the people whom the account writes to."""
     formerly: AccountName | None = None

@@ -44,6 +44,7 @@ from router.terms.orphan import Orphan
 from router.terms.plan import Plan
 from router.terms.queue_key import QueueKey
 from router.terms.states import TAKE
+from router.terms.unseen import UnseenAnswer
 from tests.simulation.world import Event, Loop, Process
 
 _Found = TypeVar("_Found")
@@ -95,6 +96,17 @@ class DeliveryRow(NamedTuple):
     made_utc: float
     final: bool
     octets: bytes
+    bind: str
+
+
+class UnseenRow(NamedTuple):
+    """A submit whose answer the client may not have seen."""
+
+    account: AccountName
+    router_id: RouterId
+    client_id: ClientId
+    fingerprint: bytes
+    accepted_utc: float
 
 
 class SettledRow(NamedTuple):
@@ -122,6 +134,8 @@ class Transaction:
     """What one commit changes, in the order of a message's life."""
 
     accepted: list[MessageRow] = field(default_factory=list)
+    unseen: list[UnseenRow] = field(default_factory=list)
+    seen: list[int] = field(default_factory=list)
     taken: list[AttemptRow] = field(default_factory=list)
     held: list[DeliveryRow] = field(default_factory=list)
     settled: list[SettledRow] = field(default_factory=list)
@@ -154,6 +168,7 @@ class Disk:
         self.deliveries: dict[int, DeliveryRow] = {}
         self.orphans: dict[int, OrphanRow] = {}
         self.started: dict[int, Started] = {}
+        self.unseen: dict[int, UnseenRow] = {}
         self.marks: dict[int, bool] = {}
         self.written: dict[int, tuple[int, OperatorName | None]] = {}
         """The newest message of each queue that was written to an operator, and to whom."""
@@ -188,6 +203,9 @@ class Disk:
                     expires_utc=replaced.expires_utc,
                     not_before_utc=replaced.not_before_utc,
                 )
+        self.unseen.update((row.router_id, row) for row in transaction.unseen)
+        for router_id in transaction.seen:
+            self.unseen.pop(RouterId(router_id), None)
         for pending in transaction.taken:
             known = self.attempts.get(pending[:3])
             if known is not None and pending.failure is not None:
@@ -238,6 +256,9 @@ class Disk:
         }
         self.orphans = {
             key: row._replace(operator=operator(row.operator)) for key, row in self.orphans.items()
+        }
+        self.unseen = {
+            key: row._replace(account=account(row.account)) for key, row in self.unseen.items()
         }
         for one in self.started.values():
             one.account = account(one.account)
@@ -638,6 +659,8 @@ class SimulatedJournal:
         gone = {row.router_id for row in settled}
         return Transaction(
             accepted=[_message_row(m) for one in batches for m in one.accepted],
+            unseen=[_unseen_row(*pair) for one in batches for pair in one.unseen_answers],
+            seen=[router_id for one in batches for router_id in one.seen_answers],
             taken=[
                 _attempt_row(a)
                 for one in batches
@@ -688,6 +711,7 @@ class SimulatedJournal:
             weight = self._weights.held.get(kept.account, 0) + len(kept.octets)
             self._weights.held[kept.account] = weight
         found.orphans = [Orphan(*row) for _, row in sorted(disk.orphans.items())]
+        found.unseen_answers = [UnseenAnswer(*row) for _, row in sorted(disk.unseen.items())]
         found.started = [
             _started_anew(one, self._plan_of(one.plan.candidates))
             for _, one in sorted(disk.started.items())
@@ -738,6 +762,16 @@ def _queue(row: MessageRow) -> Queue:
     return row.candidates, row.lane, row.account
 
 
+def _unseen_row(message: Message, fingerprint: bytes) -> UnseenRow:
+    return UnseenRow(
+        message.account,
+        message.router_id,
+        message.client_id,
+        fingerprint,
+        message.accepted_utc,
+    )
+
+
 def _attempt_row(pending: PendingReceipt) -> AttemptRow:
     return AttemptRow(
         pending.message.router_id,
@@ -759,6 +793,7 @@ def _delivery_row(delivery: Delivery) -> DeliveryRow:
         delivery.made_utc,
         delivery.final,
         delivery.octets,
+        delivery.bind,
     )
 
 
@@ -769,6 +804,7 @@ def _delivery(row: DeliveryRow) -> Delivery:
         octets=row.octets,
         made_utc=row.made_utc,
         final=row.final,
+        bind=row.bind,
     )
     delivery.kept_as = row.number
     return delivery

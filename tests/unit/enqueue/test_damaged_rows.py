@@ -36,7 +36,8 @@ def journal(path: Path, turns: Turns) -> Iterator[SqliteJournal]:
     """Five messages that wait and five that were sent, five deliveries and orphans."""
     journal = turns.open(path)
     waiting, sent = [message(n) for n in range(1, 6)], [message(n) for n in range(11, 16)]
-    assert turns.keep(journal, changes(accepted=[*waiting, *sent])) is None
+    unseen = [(one, b"fingerprint") for one in waiting]
+    assert turns.keep(journal, changes(accepted=[*waiting, *sent], unseen=unseen)) is None
     orphans = [Orphan(TELIA, OperatorId(b"%d" % n), b"\1\0012\0", b"x", 5.0) for n in range(5)]
     held = [delivery(n) for n in range(21, 26)]
     long = [started(n, taken=1) for n in range(1, 6)]
@@ -73,12 +74,17 @@ def started_in(journal: SqliteJournal, turns: Turns) -> list[int]:
     return [one.number for one in turns.recovered(journal).started]
 
 
+def unseen_in(journal: SqliteJournal, turns: Turns) -> list[int]:
+    return [one.router_id for one in turns.recovered(journal).unseen_answers]
+
+
 READERS: dict[str, Callable[[SqliteJournal, Turns], list[int]]] = {
     "message": waiting_in,
     "sent": sent_in,
     "delivery": held_in,
     "orphan": orphans_in,
     "started": started_in,
+    "unseen_answer": unseen_in,
 }
 SPOILT = [
     ("message", "octets", "'text'"),
@@ -117,8 +123,15 @@ SPOILT = [
     ("started", "came", "'text'"),
     ("started", "taken", "2"),
     ("started", "checksum", "checksum + 1"),
+    ("unseen_answer", "queue", "77"),
+    ("unseen_answer", "client_id", "x'39'"),
+    ("unseen_answer", "client_id", "'text'"),
+    ("unseen_answer", "accepted_utc", "accepted_utc + 1"),
+    ("unseen_answer", "fingerprint", "x'00'"),
+    ("unseen_answer", "fingerprint", "'text'"),
+    ("unseen_answer", "checksum", "checksum + 1"),
 ]
-SAMPLE = {"message": 3, "sent": 3, "delivery": 3, "orphan": 3, "started": 3}
+SAMPLE = {"message": 3, "sent": 3, "delivery": 3, "orphan": 3, "started": 3, "unseen_answer": 3}
 
 
 @pytest.mark.parametrize(("table", "column", "to"), SPOILT)

@@ -19,7 +19,7 @@ from router.enqueue.journal import (
 from router.smpp import pdu as p
 from router.terms.group import Group
 from router.terms.message import Delivery, Message
-from router.terms.names import AccountName, LaneName, OperatorId, OperatorName, RouterId
+from router.terms.names import AccountName, ClientId, LaneName, OperatorId, OperatorName, RouterId
 from router.terms.orphan import Orphan
 from router.terms.plan import Plan
 from router.terms.queue_key import QueueKey
@@ -27,6 +27,7 @@ from router.terms.states import SENT, Mark
 from tests.unit.enqueue.kept import JOURNALS, Kept
 from tests.unit.enqueue.turns import attempt, changes, started, told_again
 from tests.unit.messages import (
+    ACCEPTED_UTC,
     ALERT,
     BANK,
     ELISA,
@@ -517,6 +518,47 @@ def test_an_orphan_that_is_claimed_in_the_same_commit_is_not_left(kept: Kept) ->
     assert orphans_of(kept) == []
 
 
+# Submits whose answer the client may not have seen.
+
+
+def unseen_of(kept: Kept) -> list[tuple[object, ...]]:
+    return [
+        (one.account, one.router_id, one.client_id, one.fingerprint, one.accepted_utc)
+        for one in kept.recovered().unseen_answers
+    ]
+
+
+def test_unseen_answers_are_known_to_the_next_process_until_they_are_seen(kept: Kept) -> None:
+    one, other, third = ones(1, 2, 3)
+    other.client_id = ClientId(b"0000002A")
+    batch = changes(accepted=[one, other, third], unseen=[(one, b"f"), (other, b"f")])
+    assert kept.keep(batch) is None
+    rows = [
+        (BANK, 1, b"1", b"f", ACCEPTED_UTC),
+        (BANK, 2, b"0000002A", b"f", ACCEPTED_UTC),
+    ]
+    assert unseen_of(kept) == rows
+    assert kept.keep(changes(settled=kept.waiting())) is None  # However the message ends.
+    assert unseen_of(kept) == rows
+    assert kept.keep(changes(seen=[1, 7])) is None
+    assert unseen_of(kept) == rows[1:]
+    assert kept.keep(changes(seen=[1, 2])) is None
+    assert unseen_of(kept) == []
+
+
+def test_answer_that_is_seen_before_its_message_is_kept_is_not_left(kept: Kept) -> None:
+    one = message(1)
+    assert kept.keep(changes(accepted=[one], unseen=[(one, b"f")], seen=[1])) is None
+    assert unseen_of(kept) == []
+
+
+def test_unseen_answer_of_a_message_that_was_not_kept_is_not_there(kept: Kept) -> None:
+    one = message(1)
+    with kept.failing():
+        assert kept.keep(changes(accepted=[one], unseen=[(one, b"f")])) is not None
+    assert unseen_of(kept) == []
+
+
 # Long messages of which an operator has taken parts.
 
 
@@ -836,6 +878,14 @@ def test_a_long_message_that_had_begun_is_handed_over(kept: Kept) -> None:
     kept.journal.rename(renamed_both())
     assert kept.keep(changes(accepted=ones(5))) is None
     assert [one.account for one in kept.recovered().started] == [NEW_BANK]
+
+
+def test_unseen_answers_are_handed_over(kept: Kept) -> None:
+    one = message(1)
+    assert kept.keep(changes(accepted=[one], unseen=[(one, b"f")])) is None
+    kept.journal.rename(renamed_both())
+    assert kept.keep(changes(accepted=ones(5))) is None
+    assert [row[0] for row in unseen_of(kept)] == [NEW_BANK]
 
 
 def test_what_was_handed_in_before_is_kept_under_either_name(kept: Kept) -> None:

@@ -185,6 +185,18 @@ def test_to_accept_is_one_statement(
     assert len(row_writer.statements([changes(accepted=[message(2)])], queues)) == 1
 
 
+def test_to_accept_what_may_come_again_is_two_and_no_more_than_that(
+    queues: row_writer.Queues,
+) -> None:
+    row_writer.statements([changes(accepted=[message(1)])], queues)
+    queues.are_safe()
+    one = message(2)
+    statements = row_writer.statements([changes(accepted=[one], unseen=[(one, b"f")])], queues)
+
+    assert len(statements) == 2
+    assert row_writer.only_accept(statements)
+
+
 def test_message_with_a_quick_receipt_costs_a_row_in_and_a_row_out(
     queues: row_writer.Queues,
 ) -> None:
@@ -441,13 +453,14 @@ def test_delivery_comes_back_as_it_went(
     one = delivery(100)
     one.kept_as = 7
     one.final = False
+    one.bind = "127.0.0.1:2776"
     run(database, row_writer.statements([changes(held=[one])], queues))
 
     again = row_reader.to_delivery(
         database.execute(row_reader.HELD, ("bank", 6, LAST, 1)).fetchone()
     )
 
-    for name in ("router_id", "account", "octets", "made_utc", "final", "kept_as"):
+    for name in ("router_id", "account", "octets", "made_utc", "final", "kept_as", "bind"):
         assert getattr(again, name) == getattr(one, name), name
     assert again.not_before == 0.0
     assert again.tries == 0
@@ -461,11 +474,13 @@ def test_row_that_nobody_here_has_written_is_named(octets: object) -> None:
     with pytest.raises(DamageError, match=r"no message|another type"):
         row_reader.to_message(row, 1, QueueKey(TO_TELIA, OTP, BANK))  # type: ignore[arg-type]
     with pytest.raises(DamageError, match="another type"):
-        row_reader.to_delivery((7, "bank", 100, 0.0, 1, None, None))
+        row_reader.to_delivery((7, "bank", 100, 0.0, 1, None, None, None))
     with pytest.raises(DamageError, match="another type"):
         row_reader.to_pending((7, *[None] * 20), TO_TELIA, OTP)
     with pytest.raises(DamageError, match="another type"):
         row_reader.to_orphan((7, *[None] * 6))
+    with pytest.raises(DamageError, match="another type"):
+        row_reader.to_unseen_answer((7, *[None] * 6))
 
 
 @pytest.mark.parametrize(

@@ -406,7 +406,10 @@ def test_batch_that_failed_and_is_found_all_the_same_is_forgotten(
             "INSERT INTO message VALUES (12, 1, NULL, 1, 0, 0.0, NULL, 0.0, x'', NULL, NULL)"
         )
         number = failed.held[0].kept_as
-        database.execute("INSERT INTO delivery VALUES (?, '', 1, 0.0, 1, x'', NULL)", (number,))
+        database.execute(
+            "INSERT INTO delivery VALUES (?, '', 1, 0.0, 1, x'', NULL, NULL)", (number,)
+        )
+        database.execute("INSERT INTO unseen_answer VALUES (12, 1, NULL, 0.0, x'', NULL)")
 
     assert turns.keep(journal, failed_again(failed)) is None
 

@@ -353,6 +353,8 @@ def without_parts(database: sqlite3.Connection) -> None:
 def of_version_8(database: sqlite3.Connection) -> None:
     database.execute("DROP INDEX sent_by_router_id")
     database.execute("CREATE INDEX sent_again ON sent (router_id) WHERE sends > 1")
+    database.execute("ALTER TABLE delivery DROP COLUMN bind")
+    database.execute("DROP TABLE unseen_answer")
     database.execute("PRAGMA user_version = 8")
 
 
@@ -380,6 +382,23 @@ def of_version_5(database: sqlite3.Connection) -> None:
         database.execute(f"ALTER TABLE {table} DROP COLUMN checksum")
     database.execute("DROP TABLE set_aside")
     database.execute("PRAGMA user_version = 5")
+
+
+def test_file_of_version_8_keeps_deliveries_and_has_a_place_for_unseen_answers(
+    path: Path, turns: Turns
+) -> None:
+    journal = turns.open(path)
+    assert turns.keep(journal, changes(held=[delivery(1)])) is None
+    turns.close(journal)
+    with closing(sqlite3.connect(path)) as database, database:
+        of_version_8(database)
+    journal = turns.open(path)
+    one = message(1)
+    assert turns.keep(journal, changes(accepted=[one], unseen=[(one, b"f")])) is None
+    (held,) = turns.held(journal)
+    assert (held.octets, held.bind) == (delivery(1).octets, "")
+    turns.close(journal)
+    assert rows_of(path, "unseen_answer") == 1
 
 
 def test_file_of_version_6_has_a_place_for_long_messages(path: Path, turns: Turns) -> None:

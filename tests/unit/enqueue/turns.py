@@ -88,6 +88,8 @@ def changes(
     claimed: Iterable[Orphan] = (),
     started: Iterable[Started] = (),
     replaced: Iterable[Message] = (),
+    unseen: Iterable[tuple[Message, bytes]] = (),
+    seen: Iterable[int] = (),
 ) -> Changes:
     """One batch."""
     one = Changes()
@@ -95,6 +97,8 @@ def changes(
     one.claimed += claimed
     one.started += started
     one.replaced += map(Replaced, replaced)
+    one.unseen_answers += unseen
+    one.seen_answers += map(RouterId, seen)
     one.accepted += accepted
     one.taken += taken
     one.held += held
