@@ -59,6 +59,7 @@ def test_every_part_has_its_heading_and_every_key_a_meaning() -> None:
         *(
             "lanes[]",
             "accounts.NAME",
+            "accounts.NAME.retries",
             "accounts.NAME.privacy",
             "operators.NAME",
             "operators.NAME.binds[]",
