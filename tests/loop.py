@@ -33,12 +33,18 @@ class World:
         self._soon: deque[Callable[[], None]] = deque()
         self._timers: list[tuple[float, int, ManualTimer]] = []
         self._order = 0
+        self._port = 39_999
 
     def clock(self) -> float:
         return self.now
 
     def clock_utc(self) -> float:
         return self.now + self.utc_offset
+
+    def next_port(self) -> int:
+        """A port that no other connection has."""
+        self._port += 1
+        return self._port
 
     def soon(self, call: Callable[[], None]) -> None:
         self._soon.append(call)
@@ -111,6 +117,7 @@ class MemoryTransport:
     def __init__(self, world: World, host: str = "127.0.0.1") -> None:
         self.world = world
         self.host = host
+        self.port = world.next_port()
         self.to: Callable[[bytes], None] = lambda _: None
         self.on_closed: Callable[[], None] = lambda: None
         self.delay_s = 0.0
@@ -145,7 +152,7 @@ class MemoryTransport:
 
     def get_extra_info(self, name: str) -> tuple[str, int]:
         assert name == "peername"
-        return self.host, 40000
+        return self.host, self.port
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         pass

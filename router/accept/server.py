@@ -195,6 +195,16 @@ class ClientLink(Link):
 
     # Called by outboxes.
 
+    @property
+    def is_receiving(self) -> bool:
+        """Whether it may be given deliveries at all, and reads what it is sent."""
+        return self.writable and self.session.state in _RECEIVING
+
+    @property
+    def unanswered(self) -> int:
+        """How many deliver_sm the client has not answered."""
+        return len(self.session.unanswered)
+
     def has_room(self, window: int) -> bool:
         """Return whether one more deliver_sm can be written, with at most `window` unanswered."""
         session = self.session

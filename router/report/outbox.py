@@ -1,9 +1,15 @@
 """The outbox of an account: receipts and inbound messages, until the client has acknowledged them.
 
-Deliveries go out on any receiving bind. Order is kept only among the deliveries of one message (an
-intermediate receipt before the final one, the parts of a subscriber's long message), so that a
-delivery which the client refuses holds up no other message. Those after which more may come go out
-on one bind as long as it is bound: a part waits for the bind that had the one before it.
+A receipt goes out on the bind that submitted its message, else on the one with the fewest
+unanswered deliveries. It waits for the room of its bind while that answers: a client of several
+processes wants each receipt where its message came from. It does not wait for a bind that is gone,
+receives nothing, does not read, or has answered nothing for `STUCK_S`; nor where so many wait for
+that bind that others would find no room in memory.
+
+Order is kept only among the deliveries of one message (an intermediate receipt before the final
+one, the parts of a subscriber's long message), so that a delivery which the client refuses holds up
+no other message. Those after which more may come go out on one bind as long as it is bound: a part
+waits for the bind that had the one before it.
 
 After a temporary refusal or no answer a delivery is sent again, after growing waits; a permanent
 refusal or old age ends it, and is counted.
@@ -35,6 +41,15 @@ LONGEST_RETRY_S: Final = 300.0
 PATIENT_AFTER_TRIES: Final = 9
 """Tries after which the wait is the longest. Given to what was passed: its tries are not kept."""
 
+STUCK_S: Final = 10.0
+"""A bind that has deliveries to answer, and answers none for so long, is not waited for. Well below
+the response timeout, and longer than a client that works takes for one."""
+OWN_TRIES: Final = 5
+"""So often a delivery that is refused for now is given to its own bind first: for half a minute."""
+MOST_COMPARED: Final = 16
+"""Binds with room of which the one with the fewest unanswered is found; of an account with more it
+is the best of the next ones in turn."""
+
 FOR_RECEIPTS: Final = 0.1
 """The share of an outbox that messages from subscribers do not fill."""
 
@@ -43,6 +58,18 @@ _NEVER: Final = float("inf")
 
 class Receiver(Writable, Protocol):
     """What deliveries can be given to: a client's bind."""
+
+    @property
+    def address(self) -> str:
+        """Where it connects from: an address and a port."""
+
+    @property
+    def is_receiving(self) -> bool:
+        """Whether it may be given deliveries at all, and reads what it is sent."""
+
+    @property
+    def unanswered(self) -> int:
+        """How many deliveries it has not answered."""
 
     def has_room(self, window: int) -> bool:
         """Return whether one more delivery can be given, with at most `window` unanswered."""
@@ -63,6 +90,25 @@ class _Reading:
     """Deliveries that have ended and that the journal may still show."""
 
 
+class _Line:
+    """One bind, and the deliveries that wait for its room."""
+
+    __slots__ = ("heard_at", "receiver", "waiting")
+
+    def __init__(self, receiver: Receiver, now: float) -> None:
+        self.receiver: Final = receiver
+        self.heard_at = now
+        """When it last answered a delivery, or was given one after it had answered all."""
+        self.waiting: deque[Delivery] = deque()
+
+    def is_stuck(self, now: float) -> bool:
+        """Whether it is not waited for."""
+        receiver = self.receiver
+        if not receiver.is_receiving:
+            return True
+        return self.heard_at + STUCK_S <= now and receiver.unanswered > 0
+
+
 class Outbox:
     """The deliveries that the client of one account has not acknowledged."""
 
@@ -71,6 +117,12 @@ class Outbox:
         self._capacity = capacity
         self.receivers: list[Receiver] = []
         """The binds of the account, of any type; those that may not receive have no room."""
+        self._lines: dict[str, _Line] = {}
+        """The binds by address and port."""
+        self._waited_for: dict[str, _Line] = {}
+        """Those of them for which deliveries wait."""
+        self._in_lines = 0
+        """How many those are."""
         self.waiting: deque[Delivery] = deque()
         """Deliveries that may go out now, in their order."""
         self.cursor = -1
@@ -89,7 +141,7 @@ class Outbox:
         journal."""
         self._next_octets = 0
         """Octets of the deliveries in memory that the client does not have and that wait for no
-        time: those in `waiting`, and behind others of their message."""
+        time: those in `waiting`, in lines, and behind others of their message."""
         self._later_octets = 0
         """Octets of the deliveries that wait for a time."""
         self._later: list[tuple[float, int, Delivery]] = []
@@ -154,9 +206,21 @@ class Outbox:
         """
         return self.share >= 1.0 - FOR_RECEIPTS
 
+    def bound(self, receiver: Receiver, now: float) -> None:
+        """Take in a new bind."""
+        self.receivers.append(receiver)
+        if len(self.receivers) == 2:
+            for line in self._lines.values():
+                line.heard_at = now  # While it was the only one, it was not asked.
+        self._lines[receiver.address] = _Line(receiver, now)
+
     def unbound(self, receiver: Receiver) -> None:
         """Forget a bind that has ended; what comes of its messages goes out on another."""
         self.receivers.remove(receiver)
+        line = self._lines.get(receiver.address)
+        if line is not None and line.receiver is receiver:
+            del self._lines[receiver.address]
+            self._break_up(line)
         bind_of = self._bind_of
         for router_id in [key for key, bind in bind_of.by_key.items() if bind is receiver]:
             bind_of.pop(router_id)
@@ -174,7 +238,7 @@ class Outbox:
         elif (
             self.ahead > 0
             or self._next_octets >= self._capacity.outbox_octets
-            or len(self.waiting)
+            or len(self.waiting) + self._in_lines
             >= (self._capacity.outbox_deliveries if self.receivers else self._capacity.outbox_away)
         ):
             self.ahead += 1
@@ -227,7 +291,8 @@ class Outbox:
         if (
             self._reading is not None
             or self._next_octets > self._capacity.outbox_octets // 2
-            or len(self.waiting) >= (self._capacity.outbox_refill_below if self.receivers else 1)
+            or len(self.waiting) + self._in_lines
+            >= (self._capacity.outbox_refill_below if self.receivers else 1)
         ):
             return None
         if self.ahead > 0:
@@ -264,7 +329,7 @@ class Outbox:
         for delivery in deliveries:
             if delivery.kept_as > reading.until:
                 break
-            if len(self.waiting) >= self._capacity.outbox_deliveries:
+            if len(self.waiting) + self._in_lines >= self._capacity.outbox_deliveries:
                 return
             self._again_from = delivery.kept_as
             if delivery.kept_as not in reading.over and not self._has(delivery):
@@ -325,6 +390,8 @@ class Outbox:
         given: list[Receiver] = []
         kept_back: list[Delivery] = []
         self._is_cut_short = False
+        if self._waited_for:
+            self._pump_lines(given, now)
         while waiting:
             turn = self._turn
             receiver = self._next_receiver()
@@ -337,8 +404,20 @@ class Outbox:
             self._next_octets -= len(delivery.octets)
             if delivery.is_over:
                 continue
-            if not delivery.final:
+            line = self._own(delivery)
+            if delivery.final:
+                if line is not None and line.receiver is not receiver and not line.is_stuck(now):
+                    if line.receiver.has_room(self.settings.deliver_window):
+                        self._turn = turn  # As below.
+                        receiver = line.receiver
+                    elif len(line.waiting) < self._capacity.outbox_deliveries // 2:
+                        self._turn = turn
+                        self._wait_in(line, delivery)
+                        continue
+            else:
                 bind = self._bind_of.get(delivery.router_id)
+                if bind is None and line is not None and not line.is_stuck(now):
+                    bind = line.receiver
                 if bind is not None:
                     self._turn = turn  # It takes no turn of another: first parts are spread, too.
                     receiver = bind
@@ -347,28 +426,99 @@ class Outbox:
                     self._next_octets += len(delivery.octets)
                     continue
                 self._bind_of.put(delivery.router_id, receiver)
-            delivery.tries += 1
-            receiver.give(delivery, now)
+            self._give(delivery, receiver, now)
             given.append(receiver)
         waiting.extendleft(reversed(kept_back))
         return given
 
+    def _give(self, delivery: Delivery, receiver: Receiver, now: float) -> None:
+        if len(self.receivers) > 1 and not receiver.unanswered:
+            line = self._lines.get(receiver.address)
+            if line is not None:
+                line.heard_at = now
+        delivery.tries += 1
+        receiver.give(delivery, now)
+
     def _next_receiver(self) -> Receiver | None:
-        """Return the next bind with room; binds take turns."""
+        """Return the bind with room and the fewest unanswered; those that are alike take turns."""
         receivers = self.receivers
         window = self.settings.deliver_window
+        best: Receiver | None = None
+        fewest = compared = 0
+        turn = self._turn
         for _ in range(len(receivers)):
-            self._turn = (self._turn + 1) % len(receivers)
-            receiver = receivers[self._turn]
-            if receiver.has_room(window):
-                return receiver
-        return None
+            turn = (turn + 1) % len(receivers)
+            receiver = receivers[turn]
+            if not receiver.has_room(window):
+                continue
+            unanswered = receiver.unanswered
+            if best is None or unanswered < fewest:
+                best, fewest, self._turn = receiver, unanswered, turn
+            compared += 1
+            if not fewest or compared == MOST_COMPARED:
+                break
+        return best
+
+    # The binds that submitted the messages.
+
+    def _own(self, delivery: Delivery) -> _Line | None:
+        """Return the bind that a delivery should go out on; None if any will do."""
+        if not delivery.bind or len(self.receivers) < 2:
+            return None
+        if delivery.was_silent or delivery.tries >= OWN_TRIES:
+            return None
+        return self._lines.get(delivery.bind)
+
+    def _wait_in(self, line: _Line, delivery: Delivery) -> None:
+        """Have a delivery wait for the room of its bind."""
+        line.waiting.append(delivery)
+        self._waited_for[line.receiver.address] = line
+        self._in_lines += 1
+        self._next_octets += len(delivery.octets)
+
+    def _pump_lines(self, given: list[Receiver], now: float) -> None:
+        """Give what waits for the room of its bind; what waits for one that is stuck goes first."""
+        window = self.settings.deliver_window
+        for address, line in list(self._waited_for.items()):
+            receiver, waiting = line.receiver, line.waiting
+            while waiting and receiver.has_room(window):
+                if len(given) == self._capacity.outbox_per_turn:
+                    self._is_cut_short = True
+                    return
+                delivery = waiting.popleft()
+                self._in_lines -= 1
+                self._next_octets -= len(delivery.octets)
+                if not delivery.is_over:
+                    self._give(delivery, receiver, now)
+                    given.append(receiver)
+            if not waiting:
+                del self._waited_for[address]
+            elif line.is_stuck(now):
+                self._break_up(line)
+
+    def _break_up(self, line: _Line) -> None:
+        """Let what waits for the room of a bind go out on any."""
+        self._in_lines -= len(line.waiting)
+        self.waiting.extendleft(reversed(line.waiting))
+        line.waiting.clear()
+        if self._waited_for.get(line.receiver.address) is line:
+            del self._waited_for[line.receiver.address]
+
+    def heard(self, receiver: Receiver, now: float) -> None:
+        """Note that a bind has answered a delivery."""
+        if len(self.receivers) > 1:
+            line = self._lines.get(receiver.address)
+            if line is not None:
+                line.heard_at = now
 
     def wake_at(self) -> float:
         """Return when `pump` is next needed if nothing happens before."""
         if self._is_cut_short:
             return 0.0
-        return self._later[0][0] if self._later else _NEVER
+        at = self._later[0][0] if self._later else _NEVER
+        for line in self._waited_for.values():
+            at = min(at, line.heard_at + STUCK_S)
+        return at
 
     # The client's answers.
 
@@ -402,15 +552,24 @@ class Outbox:
         before = now_utc - self.settings.outbox_s
         if self._oldest_utc >= before:
             return []
-        waiting = [*self.waiting, *(delivery for _, _, delivery in self._later)]
+        lines = self._waited_for.values()
+        waiting = [
+            *self.waiting,
+            *(delivery for line in lines for delivery in line.waiting),
+            *(delivery for _, _, delivery in self._later),
+        ]
         old = [one for one in waiting if one.made_utc < before and not one.is_over]
         for delivery in old:
             self._over(delivery, now)
         if old:
             self.waiting = deque(one for one in self.waiting if not one.is_over)
+            for line in lines:
+                line.waiting = deque(one for one in line.waiting if not one.is_over)
+            in_lines = [one for line in lines for one in line.waiting]
+            self._in_lines = len(in_lines)
             self._later = [entry for entry in self._later if not entry[2].is_over]
             self._later.sort()
-            self._next_octets = sum([len(one.octets) for one in self.waiting])
+            self._next_octets = sum([len(one.octets) for one in (*self.waiting, *in_lines)])
             self._next_octets += sum(
                 [len(d.octets) for more in self._behind.values() for d in more]
             )

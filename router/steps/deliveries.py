@@ -185,7 +185,7 @@ class Deliveries:
 
     def bound(self, client: Client) -> None:
         """A client has bound: it may be owed receipts."""
-        self.outboxes[client.account.name].receivers.append(client)
+        self.outboxes[client.account.name].bound(client, self._clocks.now())
         self._turn.deliver(client.account.name)
 
     def unbound(self, client: Client) -> None:
@@ -204,7 +204,9 @@ class Deliveries:
         status = pdu.command_status
         if status == v.ESME_ROK and pdu.command_id == v.GENERIC_NACK:
             status = v.ESME_RUNKNOWNERR
-        if self.outboxes[account].answered(delivery, status, now, late=pdu.sent_at == 0.0):
+        outbox = self.outboxes[account]
+        outbox.heard(client, now)
+        if outbox.answered(delivery, status, now, late=pdu.sent_at == 0.0):
             self._commits.settles.acknowledged.append(delivery)
             if is_acknowledged(status):
                 delivery.is_acknowledged = True

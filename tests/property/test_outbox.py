@@ -77,8 +77,13 @@ class Handback(RuleBasedStateMachine):
 
     # The stage.
 
-    @rule(number=st.integers(0, 3), wait_s=st.sampled_from([0.0, 0.0, 1.0]), at_once=AT_ONCE)
-    def a_delivery_is_put(self, number: int, wait_s: float, *, at_once: bool) -> None:
+    @rule(
+        number=st.integers(0, 3),
+        wait_s=st.sampled_from([0.0, 0.0, 1.0]),
+        own=st.integers(0, 3),
+        at_once=AT_ONCE,
+    )
+    def a_delivery_is_put(self, number: int, wait_s: float, own: int, *, at_once: bool) -> None:
         self.count += 1
         number = number or 100 + self.count  # The only one of its message.
         one = delivery(
@@ -89,6 +94,7 @@ class Handback(RuleBasedStateMachine):
         )
         one.kept_as = self.count
         one.final = number > 100
+        one.bind = self.binds[own].address if own < len(self.binds) else "127.0.0.1:1"
         self.put.setdefault(number, []).append(one.kept_as)
         self.rows[one.kept_as] = one
         self.untold.append(one)
@@ -161,7 +167,7 @@ class Handback(RuleBasedStateMachine):
     def it_binds(self, version: int) -> None:
         bind = ClientBind(version, self.now)
         self.binds.append(bind)
-        self.outbox.receivers.append(bind)
+        self.outbox.bound(bind, self.now)
 
     @precondition(lambda self: self.binds)
     @rule(place=st.integers(0, 2))
@@ -187,6 +193,7 @@ class Handback(RuleBasedStateMachine):
         bind, pdu = self.read.pop(place % len(self.read))
         whose, status, late = bind.answer(pdu.sequence_number, status, self.now)
         before = whose.is_over
+        self.outbox.heard(bind, self.now)
         if self.outbox.answered(whose, status, self.now, late=late):
             assert not before
             self.end(whose)
@@ -237,6 +244,15 @@ class Handback(RuleBasedStateMachine):
     @invariant()
     def window_is_kept(self) -> None:
         assert all(len(bind.session.unanswered) <= WINDOW for bind in self.binds)
+
+    @invariant()
+    def what_waits_for_binds_is_counted(self) -> None:
+        outbox = self.outbox
+        lines = [one for line in outbox._waited_for.values() for one in line.waiting]
+        assert outbox._in_lines == len(lines)
+        behind = [one for more in outbox._behind.values() for one in more]
+        every = (*outbox.waiting, *lines, *behind)
+        assert outbox._next_octets == sum(len(one.octets) for one in every)
 
     @invariant()
     def nothing_is_with_the_client_twice_at_once(self) -> None:

@@ -1,6 +1,7 @@
 """A client's bind that deliver_sm go to: a real session, and the client's answers by hand."""
 
 from collections.abc import Iterable
+from itertools import count
 from typing import Final
 
 from router.smpp import pdu as p
@@ -12,6 +13,7 @@ from router.terms.message import Delivery
 from tests.unit.smpp.conversation import pdus_in, session_in
 
 RESPONSE_S: Final = 10.0
+_PORTS: Final = count(40000)
 _TIMERS: Final = Timers(bind_s=5.0, enquire_link_s=1e9, response_s=RESPONSE_S)
 
 
@@ -23,6 +25,17 @@ class ClientBind:
         self.session.interface_version = version
         self.receives = True
         self.to_write = False
+        self.address = f"127.0.0.1:{next(_PORTS)}"
+
+    @property
+    def is_receiving(self) -> bool:
+        """As a client's connection says it."""
+        return self.receives
+
+    @property
+    def unanswered(self) -> int:
+        """As a client's connection says it."""
+        return len(self.session.unanswered)
 
     def has_room(self, window: int) -> bool:
         """As a client's connection says it."""

@@ -10,11 +10,13 @@ import pytest
 from router.report.outbox import (
     FIRST_RETRY_S,
     LONGEST_RETRY_S,
+    OWN_TRIES,
+    STUCK_S,
     Outbox,
     is_acknowledged,
 )
 from router.smpp import vocabulary as v
-from router.smpp.pdu import Sm
+from router.smpp.pdu import Pdu, Sm
 from router.terms.capacity import Capacity
 from router.terms.message import Delivery
 from router.terms.names import LaneName
@@ -274,6 +276,208 @@ def test_binds_take_turns_over_pumps_too() -> None:
         outbox.pump(0.0)
     texts = [bind.texts() for bind in binds]
     assert sorted(texts) == [[b"0", b"3", b"6"], [b"1", b"4", b"7"], [b"2", b"5", b"8"]]
+
+
+# The bind that submitted the message.
+
+
+def of(bind: ClientBind, number: int, *, final: bool = True) -> Delivery:
+    """A receipt of a message that this bind submitted."""
+    one = delivery(number, final=final)
+    one.bind = bind.address
+    return one
+
+
+def bound(*binds: ClientBind, window: int = 10) -> Outbox:
+    outbox = outbox_of(window=window)
+    for bind in binds:
+        outbox.bound(bind, 0.0)
+    return outbox
+
+
+def answer_all(outbox: Outbox, bind: ClientBind, now: float, status: int = 0) -> list[bytes]:
+    """The client answers all that it reads now; return the texts."""
+    pdus = bind.read()
+    for pdu in pdus:
+        outbox.heard(bind, now)
+        answer(outbox, bind, pdu.sequence_number, status, now)
+    return [Sm(pdu).message for pdu in pdus]
+
+
+def test_receipts_go_out_on_the_bind_that_submitted_their_messages() -> None:
+    one, two, three = ClientBind(), ClientBind(), ClientBind()
+    outbox = bound(one, two, three)
+    put(outbox, of(two, 1), of(two, 2), of(one, 3), of(two, 4), delivery(5))
+    outbox.pump(0.0)
+    assert [bind.texts() for bind in (one, two, three)] == [[b"3"], [b"1", b"2", b"4"], [b"5"]]
+
+
+def test_other_deliveries_go_to_the_bind_with_the_fewest_unanswered() -> None:
+    one, two, three = ClientBind(), ClientBind(), ClientBind()
+    outbox = bound(one, two, three)
+    put(outbox, *(of(one, number) for number in range(3)), of(two, 3))
+    outbox.pump(0.0)
+    put(outbox, *map(delivery, range(10, 15)))
+    outbox.pump(0.0)
+    assert [bind.unanswered for bind in (one, two, three)] == [3, 3, 3]
+
+
+def test_receipt_waits_for_the_room_of_its_bind_while_that_answers() -> None:
+    one, two = ClientBind(), ClientBind()
+    outbox = bound(one, two, window=2)
+    put(outbox, *(of(one, number) for number in range(1, 5)), of(two, 5))
+    outbox.pump(0.0)
+    assert (one.texts(), two.texts()) == ([b"1", b"2"], [b"5"])
+    assert outbox.wake_at() == STUCK_S
+    outbox.heard(one, STUCK_S - 1.0)
+    answer(outbox, one, 1, 0, STUCK_S - 1.0)
+    outbox.pump(STUCK_S - 1.0)
+    assert (one.texts(), two.texts()) == ([b"3"], [])
+    outbox.pump(STUCK_S)
+    assert (one.texts(), two.texts()) == ([], [])
+
+
+def test_receipts_do_not_wait_for_a_bind_that_answers_nothing() -> None:
+    one, two = ClientBind(), ClientBind()
+    outbox = bound(one, two, window=2)
+    put(outbox, *(of(one, number) for number in range(1, 5)))
+    outbox.pump(0.0)
+    one.read()
+    assert two.texts() == []
+    outbox.pump(STUCK_S)
+    assert two.texts() == [b"3", b"4"]
+    put(outbox, of(one, 5))
+    answer(outbox, two, 1, 0, STUCK_S)
+    outbox.pump(STUCK_S)
+    assert two.texts() == [b"5"]
+
+
+def test_bind_that_answers_again_is_given_its_own_again() -> None:
+    one, two = ClientBind(), ClientBind()
+    outbox = bound(one, two, window=2)
+    put(outbox, of(one, 1), of(one, 2), of(one, 3))
+    outbox.pump(0.0)
+    outbox.pump(STUCK_S)
+    assert two.texts() == [b"3"]
+    assert answer_all(outbox, one, STUCK_S + 1.0) == [b"1", b"2"]
+    put(outbox, of(one, 4))
+    outbox.pump(STUCK_S + 1.0)
+    assert (one.texts(), two.texts()) == ([b"4"], [])
+
+
+def test_bind_that_had_nothing_to_answer_for_long_is_not_stuck() -> None:
+    one, two = ClientBind(), ClientBind()
+    outbox = bound(one, two, window=2)
+    put(outbox, *(of(one, number) for number in range(1, 4)))
+    outbox.pump(1000.0)
+    assert (one.texts(), two.texts()) == ([b"1", b"2"], [])
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_receipts_of_a_bind_that_receives_nothing_or_is_gone_go_out_on_another(
+    *, is_gone: bool
+) -> None:
+    one, two = ClientBind(), ClientBind()
+    outbox = bound(one, two, window=2)
+    put(outbox, *(of(one, number) for number in range(1, 5)))
+    outbox.pump(0.0)
+    one.read()
+    if is_gone:
+        outbox.unbound(one)
+        outbox.lost(one.lose())
+        outbox.pump(0.0)
+        assert two.texts() == [b"1", b"2"]
+        assert answer(outbox, two, 1, 0, 0.0)
+        assert answer(outbox, two, 2, 0, 0.0)
+    else:
+        one.receives = False
+    outbox.pump(0.0)
+    assert two.texts() == [b"3", b"4"]
+    assert len(outbox) == (2 if is_gone else 4)
+
+
+def test_no_more_than_half_of_what_is_in_memory_waits_for_one_bind() -> None:
+    one, two = ClientBind(), ClientBind()
+    outbox = bound(one, two, window=2)
+    most = LITTLE.outbox_deliveries // 2
+    put(outbox, *(of(one, number) for number in range(2 + most + 5)))
+    put(outbox, of(two, 1000))
+    outbox.pump(0.0)
+    assert two.texts() == [b"%d" % (2 + most), b"%d" % (3 + most)]
+    answer(outbox, two, 1, 0, 0.0)
+    answer(outbox, two, 2, 0, 0.0)
+    outbox.pump(0.0)
+    answer(outbox, two, 3, 0, 0.0)
+    answer(outbox, two, 4, 0, 0.0)
+    outbox.pump(0.0)
+    assert two.texts()[-1] == b"1000"
+
+
+def test_what_waits_for_a_bind_counts_as_in_memory() -> None:
+    one, two = ClientBind(), ClientBind()
+    outbox = bound(one, two, window=2)
+    put(outbox, *(of(one, number) for number in range(100)))
+    assert (len(outbox.waiting), outbox.ahead) == (50, 50)
+    outbox.pump(0.0)
+    assert outbox.wants(0.0) is None
+    put(outbox, of(two, 200))
+    assert outbox.ahead == 51
+
+
+def test_what_is_too_old_waits_for_no_bind() -> None:
+    one, two = ClientBind(), ClientBind()
+    outbox = bound(one, two, window=1)
+    put(outbox, of(one, 1), of(one, 2), of(one, 3))
+    outbox.pump(0.0)
+    old = outbox.too_old(1.0, ACCEPTED_UTC + OUTBOX_S + 1.0)
+    assert [Sm(Pdu(0, 0, 0, one.octets)).message for one in old] == [b"2", b"3"]
+    answer_all(outbox, one, 1.0)
+    outbox.pump(1.0)
+    assert one.texts() == []
+    assert len(outbox) == 0
+
+
+def test_order_of_a_message_is_kept_where_it_waits_for_its_bind() -> None:
+    one, two = ClientBind(), ClientBind()
+    outbox = bound(one, two, window=1)
+    final = of(one, 2)
+    put(outbox, of(one, 1), of(one, 2, final=False), final, of(two, 3))
+    outbox.pump(0.0)
+    assert (one.texts(), two.texts()) == ([b"1"], [b"3"])
+    for number, text in ((1, b"2"), (2, b"2")):
+        outbox.heard(one, 0.0)
+        answer(outbox, one, number, 0, 0.0)
+        outbox.pump(0.0)
+        assert (one.texts(), two.texts()) == ([text], [])
+    assert not final.is_over
+
+
+def test_receipt_that_is_refused_for_now_comes_again_on_its_bind_for_a_while() -> None:
+    one, two = ClientBind(), ClientBind()
+    outbox = bound(one, two)
+    put(outbox, of(one, 1))
+    now = 0.0
+    for _ in range(OWN_TRIES):
+        outbox.pump(now)
+        assert answer_all(outbox, one, now, LATER) == [b"1"]
+        assert two.texts() == []
+        now = outbox.wake_at()
+    put(outbox, of(one, 2))  # With this, the other has fewer.
+    outbox.pump(now)
+    assert (one.texts(), two.texts()) == ([b"2"], [b"1"])
+
+
+def test_receipt_that_was_not_answered_goes_out_on_another() -> None:
+    one, two = ClientBind(), ClientBind()
+    outbox = bound(one, two)
+    put(outbox, of(one, 1))
+    outbox.pump(0.0)
+    one.read()
+    time_out(outbox, one, RESPONSE_S)
+    put(outbox, of(one, 2))
+    outbox.pump(RESPONSE_S)
+    outbox.pump(RESPONSE_S + FIRST_RETRY_S)
+    assert (one.texts(), two.texts()) == ([b"2"], [b"1"])
 
 
 def test_parts_of_a_message_go_out_on_one_bind_one_after_the_other() -> None:

@@ -62,6 +62,7 @@ def test_every_part_has_its_heading_and_every_key_a_meaning() -> None:
             "accounts.NAME.message_id",
             "accounts.NAME.dialect",
             "accounts.NAME.dialect.message_id",
+            "accounts.NAME.retries",
             "accounts.NAME.privacy",
             "operators.NAME",
             "operators.NAME.binds[]",

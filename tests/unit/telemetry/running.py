@@ -274,6 +274,8 @@ def filled() -> FakeRouter:
     router.journey.intake.refusals.add(BANK, "192.0.2.1:5", refused, NO_ROUTE, 1.8e9)
     c.inbound[ELISA, "held"] = 3
     c.inbound_unrouted[ELISA, "12303", "no_rule_for_number"] = 4
+    c.retries_recognised[BANK] = 3
+    c.retries_forgotten[BANK] = 1
     c.deliveries[BANK, "refused"] = 1
     c.config_reloads["unchanged"] = 1
     c.receipts_too_fast[TELIA] = 1
