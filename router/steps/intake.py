@@ -246,7 +246,6 @@ class Intake:
                 tlvs = self.tlvs(client, JOURNAL_DOWN if status else None, now)
                 body += tlvs
             session.respond(response(message.command_id, sequence_number, status, body, tlvs))
-            self._turn.write(client)
 
     def decided(self, client: Client, message: Message, status: int, now: float) -> None:
         """Count what a message that was let in is answered."""
@@ -256,6 +255,7 @@ class Intake:
         counters.submits[account, message.lane, status] += 1
         counters.submit_response_s[account].add(now - message.accepted_at)
         client.admission.answered(message.size)
+        self._turn.write(client)  # Also where nothing is written yet: what is held may go on.
 
     def answer_all(self, client: Client, octets: bytes) -> None:
         """Write the answer to a submit_multi."""
