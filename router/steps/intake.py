@@ -31,6 +31,7 @@ from router.smpp.states import State
 from router.smpp.text import UDHI
 from router.steps.clocks import Clocks
 from router.steps.commits import Commits
+from router.steps.data_sm import DataSm
 from router.steps.deliveries import Deliveries
 from router.steps.long_messages import LongMessages
 from router.steps.peers import Client
@@ -65,6 +66,7 @@ class Intake:
     __slots__ = (
         "_clocks",
         "_commits",
+        "_data_sm",
         "_deliveries",
         "_ids",
         "_long_messages",
@@ -84,6 +86,7 @@ class Intake:
         rooms: Rooms,
         commits: Commits,
         deliveries: Deliveries,
+        data_sm: DataSm,
         counters: Counters,
         clocks: Clocks,
         turn: Turn,
@@ -94,6 +97,7 @@ class Intake:
         self.rooms: Final = rooms
         self._commits: Final = commits
         self._deliveries: Final = deliveries
+        self._data_sm: Final = data_sm
         self.counters: Final = counters
         self._clocks: Final = clocks
         self._turn: Final = turn
@@ -185,12 +189,15 @@ class Intake:
         group = None
         if sm.esm_class & UDHI or sm.tlvs_at != len(sm.octets):
             group = self._long_messages.join(account.name, sm, rule, now)
+        plan = rule.next_plan() if group is None else group.plan
+        if self._data_sm.until and pdu.command_id == v.DATA_SM:
+            plan = self._data_sm.plan(plan, now)
         message = Message(
             router_id=router_id,
             client_id=client_id,
             account=account.name,
             lane=lane,
-            plan=rule.next_plan() if group is None else group.plan,
+            plan=plan,
             command_id=pdu.command_id,
             octets=sm.octets
             if not checked.not_before_utc and checked.validity_period is None

@@ -78,6 +78,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "bind.timed_out": "No bind request, or no answer to ours, came in time; session over.",
         "bind.unanswered": "An operator closed the connection without a bind response.",
         "bind.unreachable": "No connection to an operator could be made: host and IP `address`.",
+        "operator.lacks_data_sm": "Others are asked first to take data_sm, for `again_after_s`.",
         "breaker.opened": "Too much fails on a bind, or on all: nothing is sent for `rest_s`.",
         "client.bind_refused": "A client's bind was refused; so many silent ones are `asked`.",
         "client.not_secured": "A TLS handshake failed; `error` comes from the library.",

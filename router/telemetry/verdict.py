@@ -67,6 +67,7 @@ STATES, THROTTLED, BREAKER, BACKLOG, REFUSED, LIMIT, STATUSES, CLOCK, QUIET = (
     )
 )
 JOURNAL, RELOAD = (f"systemd/README.md, {heading}" for heading in ("The journal", "Reload"))
+STATUSES: Final = "docs/STATUSES.md"
 RECORDS: Final = "docs/records.md, When something is wrong"
 SEEN: Final = (
     *(RECORDS, DELIVERY),
@@ -133,6 +134,11 @@ def notes(status: Snapshot) -> list[ProblemStatus]:
             )
             do = "receipts wait until they are too old: write it again, or `formerly`, and reload"
             found.append(_told(what, "account", account["name"], do, RELOAD))
+    for operator in status["operators"]:
+        if not operator["serves_data_sm"]:
+            what = f"{operator['name']} does not serve data_sm: others are asked first for an hour"
+            do = "route accounts that send data_sm to operators that serve it"
+            found.append(_told(what, "operator", operator["name"], do, STATUSES))
     if status["left_waiting"]:
         count = status["left_waiting"]
         of = [f"{name} {number}" for name, number in status["left_of"].items()]

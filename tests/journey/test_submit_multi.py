@@ -10,7 +10,7 @@ from router.terms.outcome import Outcome
 from router.terms.settings import Settings
 from tests.doubles import FULL_DISK, Client, Router, World, with_account
 from tests.journey.scenes import connected
-from tests.peers import data_sm, submit_multi, tlvs_behind, unsuccess_of
+from tests.peers import data_sm, submit_multi, unsuccess_of
 
 NUMBERS = [b"372555123%02d" % number for number in range(40, 60)]
 UNKNOWN = b"4670123456"
