@@ -203,6 +203,16 @@ class ClientLink(Link):
             octets = without_tlvs(octets)
         self.session.request(octets, delivery, now)
 
+    def notify(self, octets: bytes) -> bool:
+        """Write an alert_notification, if the client may receive, reads, and its version has it."""
+        session = self.session
+        if not self.writable or session.state not in _RECEIVING:
+            return False
+        if session.interface_version < v.VERSION_3_4:
+            return False
+        session.notify(octets)
+        return True
+
     # Called by the transport and the session.
 
     def resume_writing(self) -> None:

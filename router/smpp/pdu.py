@@ -392,6 +392,19 @@ class SubmitMulti:
         return Pdu(v.SUBMIT_SM, 0, number, build(v.SUBMIT_SM, 0, number, body))
 
 
+def esme_addr_of(pdu: Pdu) -> bytes:
+    """Return the esme_addr of an alert_notification: whom it is for. Raises BodyError."""
+    octets = pdu.octets
+    end = octets.find(0, 18, 18 + 65)
+    if end < 0:
+        raise BodyError("source_addr has no end", _cut(octets, 18 + 65, v.ESME_RINVSRCADR))
+    at = end + 3
+    end = octets.find(0, at, at + 65)
+    if end < 0:
+        raise BodyError("esme_addr has no end", _cut(octets, at + 65, v.ESME_RINVDSTADR))
+    return octets[at:end]
+
+
 def with_fields_cut(pdu: Pdu) -> Pdu:
     """Return a submit_sm, deliver_sm or data_sm whose longest fields hold what fits into them.
 

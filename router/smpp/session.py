@@ -394,7 +394,7 @@ class Session:
                 # Answered behind all that came in the same octets, some of it perhaps behind it.
                 self._ending = True
             elif command_id == v.ALERT_NOTIFICATION:
-                return not self._has_asked_to_end
+                return True
             elif command_id == v.OUTBIND:
                 self._note("pdu.refused", command_id)
             elif command_id in HANDED_ON:  # Too late for this session: on another, or later.
@@ -518,6 +518,10 @@ class Session:
         command_id = octets[4] << 24 | octets[5] << 16 | octets[6] << 8 | octets[7]
         unanswered[number] = (now, whose, command_id | _RESPONSE)
         self._out.append(p.relay(octets, number))
+
+    def notify(self, octets: bytes) -> None:
+        """Send a request that has no answer, under our next sequence_number."""
+        self._out.append(p.relay(octets, self._next_sequence()))
 
     def enquire(self) -> None:
         """Send an enquire_link now; its answer comes back from `receive`, with no request.

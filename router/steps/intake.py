@@ -275,7 +275,7 @@ class Intake:
 
         How full its window, its rate and its room are, in percent, and why it was refused.
         """
-        percent = int(100 * client.admission.used(now))
+        percent = round(100 * client.admission.used(now))
         if refusal is not None and refusal.status in CONGESTED:
             percent = 100
         octets = tlv(v.CONGESTION_STATE, bytes((percent,)))

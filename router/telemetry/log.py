@@ -70,6 +70,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "account.delivery_fell": "Fewer of its messages are delivered than usual: see `share`.",
         "account.queue_full": "Its messages are refused (0x14): `full_of` messages, or of octets.",
         "account.refusals_rose": "More of its submits are refused than usual: see `share`.",
+        "alert.dropped": "An alert_notification for no account, or one that has no bind for it.",
         "bind.awaited": "It does not come up with new settings: `waiting` keep their session.",
         "bind.flooded": "Too much came before a bind request was answered; session over.",
         "bind.lost": "A bind to an operator is lost; `in_flight` messages are in doubt.",

@@ -67,7 +67,6 @@ STATES, THROTTLED, BREAKER, BACKLOG, REFUSED, LIMIT, STATUSES, CLOCK, QUIET = (
     )
 )
 JOURNAL, RELOAD = (f"systemd/README.md, {heading}" for heading in ("The journal", "Reload"))
-STATUSES: Final = "docs/STATUSES.md"
 RECORDS: Final = "docs/records.md, When something is wrong"
 SEEN: Final = (
     *(RECORDS, DELIVERY),
