@@ -16,6 +16,7 @@ from router.smpp import vocabulary as v
 from router.smpp.downgrade import without_tlvs
 from router.smpp.link import IN_DEBT, IN_JUDGEMENT, Host, Link, Timer, Transport
 from router.smpp.pdu import BindRequest, BodyError, Pdu
+from router.smpp.reading import LIST_OCTETS
 from router.smpp.session import Note, Session, Timers
 from router.smpp.states import BOUND, Side, State
 from router.terms.counters import Counters
@@ -282,6 +283,7 @@ class ClientLink(Link):
                 pdu = self._put_off.popleft()
                 most -= 1
                 if pdu.command_id == v.SUBMIT_MULTI:
+                    most -= len(pdu.octets) // LIST_OCTETS
                     self._several = self._intake.several(self, pdu, now)
                 else:
                     self._intake.submitted(self, pdu, now)

@@ -26,6 +26,7 @@ from router.smpp.pdu import (
     submit_multi_response,
     tlv,
 )
+from router.smpp.reading import LIST_OCTETS
 from router.smpp.session import Note, Session
 from router.smpp.states import State
 from router.smpp.text import UDHI
@@ -50,9 +51,6 @@ from router.terms.outcome import (
     Refusal,
 )
 from router.terms.record import Refused, submitted
-
-OCTETS_PER_USELESS: Final = 512
-"""Octets of a submit_multi that cannot be read which cost as much to read as a useless PDU."""
 
 CONGESTED: Final = frozenset({v.ESME_RTHROTTLED, v.ESME_RMSGQFUL})
 """Statuses with which congestion_state is 100: the client sends too much."""
@@ -128,7 +126,7 @@ class Intake:
             Sm(multi.submit_sm(multi.destinations[0][0]))  # Of all the rest is the same.
         except BodyError as error:
             client.tell(Note("pdu.refused", pdu.command_id, error.status, why=str(error)))
-            client.session.useless += len(pdu.octets) // OCTETS_PER_USELESS
+            client.session.useless += len(pdu.octets) // LIST_OCTETS
             self._refuse(client, pdu, Refusal("malformed", error.status), now)
             return None
         return MultiOrigin(client, multi, self)

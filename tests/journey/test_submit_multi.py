@@ -4,7 +4,7 @@ import pytest
 
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
-from router.smpp.reading import STEP_PDUS
+from router.smpp.reading import ALONE_PDUS, LIST_OCTETS, STEP_PDUS
 from router.terms.limits import Rate
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings
@@ -279,3 +279,16 @@ def test_what_the_journal_does_not_take_is_refused(world: World, router: Router)
     refused = [(one, v.ESME_RSYSERR) for one in NUMBERS]
     assert accepted_of(client, number) == (v.ESME_RSYSERR, b"", refused)
     assert router.room_taken() == 0
+
+
+def test_lists_that_cannot_be_read_cost_what_reading_them_takes(
+    world: World, router: Router
+) -> None:
+    client = router.client()
+    octets = submit_multi(7, MANY, flags=b"\1" * 253 + b"\3")
+    client.link.data_received(octets * 200)
+    at_once = router.journey.counters.refused_pdus["malformed"]
+    assert 0 < at_once <= ALONE_PDUS // (len(octets) // LIST_OCTETS)
+    world.run(10.0)
+    assert router.journey.counters.refused_pdus["malformed"] == 200
+    assert router.journey.counters.refused_pdus["peer.slowed"]
