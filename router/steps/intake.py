@@ -376,7 +376,7 @@ class MultiOrigin:
         "_left",
         "_multi",
         "_next",
-        "_refusals",
+        "_refusal",
         "_unsuccess",
         "message_id",
     )
@@ -390,7 +390,8 @@ class MultiOrigin:
         self._left = len(multi.destinations)
         """Of how many it is not decided yet whether they are accepted."""
         self._accepted: list[Message] = []
-        self._refusals: set[Refusal] = set()
+        self._refusal: Refusal | None = None
+        """Why all that were refused were refused, as far as that is the same."""
         self._unsuccess: list[tuple[bytes, int]] = []
         """The addresses that were refused, and the status of each."""
         self.message_id = ClientId(b"")
@@ -439,7 +440,8 @@ class MultiOrigin:
 
     def not_accepted(self, destination_octets: bytes, refusal: Refusal, now: float) -> None:
         """Note that a number was refused, which has been counted."""
-        self._refusals.add(refusal)
+        is_same = self._refusal is None or self._refusal == refusal
+        self._refusal = refusal if is_same else SEVERAL_REASONS
         self._unsuccess.append((destination_octets, refusal.status))
         self._one_is_decided(now)
 
@@ -456,12 +458,11 @@ class MultiOrigin:
         for message in self._accepted:
             message.hold_receipt = holds
             message.answered_at = now
-        status = v.ESME_ROK
-        refusal: Refusal | None = None
+        status, refusal = v.ESME_ROK, None
         if not self._accepted:
-            statuses = {status for _, status in self._unsuccess}
+            statuses = {code for _, code in self._unsuccess}
             status = statuses.pop() if len(statuses) == 1 else v.ESME_RSUBMITFAIL
-            refusal = next(iter(self._refusals)) if len(self._refusals) == 1 else SEVERAL_REASONS
+            refusal = self._refusal
         message_id = self.message_id if self._accepted else b""
         tlvs = b""
         if session.interface_version >= v.VERSION_5_0:
