@@ -8,11 +8,13 @@ from router.smpp.reading import ALONE_PDUS, LIST_OCTETS, STEP_PDUS
 from router.terms.limits import Rate
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings
-from tests.doubles import FULL_DISK, Client, Router, World, with_account
+from tests.doubles import FULL_DISK, Client, Router, Threads, World, with_account
 from tests.journey.scenes import connected
+from tests.journey.test_password_checks import hashed
 from tests.peers import data_sm, submit_multi, unsuccess_of
 
 NUMBERS = [b"372555123%02d" % number for number in range(40, 60)]
+HASH = hashed(b"secret01")
 UNKNOWN = b"4670123456"
 """No route is for it."""
 MANY = [b"37255%06d" % number for number in range(254)]
@@ -292,3 +294,102 @@ def test_lists_that_cannot_be_read_cost_what_reading_them_takes(
     world.run(10.0)
     assert router.journey.counters.refused_pdus["malformed"] == 200
     assert router.journey.counters.refused_pdus["peer.slowed"]
+
+
+def test_what_the_journal_took_before_it_failed_is_accepted(
+    world: World, contract: Settings
+) -> None:
+    router = Router(world, with_account(contract, "bank", window=5))
+    router.disk.delay_s = 0.01
+    client = router.client()
+    number = client.submit_to_all(NUMBERS[:10])
+    world.run(0.015)  # The first five are kept; the others are on their way.
+    assert router.accepted == 5
+    router.journal.failing = FULL_DISK
+    world.run(0.1)
+    status, message_id, refused = accepted_of(client, number)
+    assert (status, bool(message_id)) == (v.ESME_ROK, True)
+    assert refused == [(one, v.ESME_RSYSERR) for one in NUMBERS[5:10]]
+    assert router.room_taken() == 5
+
+
+@pytest.mark.parametrize("command_id", [v.BIND_TRANSCEIVER, v.BIND_TRANSMITTER])
+def test_no_receipt_comes_before_the_answer_that_brings_its_id(
+    world: World, contract: Settings, command_id: int
+) -> None:
+    router = Router(world, with_account(contract, "bank", rate=Rate(10, 1.0), burst=5))
+    telia = router.operator("telia")
+    client, other = router.client(command_id=command_id), router.client()
+    number = client.submit_to_all(MANY[:12])
+    world.run(0.2)
+    telia.report_all()
+    reported = len(telia.ids)
+    world.run(0.3)
+    assert router.accepted > 5
+    assert client.status_of(number) is None  # The last of them has no token yet.
+    assert client.receipts + other.receipts == []
+    world.run(3.0)
+    assert client.status_of(number) == v.ESME_ROK
+    came = client.receipts_at + other.receipts_at
+    assert len(came) == reported >= 5
+    waits = 1.0 if command_id == v.BIND_TRANSMITTER else 0.0
+    assert min(came) >= client.answered_at[number] + waits - 0.01
+
+
+def test_it_is_served_behind_a_bind_whose_password_takes_a_while(
+    world: World, contract: Settings
+) -> None:
+    settings = with_account(contract, "bank", passwords=(HASH,))
+    router, threads = Router(world, settings), Threads(world)
+    threads.compute_for(router)
+    client = Client(world, router)
+    client.bind()
+    number = client.submit_to_all(MANY)
+    later = client.submit()
+    world.run(0.1)
+    assert client.answers == {}
+    threads.finish_one()
+    world.run(1.0)
+    assert client.status_of(number) == client.status_of(later) == v.ESME_ROK
+    assert list(client.answers) == [1, number, later]
+
+
+def test_a_client_that_unbinds_behind_it_hears_of_it_first(world: World, router: Router) -> None:
+    client = router.client()
+    number = client.far.next_sequence()
+    client.far.send(
+        submit_multi(number, MANY, registered_delivery=0) + p.build(v.UNBIND, 0, number + 1)
+    )
+    world.run(1.0)
+    assert list(client.answers)[1:] == [number, number + 1]
+    assert client.status_of(number) == v.ESME_ROK
+    assert router.room_taken() == 254
+
+
+def test_its_messages_survive_a_restart(world: World, router: Router) -> None:
+    client = router.client()
+    number = client.submit_to_all(NUMBERS)
+    world.run(0.5)
+    message_id = client.id_of(number)
+    again = router.restarted()
+    telia, client = connected(again)
+    world.run(2.0)
+    telia.report_all()
+    world.run(2.0)
+    receipts = [p.Sm(pdu) for pdu in client.receipts]
+    assert sorted(sm.source[2] for sm in receipts) == NUMBERS
+    assert {sm.tlv(v.RECEIPTED_MESSAGE_ID) for sm in receipts} == {message_id + b"\0"}
+
+
+def test_parts_of_a_long_message_stay_together_for_each_number(
+    world: World, router: Router
+) -> None:
+    telia, client = connected(router)
+    for part in (1, 2):
+        text = b"\x05\x00\x03\x07\x02" + bytes((part,)) + b"hello"
+        client.submit_to_all(NUMBERS[:3], text, registered_delivery=0, esm_class=0x40)
+    world.run(1.0)
+    assert len(telia.submits) == 6
+    groups = list(router.journey.intake._long_messages.groups())
+    assert len(groups) == 3
+    assert all(len(group.came) == 2 for group in groups)
