@@ -7,7 +7,7 @@ import pytest
 
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
-from router.smpp.link import LINGER_S, MOST_UNREAD_OCTETS, REFUSED_S, Link
+from router.smpp.link import IN_DEBT, LINGER_S, MOST_UNREAD_OCTETS, REFUSED_S, Link
 from router.smpp.pdu import Framer, Pdu
 from router.smpp.reading import (
     ALONE_PDUS,
@@ -159,6 +159,8 @@ class Noting(Link):
         self.useless: TokenBucket | None = None
         self.costs = 1
         """A submit_multi counts as so many PDUs."""
+        self.waits_at_once = False
+        """Whether it is put into the line by who deals with it, as behind a bind."""
         self.to_do = 0
         self.done: list[int] = []
         """How much of what was put off was done at a time."""
@@ -181,6 +183,8 @@ class Noting(Link):
         if pdu.command_id == v.SUBMIT_MULTI:
             self.to_do += self.costs
             self.has_put_off = True
+            if self.waits_at_once:
+                self.wait_in_line()
 
     def overdue(self, whose: list[object], now: float) -> None:
         self.late += whose
@@ -427,6 +431,21 @@ def test_what_is_put_off_goes_before_what_has_come_behind_it() -> None:
         scene.host.turn()
     assert scene.link.log.count("submit_sm") == SHARED_PDUS
     assert scene.transport.calls.count("resume") == 1
+
+
+def test_link_that_comes_into_the_line_while_it_is_served_stands_in_it_once() -> None:
+    scene = Scene()
+    scene.link.costs, scene.link.waits_at_once = 3 * STEP_PDUS, True
+    scene.link.stop_reading(IN_DEBT)
+    scene.link.data_received(MULTI)
+    scene.link.read_again(IN_DEBT)
+    scene.host.takes_s = SHARE_S
+    scene.host.turn()
+    assert scene.link.to_do
+    assert len(scene.host.reading) == 1
+    for _ in range(4):
+        scene.host.turn()
+    assert scene.transport.calls[-1] == "resume"
 
 
 def test_half_closed_connection_stays_while_something_is_put_off() -> None:
