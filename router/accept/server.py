@@ -260,7 +260,7 @@ class ClientLink(Link):
         """Deal with one PDU that the session hands on."""
         command_id = pdu.command_id
         if command_id == v.SUBMIT_SM or command_id == v.DATA_SM:
-            if False:
+            if self.has_put_off:
                 self._put_off.append(pdu)
             else:
                 self._intake.submitted(self, pdu, now)
