@@ -141,3 +141,15 @@ def test_an_operator_without_data_sm_is_asked_again_after_an_hour(
     submit_data_sm(client)
     world.run(1.0)
     assert len(telia.submits) == 2
+
+
+def test_where_no_operator_serves_data_sm_all_are_asked_as_planned(
+    world: World, router: Router
+) -> None:
+    telia, elisa, client = connected_to_both(router, status=v.ESME_RINVCMDID)
+    elisa.status = lambda _: v.ESME_RINVCMDID
+    for asked in (1, 2):
+        submit_data_sm(client)
+        world.run(1.0)
+        assert len(telia.submits) == len(elisa.submits) == asked
+    assert router.outcomes == [Outcome.FAILED] * 2

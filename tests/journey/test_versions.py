@@ -117,6 +117,14 @@ def test_a_5_0_client_hears_why_it_is_refused(world: World, router: Router) -> N
     ]
 
 
+def test_a_5_0_client_that_is_to_wait_is_told_that_it_is_full(world: World, router: Router) -> None:
+    client = router.client(version=v.VERSION_5_0)
+    assert router.journey.commits.found_space(999, 1000)
+    number = client.submit()
+    world.run(0.5)
+    assert told(client, number) == (v.ESME_RMSGQFUL, 100, b"disk nearly full\0")
+
+
 # Operators.
 
 
