@@ -53,6 +53,7 @@ from router.steps.client_retries import ClientRetries
 from router.steps.clocks import Clocks
 from router.steps.commits import Commits
 from router.steps.damage import Damage
+from router.steps.data_sm import DataSm
 from router.steps.deliveries import Deliveries
 from router.steps.dispatcher import Dispatcher
 from router.steps.expiry import Expiry
@@ -189,10 +190,11 @@ class Journey:
             lanes, self.plans, self.pending, self.outcomes, counters, turn
         )
         self.suspicions: Final = Suspicions(lanes, self.outcomes, self.expiry, turn)
+        self.data_sm: Final = DataSm(self.plans)
         self.answers: Final = Answers(
             self.availability, self.failover, self.suspicions, self.marks, self.receipts,
-            self.outcomes, self.pending, self.commits, rooms, lanes, rulebook, counters, clocks,
-            turn,
+            self.outcomes, self.pending, self.commits, rooms, lanes, rulebook, self.data_sm,
+            counters, clocks, turn,
         )  # fmt: skip
         self.dispatcher: Final = Dispatcher(
             operators, lanes, self.availability, self.failover, self.suspicions, self.marks,
@@ -226,7 +228,7 @@ class Journey:
         )  # fmt: skip
         self.intake: Final = Intake(
             self._ids, rulebook, long_messages, rooms, self.client_retries, self.commits,
-            self.deliveries, counters, clocks, turn,
+            self.deliveries, self.data_sm, counters, clocks, turn,
         )  # fmt: skip
         self.intake.refusals.keeps_records = journal.keeps_records
 

@@ -172,7 +172,7 @@ class Esme:
                 link.refused = None if link.bound else pdu.command_status
             elif command_id == v.GENERIC_NACK:
                 link.refused = pdu.command_status  # It was our bind request.
-            else:
+            elif command_id != v.ALERT_NOTIFICATION:
                 self._delivered(link, pdu, now)
         self.last_heard_at = now
         self.touched.add(link)

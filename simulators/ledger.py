@@ -39,7 +39,7 @@ FAULTS: Final = frozenset(
 )
 """What the other side did wrong, of all that a session notes."""
 _NO_FAULT: Final = frozenset({v.ESME_ROK, v.ESME_RX_T_APPN})
-"""pdu.refused: an alert_notification, and a deliver_sm that crossed our unbind."""
+"""pdu.refused: an outbind, and a deliver_sm that crossed our unbind."""
 
 
 @dataclass(slots=True)  # Not frozen: that would cost a microsecond for each.

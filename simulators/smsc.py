@@ -45,6 +45,7 @@ AFTER_ITS_RECEIPT_S: Final = 0.05
 """An answer that is to come after its receipt comes at least so much later."""
 
 _DELIVERED: Final = frozenset({v.DELIVER_SM | v.RESPONSE, v.DATA_SM | v.RESPONSE, v.GENERIC_NACK})
+_SUBMITS: Final = frozenset({v.SUBMIT_SM, v.DATA_SM})
 
 
 class Smsc:
@@ -128,8 +129,11 @@ class Smsc:
                 self._acknowledged(link, pdu, now)
             elif command_id in states.BOUND_BY:
                 self._bind_asked(link, pdu, now)
-            else:
+            elif command_id in _SUBMITS:
                 submits.append(pdu)
+            else:  # It is served by routers, and not by this.
+                nack = p.build(v.GENERIC_NACK, v.ESME_RINVCMDID, pdu.sequence_number)
+                link.session.respond(nack)
         if submits:
             self._submitted(link, submits, now)
         if link.outbox is not None:

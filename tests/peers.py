@@ -1,6 +1,7 @@
 """Stand-ins used by tests: an operator's and a client's end of a connection, and what they send."""
 
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from router.accept.server import ClientLink
@@ -195,6 +196,51 @@ def data_sm(
     return p.build(v.DATA_SM, 0, number, body)
 
 
+def submit_multi(
+    number: int,
+    destinations: Sequence[bytes],
+    *,
+    count: int | None = None,
+    flags: bytes = b"",
+    service_type: bytes = b"",
+    **fields: object,
+) -> bytes:
+    """A submit_multi to these numbers; `count` and `flags` (2 is a list's name) may lie."""
+    one = p.sm(v.SUBMIT_SM, number, destination=(0, 0, b""), **fields)  # type: ignore[arg-type]
+    before, after = service_type + b"\0" + p.address(5, 0, b"BANK"), one[16 + 1 + 3 + 3 :]
+    flags = flags or b"\1" * len(destinations)
+    of = [
+        bytes((flag,)) + (destination + b"\0" if flag == 2 else p.address(1, 1, destination))
+        for flag, destination in zip(flags, destinations, strict=True)
+    ]
+    body = before + bytes((len(of) if count is None else count,)) + b"".join(of) + after
+    return p.build(v.SUBMIT_MULTI, 0, number, body)
+
+
+def unsuccess_of(pdu: Pdu) -> list[tuple[int, int, bytes, int]]:
+    """TON, NPI, address and status of each number that a submit_multi_resp says was refused."""
+    at = pdu.octets.index(0, 16) + 1
+    count, at = pdu.octets[at], at + 1
+    found = []
+    for _ in range(count):
+        end = pdu.octets.index(0, at + 2)
+        status = int.from_bytes(pdu.octets[end + 1 : end + 5], "big")
+        found.append((pdu.octets[at], pdu.octets[at + 1], pdu.octets[at + 2 : end], status))
+        at = end + 5
+    return found
+
+
+def tlvs_behind(pdu: Pdu, at: int) -> dict[int, bytes]:
+    """The TLVs of an answer, from this octet on."""
+    found = {}
+    octets = pdu.octets
+    while at < len(octets):
+        tag, length = struct.unpack_from(">HH", octets, at)
+        found[tag] = octets[at + 4 : at + 4 + length]
+        at += 4 + length
+    return found
+
+
 class Client:
     """A client's end of one connection."""
 
@@ -259,6 +305,26 @@ class Client:
                 number,
                 source=(5, 0, b"BANK"),
                 destination=(1, 1, destination),
+                short_message=text,
+                registered_delivery=registered_delivery,
+                **fields,  # type: ignore[arg-type]
+            )
+        )
+        return number
+
+    def submit_to_all(
+        self,
+        destinations: Sequence[bytes],
+        text: bytes = b"hello",
+        registered_delivery: int = 1,
+        **fields: object,
+    ) -> int:
+        """Submit one message to many numbers; return the sequence_number."""
+        number = self.far.next_sequence()
+        self.far.send(
+            submit_multi(
+                number,
+                destinations,
                 short_message=text,
                 registered_delivery=registered_delivery,
                 **fields,  # type: ignore[arg-type]

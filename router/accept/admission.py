@@ -116,6 +116,19 @@ class Admission:
             at = self._account.bucket.ready_at(now)
         self._look_at = min(self._held[0][0], at)
 
+    def used(self, now: float) -> float:
+        """Return which share of what the account may have is taken, from 0 to 1.
+
+        That of this session's window, of the burst or of the room, whichever is the largest.
+        """
+        account = self._account
+        if self._held:
+            return 1.0
+        used = max(self._unanswered / account.settings.window, self._rooms.share(account.name))
+        if account.bucket is not None:
+            used = max(used, account.bucket.used(now))
+        return min(max(used, 0.0), 1.0)
+
     def wake_at(self) -> float:
         """Return when `wake` is next needed."""
         return self._look_at

@@ -7,6 +7,7 @@ words, however many submits are refused. The first digits of a number and no mor
 from typing import Final
 
 from router.smpp.pdu import BodyError, Pdu, Sm
+from router.smpp.vocabulary import SUBMIT_MULTI
 from router.terms.limits import Rate, TokenBucket
 from router.terms.names import AccountName
 from router.terms.outcome import Refusal
@@ -123,6 +124,8 @@ class Refusals:
 
 def prefix_of(pdu: Pdu) -> str:
     """Return the first digits of a submit's number; empty if it has none that can be read."""
+    if pdu.command_id == SUBMIT_MULTI:  # It could not be read; else each of its numbers is here.
+        return ""
     try:
         _, _, address = Sm(pdu).destination
     except BodyError:

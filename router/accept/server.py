@@ -1,6 +1,7 @@
 """Connections of clients: one object per connection, from the first octet to the last."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
@@ -15,6 +16,7 @@ from router.smpp import vocabulary as v
 from router.smpp.downgrade import without_tlvs
 from router.smpp.link import IN_DEBT, IN_JUDGEMENT, Host, Link, Timer, Transport
 from router.smpp.pdu import BindRequest, BodyError, Pdu
+from router.smpp.reading import LIST_OCTETS
 from router.smpp.session import Note, Session, Timers
 from router.smpp.states import BOUND, Side, State
 from router.terms.counters import Counters
@@ -56,6 +58,17 @@ def in_thread(work: Callable[[], bool], done: Callable[[bool], None]) -> None:
     asyncio.get_running_loop().run_in_executor(_THREADS, work).add_done_callback(over)
 
 
+class Several(Protocol):
+    """A submit_multi on its way in, one number after the other."""
+
+    @property
+    def is_in(self) -> bool:
+        """Whether all its numbers have been dealt with."""
+
+    def go_on(self, most: int, now: float) -> int:
+        """Deal with so many numbers at most; return how many fewer there were."""
+
+
 class Intake(Protocol):
     """The step that takes clients' messages in."""
 
@@ -73,6 +86,9 @@ class Intake(Protocol):
 
     def submitted(self, client: "ClientLink", pdu: Pdu, now: float) -> None:
         """Deal with a submit_sm or data_sm that came in."""
+
+    def several(self, client: "ClientLink", pdu: Pdu, now: float) -> Several | None:
+        """Return the way in of a submit_multi; None if it cannot be read and was refused."""
 
     def release(self, client: "ClientLink", now: float) -> None:
         """Deal with held PDUs that may be held no longer."""
@@ -171,6 +187,10 @@ class ClientLink(Link):
         self._check: Check | None = None
         """The check of the client's password, while it waits or is under way."""
         self._delay: Timer | None = None
+        self._put_off: Final[deque[Pdu]] = deque()
+        """Every submit_multi that waits, and the other submits behind the first: in their order."""
+        self._several: Several | None = None
+        """The submit_multi that is on its way in."""
         self._log = log
 
     def adopt(self, settings: SessionSettings) -> None:
@@ -216,6 +236,16 @@ class ClientLink(Link):
         if self.session.interface_version < v.VERSION_3_4:
             octets = without_tlvs(octets)
         self.session.request(octets, delivery, now)
+
+    def notify(self, octets: bytes) -> bool:
+        """Write an alert_notification, if the client may receive, reads, and its version has it."""
+        session = self.session
+        if not self.writable or session.state not in _RECEIVING:
+            return False
+        if session.interface_version < v.VERSION_3_4:
+            return False
+        session.notify(octets)
+        return True
 
     # Called by the transport and the session.
 
@@ -263,13 +293,37 @@ class ClientLink(Link):
         """Deal with one PDU that the session hands on."""
         command_id = pdu.command_id
         if command_id == v.SUBMIT_SM or command_id == v.DATA_SM:
-            self._intake.submitted(self, pdu, now)
+            if self.has_put_off:
+                self._put_off.append(pdu)
+            else:
+                self._intake.submitted(self, pdu, now)
         elif command_id & v.RESPONSE:
             self._deliveries.acknowledged(self, pdu, now)
+        elif command_id == v.SUBMIT_MULTI:
+            self._put_off.append(pdu)
+            self.has_put_off = True
         elif command_id in v.BINDS:
             self._judge_bind(pdu, now)
         else:
             self._client_requests.came(self, pdu, now)
+
+    def go_on(self, most: int, now: float) -> int:
+        """Deal with submits that were put off; each number of a submit_multi counts as one PDU."""
+        while most > 0 and self.has_put_off:
+            if self._several is not None:
+                most = self._several.go_on(most, now)
+                if self._several.is_in:
+                    self._several = None
+            elif self._put_off:
+                pdu = self._put_off.popleft()
+                most -= 1
+                if pdu.command_id == v.SUBMIT_MULTI:
+                    most -= len(pdu.octets) // LIST_OCTETS
+                    self._several = self._intake.several(self, pdu, now)
+                else:
+                    self._intake.submitted(self, pdu, now)
+            self.has_put_off = self._several is not None or bool(self._put_off)
+        return most
 
     def overdue(self, whose: list[object], now: float) -> None:
         """Hand on deliver_sm that were not answered in time."""
@@ -279,6 +333,9 @@ class ClientLink(Link):
     def ended(self, lost: list[object], now: float) -> None:
         """Let go of all that the connection held."""
         self.on_ended(self)
+        self._put_off.clear()
+        self._several = None
+        self.has_put_off = False
         self._binds_or_ends()
         if self._check is not None:
             self._accounts.checks.leave(self._check)
@@ -463,6 +520,8 @@ class ClientLink(Link):
         self._deliveries.bound(self)
         for pdu in behind:
             self.arrived(pdu, now)
+        if self.has_put_off:
+            self.wait_in_line()
 
     def _refuse(
         self,

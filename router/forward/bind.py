@@ -15,6 +15,7 @@ from router.forward.pool import NEVER, Asked, Attempt, Bind
 from router.forward.reconnect import CONNECT_S, ConnectionAttempts
 from router.forward.suspects import PROVEN_S
 from router.smpp import vocabulary as v
+from router.smpp.downgrade import submit_without_tlvs
 from router.smpp.link import Host, Link
 from router.smpp.pdu import Pdu, message_id_of
 from router.smpp.reading import OPERATORS_STEP_PDUS, USELESS, USELESS_BURST
@@ -214,6 +215,8 @@ class OperatorLink(Link):
 
     def write(self, octets: bytes, attempt: Attempt, now: float) -> None:
         """Write a message; the answer comes back with this attempt."""
+        if self.session.interface_version < v.VERSION_3_4:
+            octets = submit_without_tlvs(octets)
         self.session.request(octets, attempt, now)
 
     def ask(self, octets: bytes, asked: Asked, now: float) -> bool:

@@ -353,7 +353,7 @@ def needs_session(before: BindSettings, after: BindSettings) -> bool:
 class OperatorEvent(NamedTuple):
     """A change of an operator or of a bind that belongs into the log."""
 
-    what: Literal["slowed", "opened", "closed", "suspected", "unanswered"]
+    what: Literal["slowed", "opened", "closed", "suspected", "unanswered", "data_sm"]
     bind: BindName | None
     """The bind; None where the event is about the whole operator."""
     why: str = ""

@@ -35,6 +35,15 @@ class InboundRules:
                 return rule.to
         return None
 
+    def account_of_number(self, operator: OperatorName, address: bytes) -> AccountName | None:
+        """Return the account that has this number of ours; None if no rule without keyword does."""
+        number = address.lstrip(b"+").decode("latin-1")
+        for rule, wanted in self._rules:
+            is_meant = rule.operator in (None, operator) and rule.destination in (None, number)
+            if is_meant and wanted is None:
+                return rule.to
+        return None
+
     def reads_keyword(self, operator: OperatorName, sm: Sm) -> bool:
         """Return whether the keyword of such a message can decide whose it is."""
         number = _number_of(sm)
@@ -49,9 +58,12 @@ class InboundRules:
         Whole if it is one of ours, which a rule has, or a short one; else it may be a subscriber's:
         some operators do not mark receipts.
         """
-        number = sm.destination_addr
+        return self.shown_number(sm.destination_addr)
+
+    def shown_number(self, number: bytes) -> bytes:
+        """Return such a number as others may see it."""
         ours = (rule.destination for rule, _ in self._rules)
-        if len(number) <= SHORT_NUMBER or _number_of(sm) in ours:
+        if len(number) <= SHORT_NUMBER or number.lstrip(b"+").decode("latin-1") in ours:
             return number
         return number[:SHOWN_DIGITS] + b"*" * (len(number) - SHOWN_DIGITS)
 

@@ -77,6 +77,9 @@ class Receiver(Writable, Protocol):
     def give(self, delivery: Delivery, now: float) -> None:
         """Send a delivery; the answer comes back with the same object."""
 
+    def notify(self, octets: bytes) -> bool:
+        """Send a request that has no answer, if that is possible now; return whether it was."""
+
 
 @dataclass(slots=True)
 class _Reading:

@@ -55,7 +55,9 @@ long message stay together.
 - A status that is in no row: {meaning(OTHERWISE)}.
 - A generic_nack with our sequence_number is an answer with its status; with ESME_ROK it counts as
   ESME_RUNKNOWNERR. After `ESME_RINVCMDID` a data_sm goes to every other operator of its plan, since
-  some do not serve it.
+  some do not serve it. For an hour the next ones go to others first (log `operator.lacks_data_sm`);
+  where no other is left in the plan, they are tried all the same. A data_sm that the operator takes
+  ends that.
 - ESME_RMSGQFUL for five different numbers in a row, with nothing taken in between, is about the
   operator and not about the numbers: it is then treated as ESME_RTHROTTLED.
 - ESME_RTHROTTLED costs no retry. After 20 minutes of it another operator may have the message. A

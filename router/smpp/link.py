@@ -150,6 +150,8 @@ class Link:
         self.host: Final = host
         self.to_write = False
         self.writable = True
+        self.has_put_off = False
+        """Whether a part of what has come waits until `go_on` deals with it."""
         self.transport: Transport | None = None
         self.tap: Tap | None = None
         """Set while the connection is traced."""
@@ -182,6 +184,13 @@ class Link:
     def arrived(self, pdu: Pdu, now: float) -> None:
         """Deal with a PDU that the session hands on."""
         raise NotImplementedError
+
+    def go_on(self, most: int, now: float) -> int:
+        """Deal with what was put off, as if it were so many PDUs at most; return what is left.
+
+        For a PDU that takes as long as many others.
+        """
+        return most
 
     def overdue(self, whose: list[object], now: float) -> None:
         """Deal with requests that were not answered in time."""
@@ -240,13 +249,16 @@ class Link:
         now = self.host.clock()
         session = self.session
         most = ALONE_PDUS if self._line.is_empty else SHARED_PDUS
-        for pdu in session.receive(data, now, most):
+        pdus = session.receive(data, now, most)
+        for pdu in pdus:
             self.arrived(pdu, now)
+        if self.has_put_off:
+            self.go_on(most - len(pdus), now)
         if session.useless:
             self._pay(now)
         if len(data) >= READ_OCTETS and session.state is _CLOSED:
             self.stop_reading(OVER)
-        elif session.has_more or len(data) >= READ_OCTETS:
+        elif session.has_more or self.has_put_off or len(data) >= READ_OCTETS:
             self.stop_reading(IN_LINE)
             self._wait_in_line()
         if not self.to_write:
@@ -266,18 +278,31 @@ class Link:
         if self._not_read != IN_LINE:  # It comes into the line again when that is over.
             return False
         session = self.session
-        if session.has_more:
-            now = self.host.clock()
-            for pdu in session.receive(b"", now, self.step_pdus):
-                self.arrived(pdu, now)
+        if session.has_more or self.has_put_off:
+            now, most = self.host.clock(), self.step_pdus
+            if self.has_put_off:
+                most = self.go_on(most, now)
+            if most > 0 and session.has_more:
+                pdus = session.receive(b"", now, most)
+                for pdu in pdus:
+                    self.arrived(pdu, now)
+                if self.has_put_off:
+                    self.go_on(most - len(pdus), now)
             if session.useless:
                 self._pay(now)
             self.host.write_soon(self)
-        if not session.has_more:
+        if not (session.has_more or self.has_put_off):
             self.read_again(IN_LINE)
+            return False
+        if self._waits:  # It has come into the line again meanwhile.
             return False
         self._waits = self._not_read == IN_LINE
         return self._waits
+
+    def wait_in_line(self) -> None:
+        """Read nothing more until the line has dealt with what was put off."""
+        self.stop_reading(IN_LINE)
+        self._wait_in_line()
 
     def _wait_in_line(self) -> None:
         if self._not_read == IN_LINE and not self._waits:

@@ -8,7 +8,7 @@ Source: SMPP v3.4, chapters 3 (header), 4.1-4.7 (PDUs) and 5.2 (fields and their
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from router.smpp import vocabulary as v
@@ -27,6 +27,9 @@ ALL: Final = 1 << 30
 
 LONGEST_SHORT_MESSAGE_OCTETS: Final = 254
 """The longest short_message of 3.4 (5.2.21). 5.0 has room for one octet more."""
+MOST_DESTINATIONS: Final = 254
+"""The most numbers of one submit_multi in 3.4 (4.5.1). 5.0 has room for one more."""
+MOST_DESTINATIONS_5_0: Final = 255
 
 _HEADER: Final = struct.Struct(">IIII")
 _LENGTH: Final = struct.Struct(">I")
@@ -50,7 +53,8 @@ class Pdu:
         self.sequence_number = sequence_number
         self.octets = octets
         self.request: object = None
-        """The object that was sent with the request, if this is its response."""
+        """The object that was sent with the request, if this is its response. Of a submit_sm that
+        was made of a submit_multi: who collects what becomes of each number."""
         self.sent_at = 0.0
         """When that request was written; 0 if this is no response, or a late one."""
 
@@ -328,6 +332,79 @@ class Sm:
         return next((value for found, value in self.tlvs() if found == tag), None)
 
 
+class SubmitMulti:
+    """The view over a submit_multi: its destinations, and the submit_sm that says the same to one.
+
+    Raises BodyError with the status that names the fault, if that is in front of esm_class. What
+    stands behind is the same in each submit_sm, where `Sm` finds the fault.
+    """
+
+    __slots__ = ("_after", "_before", "destinations", "sequence_number")
+
+    def __init__(self, pdu: Pdu, most: int = MOST_DESTINATIONS) -> None:
+        """`most` is how many destinations the version of the client allows."""
+        octets = pdu.octets
+        self.sequence_number = pdu.sequence_number
+        end = octets.find(0, 16, 22)
+        if end < 0:
+            raise BodyError("service_type has no end", _cut(octets, 22, v.ESME_RINVSERTYP))
+        at = end + 3
+        end = octets.find(0, at, at + 21)
+        if end < 0:
+            raise BodyError("source_addr has no end", _cut(octets, at + 21, v.ESME_RINVSRCADR))
+        at = end + 1
+        self._before = octets[16:at]
+        self.destinations: list[tuple[bytes, bool]] = []
+        """Of each: TON, NPI, address and NUL, and whether it is the name of a distribution list,
+        which has neither TON nor NPI; they read as 0."""
+        if at >= len(octets):
+            raise BodyError("the body ends too early", v.ESME_RINVCMDLEN)
+        count = octets[at]
+        if not 1 <= count <= most:
+            raise BodyError("number_of_dests is out of range", v.ESME_RINVNUMDESTS)
+        at += 1
+        for _ in range(count):
+            flag = octets[at : at + 1]
+            is_list = flag == b"\2"
+            if is_list:
+                end = octets.find(0, at + 1, at + 22)
+                if end < 0:
+                    status = _cut(octets, at + 22, v.ESME_RINVDLNAME)
+                    raise BodyError("dl_name has no end", status)
+                self.destinations.append((b"\0\0" + octets[at + 1 : end + 1], True))
+            elif flag == b"\1":
+                end = octets.find(0, at + 3, at + 24)
+                if end < 0:
+                    status = _cut(octets, at + 24, v.ESME_RINVDSTADR)
+                    raise BodyError("destination_addr has no end", status)
+                self.destinations.append((octets[at + 1 : end + 1], False))
+            elif flag:
+                raise BodyError("dest_flag is neither 1 nor 2", v.ESME_RINVDESTFLAG)
+            else:
+                raise BodyError("the body ends too early", v.ESME_RINVCMDLEN)
+            at = end + 1
+        self._after = octets[at:]
+
+    def submit_sm(self, destination_octets: bytes) -> Pdu:
+        """Return the submit_sm to one destination; all else is as it came, octet for octet."""
+        number = self.sequence_number
+        body = self._before + destination_octets + self._after
+        return Pdu(v.SUBMIT_SM, 0, number, build(v.SUBMIT_SM, 0, number, body))
+
+
+def esme_addr_of(pdu: Pdu) -> bytes:
+    """Return the esme_addr of an alert_notification: whom it is for. Raises BodyError."""
+    octets = pdu.octets
+    end = octets.find(0, 18, 18 + 65)
+    if end < 0:
+        raise BodyError("source_addr has no end", _cut(octets, 18 + 65, v.ESME_RINVSRCADR))
+    at = end + 3
+    end = octets.find(0, at, at + 65)
+    if end < 0:
+        raise BodyError("esme_addr has no end", _cut(octets, at + 65, v.ESME_RINVDSTADR))
+    return octets[at:end]
+
+
 def with_fields_cut(pdu: Pdu) -> Pdu:
     """Return a submit_sm, deliver_sm or data_sm whose longest fields hold what fits into them.
 
@@ -436,16 +513,45 @@ def tlv(tag: int, value: bytes) -> bytes:
     return _TLV.pack(tag, len(value)) + value
 
 
-def response(command_id: int, sequence_number: int, status: int = 0, body: bytes = b"") -> bytes:
+def response(
+    command_id: int,
+    sequence_number: int,
+    status: int = 0,
+    body: bytes = b"",
+    tlvs_of_refusal: bytes = b"",
+) -> bytes:
     """Return the answer to a request `command_id`.
 
     A failure carries no body, or that of an answer which always has one: the NUL of an empty
     message_id in a deliver_sm_resp and a data_sm_resp (3.4, 4.6.2 and 4.7.2; a submit_sm_resp has
-    none, 4.4.2). Some peers end the session, or crash, where it is missing.
+    none, 4.4.2), and with it a no_unsuccess of 0 in a submit_multi_resp (4.5.2). Some peers end the
+    session, or crash, where it is missing. `tlvs_of_refusal` stand behind that body.
     """
     if status:
-        body = b"\0" if command_id == v.DELIVER_SM or command_id == v.DATA_SM else b""
+        if command_id == v.SUBMIT_MULTI:
+            body = b"\0\0"
+        elif command_id == v.DELIVER_SM or command_id == v.DATA_SM or tlvs_of_refusal:
+            body = b"\0"
+        else:
+            body = b""
+        body += tlvs_of_refusal
     return build(command_id | v.RESPONSE, status, sequence_number, body)
+
+
+def submit_multi_response(
+    sequence_number: int,
+    status: int,
+    message_id: bytes,
+    unsuccess: Sequence[tuple[bytes, int]],
+    tlvs: bytes = b"",
+) -> bytes:
+    """Return a submit_multi_resp.
+
+    `unsuccess` has, of each number that was refused, TON, NPI, address and NUL, and the status.
+    """
+    refused = b"".join([octets + _LENGTH.pack(code) for octets, code in unsuccess])
+    body = message_id + b"\0" + bytes((len(unsuccess),)) + refused + tlvs
+    return build(v.SUBMIT_MULTI | v.RESPONSE, status, sequence_number, body)
 
 
 def bind_response(

@@ -26,6 +26,8 @@ STEP_PDUS: Final = 8
 """PDUs of a client's connection that are dealt with when it is its turn in the line."""
 OPERATORS_STEP_PDUS: Final = 16
 """The same of an operator's: on one bind come the answers and receipts of many clients."""
+LIST_OCTETS: Final = 512
+"""So many octets of a submit_multi count as one PDU when it is read; then each number does."""
 READ_OCTETS: Final = 65_536
 """Octets in one read from which on a connection waits for its next turn: the loop would go on
 reading while there are more."""

@@ -63,7 +63,8 @@ be sent twice."""
 
 HANDED_ON: Final = frozenset(
     {
-        *(v.SUBMIT_SM, v.DATA_SM, v.DELIVER_SM, v.QUERY_SM, v.CANCEL_SM, v.REPLACE_SM),
+        *(v.SUBMIT_SM, v.SUBMIT_MULTI, v.DATA_SM, v.DELIVER_SM),
+        *(v.QUERY_SM, v.CANCEL_SM, v.REPLACE_SM),
         *(v.BIND_RECEIVER, v.BIND_TRANSMITTER, v.BIND_TRANSCEIVER),
     }
 )
@@ -75,7 +76,7 @@ place or not, gets a generic_nack with ESME_RINVCMDID: the body of its own answe
 filled, and some peers cannot read an answer without one."""
 
 NOT_ANSWERED: Final = frozenset({v.OUTBIND, v.ALERT_NOTIFICATION})
-"""Requests that have no answer (3.4, 4.1.7 and 4.12)."""
+"""Requests that have no answer (3.4, 4.1.7 and 4.12). A stage hears of an alert_notification."""
 
 _RESPONSE = v.RESPONSE
 _NACK = v.GENERIC_NACK
@@ -306,8 +307,8 @@ class Session:
                     self._move(Event.BIND_SENT)
                 else:
                     self.owed += 1
-            else:
-                self._other_request(pdu, now)
+            elif self._other_request(pdu, now):
+                stage.append(pdu)
             if self.state is _CLOSED:
                 break
         return stage
@@ -375,8 +376,8 @@ class Session:
             self.useless += 1
             self._note("response.unasked", command_id)
 
-    def _other_request(self, pdu: Pdu, now: float) -> None:
-        """Answer a request that needs no stage."""
+    def _other_request(self, pdu: Pdu, now: float) -> bool:
+        """Answer a request that no stage answers; return whether one hears of it all the same."""
         self._count_unbound()
         self.useless += 1
         command_id, sequence_number = pdu.command_id, pdu.sequence_number
@@ -393,8 +394,10 @@ class Session:
                         self._courteous_until = now + COURTESY_S
                 # Answered behind all that came in the same octets, some of it perhaps behind it.
                 self._ending = True
-            elif command_id == v.OUTBIND or command_id == v.ALERT_NOTIFICATION:
-                self._note("pdu.refused", command_id)  # These have no answer (3.4, 4.12).
+            elif command_id == v.ALERT_NOTIFICATION:
+                return True
+            elif command_id == v.OUTBIND:
+                self._note("pdu.refused", command_id)
             elif command_id in HANDED_ON:  # Too late for this session: on another, or later.
                 self._refuse(pdu, v.ESME_RX_T_APPN)
             else:
@@ -405,6 +408,7 @@ class Session:
         else:
             self._note("pdu.unknown", command_id, v.ESME_RINVCMDID)
             self._out.append(p.build(_NACK, v.ESME_RINVCMDID, sequence_number))
+        return False
 
     def _count_unbound(self) -> None:
         """Cut off a client that sends much before it binds."""
@@ -515,6 +519,10 @@ class Session:
         command_id = octets[4] << 24 | octets[5] << 16 | octets[6] << 8 | octets[7]
         unanswered[number] = (now, whose, command_id | _RESPONSE)
         self._out.append(p.relay(octets, number))
+
+    def notify(self, octets: bytes) -> None:
+        """Send a request that has no answer, under our next sequence_number."""
+        self._out.append(p.relay(octets, self._next_sequence()))
 
     def enquire(self) -> None:
         """Send an enquire_link now; its answer comes back from `receive`, with no request.

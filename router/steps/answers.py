@@ -18,6 +18,7 @@ from router.smpp.session import Note
 from router.steps.availability import Availability
 from router.steps.clocks import Clocks
 from router.steps.commits import Commits
+from router.steps.data_sm import DataSm
 from router.steps.failover import Failover
 from router.steps.marks import Marks
 from router.steps.outcomes import Outcomes
@@ -59,6 +60,7 @@ class Answers:
         "_clocks",
         "_commits",
         "_counters",
+        "_data_sm",
         "_failover",
         "_lanes",
         "_marks",
@@ -84,6 +86,7 @@ class Answers:
         rooms: Rooms,
         lanes: Lanes,
         rulebook: Rulebook,
+        data_sm: DataSm,
         counters: Counters,
         clocks: Clocks,
         turn: Turn,
@@ -99,6 +102,7 @@ class Answers:
         self._rooms: Final = rooms
         self._lanes: Final = lanes
         self._rulebook: Final = rulebook
+        self._data_sm: Final = data_sm
         self._counters: Final = counters
         self._clocks: Final = clocks
         self._turn: Final = turn
@@ -134,9 +138,11 @@ class Answers:
                 self._availability.succeeded(bind)
             if operator.queue_full.numbers:
                 operator.queue_full.numbers.clear()
+            if self._data_sm.until and message.command_id == v.DATA_SM:
+                self._data_sm.served(name)
             self._sent(operator, message, operator_id, now)
         elif not late and message.state is IN_FLIGHT:
-            action = self._judge(bind, message, status)
+            action = self._judge(bind, message, status, now)
             rests = self._availability.refused(bind, message, status, action, now)
             self._go_on(bind, message, action, status, now, rests=rests)
         else:
@@ -147,9 +153,11 @@ class Answers:
                 self._commits.settles.started.append(started(group, name, message, now, now_utc))
             self._failover.unpark(group, operator)
 
-    def _judge(self, bind: Bind, message: Message, status: int) -> StatusAction:
+    def _judge(self, bind: Bind, message: Message, status: int, now: float) -> StatusAction:
         """What an answer other than ESME_ROK means."""
         operator = bind.operator
+        if status == v.ESME_RINVCMDID and message.command_id == v.DATA_SM:
+            self._data_sm.not_served(operator, now)
         if status in WRONG_SET_UP and bind.peer is not None:
             bind.peer.tell(Note("message.objected", message.command_id, status))
         number = message.destination_octets

@@ -121,7 +121,7 @@ class ClientRequests:
             session.respond(octets or response(pdu.command_id, pdu.sequence_number, status))
             self._turn.write(client)
 
-    def _may_be(self, client_id: bytes, settings: AccountSettings) -> list[RouterId]:
+    def _may_be(self, client_id: bytes) -> list[RouterId]:
         """Return the messages that an id may be of, in whichever form it was told."""
         latest = self._ids.latest
         found = [router_id_of(client_id, form, latest) for form in FORMS]
@@ -162,7 +162,7 @@ class ClientRequests:
                     return
             answer(v.ESME_RINVMSGID, b"")
 
-        self._querying.ask(self._may_be(query.message_id, account.settings), done)
+        self._querying.ask(self._may_be(query.message_id), done)
 
     # cancel_sm.
 
@@ -204,9 +204,21 @@ class ClientRequests:
             is_known = any(map(is_meant, found.out.values()))
             answer(v.ESME_RCANCELFAIL if is_known else v.ESME_RINVMSGID)
 
+        def by_id(found: Found) -> None:
+            of_id = [
+                *(one.message for one in found.waiting.values()),
+                *found.out.values(),
+                *(attempts[-1].message for attempts in found.sent.values()),
+            ]
+            is_found = found.error is not None or any(map(is_meant, of_id))
+            if is_found or not has_address(cancel.destination_octets):
+                done(found)
+            else:  # The id of a submit_multi is the number of the first of its messages alone.
+                self._whereabouts.search(account.name, cancel.destination_octets, done)
+                self._turn.end_soon()
+
         if cancel.message_id:
-            may_be = self._may_be(cancel.message_id, account.settings)
-            self._whereabouts.look_up(may_be, done)
+            self._whereabouts.look_up(self._may_be(cancel.message_id), by_id)
         else:
             self._whereabouts.search(account.name, cancel.destination_octets, done)
 
@@ -236,8 +248,7 @@ class ClientRequests:
             is_known = any(map(is_meant, others))
             answer(v.ESME_RREPLACEFAIL if is_known else v.ESME_RINVMSGID)
 
-        may_be = self._may_be(replace.message_id, account.settings)
-        self._whereabouts.look_up(may_be, done)
+        self._whereabouts.look_up(self._may_be(replace.message_id), done)
 
     def _replace_found(
         self, client: Client, found: Waiting, replace: ReplaceSm, answer: Answer

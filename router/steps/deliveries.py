@@ -192,6 +192,15 @@ class Deliveries:
         """A client's bind is gone."""
         self.outboxes[client.account.name].unbound(client)
 
+    def notify(self, account: AccountName, octets: bytes) -> bool:
+        """Write a request that has no answer to one bind of the account; return whether one can."""
+        outbox = self.outboxes.get(account)
+        for receiver in () if outbox is None else outbox.receivers:
+            if receiver.notify(octets):
+                self._turn.write(receiver)
+                return True
+        return False
+
     def reads_again(self, client: Client) -> None:
         """A client that did not keep up with reading does so now."""
         self._turn.deliver(client.account.name)

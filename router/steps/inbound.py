@@ -15,7 +15,7 @@ from typing import Final
 from router.enqueue.ids import Ids
 from router.report.inbound import for_client
 from router.report.long_inbound import LongInbound, LongInbounds
-from router.smpp.pdu import Pdu, Sm
+from router.smpp.pdu import BodyError, Pdu, Sm, esme_addr_of
 from router.smpp.segments import part_of
 from router.smpp.session import Note
 from router.steps.clocks import Clocks
@@ -104,6 +104,28 @@ class Inbound:
             message.decide(rules.account_of(operator, sm))
         for one in (came, *self._long.take(message)):
             self._keep(one, message.account, message)
+
+    def alerted(self, peer: OperatorPeer, pdu: Pdu) -> None:
+        """Pass on to its account that a subscriber can be reached; or count what hinders that.
+
+        An alert_notification has no answer: nobody is promised anything, and nothing is kept.
+        """
+        operator = peer.bind.operator.name
+        why, address = "", b""
+        try:
+            address = esme_addr_of(pdu)
+        except BodyError:
+            why = "malformed"
+        else:
+            account = self._rulebook.rules.inbound.account_of_number(operator, address)
+            if account is None:
+                why = "unrouted"
+            elif not self._deliveries.notify(account, pdu.octets):
+                why = "not_bound"
+        self._counters.alerts[operator, why or "passed_on"] += 1
+        if why:
+            number = self._rulebook.rules.inbound.shown_number(address)
+            peer.tell(Note("alert.dropped", pdu.command_id, our_number=number, reason=why))
 
     def lost(self, peer: OperatorPeer) -> None:
         """Forget what waits unanswered on a session that is over: it comes again."""

@@ -1,22 +1,39 @@
 """A client's submit_sm: room, check, decide, and to the journal; then its answer.
 
 The order of the promise is in `journey.py`: ESME_ROK is answered when the journal has the message.
+
+A submit_multi is a submit_sm to each of its numbers, one after the other, and each is let in,
+checked, routed or refused as any other. One answer tells of all, when the journal has every one
+that was accepted.
 """
 
 from typing import Final
 
+from router.accept.admission import LONGEST_HOLD_S
 from router.accept.refusals import Refusals
 from router.accept.rooms import Rooms
 from router.check.submit import to_keep
 from router.enqueue.ids import Ids, client_id_of
 from router.smpp import vocabulary as v
-from router.smpp.pdu import BodyError, Pdu, Sm, response
+from router.smpp.pdu import (
+    MOST_DESTINATIONS,
+    MOST_DESTINATIONS_5_0,
+    BodyError,
+    Pdu,
+    Sm,
+    SubmitMulti,
+    response,
+    submit_multi_response,
+    tlv,
+)
+from router.smpp.reading import LIST_OCTETS
 from router.smpp.session import Note, Session
 from router.smpp.states import State
 from router.smpp.text import UDHI
 from router.steps.client_retries import ClientRetries, Remembered, Retry, fingerprint_of
 from router.steps.clocks import Clocks
 from router.steps.commits import Commits
+from router.steps.data_sm import DataSm
 from router.steps.deliveries import Deliveries
 from router.steps.long_messages import LongMessages
 from router.steps.peers import Client
@@ -27,6 +44,7 @@ from router.terms.message import FINAL_BITS, Message, Origin
 from router.terms.names import ClientId
 from router.terms.outcome import (
     DISK_NEARLY_FULL,
+    DISTRIBUTION_LIST,
     DRAINING,
     JOURNAL_DOWN,
     OUTBOX_FULL,
@@ -34,6 +52,11 @@ from router.terms.outcome import (
     Refusal,
 )
 from router.terms.record import Refused, submitted
+
+CONGESTED: Final = frozenset({v.ESME_RTHROTTLED, v.ESME_RMSGQFUL})
+"""Statuses with which congestion_state is 100: the client sends too much."""
+SEVERAL_REASONS: Final = Refusal("several", v.ESME_RSUBMITFAIL, "refused for several reasons")
+"""Of a submit_multi none of whose numbers is accepted; each is counted by its own."""
 
 
 class Intake:
@@ -43,6 +66,7 @@ class Intake:
         "_client_retries",
         "_clocks",
         "_commits",
+        "_data_sm",
         "_deliveries",
         "_ids",
         "_long_messages",
@@ -63,6 +87,7 @@ class Intake:
         client_retries: ClientRetries,
         commits: Commits,
         deliveries: Deliveries,
+        data_sm: DataSm,
         counters: Counters,
         clocks: Clocks,
         turn: Turn,
@@ -74,6 +99,7 @@ class Intake:
         self._client_retries: Final = client_retries
         self._commits: Final = commits
         self._deliveries: Final = deliveries
+        self._data_sm: Final = data_sm
         self.counters: Final = counters
         self._clocks: Final = clocks
         self._turn: Final = turn
@@ -95,6 +121,19 @@ class Intake:
                 self._take_in(client, pdu, now, now)
             elif isinstance(verdict, Refusal):
                 self._refuse(client, pdu, verdict, now)
+
+    def several(self, client: Client, pdu: Pdu, now: float) -> "MultiOrigin | None":
+        """Return the way in of a submit_multi; None if it cannot be read and was refused."""
+        is_5_0 = client.session.interface_version >= v.VERSION_5_0
+        try:
+            multi = SubmitMulti(pdu, MOST_DESTINATIONS_5_0 if is_5_0 else MOST_DESTINATIONS)
+            Sm(multi.submit_sm(multi.destinations[0][0]))  # Of all the rest is the same.
+        except BodyError as error:
+            client.tell(Note("pdu.refused", pdu.command_id, error.status, why=str(error)))
+            client.session.useless += len(pdu.octets) // LIST_OCTETS
+            self._refuse(client, pdu, Refusal("malformed", error.status), now)
+            return None
+        return MultiOrigin(client, multi, self)
 
     def release(self, client: Client, now: float) -> None:
         """Some of what this client's session holds may go on now."""
@@ -121,7 +160,8 @@ class Intake:
         now_utc = self._clocks.steady.at(arrived_at)
         # Of an account that is gone the last binds are served as before.
         settings = rules.accounts.get(account.name, account.settings)
-        retries = settings.retries
+        # Of a submit_multi each number has an answer with the others: nobody sends one alone again.
+        retries = settings.retries if pdu.request is None else None
         fingerprint = b""
         if retries is not None:  # First: whatever holds by now, the message was accepted.
             fingerprint = fingerprint_of(pdu, sm)
@@ -149,16 +189,26 @@ class Intake:
         if router_id is None:
             self._not_taken(client, pdu, JOURNAL_DOWN, now)
             return
+        client_id, whole = client_id_of(router_id, settings.message_ids.response), pdu.request
+        origin: Origin
+        if whole is None:
+            origin = SubmitOrigin(client, pdu.sequence_number, self)
+        else:
+            assert isinstance(whole, MultiOrigin)
+            origin, client_id = whole, whole.id_of_all(client_id)
         lane = checked.lane if rule.lane is None else rule.lane
         group = None
         if sm.esm_class & UDHI or sm.tlvs_at != len(sm.octets):
             group = self._long_messages.join(account.name, sm, rule, now)
+        plan = rule.next_plan() if group is None else group.plan
+        if self._data_sm.until and pdu.command_id == v.DATA_SM:
+            plan = self._data_sm.plan(plan, now)
         message = Message(
             router_id=router_id,
-            client_id=client_id_of(router_id, settings.message_ids.response),
+            client_id=client_id,
             account=account.name,
             lane=lane,
-            plan=rule.next_plan() if group is None else group.plan,
+            plan=plan,
             command_id=pdu.command_id,
             octets=to_keep(sm, checked),
             source_octets=sm.source_octets,
@@ -168,7 +218,7 @@ class Intake:
             accepted_utc=now_utc,
             expires_utc=rules.checks.expires_utc(checked, lane, now_utc),
             not_before_utc=checked.not_before_utc,
-            origin=SubmitOrigin(client, pdu.sequence_number, self),
+            origin=origin,
             hold_receipt=client.session.state is not State.BOUND_TRX,  # It may be unbinding.
             group=group,
             submitted=submitted(
@@ -245,17 +295,45 @@ class Intake:
         self, client: Client, sequence_number: int, message: Message, status: int, now: float
     ) -> None:
         """Tell the client what became of its submit_sm."""
+        self.decided(client, message, status, now)
+        session = client.session
+        if session.state is not State.CLOSED:
+            body = message.client_id + b"\0"
+            tlvs = b""
+            if session.interface_version >= v.VERSION_5_0:
+                tlvs = self.tlvs(client, JOURNAL_DOWN if status else None, now)
+                body += tlvs
+            session.respond(response(message.command_id, sequence_number, status, body, tlvs))
+
+    def decided(self, client: Client, message: Message, status: int, now: float) -> None:
+        """Count what a message that was let in is answered."""
         message.origin = None
         message.answered_at = now
         account, counters = message.account, self.counters
         counters.submits[account, message.lane, status] += 1
         counters.submit_response_s[account].add(now - message.accepted_at)
         client.admission.answered(message.size)
-        session = client.session
-        if session.state is not State.CLOSED:
-            body = message.client_id + b"\0"
-            session.respond(response(message.command_id, sequence_number, status, body))
+        self._turn.write(client)  # Also where nothing is written yet: what is held may go on.
+
+    def answer_all(self, client: Client, octets: bytes) -> None:
+        """Write the answer to a submit_multi."""
+        if client.session.state is not State.CLOSED:
+            client.session.respond(octets)
             self._turn.write(client)
+
+    def tlvs(self, client: Client, refusal: Refusal | None, now: float) -> bytes:
+        """Return what a client of version 5.0 reads beside the status of its submit.
+
+        How full its window, its rate and its room are, in percent, and why it was refused.
+        """
+        percent = round(100 * client.admission.used(now))
+        if refusal is not None and refusal.status in CONGESTED:
+            percent = 100
+        octets = tlv(v.CONGESTION_STATE, bytes((percent,)))
+        if refusal is not None:
+            why = refusal.why or refusal.reason.replace("_", " ")
+            octets += tlv(v.ADDITIONAL_STATUS_INFO_TEXT, why.encode("ascii", "replace") + b"\0")
+        return octets
 
     def _not_taken(self, client: Client, pdu: Pdu, refusal: Refusal, now: float) -> None:
         """Refuse what had been let in: its room is free again."""
@@ -270,10 +348,23 @@ class Intake:
         self.count_refusal(client, pdu, refusal, now)
         if refusal is QUEUE_FULL:
             self.rooms.refuse(account.name)
+        session, whole = client.session, pdu.request
         if refusal.status != v.ESME_RSYSERR:  # Else it is our doing.
-            client.session.useless += 1
-        client.session.respond(response(pdu.command_id, pdu.sequence_number, refusal.status))
+            session.useless += 1
+        if whole is not None:
+            assert isinstance(whole, MultiOrigin)
+            whole.not_accepted(Sm(pdu).destination_octets, refusal, now)
+            return
+        tlvs = b""
+        if session.interface_version >= v.VERSION_5_0:
+            tlvs = self.tlvs(client, refusal, now)
+        number = pdu.sequence_number
+        session.respond(response(pdu.command_id, number, refusal.status, b"", tlvs))
         self._turn.write(client)
+
+    def refuse_list(self, client: Client, pdu: Pdu, now: float) -> None:
+        """Refuse one name of a submit_multi that is no number: there are no distribution lists."""
+        self._refuse(client, pdu, DISTRIBUTION_LIST, now)
 
     def count_refusal(self, client: Client, pdu: Pdu, refusal: Refusal, now: float) -> None:
         """Count a submit that is refused, by reason, and for its account."""
@@ -288,6 +379,8 @@ class Intake:
             return
         try:
             sm = Sm(pdu)
+            if pdu.command_id == v.SUBMIT_MULTI:  # It could not be read.
+                raise BodyError("", refusal.status)
         except BodyError:
             source = destination = ""
             came = submitted(client.address, client.bind_type, 0, 0, "")
@@ -347,6 +440,112 @@ class RememberedOrigin:
         if self._origin is not None:
             self._origin.refused(message, refusal, now)
         self._intake.first_not_kept(self._remembered, refusal, now)
+
+
+class MultiOrigin:
+    """A client's bind that waits for the submit_multi_resp: the origin of a message per number."""
+
+    __slots__ = (
+        "_accepted",
+        "_client",
+        "_intake",
+        "_left",
+        "_multi",
+        "_next",
+        "_refusal",
+        "_unsuccess",
+        "message_id",
+    )
+
+    def __init__(self, client: Client, multi: SubmitMulti, intake: Intake) -> None:
+        self._client = client
+        self._multi = multi
+        self._intake = intake
+        self._next = 0
+        """How many of its numbers have been dealt with."""
+        self._left = len(multi.destinations)
+        """Of how many it is not decided yet whether they are accepted."""
+        self._accepted: list[Message] = []
+        self._refusal: Refusal | None = None
+        """Why all that were refused were refused, as far as that is the same."""
+        self._unsuccess: list[tuple[bytes, int]] = []
+        """The addresses that were refused, and the status of each."""
+        self.message_id = ClientId(b"")
+        """The id of all its messages: that of the first; empty before."""
+
+    @property
+    def is_in(self) -> bool:
+        """Whether all its numbers have been dealt with; some may be held or unanswered."""
+        return self._next == len(self._multi.destinations)
+
+    def go_on(self, most: int, now: float) -> int:
+        """Deal with so many numbers at most; return how many fewer there were."""
+        multi, intake, client = self._multi, self._intake, self._client
+        numbers = multi.destinations[self._next : self._next + most]
+        self._next += len(numbers)
+        for octets, is_list in numbers:
+            pdu = multi.submit_sm(octets)
+            pdu.request = self
+            if is_list:
+                intake.refuse_list(client, pdu, now)
+            else:
+                intake.submitted(client, pdu, now)
+        return most - len(numbers)
+
+    def id_of_all(self, client_id: ClientId) -> ClientId:
+        """Return the id for one more message, which has been given this one."""
+        if not self.message_id:
+            self.message_id = client_id
+        return self.message_id
+
+    def accepted(self, message: Message, now: float) -> None:
+        """Note that the journal has a message; the answer waits for the others."""
+        self._intake.decided(self._client, message, v.ESME_ROK, now)
+        self._accepted.append(message)
+        if self._left > 1:  # Until the client has the id, a receipt must not tell it.
+            message.hold_receipt = True
+            message.answered_at = now + LONGEST_HOLD_S
+        self._one_is_decided(now)
+
+    def refused(self, message: Message, refusal: Refusal, now: float) -> None:
+        """Note that the journal has not got a message."""
+        pdu = Pdu(message.command_id, 0, self._multi.sequence_number, message.octets)
+        self._intake.count_refusal(self._client, pdu, refusal, now)
+        self._intake.decided(self._client, message, refusal.status, now)
+        self.not_accepted(message.destination_octets, refusal, now)
+
+    def not_accepted(self, destination_octets: bytes, refusal: Refusal, now: float) -> None:
+        """Note that a number was refused, which has been counted."""
+        is_same = self._refusal is None or self._refusal == refusal
+        self._refusal = refusal if is_same else SEVERAL_REASONS
+        self._unsuccess.append((destination_octets, refusal.status))
+        self._one_is_decided(now)
+
+    def _one_is_decided(self, now: float) -> None:
+        self._left -= 1
+        if self._left == 0:
+            self._answer(now)
+
+    def _answer(self, now: float) -> None:
+        """Tell the client of all its numbers."""
+        client = self._client
+        session = client.session
+        holds = session.state is not State.BOUND_TRX
+        for message in self._accepted:
+            message.hold_receipt = holds
+            message.answered_at = now
+        status, refusal = v.ESME_ROK, None
+        if not self._accepted:
+            statuses = {code for _, code in self._unsuccess}
+            status = statuses.pop() if len(statuses) == 1 else v.ESME_RSUBMITFAIL
+            refusal = self._refusal
+        message_id = self.message_id if self._accepted else b""
+        tlvs = b""
+        if session.interface_version >= v.VERSION_5_0:
+            tlvs = self._intake.tlvs(client, refusal, now)
+        number = self._multi.sequence_number
+        octets = submit_multi_response(number, status, message_id, self._unsuccess, tlvs)
+        self._intake.answer_all(client, octets)
 
 
 def wanted(registered_delivery: int, session: Session) -> int:

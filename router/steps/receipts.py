@@ -92,6 +92,9 @@ class Receipts:
 
     def reported(self, peer: OperatorPeer, pdu: Pdu, now: float) -> None:
         """A deliver_sm or data_sm from an operator: a receipt, or a subscriber's message."""
+        if pdu.command_id == v.ALERT_NOTIFICATION:
+            self._inbound.alerted(peer, pdu)
+            return
         if not self._commits.up:
             Reply(peer, pdu.command_id, pdu.sequence_number).send(TEMPORARY.status, self._turn)
             return

@@ -205,6 +205,8 @@ class OperatorStatus(TypedDict):
     receipts_guessed: int
     leaving: bool
     """Whether the configuration has it no more: its binds stay while something is owed on them."""
+    serves_data_sm: bool
+    """False for an hour after it has refused one because it does not know data_sm."""
     waiting_to_rebind: list[str]
     """Binds that keep their old session, because another one does not come up with new settings."""
     waiting_because: str

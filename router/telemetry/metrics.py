@@ -94,7 +94,7 @@ class Exporter(Collector):
         journey, counters = self._app.journey, self._app.journey.counters
         yield _counter(
             "submits",
-            "submit_sm and data_sm by the status that the client was answered.",
+            "submit_sm, data_sm and numbers of submit_multi, by the status they were answered.",
             ("account", "lane", "status"),
             (((a, lane, status_name(s)), n) for (a, lane, s), n in items(counters.submits)),
         )
@@ -139,7 +139,7 @@ class Exporter(Collector):
         )
         yield _counter(
             "refused",
-            "submit_sm and data_sm that were refused, by the reason that `refused_pdus` has, too.",
+            "Submits that were refused, by number, and by the reason that `refused_pdus` has, too.",
             ("account", "reason"),
             journey.intake.refusals.counts().items(),
         )
@@ -302,6 +302,12 @@ class Exporter(Collector):
             "Messages from subscribers by what became of them: held, unrouted, refused.",
             ("operator", "result"),
             ((key, value) for key, value in items(counters.inbound)),
+        )
+        yield _counter(
+            "alert_notifications",
+            "alert_notification of operators: passed on, or why not.",
+            ("operator", "result"),
+            ((key, value) for key, value in items(counters.alerts)),
         )
         yield _counter(
             "inbound_unrouted",

@@ -27,6 +27,8 @@ def _tell(operator: Operator, news: OperatorEvent) -> None:
             log.warning("breaker.opened", **about, rest_s=news.rest_s)
         case "closed":
             log.info("breaker.closed", **about)
+        case "data_sm":
+            log.warning("operator.lacks_data_sm", **about, again_after_s=news.rest_s)
         case "suspected":
             waits = {"wait_s": news.rest_s} if news.rest_s else {}
             log.warning("message.suspected", **about, **news.about, then=news.why, **waits)

@@ -363,6 +363,7 @@ def _operator(
         receipts_unmatched=journey.counters.receipts_unmatched.get(name, 0),
         receipts_guessed=correlator.guessed,
         leaving=operator.is_leaving,
+        serves_data_sm=not journey.data_sm.is_refused_by(name, now),
         waiting_to_rebind=[str(bind) for bind in rebinds],
         waiting_because=renewal.why if renewal is not None and rebinds else "",
         binds=[_bind(bind, now) for bind in operator.binds],

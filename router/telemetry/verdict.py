@@ -133,6 +133,11 @@ def notes(status: Snapshot) -> list[ProblemStatus]:
             )
             do = "receipts wait until they are too old: write it again, or `formerly`, and reload"
             found.append(_told(what, "account", account["name"], do, RELOAD))
+    for operator in status["operators"]:
+        if not operator["serves_data_sm"]:
+            what = f"{operator['name']} does not serve data_sm: others are asked first for an hour"
+            do = "route accounts that send data_sm to operators that serve it"
+            found.append(_told(what, "operator", operator["name"], do, STATUSES))
     if status["left_waiting"]:
         count = status["left_waiting"]
         of = [f"{name} {number}" for name, number in status["left_of"].items()]

@@ -78,6 +78,8 @@ class Counters:
         """What operators delivered with a field that was too long."""
         self.inbound: defaultdict[tuple[OperatorName, str], int] = defaultdict(int)
         """Subscribers' messages, by operator and result: held, unrouted, refused."""
+        self.alerts: defaultdict[tuple[OperatorName, str], int] = defaultdict(int)
+        """alert_notification, by operator and result: passed_on, unrouted, not_bound, malformed."""
         self.inbound_unrouted: defaultdict[tuple[OperatorName, str, str], int] = defaultdict(int)
         """By operator, our number (of a bounded set) and reason."""
         self.delivery_s: defaultdict[tuple[OperatorName, LaneName], Histogram] = defaultdict(

@@ -68,6 +68,11 @@ class TokenBucket:
         self._filled_at = now
         return now if tokens >= 0.0 else now - tokens / self._per_s
 
+    def used(self, now: float) -> float:
+        """Return the share of the burst that has been taken and has not come back, from 0 to 1."""
+        tokens = self._tokens + (now - self._filled_at) * self._per_s
+        return min(max(1.0 - tokens / self._burst, 0.0), 1.0)
+
     def ready_at(self, now: float) -> float:
         """Return when the next token is there, if none is taken before."""
         tokens = self._tokens + (now - self._filled_at) * self._per_s

@@ -90,6 +90,8 @@ OUTBOX_FULL: Final = Refusal("outbox_full", 0x14)
 DISK_NEARLY_FULL: Final = Refusal("disk_nearly_full", 0x14)
 NO_ROUTE: Final = Refusal("no_route", 0x0B)
 WRONG_DESTINATION: Final = Refusal("wrong_destination", 0x0B)
+DISTRIBUTION_LIST: Final = Refusal("distribution_list", 0x34)
+"""To a submit_multi that names a list of numbers: the router has none, so no name is valid."""
 UNREADABLE_SCHEDULE: Final = Refusal("wrong_schedule", 0x61, "no time that can be read")
 SCHEDULE_TOO_FAR: Final = Refusal("wrong_schedule", 0x61, "more than a year ahead")
 UNREADABLE_VALIDITY: Final = Refusal("wrong_validity", 0x62, "no time that can be read")

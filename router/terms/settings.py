@@ -414,7 +414,7 @@ class BindSettings:
     system_type: str = ""
     """The system_type of the bind request, if the operator wants one."""
     interface_version: int = 0x34
-    """The SMPP version of the bind request."""
+    """The SMPP version of the bind request. With `3.3`, which has no TLVs, messages go without."""
     addr_ton: int = 0
     """The addr_ton of the bind request, if the operator wants one: the type of the numbers in
     `address_range`."""

@@ -20,6 +20,10 @@ const session = smpp.connect({ url: `smpp://127.0.0.1:${port}` }, () => {
 
 function submit(message) {
   const [number, ...words] = message.split(' ');
+  if (number.includes(',')) {
+    submitToAll(number, words.join(' '));
+    return;
+  }
   const fields = {
     source_addr: 'BANK',
     source_addr_ton: 5,
@@ -30,6 +34,33 @@ function submit(message) {
   session.submit_sm(fields, (pdu) => {
     say('answer', { number, status: statusOf(pdu), id: pdu.message_id });
     if (pdu.command_status) over();
+  });
+}
+
+function submitToAll(numbers, text) {
+  const all = numbers.split(',');
+  const fields = {
+    source_addr: 'BANK',
+    source_addr_ton: 5,
+    dest_address: all.map((one) =>
+      one.startsWith('@') ? { dl_name: one.slice(1) } : { destination_addr: one },
+    ),
+    short_message: text,
+    registered_delivery: 1,
+  };
+  due += all.length - 1;
+  session.submit_multi(fields, (pdu) => {
+    const refused = pdu.unsuccess_sme || [];
+    say('answer', {
+      number: numbers,
+      status: statusOf(pdu),
+      id: pdu.message_id,
+      refused: refused.map((one) => [
+        one.destination_addr,
+        nameOf(smpp.errors, one.error_status_code),
+      ]),
+    });
+    refused.forEach(over);
   });
 }
 

@@ -7,6 +7,8 @@ reads it: a line of JSON for each `event`, with statuses and states by their nam
 A client is given a port, the password of `bank`, and messages ("NUMBER TEXT"). It binds as a
 transceiver, submits each and asks for a final receipt, and unbinds when all have theirs:
 `bind` {status}, `answer` {number, status, id}, `receipt` {number, id, state, text}, `unbind`.
+One that can submit to many numbers at once takes "NUMBER,NUMBER,@LIST TEXT" as well; its `answer`
+has `refused`, a list of number and status.
 
 An operator is given the password that it wants and a number that it refuses. It answers each
 message that it takes with a receipt and with a message from the subscriber:

@@ -55,6 +55,34 @@ def test_client_reads_answers_receipts_and_a_refused_submit(
     assert len(client.events("unbind")) == 1
 
 
+def test_client_submits_to_many_numbers_at_once(stack: ExitStack, tmp_path: Path) -> None:
+    other, unknown = "37255512346", "none-either"
+
+    async def campaign() -> tuple[Smsc, Child]:
+        smsc, router = await between(stack, tmp_path)
+        messages = [f"{TAKEN},{unknown},@friends,{other} Привет", f"{NO_NUMBER},{unknown} Привет"]
+        client = scripts.start(stack, "node_client.js", str(router.port), PASSWORD, *messages)
+        assert await asyncio.to_thread(client.ends) == 0, client.lines
+        return smsc, client
+
+    smsc, client = run(campaign())
+
+    assert sorted(submit.destination_addr for submit in smsc.submits) == [TAKEN, other]
+    some, none = client.events("answer")
+    assert some["status"] == "ESME_ROK"
+    assert some["refused"] == [
+        [unknown, "ESME_RINVDSTADR"],
+        ["friends", "ESME_RINVDLNAME"],
+    ]
+    assert none["status"] == "ESME_RINVDSTADR"
+    assert none["refused"] == [[NO_NUMBER, "ESME_RINVDSTADR"], [unknown, "ESME_RINVDSTADR"]]
+    assert said(client.events("receipt"), "number", "id", "state") == [
+        (TAKEN, some["id"], "DELIVERED"),
+        (other, some["id"], "DELIVERED"),
+    ]
+    assert len(client.events("unbind")) == 1
+
+
 @pytest.mark.parametrize("script", CLIENTS)
 def test_client_reads_a_refused_bind(stack: ExitStack, tmp_path: Path, script: str) -> None:
     router = stand.router(stack, configuration(free_port(stack)), tmp_path)

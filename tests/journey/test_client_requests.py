@@ -669,3 +669,21 @@ def test_message_of_an_operator_that_is_gone_is_cancelled(world: World, contract
     asked = cancel(second, client.id_of(numbers[1]))
     world.run(0.5)
     assert second.status_of(asked) in (v.ESME_ROK, v.ESME_RCANCELFAIL)
+
+
+def test_one_number_of_a_submit_multi_is_cancelled_by_id_and_number(
+    world: World, router: Router
+) -> None:
+    client = router.client()
+    number = client.far.next_sequence()
+    others = [p.address(1, 1, b"3725551234%d" % one) for one in range(3)]
+    head = b"\0" + SOURCE + b"\3" + b"".join(b"\1" + one for one in others)
+    client.far.send(p.build(v.SUBMIT_MULTI, 0, number, head + b"\0\0\0\0\0\0\0\0\0\4Tere"))
+    world.run(0.2)
+    assert client.status_of(number) == v.ESME_ROK
+    asked = cancel(client, client.id_of(number), destination=others[2])
+    world.run(0.2)
+    assert client.status_of(asked) == v.ESME_ROK
+    telia = router.operator("telia")
+    world.run(1.0)
+    assert [p.Sm(pdu).destination_octets for _, pdu in telia.submits] == others[:2]

@@ -243,3 +243,66 @@ def test_an_id_on_a_subscribers_message_makes_no_receipt_of_it(
     telia.deliver(b"STOP", SUBSCRIBER, HERE, tlvs=p.tlv(v.RECEIPTED_MESSAGE_ID, b"1\0"))
     world.run(0.5)
     assert bank.receipt_texts() == [b"STOP"]
+
+
+# An alert_notification says that a subscriber can be reached again. It has no answer.
+
+
+def alert(number: int, esme: bytes = b"12302", tlvs: bytes = b"") -> bytes:
+    body = p.address(1, 1, b"37255512345") + p.address(3, 0, esme) + tlvs
+    return p.build(v.ALERT_NOTIFICATION, 0, number, body)
+
+
+def test_an_alert_goes_to_the_account_that_has_the_number(world: World, router: Router) -> None:
+    telia, tlvs = router.operator("telia"), p.tlv(0x0422, b"\0")
+    bank, shop = both(router)
+    before = len(telia.far.received)
+    telia.far.send(alert(9, tlvs=tlvs))
+    world.run(0.5)
+    (came,) = bank.far.pdus(v.ALERT_NOTIFICATION)
+    assert p.relay(came.octets, 9) == alert(9, tlvs=tlvs)
+    assert not shop.far.pdus(v.ALERT_NOTIFICATION)
+    assert len(telia.far.received) == before
+    assert router.journey.counters.alerts == {(TELIA, "passed_on"): 1}
+    router.assert_all_is_over()
+
+
+@pytest.mark.parametrize(
+    ("octets", "why"),
+    [
+        (alert(9, b"99999"), "unrouted"),
+        (p.build(v.ALERT_NOTIFICATION, 0, 9), "malformed"),
+        (p.build(v.ALERT_NOTIFICATION, 0, 9, b"\1\1" + b"3" * 66), "malformed"),
+        (p.build(v.ALERT_NOTIFICATION, 0, 9, b"\1\0013\0\3\0" + b"1" * 70), "malformed"),
+        (alert(9), "not_bound"),
+    ],
+)
+def test_an_alert_that_nobody_can_be_given_is_counted_and_told(
+    world: World, router: Router, octets: bytes, why: str
+) -> None:
+    telia = router.operator("telia")
+    if why != "not_bound":
+        router.client()
+    with capture_logs() as lines:
+        telia.far.send(octets)
+        world.run(0.5)
+    assert router.journey.counters.alerts == {(TELIA, why): 1}
+    (line,) = [one for one in lines if one["event"] == "alert.dropped"]
+    assert line["reason"] == why
+    number = telia.deliver(b"later", SUBSCRIBER, HERE)
+    world.run(0.5)
+    assert telia.answer_to(number) == v.ESME_ROK
+
+
+def test_a_client_that_does_not_know_alerts_is_given_none(world: World, router: Router) -> None:
+    telia = router.operator("telia")
+    old = router.client(version=v.VERSION_3_3)
+    transmitter = router.client(command_id=v.BIND_TRANSMITTER)
+    telia.far.send(alert(9))
+    world.run(0.5)
+    assert not [*old.far.pdus(v.ALERT_NOTIFICATION), *transmitter.far.pdus(v.ALERT_NOTIFICATION)]
+    assert router.journey.counters.alerts == {(TELIA, "not_bound"): 1}
+    new = router.client()
+    telia.far.send(alert(10))
+    world.run(0.5)
+    assert len(new.far.pdus(v.ALERT_NOTIFICATION)) == 1

@@ -460,7 +460,7 @@ def test_what_is_refused_takes_no_place_in_the_window(world: World, contract: Se
 
 @pytest.mark.parametrize(
     "command_id",
-    [v.SUBMIT_MULTI, v.BROADCAST_SM],
+    [v.BROADCAST_SM, v.QUERY_BROADCAST_SM, v.CANCEL_BROADCAST_SM],
 )
 def test_a_command_that_is_not_served_is_answered_with_a_generic_nack(
     world: World, router: Router, bystander: Bystander, command_id: int

@@ -32,7 +32,7 @@ from hypothesis import strategies as st
 from router.smpp import pdu as p
 from router.smpp import text
 from router.smpp import vocabulary as v
-from router.smpp.pdu import BodyError, Framer, Pdu, Sm
+from router.smpp.pdu import BodyError, Framer, Pdu, Sm, SubmitMulti
 
 LONGEST_OCTETS: Final = 120
 
@@ -237,6 +237,7 @@ def seen(sm: Sm, data_sm: bool) -> dict[str, object]:
     return fields
 
 
+CODES = st.integers(0, 0xFFFFFFFF)
 TAGS = st.sampled_from([v.MESSAGE_PAYLOAD, v.SOURCE_PORT, v.RECEIPTED_MESSAGE_ID, 0x1401, 0x6964])
 LONG = st.sampled_from([255, 256, 1000]).map(bytes)
 TLVS = st.lists(st.tuples(TAGS | st.integers(0, 0xFFFF), st.binary(max_size=30) | LONG), max_size=5)
@@ -340,6 +341,117 @@ def test_view_refuses_what_the_obvious_parser_refuses_and_nothing_else(octets: b
     sm = Sm(framed(octets))
     for name, value in seen(sm, framed(octets).command_id == v.DATA_SM).items():
         assert value == getattr(fields, name), name
+
+
+# submit_multi: the same fields, but for a list where the destination stands.
+
+LISTED = st.lists(
+    st.tuples(st.just(1), SINGLE, SINGLE, c_octets(20))
+    | st.tuples(st.just(2), st.just(0), st.just(0), c_octets(20)),
+    min_size=1,
+    max_size=254,
+)
+"""dest_flag, TON, NPI and address; TON and NPI of a distribution list read as 0."""
+
+
+def listed(destinations: list[tuple[int, int, int, bytes]]) -> bytes:
+    """number_of_dests and the list, as the specification has it."""
+    parts = [
+        bytes((flag,)) + (b"" if flag == 2 else bytes((ton, npi))) + address + b"\0"
+        for flag, ton, npi, address in destinations
+    ]
+    return bytes((len(parts),)) + b"".join(parts)
+
+
+def multi_of(fields: Fields, destinations: bytes) -> bytes:
+    """A submit_multi with these fields and this list."""
+    octets = fields.octets(v.SUBMIT_SM)
+    before = fields.service_type + b"\0" + p.address(*fields.source)
+    after = octets[16 + len(before) + len(p.address(*fields.destination)) :]
+    return p.build(v.SUBMIT_MULTI, 0, 1, before + destinations + after)
+
+
+SUBMITS = bodies().filter(lambda body: body[0] == v.SUBMIT_SM).map(lambda body: body[1])
+
+
+@given(SUBMITS, LISTED)
+def test_each_number_of_a_submit_multi_gets_the_submit_sm_that_says_the_same(
+    fields: Fields, destinations: list[tuple[int, int, int, bytes]]
+) -> None:
+    multi = SubmitMulti(framed(multi_of(fields, listed(destinations))))
+    for (octets, is_list), to in zip(multi.destinations, destinations, strict=True):
+        flag, ton, npi, address = to
+        assert (octets, is_list) == (p.address(ton, npi, address), flag == 2)
+        one = replace(fields, destination=(ton, npi, address))
+        assert multi.submit_sm(octets).octets == one.octets(v.SUBMIT_SM)
+        Sm(multi.submit_sm(octets))
+
+
+def obvious_list(body: bytes, most: int) -> list[tuple[bytes, bool]]:
+    """The destinations of a submit_multi, or ValueError."""
+    c = Cursor(b"\0" * 16 + body)
+    c.c_octets(6)
+    c.address(21)
+    count = c.single()
+    if not 1 <= count <= most:
+        raise ValueError("number_of_dests")
+    found = []
+    for _ in range(count):
+        flag = c.single()
+        if flag == 1:
+            found.append((p.address(*c.address(21)), False))
+        elif flag == 2:
+            found.append((p.address(0, 0, c.c_octets(21)), True))
+        else:
+            raise ValueError("dest_flag")
+    return found
+
+
+@given(SUBMITS, LISTED, st.data(), st.sampled_from([254, 255]))
+def test_a_damaged_submit_multi_is_refused_where_the_obvious_parser_refuses_it(
+    fields: Fields, destinations: list[tuple[int, int, int, bytes]], data: st.DataObject, most: int
+) -> None:
+    body = multi_of(fields, listed(destinations[:5]))[16:]
+    for _ in range(data.draw(st.integers(0, 3))):
+        at = data.draw(st.integers(0, min(len(body), 60)))
+        body = body[:at] + data.draw(st.binary(max_size=3)) + body[at + data.draw(SINGLE) % 4 :]
+    body = body[: data.draw(st.integers(0, len(body)) | st.just(len(body)))]
+    try:
+        expected = obvious_list(body, most)
+    except ValueError:
+        with pytest.raises(BodyError) as caught:
+            SubmitMulti(framed(p.build(v.SUBMIT_MULTI, 0, 1, body)), most)
+        assert v.status_name(caught.value.status).startswith("ESME_RINV")
+        return
+    multi = SubmitMulti(framed(p.build(v.SUBMIT_MULTI, 0, 1, body)), most)
+    assert multi.destinations == expected
+
+
+@given(c_octets(64), st.lists(st.tuples(SINGLE, SINGLE, c_octets(20), CODES), max_size=255), TLVS)
+def test_submit_multi_resp_has_what_the_specification_lists(
+    message_id: bytes,
+    refused: list[tuple[int, int, bytes, int]],
+    tlvs: list[tuple[int, bytes]],
+) -> None:
+    given_ = [(p.address(ton, npi, one), status) for ton, npi, one, status in refused]
+    extra = b"".join(p.tlv(tag, value) for tag, value in tlvs)
+    octets = p.submit_multi_response(7, 0x45, message_id, given_, extra)
+    c = Cursor(octets)
+    assert octets[:16] == struct.pack(">IIII", len(octets), 0x80000021, 0x45, 7)
+    assert c.c_octets(65) == message_id
+    read = [(*c.address(21), int.from_bytes(c.some(4), "big")) for _ in range(c.single())]
+    assert read == refused
+    assert octets[c.at :] == extra
+
+
+@given(st.binary(max_size=200))
+def test_esme_addr_of_any_octets_is_some_of_them_or_refused(body: bytes) -> None:
+    try:
+        address = p.esme_addr_of(framed(p.build(v.ALERT_NOTIFICATION, 0, 1, body)))
+    except BodyError:
+        return
+    assert address + b"\0" in body
+    assert b"\0" not in address
 
 
 @given(st.sampled_from(sorted(v.BINDS)), st.binary(max_size=80))

@@ -41,6 +41,9 @@ class ClientBind:
         """As a client's connection says it."""
         return self.receives and len(self.session.unanswered) < window
 
+    def notify(self, octets: bytes) -> bool:
+        return False
+
     def give(self, delivery: Delivery, now: float) -> None:
         """The delivery is in flight."""
         self.session.request(delivery.octets, delivery, now)

@@ -7,7 +7,7 @@ import pytest
 
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
-from router.smpp.link import LINGER_S, MOST_UNREAD_OCTETS, REFUSED_S, Link
+from router.smpp.link import IN_DEBT, LINGER_S, MOST_UNREAD_OCTETS, REFUSED_S, Link
 from router.smpp.pdu import Framer, Pdu
 from router.smpp.reading import (
     ALONE_PDUS,
@@ -157,6 +157,20 @@ class Noting(Link):
         self.late: list[object] = []
         self.wants_at = NEVER
         self.useless: TokenBucket | None = None
+        self.costs = 1
+        """A submit_multi counts as so many PDUs."""
+        self.waits_at_once = False
+        """Whether it is put into the line by who deals with it, as behind a bind."""
+        self.to_do = 0
+        self.done: list[int] = []
+        """How much of what was put off was done at a time."""
+
+    def go_on(self, most: int, now: float) -> int:
+        done = min(most, self.to_do)
+        self.to_do -= done
+        self.has_put_off = self.to_do > 0
+        self.done.append(done)
+        return most - done
 
     def budget(self) -> TokenBucket | None:
         return self.useless
@@ -166,6 +180,11 @@ class Noting(Link):
 
     def arrived(self, pdu: Pdu, now: float) -> None:
         self.log.append(v.command_name(pdu.command_id))
+        if pdu.command_id == v.SUBMIT_MULTI:
+            self.to_do += self.costs
+            self.has_put_off = True
+            if self.waits_at_once:
+                self.wait_in_line()
 
     def overdue(self, whose: list[object], now: float) -> None:
         self.late += whose
@@ -378,6 +397,64 @@ def test_much_at_once_is_dealt_with_in_several_turns_and_not_read_meanwhile() ->
         counts.append(heard(scene))
     assert counts == list(range(ALONE_PDUS + STEP_PDUS, MANY + 1, STEP_PDUS))
     assert scene.transport.calls == ["pause", "resume"]
+
+
+MULTI: Final = p.build(v.SUBMIT_MULTI, 0, 1)
+
+
+def test_one_pdu_that_takes_as_long_as_many_is_dealt_with_in_several_turns() -> None:
+    scene = Scene()
+    scene.link.costs = ALONE_PDUS + 2 * STEP_PDUS
+    scene.link.data_received(MULTI + SUBMIT)
+    assert scene.link.log.count("submit_sm") == 1
+    assert scene.link.done == [ALONE_PDUS - 2]
+    assert scene.transport.calls[-1] == "pause"
+    for _ in range(3):
+        scene.host.takes_s = SHARE_S
+        scene.host.turn()
+    assert scene.link.done == [ALONE_PDUS - 2, STEP_PDUS, STEP_PDUS, 2]
+    assert scene.transport.calls[-1] == "resume"
+
+
+def test_what_is_put_off_goes_before_what_has_come_behind_it() -> None:
+    scene = Scene()
+    scene.host.reading.wait(Waiting())
+    scene.link.costs = SHARED_PDUS + STEP_PDUS
+    scene.link.data_received(MULTI + SUBMIT * SHARED_PDUS)
+    assert scene.link.log.count("submit_sm") == SHARED_PDUS - 1
+    assert scene.link.to_do == scene.link.costs
+    scene.host.takes_s = SHARE_S
+    while scene.link.to_do:
+        assert scene.link.log.count("submit_sm") == SHARED_PDUS - 1
+        scene.host.turn()
+    for _ in range(2):
+        scene.host.turn()
+    assert scene.link.log.count("submit_sm") == SHARED_PDUS
+    assert scene.transport.calls.count("resume") == 1
+
+
+def test_link_that_comes_into_the_line_while_it_is_served_stands_in_it_once() -> None:
+    scene = Scene()
+    scene.link.costs, scene.link.waits_at_once = 3 * STEP_PDUS, True
+    scene.link.stop_reading(IN_DEBT)
+    scene.link.data_received(MULTI)
+    scene.link.read_again(IN_DEBT)
+    scene.host.takes_s = SHARE_S
+    scene.host.turn()
+    assert scene.link.to_do
+    assert len(scene.host.reading) == 1
+    for _ in range(4):
+        scene.host.turn()
+    assert scene.transport.calls[-1] == "resume"
+
+
+def test_half_closed_connection_stays_while_something_is_put_off() -> None:
+    scene = Scene()
+    scene.link.costs = ALONE_PDUS + STEP_PDUS
+    scene.link.data_received(MULTI)
+    assert scene.link.eof_received()
+    scene.host.turn()
+    assert scene.link.to_do == 0
 
 
 def test_usual_amount_is_dealt_with_at_once() -> None:

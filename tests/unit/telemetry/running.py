@@ -273,6 +273,7 @@ def filled() -> FakeRouter:
     refused = Pdu(v.SUBMIT_SM, 0, 1, octets)
     router.journey.intake.refusals.add(BANK, "192.0.2.1:5", refused, NO_ROUTE, 1.8e9)
     c.inbound[ELISA, "held"] = 3
+    c.alerts[ELISA, "passed_on"] = 2
     c.inbound_unrouted[ELISA, "12303", "no_rule_for_number"] = 4
     c.retries_recognised[BANK] = 3
     c.retries_forgotten[BANK] = 1
