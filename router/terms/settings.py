@@ -452,8 +452,10 @@ class OperatorSettings:
     destination_rate: Rate | None = None
     """submit_sm to one number, such as `1/10s`. A message that is too early waits aside, and others
     go before it."""
-    message_id: MessageIdSettings = field(default=MessageIdSettings())
-    """The forms of the operator's message ids."""
+    message_id: MessageIdSettings | None = None
+    """The forms of the operator's message ids. Without this key they are learnt: ten receipts in a
+    row whose ids match in one way only, and whose number is that of the message (log
+    `receipt.ids_learnt`). A key without values is text on both ways."""
     reconnect: ReconnectSettings = field(default=ReconnectSettings())
     """Waits between attempts to bind."""
     validity_period: Validity = "as_it_came"
