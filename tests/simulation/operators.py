@@ -270,8 +270,8 @@ class Operator:
 
     def _take(self, session: Session, writing: Writing, pdu: Pdu, answer_s: float) -> None:
         self._number += 1
+        number = self._number
         forms = self.settings.message_id or MessageIdSettings()
-        forms = self.settings.message_id
         no_id = not self.calm and self.rng.random() < self.mood.no_id
         taken = Taken(
             writing.message,
