@@ -28,7 +28,7 @@ Where no setting says the forms they are learnt (`learnt_ids.py`), and the ids o
 as text: what is learnt is how those of receipts are to be read.
 """
 
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from typing import Final, Protocol
 
 from router.report.half_receipted import HalfReceipted
@@ -101,6 +101,8 @@ class Correlator:
         self.per_message = per_message
         """Whether one receipt is that of all parts of a long message."""
         self.half_receipted: Final = HalfReceipted()
+        self.written: Callable[[bytes], bytes] | None = None
+        """How the operator is written the addresses of messages; None: as they came."""
         self._forms = forms
         self._latest_utc = _LONG_AGO
         """When the operator last took a message."""
@@ -186,7 +188,7 @@ class Correlator:
             if orphans is None:
                 continue
             first, *_ = orphans
-            if one_id == operator_id or _same_number(message, first.source_octets):
+            if one_id == operator_id or self._same_number(message, first.source_octets):
                 claimed += self._taken_out(one_id)
         return claimed
 
@@ -206,7 +208,7 @@ class Correlator:
             return self._find_in_any_form(operator_id, octets, addressed)
         if self.more and operator_id in self.more:
             every = (entry, *self.more[operator_id])
-            same = [one for one in every if _is_about(one[1], addressed)]
+            same = [one for one in every if self.is_sure(one[1], addressed)]
             since = [one for one in same if one[0] >= self.restarted_utc]
             if same:
                 return operator_id, (since or same)[0][1]
@@ -227,12 +229,12 @@ class Correlator:
         operator_id = self.of_receipt(octets)
         doubt = _UNKNOWN
         for _, message in self._attempts(operator_id):
-            if _is_about(message, addressed):
+            if self.is_sure(message, addressed):
                 return 0
             doubt = _UNKNOWN - 1
         for one_id in other_forms(octets):
             for _, message in self._attempts(one_id):
-                if _is_about(message, addressed):
+                if self.is_sure(message, addressed):
                     return 1
         return 2 if operator_id in self._done or operator_id in self._unwanted else doubt
 
@@ -263,7 +265,7 @@ class Correlator:
             (one_id, taken_utc, message)
             for one_id in (operator_id, *other_forms(octets))
             for taken_utc, message in self._attempts(one_id)
-            if _is_about(message, addressed)
+            if self.is_sure(message, addressed)
         ]
         # An id in today's form is the surest sign, then one in an earlier form. Both with the
         # address, because ids of two forms may be equal by chance.
@@ -320,7 +322,7 @@ class Correlator:
         same = [
             one
             for one in self._attempts(operator_id)
-            if not self._is_former(one[0]) and _is_about(one[1], addressed)
+            if not self._is_former(one[0]) and self.is_sure(one[1], addressed)
         ]
         since = [one for one in same if one[0] >= self.restarted_utc]
         return (since or same)[0][1] if same else None
@@ -354,7 +356,23 @@ class Correlator:
         If an id has been used twice, only the address tells; the other message may be in the
         journal.
         """
-        return _is_about(message, addressed)
+        return self._same_number(message, addressed.source_octets) or self._same_number(
+            message, addressed.destination_octets
+        )
+
+    def _same_number(self, message: Message, octets: bytes) -> bool:
+        """Return whether an address is the message's destination, as it came or as it was sent."""
+        ours = message.destination_octets
+        if _same_number(ours, octets):
+            return True
+        return self.written is not None and _same_number(self.written(ours), octets)
+
+    def is_to_sender(self, message: Message, addressed: Addressed) -> bool:
+        """Return whether a receipt goes to the source of the message, as it came or was sent."""
+        ours, theirs = message.source_octets, addressed.destination_octets[2:]
+        if ours[2:] == theirs:
+            return True
+        return self.written is not None and self.written(ours)[2:] == theirs
 
     def is_done(self, operator_id: OperatorId) -> bool:
         """Return whether the final receipt of this id has come before."""
@@ -575,20 +593,13 @@ def _ids_of(orphan: Orphan) -> tuple[OperatorId, ...]:
     return orphan.operator_id, orphan.other_id
 
 
-def _is_about(message: Message, addressed: Addressed) -> bool:
-    """Return whether a receipt names the message's destination, swapped or not."""
-    return _same_number(message, addressed.source_octets) or _same_number(
-        message, addressed.destination_octets
-    )
-
-
-def _same_number(message: Message, octets: bytes) -> bool:
-    """Return whether an address is the message's destination, in national or international form.
+def _same_number(ours: bytes, theirs: bytes) -> bool:
+    """Return whether two addresses are one, in national or international form.
 
     TON, NPI, + and leading zeros do not count; of numbers of at least `FEWEST_DIGITS` the end of
     the longer one does.
     """
-    ours, theirs = message.destination_octets[2:-1].lstrip(b"+0"), octets[2:-1].lstrip(b"+0")
+    ours, theirs = ours[2:-1].lstrip(b"+0"), theirs[2:-1].lstrip(b"+0")
     if ours == theirs:
         return True
     shorter, longer = sorted((ours, theirs), key=len)

@@ -171,7 +171,8 @@ class Dispatcher:
             lanes.delays.doubt(message)
             return True
         if operator.destinations is not None:
-            goes_at = operator.destinations.ask(message.destination_octets, message.router_id, now)
+            number = operator.number_of(message)
+            goes_at = operator.destinations.ask(number, message.router_id, now)
             if goes_at is None and not message.in_doubt:
                 lanes.put_first(message)  # Too many wait aside; so do this one and all behind it.
                 operator.ready_at = now + FULL_AGAIN_S
@@ -219,6 +220,8 @@ class Dispatcher:
         if operator.settings.validity_period == "remaining" and message.expires_utc != NEVER:
             self._expiry.prolong(message)  # What a correction took remains, too.
             octets = with_what_remains(message, now_utc)
+        if operator.numbers is not None:
+            octets = operator.numbers.outgoing(message, octets)
         operator.send(bind, message, octets, now)
         assert bind.peer is not None
         self._turn.write(bind.peer)

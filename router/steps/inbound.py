@@ -88,6 +88,9 @@ class Inbound:
 
     def arrived(self, peer: OperatorPeer, pdu: Pdu, sm: Sm, now: float) -> None:
         """Keep a subscriber's message for its account; a part of a long one when that is known."""
+        numbers = peer.bind.operator.numbers
+        if numbers is not None:
+            pdu, sm = numbers.incoming(pdu, sm)
         came = FromSubscriber(peer, pdu, sm)
         rules, operator = self._rulebook.rules.inbound, peer.bind.operator.name
         part = part_of(sm)

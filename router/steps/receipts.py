@@ -226,9 +226,7 @@ class Receipts:
         if message is None:
             if correlator.is_done(operator_id) or correlator.is_unwanted(operator_id):
                 return False
-        elif correlator.is_sure(message, came.sm) and (
-            message.source_octets[2:] == came.sm.destination_octets[2:]
-        ):
+        elif correlator.is_sure(message, came.sm) and correlator.is_to_sender(message, came.sm):
             return False
         return asked or not correlator.behind  # Else the journal may know the message.
 

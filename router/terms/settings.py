@@ -22,6 +22,8 @@ ClientIdForm = Literal["decimal", "hex8"]
 InDoubt = Literal["resend", "elsewhere", "fail"]
 Schedule = Literal["as_it_came", "honour"]
 Validity = Literal["as_it_came", "remaining"]
+NumberForm = Literal["as_it_came", "e164", "plus", "00", "national"]
+NumberKind = Literal["international", "national", "short", "alphanumeric"]
 ReceiptPer = Literal["part", "message"]
 ReceiptWord = Literal[
     "SCHEDLD",
@@ -371,6 +373,41 @@ class MessageIdSettings:
     """In receipts."""
 
 
+class TonNpi(NamedTuple):
+    """Type of number and numbering plan of an address, written `1/1`."""
+
+    ton: int
+    npi: int
+
+    def __str__(self) -> str:
+        return f"{self.ton}/{self.npi}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberSettings:
+    """How addresses are written in PDUs to an operator.
+
+    Routes, records and receipts have them as the client wrote them.
+    """
+
+    normalise: NumberForm = "as_it_came"
+    """Destinations and sources that are numbers: `e164` has digits with the country code, `plus`
+    and `00` have that in front of them; `national` has no country code, if it is `country_code`,
+    and `national_prefix` instead, and other countries' numbers as `e164` has them. TON and NPI are
+    1/1 then, or 2/1 of a national number. Subscribers' messages come as digits with the country
+    code, whatever the operator writes. A number with 0 in front, or with TON 2, is taken for one of
+    `country_code`, and stays as it came without that key."""
+    country_code: str = ""
+    """The calling code of the operator's country, such as `372`. Required for `national`."""
+    national_prefix: str = ""
+    """What is dialled before a number inside the country, such as `0`."""
+    ton_npi: Mapping[NumberKind, TonNpi] = field(default_factory=dict)
+    """TON and NPI, such as `{international: 1/1, national: 2/1, short: 3/0, alphanumeric: 5/0}`,
+    of addresses in this form. `short` is a number of at most six digits, or one with TON 3 or 6;
+    `alphanumeric` is what is no number, or has TON 5. Those of kinds that are not named stay as
+    they came, but for what `normalise` says."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiptSettings:
     """How an operator writes receipts."""
@@ -456,6 +493,8 @@ class OperatorSettings:
     """The forms of the operator's message ids. Without this key they are learnt: ten receipts in a
     row whose ids match in one way only, and whose number is that of the message (log
     `receipt.ids_learnt`). A key without values is text on both ways."""
+    numbers: NumberSettings | None = None
+    """How addresses are written to the operator. By default as the client wrote them."""
     reconnect: ReconnectSettings = field(default=ReconnectSettings())
     """Waits between attempts to bind."""
     validity_period: Validity = "as_it_came"
