@@ -175,12 +175,14 @@ def test_a_reload_changes_what_is_written_from_then_on(
     router.adopt(with_operator(contract, "telia", numbers=None))
     client.submit(b"+37255512345")
     world.run(1.0)
-    router.adopt(with_operator(contract, "telia", numbers=NumberSettings(normalise="00")))
+    router.adopt(with_operator(contract, "telia", numbers=replace(NATIONAL, national_prefix="9")))
     client.submit(b"+37255512345")
     world.run(1.0)
     went = [Sm(pdu).destination for _, pdu in telia.submits]
-    assert went == [(2, 1, b"855512345"), (1, 1, b"+37255512345"), (1, 1, b"0037255512345")]
-    telia.report_all()
+    assert went == [(2, 1, b"855512345"), (1, 1, b"+37255512345"), (2, 1, b"955512345")]
+    telia.report(b"1")
+    telia.report(b"2")
+    telia.report(b"3", esm_class=0)  # So that the number has to be that which was written.
     world.run(3.0)
     assert router.outcomes == [Outcome.DELIVERED] * 3
     router.assert_all_is_over()
