@@ -366,6 +366,12 @@ class Exporter(Collector):
             (((name,), counters.fields_cut.get(name, 0)) for name in journey.operators),
         )
         yield _counter(
+            "texts_recoded",
+            "Texts with data_coding 0, which means something else to account and operator.",
+            ("operator", "result"),
+            ((key, value) for key, value in items(counters.texts_recoded)),
+        )
+        yield _counter(
             "receipts_guessed",
             "Receipts that matched only in another base than `message_id` says, or was learnt.",
             ("operator",),

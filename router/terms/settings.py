@@ -22,6 +22,7 @@ ClientIdForm = Literal["decimal", "hex8"]
 InDoubt = Literal["resend", "elsewhere", "fail"]
 Schedule = Literal["as_it_came", "honour"]
 Validity = Literal["as_it_came", "remaining"]
+Alphabet = Literal["gsm", "latin-1"]
 NumberForm = Literal["as_it_came", "e164", "plus", "00", "national"]
 NumberKind = Literal["international", "national", "short", "alphanumeric"]
 ReceiptPer = Literal["part", "message"]
@@ -264,6 +265,10 @@ class AccountSettings:
     """The form of the message ids that the client gets: `decimal`, up to 15 digits, or `hex8`,
     eight hexadecimal digits, for clients of version 3.3 that have room for no more. `hex8` ids
     repeat after 4,294,967,296 messages."""
+    data_coding_0: Alphabet | None = None
+    """What data_coding 0 means to the client: `gsm` (the GSM alphabet, a septet in each octet) or
+    `latin-1`. Text with data_coding 0 is written anew, both ways, where an operator has the other
+    one. Without this key nothing of the client's is."""
     deliver_window: int = 20
     """deliver_sm that may be unanswered on one bind."""
     outbox_s: float = 72 * 3600.0
@@ -495,6 +500,11 @@ class OperatorSettings:
     `receipt.ids_learnt`). A key without values is text on both ways."""
     numbers: NumberSettings | None = None
     """How addresses are written to the operator. By default as the client wrote them."""
+    data_coding_0: Alphabet | None = None
+    """What data_coding 0 means to the operator: `gsm` or `latin-1`. Text of and for accounts to
+    which it means the other one is written anew; without the key, here or there, nothing is. A
+    text with a character that the operator's alphabet lacks goes as Latin-1 with data_coding 3, or
+    as UCS-2 with data_coding 8."""
     reconnect: ReconnectSettings = field(default=ReconnectSettings())
     """Waits between attempts to bind."""
     validity_period: Validity = "as_it_came"

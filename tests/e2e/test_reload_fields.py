@@ -60,6 +60,7 @@ OF_FIELD: Final[Mapping[str, object]] = {
     "url": "sqlite:///other.db",
     "lane_by_priority": {9: LaneName("otp")},
     "lane_by_service_type": {"VMN": LaneName("otp")},
+    "data_coding_0": "latin-1",
     "ton_npi": {"short": TonNpi(3, 0)},
     "words": {"OK": "DELIVRD"},
     "on_status": {9: StatusAction(do="fail")},

@@ -76,6 +76,14 @@ BANK = "bank: {password: secret01, lane: urgent}"
         ("3: alert", "3: alert, 03: otp", "accounts.shop.lane_by_priority.03", "twice", None),
         ("longest: 30s", "longest: 500ms", "operators.telia.reconnect", "longer", None),
         (
+            "receipt: decimal}",
+            "receipt: decimal}\n    data_coding_0: latin1",
+            "operators.elisa.data_coding_0",
+            "one of gsm, latin-1",
+            "latin-1",
+        ),
+        ("max_binds: 4", "max_binds: 4\n    data_coding_0: 0", "", "one of gsm, latin-1", None),
+        (
             "receipt: decimal",
             "receipt: octal",
             "operators.elisa.message_id.receipt",

@@ -261,6 +261,7 @@ def filled() -> FakeRouter:
     c.http_refused["foreign_host"] = 1
     c.receipts[TELIA, "delivered"] = 9
     c.receipts_unmatched[TELIA] = 1
+    c.texts_recoded[TELIA, "recoded"] = 1
     learnt = router.journey.pending.correlators[ELISA].learnt = LearntIds()
     learnt.rule = AS_IT_IS
     c.delivery_s[TELIA, bulk].add(7000.0)
