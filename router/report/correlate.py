@@ -288,10 +288,11 @@ class Correlator:
 
     def _weigh(
         self, learnt: LearntIds, octets: bytes, addressed: Addressed
-    ) -> tuple[OperatorId, Message] | None:
+    ) -> tuple[OperatorId, Message | None] | None:
         """Find the message by any reading of its receipt's id, if the number is its own.
 
-        `sign` is the rule that the receipt speaks for: none if several readings are a message's, or
+        One to the same number may have the id in another reading: what has come in the likeliest,
+        and was of that number, comes again, and is about no message. `sign` is the rule that the receipt speaks for: none if several readings are a message's, or
         if several rules read alike.
         """
         self.sign = None
@@ -307,12 +308,21 @@ class Correlator:
             return None
         likeliest = learnt.favoured.of_receipt(octets)
         if likeliest not in found:
+            if self._has_come(likeliest, addressed):
+                return likeliest, None
             likeliest, *_ = found
         if len(found) == 1 and len(read[likeliest]) == 1:
             (self.sign,) = read[likeliest]
             if learnt.rule is not None and self.sign is not learnt.rule:
                 self.guessed += 1
         return likeliest, found[likeliest]
+
+    def _has_come(self, operator_id: OperatorId, addressed: Addressed) -> bool:
+        """Return whether the final receipt of an id has come, as far as is known for this number."""
+        if operator_id not in self._done:
+            return False
+        said = self._done.get(operator_id)
+        return said is None or said.startswith(addressed.source_octets)
 
     def _oldest_about(self, operator_id: OperatorId, addressed: Addressed) -> Message | None:
         """Return the message under an id that has the receipt's number, and whose id is no former.

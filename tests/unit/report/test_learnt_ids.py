@@ -157,6 +157,36 @@ def test_of_several_readings_the_likeliest_is_meant() -> None:
     assert receipt(correlator, b"16", to) is sixteenth
 
 
+@pytest.mark.parametrize("said", [None, b"\x01\x0137255512345\0\x022601010000"])
+def test_a_receipt_that_comes_again_is_not_that_of_another_message_to_its_number(
+    said: bytes | None,
+) -> None:
+    correlator = learning()
+    of_its_own(correlator, b"ff", b"255", 1)
+    to = b"\x01\x0137255512345\0"
+    sixteenth, other = message(2), message(3)
+    correlator.expect(correlator.of_response(b"10"), sixteenth, 1.0)
+    operator_id, one = correlator.find(b"16", At(to))
+    assert one is sixteenth
+    correlator.close(operator_id, sixteenth, said)
+    correlator.expect(correlator.of_response(b"16"), other, 1.0)
+    assert correlator.find(b"16", At(to)) == (operator_id, None)
+    assert correlator.sign is None
+    assert receipt(correlator, b"22", to) is other
+
+
+def test_the_receipt_of_another_number_does_not_make_a_repeat_of_this_one() -> None:
+    correlator = learning()
+    for number in range(1000, 1000 + ENOUGH):
+        one = taken(correlator, b"%d" % number, number)
+        operator_id, found = correlator.find(b"%d" % number, At(one.destination_octets))
+        assert found is one
+        assert correlator.sign is not None
+        correlator.learn(correlator.sign)
+        correlator.close(operator_id, one, one.destination_octets + b"\x022601010000")
+    of_its_own(correlator, b"%x" % 1003, b"1003", 5000)  # It writes hex now, and counts anew.
+
+
 def test_ids_that_every_reading_has_alike_are_no_sign() -> None:
     correlator = learning()
     for number in range(1, 10):
