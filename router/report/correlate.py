@@ -292,8 +292,9 @@ class Correlator:
         """Find the message by any reading of its receipt's id, if the number is its own.
 
         One to the same number may have the id in another reading: what has come in the likeliest,
-        and was of that number, comes again, and is about no message. `sign` is the rule that the receipt speaks for: none if several readings are a message's, or
-        if several rules read alike.
+        and was of that number, comes again, and is about no message. `sign` is the rule that the
+        receipt speaks for: none if several readings are a message's, or if several rules read
+        alike.
         """
         self.sign = None
         learnt.weigh()
@@ -318,7 +319,7 @@ class Correlator:
         return likeliest, found[likeliest]
 
     def _has_come(self, operator_id: OperatorId, addressed: Addressed) -> bool:
-        """Return whether the final receipt of an id has come, as far as is known for this number."""
+        """Return whether the final receipt of an id has come, and not for another number."""
         if operator_id not in self._done:
             return False
         said = self._done.get(operator_id)

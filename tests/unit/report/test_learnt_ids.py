@@ -39,7 +39,7 @@ def receipt(correlator: Correlator, octets: bytes, to: bytes) -> Message | None:
     if one is not None:
         if sign is not None:
             correlator.learn(sign)
-        correlator.close(operator_id, one)
+        correlator.close(operator_id, one, to + b"\x022601010000")
     return one
 
 
