@@ -198,7 +198,8 @@ class Journey:
         )  # fmt: skip
         self.dispatcher: Final = Dispatcher(
             operators, lanes, self.availability, self.failover, self.suspicions, self.marks,
-            self.expiry, counters, clocks, turn, capacity, is_new=self._ids.is_of_this_process,
+            self.expiry, counters, clocks, turn, capacity, rulebook,
+            is_new=self._ids.is_of_this_process,
         )  # fmt: skip
         self.backlog: Final = Backlog(
             journal, rooms, lanes, self.pending, self.deliveries, self.failover, long_messages,

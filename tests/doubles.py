@@ -160,7 +160,8 @@ class Router:
         """Connect the far end of one bind, and let it bind; `status` is its answer to submits."""
         operator = self.journey.operators[OperatorName(name)]
         far = Operator(self.world, self, operator.binds[place], bind_status, status)
-        if operator.settings.message_id.response == "hex":
+        forms = operator.settings.message_id
+        if forms is not None and forms.response == "hex":
             far.id_form = lambda number: b"%x" % number
         self.world.settle()
         return far

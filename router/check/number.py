@@ -5,18 +5,15 @@ The key decides the route; the wire keeps what the client wrote.
 
 from typing import Final
 
+from router.smpp.numbers import digits_of
+
 LONGEST_DIGITS: Final = 20
 """E.164 has 15; the wire has room for 20, and some networks use them."""
-_PUNCTUATION: Final = b" -().+"
 
 
 def routing_key(address: bytes) -> str | None:
     """Return the digits without `+`, leading `00` or punctuation; None if it is no number."""
-    digits = address
-    if not digits.isdigit():
-        digits = address.translate(None, _PUNCTUATION)
-        if not digits.isdigit() or address.rfind(b"+") > 0:
-            return None
-    if digits.startswith(b"00"):
-        digits = digits[2:]
-    return digits.decode() if 0 < len(digits) <= LONGEST_DIGITS else None
+    digits = digits_of(address)
+    if digits is None or not 0 < len(digits) <= LONGEST_DIGITS:
+        return None
+    return digits.decode()

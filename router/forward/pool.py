@@ -30,6 +30,7 @@ from router.forward.suspects import (
 )
 from router.forward.troubles import Troubles
 from router.forward.window import LEAST, kept, passed_s, sized
+from router.smpp.numbers import WireNumbers
 from router.smpp.session import Note, Writable
 from router.terms.capacity import Capacity
 from router.terms.message import Message
@@ -405,6 +406,8 @@ class Operator:
         """Whether the configuration no longer names the operator: it sends nothing more."""
         rate = settings.destination_rate
         self.destinations = None if rate is None else Destinations(rate, capacity=capacity)
+        self.numbers = None if settings.numbers is None else WireNumbers(settings.numbers)
+        """How addresses are written; None: as they came."""
         self.queue_full: Final = QueueFullDetector()
         self.in_flight = 0
         """Messages in flight over all binds, those that are no longer named included."""
@@ -440,6 +443,8 @@ class Operator:
         """
         assert settings.name == self.name
         self.is_leaving = False
+        if settings.numbers != self.settings.numbers:
+            self.numbers = None if settings.numbers is None else WireNumbers(settings.numbers)
         self.settings = settings
         known = {bind.settings.name: bind for bind in self.binds}
         sending = [bind for bind in self.binds if bind.pace is not None]
@@ -491,10 +496,15 @@ class Operator:
     def is_sending_to(self, *numbers: bytes) -> bool:
         """Return whether a message to one of these addresses (digits and NUL) is in flight."""
         return any(
-            attempt.message.destination_octets[2:] in numbers
+            self.number_of(attempt.message)[2:] in numbers
             for bind in (*self.binds, *self._removed)
             for attempt in bind.unanswered
         )
+
+    def number_of(self, message: Message) -> bytes:
+        """Return the destination of a message (TON, NPI, number, NUL) as it is written here."""
+        numbers, number = self.numbers, message.destination_octets
+        return number if numbers is None else numbers.written(number)
 
     def leave(self) -> BindChanges:
         """Send nothing more; every bind stays bound until nothing is owed on it."""
@@ -693,7 +703,7 @@ class Operator:
         slot = pace.take(bind.round_trip, now)
         operator_slot = -1 if self.pacer is None else self.pacer.take(bind.round_trip, now)
         if self.destinations is not None:
-            self.destinations.sent(message.destination_octets, now)
+            self.destinations.sent(self.number_of(message), now)
         self.in_flight += 1
         batch = bind.batch
         if batch is None:
@@ -740,9 +750,7 @@ class Operator:
         attempt.message.in_flight -= 1
         attempt.over = not answered
         if self.destinations is not None:
-            self.destinations.attempt_ended(
-                attempt.message.destination_octets, attempt.sent_at, now
-            )
+            self.destinations.attempt_ended(self.number_of(attempt.message), attempt.sent_at, now)
         if answered:
             self.answered += 1
             if attempt.sent_at > bind.heard_to:

@@ -23,13 +23,17 @@ When a new configuration gives the ids of responses another form (`adopt`), atte
 keep the ids that they have, because the journal knows them by these. A receipt finds such an
 attempt by its id in any form, if its address is the message's destination too. The address must
 decide: 10 in one form and 0x0A in the other are the same id of two messages.
+
+Where no setting says the forms they are learnt (`learnt_ids.py`), and the ids of answers are kept
+as text: what is learnt is how those of receipts are to be read.
 """
 
 from collections.abc import Callable, Iterator, Set
-from contextlib import suppress
 from typing import Final, Protocol
 
 from router.report.half_receipted import HalfReceipted
+from router.report.id_forms import canonical, cut, is_number, other_forms
+from router.report.learnt_ids import AS_IT_IS, LearntIds, Rule, readings
 from router.smpp.receipt import Receipt
 from router.terms.capacity import Capacity
 from router.terms.group import Group
@@ -38,7 +42,7 @@ from router.terms.message import FINAL_BITS, Message
 from router.terms.names import OperatorId, RouterId
 from router.terms.oldest_first import OldestFirst
 from router.terms.orphan import Orphan
-from router.terms.settings import IdForm, MessageIdSettings
+from router.terms.settings import MessageIdSettings
 
 ORPHAN_S: Final = 60.0
 """How long an orphan is kept: twice the usual time in which an answer comes, or never."""
@@ -47,7 +51,6 @@ FEWEST_DIGITS: Final = 7
 _LONG_AGO: Final = float("-inf")
 _UNKNOWN: Final = 4
 """The doubt about an id under which nothing is known."""
-_INT32: Final = 1 << 32
 
 
 class Addressed(Protocol):
@@ -66,73 +69,28 @@ Said = bytes
 """What a final receipt has said: of which number, the state, and the done date as it came."""
 
 
-def canonical(form: IdForm) -> Callable[[bytes], OperatorId]:
-    """Return the function that makes ids in this form comparable.
-
-    Text and decimal: case and leading zeros do not count. Hex: the number counts, of any length. An
-    id that is not of its form is read as text.
-    """
-    base = {"text": 0, "decimal": 10, "hex": 16}[form]
-
-    def of_text(octets: bytes) -> OperatorId:
-        if 0 in octets:  # Else no call: every message comes by here twice.
-            octets = _cut(octets)
-        return OperatorId(octets.strip().lower().lstrip(b"0") or b"0")
-
-    def of_number(octets: bytes) -> OperatorId:
-        digits = _cut(octets)
-        if len(digits) > 64 or b"_" in digits:
-            return of_text(octets)
-        try:
-            return OperatorId(b"%d" % int(digits, base))
-        except ValueError:
-            return of_text(octets)
-
-    return of_number if _is_number(form) else of_text
-
-
-def other_forms(octets: bytes) -> Iterator[OperatorId]:
-    """Yield the canonical forms of an id that is written in another way than the settings say.
-
-    In another base, with 0x, or as the negative that its 32 bits are.
-    """
-    text = _cut(octets).lower()
-    if len(text) > 64 or b"_" in text:
-        return
-    yield OperatorId(text.lstrip(b"0") or b"0")  # Decimal or text, where the settings say hex.
-    numbers: list[int] = []
-    with suppress(ValueError):
-        if text.startswith(b"-"):
-            numbers.append(int(text) % _INT32)
-        elif text.startswith((b"0x", b"x")):  # Canonical text has lost the 0.
-            numbers.append(int(text.partition(b"x")[2], 16))
-        else:
-            if text.isdigit():
-                numbers.append(int(text))
-            numbers.append(int(text, 16))
-    for number in numbers:
-        yield OperatorId(b"%d" % number)
-        yield OperatorId(b"%x" % number)
-        yield OperatorId(b"x%x" % number)
-        if _INT32 // 2 <= number < _INT32:
-            yield OperatorId(b"%d" % (number - _INT32))
-
-
 class Correlator:
     """The receipts that one operator still owes."""
 
     def __init__(
         self,
-        forms: MessageIdSettings,
+        forms: MessageIdSettings | None,
         wait_s: float,
         *,
         per_message: bool = False,
         capacity: Capacity = Capacity(),
     ) -> None:
+        """`forms` are those of the settings; None: they are learnt from what comes."""
+        self.learnt = LearntIds() if forms is None else None
+        """What is learnt of the ids; None where a setting says their forms."""
+        self.sign: Rule | None = None
+        """What the receipt that `find` was asked for last says of the forms; for `learn`."""
+        self._weighs = self.learnt is not None
+        forms = forms or AS_IT_IS.forms
         self.of_response = canonical(forms.response)
         self.of_receipt = canonical(forms.receipt)
         self.guessed = 0
-        """Receipts that matched only in another base: the settings are probably wrong."""
+        """Receipts that matched only in another base than is set or was learnt."""
         self.behind = 0
         """The number of attempts that only the journal has."""
         self.is_in_order = True
@@ -143,6 +101,8 @@ class Correlator:
         self.per_message = per_message
         """Whether one receipt is that of all parts of a long message."""
         self.half_receipted: Final = HalfReceipted()
+        self.written: Callable[[bytes], bytes] | None = None
+        """How the operator is written the addresses of messages; None: as they came."""
         self._forms = forms
         self._latest_utc = _LONG_AGO
         """When the operator last took a message."""
@@ -174,17 +134,23 @@ class Correlator:
         """Receipts that wait for the submit_sm_resp with their id."""
         self._orphan_octets = 0
 
-    def adopt(self, forms: MessageIdSettings, wait_s: float, *, per_message: bool = False) -> None:
+    def adopt(
+        self, forms: MessageIdSettings | None, wait_s: float, *, per_message: bool = False
+    ) -> None:
         """Follow new settings: ids and long messages from now on, and the wait of all.
 
         A receipt is waited for from when its attempt was taken, so a shorter wait may make many
-        overdue at once.
+        overdue at once. What was learnt of ids goes on where nothing is set, before and now.
         """
-        if _is_number(forms.response) != _is_number(self._forms.response):
-            self._former_until_utc = self._latest_utc
-        self._forms = forms
-        self.of_response = canonical(forms.response)
-        self.of_receipt = canonical(forms.receipt)
+        if forms is not None or self.learnt is None:
+            self.learnt = LearntIds() if forms is None else None
+            self._weighs = self.learnt is not None
+            forms = forms or AS_IT_IS.forms
+            if is_number(forms.response) != is_number(self._forms.response):
+                self._former_until_utc = self._latest_utc
+            self._forms = forms
+            self.of_response = canonical(forms.response)
+            self.of_receipt = canonical(forms.receipt)
         self.wait_s = wait_s
         self.per_message = per_message
 
@@ -222,7 +188,7 @@ class Correlator:
             if orphans is None:
                 continue
             first, *_ = orphans
-            if one_id == operator_id or _same_number(message, first.source_octets):
+            if one_id == operator_id or self._same_number(message, first.source_octets):
                 claimed += self._taken_out(one_id)
         return claimed
 
@@ -234,14 +200,15 @@ class Correlator:
         and 0x10 are two messages of an operator that numbers its messages. An empty id finds none.
         """
         operator_id = self.of_receipt(octets)
-        if operator_id == b"0" and not _cut(octets):  # The form of nothing, too.
+        if operator_id == b"0" and not cut(octets):  # The form of nothing, too.
             return OperatorId(b""), None
         entry = self._open.by_key.get(operator_id)
-        if entry is None or entry[0] <= self._former_until_utc:  # Every receipt comes by here.
+        # Every receipt comes by here.
+        if entry is None or entry[0] <= self._former_until_utc or self._weighs:
             return self._find_in_any_form(operator_id, octets, addressed)
         if self.more and operator_id in self.more:
             every = (entry, *self.more[operator_id])
-            same = [one for one in every if _is_about(one[1], addressed)]
+            same = [one for one in every if self.is_sure(one[1], addressed)]
             since = [one for one in same if one[0] >= self.restarted_utc]
             if same:
                 return operator_id, (since or same)[0][1]
@@ -257,24 +224,24 @@ class Correlator:
         A message of that number is surer than one whose receipt has come, and that is surer than a
         message of another number, which may have the id by chance.
         """
-        if not _cut(octets):
+        if not cut(octets):
             return _UNKNOWN
         operator_id = self.of_receipt(octets)
         doubt = _UNKNOWN
         for _, message in self._attempts(operator_id):
-            if _is_about(message, addressed):
+            if self.is_sure(message, addressed):
                 return 0
             doubt = _UNKNOWN - 1
         for one_id in other_forms(octets):
             for _, message in self._attempts(one_id):
-                if _is_about(message, addressed):
+                if self.is_sure(message, addressed):
                     return 1
         return 2 if operator_id in self._done or operator_id in self._unwanted else doubt
 
     def other_id(self, orphan: Orphan, receipt: Receipt) -> OperatorId | None:
         """Return the second id, in canonical form, under which an orphan is to be found."""
         for octets in (receipt.operator_id, receipt.other_id):
-            if _cut(octets) and (one_id := self.of_receipt(octets)) != orphan.operator_id:
+            if cut(octets) and (one_id := self.of_receipt(octets)) != orphan.operator_id:
                 return one_id
         return None
 
@@ -285,12 +252,20 @@ class Correlator:
     def _find_in_any_form(
         self, operator_id: OperatorId, octets: bytes, addressed: Addressed
     ) -> tuple[OperatorId, Message | None]:
-        """Find the message of a receipt whose id has no attempt of this configuration first."""
+        """Find the message of a receipt whose id has no attempt of this configuration first.
+
+        Or any, while the forms of ids are not learnt.
+        """
+        learnt = self.learnt
+        if learnt is not None:
+            found = self._weigh(learnt, octets, addressed)
+            if found is not None:
+                return found
         matching = [
             (one_id, taken_utc, message)
             for one_id in (operator_id, *other_forms(octets))
             for taken_utc, message in self._attempts(one_id)
-            if _is_about(message, addressed)
+            if self.is_sure(message, addressed)
         ]
         # An id in today's form is the surest sign, then one in an earlier form. Both with the
         # address, because ids of two forms may be equal by chance.
@@ -300,13 +275,77 @@ class Correlator:
         for one_id, taken_utc, message in matching:
             if self._is_former(taken_utc):
                 return one_id, message
-        for taken_utc, message in self._attempts(operator_id):
-            if not self._is_former(taken_utc):
-                return operator_id, message
+        if learnt is None or learnt.trusts_ids:
+            for taken_utc, message in self._attempts(operator_id):
+                if not self._is_former(taken_utc):
+                    return operator_id, message
         if matching and operator_id not in self._done:
             self.guessed += 1
             return matching[0][0], matching[0][2]
         return operator_id, None
+
+    # The forms of ids, where no setting says them.
+
+    def _weigh(
+        self, learnt: LearntIds, octets: bytes, addressed: Addressed
+    ) -> tuple[OperatorId, Message | None] | None:
+        """Find the message by any reading of its receipt's id, if the number is its own.
+
+        One to the same number may have the id in another reading: what has come in the likeliest,
+        and was of that number, comes again, and is about no message. `sign` is the rule that the
+        receipt speaks for: none if several readings are a message's, or if several rules read
+        alike.
+        """
+        self.sign = None
+        learnt.weigh()
+        self._weighs = learnt.weighs
+        read = readings(octets)
+        found = {
+            one_id: message
+            for one_id in read
+            if (message := self._oldest_about(one_id, addressed)) is not None
+        }
+        if not found:
+            return None
+        likeliest = learnt.favoured.of_receipt(octets)
+        if likeliest not in found:
+            if self._has_come(likeliest, addressed):
+                return likeliest, None
+            likeliest, *_ = found
+        if len(found) == 1 and len(read[likeliest]) == 1:
+            (self.sign,) = read[likeliest]
+            if learnt.rule is not None and self.sign is not learnt.rule:
+                self.guessed += 1
+        return likeliest, found[likeliest]
+
+    def _has_come(self, operator_id: OperatorId, addressed: Addressed) -> bool:
+        """Return whether the final receipt of an id has come, and not for another number."""
+        if operator_id not in self._done:
+            return False
+        said = self._done.get(operator_id)
+        return said is None or said.startswith(addressed.source_octets)
+
+    def _oldest_about(self, operator_id: OperatorId, addressed: Addressed) -> Message | None:
+        """Return the message under an id that has the receipt's number, and whose id is no former.
+
+        Of several the oldest since all sessions had fallen, or else the oldest.
+        """
+        same = [
+            one
+            for one in self._attempts(operator_id)
+            if not self._is_former(one[0]) and self.is_sure(one[1], addressed)
+        ]
+        since = [one for one in same if one[0] >= self.restarted_utc]
+        return (since or same)[0][1] if same else None
+
+    def learn(self, sign: Rule) -> None:
+        """Take what a receipt that has found its message says of the forms of ids."""
+        learnt = self.learnt
+        if learnt is None:  # New settings say them since.
+            return
+        if learnt.saw(sign):
+            self.of_receipt = sign.of_receipt
+        self._weighs = learnt.weighs
 
     def _is_former(self, taken_utc: float) -> bool:
         """Whether an attempt of then may have an id in the form of an earlier configuration."""
@@ -328,7 +367,23 @@ class Correlator:
         If an id has been used twice, only the address tells; the other message may be in the
         journal.
         """
-        return _is_about(message, addressed)
+        return self._same_number(message, addressed.source_octets) or self._same_number(
+            message, addressed.destination_octets
+        )
+
+    def _same_number(self, message: Message, octets: bytes) -> bool:
+        """Return whether an address is the message's destination, as it came or as it was sent."""
+        ours = message.destination_octets
+        if _same_number(ours, octets):
+            return True
+        return self.written is not None and _same_number(self.written(ours), octets)
+
+    def is_to_sender(self, message: Message, addressed: Addressed) -> bool:
+        """Return whether a receipt goes to the source of the message, as it came or was sent."""
+        ours, theirs = message.source_octets, addressed.destination_octets[2:]
+        if ours[2:] == theirs:
+            return True
+        return self.written is not None and self.written(ours)[2:] == theirs
 
     def is_done(self, operator_id: OperatorId) -> bool:
         """Return whether the final receipt of this id has come before."""
@@ -542,17 +597,6 @@ class Correlator:
         return overdue
 
 
-def _is_number(form: IdForm) -> bool:
-    """Return whether ids of this form are compared as numbers, rather than as they stand."""
-    return form == "hex"
-
-
-def _cut(octets: bytes) -> bytes:
-    """Return an id without what stands behind its NUL, and without blanks."""
-    end = octets.find(0)
-    return (octets if end < 0 else octets[:end]).strip()
-
-
 def _ids_of(orphan: Orphan) -> tuple[OperatorId, ...]:
     """Return the ids under which an orphan is kept."""
     if orphan.other_id is None:
@@ -560,20 +604,13 @@ def _ids_of(orphan: Orphan) -> tuple[OperatorId, ...]:
     return orphan.operator_id, orphan.other_id
 
 
-def _is_about(message: Message, addressed: Addressed) -> bool:
-    """Return whether a receipt names the message's destination, swapped or not."""
-    return _same_number(message, addressed.source_octets) or _same_number(
-        message, addressed.destination_octets
-    )
-
-
-def _same_number(message: Message, octets: bytes) -> bool:
-    """Return whether an address is the message's destination, in national or international form.
+def _same_number(ours: bytes, theirs: bytes) -> bool:
+    """Return whether two addresses are one, in national or international form.
 
     TON, NPI, + and leading zeros do not count; of numbers of at least `FEWEST_DIGITS` the end of
     the longer one does.
     """
-    ours, theirs = message.destination_octets[2:-1].lstrip(b"+0"), octets[2:-1].lstrip(b"+0")
+    ours, theirs = ours[2:-1].lstrip(b"+0"), theirs[2:-1].lstrip(b"+0")
     if ours == theirs:
         return True
     shorter, longer = sorted((ours, theirs), key=len)

@@ -1,10 +1,11 @@
 """Finds the account for a subscriber's message: by operator, number, keyword; first rule wins."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Final
 
 from router.smpp import text
 from router.smpp.pdu import Sm, deliver_sm_from_data_sm, relay
+from router.smpp.recode import LATIN_1
 from router.smpp.vocabulary import DATA_SM
 from router.terms.names import AccountName, OperatorName
 from router.terms.settings import InboundSettings
@@ -18,14 +19,18 @@ SHOWN_DIGITS: Final = 5
 class InboundRules:
     """The `inbound` rules, in their order."""
 
-    def __init__(self, rules: Sequence[InboundSettings]) -> None:
+    def __init__(
+        self, rules: Sequence[InboundSettings], *, latin_1: Set[OperatorName] = frozenset()
+    ) -> None:
+        """`latin_1` are the operators whose data_coding 0 is Latin-1."""
+        self._latin_1: Final = latin_1
         self._rules: Final = tuple((rule, keyword_of(rule)) for rule in rules)
         self._has_keywords: Final = any(rule.keyword is not None for rule in rules)
 
     def account_of(self, operator: OperatorName, sm: Sm) -> AccountName | None:
         """Return the account that gets this message; None if no rule holds."""
         number = _number_of(sm)
-        keyword = _first_word(sm) if self._has_keywords else ""
+        keyword = self._first_word(operator, sm) if self._has_keywords else ""
         for rule, wanted in self._rules:
             if (
                 rule.operator in (None, operator)
@@ -43,6 +48,11 @@ class InboundRules:
             if is_meant and wanted is None:
                 return rule.to
         return None
+
+    def _first_word(self, operator: OperatorName, sm: Sm) -> str:
+        octets = text.without_udh(sm.message, sm.esm_class)
+        is_latin_1 = sm.data_coding == 0 and operator in self._latin_1
+        return text.first_word(text.decode(octets, LATIN_1 if is_latin_1 else sm.data_coding))
 
     def reads_keyword(self, operator: OperatorName, sm: Sm) -> bool:
         """Return whether the keyword of such a message can decide whose it is."""
@@ -85,11 +95,6 @@ def keyword_of(rule: InboundSettings) -> str | None:
 
 def _number_of(sm: Sm) -> str:
     return sm.destination_addr.lstrip(b"+").decode("latin-1")
-
-
-def _first_word(sm: Sm) -> str:
-    octets = text.without_udh(sm.message, sm.esm_class)
-    return text.first_word(text.decode(octets, sm.data_coding))
 
 
 def for_client(sm: Sm, command_id: int) -> bytes:

@@ -65,6 +65,8 @@ from router.terms.settings import (
     LogSettings,
     MessageIdForms,
     MessageIdSettings,
+    NumberKind,
+    NumberSettings,
     OperatorSettings,
     OperatorTlsSettings,
     OutbindSettings,
@@ -334,6 +336,25 @@ _part(
     _finish_bind,
 )
 _part(MessageIdSettings, {})
+
+
+def _finish_numbers(found: Found) -> None:
+    if found.values.get("normalise") == "national" and found.lacks("country_code"):
+        found.note("country_code", "is missing and must be written: `national` leaves it out")
+    if "national_prefix" in found.entries and found.lacks("country_code"):
+        found.note("national_prefix", "says nothing without country_code")
+
+
+_part(
+    NumberSettings,
+    {
+        "normalise": value.number_form,
+        "country_code": value.country_code,
+        "national_prefix": value.national_prefix,
+        "ton_npi": mapping(value.one_of(*get_args(NumberKind)), value.ton_npi),
+    },
+    _finish_numbers,
+)
 _part(
     ReceiptSettings,
     {

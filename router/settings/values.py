@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import tzinfo
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, TypeVar, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from router.accept.passwords import check_hash, is_hash
@@ -26,7 +26,7 @@ from router.settings.units import NotUnderstoodError
 from router.smpp.receipt import FIELDS
 from router.terms.limits import Rate
 from router.terms.names import NOBODY
-from router.terms.settings import Address, SeenFile
+from router.terms.settings import Address, NumberForm, SeenFile, TonNpi
 
 LONGEST_SECRET_BYTES: Final = 4_096
 """Octets of a file with a password; a longer file is the wrong one."""
@@ -322,6 +322,38 @@ def _number(written: str) -> str:
 
 
 number: Final = scalar("digits", _number, "without + or 00", "[0-9]{1,20}")
+
+
+def _ton_npi(written: str) -> TonNpi:
+    ton, slash, npi = written.partition("/")
+    if slash and ton.isdecimal() and npi.isdecimal() and max(int(ton), int(npi)) <= 255:
+        return TonNpi(int(ton), int(npi))
+    raise NotUnderstoodError("TON and NPI are two numbers from 0 to 255, as in 1/1")
+
+
+ton_npi: Final = scalar("TON/NPI", _ton_npi, "such as `1/1`", "[0-9]{1,3}/[0-9]{1,3}")
+
+
+def _country_code(written: str) -> str:
+    if not _COUNTRY_CODE.fullmatch(written):
+        raise NotUnderstoodError("a country calling code has one to three digits, without + or 00")
+    return written
+
+
+_COUNTRY_CODE: Final = re.compile("[1-9][0-9]{0,2}")
+country_code: Final = scalar("digits", _country_code, "without + or 00", _COUNTRY_CODE.pattern)
+
+
+def _national_prefix(written: str) -> str:
+    if not _NATIONAL_PREFIX.fullmatch(written):
+        raise NotUnderstoodError("a national prefix has at most four digits, such as 0")
+    return written
+
+
+_NATIONAL_PREFIX: Final = re.compile("[0-9]{0,4}")
+national_prefix: Final = scalar("digits", _national_prefix, "such as `0`", _NATIONAL_PREFIX.pattern)
+number_form: Final = replace(one_of(*get_args(NumberForm)), schema=chosen(*get_args(NumberForm), 0))
+"""To an editor 00 without quotes is the number 0."""
 
 
 def _read_path(spot: Spot) -> Path:

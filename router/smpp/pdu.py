@@ -25,6 +25,8 @@ _OTHERS: Final = {
 ALL: Final = 1 << 30
 """All PDUs that there are."""
 
+LONGEST_ADDRESS: Final = 20
+"""Octets of the longest address of a submit_sm, without its NUL (3.4, 4.4.1)."""
 LONGEST_SHORT_MESSAGE_OCTETS: Final = 254
 """The longest short_message of 3.4 (5.2.21). 5.0 has room for one octet more."""
 MOST_DESTINATIONS: Final = 254

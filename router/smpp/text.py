@@ -16,6 +16,18 @@ _GSM: Final = GSM7BitCodec()
 UDHI: Final = 0x40
 """esm_class bit: the message begins with a user data header."""
 
+ESCAPE: Final = 0x1B
+"""The septet of the GSM alphabet before those of its extension."""
+
+
+def gsm_alphabet() -> tuple[dict[int, str], dict[int, str]]:
+    """Return the characters of the GSM alphabet, and those behind an escape, by septet."""
+    septets = [septet for septet in range(0x80) if septet != ESCAPE]
+    basic = {septet: str(_GSM.decode(bytes((septet,)))[0]) for septet in septets}
+    behind = {septet: str(_GSM.decode(bytes((ESCAPE, septet)))[0]) for septet in septets}
+    # The codec has a no-break space for what the extension does not have.
+    return basic, {septet: one for septet, one in behind.items() if one != "\u00a0"}
+
 
 def without_udh(message: bytes, esm_class: int) -> bytes:
     """Return the message without its user data header."""

@@ -6,18 +6,21 @@ from typing import Final
 from router.enqueue.lanes import Lanes
 from router.forward.pool import Bind, Operator
 from router.forward.validity import with_what_remains
+from router.smpp.recode import recoded
 from router.steps.availability import Availability
 from router.steps.clocks import Clocks
 from router.steps.commits import NEVER
 from router.steps.expiry import Expiry
 from router.steps.failover import Failover
 from router.steps.marks import Marks
+from router.steps.rules import Rulebook
 from router.steps.suspicions import Suspicions
 from router.steps.turn import Turn
 from router.terms.capacity import Capacity
 from router.terms.counters import Counters
 from router.terms.message import Message
 from router.terms.names import OperatorName, RouterId
+from router.terms.settings import Alphabet
 from router.terms.states import WRITE
 
 FULL_AGAIN_S: Final = 1.0
@@ -39,6 +42,7 @@ class Dispatcher:
         "_lanes",
         "_marks",
         "_rejected",
+        "_rulebook",
         "_suspicions",
         "_turn",
         "_wake_at",
@@ -58,6 +62,7 @@ class Dispatcher:
         clocks: Clocks,
         turn: Turn,
         capacity: Capacity,
+        rulebook: Rulebook,
         *,
         is_new: Callable[[RouterId], bool],
     ) -> None:
@@ -73,6 +78,7 @@ class Dispatcher:
         self._clocks: Final = clocks
         self._turn: Final = turn
         self._capacity: Final = capacity
+        self._rulebook: Final = rulebook
         self._is_new: Final = is_new
         self._wake_at = NEVER
         """When the first operator has a slot again; may be early, never late."""
@@ -171,7 +177,8 @@ class Dispatcher:
             lanes.delays.doubt(message)
             return True
         if operator.destinations is not None:
-            goes_at = operator.destinations.ask(message.destination_octets, message.router_id, now)
+            number = operator.number_of(message)
+            goes_at = operator.destinations.ask(number, message.router_id, now)
             if goes_at is None and not message.in_doubt:
                 lanes.put_first(message)  # Too many wait aside; so do this one and all behind it.
                 operator.ready_at = now + FULL_AGAIN_S
@@ -219,9 +226,24 @@ class Dispatcher:
         if operator.settings.validity_period == "remaining" and message.expires_utc != NEVER:
             self._expiry.prolong(message)  # What a correction took remains, too.
             octets = with_what_remains(message, now_utc)
+        if operator.settings.data_coding_0 is not None:
+            octets = self._in_alphabet(operator.settings.data_coding_0, message, octets)
+        if operator.numbers is not None:
+            octets = operator.numbers.outgoing(message, octets)
         operator.send(bind, message, octets, now)
         assert bind.peer is not None
         self._turn.write(bind.peer)
+
+    def _in_alphabet(self, alphabet: Alphabet, message: Message, octets: bytes) -> bytes:
+        """Return the PDU with its text as the operator reads data_coding 0."""
+        account = self._rulebook.rules.accounts.get(message.account)
+        came = None if account is None else account.data_coding_0
+        if came is None or came == alphabet:
+            return octets
+        octets, result = recoded(message.command_id, octets, came, alphabet)
+        if result is not None and message.operator is not None:
+            self._counters.texts_recoded[message.operator, result] += 1
+        return octets
 
     def _after(self, operator: Operator, now: float) -> None:
         """See to what this pass has left."""

@@ -16,8 +16,10 @@ from router.enqueue.ids import Ids
 from router.report.inbound import for_client
 from router.report.long_inbound import LongInbound, LongInbounds
 from router.smpp.pdu import BodyError, Pdu, Sm, esme_addr_of
+from router.smpp.recode import recoded
 from router.smpp.segments import part_of
 from router.smpp.session import Note
+from router.smpp.vocabulary import DELIVER_SM
 from router.steps.clocks import Clocks
 from router.steps.commits import Commits
 from router.steps.deliveries import Deliveries
@@ -88,6 +90,9 @@ class Inbound:
 
     def arrived(self, peer: OperatorPeer, pdu: Pdu, sm: Sm, now: float) -> None:
         """Keep a subscriber's message for its account; a part of a long one when that is known."""
+        numbers = peer.bind.operator.numbers
+        if numbers is not None:
+            pdu, sm = numbers.incoming(pdu, sm)
         came = FromSubscriber(peer, pdu, sm)
         rules, operator = self._rulebook.rules.inbound, peer.bind.operator.name
         part = part_of(sm)
@@ -193,7 +198,7 @@ class Inbound:
         delivery = Delivery(
             router_id=number,
             account=account,
-            octets=for_client(sm, came.command_id),
+            octets=self._for_client(came, account),
             made_utc=self._clocks.utc(),
             final=whole is None,
         )
@@ -203,6 +208,22 @@ class Inbound:
         self._unkept[operator] = unkept + len(delivery.octets)
         self._commits.settles.held.append(delivery)
         self._commits.settles.replies.append(reply)
+
+    def _for_client(self, came: FromSubscriber, account: AccountName) -> bytes:
+        """Return the deliver_sm of a message, in which data_coding 0 is what the client reads."""
+        octets = for_client(came.sm, came.command_id)
+        operator = came.peer.bind.operator
+        alphabet = operator.settings.data_coding_0
+        if alphabet is None:
+            return octets
+        settings = self._rulebook.rules.accounts.get(account)
+        goes = None if settings is None else settings.data_coding_0
+        if goes is None or goes == alphabet:
+            return octets
+        octets, result = recoded(DELIVER_SM, octets, alphabet, goes)
+        if result is not None:
+            self._counters.texts_recoded[operator.name, result] += 1
+        return octets
 
     def _no_room(self, account: AccountName, unkept: int) -> Refusal | None:
         """Return why a message cannot be kept now, though the journal works."""

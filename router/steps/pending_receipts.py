@@ -5,7 +5,7 @@ The older ones only the journal has: `recall.py` brings them back.
 Rule: a message is one object, however many operators have taken it.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from struct import Struct
 from typing import Final
 
@@ -13,6 +13,7 @@ from router.enqueue.journal import PendingReceipt
 from router.report import receipts
 from router.report.correlate import Correlator
 from router.smpp import receipt as r
+from router.smpp.numbers import WireNumbers
 from router.smpp.pdu import Pdu, Sm
 from router.smpp.receipt import Receipt
 from router.steps.commits import Commits
@@ -55,6 +56,7 @@ class PendingReceipts:
             else:
                 per_message = one.receipts.per == "message"
                 correlator.adopt(one.message_id, one.receipt_wait_s, per_message=per_message)
+                correlator.written = _written(one)
 
     def rename(self, was: OperatorName, now: OperatorName) -> None:
         """Expect what an operator owes under its new name."""
@@ -92,9 +94,11 @@ class PendingReceipts:
     def _correlator(self, settings: OperatorSettings) -> Correlator:
         wait_s = settings.receipt_wait_s
         per_message = settings.receipts.per == "message"
-        return Correlator(
+        correlator = Correlator(
             settings.message_id, wait_s, per_message=per_message, capacity=self._capacity
         )
+        correlator.written = _written(settings)
+        return correlator
 
     def may_be_taken_twice(self, message: Message) -> None:
         """Know that more than one operator, or one twice, may have taken the message."""
@@ -183,6 +187,11 @@ class PendingReceipts:
         for name in sorted(in_memory, key=lambda name: -in_memory[name]):
             share = -(-excess * in_memory[name] // sum(in_memory.values()))
             self.correlators[name].leave_to_journal(share, unkept)
+
+
+def _written(settings: OperatorSettings) -> Callable[[bytes], bytes] | None:
+    """Return how an operator writes the addresses of messages; None: as they came."""
+    return None if settings.numbers is None else WireNumbers(settings.numbers).written
 
 
 def sm_of(orphan: Orphan) -> Sm:

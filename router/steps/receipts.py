@@ -151,6 +151,9 @@ class Receipts:
         if receipt.other_id:
             _mean_the_known(correlator, receipt, came.sm)
         operator_id, message = correlator.find(receipt.operator_id, came.sm)
+        sign = correlator.sign
+        if sign is not None:
+            correlator.sign = None
         if not came.is_marked and self._is_subscribers(
             came, correlator, operator_id, message, asked=asked
         ):
@@ -173,6 +176,8 @@ class Receipts:
         self.counters.receipts[operator.name, _COUNTED_AS[receipt.state]] += 1
         reply = came.reply()
         if message is not None and not _is_early(operator, correlator, message, came.sm):
+            if sign is not None:
+                correlator.learn(sign)
             if receipt.state is None:
                 came.peer.tell(Note("receipt.unreadable", message_id=receipt.operator_id))
             reply.brought = self._report(
@@ -224,9 +229,7 @@ class Receipts:
         if message is None:
             if correlator.is_done(operator_id) or correlator.is_unwanted(operator_id):
                 return False
-        elif correlator.is_sure(message, came.sm) and (
-            message.source_octets[2:] == came.sm.destination_octets[2:]
-        ):
+        elif correlator.is_sure(message, came.sm) and correlator.is_to_sender(message, came.sm):
             return False
         return asked or not correlator.behind  # Else the journal may know the message.
 
@@ -365,6 +368,13 @@ class Receipts:
                 half.is_told = True
                 why = f"one receipt for all parts: set operators.{name}.receipts.per to message"
                 peer.tell(Note("receipt.parts_missed", why=why))
+            learnt = correlator.learnt
+            if learnt is not None and not learnt.is_told and (peer := self._peer_of(name)):
+                learnt.is_told = True
+                forms = learnt.favoured.forms
+                found = f"{{response: {forms.response}, receipt: {forms.receipt}}}"
+                why = f"set operators.{name}.message_id: {found} to fix it"
+                peer.tell(Note("receipt.ids_learnt", why=why))
 
     # Receipts whose message is not known.
 
@@ -375,6 +385,7 @@ class Receipts:
         if receipt.other_id:
             _mean_the_known(correlator, receipt, sm)
         operator_id, message = correlator.find(receipt.operator_id, sm)
+        sign, correlator.sign = correlator.sign, None
         if message is None and correlator.per_message:
             operator_id, message = self._part_that_waits(
                 operator, correlator, operator_id, receipt, now
@@ -390,6 +401,8 @@ class Receipts:
             return
         self._commits.settles.claimed.append(orphan)
         if message is not None:  # Else one before it was final.
+            if sign is not None:
+                correlator.learn(sign)
             self._report(
                 operator, correlator, operator_id, message, receipt, sm, now, orphan.at_utc
             )

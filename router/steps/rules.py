@@ -59,7 +59,14 @@ class Rules:
             },
             checks=Checks(settings.lanes),
             routes=RouteTable(settings.routes, plans, up),
-            inbound=InboundRules(settings.inbound),
+            inbound=InboundRules(
+                settings.inbound,
+                latin_1={
+                    name
+                    for name, one in settings.operators.items()
+                    if one.data_coding_0 == "latin-1"
+                },
+            ),
             statuses={name: one.on_status for name, one in settings.operators.items()},
             by_text={name for name, one in settings.operators.items() if one.receipts.by_text},
             words={

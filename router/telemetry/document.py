@@ -4,7 +4,7 @@ Times that end in `_s` are seconds, in `_utc` seconds since 1970; `per_s` is mes
 the last seconds.
 """
 
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 
 class ProblemStatus(TypedDict):
@@ -192,6 +192,15 @@ class OutcomesStatus(TypedDict):
     """How long ago the latest was; None without any."""
 
 
+class IdsStatus(TypedDict):
+    """The forms of an operator's message ids."""
+
+    known: Literal["set", "learnt", "not yet"]
+    """Whether `message_id` says them, or they were learnt, or nothing tells them yet."""
+    response: str
+    receipt: str
+
+
 class OperatorStatus(TypedDict):
     """One operator with its binds and the messages that wait for it."""
 
@@ -203,6 +212,11 @@ class OperatorStatus(TypedDict):
     receipts_outstanding: int
     receipts_unmatched: int
     receipts_guessed: int
+    lately_receipts: int
+    """Receipts that came in the last minutes."""
+    lately_unmatched: int
+    """Those whose message was not known, as far as they are given up."""
+    ids: IdsStatus
     leaving: bool
     """Whether the configuration has it no more: its binds stay while something is owed on them."""
     serves_data_sm: bool

@@ -105,6 +105,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "pdu.refused": "A request that the router cannot read or does not serve; `why` says more.",
         "pdu.unknown": "A command_id that no version of SMPP has.",
         "python.said": "Python or a library logged this; the line has the level that it chose.",
+        "receipt.ids_learnt": "The forms of an operator's ids are now known; see `why`.",
         "receipt.parts_missed": "Long messages get one receipt, not one for each part; see `why`.",
         "receipt.unmatched": "A receipt for no known message; `message_id` as it came.",
         "receipt.unreadable": "A receipt without a state that the router knows.",

@@ -394,10 +394,26 @@ class Exporter(Collector):
             (((name,), counters.fields_cut.get(name, 0)) for name in journey.operators),
         )
         yield _counter(
+            "texts_recoded",
+            "Texts with data_coding 0, which means something else to account and operator.",
+            ("operator", "result"),
+            ((key, value) for key, value in items(counters.texts_recoded)),
+        )
+        yield _counter(
             "receipts_guessed",
-            "Receipts that matched only in another base than `message_id` says.",
+            "Receipts that matched only in another base than `message_id` says, or was learnt.",
             ("operator",),
             (((name,), correlator.guessed) for name, correlator in correlators),
+        )
+        yield _gauge(
+            "message_ids_learnt",
+            "1: the operator's ids have these forms, as was learnt where `message_id` is not set.",
+            ("operator", "response", "receipt"),
+            (
+                ((name, rule.forms.response, rule.forms.receipt), 1)
+                for name, correlator in correlators
+                if (learnt := correlator.learnt) is not None and (rule := learnt.rule) is not None
+            ),
         )
         yield _counter(
             "long_messages_half_receipted",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, Literal, NamedTuple, TypeVar
 
 from router.accept.accounts import Account
 from router.enqueue.feed import Queue
@@ -20,6 +20,8 @@ from router.enqueue.lanes import Lanes
 from router.forward.pool import Bind, Operator
 from router.forward.window import needed
 from router.journey import Journey
+from router.report.correlate import Correlator
+from router.report.learnt_ids import AS_IT_IS
 from router.smpp.vocabulary import status_name
 from router.telemetry.account_quality import Fares
 from router.telemetry.document import (
@@ -32,6 +34,7 @@ from router.telemetry.document import (
     CommitsNow,
     ConfigStatus,
     DeliveredStatus,
+    IdsStatus,
     JournalStatus,
     LaneStatus,
     NowStatus,
@@ -160,6 +163,8 @@ def described(found: Observed) -> Snapshot:
         operator["answers"] = flow.answers.get(name, {})
         operator["receipts"] = flow.receipts.get(name, {})
         operator["delivered"] = flow.delivered_by(name)
+        operator["lately_receipts"] = flow.lately_receipts(name)
+        operator["lately_unmatched"] = flow.lately_unmatched(name)
         for bind in operator["binds"]:
             bind_name = BindName(bind["name"])
             bind["now"] = flow.of_bind(name, bind_name)
@@ -362,6 +367,9 @@ def _operator(
         receipts_outstanding=len(correlator),
         receipts_unmatched=journey.counters.receipts_unmatched.get(name, 0),
         receipts_guessed=correlator.guessed,
+        lately_receipts=0,
+        lately_unmatched=0,
+        ids=_ids(operator, correlator),
         leaving=operator.is_leaving,
         serves_data_sm=not journey.data_sm.is_refused_by(name, now),
         waiting_to_rebind=[str(bind) for bind in rebinds],
@@ -375,6 +383,16 @@ def _operator(
         receipts={},
         delivered=_NOTHING_DELIVERED,
     )
+
+
+def _ids(operator: Operator, correlator: Correlator) -> IdsStatus:
+    learnt, forms = correlator.learnt, operator.settings.message_id
+    if learnt is None:
+        forms = forms or AS_IT_IS.forms
+        return IdsStatus(known="set", response=forms.response, receipt=forms.receipt)
+    forms = learnt.favoured.forms
+    known: Literal["learnt", "not yet"] = "not yet" if learnt.rule is None else "learnt"
+    return IdsStatus(known=known, response=forms.response, receipt=forms.receipt)
 
 
 def _bind(bind: Bind, now: float) -> BindStatus:

@@ -36,13 +36,23 @@ Counts = dict[str, int]
 class Sample:
     """What the counters said at one moment."""
 
-    __slots__ = ("at", "commits", "deliveries", "outcomes", "receipts", "sends", "submits")
+    __slots__ = (
+        "at",
+        "commits",
+        "deliveries",
+        "outcomes",
+        "receipts",
+        "sends",
+        "submits",
+        "unmatched",
+    )
 
     def __init__(self, counters: Counters, now: float) -> None:
         self.at: Final = now
         self.submits: Final = counters.submits.copy()
         self.sends: Final = counters.sends.copy()
         self.receipts: Final = counters.receipts.copy()
+        self.unmatched: Final = counters.receipts_unmatched.copy()
         self.deliveries: Final = counters.deliveries.copy()
         self.outcomes: Final = counters.outcomes.copy()
         self.commits: Final = _sums(counters.commit_s)
@@ -106,6 +116,7 @@ class Flow:
         self._receipts: Final[dict[OperatorName, Counts]] = {}
         self._lately_outcomes: Final[dict[AccountName, Counts]] = {}
         self._lately_receipts: Final[dict[OperatorName, Counts]] = {}
+        self._lately_unmatched: Final = _grown(counters.unmatched, lately.unmatched)
         by_account, by_operator = _submit, _send
         _group(counters.submits, by_account, self.submits)
         _group(_grown(counters.submits, before.submits), by_account, self._submits)
@@ -170,6 +181,14 @@ class Flow:
     def delivered_by(self, name: OperatorName) -> DeliveredStatus:
         """Return how much an operator delivered, by its receipts."""
         return share(self.receipts.get(name, {}), self._lately_receipts.get(name, {}))
+
+    def lately_receipts(self, name: OperatorName) -> int:
+        """Return how many receipts an operator sent lately."""
+        return sum(self._lately_receipts.get(name, {}).values())
+
+    def lately_unmatched(self, name: OperatorName) -> int:
+        """Return how many of them were about no message that is known."""
+        return self._lately_unmatched.get(name, 0)
 
     def delivered(self) -> DeliveredStatus:
         """Return how much of all was delivered."""

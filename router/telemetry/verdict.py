@@ -43,6 +43,9 @@ OPERATOR_REFUSES: Final = 0.2
 ACCOUNT_REFUSED: Final = 0.05
 """The share of what an account submits that may be refused, as in the alerts: without what comes
 faster than its rate, which may be all but half."""
+UNMATCHED: Final = 0.05
+"""The share of an operator's receipts that may be about no message that is known, as in the
+alerts."""
 DELIVERED: Final = 0.7
 """The least share of the deliverable that an operator delivers where all is well."""
 SILENT: Final = 0.2
@@ -52,7 +55,7 @@ OLD_S: Final = 3600.0
 EXPIRED: Final = 0.2
 """The share of an account's outcomes that may be validities that ended: telephones are off."""
 
-STATES, THROTTLED, BREAKER, BACKLOG, REFUSED, LIMIT, STATUSES, CLOCK, QUIET = (
+STATES, THROTTLED, BREAKER, BACKLOG, REFUSED, LIMIT, STATUSES, CLOCK, QUIET, RECEIPTS = (
     f"docs/operators.md, {heading}"
     for heading in (
         "What does the state of a bind say?",
@@ -64,13 +67,14 @@ STATES, THROTTLED, BREAKER, BACKLOG, REFUSED, LIMIT, STATUSES, CLOCK, QUIET = (
         "Which answer of the operator means what?",
         "The machine's clock is doubted",
         "An account or an operator is silent",
+        "Receipts that say nothing, or find no message",
     )
 )
 JOURNAL, RELOAD = (f"systemd/README.md, {heading}" for heading in ("The journal", "Reload"))
 RECORDS: Final = "docs/records.md, When something is wrong"
 SEEN: Final = (
     *(RECORDS, DELIVERY),
-    *(STATES, THROTTLED, BREAKER, BACKLOG, REFUSED, LIMIT, STATUSES, CLOCK, QUIET),
+    *(STATES, THROTTLED, BREAKER, BACKLOG, REFUSED, LIMIT, STATUSES, CLOCK, QUIET, RECEIPTS),
     *(JOURNAL, RELOAD),
 )
 """Where problems are explained: the beginnings of headings."""
@@ -103,6 +107,7 @@ def problems(status: Snapshot) -> list[ProblemStatus]:
         *(told for one in operators for told in _gets_nothing(one)),
         *_of_waiting(status),
         *(told for one in operators for told in _of_binds(one)),
+        *(told for one in operators for told in _of_receipts(one)),
         *(told for one in operators for told in _of_delivery(one, status["quality"])),
         *(told for one in status["accounts"] for told in _of_account(one, status["at_utc"])),
     ]
@@ -254,6 +259,24 @@ def refuses(now: BindNow) -> bool:
     """Return whether an operator refuses too much, all in all or on one bind."""
     refused, taken = now["refused_per_s"], now["out_per_s"]
     return refused >= REFUSED_PER_S and refused > OPERATOR_REFUSES * (refused + taken)
+
+
+def _of_receipts(operator: OperatorStatus) -> Iterator[ProblemStatus]:
+    """Yield that too many of an operator's receipts have found no message lately."""
+    name, came, unmatched = (
+        operator["name"],
+        operator["lately_receipts"],
+        operator["lately_unmatched"],
+    )
+    if unmatched and came >= ENOUGH and unmatched > UNMATCHED * came:
+        share = min(1.0, unmatched / came)  # Some came before, and are given up now.
+        what = f"{name}: {share:.1%} of the last {came} receipts are about no message that is known"
+        ids = operator["ids"]
+        if ids["known"] == "set":
+            do = "is `message_id` right? Without it the forms of ids are learnt"
+        else:
+            do = "log: receipt.unmatched has the ids; has another router these messages?"
+        yield _told(what, "operator", name, do, RECEIPTS)
 
 
 def _of_delivery(operator: OperatorStatus, rows: list[QualityStatus]) -> Iterator[ProblemStatus]:

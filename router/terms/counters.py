@@ -76,6 +76,9 @@ class Counters:
         """Receipts of delivery that came faster than a telephone can answer."""
         self.fields_cut: defaultdict[OperatorName, int] = defaultdict(int)
         """What operators delivered with a field that was too long."""
+        self.texts_recoded: defaultdict[tuple[OperatorName, str], int] = defaultdict(int)
+        """Texts with data_coding 0 to and from an operator to which it means something else than to
+        the account, by result: recoded, latin_1, ucs_2, as_it_came."""
         self.inbound: defaultdict[tuple[OperatorName, str], int] = defaultdict(int)
         """Subscribers' messages, by operator and result: held, unrouted, refused."""
         self.alerts: defaultdict[tuple[OperatorName, str], int] = defaultdict(int)

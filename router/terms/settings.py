@@ -23,6 +23,9 @@ DialectName = Literal["standard", "kannel", "jasmin", "jsmpp", "cloudhopper", "p
 InDoubt = Literal["resend", "elsewhere", "fail"]
 Schedule = Literal["as_it_came", "honour"]
 Validity = Literal["as_it_came", "remaining"]
+Alphabet = Literal["gsm", "latin-1"]
+NumberForm = Literal["as_it_came", "e164", "plus", "00", "national"]
+NumberKind = Literal["international", "national", "short", "alphanumeric"]
 ReceiptPer = Literal["part", "message"]
 ReceiptWord = Literal[
     "SCHEDLD",
@@ -335,6 +338,10 @@ class AccountSettings:
     """The forms of the message ids that the client gets; by default those of its dialect."""
     dialect: Dialect = field(default=Dialect())
     """How the client wants message ids and receipts written."""
+    data_coding_0: Alphabet | None = None
+    """What data_coding 0 means to the client: `gsm` (the GSM alphabet, a septet in each octet) or
+    `latin-1`. Text with data_coding 0 is written anew, both ways, where an operator has the other
+    one. Without this key nothing of the client's is."""
     deliver_window: int = 20
     """deliver_sm that may be unanswered on one bind."""
     outbox_s: float = 72 * 3600.0
@@ -453,6 +460,41 @@ class MessageIdSettings:
     """In receipts."""
 
 
+class TonNpi(NamedTuple):
+    """Type of number and numbering plan of an address, written `1/1`."""
+
+    ton: int
+    npi: int
+
+    def __str__(self) -> str:
+        return f"{self.ton}/{self.npi}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberSettings:
+    """How addresses are written in PDUs to an operator.
+
+    Routes, records and receipts have them as the client wrote them.
+    """
+
+    normalise: NumberForm = "as_it_came"
+    """Destinations and sources that are numbers: `e164` has digits with the country code, `plus`
+    and `00` have that in front of them; `national` has no country code, if it is `country_code`,
+    and `national_prefix` instead, and other countries' numbers as `e164` has them. TON and NPI are
+    1/1 then, or 2/1 of a national number. Subscribers' messages come as digits with the country
+    code, whatever the operator writes. A number with 0 in front, or with TON 2, is taken for one of
+    `country_code`, and stays as it came without that key."""
+    country_code: str = ""
+    """The calling code of the operator's country, such as `372`. Required for `national`."""
+    national_prefix: str = ""
+    """What is dialled before a number inside the country, such as `0`."""
+    ton_npi: Mapping[NumberKind, TonNpi] = field(default_factory=dict)
+    """TON and NPI, such as `{international: 1/1, national: 2/1, short: 3/0, alphanumeric: 5/0}`,
+    of addresses in this form. `short` is a number of at most six digits, or one with TON 3 or 6;
+    `alphanumeric` is what is no number, or has TON 5. Those of kinds that are not named stay as
+    they came, but for what `normalise` says."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiptSettings:
     """How an operator writes receipts."""
@@ -534,8 +576,17 @@ class OperatorSettings:
     destination_rate: Rate | None = None
     """submit_sm to one number, such as `1/10s`. A message that is too early waits aside, and others
     go before it."""
-    message_id: MessageIdSettings = field(default=MessageIdSettings())
-    """The forms of the operator's message ids."""
+    message_id: MessageIdSettings | None = None
+    """The forms of the operator's message ids. Without this key they are learnt: ten receipts in a
+    row whose ids match in one way only, and whose number is that of the message (log
+    `receipt.ids_learnt`). A key without values is text on both ways."""
+    numbers: NumberSettings | None = None
+    """How addresses are written to the operator. By default as the client wrote them."""
+    data_coding_0: Alphabet | None = None
+    """What data_coding 0 means to the operator: `gsm` or `latin-1`. Text of and for accounts to
+    which it means the other one is written anew; without the key, here or there, nothing is. A
+    text with a character that the operator's alphabet lacks goes as Latin-1 with data_coding 3, or
+    as UCS-2 with data_coding 8."""
     reconnect: ReconnectSettings = field(default=ReconnectSettings())
     """Waits between attempts to bind."""
     validity_period: Validity = "as_it_came"

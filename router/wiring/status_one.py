@@ -8,6 +8,7 @@ from rich.text import Text
 from router.settings.mistakes import listed, nearest
 from router.telemetry.document import (
     AccountStatus,
+    IdsStatus,
     LaneStatus,
     OperatorStatus,
     ProblemStatus,
@@ -128,6 +129,12 @@ def _events(status: Snapshot, keys: Iterable[str], names: set[str]) -> Events:
     return [one for one in status["events"] if any(one.get(key) in names for key in keys)]
 
 
+def ids_words(ids: IdsStatus) -> str:
+    """Return the forms of an operator's message ids, and how they are known."""
+    forms = f"{ids['response']} in answers, {ids['receipt']} in receipts"
+    return "not learnt yet" if ids["known"] == "not yet" else f"{forms} ({ids['known']})"
+
+
 def operator_page(view: OperatorView, width: int) -> list[Text]:
     """Return the lines about an operator or a bind."""
     operator, told = view["operator"], view["settings"]
@@ -141,6 +148,7 @@ def operator_page(view: OperatorView, width: int) -> list[Text]:
             f"{operator['receipts_outstanding']} receipts due",
             f"{operator['receipts_unmatched']} unmatched",
             f"{operator['receipts_guessed']} guessed",
+            f"ids {ids_words(operator['ids'])}",
         ]
         counts["receipts"] = operator["receipts"]
     settings = _settings_of_binds(told["binds"], [one["name"] for one in binds])

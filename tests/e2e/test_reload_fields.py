@@ -24,11 +24,13 @@ from router.terms.limits import Rate
 from router.terms.names import AccountName, LaneName, OperatorName
 from router.terms.settings import (
     Address,
+    NumberSettings,
     OperatorTlsSettings,
     OutbindSettings,
     Settings,
     StatusAction,
     TlsSettings,
+    TonNpi,
 )
 from router.wiring.app import App
 from router.wiring.reload import Reloaded
@@ -37,13 +39,17 @@ from tests.unit.settings.configurations import CONTRACT, changed, loaded
 
 NO_KEYS: Final = frozenset({"name", "line", "file", "places", "files", "digest", "folder"})
 """Fields that are no keys of the file, or under which a part is found again."""
-ELSEWHERE: Final = frozenset({"TlsSettings", "Place", "Address", "SeenFile"})
+ELSEWHERE: Final = frozenset({"TlsSettings", "Place", "Address", "SeenFile", "TonNpi"})
 """Certificates need files: test_reload.py. The others are no parts of a file."""
 TEXT: Final = changed(
     CONTRACT,
     ('{address: "127.0.0.1:2775"}', '{address: "127.0.0.1:0"}'),
     ('listen: "127.0.0.1:9464"', 'listen: "127.0.0.1:0"'),
     ("sqlite:///router.db", '"memory:"'),
+    (
+        "    message_id: {response: text",
+        "    numbers: {normalise: e164}\n    message_id: {response: text",
+    ),
     ('telia-1, address: "127.0.0.1:27751",', 'telia-1, address: "127.0.0.1:1", tls: true,'),
     (
         'elisa-tx, address: "127.0.0.1:27752",',
@@ -54,6 +60,8 @@ OF_FIELD: Final[Mapping[str, object]] = {
     "url": "sqlite:///other.db",
     "lane_by_priority": {9: LaneName("otp")},
     "lane_by_service_type": {"VMN": LaneName("otp")},
+    "data_coding_0": "latin-1",
+    "ton_npi": {"short": TonNpi(3, 0)},
     "words": {"OK": "DELIVRD"},
     "on_status": {9: StatusAction(do="fail")},
     "source_address": "127.0.0.9",
@@ -79,6 +87,7 @@ OF_TYPE: Final[Mapping[object, object]] = {
     LaneName: LaneName("alert"),
     TlsSettings: TlsSettings(certificate=Path("a"), key=Path("b")),
     OperatorTlsSettings: OperatorTlsSettings(verify=False),
+    NumberSettings: NumberSettings(normalise="plus"),
     OutbindSettings: OutbindSettings(
         listen=Address(host="127.0.0.1", port=0), system_id="c", password="d"
     ),

@@ -15,7 +15,7 @@ from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu
 from router.smpp.receipt import State
 from router.terms.names import BindName
-from router.terms.settings import IdForm, OperatorSettings, Settings
+from router.terms.settings import IdForm, MessageIdSettings, OperatorSettings, Settings
 from tests.simulation.ledger import NEVER, Inbound, Taken, Writing
 from tests.simulation.promises import Promises
 from tests.simulation.records import is_final
@@ -271,7 +271,7 @@ class Operator:
     def _take(self, session: Session, writing: Writing, pdu: Pdu, answer_s: float) -> None:
         self._number += 1
         number = self._number
-        forms = self.settings.message_id
+        forms = self.settings.message_id or MessageIdSettings()
         no_id = not self.calm and self.rng.random() < self.mood.no_id
         taken = Taken(
             writing.message,

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import pytest
 
-from router.report.correlate import ORPHAN_S, Correlator, canonical
+from router.report.correlate import ORPHAN_S, Correlator
+from router.report.id_forms import canonical
 from router.smpp.receipt import Receipt
 from router.terms.capacity import Capacity
 from router.terms.group import Group

@@ -68,7 +68,8 @@ def test_every_part_has_its_heading_and_every_key_a_meaning() -> None:
             "operators.NAME.binds[]",
         ),
         *("operators.NAME.binds[].outbind", "operators.NAME.binds[].tls"),
-        *("operators.NAME.message_id", "operators.NAME.reconnect", "operators.NAME.breaker"),
+        *("operators.NAME.message_id", "operators.NAME.numbers", "operators.NAME.reconnect"),
+        "operators.NAME.breaker",
         "operators.NAME.receipts",
         *("operators.NAME.on_status.NAME", "routes[]", "inbound[]"),
     ]

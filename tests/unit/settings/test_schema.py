@@ -132,6 +132,12 @@ def test_a_whole_configuration_and_any_part_of_one_is_accepted(text: str, tmp_pa
         ("  telia:\n", "  telia:\n    on_status: {0x58: {do: next}, 8: {do: fail}}\n"),
         ("  telia:\n", "  telia:\n    receipts: {by_text: true, words: {7: DELETED},"
          " time_zone: Etc/GMT+5}\n"),
+        ("  telia:\n", "  telia:\n    data_coding_0: latin-1\n"),
+        ("lane: urgent", "lane: urgent, data_coding_0: '${ALPHABET:-gsm}'"),
+        ("  telia:\n", "  telia:\n    numbers: {normalise: 00, ton_npi: {short: 3/0}}\n"),
+        ("  telia:\n", "  telia:\n    numbers: {normalise: '00', country_code: 372}\n"),
+        ("  telia:\n", "  telia:\n    numbers: {normalise: national, country_code: '1',"
+         " national_prefix: 0}\n"),
         ("memory:", "sqlite:///r.db"),
         ("routes:", "session: {max_pdu: 64KiB}\nroutes:"),
         ("routes:", "telemetry: {listen: 'localhost:0', log: {messages: 0%}}\nroutes:"),

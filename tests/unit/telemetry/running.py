@@ -15,6 +15,7 @@ from router.enqueue.memory import MemoryJournal
 from router.enqueue.retention import Records
 from router.forward.pool import Asked, Attempt
 from router.journey import Journey
+from router.report.learnt_ids import AS_IT_IS, LearntIds
 from router.report.quality import ENOUGH
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
@@ -264,6 +265,9 @@ def filled() -> FakeRouter:
     c.http_refused["foreign_host"] = 1
     c.receipts[TELIA, "delivered"] = 9
     c.receipts_unmatched[TELIA] = 1
+    c.texts_recoded[TELIA, "recoded"] = 1
+    learnt = router.journey.pending.correlators[ELISA].learnt = LearntIds()
+    learnt.rule = AS_IT_IS
     c.delivery_s[TELIA, bulk].add(7000.0)
     c.outcomes[SHOP, Outcome.DELIVERED] = 5
     c.in_doubt[ELISA, "elsewhere"] = 6

@@ -9,6 +9,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from router.forward.pacing import BusiestSecond
+from router.report.learnt_ids import RULES, LearntIds
 from router.report.quality import ENOUGH
 from router.telemetry.metrics import RELOAD_RESULTS, Exporter, items, registry
 from router.terms.names import BindName, OperatorId
@@ -289,6 +290,17 @@ def test_receipts_that_are_owed_and_guessed_are_seen() -> None:
     assert value(router, "receipts_outstanding", operator="elisa") == 1
     assert value(router, "receipts_outstanding", operator="telia") == 0
     assert value(router, "receipts_guessed_total", operator="elisa") == 3
+
+
+def test_forms_of_ids_that_were_learnt_are_seen() -> None:
+    router = FakeRouter()
+    learnt = LearntIds()
+    router.journey.pending.correlators[ELISA].learnt = learnt
+    forms = {"response": "hex", "receipt": "decimal"}
+    assert value(router, "message_ids_learnt", operator="elisa", **forms) is None
+    learnt.rule = RULES[1]
+    assert value(router, "message_ids_learnt", operator="elisa", **forms) == 1
+    assert value(router, "message_ids_learnt", operator="telia", **forms) is None
 
 
 def test_long_messages_with_the_receipt_of_one_part_are_seen() -> None:

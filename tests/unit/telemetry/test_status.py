@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from router.report.learnt_ids import RULES, LearntIds
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu
@@ -17,7 +18,7 @@ from router.terms.names import AccountName, BindName, LaneName, OperatorId
 from router.terms.outcome import NO_ROUTE, Outcome
 from router.wiring.drains import set_drained
 from router.wiring.remote import NoAnswerError
-from router.wiring.status_one import account_page, account_view
+from router.wiring.status_one import account_page, account_view, ids_words
 from router.wiring.status_page import Look
 from router.wiring.status_view import console, drawn, parsed, write
 from tests.unit.messages import pulled
@@ -178,6 +179,21 @@ def test_operator_says_what_waits_for_it_and_what_it_owes() -> None:
         {"lane": "alert", "messages": 0, "oldest_s": 0.0},
         {"lane": "bulk", "messages": 1, "oldest_s": 90.5},
     ]
+
+
+def test_operator_says_which_forms_its_ids_have_and_how_that_is_known() -> None:
+    router = FakeRouter()
+    telia, elisa = snapshot(router)["operators"]
+    assert telia["ids"] == {"known": "set", "response": "text", "receipt": "text"}
+    assert elisa["ids"] == {"known": "set", "response": "hex", "receipt": "decimal"}
+    assert ids_words(elisa["ids"]) == "hex in answers, decimal in receipts (set)"
+    learnt = LearntIds()
+    router.journey.pending.correlators[TELIA].learnt = learnt
+    telia, _ = snapshot(router)["operators"]
+    assert ids_words(telia["ids"]) == "not learnt yet"
+    learnt.rule = RULES[2]
+    telia, _ = snapshot(router)["operators"]
+    assert ids_words(telia["ids"]) == "decimal in answers, hex in receipts (learnt)"
 
 
 def test_messages_that_no_operator_may_take_stand_by_themselves() -> None:

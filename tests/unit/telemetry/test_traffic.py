@@ -50,6 +50,17 @@ def test_rates_are_those_of_the_last_seconds_and_not_since_the_start() -> None:
     assert flow_of(traffic, counters, 75.0).of_account(BANK)["in_per_s"] == 0.0
 
 
+def test_receipts_of_no_known_message_are_those_of_late() -> None:
+    traffic, counters = flowing(60)
+    counters.receipts_unmatched[TELIA] = 7
+    flow = flow_of(traffic, counters, 60.0)
+    assert (flow.lately_receipts(TELIA), flow.lately_unmatched(TELIA)) == (3000, 7)
+    for second in range(60, 60 + round(2 * LATELY_S) + 1):
+        traffic.sample(counters, float(second))
+    flow = flow_of(traffic, counters, 60.0 + 2 * LATELY_S)
+    assert (flow.lately_receipts(TELIA), flow.lately_unmatched(TELIA)) == (0, 0)
+
+
 def test_what_has_never_sent_has_rates_of_nothing() -> None:
     flow = flow_of(Traffic(), Counters(), 7.0)
     assert flow.of_account(BANK)["in_per_s"] == 0.0

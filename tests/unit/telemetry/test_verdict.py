@@ -250,6 +250,28 @@ def test_operator_that_delivers_little_or_never_says_is_told(status: Snapshot) -
     assert problems(status) == []
 
 
+def test_receipts_about_no_message_that_is_known_are_told(status: Snapshot) -> None:
+    operator = status["operators"][0]
+    operator["lately_receipts"], operator["lately_unmatched"] = 49, 49
+    assert problems(status) == []
+    operator["lately_receipts"], operator["lately_unmatched"] = 1000, 50
+    assert problems(status) == []
+    operator["lately_unmatched"] = 51
+    (told,) = verdict.problems(status)
+    assert told["what"] == (
+        "telia: 5.1% of the last 1000 receipts are about no message that is known"
+    )
+    assert (told["kind"], told["about"], told["see"]) == ("operator", "telia", verdict.RECEIPTS)
+    assert "`message_id`" in told["do"]
+    operator["ids"]["known"] = "learnt"
+    (told,) = verdict.problems(status)
+    assert "`message_id`" not in told["do"], "it is not set"
+    operator["lately_receipts"] = 50  # What came before is given up now.
+    assert problems(status) == [
+        "telia: 100.0% of the last 50 receipts are about no message that is known"
+    ]
+
+
 def test_country_in_which_nothing_is_delivered_is_told_where_the_operator_is_well(
     status: Snapshot,
 ) -> None:
