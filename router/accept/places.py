@@ -12,6 +12,8 @@ Addresses that no account allows have few places in all, whoever they are.
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from router.terms.oldest_first import OldestFirst
+
 MOST_UNBOUND: Final = 2000
 """Connections that have not bound, at most; each lives for `bind_timeout`. Further connections are
 closed at once."""
@@ -33,8 +35,7 @@ class _Address:
     __slots__ = ("bound", "unbound")
 
     def __init__(self) -> None:
-        self.unbound: Final[dict[Waiting, None]] = {}
-        """In the order in which they came."""
+        self.unbound: Final[OldestFirst[Waiting, None]] = OldestFirst()
         self.bound = 0
 
 
@@ -66,15 +67,13 @@ class Places:
         if is_over or own >= min(self.most_unbound, free):
             if of is None or not own:
                 return False
-            oldest = next(iter(of.unbound))
-            self._free(of, oldest)
-            of.unbound[who] = None  # Before the other one hears of it, and lets go of what it has.
-            self.unbound += 1
+            oldest, _ = of.unbound.take_oldest()
+            of.unbound.put(who, None)  # Before the other one hears of it, and leaves.
             oldest.give_way()
             return True
         if of is None:
             of = self._of[host] = _Address()
-        of.unbound[who] = None
+        of.unbound.put(who, None)
         self.unbound += 1
         return True
 
@@ -83,8 +82,8 @@ class Places:
         of = self._of.get(host)
         if of is None or before not in of.unbound:
             return False
-        del of.unbound[before]
-        of.unbound[after] = None
+        of.unbound.pop(before)
+        of.unbound.put(after, None)
         return True
 
     def leave(self, host: str, who: Waiting) -> None:
@@ -106,7 +105,7 @@ class Places:
         self._forget(host, of)
 
     def _free(self, of: _Address, who: Waiting) -> None:
-        del of.unbound[who]
+        of.unbound.pop(who)
         self.unbound -= 1
 
     def _forget(self, host: str, of: _Address) -> None:

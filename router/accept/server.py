@@ -512,18 +512,16 @@ class ClientLink(Link):
 
     def _tell_block(self, block: Block, now: float) -> None:
         """Log that an address is blocked, or would be if its account were not known there."""
-        event = "client.spared" if block.spares else "client.blocked"
-        more = self._may_log(event)
-        if more is not None:
-            name = block.system_id
-            self._log.warning(
-                event,
-                address=block.host,
-                **({} if name is None else {"system_id": name[:64]}),
-                failures=block.failures,
-                **({} if block.spares else {"for_s": round(block.until - now, 3)}),
-                **more,
-            )
+        more = self._may_log("client.spared" if block.spares else "client.blocked")
+        if more is None:
+            return
+        about = {} if block.system_id is None else {"system_id": block.system_id[:64]}
+        counted = {"failures": block.failures, **more}
+        if block.spares:
+            self._log.warning("client.spared", address=block.host, **about, **counted)
+        else:
+            for_s = round(block.until - now, 3)
+            self._log.warning("client.blocked", address=block.host, **about, for_s=for_s, **counted)
 
     def _refuse_now(self, refusal: Refusal) -> None:
         self._delay = None

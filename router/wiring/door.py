@@ -24,7 +24,7 @@ from router.accept.places import MOST_UNBOUND
 from router.accept.proxy_header import FIRST_OCTETS, HeaderError, octets_to_come, origin_of
 from router.accept.server import Caller, ClientLink
 from router.terms.counters import Counters
-from router.terms.settings import Address, ListenSettings, Settings
+from router.terms.settings import ListenSettings, Settings
 from router.wiring.tls import Certificate, shown_names
 
 ACCEPTED_AT_ONCE: Final = 100
@@ -172,10 +172,15 @@ class Door:
                 await self._hand_on(arrival, wait_s)
         except HeaderError as error:
             self._refused("proxy_header")
-            self._tell("client.not_passed_on", arrival, str(error))
+            told = self._told("client.not_passed_on", arrival)
+            if told is not None:
+                log.warning("client.not_passed_on", error=str(error), **told)
         except ssl.SSLError as error:
             self._refused("tls")
-            self._tell("client.not_secured", arrival, error.reason or type(error).__name__)
+            told = self._told("client.not_secured", arrival)
+            if told is not None:
+                why = error.reason or type(error).__name__
+                log.warning("client.not_secured", error=why, **told)
         except (TimeoutError, ConnectionAbortedError):  # The second is the loop's, of a handshake.
             self._refused("timed_out")
         except OSError:
@@ -186,13 +191,14 @@ class Door:
             here = neighbourhood(arrival.host)
             self._house.accounts.places.leave(here, arrival)  # If it still has one.
 
-    def _tell(self, event: str, arrival: Arrival, error: str) -> None:
+    def _told(self, event: str, arrival: Arrival) -> dict[str, object] | None:
+        """Return who a line is about; None if it is left out."""
         limit = self._house.accounts.lines_of_address
         more = limit.take(f"{event} {neighbourhood(arrival.host)}", self._house.clock())
-        if more is not None:
-            client = str(Address(host=arrival.host, port=arrival.port))
-            via = {"via": arrival.via} if arrival.via else {}
-            log.warning(event, client=client, **via, error=error, **more)
+        if more is None:
+            return None
+        via = {"via": arrival.via} if arrival.via else {}
+        return {"client": f"{arrival.host}:{arrival.port}", **via, **more}
 
     async def _is_passed_on(self, arrival: Arrival, wait_s: float) -> bool:
         """Read the header of a proxy; return whether the connection goes on.
