@@ -236,13 +236,12 @@ class ClientLink(Link):
     def started(self, now: float) -> None:
         """Wait for a bind request; close at once if too many connections have not bound."""
         before = None if self.caller is None else self.caller.place
-        if before is None:
-            refused = self._accounts.takes(self.peer_host, self, now)
-        else:
+        if before is not None:
             here = neighbourhood(self.peer_host)
-            has_place = self._accounts.places.hand_over(here, before, self)
-            refused = None if has_place else "too_many_connections"
-        if refused is not None:
+            if not self._accounts.places.hand_over(here, before, self):
+                self.session.close()  # It gave way a moment ago, and was counted then.
+                return
+        elif (refused := self._accounts.takes(self.peer_host, self, now)) is not None:
             self._intake.counters.failed_binds[refused] += 1
             self.session.close()
             return
