@@ -125,8 +125,10 @@ def test_client_without_a_good_certificate_does_not_get_through_the_handshake(
         Peer(router.ports[listener], shows(folder, name)) as client,
     ):
         client.bind("shop")
-    count = lambda: router.samples().sum("failed_binds_total", reason="tls")  # noqa: E731
-    until("it is counted", lambda: count() == before + 1)
+    until(
+        "it is counted",
+        lambda: router.samples().sum("failed_binds_total", reason="tls") == before + 1,
+    )
     until_logged(router.child, "client.not_secured", error=error, client="127.0.0.1:")
 
 

@@ -150,13 +150,12 @@ def test_first_octets_of_tls_in_the_same_segment_are_not_lost(
             break
         tls.write(bind())
         client.send(outgoing.read())
-        while True:
+        answer = b""
+        while not answer:
             try:
                 answer = tls.read(100)
             except ssl.SSLWantReadError:
                 incoming.write(client.socket.recv(65_536))
-            else:
-                break
     assert answer[4:12] == ANSWER.to_bytes(4) + bytes(4)
 
 
