@@ -32,6 +32,7 @@ operator or account is there already under its new name, because both have messa
 LEFT: Final = "what is left under that name is handed over"
 HANDED_OVER: Final = "its queue and outbox are handed over, its clients bind anew"
 
+_KEYS: Final = {"certificates": "certificate", "proxies": "from"}
 Name = TypeVar("Name")
 
 NO_KEYS: Final = frozenset({"name", "file", "line", "places", "files", "folder", "digest"})
@@ -265,8 +266,8 @@ def is_part(value: object) -> bool:
 
 def _key_of(one: "Field[object]") -> str:
     """The key in the file: a field without its unit."""
-    if one.name == "proxies":
-        return "from"
+    if one.name in _KEYS:
+        return _KEYS[one.name]
     for suffix in ("_s", "_bytes"):
         if one.name.endswith(suffix) and not one.name.endswith("_per_s"):
             return one.name.removesuffix(suffix)
