@@ -144,7 +144,7 @@ class Door:
         elif is_proxy or self._has_place(arrival):
             arrival.task = task = self._house.loop.create_task(self._look_at(arrival, is_proxy))
             self._at_work.add(task)
-            task.add_done_callback(self._at_work.discard)
+            task.add_done_callback(lambda _: self._looked_at(arrival))
             return
         arrival.socket.close()
 
@@ -185,11 +185,16 @@ class Door:
             self._refused("timed_out")
         except OSError:
             pass  # It has hung up.
-        finally:
-            if not arrival.is_handed_on:
-                arrival.socket.close()
-            here = neighbourhood(arrival.host)
-            self._house.accounts.places.leave(here, arrival)  # If it still has one.
+
+    def _looked_at(self, arrival: Arrival) -> None:
+        """Let go of what a connection has. Its task may have been cancelled before it began."""
+        if arrival.task is not None:
+            self._at_work.discard(arrival.task)
+            arrival.task = None
+        if not arrival.is_handed_on:
+            arrival.socket.close()
+        here = neighbourhood(arrival.host)
+        self._house.accounts.places.leave(here, arrival)  # If it still has one.
 
     def _told(self, event: str, arrival: Arrival) -> dict[str, object] | None:
         """Return who a line is about; None if it is left out."""
