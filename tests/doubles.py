@@ -77,7 +77,7 @@ class Router:
             lambda: self.journey.commits.behind(),
         )
         self.journal = journal or WatchedJournal(world, self.disk)
-        self.accounts = Accounts(settings.accounts, b"secret", world.now)
+        self.accounts = Accounts(settings.accounts, b"secret", world.now, session=settings.session)
         self.traces = Traces(self, world.clock_utc)
         self.tells: Callable[[Link], Unacknowledged | None] = lambda _: None
         """What the system knows that the other end's has not acknowledged."""
@@ -199,6 +199,7 @@ class Router:
         adopted = journey.adopt(settings, rules, self.world.now)
         former = [bind for one in adopted.renamed.items() for bind in self.accounts.rename(*one)]
         self.accounts.adopt(settings.accounts, self.world.now)
+        self.accounts.follow(settings.session)
         for bind in former:
             bind.unbind(self.world.now)
         self.world.settle()

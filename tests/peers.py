@@ -1,7 +1,7 @@
 """Stand-ins used by tests: an operator's and a client's end of a connection, and what they send."""
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
 from router.accept.server import ClientLink
@@ -244,9 +244,17 @@ def tlvs_behind(pdu: Pdu, at: int) -> dict[int, bytes]:
 class Client:
     """A client's end of one connection."""
 
-    def __init__(self, world: World, router: "Router", host: str = "127.0.0.1") -> None:
+    def __init__(
+        self,
+        world: World,
+        router: "Router",
+        host: str = "127.0.0.1",
+        shown: Collection[str] = (),
+    ) -> None:
+        """`shown` are the names of its certificate."""
         self.world = world
         self.link = ClientLink(router, router.journey, router.accounts, router.settings.session)
+        self.link.shown = lambda _: shown
         self.far = FarEnd(world, self.link, host)
         router.far_ends.append(self.far)
         self.far.on_pdu = self._on_pdu

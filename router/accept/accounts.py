@@ -13,50 +13,54 @@ answer are closed: the client is refused meanwhile, and gets in at its next try,
 its first. Which of the binds of a pair or a group has gone need not be known: all are asked.
 Failed attempts are answered after growing waits, per address and per system_id: guessing becomes
 slow, while a client with one mistyped password hears of it soon. An address that has failed waits
-before a hash is computed for it, so that guessing costs the guesser time, and the router none.
+before a hash is computed for it, so that guessing costs the guesser time, and the router none. Who
+goes on is blocked for a while (guesses.py): whatever its password, it hears what a wrong one hears.
+With IPv6 all addresses of one /64 count as one, for one line gets that many.
 """
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from itertools import islice
 from typing import Final, NamedTuple, Protocol
 
 from router.accept import passwords
 from router.accept.checks import Checks
+from router.accept.guesses import Block, Guesses
+from router.accept.places import Places, Waiting
 from router.smpp.reading import USELESS, USELESS_BURST
 from router.terms.limits import Rate, TokenBucket
 from router.terms.line_limit import LineLimit
 from router.terms.names import AccountName
 from router.terms.oldest_first import OldestFirst
-from router.terms.outcome import FOREIGN_ADDRESS, UNKNOWN_NAME, Refusal
-from router.terms.settings import AccountSettings
+from router.terms.outcome import (
+    BLOCKED,
+    FOREIGN_ADDRESS,
+    NO_CERTIFICATE,
+    UNKNOWN_NAME,
+    WRONG_CERTIFICATE,
+    Refusal,
+)
+from router.terms.settings import AccountSettings, SessionSettings
 
 LINES_OF_ADDRESS: Final = Rate(20, 600.0)
 """Lines of the log about connections from one address that have not bound, for each event."""
 LINES_OF_ACCOUNT: Final = Rate(100, 600.0)
 """Lines about the binds of one account, for each event: those of a client that binds a hundred
 times at once, and then ten a minute."""
-SLOWEST_S: Final = 1.0
-"""Longest wait before a refusal is answered, so that a client with a wrong password hears the
-refusal: some wait two seconds for the answer to a bind, and then report that none came."""
-FORGET_S: Final = 300.0
-"""How long a failed bind counts."""
-MOST_UNBOUND: Final = 2000
-"""Connections that have not bound, at most; each lives for `bind_timeout`. Further connections are
-closed at once."""
-MOST_STRANGERS: Final = 200
-"""Unbound connections above which a connection from an address that no account allows is closed at
-once. The places up to MOST_UNBOUND are kept for clients, however many strangers connect."""
 FLOODED_S: Final = 60.0
 """How long connections from an address are read late, after one of them was cut off for what it
 sent before a bind."""
 READ_LATE_S: Final = 0.5
 """How much later: an attacker has twice as many connections a second as it keeps open at once. The
 wait for the refusal of a wrong password comes on top, and both must fit into `bind_timeout`."""
+NARROW_BITS: Final = {4: 8, 6: 80}
+"""A network with at most so many bits that are not the network's names its addresses: they are
+those of a client, and not of everybody. By IP version."""
 _MOST_REMEMBERED: Final = 10_000
-"""Addresses and system_ids whose failures are remembered: an attacker must not fill the memory."""
+"""Addresses that have flooded which are remembered: an attacker must not fill the memory."""
+_DEFAULTS: Final = SessionSettings()
 
 
 Run = Callable[[Callable[[], bool], Callable[[bool], None]], None]
@@ -165,6 +169,7 @@ class Accounts:
         secret: bytes,
         now: float,
         run: Run = run_at_once,
+        session: SessionSettings = _DEFAULTS,
     ) -> None:
         """`run` computes hashes."""
         self.run: Final = run
@@ -175,8 +180,10 @@ class Accounts:
         self.lines_of_address: Final = LineLimit(LINES_OF_ADDRESS)
         self.lines_of_account: Final = LineLimit(LINES_OF_ACCOUNT)
         """Apart from those of addresses: no stranger can have a line about a client left out."""
-        self.unbound = 0
-        """Connections that have not bound."""
+        self.places: Final = Places(session.unbound_per_address, session.connections_per_address)
+        """How many connections each address may have."""
+        self.guesses: Final = Guesses(session.failed_binds)
+        """Failed binds, and who is blocked for them."""
         self._gone: dict[AccountName, Account] = {}
         """Accounts that may not bind any more and have binds from before."""
         self._left: dict[AccountName, Account] = {}
@@ -188,7 +195,6 @@ class Accounts:
         self._decoys: list[str] = []
         """A hash that is computed for who is refused in any case; none where no account has one."""
         self._proven: dict[AccountName, bytes] = {}
-        self._failures: Final[OldestFirst[str, tuple[int, float]]] = OldestFirst(_MOST_REMEMBERED)
         self._floods: Final[OldestFirst[str, float]] = OldestFirst(_MOST_REMEMBERED)
         """By address, when a connection was cut off for what it sent before a bind."""
         self.adopt(accounts, now)
@@ -202,15 +208,24 @@ class Accounts:
         """
         before = self._gone | self.by_name
         self.by_name.clear()
+        forgiven: set[AccountName] = set()
         for name, settings in accounts.items():
             account = before.pop(name, None)
             if account is None:
                 account = Account(settings, now)
+                forgiven.add(name)
             else:
-                if settings.passwords != account.settings.passwords:
+                was = account.settings
+                if settings.passwords != was.passwords:
                     self._proven.pop(name, None)
+                if (settings.passwords, settings.certificates, settings.allow_from) != (
+                    was.passwords, was.certificates, was.allow_from
+                ):  # fmt: skip
+                    forgiven.add(name)
                 account.adopt(settings, now)
             self.by_name[name] = account
+        if forgiven:
+            self.guesses.forgive(forgiven)
         self._gone = {name: account for name, account in before.items() if account.is_in_use}
         self._left |= before
         for name in (*accounts, *self._gone):
@@ -245,42 +260,81 @@ class Accounts:
             self._proven[now] = proven
         return list(account.binds)
 
-    def may_connect(self, host: str) -> bool:
-        """Return whether the router listens to one more connection that has not bound."""
-        if self.unbound < MOST_STRANGERS:
-            return True
-        return self.unbound < MOST_UNBOUND and self._is_allowed(host)
+    def follow(self, session: SessionSettings) -> None:
+        """Follow other settings of sessions. Connections that are there stay."""
+        self.places.most_unbound = session.unbound_per_address
+        self.places.most = session.connections_per_address
+        self.guesses.adopt(session.failed_binds)
 
-    def _is_allowed(self, host: str) -> bool:
-        """Return whether any account may bind from there."""
+    @property
+    def unbound(self) -> int:
+        """Connections that have not bound."""
+        return self.places.unbound
+
+    def takes(self, host: str, who: Waiting, now: float) -> str | None:
+        """Give a new connection a place; return why it gets none, in a word for counters."""
+        here = neighbourhood(host)
+        if self.guesses.is_blocked(here, None, now):
+            if not self._is_exempt(host):
+                return BLOCKED.reason
+            self.guesses.lift(here)  # The configuration knows it now.
+        if self.places.take(here, who, lambda: self._is_allowed(host)):
+            return None
+        return "too_many_connections"
+
+    def _is_allowed(self, host: str, most_bits: int = 128) -> bool:
+        """Return whether any account may bind from there, by a network of so many bits at most."""
         if not host:
             return False
         address = _address(host)
         number, version = int(address), address.version
         return any(
-            of == version and number >> bits in networks
+            of == version and bits <= most_bits and number >> bits in networks
             for (of, bits), networks in self._networks.items()
         )
 
+    def _is_exempt(self, host: str) -> bool:
+        """Return whether an address is never blocked as a whole: it is of this machine, or named.
+
+        On this machine there may be a proxy or a tunnel through which all clients come.
+        """
+        if not host:
+            return True
+        address = _address(host)
+        return address.is_loopback or self._is_allowed(host, NARROW_BITS[address.version])
+
     def flooded(self, host: str, now: float) -> None:
         """Note that a connection was cut off for what it sent before a bind."""
-        self._floods.put(host, now)
+        self._floods.put(neighbourhood(host), now)
 
     def reads_late_s(self, host: str, now: float) -> float:
         """Return how long a new connection from this address waits before it is read, in seconds.
 
         Others behind the same address, that of a proxy for example, wait so long for their bind.
         """
-        flooded_at = self._floods.get(host)
+        flooded_at = self._floods.get(neighbourhood(host))
         return 0.0 if flooded_at is None or now - flooded_at > FLOODED_S else READ_LATE_S
 
-    def judge(self, system_id: bytes, host: str) -> Account | Refusal:
-        """Check name and address, not the password nor the limit. `host` is numeric."""
-        account = self.by_name.get(AccountName(system_id.decode("latin-1")))
+    def judge(
+        self, system_id: bytes, host: str, now: float, shown: Collection[str] = ()
+    ) -> Account | Refusal:
+        """Check name, address and certificate, not the password nor the limit.
+
+        `host` is numeric; `shown` are the names of the client's certificate, which was verified.
+        """
+        name = AccountName(system_id.decode("latin-1"))
+        account = self.by_name.get(name)
+        wanted = () if account is None else account.settings.certificates
+        has_shown = any(one in shown for one in wanted)
+        # Nobody can guess a certificate, so who shows the one that is wanted is not blocked.
+        if not has_shown and self.guesses.is_blocked(neighbourhood(host), name, now):
+            return BLOCKED
         if account is None or not host:
             return UNKNOWN_NAME
-        if not _is_in(host, account.settings.allow_from):
+        if not is_in(host, account.settings.allow_from):
             return FOREIGN_ADDRESS
+        if wanted and not has_shown:
+            return WRONG_CERTIFICATE if shown else NO_CERTIFICATE
         return account
 
     def knows(self, account: Account, password: bytes) -> bool | None:
@@ -324,8 +378,7 @@ class Accounts:
 
     def owes(self, host: str, now: float) -> float:
         """Return how long an address waits before a hash is computed for it, in seconds."""
-        count, at = self._failures.get(f"host {host}") or (0, now)
-        return 0.0 if now - at > FORGET_S else _wait_s(count)
+        return self.guesses.owes(neighbourhood(host), now)
 
     def refused(self, host: str, system_id: bytes, why: str, now: float) -> None:
         """Note that a bind was refused, where an account has that name."""
@@ -336,32 +389,27 @@ class Accounts:
 
     def failed(self, host: str, system_id: bytes, now: float) -> float:
         """Count a failed bind; return how long after its request it is refused, in seconds."""
-        waits = 0.0
-        for key in (f"host {host}", f"system_id {system_id.decode('latin-1')}"):
-            count, at = self._failures.get(key) or (0, now)
-            count = 1 if now - at > FORGET_S else count + 1
-            self._failures.put(key, (count, now))
-            waits = max(waits, _wait_s(count))
-        return waits
+        return self.guesses.slowed(neighbourhood(host), system_id.decode("latin-1"), now)
+
+    def guessed(self, host: str, system_id: bytes, now: float) -> list[Block]:
+        """Count a bind that may have been a guess; return the blocks that begin with it."""
+        here, name = neighbourhood(host), system_id.decode("latin-1")
+        return self.guesses.failed(here, name, now, exempt=self._is_exempt(host))
 
 
 def neighbourhood(host: str) -> str:
-    """Return what counts as one stranger: an address, or with IPv6 the 64 bits that a line gets."""
+    """Return what counts as one peer: an address, or with IPv6 the 64 bits that a line gets."""
     if ":" not in host:
         return host
     address = _address(host)
     return str(IPv6Address(int(address) >> 64 << 64) if address.version == 6 else address)
 
 
-def _wait_s(failures: int) -> float:
-    return min(SLOWEST_S, 0.25 * 2.0 ** min(failures - 1, 10)) if failures else 0.0
-
-
 def _hashes_of(settings: AccountSettings) -> list[str]:
     return [one for one in settings.passwords if passwords.is_hash(one)]
 
 
-def _is_in(host: str, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
+def is_in(host: str, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
     """Return whether a numeric address is in one of the networks."""
     address = _address(host)
     return any(address in network for network in networks)

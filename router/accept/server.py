@@ -2,15 +2,17 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import structlog
 
 from router.accept.accounts import Account, Accounts, neighbourhood
 from router.accept.admission import Admission
 from router.accept.checks import AT_ONCE, Check
+from router.accept.guesses import Block
+from router.accept.places import Waiting
 from router.accept.rooms import Rooms
 from router.smpp import vocabulary as v
 from router.smpp.downgrade import without_tlvs
@@ -37,8 +39,10 @@ BIND_TYPES: Final = {
     v.BIND_RECEIVER: "receiver",
     v.BIND_TRANSCEIVER: "transceiver",
 }
-_GUESSES: Final = frozenset({"wrong_credentials", "foreign_address", "too_many_checks"})
-"""Reasons of refusals that come later and later, because the client may be guessing."""
+_GUESSES: Final = frozenset({"wrong_credentials", "foreign_address", "wrong_certificate"})
+"""Reasons of refusals for which an address is blocked in the end: it may be guessing."""
+_SLOWED: Final = _GUESSES | {"too_many_checks", "blocked"}
+"""Reasons of refusals that come later and later."""
 _RECEIVING: Final = frozenset({State.BOUND_RX, State.BOUND_TRX})
 
 log = structlog.get_logger()
@@ -152,6 +156,18 @@ def timers_of(settings: SessionSettings) -> Timers:
     )
 
 
+class Caller(NamedTuple):
+    """Who is at the other end of a connection that was looked at before it became a client's."""
+
+    host: str
+    """The client's numeric address, and"""
+    port: int
+    place: Waiting | None = None
+    """Who holds the place that the connection has."""
+    via: str = ""
+    """The address of the proxy that passes the connection on; empty without one."""
+
+
 class ClientLink(Link):
     """One connection of a client."""
 
@@ -170,6 +186,7 @@ class ClientLink(Link):
         self.on_ended: Callable[[ClientLink], None] = lambda _: None
         """Called when the connection is over."""
         self.peer_host = ""
+        self.peer_port = 0
         self.address = ""
         """The peer's address and port."""
         self.bind_type = ""
@@ -181,7 +198,13 @@ class ClientLink(Link):
         self._accounts = accounts
         self.settings = settings
         """The settings of all sessions, as this one follows them."""
-        self._counts_as_unbound = False
+        self.caller: Caller | None = None
+        """Who it is, where more is known than the transport's address; set before it connects."""
+        self.shown: Callable[[Transport], Collection[str]] = lambda _: ()
+        """Returns the names of the certificate that the client has shown, and was verified."""
+        self._shown: Collection[str] = ()
+        self._bound_from: tuple[str, AccountName] | None = None
+        """While it is bound: as whose bind from where that counts."""
         self._asked_at = 0.0
         """When the bind request came."""
         self._check: Check | None = None
@@ -258,23 +281,33 @@ class ClientLink(Link):
     def connection_made(self, transport: Transport) -> None:
         """Note the client's address."""
         self.on_begun(self)
-        peername = transport.get_extra_info("peername")
-        if peername is None:  # The peer was gone before this call.
-            transport.abort()
-            peername = ("", 0)
-        self.peer_host, port = peername[:2]
-        self.address = f"{self.peer_host}:{port}"
-        self._log = log.bind(client=self.address)
+        caller, via = self.caller, {}
+        if caller is None:
+            peername = transport.get_extra_info("peername")
+            if peername is None:  # The peer was gone before this call.
+                transport.abort()
+                peername = ("", 0)
+            self.peer_host, self.peer_port = peername[:2]
+        else:
+            self.peer_host, self.peer_port = caller.host, caller.port
+            via = {"via": caller.via} if caller.via else {}
+        self.address = f"{self.peer_host}:{self.peer_port}"
+        self._shown = self.shown(transport)
+        self._log = log.bind(client=self.address, **via)
         super().connection_made(transport)
 
     def started(self, now: float) -> None:
         """Wait for a bind request; close at once if too many connections have not bound."""
-        if not self._accounts.may_connect(self.peer_host):
-            self._intake.counters.failed_binds["too_many_connections"] += 1
+        before = None if self.caller is None else self.caller.place
+        if before is not None:
+            here = neighbourhood(self.peer_host)
+            if not self._accounts.places.hand_over(here, before, self):
+                self.session.close()  # It gave way a moment ago, and was counted then.
+                return
+        elif (refused := self._accounts.takes(self.peer_host, self, now)) is not None:
+            self._intake.counters.failed_binds[refused] += 1
             self.session.close()
             return
-        self._accounts.unbound += 1
-        self._counts_as_unbound = True
         late_s = self._accounts.reads_late_s(self.peer_host, now)
         if late_s:
             self.stop_reading(IN_DEBT)
@@ -284,10 +317,11 @@ class ClientLink(Link):
         self._delay = None
         self.read_again(IN_DEBT)
 
-    def _binds_or_ends(self) -> None:
-        if self._counts_as_unbound:
-            self._counts_as_unbound = False
-            self._accounts.unbound -= 1
+    def give_way(self) -> None:
+        """Close: another connection of the same address needs the place."""
+        self._intake.counters.failed_binds["too_many_connections"] += 1
+        self.session.close()
+        self.host.write_soon(self)
 
     def arrived(self, pdu: Pdu, now: float) -> None:
         """Deal with one PDU that the session hands on."""
@@ -336,7 +370,11 @@ class ClientLink(Link):
         self._put_off.clear()
         self._several = None
         self.has_put_off = False
-        self._binds_or_ends()
+        if self._bound_from is None:
+            self._accounts.places.leave(neighbourhood(self.peer_host), self)
+        else:
+            self._accounts.places.unbind(self._bound_from[0])
+            self._accounts.guesses.unbound(*self._bound_from, now)
         if self._check is not None:
             self._accounts.checks.leave(self._check)
         if self._delay is not None:
@@ -448,7 +486,8 @@ class ClientLink(Link):
 
     def _judged(self, request: BindRequest) -> tuple[Account | None, Refusal]:
         """Return the account that may bind from here; and what to answer if it does not."""
-        account = self._accounts.judge(request.system_id, self.peer_host)
+        now = self.host.clock()
+        account = self._accounts.judge(request.system_id, self.peer_host, now, self._shown)
         if isinstance(account, Refusal):
             return None, account
         return account, WRONG_CREDENTIALS
@@ -457,7 +496,8 @@ class ClientLink(Link):
         """Stand in line until a hash may be computed."""
         self._delay = None
         name = request.system_id.decode("latin-1")
-        check = Check(name, self.peer_host, lambda: self._check_password(check, request))
+        here = neighbourhood(self.peer_host)
+        check = Check(name, here, lambda: self._check_password(check, request))
         if self._accounts.checks.join(check):
             self._check = check
             self._accounts.checks.begin_due()
@@ -504,7 +544,10 @@ class ClientLink(Link):
             self._accept(account, request, now)
 
     def _accept(self, account: Account, request: BindRequest, now: float) -> None:
-        self._binds_or_ends()
+        here = neighbourhood(self.peer_host)
+        self._bound_from = here, account.name
+        self._accounts.places.bound(here, self)
+        self._accounts.guesses.bound(here, account.name)
         version = _version(request.interface_version)
         self.account = account
         self.admission = Admission(account, self._intake.rooms)
@@ -539,6 +582,9 @@ class ClientLink(Link):
         self._accounts.refused(self.peer_host, system_id, refusal.why or refusal.reason, now)
         wait_s = 0.0
         if refusal.reason in _GUESSES:
+            for block in self._accounts.guessed(self.peer_host, system_id, now):
+                self._tell_block(block, now)
+        if refusal.reason in _SLOWED:
             answer_at = self._asked_at + self._accounts.failed(self.peer_host, system_id, now)
             wait_s = max(0.0, answer_at - now)
         more = self._may_log("client.bind_refused", account)
@@ -557,6 +603,19 @@ class ClientLink(Link):
             self._delay = self.host.call_later(wait_s, lambda: self._refuse_now(refusal))
         else:
             self._refuse_now(refusal)
+
+    def _tell_block(self, block: Block, now: float) -> None:
+        """Log that an address is blocked, or would be if its account were not known there."""
+        more = self._may_log("client.spared" if block.spares else "client.blocked")
+        if more is None:
+            return
+        about = {} if block.system_id is None else {"system_id": block.system_id[:64]}
+        counted = {"failures": block.failures, **more}
+        if block.spares:
+            self._log.warning("client.spared", address=block.host, **about, **counted)
+        else:
+            for_s = round(block.until - now, 3)
+            self._log.warning("client.blocked", address=block.host, **about, for_s=for_s, **counted)
 
     def _refuse_now(self, refusal: Refusal) -> None:
         self._delay = None

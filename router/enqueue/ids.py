@@ -18,7 +18,7 @@ _EIGHT_DIGITS: Final = 0xFFFF_FFFF
 _MOST: Final = 2**62 - 1  # So many bits has a UUID for us, and the journal's numbers have one more.
 _LONGEST: Final = 65
 """Octets of a message_id (3.4, 5.2.23)."""
-_FAR: Final = 100_000
+_FAR: Final = 10_000_000
 """How far apart the ids of messages of one PDU may be: its 254 destinations take a quarter of that.
 An id that is read in a form which is not its own is farther off."""
 _UUID_BEGIN: Final = b"726f7574-6572-8000"

@@ -25,13 +25,14 @@ from router.terms.settings import (
 )
 
 NEEDS_RESTART: Final = ("listen", "journal", "node", "telemetry.listen", "control.listen")
-"""Keys that only a new process follows, with all that is under them, but for the certificate of a
-listener. Beside them: whether there are records; the names and the order of `lanes`, because the
-queues on disk are told apart by them; and `formerly` where an operator or account is there already
-under its new name, because both have messages."""
+"""Keys that only a new process follows, with all that is under them, but for the certificates of a
+listener and the addresses of its proxies. Beside them: whether there are records; the names and the
+order of `lanes`, because the queues on disk are told apart by them; and `formerly` where an
+operator or account is there already under its new name, because both have messages."""
 LEFT: Final = "what is left under that name is handed over"
 HANDED_OVER: Final = "its queue and outbox are handed over, its clients bind anew"
 
+_KEYS: Final = {"certificates": "certificate", "proxies": "from"}
 Name = TypeVar("Name")
 
 NO_KEYS: Final = frozenset({"name", "file", "line", "places", "files", "folder", "digest"})
@@ -124,8 +125,8 @@ def _contents(old: Settings, new: Settings) -> Iterator[Change]:
 
 
 def is_certificate(path: str) -> bool:
-    """Return whether a path is of the certificate or the key of a listener."""
-    return path.startswith("listen[") and ".tls." in path
+    """Return whether a path is of what a listener follows: certificates, and its proxies."""
+    return path.startswith("listen[") and (".tls." in path or path.endswith(".proxy.from"))
 
 
 def _parts(path: str, old: object, new: object) -> Iterator[Change]:
@@ -265,6 +266,8 @@ def is_part(value: object) -> bool:
 
 def _key_of(one: "Field[object]") -> str:
     """The key in the file: a field without its unit."""
+    if one.name in _KEYS:
+        return _KEYS[one.name]
     for suffix in ("_s", "_bytes"):
         if one.name.endswith(suffix) and not one.name.endswith("_per_s"):
             return one.name.removesuffix(suffix)

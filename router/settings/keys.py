@@ -58,6 +58,7 @@ from router.terms.settings import (
     ControlSettings,
     Dialect,
     DialectName,
+    FailedBindsSettings,
     InboundSettings,
     JournalSettings,
     LaneSettings,
@@ -71,6 +72,7 @@ from router.terms.settings import (
     OperatorTlsSettings,
     OutbindSettings,
     Privacy,
+    ProxySettings,
     ReceiptSettings,
     ReceiptWord,
     ReconnectSettings,
@@ -133,7 +135,13 @@ def _reader_by_type(hint: object) -> Reader[object]:
             return _BY_TYPE[hint]
 
 
-_part(TlsSettings, {})
+def _finish_tls(found: Found) -> None:
+    if "client_certificate" in found.entries and found.lacks("client_ca"):
+        found.note("client_certificate", "says nothing without client_ca beside it")
+
+
+_part(TlsSettings, {}, _finish_tls)
+_part(ProxySettings, {})
 
 
 def _finish_listen(found: Found) -> None:
@@ -143,6 +151,15 @@ def _finish_listen(found: Found) -> None:
 
 
 _part(ListenSettings, {}, _finish_listen)
+FAILED_BINDS: Final = _part(
+    FailedBindsSettings,
+    {
+        "system_id": value.whole(1, 10_000),
+        "address": value.whole(1, 10_000),
+        "within_s": value.duration("1s", "1d"),
+        "for_s": value.duration("1s", "1d"),
+    },
+)
 _part(
     SessionSettings,
     {
@@ -152,6 +169,9 @@ _part(
         "response_timeout_s": value.duration("10ms", "1h"),
         "inactivity_s": value.duration("10ms", "30d"),
         "max_pdu_bytes": value.size("1KiB", "16MiB"),
+        "failed_binds": part_or_truth(FAILED_BINDS, value.truth),
+        "unbound_per_address": value.whole(1, 2_000),
+        "connections_per_address": value.whole(1, 1_000_000),
     },
 )
 _part(
@@ -264,6 +284,7 @@ ACCOUNT: Final = _part(
     AccountSettings,
     {
         "passwords": value.passwords,
+        "certificates": value.certificate_names,
         "max_binds": value.whole(1, 10_000),
         "window": value.whole(1, 100_000),
         "burst": value.whole(1, 10_000_000),

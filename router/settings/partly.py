@@ -69,11 +69,14 @@ def _not_renamed(
 
 
 def _listeners(old: Settings, new: Settings) -> tuple[ListenSettings, ...]:
-    """Return the old listeners, each with its new certificate if it had one."""
+    """Return the old listeners, each with its new certificate and proxies if it had any."""
 
     def followed(before: ListenSettings, after: ListenSettings | None) -> ListenSettings:
-        same = after is not None and after.address == before.address
-        return after if same and after and after.tls and before.tls else before
+        if after is None or after.address != before.address:
+            return before
+        tls = after.tls if after.tls and before.tls else before.tls
+        proxy = after.proxy if after.proxy and before.proxy else before.proxy
+        return replace(before, tls=tls, proxy=proxy)
 
     return tuple(followed(*both) for both in zip_longest(old.listen, new.listen) if both[0])
 

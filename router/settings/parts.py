@@ -24,7 +24,12 @@ T_co = TypeVar("T_co", covariant=True)
 Schema = Mapping[str, object]
 """A JSON Schema, or a part of one."""
 
-KEYS_APART: Final = {"addresses": "address", "passwords": "password"}
+KEYS_APART: Final = {
+    "addresses": "address",
+    "certificates": "certificate",
+    "passwords": "password",
+    "proxies": "from",
+}
 """Keys of fields whose key is not the field's name without its unit."""
 
 

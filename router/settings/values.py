@@ -465,3 +465,19 @@ passwords: Final = one_or_list(
     "text, `{file: path}`, or a list of those",
     empty="the list of passwords is empty: nobody could bind",
 )
+
+
+def _certificate_name(written: str) -> str:
+    if not written.strip() or written != written.strip() or len(written) > 255:
+        raise NotUnderstoodError(
+            "a name of a certificate is wanted here: its CN, or a DNS name or URI among its "
+            "alternative names"
+        )
+    return written
+
+
+certificate_names: Final = one_or_list(
+    scalar("text", _certificate_name, "", r"\S(?:.{0,253}\S)?"),
+    "a name, or a list of those",
+    empty="the list of names is empty: nobody could bind",
+)

@@ -37,6 +37,7 @@ def warnings(settings: Settings) -> list[Mistake]:
     found = [
         *_journal(settings),
         *_accounts(settings.accounts.values(), settings.places),
+        *_certificates(settings),
         *_operators(settings.operators.values(), settings.places),
         *_routes(settings.routes),
         *_inbound(settings.inbound, settings.operators, settings.places),
@@ -64,6 +65,19 @@ def _accounts(
             yield _at(places, f"{path}.password", _too_long("many clients cannot send it"))
         if any(network.prefixlen == 0 for network in account.allow_from):
             yield _at(places, f"{path}.allow_from", "everybody may try to bind from anywhere")
+
+
+def _certificates(settings: Settings) -> Iterator[Mistake]:
+    asks = any(listen.tls is not None and listen.tls.client_ca for listen in settings.listen)
+    for account in settings.accounts.values():
+        if account.certificates and not asks:
+            path = f"{key_path('accounts', account.name)}.certificate"
+            what = "no listener has a client_ca, so no client is asked for one: it cannot bind"
+            yield _at(settings.places, path, what)
+    for number, listen in enumerate(settings.listen):
+        if listen.proxy is not None and any(not one.prefixlen for one in listen.proxy.proxies):
+            path = f"{item_path('listen', number)}.proxy.from"
+            yield _at(settings.places, path, "everybody may claim to be any address")
 
 
 def _operators(

@@ -345,6 +345,18 @@ class QualityStatus(TypedDict):
     p95_s: float | None
 
 
+class BlockedStatus(TypedDict):
+    """An address whose binds are refused for a while, because too many have failed."""
+
+    address: str
+    """With IPv6, the network of one line."""
+    system_id: str | None
+    """Only binds with it are refused; None where the address as a whole is closed."""
+    failures: int
+    """Failed binds that led to it."""
+    left_s: float
+
+
 class Totals(TypedDict):
     """Counters since the start, over all accounts and operators."""
 
@@ -383,6 +395,8 @@ class Snapshot(TypedDict):
     accounts: list[AccountStatus]
     quality: list[QualityStatus]
     """How well operators deliver."""
+    blocked: list[BlockedStatus]
+    """The latest 100 that are blocked, the latest first."""
     now: NowStatus
     delivered: DeliveredStatus
     """Of all accounts."""

@@ -64,6 +64,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "records.damaged": "The file of records is set aside; a new one has what the journal had.",
         "records.failed": "Records cannot be written; the journal keeps them for a week.",
         "router.stop_forced": "What `waits_for` was not done within `stop_within`: cut short.",
+        "router.not_accepting": "The system has no descriptor left: clients wait; tried anew.",
         "router.not_started": "A port or a certificate cannot be used: the router ends.",
     },
     "warning": {
@@ -82,7 +83,10 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "operator.lacks_data_sm": "Others are asked first to take data_sm, for `again_after_s`.",
         "breaker.opened": "Too much fails on a bind, or on all: nothing is sent for `rest_s`.",
         "client.bind_refused": "A client's bind was refused; so many silent ones are `asked`.",
+        "client.blocked": "Too many binds failed: an `address` (with one `system_id`) is refused.",
+        "client.not_passed_on": "No good header of a proxy, or one from elsewhere; `error`.",
         "client.not_secured": "A TLS handshake failed; `error` comes from the library.",
+        "client.spared": "As `client.blocked`, but the account binds from there: only slowed.",
         "config.outdated": "The files are not what runs any more; `why`. Looked at once a minute.",
         "config.refused": "No reload now: the router starts or stops.",
         "config.reread": "A reload has changed nothing: the `result` says why.",
@@ -441,9 +445,10 @@ def log_page() -> str:
 
 One line per event on standard error, as JSON or for eyes (`telemetry.log.format`). Each begins with
 `timestamp` (UTC), `level` and `event`; what else it has is named with its unit: `_s` is seconds. A
-line about a session has its `client` (address) and `account`, or its `operator` and `bind`.
-`status` is a command_status by name, `reason` one of a few words that metrics use too, `error` what
-the system or a library said, and `meaning` a sentence for people.
+line about a session has its `client` (address; behind a proxy also `via`, that of the proxy) and
+`account`, or its `operator` and `bind`. `status` is a command_status by name, `reason` one of a few
+words that metrics use too, `error` what the system or a library said, and `meaning` a sentence for
+people.
 
 No line holds a message's text or a password; of a subscriber's number only the first digits are
 left. Lines that standard error does not take are lost, and counted in
@@ -456,9 +461,9 @@ left. Lines that standard error does not take are lost, and counted in
 
 What one peer does wrong again and again is logged 20 times per connection, and then twice a minute
 at most. So is each event of all connections from one address that have not bound (with IPv6, from
-one /64), and of TLS handshakes that failed. Each event of an account's binds is logged 100 times,
-and then ten times a minute. `suppressed` on a line is how many like it were left out before. With
-`console` what cannot be printed is escaped. All of it is counted, in
+one /64), also of those whose TLS handshake or proxy header was wrong. Each event of an account's
+binds is logged 100 times, and then ten times a minute. `suppressed` on a line is how many like it
+were left out before. With `console` what cannot be printed is escaped. All of it is counted, in
 `smpp_router_refused_pdus_total`, `smpp_router_failed_binds_total` and in the metrics of receipts,
 inbound messages and deliveries. What keeps a bind to an operator down is logged, for each address,
 when it changes, and then every ten minutes; `failures` counts all attempts since the last session.

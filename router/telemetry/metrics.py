@@ -125,6 +125,22 @@ class Exporter(Collector):
             ("reason",),
             (((reason,), n) for reason, n in items(counters.failed_binds)),
         )
+        now, blocked = self._app.clock(), {"address": 0.0, "system_id": 0.0}
+        guesses = self._app.accounts.guesses
+        for (_, system_id), block in items(guesses.blocked.by_key):
+            blocked["address" if system_id is None else "system_id"] += block.until > now
+        yield _gauge(
+            "blocked_binds",
+            "Addresses whose binds are refused for a while: all, or those with one system_id.",
+            ("scope",),
+            (((scope,), n) for scope, n in blocked.items()),
+        )
+        yield _counter(
+            "blocks",
+            "Blocks of addresses, as a whole or for one system_id.",
+            ("scope",),
+            (((scope,), n) for scope, n in guesses.blocks.items()),
+        )
         yield _counter(
             "http_refused",
             "HTTP requests and connections that were not served.",

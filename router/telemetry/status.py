@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
+from itertools import islice
 from typing import Final, Literal, NamedTuple, TypeVar
 
 from router.accept.accounts import Account
+from router.accept.guesses import Guesses
 from router.enqueue.feed import Queue
 from router.enqueue.lanes import Lanes
 from router.forward.pool import Bind, Operator
@@ -29,6 +31,7 @@ from router.telemetry.document import (
     AccountStatus,
     BindNow,
     BindStatus,
+    BlockedStatus,
     ClientStatus,
     ClockStatus,
     CommitsNow,
@@ -59,6 +62,8 @@ from router.terms.names import NOBODY, AccountName, BindName, LaneName, Operator
 from router.terms.settings import BindSettings
 
 Key = TypeVar("Key")
+MOST_BLOCKED: Final = 100
+"""Blocks that are shown: whoever has ten thousand addresses must not fill a page."""
 
 
 def version() -> str:
@@ -145,6 +150,7 @@ def observed(app: Running) -> Observed:
         now=_NOTHING_NOW,
         delivered=_NOTHING_DELIVERED,
         quality=quality_status(journey.quality),
+        blocked=_blocked(app.accounts.guesses, now),
         totals=_totals(journey),
         problems=[],
         notes=[],
@@ -534,6 +540,20 @@ def _refused_binds(account: Account, now: float) -> RefusedBindsStatus:
         why="" if last is None else last.why,
         host="" if last is None else last.host,
     )
+
+
+def _blocked(guesses: Guesses, now: float) -> list[BlockedStatus]:
+    latest = islice(reversed(guesses.blocked.by_key.values()), MOST_BLOCKED)
+    return [
+        BlockedStatus(
+            address=one.host,
+            system_id=one.system_id,
+            failures=one.failures,
+            left_s=_s(one.until - now),
+        )
+        for one in latest
+        if one.until > now
+    ]
 
 
 def _totals(journey: Journey) -> Totals:

@@ -72,6 +72,13 @@ UNKNOWN_NAME: Final = Refusal("wrong_credentials", 0x0E, "no account has this sy
 names exist."""
 FOREIGN_ADDRESS: Final = Refusal("foreign_address", 0x0E, "not in allow_from of the account")
 """As a wrong password: another status would tell which names exist."""
+NO_CERTIFICATE: Final = Refusal("wrong_certificate", 0x0E, "no certificate was shown")
+WRONG_CERTIFICATE: Final = Refusal(
+    "wrong_certificate", 0x0E, "the certificate has none of the names of the account"
+)
+"""As a wrong password."""
+BLOCKED: Final = Refusal("blocked", 0x0E, "too many binds from there have failed")
+"""As a wrong password: who guesses on does not learn that nothing is compared any more."""
 TOO_MANY_CHECKS: Final = Refusal("too_many_checks", 0x0E)
 """The password was not looked at, because too many others wait for that."""
 TOO_MANY_BINDS: Final = Refusal("too_many_binds", 0x0D)

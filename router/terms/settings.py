@@ -88,6 +88,48 @@ class TlsSettings:
     """The certificate chain, PEM."""
     key: Path
     """Its private key, PEM."""
+    client_ca: Path | None = None
+    """Authorities that may have signed the certificates of clients, PEM. Without this key no client
+    is asked for a certificate."""
+    client_certificate: Literal["required", "optional"] = "required"
+    """With `client_ca`: whether a client without a certificate may connect. With `optional` only
+    accounts with a `certificate` need one; a certificate that is shown has to be good all the
+    same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxySettings:
+    """Proxies that begin each connection with a header of the PROXY protocol, version 2.
+
+    What the header names is the client's address then: for `allow_from`, limits, blocks and the
+    log.
+    """
+
+    proxies: tuple[IPv4Network | IPv6Network, ...]
+    """`from` in the file: the addresses of the proxies. A connection from one of them that does not
+    begin with a header is closed, and so is one from elsewhere that does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedBindsSettings:
+    """When failed binds have an address blocked for a while; `false`: never.
+
+    An account that has bound from an address in the last day is not blocked there, and an address
+    is not blocked as a whole if any account has, if an `allow_from` names it (with at least /24, or
+    /48 with IPv6), or if it is of this machine.
+    """
+
+    system_id: int = 10
+    """Failed binds with one system_id from one address: then binds with that system_id from that
+    address are refused, whatever their password."""
+    address: int = 50
+    """Failed binds from one address with whatever system_ids: then its connections are closed as
+    soon as they come."""
+    within_s: float = 300.0
+    """The time in which so many have to fail."""
+    for_s: float = 300.0
+    """How long the block lasts. It also ends when a reload changes the password, the certificate or
+    the networks of the account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +140,8 @@ class ListenSettings:
     """`host:port` to listen on; port 0 lets the kernel choose."""
     tls: TlsSettings | None = None
     """With this key the listener speaks TLS 1.2 or newer."""
+    proxy: ProxySettings | None = None
+    """For a listener behind a load balancer that sends headers of the PROXY protocol."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +162,15 @@ class SessionSettings:
     max_pdu_bytes: int = 70_000
     """A PDU with a longer command_length ends the connection. The default holds a submit_sm with a
     full message_payload (65,535 octets) and generous TLVs."""
+    failed_binds: FailedBindsSettings | None = field(default=FailedBindsSettings())
+    """When failed binds of clients have an address blocked for a while."""
+    unbound_per_address: int = 1_000
+    """Connections from one address (with IPv6, from one /64) that have not bound. Whatever stands
+    here, an address has no more of them than there are places left for others. With one more, the
+    one that is there longest is closed."""
+    connections_per_address: int | None = None
+    """Connections from one address, bound or not. Without this key only `max_binds` of accounts
+    limits those that are bound."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -311,6 +364,10 @@ class AccountSettings:
     """The lane of the account's messages."""
     allow_from: tuple[IPv4Network | IPv6Network, ...] = LOOPBACK
     """Networks that the client may bind from. By default only loopback."""
+    certificates: tuple[str, ...] = ()
+    """`certificate` in the file: names, one of which the client's certificate must have, as its CN
+    or as a DNS name or URI among its alternative names, letter by letter. Needs a listener with
+    `client_ca`. By default no certificate is needed."""
     max_binds: int = 10
     """Binds that the account may have at the same time."""
     window: int = 100

@@ -14,7 +14,6 @@ import asyncio
 import errno
 import os
 import socket
-import ssl
 from collections.abc import Callable, MutableMapping, Sequence
 from ipaddress import ip_address
 from typing import Final, NamedTuple, cast
@@ -99,29 +98,42 @@ def _are_same(one: Address, other: Address) -> bool:
 
 
 async def serve(
-    protocol: Callable[[], object],
-    address: Address,
-    opened: int | None,
-    context: ssl.SSLContext | None,
-    handshake_s: float,
+    protocol: Callable[[], object], address: Address, opened: int | None
 ) -> asyncio.Server:
     """Accept connections on the descriptor that was handed over; without one, on our own."""
     loop = asyncio.get_running_loop()
     factory = cast("Callable[[], asyncio.Protocol]", protocol)
-    handshake = handshake_s if context is not None else None
     if opened is not None:
-        return await loop.create_server(
-            factory,
-            sock=socket.socket(fileno=opened),
-            ssl=context,
-            ssl_handshake_timeout=handshake,
-            backlog=BACKLOG,
-        )
-    return await loop.create_server(
-        factory,
-        address.host,
-        address.port,
-        ssl=context,
-        ssl_handshake_timeout=handshake,
-        backlog=BACKLOG,
+        return await loop.create_server(factory, sock=socket.socket(fileno=opened), backlog=BACKLOG)
+    return await loop.create_server(factory, address.host, address.port, backlog=BACKLOG)
+
+
+async def listening(address: Address, opened: int | None) -> list[socket.socket]:
+    """Return sockets that listen: the one that was handed over; without one, our own.
+
+    A host name has one for each of its addresses. Raises OSError.
+    """
+    if opened is not None:
+        one = socket.socket(fileno=opened)
+        one.setblocking(False)
+        one.listen(BACKLOG)
+        return [one]
+    found = await asyncio.get_running_loop().getaddrinfo(
+        address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )
+    sockets: list[socket.socket] = []
+    try:
+        for family, kind, protocol, _, where in dict.fromkeys(found):
+            one = socket.socket(family, kind, protocol)
+            sockets.append(one)
+            one.setblocking(False)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            one.bind(where)
+            one.listen(BACKLOG)
+    except OSError:
+        for one in sockets:
+            one.close()
+        raise
+    return sockets

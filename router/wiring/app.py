@@ -9,7 +9,6 @@ import gc
 import os
 import signal
 import sqlite3
-import ssl
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -40,11 +39,13 @@ from router.telemetry.records import Recorder, path_of, privacy_of
 from router.telemetry.status import cure_of
 from router.telemetry.trace import Ends, Traces
 from router.telemetry.traffic import Traffic
+from router.terms.counters import Counters
 from router.terms.line_limit import LineLimit
 from router.terms.settings import Address, JournalSettings, ListenSettings, Settings
-from router.wiring.activation import matched, passed, serve
+from router.wiring.activation import listening, matched, passed, serve
 from router.wiring.connectors import Connectors
 from router.wiring.control import http_servers
+from router.wiring.door import Door
 from router.wiring.http_server import HttpServer
 from router.wiring.reload import Reloader
 from router.wiring.running_config import RunningConfig
@@ -116,7 +117,6 @@ class App:
             lambda: self.journey.commits.behind(),
             self._share_core,
         )
-        self._handshakes_to_log = LineLimit(NOTES_LOGGED)
         self._full_queues = FullQueues()
         self.account_quality: Final = AccountQuality()
         self._damaged_to_log = LineLimit(NOTES_LOGGED)
@@ -125,7 +125,7 @@ class App:
         self.certificates: list[Certificate | None] = []
         """The certificate of each listener, None where it has none."""
         self.message_log: Final = MessageLog(settings.telemetry.log)
-        self._servers: list[asyncio.Server] = []
+        self._servers: list[asyncio.Server | Door] = []
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for = float("inf")
         self._is_asked_to_stop = asyncio.Event()
@@ -184,6 +184,8 @@ class App:
         transport = cast("asyncio.Transport", link.transport)
         names = [transport.get_extra_info(name) or ("", 0) for name in ("peername", "sockname")]
         (peer, here) = [(str(name[0]), int(name[1])) for name in names]
+        if isinstance(link, ClientLink):
+            peer = link.peer_host, link.peer_port  # Behind a proxy it is another.
         return Ends(peer, here, transport.get_extra_info("ssl_object") is not None)
 
     # Life.
@@ -275,7 +277,9 @@ class App:
         if isinstance(self.journal, SqliteJournal):
             self._tell_of(self.journal)
         secret = os.urandom(32)
-        self.accounts = Accounts(self.settings.accounts, secret, self.clock(), in_thread)
+        self.accounts = Accounts(
+            self.settings.accounts, secret, self.clock(), in_thread, self.settings.session
+        )
         self.connectors = Connectors(self, self.settings.session)
         self._beat()
         servers = http_servers(self)
@@ -403,12 +407,15 @@ class App:
 
     async def _listen(self) -> None:
         """Open the ports for clients. Raises OSError that names the setting."""
-        bind_timeout_s = self.settings.session.bind_timeout_s
         for number, listen in enumerate(self.settings.listen):
             address, opened = listen.address, self._passed[number]
-            context = self._context(listen, f"listen[{number}].tls")
+            certificate = self._certificate(listen, f"listen[{number}].tls")
             try:
-                server = await serve(self._client, address, opened, context, bind_timeout_s)
+                if certificate is None and listen.proxy is None:
+                    server: asyncio.Server | Door = await serve(self.client, address, opened)
+                else:
+                    sockets = await listening(address, opened)
+                    server = Door(self, number, sockets, certificate)
             except OSError as error:
                 raise about(error, f"listen[{number}].address: {address}") from error
             self._servers.append(server)
@@ -420,18 +427,24 @@ class App:
             if self._hands_over and not is_passed:
                 log.warning("router.not_handed_over", address=str(address))
 
-    def _context(self, listen: ListenSettings, path: str) -> ssl.SSLContext | None:
+    def _certificate(self, listen: ListenSettings, path: str) -> Certificate | None:
         """Read the certificate of a listener. Raises OSError that names the setting."""
         certificate = None
         if listen.tls is not None:
             try:
-                certificate = Certificate(loaded(listen.tls), self._not_secured)
+                certificate = Certificate(loaded(listen.tls))
             except OSError as error:
                 raise about(error, path) from error
         self.certificates.append(certificate)
-        return None if certificate is None else certificate.context
+        return certificate
 
-    def _client(self) -> ClientLink:
+    @property
+    def counters(self) -> Counters:
+        """The counters of the journey."""
+        return self.journey.counters
+
+    def client(self) -> ClientLink:
+        """Return what deals with a new client."""
         link = ClientLink(self, self.journey, self.accounts, self.settings.session)
         link.on_begun = self._client_begun  # Not earlier: a TLS handshake may still fail.
         link.on_ended = self.clients.discard
@@ -454,13 +467,6 @@ class App:
     def _hands_over(self) -> bool:
         """Whether sockets outlive this process."""
         return any(number is not None for number in self._passed)
-
-    def _not_secured(self, why: str) -> None:
-        """Count and log a TLS handshake of a client that failed."""
-        self.journey.counters.failed_binds["tls"] += 1
-        more = self._handshakes_to_log.take("", self.clock())
-        if more is not None:
-            log.warning("client.not_secured", error=why, **more)
 
     # Turns and time.
 

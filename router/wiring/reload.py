@@ -335,6 +335,7 @@ class Reloader:
         adopted = app.journey.adopt(settings, rules, now)
         former = [bind for one in adopted.renamed.items() for bind in app.accounts.rename(*one)]
         app.accounts.adopt(settings.accounts, now)
+        app.accounts.follow(settings.session)
         app.connectors.adopt(settings, adopted.binds)
         for number, one in certificates.items():
             certificate = app.certificates[number]
@@ -391,9 +392,6 @@ class Reloader:
                         f"operator {operator.name}: its binds stay for {operator.in_flight} "
                         f"messages in flight and {owed} receipts outstanding"
                     )
-        has_tls = any(listen.tls is not None for listen in new.listen)
-        if has_tls and old.session.bind_timeout_s != new.session.bind_timeout_s:
-            yield "session.bind_timeout: TLS handshakes keep the old one until a restart"
 
     def _renewals(self) -> Iterator[str]:
         """Say which binds still have the session of an earlier configuration."""

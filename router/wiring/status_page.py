@@ -21,6 +21,7 @@ from router.wiring.status_tables import (
     accounts_section,
     amount,
     binds_section,
+    blocked_section,
     delivered_words,
     events_section,
     operators_section,
@@ -210,6 +211,7 @@ def _sections(status: Snapshot) -> Iterator[Section]:
     yield waiting_section(status)
     yield accounts_section(accounts)
     yield refused_section(accounts)
+    yield blocked_section(status["blocked"])
     yield quality_section(status["quality"])
     yield events_section(status["events"], loud=True)
     yield totals_section(status)

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from router.telemetry.document import (
     AccountStatus,
     BindStatus,
+    BlockedStatus,
     DeliveredStatus,
     LaneStatus,
     OperatorStatus,
@@ -322,6 +323,24 @@ def refused_section(accounts: Sequence[AccountStatus]) -> Section:
             rows.append((one["last_utc"], Row(tuple(map(cell, cells)), account["name"])))
     rows.sort(key=lambda row: -row[0])
     return Section(REFUSED, [row for _, row in rows], 6, sorts=False)
+
+
+BLOCKED: Final = (
+    Column("BLOCKED", is_right=False),
+    Column("system_id", is_right=False),
+    Column("failed binds"),
+    Column("for another"),
+)
+
+
+def blocked_section(blocked: Sequence[BlockedStatus]) -> Section:
+    """Return the addresses whose binds are refused for a while, the latest first."""
+    rows = []
+    for one in blocked:
+        who = "(all)" if one["system_id"] is None else one["system_id"]
+        cells = (one["address"], who, one["failures"], age(one["left_s"]))
+        rows.append(Row(tuple(map(cell, cells)), one["address"]))
+    return Section(BLOCKED, rows, 6, sorts=False)
 
 
 QUALITY: Final = (

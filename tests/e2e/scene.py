@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, Self
 
-from benchmarks.processes import DEADLINE_S, ROOT
+from benchmarks.processes import DEADLINE_S, ROOT, Child, until
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Framer, Pdu, Sm
@@ -73,12 +73,18 @@ class Peer:
     """A client on a raw socket; leaving its `with` block closes it."""
 
     def __init__(
-        self, port: int, tls: ssl.SSLContext | None = None, source: str = "127.0.0.1"
+        self,
+        port: int,
+        tls: ssl.SSLContext | None = None,
+        source: str = "127.0.0.1",
+        first: bytes = b"",
     ) -> None:
+        """`first` goes before all else, as the header of a proxy does."""
         here = (source, 0)
         self.socket: socket.socket = socket.create_connection(
             ("127.0.0.1", port), DEADLINE_S, source_address=here
         )
+        self.socket.sendall(first)
         if tls is not None:
             self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -187,6 +193,18 @@ class Peer:
         elif pdu.command_id == v.ENQUIRE_LINK:
             self.send(p.response(v.ENQUIRE_LINK, pdu.sequence_number))
         return pdu
+
+
+def until_logged(child: Child, event: str, **fields: str) -> None:
+    """Wait for a line with this event, each of whose fields holds these words."""
+
+    def is_there() -> bool:
+        return any(
+            all(words in str(line.get(key)) for key, words in fields.items())
+            for line in child.events(event)
+        )
+
+    until(f"{event} with {fields} in the log", is_there)
 
 
 def free_port(stack: ExitStack) -> int:

@@ -40,4 +40,7 @@ def test_guesses_lock_neither_the_client_nor_other_clients_out(
     statuses = {one.hears(v.BIND_TRANSCEIVER | v.RESPONSE).command_status for one in guessers}
     assert statuses == {v.ESME_RINVPASWD}
     failed = router.samples().by("reason", "failed_binds_total")
-    assert failed == {"wrong_credentials": GUESSERS, "too_many_binds": 1}
+    assert failed.pop("too_many_binds") == 1
+    # Behind ten wrong ones the others are not compared any more, and hear the same.
+    assert failed.keys() <= {"wrong_credentials", "blocked"}
+    assert sum(failed.values()) == GUESSERS

@@ -27,6 +27,7 @@ from router.terms.settings import (
     NumberSettings,
     OperatorTlsSettings,
     OutbindSettings,
+    ProxySettings,
     Settings,
     StatusAction,
     TlsSettings,
@@ -39,8 +40,11 @@ from tests.unit.settings.configurations import CONTRACT, changed, loaded
 
 NO_KEYS: Final = frozenset({"name", "line", "file", "places", "files", "digest", "folder"})
 """Fields that are no keys of the file, or under which a part is found again."""
-ELSEWHERE: Final = frozenset({"TlsSettings", "Place", "Address", "SeenFile", "TonNpi"})
-"""Certificates need files: test_reload.py. The others are no parts of a file."""
+ELSEWHERE: Final = frozenset(
+    {"TlsSettings", "ProxySettings", "Place", "Address", "SeenFile", "TonNpi"}
+)
+"""Certificates need files: test_reload.py; proxies have test_proxy.py. The others are no parts of a
+file."""
 TEXT: Final = changed(
     CONTRACT,
     ('{address: "127.0.0.1:2775"}', '{address: "127.0.0.1:0"}'),
@@ -72,6 +76,7 @@ OF_FIELD: Final[Mapping[str, object]] = {
     "passwords": ("another1",),
     "reveal": ("another",),
     "certificate": Path("other.pem"),
+    "certificates": ("bank.example",),
     "to": (OperatorName("elisa"),),
 }
 OF_TYPE: Final[Mapping[object, object]] = {
@@ -86,6 +91,7 @@ OF_TYPE: Final[Mapping[object, object]] = {
     OperatorName: OperatorName("elisa"),
     LaneName: LaneName("alert"),
     TlsSettings: TlsSettings(certificate=Path("a"), key=Path("b")),
+    ProxySettings: ProxySettings(proxies=(ip_network("10.0.0.5"),)),
     OperatorTlsSettings: OperatorTlsSettings(verify=False),
     NumberSettings: NumberSettings(normalise="plus"),
     OutbindSettings: OutbindSettings(

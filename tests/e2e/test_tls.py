@@ -97,6 +97,21 @@ def test_strangers_to_tls_are_counted_told_and_forgotten(
     assert router.child.event("router.draining")["clients"] == 0
 
 
+def test_connections_without_a_handshake_give_way_to_the_next_of_their_address(
+    stack: ExitStack, certificate: Path
+) -> None:
+    few = ("session: {", "session: {unbound_per_address: 2, ")
+    text = configuration(free_port(stack), (PLAIN, BOTH), few)
+    router = stand.router(stack, text, certificate.parent)
+    silent = [stack.enter_context(Peer(router.ports[0])) for _ in range(5)]
+    with Peer(router.ports[0], ssl.create_default_context(cafile=certificate)) as client:
+        assert client.bind("bank").command_status == v.ESME_ROK
+    for one in silent:
+        assert one.is_closed() == []
+    failed = router.samples().by("reason", "failed_binds_total")
+    assert failed == {"too_many_connections": 4, "timed_out": 1}
+
+
 def test_stranger_to_the_certificate_does_not_connect(router: stand.Router) -> None:
     with pytest.raises(ssl.SSLCertVerificationError):
         Peer(router.ports[0], ssl.create_default_context())

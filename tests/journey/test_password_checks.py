@@ -75,7 +75,9 @@ def test_guesses_take_no_place_from_the_client(
     threads.finish_all()
     world.run(1.5)
     assert {heard(one) for one in guessers} == {v.ESME_RINVPASWD}
-    assert hashing.journey.counters.failed_binds == {"wrong_credentials": 20}
+    failed = hashing.journey.counters.failed_binds
+    assert failed == {"wrong_credentials": 10, "blocked": 10}  # All with a hash, and 0x0E.
+    assert threads.computed == 21
 
 
 def test_guesses_at_one_account_leave_a_thread_to_others(

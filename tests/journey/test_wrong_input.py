@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from router.accept.accounts import MOST_STRANGERS
+from router.accept.places import MOST_STRANGERS
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.link import NOTES_LOGGED
@@ -544,7 +544,8 @@ def test_a_peer_that_is_bound_for_long_is_still_heard(
 def test_strangers_that_only_connect_are_turned_away_and_clients_are_not(
     world: World, router: Router
 ) -> None:
-    crowd = [Client(world, router, host="192.0.2.7") for _ in range(MOST_STRANGERS + 5)]
+    crowd = [Client(world, router, f"192.0.2.{at}") for at in range(MOST_STRANGERS)]
+    crowd += [Client(world, router, f"198.51.100.{at}") for at in range(5)]
     world.run(0.1)
     assert [stranger.far.closed for stranger in crowd] == [False] * MOST_STRANGERS + [True] * 5
     assert router.journey.counters.failed_binds == {"too_many_connections": 5}

@@ -2,32 +2,29 @@
 
 import base64
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from typing import Final
 
 import pytest
 
-from router.accept.accounts import (
-    FORGET_S,
-    MOST_STRANGERS,
-    MOST_UNBOUND,
-    SLOWEST_S,
-    Account,
-    Accounts,
-    neighbourhood,
-)
+from router.accept.accounts import Account, Accounts, neighbourhood
+from router.accept.guesses import FORGET_S, SLOWEST_S
+from router.accept.places import MOST_STRANGERS, MOST_UNBOUND
 from router.terms.limits import Rate
 from router.terms.names import AccountName, LaneName
 from router.terms.outcome import (
+    BLOCKED,
     FOREIGN_ADDRESS,
+    NO_CERTIFICATE,
     TOO_MANY_BINDS,
     UNKNOWN_NAME,
+    WRONG_CERTIFICATE,
     WRONG_CREDENTIALS,
     Refusal,
 )
-from router.terms.settings import AccountSettings
+from router.terms.settings import AccountSettings, FailedBindsSettings, SessionSettings
 
 HOST: Final = "10.1.2.3"
 NETWORKS: Final = (ip_network("10.0.0.0/8"), ip_network("2001:db8::/32"), ip_network("fe80::/10"))
@@ -92,14 +89,27 @@ def with_passwords(*passwords: str) -> tuple[Accounts, Account]:
 )
 def test_strangers_that_only_connect_leave_room_for_clients(host: str, most: int) -> None:
     accounts = accounts_of()
-    accounts.unbound = most - 1
-    assert accounts.may_connect(host)
-    accounts.unbound = most
-    assert not accounts.may_connect(host)
+    accounts.places.unbound = most - 1
+    assert accounts.takes(host, Waits(), 0.0) is None
+    assert accounts.places.unbound == most
+    late = "10.9.9.9" if host == HOST else "192.0.2.8"
+    assert accounts.takes(late, Waits(), 0.0) == "too_many_connections"
 
 
-def verdict(accounts: Accounts, host: str = HOST, system_id: bytes = b"bank") -> Account | Refusal:
-    return accounts.judge(system_id, host)
+class Waits:
+    """A connection that has not bound."""
+
+    gave_way = False
+
+    def give_way(self) -> None:
+        """Note it."""
+        self.gave_way = True
+
+
+def verdict(
+    accounts: Accounts, host: str = HOST, system_id: bytes = b"bank", shown: Sequence[str] = ()
+) -> Account | Refusal:
+    return accounts.judge(system_id, host, 0.0, shown)
 
 
 # Name and address.
@@ -282,7 +292,7 @@ def test_failures_are_answered_later_and_later_up_to_a_limit() -> None:
 
 def test_a_million_failures_wait_no_longer_than_the_limit() -> None:
     accounts = accounts_of()
-    accounts._failures.put(f"host {HOST}", (1_000_000, 0.0))
+    accounts.guesses._failures.put(f"host {HOST}", (1_000_000, 0.0))
     assert accounts.failed(HOST, b"bank", 1.0) == SLOWEST_S
 
 
@@ -396,10 +406,150 @@ def test_more_failures_than_can_be_remembered_push_out_the_oldest() -> None:
     accounts.failed("10.0.0.1", b"first", 0.0)
     for number in range(4_999):
         accounts.failed(f"host{number}", b"%d" % number, 0.0)
-    assert len(accounts._failures) == 10_000
+    assert len(accounts.guesses._failures) == 10_000
     assert accounts.failed("10.0.0.1", b"first", 0.0) == 1.0
     assert accounts.failed("10.0.0.2", b"second", 0.0) == 0.25
-    assert len(accounts._failures) == 10_000
+    assert len(accounts.guesses._failures) == 10_000
+
+
+# The certificate of the client.
+
+
+@pytest.mark.parametrize(
+    ("shown", "found"),
+    [
+        ((), NO_CERTIFICATE),
+        (("shop.example",), WRONG_CERTIFICATE),
+        (("bank.example.com",), WRONG_CERTIFICATE),
+        (("BANK.example",), WRONG_CERTIFICATE),
+        (("*.example",), WRONG_CERTIFICATE),
+        (("shop.example", "bank.example"), None),
+        (("urn:bank",), None),
+    ],
+)
+def test_account_that_wants_a_certificate_is_judged_by_its_names(
+    shown: Sequence[str], found: Refusal | None
+) -> None:
+    one = replace(settings(), certificates=("bank.example", "urn:bank"))
+    accounts = accounts_of(one)
+    account = accounts.by_name[BANK]
+    assert verdict(accounts, shown=shown) is (account if found is None else found)
+    assert NO_CERTIFICATE.status == WRONG_CERTIFICATE.status == WRONG_CREDENTIALS.status
+
+
+def test_account_that_wants_none_binds_with_any_certificate() -> None:
+    assert isinstance(verdict(accounts_of(), shown=("whoever",)), Account)
+
+
+def test_foreign_address_stays_foreign_whatever_it_shows() -> None:
+    accounts = accounts_of(replace(settings(), certificates=("bank",)))
+    assert verdict(accounts, "192.0.2.1", shown=("bank",)) is FOREIGN_ADDRESS
+
+
+# Blocks.
+
+
+def guessed(accounts: Accounts, host: str, name: bytes = b"bank", times: int = 10) -> None:
+    for _ in range(times):
+        accounts.guessed(host, name, 0.0)
+
+
+@pytest.mark.parametrize("name", [b"bank", b"nobody"])
+def test_name_that_was_guessed_at_is_refused_from_there_whether_it_exists_or_not(
+    name: bytes,
+) -> None:
+    accounts = accounts_of()
+    guessed(accounts, HOST, name)
+    assert verdict(accounts, system_id=name) is BLOCKED
+    assert verdict(accounts, "10.9.9.9", name) is not BLOCKED
+    assert BLOCKED.status == WRONG_CREDENTIALS.status
+
+
+def test_who_shows_the_certificate_that_is_wanted_is_not_blocked() -> None:
+    accounts = accounts_of(replace(settings(), certificates=("bank",)))
+    guessed(accounts, HOST)
+    assert verdict(accounts, shown=("shop",)) is BLOCKED
+    assert isinstance(verdict(accounts, shown=("bank",)), Account)
+
+
+@pytest.mark.parametrize(
+    ("host", "why"),
+    [
+        ("192.0.2.7", "blocked"),  # A stranger.
+        (HOST, "blocked"),  # In a network of millions.
+        ("2001:db8::9", "blocked"),
+        ("127.0.0.1", None),
+        ("203.0.113.9", None),  # In a network of 256: named.
+        ("203.0.114.9", "blocked"),
+        ("2001:db9:0:1::9", None),
+    ],
+)
+def test_address_that_tries_many_names_is_closed_unless_it_is_known(
+    host: str, why: str | None
+) -> None:
+    narrow = (ip_network("203.0.113.0/24"), ip_network("2001:db9::/48"))
+    accounts = accounts_of(replace(settings(), allow_from=(*NETWORKS, *narrow)))
+    for number in range(50):
+        guessed(accounts, host, b"name%d" % number, times=1)
+    assert accounts.takes(host, Waits(), 1.0) == why
+    assert accounts.takes("10.0.0.9", Waits(), 1.0) is None
+
+
+def test_address_that_the_configuration_names_from_now_on_is_open_again() -> None:
+    accounts = accounts_of()
+    for number in range(50):
+        guessed(accounts, "192.0.2.7", b"name%d" % number, times=1)
+    assert accounts.takes("192.0.2.7", Waits(), 1.0) == "blocked"
+    adopted(accounts, replace(settings(), allow_from=(ip_network("192.0.2.7/32"),)))
+    assert accounts.takes("192.0.2.7", Waits(), 1.0) is None
+    assert not accounts.guesses.blocked
+
+
+@pytest.mark.parametrize(
+    ("after", "lifted"),
+    [
+        (settings("another1"), True),
+        (replace(settings(), certificates=("bank",)), True),
+        (replace(settings(), allow_from=NETWORKS[:1]), True),
+        (replace(settings(), max_binds=7), False),
+    ],
+)
+def test_block_ends_when_what_a_bind_needs_is_changed(after: AccountSettings, lifted: bool) -> None:
+    accounts = accounts_of()
+    guessed(accounts, HOST)
+    guessed(accounts, HOST, b"other")
+    adopted(accounts, after)
+    assert (verdict(accounts) is BLOCKED) is not lifted
+    assert verdict(accounts, system_id=b"other") is BLOCKED
+
+
+def test_block_of_a_name_that_nobody_had_ends_when_somebody_gets_it() -> None:
+    accounts = accounts_of()
+    guessed(accounts, HOST, b"shop")
+    adopted(accounts, settings(), settings(name="shop"))
+    assert isinstance(verdict(accounts, system_id=b"shop"), Account)
+
+
+def test_session_settings_are_followed() -> None:
+    accounts = accounts_of()
+    accounts.follow(SessionSettings(failed_binds=FailedBindsSettings(system_id=2)))
+    guessed(accounts, HOST, times=2)
+    assert verdict(accounts) is BLOCKED
+    accounts.follow(SessionSettings(failed_binds=None, unbound_per_address=1))
+    assert isinstance(verdict(accounts), Account)
+    guessed(accounts, HOST, times=100)
+    assert isinstance(verdict(accounts), Account)
+    first, second = Waits(), Waits()
+    assert [accounts.takes(HOST, one, 0.0) for one in (first, second)] == [None, None]
+    assert first.gave_way
+
+
+def test_addresses_of_one_line_fail_together() -> None:
+    accounts = accounts_of()
+    for number in range(10):
+        guessed(accounts, f"2001:db8::{number + 1}", times=1)
+    assert verdict(accounts, "2001:db8::ffff") is BLOCKED
+    assert verdict(accounts, "2001:db8:0:1::1") is not BLOCKED
 
 
 # Who counts as one stranger in the log.
@@ -537,7 +687,7 @@ def test_proof_does_not_outlive_the_account() -> None:
 
 def test_networks_follow() -> None:
     accounts, _ = with_passwords()
-    accounts.unbound = MOST_STRANGERS
+    accounts.places.unbound = MOST_STRANGERS
     elsewhere = AccountSettings(
         name=BANK,
         passwords=("secret01",),
@@ -545,7 +695,8 @@ def test_networks_follow() -> None:
         allow_from=(ip_network("192.0.2.0/24"),),
     )
     adopted(accounts, elsewhere)
-    assert [accounts.may_connect(host) for host in (HOST, "192.0.2.7")] == [False, True]
+    taken = [accounts.takes(host, Waits(), 0.0) for host in (HOST, "192.0.2.7")]
+    assert taken == ["too_many_connections", None]
     assert verdict(accounts, HOST) is FOREIGN_ADDRESS
     assert isinstance(verdict(accounts, "192.0.2.7"), Account)
 

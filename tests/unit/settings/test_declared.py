@@ -29,6 +29,15 @@ def test_text_is_what_stands_below_a_field() -> None:
         "": "A certificate for a listener.",
         "certificate": "The certificate chain, PEM.",
         "key": "Its private key, PEM.",
+        "client_ca": (
+            "Authorities that may have signed the certificates of clients, PEM. Without this key "
+            "no client is asked for a certificate."
+        ),
+        "client_certificate": (
+            "With `client_ca`: whether a client without a certificate may connect. With `optional` "
+            "only accounts with a `certificate` need one; a certificate that is shown has to be "
+            "good all the same."
+        ),
     }
 
 

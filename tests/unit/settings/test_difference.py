@@ -257,6 +257,20 @@ def test_certificate_of_a_listener_is_followed_and_tls_itself_needs_a_restart() 
     assert difference(clear, listening(first)).needs_restart == ("listen[0].tls",)
 
 
+def test_proxies_of_a_listener_are_followed_and_proxy_itself_needs_a_restart() -> None:
+    def behind(proxy: str) -> Settings:
+        return loaded(changed(CONTRACT, ('"127.0.0.1:2775"', f'"127.0.0.1:2775"{proxy}')))
+
+    one, two = behind(", proxy: {from: [10.0.0.5]}"), behind(", proxy: {from: [10.0.0.0/24]}")
+    found = difference(one, two)
+    assert [str(change) for change in found.changes] == [
+        "listen[0].proxy.from: 10.0.0.5/32 -> 10.0.0.0/24"
+    ]
+    assert found.needs_restart == ()
+    assert difference(behind(""), one).needs_restart == ("listen[0].proxy",)
+    assert difference(one, behind("")).needs_restart == ("listen[0].proxy",)
+
+
 def test_binds_in_another_order_are_the_same_binds() -> None:
     old = loaded(CONTRACT)
     telia = old.operators[next(iter(old.operators))]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from router.terms.settings import (
     JournalSettings,
     LaneSettings,
     ListenSettings,
+    ProxySettings,
     RecordsSettings,
     Settings,
     TlsSettings,
@@ -79,6 +81,19 @@ def test_shares_of_old_and_new_lanes_are_added_up(old: Settings) -> None:
     assert bulk.min_share == 0.05
     with pytest.raises(SettingsError, match="would add up to 53%"):
         without_restart(old, new)
+
+
+def test_listener_follows_its_proxies_beside_what_needs_a_restart(old: Settings) -> None:
+    one, two = (ProxySettings(proxies=(ip_network(at),)) for at in ("10.0.0.1", "10.0.0.2"))
+    tls = TlsSettings(certificate=Path("a"), key=Path("key"))
+
+    def listening(**has: object) -> Settings:
+        return replace(old, listen=(ListenSettings(address=HERE, **has),))  # type: ignore[arg-type]
+
+    new = without_restart(listening(proxy=one), listening(proxy=two, tls=tls))
+    assert new.listen == listening(proxy=two).listen
+    new = without_restart(listening(tls=tls), listening(proxy=two, tls=tls))
+    assert new.listen == listening(tls=tls).listen
 
 
 def test_listener_follows_its_certificate_and_nothing_else(old: Settings) -> None:

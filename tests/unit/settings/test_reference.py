@@ -54,7 +54,8 @@ def test_a_key_has_its_kind_bounds_default_and_meaning(row: str) -> None:
 def test_every_part_has_its_heading_and_every_key_a_meaning() -> None:
     page = page_with_keys(BEGINS)
     assert re.findall(r"^## `(.*)`$", page, re.MULTILINE) == [
-        *("listen[]", "listen[].tls", "session", "journal", "records", "telemetry"),
+        *("listen[]", "listen[].tls", "listen[].proxy", "session", "session.failed_binds"),
+        *("journal", "records", "telemetry"),
         *("telemetry.log", "control"),
         *(
             "lanes[]",

@@ -269,6 +269,22 @@ def test_client_binds_are_counted_by_type_and_none_is_zero() -> None:
     assert value(router, "client_binds", account="shop", type="receiver") == 0
 
 
+def test_addresses_that_are_blocked_are_counted_as_long_as_they_are() -> None:
+    router = FakeRouter()
+    for scope in ("address", "system_id"):
+        assert value(router, "blocked_binds", scope=scope) == 0
+        assert value(router, "blocks_total", scope=scope) == 0
+    for number in range(50):
+        router.accounts.guessed("192.0.2.1", b"%d" % (number % 5), router.now)
+    assert value(router, "blocked_binds", scope="address") == 1
+    assert value(router, "blocked_binds", scope="system_id") == 5
+    router.now += 300.0
+    assert value(router, "blocked_binds", scope="address") == 0
+    assert value(router, "blocked_binds", scope="system_id") == 0
+    assert value(router, "blocks_total", scope="address") == 1
+    assert value(router, "blocks_total", scope="system_id") == 5
+
+
 class _Bound:
     def __init__(self, bind_type: str) -> None:
         self.bind_type = bind_type

@@ -452,6 +452,38 @@ def test_refusals_and_the_latest_warnings_are_shown_and_nothing_of_a_peer_is_obe
     assert any(line.startswith("08:00:01  client.bind_refused system_id=") for line in narrow)
 
 
+def test_addresses_that_are_blocked_are_shown_the_latest_first_as_long_as_they_are() -> None:
+    router = FakeRouter()
+    for name in (b"bank", b"", b"\x1b[2Jx"):
+        for _ in range(10):
+            router.accounts.guessed("192.0.2.1", name, router.now)
+    for number in range(20):
+        router.accounts.guessed("192.0.2.1", b"%d" % number, router.now)
+    status = snapshot(router)
+    blocked = [(one["address"], one["system_id"], one["failures"]) for one in status["blocked"]]
+    assert blocked == [
+        ("192.0.2.1", None, 50),
+        ("192.0.2.1", "\x1b[2Jx", 10),
+        ("192.0.2.1", "", 10),
+        ("192.0.2.1", "bank", 10),
+    ]
+    assert status["blocked"][0]["left_s"] == 300.0
+    text = text_of(status)
+    assert re.search(r"192.0.2.1 +\(all\) +50 +5m", text)
+    assert "\x1b[2J" not in text
+    router.now += 300.0
+    assert snapshot(router)["blocked"] == []
+
+
+def test_no_more_blocks_are_shown_than_a_page_takes() -> None:
+    router = FakeRouter()
+    for number in range(150):
+        for _ in range(10):
+            router.accounts.guessed(f"192.0.2.{number}", b"bank", router.now)
+    shown = [one["address"] for one in snapshot(router)["blocked"]]
+    assert (len(shown), shown[0]) == (100, "192.0.2.149")
+
+
 def test_account_that_was_removed_is_told_while_it_has_something() -> None:
     router = FakeRouter()
     fewer = {name: one for name, one in router.settings.accounts.items() if name != BANK}
