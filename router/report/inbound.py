@@ -11,6 +11,8 @@ from router.terms.settings import InboundSettings
 
 SHORT_NUMBER: Final = 6
 """Characters of the longest number that is no subscriber's."""
+FIRST_WORD_OCTETS: Final = 1000
+"""Octets of a text in which its first word is looked for: a message_payload may have 65,535."""
 SHOWN_DIGITS: Final = 5
 """Of a subscriber's number, as in the log."""
 

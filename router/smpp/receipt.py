@@ -107,6 +107,10 @@ _BETWEEN: Final = re.compile(rb"[\s\"',;|&]+")
 _DATE: Final = re.compile(rb"\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-3])[0-5]\d")
 
 
+LONGEST_ERR: Final = 255
+"""Octets of an error code, in the text or in network_error_code, that are read: the TLV has 3."""
+
+
 class Receipt:
     """An operator's report on one message."""
 
@@ -307,6 +311,8 @@ def deliver_sm(
 ) -> bytes:
     """Return the deliver_sm of a receipt, with sequence_number 0 and the addresses as given.
 
+    They may be those of a data_sm: of longer ones than fit the beginning is there.
+
     `tlvs` only for clients that bound with 3.4 or newer. The id there ends with NUL: Kannel loses
     its place in the PDU without.
     """
@@ -320,8 +326,8 @@ def deliver_sm(
             + (p.tlv(v.NETWORK_ERROR_CODE, network_error_code) if network_error_code else b"")
         )
     body = b"\0%b%b%c\0\0\0\0\0\0\0\0%c%b%b" % (
-        source_octets,
-        destination_octets,
+        p.fitting(source_octets),
+        p.fitting(destination_octets),
         esm_class,
         len(text),
         text,
