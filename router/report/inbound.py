@@ -78,7 +78,7 @@ def _number_of(sm: Sm) -> str:
 
 
 def _first_word(sm: Sm) -> str:
-    octets = text.without_udh(sm.message, sm.esm_class)
+    octets = text.without_udh(sm.message, sm.esm_class)[:FIRST_WORD_OCTETS]
     return text.first_word(text.decode(octets, sm.data_coding))
 
 

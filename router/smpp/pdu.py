@@ -25,6 +25,9 @@ _OTHERS: Final = {
 ALL: Final = 1 << 30
 """All PDUs that there are."""
 
+MOST_TLVS: Final = 100
+"""TLVs of one PDU; 3.4 has 45 tags and 5.0 some 70. Each is looked at several times, and a PDU has
+room for 17,000 empty ones, which took as long as a thousand usual messages."""
 LONGEST_ADDRESS_OCTETS: Final = 23
 """TON, NPI, the longest address of a submit_sm and a deliver_sm, and its NUL (3.4, 4.4.1)."""
 LONGEST_ID_OCTETS: Final = 255
@@ -171,8 +174,8 @@ class Sm:
 
     Up to three octets behind the last field, which are no TLV, are left out of `octets`: php-smpp
     ends each submit_sm with a NUL. `tolerant` leaves out a last TLV that is longer than the PDU as
-    well, instead of raising: operators send such receipts, would repeat them for ever, and what
-    stands before it is sound.
+    well, and those beyond `MOST_TLVS`, instead of raising: operators send such receipts, would
+    repeat them for ever, and what stands before it is sound.
     """
 
     __slots__ = (
@@ -240,14 +243,21 @@ class Sm:
         octets, at, end = self.octets, self.tlvs_at, len(self.octets)
         if at > end:
             raise BodyError("sm_length is more than there is", v.ESME_RINVMSGLEN)
+        left = MOST_TLVS
         while at < end:
             whole = at
             is_surplus = at + 4 > end
+            left -= 1
             if is_surplus or (at := at + 4 + ((octets[at + 2] << 8) | octets[at + 3])) > end:
                 if not tolerant and not is_surplus:
                     raise BodyError("a TLV is longer than the PDU", v.ESME_RINVOPTPARSTREAM)
-                self.octets = _LENGTH.pack(whole) + octets[4:whole]
-                return
+            elif left < 0:
+                if not tolerant:
+                    raise BodyError("there are too many TLVs", v.ESME_RINVOPTPARSTREAM)
+            else:
+                continue
+            self.octets = _LENGTH.pack(whole) + octets[4:whole]
+            return
 
     @property
     def service_type(self) -> bytes:

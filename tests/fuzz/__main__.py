@@ -14,10 +14,10 @@ Exit status: 0 nothing was found, 1 something was, 2 wrong usage or no atheris.
 import argparse
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -38,9 +38,9 @@ TOLD_LINES: Final = 40
 LEAST_S: Final = 1
 
 _RUNS: Final = re.compile(r"stat::number_of_executed_units: (\d+)")
+_PER_S: Final = re.compile(r"stat::average_exec_per_sec: +(\d+)")
 _PEAK: Final = re.compile(r"stat::peak_rss_mb: +(\d+)")
 _COVERED: Final = re.compile(r"cov: (\d+) ft: (\d+) corp: (\d+)")
-_ALL: Final = re.compile(r"\((\d+) (?:inline 8-bit )?counters")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Ran:
 
     name: str
     runs: int
-    seconds: float
+    runs_per_s: int
     edges: int
     """Places in the sources of the router that were reached, as libFuzzer counts them."""
     ways: int
@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         one = fuzz(name, each_s, given.runs, keeps=given.keep)
         done.append(one)
         print(
-            f"{name:<14}{one.runs:>12,}{one.runs / max(one.seconds, 1e-9):>9,.0f}{one.edges:>7}"
+            f"{name:<14}{one.runs:>12,}{one.runs_per_s:>9,}{one.edges:>7}"
             f"{one.ways:>7}{one.inputs:>8}{one.peak_mb:>6}",
             flush=True,
         )
@@ -112,7 +112,6 @@ def fuzz(name: str, seconds: int, runs: int | None = None, *, keeps: bool = Fals
     before = set(found.iterdir())
     for place, octets in enumerate(corpus(name)):
         (seeds / f"{place:05}").write_bytes(octets)
-    began_at = time.monotonic()
     said = _engine(
         name,
         f"-max_total_time={seconds}",
@@ -123,7 +122,6 @@ def fuzz(name: str, seconds: int, runs: int | None = None, *, keeps: bool = Fals
         str(grown),
         str(seeds),
     )
-    seconds_used = time.monotonic() - began_at
     covered = _COVERED.findall(said) or [("0", "0", "0")]
     findings = tuple(sorted(set(found.iterdir()) - before))
     if not _RUNS.findall(said) and not findings:
@@ -131,14 +129,18 @@ def fuzz(name: str, seconds: int, runs: int | None = None, *, keeps: bool = Fals
     if keeps and not findings:
         _minimise(name, grown, seeds)
     edges, ways, inputs = map(int, covered[-1])
+
+    def told(what: re.Pattern[str]) -> int:
+        return int((what.findall(said) or ["0"])[-1])
+
     return Ran(
         name,
-        int((_RUNS.findall(said) or ["0"])[-1]),
-        seconds_used,
+        told(_RUNS),
+        told(_PER_S),
         edges,
         ways,
         inputs,
-        int((_PEAK.findall(said) or ["0"])[-1]),
+        told(_PEAK),
         findings,
         said,
     )
@@ -162,10 +164,14 @@ def _minimise(name: str, *folders: Path) -> None:
 
 def _engine(name: str, *options: str) -> str:
     """Run one target; return what was said."""
+    command = [sys.executable, "-m", "tests.fuzz.engine", name]
+    again = FOLDER / name / "again"
+    again.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n', encoding="utf-8")
+    again.chmod(0o700)
     done = subprocess.run(
-        [sys.executable, "-m", "tests.fuzz.engine", name, *options],
+        [*command, *options],
         cwd=ROOT,
-        env={**os.environ, "PYTHONHASHSEED": "0"},
+        env={**os.environ, "PYTHONHASHSEED": "0", "FUZZ_AGAIN": str(again)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -2,11 +2,18 @@
 
 What follows the name of the target is libFuzzer's: folders of inputs, and options. libFuzzer ends
 the process, and prints what it has done. Only the router is watched for new ways, not the tests.
+
+To minimise a corpus libFuzzer starts itself again, as the program that `AGAIN` names: it knows
+nothing of modules.
 """
 
+import os
 import sys
+from typing import Final
 
 import atheris
+
+AGAIN: Final = "FUZZ_AGAIN"
 
 
 def main() -> None:
@@ -21,7 +28,7 @@ def main() -> None:
     def one(octets: bytes) -> None:
         check(octets)
 
-    atheris.Setup([sys.argv[0], *sys.argv[2:]], one)
+    atheris.Setup([os.environ.get(AGAIN, sys.argv[0]), *sys.argv[2:]], one)
     atheris.Fuzz()
 
 

@@ -46,7 +46,7 @@ def _messages() -> list[bytes]:
 
 def _tails() -> list[bytes]:
     one = p.tlv(v.RECEIPTED_MESSAGE_ID, b"10\0") + p.tlv(v.MESSAGE_STATE, b"\x02")
-    return [one, p.tlv(0x1401, b"vendor") * 2, one + b"\0"]
+    return [one, p.tlv(0x1401, b"vendor") * 2, one + b"\0", p.tlv(0x1400, b"") * 101]
 
 
 def _heads_and_bodies() -> list[bytes]:
@@ -101,7 +101,7 @@ def _lives_of_routers() -> list[bytes]:
 TARGETS: Final = {
     "framer": Target(wire.framer, 2000, _framed),
     "view": Target(wire.view, 600, _messages),
-    "tlvs": Target(wire.tlvs, 400, _tails),
+    "tlvs": Target(wire.tlvs, 600, _tails),
     "binds": Target(wire.binds, 600, _heads_and_bodies),
     "shown": Target(wire.shown, 600, golden),
     "receipt_text": Target(wire.receipt_text, 700, lambda: TEXTS),
