@@ -81,11 +81,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if running() != INTERPRETED:
         print("tests.fuzz: a compiled core shows no coverage: run the sources", file=sys.stderr)
         return 2
-    each_s = max(LEAST_S, round(given.time / len(names)))
-    print(f"{'target':<14}{'executions':>12}{'per s':>9}{'edges':>7}{'ways':>7}{'inputs':>8}{'MB':>6}")
+    share_s = given.time / sum(TARGETS[name].share for name in names)
+    columns = ("target", "executions", "per s", "edges", "ways", "inputs", "MB")
+    print("{:<14}{:>12}{:>9}{:>7}{:>7}{:>8}{:>6}".format(*columns))
     done = []
     for name in names:
-        one = fuzz(name, each_s, given.runs, keeps=given.keep)
+        seconds = max(LEAST_S, round(share_s * TARGETS[name].share))
+        one = fuzz(name, seconds, given.runs, keeps=given.keep)
         done.append(one)
         print(
             f"{name:<14}{one.runs:>12,}{one.runs_per_s:>9,}{one.edges:>7}"
@@ -110,7 +112,7 @@ def fuzz(name: str, seconds: int, runs: int | None = None, *, keeps: bool = Fals
     for one in (seeds, grown, found):
         one.mkdir(parents=True, exist_ok=True)
     before = set(found.iterdir())
-    for place, octets in enumerate(corpus(name)):
+    for place, octets in enumerate([*corpus(name), *TARGETS[name].seeds()]):
         (seeds / f"{place:05}").write_bytes(octets)
     said = _engine(
         name,

@@ -21,7 +21,7 @@ def main() -> None:
     name = sys.argv[1]
     with atheris.instrument_imports(include=["router"]):
         # Here, so that what it imports of the router is watched.
-        from tests.fuzz.targets import TARGETS  # noqa: PLC0415
+        from tests.fuzz.targets import TARGETS
     check = TARGETS[name].check
     check(b"")  # What is made once is made before memory is looked at.
 

@@ -222,7 +222,8 @@ def _answer(far: FarEnd, choices: Octets) -> bytes:
     if not asked:
         return b""
     request: Pdu = asked[-1 - choices.number() % len(asked)]
-    command_id = choices.one_of((*(request.command_id | v.RESPONSE,) * 6, v.GENERIC_NACK, v.DATA_SM_RESP))
+    right = (request.command_id | v.RESPONSE,) * 6
+    command_id = choices.one_of((*right, v.GENERIC_NACK, v.DATA_SM_RESP))
     body = choices.one_of(BODIES) + (choices.some() if choices.number() % 4 == 0 else b"")
     return p.build(command_id, choices.one_of(STATUSES), request.sequence_number, body)
 

@@ -114,10 +114,23 @@ def session(octets: bytes) -> None:
     observed.finish()
 
 
+class End(Observed):
+    """A session of which what it writes is kept for the other one."""
+
+    written = b""
+
+    def check_written(self) -> None:
+        """Keep what was written, and ask of it what is always asked."""
+        octets = self.session.take_octets()
+        self.written += octets
+        self.session._out.append(octets)
+        super().check_written()
+
+
 class Wire:
     """What lies between two sessions: octets each way, and who may change them."""
 
-    def __init__(self, client: Observed, centre: Observed) -> None:
+    def __init__(self, client: End, centre: End) -> None:
         self.ends: Final = (client, centre)
         self.under_way: Final = [b"", b""]
         """Octets for each end that have not come yet."""
@@ -144,19 +157,6 @@ class Wire:
             assert session._held_octets <= MOST_HELD_OCTETS + LONGEST_OCTETS
             assert len(session.unread) <= LONGEST_OCTETS
         self.take_written()
-
-
-class End(Observed):
-    """A session of which what it writes is kept for the other one."""
-
-    written = b""
-
-    def check_written(self) -> None:
-        """Keep what was written, and ask of it what is always asked."""
-        octets = self.session.take_octets()
-        self.written += octets
-        self.session._out.append(octets)
-        super().check_written()
 
 
 def pair(octets: bytes) -> None:
