@@ -112,7 +112,7 @@ def fuzz(name: str, seconds: int, runs: int | None = None, *, keeps: bool = Fals
     for one in (seeds, grown, found):
         one.mkdir(parents=True, exist_ok=True)
     before = set(found.iterdir())
-    for place, octets in enumerate([*corpus(name), *TARGETS[name].seeds()]):
+    for place, octets in enumerate(corpus(name)):
         (seeds / f"{place:05}").write_bytes(octets)
     said = _engine(
         name,

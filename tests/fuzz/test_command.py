@@ -8,6 +8,7 @@ from router.report import inbound
 from router.smpp import pdu as p
 from router.smpp import receipt
 from router.smpp.session import Session
+from router.steps import receipts
 from tests.fuzz import __main__ as command
 from tests.fuzz.octets import Octets, in_pieces
 from tests.fuzz.targets import TARGETS, corpus
@@ -71,15 +72,14 @@ def finds(name: str) -> bool:
     ("name", "where", "what", "planted"),
     [
         ("view", p, "fitting", lambda octets: octets),
-        ("view", p, "relay", lambda octets, number: octets[:12] + number.to_bytes(4) + octets[16:]),
+        ("view", p, "relay", lambda octets, number: octets[:12] + number.to_bytes(4) + octets[15:]),
         ("framer", p.Framer, "rest", b""),
-        ("tlvs", p, "MOST_TLVS", 1000),
+        ("tlvs", p.Sm, "tlv", lambda sm, tag: sm.tlvs_by_tag().get(tag)),
         ("binds", p, "_ID_ENDS", 70_000),
-        ("receipt_text", receipt, "LONGEST_ERR", 250),
         ("receipt_text", receipt, "_three_digits", lambda err: (err, b"")),
         ("session", Session, "_count_unbound", lambda session: session._out.append(bytes(16))),
         ("pair", Session, "_overdue", lambda session, now: []),
-        ("router", Session, "_overdue", lambda session, now: [0]),
+        ("router", receipts, "with_fields_cut", lambda pdu: pdu.octets.index(b"no such octets")),
     ],
 )
 def test_kept_inputs_find_a_planted_fault(

@@ -5,6 +5,7 @@ Each of these octets once stopped a turn of the loop, or was kept for as long as
 
 import pytest
 
+from router.forward.bind import MOST_ANSWERS_UNREAD_OCTETS
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.pdu import LONGEST_ID_OCTETS, MOST_TLVS, Sm
@@ -161,3 +162,46 @@ def test_keyword_is_found_before_a_text_without_end(
     delivered(telia, ("a" * 30_000).encode(code), data_coding)
     world.run(1.0)
     assert (len(shop.receipts), len(bank.receipts)) == (1, 1)
+
+
+def test_operator_that_delivers_and_never_reads_is_not_read_and_given_up(
+    world: World, router: Router
+) -> None:
+    telia, client = router.operator("telia"), router.client()
+    telia.far.on_pdu = lambda _: None
+    link, transport = telia.link, telia.far.transport
+    link.pause_writing()
+    answered = len(telia.far.received)
+    while transport.reading:
+        before = len(telia.far.received)
+        for _ in range(200):
+            telia.deliver(b"hello", destination=(5, 0, b"nobody"))
+        world.settle()
+        assert len(telia.far.received) > before
+    octets = sum(len(pdu.octets) for _, pdu in telia.far.received[answered:])
+    assert MOST_ANSWERS_UNREAD_OCTETS < octets < MOST_ANSWERS_UNREAD_OCTETS + 200 * 17
+    number = client.submit()
+    world.run(0.1)
+    assert client.status_of(number) == v.ESME_ROK
+    session = router.settings.session
+    world.run(session.enquire_link_s + session.response_timeout_s + 1.0)
+    assert telia.far.closed
+
+
+def test_operator_that_reads_again_is_read_again(world: World, router: Router) -> None:
+    telia, client = router.operator("telia"), router.client()
+    link, transport = telia.link, telia.far.transport
+    link.pause_writing()
+    number = client.submit()
+    world.run(1.0)
+    assert transport.reading, "what it answers may be what it waits for"
+    assert telia.submits == []
+    while transport.reading:
+        for _ in range(200):
+            telia.deliver(b"hello", destination=(5, 0, b"nobody"))
+        world.settle()
+    link.resume_writing()
+    assert transport.reading
+    world.run(1.0)
+    assert len(telia.submits) == 1
+    assert client.status_of(number) == v.ESME_ROK
