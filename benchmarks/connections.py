@@ -156,9 +156,9 @@ def beside(one: Scenario | None, count: int, seconds: int) -> dict[str, object]:
         }
         if crowd is not None and one is not None:
             found |= _end_of(crowd, one, count, router)
-        if one is not None:
-            found["binds_left"] = _bound(router, "idle" if one.kind == "idle" else "crowd")
-        found["grown_mb"] = round((router.child.resident_bytes() - before_bytes) / 1e6, 1)
+        elif one is not None:
+            found["binds_left"] = _bound(router, "idle")
+        found["grown_mb"] = round((router.child.peak_bytes() - before_bytes) / 1e6, 1)
         return found
 
 
@@ -175,6 +175,8 @@ def _end_of(crowd: Child, one: Scenario, count: int, router: stand.Router) -> di
     found: dict[str, object] = {}
     if one.kind == "storm":
         crowd.event("bound")
+    elif one.kind == "gone":  # Its sockets stay open: it is asked, and given up.
+        until("all are given up", lambda: not _bound(router), within_s=10 * RESPONSE_S)
     if one.kind == "comers":
         tenths_mb: list[float] = []
 
@@ -184,16 +186,13 @@ def _end_of(crowd: Child, one: Scenario, count: int, router: stand.Router) -> di
             return bool(crowd.events("totals"))
 
         until("all have come and gone", is_done, within_s=COME_AND_GO_S)
-        totals = crowd.event("totals")
         found["resident_mb_by_tenth"] = tenths_mb
         found["grown_later_mb"] = round(tenths_mb[-1] - tenths_mb[:2][-1], 1)
-    else:
-        if one.kind != "gone":
-            crowd.signal(signal.SIGTERM)
-        else:  # Its sockets stay open: the router asks, waits for the answer, and gives them up.
-            until("all are given up", lambda: not _bound(router), within_s=10 * RESPONSE_S)
-            crowd.signal(signal.SIGTERM)
-        totals = crowd.event("totals")
+        until("all are gone", lambda: not _bound(router))
+    found["binds_left"] = _bound(router)
+    if one.kind != "comers":
+        crowd.signal(signal.SIGTERM)
+    totals = crowd.event("totals")
     found["crowd"] = {key: value for key, value in totals.items() if key != "event"}
     return found
 

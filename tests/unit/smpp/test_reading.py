@@ -7,7 +7,14 @@ from typing import Final
 
 import pytest
 
-from router.smpp.reading import BEHIND_MESSAGES, BEHIND_OCTETS, BEHIND_S, SHARE_S, TOGETHER_S, ReadingLine
+from router.smpp.reading import (
+    BEHIND_MESSAGES,
+    BEHIND_OCTETS,
+    BEHIND_S,
+    SHARE_S,
+    TOGETHER_S,
+    ReadingLine,
+)
 
 
 class Turns:
