@@ -15,11 +15,15 @@ INSTALLED := $(COMPILED)/.ready
 # Peers of tests/interop whose packages exclude each other, or need node: each in a folder of its own.
 PEERS := .venv-peers
 PYTHON_PEERS := rusmppyc smppy twisted jasmin
+# What tries hostile octets: atheris, in a folder of its own. No other target needs its 35 MB.
+FUZZER := .venv-fuzz
+# Seconds that `make fuzz` takes for all targets together.
+TIME ?= 60
 # So many seeds live the same life in both cores, to the letter.
 SEEDS := 40
 
 .DEFAULT_GOAL := help
-.PHONY: help setup peers demo run test test-long lint check fix bench cover compiled test-compiled
+.PHONY: help setup peers demo run test test-long lint check fix bench cover fuzz compiled test-compiled
 # A recipe that fails half-way must not leave a target that looks made.
 .DELETE_ON_ERROR:
 
@@ -102,6 +106,17 @@ bench: $(READY) ## Run the benchmarks; ARGS="--help" shows the options
 cover: $(READY) ## Show which lines and branches of router/ no test covers
 	@$(BIN)/coverage run -m pytest -q -m 'not long' $(ARGS)
 	@$(BIN)/coverage report
+
+fuzz: $(FUZZER)/.ready ## Try hostile octets for TIME seconds; ARGS="--help" shows the options
+	@PYTHONPATH=$(FUZZER) $(BIN)/python -m tests.fuzz --time $(TIME) $(ARGS)
+
+$(FUZZER)/.ready: Makefile | $(READY)
+	@rm -rf $(@D)
+	@{ $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --target $(@D) 'atheris>=3.0' && \
+	  PYTHONPATH=$(@D) $(BIN)/python -c 'import atheris'; } >$(@D).log 2>&1 || { \
+	  cat $(@D).log >&2; echo "atheris has no wheel for this interpreter or machine, or cannot be had;" \
+	  "make test replays what is kept without it." >&2; exit 1; }
+	@touch $@
 
 compiled: $(INSTALLED) ## Compile the core, and install the router with it in .venv-compiled
 	@SMPP_ROUTER_CORE=compiled $(COMPILED)/bin/smpp-router --version

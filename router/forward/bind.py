@@ -16,7 +16,7 @@ from router.forward.reconnect import CONNECT_S, ConnectionAttempts
 from router.forward.suspects import PROVEN_S
 from router.smpp import vocabulary as v
 from router.smpp.downgrade import submit_without_tlvs
-from router.smpp.link import Host, Link
+from router.smpp.link import NOT_WRITABLE, Host, Link
 from router.smpp.pdu import Pdu, message_id_of
 from router.smpp.reading import OPERATORS_STEP_PDUS, USELESS, USELESS_BURST
 from router.smpp.session import Note, Session, Timers
@@ -45,6 +45,9 @@ EXPLAINING_NOTES: Final = frozenset({"framing.lost", "bind.timed_out", "bind.flo
 LOOK_AFTER_S: Final = ACKNOWLEDGED_S - 0.005
 """When to look whether the operator's system has acknowledged a message: once it would have. A look
 much later could tell only of acknowledgements since then."""
+MOST_ANSWERS_UNREAD_OCTETS: Final = 100_000
+"""Octets of answers, some 6,000, that are written to an operator that does not read, beyond those
+that the transport takes; after them nothing more is read of it."""
 LONGEST_WHY: Final = 200
 """Characters that are kept of what the system says of a connection that fails."""
 AWAY_S: Final = 1.0
@@ -141,6 +144,8 @@ class OperatorLink(Link):
         self._retire_at = NEVER
         self._asked_to_end = False
         self.step_pdus = OPERATORS_STEP_PDUS
+        self._unread_at = 0
+        """What was written when the operator was found not to read."""
         self._useless: Final = TokenBucket(USELESS, USELESS_BURST, host.clock())
         self._log = log.bind(operator=bind.operator.name, bind=bind.settings.name)
 
@@ -296,6 +301,8 @@ class OperatorLink(Link):
             self._look_at_acknowledgements()
         if batch is None:
             super().flush()
+            if not self.writable:
+                self._pile_up()
             return
         # Before the write: it may wake the peer on this core, which answers before a look at the
         # clock after it. One round trip that is too short costs rate until it is forgotten.
@@ -322,13 +329,26 @@ class OperatorLink(Link):
             )
 
     def pause_writing(self) -> None:
-        """Send nothing more: the operator does not read."""
+        """Send no message more: the operator does not read.
+
+        What it answers is still read, since that may be what it waits for.
+        """
         self.writable = False
+        self._unread_at = self.written_octets
 
     def resume_writing(self) -> None:
         """Send again: the operator reads."""
         self.writable = True
+        self.read_again(NOT_WRITABLE)
         self._availability.changed(self.bind)
+
+    def _pile_up(self) -> None:
+        """Stop reading an operator that goes on delivering and never reads our answers.
+
+        It may be silent then, as far as the session knows: it is asked whether it lives.
+        """
+        if self.written_octets - self._unread_at > MOST_ANSWERS_UNREAD_OCTETS:
+            self.stop_reading(NOT_WRITABLE)
 
     def adopt(self, settings: SessionSettings | None = None) -> None:
         """Follow the timers of the bind's settings, or those of all sessions."""

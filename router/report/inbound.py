@@ -12,6 +12,8 @@ from router.terms.settings import InboundSettings
 
 SHORT_NUMBER: Final = 6
 """Characters of the longest number that is no subscriber's."""
+FIRST_WORD_OCTETS: Final = 1000
+"""Octets of a text in which its first word is looked for: a message_payload may have 65,535."""
 SHOWN_DIGITS: Final = 5
 """Of a subscriber's number, as in the log."""
 
@@ -50,7 +52,7 @@ class InboundRules:
         return None
 
     def _first_word(self, operator: OperatorName, sm: Sm) -> str:
-        octets = text.without_udh(sm.message, sm.esm_class)
+        octets = text.without_udh(sm.message, sm.esm_class)[:FIRST_WORD_OCTETS]
         is_latin_1 = sm.data_coding == 0 and operator in self._latin_1
         return text.first_word(text.decode(octets, LATIN_1 if is_latin_1 else sm.data_coding))
 

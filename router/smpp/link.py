@@ -448,10 +448,15 @@ class Link:
             if self._timer is not None:
                 self._timer.cancel()
             self._armed_for = wake_at
-            self._timer = self.host.call_later(max(0.0, wake_at - now), self._wake)
+            self._timer = self.host.call_later(max(0.0, wake_at - now), self._wake_in_turn)
+
+    def _wake_in_turn(self) -> None:
+        self._timer = None
+        self._line.wake(self._wake)
 
     def _wake(self) -> None:
-        self._timer = None
+        if self._has_ended:  # While it waited for its turn.
+            return
         self._armed_for = NEVER
         now = self.host.clock()
         overdue = self.session.wake(now)

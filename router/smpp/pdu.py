@@ -27,12 +27,21 @@ ALL: Final = 1 << 30
 
 LONGEST_ADDRESS: Final = 20
 """Octets of the longest address of a submit_sm, without its NUL (3.4, 4.4.1)."""
+MOST_TLVS: Final = 100
+"""TLVs of one PDU; 3.4 has 45 tags and 5.0 some 70. Each is looked at several times, and a PDU has
+room for 17,000 empty ones, which took as long as a thousand usual messages."""
+LONGEST_ADDRESS_OCTETS: Final = LONGEST_ADDRESS + 3
+"""The same with TON, NPI and NUL."""
+LONGEST_ID_OCTETS: Final = 255
+"""Octets of a message_id that are read, in answers and in receipts alike; 3.4 has 64. Ids are kept
+by the ten thousand, and whoever makes them could fill the memory with a few."""
 LONGEST_SHORT_MESSAGE_OCTETS: Final = 254
 """The longest short_message of 3.4 (5.2.21). 5.0 has room for one octet more."""
 MOST_DESTINATIONS: Final = 254
 """The most numbers of one submit_multi in 3.4 (4.5.1). 5.0 has room for one more."""
 MOST_DESTINATIONS_5_0: Final = 255
 
+_ID_ENDS: Final = HEADER_OCTETS + LONGEST_ID_OCTETS
 _HEADER: Final = struct.Struct(">IIII")
 _LENGTH: Final = struct.Struct(">I")
 _STATUS_AND_SEQUENCE: Final = struct.Struct(">II")
@@ -171,8 +180,8 @@ class Sm:
 
     Up to three octets behind the last field, which are no TLV, are left out of `octets`: php-smpp
     ends each submit_sm with a NUL. `tolerant` leaves out a last TLV that is longer than the PDU as
-    well, instead of raising: operators send such receipts, would repeat them for ever, and what
-    stands before it is sound.
+    well, and those beyond `MOST_TLVS`, instead of raising: operators send such receipts, would
+    repeat them for ever, and what stands before it is sound.
     """
 
     __slots__ = (
@@ -240,14 +249,21 @@ class Sm:
         octets, at, end = self.octets, self.tlvs_at, len(self.octets)
         if at > end:
             raise BodyError("sm_length is more than there is", v.ESME_RINVMSGLEN)
+        left = MOST_TLVS
         while at < end:
             whole = at
             is_surplus = at + 4 > end
+            left -= 1
             if is_surplus or (at := at + 4 + ((octets[at + 2] << 8) | octets[at + 3])) > end:
                 if not tolerant and not is_surplus:
                     raise BodyError("a TLV is longer than the PDU", v.ESME_RINVOPTPARSTREAM)
-                self.octets = _LENGTH.pack(whole) + octets[4:whole]
-                return
+            elif left < 0:
+                if not tolerant:
+                    raise BodyError("there are too many TLVs", v.ESME_RINVOPTPARSTREAM)
+            else:
+                continue
+            self.octets = _LENGTH.pack(whole) + octets[4:whole]
+            return
 
     @property
     def service_type(self) -> bytes:
@@ -480,9 +496,11 @@ def deliver_sm_from_data_sm(sm: Sm) -> bytes:
     """Return a deliver_sm with the content of a data_sm: some clients do not know data_sm.
 
     The sequence_number is 0. A message that fits moves from message_payload into short_message,
-    with its UDH: many clients read nothing else. A longer message and all other TLVs stay.
+    with its UDH: many clients read nothing else. A longer message and all other TLVs stay. Of an
+    address that is longer than a deliver_sm may have the beginning stays.
     """
-    head = sm.octets[16 : sm._destination_end + 1]
+    service_type = sm.octets[16 : sm._service_type_end + 1]
+    head = service_type + fitting(sm.source_octets) + fitting(sm.destination_octets)
     tlvs = sm.octets[sm.tlvs_at :]
     text = sm.message
     if 0 < len(text) <= LONGEST_SHORT_MESSAGE_OCTETS:
@@ -508,6 +526,13 @@ def deliver_sm_from_data_sm(sm: Sm) -> bytes:
 def address(ton: int, npi: int, digits: bytes) -> bytes:
     """Return an address as it stands in a PDU."""
     return bytes((ton, npi)) + digits + b"\0"
+
+
+def fitting(address_octets: bytes) -> bytes:
+    """Return TON, NPI, address and NUL with what a deliver_sm has room for; a data_sm has more."""
+    if len(address_octets) <= LONGEST_ADDRESS_OCTETS:
+        return address_octets
+    return address_octets[: LONGEST_ADDRESS_OCTETS - 1] + b"\0"
 
 
 def tlv(tag: int, value: bytes) -> bytes:
@@ -622,11 +647,12 @@ def sm(
 def message_id_of(pdu: Pdu) -> bytes:
     """Return the message_id of a submit_sm_resp or data_sm_resp; empty where there is none.
 
-    Some peers send no NUL, some send a body with an error; both are accepted.
+    Some peers send no NUL, some send a body with an error; both are accepted. Of an id that is far
+    too long the beginning is returned, as of the one in its receipt.
     """
     octets = pdu.octets
-    end = octets.find(0, HEADER_OCTETS)
-    return octets[HEADER_OCTETS:] if end < 0 else octets[HEADER_OCTETS:end]
+    end = octets.find(0, HEADER_OCTETS, _ID_ENDS)
+    return octets[HEADER_OCTETS : _ID_ENDS if end < 0 else end]
 
 
 class BindRequest:

@@ -7,6 +7,9 @@ are read. So peers at full speed, however many there are, cost another one what 
 While much of what was taken is not safe in the journal, the line waits: what others send would be
 written after all of it.
 
+Timers of many connections may be due at one moment: a thousand that came together and did not bind
+are given up together. They have a share of each turn too (`wake`).
+
 Source: deficit round robin, with flows that have no backlog going first, as in fq_codel.
 """
 
@@ -33,6 +36,8 @@ READ_OCTETS: Final = 65_536
 reading while there are more."""
 SHARE_S: Final = 0.001
 """How long the line is served in one turn; the last connection may take longer."""
+TOGETHER_S: Final = 0.0001
+"""Timers that are dealt with in so quick succession are those of one turn."""
 BEHIND_MESSAGES: Final = 128
 """Messages that clients wait for, and the journal has not committed, above which the line waits."""
 BEHIND_OCTETS: Final = 262_144
@@ -61,11 +66,14 @@ class ReadingLine:
 
     __slots__ = (
         "_behind",
+        "_burst_at",
         "_changed",
         "_clock",
         "_is_called",
         "_later",
         "_waiting",
+        "_wakes",
+        "_woken_at",
         "is_empty",
     )
 
@@ -89,6 +97,12 @@ class ReadingLine:
         self._changed: Final = changed
         self._waiting: Final[deque[Reader]] = deque()
         self._is_called = False
+        self._wakes: Final[deque[Callable[[], None]]] = deque()
+        """Timers that are due and wait for a later turn."""
+        self._burst_at = 0.0
+        """When the first of those began that are dealt with in this turn."""
+        self._woken_at = 0.0
+        """When the last of them was dealt with."""
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -126,3 +140,33 @@ class ReadingLine:
         else:
             self.is_empty = True
             self._changed()
+
+    # Timers.
+
+    def wake(self, call: Callable[[], None]) -> None:
+        """Make a call whose time has come, now or in one of the next turns."""
+        if self._wakes:
+            self._wakes.append(call)
+            return
+        now = self._clock()
+        if now - self._woken_at > TOGETHER_S:
+            self._burst_at = now
+        elif now - self._burst_at >= SHARE_S:
+            self._wakes.append(call)
+            self._later(0.0, self._wake_next)
+            return
+        call()
+        self._woken_at = self._clock()
+
+    def _wake_next(self) -> None:
+        """Make those calls that have a share of this turn."""
+        wakes, clock = self._wakes, self._clock
+        until = clock() + SHARE_S
+        try:
+            while wakes:
+                wakes.popleft()()
+                if clock() >= until:
+                    break
+        finally:  # One that fails does not hold up the others.
+            if wakes:
+                self._later(0.0, self._wake_next)

@@ -107,6 +107,15 @@ _BETWEEN: Final = re.compile(rb"[\s\"',;|&]+")
 _DATE: Final = re.compile(rb"\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-3])[0-5]\d")
 
 
+LONGEST_ERR: Final = 255
+"""Octets of an error code, in the text or in network_error_code, that are read: the TLV has 3."""
+LONGEST_TEXT_OCTETS: Final = 4096
+"""Octets of a text in which fields are looked for: a message_payload may have 65,535, and to read
+all of those would keep everybody waiting."""
+_LONGEST_DATE: Final = 32
+"""Octets of a date in any form; dates are cached."""
+
+
 class Receipt:
     """An operator's report on one message."""
 
@@ -174,18 +183,21 @@ def recognise(sm: Sm, states: Mapping[bytes, State] = STATES) -> Receipt | None:
             receipt = unpacked if unpacked.operator_id else receipt
     # The TLVs are the operator's machine speaking, the text may be for eyes: they win. Which id is
     # known only who knows the messages can tell.
-    id_tlv = tlvs.get(v.RECEIPTED_MESSAGE_ID, b"").rstrip(b"\0")
+    id_tlv = tlvs.get(v.RECEIPTED_MESSAGE_ID, b"")[: p.LONGEST_ID_OCTETS].rstrip(b"\0")
     if id_tlv and id_tlv != receipt.operator_id:
         receipt.other_id, receipt.operator_id = receipt.operator_id, id_tlv
     state_tlv = tlvs.get(v.MESSAGE_STATE)
     if state_tlv and (state := _STATE_BY_NUMBER.get(state_tlv[-1])) is not None:
         receipt.state = state
-    receipt.network_error_code = tlvs.get(v.NETWORK_ERROR_CODE)
+    network_error_code = tlvs.get(v.NETWORK_ERROR_CODE)
+    if network_error_code is not None and len(network_error_code) <= LONGEST_ERR:
+        receipt.network_error_code = network_error_code
     return receipt
 
 
 def _as_ascii(message: bytes) -> bytes:
     """Return a text without the NULs that UCS-2 has beside each octet of ASCII, in either order."""
+    message = message[: 2 * LONGEST_TEXT_OCTETS]
     return message.replace(b"\0", b"") if b"\0" in message[:4] else message
 
 
@@ -213,6 +225,7 @@ _STATE_BY_NUMBER: Final = {int(state): state for state in State}
 
 def read_text(text: bytes, states: Mapping[bytes, State] = STATES) -> Receipt:
     """Read the fields that a text has; a missing id is empty."""
+    text = text[:LONGEST_TEXT_OCTETS]
     cut = _TEXT.search(text)
     if cut is not None:
         text = text[: cut.start()]
@@ -220,7 +233,7 @@ def read_text(text: bytes, states: Mapping[bytes, State] = STATES) -> Receipt:
     for label, in_double, in_single, bare in _LABELLED.findall(text):
         value = (in_double or in_single or bare).strip()
         fields.setdefault(_BLANK.sub(b"", label.lower()), value)
-    operator_id = fields.get(b"id", b"").strip(b"\0")
+    operator_id = fields.get(b"id", b"").strip(b"\0")[: p.LONGEST_ID_OCTETS]
     word = fields.get(b"stat", b"").upper()
     if not word:  # Some operators leave the label out and write the bare word.
         words = states if operator_id else _STATES
@@ -229,8 +242,8 @@ def read_text(text: bytes, states: Mapping[bytes, State] = STATES) -> Receipt:
     return Receipt(
         operator_id,
         states.get(word),
-        fields.get(b"err", b""),
-        _date(fields.get(b"donedate", b"")),
+        fields.get(b"err", b"")[:LONGEST_ERR],
+        _date(fields.get(b"donedate", b"")[:_LONGEST_DATE]),
         None,
     )
 
@@ -357,6 +370,8 @@ def deliver_sm(
 ) -> bytes:
     """Return the deliver_sm of a receipt, with sequence_number 0 and the addresses as given.
 
+    They may be those of a data_sm: of longer ones than fit the beginning is there.
+
     `tlvs` only for clients that bound with 3.4 or newer. The id there ends with NUL: Kannel loses
     its place in the PDU without.
     """
@@ -401,8 +416,8 @@ def _deliver_sm(
     source: bytes, destination: bytes, esm_class: int, text: bytes, tlvs: bytes
 ) -> bytes:
     body = b"\0%b%b%c\0\0\0\0\0\0\0\0%c%b%b" % (
-        source,
-        destination,
+        p.fitting(source),
+        p.fitting(destination),
         esm_class,
         len(text),
         text,

@@ -6,11 +6,19 @@ Source: SMPP v3.4, 4.8 (query_sm), 4.9 (cancel_sm), 4.10 (replace_sm) and 5.2 (l
 from typing import Final
 
 from router.smpp import vocabulary as v
-from router.smpp.pdu import HEADER_OCTETS, BodyError, Pdu, Sm, build, relay_with, response
+from router.smpp.pdu import (
+    HEADER_OCTETS,
+    LONGEST_ADDRESS,
+    BodyError,
+    Pdu,
+    Sm,
+    build,
+    relay_with,
+    response,
+)
 from router.smpp.text import UDHI
 
 LONGEST_ID_OCTETS: Final = 64
-LONGEST_ADDRESS_OCTETS: Final = 20
 LONGEST_SERVICE_TYPE_OCTETS: Final = 5
 _TIME_OCTETS: Final = 16
 _WITHOUT_ADDRESS: Final = b"\0"
@@ -44,7 +52,7 @@ class _Fields:
     def address(self, name: str, status: int) -> bytes:
         """Return TON, NPI, address and NUL."""
         kind = bytes((self.octet(f"{name}_ton"), self.octet(f"{name}_npi")))
-        return kind + self.text(LONGEST_ADDRESS_OCTETS, name, status) + b"\0"
+        return kind + self.text(LONGEST_ADDRESS, name, status) + b"\0"
 
     def counted(self, name: str) -> bytes:
         """Return a field whose length stands before it."""

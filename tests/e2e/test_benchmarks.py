@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import kill, stand
+from benchmarks import connections, kill, stand
 from benchmarks.__main__ import main
 from benchmarks.load import Case, measure, slices_us
-from benchmarks.processes import DEADLINE_S, ROOT, ChildError
+from benchmarks.processes import DEADLINE_S, ROOT, ChildError, number
 from benchmarks.results import Result
 from benchmarks.where import LOOP, OTHERS, shares
 from router.telemetry.core import COMPILED, INTERPRETED, running
@@ -175,3 +175,25 @@ def test_shares_are_told_by_thread_and_part() -> None:
             (OTHERS, "kernel"): 0.1,
         }
     )
+
+
+QUICK = ("unread", "storm", "comers")
+CROWDS = [
+    pytest.param(one, id=one.kind, marks=[] if one.kind in QUICK else pytest.mark.long)
+    for one in connections.SCENARIOS
+]
+
+
+@pytest.mark.parametrize("one", CROWDS)
+def test_good_client_is_served_beside_any_crowd(one: connections.Scenario) -> None:
+    found = connections.beside(one, 10, 1)
+
+    assert found["refused"] == {}
+    assert number(found, "response_ms", "p99") > 0
+    assert number(found, "beats") > 0
+    if one.kind != "idle":
+        assert number(found, "crowd", "connections") >= 10
+        assert number(found, "crowd", "refused") == 0
+    left = {"idle": 10, "storm": 10, "gone": 0, "comers": 0}
+    if one.kind in left:
+        assert found["binds_left"] == left[one.kind]

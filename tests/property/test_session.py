@@ -104,7 +104,9 @@ class Observed:
 
     def handed_on(self, pdus: list[Pdu]) -> None:
         for pdu in pdus:
-            if not pdu.command_id & v.RESPONSE:
+            if pdu.command_id == v.ALERT_NOTIFICATION:  # It is passed on, and has no answer.
+                assert self.session.side is Side.ESME
+            elif not pdu.command_id & v.RESPONSE:
                 assert pdu.command_id in HANDED_ON
                 assert pdu.request is None
                 if pdu.command_id in v.BINDS:

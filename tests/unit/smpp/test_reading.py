@@ -2,11 +2,19 @@
 
 from collections import deque
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Final
 
 import pytest
 
-from router.smpp.reading import BEHIND_MESSAGES, BEHIND_OCTETS, BEHIND_S, SHARE_S, ReadingLine
+from router.smpp.reading import (
+    BEHIND_MESSAGES,
+    BEHIND_OCTETS,
+    BEHIND_S,
+    SHARE_S,
+    TOGETHER_S,
+    ReadingLine,
+)
 
 
 class Turns:
@@ -116,3 +124,63 @@ def test_it_is_known_whether_somebody_waits() -> None:
     assert (len(turns.line), turns.line.is_empty) == (1, False)
     turns.turn()
     assert (len(turns.line), turns.line.is_empty) == (0, True)
+
+
+class Timers:
+    """Timers that are due at one moment, each of which takes a while to deal with."""
+
+    def __init__(self, turns: Turns, count: int, takes_s: float) -> None:
+        self.turns, self.takes_s = turns, takes_s
+        self.woken: list[int] = []
+        for number in range(count):
+            turns.line.wake(lambda number=number: self.is_woken(number))  # type: ignore[misc]
+
+    def is_woken(self, number: int) -> None:
+        self.turns.now += self.takes_s
+        self.woken.append(number)
+
+
+def test_timers_that_are_due_together_have_a_share_of_each_turn() -> None:
+    turns = Turns()
+    timers = Timers(turns, 1000, SHARE_S / 10)
+    counts = [len(timers.woken)]
+    while turns.calls:
+        turns.turn()
+        counts.append(len(timers.woken))
+    assert timers.woken == list(range(1000))
+    assert all(9 <= after - before <= 11 for before, after in pairwise([0, *counts]))
+    assert turns.delays_s == [0.0] * (len(counts) - 1)
+
+
+def test_timer_that_is_due_alone_is_dealt_with_at_once() -> None:
+    turns = Turns()
+    for _ in range(100):
+        timers = Timers(turns, 1, SHARE_S)
+        assert timers.woken == [0]
+        turns.now += 2 * TOGETHER_S
+    assert not turns.calls
+
+
+def test_timer_comes_behind_those_that_wait_already() -> None:
+    turns = Turns()
+    first = Timers(turns, 3, SHARE_S)
+    turns.now += 1.0
+    second = Timers(turns, 1, 0.0)
+    assert (first.woken, second.woken) == ([0], [])
+    turns.turn()
+    turns.turn()
+    turns.turn()
+    assert (first.woken, second.woken) == ([0, 1, 2], [0])
+    assert not turns.calls
+
+
+def test_timer_that_fails_does_not_hold_up_the_others() -> None:
+    turns = Turns()
+    first = Timers(turns, 2, SHARE_S)
+    turns.line.wake(lambda: first.woken.append(1 // 0))
+    last = Timers(turns, 1, 0.0)
+    turns.turn()
+    with pytest.raises(ZeroDivisionError):
+        turns.turn()
+    turns.turn()
+    assert (first.woken, last.woken) == ([0, 1], [0])
