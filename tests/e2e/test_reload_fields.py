@@ -8,6 +8,7 @@ import asyncio
 import gc
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
+from copy import deepcopy
 from dataclasses import dataclass, is_dataclass, replace
 from datetime import UTC, tzinfo
 from functools import partial
@@ -26,6 +27,7 @@ from router.terms.settings import (
     Address,
     OperatorTlsSettings,
     OutbindSettings,
+    RetrySettings,
     Settings,
     StatusAction,
     TlsSettings,
@@ -44,6 +46,7 @@ TEXT: Final = changed(
     ('{address: "127.0.0.1:2775"}', '{address: "127.0.0.1:0"}'),
     ('listen: "127.0.0.1:9464"', 'listen: "127.0.0.1:0"'),
     ("sqlite:///router.db", '"memory:"'),
+    ("    max_binds: 4\n", "    max_binds: 4\n    retries: true\n"),
     ('telia-1, address: "127.0.0.1:27751",', 'telia-1, address: "127.0.0.1:1", tls: true,'),
     (
         'elisa-tx, address: "127.0.0.1:27752",',
@@ -79,6 +82,7 @@ OF_TYPE: Final[Mapping[object, object]] = {
     LaneName: LaneName("alert"),
     TlsSettings: TlsSettings(certificate=Path("a"), key=Path("b")),
     OperatorTlsSettings: OperatorTlsSettings(verify=False),
+    RetrySettings: RetrySettings(within_s=60.0),
     OutbindSettings: OutbindSettings(
         listen=Address(host="127.0.0.1", port=0), system_id="c", password="d"
     ),
@@ -156,7 +160,7 @@ def _another(name: str, hint: object, value: object) -> object:
         return value[1:]
     if isinstance(value, Mapping):
         first = next(iter(value.values()))
-        return {**value, "third": replace(first, name="third")}
+        return {**value, "third": replace(deepcopy(first), name="third")}
     if isinstance(value, bool):
         return not value
     if isinstance(value, int | float):
