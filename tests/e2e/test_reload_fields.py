@@ -8,6 +8,7 @@ import asyncio
 import gc
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
+from copy import deepcopy
 from dataclasses import dataclass, is_dataclass, replace
 from datetime import UTC, tzinfo
 from functools import partial
@@ -28,6 +29,7 @@ from router.terms.settings import (
     OperatorTlsSettings,
     OutbindSettings,
     ProxySettings,
+    RetrySettings,
     Settings,
     StatusAction,
     TlsSettings,
@@ -54,6 +56,7 @@ TEXT: Final = changed(
         "    message_id: {response: text",
         "    numbers: {normalise: e164}\n    message_id: {response: text",
     ),
+    ("    max_binds: 4\n", "    max_binds: 4\n    retries: true\n"),
     ('telia-1, address: "127.0.0.1:27751",', 'telia-1, address: "127.0.0.1:1", tls: true,'),
     (
         'elisa-tx, address: "127.0.0.1:27752",',
@@ -94,6 +97,7 @@ OF_TYPE: Final[Mapping[object, object]] = {
     ProxySettings: ProxySettings(proxies=(ip_network("10.0.0.5"),)),
     OperatorTlsSettings: OperatorTlsSettings(verify=False),
     NumberSettings: NumberSettings(normalise="plus"),
+    RetrySettings: RetrySettings(within_s=60.0),
     OutbindSettings: OutbindSettings(
         listen=Address(host="127.0.0.1", port=0), system_id="c", password="d"
     ),
@@ -171,7 +175,7 @@ def _another(name: str, hint: object, value: object) -> object:
         return value[1:]
     if isinstance(value, Mapping):
         first = next(iter(value.values()))
-        return {**value, "third": replace(first, name="third")}
+        return {**value, "third": replace(deepcopy(first), name="third")}
     if isinstance(value, bool):
         return not value
     if isinstance(value, int | float):

@@ -3,6 +3,8 @@
 import pytest
 
 from router.settings.mistakes import Mistake
+from router.terms.names import AccountName
+from router.terms.settings import RetrySettings
 from tests.unit.settings.configurations import (
     CONTRACT,
     SMALL,
@@ -289,6 +291,21 @@ def test_a_receiver_needs_no_rate_and_a_route_needs_a_sender() -> None:
         "routes[0].to[0]",
         "all binds of this operator are receivers",
     )
+
+
+def test_retries_are_recognised_at_least_as_long_as_a_client_waits() -> None:
+    mistake = the_mistake(
+        changed(SMALL, ("password: secret01", "retries: {within: 5s}, password: secret01"))
+    )
+    assert mistake.path == "accounts.bank.retries"
+    assert "`within` less than a client waits" in mistake.message
+    for written, wanted in (
+        ("true", RetrySettings()),
+        ("false", None),
+        ("{answer_after: 30s}", RetrySettings(answer_after_s=30.0)),
+    ):
+        text = changed(SMALL, ("password: secret01", f"retries: {written}, password: secret01"))
+        assert loaded(text).accounts[AccountName("bank")].retries == wanted
 
 
 def test_a_bind_has_its_name_alone_among_all_operators() -> None:
