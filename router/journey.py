@@ -200,7 +200,7 @@ class Journey:
         )  # fmt: skip
         self.intake: Final = Intake(
             self._ids, rulebook, long_messages, rooms, self.commits, self.deliveries, counters,
-            clocks, turn,
+            clocks, turn, settings.lanes[0].name if len(settings.lanes) > 1 else None,
         )  # fmt: skip
         self.intake.refusals.keeps_records = journal.keeps_records
 

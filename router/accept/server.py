@@ -15,6 +15,7 @@ from router.smpp import vocabulary as v
 from router.smpp.downgrade import without_tlvs
 from router.smpp.link import IN_DEBT, IN_JUDGEMENT, Host, Link, Timer, Transport
 from router.smpp.pdu import BindRequest, BodyError, Pdu
+from router.smpp.reading import LATE_OF, OTHERS, URGENT
 from router.smpp.session import Note, Session, Timers
 from router.smpp.states import BOUND, Side, State
 from router.terms.counters import Counters
@@ -71,8 +72,14 @@ class Intake(Protocol):
     def rooms(self) -> Rooms:
         """The room of all accounts."""
 
+    def is_urgent(self, account: Account) -> bool:
+        """Whether an account's messages go into the most urgent of several lanes."""
+
     def submitted(self, client: "ClientLink", pdu: Pdu, now: float) -> None:
         """Deal with a submit_sm or data_sm that came in."""
+
+    def came_late(self, client: "ClientLink", pdu: Pdu, now: float) -> None:
+        """Deal with a submit_sm or data_sm that has waited too long until it was looked at."""
 
     def release(self, client: "ClientLink", now: float) -> None:
         """Deal with held PDUs that may be held no longer."""
@@ -151,6 +158,8 @@ class ClientLink(Link):
         self.settings = settings
         """The settings of all sessions, as this one follows them."""
         self._counts_as_unbound = False
+        self._late = 0
+        """Messages that came late since the last such that was taken."""
         self._asked_at = 0.0
         """When the bind request came."""
         self._check: Check | None = None
@@ -201,6 +210,7 @@ class ClientLink(Link):
             peername = ("", 0)
         self.peer_host, port = peername[:2]
         self.address = f"{self.peer_host}:{port}"
+        self.owner = f"from {self.peer_host}"  # No name of an account has a blank.
         self._log = log.bind(client=self.address)
         super().connection_made(transport)
 
@@ -230,11 +240,22 @@ class ClientLink(Link):
         """Deal with one PDU that the session hands on."""
         command_id = pdu.command_id
         if command_id == v.SUBMIT_SM or command_id == v.DATA_SM:
-            self._intake.submitted(self, pdu, now)
+            if self.is_late:
+                self._came_late(pdu, now)
+            else:
+                self._intake.submitted(self, pdu, now)
         elif command_id & v.RESPONSE:
             self._deliveries.acknowledged(self, pdu, now)
         else:
             self._judge_bind(pdu, now)
+
+    def _came_late(self, pdu: Pdu, now: float) -> None:
+        """Have one of `LATE_OF` messages taken that are late, the last of them."""
+        self._late = (self._late + 1) % LATE_OF
+        if self._late:
+            self._intake.came_late(self, pdu, now)
+        else:
+            self._intake.submitted(self, pdu, now)
 
     def overdue(self, whose: list[object], now: float) -> None:
         """Hand on deliver_sm that were not answered in time."""
@@ -310,6 +331,12 @@ class ClientLink(Link):
     def budget(self) -> TokenBucket | None:
         """Return that of the account, for all its binds; one that is not bound has none to pay."""
         return self.account.useless if self.bind_type else None
+
+    def find_place(self, *, is_bound: bool = False) -> None:
+        """Note owner and rank: an account may have another lane since the last time."""
+        if is_bound or self.bind_type:
+            self.owner = self.account.name
+            self.rank = URGENT if self._intake.is_urgent(self.account) else OTHERS
 
     def wake_at(self) -> float:
         """Return when a held PDU is tried again."""
@@ -416,6 +443,7 @@ class ClientLink(Link):
         self.account = account
         self.admission = Admission(account, self._intake.rooms)
         account.binds.append(self)
+        self.find_place(is_bound=True)
         behind = self.session.accept_bind(self.settings.system_id.encode(), version, now)
         # Ask the request, not the state: an unbind behind it may have ended the session already.
         self.bind_type = BIND_TYPES[request.command_id]

@@ -17,7 +17,7 @@ from router.forward.suspects import PROVEN_S
 from router.smpp import vocabulary as v
 from router.smpp.link import Host, Link
 from router.smpp.pdu import Pdu, message_id_of
-from router.smpp.reading import OPERATORS_STEP_PDUS, USELESS, USELESS_BURST
+from router.smpp.reading import OPERATORS, OPERATORS_STEP_PDUS, USELESS, USELESS_BURST
 from router.smpp.session import Note, Session, Timers
 from router.smpp.states import BOUND, Side, State
 from router.terms.certificate import expires_utc
@@ -140,6 +140,8 @@ class OperatorLink(Link):
         self._retire_at = NEVER
         self._asked_to_end = False
         self.step_pdus = OPERATORS_STEP_PDUS
+        self.rank = OPERATORS
+        self.owner = bind.settings.name
         self._useless: Final = TokenBucket(USELESS, USELESS_BURST, host.clock())
         self._log = log.bind(operator=bind.operator.name, bind=bind.settings.name)
 

@@ -23,10 +23,16 @@ from typing import Final, Literal, NamedTuple, Protocol
 from router.smpp.pdu import Pdu
 from router.smpp.reading import (
     ALONE_PDUS,
+    AT_ONCE_PDUS,
+    LATE_OF,
+    LATE_S,
     LONGEST_DEBT_S,
+    OPERATORS,
+    OTHERS,
     READ_OCTETS,
     SHARED_PDUS,
     STEP_PDUS,
+    URGENT,
     ReadingLine,
 )
 from router.smpp.session import NEVER, Note, Session
@@ -54,6 +60,8 @@ IN_DEBT: Final = 8
 """It has sent too much that is of no use."""
 OVER: Final = 16
 """It goes on sending although the session is over."""
+SOON_S: Final = 0.1
+"""What is read so soon after a connection has left the line was there before."""
 _CLOSED: Final = State.CLOSED  # Before Python 3.12 a member of an enum costs five globals.
 
 
@@ -171,6 +179,18 @@ class Link:
         """Whether it is in the line, where it stands once."""
         self.step_pdus = STEP_PDUS
         """PDUs that are dealt with when it is its turn in the line."""
+        self.rank = OTHERS
+        """Of its connections in the line."""
+        self.owner = ""
+        """Whose turn in the line it shares."""
+        self.is_late = False
+        """Whether what is dealt with just now has waited too long."""
+        self._came_at = 0.0
+        """When what waits in line came; it may have come a little later."""
+        self._full_read_at = 0.0
+        """When as much was read as is read at once, so that more may wait unread; 0 if less."""
+        self._read_again_at = 0.0
+        """When it left the line."""
         self._line: Final = host.reading
         self._notes_to_log = TokenBucket(NOTES_LOGGED, NOTES_LOGGED.count, host.clock())
 
@@ -206,6 +226,9 @@ class Link:
         """Return what the peer may send that is of no use; None if that is not counted."""
         return None
 
+    def find_place(self) -> None:
+        """Note owner and rank, by which it waits in line."""
+
     def may_log_note(self) -> bool:
         """Return whether the log takes one more note about this peer."""
         return self._notes_to_log.take(self.host.clock())
@@ -239,22 +262,47 @@ class Link:
             return
         now = self.host.clock()
         session = self.session
-        most = ALONE_PDUS if self._line.is_empty else SHARED_PDUS
-        for pdu in session.receive(data, now, most):
+        line = self._line
+        most = ALONE_PDUS if line.is_empty else SHARED_PDUS
+        if line.left < most:
+            most = self._at_once(most)
+        pdus = session.receive(data, now, most)
+        line.left -= len(pdus)
+        for pdu in pdus:
             self.arrived(pdu, now)
         if session.useless:
             self._pay(now)
         if len(data) >= READ_OCTETS and session.state is _CLOSED:
             self.stop_reading(OVER)
         elif session.has_more or len(data) >= READ_OCTETS:
+            self._note_arrival(now, len(data))
             self.stop_reading(IN_LINE)
             self._wait_in_line()
         if not self.to_write:
             self.host.write_soon(self)
 
+    def _at_once(self, most: int) -> int:
+        """Return how many PDUs are dealt with at once where all clients have used up theirs."""
+        if self.rank == OPERATORS:
+            return most
+        left = self._line.left + (AT_ONCE_PDUS if self.rank == URGENT else 0)
+        return max(0, min(most, left))
+
+    def _note_arrival(self, now: float, octets: int) -> None:
+        """Note since when waits what goes into the line.
+
+        What the last read has left unread came before this one, and as early as that.
+        """
+        waited_unread = self._full_read_at and now - self._read_again_at < SOON_S
+        self._came_at = self._full_read_at if waited_unread else now
+        self._full_read_at = now if octets >= READ_OCTETS else 0.0
+
     def _keep(self, data: bytes) -> None:
         """Keep what came although nothing is read: the transport had it already, or is new."""
-        self.session.receive(data, self.host.clock(), 0)
+        now = self.host.clock()
+        if not self.session.has_more:
+            self._came_at = now
+        self.session.receive(data, now, 0)
         if self.transport is not None:
             self.transport.pause_reading()
         self._not_read |= IN_LINE
@@ -268,12 +316,18 @@ class Link:
         session = self.session
         if session.has_more:
             now = self.host.clock()
-            for pdu in session.receive(b"", now, self.step_pdus):
+            step = self.step_pdus
+            if self.rank != OPERATORS and now - self._came_at > LATE_S:
+                self.is_late = True
+                step *= LATE_OF
+            for pdu in session.receive(b"", now, step):
                 self.arrived(pdu, now)
+            self.is_late = False
             if session.useless:
                 self._pay(now)
             self.host.write_soon(self)
         if not session.has_more:
+            self._read_again_at = self.host.clock()
             self.read_again(IN_LINE)
             return False
         self._waits = self._not_read == IN_LINE
@@ -282,6 +336,7 @@ class Link:
     def _wait_in_line(self) -> None:
         if self._not_read == IN_LINE and not self._waits:
             self._waits = True
+            self.find_place()
             self._line.wait(self)
 
     def _pay(self, now: float) -> None:

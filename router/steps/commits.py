@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from router.enqueue.journal import Changes, Done, Journal
+from router.smpp.reading import BEHIND_MESSAGES, BEHIND_OCTETS
 from router.steps.turn import Turn
 from router.terms.outcome import JournalError
 
@@ -141,6 +142,11 @@ class Commits:
     def behind(self) -> tuple[int, int]:
         """Return how many messages the journal was told to accept, and their octets."""
         return self.accepting, self.accepting_octets
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether clients wait for the journal more than for the rest of the router."""
+        return self.accepting > BEHIND_MESSAGES // 2 or self.accepting_octets > BEHIND_OCTETS // 2
 
     # How commits went.
 

@@ -5,6 +5,8 @@ The order of the promise is in `journey.py`: ESME_ROK is answered when the journ
 
 from typing import Final
 
+from router.accept.accounts import Account
+from router.accept.congestion import Congestion
 from router.accept.refusals import Refusals
 from router.accept.rooms import Rooms
 from router.enqueue.ids import Ids, client_id_of
@@ -22,7 +24,9 @@ from router.steps.rules import Rulebook
 from router.steps.turn import Turn
 from router.terms.counters import Counters
 from router.terms.message import FINAL_BITS, Message
+from router.terms.names import LaneName
 from router.terms.outcome import (
+    CONGESTED,
     DISK_NEARLY_FULL,
     DRAINING,
     JOURNAL_DOWN,
@@ -44,6 +48,8 @@ class Intake:
         "_long_messages",
         "_rulebook",
         "_turn",
+        "_urgent",
+        "congestion",
         "counters",
         "draining",
         "refusals",
@@ -61,7 +67,9 @@ class Intake:
         counters: Counters,
         clocks: Clocks,
         turn: Turn,
+        urgent: LaneName | None = None,
     ) -> None:
+        """`urgent` is the most urgent of several lanes."""
         self._ids: Final = ids
         self._rulebook: Final = rulebook
         self._long_messages: Final = long_messages
@@ -71,9 +79,15 @@ class Intake:
         self.counters: Final = counters
         self._clocks: Final = clocks
         self._turn: Final = turn
+        self._urgent: Final = urgent
         self.refusals: Final = Refusals()
+        self.congestion: Final = Congestion()
         self.draining = False
         """Whether the router is about to stop: no more submits are taken in."""
+
+    def is_urgent(self, account: Account) -> bool:
+        """Whether an account's messages go into the most urgent of several lanes."""
+        return account.settings.lane == self._urgent
 
     def submitted(self, client: Client, pdu: Pdu, now: float) -> None:
         """A submit_sm or data_sm came in. It goes on, is held for a moment, or is refused."""
@@ -89,6 +103,14 @@ class Intake:
                 self._take_in(client, pdu, now, now)
             elif isinstance(verdict, Refusal):
                 self._refuse(client, pdu, verdict, now)
+
+    def came_late(self, client: Client, pdu: Pdu, now: float) -> None:
+        """A submit_sm or data_sm has waited too long until it was looked at: it is refused."""
+        if self.draining or not self._commits.up or self._commits.is_short_of_space:
+            self.submitted(client, pdu, now)  # It is refused for another reason.
+            return
+        self.congestion.refused(now, by_journal=self._commits.is_behind)
+        self._refuse(client, pdu, CONGESTED, now)
 
     def release(self, client: Client, now: float) -> None:
         """Some of what this client's session holds may go on now."""
@@ -216,7 +238,8 @@ class Intake:
         self.count_refusal(client, pdu, refusal, now)
         if refusal is QUEUE_FULL:
             self.rooms.refuse(account.name)
-        if refusal.status != v.ESME_RSYSERR:  # Else it is our doing.
+        # Else it is our doing, or has its price: for each that is so refused another is taken.
+        if refusal.status != v.ESME_RSYSERR and refusal is not CONGESTED:
             client.session.useless += 1
         client.session.respond(response(pdu.command_id, pdu.sequence_number, refusal.status))
         self._turn.write(client)

@@ -466,6 +466,7 @@ class App:
 
     def _turn(self, call: Callable[[], None]) -> None:
         call()
+        self.reading.turn_ended(self.journey.commits.accepting)
         self._arm()
 
     def _arm(self) -> None:

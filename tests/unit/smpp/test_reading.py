@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from router.smpp.reading import BEHIND_MESSAGES, BEHIND_OCTETS, BEHIND_S, SHARE_S, ReadingLine
+from router.smpp.reading import BEHIND_MESSAGES, BEHIND_OCTETS, BEHIND_S, OTHERS, SHARE_S, ReadingLine
 
 
 class Turns:
@@ -42,8 +42,19 @@ class Turns:
 class Peer:
     """A connection with something to deal with so many times, each of which takes a while."""
 
-    def __init__(self, turns: Turns, name: str, times: int, takes_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        turns: Turns,
+        name: str,
+        times: int,
+        takes_s: float = 0.0,
+        *,
+        rank: int = OTHERS,
+        owner: str | None = None,
+    ) -> None:
         self.turns, self.name, self.times, self.takes_s = turns, name, times, takes_s
+        self.rank = rank
+        self.owner = name if owner is None else owner
         turns.line.wait(self)
 
     def read_on(self) -> bool:
