@@ -14,10 +14,13 @@ CALM_S: Final = 10.0
 class Congestion:
     """The present congestion, or the last one."""
 
-    __slots__ = ("by_journal", "count", "is_on", "last_at", "since")
+    __slots__ = ("by_journal", "count", "is_on", "is_told", "last_at", "since")
 
     def __init__(self) -> None:
         self.is_on = False
+        """Whether there is one. Whoever tells it ends it when it is calm."""
+        self.is_told = False
+        """Whether its beginning was told. Whoever tells it sets it."""
         self.since = 0.0
         """When its first message was refused."""
         self.last_at = 0.0
@@ -29,8 +32,9 @@ class Congestion:
 
     def refused(self, now: float, *, by_journal: bool) -> None:
         """Note that a message was refused; `by_journal` is whether the journal was behind."""
-        if not self.is_on or now - self.last_at >= CALM_S:
+        if not self.is_on:
             self.is_on = True
+            self.is_told = False
             self.since = now
             self.count = self.by_journal = 0
         self.last_at = now
@@ -42,6 +46,6 @@ class Congestion:
         return now - self.last_at >= CALM_S
 
     @property
-    def is_of_journal(self) -> bool:
-        """Whether the journal was behind most of the time, and not the processor."""
-        return 2 * self.by_journal > self.count
+    def slow(self) -> str:
+        """What was slow most of the time: `journal` or `processor`."""
+        return "journal" if 2 * self.by_journal > self.count else "processor"

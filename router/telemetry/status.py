@@ -31,6 +31,7 @@ from router.telemetry.document import (
     ClockStatus,
     CommitsNow,
     ConfigStatus,
+    CongestionStatus,
     DeliveredStatus,
     JournalStatus,
     LaneStatus,
@@ -112,6 +113,7 @@ def observed(app: Running) -> Observed:
         journal=_journal(app),
         records=_records(app),
         clock=_clock(journey),
+        congestion=_congestion(journey, now),
         operators=[
             _operator(
                 app,
@@ -243,6 +245,13 @@ def _journal(app: Running) -> JournalStatus:
 
 def _records(app: Running) -> RecordsStatus | None:
     return None if app.recorder is None else app.recorder.state()
+
+
+def _congestion(journey: Journey, now: float) -> CongestionStatus | None:
+    one = journey.intake.congestion
+    if not one.is_on:
+        return None
+    return CongestionStatus(since_s=_s(now - one.since), refused=one.count, slow=one.slow)
 
 
 def _clock(journey: Journey) -> ClockStatus:

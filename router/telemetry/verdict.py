@@ -83,6 +83,11 @@ _CURES: Final = {
     "ESME_RALYBND": "wait until our old session there ends; otherwise ask the operator",
     "ESME_RBINDFAIL": "wait until our old session there ends; otherwise ask the operator",
 }
+_KEEPS_UP: Final = {
+    "journal": "is the disk slow (`journal_commit_seconds`)? Else a `rate` for who submits most",
+    "processor": "is the machine busy with something else? Else a `rate` for who submits most",
+}
+"""What helps against a congestion, by what is slow."""
 _CREDENTIALS: Final = ("ESME_RINVPASWD", "ESME_RINVSYSID", "ESME_RINVSYSTYP")
 _CORRECT: Final = (
     "correct operators.yaml and reload, which has the router try at once; else it waits long,"
@@ -154,6 +159,14 @@ def _of_all(status: Snapshot) -> Iterator[ProblemStatus]:
     if status["not_ready"] is not None:
         what = f"clients are not served: {status['not_ready']}"
         yield _told(what, "router", "", *_to_serve(status))
+    congestion = status["congestion"]
+    if congestion is not None:
+        refused = _count(congestion["refused"], "message")
+        what = (
+            f"more comes than the router can take, for {age(congestion['since_s'])}: {refused}"
+            " refused (ESME_RTHROTTLED), which had waited too long"
+        )
+        yield _told(what, "router", "", _KEEPS_UP[congestion["slow"]], LIMIT)
     free = journal["free_octets"]
     if free is not None and journal["keep_free"] <= free < SPACE * journal["keep_free"]:
         what = (

@@ -29,7 +29,7 @@ from router.journey import Journey
 from router.smpp.link import NOTES_LOGGED, Link, Timer, Unacknowledged
 from router.smpp.reading import ReadingLine
 from router.smpp.states import State
-from router.telemetry.account_events import FullQueues, log_refusals
+from router.telemetry.account_events import FullQueues, log_congestion, log_refusals
 from router.telemetry.account_quality import AccountQuality
 from router.telemetry.core import interpreter, running
 from router.telemetry.log import MessageLog
@@ -494,6 +494,7 @@ class App:
         self._full_queues.log(self.journey.rooms, now)
         refusals = self.journey.intake.refusals
         log_refusals(refusals, now)
+        log_congestion(self.journey.intake.congestion, now)
         counters = self.journey.counters
         self.account_quality.look(self.accounts.by_name, counters, refusals, now)
         if now >= self._days_at:
