@@ -123,8 +123,9 @@ def _under(way: str, seconds: int, share: float) -> dict[str, object]:
         if way == "processor":
             stack.enter_context(held(router.child, share))
         closed = {"seconds": seconds, "rates": {**dict.fromkeys(BULK, 0), URGENT: 10}}
-        best = _offered(stack, router, CLOSED_WINDOW, [closed])
-        best_per_s = _sum(best, 0, "accepted_per_s")
+        # Twice: until all that fills is full, more is accepted than goes out.
+        best = _offered(stack, router, CLOSED_WINDOW, [closed, closed])
+        best_per_s = _sum(best, 1, "accepted_per_s")
         before_bytes = router.child.resident_bytes()
         urgent_per_s = URGENT_PART * best_per_s
         fair_per_s = FAIR_PART * best_per_s

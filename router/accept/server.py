@@ -75,8 +75,10 @@ class Intake(Protocol):
     def is_urgent(self, account: Account) -> bool:
         """Whether an account's messages go into the most urgent of several lanes."""
 
-    def submitted(self, client: "ClientLink", pdu: Pdu, now: float) -> None:
-        """Deal with a submit_sm or data_sm that came in."""
+    def submitted(
+        self, client: "ClientLink", pdu: Pdu, now: float, *, may_wait: bool = True
+    ) -> None:
+        """Deal with a submit_sm or data_sm that came in, and may be held for a moment."""
 
     def came_late(self, client: "ClientLink", pdu: Pdu, now: float) -> None:
         """Deal with a submit_sm or data_sm that has waited too long until it was looked at."""
@@ -255,7 +257,7 @@ class ClientLink(Link):
         if self._late:
             self._intake.came_late(self, pdu, now)
         else:
-            self._intake.submitted(self, pdu, now)
+            self._intake.submitted(self, pdu, now, may_wait=False)
 
     def overdue(self, whose: list[object], now: float) -> None:
         """Hand on deliver_sm that were not answered in time."""

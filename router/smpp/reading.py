@@ -47,15 +47,15 @@ BEHIND_OCTETS: Final = 262_144
 MUCH_BEHIND: Final = 4
 """So many times those limits, and clients of the most urgent lane wait in line as well."""
 AT_ONCE_PDUS: Final = 1024
-"""PDUs of all clients that are dealt with at once in one turn, less the messages that the journal
-has not committed: a thousand clients with a full window each would make a turn of seconds, which
+"""PDUs of all clients that are dealt with at once in one turn, less four for each message that the
+journal has not committed, and none while its commits take too long: a thousand clients with a full window each would make a turn of seconds, which
 the urgent ones wait for. Twice as many for clients of the most urgent lane, and any for operators,
 whose contracts are their limit."""
-LATE_S: Final = 1.5
+LATE_S: Final = 1.0
 """How long what a client has sent may wait in line. It hears a refusal before it gives up: jSMPP
 does after 2 s, others after 10 s and more; and an answer that comes later is a message sent
 twice."""
-LATE_OF: Final = 3
+LATE_OF: Final = 4
 """Of so many messages that are late one is taken. To refuse costs about a twentieth of what it
 costs to take one."""
 BEHIND_S: Final = 0.001
@@ -144,13 +144,13 @@ class ReadingLine:
         self,
         later: Callable[[float, Callable[[], None]], object],
         clock: Callable[[], float],
-        behind: Callable[[], tuple[int, int]] = lambda: (0, 0),
+        behind: Callable[[], tuple[int, int, bool]] = lambda: (0, 0, False),
         changed: Callable[[], object] = lambda: None,
     ) -> None:
         """`later` runs a call after so many seconds; after 0.0 once the others have been read.
 
-        `behind` returns how many messages clients wait for that the journal has not committed, and
-        how many octets those have. `changed` is called when `is_empty` has changed.
+        `behind` returns how many messages clients wait for that the journal has not committed, how
+        many octets those have, and whether its commits take too long already. `changed` is called when `is_empty` has changed.
         """
         self.is_empty = True
         """Whether nobody waits."""
@@ -173,9 +173,12 @@ class ReadingLine:
         self._ranks[reader.rank].add(reader)
         self._go_on()
 
-    def turn_ended(self, uncommitted: int) -> None:
-        """A turn of the loop is over; so many messages are not committed by the journal."""
-        self.left = AT_ONCE_PDUS - uncommitted
+    def turn_ended(self, uncommitted: int, *, is_slow: bool) -> None:
+        """A turn of the loop is over; so many messages are not committed by the journal.
+
+        `is_slow` is whether its commits take too long already.
+        """
+        self.left = 0 if is_slow else AT_ONCE_PDUS - 4 * uncommitted
 
     def _go_on(self) -> None:
         if self.is_empty:
@@ -187,9 +190,9 @@ class ReadingLine:
 
     def _serve(self) -> None:
         """Serve the line for its share of this turn."""
-        messages, octets = self._behind()
-        self.left = AT_ONCE_PDUS - messages
-        if messages > BEHIND_MESSAGES or octets > BEHIND_OCTETS:
+        messages, octets, is_slow = self._behind()
+        self.turn_ended(messages, is_slow=is_slow)
+        if is_slow or messages > BEHIND_MESSAGES or octets > BEHIND_OCTETS:
             most = MUCH_BEHIND
             if messages <= BEHIND_MESSAGES * most and octets <= BEHIND_OCTETS * most:
                 self._serve_urgent()

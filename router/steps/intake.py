@@ -89,8 +89,11 @@ class Intake:
         """Whether an account's messages go into the most urgent of several lanes."""
         return account.settings.lane == self._urgent
 
-    def submitted(self, client: Client, pdu: Pdu, now: float) -> None:
-        """A submit_sm or data_sm came in. It goes on, is held for a moment, or is refused."""
+    def submitted(self, client: Client, pdu: Pdu, now: float, *, may_wait: bool = True) -> None:
+        """A submit_sm or data_sm came in. It goes on, is held for a moment, or is refused.
+
+        One that has waited already may not wait any more, and is not held.
+        """
         if self.draining:
             self._refuse(client, pdu, DRAINING, now)
         elif not self._commits.up:
@@ -98,7 +101,7 @@ class Intake:
         elif self._commits.is_short_of_space:
             self._refuse(client, pdu, DISK_NEARLY_FULL, now)
         else:
-            verdict = client.admission.judge(pdu, now)
+            verdict = client.admission.judge(pdu, now, may_hold=may_wait)
             if verdict is True:
                 self._take_in(client, pdu, now, now)
             elif isinstance(verdict, Refusal):
@@ -109,7 +112,7 @@ class Intake:
         if self.draining or not self._commits.up or self._commits.is_short_of_space:
             self.submitted(client, pdu, now)  # It is refused for another reason.
             return
-        self.congestion.refused(now, by_journal=self._commits.is_behind)
+        self.congestion.refused(now)
         self._refuse(client, pdu, CONGESTED, now)
 
     def release(self, client: Client, now: float) -> None:

@@ -72,13 +72,12 @@ def log_congestion(congestion: Congestion, now: float) -> None:
         return
     if not congestion.is_told:
         congestion.is_told = True
-        log.warning("router.congested", slow=congestion.slow)
+        log.warning("router.congested")
     if congestion.is_calm(now):
         congestion.is_on = False
         log.info(
             "router.kept_up",
             refused=congestion.count,
-            slow=congestion.slow,
             lasted_s=round(congestion.last_at - congestion.since, 1),
         )
 

@@ -147,8 +147,6 @@ class CongestionStatus(TypedDict):
     since_s: float
     refused: int
     """Messages that were refused because they had waited too long."""
-    slow: str
-    """`journal` or `processor`."""
 
 
 class BindStatus(TypedDict):

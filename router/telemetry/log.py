@@ -109,7 +109,7 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "response.late": "An answer after its request had timed out; it is still used.",
         "response.mismatched": "An answer of another kind than the request with its number.",
         "response.unasked": "An answer to no request of ours.",
-        "router.congested": "More comes than it can take: what waits long is refused; see `slow`.",
+        "router.congested": "More comes than it can take: what waits too long is refused (0x58).",
         "router.left_behind": "What still waited when the router stopped.",
         "router.not_handed_over": "No socket from systemd, as others have: a restart refuses here.",
         "router.stop_repeated": "A second signal: the router stops at once.",

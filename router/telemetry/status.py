@@ -251,7 +251,7 @@ def _congestion(journey: Journey, now: float) -> CongestionStatus | None:
     one = journey.intake.congestion
     if not one.is_on:
         return None
-    return CongestionStatus(since_s=_s(now - one.since), refused=one.count, slow=one.slow)
+    return CongestionStatus(since_s=_s(now - one.since), refused=one.count)
 
 
 def _clock(journey: Journey) -> ClockStatus:

@@ -83,11 +83,6 @@ _CURES: Final = {
     "ESME_RALYBND": "wait until our old session there ends; otherwise ask the operator",
     "ESME_RBINDFAIL": "wait until our old session there ends; otherwise ask the operator",
 }
-_KEEPS_UP: Final = {
-    "journal": "is the disk slow (`journal_commit_seconds`)? Else a `rate` for who submits most",
-    "processor": "is the machine busy with something else? Else a `rate` for who submits most",
-}
-"""What helps against a congestion, by what is slow."""
 _CREDENTIALS: Final = ("ESME_RINVPASWD", "ESME_RINVSYSID", "ESME_RINVSYSTYP")
 _CORRECT: Final = (
     "correct operators.yaml and reload, which has the router try at once; else it waits long,"
@@ -166,7 +161,11 @@ def _of_all(status: Snapshot) -> Iterator[ProblemStatus]:
             f"more comes than the router can take, for {age(congestion['since_s'])}: {refused}"
             " refused (ESME_RTHROTTLED), which had waited too long"
         )
-        yield _told(what, "router", "", _KEEPS_UP[congestion["slow"]], LIMIT)
+        do = (
+            "is the disk slow (`journal_commit_seconds`), or the machine busy with something else?"
+            " Else a `rate` for the account that submits most"
+        )
+        yield _told(what, "router", "", do, LIMIT)
     free = journal["free_octets"]
     if free is not None and journal["keep_free"] <= free < SPACE * journal["keep_free"]:
         what = (

@@ -345,6 +345,7 @@ class App:
     def _committed(self, took_s: float, accepted: int) -> None:
         counters = self.journey.counters
         counters.commit_s.add(took_s)
+        self.journey.commits.took(took_s, self.clock())
         if accepted:
             counters.batch_messages.add(accepted)
 
@@ -466,7 +467,8 @@ class App:
 
     def _turn(self, call: Callable[[], None]) -> None:
         call()
-        self.reading.turn_ended(self.journey.commits.accepting)
+        commits = self.journey.commits
+        self.reading.turn_ended(commits.accepting, is_slow=commits.is_slow)
         self._arm()
 
     def _arm(self) -> None:
