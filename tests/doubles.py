@@ -131,6 +131,8 @@ class Router:
         def turn() -> None:
             if not self.is_dead:
                 call()
+                commits = self.journey.commits
+                self.reading.turn_ended(commits.accepting, is_slow=commits.times.are_long)
                 self._arm()
 
         self.world.soon(turn)

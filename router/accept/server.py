@@ -13,7 +13,7 @@ from router.accept.checks import AT_ONCE, Check
 from router.accept.rooms import Rooms
 from router.smpp import vocabulary as v
 from router.smpp.downgrade import without_tlvs
-from router.smpp.link import IN_DEBT, IN_JUDGEMENT, Host, Link, Timer, Transport
+from router.smpp.link import IN_DEBT, IN_JUDGEMENT, TAKES_NONE, Host, Link, Timer, Transport
 from router.smpp.pdu import BindRequest, BodyError, Pdu
 from router.smpp.reading import LATE_OF, OTHERS, URGENT
 from router.smpp.session import Note, Session, Timers
@@ -242,7 +242,7 @@ class ClientLink(Link):
         """Deal with one PDU that the session hands on."""
         command_id = pdu.command_id
         if command_id == v.SUBMIT_SM or command_id == v.DATA_SM:
-            if self.is_late:
+            if self.lateness:
                 self._came_late(pdu, now)
             else:
                 self._intake.submitted(self, pdu, now)
@@ -254,7 +254,7 @@ class ClientLink(Link):
     def _came_late(self, pdu: Pdu, now: float) -> None:
         """Have one of `LATE_OF` messages taken that are late, the last of them."""
         self._late = (self._late + 1) % LATE_OF
-        if self._late:
+        if self._late or self.lateness == TAKES_NONE:
             self._intake.came_late(self, pdu, now)
         else:
             self._intake.submitted(self, pdu, now, may_wait=False)

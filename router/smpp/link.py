@@ -60,6 +60,8 @@ IN_DEBT: Final = 8
 """It has sent too much that is of no use."""
 OVER: Final = 16
 """It goes on sending although the session is over."""
+IN_TIME, TAKES_SOME, TAKES_NONE = range(3)
+"""Of what has waited too long one message of several is taken, or none."""
 SOON_S: Final = 0.1
 """What is read so soon after a connection has left the line was there before."""
 _CLOSED: Final = State.CLOSED  # Before Python 3.12 a member of an enum costs five globals.
@@ -183,8 +185,8 @@ class Link:
         """Of its connections in the line."""
         self.owner = ""
         """Whose turn in the line it shares."""
-        self.is_late = False
-        """Whether what is dealt with just now has waited too long."""
+        self.lateness = IN_TIME
+        """Whether what is dealt with just now has waited too long, and what is done with it."""
         self._came_at = 0.0
         """When what waits in line came; it may have come a little later."""
         self._full_read_at = 0.0
@@ -310,6 +312,16 @@ class Link:
 
     def read_on(self) -> bool:
         """Deal with the next of what has come; return whether there is more, and it may go on."""
+        return self._deal(TAKES_SOME)
+
+    def give_up(self) -> bool:
+        """Refuse the next of what has waited too long, if it has; return the same."""
+        if self._not_read == IN_LINE and not self._has_waited_too_long(self.host.clock()):
+            return True
+        return self._deal(TAKES_NONE)
+
+    def _deal(self, late: int) -> bool:
+        """Deal with the next of what has come, or as `late` says if it has waited too long."""
         self._waits = False
         if self._not_read != IN_LINE:  # It comes into the line again when that is over.
             return False
@@ -317,12 +329,12 @@ class Link:
         if session.has_more:
             now = self.host.clock()
             step = self.step_pdus
-            if self.rank != OPERATORS and now - self._came_at > LATE_S:
-                self.is_late = True
+            if self._has_waited_too_long(now):
+                self.lateness = late
                 step *= LATE_OF
             for pdu in session.receive(b"", now, step):
                 self.arrived(pdu, now)
-            self.is_late = False
+            self.lateness = IN_TIME
             if session.useless:
                 self._pay(now)
             self.host.write_soon(self)
@@ -332,6 +344,9 @@ class Link:
             return False
         self._waits = self._not_read == IN_LINE
         return self._waits
+
+    def _has_waited_too_long(self, now: float) -> bool:
+        return self.rank != OPERATORS and now - self._came_at > LATE_S
 
     def _wait_in_line(self) -> None:
         if self._not_read == IN_LINE and not self._waits:

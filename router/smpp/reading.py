@@ -88,6 +88,9 @@ class Reader(Protocol):
     def read_on(self) -> bool:
         """Deal with the next PDUs that have come; return whether there are more."""
 
+    def give_up(self) -> bool:
+        """Refuse the next of what has waited too long, if it has; return as `read_on`."""
+
 
 class _Rank:
     """Connections of one rank: owners in turns, and each owner's connections in turns."""
@@ -196,6 +199,11 @@ class ReadingLine:
             most = MUCH_BEHIND
             if messages <= BEHIND_MESSAGES * most and octets <= BEHIND_OCTETS * most:
                 self._serve_urgent()
+            others = self._ranks[OTHERS]
+            if others:
+                reader = others.take()
+                if reader.give_up():
+                    others.add(reader)
             self._later(BEHIND_S, self._serve)
             return
         self._is_called = False

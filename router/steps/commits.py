@@ -11,6 +11,7 @@ Rule 3: a reading of the journal may not show a batch that is under way: `unseen
 from collections.abc import Callable
 from typing import Final
 
+from router.enqueue.commit_times import CommitTimes
 from router.enqueue.journal import Changes, Done, Journal
 from router.steps.turn import Turn
 from router.terms.outcome import JournalError
@@ -18,10 +19,6 @@ from router.terms.outcome import JournalError
 NEVER: Final = float("inf")
 RETRY_S: Final = 1.0
 """How long after a failed commit the journal is tried again."""
-LONG_COMMIT_S: Final = 0.05
-"""A commit that is longer by so much than it has to be is long because too much is in it."""
-SHORTEST_EVERY_S: Final = 60.0
-"""The shortest commit is looked for in so many seconds, and as many before."""
 TELL_TIME_EVERY_S: Final = 60.0
 """The journal is told what time it is: a later process compares it with its wall clock."""
 
@@ -35,9 +32,6 @@ class Commits:
         "_journal",
         "_kept",
         "_retry_at",
-        "_shortest_before_s",
-        "_shortest_s",
-        "_shortest_until",
         "_tell_time_at",
         "_turn",
         "_under_way",
@@ -47,8 +41,8 @@ class Commits:
         "accepts",
         "free_octets",
         "is_short_of_space",
-        "is_slow",
         "settles",
+        "times",
         "up",
     )
 
@@ -88,10 +82,8 @@ class Commits:
         """Batches that failed, and are told again."""
         self._retry_at = NEVER
         self._tell_time_at = now
-        self.is_slow = False
-        """Whether the last commit took so long that nothing should be added to the next."""
-        self._shortest_s = self._shortest_before_s = NEVER
-        self._shortest_until = now + SHORTEST_EVERY_S
+        self.times: Final = CommitTimes(now)
+        """How long commits take."""
 
     @property
     def has_unkept(self) -> bool:
@@ -152,25 +144,14 @@ class Commits:
 
     def behind(self) -> tuple[int, int, bool]:
         """Return how many messages the journal was told to accept, their octets, and `is_slow`."""
-        return self.accepting, self.accepting_octets, self.is_slow and self._journal.pending > 0
+        return self.accepting, self.accepting_octets, self.is_slow
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether a commit is under way, and the last took so long that no more should come."""
+        return self.times.are_long and self._journal.pending > 0
 
     # How commits went.
-
-    def took(self, took_s: float, now: float) -> None:
-        """Note how long a commit took, and whether the next one would be too long.
-
-        What comes while a commit lasts is in the next one, so where more comes than the journal
-        can write, each is longer than the one before, and the urgent messages in it wait as long.
-        Compared with the shortest commit of the last minutes, which is the disk's own time: where
-        that is long, a commit of many messages may take longer, too.
-        """
-        if now >= self._shortest_until:
-            self._shortest_until = now + SHORTEST_EVERY_S
-            self._shortest_before_s, self._shortest_s = self._shortest_s, took_s
-        elif took_s < self._shortest_s:
-            self._shortest_s = took_s
-        shortest_s = min(self._shortest_s, self._shortest_before_s)
-        self.is_slow = took_s > LONG_COMMIT_S + 2.0 * shortest_s
 
     def succeeded(self) -> bool:
         """Return whether the journal had failed before: then every operator may send again."""

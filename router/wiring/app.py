@@ -345,7 +345,7 @@ class App:
     def _committed(self, took_s: float, accepted: int) -> None:
         counters = self.journey.counters
         counters.commit_s.add(took_s)
-        self.journey.commits.took(took_s, self.clock())
+        self.journey.commits.times.took(took_s, self.clock())
         if accepted:
             counters.batch_messages.add(accepted)
 
@@ -468,7 +468,7 @@ class App:
     def _turn(self, call: Callable[[], None]) -> None:
         call()
         commits = self.journey.commits
-        self.reading.turn_ended(commits.accepting, is_slow=commits.is_slow)
+        self.reading.turn_ended(commits.accepting, is_slow=commits.times.are_long)
         self._arm()
 
     def _arm(self) -> None:

@@ -11,6 +11,11 @@ from router.smpp.link import LINGER_S, MOST_UNREAD_OCTETS, REFUSED_S, Link
 from router.smpp.pdu import Framer, Pdu
 from router.smpp.reading import (
     ALONE_PDUS,
+    AT_ONCE_PDUS,
+    LATE_OF,
+    LATE_S,
+    OPERATORS,
+    OTHERS,
     READ_OCTETS,
     SHARE_S,
     SHARED_PDUS,
@@ -189,8 +194,14 @@ class Noting(Link):
 class Waiting:
     """Another connection in the line."""
 
+    rank = OTHERS
+    owner = "another"
+
     def read_on(self) -> bool:
         return False
+
+    def give_up(self) -> bool:
+        return True
 
 
 class Scene:

@@ -17,7 +17,7 @@ class Turns:
         self.calls: Final[deque[Callable[[], None]]] = deque()
         self.served: list[str] = []
         self.delays_s: list[float] = []
-        self.behind = 0, 0
+        self.behind = 0, 0, False
         self.changes: list[bool] = []
         """Whether the line was empty, each time when that had changed."""
         self.line = ReadingLine(
@@ -55,12 +55,17 @@ class Peer:
         self.turns, self.name, self.times, self.takes_s = turns, name, times, takes_s
         self.rank = rank
         self.owner = name if owner is None else owner
+        self.gives_up = 0
         turns.line.wait(self)
 
     def read_on(self) -> bool:
         self.turns.served.append(self.name)
         self.turns.now += self.takes_s
         self.times -= 1
+        return self.times > 0
+
+    def give_up(self) -> bool:
+        self.gives_up += 1
         return self.times > 0
 
 
@@ -76,10 +81,10 @@ def test_line_is_served_in_turns_until_all_is_dealt_with() -> None:
 def test_line_waits_while_the_journal_has_much_that_clients_wait_for(more: tuple[int, int]) -> None:
     turns = Turns()
     Peer(turns, "a", 20)
-    turns.behind = BEHIND_MESSAGES + more[0], BEHIND_OCTETS + more[1]
+    turns.behind = BEHIND_MESSAGES + more[0], BEHIND_OCTETS + more[1], False
     assert [turns.turn(), turns.turn()] == ["", ""]
     assert not turns.line.is_empty
-    turns.behind = BEHIND_MESSAGES, BEHIND_OCTETS
+    turns.behind = BEHIND_MESSAGES, BEHIND_OCTETS, False
     assert turns.turn() == "a" * 20
     assert turns.delays_s == [0.0, BEHIND_S, BEHIND_S]
 
