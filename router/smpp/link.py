@@ -189,6 +189,8 @@ class Link:
         """Whether what is dealt with just now has waited too long, and what is done with it."""
         self._came_at = 0.0
         """When what waits in line came; it may have come a little later."""
+        self._gave_up = False
+        """Whether some of what waits was refused since it was its turn in the line."""
         self._full_read_at = 0.0
         """When as much was read as is read at once, so that more may wait unread; 0 if less."""
         self._read_again_at = 0.0
@@ -312,12 +314,18 @@ class Link:
 
     def read_on(self) -> bool:
         """Deal with the next of what has come; return whether there is more, and it may go on."""
+        self._gave_up = False
         return self._deal(TAKES_SOME)
 
     def give_up(self) -> bool:
-        """Refuse the next of what has waited too long, if it has; return the same."""
-        if self._not_read == IN_LINE and not self._has_waited_too_long(self.host.clock()):
-            return True
+        """Refuse the next of what has waited too long, if it has; return the same.
+
+        Once until `read_on`: else all would be refused while nothing is taken.
+        """
+        if self._not_read == IN_LINE:
+            if self._gave_up or not self._has_waited_too_long(self.host.clock()):
+                return True
+            self._gave_up = True
         return self._deal(TAKES_NONE)
 
     def _deal(self, late: int) -> bool:
