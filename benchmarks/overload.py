@@ -1,7 +1,7 @@
 """Three times the load that the router can carry: what it accepts, and how it fares by itself.
 
 The router is held down, so that the load client can offer that much: to a part of a core (it is
-stopped and continued a hundred times a second, as a container with a limit is), or by a journal that
+stopped and continued fifty times a second, as a container with a limit is), or by a journal that
 takes its time for each row, or by operators that take little. First its best rate is found in a closed
 loop. Then it is offered, one after the other: its best; three times that, most of it by one account;
 three times that, by all alike; and half of its best.
@@ -61,6 +61,9 @@ LEAST_ALIKE: Final = 0.8
 """What the account with the least accepted has, where all offer alike, of the one with the most."""
 MOST_GROWN_MB: Final = 64.0
 MOST_RECOVERY_S: Final = 5.0
+PROMPT_MS: Final = 250.0
+"""It has recovered when 90 % of the answers to what is sent in a second are as prompt as that, or take
+at most twice as long as 99 % at its best rate."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -151,7 +154,7 @@ def _under(way: str, seconds: int, share: float) -> dict[str, object]:
     for name, (run, place) in zip(PHASES, parts, strict=True):
         found[name] = _of_phase(run, place, best_per_s)
     slow_ms = _phase(runs[-1], 1)["slow_ms"]
-    limit_ms = MOST_TIMES * number(found, "best", "accepted_p99_ms")
+    limit_ms = max(PROMPT_MS, MOST_TIMES * number(found, "best", "accepted_p99_ms"))
     assert isinstance(slow_ms, list)
     late = [second + 1 for second, ms in enumerate(slow_ms) if ms > limit_ms]
     return found | {

@@ -24,6 +24,7 @@ from router.smpp.pdu import Pdu
 from router.smpp.reading import (
     ALONE_PDUS,
     AT_ONCE_PDUS,
+    GIVES_UP,
     LATE_OF,
     LATE_S,
     LONGEST_DEBT_S,
@@ -189,8 +190,8 @@ class Link:
         """Whether what is dealt with just now has waited too long, and what is done with it."""
         self._came_at = 0.0
         """When what waits in line came; it may have come a little later."""
-        self._gave_up = False
-        """Whether some of what waits was refused since it was its turn in the line."""
+        self._given_up = 0
+        """How often some of what waits was refused since it was its turn in the line."""
         self._full_read_at = 0.0
         """When as much was read as is read at once, so that more may wait unread; 0 if less."""
         self._read_again_at = 0.0
@@ -314,18 +315,18 @@ class Link:
 
     def read_on(self) -> bool:
         """Deal with the next of what has come; return whether there is more, and it may go on."""
-        self._gave_up = False
+        self._given_up = 0
         return self._deal(TAKES_SOME)
 
     def give_up(self) -> bool:
         """Refuse the next of what has waited too long, if it has; return the same.
 
-        Once until `read_on`: else all would be refused while nothing is taken.
+        At most `GIVES_UP` times until `read_on`.
         """
         if self._not_read == IN_LINE:
-            if self._gave_up or not self._has_waited_too_long(self.host.clock()):
+            if self._given_up == GIVES_UP or not self._has_waited_too_long(self.host.clock()):
                 return True
-            self._gave_up = True
+            self._given_up += 1
         return self._deal(TAKES_NONE)
 
     def _deal(self, late: int) -> bool:

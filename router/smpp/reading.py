@@ -58,6 +58,9 @@ twice."""
 LATE_OF: Final = 4
 """Of so many messages that are late one is taken. To refuse costs about a twentieth of what it
 costs to take one."""
+GIVES_UP: Final = 3
+"""So many times a connection may refuse what is late while the journal is behind, until it is its
+turn again: else all would be refused, and nothing taken."""
 BEHIND_S: Final = 0.001
 """How long it waits before it looks again: a commit takes some milliseconds."""
 USELESS: Final = Rate(500, 1.0)

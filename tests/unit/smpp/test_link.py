@@ -21,6 +21,7 @@ from router.smpp.pdu import Framer, Pdu
 from router.smpp.reading import (
     ALONE_PDUS,
     AT_ONCE_PDUS,
+    GIVES_UP,
     LATE_OF,
     LATE_S,
     OPERATORS,
@@ -826,19 +827,19 @@ def test_what_comes_a_while_after_a_full_read_is_new() -> None:
     assert waiting_for(scene, 0.2 * LATE_S) == [IN_TIME] * STEP_PDUS
 
 
-def test_late_is_given_up_once_until_it_is_its_turn_again() -> None:
+def test_late_is_given_up_a_few_times_until_it_is_its_turn_again() -> None:
     scene = Scene()
     assert waiting_for(scene, 0.0) == [IN_TIME] * STEP_PDUS
     scene.link.latenesses.clear()
     assert scene.link.give_up()
     assert scene.link.latenesses == []
     scene.host.now += LATE_S
-    for _ in range(3):
+    for _ in range(GIVES_UP + 2):
         assert scene.link.give_up()
-    assert scene.link.latenesses == [TAKES_NONE] * STEP_PDUS * LATE_OF
+    assert scene.link.latenesses == [TAKES_NONE] * GIVES_UP * STEP_PDUS * LATE_OF
     assert scene.link.read_on()
     assert scene.link.give_up()
-    assert scene.link.latenesses.count(TAKES_NONE) == 2 * STEP_PDUS * LATE_OF
+    assert scene.link.latenesses.count(TAKES_NONE) == (GIVES_UP + 1) * STEP_PDUS * LATE_OF
     assert scene.link.latenesses.count(TAKES_SOME) == STEP_PDUS * LATE_OF
 
 
