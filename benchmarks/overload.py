@@ -46,8 +46,8 @@ FAIR_PART: Final = 0.15
 """The same, of each of the others that keep to their share beside a greedy one."""
 CLOSED_WINDOW: Final = 25
 """Of each account in the closed loop: enough to keep the router busy, and its answers prompt."""
-WINDOW: Final = 2000
-"""Of each account where more is offered."""
+WINDOW: Final = 1000
+"""Of each account where more is offered: ten times the default, so that much waits unread."""
 OPERATOR_WINDOW: Final = 100
 PHASES: Final = ("best", "one greedy", "all alike", "half")
 

@@ -189,7 +189,7 @@ class Link:
         self.lateness = IN_TIME
         """Whether what is dealt with just now has waited too long, and what is done with it."""
         self._came_at = 0.0
-        """When what waits in line came; it may have come a little later."""
+        """When what waits in line came, as far as that is known."""
         self._given_up = 0
         """How often some of what waits was refused since it was its turn in the line."""
         self._full_read_at = 0.0
@@ -296,10 +296,10 @@ class Link:
     def _note_arrival(self, now: float, octets: int) -> None:
         """Note since when waits what goes into the line.
 
-        What the last read has left unread came before this one, and as early as that.
+        What the last read has left unread came between that one and this: in the middle, on average.
         """
         waited_unread = self._full_read_at and now - self._read_again_at < SOON_S
-        self._came_at = self._full_read_at if waited_unread else now
+        self._came_at = (self._full_read_at + now) / 2.0 if waited_unread else now
         self._full_read_at = now if octets >= READ_OCTETS else 0.0
 
     def _keep(self, data: bytes) -> None:
