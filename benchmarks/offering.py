@@ -1,6 +1,6 @@
-"""A process that offers a router messages: several accounts at once, whatever the answers do.
+r"""A process that offers a router messages: several accounts at once, whatever the answers do.
 
-    python -m benchmarks.offering --to HOST:PORT --password B --window 100 \\
+    python -m benchmarks.offering --to HOST:PORT --password B --window 100 \
         --phase '{"seconds": 5, "rates": {"bank": 100, "shop": 0}}' --phase ...
 
 Each account has one bind, and one phase follows the other on it. With a rate the loop is open: a

@@ -2,9 +2,9 @@
 
 The router is held down, so that the load client can offer that much: to a part of a core (it is
 stopped and continued fifty times a second, as a container with a limit is), or by a journal that
-takes its time for each row, or by operators that take little. First its best rate is found in a closed
-loop. Then it is offered, one after the other: its best; three times that, most of it by one account;
-three times that, by all alike; and half of its best.
+takes its time for each row, or by operators that take little. First its best rate is found in a
+closed loop. Then it is offered, one after the other: its best; three times that, most of it by one
+account; three times that, by all alike; and half of its best.
 """
 
 import argparse
@@ -17,14 +17,16 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
-from typing import Final
+from typing import Final, Literal
 
 from benchmarks import stand
-from benchmarks.processes import Child, ChildError, number, router_python
+from benchmarks.processes import ROOT, Child, ChildError, number, router_python
 from benchmarks.results import Result
 
 SUMMARY: Final = "three times the load that it can carry: processor, journal or lanes"
-WAYS: Final = ("processor", "journal", "lanes")
+Way = Literal["processor", "journal", "lanes"]
+WAYS: Final[tuple[Way, ...]] = ("processor", "journal", "lanes")
+"""What it is short of."""
 TIMES: Final = 3.0
 SECONDS: Final = 15
 QUICK_SECONDS: Final = 2
@@ -62,8 +64,8 @@ LEAST_ALIKE: Final = 0.8
 MOST_GROWN_MB: Final = 64.0
 MOST_RECOVERY_S: Final = 5.0
 PROMPT_MS: Final = 250.0
-"""It has recovered when 90 % of the answers to what is sent in a second are as prompt as that, or take
-at most twice as long as 99 % at its best rate."""
+"""It has recovered when 90 % of the answers to what is sent in a second are as prompt as that, or
+take at most twice as long as 99 % at its best rate."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -84,13 +86,14 @@ def run(given: argparse.Namespace) -> Result:
     }  # fmt: skip
     result = Result("overload", settings)
     for way in ways:
-        found = result.numbers[way] = _under(way, seconds, given.share / 100)
+        found = result.numbers[way] = under(way, seconds, given.share / 100)
         print(f"  {way}: {json.dumps(found)}", flush=True)
-        _judge(result, way, found)
+        judge(result, way, found)
     return result
 
 
-def _judge(result: Result, way: str, found: Mapping[str, object]) -> None:
+def judge(result: Result, way: Way, found: Mapping[str, object]) -> None:
+    """Add the bounds of one way to the result."""
     for phase in PHASES[1:3]:
         share = number(found, phase, "share_of_best")
         result.at_least(f"{way}, {phase}: accepted, of its best", share, LEAST_SHARE)
@@ -109,7 +112,7 @@ def _judge(result: Result, way: str, found: Mapping[str, object]) -> None:
         result.at_most(f"{way}: {what}", number(found, what), 0)
 
 
-def _under(way: str, seconds: int, share: float) -> dict[str, object]:
+def under(way: Way, seconds: int, share: float) -> dict[str, object]:
     """Return what was found with the router held down in one way."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
@@ -117,7 +120,7 @@ def _under(way: str, seconds: int, share: float) -> dict[str, object]:
         if way == "journal":
             slow = stand.Program(
                 python=router_python(),
-                module="benchmarks.slow_journal",
+                script=ROOT / "benchmarks" / "slow_journal.py",
                 environment=SLOW_JOURNAL,
             )
             stack.enter_context(stand.started_from(slow))
@@ -169,7 +172,7 @@ def _under(way: str, seconds: int, share: float) -> dict[str, object]:
     }
 
 
-def _configuration(way: str, operator_port: int) -> dict[str, object]:
+def _configuration(way: Way, operator_port: int) -> dict[str, object]:
     configuration = stand.configuration(
         operator_port,
         binds=2,

@@ -1,6 +1,6 @@
 """A router whose journal is slow: each commit takes a time by itself, and one for each row.
 
-    SLOW_COMMIT_MS=20 SLOW_ROW_US=500 python -m benchmarks.slow_journal run CONFIG
+    SLOW_COMMIT_MS=20 SLOW_ROW_US=500 python benchmarks/slow_journal.py run CONFIG
 
 As a disk that writes so many octets a second: larger commits do not make it faster. The connection
 of the journal's thread sleeps after what it has written; all else is the router as it is.
@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from router.wiring import cli
 
@@ -28,9 +28,9 @@ class Slow(sqlite3.Connection):
     _paid = 0
     """Rows for which time was taken."""
 
-    def execute(self, *statement: Any) -> sqlite3.Cursor:
+    def execute(self, *statement: object) -> sqlite3.Cursor:
         """Execute, and sleep if that was the end of a transaction."""
-        cursor = super().execute(*statement)
+        cursor = super().execute(*statement)  # type: ignore[arg-type]
         rows = self.total_changes - self._paid
         if rows and not self.in_transaction and threading.current_thread().name == JOURNAL:
             self._paid += rows

@@ -1,9 +1,10 @@
 """Whether commits of the journal take longer than they have to, because too much is in them.
 
-What comes while a commit lasts is in the next one. Where more comes than the journal can write, each
-is longer than the one before, and the urgent messages in it wait as long. Then nothing should be
-added for a while. How long is too long is a question of the disk: the shortest commit of the last
-minutes is the disk's own time, and where that is long, a commit of many messages may take longer.
+What comes while a commit lasts is in the next one. Where more comes than the journal can write,
+each is longer than the one before, and the urgent messages in it wait as long. Then nothing should
+be added for a while. How long is too long is a question of the disk: the shortest commit of the
+last minutes is the disk's own time, and where that is long, a commit of many messages may take
+longer.
 
 Source: BBR takes the shortest round trip of a while for that of an empty path.
 """

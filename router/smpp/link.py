@@ -296,7 +296,7 @@ class Link:
     def _note_arrival(self, now: float, octets: int) -> None:
         """Note since when waits what goes into the line.
 
-        What the last read has left unread came between that one and this: in the middle, on average.
+        What the last read has left unread came between the two: in the middle, on average.
         """
         waited_unread = self._full_read_at and now - self._read_again_at < SOON_S
         self._came_at = (self._full_read_at + now) / 2.0 if waited_unread else now

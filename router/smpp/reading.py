@@ -48,9 +48,9 @@ MUCH_BEHIND: Final = 4
 """So many times those limits, and clients of the most urgent lane wait in line as well."""
 AT_ONCE_PDUS: Final = 1024
 """PDUs of all clients that are dealt with at once in one turn, less four for each message that the
-journal has not committed, and none while its commits take too long: a thousand clients with a full window each would make a turn of seconds, which
-the urgent ones wait for. Twice as many for clients of the most urgent lane, and any for operators,
-whose contracts are their limit."""
+journal has not committed, and none while its commits take too long: a thousand clients with a full
+window each would make a turn of seconds, which the urgent ones wait for. As many more for clients
+of the most urgent lane, and any for operators, whose contracts are their limit."""
 LATE_S: Final = 1.5
 """How long what a client has sent may wait in line. It hears a refusal before it gives up: jSMPP
 does after 2 s, others after 10 s and more; and an answer that comes later is a message sent
@@ -156,7 +156,8 @@ class ReadingLine:
         """`later` runs a call after so many seconds; after 0.0 once the others have been read.
 
         `behind` returns how many messages clients wait for that the journal has not committed, how
-        many octets those have, and whether its commits take too long already. `changed` is called when `is_empty` has changed.
+        many octets those have, and whether its commits take too long already. `changed` is called
+        when `is_empty` has changed.
         """
         self.is_empty = True
         """Whether nobody waits."""
@@ -228,9 +229,7 @@ class ReadingLine:
             self._changed()
 
     def _serve_urgent(self) -> None:
-        """Serve each of the urgent owners once: their messages are few, and go into the next
-        commit.
-        """
+        """Serve each urgent connection once: their messages are few, and go into the commit."""
         rank = self._ranks[URGENT]
         for _ in range(len(rank)):
             reader = rank.take()

@@ -1,7 +1,8 @@
 """Logs what accounts have to hear of: a full queue, a congestion, and what was refused.
 
-A queue that is full is logged once, and once when that is over; so is a congestion. Of submits that are refused to one
-account for one reason the first is logged at once, and those after it once a minute, as a number.
+A queue that is full is logged once, and once when that is over; so is a congestion. Of submits
+that are refused to one account for one reason the first is logged at once, and those after it once
+a minute, as a number.
 """
 
 from typing import Final
