@@ -51,7 +51,7 @@ AT_ONCE_PDUS: Final = 1024
 journal has not committed, and none while its commits take too long: a thousand clients with a full
 window each would make a turn of seconds, which the urgent ones wait for. As many more for clients
 of the most urgent lane, and any for operators, whose contracts are their limit."""
-LATE_S: Final = 1.5
+LATE_S: Final = 1.0
 """How long what a client has sent may wait in line. It hears a refusal before it gives up: jSMPP
 does after 2 s, others after 10 s and more; and an answer that comes later is a message sent
 twice."""
