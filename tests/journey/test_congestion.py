@@ -13,8 +13,17 @@ from structlog.testing import capture_logs
 from router.accept.congestion import CALM_S
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
-from router.smpp.reading import ALONE_PDUS, BEHIND_MESSAGES, LATE_S, SHARE_S, SHARED_PDUS
+from router.smpp.reading import (
+    ALONE_PDUS,
+    BEHIND_MESSAGES,
+    LATE_OF,
+    LATE_S,
+    SHARE_S,
+    SHARED_PDUS,
+    STEP_PDUS,
+)
 from router.telemetry.account_events import log_congestion
+from router.terms.names import AccountName
 from router.terms.settings import Settings
 from tests.doubles import Client, Router, World, with_account
 
@@ -174,19 +183,56 @@ def test_congestion_is_over_by_itself_and_is_told_twice(world: World, router: Ro
     assert 0 < congestion.count < 2 * refused
 
 
-def test_what_is_late_is_refused_without_being_held(world: World, contract: Settings) -> None:
-    """There is no room for it, and it has waited already."""
-    router = Router(world, with_account(contract, "shop", window=100_000, rate=None, queue=10))
-    client = shop(router)
-    router.step_takes_s = SHARE_S
+def waiting(world: World, router: Router) -> Client:
+    """A client with much in line that is late by now; the journal is stuck."""
     router.disk.is_stuck = True
-    since = world.now
-    numbers = flood(client, 600)
-    world.run(0.5 * LATE_S)
-    assert client.link.admission.held > 10
-    world.run(2 * LATE_S)
-    assert None not in statuses(client, numbers[10:])
-    assert max(client.answered_at[n] - since for n in numbers[10:]) <= LATE_S + 0.1
+    router.step_takes_s = SHARE_S
+    client = shop(router)
+    flood(client)
+    world.settle()
+    world.now += 2 * LATE_S  # And nobody has been served meanwhile.
+    return client
+
+
+def test_of_what_is_late_one_message_of_several_is_taken(world: World, router: Router) -> None:
+    client = waiting(world, router)
+    client.link.read_on()
+    assert len(router.journey.commits.accepts.accepted) == STEP_PDUS
+    refused = STEP_PDUS * (LATE_OF - 1)
+    assert router.journey.counters.refused_pdus == {"congested": refused}
+
+
+def test_of_what_is_given_up_nothing_is_taken(world: World, router: Router) -> None:
+    client = waiting(world, router)
+    client.link.give_up()
+    assert not router.journey.commits.accepts.accepted
+    assert router.journey.counters.refused_pdus == {"congested": STEP_PDUS * LATE_OF}
+
+
+def test_what_is_late_is_not_held_where_there_is_no_room(world: World, router: Router) -> None:
+    client = waiting(world, router)
+    settings = router.settings.accounts
+    shop_now = settings[AccountName("shop")]
+    router.journey.rooms.adopt({shop_now.name: replace(shop_now, queue=1)})
+    client.link.read_on()
+    assert client.link.admission.held == 0
+    assert router.journey.counters.refused_pdus == {
+        "congested": STEP_PDUS * (LATE_OF - 1),
+        "queue_full": STEP_PDUS,
+    }
+
+
+@pytest.mark.parametrize("gives_up", [False, True])
+def test_what_is_late_while_the_router_stops_is_refused_for_that(
+    world: World, router: Router, *, gives_up: bool
+) -> None:
+    client = waiting(world, router)
+    router.journey.intake.draining = True
+    if gives_up:
+        client.link.give_up()
+    else:
+        client.link.read_on()
+    assert router.journey.counters.refused_pdus == {"draining": STEP_PDUS * LATE_OF}
 
 
 def test_refusals_while_a_router_stops_say_so(world: World, router: Router) -> None:
