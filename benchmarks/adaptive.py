@@ -54,7 +54,7 @@ def run(given: argparse.Namespace) -> Result:
         client = stand.client(
             stack,
             router.port,
-            *("--count", str(count), "--window", "10000", "--registered-delivery", "0"),
+            *("--count", str(count), "--window", "2000", "--registered-delivery", "0"),
         )
         until("it begins", lambda: _taken(router) > 0)
         began_at = time.monotonic()

@@ -100,7 +100,7 @@ def _measured(stack: ExitStack, seconds: float) -> dict[str, dict[str, float]]:
     client = stand.client(
         stack,
         router.port,
-        *("--count", str(count), "--window", "10000", "--registered-delivery", "0"),
+        *("--count", str(count), "--window", "2000", "--registered-delivery", "0"),
         *("--destination", "37{9}"),
     )
     stand.well(client, stand.totals_of(client))

@@ -51,7 +51,7 @@ def run(given: argparse.Namespace) -> Result:
         finished_s: dict[str, float] = {}
         sent = 0.0
         for size in sizes:  # The largest first, and it waits when the others come.
-            options = ["--count", str(size), "--window", "5000", "--wait-receipts", "300s"]
+            options = ["--count", str(size), "--window", "2000", "--wait-receipts", "300s"]
             client = stand.client(stack, router.port, *options, system_id=_system_id(size))
             clients.append(client)
             if size == sizes[0]:

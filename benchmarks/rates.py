@@ -89,7 +89,7 @@ def _measured(stack: ExitStack, case: Case, seconds: float) -> dict[str, float]:
     client = stand.client(
         stack,
         router.port,
-        *("--count", str(count), "--window", "10000", "--registered-delivery", "0"),
+        *("--count", str(count), "--window", "2000", "--registered-delivery", "0"),
     )
     stand.well(client, stand.totals_of(client))
     router.until_sent(count)

@@ -73,6 +73,8 @@ class Program:
     """Where its package is."""
     python: Sequence[str] = (sys.executable,)
     module: str = "router.wiring.cli"
+    script: Path | None = None
+    """A file to run instead of the module: an isolated interpreter finds no module of this tree."""
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def check(self) -> None:
@@ -206,7 +208,8 @@ def router(
     text = configuration if isinstance(configuration, str) else json.dumps(configuration, indent=1)
     path.write_text(text, encoding="utf-8")
     program = _programs[-1] if _programs else Program(python=router_python())
-    command = ["-m", program.module, "run", *options, str(path)]
+    main = ["-m", program.module] if program.script is None else [str(program.script)]
+    command = [*main, "run", *options, str(path)]
     if profile is not None:
         command = ["-m", "cProfile", "-o", str(profile), *command]
     child = stack.enter_context(

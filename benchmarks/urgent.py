@@ -101,7 +101,7 @@ def _case(stack: ExitStack, count: int, case: Case) -> dict[str, object]:
     router = stand.router(stack, configuration, folder)
     router.until_rates_are_free(case.binds)
     # It is ended when the others have been served: a day would not be enough for its receipts.
-    stand.client(stack, router.port, "--count", str(count), "--window", "5000")
+    stand.client(stack, router.port, "--count", str(count), "--window", "2000")
     until(
         "all bulk messages accepted",
         lambda: router.samples().sum("submits_total", lane="bulk") >= count,

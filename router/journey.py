@@ -230,6 +230,7 @@ class Journey:
         self.intake: Final = Intake(
             self._ids, rulebook, long_messages, rooms, self.client_retries, self.commits,
             self.deliveries, self.data_sm, counters, clocks, turn,
+            settings.lanes[0].name if len(settings.lanes) > 1 else None,
         )  # fmt: skip
         self.intake.refusals.keeps_records = journal.keeps_records
 

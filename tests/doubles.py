@@ -71,9 +71,12 @@ class Router:
         self.settled: list[Settlement] = []
         self.clock_changes: list[float] = []
         self.disk = Disk(world)
+        self.step_takes_s = 0.0
+        """How long it seems to take to serve one connection of those that wait in line."""
+        self._served_s = 0.0
         self.reading = ReadingLine(
             lambda delay_s, call: world.call_later(delay_s, call) if delay_s else world.soon(call),
-            world.clock,
+            self._look,
             lambda: self.journey.commits.behind(),
         )
         self.journal = journal or WatchedJournal(world, self.disk)
@@ -130,10 +133,16 @@ class Router:
     def call_later(self, delay_s: float, call: Callable[[], None]) -> ManualTimer:
         return self.world.call_later(delay_s, lambda: None if self.is_dead else call())
 
+    def _look(self) -> float:
+        self._served_s += self.step_takes_s
+        return self.world.now + self._served_s
+
     def _later(self, call: Callable[[], None]) -> None:
         def turn() -> None:
             if not self.is_dead:
                 call()
+                commits = self.journey.commits
+                self.reading.turn_ended(commits.accepting, is_slow=commits.times.are_long)
                 self._arm()
 
         self.world.soon(turn)

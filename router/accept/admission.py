@@ -42,7 +42,7 @@ class Admission:
         self._look_at = NEVER
         self._unanswered = 0
 
-    def judge(self, pdu: Pdu, now: float) -> Refusal | bool | None:
+    def judge(self, pdu: Pdu, now: float, *, may_hold: bool = True) -> Refusal | bool | None:
         """Let a PDU in (True), hold it (None), or return the refusal to answer."""
         octets = len(pdu.octets)
         if self._held:
@@ -52,7 +52,8 @@ class Admission:
             if verdict is None:
                 return True
             refusal = verdict
-        if len(self._held) >= MOST_HELD or self._held_octets + octets > MOST_HELD_OCTETS:
+        is_full = len(self._held) >= MOST_HELD or self._held_octets + octets > MOST_HELD_OCTETS
+        if is_full or not may_hold:
             return refusal
         self._held.append((now + LONGEST_HOLD_S, pdu))
         self._held_octets += octets

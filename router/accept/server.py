@@ -16,9 +16,9 @@ from router.accept.places import Waiting
 from router.accept.rooms import Rooms
 from router.smpp import vocabulary as v
 from router.smpp.downgrade import without_tlvs
-from router.smpp.link import IN_DEBT, IN_JUDGEMENT, Host, Link, Timer, Transport
+from router.smpp.link import IN_DEBT, IN_JUDGEMENT, TAKES_NONE, Host, Link, Timer, Transport
 from router.smpp.pdu import BindRequest, BodyError, Pdu
-from router.smpp.reading import LIST_OCTETS
+from router.smpp.reading import LATE_OF, LIST_OCTETS, OTHERS, URGENT
 from router.smpp.session import Note, Session, Timers
 from router.smpp.states import BOUND, Side, State
 from router.terms.counters import Counters
@@ -69,8 +69,11 @@ class Several(Protocol):
     def is_in(self) -> bool:
         """Whether all its numbers have been dealt with."""
 
-    def go_on(self, most: int, now: float) -> int:
-        """Deal with so many numbers at most; return how many fewer there were."""
+    def go_on(self, most: int, now: float, take: Callable[[Pdu, float], None]) -> int:
+        """Deal with so many numbers at most; return how many fewer there were.
+
+        `take` has a submit_sm let in, or refused.
+        """
 
 
 class Intake(Protocol):
@@ -88,8 +91,16 @@ class Intake(Protocol):
     def rooms(self) -> Rooms:
         """The room of all accounts."""
 
-    def submitted(self, client: "ClientLink", pdu: Pdu, now: float) -> None:
-        """Deal with a submit_sm or data_sm that came in."""
+    def is_urgent(self, account: Account) -> bool:
+        """Whether an account's messages go into the most urgent of several lanes."""
+
+    def submitted(
+        self, client: "ClientLink", pdu: Pdu, now: float, *, may_wait: bool = True
+    ) -> None:
+        """Deal with a submit_sm or data_sm that came in, and may be held for a moment."""
+
+    def came_late(self, client: "ClientLink", pdu: Pdu, now: float) -> None:
+        """Deal with a submit_sm or data_sm that has waited too long until it was looked at."""
 
     def several(self, client: "ClientLink", pdu: Pdu, now: float) -> Several | None:
         """Return the way in of a submit_multi; None if it cannot be read and was refused."""
@@ -205,6 +216,8 @@ class ClientLink(Link):
         self._shown: Collection[str] = ()
         self._bound_from: tuple[str, AccountName] | None = None
         """While it is bound: as whose bind from where that counts."""
+        self._late = 0
+        """Messages that came late since the last such that was taken."""
         self._asked_at = 0.0
         """When the bind request came."""
         self._check: Check | None = None
@@ -292,6 +305,7 @@ class ClientLink(Link):
             self.peer_host, self.peer_port = caller.host, caller.port
             via = {"via": caller.via} if caller.via else {}
         self.address = f"{self.peer_host}:{self.peer_port}"
+        self.owner = f"from {self.peer_host}"  # No name of an account has a blank.
         self._shown = self.shown(transport)
         self._log = log.bind(client=self.address, **via)
         super().connection_made(transport)
@@ -329,6 +343,8 @@ class ClientLink(Link):
         if command_id == v.SUBMIT_SM or command_id == v.DATA_SM:
             if self.has_put_off:
                 self._put_off.append(pdu)
+            elif self.lateness:
+                self._came_late(pdu, now)
             else:
                 self._intake.submitted(self, pdu, now)
         elif command_id & v.RESPONSE:
@@ -345,7 +361,7 @@ class ClientLink(Link):
         """Deal with submits that were put off; each number of a submit_multi counts as one PDU."""
         while most > 0 and self.has_put_off:
             if self._several is not None:
-                most = self._several.go_on(most, now)
+                most = self._several.go_on(most, now, self._take)
                 if self._several.is_in:
                     self._several = None
             elif self._put_off:
@@ -355,9 +371,23 @@ class ClientLink(Link):
                     most -= len(pdu.octets) // LIST_OCTETS
                     self._several = self._intake.several(self, pdu, now)
                 else:
-                    self._intake.submitted(self, pdu, now)
+                    self._take(pdu, now)
             self.has_put_off = self._several is not None or bool(self._put_off)
         return most
+
+    def _take(self, pdu: Pdu, now: float) -> None:
+        if self.lateness:
+            self._came_late(pdu, now)
+        else:
+            self._intake.submitted(self, pdu, now)
+
+    def _came_late(self, pdu: Pdu, now: float) -> None:
+        """Have one of `LATE_OF` messages taken that are late, the last of them."""
+        self._late = (self._late + 1) % LATE_OF
+        if self._late or self.lateness == TAKES_NONE:
+            self._intake.came_late(self, pdu, now)
+        else:
+            self._intake.submitted(self, pdu, now, may_wait=False)
 
     def overdue(self, whose: list[object], now: float) -> None:
         """Hand on deliver_sm that were not answered in time."""
@@ -441,6 +471,12 @@ class ClientLink(Link):
     def budget(self) -> TokenBucket | None:
         """Return that of the account, for all its binds; one that is not bound has none to pay."""
         return self.account.useless if self.bind_type else None
+
+    def find_place(self, *, is_bound: bool = False) -> None:
+        """Note owner and rank: an account may have another lane since the last time."""
+        if is_bound or self.bind_type:
+            self.owner = self.account.name
+            self.rank = URGENT if self._intake.is_urgent(self.account) else OTHERS
 
     def wake_at(self) -> float:
         """Return when a held PDU is tried again."""
@@ -552,6 +588,7 @@ class ClientLink(Link):
         self.account = account
         self.admission = Admission(account, self._intake.rooms)
         account.binds.append(self)
+        self.find_place(is_bound=True)
         behind = self.session.accept_bind(self.settings.system_id.encode(), version, now)
         # Ask the request, not the state: an unbind behind it may have ended the session already.
         self.bind_type = BIND_TYPES[request.command_id]

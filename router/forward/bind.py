@@ -18,7 +18,7 @@ from router.smpp import vocabulary as v
 from router.smpp.downgrade import submit_without_tlvs
 from router.smpp.link import NOT_WRITABLE, Host, Link
 from router.smpp.pdu import Pdu, message_id_of
-from router.smpp.reading import OPERATORS_STEP_PDUS, USELESS, USELESS_BURST
+from router.smpp.reading import OPERATORS, OPERATORS_STEP_PDUS, USELESS, USELESS_BURST
 from router.smpp.session import Note, Session, Timers
 from router.smpp.states import BOUND, Side, State
 from router.terms.certificate import expires_utc
@@ -146,6 +146,8 @@ class OperatorLink(Link):
         self.step_pdus = OPERATORS_STEP_PDUS
         self._unread_at = 0
         """What was written when the operator was found not to read."""
+        self.rank = OPERATORS
+        self.owner = bind.settings.name
         self._useless: Final = TokenBucket(USELESS, USELESS_BURST, host.clock())
         self._log = log.bind(operator=bind.operator.name, bind=bind.settings.name)
 

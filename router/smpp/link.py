@@ -23,10 +23,17 @@ from typing import Final, Literal, NamedTuple, Protocol
 from router.smpp.pdu import Pdu
 from router.smpp.reading import (
     ALONE_PDUS,
+    AT_ONCE_PDUS,
+    GIVES_UP,
+    LATE_OF,
+    LATE_S,
     LONGEST_DEBT_S,
+    OPERATORS,
+    OTHERS,
     READ_OCTETS,
     SHARED_PDUS,
     STEP_PDUS,
+    URGENT,
     ReadingLine,
 )
 from router.smpp.session import NEVER, Note, Session
@@ -54,6 +61,10 @@ IN_DEBT: Final = 8
 """It has sent too much that is of no use."""
 OVER: Final = 16
 """It goes on sending although the session is over."""
+IN_TIME, TAKES_SOME, TAKES_NONE = range(3)
+"""Of what has waited too long one message of several is taken, or none."""
+SOON_S: Final = 0.1
+"""What is read so soon after a connection has left the line was there before."""
 _CLOSED: Final = State.CLOSED  # Before Python 3.12 a member of an enum costs five globals.
 
 
@@ -173,6 +184,20 @@ class Link:
         """Whether it is in the line, where it stands once."""
         self.step_pdus = STEP_PDUS
         """PDUs that are dealt with when it is its turn in the line."""
+        self.rank = OTHERS
+        """Of its connections in the line."""
+        self.owner = ""
+        """Whose turn in the line it shares."""
+        self.lateness = IN_TIME
+        """Whether what is dealt with just now has waited too long, and what is done with it."""
+        self._came_at = 0.0
+        """When what waits in line came, as far as that is known."""
+        self._given_up = 0
+        """How often some of what waits was refused since it was its turn in the line."""
+        self._full_read_at = 0.0
+        """When as much was read as is read at once, so that more may wait unread; 0 if less."""
+        self._read_again_at = 0.0
+        """When it left the line."""
         self._line: Final = host.reading
         self._notes_to_log = TokenBucket(NOTES_LOGGED, NOTES_LOGGED.count, host.clock())
 
@@ -215,6 +240,9 @@ class Link:
         """Return what the peer may send that is of no use; None if that is not counted."""
         return None
 
+    def find_place(self) -> None:
+        """Note owner and rank, by which it waits in line."""
+
     def may_log_note(self) -> bool:
         """Return whether the log takes one more note about this peer."""
         return self._notes_to_log.take(self.host.clock())
@@ -248,25 +276,50 @@ class Link:
             return
         now = self.host.clock()
         session = self.session
-        most = ALONE_PDUS if self._line.is_empty else SHARED_PDUS
+        line = self._line
+        most = ALONE_PDUS if line.is_empty else SHARED_PDUS
+        if line.left < most:
+            most = self._at_once(most)
         pdus = session.receive(data, now, most)
+        line.left -= len(pdus)
         for pdu in pdus:
             self.arrived(pdu, now)
         if self.has_put_off:
-            self.go_on(most - len(pdus), now)
+            left = most - len(pdus)
+            line.left -= left - self.go_on(left, now)
         if session.useless:
             self._pay(now)
         if len(data) >= READ_OCTETS and session.state is _CLOSED:
             self.stop_reading(OVER)
         elif session.has_more or self.has_put_off or len(data) >= READ_OCTETS:
+            self._note_arrival(now, len(data))
             self.stop_reading(IN_LINE)
             self._wait_in_line()
         if not self.to_write:
             self.host.write_soon(self)
 
+    def _at_once(self, most: int) -> int:
+        """Return how many PDUs are dealt with at once where all clients have used up theirs."""
+        if self.rank == OPERATORS:
+            return most
+        left = self._line.left + (AT_ONCE_PDUS if self.rank == URGENT else 0)
+        return max(0, min(most, left))
+
+    def _note_arrival(self, now: float, octets: int) -> None:
+        """Note since when waits what goes into the line.
+
+        What the last read has left unread came between the two: in the middle, on average.
+        """
+        waited_unread = self._full_read_at and now - self._read_again_at < SOON_S
+        self._came_at = (self._full_read_at + now) / 2.0 if waited_unread else now
+        self._full_read_at = now if octets >= READ_OCTETS else 0.0
+
     def _keep(self, data: bytes) -> None:
         """Keep what came although nothing is read: the transport had it already, or is new."""
-        self.session.receive(data, self.host.clock(), 0)
+        now = self.host.clock()
+        if not self.session.has_more:
+            self._came_at = now
+        self.session.receive(data, now, 0)
         if self.transport is not None:
             self.transport.pause_reading()
         self._not_read |= IN_LINE
@@ -274,12 +327,31 @@ class Link:
 
     def read_on(self) -> bool:
         """Deal with the next of what has come; return whether there is more, and it may go on."""
+        self._given_up = 0
+        return self._deal(TAKES_SOME)
+
+    def give_up(self) -> bool:
+        """Refuse the next of what has waited too long, if it has; return the same.
+
+        At most `GIVES_UP` times until `read_on`.
+        """
+        if self._not_read == IN_LINE:
+            if self._given_up == GIVES_UP or not self._has_waited_too_long(self.host.clock()):
+                return True
+            self._given_up += 1
+        return self._deal(TAKES_NONE)
+
+    def _deal(self, late: int) -> bool:
+        """Deal with the next of what has come, or as `late` says if it has waited too long."""
         self._waits = False
         if self._not_read != IN_LINE:  # It comes into the line again when that is over.
             return False
         session = self.session
         if session.has_more or self.has_put_off:
             now, most = self.host.clock(), self.step_pdus
+            if self._has_waited_too_long(now):
+                self.lateness = late
+                most *= LATE_OF
             if self.has_put_off:
                 most = self.go_on(most, now)
             if most > 0 and session.has_more:
@@ -288,10 +360,12 @@ class Link:
                     self.arrived(pdu, now)
                 if self.has_put_off:
                     self.go_on(most - len(pdus), now)
+            self.lateness = IN_TIME
             if session.useless:
                 self._pay(now)
             self.host.write_soon(self)
         if not (session.has_more or self.has_put_off):
+            self._read_again_at = self.host.clock()
             self.read_again(IN_LINE)
             return False
         if self._waits:  # It has come into the line again meanwhile.
@@ -300,13 +374,18 @@ class Link:
         return self._waits
 
     def wait_in_line(self) -> None:
-        """Read nothing more until the line has dealt with what was put off."""
+        """Read nothing more until the line has dealt with what was put off just now."""
+        self._came_at = self.host.clock()
         self.stop_reading(IN_LINE)
         self._wait_in_line()
+
+    def _has_waited_too_long(self, now: float) -> bool:
+        return self.rank != OPERATORS and now - self._came_at > LATE_S
 
     def _wait_in_line(self) -> None:
         if self._not_read == IN_LINE and not self._waits:
             self._waits = True
+            self.find_place()
             self._line.wait(self)
 
     def _pay(self, now: float) -> None:

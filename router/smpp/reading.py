@@ -1,16 +1,25 @@
 """Whose octets are dealt with when: a peer that sends faster than it is served costs nobody else.
 
-What comes on a connection is dealt with at once, up to a number of PDUs. A connection with more
-waits in line and is not read meanwhile, so that its octets stay with its peer. In each turn of the
-loop the line is served for `SHARE_S`, one connection after the other; between two turns the others
-are read. So peers at full speed, however many there are, cost another one what a turn takes.
-While much of what was taken is not safe in the journal, the line waits: what others send would be
-written after all of it.
+What comes on a connection is dealt with at once, up to a number of PDUs, and up to another number
+of all connections in one turn of the loop. A connection with more waits in line and is not read
+meanwhile, so that its octets stay with its peer. In each turn of the loop the line is served for
+`SHARE_S`, one connection after the other; between two turns the others are read. So peers at full
+speed, however many there are, cost another one what a turn takes. While much of what was taken is
+not safe in the journal, the line waits: what others send would be written after all of it.
+
+The line has three ranks, served in turns: operators, on whose answers and receipts all that was
+taken depends; clients of the most urgent lane; other clients. Within a rank owners (accounts) take
+turns, and the connections of one owner among themselves: more binds get no more of the router.
+
+What a client has sent may wait in line for `LATE_S`. Of what has waited longer one message in
+`LATE_OF` is taken, and the others are refused: so the line becomes shorter, to refuse costs little
+beside what is taken however much is offered, and no client that sends too much gets nothing.
 
 Timers of many connections may be due at one moment: a thousand that came together and did not bind
 are given up together. They have a share of each turn too (`wake`).
 
-Source: deficit round robin, with flows that have no backlog going first, as in fq_codel.
+Sources: deficit round robin, with flows that have no backlog going first, as in fq_codel; what has
+waited too long is dropped at the head of its queue, as in CoDel.
 """
 
 from collections import deque
@@ -42,6 +51,23 @@ BEHIND_MESSAGES: Final = 128
 """Messages that clients wait for, and the journal has not committed, above which the line waits."""
 BEHIND_OCTETS: Final = 262_144
 """Octets of those messages above which it waits as well: a few long ones take as long to write."""
+MUCH_BEHIND: Final = 4
+"""So many times those limits, and clients of the most urgent lane wait in line as well."""
+AT_ONCE_PDUS: Final = 1024
+"""PDUs of all clients that are dealt with at once in one turn, less four for each message that the
+journal has not committed, and none while its commits take too long: a thousand clients with a full
+window each would make a turn of seconds, which the urgent ones wait for. As many more for clients
+of the most urgent lane, and any for operators, whose contracts are their limit."""
+LATE_S: Final = 1.0
+"""How long what a client has sent may wait in line. It hears a refusal before it gives up: jSMPP
+does after 2 s, others after 10 s and more; and an answer that comes later is a message sent
+twice."""
+LATE_OF: Final = 4
+"""Of so many messages that are late one is taken. To refuse costs about a twentieth of what it
+costs to take one."""
+GIVES_UP: Final = 3
+"""So many times a connection may refuse what is late while the journal is behind, until it is its
+turn again: else all would be refused, and nothing taken."""
 BEHIND_S: Final = 0.001
 """How long it waits before it looks again: a commit takes some milliseconds."""
 USELESS: Final = Rate(500, 1.0)
@@ -54,11 +80,62 @@ LONGEST_DEBT_S: Final = 2.0
 of the same account must not seem dead because of another's."""
 
 
+OPERATORS, URGENT, OTHERS = range(3)
+"""Ranks of connections: each has its turn after the one before, if anybody of it waits."""
+
+
 class Reader(Protocol):
     """A connection that has sent more than is dealt with at once."""
 
+    @property
+    def rank(self) -> int:
+        """Its rank."""
+
+    @property
+    def owner(self) -> str:
+        """Whose it is: those of one owner share the owner's turn."""
+
     def read_on(self) -> bool:
         """Deal with the next PDUs that have come; return whether there are more."""
+
+    def give_up(self) -> bool:
+        """Refuse the next of what has waited too long, if it has; return as `read_on`."""
+
+
+class _Rank:
+    """Connections of one rank: owners in turns, and each owner's connections in turns."""
+
+    __slots__ = ("_owners", "_waiting")
+
+    def __init__(self) -> None:
+        self._owners: Final[deque[str]] = deque()
+        self._waiting: Final[dict[str, deque[Reader]]] = {}
+
+    def __len__(self) -> int:
+        return sum(len(readers) for readers in self._waiting.values())
+
+    def __bool__(self) -> bool:
+        return bool(self._owners)
+
+    def add(self, reader: Reader) -> None:
+        """Put a connection behind the others of its owner, and a new owner behind the others."""
+        readers = self._waiting.get(reader.owner)
+        if readers is None:
+            self._waiting[reader.owner] = deque((reader,))
+            self._owners.append(reader.owner)
+        else:
+            readers.append(reader)
+
+    def take(self) -> Reader:
+        """Take out whose turn it is; the owner's next one comes after the other owners'."""
+        owner = self._owners.popleft()
+        readers = self._waiting[owner]
+        reader = readers.popleft()
+        if readers:
+            self._owners.append(owner)
+        else:
+            del self._waiting[owner]
+        return reader
 
 
 class ReadingLine:
@@ -71,31 +148,38 @@ class ReadingLine:
         "_clock",
         "_is_called",
         "_later",
-        "_waiting",
+        "_ranks",
+        "_turn",
         "_wakes",
         "_woken_at",
         "is_empty",
+        "left",
     )
 
     def __init__(
         self,
         later: Callable[[float, Callable[[], None]], object],
         clock: Callable[[], float],
-        behind: Callable[[], tuple[int, int]] = lambda: (0, 0),
+        behind: Callable[[], tuple[int, int, bool]] = lambda: (0, 0, False),
         changed: Callable[[], object] = lambda: None,
     ) -> None:
         """`later` runs a call after so many seconds; after 0.0 once the others have been read.
 
-        `behind` returns how many messages clients wait for that the journal has not committed, and
-        how many octets those have. `changed` is called when `is_empty` has changed.
+        `behind` returns how many messages clients wait for that the journal has not committed, how
+        many octets those have, and whether its commits take too long already. `changed` is called
+        when `is_empty` has changed.
         """
         self.is_empty = True
         """Whether nobody waits."""
+        self.left = AT_ONCE_PDUS
+        """PDUs of clients that may be dealt with at once until this turn ends."""
         self._later: Final = later
         self._clock: Final = clock
         self._behind: Final = behind
         self._changed: Final = changed
-        self._waiting: Final[deque[Reader]] = deque()
+        self._ranks: Final = (_Rank(), _Rank(), _Rank())
+        self._turn = 0
+        """The rank whose turn it is."""
         self._is_called = False
         self._wakes: Final[deque[Callable[[], None]]] = deque()
         """Timers that are due and wait for a later turn."""
@@ -105,12 +189,19 @@ class ReadingLine:
         """When the last of them was dealt with."""
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return sum(len(rank) for rank in self._ranks)
 
     def wait(self, reader: Reader) -> None:
         """Take a connection into the line; it must not be there already."""
-        self._waiting.append(reader)
+        self._ranks[reader.rank].add(reader)
         self._go_on()
+
+    def turn_ended(self, uncommitted: int, *, is_slow: bool) -> None:
+        """A turn of the loop is over; so many messages are not committed by the journal.
+
+        `is_slow` is whether its commits take too long already.
+        """
+        self.left = 0 if is_slow else AT_ONCE_PDUS - 4 * uncommitted
 
     def _go_on(self) -> None:
         if self.is_empty:
@@ -122,24 +213,44 @@ class ReadingLine:
 
     def _serve(self) -> None:
         """Serve the line for its share of this turn."""
-        messages, octets = self._behind()
-        if messages > BEHIND_MESSAGES or octets > BEHIND_OCTETS:
+        messages, octets, is_slow = self._behind()
+        self.turn_ended(messages, is_slow=is_slow)
+        if is_slow or messages > BEHIND_MESSAGES or octets > BEHIND_OCTETS:
+            most = MUCH_BEHIND
+            if messages <= BEHIND_MESSAGES * most and octets <= BEHIND_OCTETS * most:
+                self._serve_urgent()
+            others = self._ranks[OTHERS]
+            if others:
+                reader = others.take()
+                if reader.give_up():
+                    others.add(reader)
             self._later(BEHIND_S, self._serve)
             return
         self._is_called = False
-        waiting, clock = self._waiting, self._clock
+        clock, ranks = self._clock, self._ranks
         until = clock() + SHARE_S
-        while waiting:
-            reader = waiting.popleft()
-            if reader.read_on():
-                waiting.append(reader)
-            if clock() >= until:
-                break
-        if waiting:
+        while ranks[0] or ranks[1] or ranks[2]:
+            rank = ranks[self._turn]
+            self._turn = (self._turn + 1) % len(ranks)
+            if rank:
+                reader = rank.take()
+                if reader.read_on():
+                    rank.add(reader)
+                if clock() >= until:
+                    break
+        if ranks[0] or ranks[1] or ranks[2]:
             self._go_on()
         else:
             self.is_empty = True
             self._changed()
+
+    def _serve_urgent(self) -> None:
+        """Serve each urgent connection once: their messages are few, and go into the commit."""
+        rank = self._ranks[URGENT]
+        for _ in range(len(rank)):
+            reader = rank.take()
+            if reader.read_on():
+                rank.add(reader)
 
     # Timers.
 

@@ -11,6 +11,7 @@ Rule 3: a reading of the journal may not show a batch that is under way: `unseen
 from collections.abc import Callable
 from typing import Final
 
+from router.enqueue.commit_times import CommitTimes
 from router.enqueue.journal import Changes, Done, Journal
 from router.steps.turn import Turn
 from router.terms.outcome import JournalError
@@ -41,6 +42,7 @@ class Commits:
         "free_octets",
         "is_short_of_space",
         "settles",
+        "times",
         "up",
     )
 
@@ -80,6 +82,8 @@ class Commits:
         """Batches that failed, and are told again."""
         self._retry_at = NEVER
         self._tell_time_at = now
+        self.times: Final = CommitTimes(now)
+        """How long commits take."""
 
     @property
     def has_unkept(self) -> bool:
@@ -138,9 +142,14 @@ class Commits:
         self._under_way.remove(changes)
         self._kept(changes, error)
 
-    def behind(self) -> tuple[int, int]:
-        """Return how many messages the journal was told to accept, and their octets."""
-        return self.accepting, self.accepting_octets
+    def behind(self) -> tuple[int, int, bool]:
+        """Return how many messages the journal was told to accept, their octets, and `is_slow`."""
+        return self.accepting, self.accepting_octets, self.is_slow
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether a commit is under way, and the last took so long that no more should come."""
+        return self.times.are_long and self._journal.pending > 0
 
     # How commits went.
 

@@ -7,9 +7,12 @@ checked, routed or refused as any other. One answer tells of all, when the journ
 that was accepted.
 """
 
+from collections.abc import Callable
 from typing import Final
 
+from router.accept.accounts import Account
 from router.accept.admission import LONGEST_HOLD_S
+from router.accept.congestion import Congestion
 from router.accept.refusals import Refusals
 from router.accept.rooms import Rooms
 from router.check.submit import to_keep
@@ -41,8 +44,9 @@ from router.steps.rules import Rulebook
 from router.steps.turn import Turn
 from router.terms.counters import Counters
 from router.terms.message import FINAL_BITS, Message, Origin
-from router.terms.names import ClientId
+from router.terms.names import ClientId, LaneName
 from router.terms.outcome import (
+    CONGESTED,
     DISK_NEARLY_FULL,
     DISTRIBUTION_LIST,
     DRAINING,
@@ -53,7 +57,7 @@ from router.terms.outcome import (
 )
 from router.terms.record import Refused, submitted
 
-CONGESTED: Final = frozenset({v.ESME_RTHROTTLED, v.ESME_RMSGQFUL})
+_SENDS_TOO_MUCH: Final = frozenset({v.ESME_RTHROTTLED, v.ESME_RMSGQFUL})
 """Statuses with which congestion_state is 100: the client sends too much."""
 SEVERAL_REASONS: Final = Refusal("several", v.ESME_RSUBMITFAIL, "refused for several reasons")
 """Of a submit_multi none of whose numbers is accepted; each is counted by its own."""
@@ -72,6 +76,8 @@ class Intake:
         "_long_messages",
         "_rulebook",
         "_turn",
+        "_urgent",
+        "congestion",
         "counters",
         "draining",
         "refusals",
@@ -91,7 +97,9 @@ class Intake:
         counters: Counters,
         clocks: Clocks,
         turn: Turn,
+        urgent: LaneName | None = None,
     ) -> None:
+        """`urgent` is the most urgent of several lanes."""
         self._ids: Final = ids
         self._rulebook: Final = rulebook
         self._long_messages: Final = long_messages
@@ -103,12 +111,21 @@ class Intake:
         self.counters: Final = counters
         self._clocks: Final = clocks
         self._turn: Final = turn
+        self._urgent: Final = urgent
         self.refusals: Final = Refusals()
+        self.congestion: Final = Congestion()
         self.draining = False
         """Whether the router is about to stop: no more submits are taken in."""
 
-    def submitted(self, client: Client, pdu: Pdu, now: float) -> None:
-        """A submit_sm or data_sm came in. It goes on, is held for a moment, or is refused."""
+    def is_urgent(self, account: Account) -> bool:
+        """Whether an account's messages go into the most urgent of several lanes."""
+        return account.settings.lane == self._urgent
+
+    def submitted(self, client: Client, pdu: Pdu, now: float, *, may_wait: bool = True) -> None:
+        """A submit_sm or data_sm came in. It goes on, is held for a moment, or is refused.
+
+        One that has waited already may not wait any more, and is not held.
+        """
         if self.draining:
             self._refuse(client, pdu, DRAINING, now)
         elif not self._commits.up:
@@ -116,11 +133,19 @@ class Intake:
         elif self._commits.is_short_of_space:
             self._refuse(client, pdu, DISK_NEARLY_FULL, now)
         else:
-            verdict = client.admission.judge(pdu, now)
+            verdict = client.admission.judge(pdu, now, may_hold=may_wait)
             if verdict is True:
                 self._take_in(client, pdu, now, now)
             elif isinstance(verdict, Refusal):
                 self._refuse(client, pdu, verdict, now)
+
+    def came_late(self, client: Client, pdu: Pdu, now: float) -> None:
+        """A submit_sm or data_sm has waited too long until it was looked at: it is refused."""
+        if self.draining or not self._commits.up or self._commits.is_short_of_space:
+            self.submitted(client, pdu, now)  # It is refused for another reason.
+            return
+        self.congestion.refused(now)
+        self._refuse(client, pdu, CONGESTED, now)
 
     def several(self, client: Client, pdu: Pdu, now: float) -> "MultiOrigin | None":
         """Return the way in of a submit_multi; None if it cannot be read and was refused."""
@@ -327,7 +352,7 @@ class Intake:
         How full its window, its rate and its room are, in percent, and why it was refused.
         """
         percent = round(100 * client.admission.used(now))
-        if refusal is not None and refusal.status in CONGESTED:
+        if refusal is not None and refusal.status in _SENDS_TOO_MUCH:
             percent = 100
         octets = tlv(v.CONGESTION_STATE, bytes((percent,)))
         if refusal is not None:
@@ -349,7 +374,8 @@ class Intake:
         if refusal is QUEUE_FULL:
             self.rooms.refuse(account.name)
         session, whole = client.session, pdu.request
-        if refusal.status != v.ESME_RSYSERR:  # Else it is our doing.
+        # Else it is our doing, or has its price: for each that is so refused another is taken.
+        if refusal.status != v.ESME_RSYSERR and refusal is not CONGESTED:
             session.useless += 1
         if whole is not None:
             assert isinstance(whole, MultiOrigin)
@@ -478,8 +504,11 @@ class MultiOrigin:
         """Whether all its numbers have been dealt with; some may be held or unanswered."""
         return self._next == len(self._multi.destinations)
 
-    def go_on(self, most: int, now: float) -> int:
-        """Deal with so many numbers at most; return how many fewer there were."""
+    def go_on(self, most: int, now: float, take: Callable[[Pdu, float], None]) -> int:
+        """Deal with so many numbers at most; return how many fewer there were.
+
+        `take` has a submit_sm let in, or refused.
+        """
         multi, intake, client = self._multi, self._intake, self._client
         numbers = multi.destinations[self._next : self._next + most]
         self._next += len(numbers)
@@ -489,7 +518,7 @@ class MultiOrigin:
             if is_list:
                 intake.refuse_list(client, pdu, now)
             else:
-                intake.submitted(client, pdu, now)
+                take(pdu, now)
         return most - len(numbers)
 
     def id_of_all(self, client_id: ClientId) -> ClientId:

@@ -1,13 +1,15 @@
-"""Logs what accounts have to hear of: a full queue, and what was refused.
+"""Logs what accounts have to hear of: a full queue, a congestion, and what was refused.
 
-A queue that is full is logged once, and once when that is over. Of submits that are refused to one
-account for one reason the first is logged at once, and those after it once a minute, as a number.
+A queue that is full is logged once, and once when that is over; so is a congestion. Of submits
+that are refused to one account for one reason the first is logged at once, and those after it once
+a minute, as a number.
 """
 
 from typing import Final
 
 import structlog
 
+from router.accept.congestion import Congestion
 from router.accept.refusals import Refusals
 from router.accept.rooms import Rooms
 from router.smpp.vocabulary import status_name
@@ -63,6 +65,22 @@ class FullQueues:
             full = self._full.pop(account)
             lasted_s = round(full.refused_at - full.since, 1)
             log.info("account.queue_back", account=account, refused=full.refused, lasted_s=lasted_s)
+
+
+def log_congestion(congestion: Congestion, now: float) -> None:
+    """Log the beginning of a congestion, and its end."""
+    if not congestion.is_on:
+        return
+    if not congestion.is_told:
+        congestion.is_told = True
+        log.warning("router.congested")
+    if congestion.is_calm(now):
+        congestion.is_on = False
+        log.info(
+            "router.kept_up",
+            refused=congestion.count,
+            lasted_s=round(congestion.last_at - congestion.since, 1),
+        )
 
 
 def log_refusals(refusals: Refusals, now: float) -> None:

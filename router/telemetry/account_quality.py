@@ -17,6 +17,7 @@ from router.accept.refusals import Refusals
 from router.terms.counters import Counters
 from router.terms.names import AccountName
 from router.terms.outcome import (
+    CONGESTED,
     DELIVERED,
     DISK_NEARLY_FULL,
     DRAINING,
@@ -44,7 +45,7 @@ LINES_AT_ONCE: Final = 20
 TOLD_ELSEWHERE: Final = frozenset(
     {
         *(THROTTLED.reason, DRAINING.reason, QUEUE_FULL.reason, DISK_NEARLY_FULL.reason),
-        *(JOURNAL_DOWN.reason, "refused_by_route"),
+        *(JOURNAL_DOWN.reason, CONGESTED.reason, "refused_by_route"),
     }
 )
 """Reasons of refusals that are no news: as configured, or events of their own."""

@@ -141,6 +141,14 @@ class ClockStatus(TypedDict):
     """What ends the doubt; empty if there is none."""
 
 
+class CongestionStatus(TypedDict):
+    """A congestion: more comes than the router can take."""
+
+    since_s: float
+    refused: int
+    """Messages that were refused because they had waited too long."""
+
+
 class BindStatus(TypedDict):
     """One bind to an operator; fields about the rate are None for a receiver."""
 
@@ -384,6 +392,8 @@ class Snapshot(TypedDict):
     records: RecordsStatus | None
     """None where none are kept."""
     clock: ClockStatus
+    congestion: CongestionStatus | None
+    """None if there is none."""
     operators: list[OperatorStatus]
     without_operator: list[LaneStatus]
     delayed: int

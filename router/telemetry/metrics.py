@@ -615,6 +615,12 @@ class Exporter(Collector):
             (),
             [((), self._app.journey.counters.loop_lag_s)],
         )
+        yield _gauge(
+            "congested",
+            "Whether more comes than the router can take: what has waited too long is refused.",
+            (),
+            [((), self._app.journey.intake.congestion.is_on)],
+        )
         yield _counter(
             "config_reloads",
             "Configurations read again, by what came of it.",

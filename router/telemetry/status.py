@@ -36,6 +36,7 @@ from router.telemetry.document import (
     ClockStatus,
     CommitsNow,
     ConfigStatus,
+    CongestionStatus,
     DeliveredStatus,
     IdsStatus,
     JournalStatus,
@@ -120,6 +121,7 @@ def observed(app: Running) -> Observed:
         journal=_journal(app),
         records=_records(app),
         clock=_clock(journey),
+        congestion=_congestion(journey, now),
         operators=[
             _operator(
                 app,
@@ -254,6 +256,13 @@ def _journal(app: Running) -> JournalStatus:
 
 def _records(app: Running) -> RecordsStatus | None:
     return None if app.recorder is None else app.recorder.state()
+
+
+def _congestion(journey: Journey, now: float) -> CongestionStatus | None:
+    one = journey.intake.congestion
+    if not one.is_on:
+        return None
+    return CongestionStatus(since_s=_s(now - one.since), refused=one.count)
 
 
 def _clock(journey: Journey) -> ClockStatus:

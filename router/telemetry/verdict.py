@@ -164,6 +164,18 @@ def _of_all(status: Snapshot) -> Iterator[ProblemStatus]:
     if status["not_ready"] is not None:
         what = f"clients are not served: {status['not_ready']}"
         yield _told(what, "router", "", *_to_serve(status))
+    congestion = status["congestion"]
+    if congestion is not None:
+        refused = _count(congestion["refused"], "message")
+        what = (
+            f"more comes than the router can take, for {age(congestion['since_s'])}: {refused}"
+            " refused (ESME_RTHROTTLED), which had waited too long"
+        )
+        do = (
+            "is the disk slow (`journal_commit_seconds`), or the machine busy with something else?"
+            " Else a `rate` for the account that submits most"
+        )
+        yield _told(what, "router", "", do, LIMIT)
     free = journal["free_octets"]
     if free is not None and journal["keep_free"] <= free < SPACE * journal["keep_free"]:
         what = (

@@ -91,6 +91,9 @@ THROTTLED: Final = Refusal("throttled", 0x58)
 QUEUE_FULL: Final = Refusal("queue_full", 0x14)
 JOURNAL_BEHIND: Final = Refusal("journal_behind", 0x58)
 """The account submits faster than the disk writes."""
+CONGESTED: Final = Refusal("congested", 0x58)
+"""More comes than the router can take, of all clients or of this one, and it has waited too long.
+Clients send again after a while what was throttled."""
 JOURNAL_DOWN: Final = Refusal("journal_down", 0x08)
 OUTBOX_FULL: Final = Refusal("outbox_full", 0x14)
 """The client does not fetch its receipts, and asks for more."""

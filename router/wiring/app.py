@@ -29,7 +29,7 @@ from router.smpp.link import NOTES_LOGGED, Link, Timer, Unacknowledged
 from router.smpp.reading import ReadingLine
 from router.smpp.states import State
 from router.steps.querying import no_records
-from router.telemetry.account_events import FullQueues, log_refusals
+from router.telemetry.account_events import FullQueues, log_congestion, log_refusals
 from router.telemetry.account_quality import AccountQuality
 from router.telemetry.core import interpreter, running
 from router.telemetry.log import MessageLog
@@ -359,6 +359,7 @@ class App:
     def _committed(self, took_s: float, accepted: int) -> None:
         counters = self.journey.counters
         counters.commit_s.add(took_s)
+        self.journey.commits.times.took(took_s, self.clock())
         if accepted:
             counters.batch_messages.add(accepted)
 
@@ -482,6 +483,8 @@ class App:
 
     def _turn(self, call: Callable[[], None]) -> None:
         call()
+        commits = self.journey.commits
+        self.reading.turn_ended(commits.accepting, is_slow=commits.times.are_long)
         self._arm()
 
     def _arm(self) -> None:
@@ -509,6 +512,7 @@ class App:
         self._full_queues.log(self.journey.rooms, now)
         refusals = self.journey.intake.refusals
         log_refusals(refusals, now)
+        log_congestion(self.journey.intake.congestion, now)
         counters = self.journey.counters
         self.account_quality.look(self.accounts.by_name, counters, refusals, now)
         if now >= self._days_at:

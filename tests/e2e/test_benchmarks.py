@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import connections, kill, stand
+from benchmarks import connections, kill, overload, stand
 from benchmarks.__main__ import main
 from benchmarks.load import Case, measure, slices_us
 from benchmarks.processes import DEADLINE_S, ROOT, ChildError, number
@@ -153,6 +153,38 @@ def test_run_is_measured_slice_by_slice() -> None:
     # So small slices may fall together: the client tells of two at once.
     assert 1 <= len(measured.slices_us) <= 5
     assert measured.numbers["rate_per_s"] > 0
+
+
+@pytest.mark.parametrize("way", overload.WAYS)
+def test_overloaded_router_loses_nothing_that_it_has_acknowledged(way: overload.Way) -> None:
+    found = overload.under(way, seconds=1, share=0.25)
+
+    assert number(found, "one greedy", "offered_per_s", "greedy") > number(found, "best_per_s")
+    assert number(found, "half", "accepted_per_s", "otp") > 0
+    lost = [found[what] for what in ("without_receipt", "unanswered", "unknown_receipts")]
+    assert lost == [0, 0, 0]
+
+
+def test_bounds_of_an_overload_are_judged_for_each_way_and_phase() -> None:
+    phase = {
+        "share_of_best": 1.1,
+        "accepted_p99_ms": 2000.0,
+        "urgent_answer_p99_ms": 100.0,
+        "urgent_receipt_p99_ms": 200.0,
+        "least_of_offered": 1.0,
+        "least_to_most": 0.9,
+    }
+    found: dict[str, object] = dict.fromkeys(overload.PHASES, phase)
+    found |= {"grown_mb": 20.0, "recovered_s": 2}
+    found |= dict.fromkeys(("without_receipt", "unanswered", "unknown_receipts"), 0)
+    well, unwell = Result("overload", {}), Result("overload", {})
+
+    overload.judge(well, "lanes", found)
+    overload.judge(unwell, "lanes", {**found, "all alike": {**phase, "urgent_answer_p99_ms": 201}})
+
+    assert well.well
+    short = [str(bound) for bound in unwell.bounds if not bound.holds]
+    assert short == ["SHORT  lanes, all alike: urgent_answer_p99_ms, times that at 1x: 2.01 (<= 2)"]
 
 
 def test_shares_are_told_by_thread_and_part() -> None:

@@ -78,18 +78,18 @@ def test_client_with_long_messages_is_not_read_while_the_journal_has_much_of_the
         v.SUBMIT_SM, 7, source=(5, 0, b"BANK"), destination=(1, 1, b"37255512345"),
         tlvs=p.tlv(v.MESSAGE_PAYLOAD, bytes(60_000)),
     )  # fmt: skip
-    client = router.client()
+    client = router.client(b"shop", b"secret02")
     router.disk.is_stuck = True
     client.far.send(long * 5)
     world.settle()
-    assert router.journey.commits.behind() == (5, 5 * len(long))
+    assert router.journey.commits.behind() == (5, 5 * len(long), False)
     assert not client.far.transport.reading
     world.run(1.0)
     assert not client.far.transport.reading
     router.disk.go_on()
     world.run(1.0)
     assert client.far.transport.reading
-    assert router.journey.commits.behind() == (0, 0)
+    assert router.journey.commits.behind() == (0, 0, False)
     assert router.accepted == 5
 
 

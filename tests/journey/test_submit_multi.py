@@ -4,7 +4,7 @@ import pytest
 
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
-from router.smpp.reading import ALONE_PDUS, LIST_OCTETS, STEP_PDUS
+from router.smpp.reading import ALONE_PDUS, LIST_OCTETS, STEP_PDUS, URGENT
 from router.terms.limits import Rate
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings
@@ -233,6 +233,11 @@ class Watcher:
         self._router = router
         self._before = 0
         self.taken: list[int] = []
+        self.rank = URGENT  # As that of the bank.
+        self.owner = "another"
+
+    def give_up(self) -> bool:
+        return True
 
     def read_on(self) -> bool:
         now = self._router.room_taken()

@@ -185,6 +185,8 @@ class Process:
 
         def turn() -> None:
             call()
+            commits = self.journey.commits
+            self.reading.turn_ended(commits.accepting, is_slow=commits.times.are_long)
             self._arm()
             self.after_turn()
 

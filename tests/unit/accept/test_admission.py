@@ -436,3 +436,13 @@ def test_what_is_kept_with_other_octets_is_answered_with_those() -> None:
     gate.admission.resize(-40)
     gate.admission.answered(60)
     assert gate.account.unanswered_octets == 0
+
+
+def test_what_may_not_be_held_is_refused_at_once_and_leaves_nothing() -> None:
+    gate = Gate(window=1)
+    one, other = pdu(1, 60), pdu(2, 60)
+    assert gate.admission.judge(one, NOW, may_hold=False) is True
+    assert gate.admission.judge(other, NOW, may_hold=False) is THROTTLED
+    assert (gate.admission.held, gate.admission.wake_at()) == (0, NEVER)
+    gate.admission.answered(60)
+    assert gate.admission.judge(other, NOW, may_hold=False) is True

@@ -7,14 +7,30 @@ import pytest
 
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
-from router.smpp.link import IN_DEBT, LINGER_S, MOST_UNREAD_OCTETS, REFUSED_S, Link
+from router.smpp.link import (
+    IN_DEBT,
+    IN_TIME,
+    LINGER_S,
+    MOST_UNREAD_OCTETS,
+    REFUSED_S,
+    TAKES_NONE,
+    TAKES_SOME,
+    Link,
+)
 from router.smpp.pdu import Framer, Pdu
 from router.smpp.reading import (
     ALONE_PDUS,
+    AT_ONCE_PDUS,
+    GIVES_UP,
+    LATE_OF,
+    LATE_S,
+    OPERATORS,
+    OTHERS,
     READ_OCTETS,
     SHARE_S,
     SHARED_PDUS,
     STEP_PDUS,
+    URGENT,
     USELESS,
     ReadingLine,
 )
@@ -153,6 +169,7 @@ class Noting(Link):
     def __init__(self, session: Session, host: FakeHost) -> None:
         super().__init__(session, host)
         self.log: list[str] = []
+        self.latenesses: list[int] = []
         self.lost: list[object] = []
         self.late: list[object] = []
         self.wants_at = NEVER
@@ -180,6 +197,7 @@ class Noting(Link):
 
     def arrived(self, pdu: Pdu, now: float) -> None:
         self.log.append(v.command_name(pdu.command_id))
+        self.latenesses.append(self.lateness)
         if pdu.command_id == v.SUBMIT_MULTI:
             self.to_do += self.costs
             self.has_put_off = True
@@ -208,8 +226,14 @@ class Noting(Link):
 class Waiting:
     """Another connection in the line."""
 
+    rank = OTHERS
+    owner = "another"
+
     def read_on(self) -> bool:
         return False
+
+    def give_up(self) -> bool:
+        return True
 
 
 class Scene:
@@ -797,3 +821,114 @@ def test_connection_that_never_binds_is_closed() -> None:
     scene.host.pass_s(5.0)
     assert scene.transport.calls == ["close"]
     assert scene.link.log == ["started", "bind.timed_out", "ended"]
+
+
+# Much of all connections together.
+
+
+def test_what_all_have_at_once_is_limited_for_each_turn() -> None:
+    scene = Scene()
+    scene.host.reading.left = 10
+    scene.link.data_received(SUBMIT * 8)
+    assert heard(scene) == 8
+    scene.link.data_received(SUBMIT * 8)
+    assert heard(scene) == 10
+    assert scene.transport.calls == ["pause"]
+    scene.host.turn()
+    assert heard(scene) == 16
+    assert scene.host.reading.left == AT_ONCE_PDUS
+
+
+@pytest.mark.parametrize(
+    ("rank", "at_once"), [(OPERATORS, 20), (URGENT, 20), (OTHERS, 0)], ids=["op", "urgent", "other"]
+)
+def test_operators_and_urgent_clients_are_dealt_with_where_others_have_used_it_up(
+    rank: int, at_once: int
+) -> None:
+    scene = Scene()
+    scene.link.rank = rank
+    scene.host.reading.left = -5
+    scene.link.data_received(SUBMIT * 20)
+    assert heard(scene) == at_once
+    scene.host.reading.left = -AT_ONCE_PDUS
+    scene.link.data_received(SUBMIT * 20)
+    assert heard(scene) == at_once + (20 if rank == OPERATORS else 0)
+
+
+# What has waited too long.
+
+
+def waiting_for(scene: Scene, waited_s: float, count: int = MANY) -> list[int]:
+    """Let so many wait in line; return the lateness of each that is dealt with after that time."""
+    scene.host.takes_s = SHARE_S
+    scene.link.data_received(SUBMIT * count)
+    scene.link.latenesses.clear()
+    scene.host.now += waited_s
+    scene.host.turn()
+    return scene.link.latenesses
+
+
+def test_what_has_waited_in_line_for_a_while_is_in_time() -> None:
+    assert waiting_for(Scene(), LATE_S - 0.1) == [IN_TIME] * STEP_PDUS
+
+
+def test_what_has_waited_too_long_is_known_as_late_and_more_is_dealt_with() -> None:
+    scene = Scene()
+    assert waiting_for(scene, LATE_S) == [TAKES_SOME] * STEP_PDUS * LATE_OF
+    scene.link.data_received(SUBMIT)
+    assert scene.link.lateness == IN_TIME
+
+
+def test_what_an_operator_sends_is_never_late() -> None:
+    scene = Scene()
+    scene.link.rank = OPERATORS
+    assert waiting_for(scene, 10 * LATE_S) == [IN_TIME] * STEP_PDUS
+
+
+@pytest.mark.parametrize(("waited_s", "lateness"), [(0.5, IN_TIME), (0.6, TAKES_SOME)])
+def test_what_was_left_unread_came_in_the_middle_between_two_reads(
+    waited_s: float, lateness: int
+) -> None:
+    scene = Scene()
+    scene.link.data_received(SUBMIT * (READ_OCTETS // len(SUBMIT) + 1))
+    scene.host.now += 0.9 * LATE_S
+    while scene.host.turns:
+        scene.host.turn()
+    assert set(waiting_for(scene, waited_s * LATE_S)) == {lateness}
+
+
+def test_what_comes_a_while_after_a_full_read_is_new() -> None:
+    scene = Scene()
+    scene.link.data_received(SUBMIT * (READ_OCTETS // len(SUBMIT) + 1))
+    while scene.host.turns:
+        scene.host.turn()
+    scene.host.now += LATE_S
+    assert waiting_for(scene, 0.2 * LATE_S) == [IN_TIME] * STEP_PDUS
+
+
+def test_late_is_given_up_a_few_times_until_it_is_its_turn_again() -> None:
+    scene = Scene()
+    assert waiting_for(scene, 0.0) == [IN_TIME] * STEP_PDUS
+    scene.link.latenesses.clear()
+    assert scene.link.give_up()
+    assert scene.link.latenesses == []
+    scene.host.now += LATE_S
+    for _ in range(GIVES_UP + 2):
+        assert scene.link.give_up()
+    assert scene.link.latenesses == [TAKES_NONE] * GIVES_UP * STEP_PDUS * LATE_OF
+    assert scene.link.read_on()
+    assert scene.link.give_up()
+    assert scene.link.latenesses.count(TAKES_NONE) == (GIVES_UP + 1) * STEP_PDUS * LATE_OF
+    assert scene.link.latenesses.count(TAKES_SOME) == STEP_PDUS * LATE_OF
+
+
+def test_connection_that_is_not_read_for_another_reason_leaves_the_line_when_it_gives_up() -> None:
+    scene = Scene()
+    waiting_for(scene, 2 * LATE_S)
+    scene.link.latenesses.clear()
+    scene.link.stop_reading(IN_DEBT)
+    assert not scene.link.give_up()
+    assert scene.link.latenesses == []
+    scene.link.read_again(IN_DEBT)
+    scene.host.turn()
+    assert scene.link.latenesses

@@ -8,11 +8,16 @@ from typing import Final
 import pytest
 
 from router.smpp.reading import (
+    AT_ONCE_PDUS,
     BEHIND_MESSAGES,
     BEHIND_OCTETS,
     BEHIND_S,
+    MUCH_BEHIND,
+    OPERATORS,
+    OTHERS,
     SHARE_S,
     TOGETHER_S,
+    URGENT,
     ReadingLine,
 )
 
@@ -25,7 +30,7 @@ class Turns:
         self.calls: Final[deque[Callable[[], None]]] = deque()
         self.served: list[str] = []
         self.delays_s: list[float] = []
-        self.behind = 0, 0
+        self.behind = 0, 0, False
         self.changes: list[bool] = []
         """Whether the line was empty, each time when that had changed."""
         self.line = ReadingLine(
@@ -50,14 +55,30 @@ class Turns:
 class Peer:
     """A connection with something to deal with so many times, each of which takes a while."""
 
-    def __init__(self, turns: Turns, name: str, times: int, takes_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        turns: Turns,
+        name: str,
+        times: int,
+        takes_s: float = 0.0,
+        *,
+        rank: int = OTHERS,
+        owner: str | None = None,
+    ) -> None:
         self.turns, self.name, self.times, self.takes_s = turns, name, times, takes_s
+        self.rank = rank
+        self.owner = name if owner is None else owner
+        self.gives_up = 0
         turns.line.wait(self)
 
     def read_on(self) -> bool:
         self.turns.served.append(self.name)
         self.turns.now += self.takes_s
         self.times -= 1
+        return self.times > 0
+
+    def give_up(self) -> bool:
+        self.gives_up += 1
         return self.times > 0
 
 
@@ -73,10 +94,10 @@ def test_line_is_served_in_turns_until_all_is_dealt_with() -> None:
 def test_line_waits_while_the_journal_has_much_that_clients_wait_for(more: tuple[int, int]) -> None:
     turns = Turns()
     Peer(turns, "a", 20)
-    turns.behind = BEHIND_MESSAGES + more[0], BEHIND_OCTETS + more[1]
+    turns.behind = BEHIND_MESSAGES + more[0], BEHIND_OCTETS + more[1], False
     assert [turns.turn(), turns.turn()] == ["", ""]
     assert not turns.line.is_empty
-    turns.behind = BEHIND_MESSAGES, BEHIND_OCTETS
+    turns.behind = BEHIND_MESSAGES, BEHIND_OCTETS, False
     assert turns.turn() == "a" * 20
     assert turns.delays_s == [0.0, BEHIND_S, BEHIND_S]
 
@@ -184,3 +205,98 @@ def test_timer_that_fails_does_not_hold_up_the_others() -> None:
         turns.turn()
     turns.turn()
     assert (first.woken, last.woken) == ([0, 1], [0])
+
+
+# Ranks and owners.
+
+
+def test_ranks_have_turns_so_that_many_of_one_do_not_outweigh_few_of_another() -> None:
+    turns = Turns()
+    for name in "abcd":
+        Peer(turns, name, 2)
+    Peer(turns, "U", 3, rank=URGENT)
+    Peer(turns, "O", 3, rank=OPERATORS)
+    assert turns.turn() == "OUaOUbOUcdabcd"
+
+
+def test_rank_whose_turn_it_is_goes_first_in_the_next_turn() -> None:
+    turns = Turns()
+    for name, rank in ("O", OPERATORS), ("U", URGENT), ("a", OTHERS):
+        Peer(turns, name, 2, takes_s=SHARE_S, rank=rank)
+    assert [turns.turn() for _ in range(6)] == ["O", "U", "a", "O", "U", "a"]
+
+
+def test_connections_of_one_owner_share_its_turns() -> None:
+    turns = Turns()
+    for name in "abc":
+        Peer(turns, name, 2, owner="many")
+    Peer(turns, "z", 4, owner="one")
+    assert len(turns.line) == 4
+    assert turns.turn() == "azbzczazbc"
+    assert len(turns.line) == 0
+
+
+@pytest.mark.parametrize(
+    ("messages", "octets", "is_slow"),
+    [(BEHIND_MESSAGES + 1, 0, False), (0, BEHIND_OCTETS + 1, False), (0, 0, True)],
+)
+def test_while_the_journal_is_behind_only_urgent_ones_are_served(
+    messages: int, octets: int, *, is_slow: bool
+) -> None:
+    turns = Turns()
+    Peer(turns, "O", 1, rank=OPERATORS)
+    Peer(turns, "a", 1)
+    for name in "UV":
+        Peer(turns, name, 2, rank=URGENT)
+    turns.behind = messages, octets, is_slow
+    assert [turns.turn() for _ in range(3)] == ["UV", "UV", ""]
+    turns.behind = 0, 0, False
+    assert turns.turn() == "Oa"
+
+
+@pytest.mark.parametrize("more", [(1, 0), (0, 1)], ids=["messages", "octets"])
+def test_while_it_is_much_behind_urgent_ones_wait_as_well(more: tuple[int, int]) -> None:
+    turns = Turns()
+    Peer(turns, "U", 1, rank=URGENT)
+    most = BEHIND_MESSAGES * MUCH_BEHIND, BEHIND_OCTETS * MUCH_BEHIND
+    turns.behind = most[0] + more[0], most[1] + more[1], False
+    assert turns.turn() == ""
+    turns.behind = *most, False
+    assert turns.turn() == "U"
+
+
+def test_while_the_journal_is_behind_others_give_up_what_is_late_one_in_each_turn() -> None:
+    turns = Turns()
+    peers = [Peer(turns, name, 1) for name in "ab"]
+    urgent = Peer(turns, "U", 9, rank=URGENT)
+    turns.behind = 0, 0, True
+    for _ in range(3):
+        turns.turn()
+    assert [one.gives_up for one in (*peers, urgent)] == [2, 1, 0]
+    assert len(turns.line) == 3
+
+
+@pytest.mark.parametrize(
+    ("uncommitted", "is_slow", "left"),
+    [
+        (0, False, AT_ONCE_PDUS),
+        (100, False, AT_ONCE_PDUS - 400),
+        (AT_ONCE_PDUS, False, -3 * AT_ONCE_PDUS),
+        (0, True, 0),
+    ],
+)
+def test_less_is_dealt_with_at_once_while_the_journal_has_more(
+    uncommitted: int, left: int, *, is_slow: bool
+) -> None:
+    turns = Turns()
+    turns.line.left = 7
+    turns.line.turn_ended(uncommitted, is_slow=is_slow)
+    assert turns.line.left == left
+
+
+def test_line_that_is_served_begins_a_new_turn() -> None:
+    turns = Turns()
+    turns.line.left = 0
+    Peer(turns, "a", 1)
+    turns.turn()
+    assert turns.line.left == AT_ONCE_PDUS

@@ -368,6 +368,17 @@ def test_configuration_that_runs_is_named_and_so_is_what_its_files_differ_in() -
     assert "-> `smpp-router check CONFIG --against-running`" in text
 
 
+def test_congestion_is_shown_while_it_lasts() -> None:
+    router = FakeRouter()
+    assert snapshot(router)["congestion"] is None
+    congestion = router.journey.intake.congestion
+    congestion.refused(router.clock() - 2.0)
+    congestion.refused(router.clock())
+    assert snapshot(router)["congestion"] == {"since_s": 2.0, "refused": 2}
+    congestion.is_on = False
+    assert snapshot(router)["congestion"] is None
+
+
 @pytest.mark.parametrize(
     ("ahead_s", "shown", "cause", "by_itself"),
     [

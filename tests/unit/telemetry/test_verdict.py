@@ -321,6 +321,16 @@ def test_messages_that_expire_are_told(status: Snapshot) -> None:
     assert problems(status) == [f"11 of 50 messages of {account['name']} expired lately"]
 
 
+def test_congestion_is_told_before_what_it_leads_to(status: Snapshot) -> None:
+    status["congestion"] = {"since_s": 75.0, "refused": 4000}
+    account = status["accounts"][0]
+    account["waiting"] = account["queue"]
+    assert problems(status)[0] == (
+        "more comes than the router can take, for 1m 15s: 4000 messages refused"
+        " (ESME_RTHROTTLED), which had waited too long"
+    )
+
+
 def test_queue_that_is_full_is_one_problem(status: Snapshot) -> None:
     account = status["accounts"][0]
     account["waiting"] = account["queue"]
