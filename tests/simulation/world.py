@@ -58,6 +58,8 @@ class Loop:
         """Whether the kernel says that it is right."""
         self.telling = tell is not None
         self.events = 0
+        self.ports = 0
+        """How many connections there were."""
         self.at_steps: list[tuple[int, Callable[[], None]]] = []
         """What happens right after so many steps of routers; the next one first."""
         self._tell = tell
@@ -234,6 +236,9 @@ class Connection:
         self.process = process
         self.loop = process.loop
         self.link = link
+        self.loop.ports += 1
+        self.port = 39_999 + self.loop.ports
+        """Of the far end: no other connection has it."""
         self.far: FarEnd
         self.way_s = way_s
         """How long octets travel, each way."""
@@ -309,7 +314,7 @@ class Connection:
     def get_extra_info(self, name: str) -> tuple[str, int]:
         """See `Transport`."""
         assert name == "peername"
-        return "127.0.0.1", 40000
+        return "127.0.0.1", self.port
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         """See `Transport`."""
