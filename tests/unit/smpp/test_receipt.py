@@ -567,7 +567,7 @@ def test_fields_stand_in_the_first_octets_of_a_long_text() -> None:
 
 def test_what_is_kept_of_a_receipt_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     dates: list[bytes] = []
-    monkeypatch.setattr(r, "_date", lambda date: dates.append(date) or DONE)
+    monkeypatch.setattr(r, "_date", dates.append)
     text = b"id:%b done date:%b stat:DELIVRD err:%b" % (b"1" * 1000, b"2" * 1000, b"3" * 1000)
     seen = r.read_text(text)
     assert (len(seen.operator_id), len(seen.err)) == (p.LONGEST_ID_OCTETS, r.LONGEST_ERR)
