@@ -38,6 +38,8 @@ TOLD_LINES: Final = 40
 LEAST_S: Final = 1
 
 _RUNS: Final = re.compile(r"stat::number_of_executed_units: (\d+)")
+_RUNS_SO_FAR: Final = re.compile(r"^#(\d+)", re.MULTILINE)
+_RAISED: Final = "Uncaught Python exception"
 _PER_S: Final = re.compile(r"stat::average_exec_per_sec: +(\d+)")
 _PEAK: Final = re.compile(r"stat::peak_rss_mb: +(\d+)")
 _COVERED: Final = re.compile(r"cov: (\d+) ft: (\d+) corp: (\d+)")
@@ -57,6 +59,8 @@ class Ran:
     inputs: int
     peak_mb: int
     findings: tuple[Path, ...]
+    """The files of the inputs that broke something; none where libFuzzer could not write it."""
+    has_found: bool
     said: str
 
 
@@ -96,9 +100,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         for path in one.findings:
             print(f"  FOUND {path.relative_to(ROOT)}: {path.read_bytes()[:200].hex()}")
-        if one.findings:
+        if one.has_found:
             print("\n".join(f"    {line}" for line in one.said.splitlines()[-TOLD_LINES:]))
-    found = sum(len(one.findings) for one in done)
+    found = sum(one.has_found for one in done)
     print(f"{sum(one.runs for one in done):,} executions, {found} findings")
     return 1 if found else 0
 
@@ -126,9 +130,10 @@ def fuzz(name: str, seconds: int, runs: int | None = None, *, keeps: bool = Fals
     )
     covered = _COVERED.findall(said) or [("0", "0", "0")]
     findings = tuple(sorted(set(found.iterdir()) - before))
-    if not _RUNS.findall(said) and not findings:
+    has_found = bool(findings) or _RAISED in said
+    if not _RUNS.findall(said) and not has_found:
         raise SystemExit(f"tests.fuzz: {name} has not run:\n{said}")
-    if keeps and not findings:
+    if keeps and not has_found:
         _minimise(name, grown, seeds)
     edges, ways, inputs = map(int, covered[-1])
 
@@ -137,13 +142,14 @@ def fuzz(name: str, seconds: int, runs: int | None = None, *, keeps: bool = Fals
 
     return Ran(
         name,
-        told(_RUNS),
+        told(_RUNS) or told(_RUNS_SO_FAR),
         told(_PER_S),
         edges,
         ways,
         inputs,
         told(_PEAK),
         findings,
+        has_found,
         said,
     )
 

@@ -50,7 +50,8 @@ def _messages() -> list[bytes]:
 
 def _tails() -> list[bytes]:
     one = p.tlv(v.RECEIPTED_MESSAGE_ID, b"10\0") + p.tlv(v.MESSAGE_STATE, b"\x02")
-    return [one, p.tlv(0x1401, b"vendor") * 2, one + b"\0", p.tlv(0x1400, b"") * 101]
+    twice = p.tlv(0x1401, b"vendor") + p.tlv(0x1401, b"other")
+    return [one, twice, one + b"\0", p.tlv(0x1400, b"") * 101]
 
 
 def _heads_and_bodies() -> list[bytes]:

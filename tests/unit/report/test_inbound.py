@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.report.inbound import InboundRules, for_client
+from router.report.inbound import FIRST_WORD_OCTETS, InboundRules, for_client
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Framer, Pdu, Sm
@@ -203,3 +203,17 @@ def test_client_gets_a_data_sm_as_a_deliver_sm() -> None:
     assert (told.source, told.destination) == (sm.source, sm.destination)
     assert (told.data_coding, told.short_message) == (8, b"\0A")
     assert list(told.tlvs()) == [(0x1400, b"x")]
+
+
+@pytest.mark.parametrize(("data_coding", "code"), [(0, "ascii"), (3, "ascii"), (8, "utf-16-be")])
+def test_keyword_stands_in_the_first_octets_of_a_long_text(data_coding: int, code: str) -> None:
+    def account_of(text: str) -> AccountName | None:
+        payload = p.tlv(v.MESSAGE_PAYLOAD, text.encode(code))
+        return by_keyword().account_of(
+            TELIA, subscribers(b"", data_coding=data_coding, tlvs=payload)
+        )
+
+    letters = FIRST_WORD_OCTETS // len("a".encode(code))
+    assert account_of("stop " + "a" * 2 * letters) == BANK
+    assert account_of(" " * (letters - 4) + "stop" + "a" * letters) == BANK
+    assert account_of(" " * letters + "stop") is None

@@ -539,3 +539,25 @@ def test_a_tolerant_view_leaves_out_a_tlv_that_is_longer_than_the_pdu(tail: byte
     assert list(view.tlvs()) == [(v.RECEIPTED_MESSAGE_ID, b"41\0")]
     with pytest.raises(p.BodyError):
         p.Sm(pdu)
+
+
+@pytest.mark.parametrize("command_id", [v.SUBMIT_SM, v.DELIVER_SM, v.DATA_SM])
+def test_tlvs_beyond_a_number_are_refused_or_left_out(command_id: int) -> None:
+    body = b"\0\x01\x01372\0\x01\x01372\0" + bytes(3 if command_id == v.DATA_SM else 10)
+    for count in (p.MOST_TLVS, p.MOST_TLVS + 1):
+        octets = p.build(command_id, 0, 7, body + p.tlv(0x1400, b"") * count)
+        pdu = Pdu(command_id, 0, 7, octets)
+        assert len(list(Sm(pdu, tolerant=True).tlvs())) == p.MOST_TLVS
+        if count == p.MOST_TLVS:
+            assert Sm(pdu).octets == octets
+        else:
+            with pytest.raises(BodyError) as caught:
+                Sm(pdu)
+            assert caught.value.status == v.ESME_RINVOPTPARSTREAM
+            assert len(Sm(pdu, tolerant=True).octets) == len(octets) - 4
+
+
+def test_address_fits_into_a_deliver_sm() -> None:
+    usual, longest = p.address(1, 1, b"9" * 19), p.address(1, 1, b"9" * 20)
+    assert (p.fitting(usual), p.fitting(longest)) == (usual, longest)
+    assert p.fitting(p.address(5, 0, b"9" * 64)) == p.address(5, 0, b"9" * 20)

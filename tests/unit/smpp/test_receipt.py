@@ -551,3 +551,34 @@ def test_text_that_is_added_stands_last() -> None:
 def test_final_states_are_not_intermediate() -> None:
     assert not r.FINAL & {State.SCHEDULED, State.ENROUTE}
     assert {State.DELIVERED, State.EXPIRED, State.UNDELIVERABLE, State.REJECTED} <= r.FINAL
+
+
+def test_fields_stand_in_the_first_octets_of_a_long_text() -> None:
+    at = r.LONGEST_TEXT_OCTETS - len(b"id:1 stat:DELIVRD")
+    seen = r.read_text(b" " * at + b"id:1 stat:DELIVRD err:7")
+    assert (seen.operator_id, seen.state, seen.err) == (b"1", State.DELIVERED, b"")
+    for wide in (False, True):
+        text = b" " * (at + 100) + b"id:1 stat:DELIVRD"
+        payload = text.decode().encode("utf-16-be") if wide else text
+        found = r.recognise(carried(tlvs=p.tlv(v.MESSAGE_PAYLOAD, payload)))
+        assert found is not None
+        assert found.operator_id == b""
+
+
+def test_what_is_kept_of_a_receipt_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    dates: list[bytes] = []
+    monkeypatch.setattr(r, "_date", dates.append)
+    text = b"id:%b done date:%b stat:DELIVRD err:%b" % (b"1" * 1000, b"2" * 1000, b"3" * 1000)
+    seen = r.read_text(text)
+    assert (len(seen.operator_id), len(seen.err)) == (p.LONGEST_ID_OCTETS, r.LONGEST_ERR)
+    assert [len(date) for date in dates] == [32]
+
+
+@pytest.mark.parametrize(
+    ("octets", "kept"), [(3, True), (255, True), (256, False), (60_000, False)]
+)
+def test_network_error_code_without_end_is_none(octets: int, kept: bool) -> None:
+    tlvs = p.tlv(v.NETWORK_ERROR_CODE, bytes(octets)) + p.tlv(v.RECEIPTED_MESSAGE_ID, b"1")
+    found = r.recognise(carried(tlvs=tlvs))
+    assert found is not None
+    assert found.network_error_code == (bytes(octets) if kept else None)
