@@ -47,6 +47,7 @@ from router.steps.amendments import Amendments
 from router.steps.answers import Answers
 from router.steps.availability import Availability
 from router.steps.backlog import Backlog
+from router.steps.cancel_orders import CancelOrders
 from router.steps.cancelling import Cancelling
 from router.steps.client_requests import ClientRequests
 from router.steps.clocks import Clocks
@@ -222,6 +223,9 @@ class Journey:
             Replacing(lanes, rooms, rulebook, self.commits, amendments, clocks, turn),
             OperatorRequests(operators), self.commits, counters, turn,
         )  # fmt: skip
+        self.cancel_orders: Final = CancelOrders(
+            self._ids, self.whereabouts, self.cancelling, rulebook, self.commits, turn
+        )
         self.intake: Final = Intake(
             self._ids, rulebook, long_messages, rooms, self.commits, self.deliveries, counters,
             clocks, turn,

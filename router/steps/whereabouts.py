@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from router.enqueue.feed import Queue
 from router.enqueue.journal import (
@@ -35,6 +35,8 @@ MOST_AT_ONCE: Final = 20
 through, some thousands."""
 PIECE_ROWS: Final = 20_000
 """Messages that one reading looks at for a destination: some 20 ms."""
+SWEEP_ROWS: Final = 5_000
+"""Messages that one reading looks at that is for few of them."""
 
 
 @dataclass(slots=True)
@@ -51,7 +53,11 @@ class Waiting:
 
 @dataclass(slots=True)
 class Found:
-    """What is known of the messages that were asked for; nothing of those that are over."""
+    """What is known of the messages that were asked for; nothing of those that are over.
+
+    Nor of those that are about to be accepted: no client was answered for them, and no lane has
+    them, though a reading may show them.
+    """
 
     waiting: dict[RouterId, Waiting] = field(default_factory=dict)
     out: dict[RouterId, Message] = field(default_factory=dict)
@@ -64,6 +70,8 @@ class Found:
 
 
 Done = Callable[[Found], None]
+PieceDone = Callable[[Found, Place | None], None]
+"""Hears what a reading found, and where the next one goes on; None: there is no more."""
 
 
 @dataclass(slots=True)
@@ -75,6 +83,16 @@ class _Search:
     done: Done
     place: Place = BEGINNING
     found: set[RouterId] = field(default_factory=set)
+
+
+class _Piece(NamedTuple):
+    """A question about the next few of what an account has waiting."""
+
+    account: AccountName
+    destination: bytes
+    place: Place
+    most: int
+    done: PieceDone
 
 
 class Whereabouts:
@@ -91,6 +109,7 @@ class Whereabouts:
         "_is_untouched",
         "_journal",
         "_lanes",
+        "_pieces",
         "_searches",
     )
 
@@ -116,6 +135,7 @@ class Whereabouts:
         self._is_untouched: Final = is_untouched
         self._asked: Final[deque[tuple[tuple[RouterId, ...], Done]]] = deque()
         self._searches: Final[deque[_Search]] = deque()
+        self._pieces: Final[deque[_Piece]] = deque()
         self._is_reading = False
         self._begun = 0
         self._ended = 0
@@ -131,13 +151,36 @@ class Whereabouts:
         """
         self._searches.append(_Search(account, destination, done))
 
+    def next_of(
+        self, account: AccountName, destination: bytes, place: Place, most: int, done: PieceDone
+    ) -> None:
+        """Find the next few that an account has waiting for destinations that end so.
+
+        Empty octets stand for all destinations. `done` is called in a later turn.
+        """
+        self._pieces.append(_Piece(account, destination, place, most, done))
+
     def ask_journal(self) -> None:
-        """Begin the next reading, if there is anything to read; call this once per turn."""
-        if self._is_reading or not (self._asked or self._searches):
+        """Begin the next reading, if there is anything to read; call this once per turn.
+
+        Clients go first, but for every third reading.
+        """
+        if self._is_reading or not (self._asked or self._searches or self._pieces):
             return
         self._is_reading = True
         self._begun += 1
-        if self._asked:
+        takes_piece = self._begun % 3 == 0 or not (self._asked or self._searches)
+        if self._pieces and takes_piece:
+            piece = self._pieces.popleft()
+            self._journal.search(
+                self._former.of_today(piece.account),
+                piece.destination,
+                piece.place,
+                SWEEP_ROWS,
+                partial(self._found_piece, piece),
+                most=piece.most,
+            )
+        elif self._asked:
             questions = [self._asked.popleft()]
             count = len(questions[0][0])
             while self._asked and count + len(self._asked[0][0]) <= MOST_AT_ONCE:
@@ -203,10 +246,24 @@ class Whereabouts:
             search.done(Found())
         self.ask_journal()
 
+    def _found_piece(
+        self,
+        piece: _Piece,
+        messages: list[Message],
+        place: Place | None,
+        error: JournalError | None,
+    ) -> None:
+        self._read()
+        found = self._judged(messages)
+        found.error = error
+        piece.done(found, place)
+        self.ask_journal()
+
     def _judged(self, messages: Iterable[Message]) -> Found:
         """Return where messages are now that the journal has as waiting."""
         found = Found()
-        rows, _ = self._amendments.applied(list(messages))
+        unconfirmed = self._commits.unconfirmed()
+        rows, _ = self._amendments.applied([m for m in messages if m.router_id not in unconfirmed])
         by_account: dict[AccountName, list[Message]] = {}
         for row in rows:
             row.account = self._former.of_today(row.account)

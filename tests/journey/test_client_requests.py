@@ -206,6 +206,30 @@ def cancel_and_wait(client: Client) -> int:
     return asked
 
 
+def test_message_that_its_client_has_not_heard_of_is_not_cancelled(
+    world: World, router: Router
+) -> None:
+    """The journal has it already, and the lane, which comes first, does not."""
+    client = router.client()
+    client.submit(b"37255512346", text=b"first")
+    world.run(0.1)
+    router.journal.accepts_told_after_s = 0.1
+    number = client.submit(text=b"late")
+    world.run(0.05)
+    asked = cancel(client)
+    world.run(0.02)
+    assert client.status_of(asked) == v.ESME_RINVMSGID
+    assert client.status_of(number) is None
+    world.run(0.2)
+    assert client.status_of(number) == v.ESME_ROK
+    telia = router.operator("telia")
+    world.run(1.0)
+    assert telia.texts() == [b"first", b"late"]
+    telia.report_all()
+    world.run(2.0)
+    nothing_is_left(router)
+
+
 def test_scheduled_message_is_cancelled(world: World, contract: Settings) -> None:
     router = Router(world, with_account(contract, "bank", schedule_delivery_time="honour"))
     client, (number,) = waiting(router, schedule_delivery_time=b"000000000100000R")
