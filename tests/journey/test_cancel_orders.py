@@ -7,6 +7,7 @@ from router.smpp import vocabulary as v
 from router.smpp.receipt import State
 from router.steps.cancel_orders import CANNOT_BE_WRITTEN, MOST_ORDERS, MOST_UNSAFE, Order, Wanted
 from router.terms.capacity import Capacity
+from router.terms.message import Message
 from router.terms.names import AccountName
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings
@@ -171,7 +172,7 @@ def test_single_messages_by_any_id_of_theirs(world: World, contract: Settings, f
     assert telia.texts() == [b"m8", b"m9", b"m10", b"m11"]
 
 
-def sorted_messages(router: Router) -> list[object]:
+def sorted_messages(router: Router) -> list[Message]:
     return [router.journal.messages[number] for number in sorted(router.journal.messages)]
 
 
