@@ -204,7 +204,7 @@ class Journey:
         )  # fmt: skip
         self.hand_over: Final = HandOver(
             operators, rooms, lanes, long_messages, self.pending, self.recall, self.deliveries,
-            self.inbound, self.backlog, self.commits, self.plans, former,
+            self.inbound, self.backlog, self.commits, self.plans, former, amendments,
         )  # fmt: skip
         self.damage: Final = Damage(
             self.pending, self.recall, self.deliveries, self.backlog, self.outcomes, self.commits,

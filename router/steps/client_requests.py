@@ -168,9 +168,12 @@ class ClientRequests:
 
     def _cancel(self, client: Client, cancel: CancelSm, now: float, answer: Answer) -> None:
         account = client.account
+        latest = self._ids.latest  # What the client submits after this is another matter.
 
         def is_meant(message: Message) -> bool:
             if message.account != account.name:
+                return False
+            if message.router_id > latest and not cancel.message_id:
                 return False
             if not is_from(cancel.source_octets, message.source_octets):
                 return False

@@ -230,6 +230,20 @@ def test_message_that_its_client_has_not_heard_of_is_not_cancelled(
     nothing_is_left(router)
 
 
+def test_message_that_is_submitted_after_the_cancel_is_not_cancelled(
+    world: World, router: Router
+) -> None:
+    client, _ = waiting(router, 2)
+    asked = cancel(client)
+    client.submit(text=b"after it")
+    world.run(0.5)
+    assert client.status_of(asked) == v.ESME_ROK
+    assert router.outcomes == [Outcome.REJECTED] * 2
+    telia = router.operator("telia")
+    world.run(1.0)
+    assert telia.texts() == [b"after it"]
+
+
 def test_scheduled_message_is_cancelled(world: World, contract: Settings) -> None:
     router = Router(world, with_account(contract, "bank", schedule_delivery_time="honour"))
     client, (number,) = waiting(router, schedule_delivery_time=b"000000000100000R")
