@@ -106,12 +106,6 @@ def what_is_in_flight_can_be_cancelled() -> list[Patch]:
 
 
 @bug(seed=300)
-def what_is_cancelled_stays_in_its_queue() -> list[Patch]:
-    """And goes out from there."""
-    return [(Lanes, "withdraw", lambda self, message: self.delays.withdraw(message))]
-
-
-@bug(seed=300)
 def an_order_cancels_what_comes_while_it_is_carried_out() -> list[Patch]:
     """It ends only when the client does."""
 

@@ -167,7 +167,7 @@ class Promises(Records):
             # What an operator took is not looked for by its number.
             is_looked_for = request.is_known and not message.writings
             is_looked_for = is_looked_for or request.kind != "cancel all"
-            if message.settled is None and is_looked_for:
+            if message.settled is None and is_looked_for and not message.cancel_asked:
                 raise self.broken(f"{name}, though the message is not over")
         if status:
             if request.version is not None:
