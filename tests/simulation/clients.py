@@ -367,7 +367,7 @@ class Client:
             self.loop.tell(f"{self.mood.account:9} submits {message.name}")
         visit.connection.send(p.relay(message.octets, visit.sequence))
         if self.mood.asks:
-            self._asker.submitted(visit, message)
+            self._asker.submitted(message)
 
 
 def _part(long: Long, number: int) -> tuple[int, bytes, bytes]:

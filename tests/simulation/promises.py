@@ -51,6 +51,8 @@ class Promises(Records):
         super().__init__(loop, disk, settings)
         self.process: Process
         self.repeated = 0
+        self.requests: Counter[tuple[str, int]] = Counter()
+        """What clients asked, and the statuses that they were answered."""
         self._most_places: dict[AccountName, int] = {}
         self._arrivals: dict[OperatorName | BindName, deque[float]] = defaultdict(deque)
         self._sent_on: WeakKeyDictionary[Connection, list[float]] = WeakKeyDictionary()
@@ -162,6 +164,7 @@ class Promises(Records):
     def request_answered(self, request: Request, pdu: Pdu) -> None:
         """The router answers a query_sm, cancel_sm or replace_sm."""
         message, status = request.message, pdu.command_status
+        self.requests[request.kind, status] += 1
         name = f"{message.name}: {request.kind} answered with 0x{status:02X}"
         if status in (v.ESME_RINVMSGID, v.ESME_RINVSRCADR):
             # What an operator took is not looked for by its number.

@@ -53,10 +53,10 @@ class Asker:
         self._rng = rng
         self._share = share
 
-    def submitted(self, visit: "Visit", message: Submitted) -> None:
+    def submitted(self, message: Submitted) -> None:
         """The client has submitted a message, and perhaps regrets it at once."""
-        if self._rng.random() < self._share / 10:
-            self._send(visit, message, ["cancel all"])
+        if self._rng.random() < self._share / 3:
+            self._after(0.02, message, ["cancel all"])
 
     def told(self, message: Submitted) -> None:
         """The client has got the id of a message."""

@@ -51,6 +51,8 @@ class Result:
     """Of the accepted messages."""
     answers: dict[int, int]
     """To clients' submits, by status."""
+    requests: dict[tuple[str, int], int]
+    """What clients asked about their messages, by the status of the answer."""
     lives: int
     repeated: int
     seconds: float
@@ -362,6 +364,7 @@ def simulate(seed: int, tell: Callable[[str], None] | None = None) -> Result:
         broken=broken,
         outcomes=dict(Counter(Outcome(one.outcome).name for one in settled)),
         answers=dict(Counter(answers)),
+        requests=dict(promises.requests),
         lives=simulation.lives,
         repeated=promises.repeated,
         seconds=loop.now - START,
