@@ -14,7 +14,6 @@ from typing import Final, NamedTuple
 
 from router.enqueue.feed import Queue
 from router.enqueue.journal import (
-    BEGINNING,
     Journal,
     JournalError,
     LookedUp,
@@ -33,10 +32,8 @@ from router.terms.states import WAITS
 MOST_AT_ONCE: Final = 20
 """Messages that are looked up at once: for each account of them its messages in memory are looked
 through, some thousands."""
-PIECE_ROWS: Final = 20_000
-"""Messages that one reading looks at for a destination: some 20 ms."""
-SWEEP_ROWS: Final = 5_000
-"""Messages that one reading looks at that is for few of them."""
+PIECE_ROWS: Final = 5_000
+"""Messages that one reading looks at: a few milliseconds."""
 
 
 @dataclass(slots=True)
@@ -74,17 +71,6 @@ PieceDone = Callable[[Found, Place | None], None]
 """Hears what a reading found, and where the next one goes on; None: there is no more."""
 
 
-@dataclass(slots=True)
-class _Search:
-    """A question about all messages of an account to a destination."""
-
-    account: AccountName
-    destination: bytes
-    done: Done
-    place: Place = BEGINNING
-    found: set[RouterId] = field(default_factory=set)
-
-
 class _Piece(NamedTuple):
     """A question about the next few of what an account has waiting."""
 
@@ -110,7 +96,6 @@ class Whereabouts:
         "_journal",
         "_lanes",
         "_pieces",
-        "_searches",
     )
 
     def __init__(
@@ -134,7 +119,6 @@ class Whereabouts:
         self._former: Final = former
         self._is_untouched: Final = is_untouched
         self._asked: Final[deque[tuple[tuple[RouterId, ...], Done]]] = deque()
-        self._searches: Final[deque[_Search]] = deque()
         self._pieces: Final[deque[_Piece]] = deque()
         self._is_reading = False
         self._begun = 0
@@ -143,13 +127,6 @@ class Whereabouts:
     def look_up(self, router_ids: Sequence[RouterId], done: Done) -> None:
         """Find these messages, and then call `done`, in a later turn."""
         self._asked.append((tuple(router_ids), done))
-
-    def search(self, account: AccountName, destination: bytes, done: Done) -> None:
-        """Find all that an account has waiting for TON, NPI, address and NUL.
-
-        `done` is called in a later turn, once for all of it.
-        """
-        self._searches.append(_Search(account, destination, done))
 
     def next_of(
         self, account: AccountName, destination: bytes, place: Place, most: int, done: PieceDone
@@ -165,22 +142,22 @@ class Whereabouts:
 
         Clients go first, but for every third reading.
         """
-        if self._is_reading or not (self._asked or self._searches or self._pieces):
+        if self._is_reading or not (self._asked or self._pieces):
             return
         self._is_reading = True
         self._begun += 1
-        takes_piece = self._begun % 3 == 0 or not (self._asked or self._searches)
+        takes_piece = self._begun % 3 == 0 or not self._asked
         if self._pieces and takes_piece:
             piece = self._pieces.popleft()
             self._journal.search(
                 self._former.of_today(piece.account),
                 piece.destination,
                 piece.place,
-                SWEEP_ROWS,
+                PIECE_ROWS,
                 partial(self._found_piece, piece),
                 most=piece.most,
             )
-        elif self._asked:
+        else:
             questions = [self._asked.popleft()]
             count = len(questions[0][0])
             while self._asked and count + len(self._asked[0][0]) <= MOST_AT_ONCE:
@@ -188,15 +165,6 @@ class Whereabouts:
                 count += len(questions[-1][0])
             wanted = {router_id for router_ids, _ in questions for router_id in router_ids}
             self._journal.look_up(wanted, partial(self._looked_up, questions))
-        else:
-            search = self._searches.popleft()
-            self._journal.search(
-                self._former.of_today(search.account),
-                search.destination,
-                search.place,
-                PIECE_ROWS,
-                partial(self._searched, search),
-            )
 
     def sweep(self) -> None:
         """Forget changes that every reading shows; call this once a second."""
@@ -224,26 +192,6 @@ class Whereabouts:
                 if router_id in asked:
                     found.sent.setdefault(router_id, []).append(pending)
             done(found)
-        self.ask_journal()
-
-    def _searched(
-        self,
-        search: _Search,
-        messages: list[Message],
-        place: Place | None,
-        error: JournalError | None,
-    ) -> None:
-        self._read()
-        search.found.update(one.router_id for one in messages)
-        if error is not None:
-            search.done(Found(error=error))
-        elif place is not None:
-            search.place = place
-            self._searches.append(search)
-        elif search.found:
-            self._asked.append((tuple(search.found), search.done))
-        else:
-            search.done(Found())
         self.ask_journal()
 
     def _found_piece(
