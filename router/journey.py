@@ -47,6 +47,7 @@ from router.steps.amendments import Amendments
 from router.steps.answers import Answers
 from router.steps.availability import Availability
 from router.steps.backlog import Backlog
+from router.steps.cancel_orders import CancelOrders
 from router.steps.cancelling import Cancelling
 from router.steps.client_requests import ClientRequests
 from router.steps.client_retries import ClientRetries
@@ -209,6 +210,7 @@ class Journey:
         self.hand_over: Final = HandOver(
             operators, rooms, lanes, long_messages, self.pending, self.recall, self.deliveries,
             self.inbound, self.backlog, self.client_retries, self.commits, self.plans, former,
+            amendments,
         )  # fmt: skip
         self.damage: Final = Damage(
             self.pending, self.recall, self.deliveries, self.backlog, self.outcomes, self.commits,
@@ -227,6 +229,9 @@ class Journey:
             Replacing(lanes, rooms, rulebook, self.commits, amendments, clocks, turn),
             OperatorRequests(operators), self.commits, counters, turn,
         )  # fmt: skip
+        self.cancel_orders: Final = CancelOrders(
+            self._ids, self.whereabouts, self.cancelling, rulebook, self.commits, turn
+        )
         self.intake: Final = Intake(
             self._ids, rulebook, long_messages, rooms, self.client_retries, self.commits,
             self.deliveries, self.data_sm, counters, clocks, turn,

@@ -110,6 +110,9 @@ class Behaviour:
     """Wait before a bind request is answered."""
     bind_status: tuple[tuple[int, float], ...] = ()
     """Share of bind requests that are refused with a command_status."""
+    cancel_sm: float = 0.0
+    """Share of cancel_sm that are granted while the receipt is not due: then one comes at once that
+    says DELETED."""
     orphans: Rate | None = None
     """Receipts of messages that nobody has submitted here."""
     inbound: Inbound | None = None
@@ -257,6 +260,7 @@ READERS: Final[Mapping[str, Callable[[object], object]]] = {
     "read_pause": _off_or(units.span),
     "bind_latency": units.span,
     "bind_status": statuses,
+    "cancel_sm": units.share,
     "orphans": _off_or(units.rate),
     "inbound": _off_or(inbound),
 }

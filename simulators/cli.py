@@ -147,6 +147,7 @@ EXAMPLES: Final = {
     "read_pause": "wait after each read: 50ms",
     "bind_latency": "wait before a bind is answered: 2s",
     "bind_status": "share of binds refused with a status: ESME_RBINDFAIL:50%%",
+    "cancel_sm": "share of cancel_sm granted, with a receipt that says DELETED: 100%%",
     "orphans": "receipts of messages that nobody has submitted: 5/s",
     "inbound": "messages from subscribers: rate:5/s,destination:12302,text:HELLO",
 }

@@ -105,6 +105,11 @@ class Mood:
         part = self.behaviour.receipt_first
         return part > 0.0 and self._random() < part
 
+    def grants_cancel(self) -> bool:
+        """Return whether to grant a cancel_sm."""
+        part = self.behaviour.cancel_sm
+        return part > 0.0 and self._random() < part
+
     def receipt_twice(self) -> bool:
         """Return whether this receipt is sent twice."""
         part = self.behaviour.receipts_twice

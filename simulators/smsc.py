@@ -14,7 +14,7 @@ Every submit_sm and data_sm that arrives counts, throttled or not: that is what 
 from collections.abc import Sequence
 from math import ceil
 from random import Random
-from typing import Final
+from typing import Final, NamedTuple
 
 from router.smpp import pdu as p
 from router.smpp import states
@@ -44,8 +44,23 @@ FIRST_ORPHAN: Final = 90_000_000_000
 AFTER_ITS_RECEIPT_S: Final = 0.05
 """An answer that is to come after its receipt comes at least so much later."""
 
+_REFUSALS: Final = {
+    v.QUERY_SM: v.ESME_RQUERYFAIL,
+    v.CANCEL_SM: v.ESME_RCANCELFAIL,
+    v.REPLACE_SM: v.ESME_RREPLACEFAIL,
+}
+"""How what is asked about a message is refused."""
 _DELIVERED: Final = frozenset({v.DELIVER_SM | v.RESPONSE, v.DATA_SM | v.RESPONSE, v.GENERIC_NACK})
 _SUBMITS: Final = frozenset({v.SUBMIT_SM, v.DATA_SM})
+
+
+class Planned(NamedTuple):
+    """A final receipt that goes out later."""
+
+    delivery: Delivery
+    sm: Sm
+    receipt_id: bytes
+    due_at: float
 
 
 class Smsc:
@@ -76,6 +91,8 @@ class Smsc:
         self._before: tuple[bytes, bytes, bytes] | None = None
         """The number of the message taken last, and its id in its response and in its receipt."""
         self._dates = receipts.Dates(now, now_utc)
+        self._planned: dict[bytes, Planned] = {}
+        """The final receipt of each message by its id, where a cancel_sm may change it."""
         self._links: set[Link] = set()
         self._binds: Schedule[tuple[Link, BindRequest, int]] = Schedule(0.001)
         # Finer than what waits long: the latency of an answer is what clients measure.
@@ -129,6 +146,8 @@ class Smsc:
                 self._acknowledged(link, pdu, now)
             elif command_id in states.BOUND_BY:
                 self._bind_asked(link, pdu, now)
+            elif command_id in _REFUSALS:
+                self._asked(link, pdu, now)
             elif command_id in _SUBMITS:
                 submits.append(pdu)
             else:  # It is served by routers, and not by this.
@@ -271,7 +290,7 @@ class Smsc:
             in_response, in_receipt, in_tlv = self._mixed(sm, in_response, in_receipt)
         not_before = now
         if sm.registered_delivery & receipts.ANY:
-            not_before = self._plan_receipts(link, sm, in_receipt, in_tlv, now)
+            not_before = self._plan_receipts(link, sm, in_response, in_receipt, in_tlv, now)
         if fate == ANSWER_LOST:
             self.tally.answers_lost += 1
             link.session.respond(b"")
@@ -280,6 +299,26 @@ class Smsc:
         body = in_response + b"\0"
         octets = p.build(pdu.command_id | v.RESPONSE, 0, pdu.sequence_number, body)
         self._reply(link, octets, now, not_before)
+
+    def _asked(self, link: Link, pdu: Pdu, now: float) -> None:
+        """Refuse a query_sm, cancel_sm or replace_sm; or grant a cancel_sm."""
+        self.tally.asked += 1
+        status = _REFUSALS[pdu.command_id]
+        if pdu.command_id == v.CANCEL_SM and self._mood.grants_cancel():
+            message_id = pdu.octets[16:].split(b"\0", 2)[1]
+            planned = self._planned.pop(message_id, None)
+            if planned is not None and now < planned.due_at:
+                self._cancel(link, planned, now)
+                status = v.ESME_ROK
+        link.session.respond(p.response(pdu.command_id, pdu.sequence_number, status))
+
+    def _cancel(self, link: Link, planned: Planned, now: float) -> None:
+        """Send a receipt that says DELETED now, and not the one that was planned."""
+        was = planned.delivery
+        was.is_over = True
+        self.tally.receipts.due -= 1
+        octets = self._receipt(link, planned.sm, planned.receipt_id, b"", Message.DELETED, now, now)
+        self._deliver(Delivery(octets, was.outbox, was.submitter, inbound=False), now)
 
     def _mixed(self, sm: Sm, in_response: bytes, in_receipt: bytes) -> tuple[bytes, bytes, bytes]:
         """Return the ids of a message, and the TLV's where it is that of the message before."""
@@ -316,7 +355,7 @@ class Smsc:
     # Messages out.
 
     def _plan_receipts(
-        self, link: Link, sm: Sm, receipt_id: bytes, in_tlv: bytes, now: float
+        self, link: Link, sm: Sm, message_id: bytes, receipt_id: bytes, in_tlv: bytes, now: float
     ) -> float:
         """Have the receipts sent in their time; return when the answer may go out."""
         mood, requested = self._mood, sm.registered_delivery
@@ -335,7 +374,10 @@ class Smsc:
         elif receipts.wanted(requested, state):
             octets = self._receipt(link, sm, receipt_id, in_tlv, state, now, now + wait_s)
             for _ in range(2 if mood.receipt_twice() else 1):
-                self._deliver(Delivery(octets, outbox, link, inbound=False), now + wait_s)
+                delivery = Delivery(octets, outbox, link, inbound=False)
+                self._deliver(delivery, now + wait_s)
+                if mood.behaviour.cancel_sm:
+                    self._planned[message_id] = Planned(delivery, sm, receipt_id, now + wait_s)
         return now + AFTER_ITS_RECEIPT_S if first else now
 
     def _receipt(
@@ -463,7 +505,8 @@ class Smsc:
                     link.session.respond(octets)
                 self.touched.add(link)
         for delivery in (due := self._deliveries.due(soon)):
-            delivery.outbox.waiting.append(delivery)
+            if not delivery.is_over:
+                delivery.outbox.waiting.append(delivery)
         for outbox in {delivery.outbox for delivery in due}:
             self._pump(outbox, now)
         if self._inbound_at <= soon:

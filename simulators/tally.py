@@ -56,6 +56,8 @@ class Tally:
     first_at: float = 0.0
     last_at: float = 0.0
     second: SlidingSecond = field(default_factory=SlidingSecond)
+    asked: int = 0
+    """query_sm, cancel_sm and replace_sm."""
     distinct: int = 0
     """Messages taken, by the token in their text."""
     repeated: int = 0
@@ -110,6 +112,7 @@ class Tally:
             "nacked": self.nacked,
             "silent": self.silent,
             "answers_lost": self.answers_lost,
+            "asked": self.asked,
             "distinct": self.distinct,
             "repeated": self.repeated,
             "without_token": self.without_token,

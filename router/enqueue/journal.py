@@ -432,11 +432,14 @@ class Journal(Protocol):
         after: Place,
         count: int,
         done: Searched,
+        *,
+        most: int = 2**60,
     ) -> None:
-        """Return what an account has waiting for a destination: TON, NPI, address and NUL.
+        """Return what an account has waiting for destinations that end so, in order.
 
-        One call looks at `count` messages of all accounts; the next goes on at the place that it
-        brings, until that is None.
+        A destination is TON, NPI, address and NUL; empty octets stand for all. One call looks at
+        `count` messages of all accounts, and ends when it has found `most`; the next goes on at the
+        place that it brings, until that is None.
         """
 
     def fetch_held(

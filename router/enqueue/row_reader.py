@@ -72,7 +72,10 @@ WAITING_PIECE: Final = (
     " (SELECT router_id FROM message WHERE router_id > ? ORDER BY router_id LIMIT ?)"
 )
 """Where a piece of so many messages ends, and its size."""
-WAITING_FOR: Final = f"{_WAITING} WHERE router_id > ? AND router_id <= ? AND instr(octets, ?)"
+WAITING_FOR: Final = (
+    f"{_WAITING} WHERE message.router_id > ? AND message.router_id <= ? AND instr(octets, ?)"
+    " ORDER BY message.router_id"
+)
 """The messages in a piece whose PDU has these octets somewhere."""
 HELD: Final = (
     "SELECT number, account, router_id, made_utc, final, octets, checksum, bind FROM delivery"

@@ -184,6 +184,12 @@ class Queues:
             found = self._by_value.get((queue.account, queue.lane, of_plan(queue.plan)), ())
             return tuple(found)
 
+    def of_account(self, account: AccountName) -> frozenset[int]:
+        """Return the numbers under which the file has messages of this account."""
+        with self._lock:
+            found = (n for (name, _, _), n in self._by_value.items() if name == account)
+            return frozenset(number for numbers in found for number in numbers)
+
     def number_of(self, message: Message) -> int:
         """Return the number of the queue that this message is written to, perhaps a new one."""
         number = self._numbers.get((message.plan, message.lane, message.account))

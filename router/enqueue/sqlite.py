@@ -280,10 +280,15 @@ class SqliteJournal:
         after: Place,
         count: int,
         done: Searched,
+        *,
+        most: int = 2**60,
     ) -> None:
         """See `Journal`."""
+        numbers = self._queues.of_account(account)
         self._read(
-            lambda database, _: self._reader.searched(account, destination, after, count, database),
+            lambda database, _: self._reader.searched(
+                account, numbers, destination, after, count, most, database
+            ),
             lambda found, error: done(*(found or ([], None)), error),
         )
 

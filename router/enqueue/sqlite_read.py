@@ -232,21 +232,28 @@ class Reader:
     def searched(
         self,
         account: AccountName,
+        numbers: Collection[int],
         destination: bytes,
         after: Place,
         count: int,
+        most: int,
         database: sqlite3.Connection,
     ) -> tuple[list[Message], Place | None]:
-        """See `Journal.search`. Damaged rows are passed over, as in `looked_up`."""
+        """See `Journal.search`; under these numbers of queues.
+
+        Damaged rows are passed over, as in `looked_up`.
+        """
         last, size = database.execute(row_reader.WAITING_PIECE, (after, count)).fetchone()
         if not size:
             return [], None
         rows = database.execute(row_reader.WAITING_FOR, (after, last, destination))
-        messages = [
-            one
-            for one in self._messages(rows)
-            if one.account == account and one.destination_octets == destination
-        ]
+        of_account = (row for row in rows if row[-4] in numbers)  # Before they cost a reading.
+        messages: list[Message] = []
+        for one in self._messages(of_account):
+            if one.account == account and one.destination_octets.endswith(destination):
+                messages.append(one)
+                if len(messages) >= most:
+                    return messages, one.router_id
         return messages, last if size == count else None
 
     def _messages(self, rows: Iterable[Row]) -> Iterator[Message]:

@@ -5,7 +5,7 @@ that, and until each reading that began before it is over, a reading may bring t
 was: whoever reads asks here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,6 +45,12 @@ class Amendments:
     def replace(self, message: Message, queue: Queue | None) -> None:
         """Note what a message is now."""
         self._by_id[message.router_id] = _Amendment(message, queue)
+
+    def messages(self) -> Iterator[Message]:
+        """Yield the replaced messages as they are now."""
+        for amendment in self._by_id.values():
+            if amendment.message is not None:
+                yield amendment.message
 
     def applied(self, messages: Sequence[Message]) -> tuple[list[Message], list[RouterId]]:
         """Return messages that were read as they are now, and the ids of the cancelled ones."""

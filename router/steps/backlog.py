@@ -246,6 +246,8 @@ class Backlog:
             left.count -= 1
 
     def _untouched(self, queue: QueueKey, router_id: RouterId) -> ToDecide | None:
+        if self._ids.is_of_this_process(router_id):
+            return None  # Another configuration knows the operator again: it was in the lanes.
         for left in self._to_decide:
             wanted = left.wanted
             if wanted.queue == queue and router_id > wanted.after and not left.is_fetching:

@@ -7,9 +7,11 @@ two; answers to a cancel_sm and a replace_sm also wait until the journal has the
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 from router.enqueue.ids import FORMS, Ids, in_receipt, router_id_of
+from router.enqueue.journal import BEGINNING, Place
 from router.smpp import vocabulary as v
 from router.smpp.pdu import BodyError, Pdu, Sm, response
 from router.smpp.requests import (
@@ -41,8 +43,10 @@ from router.terms.settings import AccountSettings
 MOST_WAITING: Final = 100
 """Requests of one account that may wait for the journal; further ones are answered
 ESME_RTHROTTLED, so that no account's questions hold up those of others."""
-MOST_CANCELLED: Final = 1000
-"""Messages that one cancel_sm without a message_id may be about."""
+PIECE: Final = 50
+"""Messages that a cancel_sm without a message_id cancels in one turn: a few milliseconds."""
+MOST_UNSAFE: Final = 20
+"""Such pieces of one cancel_sm that the journal has not answered for, beyond which it waits."""
 
 Answer = Callable[[int], None]
 """Answers a request with a command_status."""
@@ -168,9 +172,12 @@ class ClientRequests:
 
     def _cancel(self, client: Client, cancel: CancelSm, now: float, answer: Answer) -> None:
         account = client.account
+        latest = self._ids.latest  # What the client submits after this is another matter.
 
         def is_meant(message: Message) -> bool:
             if message.account != account.name:
+                return False
+            if message.router_id > latest and not cancel.message_id:
                 return False
             if not is_from(cancel.source_octets, message.source_octets):
                 return False
@@ -192,8 +199,7 @@ class ClientRequests:
             waiting = [one for one in found.waiting.values() if is_meant(one.message)]
             if waiting:
                 self._cancelling.cancel(
-                    waiting[:MOST_CANCELLED],
-                    lambda is_safe: answer(v.ESME_ROK if is_safe else v.ESME_RSYSERR),
+                    waiting, lambda is_safe: answer(v.ESME_ROK if is_safe else v.ESME_RSYSERR)
                 )
                 return
             for attempts in found.sent.values():
@@ -211,16 +217,50 @@ class ClientRequests:
                 *(attempts[-1].message for attempts in found.sent.values()),
             ]
             is_found = found.error is not None or any(map(is_meant, of_id))
-            if is_found or not has_address(cancel.destination_octets):
+            if is_found or not has_address(to):
                 done(found)
             else:  # The id of a submit_multi is the number of the first of its messages alone.
-                self._whereabouts.search(account.name, cancel.destination_octets, done)
-                self._turn.end_soon()
+                self._cancel_more(_CancelAll(account.name, to, is_meant, answer))
 
+        to = cancel.destination_octets
         if cancel.message_id:
             self._whereabouts.look_up(self._may_be(cancel.message_id), by_id)
         else:
-            self._whereabouts.search(account.name, cancel.destination_octets, done)
+            self._cancel_more(_CancelAll(account.name, to, is_meant, answer))
+
+    def _cancel_more(self, job: "_CancelAll") -> None:
+        """Ask for the next messages to a number, or answer when all are over."""
+        if job.is_asking:
+            return
+        if job.is_read or job.has_failed:
+            if not job.unsafe:
+                job.end()
+        elif job.unsafe < MOST_UNSAFE:
+            job.is_asking = True
+            self._whereabouts.next_of(
+                job.account, job.destination, job.place, PIECE, partial(self._found_more, job)
+            )
+            self._turn.end_soon()
+
+    def _found_more(self, job: "_CancelAll", found: Found, place: Place | None) -> None:
+        job.is_asking = False
+        job.has_failed = job.has_failed or found.error is not None or not self._commits.up
+        if not job.has_failed:
+            waiting = [one for one in found.waiting.values() if job.is_meant(one.message)]
+            job.is_known = job.is_known or any(map(job.is_meant, found.out.values()))
+            job.is_read = place is None
+            job.place = place or job.place
+
+            def kept(is_safe: bool) -> None:
+                job.unsafe -= 1
+                job.has_failed = job.has_failed or not is_safe
+                self._cancel_more(job)
+
+            if waiting:
+                job.has_cancelled = True
+                job.unsafe += 1
+                self._cancelling.cancel(waiting, kept)
+        self._cancel_more(job)
 
     # replace_sm.
 
@@ -268,6 +308,57 @@ class ClientRequests:
         if isinstance(refused, Refusal):
             client.tell(Note("pdu.refused", v.REPLACE_SM, refused.status, why=refused.why))
             answer(refused.status)
+
+
+class _CancelAll:
+    """A cancel_sm of all messages to a number, and how far it is."""
+
+    __slots__ = (
+        "account",
+        "answer",
+        "destination",
+        "has_cancelled",
+        "has_failed",
+        "is_asking",
+        "is_known",
+        "is_meant",
+        "is_read",
+        "place",
+        "unsafe",
+    )
+
+    def __init__(
+        self,
+        account: AccountName,
+        destination: bytes,
+        is_meant: Callable[[Message], bool],
+        answer: Answer,
+    ) -> None:
+        self.account: Final = account
+        self.destination: Final = destination
+        self.is_meant: Final = is_meant
+        self.answer: Final = answer
+        self.place: Place = BEGINNING
+        self.unsafe = 0
+        """Pieces that the journal has not answered for."""
+        self.is_asking = False
+        """Whether a reading is under way."""
+        self.is_read = False
+        """Whether nothing more is to be looked for."""
+        self.is_known = False
+        """Whether an operator has such a message, or may have it."""
+        self.has_cancelled = False
+        self.has_failed = False
+        """The journal could not tell, or could not keep it."""
+
+    def end(self) -> None:
+        """Answer the client."""
+        if self.has_failed:
+            self.answer(v.ESME_RSYSERR)
+        elif self.has_cancelled:
+            self.answer(v.ESME_ROK)
+        else:
+            self.answer(v.ESME_RCANCELFAIL if self.is_known else v.ESME_RINVMSGID)
 
 
 def is_called(

@@ -14,6 +14,7 @@ from typing import Final
 from router.enqueue.commit_times import CommitTimes
 from router.enqueue.journal import Changes, Done, Journal
 from router.steps.turn import Turn
+from router.terms.names import RouterId
 from router.terms.outcome import JournalError
 
 NEVER: Final = float("inf")
@@ -127,6 +128,13 @@ class Commits:
     def every(self) -> tuple[Changes, ...]:
         """Return all batches that the journal has not answered for, or has not been handed."""
         return self.accepts, *self._accepts_under_way, *self.unseen()
+
+    def unconfirmed(self) -> set[RouterId]:
+        """Return the messages that the journal was told to accept, and has not answered for.
+
+        A reading may show them already, though no lane has them and no client was answered.
+        """
+        return {one.router_id for batch in self._accepts_under_way for one in batch.accepted}
 
     def _keep(self, changes: Changes, *, urgent: bool) -> None:
         self._under_way.append(changes)

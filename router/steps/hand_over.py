@@ -18,6 +18,7 @@ from router.accept.rooms import Rooms
 from router.enqueue.journal import Renames
 from router.enqueue.lanes import Lanes
 from router.forward.pool import Operator
+from router.steps.amendments import Amendments
 from router.steps.backlog import Backlog
 from router.steps.client_retries import ClientRetries
 from router.steps.commits import Commits
@@ -37,6 +38,7 @@ class HandOver:
     """Gives operators and accounts, and what they have, their new names."""
 
     __slots__ = (
+        "_amendments",
         "_backlog",
         "_client_retries",
         "_commits",
@@ -67,7 +69,9 @@ class HandOver:
         commits: Commits,
         plans: Plans,
         former: FormerNames,
+        amendments: Amendments,
     ) -> None:
+        self._amendments: Final = amendments
         self._operators: Final = operators
         self._lanes: Final = lanes
         self._long_messages: Final = long_messages
@@ -157,6 +161,7 @@ class HandOver:
         for group in groups.values():
             for message, _ in group.parked:
                 yield message
+        yield from self._amendments.messages()
         for changes in self._commits.every():
             yield from changes.accepted
             for pending in changes.taken:

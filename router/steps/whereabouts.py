@@ -10,11 +10,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from router.enqueue.feed import Queue
 from router.enqueue.journal import (
-    BEGINNING,
     Journal,
     JournalError,
     LookedUp,
@@ -33,8 +32,8 @@ from router.terms.states import WAITS
 MOST_AT_ONCE: Final = 20
 """Messages that are looked up at once: for each account of them its messages in memory are looked
 through, some thousands."""
-PIECE_ROWS: Final = 20_000
-"""Messages that one reading looks at for a destination: some 20 ms."""
+PIECE_ROWS: Final = 5_000
+"""Messages that one reading looks at: a few milliseconds."""
 
 
 @dataclass(slots=True)
@@ -51,7 +50,11 @@ class Waiting:
 
 @dataclass(slots=True)
 class Found:
-    """What is known of the messages that were asked for; nothing of those that are over."""
+    """What is known of the messages that were asked for; nothing of those that are over.
+
+    Nor of those that are about to be accepted: no client was answered for them, and no lane has
+    them, though a reading may show them.
+    """
 
     waiting: dict[RouterId, Waiting] = field(default_factory=dict)
     out: dict[RouterId, Message] = field(default_factory=dict)
@@ -64,17 +67,18 @@ class Found:
 
 
 Done = Callable[[Found], None]
+PieceDone = Callable[[Found, Place | None], None]
+"""Hears what a reading found, and where the next one goes on; None: there is no more."""
 
 
-@dataclass(slots=True)
-class _Search:
-    """A question about all messages of an account to a destination."""
+class _Piece(NamedTuple):
+    """A question about the next few of what an account has waiting."""
 
     account: AccountName
     destination: bytes
-    done: Done
-    place: Place = BEGINNING
-    found: set[RouterId] = field(default_factory=set)
+    place: Place
+    most: int
+    done: PieceDone
 
 
 class Whereabouts:
@@ -91,7 +95,7 @@ class Whereabouts:
         "_is_untouched",
         "_journal",
         "_lanes",
-        "_searches",
+        "_pieces",
     )
 
     def __init__(
@@ -115,7 +119,7 @@ class Whereabouts:
         self._former: Final = former
         self._is_untouched: Final = is_untouched
         self._asked: Final[deque[tuple[tuple[RouterId, ...], Done]]] = deque()
-        self._searches: Final[deque[_Search]] = deque()
+        self._pieces: Final[deque[_Piece]] = deque()
         self._is_reading = False
         self._begun = 0
         self._ended = 0
@@ -124,20 +128,36 @@ class Whereabouts:
         """Find these messages, and then call `done`, in a later turn."""
         self._asked.append((tuple(router_ids), done))
 
-    def search(self, account: AccountName, destination: bytes, done: Done) -> None:
-        """Find all that an account has waiting for TON, NPI, address and NUL.
+    def next_of(
+        self, account: AccountName, destination: bytes, place: Place, most: int, done: PieceDone
+    ) -> None:
+        """Find the next few that an account has waiting for destinations that end so.
 
-        `done` is called in a later turn, once for all of it.
+        Empty octets stand for all destinations. `done` is called in a later turn.
         """
-        self._searches.append(_Search(account, destination, done))
+        self._pieces.append(_Piece(account, destination, place, most, done))
 
     def ask_journal(self) -> None:
-        """Begin the next reading, if there is anything to read; call this once per turn."""
-        if self._is_reading or not (self._asked or self._searches):
+        """Begin the next reading, if there is anything to read; call this once per turn.
+
+        Clients go first, but for every third reading.
+        """
+        if self._is_reading or not (self._asked or self._pieces):
             return
         self._is_reading = True
         self._begun += 1
-        if self._asked:
+        takes_piece = self._begun % 3 == 0 or not self._asked
+        if self._pieces and takes_piece:
+            piece = self._pieces.popleft()
+            self._journal.search(
+                self._former.of_today(piece.account),
+                piece.destination,
+                piece.place,
+                PIECE_ROWS,
+                partial(self._found_piece, piece),
+                most=piece.most,
+            )
+        else:
             questions = [self._asked.popleft()]
             count = len(questions[0][0])
             while self._asked and count + len(self._asked[0][0]) <= MOST_AT_ONCE:
@@ -145,15 +165,6 @@ class Whereabouts:
                 count += len(questions[-1][0])
             wanted = {router_id for router_ids, _ in questions for router_id in router_ids}
             self._journal.look_up(wanted, partial(self._looked_up, questions))
-        else:
-            search = self._searches.popleft()
-            self._journal.search(
-                self._former.of_today(search.account),
-                search.destination,
-                search.place,
-                PIECE_ROWS,
-                partial(self._searched, search),
-            )
 
     def sweep(self) -> None:
         """Forget changes that every reading shows; call this once a second."""
@@ -183,30 +194,24 @@ class Whereabouts:
             done(found)
         self.ask_journal()
 
-    def _searched(
+    def _found_piece(
         self,
-        search: _Search,
+        piece: _Piece,
         messages: list[Message],
         place: Place | None,
         error: JournalError | None,
     ) -> None:
         self._read()
-        search.found.update(one.router_id for one in messages)
-        if error is not None:
-            search.done(Found(error=error))
-        elif place is not None:
-            search.place = place
-            self._searches.append(search)
-        elif search.found:
-            self._asked.append((tuple(search.found), search.done))
-        else:
-            search.done(Found())
+        found = self._judged(messages)
+        found.error = error
+        piece.done(found, place)
         self.ask_journal()
 
     def _judged(self, messages: Iterable[Message]) -> Found:
         """Return where messages are now that the journal has as waiting."""
         found = Found()
-        rows, _ = self._amendments.applied(list(messages))
+        unconfirmed = self._commits.unconfirmed()
+        rows, _ = self._amendments.applied([m for m in messages if m.router_id not in unconfirmed])
         by_account: dict[AccountName, list[Message]] = {}
         for row in rows:
             row.account = self._former.of_today(row.account)

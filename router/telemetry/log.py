@@ -151,6 +151,8 @@ _BY_LEVEL: Final[dict[Level, dict[str, str]]] = {
         "journal.recovered": "Messages of an earlier process have been taken up.",
         "message.settled": "A message has ended. Sampled: `telemetry.log.messages`.",
         "router.kept_up": "For 10 s nothing was refused because of a congestion; see `refused`.",
+        "queue.cancel_began": "By order of a `user` all that an account has waiting is cancelled.",
+        "queue.cancelled": "An order of a `user` has ended; `why` is there where not all was done.",
         "router.draining": "The router is stopping: no new binds and submits.",
         "router.listening": "Clients can connect to `address`, which systemd has `passed` or not.",
         "router.ready": "Clients are served; metrics at `telemetry`, commands at `control`.",

@@ -25,7 +25,7 @@ from router.settings.load import SettingsError, load, warnings
 from router.telemetry import core
 from router.terms.names import AccountName
 from router.terms.settings import Settings
-from router.wiring.cli_records import add_commands
+from router.wiring import cli_queue, cli_records
 
 if TYPE_CHECKING:
     from router.wiring.trace_view import View
@@ -130,7 +130,7 @@ def _parser() -> argparse.ArgumentParser:
         "--to", metavar="PREFIX", type=_digits, help="only for numbers that begin so"
     )
     routes.add_argument("--account", metavar="A", help="only what holds for this account")
-    add_commands(add, _url, DEFAULT_URL)
+    cli_records.add_commands(add, _url, DEFAULT_URL)
     add("schema", "print the JSON Schema of a configuration, for editors", _schema)
     add("hash-password", "read a password, and print its hash", _hash_password)
     status = add("status", "show the state of a running router, and what is not well", _status)
@@ -148,6 +148,7 @@ def _parser() -> argparse.ArgumentParser:
     resume = add("resume", "send messages again on what was drained", _resume)
     clock = add("clock", "end a doubt about the machine's clock: `clock believe`", _clock)
     clock.add_argument("what", choices=["believe"], help="the machine's clock is right")
+    cli_queue.add_commands(add, _url, _field, DEFAULT_URL)
     reload = add("reload", "have a running router follow its configuration files", _reload)
     reload.add_argument(
         "--partly", action="store_true", help="apply what needs no restart, although something does"

@@ -14,6 +14,7 @@
     /v1/clock    POST {"what": "believe"}: end a doubt about the wall clock
     /v1/reload   POST {"partly": false}: follow the configuration as it is now in its files
     /v1/trace    POST: what passes on connections, as it passes (`trace_stream.py`)
+    /v1/queue/cancel  POST: cancel what waits (`queue_orders.py`)
     and the questions of `questions.py`
 
 They ask the loop. Whoever can reach their port can command the router. A browser on this
@@ -39,10 +40,12 @@ from router.telemetry.running import Running
 from router.telemetry.status import described, not_ready, observed
 from router.telemetry.trace import Trace
 from router.terms.settings import Address
+from router.wiring.callers import user_at
 from router.wiring.drains import UnknownNameError, set_drained
 from router.wiring.gently import gently
 from router.wiring.http_server import CONNECTION, LONGEST_S, HttpServer, Refusals
 from router.wiring.questions import PATHS, SEARCH, SLOW_S, Questions
+from router.wiring.queue_orders import QUEUE_CANCEL, QueueOrders
 from router.wiring.reload import Reloaded
 from router.wiring.remote import UNKNOWN_NAME
 from router.wiring.trace_stream import (
@@ -167,10 +170,12 @@ class ControlSite:
         self._refusals: Final = refusals
         self._answer_s: Final = answer_s
         self._questions: Final = Questions(app, self._asked)
+        self._orders: Final = QueueOrders(app, self._asked)
         self._reload_s: Final = reload_s
         rest = threading.BoundedSemaphore(MOST_WAITING)
         self._places: Final = dict.fromkeys(PATHS, rest) | {
-            path: threading.BoundedSemaphore(MOST_WAITING) for path in (RELOAD, SEARCH)
+            path: threading.BoundedSemaphore(MOST_WAITING)
+            for path in (RELOAD, SEARCH, QUEUE_CANCEL)
         }
         """What may still wait, by path."""
         self._asking = threading.Lock()
@@ -192,9 +197,9 @@ class ControlSite:
         }
         path = environ["PATH_INFO"]
         questions = self._questions.by_path
-        single = ("/v1/status", RELOAD, TRACE)
+        single = ("/v1/status", RELOAD, TRACE, QUEUE_CANCEL)
         if path not in single and path not in command and path not in questions:
-            error = _nothing_but(("/v1/status", *command, RELOAD, TRACE, *questions))
+            error = _nothing_but(("/v1/status", *command, *single[1:], *questions))
             return _json(start_response, 404, {"error": error})
         method = "GET" if path == "/v1/status" else "POST"
         if environ["REQUEST_METHOD"] != method:
@@ -253,6 +258,8 @@ class ControlSite:
             self._refusals.note("too_many", at_once=MOST_WAITING)
             return 503, {"error": f"{MOST_WAITING} others wait already; ask again later"}
         try:
+            if path == QUEUE_CANCEL:
+                return self._order(environ)
             return self._reload(environ) if path == RELOAD else self._question(environ, path)
         finally:
             place.release()
@@ -264,6 +271,18 @@ class ControlSite:
             return 400, {"error": str(error)}
         except UnknownNameError as error:
             return UNKNOWN_NAME, {"error": str(error)}
+
+    def _order(self, environ: "WSGIEnvironment") -> tuple[int, object]:
+        connection = environ.get(CONNECTION)
+        user = None if connection is None else user_at(connection)
+        try:
+            return self._orders.answer(_posted(environ, MOST_QUESTION_OCTETS), user)
+        except ValueError as error:
+            return 400, {"error": str(error)}
+        except UnknownNameError as error:
+            return UNKNOWN_NAME, {"error": str(error)}
+        finally:
+            self._last = None
 
     def _asked(self, make: Callable[[], object]) -> tuple[int, object]:
         """Make a call in the loop's thread; return its result with 200, or why there is none."""

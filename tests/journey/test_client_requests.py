@@ -207,6 +207,77 @@ def cancel_and_wait(client: Client) -> int:
     return asked
 
 
+def test_message_that_its_client_has_not_heard_of_is_not_cancelled(
+    world: World, router: Router
+) -> None:
+    """The journal has it already, and the lane, which comes first, does not."""
+    client = router.client()
+    client.submit(b"37255512346", text=b"first")
+    world.run(0.1)
+    router.journal.accepts_told_after_s = 0.1
+    number = client.submit(text=b"late")
+    world.run(0.05)
+    asked = cancel(client)
+    world.run(0.02)
+    assert client.status_of(asked) == v.ESME_RINVMSGID
+    assert client.status_of(number) is None
+    world.run(0.2)
+    assert client.status_of(number) == v.ESME_ROK
+    telia = router.operator("telia")
+    world.run(1.0)
+    assert telia.texts() == [b"first", b"late"]
+    telia.report_all()
+    world.run(2.0)
+    nothing_is_left(router)
+
+
+def test_however_many_messages_go_to_a_number_all_are_cancelled_in_pieces(
+    world: World, router: Router
+) -> None:
+    client, _ = waiting(router, 230)
+    other = client.submit(b"37255512346", text=b"other number")
+    world.run(0.2)
+    asked = cancel(client)
+    router.journal.writes_are_stuck = True
+    world.run(1.0)
+    assert client.status_of(asked) is None
+    router.journal.go_on()
+    world.run(1.0)
+    assert client.status_of(asked) == v.ESME_ROK
+    assert router.outcomes == [Outcome.REJECTED] * 230
+    telia = router.operator("telia")
+    world.run(1.0)
+    assert telia.texts() == [b"other number"]
+    assert client.status_of(other) == v.ESME_ROK
+
+
+def test_while_the_journal_cannot_be_written_not_all_is_said_to_be_cancelled(
+    world: World, router: Router
+) -> None:
+    client, _ = waiting(router, 120)
+    router.journal.writes_are_stuck = True
+    asked = cancel(client)
+    world.run(0.5)
+    router.journal.failing = FULL_DISK
+    router.journal.go_on()
+    world.run(0.5)
+    assert client.status_of(asked) == v.ESME_RSYSERR
+
+
+def test_message_that_is_submitted_after_the_cancel_is_not_cancelled(
+    world: World, router: Router
+) -> None:
+    client, _ = waiting(router, 2)
+    asked = cancel(client)
+    client.submit(text=b"after it")
+    world.run(0.5)
+    assert client.status_of(asked) == v.ESME_ROK
+    assert router.outcomes == [Outcome.REJECTED] * 2
+    telia = router.operator("telia")
+    world.run(1.0)
+    assert telia.texts() == [b"after it"]
+
+
 def test_scheduled_message_is_cancelled(world: World, contract: Settings) -> None:
     router = Router(world, with_account(contract, "bank", schedule_delivery_time="honour"))
     client, (number,) = waiting(router, schedule_delivery_time=b"000000000100000R")

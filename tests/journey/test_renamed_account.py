@@ -92,6 +92,29 @@ def test_what_waits_for_a_living_account_is_its_own_under_its_new_name(
     router.assert_all_is_over()
 
 
+def test_what_was_replaced_is_its_own_too_though_only_the_journal_has_it(
+    world: World, contract: Settings
+) -> None:
+    router = Router(world, contract, capacity=LITTLE_MEMORY)
+    client = router.client()
+    numbers = [client.submit(text=b"%d" % number) for number in range(6)]
+    world.run(0.2)
+    number = client.far.next_sequence()
+    body = client.id_of(numbers[4]) + b"\0" + p.address(0, 0, b"") + b"\0\0\1\0\5other"
+    client.far.send(p.build(v.REPLACE_SM, 0, number, body))
+    world.run(0.1)
+    assert client.status_of(number) == v.ESME_ROK
+    reload_as_bank2(router)
+    back, telia = bank2(router), router.operator("telia")
+    world.run(0.5)
+    assert telia.texts() == [b"0", b"1", b"2", b"3", b"other", b"5"]
+    telia.report_all()
+    world.run(2.0)
+    assert len(back.receipts) == 6
+    assert router.journey.counters.outcomes == {(BANK2, Outcome.DELIVERED): 6}
+    router.assert_all_is_over()
+
+
 def test_clients_of_a_renamed_account_bind_anew(world: World, router: Router) -> None:
     telia, client = connected(router)
     submitted(router, telia, client, 1)

@@ -6,6 +6,7 @@ its way or not, and whatever the router has made of it must be right.
 
 from collections import deque
 from dataclasses import dataclass, field
+from random import Random
 
 from router.accept.server import ClientLink
 from router.smpp import pdu as p
@@ -15,6 +16,7 @@ from router.terms.settings import BindType, Settings
 from tests.simulation.ledger import NEVER, Held, Long, Submitted
 from tests.simulation.life import Life
 from tests.simulation.promises import Promises
+from tests.simulation.requests import Asker, Kind, Request
 from tests.simulation.scenario import NO_ROUTE, PREFIXES, ClientMood
 from tests.simulation.world import Connection, Loop, garbage
 
@@ -23,6 +25,7 @@ COMMANDS: dict[BindType, int] = {
     "receiver": v.BIND_RECEIVER,
     "transceiver": v.BIND_TRANSCEIVER,
 }
+REQUESTS_ANSWERED = (v.QUERY_SM | v.RESPONSE, v.CANCEL_SM | v.RESPONSE, v.REPLACE_SM | v.RESPONSE)
 MOST_REFUSALS = 3
 """Of one deliver_sm. A client that refuses for ever is asked for ever."""
 
@@ -46,6 +49,8 @@ class Visit:
     sequence: int = 1
     submitted: dict[int, Submitted] = field(default_factory=dict)
     """Not answered, by sequence_number."""
+    asked: dict[int, tuple[Request, list[Kind]]] = field(default_factory=dict)
+    """Questions that are not answered, with what is to be asked then, by sequence_number."""
     given: dict[int, Held] = field(default_factory=dict)
     """deliver_sm that the router has written, by sequence_number."""
 
@@ -79,6 +84,7 @@ class Client:
         self.process: Life | None = None
         self.ports = [Port(port) for port in mood.ports]
         self.todo: deque[Submitted] = deque()
+        self._asker = Asker(self, Random(f"{mood.asks} {mood.account}"), mood.asks)
         self._refused: dict[bytes, int] = {}
         self._long: Long | None = None
         """The long message whose parts are made just now."""
@@ -164,6 +170,7 @@ class Client:
         port = visit.port
         if port.visit is visit:
             port.visit = None
+        self._asker.lost(visit)
         away_s = 0.1 if self.calm else self.rng.expovariate(1.0 / self.mood.away_s)
         self.loop.after(away_s, lambda: self._connect(port))
 
@@ -179,6 +186,12 @@ class Client:
                     status = pdu.command_status
                     self.loop.tell(f"router    answers {message.name} with 0x{status:02X}")
                 self.promises.answered(message, pdu)
+        elif command_id in REQUESTS_ANSWERED:
+            if (asked := visit.asked.get(pdu.sequence_number)) is not None:
+                request, _ = asked
+                status, name = pdu.command_status, request.message.name
+                self.loop.tell(f"router    answers {request.kind} {name} with 0x{status:02X}")
+                self.promises.request_answered(request, pdu)
         elif command_id == v.DELIVER_SM:
             if self.loop.telling:
                 self.loop.tell(f"router    gives {self.mood.account} {pdu.octets[16:90]!r}")
@@ -191,8 +204,12 @@ class Client:
         connection = visit.connection
         command_id = pdu.command_id
         if command_id in (v.SUBMIT_SM_RESP, v.DATA_SM_RESP):
-            visit.submitted.pop(pdu.sequence_number, None)
+            message = visit.submitted.pop(pdu.sequence_number, None)
+            if message is not None and not pdu.command_status and self.mood.asks:
+                self._asker.told(message)
             self._pump()
+        elif command_id in REQUESTS_ANSWERED:
+            self._asker.answered(visit, pdu)
         elif command_id == v.DELIVER_SM:
             self._judge(visit, pdu)
         elif command_id & v.RESPONSE:
@@ -297,6 +314,7 @@ class Client:
             float(period_s) or (NEVER if of_lane_s is None else schedule_s + of_lane_s),
             schedule_s,
             long=long,
+            text=text,
         )
         if long is not None:
             long.parts.append(message)
@@ -348,6 +366,8 @@ class Client:
         if self.loop.telling:
             self.loop.tell(f"{self.mood.account:9} submits {message.name}")
         visit.connection.send(p.relay(message.octets, visit.sequence))
+        if self.mood.asks:
+            self._asker.submitted(message)
 
 
 def _part(long: Long, number: int) -> tuple[int, bytes, bytes]:

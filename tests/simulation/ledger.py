@@ -45,6 +45,17 @@ class Long:
 
 
 @dataclass(slots=True, eq=False)
+class Version:
+    """What a client wants a message to be instead."""
+
+    body: bytes
+    is_durable: bool = False
+    """The router's disk has it."""
+    status: int | None = None
+    """What the router has answered."""
+
+
+@dataclass(slots=True, eq=False)
 class Submitted:
     """A submit_sm or data_sm that a client has sent."""
 
@@ -85,6 +96,15 @@ class Submitted:
     """Final receipts that the disk has ever held."""
     long: Long | None = None
     """What it is a part of."""
+    text: bytes = b""
+    """With its user data header."""
+    versions: list[Version] = field(default_factory=list)
+    """What else it is to be, in the order in which its client asked."""
+    promised: int = 0
+    """How many of these it is, or has gone beyond: that was answered with ESME_ROK."""
+    cancel_asked: bool = False
+    is_cancelled: bool = False
+    """A cancel_sm that was about it alone was answered with ESME_ROK."""
 
     @property
     def name(self) -> str:

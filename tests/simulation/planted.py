@@ -15,6 +15,7 @@ from tests.simulation import (
     planted_home,
     planted_memory,
     planted_out,
+    planted_requests,
     planted_time,
 )
 from tests.simulation.planting import BUGS, planted
@@ -29,6 +30,7 @@ __all__ = [
     "planted_home",
     "planted_memory",
     "planted_out",
+    "planted_requests",
     "planted_time",
     "quickest_to_find",
     "write_seeds",

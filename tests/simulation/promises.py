@@ -12,15 +12,17 @@ from router.forward.bind import OperatorLink
 from router.forward.breaker import BreakerState
 from router.forward.pool import Bind
 from router.report.receipts import AFTER_RESPONSE_S
+from router.smpp import vocabulary as v
 from router.smpp.link import Link
 from router.smpp.pdu import Pdu, Sm, message_id_of
 from router.smpp.receipt import State
 from router.smpp.states import State as SessionState
 from router.smpp.times import time_utc
+from router.steps.cancel_orders import Order, Wanted
 from router.terms.clock import SMALL_S
 from router.terms.limits import Rate
 from router.terms.names import AccountName, BindName, LaneName, OperatorName
-from router.terms.outcome import TEMPORARY_FOR_CLIENTS, Outcome, judge
+from router.terms.outcome import CANCELLED, TEMPORARY_FOR_CLIENTS, Outcome, judge
 from router.terms.settings import BindSettings, Settings
 from tests.simulation.disk import Disk
 from tests.simulation.ledger import Held, Inbound, Long, Submitted, Taken, Writing, body_of, sm_of
@@ -34,6 +36,7 @@ from tests.simulation.records import (
     described,
     is_final,
 )
+from tests.simulation.requests import Request
 from tests.simulation.world import Connection, Loop, Process
 
 A_MOMENT_S = 0.001
@@ -48,6 +51,8 @@ class Promises(Records):
         super().__init__(loop, disk, settings)
         self.process: Process
         self.repeated = 0
+        self.requests: Counter[tuple[str, int]] = Counter()
+        """What clients asked, and the statuses that they were answered."""
         self._most_places: dict[AccountName, int] = {}
         self._arrivals: dict[OperatorName | BindName, deque[float]] = defaultdict(deque)
         self._sent_on: WeakKeyDictionary[Connection, list[float]] = WeakKeyDictionary()
@@ -156,6 +161,70 @@ class Promises(Records):
         elif message_id_of(pdu) != b"%d" % message.router_id:
             raise self.broken(f"{message.name}: answered with id {message_id_of(pdu)!r}")
 
+    def request_answered(self, request: Request, pdu: Pdu) -> None:
+        """The router answers a query_sm, cancel_sm or replace_sm."""
+        message, status = request.message, pdu.command_status
+        self.requests[request.kind, status] += 1
+        name = f"{message.name}: {request.kind} answered with 0x{status:02X}"
+        if status in (v.ESME_RINVMSGID, v.ESME_RINVSRCADR):
+            # What an operator took is not looked for by its number.
+            is_looked_for = request.is_known and not message.writings
+            is_looked_for = is_looked_for or request.kind != "cancel all"
+            if message.settled is None and is_looked_for and not message.cancel_asked:
+                raise self.broken(f"{name}, though the message is not over")
+        if status:
+            if request.version is not None:
+                request.version.status = status
+            return
+        if request.kind == "query":
+            self._is_as_told(message, pdu, name)
+        elif request.kind == "replace":
+            assert request.version is not None
+            if not request.version.is_durable:
+                raise self.broken(f"{name}, which the disk does not have")
+            request.version.status = status
+            message.promised = message.versions.index(request.version) + 1
+        else:
+            about = request.about
+            if not any(is_cancelled(one) for one in about):
+                raise self.broken(f"{name}, and the disk has no message of it as cancelled")
+            if len(about) == 1:
+                message.is_cancelled = True
+
+    def ordered(self, process: Process, account: AccountName) -> None:
+        """A person has all cancelled that an account has waiting, as the command does it."""
+        meant = [
+            one for one in self.by_id.values() if one.account == account and one.settled is None
+        ]
+        told = [one for one in meant if one.answer == v.ESME_ROK and one.answered_in == self._life]
+        for one in self.by_body.values():
+            if one.account == account:
+                one.cancel_asked = True
+        self.loop.tell(f"a person  has all cancelled that {account} has waiting")
+
+        def over(order: Order) -> None:
+            left = [one for one in told if not (one.settled or one.writings)]
+            what = f"{order.cancelled} cancelled, {order.with_operator} not; {order.why or 'all'}"
+            self.loop.tell(f"a person  hears: {what}")
+            if not order.why and len(left) > order.with_operator:
+                raise self.broken(f"{left[0].name}: waits, though all was cancelled: {what}")
+            done = sum(map(is_cancelled, self.by_id.values()))
+            if order.cancelled > done:
+                raise self.broken(f"{account}: {what}, and the disk has {done}")
+
+        process.journey.cancel_orders.begin(Wanted(account=self.called(account)), over)
+
+    def _is_as_told(self, message: Submitted, pdu: Pdu, name: str) -> None:
+        """Whether a message_state is true."""
+        message_id, final_date, rest = pdu.octets[16:].split(b"\0", 2)
+        state = State(rest[0])
+        if message_id != b"%d" % (message.router_id or 0):
+            raise self.broken(f"{name}: with id {message_id!r}")
+        if (state in (State.ENROUTE, State.SCHEDULED)) == bool(final_date):
+            raise self.broken(f"{name}: {state.name} with date {final_date!r}")
+        if final_date and message.settled is None:
+            raise self.broken(f"{name}: {state.name}, and it is not over")
+
     def delivery_written(self, account: AccountName, link: Link, pdu: Pdu) -> Held:
         """The router writes a deliver_sm to a client."""
         held = self.held.get(pdu.octets[16:])
@@ -207,6 +276,7 @@ class Promises(Records):
             raise self.broken(f"{name}: sent before the disk has it")
         if message.settled is not None:
             raise self.broken(f"{name}: sent although it is settled")
+        self._is_what_was_promised(message, body_of(pdu.octets))
         if isinstance(link, OperatorLink) and (link.bind.operator.name not in self.given.operators):
             raise self.broken(f"{name}: sent to {operator}, which is gone")
         is_late = message.accepted_at > self._changed_at and (
@@ -230,6 +300,16 @@ class Promises(Records):
         writing = Writing(message, operator, connection, self._life, now)
         message.writings.append(writing)
         return writing
+
+    def _is_what_was_promised(self, message: Submitted, body: bytes) -> None:
+        """It has the text that its client was promised last, or one that was asked for since."""
+        bodies = [body_of(message.octets), *(one.body for one in message.versions)]
+        place = bodies.index(body)
+        if place < message.promised:
+            raise self.broken(f"{message.name}: sent as it was before it was replaced")
+        status = message.versions[place - 1].status if place else None
+        if status not in (None, v.ESME_ROK, v.ESME_RSYSERR):
+            raise self.broken(f"{message.name}: sent with a text that was refused 0x{status:02X}")
 
     def _says_its_times(self, message: Submitted, operator: OperatorName, sm: Sm) -> None:
         """The schedule of a message that has waited for it is empty; a period may be shorter."""
@@ -551,6 +631,10 @@ class Promises(Records):
         for name, correlator in journey.pending.correlators.items():
             if len(correlator):
                 raise self.broken(f"{name}: receipts are waited for, and nothing was sent")
+        if any(journey.client_requests._waiting.values()):
+            raise self.broken("a client's question is not answered")
+        if journey.cancel_orders.under_way:
+            raise self.broken("an order to cancel does not end")
         for connection in self.process.connections:
             link = connection.link
             if link.session.unanswered and isinstance(link, ClientLink | OperatorLink):
@@ -562,6 +646,11 @@ class Promises(Records):
         ended = sum(counters.outcomes.values())
         if ended != self.settled_in_life:
             raise self.broken(f"{ended} counted as ended, not {self.settled_in_life}")
+
+
+def is_cancelled(message: Submitted) -> bool:
+    """Whether the disk has it that a message was cancelled."""
+    return message.settled is not None and message.settled.reason == CANCELLED
 
 
 def link_is_of_another(link: Link, given: Settings) -> bool:

@@ -6,11 +6,12 @@ to each other so far (`ledger.py`).
 
 import re
 
+from router.enqueue.journal import Replaced
 from router.smpp.pdu import Pdu, Sm
 from router.smpp.receipt import State
 from router.smpp.vocabulary import DELIVER_SM
 from router.terms.names import OperatorName
-from router.terms.outcome import Outcome
+from router.terms.outcome import CANCELLED, Outcome
 from router.terms.settings import OperatorSettings, Settings
 from tests.simulation.disk import AttemptRow, DeliveryRow, Disk, MessageRow, SettledRow, Transaction
 from tests.simulation.ledger import NEVER, Held, Inbound, Submitted, Taken, body_of
@@ -103,6 +104,8 @@ class Records:
         for row in transaction.accepted:
             candidates = tuple(map(first_name, row.candidates))
             self._accepted(row._replace(account=first_name(row.account), candidates=candidates))
+        for replaced in transaction.replaced:
+            self._replaced(replaced)
         for attempt in transaction.taken:
             self._attempted(attempt._replace(operator=first_name(attempt.operator)))
         held = [row._replace(account=first_name(row.account)) for row in transaction.held]
@@ -129,6 +132,15 @@ class Records:
         message.accepted = Stamp(self._life, message.accepted_at, row.accepted_utc)
         message.expires_utc, message.not_before_utc = row.expires_utc, row.not_before_utc
         self.accepted_in_life += 1
+
+    def _replaced(self, row: Replaced) -> None:
+        """A message is to be what its client has asked for."""
+        message = self.by_id[row.message.router_id]
+        body = body_of(row.octets) if row.octets else b""
+        version = next((one for one in message.versions if one.body == body), None)
+        if version is None:
+            raise self.broken(f"{message.name}: replaced, as nobody has asked: {row.octets!r}")
+        version.is_durable = True
 
     def _waiting(self, router_id: int, what: str) -> Submitted:
         message = self.by_id.get(router_id)
@@ -240,6 +252,9 @@ class Records:
                 raise self.broken(f"{name}, though all its receipts were acknowledged")
         elif taken:
             raise self.broken(f"{name}, though an operator took it")
+        elif name.endswith(f"({CANCELLED})"):
+            if not message.cancel_asked:
+                raise self.broken(f"{name}, as nobody has asked")
         # Where a crash must leave no doubt, one that was about to go out counts as gone out.
         elif not self._marks.get(message.router_id or 0) and not any(
             w.at < at for w in message.writings

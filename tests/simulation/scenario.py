@@ -38,6 +38,8 @@ MOST_AHEAD_S = 60.0
 it has stamped before waits for so much longer."""
 FIRST_OF_STEPS = 200
 """The first seed whose router may be given other configurations at any step."""
+FIRST_OF_REQUESTS = 300
+"""The first seed whose clients ask about their messages, and have them cancelled and replaced."""
 Voucher = Literal["kernel", "person", "time"]
 """Who says that the wall clock is right, or that so much time has passed that nobody need."""
 WRONG_CLOCKS = 0.2
@@ -73,6 +75,8 @@ class ClientMood:
     wrong_passwords: float = 0.0
     schedules: float = 0.0
     """Share of its submits that are to be sent later."""
+    asks: float = 0.0
+    """Share of its messages that it asks about, or wants to have cancelled or replaced."""
 
 
 @dataclass(slots=True)
@@ -155,6 +159,8 @@ class Scenario:
     """Configurations that it is given after so many steps, and not at a time: between any two."""
     drains: list[tuple[float, float, OperatorName, int]] = field(default_factory=list)
     """When one bind of an operator is drained by command, for how long, and which one."""
+    orders: list[tuple[float, AccountName]] = field(default_factory=list)
+    """When a person has all cancelled that an account has waiting."""
     in_memory: int = 2000
     """Messages of one queue that the router keeps in memory."""
     attempts_in_memory: int = 100_000
@@ -200,7 +206,22 @@ def drawn(seed: int, rng: Random) -> Scenario:
     _draw_configurations(Random(f"{seed} configurations"), scenario)
     _draw_clock(Random(f"{seed} clock"), scenario)
     _draw_steps(Random(f"{seed} steps"), scenario)
+    _draw_requests(Random(f"{seed} requests"), scenario)
     return scenario
+
+
+def _draw_requests(rng: Random, scenario: Scenario) -> None:
+    """Clients that ask, and orders; by a generator of its own.
+
+    Not in the first seeds, which are the same histories as before.
+    """
+    if scenario.seed < FIRST_OF_REQUESTS:
+        return
+    for mood in scenario.clients:
+        mood.asks = rng.choice((0.0, 0.1, 0.4, 0.8))
+        if rng.random() < 0.3:
+            scenario.orders.append((rng.uniform(0.5, scenario.lasts_s), mood.account))
+    scenario.in_memory = rng.choice((2000, 2, 2, 6, 20))
 
 
 def _draw_steps(rng: Random, scenario: Scenario) -> None:

@@ -20,7 +20,7 @@ from router.forward.bind import OperatorLink
 from router.forward.pool import Bind
 from router.terms.capacity import Capacity
 from router.terms.clock import CONFIRM_S
-from router.terms.names import OperatorName
+from router.terms.names import AccountName, OperatorName
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings
 from tests.simulation.clients import Client
@@ -51,6 +51,8 @@ class Result:
     """Of the accepted messages."""
     answers: dict[int, int]
     """To clients' submits, by status."""
+    requests: dict[tuple[str, int], int]
+    """What clients asked about their messages, by the status of the answer."""
     lives: int
     repeated: int
     seconds: float
@@ -104,6 +106,8 @@ class Simulation:
         for at, lasts_s, operator, place in scenario.drains:
             for when, drained in ((at, True), (at + lasts_s, False)):
                 loop.after(when, partial(self._drain, operator, place, drained=drained))
+        for at, account in scenario.orders:
+            loop.after(at, partial(self._order, account))
         for at, by_s in scenario.wall_jumps:
             loop.after(at, lambda s=by_s: self._jump(s))  # type: ignore[misc]
         if (clock := scenario.clock) is not None:
@@ -218,6 +222,17 @@ class Simulation:
 
         if process.alive:
             process.soon(act)
+
+    def _order(self, account: AccountName) -> None:
+        """A person has all cancelled that an account has waiting."""
+        process = self.process
+
+        def begin() -> None:
+            if process.settings is self.settings:
+                self.promises.ordered(process, account)
+
+        if process.alive and self._is_ready and not process.journey.intake.draining:
+            process.soon(begin)
 
     def _jump(self, seconds: float) -> None:
         self.loop.tell(f"wall clock jumps by {seconds:.0f} s")
@@ -349,6 +364,7 @@ def simulate(seed: int, tell: Callable[[str], None] | None = None) -> Result:
         broken=broken,
         outcomes=dict(Counter(Outcome(one.outcome).name for one in settled)),
         answers=dict(Counter(answers)),
+        requests=dict(promises.requests),
         lives=simulation.lives,
         repeated=promises.repeated,
         seconds=loop.now - START,

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulation.scenario import FIRST_OF_REQUESTS
 from tests.simulation.simulation import Result, simulate
 
 ROOT = Path(__file__).parents[2]
 AT_ONCE = 25
-SHORT = range(0, 300, AT_ONCE)
+SHORT = range(0, 400, AT_ONCE)
 LONG = range(1_000, 21_000, AT_ONCE)
 
 
@@ -64,6 +65,16 @@ def test_the_seeds_between_them_meet_everything() -> None:
     assert lives > 20
     assert repeated > 100
     assert sum(outcomes.values()) > 2000
+
+
+def test_clients_ask_and_have_messages_cancelled_and_replaced() -> None:
+    requests: Counter[tuple[str, int]] = Counter()
+    for seed in range(FIRST_OF_REQUESTS, FIRST_OF_REQUESTS + 50):
+        requests.update(lived(seed).requests)
+    done = {kind: requests[kind, 0] for kind in ("query", "cancel", "cancel all", "replace")}
+    assert min(done.values()) > 20, done
+    refused = {status for _, status in requests}
+    assert {0x0C, 0x11, 0x13} <= refused
 
 
 def test_a_seed_is_the_same_history_in_every_process() -> None:

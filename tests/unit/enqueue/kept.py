@@ -95,10 +95,14 @@ class Kept(ABC):
         return self.turns.looked_up(self.journal, *router_ids)
 
     def searched(
-        self, destination: bytes, account: AccountName = BANK, count: int = 1000
+        self,
+        destination: bytes,
+        account: AccountName = BANK,
+        count: int = 1000,
+        most: int = 2**60,
     ) -> list[Message]:
         """What an account has waiting for a destination, searched in pieces of `count`."""
-        return self.turns.searched(self.journal, account, destination, count)
+        return self.turns.searched(self.journal, account, destination, count, most)
 
     def held(self, after: int = 0, count: int = 1000) -> list[Delivery]:
         """The next deliveries of the bank."""

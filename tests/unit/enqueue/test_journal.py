@@ -329,6 +329,15 @@ def test_what_waits_for_a_number_is_found_in_pieces(kept: Kept) -> None:
     assert kept.searched(p.address(0, 1, b"37255512345")) == []
 
 
+def test_all_that_an_account_has_waiting_is_found_a_few_at_a_time(kept: Kept) -> None:
+    other_number = message(2, destination=b"37255512346")
+    kept.keep(changes(accepted=[*ones(1, 3, 5, 7), other_number, message(4, account=SHOP)]))
+    for most in (1, 2, 1000):
+        assert numbers_of(kept.searched(b"", most=most)) == [1, 2, 3, 5, 7]
+        assert numbers_of(kept.searched(b"55512346\0", most=most)) == [2]
+        assert numbers_of(kept.searched(b"", account=SHOP, count=2, most=most)) == [4]
+
+
 def test_message_that_was_replaced_is_the_other_one_for_whoever_reads_it(kept: Kept) -> None:
     one, untouched = ones(1, 2)
     kept.keep(changes(accepted=[one, untouched]))

@@ -291,7 +291,12 @@ class Turns:
         return found
 
     def searched(
-        self, journal: Journal, account: AccountName, destination: bytes, count: int
+        self,
+        journal: Journal,
+        account: AccountName,
+        destination: bytes,
+        count: int,
+        most: int = 2**60,
     ) -> list[Message]:
         """What waits for a destination, searched in pieces of `count`. Raises JournalError."""
         found: list[Message] = []
@@ -302,8 +307,10 @@ class Turns:
             heard.append((place, error))
 
         while (after := heard.pop()[0]) is not None:
-            journal.search(account, destination, after, count, piece)
+            before = len(found)
+            journal.search(account, destination, after, count, piece, most=most)
             self.until(lambda: heard)
+            assert len(found) - before <= most
             if heard[0][1] is not None:
                 raise heard[0][1]
         return found

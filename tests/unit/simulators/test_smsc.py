@@ -533,3 +533,43 @@ def test_same_seed_and_the_same_messages_give_the_same_totals() -> None:
         house.pass_time(1.0)
         runs.append((house.smsc.totals(), bind.ids()))
     assert runs[0] == runs[1]
+
+
+def ask_about(bind: Bind, command_id: int, message_id: bytes) -> int:
+    """What is answered to a query_sm, cancel_sm or replace_sm."""
+    addresses = p.address(5, 0, b"BANK") + p.address(1, 1, b"3725550")
+    before = b"\0" if command_id == v.CANCEL_SM else b""
+    octets = p.build(command_id, 0, 0, before + message_id + b"\0" + addresses)
+    bind.session.request(octets, None, bind.house.now)
+    bind.house.exchange()
+    answer = bind.answers.pop()
+    assert answer.command_id == command_id | v.RESPONSE
+    return answer.command_status
+
+
+def test_what_is_asked_about_messages_is_refused_and_counts_as_no_message() -> None:
+    house = House()
+    bind = Bind(house)
+    bind.submit()
+    refusals = [
+        ask_about(bind, command_id, bind.ids()[0])
+        for command_id in (v.QUERY_SM, v.CANCEL_SM, v.REPLACE_SM)
+    ]
+    assert refusals == [v.ESME_RQUERYFAIL, v.ESME_RCANCELFAIL, v.ESME_RREPLACEFAIL]
+    totals = house.smsc.totals()
+    assert (totals["submits"], totals["asked"]) == (1, 3)
+
+
+def test_cancelled_message_has_one_receipt_that_says_deleted() -> None:
+    house = House(Behaviour(cancel_sm=1.0, ids=IdForms("hex", "decimal")))
+    bind = Bind(house)
+    bind.submit(2)
+    first, second = bind.ids()
+    assert ask_about(bind, v.CANCEL_SM, first) == 0
+    assert ask_about(bind, v.CANCEL_SM, first) == v.ESME_RCANCELFAIL
+    assert ask_about(bind, v.CANCEL_SM, b"4711") == v.ESME_RCANCELFAIL
+    house.pass_time(1.0)
+    assert ask_about(bind, v.CANCEL_SM, second) == v.ESME_RCANCELFAIL
+    states = [sm.short_message.split(b"stat:")[1][:7] for sm in bind.delivered]
+    assert states == [b"DELETED", b"DELIVRD"]
+    assert len(set(bind.receipts())) == 2
