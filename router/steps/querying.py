@@ -4,7 +4,8 @@ Source: SMPP v3.4, 5.2.28 (message_state) and 4.8.2 (final_date, error_code).
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 from router.smpp import vocabulary as v
 from router.smpp.receipt import STATES, State
@@ -38,7 +39,8 @@ def no_records(router_ids: Sequence[RouterId], done: RecordsFound) -> None:
     done([])
 
 
-class Standing(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Standing:
     """What is known of one message."""
 
     account: AccountName
