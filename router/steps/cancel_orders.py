@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from router.check.number import routing_key
 from router.enqueue.ids import FORMS, Ids, router_id_of
@@ -43,7 +43,8 @@ Fate = Literal["cancelled", "with_operator", "not_found"]
 known that is not over."""
 
 
-class Wanted(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Wanted:
     """What is to be cancelled: these ids, or all of an account that fits."""
 
     ids: tuple[bytes, ...] = ()

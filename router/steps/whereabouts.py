@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
 from router.enqueue.feed import Queue
 from router.enqueue.journal import (
@@ -71,7 +71,8 @@ PieceDone = Callable[[Found, Place | None], None]
 """Hears what a reading found, and where the next one goes on; None: there is no more."""
 
 
-class _Piece(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Piece:
     """A question about the next few of what an account has waiting."""
 
     account: AccountName

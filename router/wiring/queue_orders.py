@@ -165,7 +165,9 @@ def asked_for(posted: Mapping[str, object], app: Running) -> tuple[Wanted, str]:
         if to or sender:
             raise ValueError('"to" and "from" say which of an account; ids need neither')
         return Wanted(_ids(ids), is_dry_run=is_dry_run), reason
-    if account not in app.config.settings.accounts:
+    name = AccountName(account)
+    # One that the configuration has no more may have messages that wait.
+    if name not in app.config.settings.accounts and not app.journey.rooms.taken(name):
         raise UnknownNameError(unknown_account(account, app.config.settings))
     number = routing_key(to.encode("latin-1", "replace")) if to else ""
     if number is None:
@@ -174,7 +176,7 @@ def asked_for(posted: Mapping[str, object], app: Running) -> tuple[Wanted, str]:
         source = sender.encode("latin-1")
     except UnicodeEncodeError:
         raise ValueError(f"{sender!r} cannot stand in a field of SMPP") from None
-    return Wanted((), AccountName(account), number, source, is_dry_run), reason
+    return Wanted((), name, number, source, is_dry_run), reason
 
 
 def _ids(asked: list[object]) -> tuple[bytes, ...]:

@@ -1,5 +1,7 @@
 """router/steps/cancel_orders.py: a person cancels single messages, or all that waits."""
 
+from dataclasses import replace
+
 import pytest
 
 from router.smpp import pdu as p
@@ -144,7 +146,7 @@ def test_number_and_sender_say_which(
 
 def test_dry_run_counts_and_changes_nothing(world: World, router: Router) -> None:
     client, numbers = waiting(router, 5)
-    order = ordered(router, ALL._replace(is_dry_run=True))
+    order = ordered(router, replace(ALL, is_dry_run=True))
     assert order.cancelled == 5
     ids = (client.id_of(numbers[0]), b"4711")
     order = ordered(router, Wanted(ids, is_dry_run=True))

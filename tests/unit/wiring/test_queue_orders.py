@@ -8,6 +8,7 @@ from itertools import count
 import pytest
 
 from router.steps.cancel_orders import MOST_ORDERS
+from router.terms.names import AccountName
 from router.wiring.drains import UnknownNameError
 from router.wiring.queue_orders import MOST_IDS, MOST_KEPT, QUEUE_CANCEL, QueueOrders
 from tests.unit.telemetry.running import FakeRouter
@@ -78,6 +79,11 @@ def test_what_is_not_known_is_told(
 ) -> None:
     with pytest.raises(UnknownNameError, match=re.escape(said)):
         orders_of(router).answer(posted, None)
+
+
+def test_account_that_is_gone_is_known_while_it_has_messages(router: FakeRouter) -> None:
+    router.journey.rooms.restore(AccountName("gone"), 1, 100)
+    assert told(orders_of(router).answer({"account": "gone"}, None))["order"] == 1
 
 
 def test_order_is_followed_and_stopped(router: FakeRouter) -> None:
