@@ -30,7 +30,7 @@ MOST_COMERS_MB: Final = 10.0
 """What memory may grow by from the second tenth of those who come and go on."""
 MOST_BIND_MS: Final = 2000.0
 """The longest that one of a storm may wait for its answer, p99: many clients wait for 5 s."""
-COME_AND_GO_S: Final = 3600.0
+COME_AND_GO_S: Final = 7200.0
 """After which the benchmark gives up on those who come and go."""
 
 
