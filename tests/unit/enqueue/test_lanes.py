@@ -643,3 +643,42 @@ def test_what_waits_to_be_tried_again_leaves_an_operator_that_can_take_nothing()
     assert pulled(lanes, ELISA) == [100, 200]
     assert lanes.delays.delayed() == 3
     assert lanes.release_delayed(TELIA) == set()
+
+
+# Cancelled, where only the journal has it.
+
+
+@pytest.mark.parametrize(
+    ("brings", "cancelled"), [((3,), ()), ((3,), (RouterId(1), RouterId(2))), ((), ())]
+)
+def test_what_is_cancelled_behind_a_queue_is_subtracted_once(
+    brings: tuple[int, ...], cancelled: tuple[RouterId, ...]
+) -> None:
+    """Whether a reading brings the others, brings what is cancelled too, or brings nothing."""
+    lanes = lanes_of()
+    key = QueueKey(ONLY_TELIA, OTP, BANK)
+    lanes.restore(key, 3)
+    queue = to_fetch(lanes)
+    assert lanes.behind(key, RouterId(1)) is queue
+    for _ in range(3 - len(brings)):
+        lanes.cancel_behind(queue)
+    assert len(queue) == len(brings)
+    lanes.fetched(queue, [message(number) for number in brings], cancelled=cancelled)
+    assert queue.behind == 0
+    assert len(queue) == len(brings)
+    assert lanes.behind(key, RouterId(3)) is (None if brings else queue)
+
+
+def test_message_in_memory_is_found_and_leaves_wherever_it_is() -> None:
+    lanes = lanes_of()
+    lanes.put(message(1))
+    lanes.put(message(2))
+    lanes.put(message(3, account=SHOP))
+    lanes.put(message(4, not_before_utc=100.0))
+    ids = [RouterId(number) for number in range(1, 5)]
+    found = lanes.find(BANK, ids)
+    assert sorted(found) == [1, 2, 4]
+    for one in found.values():
+        lanes.withdraw(one)
+    assert lanes.find(BANK, ids) == {}
+    assert [len(queue) for queue in lanes.queues() if queue.account == BANK] == [0]
