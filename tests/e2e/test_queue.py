@@ -80,7 +80,7 @@ def test_cancelled_is_cancelled_though_the_router_is_killed_right_then(
         assert capsys.readouterr().out == "23 messages cancelled\n"
 
     said = until("the log is read", lambda: events if len(events := told_by(router)) == 5 else None)
-    names = [one["event"].removeprefix("queue.") for one in said]
+    names = [str(one["event"]).removeprefix("queue.") for one in said]
     assert names == ["cancelled", "cancel_began", "cancelled", "cancel_began", "cancelled"]
     single, _, to_number, began, whole = said
     assert (single["ids"], single["cancelled"], single["reason"]) == (2, 1, "a mistake")
