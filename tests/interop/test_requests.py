@@ -127,7 +127,8 @@ def test_what_was_answered_holds_though_the_router_is_killed_right_then(
         return smsc, said, await asyncio.to_thread(asked, stack, router, *queries)
 
     smsc, said, answers = run(campaign())
-    assert [one.short_message for one in smsc.submits] == [b"another text", b"text 2"]
+    # They go out over several binds, which the operator reads in any order.
+    assert {one.short_message for one in smsc.submits} == {b"another text", b"text 2"}
     assert sum(b"stat:DELETED" in one for one in said) == 1
     assert sum(b"stat:DELIVRD" in one for one in said) == 2
     assert [standing(answer) for answer in answers] == [

@@ -13,6 +13,7 @@ from router.steps.querying import RecordsFound
 from router.terms.capacity import Capacity
 from router.terms.names import AccountName, ClientId, RouterId
 from router.terms.outcome import Outcome
+from router.terms.queue_key import QueueKey
 from router.terms.record import Recorded
 from router.terms.settings import ClientIdForm, MessageIdForms, Settings
 from tests.doubles import (
@@ -758,3 +759,26 @@ def test_one_number_of_a_submit_multi_is_cancelled_by_id_and_number(
     telia = router.operator("telia")
     world.run(1.0)
     assert [p.Sm(pdu).destination_octets for _, pdu in telia.submits] == others[:2]
+
+
+def test_message_beside_those_that_an_earlier_process_left_is_not_taken_for_one_of_them(
+    world: World, contract: Settings
+) -> None:
+    """The operator is back, and has a message of this process, unlike those that were left."""
+    router = Router(world, contract)
+    client, _ = waiting(router, 3)
+    router.restarted()  # Ends this process.
+    again = Router(world, without_operator(contract, "telia"), router.journal)
+    (left,) = again.journey.backlog._to_decide
+    queue = left.wanted.queue  # Of a journal on disk it has a plan of this process.
+    plan = again.journey.plans.of(queue.plan.candidates)
+    left.wanted.queue = QueueKey(plan, queue.lane, queue.account)
+    again.adopt(contract)
+    telia = again.operator("telia", status=None)
+    client = again.client()
+    number = client.submit(text=b"new")
+    while b"new" not in telia.texts():
+        world.run(0.01)
+    asked = cancel(client, client.id_of(number))
+    world.run(0.2)
+    assert client.status_of(asked) == v.ESME_RCANCELFAIL

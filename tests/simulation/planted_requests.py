@@ -6,7 +6,6 @@ from router.enqueue.feed import Queue
 from router.enqueue.journal import Replaced
 from router.enqueue.lanes import Lanes
 from router.steps.amendments import Amendments
-from router.steps.backlog import Backlog, ToDecide
 from router.steps.cancel_orders import _Job
 from router.steps.cancelling import Cancelling
 from router.steps.replacing import Replacing
@@ -64,20 +63,6 @@ def a_replacement_is_not_kept() -> list[Patch]:
     return [(Replacing, "replace", forgetful)]
 
 
-@bug(seed=311)
-def what_came_since_is_taken_for_what_an_earlier_process_left() -> list[Patch]:
-    """In the queue of an operator that is there again."""
-
-    def forgetful(self: Backlog, queue: QueueKey, router_id: RouterId) -> ToDecide | None:
-        for left in self._to_decide:
-            wanted = left.wanted
-            if wanted.queue == queue and router_id > wanted.after and not left.is_fetching:
-                return left
-        return None
-
-    return [(Backlog, "_untouched", forgetful)]
-
-
 @bug(seed=303)
 def what_is_in_flight_can_be_cancelled() -> list[Patch]:
     """No lane has it, so only the journal seems to."""
@@ -88,7 +73,7 @@ def what_is_in_flight_can_be_cancelled() -> list[Patch]:
     return [(Lanes, "behind", anywhere)]
 
 
-@bug(seed=300)
+@bug(seed=390)
 def an_order_cancels_what_comes_while_it_is_carried_out() -> list[Patch]:
     """It ends only when the client does."""
 
