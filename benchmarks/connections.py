@@ -128,7 +128,7 @@ def beside(one: Scenario | None, count: int, seconds: int) -> dict[str, object]:
             accounts[name] = {
                 "password": stand.PASSWORD,
                 "lane": "bulk",
-                "max_binds": max(20, count),
+                "max_binds": min(max(20, count), 10_000),
                 "allow_from": ["127.0.0.0/8"],
             }
         router = stand.router(stack, configuration, folder)

@@ -10,7 +10,7 @@ from tests.simulation.simulation import simulate
 
 NEARBY = 20
 """So many further seeds are tried: a change of the router moves what happens in a seed."""
-ENOUGH_SEEDS = 600
+ENOUGH_SEEDS = 800
 """Most bugs show in one of the first ten."""
 REFRESH = "python -m tests.simulation planted --write finds the seeds anew"
 
