@@ -125,6 +125,18 @@ class ClientRequests:
             session.respond(octets or response(pdu.command_id, pdu.sequence_number, status))
             self._turn.write(client)
 
+    def _refuse_if_over(
+        self, client: Client, asked: CancelSm | ReplaceSm, status: int, answer: Answer
+    ) -> None:
+        """Refuse with this status if the message is over, and as unknown if there was none."""
+
+        def done(standings: Sequence[Standing] | None) -> None:
+            is_over = any(_is_asked(client, asked, one) for one in standings or ())
+            answer(status if is_over else v.ESME_RINVMSGID)
+
+        self._querying.ask(self._ids.may_be(asked.message_id), done)
+        self._turn.end_soon()
+
     # query_sm.
 
     def _query(
@@ -134,18 +146,12 @@ class ClientRequests:
         sequence_number: int,
         answer: Callable[[int, bytes], None],
     ) -> None:
-        account = client.account
-
         def done(standings: Sequence[Standing] | None) -> None:
             if standings is None:
                 answer(v.ESME_RQUERYFAIL, b"")
                 return
             for one in standings:
-                if (
-                    one.account == account.name
-                    and is_called(one.client_id, one.router_id, query.message_id, account.settings)
-                    and is_from(query.source_octets, b"\0\0" + one.source + b"\0")
-                ):
+                if _is_asked(client, query, one):
                     state = state_for(one.state, client.session.interface_version)
                     answer(
                         v.ESME_ROK,
@@ -193,8 +199,10 @@ class ClientRequests:
             waiting = [one for one in found.waiting.values() if is_meant(one.message)]
             sent = [one[-1] for one in found.sent.values() if is_meant(one[-1].message)]
             if not (waiting or sent):
-                is_known = any(map(is_meant, found.out.values()))
-                answer(v.ESME_RCANCELFAIL if is_known else v.ESME_RINVMSGID)
+                if any(map(is_meant, found.out.values())):
+                    answer(v.ESME_RCANCELFAIL)
+                else:
+                    self._refuse_if_over(client, cancel, v.ESME_RCANCELFAIL, answer)
                 return
             answers = _Answers(len(sent) + bool(waiting), answer)
             for pending in sent:
@@ -270,8 +278,10 @@ class ClientRequests:
                     self._replace_found(client, one, replace, answers.one)
                 return
             others = [*found.out.values(), *(one[0].message for one in found.sent.values())]
-            is_known = any(map(is_meant, others))
-            answer(v.ESME_RREPLACEFAIL if is_known else v.ESME_RINVMSGID)
+            if any(map(is_meant, others)):
+                answer(v.ESME_RREPLACEFAIL)
+            else:
+                self._refuse_if_over(client, replace, v.ESME_RREPLACEFAIL, answer)
 
         may_be = self._ids.may_be(replace.message_id)
         self._whereabouts.look_up(may_be, done, with_others=True)
@@ -387,6 +397,16 @@ def is_called(
         return True
     of_receipt = in_receipt(client_id, router_id, settings.message_ids)
     return of_receipt.lstrip(b"0").upper() == asked
+
+
+def _is_asked(client: Client, asked: QuerySm | CancelSm | ReplaceSm, one: Standing) -> bool:
+    """Whether a message of which something is known is the one that a client asks for."""
+    account = client.account
+    return (
+        one.account == account.name
+        and is_called(one.client_id, one.router_id, asked.message_id, account.settings)
+        and is_from(asked.source_octets, b"\0\0" + one.source + b"\0")
+    )
 
 
 def _view(message: Message) -> Sm:

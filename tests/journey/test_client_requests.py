@@ -605,6 +605,13 @@ def test_state_of_a_message_that_is_over_is_that_of_its_record(
     assert client.answers[asked].octets[16:] == (
         client.id_of(number) + b"\x00270115080000000+\0" + bytes((state, error_code))
     )
+    # It is known, and too late for a change.
+    again = cancel(client, client.id_of(number)), replace_by(client, client.id_of(number))
+    other = cancel(client, client.id_of(number), source=p.address(5, 0, b"SHOP"))
+    world.run(0.2)
+    assert [client.status_of(one) for one in (*again, other)] == [
+        *(v.ESME_RCANCELFAIL, v.ESME_RREPLACEFAIL, v.ESME_RINVMSGID)
+    ]
 
 
 def test_records_that_cannot_be_read_are_no_answer(world: World, contract: Settings) -> None:
