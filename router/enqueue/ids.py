@@ -42,6 +42,11 @@ def client_id_of(router_id: RouterId, form: ClientIdForm) -> ClientId:
     return ClientId(b"%08X" % (router_id // 100 & _EIGHT_DIGITS))
 
 
+def ids_of(router_id: RouterId) -> list[ClientId]:
+    """Return all that clients may call a message, for an account may have had any form."""
+    return [client_id_of(router_id, form) for form in FORMS]
+
+
 def router_id_of(client_id: bytes, form: ClientIdForm, latest: RouterId) -> RouterId | None:
     """Return the id of the message that a client calls so; None if the form has no such id.
 
@@ -113,6 +118,14 @@ class Ids:
         if not following and self._next_block is not None:
             following = self._next_block[0]
         return RouterId(max(following - 1, 0) * 100 + self._node)
+
+    def may_be(self, client_id: bytes) -> list[RouterId]:
+        """Return the messages that an id may be of, in whichever form a client was told it."""
+        latest = self.latest
+        found = [router_id_of(client_id, form, latest) for form in FORMS]
+        # A receipt may write the 32 bits of a `hex8` id in another form.
+        found += [_newest_that_ends(one, latest) for one in found if one is not None]
+        return list(dict.fromkeys(one for one in found if one is not None))
 
     def take(self) -> RouterId | None:
         """Return the next id; None while the journal has reserved none."""

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, Protocol
 from router.smpp.receipt import Receipt
 from router.terms.group import Started
 from router.terms.message import Delivery, Message
-from router.terms.names import AccountName, OperatorId, OperatorName, RouterId
+from router.terms.names import AccountName, ClientId, OperatorId, OperatorName, RouterId
 from router.terms.orphan import Orphan
 from router.terms.outcome import NO_EVIDENCE, Evidence, JournalError, Outcome
 from router.terms.queue_key import QueueKey
@@ -22,7 +22,10 @@ from router.terms.unseen import UnseenAnswer
 
 __all__ = [
     "BEGINNING",
+    "CALLED_WITHIN",
+    "NOT_CALLED",
     "Backlog",
+    "Called",
     "Changes",
     "Damaged",
     "DamagedFound",
@@ -351,6 +354,11 @@ HeldFetched = Callable[[list[Delivery], JournalError | None], None]
 
 Place = int
 """Where a reading of attempts goes on; only the journal knows what the number means."""
+Called = Mapping[RouterId, Sequence[ClientId]]
+"""Ids of messages, and by each what clients may call those that came with it in one PDU."""
+NOT_CALLED: Final[Called] = {}
+CALLED_WITHIN: Final = 500_000
+"""How far behind the id of a message those are: some 5,000 messages of others may come between."""
 BEGINNING: Final[Place] = 0
 SentFetched = Callable[[list[PendingReceipt], Place | None, JournalError | None], None]
 Searched = Callable[[list[Message], Place | None, JournalError | None], None]
@@ -419,9 +427,12 @@ class Journal(Protocol):
         was written to last.
         """
 
-    def look_up(self, router_ids: Collection[RouterId], done: LookedUpDone) -> None:
+    def look_up(
+        self, router_ids: Collection[RouterId], done: LookedUpDone, *, called: Called = NOT_CALLED
+    ) -> None:
         """Return what is kept of these messages, by their ids; nothing of those that are over.
 
+        By `called` also later ones: those of a submit_multi share the id of the first of them.
         Messages are new objects, as for `fetch`: what is in memory already comes a second time.
         """
 

@@ -12,7 +12,10 @@ from operator import attrgetter
 from typing import Final
 
 from router.enqueue.journal import (
+    CALLED_WITHIN,
+    NOT_CALLED,
     Backlog,
+    Called,
     Changes,
     Done,
     Fetched,
@@ -150,12 +153,15 @@ class MemoryJournal:
 
         self._ask(answer)
 
-    def look_up(self, router_ids: Collection[RouterId], done: LookedUpDone) -> None:
+    def look_up(
+        self, router_ids: Collection[RouterId], done: LookedUpDone, *, called: Called = NOT_CALLED
+    ) -> None:
         """See `Journal`."""
 
         def answer(error: JournalError | None) -> None:
             found = LookedUp()
-            for router_id in sorted({*router_ids}) if error is None else ():
+            asked = {*router_ids, *(self._called(called) if called else ())}
+            for router_id in sorted(asked) if error is None else ():
                 message = self.messages.get(router_id)
                 if message is not None and router_id in self.attempts:
                     found.sent += self._with_others(self.attempts[router_id])
@@ -164,6 +170,15 @@ class MemoryJournal:
             done(found, error)
 
         self._ask(answer)
+
+    def _called(self, called: Called) -> list[RouterId]:
+        return [
+            message.router_id
+            for message in self.messages.values()
+            for first, client_ids in called.items()
+            if first < message.router_id <= first + CALLED_WITHIN
+            and message.client_id in client_ids
+        ]
 
     def search(
         self,

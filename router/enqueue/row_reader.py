@@ -8,7 +8,7 @@ from functools import cache
 from typing import Final
 
 from router.enqueue import checksums
-from router.enqueue.journal import Damaged, PendingReceipt
+from router.enqueue.journal import CALLED_WITHIN, Called, Damaged, PendingReceipt
 from router.enqueue.names import Span
 from router.enqueue.row_writer import MOST_ROWS, Statement, room_for
 from router.enqueue.schema import Row, Value
@@ -168,6 +168,22 @@ def waiting(router_ids: Collection[int]) -> Iterator[Statement]:
 def sent(router_ids: Collection[int]) -> Iterator[Statement]:
     """Yield statements that select all attempts of these messages."""
     return _by_router_id(_sent_text, router_ids)
+
+
+def called(by: Called) -> Iterator[Statement]:
+    """Yield statements that select the ids of messages that came in one PDU with these."""
+    for first, client_ids in by.items():
+        key: list[Value] = [first, first + CALLED_WITHIN, *client_ids]
+        for table in ("message", "sent"):
+            yield _called_text(table, len(client_ids)), key
+
+
+@cache
+def _called_text(table: str, count: int) -> str:
+    return (
+        f"SELECT router_id FROM {table} WHERE router_id > ? AND router_id <= ?"
+        f" AND client_id IN ({','.join('?' * count)})"
+    )
 
 
 def _by_router_id(

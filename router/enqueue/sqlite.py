@@ -35,6 +35,8 @@ from router.enqueue import record_row, row_writer, schema
 from router.enqueue.group_commit import GroupCommit
 from router.enqueue.inbox import Inbox
 from router.enqueue.journal import (
+    NOT_CALLED,
+    Called,
     Changes,
     Damaged,
     DamagedFound,
@@ -266,10 +268,12 @@ class SqliteJournal:
             lambda found, error: done(found or [], error),
         )
 
-    def look_up(self, router_ids: Collection[RouterId], done: LookedUpDone) -> None:
+    def look_up(
+        self, router_ids: Collection[RouterId], done: LookedUpDone, *, called: Called = NOT_CALLED
+    ) -> None:
         """See `Journal`."""
         self._read(
-            lambda database, _: self._reader.looked_up(router_ids, database),
+            lambda database, _: self._reader.looked_up(router_ids, called, database),
             lambda found, error: done(found or LookedUp(), error),
         )
 

@@ -14,6 +14,7 @@ from operator import attrgetter
 from router.enqueue import row_reader
 from router.enqueue.journal import (
     Backlog,
+    Called,
     Damaged,
     Held,
     LookedUp,
@@ -220,9 +221,15 @@ class Reader:
         written, operator = self._written.get(message.row.queue, (0, None))
         take_up_doubt(message, self._marks.get(message.router_id), written, operator)
 
-    def looked_up(self, router_ids: Collection[RouterId], database: sqlite3.Connection) -> LookedUp:
+    def looked_up(
+        self, router_ids: Collection[RouterId], called: Called, database: sqlite3.Connection
+    ) -> LookedUp:
         """See `Journal.look_up`. Damaged rows are passed over: whoever fetches them says so."""
         found = LookedUp()
+        if called:
+            router_ids = {*router_ids}
+            for statement in row_reader.called(called):
+                router_ids.update(RouterId(one) for (one,) in database.execute(*statement))
         for statement in row_reader.waiting(router_ids):
             found.waiting += self._messages(database.execute(*statement))
         sent = self._parsed(database, row_reader.sent(router_ids))

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Final, Literal
 
 from router.check.number import routing_key
-from router.enqueue.ids import FORMS, Ids, router_id_of
+from router.enqueue.ids import Ids
 from router.enqueue.journal import BEGINNING, Place
 from router.steps.cancelling import Cancelling
 from router.steps.client_requests import is_called
@@ -144,14 +144,14 @@ class CancelOrders:
         if account is None:
             asked = [job.ids.popleft() for _ in range(min(IDS_AT_ONCE, len(job.ids)))]
             job.is_read = not job.ids
-            may_be = {one: self._may_be(one) for one in asked}
+            may_be = {one: self._ids.may_be(one) for one in asked}
             every = [router_id for ids in may_be.values() for router_id in ids]
-            self._whereabouts.look_up(every, partial(self._looked_up, job, asked))
+            done = partial(self._looked_up, job, asked)
+            self._whereabouts.look_up(every, done, with_others=True)
         else:
-            done = partial(self._found, job)
             end = order.wanted.number[-LAST_DIGITS:].encode()
             end = end and end + b"\0"
-            self._whereabouts.next_of(account, end, job.place, PIECE, done)
+            self._whereabouts.next_of(account, end, job.place, PIECE, partial(self._found, job))
         self._turn.end_soon()
 
     def _end(self, job: "_Job") -> None:
@@ -182,11 +182,6 @@ class CancelOrders:
         self._go_on(job)
 
     # Single messages.
-
-    def _may_be(self, asked: bytes) -> list[RouterId]:
-        latest = self._ids.latest
-        found = [router_id_of(asked, form, latest) for form in FORMS]
-        return list(dict.fromkeys(one for one in found if one is not None))
 
     def _is_called(self, message: Message, asked: bytes) -> bool:
         if b"%d" % message.router_id == asked.lstrip(b"0"):

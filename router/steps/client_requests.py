@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
-from router.enqueue.ids import FORMS, Ids, in_receipt, router_id_of
+from router.enqueue.ids import Ids, in_receipt
 from router.enqueue.journal import BEGINNING, Place
 from router.smpp import vocabulary as v
 from router.smpp.pdu import BodyError, Pdu, Sm, response
@@ -125,11 +125,17 @@ class ClientRequests:
             session.respond(octets or response(pdu.command_id, pdu.sequence_number, status))
             self._turn.write(client)
 
-    def _may_be(self, client_id: bytes) -> list[RouterId]:
-        """Return the messages that an id may be of, in whichever form it was told."""
-        latest = self._ids.latest
-        found = [router_id_of(client_id, form, latest) for form in FORMS]
-        return list(dict.fromkeys(one for one in found if one is not None))
+    def _refuse_if_over(
+        self, client: Client, asked: CancelSm | ReplaceSm, status: int, answer: Answer
+    ) -> None:
+        """Refuse with this status if the message is over, and as unknown if there was none."""
+
+        def done(standings: Sequence[Standing] | None) -> None:
+            is_over = any(_is_asked(client, asked, one) for one in standings or ())
+            answer(status if is_over else v.ESME_RINVMSGID)
+
+        self._querying.ask(self._ids.may_be(asked.message_id), done)
+        self._turn.end_soon()
 
     # query_sm.
 
@@ -140,18 +146,12 @@ class ClientRequests:
         sequence_number: int,
         answer: Callable[[int, bytes], None],
     ) -> None:
-        account = client.account
-
         def done(standings: Sequence[Standing] | None) -> None:
             if standings is None:
                 answer(v.ESME_RQUERYFAIL, b"")
                 return
             for one in standings:
-                if (
-                    one.account == account.name
-                    and is_called(one.client_id, one.router_id, query.message_id, account.settings)
-                    and is_from(query.source_octets, b"\0\0" + one.source + b"\0")
-                ):
+                if _is_asked(client, query, one):
                     state = state_for(one.state, client.session.interface_version)
                     answer(
                         v.ESME_ROK,
@@ -166,7 +166,7 @@ class ClientRequests:
                     return
             answer(v.ESME_RINVMSGID, b"")
 
-        self._querying.ask(self._may_be(query.message_id), done)
+        self._querying.ask(self._ids.may_be(query.message_id), done)
 
     # cancel_sm.
 
@@ -183,7 +183,7 @@ class ClientRequests:
                 return False
             destination = cancel.destination_octets
             if has_address(destination) and destination[2:] != message.destination_octets[2:]:
-                return False
+                return False  # TON and NPI do not count, as in `is_from`.
             if cancel.message_id:
                 return is_called(
                     message.client_id, message.router_id, cancel.message_id, account.settings
@@ -197,36 +197,27 @@ class ClientRequests:
                 answer(v.ESME_RSYSERR)
                 return
             waiting = [one for one in found.waiting.values() if is_meant(one.message)]
+            sent = [one[-1] for one in found.sent.values() if is_meant(one[-1].message)]
+            if not (waiting or sent):
+                if any(map(is_meant, found.out.values())):
+                    answer(v.ESME_RCANCELFAIL)
+                else:
+                    self._refuse_if_over(client, cancel, v.ESME_RCANCELFAIL, answer)
+                return
+            answers = _Answers(len(sent) + bool(waiting), answer)
+            for pending in sent:
+                self._operator_requests.cancel(pending, now, answers.one)
             if waiting:
                 self._cancelling.cancel(
-                    waiting, lambda is_safe: answer(v.ESME_ROK if is_safe else v.ESME_RSYSERR)
+                    waiting, lambda is_safe: answers.one(v.ESME_ROK if is_safe else v.ESME_RSYSERR)
                 )
-                return
-            for attempts in found.sent.values():
-                pending = attempts[-1]
-                if is_meant(pending.message):
-                    self._operator_requests.cancel(pending, now, answer)
-                    return
-            is_known = any(map(is_meant, found.out.values()))
-            answer(v.ESME_RCANCELFAIL if is_known else v.ESME_RINVMSGID)
 
-        def by_id(found: Found) -> None:
-            of_id = [
-                *(one.message for one in found.waiting.values()),
-                *found.out.values(),
-                *(attempts[-1].message for attempts in found.sent.values()),
-            ]
-            is_found = found.error is not None or any(map(is_meant, of_id))
-            if is_found or not has_address(to):
-                done(found)
-            else:  # The id of a submit_multi is the number of the first of its messages alone.
-                self._cancel_more(_CancelAll(account.name, to, is_meant, answer))
-
-        to = cancel.destination_octets
         if cancel.message_id:
-            self._whereabouts.look_up(self._may_be(cancel.message_id), by_id)
+            may_be = self._ids.may_be(cancel.message_id)
+            self._whereabouts.look_up(may_be, done, with_others=True)
         else:
-            self._cancel_more(_CancelAll(account.name, to, is_meant, answer))
+            to = cancel.destination_octets
+            self._cancel_more(_CancelAll(account.name, to[2:], is_meant, answer))
 
     def _cancel_more(self, job: "_CancelAll") -> None:
         """Ask for the next messages to a number, or answer when all are over."""
@@ -280,15 +271,20 @@ class ClientRequests:
             if found.error is not None or not self._commits.up:
                 answer(v.ESME_RSYSERR)
                 return
-            for one in found.waiting.values():
-                if is_meant(one.message):
-                    self._replace_found(client, one, replace, answer)
-                    return
+            waiting = [one for one in found.waiting.values() if is_meant(one.message)]
+            if waiting:
+                answers = _Answers(len(waiting), answer)
+                for one in waiting:
+                    self._replace_found(client, one, replace, answers.one)
+                return
             others = [*found.out.values(), *(one[0].message for one in found.sent.values())]
-            is_known = any(map(is_meant, others))
-            answer(v.ESME_RREPLACEFAIL if is_known else v.ESME_RINVMSGID)
+            if any(map(is_meant, others)):
+                answer(v.ESME_RREPLACEFAIL)
+            else:
+                self._refuse_if_over(client, replace, v.ESME_RREPLACEFAIL, answer)
 
-        self._whereabouts.look_up(self._may_be(replace.message_id), done)
+        may_be = self._ids.may_be(replace.message_id)
+        self._whereabouts.look_up(may_be, done, with_others=True)
 
     def _replace_found(
         self, client: Client, found: Waiting, replace: ReplaceSm, answer: Answer
@@ -308,6 +304,32 @@ class ClientRequests:
         if isinstance(refused, Refusal):
             client.tell(Note("pdu.refused", v.REPLACE_SM, refused.status, why=refused.why))
             answer(refused.status)
+
+
+class _Answers:
+    """One answer about several messages: of a submit_multi all have one id."""
+
+    __slots__ = ("_answer", "_left", "_status")
+
+    def __init__(self, left: int, answer: Answer) -> None:
+        self._left = left
+        self._answer: Final = answer
+        self._status = -1
+
+    def one(self, status: int) -> None:
+        """Take the status of one; the last has the answer go out.
+
+        That is the first status that came, but ESME_ROK if it was done to any, and ESME_RSYSERR if
+        the journal could not keep it.
+        """
+        worse = status == v.ESME_RSYSERR or self._status == v.ESME_RSYSERR
+        if worse:
+            self._status = v.ESME_RSYSERR
+        elif self._status < 0 or status == v.ESME_ROK:
+            self._status = status
+        self._left -= 1
+        if not self._left:
+            self._answer(self._status)
 
 
 class _CancelAll:
@@ -336,6 +358,7 @@ class _CancelAll:
     ) -> None:
         self.account: Final = account
         self.destination: Final = destination
+        """The address and its NUL, without TON and NPI: clients leave these 0."""
         self.is_meant: Final = is_meant
         self.answer: Final = answer
         self.place: Place = BEGINNING
@@ -374,6 +397,16 @@ def is_called(
         return True
     of_receipt = in_receipt(client_id, router_id, settings.message_ids)
     return of_receipt.lstrip(b"0").upper() == asked
+
+
+def _is_asked(client: Client, asked: QuerySm | CancelSm | ReplaceSm, one: Standing) -> bool:
+    """Whether a message of which something is known is the one that a client asks for."""
+    account = client.account
+    return (
+        one.account == account.name
+        and is_called(one.client_id, one.router_id, asked.message_id, account.settings)
+        and is_from(asked.source_octets, b"\0\0" + one.source + b"\0")
+    )
 
 
 def _view(message: Message) -> Sm:

@@ -30,12 +30,12 @@ class OperatorRequests:
             answer(v.ESME_RCANCELFAIL)
             return
         message = pending.message
-        octets = cancel_sm(
-            b"",
-            last_id(message.row.tries_before) or pending.operator_id,
-            message.source_octets,
-            message.destination_octets,
-        )
+        source, destination = message.source_octets, message.destination_octets
+        numbers = operator.numbers
+        if numbers is not None:  # As its submit_sm had them.
+            source, destination = numbers.written(source), numbers.written(destination)
+        operator_id = last_id(message.row.tries_before) or pending.operator_id
+        octets = cancel_sm(b"", operator_id, source, destination)
 
         def done(status: int | None) -> None:
             answer(v.ESME_ROK if status == v.ESME_ROK else v.ESME_RCANCELFAIL)

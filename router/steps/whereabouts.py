@@ -10,10 +10,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from typing import Final
 
 from router.enqueue.feed import Queue
+from router.enqueue.ids import ids_of
 from router.enqueue.journal import (
+    NOT_CALLED,
+    Called,
     Journal,
     JournalError,
     LookedUp,
@@ -72,6 +76,21 @@ PieceDone = Callable[[Found, Place | None], None]
 
 
 @dataclass(frozen=True, slots=True)
+class _Question:
+    """A question about single messages."""
+
+    router_ids: tuple[RouterId, ...]
+    called: Called
+    done: Done
+
+    def is_about(self, message: Message) -> bool:
+        """Whether a message that was found is one of those asked for."""
+        return message.router_id in self.router_ids or any(
+            message.client_id in client_ids for client_ids in self.called.values()
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class _Piece:
     """A question about the next few of what an account has waiting."""
 
@@ -119,15 +138,21 @@ class Whereabouts:
         self._amendments: Final = amendments
         self._former: Final = former
         self._is_untouched: Final = is_untouched
-        self._asked: Final[deque[tuple[tuple[RouterId, ...], Done]]] = deque()
+        self._asked: Final[deque[_Question]] = deque()
         self._pieces: Final[deque[_Piece]] = deque()
         self._is_reading = False
         self._begun = 0
         self._ended = 0
 
-    def look_up(self, router_ids: Sequence[RouterId], done: Done) -> None:
-        """Find these messages, and then call `done`, in a later turn."""
-        self._asked.append((tuple(router_ids), done))
+    def look_up(
+        self, router_ids: Sequence[RouterId], done: Done, *, with_others: bool = False
+    ) -> None:
+        """Find these messages, and then call `done`, in a later turn.
+
+        `with_others`: also those that came in one submit_multi with one of these, as its first.
+        """
+        called = {one: tuple(ids_of(one)) for one in router_ids} if with_others else NOT_CALLED
+        self._asked.append(_Question(tuple(router_ids), called, done))
 
     def next_of(
         self, account: AccountName, destination: bytes, place: Place, most: int, done: PieceDone
@@ -160,12 +185,13 @@ class Whereabouts:
             )
         else:
             questions = [self._asked.popleft()]
-            count = len(questions[0][0])
-            while self._asked and count + len(self._asked[0][0]) <= MOST_AT_ONCE:
+            count = len(questions[0].router_ids)
+            while self._asked and count + len(self._asked[0].router_ids) <= MOST_AT_ONCE:
                 questions.append(self._asked.popleft())
-                count += len(questions[-1][0])
-            wanted = {router_id for router_ids, _ in questions for router_id in router_ids}
-            self._journal.look_up(wanted, partial(self._looked_up, questions))
+                count += len(questions[-1].router_ids)
+            wanted = {router_id for one in questions for router_id in one.router_ids}
+            called = dict(chain.from_iterable(one.called.items() for one in questions))
+            self._journal.look_up(wanted, partial(self._looked_up, questions), called=called)
 
     def sweep(self) -> None:
         """Forget changes that every reading shows; call this once a second."""
@@ -178,21 +204,19 @@ class Whereabouts:
 
     def _looked_up(
         self,
-        questions: list[tuple[tuple[RouterId, ...], Done]],
+        questions: list[_Question],
         looked_up: LookedUp,
         error: JournalError | None,
     ) -> None:
         self._read()
-        for router_ids, done in questions:
+        for question in questions:
             # For each anew: what the one before has led to may have changed it.
-            asked = set(router_ids)
-            found = self._judged([one for one in looked_up.waiting if one.router_id in asked])
+            found = self._judged(filter(question.is_about, looked_up.waiting))
             found.error = error
             for pending in looked_up.sent:
-                router_id = pending.message.router_id
-                if router_id in asked:
-                    found.sent.setdefault(router_id, []).append(pending)
-            done(found)
+                if question.is_about(pending.message):
+                    found.sent.setdefault(pending.message.router_id, []).append(pending)
+            question.done(found)
         self.ask_journal()
 
     def _found_piece(

@@ -17,6 +17,7 @@ from router.terms.settings import ClientIdForm, MessageIdForms, Settings
 from tests.doubles import Client, Router, World, with_account
 from tests.journal import FULL_DISK
 from tests.journey.scenes import connected, nothing_is_left, taken, unanswered
+from tests.peers import submit_multi
 
 BANK = AccountName("bank")
 ALL = Wanted(account=BANK)
@@ -176,6 +177,17 @@ def test_single_messages_by_any_id_of_theirs(
     telia = router.operator("telia")
     world.run(1.0)
     assert telia.texts() == [b"m8", b"m9", b"m10", b"m11"]
+
+
+def test_the_id_of_a_submit_multi_stands_for_all_its_numbers(world: World, router: Router) -> None:
+    client = router.client()
+    number = client.far.next_sequence()
+    numbers = [b"37255512345", b"37255512346", b"37255512347"]
+    client.far.send(submit_multi(number, numbers, short_message=b"Tere"))
+    world.run(0.2)
+    order = ordered(router, Wanted((client.id_of(number),)))
+    assert (order.cancelled, order.fates) == (3, {client.id_of(number): "cancelled"})
+    assert router.outcomes == [Outcome.REJECTED] * 3
 
 
 def sorted_messages(router: Router) -> list[Message]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from router.enqueue.ids import FORMS
+from router.enqueue.ids import FORMS, in_receipt
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.receipt import State
@@ -34,6 +34,7 @@ from tests.journey.scenes import (
     taken,
     unanswered,
 )
+from tests.peers import submit_multi
 
 SOURCE = p.address(5, 0, b"BANK")
 NUMBER = p.address(1, 1, b"37255512345")
@@ -375,6 +376,14 @@ def test_source_may_be_left_out_or_have_another_type(world: World, router: Route
     assert client.status_of(asked) == client.status_of(again) == v.ESME_ROK
 
 
+def test_number_may_have_another_type(world: World, router: Router) -> None:
+    client, _ = waiting(router, 2)
+    asked = cancel(client, destination=p.address(0, 0, NUMBER[2:-1]))
+    world.run(0.2)
+    assert client.status_of(asked) == v.ESME_ROK
+    assert router.outcomes == [Outcome.REJECTED] * 2
+
+
 # cancel_sm to operators.
 
 
@@ -597,6 +606,13 @@ def test_state_of_a_message_that_is_over_is_that_of_its_record(
     assert client.answers[asked].octets[16:] == (
         client.id_of(number) + b"\x00270115080000000+\0" + bytes((state, error_code))
     )
+    # It is known, and too late for a change.
+    again = cancel(client, client.id_of(number)), replace_by(client, client.id_of(number))
+    other = cancel(client, client.id_of(number), source=p.address(5, 0, b"SHOP"))
+    world.run(0.2)
+    assert [client.status_of(one) for one in (*again, other)] == [
+        *(v.ESME_RCANCELFAIL, v.ESME_RREPLACEFAIL, v.ESME_RINVMSGID)
+    ]
 
 
 def test_records_that_cannot_be_read_are_no_answer(world: World, contract: Settings) -> None:
@@ -643,6 +659,21 @@ def test_message_is_found_by_the_id_of_its_receipts_and_in_the_form_of_before(
     asked = [query(second, in_hex)]
     world.run(0.2)
     assert state_of(second, asked[0]) == State.ENROUTE
+
+
+@pytest.mark.parametrize("receipt", FORMS)
+def test_message_with_eight_digits_is_found_by_the_id_of_its_receipts(
+    world: World, contract: Settings, receipt: ClientIdForm
+) -> None:
+    forms = MessageIdForms(response="hex8", receipt=receipt)
+    router = Router(world, with_account(contract, "bank", message_id=forms))
+    client, _ = waiting(router)
+    (message,) = router.journal.messages.values()
+    told = in_receipt(message.client_id, message.router_id, forms)
+    asked = query(client, told), cancel(client, told)
+    world.run(0.2)
+    assert state_of(client, asked[0]) == State.ENROUTE
+    assert client.status_of(asked[1]) == v.ESME_ROK
 
 
 # What is wrong.
@@ -743,22 +774,95 @@ def test_message_of_an_operator_that_is_gone_is_cancelled(world: World, contract
     assert second.status_of(asked) in (v.ESME_ROK, v.ESME_RCANCELFAIL)
 
 
+# Several messages with one id.
+
+OTHERS = [b"3725551234%d" % one for one in range(3)]
+
+
+def multi(client: Client, numbers: Sequence[bytes] = OTHERS) -> tuple[bytes, int]:
+    """A submit_multi that is accepted: its id, and a sequence_number."""
+    number = client.far.next_sequence()
+    client.far.send(submit_multi(number, numbers, short_message=b"Tere", registered_delivery=1))
+    client.world.run(0.2)
+    assert client.status_of(number) == v.ESME_ROK
+    return client.id_of(number), number
+
+
 def test_one_number_of_a_submit_multi_is_cancelled_by_id_and_number(
     world: World, router: Router
 ) -> None:
     client = router.client()
-    number = client.far.next_sequence()
-    others = [p.address(1, 1, b"3725551234%d" % one) for one in range(3)]
-    head = b"\0" + SOURCE + b"\3" + b"".join(b"\1" + one for one in others)
-    client.far.send(p.build(v.SUBMIT_MULTI, 0, number, head + b"\0\0\0\0\0\0\0\0\0\4Tere"))
-    world.run(0.2)
-    assert client.status_of(number) == v.ESME_ROK
-    asked = cancel(client, client.id_of(number), destination=others[2])
+    message_id, _ = multi(client)
+    asked = cancel(client, message_id, destination=p.address(0, 0, OTHERS[2]))
     world.run(0.2)
     assert client.status_of(asked) == v.ESME_ROK
     telia = router.operator("telia")
     world.run(1.0)
-    assert [p.Sm(pdu).destination_octets for _, pdu in telia.submits] == others[:2]
+    assert [p.Sm(pdu).destination[2] for _, pdu in telia.submits] == OTHERS[:2]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_all_of_a_submit_multi_are_cancelled_by_its_id(
+    world: World, contract: Settings, small: Capacity, form: ClientIdForm
+) -> None:
+    forms = MessageIdForms(response=form, receipt=form)
+    router = Router(world, with_account(contract, "bank", message_id=forms), capacity=small)
+    client = router.client()
+    message_id, _ = multi(client)
+    single = client.submit(OTHERS[0], text=b"single")
+    world.run(0.2)
+    first = cancel(client, message_id, destination=p.address(1, 1, OTHERS[0]))
+    world.run(0.2)
+    rest = cancel(client, message_id, destination=NONE)
+    world.run(0.2)
+    over = cancel(client, message_id, destination=NONE)
+    world.run(0.2)
+    assert [client.status_of(one) for one in (first, rest, over)] == [
+        *(v.ESME_ROK, v.ESME_ROK, v.ESME_RINVMSGID)
+    ]
+    assert router.outcomes == [Outcome.REJECTED] * 3
+    assert client.status_of(single) == v.ESME_ROK
+    telia = router.operator("telia")
+    world.run(1.0)
+    assert telia.texts() == [b"single"]
+
+
+def test_what_operators_have_of_a_submit_multi_is_asked_of_them_too(
+    world: World, contract: Settings
+) -> None:
+    router = Router(world, with_operator(contract, "telia", cancel_sm=True))
+    telia, client = router.operator("telia"), router.client()
+    message_id, _ = multi(client)
+    world.run(1.0)
+    assert len(telia.submits) == 3
+    asked = cancel(client, message_id, destination=p.address(1, 1, OTHERS[1]))
+    world.run(0.2)
+    (pdu,) = telia.far.pdus(v.CANCEL_SM)
+    assert pdu.octets.endswith(p.address(1, 1, OTHERS[1]))
+    again = cancel(client, message_id, destination=NONE)
+    world.run(0.2)
+    assert len(telia.far.pdus(v.CANCEL_SM)) == 4
+    assert client.status_of(asked) == client.status_of(again) == v.ESME_ROK
+
+
+def test_all_that_waits_of_a_submit_multi_is_replaced(world: World, router: Router) -> None:
+    client = router.client()
+    message_id, _ = multi(client)
+    asked = replace_by(client, message_id)
+    world.run(0.2)
+    assert client.status_of(asked) == v.ESME_ROK
+    telia = router.operator("telia")
+    world.run(1.0)
+    assert telia.texts() == [b"other"] * 3
+
+
+def test_all_or_nothing_is_not_said_where_the_journal_fails(world: World, router: Router) -> None:
+    client = router.client()
+    message_id, _ = multi(client)
+    router.journal.failing = FULL_DISK
+    asked = cancel(client, message_id, destination=NONE)
+    world.run(0.5)
+    assert client.status_of(asked) == v.ESME_RSYSERR
 
 
 def test_message_beside_those_that_an_earlier_process_left_is_not_taken_for_one_of_them(

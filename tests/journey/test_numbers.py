@@ -186,3 +186,17 @@ def test_a_reload_changes_what_is_written_from_then_on(
     world.run(3.0)
     assert router.outcomes == [Outcome.DELIVERED] * 3
     router.assert_all_is_over()
+
+
+def test_cancel_has_the_addresses_as_the_operator_was_written_them(
+    world: World, contract: Settings
+) -> None:
+    router = Router(world, with_operator(contract, "telia", cancel_sm=True))
+    telia, client = router.operator("telia"), router.client()
+    number = client.submit(b"+37255512345")
+    world.run(1.0)
+    body = b"\0" + client.id_of(number) + b"\0" + p.address(5, 0, b"BANK") + p.address(0, 0, b"")
+    client.far.send(p.build(v.CANCEL_SM, 0, client.far.next_sequence(), body))
+    world.run(0.2)
+    (pdu,) = telia.far.pdus(v.CANCEL_SM)
+    assert pdu.octets.endswith(p.address(5, 9, b"BANK") + p.address(2, 1, b"855512345"))

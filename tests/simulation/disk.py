@@ -13,7 +13,10 @@ from random import Random
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 from router.enqueue.journal import (
+    CALLED_WITHIN,
+    NOT_CALLED,
     Backlog,
+    Called,
     Changes,
     Done,
     Fetched,
@@ -389,12 +392,20 @@ class SimulatedJournal:
 
         self._read(read, lambda found, error: done(found or [], error))
 
-    def look_up(self, router_ids: Collection[RouterId], done: LookedUpDone) -> None:
+    def look_up(
+        self, router_ids: Collection[RouterId], done: LookedUpDone, *, called: Called = NOT_CALLED
+    ) -> None:
         """See `Journal`."""
+
+        def is_asked(row: MessageRow) -> bool:
+            return row.router_id in router_ids or any(
+                first < row.router_id <= first + CALLED_WITHIN and row.client_id in client_ids
+                for first, client_ids in called.items()
+            )
 
         def read() -> LookedUp:
             taken = {key[0] for key in self.disk.attempts}
-            rows = [row for row in self.disk.messages.values() if row.router_id in router_ids]
+            rows = [row for row in self.disk.messages.values() if is_asked(row)]
             return LookedUp(
                 [self._waiting(row, _queue(row)) for row in rows if row.router_id not in taken],
                 self._with_others(row.router_id for row in rows if row.router_id in taken),

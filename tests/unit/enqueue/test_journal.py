@@ -7,6 +7,7 @@ import pytest
 
 from router.enqueue.journal import (
     BEGINNING,
+    CALLED_WITHIN,
     Backlog,
     Changes,
     Held,
@@ -286,6 +287,21 @@ def test_message_that_waits_is_looked_up_with_all_that_it_has(kept: Kept) -> Non
     assert (one.not_before_utc, one.row.queue) == (three[1].not_before_utc, three[1].row.queue)
     assert one is not three[1]
     assert found.sent == []
+
+
+def test_messages_that_came_in_one_pdu_are_looked_up_by_the_first(kept: Kept) -> None:
+    messages = ones(1, 2, 3, 4, 1 + CALLED_WITHIN, 2 + CALLED_WITHIN)
+    for one in (messages[1], messages[3], *messages[4:]):
+        one.client_id = ClientId(b"1")
+    kept.keep(changes(accepted=messages))
+    kept.keep(changes(taken=[attempt(messages[3])]))
+    heard: list[tuple[LookedUp, JournalError | None]] = []
+    called = {RouterId(1): [ClientId(b"1"), ClientId(b"A")]}
+    kept.journal.look_up([RouterId(1)], lambda *answer: heard.append(answer), called=called)
+    kept.turns.until(lambda: heard)
+    ((found, _),) = heard
+    assert numbers_of(found.waiting) == [1, 2, 1 + CALLED_WITHIN]
+    assert [one.message.router_id for one in found.sent] == [4]
 
 
 def test_message_that_operators_took_is_looked_up_with_all_its_attempts(kept: Kept) -> None:
