@@ -191,7 +191,7 @@ class Link:
         self.lateness = IN_TIME
         """Whether what is dealt with just now has waited too long, and what is done with it."""
         self._came_at = 0.0
-        """When what waits in line came, as far as that is known."""
+        """Since when what came could be dealt with, but for the line; as far as that is known."""
         self._given_up = 0
         """How often some of what waits was refused since it was its turn in the line, or since"""
         self._gave_up_at = 0.0
@@ -467,6 +467,8 @@ class Link:
         if not self._not_read & why:
             return
         self._not_read &= ~why
+        if why != IN_LINE:  # What came is late only where others are the cause.
+            self._came_at = self.host.clock()
         if not self._not_read and self.transport is not None:
             self.transport.resume_reading()
         self._wait_in_line()

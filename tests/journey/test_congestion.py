@@ -23,6 +23,7 @@ from router.smpp.reading import (
     SHARE_S,
     SHARED_PDUS,
     STEP_PDUS,
+    USELESS_BURST,
 )
 from router.telemetry.account_events import log_congestion
 from router.terms.names import AccountName, RouterId
@@ -290,6 +291,32 @@ def test_what_is_late_while_the_router_stops_is_refused_for_that(
     else:
         client.link.read_on()
     assert router.journey.counters.refused_pdus == {"draining": STEP_PDUS * LATE_OF}
+
+
+def test_what_a_client_itself_holds_up_is_not_late(world: World, router: Router) -> None:
+    router.disk.delay_s = 0.01
+    client = shop(router)
+    useless = p.build(v.ENQUIRE_LINK, 0, 1) * (2 * USELESS_BURST)
+    numbers = [client.far.next_sequence() for _ in range(40)]
+    client.far.send(useless + b"".join(p.relay(SUBMIT, number) for number in numbers))
+    world.run(0.5 * LATE_S)
+    assert None in statuses(client, numbers)
+    world.run(10.0)
+    assert set(router.journey.counters.refused_pdus) == {"peer.slowed"}
+    assert statuses(client, numbers) == [v.ESME_ROK] * len(numbers)
+    assert not router.journey.intake.congestion.is_on
+
+
+def test_what_came_while_a_client_did_not_read_is_not_late(world: World, router: Router) -> None:
+    router.disk.delay_s = 0.01
+    client = shop(router)
+    client.link.pause_writing()
+    numbers = flood(client, 2 * SHARED_PDUS)
+    world.run(2 * LATE_S)
+    client.link.resume_writing()
+    world.run(2.0)
+    assert statuses(client, numbers) == [v.ESME_ROK] * len(numbers)
+    assert not router.journey.intake.congestion.is_on
 
 
 def test_refusals_while_a_router_stops_say_so(world: World, router: Router) -> None:
