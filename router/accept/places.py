@@ -4,7 +4,8 @@ An address may have no more of them than there are places left: one alone takes 
 a second one half of what is left, and so on, so that a newcomer always finds one. An address that
 has its share gets no further place, but its connection that is there longest makes room for the new
 one: a client needs its place for one round trip, and somebody who shares its address and holds
-places for as long as they last does not keep it out.
+places for as long as they last does not keep it out. Once a dozen addresses have taken all places,
+a newcomer that an account allows has that of the oldest connection of the address with the most.
 
 Addresses that no account allows have few places in all, whoever they are.
 """
@@ -42,7 +43,7 @@ class _Address:
 class Places:
     """The connections of all addresses."""
 
-    __slots__ = ("_of", "most", "most_unbound", "unbound")
+    __slots__ = ("_by_count", "_of", "most", "most_unbound", "unbound")
 
     def __init__(self, most_unbound: int, most: int | None) -> None:
         self.most_unbound = most_unbound
@@ -52,6 +53,9 @@ class Places:
         self.unbound = 0
         """Connections that have not bound, of all addresses."""
         self._of: Final[dict[str, _Address]] = {}
+        self._by_count: Final[dict[int, OldestFirst[str, None]]] = {}
+        """The addresses that have so many unbound connections. The numbers are few: sixty different
+        ones have MOST_UNBOUND connections together."""
 
     def take(self, host: str, who: Waiting, is_allowed: Callable[[], bool]) -> bool:
         """Give a new connection a place; return False if there is none for it.
@@ -60,22 +64,35 @@ class Places:
         """
         of = self._of.get(host)
         own = 0 if of is None else len(of.unbound)
-        free = MOST_STRANGERS - self.unbound
-        if own >= free and is_allowed():
-            free = MOST_UNBOUND - self.unbound
+        most = MOST_STRANGERS
+        if own >= most - self.unbound and is_allowed():
+            most = MOST_UNBOUND
         is_over = of is not None and self.most is not None and own + of.bound >= self.most
-        if is_over or own >= min(self.most_unbound, free):
-            if of is None or not own:
+        gives: str | None = None
+        if is_over or own >= min(self.most_unbound, most - self.unbound):
+            if own:
+                gives = host
+            elif is_over or most < MOST_UNBOUND:
                 return False
-            oldest, _ = of.unbound.take_oldest()
-            of.unbound.put(who, None)  # Before the other one hears of it, and leaves.
-            oldest.give_way()
-            return True
-        if of is None:
+            else:
+                gives = next(iter(self._by_count[max(self._by_count)].by_key))
+        oldest = None if gives is None else self._oldest_of(gives)
+        if of is None or host not in self._of:
             of = self._of[host] = _Address()
-        of.unbound.put(who, None)
+        of.unbound.put(who, None)  # Before the other one hears of it, and leaves.
+        self._counted(host, len(of.unbound) - 1, len(of.unbound))
         self.unbound += 1
+        if oldest is not None:
+            oldest.give_way()
         return True
+
+    def _oldest_of(self, host: str) -> Waiting:
+        """Take the place of the oldest connection of an address."""
+        of = self._of[host]
+        oldest = next(iter(of.unbound.by_key))
+        self._free(host, of, oldest)
+        self._forget(host, of)
+        return oldest
 
     def hand_over(self, host: str, before: Waiting, after: Waiting) -> bool:
         """Give the place of one to another; return False if it has none any more."""
@@ -90,7 +107,7 @@ class Places:
         """Free the place of a connection that has not bound, if it still has one."""
         of = self._of.get(host)
         if of is not None and who in of.unbound:
-            self._free(of, who)
+            self._free(host, of, who)
             self._forget(host, of)
 
     def bound(self, host: str, who: Waiting) -> None:
@@ -104,9 +121,20 @@ class Places:
         of.bound -= 1
         self._forget(host, of)
 
-    def _free(self, of: _Address, who: Waiting) -> None:
+    def _free(self, host: str, of: _Address, who: Waiting) -> None:
         of.unbound.pop(who)
+        self._counted(host, len(of.unbound) + 1, len(of.unbound))
         self.unbound -= 1
+
+    def _counted(self, host: str, before: int, now: int) -> None:
+        """Note that the unbound connections of an address are more, or fewer, than before."""
+        if before:
+            hosts = self._by_count[before]
+            hosts.pop(host)
+            if not hosts:
+                del self._by_count[before]
+        if now:
+            self._by_count.setdefault(now, OldestFirst()).put(host, None)
 
     def _forget(self, host: str, of: _Address) -> None:
         if not of.unbound and not of.bound:

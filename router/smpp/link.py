@@ -191,9 +191,11 @@ class Link:
         self.lateness = IN_TIME
         """Whether what is dealt with just now has waited too long, and what is done with it."""
         self._came_at = 0.0
-        """When what waits in line came, as far as that is known."""
+        """Since when what came could be dealt with, but for the line; as far as that is known."""
         self._given_up = 0
-        """How often some of what waits was refused since it was its turn in the line."""
+        """How often some of what waits was refused since it was its turn in the line, or since"""
+        self._gave_up_at = 0.0
+        """this moment, if that was later."""
         self._full_read_at = 0.0
         """When as much was read as is read at once, so that more may wait unread; 0 if less."""
         self._read_again_at = 0.0
@@ -333,10 +335,14 @@ class Link:
     def give_up(self) -> bool:
         """Refuse the next of what has waited too long, if it has; return the same.
 
-        At most `GIVES_UP` times until `read_on`.
+        At most `GIVES_UP` times until `read_on`, or within `LATE_S`.
         """
         if self._not_read == IN_LINE:
-            if self._given_up == GIVES_UP or not self._has_waited_too_long(self.host.clock()):
+            now = self.host.clock()
+            if now - self._gave_up_at > LATE_S:
+                self._gave_up_at = now
+                self._given_up = 0
+            if self._given_up == GIVES_UP or not self._has_waited_too_long(now):
                 return True
             self._given_up += 1
         return self._deal(TAKES_NONE)
@@ -461,6 +467,8 @@ class Link:
         if not self._not_read & why:
             return
         self._not_read &= ~why
+        if why != IN_LINE:  # What came is late only where others are the cause.
+            self._came_at = self.host.clock()
         if not self._not_read and self.transport is not None:
             self.transport.resume_reading()
         self._wait_in_line()

@@ -52,7 +52,7 @@ BEHIND_MESSAGES: Final = 128
 BEHIND_OCTETS: Final = 262_144
 """Octets of those messages above which it waits as well: a few long ones take as long to write."""
 MUCH_BEHIND: Final = 4
-"""So many times those limits, and clients of the most urgent lane wait in line as well."""
+"""So many times those limits, and operators and clients of the most urgent lane wait as well."""
 AT_ONCE_PDUS: Final = 1024
 """PDUs of all clients that are dealt with at once in one turn, less four for each message that the
 journal has not committed, and none while its commits take too long: a thousand clients with a full
@@ -67,7 +67,11 @@ LATE_OF: Final = 4
 costs to take one."""
 GIVES_UP: Final = 3
 """So many times a connection may refuse what is late while the journal is behind, until it is its
-turn again: else all would be refused, and nothing taken."""
+turn again or `LATE_S` is over: else all would be refused, and nothing taken; but an enquire_link
+among it has its answer in a second or two, however long the journal is behind."""
+AT_LEAST_EVERY_S: Final = 0.5
+"""So often the line is served while the journal is behind, unless it is `MUCH_BEHIND` or by octets:
+urgent messages that go on coming, or commits that go on taking long, must not keep others out."""
 BEHIND_S: Final = 0.001
 """How long it waits before it looks again: a commit takes some milliseconds."""
 USELESS: Final = Rate(500, 1.0)
@@ -149,6 +153,7 @@ class ReadingLine:
         "_is_called",
         "_later",
         "_ranks",
+        "_served_at",
         "_turn",
         "_wakes",
         "_woken_at",
@@ -181,6 +186,8 @@ class ReadingLine:
         self._turn = 0
         """The rank whose turn it is."""
         self._is_called = False
+        self._served_at = 0.0
+        """When the line was served last, or began."""
         self._wakes: Final[deque[Callable[[], None]]] = deque()
         """Timers that are due and wait for a later turn."""
         self._burst_at = 0.0
@@ -206,6 +213,7 @@ class ReadingLine:
     def _go_on(self) -> None:
         if self.is_empty:
             self.is_empty = False
+            self._served_at = self._clock()
             self._changed()
         if not self._is_called:
             self._is_called = True
@@ -213,22 +221,39 @@ class ReadingLine:
 
     def _serve(self) -> None:
         """Serve the line for its share of this turn."""
+        wait_s = 0.0
+        try:
+            wait_s = self._serve_some()
+        finally:  # A connection that fails does not hold up the others.
+            self._is_called = any(self._ranks)
+            if self._is_called:
+                self._later(wait_s, self._serve)
+            else:
+                self.is_empty = True
+                self._changed()
+
+    def _serve_some(self) -> float:
+        """Serve those whose turn it is; return how long the line waits then."""
         messages, octets, is_slow = self._behind()
         self.turn_ended(messages, is_slow=is_slow)
+        clock, ranks = self._clock, self._ranks
+        now = clock()
         if is_slow or messages > BEHIND_MESSAGES or octets > BEHIND_OCTETS:
             most = MUCH_BEHIND
-            if messages <= BEHIND_MESSAGES * most and octets <= BEHIND_OCTETS * most:
-                self._serve_urgent()
-            others = self._ranks[OTHERS]
-            if others:
-                reader = others.take()
-                if reader.give_up():
-                    others.add(reader)
-            self._later(BEHIND_S, self._serve)
-            return
-        self._is_called = False
-        clock, ranks = self._clock, self._ranks
-        until = clock() + SHARE_S
+            may_add = messages <= BEHIND_MESSAGES * most and octets <= BEHIND_OCTETS * most
+            if may_add:
+                self._serve_each(ranks[OPERATORS])
+                self._serve_each(ranks[URGENT])
+            is_soon = now - self._served_at < AT_LEAST_EVERY_S
+            if is_soon or not may_add or octets > BEHIND_OCTETS:
+                others = ranks[OTHERS]
+                if others:
+                    reader = others.take()
+                    if reader.give_up():
+                        others.add(reader)
+                return BEHIND_S
+        self._served_at = now
+        until = now + SHARE_S
         while ranks[0] or ranks[1] or ranks[2]:
             rank = ranks[self._turn]
             self._turn = (self._turn + 1) % len(ranks)
@@ -238,15 +263,12 @@ class ReadingLine:
                     rank.add(reader)
                 if clock() >= until:
                     break
-        if ranks[0] or ranks[1] or ranks[2]:
-            self._go_on()
-        else:
-            self.is_empty = True
-            self._changed()
+        return 0.0
 
-    def _serve_urgent(self) -> None:
-        """Serve each urgent connection once: their messages are few, and go into the commit."""
-        rank = self._ranks[URGENT]
+    def _serve_each(self, rank: _Rank) -> None:
+        """Serve each connection of a rank once: what the urgent ones send is little, and goes into
+        the next commit; what operators send ends what was accepted.
+        """
         for _ in range(len(rank)):
             reader = rank.take()
             if reader.read_on():

@@ -156,8 +156,10 @@ class Commits:
 
     @property
     def is_slow(self) -> bool:
-        """Whether a commit is under way, and the last took so long that no more should come."""
-        return self.times.are_long and self._journal.pending > 0
+        """Whether messages are being accepted, and the last commit took so long that no more
+        should come. What operators bring goes on, and would keep clients out as long as it does.
+        """
+        return self.times.are_long and self.accepting > 0
 
     # How commits went.
 

@@ -79,8 +79,10 @@ WRONG_CERTIFICATE: Final = Refusal(
 """As a wrong password."""
 BLOCKED: Final = Refusal("blocked", 0x0E, "too many binds from there have failed")
 """As a wrong password: who guesses on does not learn that nothing is compared any more."""
-TOO_MANY_CHECKS: Final = Refusal("too_many_checks", 0x0E)
-"""The password was not looked at, because too many others wait for that."""
+TOO_MANY_CHECKS: Final = Refusal("too_many_checks", 0x0D)
+"""The password was not looked at, because too many others wait for that: whatever the name, so that
+it tells nothing of it. A client with a thousand binds hears it after a restart, and 0x0E would make
+Kannel give up for ever."""
 TOO_MANY_BINDS: Final = Refusal("too_many_binds", 0x0D)
 """Never 0x05 (already bound), which Kannel takes for success."""
 BIND_WHILE_DRAINING: Final = Refusal("draining", 0x0D)

@@ -16,14 +16,17 @@ from router.smpp import vocabulary as v
 from router.smpp.reading import (
     ALONE_PDUS,
     BEHIND_MESSAGES,
+    GIVES_UP,
     LATE_OF,
     LATE_S,
+    MUCH_BEHIND,
     SHARE_S,
     SHARED_PDUS,
     STEP_PDUS,
+    USELESS_BURST,
 )
 from router.telemetry.account_events import log_congestion
-from router.terms.names import AccountName
+from router.terms.names import AccountName, RouterId
 from router.terms.settings import Settings
 from tests.doubles import Client, Router, World, with_account
 
@@ -147,6 +150,61 @@ def test_urgent_lane_does_not_wait_for_the_journal_as_others_do(
     assert waited_s <= 3 * SLOW_S + 0.01
 
 
+def test_commits_that_stay_slow_keep_nobody_without_an_answer_while_urgent_messages_go_on(
+    world: World, router: Router
+) -> None:
+    urgent, fair = router.client(), other(router)
+    flood(shop(router))
+    router.journey.commits.times.are_long = True
+    asked: dict[int, float] = {}
+    for _ in range(20):
+        asked[fair.submit()] = world.now
+        number = fair.far.next_sequence()
+        fair.far.send(p.build(v.ENQUIRE_LINK, 0, number))
+        asked[number] = world.now
+        for _ in range(20):
+            urgent.submit()
+            world.run(0.05)
+    world.run(1.0)
+    assert statuses(fair, list(asked)) == [v.ESME_ROK] * len(asked)
+    assert max(fair.answered_at[number] - at for number, at in asked.items()) < 0.9 * LATE_S
+
+
+def test_what_operators_bring_keeps_no_client_waiting_where_commits_stay_slow(
+    world: World, router: Router
+) -> None:
+    commits, client = router.journey.commits, shop(router)
+    commits.times.are_long = True
+    router.disk.is_stuck = True
+    commits.settles.seen_answers.append(RouterId(1))
+    commits.flush()
+    assert router.journal.pending
+    assert not commits.is_slow
+    flood(client, 4)
+    world.settle()
+    assert commits.is_slow
+
+
+def test_client_is_answered_in_a_second_or_two_however_long_the_journal_is_stuck(
+    world: World, router: Router
+) -> None:
+    urgent, fair = router.client(), other(router)
+    router.disk.is_stuck = True
+    flood(urgent)
+    world.run(1.0)
+    assert router.journey.commits.accepting > BEHIND_MESSAGES * MUCH_BEHIND
+    asked: dict[int, float] = {}
+    for _ in range(3 * GIVES_UP):
+        asked[fair.submit()] = world.now
+        number = fair.far.next_sequence()
+        fair.far.send(p.build(v.ENQUIRE_LINK, 0, number))
+        asked[number] = world.now
+        world.run(1.0)
+    world.run(1.0)
+    assert statuses(fair, list(asked)) == [v.ESME_RTHROTTLED, v.ESME_ROK] * (3 * GIVES_UP)
+    assert max(fair.answered_at[number] - at for number, at in asked.items()) < 2 * LATE_S + 0.1
+
+
 def test_who_sends_too_much_for_long_still_gets_its_part(world: World, router: Router) -> None:
     greedy, shares = shop(router), []
     for _ in range(8):
@@ -233,6 +291,32 @@ def test_what_is_late_while_the_router_stops_is_refused_for_that(
     else:
         client.link.read_on()
     assert router.journey.counters.refused_pdus == {"draining": STEP_PDUS * LATE_OF}
+
+
+def test_what_a_client_itself_holds_up_is_not_late(world: World, router: Router) -> None:
+    router.disk.delay_s = 0.01
+    client = shop(router)
+    useless = p.build(v.ENQUIRE_LINK, 0, 1) * (2 * USELESS_BURST)
+    numbers = [client.far.next_sequence() for _ in range(40)]
+    client.far.send(useless + b"".join(p.relay(SUBMIT, number) for number in numbers))
+    world.run(0.5 * LATE_S)
+    assert None in statuses(client, numbers)
+    world.run(10.0)
+    assert set(router.journey.counters.refused_pdus) == {"peer.slowed"}
+    assert statuses(client, numbers) == [v.ESME_ROK] * len(numbers)
+    assert not router.journey.intake.congestion.is_on
+
+
+def test_what_came_while_a_client_did_not_read_is_not_late(world: World, router: Router) -> None:
+    router.disk.delay_s = 0.01
+    client = shop(router)
+    client.link.pause_writing()
+    numbers = flood(client, 2 * SHARED_PDUS)
+    world.run(2 * LATE_S)
+    client.link.resume_writing()
+    world.run(2.0)
+    assert statuses(client, numbers) == [v.ESME_ROK] * len(numbers)
+    assert not router.journey.intake.congestion.is_on
 
 
 def test_refusals_while_a_router_stops_say_so(world: World, router: Router) -> None:

@@ -165,15 +165,15 @@ def test_address_that_failed_waits_before_the_work_and_not_once_more_after_it(
     assert heard(own) == v.ESME_ROK
 
 
-def test_line_that_is_full_refuses_as_a_wrong_password_is(
+def test_line_that_is_full_refuses_as_a_limit_does_whatever_the_name(
     world: World, hashing: Router, threads: Threads
 ) -> None:
     for _ in range(MOST_OF_ADDRESS + 1):
         asks(hashing, GUESSER)
-    late = asks(hashing, GUESSER, password=b"secret01")
-    world.run(0.5)
-    assert heard(late) == v.ESME_RINVPASWD
-    assert hashing.journey.counters.failed_binds == {"too_many_checks": 1}
+    late = [asks(hashing, GUESSER, name, b"secret01") for name in (b"bank", b"nobody")]
+    world.run(1.0)
+    assert [heard(one) for one in late] == [v.ESME_RBINDFAIL] * 2
+    assert hashing.journey.counters.failed_binds == {"too_many_checks": 2}
 
 
 def test_who_hangs_up_leaves_the_line(world: World, hashing: Router, threads: Threads) -> None:

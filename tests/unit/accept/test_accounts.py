@@ -84,16 +84,23 @@ def with_passwords(*passwords: str) -> tuple[Accounts, Account]:
 
 
 @pytest.mark.parametrize(
-    ("host", "most"),
-    [(HOST, MOST_UNBOUND), ("192.0.2.7", MOST_STRANGERS), ("", MOST_STRANGERS)],
+    ("host", "late", "most", "told"),
+    [
+        (HOST, "10.9.9.9", MOST_UNBOUND, None),  # It takes a place of who has the most.
+        (HOST, "192.0.2.8", MOST_UNBOUND, "too_many_connections"),
+        ("192.0.2.7", "192.0.2.8", MOST_STRANGERS, "too_many_connections"),
+        ("", "192.0.2.8", MOST_STRANGERS, "too_many_connections"),
+    ],
 )
-def test_strangers_that_only_connect_leave_room_for_clients(host: str, most: int) -> None:
+def test_strangers_that_only_connect_leave_room_for_clients(
+    host: str, late: str, most: int, told: str | None
+) -> None:
     accounts = accounts_of()
     accounts.places.unbound = most - 1
     assert accounts.takes(host, Waits(), 0.0) is None
     assert accounts.places.unbound == most
-    late = "10.9.9.9" if host == HOST else "192.0.2.8"
-    assert accounts.takes(late, Waits(), 0.0) == "too_many_connections"
+    assert accounts.takes(late, Waits(), 0.0) == told
+    assert accounts.places.unbound == most
 
 
 class Waits:

@@ -52,6 +52,41 @@ def test_one_address_takes_half_of_all_places_and_a_newcomer_finds_one() -> None
     assert scene.come("10.0.0.3") == [True]
 
 
+def test_newcomer_finds_a_place_even_where_many_addresses_have_taken_all() -> None:
+    scene = Scene()
+    for number in range(100):
+        scene.come(f"10.0.1.{number}", MOST_UNBOUND)
+    assert scene.places.unbound == MOST_UNBOUND
+    scene.come(HERE)
+    newest = scene.came[-1]
+    assert scene.come(THERE) == [True]
+    assert scene.places.unbound == MOST_UNBOUND
+    assert not newest.gave_way
+    assert scene.come("192.0.2.1", allowed=False) == [False]
+
+
+def test_place_of_a_newcomer_is_that_of_the_oldest_connection_of_the_address_with_the_most() -> (
+    None
+):
+    scene = Scene(most_unbound=MOST_UNBOUND)
+    scene.come(HERE, MOST_UNBOUND // 2)
+    for number in range(MOST_UNBOUND // 2):
+        scene.come(f"10.1.{number >> 8}.{number & 255}")
+    assert scene.closed == []
+    assert scene.come(THERE, 2) == [True, True]
+    assert scene.closed == [0, MOST_UNBOUND]  # The second one is that of THERE itself.
+
+
+def test_where_all_addresses_have_one_the_oldest_gives_way() -> None:
+    scene = Scene()
+    for number in range(MOST_UNBOUND):
+        scene.come(f"10.1.{number >> 8}.{number & 255}")
+    scene.places.leave("10.1.0.0", scene.came[0])
+    scene.come("10.1.0.0")
+    scene.come(HERE)
+    assert scene.closed == [1]
+
+
 def test_address_with_its_share_exchanges_its_oldest_for_its_newest() -> None:
     scene = Scene(most_unbound=3)
     assert scene.come(HERE, 5) == [True] * 5

@@ -8,6 +8,7 @@ from typing import Final
 import pytest
 
 from router.smpp.reading import (
+    AT_LEAST_EVERY_S,
     AT_ONCE_PDUS,
     BEHIND_MESSAGES,
     BEHIND_OCTETS,
@@ -240,29 +241,69 @@ def test_connections_of_one_owner_share_its_turns() -> None:
     ("messages", "octets", "is_slow"),
     [(BEHIND_MESSAGES + 1, 0, False), (0, BEHIND_OCTETS + 1, False), (0, 0, True)],
 )
-def test_while_the_journal_is_behind_only_urgent_ones_are_served(
+def test_while_the_journal_is_behind_only_operators_and_urgent_ones_are_served(
     messages: int, octets: int, *, is_slow: bool
 ) -> None:
     turns = Turns()
-    Peer(turns, "O", 1, rank=OPERATORS)
+    Peer(turns, "O", 2, rank=OPERATORS)
     Peer(turns, "a", 1)
     for name in "UV":
         Peer(turns, name, 2, rank=URGENT)
     turns.behind = messages, octets, is_slow
-    assert [turns.turn() for _ in range(3)] == ["UV", "UV", ""]
+    assert [turns.turn() for _ in range(3)] == ["OUV", "OUV", ""]
     turns.behind = 0, 0, False
-    assert turns.turn() == "Oa"
+    assert turns.turn() == "a"
 
 
 @pytest.mark.parametrize("more", [(1, 0), (0, 1)], ids=["messages", "octets"])
-def test_while_it_is_much_behind_urgent_ones_wait_as_well(more: tuple[int, int]) -> None:
+def test_while_it_is_much_behind_nobody_is_served_however_long(more: tuple[int, int]) -> None:
     turns = Turns()
+    Peer(turns, "O", 1, rank=OPERATORS)
     Peer(turns, "U", 1, rank=URGENT)
     most = BEHIND_MESSAGES * MUCH_BEHIND, BEHIND_OCTETS * MUCH_BEHIND
     turns.behind = most[0] + more[0], most[1] + more[1], False
+    turns.now += 2 * AT_LEAST_EVERY_S
     assert turns.turn() == ""
     turns.behind = *most, False
-    assert turns.turn() == "U"
+    assert turns.turn() == "OU"
+
+
+def test_while_the_journal_stays_behind_others_are_served_now_and_then() -> None:
+    turns = Turns()
+    Peer(turns, "a", 9, takes_s=SHARE_S)
+    turns.behind = 0, 0, True
+    served = []
+    for _ in range(5):
+        served.append(turns.turn())
+        turns.now += 0.6 * AT_LEAST_EVERY_S
+    assert served == ["", "", "a", "", "a"]
+    turns.behind = 0, BEHIND_OCTETS + 1, False
+    turns.now += 2 * AT_LEAST_EVERY_S
+    assert turns.turn() == ""
+
+
+class Faulty(Peer):
+    """A connection at which something goes wrong."""
+
+    def read_on(self) -> bool:
+        raise RuntimeError(self.name)
+
+    def give_up(self) -> bool:
+        raise RuntimeError(self.name)
+
+
+@pytest.mark.parametrize("is_behind", [False, True])
+def test_connection_that_fails_does_not_hold_up_the_others(*, is_behind: bool) -> None:
+    turns = Turns()
+    Faulty(turns, "F", 1)
+    Peer(turns, "a", 1)
+    turns.behind = 0, 0, is_behind
+    with pytest.raises(RuntimeError):
+        turns.turn()
+    assert len(turns.line) == 1
+    turns.behind = 0, 0, False
+    assert turns.turn() == "a"
+    assert turns.line.is_empty
 
 
 def test_while_the_journal_is_behind_others_give_up_what_is_late_one_in_each_turn() -> None:
