@@ -12,7 +12,7 @@ from benchmarks import stand
 from benchmarks.processes import DEADLINE_S, until
 from benchmarks.stand import Router
 from tests.e2e.scene import PASSWORD, Peer, configuration, free_port
-from tests.interop import scripts
+from tests.interop import recorder, scripts
 from tests.interop.rust_operator import Smsc, run
 
 JOURNAL = ('url: "memory:"', 'url: "sqlite:///router.db"')
@@ -42,7 +42,7 @@ def test_node_asks_before_and_after_the_operator_took_it_and_when_it_is_over(
 ) -> None:
     port = free_port(stack)
     text = configuration(port, JOURNAL)
-    router = stand.router(stack, text, tmp_path)
+    router = recorder.router(stack, text, tmp_path)
     first, second = asked(
         stack, router, f"submit {NUMBER} to be replaced", f"submit {NUMBER} to be cancelled"
     )
@@ -93,7 +93,7 @@ def test_node_asks_before_and_after_the_operator_took_it_and_when_it_is_over(
 
     are_over(router)
     router.child.stop()
-    are_over(stand.router(stack, text, tmp_path))  # From the file of records alone.
+    are_over(recorder.router(stack, text, tmp_path))  # From the file of records alone.
 
 
 def test_what_was_answered_holds_though_the_router_is_killed_right_then(
@@ -101,7 +101,7 @@ def test_what_was_answered_holds_though_the_router_is_killed_right_then(
 ) -> None:
     port = free_port(stack)
     text = configuration(port, JOURNAL)
-    router = stand.router(stack, text, tmp_path)
+    router = recorder.router(stack, text, tmp_path)
     submits = [f"submit {NUMBER} text {n}" for n in range(3)]
     ids = [answer["id"] for answer in asked(stack, router, *submits)]
     steps = (f"cancel {ids[0]}", f"replace {ids[1]} another text")
@@ -114,7 +114,7 @@ def test_what_was_answered_holds_though_the_router_is_killed_right_then(
         await smsc.server.start()
         serving = asyncio.create_task(smsc.serve())
         stack.callback(serving.cancel)
-        router = await asyncio.to_thread(stand.router, stack, text, tmp_path)
+        router = await asyncio.to_thread(recorder.router, stack, text, tmp_path)
         await asyncio.to_thread(router.until_sent, 2)
 
         def heard() -> list[bytes]:
@@ -138,7 +138,7 @@ def test_what_was_answered_holds_though_the_router_is_killed_right_then(
 
 def test_smpplib_reads_the_answer_to_its_query(stack: ExitStack, tmp_path: Path) -> None:
     port = free_port(stack)
-    router = stand.router(stack, configuration(port, JOURNAL), tmp_path)
+    router = recorder.router(stack, configuration(port, JOURNAL), tmp_path)
     with Peer(router.port) as peer:
         peer.bind("bank")
         message_id = peer.submit(NUMBER, source=b"BANK").octets[16:-1]
@@ -176,7 +176,7 @@ def test_smpplib_reads_the_answer_to_its_query(stack: ExitStack, tmp_path: Path)
 def test_cancel_is_passed_on_to_an_operator_that_takes_it(stack: ExitStack, tmp_path: Path) -> None:
     operator = stand.operator(stack, "--receipt-delay", "600s", "--cancel-sm", "100%")
     takes = ("    reconnect:", "    cancel_sm: true\n    reconnect:")
-    router = stand.router(stack, configuration(operator.port, JOURNAL, takes), tmp_path)
+    router = recorder.router(stack, configuration(operator.port, JOURNAL, takes), tmp_path)
     router.until_bound(BINDS)
     (submitted,) = asked(stack, router, f"submit {NUMBER} hello")
     router.until_sent(1)

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import stand
 from benchmarks.processes import Child
 from tests.e2e.scene import PASSWORD, configuration, free_port
-from tests.interop import scripts
+from tests.interop import recorder, scripts
 from tests.interop.rust_operator import REFUSED, Smsc, between, run
 from tests.interop.scripts import said
 
@@ -85,7 +84,7 @@ def test_client_submits_to_many_numbers_at_once(stack: ExitStack, tmp_path: Path
 
 @pytest.mark.parametrize("script", CLIENTS)
 def test_client_reads_a_refused_bind(stack: ExitStack, tmp_path: Path, script: str) -> None:
-    router = stand.router(stack, configuration(free_port(stack)), tmp_path)
+    router = recorder.router(stack, configuration(free_port(stack)), tmp_path)
 
     client = scripts.start(stack, script, str(router.port), "wrong", f"{TAKEN} hello")
 

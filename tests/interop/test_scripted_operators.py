@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import stand
 from benchmarks.processes import Child, until
 from benchmarks.stand import Router
 from router.smpp import receipt
@@ -18,7 +17,7 @@ from router.smpp import vocabulary as v
 from router.smpp.pdu import Sm
 from router.smpp.receipt import State
 from tests.e2e.scene import Peer, configuration
-from tests.interop import scripts
+from tests.interop import recorder, scripts
 from tests.interop.scripts import said
 
 BINDS = 3
@@ -32,7 +31,7 @@ def behind(stack: ExitStack, operator: Child, folder: Path) -> tuple[Router, Pee
     """A router whose binds to this operator are up, and a client that is bound."""
     port = operator.event("listening")["port"]
     assert isinstance(port, int)
-    router = stand.router(stack, configuration(port) + INBOUND, folder)
+    router = recorder.router(stack, configuration(port) + INBOUND, folder)
     router.until_bound(BINDS)
     peer = stack.enter_context(Peer(router.port))
     peer.bind("bank")
@@ -123,7 +122,7 @@ def test_operator_that_refuses_a_bind_is_understood(
     operator = scripts.start(stack, script, *arguments)
     port = operator.event("listening")["port"]
     assert isinstance(port, int)
-    router = stand.router(stack, configuration(port), tmp_path)
+    router = recorder.router(stack, configuration(port), tmp_path)
 
     refused = router.child.event("bind.refused")
 

@@ -14,6 +14,7 @@ from benchmarks import stand
 from benchmarks.processes import DEADLINE_S
 from benchmarks.stand import Operator, Router
 from tests.e2e.scene import PASSWORD, configuration
+from tests.interop import recorder
 
 BINDS = 3
 LONG = "Hello € [42] " * 18
@@ -78,7 +79,7 @@ def operator(stack: ExitStack) -> Operator:
 
 @pytest.fixture
 def router(stack: ExitStack, operator: Operator, tmp_path: Path) -> Router:
-    router = stand.router(stack, configuration(operator.port), tmp_path)
+    router = recorder.router(stack, configuration(operator.port), tmp_path)
     router.until_bound(BINDS)
     return router
 
