@@ -89,6 +89,10 @@ def _listens(port: int) -> bool:
     return True
 
 
+@pytest.mark.shows(
+    *("HAProxy", "proxy", "PROXY protocol v2", "PROXY protocol v2 with TLVs", "TLS passed on"),
+    "health checks",
+)
 @pytest.mark.parametrize("send", ["send-proxy-v2", "send-proxy-v2-ssl-cn"])
 def test_client_behind_haproxy_is_known_by_its_own_address(
     stack: ExitStack, tmp_path: Path, send: str
@@ -106,6 +110,7 @@ def test_client_behind_haproxy_is_known_by_its_own_address(
     assert scene.refused("proxy_header") == 0  # Its health checks have been no failures.
 
 
+@pytest.mark.shows("HAProxy", "proxy", "PROXY protocol v1 refused")
 def test_haproxy_that_sends_version_1_is_refused_and_told_what_to_write(
     stack: ExitStack, tmp_path: Path
 ) -> None:

@@ -77,13 +77,3 @@ def test_what_is_only_unknown_to_tshark_is_not_malformed(tmp_path: Path) -> None
 
 def test_tls_is_not_read(tmp_path: Path) -> None:
     assert reading(tmp_path, b"\x16\x03\x03\x00\x05hello") == recorder.Reading(0, [])
-
-
-def test_no_router_of_this_folder_runs_unrecorded() -> None:
-    here = Path(__file__).parent
-    starts = "stand" + ".router("
-    assert [
-        path.name
-        for path in here.glob("*.py")
-        if starts in path.read_text(encoding="utf-8") and path.name != "recorder.py"
-    ] == []

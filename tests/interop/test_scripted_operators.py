@@ -63,7 +63,13 @@ def read(
     return sorted(receipts), sorted(messages)
 
 
-@pytest.mark.parametrize("script", ["node_operator.js", "twisted_operator.py"])
+@pytest.mark.parametrize(
+    "script",
+    scripts.each(
+        *(["node_operator.js", "twisted_operator.py"], "operator", "transceiver", "submit"),
+        *("UCS-2", "receipts", "refused submit", "subscriber's messages"),
+    ),
+)
 def test_operator_takes_messages_and_reads_the_answers_to_its_own(
     stack: ExitStack, tmp_path: Path, script: str
 ) -> None:
@@ -95,6 +101,10 @@ def test_operator_takes_messages_and_reads_the_answers_to_its_own(
     assert operator.events("error") == []
 
 
+@pytest.mark.shows(
+    *("smppy", "operator", "transceiver", "submit", "UCS-2", "subscriber's messages"),
+    "no message_id",
+)
 def test_smppy_reads_answers_and_a_message_without_id_is_told_as_unknown(
     stack: ExitStack, tmp_path: Path
 ) -> None:
@@ -114,7 +124,12 @@ def test_smppy_reads_answers_and_a_message_without_id_is_told_as_unknown(
     assert operator.events("error") == []
 
 
-@pytest.mark.parametrize("script", ["node_operator.js", "twisted_operator.py", "smppy_operator.py"])
+@pytest.mark.parametrize(
+    "script",
+    scripts.each(
+        ["node_operator.js", "twisted_operator.py", "smppy_operator.py"], "operator", "refused bind"
+    ),
+)
 def test_operator_that_refuses_a_bind_is_understood(
     stack: ExitStack, tmp_path: Path, script: str
 ) -> None:
