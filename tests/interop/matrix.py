@@ -153,7 +153,7 @@ class Matrix:
 
     def tshark(self) -> str:
         """What tshark has read, in a sentence."""
-        if not self.read:
+        if self.unread:
             return f"tshark is not there: what the router wrote in {self.unread} tests is not read."
         return (
             f"tshark has read {self.pdus} PDUs that the router wrote in {self.read} tests; "

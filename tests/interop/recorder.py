@@ -30,6 +30,8 @@ from router.wiring.pcap import Pcap
 TSHARK: Final = shutil.which("tshark")
 ROUTER, CLIENT, OPERATOR = "192.0.2.1", "192.0.2.2", "192.0.2.3"
 PORT: Final = 2775
+MOST_SHOWN: Final = 5
+"""Malformed packets, with their octets."""
 _FIRST_PORT: Final = 10_000
 _TLS_RECORDS: Final = (b"\x15\x03", b"\x16\x03")
 """An alert and a handshake: how all that a TLS server writes begins."""
@@ -248,11 +250,13 @@ def read(recording: Recording, path: Path) -> Reading:
     """
     recording.write(path)
     rows = _dissected(path, f"ip.src == {ROUTER}")
+    found_wrong = [row for row in rows if any(row[2:5]) or _is_wrong(row[5], row[6])]
     wrong = [
         f"frame {row[0]} ({row[1]}): {row[7] or 'malformed'}\n{_octets_of(path, row[0])}"
-        for row in rows
-        if row[2] or row[3] or row[4] or _is_wrong(row[5], row[6])
+        for row in found_wrong[:MOST_SHOWN]
     ]
+    if len(found_wrong) > MOST_SHOWN:
+        wrong.append(f"and {len(found_wrong) - MOST_SHOWN} more in {path}")
     counted = 0
     for one in recording.in_the_clear:
         whole, rest = split(one.written)
