@@ -23,7 +23,7 @@ TIME ?= 60
 SEEDS := 40
 
 .DEFAULT_GOAL := help
-.PHONY: help setup peers demo run test test-long lint check fix bench cover fuzz compiled test-compiled
+.PHONY: help setup peers demo run test test-long lint check fix interop bench cover fuzz compiled test-compiled
 # A recipe that fails half-way must not leave a target that looks made.
 .DELETE_ON_ERROR:
 
@@ -99,6 +99,9 @@ check: lint ## Check style, format, types and tests, as CI does
 fix: $(READY) ## Repair what ruff can repair, and format
 	@$(BIN)/ruff check --quiet --fix
 	@$(BIN)/ruff format --quiet
+
+interop: $(READY) ## Run tests/interop with all peers that are there, and write docs/interop.md
+	@$(BIN)/python -m pytest -q -n $(PROCESSES) tests/interop --interop-matrix docs/interop.md $(ARGS)
 
 bench: $(READY) ## Run the benchmarks; ARGS="--help" shows the options
 	@$(BIN)/python -m benchmarks $(ARGS)

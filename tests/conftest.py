@@ -10,6 +10,8 @@ from hypothesis import settings
 
 from router.telemetry.core import DEMAND, refusal
 
+pytest_plugins = ("tests.interop.matrix",)
+
 # No deadline: the tests share two cores with whatever else runs there, and a slow example is no
 # wrong one. The same examples every time: whether a change passes depends on the change alone.
 settings.register_profile("short", deadline=None, derandomize=True, max_examples=50)

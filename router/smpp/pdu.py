@@ -551,12 +551,15 @@ def response(
 
     A failure carries no body, or that of an answer which always has one: the NUL of an empty
     message_id in a deliver_sm_resp and a data_sm_resp (3.4, 4.6.2 and 4.7.2; a submit_sm_resp has
-    none, 4.4.2), and with it a no_unsuccess of 0 in a submit_multi_resp (4.5.2). Some peers end the
-    session, or crash, where it is missing. `tlvs_of_refusal` stand behind that body.
+    none, 4.4.2), with it a no_unsuccess of 0 in a submit_multi_resp (4.5.2), and in a query_sm_resp
+    (4.8.2) no final_date, the state UNKNOWN and an error_code of 0. Some peers end the session, or
+    crash, where it is missing. `tlvs_of_refusal` stand behind that body.
     """
     if status:
         if command_id == v.SUBMIT_MULTI:
             body = b"\0\0"
+        elif command_id == v.QUERY_SM:
+            body = b"\0\0\7\0"
         elif command_id == v.DELIVER_SM or command_id == v.DATA_SM or tlvs_of_refusal:
             body = b"\0"
         else:

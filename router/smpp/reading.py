@@ -266,8 +266,10 @@ class ReadingLine:
         return 0.0
 
     def _serve_each(self, rank: _Rank) -> None:
-        """Serve each connection of a rank once: what the urgent ones send is little, and goes into
-        the next commit; what operators send ends what was accepted.
+        """Serve each connection of a rank once.
+
+        What the urgent ones send is little, and goes into the next commit; what operators send ends
+        what was accepted.
         """
         for _ in range(len(rank)):
             reader = rank.take()

@@ -9,11 +9,11 @@ from typing import Final, TypeVar
 import smpp34
 from smpp34 import Esme, SubmitSmEvent
 
-from benchmarks import stand
 from benchmarks.processes import DEADLINE_S
 from benchmarks.stand import Router
 from router.smpp import vocabulary as v
 from tests.e2e.scene import configuration, free_port
+from tests.interop import recorder
 
 T = TypeVar("T")
 BINDS: Final = 3
@@ -71,7 +71,7 @@ async def between(stack: ExitStack, folder: Path, *changes: tuple[str, str]) -> 
     await smsc.server.start()
     serving = asyncio.create_task(smsc.serve())
     stack.callback(serving.cancel)
-    router = await asyncio.to_thread(stand.router, stack, configuration(port, *changes), folder)
+    router = await asyncio.to_thread(recorder.router, stack, configuration(port, *changes), folder)
     await asyncio.to_thread(router.until_bound, BINDS)
     return smsc, router
 

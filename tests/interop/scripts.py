@@ -23,10 +23,18 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 from benchmarks.processes import ROOT, Child
 
 PEERS: Final = Path(os.environ.get("SMPP_ROUTER_PEERS", ROOT / ".venv-peers"))
+_LIBRARIES: Final = {
+    "node": "node-smpp",
+    "rusmppyc": "rusmppyc",
+    "smppy": "smppy",
+    "twisted": "smpp.twisted3",
+}
+"""What the matrix calls the library of a script, by the beginning of its name."""
 HERE: Final = Path(__file__).parent
 
 
@@ -43,6 +51,15 @@ def start(stack: ExitStack, script: str, *arguments: str) -> Child:
         modules = {"NODE_PATH": str(folder / "node_modules")}
         return stack.enter_context(Child(script, command, modules, python=("node",)))
     return stack.enter_context(Child(script, command, tree=folder))
+
+
+def each(scripts: Sequence[str], role: str, *features: str) -> list[ParameterSet]:
+    """Return each script as an example of a test, which shows this of the script's library."""
+
+    def shows(script: str) -> pytest.MarkDecorator:
+        return pytest.mark.shows(_LIBRARIES[script.partition("_")[0]], role, *features)
+
+    return [pytest.param(script, marks=shows(script)) for script in scripts]
 
 
 def said(events: Sequence[Mapping[str, object]], *keys: str) -> list[tuple[object, ...]]:

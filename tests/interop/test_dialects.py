@@ -39,6 +39,11 @@ def dialect(name: str) -> tuple[str, str]:
     return ("bank: {", f"bank: {{dialect: {name}, ")
 
 
+@pytest.mark.shows(
+    *("Kannel", "client", "dialect kannel", "transceiver", "transmitter and receiver", "receipts"),
+    *("intermediate notifications", "ids in hex", "ids of 8 characters"),
+)
+@pytest.mark.shows("smpp34", "operator", "submit", "receipts")
 @pytest.mark.parametrize(
     ("words", "settings", "transceiver"),
     [
@@ -82,6 +87,9 @@ def test_kannel_finds_the_message_of_each_receipt(
     }
 
 
+@pytest.mark.shows("Jasmin", "parser", "dialect jasmin", "receipts", "intermediate notifications")
+@pytest.mark.shows("smpp.twisted3", "client", "transceiver", "submit", "intermediate notifications")
+@pytest.mark.shows("smpp34", "operator", "submit", "receipts")
 def test_jasmins_parser_reads_each_receipt(stack: ExitStack, tmp_path: Path) -> None:
     async def campaign() -> Child:
         smsc, router = await between(stack, tmp_path, dialect("jasmin"))
@@ -123,6 +131,11 @@ while (($line = fgets(STDIN)) !== false) {
 """The pattern that php-smpp reads receipts with, in PHP's own engine."""
 
 
+@pytest.mark.shows(
+    *("php-smpp's pattern, in PHP", "parser", "dialect php-smpp", "receipts"),
+    "intermediate notifications",
+)
+@pytest.mark.shows("smpp34", "operator", "submit", "receipts")
 def test_php_smpps_pattern_reads_each_receipt(stack: ExitStack, tmp_path: Path) -> None:
     if shutil.which("php") is None:
         pytest.skip("PHP is not installed")

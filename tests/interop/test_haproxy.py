@@ -11,11 +11,11 @@ from typing import Final
 
 import pytest
 
-from benchmarks import stand
 from benchmarks.certificates import OPENSSL, self_signed
 from benchmarks.processes import until
 from router.smpp import vocabulary as v
 from tests.e2e.scene import Peer, changed, configuration, free_port, until_logged
+from tests.interop import recorder
 
 HAPROXY: Final = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
 PROXY: Final = "127.0.0.5"
@@ -56,7 +56,7 @@ class Scene:
         self.certificate = self_signed(folder)
         text = changed(configuration(1), ('listen: [{address: "127.0.0.1:0"}]', LISTEN))
         allowed = f"bank: {{allow_from: [{CLIENT}], password"
-        self.router = stand.router(stack, changed(text, ("bank: {password", allowed)), folder)
+        self.router = recorder.router(stack, changed(text, ("bank: {password", allowed)), folder)
         self.fronts = [free_port(stack) for _ in self.router.ports]
         lines = [
             PASSED_ON.format(port=port, front=front, proxy=PROXY, send=send)
@@ -89,6 +89,10 @@ def _listens(port: int) -> bool:
     return True
 
 
+@pytest.mark.shows(
+    *("HAProxy", "proxy", "PROXY protocol v2", "PROXY protocol v2 with TLVs", "TLS passed on"),
+    "health checks",
+)
 @pytest.mark.parametrize("send", ["send-proxy-v2", "send-proxy-v2-ssl-cn"])
 def test_client_behind_haproxy_is_known_by_its_own_address(
     stack: ExitStack, tmp_path: Path, send: str
@@ -106,6 +110,7 @@ def test_client_behind_haproxy_is_known_by_its_own_address(
     assert scene.refused("proxy_header") == 0  # Its health checks have been no failures.
 
 
+@pytest.mark.shows("HAProxy", "proxy", "PROXY protocol v1 refused")
 def test_haproxy_that_sends_version_1_is_refused_and_told_what_to_write(
     stack: ExitStack, tmp_path: Path
 ) -> None:

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import stand
 from benchmarks.processes import Child
 from tests.e2e.scene import PASSWORD, configuration, free_port
-from tests.interop import scripts
+from tests.interop import recorder, scripts
 from tests.interop.rust_operator import REFUSED, Smsc, between, run
 from tests.interop.scripts import said
 
@@ -21,7 +20,14 @@ TAKEN = "37255512345"
 NO_NUMBER = "no-number"
 
 
-@pytest.mark.parametrize("script", CLIENTS)
+@pytest.mark.shows("smpp34", "operator", "submit", "receipts")
+@pytest.mark.parametrize(
+    "script",
+    scripts.each(
+        *(CLIENTS, "client", "transceiver", "submit", "UCS-2", "receipts", "refused submit"),
+        "unbind",
+    ),
+)
 def test_client_reads_answers_receipts_and_a_refused_submit(
     stack: ExitStack, tmp_path: Path, script: str
 ) -> None:
@@ -55,6 +61,8 @@ def test_client_reads_answers_receipts_and_a_refused_submit(
     assert len(client.events("unbind")) == 1
 
 
+@pytest.mark.shows("node-smpp", "client", "submit_multi", "UCS-2", "receipts")
+@pytest.mark.shows("smpp34", "operator", "submit", "receipts")
 def test_client_submits_to_many_numbers_at_once(stack: ExitStack, tmp_path: Path) -> None:
     other, unknown = "37255512346", "none-either"
 
@@ -83,9 +91,9 @@ def test_client_submits_to_many_numbers_at_once(stack: ExitStack, tmp_path: Path
     assert len(client.events("unbind")) == 1
 
 
-@pytest.mark.parametrize("script", CLIENTS)
+@pytest.mark.parametrize("script", scripts.each(CLIENTS, "client", "refused bind"))
 def test_client_reads_a_refused_bind(stack: ExitStack, tmp_path: Path, script: str) -> None:
-    router = stand.router(stack, configuration(free_port(stack)), tmp_path)
+    router = recorder.router(stack, configuration(free_port(stack)), tmp_path)
 
     client = scripts.start(stack, script, str(router.port), "wrong", f"{TAKEN} hello")
 

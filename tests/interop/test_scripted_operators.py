@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import stand
 from benchmarks.processes import Child, until
 from benchmarks.stand import Router
 from router.smpp import receipt
@@ -18,7 +17,7 @@ from router.smpp import vocabulary as v
 from router.smpp.pdu import Sm
 from router.smpp.receipt import State
 from tests.e2e.scene import Peer, configuration
-from tests.interop import scripts
+from tests.interop import recorder, scripts
 from tests.interop.scripts import said
 
 BINDS = 3
@@ -32,7 +31,7 @@ def behind(stack: ExitStack, operator: Child, folder: Path) -> tuple[Router, Pee
     """A router whose binds to this operator are up, and a client that is bound."""
     port = operator.event("listening")["port"]
     assert isinstance(port, int)
-    router = stand.router(stack, configuration(port) + INBOUND, folder)
+    router = recorder.router(stack, configuration(port) + INBOUND, folder)
     router.until_bound(BINDS)
     peer = stack.enter_context(Peer(router.port))
     peer.bind("bank")
@@ -64,7 +63,13 @@ def read(
     return sorted(receipts), sorted(messages)
 
 
-@pytest.mark.parametrize("script", ["node_operator.js", "twisted_operator.py"])
+@pytest.mark.parametrize(
+    "script",
+    scripts.each(
+        *(["node_operator.js", "twisted_operator.py"], "operator", "transceiver", "submit"),
+        *("UCS-2", "receipts", "refused submit", "subscriber's messages"),
+    ),
+)
 def test_operator_takes_messages_and_reads_the_answers_to_its_own(
     stack: ExitStack, tmp_path: Path, script: str
 ) -> None:
@@ -96,6 +101,10 @@ def test_operator_takes_messages_and_reads_the_answers_to_its_own(
     assert operator.events("error") == []
 
 
+@pytest.mark.shows(
+    *("smppy", "operator", "transceiver", "submit", "UCS-2", "subscriber's messages"),
+    "no message_id",
+)
 def test_smppy_reads_answers_and_a_message_without_id_is_told_as_unknown(
     stack: ExitStack, tmp_path: Path
 ) -> None:
@@ -115,7 +124,12 @@ def test_smppy_reads_answers_and_a_message_without_id_is_told_as_unknown(
     assert operator.events("error") == []
 
 
-@pytest.mark.parametrize("script", ["node_operator.js", "twisted_operator.py", "smppy_operator.py"])
+@pytest.mark.parametrize(
+    "script",
+    scripts.each(
+        ["node_operator.js", "twisted_operator.py", "smppy_operator.py"], "operator", "refused bind"
+    ),
+)
 def test_operator_that_refuses_a_bind_is_understood(
     stack: ExitStack, tmp_path: Path, script: str
 ) -> None:
@@ -123,7 +137,7 @@ def test_operator_that_refuses_a_bind_is_understood(
     operator = scripts.start(stack, script, *arguments)
     port = operator.event("listening")["port"]
     assert isinstance(port, int)
-    router = stand.router(stack, configuration(port), tmp_path)
+    router = recorder.router(stack, configuration(port), tmp_path)
 
     refused = router.child.event("bind.refused")
 

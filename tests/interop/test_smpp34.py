@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
+import pytest
 import smpp34
 from smpp34 import DeliverSmEvent, Tlv
 
@@ -35,6 +36,11 @@ def text_of(n: int) -> bytes:
     return b"\0\x1b\xff text %d" % n
 
 
+@pytest.mark.shows(
+    *("smpp34", "client", "transceiver", "submit", "receipts", "vendor's TLV", "data_coding 0xF5"),
+    "unbind",
+)
+@pytest.mark.shows("smpp34", "operator", "submit", "receipts", "vendor's TLV", "data_coding 0xF5")
 def test_every_message_goes_there_as_it_is_and_its_receipt_comes_back(
     stack: ExitStack, tmp_path: Path
 ) -> None:
@@ -76,6 +82,8 @@ def test_every_message_goes_there_as_it_is_and_its_receipt_comes_back(
     run(campaign())
 
 
+@pytest.mark.shows("smpp34", "client", "transmitter and receiver", "submit", "receipts")
+@pytest.mark.shows("smpp34", "operator", "refused submit")
 def test_message_that_the_operator_refuses_gets_a_receipt_from_the_router(
     stack: ExitStack, tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ from benchmarks import stand
 from benchmarks.processes import DEADLINE_S
 from benchmarks.stand import Operator, Router
 from tests.e2e.scene import PASSWORD, configuration
+from tests.interop import recorder
 
 BINDS = 3
 LONG = "Hello € [42] " * 18
@@ -78,11 +79,15 @@ def operator(stack: ExitStack) -> Operator:
 
 @pytest.fixture
 def router(stack: ExitStack, operator: Operator, tmp_path: Path) -> Router:
-    router = stand.router(stack, configuration(operator.port), tmp_path)
+    router = recorder.router(stack, configuration(operator.port), tmp_path)
     router.until_bound(BINDS)
     return router
 
 
+@pytest.mark.shows(
+    *("smpplib", "client", "transceiver", "submit", "long texts", "GSM 7-bit", "UCS-2", "receipts"),
+    "unbind",
+)
 def test_long_and_cyrillic_texts_are_answered_and_receipted(
     stack: ExitStack, router: Router
 ) -> None:
@@ -102,6 +107,7 @@ def test_long_and_cyrillic_texts_are_answered_and_receipted(
         assert (pdu.source_addr, pdu.destination_addr) == (b"37255512345", b"BANK")
 
 
+@pytest.mark.shows("smpplib", "client", "transmitter and receiver", "receipts")
 def test_receipts_come_to_the_receiver_of_a_pair(stack: ExitStack, router: Router) -> None:
     receiver = Ears(stack, router, "receiver")
     transmitter = Ears(stack, router, "transmitter")
@@ -117,6 +123,7 @@ def test_receipts_come_to_the_receiver_of_a_pair(stack: ExitStack, router: Route
     assert receipt.receipted_message_id.decode() == message_id
 
 
+@pytest.mark.shows("smpplib", "client", "refused receipt")
 def test_receipt_that_is_refused_for_now_comes_again(stack: ExitStack, router: Router) -> None:
     ears = Ears(stack, router)
     ears.deliver_status = consts.SMPP_ESME_RMSGQFUL
@@ -131,6 +138,7 @@ def test_receipt_that_is_refused_for_now_comes_again(stack: ExitStack, router: R
     assert first.short_message == again.short_message
 
 
+@pytest.mark.shows("smpplib", "client", "refused bind")
 @pytest.mark.parametrize(
     ("system_id", "password"), [("bank", "wrong"), ("nobody", PASSWORD), ("bank", "")]
 )

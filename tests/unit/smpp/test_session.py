@@ -92,6 +92,7 @@ def test_every_request_gets_its_legal_result(state: State, side: Side, command: 
         *((command, b"smsc\0") for command in sorted(v.BINDS)),
         *((v.SUBMIT_SM, b""), (v.DATA_SM, b"\0"), (v.DELIVER_SM, b"\0")),
         (v.SUBMIT_MULTI, b"\0\0"),
+        (v.QUERY_SM, b"\0\0\7\0"),
     ],
 )
 def test_refusal_has_the_body_that_its_readers_look_for(
