@@ -131,7 +131,8 @@ class ClientRequests:
         """Refuse with this status if the message is over, and as unknown if there was none."""
 
         def done(standings: Sequence[Standing] | None) -> None:
-            is_over = any(_is_asked(client, asked, one) for one in standings or ())
+            over = [one for one in standings or () if one.final_date]
+            is_over = any(_is_asked(client, asked, one) for one in over)
             answer(status if is_over else v.ESME_RINVMSGID)
 
         self._querying.ask(self._ids.may_be(asked.message_id), done)

@@ -376,6 +376,16 @@ def test_source_may_be_left_out_or_have_another_type(world: World, router: Route
     assert client.status_of(asked) == client.status_of(again) == v.ESME_ROK
 
 
+def test_message_to_another_number_is_not_the_one_that_is_meant(
+    world: World, router: Router
+) -> None:
+    client, (number,) = waiting(router)
+    asked = cancel(client, client.id_of(number), destination=p.address(1, 1, b"37255512346"))
+    world.run(0.2)
+    assert client.status_of(asked) == v.ESME_RINVMSGID
+    assert router.outcomes == []
+
+
 def test_number_may_have_another_type(world: World, router: Router) -> None:
     client, _ = waiting(router, 2)
     asked = cancel(client, destination=p.address(0, 0, NUMBER[2:-1]))
