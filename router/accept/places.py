@@ -75,7 +75,8 @@ class Places:
             elif is_over or most < MOST_UNBOUND:
                 return False
             else:
-                gives = next(iter(self._by_count[max(self._by_count)].by_key))
+                first = self._by_count[max(self._by_count)].oldest()
+                gives = None if first is None else first[0]
         oldest = None if gives is None else self._oldest_of(gives)
         if of is None or host not in self._of:
             of = self._of[host] = _Address()
@@ -89,7 +90,9 @@ class Places:
     def _oldest_of(self, host: str) -> Waiting:
         """Take the place of the oldest connection of an address."""
         of = self._of[host]
-        oldest = next(iter(of.unbound.by_key))
+        first = of.unbound.oldest()
+        assert first is not None  # Who has none is not asked to give way.
+        oldest, _ = first
         self._free(host, of, oldest)
         self._forget(host, of)
         return oldest

@@ -156,8 +156,9 @@ class Commits:
 
     @property
     def is_slow(self) -> bool:
-        """Whether messages are being accepted, and the last commit took so long that no more
-        should come. What operators bring goes on, and would keep clients out as long as it does.
+        """Whether messages are accepted, and the last commit took too long to add to the next.
+
+        What operators bring goes on, and would keep clients out as long as it does.
         """
         return self.times.are_long and self.accepting > 0
 
