@@ -12,7 +12,7 @@ from router.terms.capacity import Capacity
 from router.terms.message import Message
 from router.terms.names import AccountName
 from router.terms.outcome import Outcome
-from router.terms.settings import Settings
+from router.terms.settings import ClientIdForm, MessageIdForms, Settings
 from tests.doubles import Client, Router, World, with_account
 from tests.journal import FULL_DISK
 from tests.journey.scenes import connected, nothing_is_left, taken, unanswered
@@ -160,8 +160,13 @@ def test_dry_run_counts_and_changes_nothing(world: World, router: Router) -> Non
 
 
 @pytest.mark.parametrize("form", ["decimal", "hex", "uuid", "hex8"])
-def test_single_messages_by_any_id_of_theirs(world: World, contract: Settings, form: str) -> None:
-    router = Router(world, with_account(contract, "bank", message_id=form))
+def test_single_messages_by_any_id_of_theirs(
+    world: World, contract: Settings, form: ClientIdForm
+) -> None:
+    router = Router(
+        world,
+        with_account(contract, "bank", message_id=MessageIdForms(response=form, receipt=form)),
+    )
     client, numbers = waiting(router, 12)
     ids = tuple(client.id_of(one) for one in numbers[:6])
     own = tuple(b"%d" % one.router_id for one in sorted_messages(router)[6:8])
