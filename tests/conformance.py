@@ -454,9 +454,9 @@ def _page() -> Iterator[str]:
     yield "## Limits of fields"
     yield ""
     yield "Found by trying. A system_id, a password, a system_type, a message_id and the addresses"
-    yield "of a data_sm may have 64 octets: real clients use more than the specification has. Of what"
-    yield "operators send, 255 octets of a message_id and of an error code are read, the first 100 TLVs,"
-    yield "the first 4,096 octets of a receipt's text, and a keyword in the first 1,000."
+    yield "of a data_sm may have 64 octets: real clients use more than the specification has. Of"
+    yield "what operators send, 255 octets of a message_id and of an error code are read, the first"
+    yield "100 TLVs, the first 4,096 octets of a receipt's text, and a keyword in the first 1,000."
     yield ""
     yield from _limits()
 
