@@ -21,7 +21,7 @@ def named(*names: str) -> list[int]:
     [
         (outcome.WRONG_CREDENTIALS, v.ESME_RINVPASWD),
         (outcome.FOREIGN_ADDRESS, v.ESME_RINVPASWD),
-        (outcome.TOO_MANY_CHECKS, v.ESME_RINVPASWD),
+        (outcome.TOO_MANY_CHECKS, v.ESME_RBINDFAIL),
         (outcome.TOO_MANY_BINDS, v.ESME_RBINDFAIL),
         (outcome.BIND_WHILE_DRAINING, v.ESME_RBINDFAIL),
         (outcome.DRAINING, v.ESME_RSYSERR),
