@@ -20,7 +20,7 @@ With IPv6 all addresses of one /64 count as one, for one line gets that many.
 
 import hashlib
 import hmac
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from itertools import islice
 from typing import Final, NamedTuple, Protocol
@@ -394,7 +394,9 @@ class Accounts:
     def guessed(self, host: str, system_id: bytes, now: float) -> list[Block]:
         """Count a bind that may have been a guess; return the blocks that begin with it."""
         here, name = neighbourhood(host), system_id.decode("latin-1")
-        return self.guesses.failed(here, name, now, exempt=self._is_exempt(host))
+        account = self.by_name.get(AccountName(name))
+        is_own = account is not None and is_in(host, _narrow(account.settings.allow_from))
+        return self.guesses.failed(here, name, now, exempt=self._is_exempt(host), is_own=is_own)
 
 
 def neighbourhood(host: str) -> str:
@@ -407,6 +409,15 @@ def neighbourhood(host: str) -> str:
 
 def _hashes_of(settings: AccountSettings) -> list[str]:
     return [one for one in settings.passwords if passwords.is_hash(one)]
+
+
+def _narrow(
+    networks: Iterable[IPv4Network | IPv6Network],
+) -> Iterator[IPv4Network | IPv6Network]:
+    """Yield the networks of so few addresses that they are those of one client."""
+    for network in networks:
+        if network.max_prefixlen - network.prefixlen <= NARROW_BITS[network.version]:
+            yield network
 
 
 def is_in(host: str, networks: Iterable[IPv4Network | IPv6Network]) -> bool:

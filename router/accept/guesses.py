@@ -5,8 +5,10 @@ another one out: all that is counted for a block is counted by address.
 
 Two clients may share an address, that of a proxy or of their office, and one of them may guess.
 So a block is for one system_id first, and an account that has bound from an address lately is not
-blocked there at all: its guesses are slowed only. An address as a whole is blocked where no account
-has bound from it lately, and never if it is exempt, because the configuration knows it.
+blocked there at all: its guesses are slowed only. Nor is it blocked where the configuration says
+that it belongs, also after a start, when nobody has bound yet. An address as a whole is blocked
+where no account has bound from it lately, and never if it is exempt, because the configuration
+knows it.
 
 What has no account is counted and blocked as what has one: a block tells nobody which names exist.
 """
@@ -128,10 +130,13 @@ class Guesses:
 
     # Blocked.
 
-    def failed(self, host: str, system_id: str, now: float, *, exempt: bool) -> list[Block]:
+    def failed(
+        self, host: str, system_id: str, now: float, *, exempt: bool, is_own: bool = False
+    ) -> list[Block]:
         """Count a bind that may have been a guess; return the blocks that begin with it.
 
-        `exempt`: the address is not blocked as a whole.
+        `exempt`: the address is not blocked as a whole. `is_own`: the configuration says that it is
+        the account's own, so that the account is not blocked there either.
         """
         settings = self.settings
         if settings is None or not host:
@@ -147,7 +152,7 @@ class Guesses:
                 self._counts.put(key, _Failed(count, before.since))
                 continue
             self._counts.pop(key)
-            spares = self.knows(host, name, now) or (name is None and exempt)
+            spares = self.knows(host, name, now) or (exempt if name is None else is_own)
             block = Block(host, name, count, now + settings.for_s, spares)
             if not spares:
                 self.blocked.put(key, block)

@@ -114,9 +114,9 @@ class ProxySettings:
 class FailedBindsSettings:
     """When failed binds have an address blocked for a while; `false`: never.
 
-    An account that has bound from an address in the last day is not blocked there, and an address
-    is not blocked as a whole if any account has, if an `allow_from` names it (with at least /24, or
-    /48 with IPv6), or if it is of this machine.
+    An account is not blocked at an address from which it has bound in the last day, or that its
+    `allow_from` names with at least /24 (/48 with IPv6): its binds are slowed there. An address is
+    not blocked as a whole if that is so of any account, or if it is of this machine.
     """
 
     system_id: int = 10

@@ -472,6 +472,34 @@ def test_name_that_was_guessed_at_is_refused_from_there_whether_it_exists_or_not
     assert BLOCKED.status == WRONG_CREDENTIALS.status
 
 
+@pytest.mark.parametrize(
+    ("network", "host", "is_blocked"),
+    [
+        ("192.0.2.0/24", "192.0.2.7", False),
+        ("192.0.2.7/32", "192.0.2.7", False),
+        ("192.0.2.0/23", "192.0.2.7", True),
+        ("2001:db8::/48", "2001:db8::7", False),
+        ("2001:db8::/47", "2001:db8::7", True),
+    ],
+)
+def test_account_is_not_blocked_where_its_networks_say_that_it_belongs_even_after_a_start(
+    network: str, host: str, is_blocked: bool
+) -> None:
+    accounts = accounts_of(replace(settings(), allow_from=(ip_network(network),)))
+    guessed(accounts, host, times=49)
+    assert (verdict(accounts, host) is BLOCKED) is is_blocked
+
+
+def test_address_of_one_account_is_not_that_of_another() -> None:
+    other = replace(settings(name="shop"), allow_from=(ip_network("192.0.2.0/24"),))
+    wide = replace(settings(), allow_from=(ip_network("0.0.0.0/0"),))
+    accounts = accounts_of(wide, other)
+    for name in (b"bank", b"shop"):
+        guessed(accounts, "192.0.2.7", name)
+    assert verdict(accounts, "192.0.2.7", b"bank") is BLOCKED
+    assert isinstance(verdict(accounts, "192.0.2.7", b"shop"), Account)
+
+
 def test_who_shows_the_certificate_that_is_wanted_is_not_blocked() -> None:
     accounts = accounts_of(replace(settings(), certificates=("bank",)))
     guessed(accounts, HOST)
