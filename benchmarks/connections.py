@@ -27,7 +27,7 @@ MOST_STALLS_PERCENT: Final = 2.0
 """Beats of the loop that come later than `STALL_S`, more than with nobody else: on a machine that
 is shared some do."""
 MOST_COMERS_MB: Final = 10.0
-"""What memory may grow by in the second half of those who come and go. Before, what is remembered of
+"""What memory may grow by in the second half of those who come and go. Before, what is kept of
 clients, ids and receipts fills up, once."""
 MOST_BIND_MS: Final = 2000.0
 """The longest that one of a storm may wait for its answer, p99: many clients wait for 5 s."""
