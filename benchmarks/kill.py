@@ -88,6 +88,7 @@ def run(given: argparse.Namespace) -> Result:
             victim.kill()
             victim.start()
         seen = stand.totals_of(client)
+        victim.until_all_is_over()
         victim.router.child.stop()
         counted = operator.totals()
         result.numbers = _numbers(seen, counted, victim, kills) | _records(folder, counted)
@@ -141,6 +142,15 @@ class _Victim:
 
         until("messages going out at full rate", full, FULL_RATE_WITHIN_S)
         self.starts[-1].full_rate_at = time.monotonic()
+
+    def until_all_is_over(self) -> None:
+        """Wait for what the client has heard nothing of, though it was accepted or sent."""
+
+        def is_over() -> bool:
+            samples = self.router.samples()
+            return not (samples.sum("queue_messages") or samples.sum("receipts_outstanding"))
+
+        until("all messages being over", is_over, RECEIPTS_S)
 
     def _sent(self) -> float:
         if not self.router.child.running:

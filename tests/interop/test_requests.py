@@ -63,7 +63,7 @@ def test_node_asks_before_and_after_the_operator_took_it_and_when_it_is_over(
     )
     assert statuses(answers) == [
         *("ROK", "ROK", "ROK"),
-        *("ROK", "ROK", "RINVMSGID", "RINVMSGID"),
+        *("ROK", "ROK", "RCANCELFAIL", "RREPLACEFAIL"),  # It is over.
         *("RINVMSGID", "RINVMSGID", "RINVMSGID"),
     ]
     assert [standing(answers[n]) for n in (0, 2)] == [("ENROUTE", False, 0)] * 2

@@ -16,13 +16,13 @@ from router.terms.queue_key import QueueKey
 from tests.simulation.planting import Patch, bug
 
 
-@bug(seed=302)
+@bug(seed=336)
 def a_reading_brings_back_what_was_cancelled() -> list[Patch]:
     """It began before the journal had that it was."""
     return [(Amendments, "__bool__", lambda self: False)]
 
 
-@bug(seed=302)
+@bug(seed=426)
 def a_reading_brings_the_text_that_was_replaced() -> list[Patch]:
     """It began before the journal had the other one."""
     return [(Amendments, "replace", lambda self, message, queue: None)]
@@ -73,7 +73,7 @@ def what_is_in_flight_can_be_cancelled() -> list[Patch]:
     return [(Lanes, "behind", anywhere)]
 
 
-@bug(seed=315)
+@bug(seed=431)
 def an_order_cancels_what_comes_while_it_is_carried_out() -> list[Patch]:
     """It ends only when the client does."""
 
