@@ -158,6 +158,7 @@ class Scene:
         bad_submits = sum(n for (_, _, status), n in counters.submits.items() if status)
         counted = sum(counters.refused_pdus.values()) + sum(counters.failed_binds.values())
         counted += bad_submits + sum(counters.inbound.values())
+        counted += sum(n for (_, _, status), n in counters.client_requests.items() if status)
         assert bool(refused) <= bool(counted)
 
     def finish(self) -> None:
