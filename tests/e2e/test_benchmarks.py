@@ -155,7 +155,13 @@ def test_run_is_measured_slice_by_slice() -> None:
     assert measured.numbers["rate_per_s"] > 0
 
 
-@pytest.mark.parametrize("way", overload.WAYS)
+@pytest.mark.parametrize(
+    "way",
+    [
+        way if way == "journal" else pytest.param(way, marks=pytest.mark.long)
+        for way in overload.WAYS
+    ],
+)
 def test_overloaded_router_loses_nothing_that_it_has_acknowledged(way: overload.Way) -> None:
     found = overload.under(way, seconds=1, share=0.25)
 
