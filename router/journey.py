@@ -206,7 +206,7 @@ class Journey:
             journal, rooms, lanes, self.pending, self.deliveries, self.failover, long_messages,
             rulebook, self._ids, clocks, turn, capacity, former, amendments,
         )  # fmt: skip
-        self.client_retries: Final = ClientRetries(self.commits, counters, turn)
+        self.client_retries: Final = ClientRetries(self.commits, counters, turn, capacity)
         self.hand_over: Final = HandOver(
             operators, rooms, lanes, long_messages, self.pending, self.recall, self.deliveries,
             self.inbound, self.backlog, self.client_retries, self.commits, self.plans, former,

@@ -30,6 +30,7 @@ from router.smpp.states import State
 from router.steps.commits import Commits
 from router.steps.peers import Client
 from router.steps.turn import Turn
+from router.terms.capacity import Capacity
 from router.terms.counters import Counters
 from router.terms.names import AccountName, ClientId, RouterId
 from router.terms.oldest_first import OldestFirst
@@ -40,9 +41,6 @@ SEEN_AFTER_S: Final = 5.0
 """How long a session goes on after an answer that its client has surely seen."""
 STANDS_S: Final = 1.0
 """A peer's system that acknowledges nothing for longer than this is not just far away."""
-MOST_PER_ACCOUNT: Final = 20_000
-"""Submits of one account that are remembered, some 10 MB: those of 5 s at 4,000/s. Of more the
-oldest is forgotten: come again, it would be another message."""
 MOST_ALIKE: Final = 16
 """Submits that are all the same and are remembered: each that comes is compared with all."""
 FINGERPRINT_OCTETS: Final = 16
@@ -141,9 +139,12 @@ class _Answered:
 class ClientRetries:
     """The submits whose answers may not have been seen, by account."""
 
-    __slots__ = ("_accounts", "_answered", "_commits", "_counters", "_turn")
+    __slots__ = ("_accounts", "_answered", "_capacity", "_commits", "_counters", "_turn")
 
-    def __init__(self, commits: Commits, counters: Counters, turn: Turn) -> None:
+    def __init__(
+        self, commits: Commits, counters: Counters, turn: Turn, capacity: Capacity
+    ) -> None:
+        self._capacity: Final = capacity
         self._commits: Final = commits
         self._counters: Final = counters
         self._turn: Final = turn
@@ -204,7 +205,7 @@ class ClientRetries:
         oldest = None
         if len(alike) > MOST_ALIKE:
             oldest = alike[0]
-        elif len(of.in_order) > MOST_PER_ACCOUNT:
+        elif len(of.in_order) > self._capacity.retries:
             _, oldest = of.in_order.take_oldest()
         if oldest is not None:
             self._counters.retries_forgotten[one.account] += 1

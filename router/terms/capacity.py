@@ -70,6 +70,10 @@ class Capacity:
     numbers_remembered: int = 500_000
     """Numbers per operator with a recent message, for `destination_rate`: eight minutes of a
     thousand messages a second to different numbers; some 150 MB at most."""
+    retries: int = 20_000
+    """Submits of one account that its client may send again, some 10 MB: those of 5 s at 4,000/s.
+    Of more the oldest is forgotten: come again, it would be another message."""
+
     messages_doubted: int = 100_000
     """Messages that wait until it is known what time it is; further ones, and what stands behind
     them, wait in their lanes."""

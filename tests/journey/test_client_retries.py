@@ -8,6 +8,7 @@ from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.link import Unacknowledged
 from router.steps import client_retries
+from router.terms.capacity import Capacity
 from router.terms.names import AccountName
 from router.terms.outcome import Outcome
 from router.terms.settings import RetrySettings, Settings
@@ -512,10 +513,8 @@ def test_within_may_change(world: World, router: Router, settings: Settings) -> 
 # Bounds.
 
 
-def test_no_more_than_so_many_are_remembered(
-    world: World, router: Router, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(client_retries, "MOST_PER_ACCOUNT", 5)
+def test_no_more_than_so_many_are_remembered(world: World, router: Router) -> None:
+    router = Router(world, router.settings, capacity=Capacity(retries=5))
     client = router.client()
     ids = [submitted(client, b"%d" % number) for number in range(8)]
     client.far.drop()
