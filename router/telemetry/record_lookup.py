@@ -72,23 +72,33 @@ class RecordLookup:
         self._thread.shutdown(cancel_futures=True)
 
     def _found(self, router_ids: Sequence[RouterId]) -> Iterator[Recorded]:
-        moved = 0
-        marks = f"({','.join('?' * len(router_ids))})"
-        if self._records is not None and self._records.is_file():
-            with closing(read_only(self._records)) as database:
-                (moved,) = database.execute("SELECT record FROM moved").fetchone()
-                rows = database.execute(
-                    f"SELECT {_RECORDS} FROM record WHERE router_id IN {marks}", router_ids
-                )
-                yield from map(_recorded, rows)
+        if self._records is None or not self._records.is_file():
+            yield from self._in_journal(router_ids, 0)
+            return
+        with closing(read_only(self._records)) as database:
+            (moved,) = database.execute("SELECT record FROM moved").fetchone()
+            # The journal first: what is moved meanwhile, and deleted there, is in the records then.
+            yield from self._in_journal(router_ids, moved)
+            rows = database.execute(
+                f"SELECT {_RECORDS} FROM record WHERE router_id IN {_marks(router_ids)}", router_ids
+            )
+            yield from map(_recorded, rows)
+
+    def _in_journal(self, router_ids: Sequence[RouterId], moved: int) -> Iterator[Recorded]:
+        """Find records that stand behind this number."""
         with closing(read_only(self._journal)) as database:
             (last,) = database.execute("SELECT max(number) FROM record").fetchone()
             after = max(moved, (last or 0) - MOST_UNMOVED)
             rows = database.execute(
-                f"SELECT {_JOURNAL} FROM record WHERE number > ? AND router_id IN {marks}",
+                f"SELECT {_JOURNAL} FROM record"
+                f" WHERE number > ? AND router_id IN {_marks(router_ids)}",
                 (after, *router_ids),
             )
             yield from map(_recorded, rows)
+
+
+def _marks(router_ids: Sequence[RouterId]) -> str:
+    return f"({','.join('?' * len(router_ids))})"
 
 
 def _recorded(row: sqlite3.Row | tuple[object, ...]) -> Recorded:

@@ -1,6 +1,8 @@
 """router/telemetry/record_lookup.py: how a message ended, from the records or the journal."""
 
+import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from router.enqueue.journal import Settlement
 from router.enqueue.retention import Records
 from router.smpp.receipt import Receipt, State
+from router.telemetry import record_lookup, records
 from router.telemetry.record_lookup import RecordLookup
 from router.telemetry.records import Recorder, path_of
 from router.terms.names import RouterId
@@ -74,6 +77,26 @@ def test_record_is_found_before_and_after_it_is_moved(desk: Desk) -> None:
     desk.recorder.turn()
     assert desk.found(1, 2, 99) == expected
     assert desk.found(99) == []
+
+
+def test_record_is_found_that_is_moved_between_the_two_readings(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.settle(Settlement(message(1), Outcome.SENT, DONE_UTC))
+    desk.recorder.turn()  # The file is there.
+    desk.settle(Settlement(message(2), Outcome.SENT, DONE_UTC))
+
+    def read_only(path: Path) -> sqlite3.Connection:
+        if path == desk.path:
+            desk.recorder.turn()
+            with closing(sqlite3.connect(path)) as journal, journal:
+                journal.execute("UPDATE record SET router_id = 99")  # As good as deleted.
+        return records.read_only(path)
+
+    monkeypatch.setattr(record_lookup, "read_only", read_only)
+    found = desk.found(2)
+    assert found is not None
+    assert [one.router_id for one in found] == [2]
 
 
 def test_file_that_cannot_be_read_is_told(desk: Desk) -> None:
