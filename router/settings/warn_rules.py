@@ -152,19 +152,18 @@ def _taken_routes(routes: Sequence[RouteSettings], groups: Groups) -> Iterator[M
             before.add(number, wanted[number])
     for number, at in sorted(taken.items()):
         every = len(prefixes_of(routes[number], groups))
-        prefix, (first, *more) = next(iter(at.items()))
-        takers_named = ", ".join(_named("routes", one, routes) for one in (first, *more))
-        takes = "take" if more else "takes"
+        (prefix, takers), *_ = at.items()
+        named = ", ".join(_named("routes", one, routes) for one in takers)
+        takes, has = ("take", "have") if len(takers) > 1 else ("takes", "has")
         if len(at) == every:
-            has = "have" if more else "has"
             what = (
-                f"this rule can never match: {takers_named} {has} the same destination and {takes}"
-                " all of its messages first"
+                f"this rule can never match: {named} {has} the same destination and {takes} all of"
+                " its messages first"
             )
         else:
             what = (
-                f"at {len(at)} of its {every} prefixes, such as {prefix}, {takers_named} {takes}"
-                " all of its messages first"
+                f"at {len(at)} of its {every} prefixes, such as {prefix}, {named} {takes} all of"
+                " its messages first"
             )
         yield _of("routes", number, routes[number], what)
 
