@@ -303,6 +303,7 @@ class Client:
         destination: bytes = b"37255512345",
         text: bytes = b"hello",
         registered_delivery: int = 1,
+        source: tuple[int, int, bytes] = (5, 0, b"BANK"),
         **fields: object,
     ) -> int:
         """Submit one message; return the sequence_number."""
@@ -311,7 +312,7 @@ class Client:
             p.sm(
                 v.SUBMIT_SM,
                 number,
-                source=(5, 0, b"BANK"),
+                source=source,
                 destination=(1, 1, destination),
                 short_message=text,
                 registered_delivery=registered_delivery,
