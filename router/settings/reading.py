@@ -94,6 +94,13 @@ class Spot:
             self.refuse("the value holds an end of line or another character that is no text")
         return text
 
+    @property
+    def is_all_written_here(self) -> bool:
+        """Whether nothing of the value comes from the environment; defaults are written here."""
+        text = self.node.text if isinstance(self.node, Scalar) else ""
+        variables = (_VARIABLE.fullmatch(found[1] or "") for found in _SUBSTITUTION.finditer(text))
+        return not any(one and self.reading.environment.get(one[1]) for one in variables)
+
     def nodes(self) -> list[Node]:
         """Return the nodes of a list."""
         if not isinstance(self.node, Sequence):
