@@ -86,6 +86,11 @@ def mistake_at(
     return Mistake(place.file, place.line, place.column, path, message, suggestion, known)
 
 
+def warning_at(places: Mapping[str, Place], path: str, message: str) -> Mistake:
+    """Return a warning at the place of a path; settings made without a file have no places."""
+    return mistake_at(places.get(path, Place("")), path, message)
+
+
 def nearest(word: str, known: Iterable[str], likelier: Collection[str] = frozenset()) -> str | None:
     """Return the known word that was probably meant, in whatever case it was written.
 
