@@ -13,6 +13,7 @@ from router.forward.window import needed
 from router.report.inbound import keyword_of
 from router.settings.mistakes import Mistake, item_path, key_path, mistake_at, warning_at
 from router.settings.warn_binds import bind_warnings
+from router.settings.warn_inbound import inbound_warnings
 from router.terms.names import OperatorName
 from router.terms.settings import (
     AccountSettings,
@@ -43,6 +44,7 @@ def warnings(settings: Settings) -> list[Mistake]:
         *bind_warnings(settings.operators.values(), settings.places),
         *_routes(settings.routes),
         *_inbound(settings.inbound, settings.operators, settings.places),
+        *inbound_warnings(settings.inbound, settings.places),
     ]
     return sorted(found, key=lambda warning: warning.place)
 
