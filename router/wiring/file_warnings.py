@@ -70,7 +70,7 @@ def _open_passwords(settings: Settings) -> Iterator[Mistake]:
         mode = _mode_for_all(file) if seen.passwords else None
         if mode is None:
             continue
-        place, path = next(iter(seen.passwords.items()))
+        (place, path), *_ = seen.passwords.items()
         others = f"others may read this file (mode {mode:04o})"
         if Path(place.file).absolute() != file:
             what = f"{others}, which holds a password in clear text; `chmod o-r` keeps them out"
