@@ -24,7 +24,7 @@ from router.decide.table import RouteTable, Rule, Up
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Framer, Sm
-from router.terms.names import AccountName, OperatorName
+from router.terms.names import AccountName, LaneName, OperatorName
 from router.terms.plan import Plans
 from router.terms.settings import RouteSettings
 
@@ -35,6 +35,8 @@ MOST_MORE_US: Final = 0.4
 """A hundredth of what a message costs."""
 DIGITS: Final = 12
 ACCOUNT: Final = AccountName("load")
+LANE: Final = LaneName("bulk")
+NOW_UTC: Final = 1.7e9
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,7 +81,7 @@ def prefixes(size: int, rng: random.Random) -> list[str]:
 
 def _table(written: Sequence[str]) -> RouteTable:
     operators = tuple(map(OperatorName, ("telia", "elisa")))
-    routes = [RouteSettings(destination=prefix, to=operators) for prefix in written]
+    routes = [RouteSettings(destination=(prefix,), to=operators) for prefix in written]
     return RouteTable(routes, Plans(), Up())
 
 
@@ -99,10 +101,10 @@ def _deciding(table: RouteTable, numbers: Sequence[str]) -> Callable[[], object]
     octets = p.sm(v.SUBMIT_SM, 1, destination=(1, 1, b"37255500001"), short_message=b"hello")
     sm = Sm(Framer(len(octets)).feed(octets)[0])
     decide = table.decide
-    assert all(isinstance(decide(number, ACCOUNT, sm), Rule) for number in numbers)
+    assert all(isinstance(decide(number, ACCOUNT, LANE, sm, NOW_UTC), Rule) for number in numbers)
 
     def call() -> None:
         for number in numbers:
-            decide(number, ACCOUNT, sm)
+            decide(number, ACCOUNT, LANE, sm, NOW_UTC)
 
     return call

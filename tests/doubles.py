@@ -327,7 +327,7 @@ def without_account(settings: Settings, account: str) -> Settings:
     return replace(
         settings,
         accounts={key: one for key, one in settings.accounts.items() if key != name},
-        routes=tuple(one for one in settings.routes if one.account != name),
+        routes=tuple(one for one in settings.routes if name not in one.account),
         inbound=tuple(one for one in settings.inbound if one.to != name),
     )
 

@@ -18,8 +18,18 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Final
 
+from router.decide.conditions import Conditions
+from router.decide.prefixes import (
+    EMPTY,
+    HEAD_DIGITS,
+    Groups,
+    lengths_by_head,
+    longest_prefix,
+    prefixes_of,
+)
+from router.decide.words import conditions_in_short, destination_in_short
 from router.smpp.pdu import Sm
-from router.terms.names import AccountName, OperatorName
+from router.terms.names import AccountName, LaneName, OperatorName
 from router.terms.outcome import NO_ROUTE, Refusal
 from router.terms.plan import Plan, Plans
 from router.terms.settings import RouteSettings
@@ -27,13 +37,9 @@ from router.terms.settings import RouteSettings
 Names = tuple[OperatorName, ...]
 MORE: Final = " and others"
 """What the words of a rule end with that is that of several prefixes."""
-HEAD_DIGITS: Final = 5
-"""Digits of the country and the first ones of the network; few prefixes are shorter."""
-
-_said_by: Final = attrgetter(
-    *(one.name for one in fields(RouteSettings) if one.name not in ("destination", "file", "line"))
-)
-"""What routes have in common that share a rule: all but the prefix and the place in a file."""
+_APART: Final = ("destination", "groups", "file", "line")
+_said_by: Final = attrgetter(*(one.name for one in fields(RouteSettings) if one.name not in _APART))
+"""What routes have in common that share a rule: all but the prefixes and the place in a file."""
 
 
 class Up:
@@ -90,30 +96,10 @@ class _Shares:
         self._credits = [0 if weight else -self._total for weight in self._weights_now]
 
 
-def why_not(route: RouteSettings, account: AccountName, sm: Sm) -> str | None:
-    """Return in words which condition of a route does not hold; None if all hold."""
-    if route.account is not None and route.account != account:
-        return f"is for account {route.account}"
-    if route.sender is not None and route.sender.encode("latin-1") != sm.source[2]:
-        return f"is for sender {route.sender}"
-    if route.priority is not None and route.priority != sm.priority_flag:
-        return f"is for priority_flag {route.priority}"
-    if route.service_type is not None and route.service_type.encode("latin-1") != sm.service_type:
-        return f"is for service_type {route.service_type}"
-    return None
-
-
 def _words(route: RouteSettings) -> str:
-    """Return for which messages a route is: its prefix, then its other conditions."""
-    words = [route.destination or "every number"]
-    if route.account is not None:
-        words.append(f"account {route.account}")
-    if route.sender is not None:
-        words.append(f"sender {route.sender}")
-    if route.priority is not None:
-        words.append(f"priority_flag {route.priority}")
-    if route.service_type is not None:
-        words.append(f"service_type {route.service_type}")
+    """Return for which messages a route is: its prefixes, then its other conditions."""
+    words = [destination_in_short(route) or "every number"]
+    words += [f"{key} {values}" for key, values in conditions_in_short(route)]
     return ", ".join(words)
 
 
@@ -152,11 +138,10 @@ class _Turns:
 
 
 class Rule:
-    """What one route says, or many that differ in nothing but the prefix, ready to decide."""
+    """What one route says, or many that differ in nothing but the prefixes, ready to decide."""
 
     __slots__ = (
-        "_plan", "_plans", "_turns", "_up", "has_conditions", "lane", "refusal", "settings",
-        "words",
+        "_plan", "_plans", "_turns", "_up", "conditions", "lane", "refusal", "settings", "words",
     )  # fmt: skip
 
     def __init__(self, settings: RouteSettings, plans: Plans, up: Up) -> None:
@@ -166,9 +151,8 @@ class Rule:
         self.refusal: Final = (
             None if settings.refuse is None else Refusal("refused_by_route", settings.refuse)
         )
-        conditions = (settings.account, settings.sender, settings.priority, settings.service_type)
-        self.has_conditions: Final = any(condition is not None for condition in conditions)
-        """Whether the rule holds only for some messages to its prefixes."""
+        self.conditions: Final = Conditions(settings)
+        """Which of the messages to its prefixes the rule is for."""
         self.words = _words(settings)
         """For the records of messages that it decides about."""
         self._plan = plans.of(settings.to) if settings.to and not settings.weights else None
@@ -194,12 +178,17 @@ class Rule:
 class RouteTable:
     """All rules, by prefix."""
 
-    def __init__(self, routes: Sequence[RouteSettings], plans: Plans, up: Up) -> None:
+    def __init__(
+        self, routes: Sequence[RouteSettings], plans: Plans, up: Up, groups: Groups = EMPTY
+    ) -> None:
         """`up` is shared by all tables, so that a new one is right from its first message."""
         self._routes = routes
+        self._groups = groups
         # Most prefixes have one rule without other conditions: the look-up is then the decision,
         # and a large table costs one walk to memory instead of four.
-        self._verdicts: dict[str, Rule | Refusal | list[Rule]] = {}
+        self._verdicts: dict[str, Rule | Refusal | tuple[Rule, ...]] = {}
+        some: dict[str, list[Rule]] = {}
+        """The rules of the prefixes whose first one has conditions."""
         common: dict[object, Rule] = {}
         for route in routes:
             said = _said_by(route)
@@ -210,57 +199,55 @@ class RouteTable:
                     common[said] = rule
             elif not rule.words.endswith(MORE):
                 rule.words += MORE
-            found = self._verdicts.get(route.destination)
-            if found is None:
-                self._verdicts[route.destination] = [rule] if rule.has_conditions else rule.verdict
-            elif isinstance(found, list):
-                found.append(rule)
-        self._lengths = sorted({len(prefix) for prefix in self._verdicts}, reverse=True)
-        # Which lengths there are under a number's first digits, so that few are looked up in vain:
-        # in a large table each of those is a walk to memory of its own.
-        self._short = tuple(length for length in self._lengths if length < HEAD_DIGITS)
-        self._lengths_under = self._lengths_by_head()
+            for prefix in prefixes_of(route, groups):
+                if prefix in some:
+                    some[prefix].append(rule)
+                elif prefix not in self._verdicts:
+                    if rule.conditions:
+                        some[prefix] = [rule]
+                    else:
+                        self._verdicts[prefix] = rule.verdict
+        same: dict[tuple[Rule, ...], tuple[Rule, ...]] = {}
+        for prefix, rules in some.items():  # Equal ones are one object: a group has many prefixes.
+            found = tuple(rules)
+            self._verdicts[prefix] = same.setdefault(found, found)
+        self._lengths_under, self._short = lengths_by_head(self._verdicts, HEAD_DIGITS)
 
-    def _lengths_by_head(self) -> dict[str, tuple[int, ...]]:
-        """Return the lengths under each head, longest first; equal ones are one object."""
-        sets: dict[str, int] = {}
-        for prefix in self._verdicts:
-            if len(prefix) >= HEAD_DIGITS:
-                head = prefix[:HEAD_DIGITS]
-                sets[head] = sets.get(head, 0) | 1 << len(prefix)
-        lengths = {
-            bits: (*(length for length in self._lengths if bits >> length & 1), *self._short)
-            for bits in set(sets.values())
-        }
-        return {head: lengths[bits] for head, bits in sets.items()}
-
-    def decide(self, number: str, account: AccountName, sm: Sm) -> Rule | Refusal:
+    def decide(
+        self, number: str, account: AccountName, lane: LaneName, sm: Sm, now_utc: float
+    ) -> Rule | Refusal:
         """Return the rule that wins, or its refusal, or `NO_ROUTE`."""
         verdicts = self._verdicts
         for length in self._lengths_under.get(number[:HEAD_DIGITS], self._short):
             found = verdicts.get(number[:length])
             if found is None:
                 continue
-            if not isinstance(found, list):
+            if not isinstance(found, tuple):
                 return found
             for rule in found:
-                if why_not(rule.settings, account, sm) is None:
+                if rule.conditions.hold(account, lane, sm, now_utc):
                     return rule.verdict
         return NO_ROUTE
 
     def explain(
-        self, number: str, account: AccountName, sm: Sm
+        self, number: str, account: AccountName, lane: LaneName, sm: Sm, now_utc: float
     ) -> list[tuple[RouteSettings, str | None]]:
-        """Return every route whose prefix fits, longest first, and why it lost; None: it won."""
+        """Return every route that has a prefix of the number, and why it lost; None: it won.
+
+        The one with the longest prefix comes first.
+        """
         verdicts: list[tuple[RouteSettings, str | None]] = []
         won_by: int | None = None
-        fitting = [route for route in self._routes if number.startswith(route.destination)]
-        for route in sorted(fitting, key=lambda route: -len(route.destination)):
-            why = why_not(route, account, sm)
+        fitting: list[tuple[int, RouteSettings]] = []
+        for route in self._routes:
+            prefix = longest_prefix(route, number, self._groups)
+            if prefix is not None:
+                fitting.append((len(prefix), route))
+        for length, route in sorted(fitting, key=lambda one: -one[0]):
+            why = Conditions(route).why_not(account, lane, sm, now_utc)
             if why is None and won_by is None:
-                won_by = len(route.destination)
+                won_by = length
             elif why is None:
-                shorter = len(route.destination) != won_by
-                why = "has a shorter prefix" if shorter else "stands behind the winner"
+                why = "has a shorter prefix" if length != won_by else "stands behind the winner"
             verdicts.append((route, why))
         return verdicts

@@ -12,7 +12,13 @@ from typing import Final, TypeVar
 
 from router.settings.mistakes import item_path
 from router.settings.moved import moved
-from router.settings.rule_changes import Kind, RuleChange, inbound_changes, route_changes
+from router.settings.rule_changes import (
+    Kind,
+    RuleChange,
+    inbound_changes,
+    refuse_changes,
+    route_changes,
+)
 from router.settings.units import show_duration, show_percent, show_size
 from router.terms.settings import (
     AccountSettings,
@@ -32,6 +38,8 @@ operator or account is there already under its new name, because both have messa
 LEFT: Final = "what is left under that name is handed over"
 HANDED_OVER: Final = "its queue and outbox are handed over, its clients bind anew"
 
+MOST_SHOWN: Final = 20
+"""Values of a list that are shown; of more, how many there are."""
 _KEYS: Final = {"certificates": "certificate", "proxies": "from"}
 Name = TypeVar("Name")
 
@@ -152,11 +160,20 @@ def _routes(old: Settings, new: Settings) -> list[RuleChange]:
             replace(
                 rule,
                 to=tuple(operators.get(name, name) for name in rule.to),
-                account=None if rule.account is None else accounts.get(rule.account, rule.account),
+                account=tuple(accounts.get(name, name) for name in rule.account),
             )
             for rule in routes
         )
-    return route_changes(routes, new.routes)
+    return route_changes(routes, new.routes, old.prefixes, new.prefixes)
+
+
+def _refuse(old: Settings, new: Settings) -> list[RuleChange]:
+    accounts = new_names(old.accounts, new.accounts)
+    rules = [
+        replace(rule, account=tuple(accounts.get(name, name) for name in rule.account))
+        for rule in old.refuse
+    ]
+    return refuse_changes(rules, new.refuse)
 
 
 def _inbound(old: Settings, new: Settings) -> list[RuleChange]:
@@ -188,7 +205,7 @@ def new_names(before: Mapping[Name, object], after: Mapping[Name, object]) -> di
     return found
 
 
-_RULES: Final = {"routes": _routes, "inbound": _inbound}
+_RULES: Final = {"routes": _routes, "refuse": _refuse, "inbound": _inbound}
 """Lists that are compared rule by rule, by their key."""
 
 
@@ -282,6 +299,8 @@ def shown(one: "Field[object]", value: object) -> str:
         return str(value).lower()
     if isinstance(value, tuple):
         if any(is_dataclass(part) and is_part(part) for part in value):
+            return f"{len(value)} of them"
+        if len(value) > MOST_SHOWN:
             return f"{len(value)} of them"
         return ", ".join(map(str, value)) or "none"
     if isinstance(value, int | float):

@@ -2,7 +2,8 @@
 
 It is made of the settings as they were read and of the content of the files that they name. It does
 not depend on the order and the names of files, on comments and places, on the order of accounts,
-operators and rules for different prefixes, on the folder, or on whether a default is written.
+operators and rules for different prefixes (as far as rules have one prefix each), on the folder, or
+on whether a default is written.
 
 Values of secrets are not in it, and so it is no help to guess one; two configurations that differ
 in nothing but a password have the same digest. `difference` tells them apart.
@@ -10,19 +11,20 @@ in nothing but a password have the same digest. `difference` tells them apart.
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
 from router.settings.moved import moved
-from router.terms.settings import RouteSettings, SeenFile, Settings
+from router.settings.rule_order import competes_at, listed_prefixes
+from router.terms.settings import RefuseSettings, RouteSettings, SeenFile, Settings
 
 DIGITS: Final = 12
 """Hexadecimal digits of the digest: 48 bits, to be compared by people and to label a metric."""
 
 _said: Final = attrgetter(*(one.name for one in fields(RouteSettings) if one.compare))
-_by_prefix: Final = attrgetter("destination")
+_refused: Final = attrgetter(*(one.name for one in fields(RefuseSettings) if one.compare))
 
 
 def digest_of(settings: Settings) -> str:
@@ -36,7 +38,17 @@ def digest_of(settings: Settings) -> str:
 def canonical(settings: Settings) -> Iterator[str]:
     """Yield what a configuration says in one form, a line for each value, without secrets."""
     here = moved(settings, Path())
-    return _lines("", here, here.files)
+    yield from _lines("", replace(here, routes=(), refuse=()), here.files)
+    # Of these there may be a hundred thousand.
+    listed = listed_prefixes(settings.routes, settings.prefixes)
+
+    def order(rule: RouteSettings) -> tuple[bool, str]:
+        prefix = competes_at(rule, listed)
+        return prefix is None, prefix or ""
+
+    yield f"routes: {len(settings.routes)}"
+    yield from map(repr, map(_said, sorted(settings.routes, key=order)))
+    yield from map(repr, map(_refused, settings.refuse))
 
 
 def _lines(path: str, value: object, files: Mapping[Path, SeenFile]) -> Iterator[str]:
@@ -49,10 +61,6 @@ def _lines(path: str, value: object, files: Mapping[Path, SeenFile]) -> Iterator
             yield from _lines(f"{path}.{key!r}", value[key], files)
     elif isinstance(value, tuple):
         yield f"{path}: {len(value)}"
-        if value and isinstance(value[0], RouteSettings):
-            # The order counts among equal prefixes only. There may be a hundred thousand.
-            yield from map(repr, map(_said, sorted(value, key=_by_prefix)))
-            return
         for number, part in enumerate(value):
             yield from _lines(f"{path}[{number}]", part, files)
     elif isinstance(value, Path):

@@ -24,6 +24,15 @@ from typing import (
 )
 
 from router.settings import values as value
+from router.settings.conditions import (
+    any_of,
+    destinations,
+    file_name,
+    finish_conditions,
+    finish_group,
+    group_reader,
+    senders,
+)
 from router.settings.declared import types_of
 from router.settings.parts import (
     Found,
@@ -71,12 +80,14 @@ from router.terms.settings import (
     OperatorSettings,
     OperatorTlsSettings,
     OutbindSettings,
+    PrefixGroup,
     Privacy,
     ProxySettings,
     ReceiptSettings,
     ReceiptWord,
     ReconnectSettings,
     RecordsSettings,
+    RefuseSettings,
     RetrySettings,
     RouteSettings,
     SessionSettings,
@@ -271,6 +282,9 @@ RETRIES: Final = _part(
 )
 
 
+_service_type: Final = value.plain_text(5, shortest=0)
+
+
 def _finish_account(found: Found) -> None:
     if "burst" in found.entries and found.lacks("rate"):
         found.note("burst", "a burst needs a rate beside it")
@@ -292,7 +306,7 @@ ACCOUNT: Final = _part(
         "queue_size_bytes": value.size("64KiB", "1000GiB"),
         "weight": value.whole(1, 1_000),
         "lane_by_priority": mapping(value.whole(0, 255), reference("lane")),
-        "lane_by_service_type": mapping(value.text(5, shortest=0), reference("lane")),
+        "lane_by_service_type": mapping(_service_type, reference("lane")),
         "deliver_window": value.whole(1, 100_000),
         "outbox_s": value.duration("10ms", "30d"),
         "outbox_messages": value.whole(1, 1_000_000_000),
@@ -514,6 +528,7 @@ CARRIERS: Final = Reader(
 
 
 def _finish_route(found: Found) -> None:
+    finish_conditions(found)
     if "to" in found.entries and "refuse" in found.entries:
         found.note("refuse", "a route has `to` or `refuse`, not both")
     elif found.lacks("to") and found.lacks("refuse"):
@@ -521,29 +536,59 @@ def _finish_route(found: Found) -> None:
     carriers = found.values.get("to")
     if isinstance(carriers, Carriers):
         found.values.update(carriers._asdict())
-    place = found.spot.node.place
-    found.values |= {"file": place.file, "line": place.line}
 
 
+_CONDITIONS: Final[Mapping[str, Reader[object]]] = {
+    "destination": destinations,
+    "account": any_of(reference("account")),
+    "sender": senders,
+    "service_type": any_of(_service_type),
+    "hours": value.hours,
+    "days": value.days,
+    "zone": value.time_zone,
+}
 ROUTE: Final = _part(
     RouteSettings,
-    {
-        "destination": value.prefix,
-        "sender": value.text(20),
-        "priority": value.whole(0, 255),
-        "service_type": value.text(5, shortest=0),
-        "to": CARRIERS,
-        "refuse": value.status,
-    },
+    {**_CONDITIONS, "priority": value.whole(0, 255), "to": CARRIERS, "refuse": value.status},
     _finish_route,
-    no_keys=("weights", "line", "file"),
+    no_keys=("groups", "sender_files", "weights", "line", "file"),
 )
 ROUTES_ALIKE: Final = Alike("routes", "destination")
 
 
 def _twins_of(route: RouteSettings) -> Callable[[Twin], RouteSettings]:
     like = partial(RouteSettings, **{one.name: getattr(route, one.name) for one in fields(route)})
-    return lambda twin: like(destination=prefix(twin.text), line=twin.line)
+    return lambda twin: like(destination=(prefix(twin.text),), line=twin.line)
+
+
+PREFIXES: Final = _part(
+    PrefixGroup,
+    {"file": file_name, "column": value.column},
+    finish_group,
+    no_keys=("prefixes",),
+)
+
+
+def _finish_refuse(found: Found) -> None:
+    finish_conditions(found)
+    if not found.entries.keys() - {"status", "reason", "zone"} - found.meant:
+        found.spot.note(
+            "a rule without conditions would refuse every message; if it is meant to, write "
+            'destination: ""'
+        )
+
+
+REFUSE: Final = _part(
+    RefuseSettings,
+    {
+        **_CONDITIONS,
+        "lane": any_of(reference("lane")),
+        "status": value.final_status,
+        "reason": value.name,
+    },
+    _finish_refuse,
+    no_keys=("groups", "sender_files", "line", "file"),
+)
 
 
 INBOUND: Final = _part(InboundSettings, {"destination": value.number, "keyword": value.keyword})
@@ -595,6 +640,8 @@ SETTINGS: Final = _part(
     {
         "accounts": named(ACCOUNT, value.text(64)),
         "operators": named(OPERATOR, value.operator_name),
+        "prefixes": mapping(value.name, group_reader(PREFIXES)),
+        "refuse": listing(REFUSE.reader, at_least=0),
         "routes": listing_with_twins(ROUTE, _twins_of),
         "inbound": listing(INBOUND.reader, at_least=0),
         "node": value.whole(0, 99),

@@ -1,9 +1,9 @@
 """Reads settings from YAML: one file, or a folder whose `*.yaml` files are read as one.
 
-All mistakes are found at once, each with its file, line, column and path. In a folder, `accounts`
-and `operators` may be spread over files, because their keys are names; so may `listen`, `routes`
-and `inbound`, which are then taken in the order of the file names. Every other key stands in one
-file: in which order would the lanes be urgent?
+All mistakes are found at once, each with its file, line, column and path. In a folder, `accounts`,
+`operators` and `prefixes` may be spread over files, because their keys are names; so may `listen`,
+`refuse`, `routes` and `inbound`, which are then taken in the order of the file names. Every other
+key stands in one file: in which order would the lanes be urgent?
 
 Which keys there are stands in `keys.py`, how values are written in `values.py`.
 """
@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from router.settings.conditions import GROUP
 from router.settings.digest import digest_of
 from router.settings.files import changed_since, stamp_of, youngest_s
 from router.settings.keys import ROUTES_ALIKE, SETTINGS
@@ -37,9 +38,9 @@ from router.terms.settings import Place, SeenFile, Settings
 
 __all__ = ["Mistake", "SettingsError", "load", "load_whole", "warnings", "without_collector"]
 
-BY_NAME: Final = ("accounts", "operators")
+BY_NAME: Final = ("accounts", "operators", "prefixes")
 """Keys of several files are joined name by name."""
-BY_ORDER: Final = ("inbound", "listen", "routes")
+BY_ORDER: Final = ("inbound", "listen", "refuse", "routes")
 """Keys of several files are joined in the order of the files."""
 
 WHOLE_AFTER_S: Final = 1.0
@@ -204,10 +205,13 @@ def _names(root: Table) -> dict[str, list[str] | None]:
     A lane, account or operator that has a mistake in itself is still there to be named.
     """
     names: dict[str, list[str] | None] = {"lane": _lane_names(root)}
-    for key, what in (("accounts", "account"), ("operators", "operator")):
+    kinds = (("accounts", "account"), ("operators", "operator"), ("prefixes", GROUP))
+    for key, what in kinds:
         entry = root.entries.get(key)
         value = entry.value if entry else None
         names[what] = list(value.entries) if isinstance(value, Table) else None
+        if entry is None and what == GROUP:
+            names[what] = []  # Nobody has to have groups.
     return names
 
 

@@ -170,9 +170,9 @@ def _unknown_keys(spot: Spot, known: list[str], missing: set[str]) -> set[str]:
 
 
 def _remember_places(spot: Spot) -> None:
-    # The places of a hundred thousand routes would be most of a router's memory; routes know their
+    # The places of a hundred thousand rules would be most of a router's memory; they know their
     # line.
-    if not spot.path.startswith("routes["):
+    if not spot.path.startswith(("refuse[", "routes[")):
         for key, entry in spot.entries().items():
             spot.reading.places[key_path(spot.path, key)] = entry.value.place
 
@@ -381,6 +381,8 @@ def reference(what: str) -> Reader[str]:
         name = spot.text()
         names = spot.reading.names.get(what)
         if names is not None and name not in names:
+            if "*" in name:
+                spot.refuse(f"the name of one {what} is wanted here, no pattern: write a list")
             spot.refuse(f"unknown {what}", nearest(name, names), listed(f"{what}s", names))
         return name
 

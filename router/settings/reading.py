@@ -39,6 +39,8 @@ class Reading:
     receive_only: set[str] = field(default_factory=set)
     """Operators that no bind can send to."""
     places: dict[str, Place] = field(default_factory=dict)
+    lists: dict[tuple[str, str], tuple[str, ...] | None] = field(default_factory=dict)
+    """The values of files with lists, by file and column; None for one with mistakes."""
     files: dict[Path, SeenFile] = field(default_factory=dict)
     """What was read, or could not be read, so that a change is seen by a look at its stamp."""
     noted: set[tuple[Place, str | None, str, str]] = field(default_factory=set)

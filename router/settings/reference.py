@@ -23,6 +23,7 @@ _SHOW: Final[dict[str, Callable[[float], str]]] = {
     "duration": units.show_duration,
     "percent": units.show_percent,
     "size": lambda octets: units.show_size(int(octets)),
+    "status": lambda number: status_name(int(number)),
     "version": lambda number: f"{int(number) >> 4}.{int(number) & 15}",
 }
 

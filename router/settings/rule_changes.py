@@ -2,31 +2,30 @@
 
 A rule is known by its conditions: the rule for `destination 372; account shop` of before is the one
 of after, wherever the two stand. So a rule is added, removed, or changed in what it does; or it is
-moved, where its order counts: among routes with one prefix, and among all inbound rules.
+moved, where its order counts: among routes with one prefix, among those with several, and among all
+rules of another kind.
 """
 
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from itertools import islice
-from operator import attrgetter
 from typing import Final, Literal, NamedTuple, TypeVar
 
+from router.decide.prefixes import EMPTY, Groups
+from router.settings.rule_order import competes_at, listed_prefixes
 from router.settings.rule_words import conditions_of, does_of, place_of
-from router.terms.settings import InboundSettings, RouteSettings
+from router.terms.settings import InboundSettings, RefuseSettings, RouteSettings
 
 MOST_TOLD: Final = 20
 """Rules that are told one by one; how many more there are is told of the others."""
 
 Kind = Literal["added", "removed", "renamed", "changed", "moved", "more"]
-Rule = TypeVar("Rule", RouteSettings, InboundSettings)
+Rule = TypeVar("Rule", RouteSettings, RefuseSettings, InboundSettings)
 Key = tuple[Hashable, Hashable, int]
 """The group of a rule, in which the order counts; its conditions; which one of those alike."""
 Places = tuple[int, int]
 """Of before and after."""
-
-_of_route: Final = attrgetter("account", "sender", "priority", "service_type")
-_of_inbound: Final = attrgetter("operator", "destination", "keyword")
 
 
 class RuleChange(NamedTuple):
@@ -40,13 +39,43 @@ class RuleChange(NamedTuple):
     """Where the rule stands; where it stood, if it is gone."""
 
 
-def route_changes(old: Sequence[RouteSettings], new: Sequence[RouteSettings]) -> list[RuleChange]:
+def route_changes(
+    old: Sequence[RouteSettings],
+    new: Sequence[RouteSettings],
+    groups_before: Groups = EMPTY,
+    groups: Groups = EMPTY,
+) -> list[RuleChange]:
     """Compare two route tables. Where only rules for different prefixes moved, nothing differs."""
+    listed = listed_prefixes(old, groups_before) | listed_prefixes(new, groups)
+
+    def by_place(rules: Sequence[RouteSettings]) -> dict[str | None, list[RouteSettings]]:
+        found: dict[str | None, list[RouteSettings]] = {}
+        for rule in rules:
+            found.setdefault(competes_at(rule, listed), []).append(rule)
+        return found
+
     # Of a hundred thousand prefixes most are as they were, and each is looked at by itself.
-    before, after = _by_destination(old), _by_destination(new)
+    before, after = by_place(old), by_place(new)
     differ = {one for one in {**before, **after} if before.get(one) != after.get(one)}
-    old, new = ([rule for rule in rules if rule.destination in differ] for rules in (old, new))
-    return _told("routes", _keyed(old, _group_of_route), _keyed(new, _group_of_route), place_of)
+    old, new = (
+        [one for one in rules if competes_at(one, listed) in differ] for rules in (old, new)
+    )
+
+    def group_of(rule: RouteSettings) -> tuple[Hashable, Hashable]:
+        return competes_at(rule, listed), (rule.priority, *_of_rule(rule))
+
+    return _told("routes", _keyed(old, group_of), _keyed(new, group_of), place_of)
+
+
+def refuse_changes(
+    old: Sequence[RefuseSettings], new: Sequence[RefuseSettings]
+) -> list[RuleChange]:
+    """Compare two lists of rules that refuse, of which the first that holds decides."""
+
+    def group_of(rule: RefuseSettings) -> tuple[Hashable, Hashable]:
+        return "", (rule.lane, *_of_rule(rule))
+
+    return _told("refuse", _keyed(old, group_of), _keyed(new, group_of), place_of)
 
 
 def inbound_changes(
@@ -58,22 +87,20 @@ def inbound_changes(
 
     They do not know where they stand: `places` does.
     """
-    return _told("inbound", _keyed(old, _group_of_inbound), _keyed(new, _group_of_inbound), places)
+
+    def group_of(rule: InboundSettings) -> tuple[Hashable, Hashable]:
+        return "", (rule.operator, rule.destination, rule.keyword)
+
+    return _told("inbound", _keyed(old, group_of), _keyed(new, group_of), places)
 
 
-def _by_destination(rules: Sequence[RouteSettings]) -> dict[str, list[RouteSettings]]:
-    found: dict[str, list[RouteSettings]] = {}
-    for rule in rules:
-        found.setdefault(rule.destination, []).append(rule)
-    return found
-
-
-def _group_of_route(rule: RouteSettings) -> tuple[Hashable, Hashable]:
-    return rule.destination, _of_route(rule)
-
-
-def _group_of_inbound(rule: InboundSettings) -> tuple[Hashable, Hashable]:
-    return "", _of_inbound(rule)
+def _of_rule(rule: RouteSettings | RefuseSettings) -> tuple[Hashable, ...]:
+    """Return what routes and rules that refuse are known by: files by their names."""
+    files = tuple(file.file for file in rule.sender_files)
+    return (
+        *(rule.destination, rule.groups, rule.account, rule.sender, files, rule.service_type),
+        *(rule.hours, rule.days, str(rule.zone)),
+    )
 
 
 def _keyed(

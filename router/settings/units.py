@@ -205,6 +205,9 @@ def network(text: str) -> IPv4Network | IPv6Network:
 
 def prefix(text: str) -> str:
     """Return the beginning of a normalised number: digits only, or nothing for every number."""
+    if text.endswith("*") and (text == "*" or _DIGITS.fullmatch(text[:-1])):
+        wanted = "a destination takes all numbers that begin so: * stands for nothing here"
+        raise NotUnderstoodError(wanted, text[:-1])
     if text and (not _DIGITS.fullmatch(text) or text.startswith("00")):
         bare = re.sub(r"[\s().-]", "", text).removeprefix("+")
         if bare.startswith("00"):

@@ -12,10 +12,12 @@ from dataclasses import replace
 from datetime import tzinfo
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Final, TypeVar, get_args
+from typing import Final, TypeVar, cast, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from router.accept.passwords import check_hash, is_hash
+from router.decide.conditions import ANY_END
+from router.decide.hours import DAY_MIN, DAYS
 from router.settings import units
 from router.settings.files import stamp_of
 from router.settings.mistakes import nearest
@@ -26,7 +28,8 @@ from router.settings.units import NotUnderstoodError
 from router.smpp.receipt import FIELDS
 from router.terms.limits import Rate
 from router.terms.names import NOBODY
-from router.terms.settings import Address, NumberForm, SeenFile, TonNpi
+from router.terms.outcome import TEMPORARY_FOR_CLIENTS
+from router.terms.settings import Address, Day, DaySpan, NumberForm, SeenFile, TonNpi
 
 LONGEST_SECRET_BYTES: Final = 4_096
 """Octets of a file with a password; a longer file is the wrong one."""
@@ -53,6 +56,46 @@ def text(longest: int, shortest: int = 1) -> Reader[str]:
         return written
 
     return scalar("text", parse, f"at most {longest} characters", f".{{{shortest},{longest}}}")
+
+
+def plain_text(longest: int, shortest: int = 1) -> Reader[str]:
+    """Return an ASCII text that is compared as it is: no pattern."""
+    as_it_is = text(longest, shortest)
+
+    def read(spot: Spot) -> str:
+        written = as_it_is.read(spot)
+        if ANY_END in written:
+            spot.refuse(f"{ANY_END} stands for nothing here: patterns are for senders only")
+        return written
+
+    return replace(as_it_is, read=read)
+
+
+def parsed_sender(written: str) -> str:
+    """Return a source address, or the beginning of some with `*` behind it.
+
+    Raises NotUnderstoodError.
+    """
+    if not written.isascii():
+        raise NotUnderstoodError("only ASCII is carried here")
+    bare = written.removesuffix(ANY_END)
+    if ANY_END in bare:
+        raise NotUnderstoodError(f"{ANY_END} stands at the end only: for all that begin so")
+    if not bare and written:
+        raise NotUnderstoodError("this is every sender: leave the key out")
+    if len(bare) > LONGEST_SENDER:
+        raise NotUnderstoodError(f"a sender has at most {LONGEST_SENDER} characters")
+    return written
+
+
+LONGEST_SENDER: Final = 20
+"""Octets of a source_addr without its NUL (SMPP v3.4, 4.4.1)."""
+sender: Final = scalar(
+    "text",
+    parsed_sender,
+    f"at most {LONGEST_SENDER} characters, `*` at the end for all that begin so",
+    r"[^*]{0,20}\*?",
+)
 
 
 def _word(written: str) -> str:
@@ -225,6 +268,8 @@ loopback_address: Final = scalar("address", _loopback, "`host:port`, loopback on
 def _one_word(written: str) -> str:
     if not written or written.split() != [written] or len(written) > 160:
         raise NotUnderstoodError("a keyword is one word")
+    if ANY_END in written:
+        raise NotUnderstoodError(f"a keyword is a whole word: {ANY_END} stands for nothing here")
     return written
 
 
@@ -276,6 +321,59 @@ time_zone: Final = scalar(
 )
 
 
+def _span(written: str) -> DaySpan:
+    wanted = "hours are written as 08:00-20:00, from one time of the day to another"
+    found = _SPAN.fullmatch(written)
+    if not found:
+        raise NotUnderstoodError(wanted)
+    begin, end = (int(found[n]) * 60 + int(found[n + 1]) for n in (1, 3))
+    if begin >= DAY_MIN or end > DAY_MIN:
+        raise NotUnderstoodError("a day has the times from 00:00 to 24:00")
+    if begin == end:
+        raise NotUnderstoodError(
+            "these hours end when they begin and so never hold; leave them out for the whole day"
+        )
+    return DaySpan(begin, end)
+
+
+_SPAN: Final = re.compile("([0-9]{1,2}):([0-5][0-9])-([0-9]{1,2}):([0-5][0-9])")
+hours: Final = one_or_list(
+    scalar("hours", _span, "such as `08:00-20:00`", _SPAN.pattern),
+    "such as `08:00-20:00`, or a list of those",
+    empty="the list of hours is empty: the rule would never hold",
+)
+
+
+def _days(written: str) -> tuple[Day, ...]:
+    begin, dash, end = written.lower().partition("-")
+    for word in (begin, end) if dash else (begin,):
+        if word not in DAYS:
+            wanted = f"a day is one of {', '.join(DAYS)}, or a span of them such as mon-fri"
+            raise NotUnderstoodError(wanted, None if dash else nearest(word, DAYS))
+    first = DAYS.index(cast(Day, begin))
+    last = DAYS.index(cast(Day, end)) if dash else first
+    return tuple(DAYS[(first + n) % len(DAYS)] for n in range((last - first) % len(DAYS) + 1))
+
+
+_day_spans: Final = one_or_list(
+    scalar("days", _days, "such as `sat` or `mon-fri`", "[A-Za-z]{3}(?:-[A-Za-z]{3})?"),
+    "such as `sat` or `mon-fri`, or a list of those",
+    empty="the list of days is empty: the rule would never hold",
+)
+
+
+def _read_days(spot: Spot) -> tuple[Day, ...]:
+    return tuple(dict.fromkeys(day for some in _day_spans.read(spot) for day in some))
+
+
+days: Final = Reader(
+    _day_spans.kind,
+    _read_days,
+    _day_spans.allowed,
+    schema=_day_spans.schema,
+)
+
+
 def _receipt_text(written: str) -> str:
     if not written.isascii():
         raise NotUnderstoodError("only ASCII is carried here")
@@ -315,11 +413,41 @@ receipt_text: Final = scalar(
 """The layout of a receipt's text."""
 
 
+def _digits(written: str) -> str:
+    if not units.prefix(written):
+        raise NotUnderstoodError("the prefix is empty: a group with it would have every number")
+    return written
+
+
+digits: Final = scalar("digits", _digits, "without + or 00", "[0-9]{1,20}")
+
+
 def _number(written: str) -> str:
     if not units.prefix(written):
         raise NotUnderstoodError("the number is empty; leave the key out for every number")
     return written
 
+
+def _final_status(written: str) -> int:
+    found = units.status(written)
+    if found in TEMPORARY_FOR_CLIENTS:
+        raise NotUnderstoodError(
+            "clients send a message again after this status, for ever; a final one is wanted here",
+            "ESME_RSUBMITFAIL",
+        )
+    return found
+
+
+final_status: Final = replace(status, read=scalar("status", _final_status, "", {}).read)
+
+
+def _column(written: str) -> str:
+    if not written.strip() or written == "0":
+        raise NotUnderstoodError("a column is a number from 1, or its name in the first line")
+    return written.strip()
+
+
+column: Final = scalar("text", _column, "a number from 1, or a name", ".+")
 
 number: Final = scalar("digits", _number, "without + or 00", "[0-9]{1,20}")
 

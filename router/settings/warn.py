@@ -3,7 +3,6 @@
 `smpp-router check` shows these beside the mistakes; the router starts all the same.
 """
 
-from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Final, TypeVar
@@ -15,6 +14,7 @@ from router.settings.mistakes import Mistake, item_path, key_path, mistake_at, w
 from router.settings.warn_binds import bind_warnings
 from router.settings.warn_inbound import inbound_warnings
 from router.settings.warn_routes import route_warnings
+from router.settings.warn_rules import rule_warnings
 from router.terms.names import OperatorName
 from router.terms.settings import (
     AccountSettings,
@@ -22,7 +22,6 @@ from router.terms.settings import (
     InboundSettings,
     OperatorSettings,
     Place,
-    RouteSettings,
     Settings,
 )
 
@@ -43,7 +42,7 @@ def warnings(settings: Settings) -> list[Mistake]:
         *_certificates(settings),
         *_operators(settings.operators.values(), settings.places),
         *bind_warnings(settings.operators.values(), settings.places),
-        *_routes(settings.routes),
+        *rule_warnings(settings),
         *route_warnings(settings),
         *_inbound(settings.inbound, settings.operators, settings.places),
         *inbound_warnings(settings.inbound, settings.places),
@@ -139,20 +138,6 @@ def _too_long(consequence: str) -> str:
     return f"is longer than {LONGEST_PASSWORD} characters, which SMPP allows; {consequence}"
 
 
-def _routes(routes: Sequence[RouteSettings]) -> Iterator[Mistake]:
-    times = Counter(route.destination for route in routes)
-    compete = ((at, route) for at, route in enumerate(routes) if times[route.destination] > 1)
-    for index, earlier in _never_reached(compete, _route_conditions):
-        route, first = routes[index], routes[earlier]
-        place = Place(route.file, route.line)
-        what = (
-            f"this rule can never match: {item_path('routes', earlier)} "
-            f"({Place(first.file, first.line)}) has the same destination and takes all of its "
-            "messages first"
-        )
-        yield mistake_at(place, item_path("routes", index), what)
-
-
 def _inbound(
     rules: Sequence[InboundSettings],
     operators: Mapping[OperatorName, OperatorSettings],
@@ -171,20 +156,6 @@ def _inbound(
         place = places.get(key_path(path, "to"), Place(""))
         what = f"this rule can never match: {why}"
         yield mistake_at(Place(place.file, place.line), path, what)
-
-
-def _route_conditions(route: RouteSettings) -> tuple[Hashable, list[tuple[str, Hashable]]]:
-    """Rules compete only at one length of prefix, and there they have the same prefix."""
-    return route.destination, [
-        (name, wanted)
-        for name, wanted in (
-            ("account", route.account),
-            ("sender", route.sender),
-            ("priority", route.priority),
-            ("service_type", route.service_type),
-        )
-        if wanted is not None
-    ]
 
 
 def _inbound_conditions(rule: InboundSettings) -> tuple[Hashable, list[tuple[str, Hashable]]]:

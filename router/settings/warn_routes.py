@@ -36,19 +36,6 @@ def route_warnings(settings: Settings) -> Iterator[Mistake]:
     yield from _lanes(settings)
 
 
-# What a route asks of an account and of its messages.
-
-
-def _accounts_of(route: RouteSettings) -> tuple[AccountName, ...]:
-    """Return the accounts that the route is for; none for every account."""
-    return () if route.account is None else (route.account,)
-
-
-def _service_types_of(route: RouteSettings) -> tuple[str, ...]:
-    """Return the service_types that the route is for; none for every service_type."""
-    return () if route.service_type is None else (route.service_type,)
-
-
 # Operators.
 
 
@@ -86,9 +73,9 @@ def _rates(settings: Settings) -> Iterator[Mistake]:
     for_all: set[OperatorName] = set()
     for_one: dict[AccountName, set[OperatorName]] = defaultdict(set)
     for route in settings.routes:
-        for account in _accounts_of(route):
+        for account in route.account:
             for_one[account].update(route.to)
-        if not _accounts_of(route):
+        if not route.account:
             for_all.update(route.to)
     carries = {name: _carries(operator) for name, operator in settings.operators.items()}
     for account, one in settings.accounts.items():
@@ -165,7 +152,7 @@ def _routes_of(lane: LaneSettings, settings: Settings) -> Sequence[tuple[int, Ro
     def lanes_of(route: RouteSettings) -> frozenset[LaneName]:
         if route.lane is not None:
             return frozenset({route.lane})
-        return lanes_by(_accounts_of(route) or every, route.priority, _service_types_of(route))
+        return lanes_by(route.account or every, route.priority, route.service_type)
 
     return [
         (index, route)

@@ -353,7 +353,9 @@ class Backlog:
         checked = rules.checks.check(sm, account, message.accepted_utc)
         if isinstance(checked, Refusal):
             return None
-        rule = rules.routes.decide(checked.number, account.name, sm)
+        # By the time at which it was accepted: hours that have begun or ended since change nothing.
+        at_utc = message.accepted_utc
+        rule = rules.routes.decide(checked.number, account.name, checked.lane, sm, at_utc)
         return None if isinstance(rule, Refusal) else rule.next_plan()
 
     # Fetched.

@@ -203,7 +203,12 @@ class Intake:
                 client.tell(Note("pdu.refused", pdu.command_id, checked.status, why=why))
             self._not_taken(client, pdu, checked, now)
             return
-        rule = rules.routes.decide(checked.number, account.name, sm)
+        if rules.refuse:
+            refusal = rules.refuse.refusal(checked.number, account.name, checked.lane, sm, now_utc)
+            if refusal is not None:
+                self._not_taken(client, pdu, refusal, now)
+                return
+        rule = rules.routes.decide(checked.number, account.name, checked.lane, sm, now_utc)
         if isinstance(rule, Refusal):
             self._not_taken(client, pdu, rule, now)
             return

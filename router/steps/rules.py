@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from router.check.submit import Checks
+from router.decide.refuse import RefusingRules
 from router.decide.table import RouteTable, Up
 from router.enqueue.ids import in_receipt
 from router.enqueue.journal import Renames
@@ -30,6 +31,8 @@ class Rules:
     """How receipts are written for accounts that want them otherwise than usual."""
     checks: Checks
     """What an account may submit, and in which normal form."""
+    refuse: RefusingRules
+    """What is refused before any route is looked at."""
     routes: RouteTable
     inbound: InboundRules
     """Whose a subscriber's message is."""
@@ -58,7 +61,8 @@ class Rules:
                 if (dialect := _unusual_dialect(one)) is not None
             },
             checks=Checks(settings.lanes),
-            routes=RouteTable(settings.routes, plans, up),
+            refuse=RefusingRules(settings.refuse, settings.prefixes),
+            routes=RouteTable(settings.routes, plans, up, settings.prefixes),
             inbound=InboundRules(
                 settings.inbound,
                 latin_1={

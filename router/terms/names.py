@@ -10,6 +10,8 @@ NOBODY: Final = OperatorName("none")
 BindName = NewType("BindName", str)
 """One of our binds to an operator; unique over all operators."""
 LaneName = NewType("LaneName", str)
+GroupName = NewType("GroupName", str)
+"""A group of prefixes."""
 NO_COUNTRY: Final = "other"
 """The country, in metrics and status, of numbers that are no country's: short codes, satellites,
 numbers that no plan has."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from router.terms.limits import Rate
-from router.terms.names import AccountName, BindName, LaneName, OperatorName
+from router.terms.names import AccountName, BindName, GroupName, LaneName, OperatorName
 
 BindType = Literal["transmitter", "receiver", "transceiver"]
 IdForm = Literal["text", "hex", "decimal"]
@@ -26,6 +26,7 @@ Validity = Literal["as_it_came", "remaining"]
 Alphabet = Literal["gsm", "latin-1"]
 NumberForm = Literal["as_it_came", "e164", "plus", "00", "national"]
 NumberKind = Literal["international", "national", "short", "alphanumeric"]
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 ReceiptPer = Literal["part", "message"]
 ReceiptWord = Literal[
     "SCHEDLD",
@@ -686,31 +687,121 @@ class OperatorSettings:
     """Actions by command_status; they replace those of the default table."""
 
 
+class DaySpan(NamedTuple):
+    """A span of the day in local time, in minutes; it goes over midnight if it ends first."""
+
+    begin_min: int
+    end_min: int
+    """Up to 1440: the end of the day."""
+
+    def __str__(self) -> str:
+        begin, end = (f"{at // 60:02}:{at % 60:02}" for at in self)
+        return f"{begin}-{end}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListFile:
+    """A file with values of a list, one in each line; `#` begins a comment."""
+
+    file: str
+    """As the configuration names it."""
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrefixGroup:
+    """A group of prefixes that rules name: a list of prefixes, or a mapping with these keys."""
+
+    file: str
+    """The CSV file that holds them, as operators send it: separated by `,`, `;`, tabs or `|`. A
+    first line that is a heading is passed over, and so are lines that begin with `#`."""
+    column: str = "1"
+    """The column of the prefixes: its number, or its name in the heading."""
+    prefixes: tuple[str, ...] = ()
+    """The prefixes, each once."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteSettings:
-    """One rule: the operators that carry messages to a prefix."""
+    """One rule: the operators that carry messages to some prefixes."""
 
-    destination: str
-    """Prefix of the normalised number; `""` is every number."""
-    account: AccountName | None = None
-    """Only for this account."""
-    sender: str | None = None
-    """Only for this source address."""
+    destination: tuple[str, ...]
+    """A prefix of the normalised number, a group (`{prefixes: NAME}`), or a list of those; `""` is
+    every number."""
+    groups: tuple[GroupName, ...] = ()
+    """The groups among them."""
+    account: tuple[AccountName, ...] = ()
+    """Only for this account, or for those of a list."""
+    sender: tuple[str, ...] = ()
+    """Only for this source address, letter by letter; for all that begin so if it ends with `*`; or
+    for any of a list. A file (`{file: path}`) holds one in each line; `#` begins a comment."""
+    sender_files: tuple[ListFile, ...] = ()
+    """The files among them."""
     priority: int | None = None
     """Only for this priority_flag."""
-    service_type: str | None = None
-    """Only for this service_type."""
+    service_type: tuple[str, ...] = ()
+    """Only for this service_type, or for those of a list."""
+    hours: tuple[DaySpan, ...] = ()
+    """Only at this time of the day, such as `08:00-20:00`, or at those of a list. `22:00-06:00`
+    goes over midnight and belongs to the day on which it begins. What counts is when the message
+    was accepted: what waits keeps its operators."""
+    days: tuple[Day, ...] = ()
+    """Only on this day, such as `sat`; on those of a span, such as `mon-fri`; or on those of a
+    list."""
+    zone: tzinfo | None = None
+    """The time zone of `hours` and `days`, daylight saving included. UTC without this key."""
     to: tuple[OperatorName, ...] = ()
     """A list of operators in order (failover), or a mapping of operators to weights (shares)."""
     weights: tuple[int, ...] = ()
     """The weights of a mapping, in the order of `to`; empty for a list."""
     refuse: int | None = None
-    """The command_status that refuses the message."""
+    """The command_status that refuses the message. A rule for a longer prefix goes before this one:
+    what nobody may send stands under `refuse` at the top."""
     lane: LaneName | None = None
     """The lane of messages that take this rule; replaces that of the account."""
     line: int = field(default=0, compare=False)
     """The line of the rule in its file, for `explain` and for messages; a rule that has only moved
     is still equal."""
+    file: str = field(default="", compare=False)
+    """The file of the rule."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefuseSettings:
+    """One rule that refuses messages, whatever route they have: the first that holds decides.
+
+    All of its conditions must hold; of the values of one condition, any.
+    """
+
+    destination: tuple[str, ...] = ()
+    """Only for numbers with this prefix, of a group (`{prefixes: NAME}`), or of a list of those."""
+    groups: tuple[GroupName, ...] = ()
+    """The groups among them."""
+    account: tuple[AccountName, ...] = ()
+    """Only for this account, or for those of a list."""
+    sender: tuple[str, ...] = ()
+    """Only for this source address, in whatever case it is written, with or without `+` or `00`
+    before a number; for all that begin so if it ends with `*`; or for any of a list. A file
+    (`{file: path}`) holds one in each line; `#` begins a comment."""
+    sender_files: tuple[ListFile, ...] = ()
+    """The files among them."""
+    service_type: tuple[str, ...] = ()
+    """Only for this service_type, or for those of a list."""
+    lane: tuple[LaneName, ...] = ()
+    """Only for messages of this lane, or of those of a list: the lane by account, priority_flag or
+    service_type, before any route."""
+    hours: tuple[DaySpan, ...] = ()
+    """Only at this time of the day, as in `routes`."""
+    days: tuple[Day, ...] = ()
+    """Only on these days, as in `routes`."""
+    zone: tzinfo | None = None
+    """The time zone of `hours` and `days`. UTC without this key."""
+    status: int = 0x45
+    """The command_status of the answer: one after which clients do not send the message again."""
+    reason: str = "refused_by_rule"
+    """The word for it in counters, records and the log."""
+    line: int = field(default=0, compare=False)
+    """The line of the rule in its file."""
     file: str = field(default="", compare=False)
     """The file of the rule."""
 
@@ -751,6 +842,11 @@ class Settings:
     """Clients, by system_id."""
     operators: Mapping[OperatorName, OperatorSettings]
     """Operators, by name."""
+    prefixes: Mapping[GroupName, PrefixGroup] = field(default_factory=dict)
+    """Groups of prefixes, which `destination` of a rule may name."""
+    refuse: tuple[RefuseSettings, ...] = ()
+    """Which messages are refused, before any route is looked at: the first rule that holds
+    decides."""
     routes: tuple[RouteSettings, ...]
     """Which operators carry which messages. Among the rules whose conditions hold, the one with the
     longest prefix wins; among equal prefixes, the first."""

@@ -399,16 +399,23 @@ def _explain(arguments: argparse.Namespace) -> int:
 
 
 def _routes(arguments: argparse.Namespace) -> int:
-    from router.wiring.routes_view import ToldRoute, lines_of, routes_of
+    from router.wiring.routes_view import (
+        ToldRefusal,
+        ToldRoute,
+        lines_of,
+        refusals_of,
+        routes_of,
+    )
 
     _either(arguments)
     if arguments.running:
         question = {"to": arguments.to or ""}
         if arguments.account is not None:
             question["account"] = arguments.account
-        found = _asked(arguments, "/v1/routes", question, "routes", "of")
+        found = _asked(arguments, "/v1/routes", question, "refuse", "routes", "of")
         if found is None:
             return NOT_WELL
+        refusals = cast("list[ToldRefusal]", found["refuse"])
         routes, of = cast("list[ToldRoute]", found["routes"]), found["of"]
     else:
         settings = _loaded(arguments.config)
@@ -416,14 +423,15 @@ def _routes(arguments: argparse.Namespace) -> int:
             return NOT_WELL
         if arguments.account is not None:
             _find_account(arguments, settings)
+        refusals = refusals_of(settings, arguments.to or "", arguments.account)
         routes = routes_of(settings, arguments.to or "", arguments.account)
-        of = len(settings.routes)
+        of = len(settings.refuse) + len(settings.routes)
     if arguments.json:
-        print(json.dumps({"routes": routes, "of": of}, indent=2))
+        print(json.dumps({"refuse": refusals, "routes": routes, "of": of}, indent=2))
     else:
-        for line in lines_of(routes):
+        for line in lines_of(refusals, routes):
             print(line)
-        _tell(f"{len(routes)} of {of} rules")
+        _tell(f"{len(refusals) + len(routes)} of {of} rules")
     return WELL
 
 

@@ -11,7 +11,10 @@ from typing import Final
 from aiosmpplib import GSM7BitCodec
 
 from router.check.submit import Checks
+from router.decide.prefixes import longest_prefix
+from router.decide.refuse import RefusingRules
 from router.decide.table import RouteTable, Rule, Up
+from router.decide.words import destination_in_short
 from router.settings.rule_words import conditions_of, does_of
 from router.settings.units import show_duration
 from router.smpp import pdu
@@ -21,7 +24,7 @@ from router.smpp.vocabulary import MESSAGE_PAYLOAD, SUBMIT_SM, status_name
 from router.terms.names import AccountName
 from router.terms.outcome import Refusal
 from router.terms.plan import Plans
-from router.terms.settings import AccountSettings, RouteSettings, Settings
+from router.terms.settings import AccountSettings, RefuseSettings, RouteSettings, Settings
 
 INTERNATIONAL: Final = (1, 1)
 ALPHANUMERIC: Final = (5, 0)
@@ -104,8 +107,11 @@ class Explanation:
     winner: ToldRule | None = None
     plans: list[ToldPlan] = field(default_factory=list)
     losers: list[ToldRule] = field(default_factory=list)
-    """The other rules for this number, longest prefix first."""
+    """The other routes for this number, longest prefix first; and before
+    them the rules under `refuse` that name this sender or number, and do not hold."""
     rules_for_other_numbers: int = 0
+    not_refusing: int = 0
+    """Rules that refuse messages, and name neither."""
     refusal: ToldRefusal | None = None
 
     def as_json(self) -> dict[str, object]:
@@ -137,6 +143,10 @@ class Explanation:
             yield "" if number else "lost", f"{_told(rule)}: {rule.why_not}"
         if others := self.rules_for_other_numbers:
             yield "" if self.losers else "lost", f"{others} rule{_s(others)} for other numbers"
+        if others := self.not_refusing:
+            is_first = not (self.losers or self.rules_for_other_numbers)
+            words = f"{others} rule{_s(others)} under `refuse` for other messages"
+            yield "lost" if is_first else "", words
 
     def _ending(self) -> Iterator[tuple[str, str]]:
         if self.refusal is not None:
@@ -179,21 +189,32 @@ def explain(settings: Settings, question: Question, now_utc: float) -> Explanati
         told.refusal = _refusal(checked)
         return told
     told.number = checked.number
+    number, lane = checked.number, checked.lane
+    asked = number, account.name, lane, sm, now_utc
+    refusing = RefusingRules(settings.refuse, settings.prefixes)
+    told.not_refusing = len(settings.refuse)
+    for rule, why in refusing.explain(*asked):
+        if why is None:
+            told.winner = _rule(rule, None)
+            told.refusal = _refusal(Refusal(rule.reason, rule.status))
+            return told
+        told.losers.append(_rule(rule, why))
+        told.not_refusing -= 1
     # Of a hundred thousand routes a table takes a second; of those that can matter it is the same.
-    number = checked.number
-    fitting = [route for route in settings.routes if number.startswith(route.destination)]
-    table = RouteTable(fitting, Plans(), Up())
-    verdicts = table.explain(checked.number, account.name, sm)
-    told.losers = [_rule(route, why) for route, why in verdicts if why is not None]
+    groups = settings.prefixes
+    fitting = [one for one in settings.routes if longest_prefix(one, number, groups) is not None]
+    table = RouteTable(fitting, Plans(), Up(), groups)
+    verdicts = table.explain(*asked)
+    told.losers += [_rule(route, why) for route, why in verdicts if why is not None]
     told.rules_for_other_numbers = len(settings.routes) - len(verdicts)
     winner = next((route for route, why in verdicts if why is None), None)
     if winner is not None:
         told.winner = _rule(winner, None)
-    decided = table.decide(checked.number, account.name, sm)
+    decided = table.decide(*asked)
     if isinstance(decided, Refusal):
         told.refusal = _refusal(decided)
         return told
-    lane = checked.lane if decided.lane is None else decided.lane
+    lane = lane if decided.lane is None else decided.lane
     by_rule = decided.lane is not None
     told.lane = lane
     told.lane_by = "by the rule" if by_rule else _lane_by(question, account)
@@ -268,11 +289,11 @@ def _address(text: str) -> tuple[int, int, bytes]:
     return *kind, text.encode("latin-1")
 
 
-def _rule(route: RouteSettings, why_not: str | None) -> ToldRule:
+def _rule(route: RouteSettings | RefuseSettings, why_not: str | None) -> ToldRule:
     return ToldRule(
         file=route.file,
         line=route.line,
-        destination=route.destination,
+        destination=destination_in_short(route),
         says=f"{conditions_of(route)}; {does_of(route)}",
         why_not=why_not,
     )

@@ -40,7 +40,7 @@ from router.wiring.explain import Question, explain
 from router.wiring.explain_running import Now, lines_of, now_of
 from router.wiring.gently import gently
 from router.wiring.reload import log_trace
-from router.wiring.routes_view import routes_of
+from router.wiring.routes_view import refusals_of, routes_of
 
 PATHS: Final = ("/v1/compare", "/v1/explain", "/v1/routes", "/v1/settings", "/v1/find")
 SEARCH: Final = "/v1/find"
@@ -132,8 +132,12 @@ class Questions:
     def _routes(self, asked: Asked) -> Answer:
         settings = self._settings
         account = _account(asked, settings) if "account" in asked else None
-        found = routes_of(settings, _text(asked, "to", ""), account)
-        return 200, {"routes": found, "of": len(settings.routes)}
+        to = _text(asked, "to", "")
+        return 200, {
+            "refuse": refusals_of(settings, to, account),
+            "routes": routes_of(settings, to, account),
+            "of": len(settings.refuse) + len(settings.routes),
+        }
 
     def _summary(self, asked: Asked) -> Answer:
         settings = self._settings

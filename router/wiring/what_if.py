@@ -5,26 +5,31 @@ is the same each time, and what one message more would have got does not blur it
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final, NamedTuple, TypedDict
 
 from router.check.number import routing_key
 from router.check.submit import Checks
-from router.decide.table import why_not
+from router.decide.conditions import Conditions
+from router.decide.prefixes import prefixes_of
+from router.decide.refuse import RefusingRules
+from router.decide.words import destination_in_short
 from router.settings.difference import new_names
 from router.smpp.pdu import Framer, Sm, sm
 from router.smpp.vocabulary import SUBMIT_SM, status_name
-from router.terms.names import AccountName, OperatorName
+from router.terms.names import AccountName, LaneName, OperatorName
 from router.terms.outcome import NO_ROUTE, WRONG_DESTINATION, Refusal
-from router.terms.settings import RouteSettings, Settings
+from router.terms.settings import RefuseSettings, RouteSettings, Settings
 from router.wiring.traffic import Traffic
 
 MOST_SHOWN: Final = 30
 """Moves that are shown to people; `--json` has all."""
 UNKNOWN_ACCOUNT: Final = "unknown_account"
 REFUSED: Final = "refused: "
+UNDER_REFUSE: Final = "under refuse"
+"""Where a rule stands that refuses before any route is looked at."""
 
 Carriers = tuple[tuple[str, float], ...]
 """Who carries a message, and the share of such messages; 0 for one that stands in for others."""
@@ -34,7 +39,7 @@ class Verdict(NamedTuple):
     """What one configuration does with a message."""
 
     prefix: str | None
-    """Of the rule that wins; None where there is none."""
+    """The destination of the rule that wins, in words; None where there is none."""
     lane: str | None
     carriers: Carriers
     has_lane: bool = False
@@ -94,9 +99,61 @@ class Plan(TypedDict):
     refused_after: int
     guessed: int
     """Messages for which a rule asks for a priority_flag or service_type that records lack."""
+    without_time: int
+    """Messages without a time for which a rule holds at some hours only."""
     operators: list[OperatorPlan]
     moves: list[Move]
     """The largest first."""
+
+
+class Table:
+    """The rules of one configuration, with or without those that hold at some hours only."""
+
+    def __init__(self, settings: Settings, *, with_hours: bool) -> None:
+        def is_here(rule: RouteSettings | RefuseSettings) -> bool:
+            return with_hours or not (rule.hours or rule.days)
+
+        groups = settings.prefixes
+        refuse = [rule for rule in settings.refuse if is_here(rule)]
+        self.refuse: Final = RefusingRules(refuse, groups)
+        self._routes: Final[dict[str, list[tuple[RouteSettings, Conditions]]]] = {}
+        self._asking: Final[set[str]] = set()
+        self._with_hours: Final[set[str]] = set()
+        """Prefixes of rules that hold at some hours only; `""` where one under `refuse` does."""
+        rules: list[RouteSettings | RefuseSettings] = [*settings.routes, *settings.refuse]
+        for rule in filter(is_here, rules):
+            prefixes = prefixes_of(rule, groups)
+            if rule.service_type or (isinstance(rule, RouteSettings) and rule.priority is not None):
+                self._asking.update(prefixes or ("",))
+            if rule.hours or rule.days:
+                self._with_hours.update(prefixes or ("",))
+            if isinstance(rule, RouteSettings):
+                both = rule, Conditions(rule)
+                for prefix in prefixes:
+                    self._routes.setdefault(prefix, []).append(both)
+        self._lengths: Final = sorted({len(prefix) for prefix in self._routes}, reverse=True)
+
+    def winner(
+        self, number: str, account: AccountName, lane: LaneName, message: Sm, at_utc: float
+    ) -> RouteSettings | None:
+        """Return the route that wins: as `RouteTable.decide`, which does not tell its prefix."""
+        for length in self._lengths:
+            for route, conditions in self._routes.get(number[:length], ()):
+                if conditions.hold(account, lane, message, at_utc):
+                    return route
+        return None
+
+    def asks_for_more(self, number: str) -> bool:
+        """Whether a rule for this number has a condition that records say nothing about."""
+        return _has_beginning(number, self._asking)
+
+    def asks_for_hours(self, number: str) -> bool:
+        """Whether a rule for this number holds at some hours only."""
+        return _has_beginning(number, self._with_hours)
+
+
+def _has_beginning(number: str, prefixes: Set[str]) -> bool:
+    return bool(prefixes) and any(number[:n] in prefixes for n in range(len(number) + 1))
 
 
 class Replay:
@@ -117,29 +174,17 @@ class Replay:
         self._accounts: Final = accounts
         self._checks: Final = Checks(settings.lanes)
         self._lanes: Final = {lane.name for lane in settings.lanes}
-        self._routes: Final[dict[str, list[RouteSettings]]] = {}
-        for route in settings.routes:
-            self._routes.setdefault(route.destination, []).append(route)
-        self._asking: Final = {
-            route.destination
-            for route in settings.routes
-            if route.priority is not None or route.service_type is not None
-        }
+        self._at_times: Final = Table(settings, with_hours=True)
+        self._at_no_time: Final = Table(settings, with_hours=False)
         self._own_lanes: Final[dict[tuple[str, str, int, str], str | None]] = {}
-        self._lengths: Final = sorted({len(prefix) for prefix in self._routes}, reverse=True)
-
-    def winner(self, number: str, account: AccountName, message: Sm) -> RouteSettings | None:
-        """Return the route that wins: as `RouteTable.decide`, which does not tell its prefix."""
-        for length in self._lengths:
-            for route in self._routes.get(number[:length], ()):
-                if why_not(route, account, message) is None:
-                    return route
-        return None
 
     def asks_for_more(self, number: str) -> bool:
         """Whether a rule for this number has a condition that records say nothing about."""
-        asking = self._asking
-        return bool(asking) and any(number[:length] in asking for length in self._lengths)
+        return self._at_times.asks_for_more(number)
+
+    def asks_for_hours(self, number: str) -> bool:
+        """Whether a rule for this number holds at some hours only."""
+        return self._at_times.asks_for_hours(number)
 
     def verdict(self, row: Traffic, lane: str | None) -> Verdict:
         """Return what becomes of a message in this lane, None for that of its account.
@@ -158,14 +203,22 @@ class Replay:
         if number is None:
             return _refused(None, WRONG_DESTINATION.reason)
         message = _message(row.sender, row.priority, row.service_type)
-        route = self.winner(number, account, message)
+        # Without a time, rules that hold at some hours only are left out.
+        at_utc = row.accepted_utc
+        table = self._at_no_time if at_utc is None else self._at_times
+        asked = number, account, LaneName(own_lane), message, at_utc or 0.0
+        refusal = table.refuse.refusal(*asked)
+        if refusal is not None:
+            return _refused(UNDER_REFUSE, refusal.reason)
+        route = table.winner(*asked)
         if route is None:
             return _refused(None, NO_ROUTE.reason)
+        prefix = destination_in_short(route)
         if route.refuse is not None:
-            return _refused(route.destination, status_name(route.refuse))
+            return _refused(prefix, status_name(route.refuse))
         kept = lane if lane in self._lanes else own_lane
         has_lane = route.lane is not None
-        return Verdict(route.destination, route.lane or kept, self._carriers(route), has_lane)
+        return Verdict(prefix, route.lane or kept, self._carriers(route), has_lane)
 
     def _account(self, row: Traffic) -> AccountName:
         """Return what the account of the traffic is called here: it may have been renamed."""
@@ -219,16 +272,19 @@ def plan_of(new: Settings, old: Settings, traffic: Iterable[Traffic]) -> Plan:
     before = Replay(old, new_names(old.operators, new.operators), former)
     after = Replay(new, {}, accounts)
     counts: defaultdict[tuple[Verdict, Verdict], int] = defaultdict(int)
-    guessed = 0
+    guessed = without_time = 0
     first_utc, last_utc = float("inf"), float("-inf")
     for row in traffic:
         was = before.verdict(row, row.lane)
         # What the journal calls the lane is that of the rule, where the rule says one.
         becomes = after.verdict(row, None if was.has_lane else row.lane)
         counts[was, becomes] += row.messages
-        if row.accepted_utc is not None:
+        number = routing_key(row.to.encode("latin-1")) or ""
+        if row.accepted_utc is None:
+            if before.asks_for_hours(number) or after.asks_for_hours(number):
+                without_time += row.messages
+        else:
             first_utc, last_utc = min(first_utc, row.accepted_utc), max(last_utc, row.accepted_utc)
-            number = routing_key(row.to.encode("latin-1")) or ""
             if before.asks_for_more(number) or after.asks_for_more(number):
                 guessed += row.messages
     known = first_utc <= last_utc
@@ -246,6 +302,7 @@ def plan_of(new: Settings, old: Settings, traffic: Iterable[Traffic]) -> Plan:
         refused_before=sum(count for (was, _), count in counts.items() if was.is_refused),
         refused_after=sum(count for (_, becomes), count in counts.items() if becomes.is_refused),
         guessed=guessed,
+        without_time=without_time,
         operators=_operators(counts),
         moves=sorted(
             (move for move in moves if move["moved"]),
@@ -309,6 +366,11 @@ def lines_of(plan: Plan) -> Iterator[str]:
         yield (
             f"{_n(plan['guessed'])} could take a rule by priority_flag or service_type, which"
             " records lack: counted as 0 and empty"
+        )
+    if plan["without_time"]:
+        yield (
+            f"{_n(plan['without_time'])} have no time, and could take a rule for some hours:"
+            " counted as outside of them"
         )
     yield ""
     yield f"{'operator':<20} {'lane':<12} {'before':>12} {'after':>12} {'change':>12}"

@@ -125,7 +125,7 @@ def renamed_account(settings: Settings, was: str, now: str) -> Settings:
         settings,
         accounts=accounts,
         routes=tuple(
-            replace(route, account=None if route.account is None else called(route.account))
+            replace(route, account=tuple(called(one) for one in route.account))
             for route in settings.routes
         ),
         inbound=tuple(replace(rule, to=called(rule.to)) for rule in settings.inbound),

@@ -169,7 +169,8 @@ def test_message_that_no_rule_wants_waits_until_one_does(
         client.submit(registered_delivery=0)
     world.run(1.0)
     nowhere = replace(
-        without_operator(contract, "telia"), routes=(RouteSettings(destination="1", to=(ELISA,)),)
+        without_operator(contract, "telia"),
+        routes=(RouteSettings(destination=("1",), to=(ELISA,)),),
     )
     router.adopt(nowhere)
     world.run(100.0)

@@ -28,7 +28,7 @@ def test_new_rules_know_from_their_first_message_which_operators_are_up(
     world: World, router: Router, down: bool
 ) -> None:
     telia, elisa, client = connected_to_both(router)
-    shared = RouteSettings(destination="", to=(TELIA, ELISA), weights=(1, 1))
+    shared = RouteSettings(destination=("",), to=(TELIA, ELISA), weights=(1, 1))
     rules = built_in_a_thread(router, replace(router.settings, routes=(shared,)))
     if down:  # After the rules were built, before they are in force.
         telia.far.drop()

@@ -1,28 +1,36 @@
 """router/decide/table.py: any table decides as somebody would who reads all rules one by one."""
 
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from itertools import accumulate
-from typing import Final
+from typing import Final, NamedTuple, TypeVar
 
 from hypothesis import event, example, given
 from hypothesis import strategies as st
 
-from router.decide.table import HEAD_DIGITS, RouteTable, Rule, Up
+from router.decide.hours import DAYS
+from router.decide.prefixes import HEAD_DIGITS, Groups
+from router.decide.refuse import RefusingRules
+from router.decide.table import RouteTable, Rule, Up
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu, Sm
-from router.terms.names import AccountName, LaneName, OperatorName
+from router.terms.names import AccountName, GroupName, LaneName, OperatorName
 from router.terms.outcome import NO_ROUTE, Refusal
 from router.terms.plan import Plans
-from router.terms.settings import RouteSettings
+from router.terms.settings import Day, ListFile, PrefixGroup, RefuseSettings, RouteSettings
+
+T = TypeVar("T", bound=str)
 
 # Few digits and few values, so that prefixes are nested and conditions hold about as often as not.
 DIGITS: Final = "01"
 ACCOUNTS: Final = tuple(AccountName(name) for name in ("bank", "shop"))
-SENDERS: Final = ("Bank", "Shop")
+SENDERS: Final = ("Bank", "Shop", "Shopping", "SHOP", "S")
+PATTERNS: Final = ("Bank", "Shop", "Shop*", "sh*", "S*", "Shoppi*")
+GROUPS: Final = tuple(GroupName(name) for name in ("near", "far"))
 PRIORITIES: Final = (0, 3)
 SERVICE_TYPES: Final = ("", "OTP")
-LANES: Final = [LaneName("otp"), LaneName("bulk")]
+LANES: Final = (LaneName("otp"), LaneName("bulk"))
 STRETCH: Final = 1000
 WITHIN: Final = STRETCH // 100
 
@@ -32,78 +40,166 @@ stems: Final = st.sampled_from([0, 0, 2, HEAD_DIGITS - 1, HEAD_DIGITS, HEAD_DIGI
     lambda digits: STEM[:digits]
 )
 prefixes: Final = st.builds(str.__add__, stems, st.text(DIGITS, max_size=3))
+destinations: Final = st.tuples(prefixes) | st.lists(prefixes, max_size=4, unique=True).map(tuple)
+group_names: Final = st.lists(st.sampled_from(GROUPS), max_size=2, unique=True).map(tuple)
+groups: Final = st.fixed_dictionaries(
+    {
+        name: st.builds(
+            PrefixGroup,
+            file=st.just(""),
+            prefixes=st.lists(prefixes, min_size=1, max_size=4, unique=True).map(tuple),
+        )
+        for name in GROUPS
+    }
+)
+
+
+def some(values: Collection[T], at_least: int = 0) -> st.SearchStrategy[tuple[T, ...]]:
+    """None of them, so that the condition is not there, or one, or two."""
+    one = st.sampled_from(sorted(values))
+    return st.lists(one, min_size=at_least, max_size=2, unique=True).map(tuple)
+
+
 routes: Final = st.builds(
     RouteSettings,
-    destination=prefixes,
-    account=st.none() | st.sampled_from(ACCOUNTS),
-    sender=st.none() | st.sampled_from(SENDERS),
+    destination=destinations,
+    groups=group_names,
+    account=some(ACCOUNTS),
+    sender=some(PATTERNS),
     priority=st.none() | st.sampled_from(PRIORITIES),
-    service_type=st.none() | st.sampled_from(SERVICE_TYPES),
+    service_type=some(SERVICE_TYPES),
+    days=some(DAYS),
     lane=st.none() | st.sampled_from(LANES),
     # Many, so that few routes share a rule: then a wrong prefix is seen.
     to=st.tuples(st.sampled_from([OperatorName(f"o{number}") for number in range(20)])),
 )
 refusals: Final = st.builds(
     RouteSettings,
-    destination=prefixes,
-    account=st.none() | st.sampled_from(ACCOUNTS),
+    destination=destinations,
+    account=some(ACCOUNTS),
     refuse=st.integers(1, 0xFFFF),
 )
-messages: Final = st.tuples(
-    st.builds(str.__add__, stems, st.text(DIGITS, min_size=1, max_size=4)),
-    st.sampled_from(ACCOUNTS),
-    st.sampled_from(SENDERS),
-    st.sampled_from(PRIORITIES),
-    st.sampled_from(SERVICE_TYPES),
+refusing: Final = st.builds(
+    RefuseSettings,
+    destination=st.just(()) | destinations,
+    groups=group_names,
+    account=some(ACCOUNTS),
+    sender=some(PATTERNS),
+    sender_files=st.just(())
+    | st.tuples(st.builds(ListFile, file=st.just("f"), values=some(PATTERNS, at_least=1))),
+    service_type=some(SERVICE_TYPES),
+    lane=some(LANES),
+    days=some(DAYS),
 )
 
 
-def holds(route: RouteSettings, message: tuple[str, AccountName, str, int, str]) -> bool:
-    """Whether the rule's prefix fits and its conditions hold, as config/README.md tells it."""
-    number, account, sender, priority, service_type = message
+class Sent(NamedTuple):
+    """What rules look at."""
+
+    number: str
+    account: AccountName
+    sender: str
+    priority: int
+    service_type: str
+    lane: LaneName
+    day: Day
+
+    @property
+    def at_utc(self) -> float:
+        """Noon of that day, which is in the second week of 1970: it began on a Monday."""
+        return (4 + 7 + DAYS.index(self.day)) * 86_400.0 + 43_200.0
+
+    @property
+    def sm(self) -> Sm:
+        """The PDU."""
+        octets = p.sm(
+            v.SUBMIT_SM,
+            1,
+            source=(5, 0, self.sender.encode()),
+            destination=(1, 1, self.number.encode()),
+            priority_flag=self.priority,
+            service_type=self.service_type.encode(),
+        )
+        return Sm(Pdu(v.SUBMIT_SM, 0, 1, octets))
+
+    @property
+    def asked(self) -> tuple[str, AccountName, LaneName, Sm, float]:
+        """What tables are asked with."""
+        return self.number, self.account, self.lane, self.sm, self.at_utc
+
+
+messages: Final = st.builds(
+    Sent,
+    number=st.builds(str.__add__, stems, st.text(DIGITS, min_size=1, max_size=4)),
+    account=st.sampled_from(ACCOUNTS),
+    sender=st.sampled_from(SENDERS),
+    priority=st.sampled_from(PRIORITIES),
+    service_type=st.sampled_from(SERVICE_TYPES),
+    lane=st.sampled_from(LANES),
+    day=st.sampled_from(DAYS),
+)
+
+
+ANYTHING: Final = Sent("46", ACCOUNTS[0], "Bank", 0, "", LANES[0], "mon")
+
+
+def fitting(rule: RouteSettings | RefuseSettings, named: Groups, number: str) -> list[str]:
+    """The prefixes of a rule that a number has."""
+    written = [*rule.destination, *(p for name in rule.groups for p in named[name].prefixes)]
+    return [prefix for prefix in written if number.startswith(prefix)]
+
+
+def has_sender(patterns: Iterable[str], sender: str) -> bool:
+    """Whether a sender is one of these, or begins as one that ends with a star does."""
+    return any(
+        sender.startswith(one[:-1]) if one.endswith("*") else sender == one for one in patterns
+    )
+
+
+def folded(patterns: Iterable[str]) -> list[str]:
+    return [one.lower() for one in patterns]
+
+
+def others_hold(rule: RouteSettings | RefuseSettings, message: Sent) -> bool:
+    """Whether the conditions beside the destination hold, as config/README.md tells them."""
+    if isinstance(rule, RouteSettings):
+        own = rule.priority in (None, message.priority)
+        own &= not rule.sender or has_sender(rule.sender, message.sender)
+    else:
+        senders = [*rule.sender, *(one for file in rule.sender_files for one in file.values)]
+        own = not rule.lane or message.lane in rule.lane
+        own &= not senders or has_sender(folded(senders), message.sender.lower())
     return (
-        number.startswith(route.destination)
-        and route.account in (None, account)
-        and route.sender in (None, sender)
-        and route.priority in (None, priority)
-        and route.service_type in (None, service_type)
+        own
+        and (not rule.account or message.account in rule.account)
+        and (not rule.service_type or message.service_type in rule.service_type)
+        and (not rule.days or message.day in rule.days)
     )
 
 
-def scanned(
-    table: list[RouteSettings], message: tuple[str, AccountName, str, int, str]
-) -> RouteSettings | None:
+def scanned(table: list[RouteSettings], named: Groups, message: Sent) -> RouteSettings | None:
     """The winner: `max` keeps the first of equals."""
-    holding = [route for route in table if holds(route, message)]
-    return max(holding, key=lambda route: len(route.destination), default=None)
-
-
-def submit_sm(message: tuple[str, AccountName, str, int, str]) -> Sm:
-    number, _, sender, priority, service_type = message
-    octets = p.sm(
-        v.SUBMIT_SM,
-        1,
-        source=(5, 0, sender.encode()),
-        destination=(1, 1, number.encode()),
-        priority_flag=priority,
-        service_type=service_type.encode(),
-    )
-    return Sm(Pdu(v.SUBMIT_SM, 0, 1, octets))
+    lengths = {
+        number: max(map(len, found))
+        for number, route in enumerate(table)
+        if others_hold(route, message) and (found := fitting(route, named, message.number))
+    }
+    winner = max(lengths, key=lambda number: lengths[number], default=None)
+    return None if winner is None else table[winner]
 
 
 @given(
     written=st.lists(routes | refusals, max_size=40),
+    named=groups,
     sent=st.lists(messages, min_size=1, max_size=20),
 )
 def test_longest_prefix_that_holds_wins_and_the_first_of_equals(
-    written: list[RouteSettings], sent: list[tuple[str, AccountName, str, int, str]]
+    written: list[RouteSettings], named: Groups, sent: list[Sent]
 ) -> None:
-    table = RouteTable(written, Plans(), Up())
+    table = RouteTable(written, Plans(), Up(), named)
     for message in sent:
-        number, account, *_ = message
-        sm = submit_sm(message)
-        wanted = scanned(written, message)
-        found = table.decide(number, account, sm)
+        wanted = scanned(written, named, message)
+        found = table.decide(*message.asked)
         if wanted is None:
             event("no route")
             assert found is NO_ROUTE
@@ -113,14 +209,42 @@ def test_longest_prefix_that_holds_wins_and_the_first_of_equals(
         else:
             event("routed")
             assert isinstance(found, Rule)
-            # Routes that differ in nothing but the prefix share a rule.
-            assert replace(found.settings, destination=wanted.destination) == wanted
-        told = table.explain(number, account, sm)
+            # Routes that differ in nothing but the prefixes share a rule.
+            same = replace(found.settings, destination=wanted.destination, groups=wanted.groups)
+            assert same == wanted
+        told = table.explain(*message.asked)
         assert [route for route, why in told if why is None] == [wanted] * (wanted is not None)
-        lengths = [len(route.destination) for route, _ in told]
+        fits = {id(one): fitting(one, named, message.number) for one in written}
+        lengths = [max(map(len, fits[id(route)])) for route, _ in told]
         assert lengths == sorted(lengths, reverse=True)
-        fitting = [route for route in written if number.startswith(route.destination)]
-        assert sorted(id(route) for route, _ in told) == sorted(map(id, fitting))
+        told_of = sorted(id(route) for route, _ in told)
+        assert told_of == sorted(id(one) for one in written if fits[id(one)])
+
+
+@given(
+    written=st.lists(refusing, max_size=30),
+    named=groups,
+    sent=st.lists(messages, min_size=1, max_size=20),
+)
+def test_first_rule_that_holds_refuses(
+    written: list[RefuseSettings], named: Groups, sent: list[Sent]
+) -> None:
+    # Each has its own word, so that the wrong rule is seen.
+    written = [replace(rule, reason=f"rule-{number}") for number, rule in enumerate(written)]
+    rules = RefusingRules(written, named)
+    for message in sent:
+        holding = [
+            rule
+            for rule in written
+            if others_hold(rule, message)
+            and (not (rule.destination or rule.groups) or fitting(rule, named, message.number))
+        ]
+        event("refused" if holding else "not refused")
+        found = rules.refusal(*message.asked)
+        wanted = Refusal(holding[0].reason, holding[0].status) if holding else None
+        assert found == wanted
+        told = rules.explain(*message.asked)
+        assert [rule for rule, why in told if why is None] == holding[:1]
 
 
 @given(
@@ -132,10 +256,10 @@ def test_whoever_comes_and_goes_those_that_are_up_share_by_weight(
     weights: list[int], changes: list[tuple[int, int]], up: int
 ) -> None:
     names = tuple(OperatorName(f"operator{place}") for place in range(len(weights)))
-    route = RouteSettings(destination="", to=names, weights=tuple(weights))
+    route = RouteSettings(destination=("",), to=names, weights=tuple(weights))
     operators_up = Up()
     table = RouteTable([route], Plans(), operators_up)
-    rule = table.decide("46", ACCOUNTS[0], submit_sm(("46", ACCOUNTS[0], "Bank", 0, "")))
+    rule = table.decide(*ANYTHING.asked)
     assert isinstance(rule, Rule)
     plans: list[tuple[OperatorName, ...]] = []
     for bits, messages in [*changes, (up, STRETCH)]:
@@ -161,9 +285,9 @@ def test_weights_are_kept_within_one_percent_over_any_stretch_of_a_thousand(
     weights: list[int], before: int
 ) -> None:
     names = tuple(OperatorName(f"operator{place}") for place in range(len(weights)))
-    route = RouteSettings(destination="", to=names, weights=tuple(weights))
+    route = RouteSettings(destination=("",), to=names, weights=tuple(weights))
     table = RouteTable([route], Plans(), Up())
-    rule = table.decide("46", ACCOUNTS[0], submit_sm(("46", ACCOUNTS[0], "Bank", 0, "")))
+    rule = table.decide(*ANYTHING.asked)
     assert isinstance(rule, Rule)
     firsts = [rule.next_plan().candidates[0] for _ in range(before + 2 * STRETCH)][before:]
     for name, weight in zip(names, weights, strict=True):

@@ -189,12 +189,12 @@ def _with(settings: Settings, operator: OperatorSettings) -> Settings:
 def _without_what_is_gone(rng: Random, settings: Settings, first: Settings) -> Settings:
     """The rules name only what there is; and what is there again has its rules again."""
     names = list(settings.operators)
-    order = {route.destination + str(route.account): route for route in settings.routes}
+    order = {(route.destination, route.account): route for route in settings.routes}
     routes: list[RouteSettings] = []
     for as_first in first.routes:
-        if as_first.account is not None and as_first.account not in settings.accounts:
+        if not settings.accounts.keys() >= {*as_first.account}:
             continue
-        route = order.get(as_first.destination + str(as_first.account), as_first)
+        route = order.get((as_first.destination, as_first.account), as_first)
         to = tuple(name for name in route.to if name in names) or (rng.choice(names),)
         weights = route.weights if len(to) == len(route.weights) else (1,) * len(to)
         routes.append(replace(route, to=to, weights=weights if route.weights else ()))
@@ -229,7 +229,7 @@ def _called(settings: Settings, second: Set[str], *, says_so: bool) -> Settings:
             replace(
                 route,
                 to=tuple(name_of(name) for name in route.to),
-                account=None if route.account is None else name_of(route.account),
+                account=tuple(name_of(name) for name in route.account),
             )
             for route in settings.routes
         ),

@@ -502,11 +502,11 @@ def _operator(rng: Random, name: OperatorName) -> OperatorSettings:
 def _routes(rng: Random, names: list[OperatorName]) -> tuple[RouteSettings, ...]:
     ada, bob, cyd = names
     return (
-        RouteSettings(destination="372", to=(ada, bob)),
-        RouteSettings(destination="3726", to=(ada, bob, cyd), weights=(5, 3, 2)),
-        RouteSettings(destination="358", to=(bob,)),
-        RouteSettings(destination="46", to=tuple(rng.sample(names, 3))),
-        RouteSettings(destination="46", account=AccountName("news"), to=(cyd, bob)),
+        RouteSettings(destination=("372",), to=(ada, bob)),
+        RouteSettings(destination=("3726",), to=(ada, bob, cyd), weights=(5, 3, 2)),
+        RouteSettings(destination=("358",), to=(bob,)),
+        RouteSettings(destination=("46",), to=tuple(rng.sample(names, 3))),
+        RouteSettings(destination=("46",), account=(AccountName("news"),), to=(cyd, bob)),
     )
 
 

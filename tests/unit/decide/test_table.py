@@ -22,6 +22,8 @@ from router.terms.settings import RouteSettings
 A, B, C, D = (OperatorName(name) for name in "abcd")
 BANK, SHOP = AccountName("bank"), AccountName("shop")
 NUMBER: Final = "46701234567"
+LANE: Final = LaneName("bulk")
+NOW: Final = 1.7e9
 
 
 def submit_sm(sender: bytes = b"Bank", priority: int = 0, service_type: bytes = b"") -> Sm:
@@ -42,12 +44,12 @@ SM: Final = submit_sm()
 def to(destination: str, *operators: OperatorName) -> RouteSettings:
     """A route to these operators, or to one of its own, so that it shares its rule with none."""
     own = OperatorName(f"of {destination}")
-    return RouteSettings(destination=destination, to=operators or (own,))
+    return RouteSettings(destination=(destination,), to=operators or (own,))
 
 
 def shared(*weights: int) -> RouteSettings:
     names = tuple(OperatorName(name) for name in "abcdefgh"[: len(weights)])
-    return RouteSettings(destination="", to=names, weights=weights)
+    return RouteSettings(destination=("",), to=names, weights=weights)
 
 
 def table_of(*routes: RouteSettings, up: Up | None = None) -> RouteTable:
@@ -58,12 +60,12 @@ def winner(
     table: RouteTable, number: str = NUMBER, account: AccountName = BANK, sm: Sm = SM
 ) -> RouteSettings | Refusal:
     """What the rule that wins says, or the refusal."""
-    found = table.decide(number, account, sm)
+    found = table.decide(number, account, LANE, sm, NOW)
     return found.settings if isinstance(found, Rule) else found
 
 
 def the_rule(*routes: RouteSettings, up: Up | None = None) -> Rule:
-    found = table_of(*routes, up=up).decide(NUMBER, BANK, SM)
+    found = table_of(*routes, up=up).decide(NUMBER, BANK, LANE, SM, NOW)
     assert isinstance(found, Rule)
     return found
 
@@ -78,7 +80,7 @@ def test_longest_prefix_wins_wherever_it_stands() -> None:
         numbers = ("46701", "4670", "46709", "467", "4671", "46", "461", "4", "48", "47")
         wanted = ["4670", "4670", "4670", "467", "467", "46", "46", "", "", "47"]
         found = [winner(table, number) for number in numbers]
-        assert [one.destination for one in found if isinstance(one, RouteSettings)] == wanted
+        assert [one.destination[0] for one in found if isinstance(one, RouteSettings)] == wanted
 
 
 def test_long_prefixes_win_over_short_ones_and_leave_them_the_rest() -> None:
@@ -86,7 +88,7 @@ def test_long_prefixes_win_over_short_ones_and_leave_them_the_rest() -> None:
     numbers = (NUMBER, NUMBER[:-1], "467012", "4670123", "46702345", "4670234", "46703", "4670")
     wanted = [NUMBER, "4670123", "46701", "4670123", "46702345", "46", "46", "46"]
     found = [winner(table, number) for number in numbers]
-    assert [one.destination for one in found if isinstance(one, RouteSettings)] == wanted
+    assert [one.destination[0] for one in found if isinstance(one, RouteSettings)] == wanted
 
 
 def test_first_of_equal_prefixes_wins() -> None:
@@ -120,25 +122,25 @@ def test_empty_table_has_no_route() -> None:
     ("route", "fits", "others", "says"),
     [
         (
-            RouteSettings(destination="46", sender="Bank", to=(A,)),
+            RouteSettings(destination=("46",), sender=("Bank",), to=(A,)),
             submit_sm(b"Bank"),
             [submit_sm(b"bank"), submit_sm(b"Ban"), submit_sm(b"Bank "), submit_sm(b"")],
             "is for sender Bank",
         ),
         (
-            RouteSettings(destination="46", priority=0, to=(A,)),
+            RouteSettings(destination=("46",), priority=0, to=(A,)),
             submit_sm(priority=0),
             [submit_sm(priority=1), submit_sm(priority=255)],
             "is for priority_flag 0",
         ),
         (
-            RouteSettings(destination="46", service_type="OTP", to=(A,)),
+            RouteSettings(destination=("46",), service_type=("OTP",), to=(A,)),
             submit_sm(service_type=b"OTP"),
             [submit_sm(service_type=b""), submit_sm(service_type=b"otp")],
             "is for service_type OTP",
         ),
         (
-            RouteSettings(destination="46", service_type="", to=(A,)),
+            RouteSettings(destination=("46",), service_type=("",), to=(A,)),
             submit_sm(service_type=b""),
             [submit_sm(service_type=b"OTP")],
             "is for service_type ",
@@ -152,20 +154,25 @@ def test_rule_wins_only_where_its_condition_holds(
     assert winner(table, sm=fits) is route
     for other in others:
         assert winner(table, sm=other) is NO_ROUTE
-        assert [why for _, why in table.explain(NUMBER, BANK, other)] == [says]
+        assert [why for _, why in table.explain(NUMBER, BANK, LANE, other, NOW)] == [says]
 
 
 def test_rule_of_one_account_is_for_no_other() -> None:
-    route = RouteSettings(destination="46", account=BANK, to=(A,))
+    route = RouteSettings(destination=("46",), account=(BANK,), to=(A,))
     table = table_of(route)
     assert winner(table, account=BANK) is route
     assert winner(table, account=SHOP) is NO_ROUTE
-    assert [why for _, why in table.explain(NUMBER, SHOP, SM)] == ["is for account bank"]
+    assert [why for _, why in table.explain(NUMBER, SHOP, LANE, SM, NOW)] == ["is for account bank"]
 
 
 def test_all_conditions_of_a_rule_must_hold() -> None:
     route = RouteSettings(
-        destination="46", account=BANK, sender="Bank", priority=1, service_type="OTP", to=(A,)
+        destination=("46",),
+        account=(BANK,),
+        sender=("Bank",),
+        priority=1,
+        service_type=("OTP",),
+        to=(A,),
     )
     table = table_of(route)
     assert winner(table, sm=submit_sm(b"Bank", 1, b"OTP")) is route
@@ -175,8 +182,8 @@ def test_all_conditions_of_a_rule_must_hold() -> None:
 
 
 def test_rule_whose_condition_fails_leaves_it_to_the_next_and_then_to_shorter_prefixes() -> None:
-    narrow = RouteSettings(destination="4670", account=SHOP, to=(A,))
-    beside = RouteSettings(destination="4670", priority=3, to=(B,))
+    narrow = RouteSettings(destination=("4670",), account=(SHOP,), to=(A,))
+    beside = RouteSettings(destination=("4670",), priority=3, to=(B,))
     wide = to("46", C)
     table = table_of(narrow, beside, wide)
     assert winner(table, account=SHOP) is narrow
@@ -188,21 +195,21 @@ def test_rule_whose_condition_fails_leaves_it_to_the_next_and_then_to_shorter_pr
 
 
 def test_rule_may_refuse_with_its_own_status() -> None:
-    table = table_of(to("46"), RouteSettings(destination="4670", refuse=0x33))
+    table = table_of(to("46"), RouteSettings(destination=("4670",), refuse=0x33))
     assert winner(table) == Refusal("refused_by_route", 0x33)
     assert isinstance(winner(table, "4680"), RouteSettings)
 
 
 def test_refusal_of_another_account_refuses_nobody_else() -> None:
     route = to("46")
-    table = table_of(RouteSettings(destination="4670", account=SHOP, refuse=0x33), route)
+    table = table_of(RouteSettings(destination=("4670",), account=(SHOP,), refuse=0x33), route)
     assert winner(table) is route
     assert winner(table, account=SHOP) == Refusal("refused_by_route", 0x33)
 
 
 def test_rule_may_name_the_lane() -> None:
     bulk = LaneName("bulk")
-    assert the_rule(RouteSettings(destination="", to=(A,), lane=bulk)).lane == bulk
+    assert the_rule(RouteSettings(destination=("",), to=(A,), lane=bulk)).lane == bulk
 
 
 def test_rule_that_names_no_lane_leaves_it_to_the_account() -> None:
@@ -219,7 +226,7 @@ def test_list_is_one_plan_in_its_order() -> None:
 
 def test_rules_with_equal_operators_share_one_plan() -> None:
     table = table_of(to("46", A, B), to("47", A, B))
-    found = [table.decide(number, BANK, SM) for number in ("46", "47")]
+    found = [table.decide(number, BANK, LANE, SM, NOW) for number in ("46", "47")]
     plans = [rule.next_plan() for rule in found if isinstance(rule, Rule)]
     assert len(plans) == 2
     assert plans[0] is plans[1]
@@ -301,30 +308,32 @@ def test_single_operator_with_a_weight_gets_everything() -> None:
 
 def test_two_rules_with_weights_count_apart() -> None:
     routes = [
-        RouteSettings(destination=destination, to=(A, B), weights=(1, 1))
+        RouteSettings(destination=(destination,), to=(A, B), weights=(1, 1))
         for destination in ("46", "47")
     ]
     table = table_of(*routes)
     firsts: dict[str, list[str]] = {"46": [], "47": []}
     for _ in range(4):
         for number, names in firsts.items():
-            rule = table.decide(number, BANK, SM)
+            rule = table.decide(number, BANK, LANE, SM, NOW)
             assert isinstance(rule, Rule)
             names.append(rule.next_plan().candidates[0])
     assert firsts == {"46": [A, B, A, B], "47": [A, B, A, B]}
 
 
 def test_routes_that_differ_in_prefix_and_place_only_share_a_rule() -> None:
-    first = RouteSettings(destination="46", to=(A, B), line=1, file="a.yaml")
+    first = RouteSettings(destination=("46",), to=(A, B), line=1, file="a.yaml")
     table = table_of(
         first,
-        replace(first, destination="47", line=2),
-        replace(first, destination="48", file="b.yaml"),
-        replace(first, destination="49", to=(A, C)),
-        replace(first, destination="50", account=BANK),
-        replace(first, destination="51", lane=LaneName("bulk")),
+        replace(first, destination=("47",), line=2),
+        replace(first, destination=("48",), file="b.yaml"),
+        replace(first, destination=("49",), to=(A, C)),
+        replace(first, destination=("50",), account=(BANK,)),
+        replace(first, destination=("51",), lane=LaneName("bulk")),
     )
-    rules = [table.decide(number, BANK, SM) for number in ("46", "47", "48", "49", "50", "51")]
+    rules = [
+        table.decide(number, BANK, LANE, SM, NOW) for number in ("46", "47", "48", "49", "50", "51")
+    ]
     assert rules[0] is rules[1] is rules[2]
     assert len({id(rule) for rule in rules}) == 4
 
@@ -333,12 +342,12 @@ def test_routes_that_differ_in_prefix_and_place_only_share_a_rule() -> None:
 
 
 def test_every_rule_that_fits_the_number_is_explained_longest_first() -> None:
-    narrow = RouteSettings(destination="4670", account=SHOP, to=(A,))
+    narrow = RouteSettings(destination=("4670",), account=(SHOP,), to=(A,))
     wins, behind = to("467", A), to("467", B)
-    wide = RouteSettings(destination="", priority=3, to=(C,))
+    wide = RouteSettings(destination=("",), priority=3, to=(C,))
     shorter = to("", C)
     table = table_of(wide, shorter, wins, to("47"), narrow, behind, to(NUMBER + "8"))
-    told = table.explain(NUMBER, BANK, SM)
+    told = table.explain(NUMBER, BANK, LANE, SM, NOW)
     assert told == [
         (narrow, "is for account shop"),
         (wins, None),
@@ -349,8 +358,8 @@ def test_every_rule_that_fits_the_number_is_explained_longest_first() -> None:
 
 
 def test_refusing_rule_is_explained_as_the_winner_it_is() -> None:
-    refuses = RouteSettings(destination="46", refuse=0x33)
-    told = table_of(to("", A), refuses).explain(NUMBER, BANK, SM)
+    refuses = RouteSettings(destination=("46",), refuse=0x33)
+    told = table_of(to("", A), refuses).explain(NUMBER, BANK, LANE, SM, NOW)
     assert told == [
         (refuses, None),
         (to("", A), "has a shorter prefix"),
@@ -359,14 +368,14 @@ def test_refusing_rule_is_explained_as_the_winner_it_is() -> None:
 
 def test_explaining_takes_no_turn() -> None:
     table = table_of(shared(1, 1))
-    rule = table.decide(NUMBER, BANK, SM)
+    rule = table.decide(NUMBER, BANK, LANE, SM, NOW)
     assert isinstance(rule, Rule)
     firsts = []
     for _ in range(4):
-        table.explain(NUMBER, BANK, SM)
+        table.explain(NUMBER, BANK, LANE, SM, NOW)
         firsts.append(rule.next_plan().candidates[0])
     assert firsts == [A, B, A, B]
 
 
 def test_nothing_is_explained_where_no_prefix_fits() -> None:
-    assert table_of(to("47")).explain(NUMBER, BANK, SM) == []
+    assert table_of(to("47")).explain(NUMBER, BANK, LANE, SM, NOW) == []

@@ -54,7 +54,7 @@ def test_accounts_of_several_files_are_joined(tmp_path: Path) -> None:
 def test_routes_of_several_files_stand_in_the_order_of_the_file_names(tmp_path: Path) -> None:
     more = {name: f"routes: [{{destination: '{name[0]}', to: [telia]}}]\n" for name in ("2b", "1a")}
     settings = load(write(tmp_path, {**GOOD, **more}), {})
-    assert [route.destination for route in settings.routes] == ["1", "2", ""]
+    assert [route.destination for route in settings.routes] == [("1",), ("2",), ("",)]
     assert [Path(route.file).name for route in settings.routes] == [
         *("1a.yaml", "2b.yaml", "router.yaml")
     ]

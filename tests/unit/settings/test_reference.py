@@ -42,7 +42,8 @@ def test_a_page_without_the_line_is_refused() -> None:
         "or a number such as `0x00000400` | `ESME_RSYSERR`, `ESME_RX_T_APPN` | The statuses",
         "| `accepted_is_final` | truth: `true` or `false` | `false` |",
         '| `system_type` | text: at most 64 characters | `""` |',
-        "| `destination` | digits: without + or 00 | **required** |",
+        "| `destination` | digits: without + or 00; `{prefixes: name}`, or a list of those |"
+        " **required** |",
         "| `password` | secret: text, `{file: path}`, or a list of those | **required** |",
         "| `to` | operators: a list of names, or `{name: weight}` |  |",
     ],
@@ -72,7 +73,8 @@ def test_every_part_has_its_heading_and_every_key_a_meaning() -> None:
         *("operators.NAME.message_id", "operators.NAME.numbers", "operators.NAME.reconnect"),
         "operators.NAME.breaker",
         "operators.NAME.receipts",
-        *("operators.NAME.on_status.NAME", "routes[]", "inbound[]"),
+        *("operators.NAME.on_status.NAME", "prefixes.NAME", "refuse[]"),
+        *("routes[]", "inbound[]"),
     ]
     rows = [line for line in page.splitlines() if line.startswith("| `")]
     assert all(not row.endswith("|  |") for row in rows)

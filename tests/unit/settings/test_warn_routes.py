@@ -157,7 +157,7 @@ def test_figures_of_many_operators_are_cut() -> None:
     settings = loaded(configured(with_rate("900/s")))
     (one,) = [settings.operators[name] for name in settings.operators if name == "elisa"]
     many = {f"o{number}": one for number in range(12)}
-    every = tuple(RouteSettings(destination="", to=(name,)) for name in many)  # type: ignore[arg-type]
+    every = tuple(RouteSettings(destination=("",), to=(name,)) for name in many)  # type: ignore[arg-type]
     made = replace(settings, operators=many, routes=every)  # type: ignore[arg-type]
     (warning,) = route_warnings(made)
     assert "(600/s: o0 50/s, o1 50/s, o2 50/s, o3 50/s, o4 50/s, 7 more)" in warning.message
@@ -254,7 +254,7 @@ def test_hundred_thousand_routes_and_ten_thousand_accounts_are_looked_at_once_ea
     (bank,) = settings.accounts.values()
     accounts = {f"a{number}": bank for number in range(10_000)}
     routes = tuple(
-        RouteSettings(destination=str(number), to=settings.routes[0].to[:1], priority=number % 4)
+        RouteSettings(destination=(str(number),), to=settings.routes[0].to[:1], priority=number % 4)
         for number in range(100_000)
     )
     made = replace(settings, accounts=accounts, routes=(*routes, *settings.routes))  # type: ignore[arg-type]
@@ -278,7 +278,7 @@ def test_settings_made_without_files_give_the_same_warnings_without_places() -> 
 
 def test_names_that_are_nowhere_do_no_harm() -> None:
     settings = load(CONTRACT_FILE, {})
-    route = replace(settings.routes[1], account="nobody", to=("nowhere",), weights=())  # type: ignore[arg-type]
+    route = replace(settings.routes[1], account=("nobody",), to=("nowhere",), weights=())  # type: ignore[arg-type]
     lanes = tuple(replace(lane, validity_s=1.0) for lane in settings.lanes)
     made = replace(settings, routes=(route,), lanes=lanes, accounts={})
     paths = ("lanes[1].validity", "lanes[2].validity", "operators.elisa")

@@ -225,7 +225,7 @@ def test_explanation_never_says_something_else_than_the_router_does(
     checked = Checks(SETTINGS.lanes).check(sm, SETTINGS.accounts[account], NOW)
     assert not isinstance(checked, Refusal)
     table = RouteTable(SETTINGS.routes, Plans(), Up())
-    rule = table.decide(checked.number, account, sm)
+    rule = table.decide(checked.number, account, checked.lane, sm, NOW)
     if isinstance(rule, Refusal):
         assert explanation.refusal is not None
         assert explanation.refusal.status == rule.status

@@ -54,7 +54,7 @@ def test_to_ask_costs_no_turn_of_a_weighted_rule() -> None:
     routes = router.journey.rulebook.rules.routes
 
     def next_ones() -> list[str]:
-        rule = routes.decide("37255512345", SHOP, None)  # type: ignore[arg-type]
+        rule = routes.decide("37255512345", SHOP, BULK, None, 0.0)  # type: ignore[arg-type]
         return [rule.next_plan().candidates[0] for _ in range(10)]  # type: ignore[union-attr]
 
     first = next_ones()

@@ -156,7 +156,7 @@ def test_rules_are_those_that_run(router: FakeRouter) -> None:
     routes = found["routes"]
     assert isinstance(routes, list)
     assert (status, found["of"]) == (200, 4)
-    assert [one["destination"] for one in routes] == ["3581999", "358"]
+    assert [one["destination"] for one in routes] == [["3581999"], ["358"]]
     assert len(asked(router, "/v1/routes")[1]["routes"]) == 4  # type: ignore[arg-type]
 
 

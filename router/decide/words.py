@@ -1,0 +1,64 @@
+"""Rules in words: their conditions as they were written, long lists in short."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Final
+
+from router.decide.hours import DAYS
+from router.terms.settings import Day, ListFile, RefuseSettings, RouteSettings
+
+SHOWN: Final = 5
+"""Values of a list that are shown; of more, how many there are."""
+
+
+def in_short(values: Collection[str]) -> str:
+    """Return the values of a condition."""
+    shown = list(values)[:SHOWN]
+    more = len(values) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
+
+
+def destination_in_short(rule: RouteSettings | RefuseSettings) -> str:
+    """Return the destination of a rule; empty for every number."""
+    prefixes = ["any" if not one and len(rule.destination) > 1 else one for one in rule.destination]
+    told = [in_short(prefixes)] if any(prefixes) else []
+    return ", ".join([*told, *(f"prefixes {name}" for name in rule.groups)])
+
+
+def senders_in_short(values: Collection[str], files: Iterable[ListFile]) -> str:
+    """Return the senders of a rule; those in a file by its name."""
+    told = [in_short(values)] if values else []
+    return ", ".join([*told, *(f"in {file.file}" for file in files)])
+
+
+def hours_in_short(rule: RouteSettings | RefuseSettings) -> str:
+    """Return when a rule holds, with the time zone; empty where it always does."""
+    words = [", ".join(map(str, rule.hours)), ", ".join(_spans(rule.days))]
+    return " ".join([*filter(None, words), str(rule.zone or "UTC")]) if any(words) else ""
+
+
+def _spans(days: Sequence[Day]) -> Iterator[str]:
+    """Yield days, three and more that follow each other as a span."""
+    left = sorted(map(DAYS.index, days))
+    while left:
+        count = next(n for n in range(len(left) + 1) if n == len(left) or left[n] != left[0] + n)
+        some, left = left[:count], left[count:]
+        if count > 2:
+            yield f"{DAYS[some[0]]}-{DAYS[some[-1]]}"
+        else:
+            yield from (DAYS[one] for one in some)
+
+
+def conditions_in_short(rule: RouteSettings | RefuseSettings) -> Iterator[tuple[str, str]]:
+    """Yield the conditions beside the destination: each key and its values."""
+    if rule.account:
+        yield "account", in_short(rule.account)
+    if rule.sender or rule.sender_files:
+        yield "sender", senders_in_short(rule.sender, rule.sender_files)
+    if isinstance(rule, RouteSettings) and rule.priority is not None:
+        yield "priority", str(rule.priority)
+    if rule.service_type:
+        yield "service_type", in_short(rule.service_type)
+    if isinstance(rule, RefuseSettings) and rule.lane:
+        yield "lane", in_short(rule.lane)
+    if hours := hours_in_short(rule):
+        yield "hours", hours
