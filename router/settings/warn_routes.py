@@ -128,8 +128,9 @@ def _lanes(settings: Settings) -> Iterator[Mistake]:
         if alone:
             index, route = alone[0]
             at = f" ({Place(route.file, route.line)})" if route.file else ""
+            have = "has" if len(alone) == 1 else "have"
             what = (
-                f"{soon}, and {len(alone)} of its {len(routes)} routes have no second operator, "
+                f"{soon}, and {len(alone)} of its {len(routes)} routes {have} no second operator, "
                 f"such as {item_path('routes', index)}{at}"
             )
             yield warning_at(settings.places, path, what)

@@ -15,6 +15,7 @@ from router.settings.mistakes import Mistake, mistake_at
 from router.terms.settings import JournalSettings, Place, Settings
 from router.wiring.callers import name_of
 
+_NO_START: Final = "the router would not start"
 _BESIDE: Final = (".lock", "-wal", "-shm")
 """What stands behind the journal's name in the names of the files beside it."""
 
@@ -25,7 +26,7 @@ def file_warnings(settings: Settings) -> list[Mistake]:
     trouble = _trouble(settings.journal, name_of(os.geteuid()))
     if trouble:
         place = settings.places.get("journal.url", Place(""))
-        found.append(mistake_at(place, "journal.url", f"{trouble}: the router would not start"))
+        found.append(mistake_at(place, "journal.url", trouble))
     return found
 
 
@@ -40,22 +41,22 @@ def _trouble(journal: JournalSettings, user: str) -> str:
         # SQLite has its own files beside what a link leads to.
         file = Path(journal.url.removeprefix("sqlite:///")).resolve()
         if not stat.S_ISDIR(file.parent.stat().st_mode):
-            return "its folder is no folder"
+            return f"its folder is no folder: {_NO_START}"
         if not _may(file.parent, os.W_OK | os.X_OK):
-            return f"user {user} cannot write its folder"
+            return f"user {user} cannot write its folder: {_NO_START} as this user"
         for suffix in ("", *_BESIDE):
             one = Path(f"{file}{suffix}")
             if not one.exists():
                 continue  # It is made when it is needed.
             what = f"its {suffix}" if suffix else "it"
             if not one.is_file():
-                return f"{what} is no regular file"
+                return f"{what} is no regular file: {_NO_START}"
             if not _may(one, os.R_OK | os.W_OK):
-                return f"user {user} cannot write {what}"
+                return f"user {user} cannot write {what}: {_NO_START} as this user"
     except (FileNotFoundError, NotADirectoryError):
-        return "its folder is not there"
+        return "its folder is not there, and the router does not make it"
     except PermissionError:
-        return f"user {user} cannot get to its folder"
+        return f"user {user} cannot get to its folder: {_NO_START} as this user"
     except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: links in a circle.
         return f"it cannot be looked at ({getattr(error, 'strerror', None) or error})"
     return ""

@@ -79,7 +79,7 @@ def test_journal_whose_folder_is_not_there_is_a_warning_at_its_place(folder: Pat
     path = written(folder / "router.yaml", ON_DISK)
     (warning,) = file_warnings(load(path, {}))
     assert str(warning) == (
-        f"{path}:2:16: journal.url: its folder is not there: the router would not start"
+        f"{path}:2:16: journal.url: its folder is not there, and the router does not make it"
     )
 
 
@@ -150,7 +150,7 @@ def test_what_the_user_who_checks_cannot_write_is_told_with_the_user(
     (warning,) = file_warnings(settings)
     assert warning.path == "journal.url"
     assert warning.message.startswith(f"user {user} {says}")
-    assert warning.message.endswith(": the router would not start")
+    assert warning.message.endswith(": the router would not start as this user")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may write everything")
