@@ -36,7 +36,7 @@ def split_patterns(values: Iterable[str], *, in_any_form: bool) -> tuple[list[by
     for value in values:
         octets = value.removesuffix(ANY_END).encode("latin-1")
         (begins if value.endswith(ANY_END) else whole).append(
-            sender_key(octets) if in_any_form else octets
+            (sender_key(octets) or octets) if in_any_form else octets
         )
     return whole, begins
 
@@ -78,10 +78,10 @@ class Conditions:
 
     __slots__ = (
         "_accounts",
-        "_are_any",
         "_hours",
         "_lanes",
         "_priority",
+        "_reads_pdu",
         "_rule",
         "_senders",
         "_service_types",
@@ -103,23 +103,33 @@ class Conditions:
         )
         has_hours = rule.hours or rule.days
         self._hours: Final = Hours(rule.hours, rule.days, rule.zone) if has_hours else None
-        self._are_any: Final = bool(
-            self._accounts or self._senders or self._service_types or self._lanes or self._hours
+        self._reads_pdu: Final = bool(
+            self._senders or self._service_types or self._lanes or self._priority is not None
         )
 
     def __bool__(self) -> bool:
         """Whether there are any, so that the rule holds for some messages only."""
-        return self._are_any or self._priority is not None
+        return self._reads_pdu or bool(self._accounts or self._hours)
 
     def hold(self, account: AccountName, lane: LaneName, sm: Sm, now_utc: float) -> bool:
         """Return whether all of them hold for a message that is accepted now."""
+        if self._accounts and account not in self._accounts:
+            return False
+        if self._reads_pdu and not self._hold_of(sm, lane):
+            return False
+        hours = self._hours
+        if hours is None:
+            return True
+        since, until, holds = hours.known  # Here, because a call would cost more than the answer.
+        return holds if since <= now_utc < until else hours.hold(now_utc)
+
+    def _hold_of(self, sm: Sm, lane: LaneName) -> bool:
+        """Return whether the conditions hold that few rules have."""
         return (
-            (not self._accounts or account in self._accounts)
-            and (self._senders is None or self._senders.have(sm.source[2]))
+            (self._senders is None or self._senders.have(sm.source_addr))
             and (self._priority is None or self._priority == sm.priority_flag)
             and (not self._service_types or sm.service_type in self._service_types)
             and (not self._lanes or lane in self._lanes)
-            and (self._hours is None or self._hours.hold(now_utc))
         )
 
     def why_not(self, account: AccountName, lane: LaneName, sm: Sm, now_utc: float) -> str | None:
@@ -127,7 +137,7 @@ class Conditions:
         rule = self._rule
         if self._accounts and account not in self._accounts:
             return f"is for account {in_short(rule.account)}"
-        if self._senders is not None and not self._senders.have(sm.source[2]):
+        if self._senders is not None and not self._senders.have(sm.source_addr):
             return f"is for sender {senders_in_short(rule.sender, rule.sender_files)}"
         if self._priority is not None and self._priority != sm.priority_flag:
             return f"is for priority_flag {self._priority}"

@@ -37,25 +37,26 @@ def minutes_of(spans: Sequence[DaySpan], days: Sequence[Day]) -> int:
 class Hours:
     """The hours of one rule."""
 
-    __slots__ = ("_known", "_minutes", "_zone")
+    __slots__ = ("_minutes", "_zone", "known")
 
     def __init__(self, spans: Sequence[DaySpan], days: Sequence[Day], zone: tzinfo | None) -> None:
         self._minutes: Final = minutes_of(spans, days)
         self._zone: Final = zone or UTC
-        self._known = (0.0, 0.0, False)
+        self.known = (0.0, 0.0, False)
         """From when to when it is known whether the rule holds, and whether it does. One value,
         because other threads ask too."""
 
     def hold(self, now_utc: float) -> bool:
-        """Return whether the rule holds at this time."""
-        since, until, holds = self._known
-        return holds if since <= now_utc < until else self._look(now_utc)
+        """Return whether the rule holds at this time; known for a minute.
 
-    def _look(self, now_utc: float) -> bool:
-        """Find out for this minute: no rule and no clock changes within one."""
+        No rule begins or ends within one, and no time zone changes.
+        """
+        known_since, known_until, known = self.known
+        if known_since <= now_utc < known_until:
+            return known
         since = now_utc // MINUTE_S * MINUTE_S
         local = datetime.fromtimestamp(since, self._zone)
         minute = local.weekday() * DAY_MIN + local.hour * 60 + local.minute
         holds = bool(self._minutes >> minute & 1)
-        self._known = since, since + MINUTE_S, holds
+        self.known = since, since + MINUTE_S, holds
         return holds

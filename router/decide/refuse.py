@@ -22,6 +22,10 @@ from router.terms.names import AccountName, LaneName
 from router.terms.outcome import Refusal
 from router.terms.settings import RefuseSettings
 
+MOST_SOURCES: Final = 10_000
+"""Source addresses whose rules are remembered. Whoever has a new one for each message pays for the
+look-up, a microsecond."""
+
 Numbers = tuple[int, ...]
 """The numbers of rules, in their order."""
 Key = TypeVar("Key")
@@ -69,25 +73,24 @@ class RefusingRules:
         self._number_heads, self._short_prefixes = lengths_by_head(prefixes, HEAD_DIGITS)
         self._by_account: Final = _frozen(accounts)
         self._always: Final = tuple(always)
-        self._asks_sender: Final = bool(senders or begins)
-
-    def __bool__(self) -> bool:
-        """Whether there are any."""
-        return bool(self._rules)
-
-    def __len__(self) -> int:
-        return len(self._rules)
+        self._reads_sender: Final = bool(senders or begins)
+        self._by_others: Final = bool(prefixes or accounts or always)
+        self._of_source: dict[bytes, Numbers] = {}
+        """The rules that name a sender, by source address as it came: a client has few."""
 
     def refusal(
         self, number: str, account: AccountName, lane: LaneName, sm: Sm, now_utc: float
     ) -> Refusal | None:
         """Return the refusal of the first rule that holds; None if none does."""
-        found = self._found(number, account, sm)
-        if not found:
+        of_sender: Numbers = ()
+        if self._reads_sender:
+            source = sm.source_addr
+            known = self._of_source.get(source)
+            of_sender = self._look_up(source) if known is None else known
+        if not of_sender and not self._by_others:
             return None
-        rules = self._rules
-        for place in found:
-            rule = rules[place]
+        for place in self._found(of_sender, number, account):
+            rule = self._rules[place]
             if _fits(rule, number) and rule.conditions.hold(account, lane, sm, now_utc):
                 return rule.refusal
         return None
@@ -101,7 +104,8 @@ class RefusingRules:
         looked at.
         """
         told: list[tuple[RefuseSettings, str | None]] = []
-        for place in self._found(number, account, sm):
+        of_sender = self._look_up(sm.source_addr)
+        for place in self._found(of_sender, number, account):
             rule = self._rules[place]
             why = rule.conditions.why_not(account, lane, sm, now_utc)
             if why is None and not _fits(rule, number):
@@ -111,31 +115,35 @@ class RefusingRules:
                 break
         return told
 
-    def _found(self, number: str, account: AccountName, sm: Sm) -> Sequence[int]:
+    def _look_up(self, source: bytes) -> Numbers:
+        """Return the rules that name a sender, and remember them."""
+        key = sender_key(source)
+        found = {*self._by_sender.get(key, ())}
+        for length in self._sender_heads.get(key[:HEAD_OCTETS], self._short_begins):
+            found.update(self._by_begin.get(key[:length], ()))
+        numbers = tuple(sorted(found))
+        if len(self._of_source) >= MOST_SOURCES:
+            self._of_source = {}
+        self._of_source[source] = numbers
+        return numbers
+
+    def _found(self, of_sender: Numbers, number: str, account: AccountName) -> Numbers:
         """Return which rules are asked, in their order."""
-        found: set[int] | None = None
-        if self._asks_sender:
-            key = sender_key(sm.source[2])
-            of_sender = self._by_sender.get(key)
-            if of_sender is not None:
-                found = set(of_sender)
-            if self._by_begin:
-                for length in self._sender_heads.get(key[:HEAD_OCTETS], self._short_begins):
-                    some = self._by_begin.get(key[:length])
-                    if some is not None:
-                        found = {*some} if found is None else found | {*some}
+        found = of_sender
         if self._by_prefix:
             for length in self._number_heads.get(number[:HEAD_DIGITS], self._short_prefixes):
                 some = self._by_prefix.get(number[:length])
                 if some is not None:
-                    found = {*some} if found is None else found | {*some}
+                    found = _in_order(found, some)
         if self._by_account:
-            some = self._by_account.get(account)
-            if some is not None:
-                found = {*some} if found is None else found | {*some}
-        if found is None:
-            return self._always
-        return sorted(found.union(self._always))
+            found = _in_order(found, self._by_account.get(account, ()))
+        return _in_order(found, self._always)
+
+
+def _in_order(some: Numbers, others: Numbers) -> Numbers:
+    if not some or not others:  # As nearly always.
+        return some or others
+    return tuple(sorted({*some, *others}))
 
 
 def _fits(rule: RefusingRule, number: str) -> bool:

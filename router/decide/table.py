@@ -151,8 +151,9 @@ class Rule:
         self.refusal: Final = (
             None if settings.refuse is None else Refusal("refused_by_route", settings.refuse)
         )
-        self.conditions: Final = Conditions(settings)
-        """Which of the messages to its prefixes the rule is for."""
+        conditions = Conditions(settings)
+        self.conditions: Final = conditions if conditions else None
+        """Which of the messages to its prefixes the rule is for; None: for all."""
         self.words = _words(settings)
         """For the records of messages that it decides about."""
         self._plan = plans.of(settings.to) if settings.to and not settings.weights else None
@@ -203,7 +204,7 @@ class RouteTable:
                 if prefix in some:
                     some[prefix].append(rule)
                 elif prefix not in self._verdicts:
-                    if rule.conditions:
+                    if rule.conditions is not None:
                         some[prefix] = [rule]
                     else:
                         self._verdicts[prefix] = rule.verdict
@@ -225,7 +226,8 @@ class RouteTable:
             if not isinstance(found, tuple):
                 return found
             for rule in found:
-                if rule.conditions.hold(account, lane, sm, now_utc):
+                conditions = rule.conditions
+                if conditions is None or conditions.hold(account, lane, sm, now_utc):
                     return rule.verdict
         return NO_ROUTE
 

@@ -24,7 +24,8 @@ MOST_LINES_NAMED: Final = 20
 """Of one file with mistakes; of the others is told how many they are."""
 COMMENT: Final = "#"
 DELIMITERS: Final = ",;\t|"
-_AROUND_DIGITS: Final = re.compile(r"[\s().\-]")
+_AROUND_DIGITS: Final = re.compile(r"[ \t\xa0().\-]")
+_QUOTED: Final = re.compile(r'"[^"]*"')
 _LETTER: Final = re.compile(r"[^\W\d_]")
 _DIGIT: Final = re.compile(r"\d")
 
@@ -70,9 +71,10 @@ def _once(spot: Spot, column: str, read: Callable[[], tuple[str, ...]]) -> tuple
 
 def _cells(spot: Spot, text: str, column: str) -> Iterator[tuple[int, str]]:
     """Yield the lines and cells of a column of a CSV text, without its heading."""
-    first = next(filter(_is_row, io.StringIO(text)), "")
+    first = _QUOTED.sub("", next(filter(_is_row, io.StringIO(text)), ""))
     delimiter = max(DELIMITERS, key=first.count)
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    # Strict: a quote without its partner would swallow the rest of the file.
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     at = int(column) - 1 if column.isdecimal() else None
     is_first = True
     while True:

@@ -152,9 +152,9 @@ def _taken_routes(routes: Sequence[RouteSettings], groups: Groups) -> Iterator[M
             before.add(number, wanted[number])
     for number, at in sorted(taken.items()):
         every = len(prefixes_of(routes[number], groups))
-        (prefix, takers), *_ = at.items()
-        named = ", ".join(_named("routes", one, routes) for one in takers)
-        takes, has = ("take", "have") if len(takers) > 1 else ("takes", "has")
+        (prefix, first), *_ = at.items()
+        named = ", ".join(_named("routes", one, routes) for one in first)
+        takes, has = ("take", "have") if len(first) > 1 else ("takes", "has")
         if len(at) == every:
             what = (
                 f"this rule can never match: {named} {has} the same destination and {takes} all of"

@@ -277,6 +277,11 @@ class Sm:
         return self.octets[at + 1], self.octets[at + 2], self.octets[at + 3 : self._source_end]
 
     @property
+    def source_addr(self) -> bytes:
+        """The source_addr, without TON and NPI."""
+        return self.octets[self._service_type_end + 3 : self._source_end]
+
+    @property
     def destination(self) -> tuple[int, int, bytes]:
         """dest_addr_ton, dest_addr_npi, destination_addr."""
         at = self._source_end

@@ -203,7 +203,7 @@ class Intake:
                 client.tell(Note("pdu.refused", pdu.command_id, checked.status, why=why))
             self._not_taken(client, pdu, checked, now)
             return
-        if rules.refuse:
+        if rules.refuse is not None:
             refusal = rules.refuse.refusal(checked.number, account.name, checked.lane, sm, now_utc)
             if refusal is not None:
                 self._not_taken(client, pdu, refusal, now)

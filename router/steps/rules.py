@@ -31,8 +31,8 @@ class Rules:
     """How receipts are written for accounts that want them otherwise than usual."""
     checks: Checks
     """What an account may submit, and in which normal form."""
-    refuse: RefusingRules
-    """What is refused before any route is looked at."""
+    refuse: RefusingRules | None
+    """What is refused before any route is looked at; None: nothing."""
     routes: RouteTable
     inbound: InboundRules
     """Whose a subscriber's message is."""
@@ -61,7 +61,7 @@ class Rules:
                 if (dialect := _unusual_dialect(one)) is not None
             },
             checks=Checks(settings.lanes),
-            refuse=RefusingRules(settings.refuse, settings.prefixes),
+            refuse=RefusingRules(settings.refuse, settings.prefixes) if settings.refuse else None,
             routes=RouteTable(settings.routes, plans, up, settings.prefixes),
             inbound=InboundRules(
                 settings.inbound,

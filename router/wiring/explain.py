@@ -194,12 +194,12 @@ def explain(settings: Settings, question: Question, now_utc: float) -> Explanati
     refusing = RefusingRules(settings.refuse, settings.prefixes)
     told.not_refusing = len(settings.refuse)
     for rule, why in refusing.explain(*asked):
+        told.not_refusing -= 1
         if why is None:
             told.winner = _rule(rule, None)
             told.refusal = _refusal(Refusal(rule.reason, rule.status))
             return told
         told.losers.append(_rule(rule, why))
-        told.not_refusing -= 1
     # Of a hundred thousand routes a table takes a second; of those that can matter it is the same.
     groups = settings.prefixes
     fitting = [one for one in settings.routes if longest_prefix(one, number, groups) is not None]
