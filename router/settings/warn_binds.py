@@ -22,9 +22,9 @@ class _Found:
     place: Place
 
     def __str__(self) -> str:
+        # Not its name, which may come from the environment, like every value.
         at = Place(self.place.file, self.place.line)
-        where = f"{self.operator} at {at}" if at.file else self.operator
-        return f"{self.bind.name} (operator {where})"
+        return f"{self.path} ({at})" if at.file else self.path
 
 
 def bind_warnings(

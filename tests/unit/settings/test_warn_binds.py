@@ -43,8 +43,8 @@ def test_equal_binds_of_two_operators_are_one_warning_with_both_places() -> None
     more = COPY.replace("e1", "e2")
     (warning,) = told(with_binds(BIND, BIND.replace("t1", "t2"), elisa=(COPY, more)))
     assert (warning.line, warning.path) == (10, "operators.elisa.binds[0].name")
-    before, _, after = warning.message.partition("(operator telia at ")
-    assert before == "t1 "
+    before, _, after = warning.message.partition(" (")
+    assert before == "operators.telia.binds[0]"
     assert after.partition("router.yaml:8)")[2] == (
         " binds to the same address with the same system_id and type: each operator is paced for "
         "itself, so together they can exceed the contract; receipts of one may come to the other, "
@@ -111,7 +111,7 @@ def test_other_password_for_the_same_system_id_is_one_warning_without_any_of_the
     others = [BIND.replace("t1", name).replace("password: b", "password: Zq7w") for name in names]
     (warning,) = told(with_binds(BIND, *others))
     assert (warning.line, warning.path) == (8, "operators.telia.binds[1].password")
-    assert "differs from that of t1 (operator telia at " in warning.message
+    assert "differs from that of operators.telia.binds[0] (" in warning.message
     assert "Zq7w" not in str(warning)
 
 
@@ -132,7 +132,9 @@ def test_address_that_is_bound_to_with_and_without_tls_is_one_warning() -> None:
     others = [BIND.replace("t1", name).replace("rate", "tls: true, rate") for name in ("t2", "t3")]
     (warning,) = told(with_binds(BIND, *others))
     assert warning.path == "operators.telia.binds[1].name"
-    assert warning.message.startswith("it binds with TLS to an address to which t1 (operator telia")
+    assert warning.message.startswith(
+        "it binds with TLS to an address to which operators.telia.binds[0] ("
+    )
     assert warning.message.endswith(" binds without: one of the two will fail")
     assert told(with_binds(*others)) == []
 
@@ -140,4 +142,16 @@ def test_address_that_is_bound_to_with_and_without_tls_is_one_warning() -> None:
 def test_settings_made_without_files_are_compared_too() -> None:
     settings = loaded(with_binds(BIND, elisa=(COPY,)))
     (warning,) = warnings(replace(settings, places={}))
-    assert warning.message.startswith("t1 (operator telia) binds to the same address")
+    assert warning.message.startswith("operators.telia.binds[0] binds to the same address")
+
+
+def test_value_of_the_environment_is_in_no_warning() -> None:
+    values = {"name": "Zq7w1", "address": "Zq7w2:1", "system_id": "Zq7w3", "password": "Zq7w4"}
+    bind = ", ".join([*(f"{key}: '${{{key}}}'" for key in values), "rate: 50/s"])
+    copy = changed(bind, ("${name}", "e1"))
+    text = with_binds(
+        f"{{{bind}}}", elisa=(f"{{{copy}}}", f"{{{copy.replace('e1', 'e2')}, tls: true}}")
+    )
+    found = warnings(loaded(text, values))
+    assert len(found) == 2
+    assert "Zq7w" not in "".join(map(str, found))
