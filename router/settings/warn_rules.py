@@ -14,7 +14,9 @@ from router.decide.prefixes import Groups, prefixes_of
 from router.settings.mistakes import Mistake, item_path, key_path, mistake_at
 from router.terms.settings import Place, RefuseSettings, RouteSettings, Settings
 
-MOST_LISTS: Final = 200
+MOST_NAMED: Final = 3
+"""Rules that a warning names."""
+MOST_LISTS: Final = 100
 """Rules with lists, of those that stand before another, that are compared with that one."""
 MOST_VALUES: Final = 1_000
 """Values of a list that are compared one by one."""
@@ -47,6 +49,12 @@ def _of(key: str, number: int, rule: Rule, what: str) -> Mistake:
 def _named(key: str, number: int, rules: Sequence[Rule]) -> str:
     rule = rules[number]
     return f"{item_path(key, number)} ({Place(rule.file, rule.line)})"
+
+
+def _several(key: str, numbers: Sequence[int], rules: Sequence[Rule]) -> str:
+    named = [_named(key, one, rules) for one in numbers[:MOST_NAMED]]
+    more = len(numbers) - len(named)
+    return ", ".join(named) + (f" and {more} more" if more else "")
 
 
 def _wanted(rule: Rule) -> Wanted:
@@ -152,9 +160,10 @@ def _taken_routes(routes: Sequence[RouteSettings], groups: Groups) -> Iterator[M
             before.add(number, wanted[number])
     for number, at in sorted(taken.items()):
         every = len(prefixes_of(routes[number], groups))
-        (prefix, first), *_ = at.items()
-        named = ", ".join(_named("routes", one, routes) for one in first)
-        takes, has = ("take", "have") if len(first) > 1 else ("takes", "has")
+        prefix, *_ = at
+        takers = sorted({one for some in at.values() for one in some})
+        named = _several("routes", takers, routes)
+        takes, has = ("take", "have") if len(takers) > 1 else ("takes", "has")
         if len(at) == every:
             what = (
                 f"this rule can never match: {named} {has} the same destination and {takes} all of"
@@ -227,7 +236,7 @@ def _taken_refusals(rules: Sequence[RefuseSettings], groups: Groups) -> Iterator
             of_each = [_takers_at(at_prefix, one, number, wanted) for one in prefixes]
             takers = sorted({one for some in of_each for one in some}) if all(of_each) else []
         if takers:
-            named = ", ".join(_named("refuse", one, rules) for one in takers[:3])
+            named = _several("refuse", takers, rules)
             takes = "takes" if len(takers) == 1 else "take"
             what = f"this rule can never match: {named} {takes} all of its messages first"
             yield _of("refuse", number, rule, what)
