@@ -86,17 +86,22 @@ def mistake_at(
     return Mistake(place.file, place.line, place.column, path, message, suggestion, known)
 
 
+def warning_at(places: Mapping[str, Place], path: str, message: str) -> Mistake:
+    """Return a warning at the place of a path; settings made without a file have no places."""
+    return mistake_at(places.get(path, Place("")), path, message)
+
+
 def nearest(word: str, known: Iterable[str], likelier: Collection[str] = frozenset()) -> str | None:
     """Return the known word that was probably meant, in whatever case it was written.
 
-    One letter off is nearer than whatever difflib likes better (`fer` is `for`, not `after`), and
-    there the likelier word wins: `rane` is `rate`, but `lane` where a lane is missing.
+    One slip is nearer than whatever difflib likes better (`fer` is `for`, not `after`), and there
+    the likelier word wins: `rane` is `rate`, but `lane` where a lane is missing.
     """
     folded = word.casefold()
     matcher = difflib.SequenceMatcher(b=folded)
     best, nearness = None, (False, False, CLOSE_ENOUGH)
     for name in known:
-        one_off = _one_letter_off(folded, name.casefold())
+        one_off = _one_slip_off(folded, name.casefold())
         matcher.set_seq1(name.casefold())
         # Counting letters is faster than comparing words, and there may be 10,000 accounts.
         if matcher.quick_ratio() >= CLOSE_ENOUGH:
@@ -106,14 +111,20 @@ def nearest(word: str, known: Iterable[str], likelier: Collection[str] = frozens
     return best
 
 
-def _one_letter_off(one: str, other: str) -> bool:
-    """Return whether changing, adding or leaving out one letter makes one word the other."""
+def _one_slip_off(one: str, other: str) -> bool:
+    """Return whether one slip of the fingers makes one word the other.
+
+    That is one letter changed, added or left out, or two neighbours swapped (`teila`, `telia`).
+    """
     shorter, longer = sorted((one, other), key=len)
     if len(longer) - len(shorter) > 1:
         return False
     pairs = enumerate(zip(shorter, longer, strict=False))
     at = next((index for index, (a, b) in pairs if a != b), len(shorter))
-    return longer[at + 1 :] == shorter[at + len(shorter) - len(longer) + 1 :]
+    if longer[at + 1 :] == shorter[at + len(shorter) - len(longer) + 1 :]:
+        return True
+    swapped = shorter[:at] + shorter[at : at + 2][::-1] + shorter[at + 2 :]
+    return swapped == longer
 
 
 def listed(what: str, names: Sequence[str]) -> str:

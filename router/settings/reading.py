@@ -43,6 +43,8 @@ class Reading:
     """The values of files with lists, by file and column; None for one with mistakes."""
     files: dict[Path, SeenFile] = field(default_factory=dict)
     """What was read, or could not be read, so that a change is seen by a look at its stamp."""
+    noted: set[tuple[Place, str | None, str, str]] = field(default_factory=set)
+    """Each mistake: its place, the key if it is about a key, the message, the possible values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +64,20 @@ class Spot:
         at: Place | None = None,
         key: str | None = None,
     ) -> None:
-        """Note a mistake at this node, or at one key of this mapping."""
+        """Note a mistake at this node, or at one key of this mapping.
+
+        What an anchor names is read again for each alias, and its mistake is noted the first time.
+        """
         if isinstance(self.node, Scalar) and "${" in self.node.text:
             suggestion = None  # A suggestion would show a value of the environment.
         path = self.path if key is None else key_path(self.path, key)
         place = at or self.node.place
+        # The path is another for each alias, and so may be the suggestion: it depends on what else
+        # is written beside a merge key.
+        what = (place, key, message, known)
+        if what in self.reading.noted:
+            return
+        self.reading.noted.add(what)
         self.reading.mistakes.append(mistake_at(place, path, message, suggestion, known))
 
     def refuse(self, message: str, suggestion: str | None = None, known: str = "") -> NoReturn:
@@ -84,6 +95,13 @@ class Spot:
         if _CONTROL.search(text):
             self.refuse("the value holds an end of line or another character that is no text")
         return text
+
+    @property
+    def is_all_written_here(self) -> bool:
+        """Whether nothing of the value comes from the environment; defaults are written here."""
+        text = self.node.text if isinstance(self.node, Scalar) else ""
+        variables = (_VARIABLE.fullmatch(found[1] or "") for found in _SUBSTITUTION.finditer(text))
+        return not any(one and self.reading.environment.get(one[1]) for one in variables)
 
     def nodes(self) -> list[Node]:
         """Return the nodes of a list."""
@@ -126,13 +144,15 @@ class Spot:
         """Replace `${NAME}` and `${NAME:-default}`; `$${` is a dollar and a brace."""
         if "${" not in text:
             return text
-        before = len(self.reading.mistakes)
-        expanded = _SUBSTITUTION.sub(self._substitute, text)
-        if len(self.reading.mistakes) > before:
+        found = list(_SUBSTITUTION.finditer(text))
+        values = [value for one in found if (value := self._substitute(one)) is not None]
+        if len(values) < len(found):
             raise RefusedError
-        return expanded
+        in_turn = iter(values)
+        return _SUBSTITUTION.sub(lambda _: next(in_turn), text)
 
-    def _substitute(self, found: re.Match[str]) -> str:
+    def _substitute(self, found: re.Match[str]) -> str | None:
+        """Return the value of a variable; None, with a mistake noted, if it has none."""
         if found[0] == "$${":
             return "${"
         variable = _VARIABLE.fullmatch(found[1]) if found[1] is not None else None
@@ -141,7 +161,7 @@ class Spot:
                 "what follows ${ is no variable: write ${NAME} or ${NAME:-default}, "
                 "or $${ for the characters themselves"
             )
-            return ""
+            return None
         name, has_default, default = variable.groups()
         value = self.reading.environment.get(name)
         if has_default:
@@ -151,4 +171,4 @@ class Spot:
                 f"the environment variable {name} is not set; set it, or write a default as in "
                 f"${{{name}:-default}}"
             )
-        return value or ""
+        return value

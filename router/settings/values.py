@@ -493,7 +493,7 @@ def _read_path(spot: Spot) -> Path:
             content = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         spot.refuse(f"the file cannot be read: {error.strerror}")
-    files[path] = SeenFile(files[path].stamp, content)
+    files[path] = replace(files[path], digest=content)
     return path
 
 
@@ -555,7 +555,8 @@ def _read_secret_file(spot: Spot) -> str:
 
 def _begin_of_file(spot: Spot, path: Path, size_bytes: int) -> bytes:
     """Return the first octets of a file. Its name, perhaps from the environment, is not shown."""
-    spot.reading.files[path] = SeenFile(stamp_of(path))  # Before: a change meanwhile is seen later.
+    # Before it is read: a change meanwhile is seen later.
+    spot.reading.files.setdefault(path, SeenFile(stamp_of(path)))
     try:
         # Only regular files: reading a pipe might wait for ever, and a device might not end.
         if path.exists() and not path.is_file():
@@ -566,14 +567,41 @@ def _begin_of_file(spot: Spot, path: Path, size_bytes: int) -> bytes:
         spot.refuse(f"the file cannot be read: {error.strerror}")
 
 
+def _read_operator_secret(spot: Spot) -> str:
+    secret = _read_secret(spot)
+    if secret:
+        _remember_clear(spot)
+    return secret
+
+
 def _read_account_secret(spot: Spot) -> str:
     secret = _read_secret(spot)
     if not secret:
         spot.refuse("the password is empty: anybody could bind")
-    wrong = check_hash(secret) if is_hash(secret) else None
+    if not is_hash(secret):
+        _remember_clear(spot)
+        return secret
+    wrong = check_hash(secret)
     if wrong:
         spot.refuse(f"the hash {wrong}")
     return secret
+
+
+def _remember_clear(spot: Spot) -> None:
+    """Remember which file a password in clear text stands in; one of the environment is in none.
+
+    What an anchor names is one password, however many aliases it has.
+    """
+    if isinstance(spot.node, Table):
+        where = spot.child(spot.entries()["file"])
+        path, place = spot.reading.folder / where.text(), where.node.place
+    elif spot.is_all_written_here:
+        path, place = Path(spot.node.place.file).absolute(), spot.node.place
+    else:
+        return
+    seen = spot.reading.files.get(path)
+    if seen is not None:
+        seen.passwords.setdefault(place, spot.path)
 
 
 _SECRET_SCHEMA: Final = {
@@ -587,7 +615,9 @@ _SECRET_SCHEMA: Final = {
         },
     ]
 }
-secret: Final = Reader("secret", _read_secret, "text or `{file: path}`", schema=_SECRET_SCHEMA)
+secret: Final = Reader(
+    "secret", _read_operator_secret, "text or `{file: path}`", schema=_SECRET_SCHEMA
+)
 passwords: Final = one_or_list(
     replace(secret, read=_read_account_secret),
     "text, `{file: path}`, or a list of those",

@@ -10,7 +10,10 @@ from typing import Final, TypeVar
 from router.accept.passwords import is_hash
 from router.forward.window import needed
 from router.report.inbound import keyword_of
-from router.settings.mistakes import Mistake, item_path, key_path, mistake_at
+from router.settings.mistakes import Mistake, item_path, key_path, mistake_at, warning_at
+from router.settings.warn_binds import bind_warnings
+from router.settings.warn_inbound import inbound_warnings
+from router.settings.warn_routes import route_warnings
 from router.settings.warn_rules import rule_warnings
 from router.terms.names import OperatorName
 from router.terms.settings import (
@@ -38,20 +41,18 @@ def warnings(settings: Settings) -> list[Mistake]:
         *_accounts(settings.accounts.values(), settings.places),
         *_certificates(settings),
         *_operators(settings.operators.values(), settings.places),
+        *bind_warnings(settings.operators.values(), settings.places),
         *rule_warnings(settings),
+        *route_warnings(settings),
         *_inbound(settings.inbound, settings.operators, settings.places),
+        *inbound_warnings(settings.inbound, settings.places),
     ]
     return sorted(found, key=lambda warning: warning.place)
 
 
-def _at(places: Mapping[str, Place], path: str, message: str) -> Mistake:
-    """Return a warning at the place of a path; settings made without a file have no places."""
-    return mistake_at(places.get(path, Place("")), path, message)
-
-
 def _journal(settings: Settings) -> Iterator[Mistake]:
     if settings.journal.url == "memory:":
-        yield _at(settings.places, "journal.url", "keeps nothing: for trials only")
+        yield warning_at(settings.places, "journal.url", "keeps nothing: for trials only")
 
 
 def _accounts(
@@ -61,9 +62,11 @@ def _accounts(
         path = key_path("accounts", account.name)
         clear = [word for word in account.passwords if not is_hash(word)]
         if any(len(word) > LONGEST_PASSWORD for word in clear):
-            yield _at(places, f"{path}.password", _too_long("many clients cannot send it"))
+            yield warning_at(places, f"{path}.password", _too_long("many clients cannot send it"))
         if any(network.prefixlen == 0 for network in account.allow_from):
-            yield _at(places, f"{path}.allow_from", "everybody may try to bind from anywhere")
+            yield warning_at(
+                places, f"{path}.allow_from", "everybody may try to bind from anywhere"
+            )
 
 
 def _certificates(settings: Settings) -> Iterator[Mistake]:
@@ -72,11 +75,11 @@ def _certificates(settings: Settings) -> Iterator[Mistake]:
         if account.certificates and not asks:
             path = f"{key_path('accounts', account.name)}.certificate"
             what = "no listener has a client_ca, so no client is asked for one: it cannot bind"
-            yield _at(settings.places, path, what)
+            yield warning_at(settings.places, path, what)
     for number, listen in enumerate(settings.listen):
         if listen.proxy is not None and any(not one.prefixlen for one in listen.proxy.proxies):
             path = f"{item_path('listen', number)}.proxy.from"
-            yield _at(settings.places, path, "everybody may claim to be any address")
+            yield warning_at(settings.places, path, "everybody may claim to be any address")
 
 
 def _operators(
@@ -87,7 +90,7 @@ def _operators(
         yield from _operator_rate(operator, f"{path}.rate", places)
         if not _receives(operator):
             what = "none of its binds receives: no receipt and no subscriber's message can come"
-            yield _at(places, f"{path}.binds", what)
+            yield warning_at(places, f"{path}.binds", what)
         for index, bind in enumerate(operator.binds):
             yield from _bind(bind, item_path(f"{path}.binds", index), places)
 
@@ -104,15 +107,17 @@ def _operator_rate(
     if operator.rate is None:
         return
     if not rates:
-        yield _at(places, path, "no bind of this operator sends, so there is nothing to limit")
+        yield warning_at(
+            places, path, "no bind of this operator sends, so there is nothing to limit"
+        )
     elif operator.rate.per_second > together * (1 + 1e-9):
         what = f"{operator.rate} is more than its binds carry together ({together:g}/s)"
-        yield _at(places, path, what)
+        yield warning_at(places, path, what)
 
 
 def _bind(bind: BindSettings, path: str, places: Mapping[str, Place]) -> Iterator[Mistake]:
     if len(bind.password) > LONGEST_PASSWORD:
-        yield _at(places, f"{path}.password", _too_long("the operator may refuse it"))
+        yield warning_at(places, f"{path}.password", _too_long("the operator may refuse it"))
     if bind.type != "receiver" and bind.rate and bind.window is not None:
         least = needed(bind.rate, ASSUMED_ROUND_TRIP_S)
         if bind.window < least:
@@ -122,9 +127,11 @@ def _bind(bind: BindSettings, path: str, places: Mapping[str, Place]) -> Iterato
                 f"trip of {ms} ({bind.window} / {ASSUMED_ROUND_TRIP_S:g} s), less than the rate of "
                 f"{bind.rate}; {least} would do, or `auto`"
             )
-            yield _at(places, f"{path}.window", what)
+            yield warning_at(places, f"{path}.window", what)
     if bind.type == "receiver" and bind.rate:
-        yield _at(places, f"{path}.rate", "a receiver sends no messages, so its rate says nothing")
+        yield warning_at(
+            places, f"{path}.rate", "a receiver sends no messages, so its rate says nothing"
+        )
 
 
 def _too_long(consequence: str) -> str:

@@ -68,6 +68,9 @@ class SeenFile:
     digest: str = ""
     """SHA-256 of the content of a named file, in hex. Empty for YAML, whose settings are compared,
     and for files with secrets."""
+    passwords: dict[Place, str] = field(default_factory=dict)
+    """The passwords that it holds in clear text: where each is written, or where the file is named,
+    and the path there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

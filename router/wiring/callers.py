@@ -26,8 +26,11 @@ def user_at(connection: socket.socket) -> str | None:
             number = owner(lines, peer, here)
     except (OSError, KeyError, ValueError):
         return None
-    if number is None:
-        return None
+    return None if number is None else name_of(number)
+
+
+def name_of(number: int) -> str:
+    """Return the name of a user; the number of one that has none."""
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:

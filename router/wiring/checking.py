@@ -13,6 +13,7 @@ from typing import NotRequired, TypedDict
 from router.settings.difference import Difference, difference
 from router.settings.load import Mistake, SettingsError, load, warnings
 from router.terms.settings import Place, Settings
+from router.wiring.file_warnings import file_warnings
 
 Read = Callable[[Path, Mapping[str, str]], Settings]
 """Returns the settings in a file or folder; raises SettingsError."""
@@ -79,12 +80,17 @@ def examine(
     found = Examined(
         ok=True,
         mistakes=[],
-        warnings=[asdict(one) for one in warnings(settings)],
+        warnings=[asdict(one) for one in _warnings(settings)],
         hash=settings.digest,
     )
     if against is not None:
         found["against"] = _told(difference(against, settings), against.digest)
     return found
+
+
+def _warnings(settings: Settings) -> list[Mistake]:
+    found = [*warnings(settings), *file_warnings(settings)]
+    return sorted(found, key=lambda warning: warning.place)
 
 
 def _told(found: Difference, against: str) -> ToldDifference:

@@ -14,7 +14,6 @@ is free meanwhile.
 
 import math
 import os
-import pwd
 import stat
 import threading
 import time
@@ -34,6 +33,7 @@ from router.telemetry.running import Running
 from router.telemetry.search import search
 from router.terms.names import AccountName, OperatorName
 from router.terms.settings import Settings
+from router.wiring.callers import name_of
 from router.wiring.checking import examine, without_secrets
 from router.wiring.drains import UnknownNameError
 from router.wiring.explain import Question, explain
@@ -106,7 +106,7 @@ class Questions:
             return 403, {"error": f"{secret}: {_NOT_SHOWN}"}
         with closing(Reader()) as reader:
             found = gently(lambda: examine(path, os.environ, running, read=reader.read))
-        found["read_by"] = _user()
+        found["read_by"] = name_of(os.geteuid())
         if not runs_from(path, running):
             without_secrets(found)
         return 200, found
@@ -200,14 +200,6 @@ def not_for_everybody(path: Path, running: Settings) -> Path | None:
     except (OSError, ValueError):
         return None  # The reading says why.
     return None
-
-
-def _user() -> str:
-    number = os.geteuid()
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return str(number)
 
 
 class _WrongQuestionError(Exception):

@@ -177,6 +177,9 @@ def test_operator_comes_and_goes(scene: Scene, stack: ExitStack) -> None:
     assert told.lines == [
         "operators.elisa: added",
         f"routes[destination any]: to telia -> to elisa ({scene.file}:20)",
+        f"warning: {scene.file}:13: operators.telia: no route leads to this operator, so it "
+        "carries nothing; if it is there to receive, make its binds receivers or name it in a rule "
+        "of `inbound`",
         "applied",
     ]
     scene.router.until_bound(4)

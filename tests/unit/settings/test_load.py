@@ -167,8 +167,18 @@ def test_contract_file_means_what_its_comments_say() -> None:
     assert load(CONTRACT_FILE, {}) == EXPECTED
 
 
-def test_contract_file_gives_no_warning() -> None:
-    assert warnings(load(CONTRACT_FILE, {})) == []
+def test_contract_file_gives_warnings_of_rates_that_its_operators_cannot_take() -> None:
+    def what(rate: str, full_after: str) -> str:
+        return (
+            f"{rate} is more than the operators of its routes carry together (230/s: telia 150/s, "
+            "elisa 80/s); what is more waits in its queue of 100000, which at this rate is full "
+            f"after {full_after}; then the client hears ESME_RMSGQFUL"
+        )
+
+    assert [str(warning) for warning in warnings(load(CONTRACT_FILE, {}))] == [
+        f"{CONTRACT_FILE}:39:11: accounts.bank.rate: {what('2000/s', '56s')}",
+        f"{CONTRACT_FILE}:50:11: accounts.shop.rate: {what('10000/s', '10s')}",
+    ]
 
 
 @pytest.mark.parametrize("name", ["pipe", "/dev/zero", "/dev/null", "folder/a.yaml"])

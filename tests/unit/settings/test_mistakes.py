@@ -321,6 +321,50 @@ def test_a_bind_taken_over_by_an_alias_needs_a_name_of_its_own() -> None:
     assert the_mistake(text).path == "operators.telia.binds[1].name"
 
 
+@pytest.mark.parametrize(
+    ("anchor", "alias", "path", "says"),
+    [
+        ("&t {{name: t0, {}, window: 10x}}", "{{<<: *t, name: t{}}}", "binds[0].window", "whole"),
+        ("&t {{name: t0, {}, windw: 10}}", "{{<<: *t, name: t{}}}", "binds[0].windw", "unknown"),
+        ("&t {{name: t0, {}, tls: &x {{cert: a}}}}", "{{<<: *t, name: t{}}}", "tls.cert", "unkno"),
+        ("&t {{name: t0, {}, window: '${{W}}'}}", "{{<<: *t, name: t{}}}", "[0].window", "not set"),
+        ("&t {{name: t0, {}, window: '${{W'}}", "{{<<: *t, name: t{}}}", "[0].window", "variable"),
+        (
+            "&t {{name: t0, {}}}",
+            "*t",
+            "binds[1].name",
+            "has this already: operators.telia.binds[0]",
+        ),
+    ],
+)
+def test_mistake_on_an_anchor_is_shown_once_with_its_first_path(
+    anchor: str, alias: str, path: str, says: str
+) -> None:
+    keys = 'address: "127.0.0.1:1", system_id: a, password: b, rate: 50/s'
+    binds = ", ".join([anchor.format(keys), *(alias.format(number) for number in range(1, 30))])
+    mistake = the_mistake(changed(SMALL, (BIND, binds)))
+    assert path in mistake.path
+    assert says in mistake.message
+
+
+def test_one_value_that_is_wrong_in_two_ways_is_two_mistakes() -> None:
+    # Named by an alias, the same text is no number here and no rate there.
+    bind = BIND.replace("rate: 50/s", "rate: &x many, window: *x")
+    found = mistakes(changed(SMALL, (BIND, f"{bind}, {{<<: *t, name: t2}}".replace("{n", "&t {n"))))
+    assert [one.path for one in found] == [
+        "operators.telia.binds[0].rate",
+        "operators.telia.binds[0].window",
+    ]
+    assert len({one.place for one in found}) == 1
+
+
+def test_keys_that_one_anchor_lacks_are_one_mistake_each() -> None:
+    bind = '&t {address: "127.0.0.1:1", rate: 50/s}'
+    found = mistakes(changed(SMALL, (BIND, f"{bind}, *t, *t")))
+    keys = "name", "password", "system_id"
+    assert [one.path for one in found] == [f"operators.telia.binds[0].{key}" for key in keys]
+
+
 def test_two_listeners_on_one_address_are_a_mistake_but_not_where_the_kernel_chooses() -> None:
     one = '{address: "127.0.0.1:0"}'
     assert len(loaded(changed(SMALL, (one, f"{one}, {one}"))).listen) == 2

@@ -1,5 +1,6 @@
 """router/settings/warn.py: what is allowed, and probably not meant."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -109,12 +110,21 @@ def settings_with(
     routes: tuple[RouteSettings, ...] = (), inbound: tuple[InboundSettings, ...] = ()
 ) -> Settings:
     good = load(CONTRACT_FILE, {})
+    # They only receive, so that nothing is said of where the routes lead.
+    operators = {
+        name: replace(
+            operator,
+            rate=None,
+            binds=tuple(replace(bind, type="receiver", rate=None) for bind in operator.binds),
+        )
+        for name, operator in good.operators.items()
+    }
     return Settings(
         listen=good.listen,
         journal=good.journal,
         lanes=good.lanes,
         accounts=good.accounts,
-        operators=good.operators,
+        operators=operators,
         routes=routes,
         inbound=inbound,
     )

@@ -174,6 +174,24 @@ def test_check_as_json_is_one_document(capsys: Capture, faulty: Path) -> None:
     assert document["mistakes"][0]["suggestion"] == "urgent"
 
 
+def test_check_as_json_tells_mistakes_at_one_place_apart_and_that_on_an_anchor_once(
+    capsys: Capture, tmp_path: Path
+) -> None:
+    path = tmp_path / "router.yaml"
+    without = changed(SMALL, ('listen: [{address: "127.0.0.1:0"}]\n', ""))
+    without = changed(without, ('journal: {url: "memory:"}\n', ""))
+    path.write_text(
+        changed(without, ("rate: 50/s}", "rate: 0/s}, *t"), ("[{name: t1", "[&t {name: t1"))
+    )
+    _, out, _ = said(capsys, "check", path, "--json")
+    assert [(one["line"], one["path"]) for one in json.loads(out)["mistakes"]] == [
+        (1, "journal"),
+        (1, "listen"),
+        (6, "operators.telia.binds[1].name"),
+        (6, "operators.telia.binds[0].rate"),
+    ]
+
+
 def test_letter_that_the_terminal_has_not_is_shown_by_its_number(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
