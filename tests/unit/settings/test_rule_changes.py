@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC
 from itertools import combinations
 
 import pytest
@@ -12,10 +13,11 @@ from router.settings.rule_changes import (
     MOST_TOLD,
     RuleChange,
     inbound_changes,
+    refuse_changes,
     route_changes,
 )
 from router.terms.names import AccountName, LaneName, OperatorName
-from router.terms.settings import InboundSettings, RouteSettings
+from router.terms.settings import InboundSettings, ListFile, RefuseSettings, RouteSettings
 
 TELIA, ELISA = OperatorName("telia"), OperatorName("elisa")
 ANY = RouteSettings(destination=("",), to=(TELIA,), file="r.yaml", line=1)
@@ -139,3 +141,47 @@ def test_nothing_is_told_only_if_every_prefix_has_its_rules_in_order(
         for prefix in ("", "1")
     )
     assert (not route_changes(old, new)) == same
+
+
+# Lists, groups and rules that refuse.
+
+
+def test_rule_with_a_list_is_known_by_all_of_it() -> None:
+    one = RouteSettings(destination=("370", "371"), account=(AccountName("shop"),), to=(TELIA,))
+    other = replace(one, to=(ELISA,))
+    (change,) = route_changes([one], [other])
+    assert change.path == "routes[destination 370, 371; account shop]"
+    assert (change.before, change.after) == ("to telia", "to elisa")
+    more = replace(one, destination=("370", "371", "372"))
+    assert [kind for kind, *_ in told([one], [more])] == ["removed", "added"]
+
+
+def test_order_of_rules_counts_where_a_list_shares_a_prefix() -> None:
+    listed = RouteSettings(destination=("370", "371"), to=(TELIA,))
+    single = RouteSettings(destination=("371",), to=(ELISA,))
+    far = RouteSettings(destination=("46",), to=(ELISA,))
+    assert [one.kind for one in route_changes([listed, single], [single, listed])] == ["moved"]
+    assert route_changes([listed, far], [far, listed]) == []
+
+
+def test_rule_whose_file_has_other_lines_has_changed() -> None:
+    def rule(*senders: str) -> RefuseSettings:
+        return RefuseSettings(sender_files=(ListFile(file="bad.txt", values=senders),))
+
+    (change,) = refuse_changes([rule("A")], [rule("A", "B")])
+    assert (change.path, change.kind) == ("refuse[sender in bad.txt]", "changed")
+    assert refuse_changes([rule("A")], [rule("A")]) == []
+
+
+def test_rules_that_refuse_are_told_with_what_they_say() -> None:
+    casino = RefuseSettings(sender=("CASINO*",), reason="gambling")
+    night = RefuseSettings(days=("sat",), zone=UTC)
+    found = refuse_changes([casino], [night, replace(casino, status=0x0A)])
+    assert [(one.path, one.kind, one.before, one.after) for one in found] == [
+        (
+            "refuse[sender CASINO*]", "changed", "refuse ESME_RSUBMITFAIL (gambling)",
+            "refuse ESME_RINVSRCADR (gambling)",
+        ),
+        ("refuse[hours sat UTC]", "added", "", "refuse ESME_RSUBMITFAIL (refused_by_rule)"),
+    ]  # fmt: skip
+    assert [one.kind for one in refuse_changes([casino, night], [night, casino])] == ["moved"]

@@ -233,3 +233,51 @@ def test_explanation_never_says_something_else_than_the_router_does(
         assert explanation.winner is not None
         assert explanation.winner.line == rule.settings.line
         assert explanation.plans[0].operators == rule.next_plan().candidates
+
+
+# Rules that refuse, lists and hours.
+
+RULES = """\
+prefixes: {premium: ["372900", "372901"]}
+refuse:
+  - {sender: CASINO*, account: [shop], destination: {prefixes: premium}, reason: gambling}
+  - {sender: CASINO*, lane: alert}
+  - {sender: Fraud}
+routes:
+"""
+WITH_RULES = changed(CONTRACT, ("routes:\n", RULES))
+
+
+def test_refusing_rule_is_told_as_people_wrote_it() -> None:
+    found = told("+372900555", SHOP, sender="casino77", configuration=WITH_RULES)
+    assert found.winner is not None
+    assert found.winner.says == (
+        "destination prefixes premium; account shop; sender CASINO*; refuse ESME_RSUBMITFAIL"
+        " (gambling)"
+    )
+    assert found.refusal is not None
+    assert (found.refusal.reason, found.refusal.status) == ("gambling", 0x45)
+    assert found.plans == []
+    assert "refused: gambling; the client hears ESME_RSUBMITFAIL" in text_of(found)
+    assert "2 rules under `refuse` for other messages" in text_of(found)
+
+
+def test_rules_that_name_the_sender_and_do_not_hold_say_why() -> None:
+    found = told("+372555", SHOP, sender="CASINO", configuration=WITH_RULES)
+    assert found.refusal is None
+    assert [(one.why_not) for one in found.losers[:2]] == ["is for other numbers",
+                                                           "is for lane alert"]  # fmt: skip
+    assert found.not_refusing == 1
+
+
+def test_hours_are_those_of_the_time_that_is_asked_about() -> None:
+    night = '- {destination: "372", hours: 20:00-08:00, zone: Europe/Tallinn, to: [elisa]}\n  '
+    configuration = changed(CONTRACT, ('- {destination: "372",', night + '- {destination: "372",'))
+    settings = loaded(configuration)
+    question = Question(account=BANK, to="372123")
+    for hour, operator in ((5.9, "elisa"), (6.1, "telia"), (17.9, "telia"), (18.1, "elisa")):
+        at_utc = NOW // 86_400 * 86_400 + hour * 3600  # In winter: two hours ahead of UTC.
+        found = explain(settings, question, at_utc)
+        assert found.plans[0].operators[0] == operator, hour
+    day = explain(settings, question, NOW // 86_400 * 86_400 + 43_200)
+    assert day.losers[0].why_not == "holds 20:00-08:00 Europe/Tallinn"

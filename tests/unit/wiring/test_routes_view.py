@@ -17,7 +17,7 @@ from router.terms.outcome import Refusal
 from router.terms.plan import Plans
 from router.terms.settings import RouteSettings, Settings
 from router.wiring.cli import main
-from router.wiring.routes_view import lines_of, routes_of
+from router.wiring.routes_view import lines_of, refusals_of, routes_of
 from tests.unit.settings.configurations import CONTRACT, SMALL, changed, loaded
 
 RULES = """\
@@ -140,6 +140,48 @@ def _with(routes: tuple[RouteSettings, ...]) -> Settings:
     return Settings(
         listen=(), journal=SETTINGS.journal, lanes=(), accounts={}, operators={}, routes=routes
     )
+
+
+# Lists, groups and rules that refuse.
+
+LISTED = """\
+prefixes: {near: ["370", "371"], premium: ["372900"]}
+refuse:
+  - {sender: CASINO*, account: [shop], destination: {prefixes: premium}}
+  - {sender: Fraud, reason: fraud}
+routes:
+  - {destination: "", to: [telia]}
+  - {destination: ["372", {prefixes: near}], days: sat, zone: UTC, to: [telia]}
+  - {destination: {prefixes: near}, account: [bank], to: [telia], lane: slow}
+"""
+LISTS = loaded(
+    changed(
+        SMALL,
+        ('routes: [{destination: "", to: [telia]}]\n', LISTED),
+        ("  bank: ", "  shop: {password: secret02, lane: slow}\n  bank: "),
+    )
+)
+
+
+def test_rule_with_many_prefixes_is_told_once_as_it_was_written() -> None:
+    assert [one["conditions"] for one in routes_of(LISTS)] == [
+        "destination 372, prefixes near; hours sat UTC",
+        "destination prefixes near; account bank",
+        "destination any",
+    ]
+    one = routes_of(LISTS, "371")[0]
+    assert (one["destination"], one["prefixes"], one["hours"]) == (["372"], ["near"], "sat UTC")
+    assert [one["destination"] for one in routes_of(LISTS, "3725")] == [["372"], [""]]
+    assert [one["account"] for one in routes_of(LISTS, "371", SHOP)] == [[], []]
+
+
+def test_rules_that_refuse_stand_first() -> None:
+    lines = list(lines_of(refusals_of(LISTS), routes_of(LISTS)))
+    assert len(lines) == 5
+    assert "refuse ESME_RSUBMITFAIL (fraud)" in lines[1]
+    assert [one["sender"] for one in refusals_of(LISTS, "358")] == [["Fraud"]]
+    assert len(refusals_of(LISTS, "3729")) == 2
+    assert len(refusals_of(LISTS, "3729", BANK)) == 1
 
 
 # The command.

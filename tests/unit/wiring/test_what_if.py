@@ -161,6 +161,54 @@ def test_nothing_is_no_share_of_nothing() -> None:
     assert "0 move (0%)" in text_of(found)
 
 
+# Rules that refuse, and hours.
+
+NIGHT = 1_700_000_000.0 // 86_400 * 86_400
+"""Midnight, UTC."""
+
+
+def with_top(rules: str) -> Settings:
+    return loaded(changed(CONTRACT, ("routes:\n", rules + "routes:\n")))
+
+
+def test_what_a_new_rule_refuses_is_told_with_its_reason() -> None:
+    new = with_top("refuse: [{sender: CASINO*, reason: gambling}]\n")
+    found = plan(
+        new,
+        Traffic("bank", "37255512345", sender="casino1", messages=4),
+        Traffic("bank", "37255512345", sender="Bank", messages=6),
+    )
+    assert (found["refused_before"], found["refused_after"], found["moved"]) == (0, 4, 4)
+    moved = "372 -> under refuse, lane otp -> none: telia, then elisa -> refused: gambling"
+    assert moved in text_of(found)
+
+
+def test_hours_are_those_at_which_a_message_was_accepted() -> None:
+    new = with_top("refuse: [{hours: 21:00-08:00, zone: UTC, reason: night}]\n")
+    rows = [
+        Traffic("bank", "37255512345", accepted_utc=NIGHT + hour * 3600.0) for hour in range(24)
+    ]
+    assert plan(new, *rows)["refused_after"] == 11
+
+
+def test_messages_without_a_time_count_as_outside_of_hours() -> None:
+    new = with_top("refuse: [{hours: 21:00-08:00, zone: UTC}]\n")
+    found = plan(new, Traffic("bank", "37255512345", messages=3))
+    assert (found["refused_after"], found["without_time"]) == (0, 3)
+    assert "3 have no time, and could take a rule for some hours" in text_of(found)
+
+
+def test_group_of_prefixes_is_one_rule() -> None:
+    text = changed(
+        CONTRACT,
+        ("routes:\n", 'prefixes: {near: ["37255", "37256"]}\nroutes:\n'
+         "  - {destination: {prefixes: near}, to: [elisa]}\n"),
+    )  # fmt: skip
+    rows = [Traffic("bank", f"3725{digit}12345") for digit in range(4, 8)]
+    (move,) = plan(loaded(text), *rows)["moves"]
+    assert (move["prefix"], move["messages"]) == ("prefixes near", 2)
+
+
 # As the router decides.
 
 RULES = st.builds(
