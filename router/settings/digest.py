@@ -10,12 +10,13 @@ in nothing but a password have the same digest. `difference` tells them apart.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
+from router.decide.prefixes import Groups
 from router.settings.moved import moved
 from router.settings.rule_order import competes_at, listed_prefixes
 from router.terms.settings import RefuseSettings, RouteSettings, SeenFile, Settings
@@ -23,7 +24,9 @@ from router.terms.settings import RefuseSettings, RouteSettings, SeenFile, Setti
 DIGITS: Final = 12
 """Hexadecimal digits of the digest: 48 bits, to be compared by people and to label a metric."""
 
-_said: Final = attrgetter(*(one.name for one in fields(RouteSettings) if one.compare))
+_said: Final = attrgetter(
+    *(one.name for one in fields(RouteSettings) if one.compare and one.name != "destination")
+)
 _refused: Final = attrgetter(*(one.name for one in fields(RefuseSettings) if one.compare))
 
 
@@ -39,16 +42,28 @@ def canonical(settings: Settings) -> Iterator[str]:
     """Yield what a configuration says in one form, a line for each value, without secrets."""
     here = moved(settings, Path())
     yield from _lines("", replace(here, routes=(), refuse=()), here.files)
-    # Of these there may be a hundred thousand.
-    listed = listed_prefixes(settings.routes, settings.prefixes)
+    yield f"routes: {len(settings.routes)}"
+    words: dict[tuple[object, ...], str] = {}
+    """What routes say: of a hundred thousand most differ in nothing but the prefix."""
+    for rule in _in_order(settings.routes, settings.prefixes):
+        said = _said(rule)
+        if said not in words:
+            words[said] = repr(said)
+        yield f"{rule.destination} {words[said]}"
+    yield from map(repr, map(_refused, settings.refuse))
+
+
+def _in_order(routes: Sequence[RouteSettings], groups: Groups) -> Sequence[RouteSettings]:
+    """Return routes so that the order of those that do not compete does not count."""
+    listed = listed_prefixes(routes, groups)
+    if not listed:
+        return sorted(routes, key=attrgetter("destination"))
 
     def order(rule: RouteSettings) -> tuple[bool, str]:
         prefix = competes_at(rule, listed)
         return prefix is None, prefix or ""
 
-    yield f"routes: {len(settings.routes)}"
-    yield from map(repr, map(_said, sorted(settings.routes, key=order)))
-    yield from map(repr, map(_refused, settings.refuse))
+    return sorted(routes, key=order)
 
 
 def _lines(path: str, value: object, files: Mapping[Path, SeenFile]) -> Iterator[str]:

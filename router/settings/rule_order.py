@@ -13,9 +13,8 @@ def has_one_prefix(rule: RouteSettings) -> bool:
 
 def listed_prefixes(rules: Iterable[RouteSettings], groups: Groups) -> Set[str]:
     """Return the prefixes of all rules that have several."""
-    return {
-        prefix for rule in rules if not has_one_prefix(rule) for prefix in prefixes_of(rule, groups)
-    }
+    several = [rule for rule in rules if rule.groups or len(rule.destination) != 1]
+    return {prefix for rule in several for prefix in prefixes_of(rule, groups)}
 
 
 def competes_at(rule: RouteSettings, listed: Set[str]) -> str | None:
