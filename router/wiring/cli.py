@@ -220,6 +220,12 @@ def _add_question(explain: argparse.ArgumentParser) -> None:
     explain.add_argument(
         "--service-type", default="", metavar="S", type=_field, help="service_type; default: empty"
     )
+    explain.add_argument(
+        "--at",
+        metavar="TIME",
+        type=cli_records.moment,
+        help="for rules with hours: when it is accepted, such as 2026-11-29T23:30; default: now",
+    )
 
 
 class _Version(argparse.Action):
@@ -376,6 +382,7 @@ def _explain(arguments: argparse.Namespace) -> int:
         text=arguments.text,
         priority=arguments.priority,
         service_type=arguments.service_type,
+        at_utc=arguments.at,
     )
     if arguments.running:
         found = _asked(arguments, "/v1/explain", asdict(question), "accepted", "lines")

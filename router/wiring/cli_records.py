@@ -47,7 +47,7 @@ def add_commands(add: Add, url: Callable[[str], str], default_url: str) -> None:
     find = add("find", "show what became of a message, or of messages", _find)
     find.add_argument("what", metavar="NUMBER|ID", nargs="?", type=_asked_for)
     find.add_argument(
-        "--at", metavar="TIME", type=_moment,
+        "--at", metavar="TIME", type=moment,
         help="submitted about then: 14:03, or 2026-11-29T14:03, by this machine's clock",
     )  # fmt: skip
     find.add_argument("--account", default="", metavar="A", help="only messages of this account")
@@ -104,7 +104,7 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _moment(text: str) -> float:
+def moment(text: str) -> float:
     """Return seconds since 1970 of a time by this machine's clock; without a day, the last one."""
     now = datetime.now().astimezone()
     try:
@@ -123,7 +123,7 @@ def _since(text: str) -> float:
     try:
         return time.time() - duration(text)
     except NotUnderstoodError:
-        return _moment(text)
+        return moment(text)
 
 
 # find.

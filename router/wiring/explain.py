@@ -43,6 +43,8 @@ class Question:
     text: str = ""
     priority: int = 0
     service_type: str = ""
+    at_utc: float | None = None
+    """When it is accepted, for rules with hours; None: now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +172,8 @@ class Explanation:
 def explain(settings: Settings, question: Question, now_utc: float) -> Explanation:
     """Explain a message by the checks and the route table. Its account must be in the settings."""
     account = settings.accounts[question.account]
+    if question.at_utc is not None:
+        now_utc = question.at_utc
     alphabet, segments = segments_of(question.text)
     told = Explanation(
         account=account.name,

@@ -42,6 +42,8 @@ from router.wiring.gently import gently
 from router.wiring.reload import log_trace
 from router.wiring.routes_view import refusals_of, routes_of
 
+LATEST_UTC: Final = 4_102_444_800.0
+"""The end of the century, beyond which nobody plans."""
 PATHS: Final = ("/v1/compare", "/v1/explain", "/v1/routes", "/v1/settings", "/v1/find")
 SEARCH: Final = "/v1/find"
 SLOW_S: Final = 100.0
@@ -120,6 +122,7 @@ class Questions:
             text=_text(asked, "text", ""),
             priority=_octet(asked, "priority"),
             service_type=_field(asked, "service_type", ""),
+            at_utc=_moment(asked, "at_utc"),
         )
         told = explain(settings, question, time.time())
         if told.refusal is not None:
@@ -225,6 +228,16 @@ def _octet(asked: Asked, name: str) -> int:
     if not isinstance(value, int) or not 0 <= value <= 255:
         raise _WrongQuestionError(f"{name!r} has to be a number from 0 to 255")
     return value
+
+
+def _moment(asked: Asked, name: str) -> float | None:
+    """Return seconds since 1970; None where no time is asked about."""
+    if asked.get(name) is None:
+        return None
+    moment = _number(asked, name, 0.0)
+    if not 0.0 <= moment < LATEST_UTC:
+        raise _WrongQuestionError(f"{name!r} has to be a time in this century or the last")
+    return moment
 
 
 def _number(asked: Asked, name: str, default: float) -> float:

@@ -238,6 +238,18 @@ def test_explain_of_a_message_that_is_refused_exits_with_1(capsys: Capture, conf
     assert "refused    refused_by_route; the client hears ESME_RINVDSTADR (0x0000000B)" in out
 
 
+def test_explain_asks_about_another_time(capsys: Capture, tmp_path: Path) -> None:
+    rule = 'refuse: [{hours: "21:00-08:00", zone: UTC, reason: night}]\n'
+    path = tmp_path / "router.yaml"
+    path.write_text(changed(CONTRACT, ("routes:\n", f"{rule}routes:\n")), encoding="utf-8")
+    question = ("explain", path, "--account", "bank", "--to", "372123", "--at")
+    assert said(capsys, *question, "2026-11-29T12:00+00:00")[0] == 0
+    status, out, _ = said(capsys, *question, "2026-11-29T22:00Z")
+    assert (status, "refused    night; " in out) == (1, True)
+    with pytest.raises(SystemExit):
+        said(capsys, *question, "later")
+
+
 def test_explain_as_json_is_one_document(capsys: Capture, config: Path) -> None:
     arguments = ("--account", "shop", "--to", "372", "--priority", "3", "--from", "Shop", "--json")
     status, out, _ = said(capsys, "explain", config, *arguments)

@@ -168,6 +168,8 @@ def test_rules_are_those_that_run(router: FakeRouter) -> None:
         ("/v1/explain", {"account": "bank"}, 400),
         ("/v1/explain", {"account": "bank", "to": 372}, 400),
         ("/v1/explain", {"account": "bank", "to": "372", "priority": 256}, 400),
+        ("/v1/explain", {"account": "bank", "to": "372", "at_utc": 1e300}, 400),
+        ("/v1/explain", {"account": "bank", "to": "372", "at_utc": "now"}, 400),
         ("/v1/explain", {"account": "bank", "to": "Ж"}, 400),
         ("/v1/explain", {"account": "bank", "to": "3\0"}, 400),
         ("/v1/compare", {}, 400),
