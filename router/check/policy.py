@@ -1,0 +1,74 @@
+"""What an account may send, to whom and when: checks in their order, the first that refuses ends it.
+
+    number -> place -> opt-out -> sender -> text -> parts -> screens -> limits -> quiet hours
+
+An account without any of them has no policy, and its messages cost nothing. A check knows what it is
+made of (settings, lists, counts) and nothing of the others; what it finds out of a message or
+changes in it, it writes into the candidate.
+"""
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from router.smpp.pdu import Sm
+from router.terms.names import LaneName
+from router.terms.outcome import Refusal
+from router.terms.place import NOWHERE, Place
+from router.terms.settings import AccountSettings
+
+
+class Candidate:
+    """A message that is judged: what is known of it, and how it will be kept."""
+
+    __slots__ = ("account", "is_trial", "lane", "not_before_utc", "notes", "number", "place", "sm")
+
+    def __init__(
+        self,
+        account: AccountSettings,
+        sm: Sm,
+        number: str,
+        lane: LaneName,
+        *,
+        is_trial: bool = False,
+    ) -> None:
+        self.account: Final = account
+        self.sm = sm
+        """The PDU, as it came or as a check has written it anew."""
+        self.number = number
+        """The routing key."""
+        self.place: Place = NOWHERE
+        self.lane: Final = lane
+        self.not_before_utc = 0.0
+        """When it may be sent at the earliest; 0: at once."""
+        self.notes: list[tuple[str, str]] = []
+        """What checks have counted or changed: the check and what it did, in words."""
+        self.is_trial: Final = is_trial
+        """Whether nobody sends it: it is explained, and counts for no limit."""
+
+
+class Check(Protocol):
+    """One check of one account."""
+
+    name: str
+    """The label in metrics: `sender`, `screen`, `limit` ..."""
+
+    def judge(self, one: Candidate, now_utc: float) -> Refusal | None:
+        """Return why a message is refused; None if this check lets it pass, perhaps changed."""
+
+
+class Policy:
+    """All checks of one account."""
+
+    __slots__ = ("checks",)
+
+    def __init__(self, checks: Sequence[Check]) -> None:
+        self.checks: Final = tuple(checks)
+        """In the order of the pass."""
+
+    def judge(self, one: Candidate, now_utc: float) -> tuple[Check, Refusal] | None:
+        """Return the check that refuses a message, and why; None if all let it pass."""
+        for check in self.checks:
+            refusal = check.judge(one, now_utc)
+            if refusal is not None:
+                return check, refusal
+        return None
