@@ -529,7 +529,7 @@ def _read_secret(spot: Spot) -> str:
     elif isinstance(spot.node, Sequence):
         spot.refuse("one password is wanted here, not a list; quote text that begins with [")
     else:
-        secret = spot.text()
+        secret = spot.text(is_secret=True)
     if not secret.isascii():
         spot.refuse("a password is ASCII: SMPP carries nothing else there")
     if len(secret) > LONGEST_SECRET_BYTES:
@@ -540,6 +540,8 @@ def _read_secret(spot: Spot) -> str:
 def _read_secret_file(spot: Spot) -> str:
     if spot.entries().keys() != {"file"}:
         spot.refuse("a password is text or {file: path}; quote text that begins with {")
+    # A path is shown by what the system says of it, and by whether there is such a file: where the
+    # environment is withheld, it takes nothing from there.
     where = spot.child(spot.entries()["file"])
     octets = _begin_of_file(where, spot.reading.folder / where.text(), LONGEST_SECRET_BYTES + 1)
     try:
@@ -595,7 +597,7 @@ def _remember_clear(spot: Spot) -> None:
     if isinstance(spot.node, Table):
         where = spot.child(spot.entries()["file"])
         path, place = spot.reading.folder / where.text(), where.node.place
-    elif spot.is_all_written_here:
+    elif spot.is_secret_written_here:
         path, place = Path(spot.node.place.file).absolute(), spot.node.place
     else:
         return

@@ -5,17 +5,18 @@ what runs in memory, and the environment and the rights with which a reload woul
 Both show the same document. No value of a secret is in it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
 from router.settings.difference import Difference, difference
+from router.settings.environment import Environment
 from router.settings.load import Mistake, SettingsError, load, warnings
 from router.terms.settings import Place, Settings
 from router.wiring.file_warnings import file_warnings
 
-Read = Callable[[Path, Mapping[str, str]], Settings]
+Read = Callable[[Path, Environment], Settings]
 """Returns the settings in a file or folder; raises SettingsError."""
 
 
@@ -62,7 +63,7 @@ class Examined(TypedDict):
 
 def examine(
     path: Path,
-    environment: Mapping[str, str],
+    environment: Environment,
     against: Settings | None = None,
     *,
     read: Read = load,

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from router.settings.apart import Reader, ReaderError
+from router.settings.environment import withheld
 from router.settings.mistakes import listed, nearest
 from router.settings.summary import summary
 from router.telemetry.findings import Question as Search
@@ -101,13 +102,15 @@ class Questions:
         if not path.is_absolute():
             return 400, {"error": f"{path} is no absolute path"}
         running = self._settings
+        is_own = runs_from(path, running)
+        environment = os.environ if is_own else withheld(os.environ)
         secret = not_for_everybody(path, running)
         if secret is not None:
             return 403, {"error": f"{secret}: {_NOT_SHOWN}"}
         with closing(Reader()) as reader:
-            found = gently(lambda: examine(path, os.environ, running, read=reader.read))
+            found = gently(lambda: examine(path, environment, running, read=reader.read))
         found["read_by"] = name_of(os.geteuid())
-        if not runs_from(path, running):
+        if not is_own:
             without_secrets(found)
         return 200, found
 

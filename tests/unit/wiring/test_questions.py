@@ -14,6 +14,7 @@ from tests.unit.settings.configurations import CONTRACT, changed, loaded
 from tests.unit.telemetry.running import TELIA, FakeRouter
 from tests.unit.wiring.test_control import command, control_of
 
+SECRET = "Zq7wV9kP"
 FASTER = ("commit_every: 2ms", "commit_every: 5ms")
 
 
@@ -119,6 +120,28 @@ def test_whether_a_password_is_right_is_told_only_of_the_files_that_run(tmp_path
     assert changes(own.parent) == told, "it may hold other files"
     _, found = asked(router, "/v1/compare", path=str(guess))
     assert "passwords were not compared" in "\n".join(lines_of(cast("Examined", found)))
+
+
+def test_values_of_the_environment_are_told_nobody(
+    router: FakeRouter, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELIA_PASSWORD", SECRET)
+    everywhere = (
+        ("system_id: smpp-router ", "system_id: '${TELIA_PASSWORD}' "),
+        ("sqlite:///router.db", "sqlite:///${TELIA_PASSWORD}"),
+        ('name: telia-3, address: "127.0.0.1', 'name: telia-3, address: "${TELIA_PASSWORD}'),
+        ("keyword: MESSENTE", "keyword: '${TELIA_PASSWORD}'"),
+    )
+    config.write_text(changed(CONTRACT, *everywhere), encoding="utf-8")
+    status, found = asked(router, "/v1/compare", path=str(config))
+    assert status == 200
+    assert SECRET not in json.dumps(found)
+    mistakes = cast("list[dict[str, str]]", found["mistakes"])
+    assert len(mistakes) == len(everywhere)
+    assert {one["message"] for one in mistakes} == {
+        "in files that it does not run, the router takes variables of its environment for passwords"
+        " only; compare with --against instead"
+    }
 
 
 def test_relative_path_means_nothing_to_the_router(router: FakeRouter) -> None:
