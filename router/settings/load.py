@@ -103,9 +103,10 @@ def without_collector() -> Iterator[None]:
 def _load(path: Path, environment: Environment, alike: Alike | None) -> Settings:
     mistakes: list[Mistake] = []
     # Stamps come before what they stand for: what changes meanwhile is then seen to have changed.
-    seen = {path.absolute(): SeenFile(stamp_of(path))}
+    seen = {path.absolute(): SeenFile(stamp_of(path), is_configuration=True)}
     folder, files = _files(path, mistakes)
-    seen |= {file.absolute(): SeenFile(stamp_of(file)) for file in files}
+    for file in files:
+        seen[file.absolute()] = SeenFile(stamp_of(file), is_configuration=True)
     tables = [read_table(file, mistakes, alike=alike) for file in files]
     root = _joined([table for table in tables if table], _root_place(path, files), mistakes)
     names = _names(root)

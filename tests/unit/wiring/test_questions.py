@@ -8,7 +8,7 @@ import pytest
 
 from router.settings.load import load
 from router.wiring.checking import Examined, lines_of
-from router.wiring.questions import not_for_everybody
+from router.wiring.questions import not_for_everybody, own_name
 from router.wiring.running_config import RunningConfig
 from tests.unit.settings.configurations import CONTRACT, changed, loaded
 from tests.unit.telemetry.running import TELIA, FakeRouter
@@ -20,6 +20,12 @@ FASTER = ("commit_every: 2ms", "commit_every: 5ms")
 
 def asked(router: FakeRouter, where: str, **question: object) -> tuple[int, dict[str, object]]:
     return command(control_of(router), where, json.dumps(question).encode())
+
+
+def written(path: Path, text: str, mode: int = 0o644) -> Path:
+    path.write_text(text, encoding="utf-8")
+    path.chmod(mode)
+    return path
 
 
 @pytest.fixture
@@ -142,6 +148,35 @@ def test_values_of_the_environment_are_told_nobody(
         "in files that it does not run, the router takes variables of its environment for passwords"
         " only; compare with --against instead"
     }
+
+
+def test_files_that_run_are_read_with_the_environment_and_by_the_name_that_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELIA", SECRET)
+    text = changed(CONTRACT, ("system_id: smpp-router", "system_id: '${TELIA}'"))
+    own, link = written(tmp_path / "own.yaml", text), tmp_path / "link.yaml"
+    link.symlink_to(own)
+    settings, router = load(own, {"TELIA": SECRET}), FakeRouter()
+    router.config = RunningConfig(settings, lambda: settings)
+    written(own, changed(text, ("rate: 80/s", "rate: 90/s")))
+    against = asked(router, "/v1/compare", path=str(link))[1]["against"]
+    assert isinstance(against, dict)
+    assert [one["text"] for one in against["changes"]] == ["operators.elisa.rate: 80/s -> 90/s"]
+
+    written(own, "listen: 1\n")
+    _, found = asked(router, "/v1/compare", path=str(link))
+    mistakes = cast("list[dict[str, str]]", found["mistakes"])
+    assert {one["file"] for one in mistakes} == {str(own)}, "the link may lead elsewhere by now"
+
+
+def test_file_that_the_configuration_only_names_is_none_of_its_own(tmp_path: Path) -> None:
+    own, named = tmp_path / "own.yaml", written(tmp_path / "list", "1\n")
+    settings = load(written(own, CONTRACT + "prefixes: {x: {file: list}}\n"), {})
+    assert {own, named} == set(settings.files)
+    assert own_name(own, settings) == own
+    assert own_name(named, settings) is None
+    assert own_name(tmp_path / "no\0name", settings) is None
 
 
 def test_relative_path_means_nothing_to_the_router(router: FakeRouter) -> None:
