@@ -2,8 +2,9 @@
 
 A running router reads a file for whoever names it, and what it says of that file quotes values. For
 a file of somebody else it therefore withholds its environment: only in passwords, which are never
-shown, is a variable taken, and even there something else stands for its value. Whether a password
-is long, or equal to another one, is told by warnings, and would be a way to guess it.
+shown, is a variable taken, and even there something else stands for its value, as it does for
+what a file with a password holds. Whether a password is long, or equal to another one, is told by
+warnings, and would be a way to guess it.
 """
 
 from collections.abc import Mapping

@@ -19,6 +19,7 @@ from router.accept.passwords import check_hash, is_hash
 from router.decide.conditions import ANY_END
 from router.decide.hours import DAY_MIN, DAYS
 from router.settings import units
+from router.settings.environment import STAND_IN
 from router.settings.files import stamp_of
 from router.settings.mistakes import nearest
 from router.settings.parts import Reader, Schema, matching, one_or_list, scalar
@@ -573,7 +574,7 @@ def _read_operator_secret(spot: Spot) -> str:
     secret = _read_secret(spot)
     if secret:
         _remember_clear(spot)
-    return secret
+    return _or_stand_in(spot, secret)
 
 
 def _read_account_secret(spot: Spot) -> str:
@@ -582,11 +583,16 @@ def _read_account_secret(spot: Spot) -> str:
         spot.refuse("the password is empty: anybody could bind")
     if not is_hash(secret):
         _remember_clear(spot)
-        return secret
+        return _or_stand_in(spot, secret)
     wrong = check_hash(secret)
     if wrong:
         spot.refuse(f"the hash {wrong}")
-    return secret
+    return _or_stand_in(spot, secret)
+
+
+def _or_stand_in(spot: Spot, secret: str) -> str:
+    """Return a secret, or what stands for one of a file that whoever asks may not read."""
+    return STAND_IN if spot.reading.is_for_others and isinstance(spot.node, Table) else secret
 
 
 def _remember_clear(spot: Spot) -> None:

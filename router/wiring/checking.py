@@ -10,8 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
-from router.settings.difference import Difference, difference
-from router.settings.environment import Environment
+from router.settings.difference import Difference, difference, without_lists
+from router.settings.environment import Environment, Withheld
 from router.settings.load import Mistake, SettingsError, load, warnings
 from router.terms.settings import Place, Settings
 from router.wiring.file_warnings import file_warnings
@@ -52,7 +52,7 @@ class Examined(TypedDict):
     and they have very many."""
     warnings: list[dict[str, object]]
     hash: str | None
-    """None for a configuration with mistakes."""
+    """None for a configuration with mistakes, and where `secrets_compared` is false."""
     against: NotRequired[ToldDifference | None]
     """Only where it was asked for; None for a configuration with mistakes."""
     secrets_compared: NotRequired[bool]
@@ -85,7 +85,10 @@ def examine(
         hash=settings.digest,
     )
     if against is not None:
-        found["against"] = _told(difference(against, settings), against.digest)
+        differs = difference(against, settings)
+        if isinstance(environment, Withheld):
+            differs = without_lists(differs, against, settings)
+        found["against"] = _told(differs, against.digest)
     return found
 
 
@@ -110,8 +113,13 @@ def _told(found: Difference, against: str) -> ToldDifference:
 
 
 def without_secrets(found: Examined) -> None:
-    """Do not tell which passwords differ: whoever may ask again and again could guess them."""
+    """Do not tell which passwords differ: whoever may ask again and again could guess them.
+
+    Nor the digest. The content of files is in it, which were read with the rights of the router:
+    whoever names a file with a password as a certificate could try passwords at leisure.
+    """
     found["secrets_compared"] = False
+    found["hash"] = None
     against = found.get("against")
     if against is not None:
         # Nothing but a secret changes without a word of what it was and is; or a file's content.

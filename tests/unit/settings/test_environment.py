@@ -8,7 +8,7 @@ import yaml
 
 from router.accept.passwords import hash_password
 from router.settings.environment import STAND_IN, Withheld, withheld
-from router.settings.load import load, warnings
+from router.settings.load import SettingsError, load, warnings
 from router.terms.settings import Settings
 from tests.unit.settings.configurations import CONTRACT, SMALL, changed, loaded, mistakes
 
@@ -147,6 +147,50 @@ def test_warnings_do_not_tell_whether_a_guess_is_right_nor_how_long_a_password_i
     assert said[0] == said[1]
     longer = changed(SMALL, ("password: b", "password: 'x${SECRET}'"))
     assert not any("longer" in one.message for one in warnings(read(tmp_path / "r.yaml", longer)))
+
+
+def test_what_a_file_with_a_password_holds_has_a_stand_in(tmp_path: Path) -> None:
+    text = changed(
+        SMALL, ANOTHER_BIND, ("secret01", "[{file: a}, x]"), ("password: b", "password: {file: b}")
+    )
+    for name, holds in (("a", hash_password(b"x", bytes(16))), ("b", SECRET)):
+        (tmp_path / name).write_text(f"{holds}\n", encoding="ascii")
+    said = [
+        [str(one) for one in warnings(read(tmp_path / "r.yaml", text.replace("GUESS", guess)))]
+        for guess in (SECRET, "another1")
+    ]
+    assert said[0] == said[1]
+    settings = read(tmp_path / "r.yaml", text)
+    assert settings.accounts["bank"].passwords == (STAND_IN, "x")  # type: ignore[index]
+    assert settings.operators["telia"].binds[0].password == STAND_IN  # type: ignore[index]
+    assert not settings.files[tmp_path / "a"].passwords, "a hash is no password in clear text"
+    (tmp_path / "b").write_text("", encoding="ascii")
+    with pytest.raises(SettingsError, match="the file is empty"):
+        read(tmp_path / "r.yaml", text)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        "refuse: [{sender: {file: list}}]\n",
+        "prefixes: {x: {file: list}}\n",
+        "prefixes: {x: {file: list, column: 372}}\n",
+        "prefixes: {x: {file: list, column: guess}}\n",
+    ],
+)
+def test_list_that_not_everybody_may_read_is_not_read(tmp_path: Path, rules: str) -> None:
+    (tmp_path / "list").write_text("372\n", encoding="ascii")
+    (tmp_path / "list").chmod(0o640)
+    (wrong,) = mistakes(SMALL + rules, HERE, tmp_path)
+    assert wrong.message.startswith("not every user of this machine may read this file")
+    assert wrong.path.endswith(".file")
+
+
+def test_list_that_everybody_may_read_is_read(tmp_path: Path) -> None:
+    (tmp_path / "list").write_text("372\n", encoding="ascii")
+    (tmp_path / "list").chmod(0o644)
+    (group,) = read(tmp_path / "r.yaml", SMALL + "prefixes: {x: {file: list}}\n").prefixes.values()
+    assert group.prefixes == ("372",)
 
 
 def test_values_are_not_in_what_is_withheld() -> None:

@@ -179,6 +179,37 @@ def test_file_that_the_configuration_only_names_is_none_of_its_own(tmp_path: Pat
     assert own_name(tmp_path / "no\0name", settings) is None
 
 
+def test_content_of_a_file_that_is_named_is_not_in_the_answer(
+    router: FakeRouter, config: Path
+) -> None:
+    """The digest of the configuration would be enough to try out what may stand in the file."""
+    tls = 'listen:\n  - {address: "127.0.0.1:2775", tls: {certificate: secret, key: secret}}'
+    config.write_text(changed(CONTRACT, ('listen:\n  - {address: "127.0.0.1:2775"}', tls)))
+    answers = []
+    for secret in (SECRET, "another1"):
+        written(config.parent / "secret", secret, 0o600)
+        answers.append(asked(router, "/v1/compare", path=str(config)))
+    assert answers[0] == answers[1]
+    assert (answers[0][1]["ok"], answers[0][1]["hash"]) == (True, None)
+
+
+def test_of_groups_in_files_is_told_only_how_many_prefixes_there_are(tmp_path: Path) -> None:
+    own, other = tmp_path / "own", tmp_path / "other"
+    for folder, prefixes in ((own, "3725\n3726\n"), (other, "3725\n")):
+        folder.mkdir()
+        written(folder / "list", prefixes)
+        groups = f'prefixes: {{x: {{file: list}}, y: ["{len(prefixes)}"]}}\n'
+        written(folder / "router.yaml", CONTRACT + groups)
+    settings, router = load(own / "router.yaml", {}), FakeRouter()
+    router.config = RunningConfig(settings, lambda: settings)
+    against = asked(router, "/v1/compare", path=str(other / "router.yaml"))[1]["against"]
+    assert isinstance(against, dict)
+    assert [one["text"] for one in against["changes"]] == [
+        "prefixes.x.prefixes: 2 of them -> 1 of them",
+        "prefixes.y.prefixes: 10 -> 5",
+    ]
+
+
 def test_relative_path_means_nothing_to_the_router(router: FakeRouter) -> None:
     assert asked(router, "/v1/compare", path="config")[0] == 400
 
