@@ -124,6 +124,26 @@ def difference(old: Settings, new: Settings) -> Difference:
     return Difference(changes, tuple(restart))
 
 
+def without_lists(found: Difference, old: Settings, new: Settings) -> Difference:
+    """Return a difference that tells only how many prefixes there are in groups that have a file.
+
+    Not everybody who may ask for the difference may read such a file.
+    """
+    groups = {
+        f"prefixes.{name}.prefixes": (group, new.prefixes[name])
+        for name, group in old.prefixes.items()
+        if name in new.prefixes and (group.file or new.prefixes[name].file)
+    }
+
+    def counted(change: Change) -> Change:
+        if change.path not in groups:
+            return change
+        before, after = (f"{len(group.prefixes)} of them" for group in groups[change.path])
+        return replace(change, before=before, after=after)
+
+    return replace(found, changes=tuple(map(counted, found.changes)))
+
+
 def _contents(old: Settings, new: Settings) -> Iterator[Change]:
     """Compare the contents of the files that both name, such as certificates."""
     for file, before in old.files.items():

@@ -6,7 +6,9 @@ may be another one than was meant, and not everybody who reads the mistakes may 
 
 import csv
 import io
+import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -170,6 +172,14 @@ def _octets_of(spot: Spot, path: Path) -> bytes:
         if path.exists() and not path.is_file():
             spot.refuse("this is no regular file")
         with path.open("rb") as file:
+            # Which lines are wrong, which columns there are and which rules come first would tell
+            # what stands in it.
+            is_open = os.fstat(file.fileno()).st_mode & stat.S_IROTH
+            if spot.reading.is_for_others and not is_open:
+                spot.refuse(
+                    "not every user of this machine may read this file, but every user may ask the "
+                    "router to read it; compare with --against instead"
+                )
             octets = file.read(LARGEST_BYTES + 1)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "no such file"

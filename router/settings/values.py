@@ -19,6 +19,7 @@ from router.accept.passwords import check_hash, is_hash
 from router.decide.conditions import ANY_END
 from router.decide.hours import DAY_MIN, DAYS
 from router.settings import units
+from router.settings.environment import STAND_IN
 from router.settings.files import stamp_of
 from router.settings.mistakes import nearest
 from router.settings.parts import Reader, Schema, matching, one_or_list, scalar
@@ -529,7 +530,7 @@ def _read_secret(spot: Spot) -> str:
     elif isinstance(spot.node, Sequence):
         spot.refuse("one password is wanted here, not a list; quote text that begins with [")
     else:
-        secret = spot.text()
+        secret = spot.text(is_secret=True)
     if not secret.isascii():
         spot.refuse("a password is ASCII: SMPP carries nothing else there")
     if len(secret) > LONGEST_SECRET_BYTES:
@@ -540,6 +541,8 @@ def _read_secret(spot: Spot) -> str:
 def _read_secret_file(spot: Spot) -> str:
     if spot.entries().keys() != {"file"}:
         spot.refuse("a password is text or {file: path}; quote text that begins with {")
+    # A path is shown by what the system says of it, and by whether there is such a file: where the
+    # environment is withheld, it takes nothing from there.
     where = spot.child(spot.entries()["file"])
     octets = _begin_of_file(where, spot.reading.folder / where.text(), LONGEST_SECRET_BYTES + 1)
     try:
@@ -571,7 +574,7 @@ def _read_operator_secret(spot: Spot) -> str:
     secret = _read_secret(spot)
     if secret:
         _remember_clear(spot)
-    return secret
+    return _or_stand_in(spot, secret)
 
 
 def _read_account_secret(spot: Spot) -> str:
@@ -580,11 +583,16 @@ def _read_account_secret(spot: Spot) -> str:
         spot.refuse("the password is empty: anybody could bind")
     if not is_hash(secret):
         _remember_clear(spot)
-        return secret
+        return _or_stand_in(spot, secret)
     wrong = check_hash(secret)
     if wrong:
         spot.refuse(f"the hash {wrong}")
-    return secret
+    return _or_stand_in(spot, secret)
+
+
+def _or_stand_in(spot: Spot, secret: str) -> str:
+    """Return a secret, or what stands for one of a file that whoever asks may not read."""
+    return STAND_IN if spot.reading.is_for_others and isinstance(spot.node, Table) else secret
 
 
 def _remember_clear(spot: Spot) -> None:
@@ -595,7 +603,7 @@ def _remember_clear(spot: Spot) -> None:
     if isinstance(spot.node, Table):
         where = spot.child(spot.entries()["file"])
         path, place = spot.reading.folder / where.text(), where.node.place
-    elif spot.is_all_written_here:
+    elif spot.is_secret_written_here:
         path, place = Path(spot.node.place.file).absolute(), spot.node.place
     else:
         return

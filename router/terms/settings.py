@@ -71,6 +71,8 @@ class SeenFile:
     passwords: dict[Place, str] = field(default_factory=dict)
     """The passwords that it holds in clear text: where each is written, or where the file is named,
     and the path there."""
+    is_configuration: bool = False
+    """Whether it is the configuration, or a part of it, and not only named there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
