@@ -132,6 +132,10 @@ class Conditions:
             and (not self._lanes or lane in self._lanes)
         )
 
+    def name_sender(self, sm: Sm) -> bool:
+        """Return whether one of them is about this sender."""
+        return self._senders is not None and self._senders.have(sm.source_addr)
+
     def why_not(self, account: AccountName, lane: LaneName, sm: Sm, now_utc: float) -> str | None:
         """Return in words which of them does not hold; None if all do."""
         rule = self._rule

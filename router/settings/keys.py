@@ -98,6 +98,8 @@ from router.terms.settings import (
     beside,
 )
 
+MOST_REASONS: Final = 100
+"""Of rules that refuse, each a time series for each account that it meets."""
 MOST_SHARED: Final = 0.5
 """Largest sum of shares: while an urgent lane waits, two lower lanes never go in a row."""
 
@@ -584,7 +586,7 @@ REFUSE: Final = _part(
         **_CONDITIONS,
         "lane": any_of(reference("lane")),
         "status": value.final_status,
-        "reason": value.name,
+        "reason": value.reason,
     },
     _finish_refuse,
     no_keys=("groups", "sender_files", "line", "file"),
@@ -606,6 +608,7 @@ def _finish_settings(found: Found) -> None:
     keeps_none = isinstance(journal, JournalSettings) and not journal.keep_records_s
     if keeps_none and "records" not in found.entries:
         found.values["records"] = RecordsSettings(keep_s=0.0)
+    _refuse_many_reasons(found)
     _refuse_shared_port(found)
     reading = found.spot.reading
     found.values |= {
@@ -613,6 +616,14 @@ def _finish_settings(found: Found) -> None:
         "files": reading.files,
         "folder": reading.folder,
     }
+
+
+def _refuse_many_reasons(found: Found) -> None:
+    rules = cast(tuple[RefuseSettings, ...], found.values.get("refuse", ()))
+    reasons = {rule.reason for rule in rules}
+    if len(reasons) > MOST_REASONS:
+        what = f"{len(reasons)} different reasons are labels of metrics: {MOST_REASONS} at most"
+        found.note("refuse", what)
 
 
 _ANY_HOST: Final = ("0.0.0.0", "::")

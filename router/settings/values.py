@@ -29,7 +29,7 @@ from router.settings.units import NotUnderstoodError
 from router.smpp.receipt import FIELDS
 from router.terms.limits import Rate
 from router.terms.names import NOBODY
-from router.terms.outcome import TEMPORARY_FOR_CLIENTS
+from router.terms.outcome import OWN_REASONS, TEMPORARY_FOR_CLIENTS
 from router.terms.settings import Address, Day, DaySpan, NumberForm, SeenFile, TonNpi
 
 LONGEST_SECRET_BYTES: Final = 4_096
@@ -427,6 +427,19 @@ def _number(written: str) -> str:
     if not units.prefix(written):
         raise NotUnderstoodError("the number is empty; leave the key out for every number")
     return written
+
+
+def _reason(written: str) -> str:
+    if not _REASON.fullmatch(written):
+        raise NotUnderstoodError("a reason is one word of small letters, digits and _")
+    if written in OWN_REASONS:
+        raise NotUnderstoodError("the router itself has this word for another reason: choose one")
+    return written
+
+
+_REASON: Final = re.compile("[a-z][a-z0-9_]{0,39}")
+reason: Final = scalar("word", _reason, "small letters, digits, `_`", _REASON.pattern)
+"""The word of a rule for why it refuses."""
 
 
 def _final_status(written: str) -> int:

@@ -801,7 +801,8 @@ class RefuseSettings:
     status: int = 0x45
     """The command_status of the answer: one after which clients do not send the message again."""
     reason: str = "refused_by_rule"
-    """The word for it in counters, records and the log."""
+    """The word for it in counters, records and the log: small letters, digits and `_`, and none of
+    the router's own, such as `no_route`."""
     line: int = field(default=0, compare=False)
     """The line of the rule in its file."""
     file: str = field(default="", compare=False)

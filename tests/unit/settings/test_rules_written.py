@@ -169,7 +169,9 @@ def test_rules_and_groups_may_stand_in_several_files(folder: Path) -> None:
          "for ever", "ESME_RSUBMITFAIL"),
         (f"refuse: [{{sender: A, status: 0x14}}]\n{ROUTES}", "refuse[0].status", "for ever",
          "ESME_RSUBMITFAIL"),
-        (f"refuse: [{{sender: A, reason: 'two words'}}]\n{ROUTES}", "refuse[0].reason", "letters",
+        (f"refuse: [{{sender: A, reason: 'two words'}}]\n{ROUTES}", "refuse[0].reason", "one word",
+         None),
+        (f"refuse: [{{sender: A, reason: no_route}}]\n{ROUTES}", "refuse[0].reason", "itself",
          None),
         (f"refuse: [{{sender: A, lane: [slow, slwo]}}]\n{ROUTES}", "refuse[0].lane[1]", "unknown",
          "slow"),
@@ -188,6 +190,12 @@ def test_rule_that_is_not_well_written_is_refused(
 ) -> None:
     found = [one for one in wrong(folder, rules) if one.path == path]
     assert [(says in one.message, one.suggestion) for one in found] == [(True, meant)], found
+
+
+def test_reasons_are_bounded_because_they_label_metrics(folder: Path) -> None:
+    rules = "".join(f"\n  - {{sender: A{n}, reason: r{n}}}" for n in range(101))
+    (mistake,) = wrong(folder, f"refuse:{rules}\n{ROUTES}")
+    assert (mistake.path, "100 at most" in mistake.message) == ("refuse", True)
 
 
 def test_rule_for_every_message_may_say_so(folder: Path) -> None:
