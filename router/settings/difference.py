@@ -27,6 +27,7 @@ from router.terms.settings import (
     ListenSettings,
     OperatorSettings,
     Place,
+    PrefixGroup,
     Settings,
 )
 
@@ -242,12 +243,22 @@ def _values(one: "Field[object]", path: str, before: object, after: object) -> I
         yield from _named(one, path, old, new)
         if set(old) == set(new) and list(old) != list(new):
             yield Change(path, "changed", ", ".join(old), ", ".join(new))
+    elif isinstance(before, PrefixGroup) and isinstance(after, PrefixGroup):
+        yield from _parts(f"{path}.", before, replace(after, prefixes=before.prefixes))
+        yield from _prefixes(f"{path}.prefixes", before, after)
     elif is_part(before) and type(before) is type(after):
         yield from _parts(f"{path}.", before, after)
     elif not one.repr:
         yield Change(path, "changed")
     else:
         yield Change(path, "changed", shown(one, before), shown(one, after))
+
+
+def _prefixes(path: str, before: PrefixGroup, after: PrefixGroup) -> Iterator[Change]:
+    old, new = {*before.prefixes}, {*after.prefixes}
+    if old != new:
+        more = f"{len(new)} (+{len(new - old)} -{len(old - new)})"
+        yield Change(path, "changed", f"{len(old)} of them", more)
 
 
 def _listeners(

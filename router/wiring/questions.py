@@ -128,7 +128,7 @@ class Questions:
             at_utc=_moment(asked, "at_utc"),
         )
         told = explain(settings, question, time.time())
-        if told.refusal is not None:
+        if told.refusal is not None or told.at_utc is not None:
             return 200, {**told.as_json(), "now": None, "lines": list(lines_of(told, None))}
         status, now = self._ask(lambda: now_of(self._app, told))
         if status != 200:
