@@ -13,6 +13,8 @@ from router.terms.settings import RefuseSettings, RouteSettings
 
 ANY_END: Final = "*"
 """Ends a pattern, which stands for whatever begins so."""
+_SMALL: Final = bytes(range(256)).decode("latin-1").lower().encode("latin-1")
+"""Each octet as a small letter."""
 HEAD_OCTETS: Final = 3
 """First octets of a sender that tell which patterns may fit it."""
 
@@ -20,10 +22,11 @@ HEAD_OCTETS: Final = 3
 def sender_key(source: bytes) -> bytes:
     """Return a source address as rules that refuse compare it.
 
-    A number is its digits, without `+` or `00`; any other is in small letters.
+    A number is its digits, without `+` or `00`; any other is in small letters, those of Latin-1
+    too.
     """
     digits = digits_of(source)
-    return source.lower() if digits is None else digits
+    return source.translate(_SMALL) if digits is None else digits
 
 
 def split_patterns(values: Iterable[str], *, in_any_form: bool) -> tuple[list[bytes], list[bytes]]:

@@ -489,7 +489,7 @@ class Carriers(NamedTuple):
 
 
 _weight: Final = value.whole(1, 1_000_000)
-_operator: Final = reference("operator")
+_operator: Final = reference("operator", in_list=True)
 
 
 def _read_sender(spot: Spot) -> str:
@@ -542,7 +542,7 @@ def _finish_route(found: Found) -> None:
 
 _CONDITIONS: Final[Mapping[str, Reader[object]]] = {
     "destination": destinations,
-    "account": any_of(reference("account")),
+    "account": any_of(reference("account", in_list=True)),
     "sender": senders,
     "service_type": any_of(_service_type),
     "hours": value.hours,
@@ -584,7 +584,7 @@ REFUSE: Final = _part(
     RefuseSettings,
     {
         **_CONDITIONS,
-        "lane": any_of(reference("lane")),
+        "lane": any_of(reference("lane", in_list=True)),
         "status": value.final_status,
         "reason": value.reason,
     },

@@ -77,8 +77,10 @@ def parsed_sender(written: str) -> str:
 
     Raises NotUnderstoodError.
     """
-    if not written.isascii():
-        raise NotUnderstoodError("only ASCII is carried here")
+    try:
+        written.encode("latin-1")
+    except UnicodeEncodeError:
+        raise NotUnderstoodError("a sender has characters of Latin-1 only") from None
     bare = written.removesuffix(ANY_END)
     if ANY_END in bare:
         raise NotUnderstoodError(f"{ANY_END} stands at the end only: for all that begin so")
@@ -94,7 +96,7 @@ LONGEST_SENDER: Final = 20
 sender: Final = scalar(
     "text",
     parsed_sender,
-    f"at most {LONGEST_SENDER} characters, `*` at the end for all that begin so",
+    f"at most {LONGEST_SENDER} characters of Latin-1, `*` at the end for all that begin so",
     r"[^*]{0,20}\*?",
 )
 
@@ -356,8 +358,9 @@ def _days(written: str) -> tuple[Day, ...]:
     return tuple(DAYS[(first + n) % len(DAYS)] for n in range((last - first) % len(DAYS) + 1))
 
 
+_DAY: Final = "|".join("".join(f"[{one.upper()}{one}]" for one in day) for day in DAYS)
 _day_spans: Final = one_or_list(
-    scalar("days", _days, "such as `sat` or `mon-fri`", "[A-Za-z]{3}(?:-[A-Za-z]{3})?"),
+    scalar("days", _days, "such as `sat` or `mon-fri`", f"(?:{_DAY})(?:-(?:{_DAY}))?"),
     "such as `sat` or `mon-fri`, or a list of those",
     empty="the list of days is empty: the rule would never hold",
 )
@@ -452,16 +455,27 @@ def _final_status(written: str) -> int:
     return found
 
 
-final_status: Final = replace(status, read=scalar("status", _final_status, "", {}).read)
+final_status: Final = scalar(
+    "status", _final_status, status.allowed, {"$ref": "#/$defs/final_status"}
+)
 
 
 def _column(written: str) -> str:
-    if not written.strip() or written == "0":
-        raise NotUnderstoodError("a column is a number from 1, or its name in the first line")
-    return written.strip()
+    column = written.strip()
+    if not re.fullmatch(_COLUMN, column):
+        raise NotUnderstoodError(
+            "a column is a number from 1, or its name in the first line, which is no number"
+        )
+    return column
 
 
-column: Final = scalar("text", _column, "a number from 1, or a name", ".+")
+_COLUMN: Final = r"[1-9][0-9]*|(?![-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$).+"
+column: Final = scalar(
+    "text",
+    _column,
+    "a number from 1, or a name",
+    {**matching(_COLUMN), "minimum": 1, "multipleOf": 1},
+)
 
 number: Final = scalar("digits", _number, "without + or 00", "[0-9]{1,20}")
 

@@ -703,7 +703,7 @@ class DaySpan(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListFile:
-    """A file with values of a list, one in each line; `#` begins a comment."""
+    """A file of senders, one in each line; `#` begins a comment. It may be empty."""
 
     file: str
     """As the configuration names it."""
@@ -716,9 +716,10 @@ class PrefixGroup:
 
     file: str
     """The CSV file that holds them, as operators send it: separated by `,`, `;`, tabs or `|`. A
-    first line that is a heading is passed over, and so are lines that begin with `#`."""
+    first line that is a heading is passed over, and so are lines that begin with `#`. A prefix is
+    digits; after `+` or `00` spaces may stand among them."""
     column: str = "1"
-    """The column of the prefixes: its number, or its name in the heading."""
+    """The column of the prefixes: its number, or its name in the heading, which is no number."""
     prefixes: tuple[str, ...] = ()
     """The prefixes, each once."""
 
@@ -735,8 +736,9 @@ class RouteSettings:
     account: tuple[AccountName, ...] = ()
     """Only for this account, or for those of a list."""
     sender: tuple[str, ...] = ()
-    """Only for this source address, letter by letter; for all that begin so if it ends with `*`; or
-    for any of a list. A file (`{file: path}`) holds one in each line; `#` begins a comment."""
+    """Only for this source address, letter by letter, in Latin-1; for all that begin so if it ends
+    with `*`; or for any of a list. A file (`{file: path}`) holds one in each line and nothing
+    beside it; `#` begins a comment. With an empty file alone the rule is for nobody."""
     sender_files: tuple[ListFile, ...] = ()
     """The files among them."""
     priority: int | None = None
@@ -784,7 +786,8 @@ class RefuseSettings:
     sender: tuple[str, ...] = ()
     """Only for this source address, in whatever case it is written, with or without `+` or `00`
     before a number; for all that begin so if it ends with `*`; or for any of a list. A file
-    (`{file: path}`) holds one in each line; `#` begins a comment."""
+    (`{file: path}`) holds one in each line and nothing beside it; `#` begins a comment. With an
+    empty file alone the rule is for nobody."""
     sender_files: tuple[ListFile, ...] = ()
     """The files among them."""
     service_type: tuple[str, ...] = ()
