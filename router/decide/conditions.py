@@ -22,11 +22,11 @@ HEAD_OCTETS: Final = 3
 def sender_key(source: bytes) -> bytes:
     """Return a source address as rules that refuse compare it.
 
-    A number is its digits, without `+` or `00`; any other is in small letters, those of Latin-1
-    too.
+    Without spaces around it. A number is its digits, without `+` or `00`; any other is in small
+    letters, those of Latin-1 too.
     """
-    digits = digits_of(source)
-    return source.translate(_SMALL) if digits is None else digits
+    source = source.strip(b" ")
+    return digits_of(source) or source.translate(_SMALL)
 
 
 def split_patterns(values: Iterable[str], *, in_any_form: bool) -> tuple[list[bytes], list[bytes]]:
@@ -39,7 +39,7 @@ def split_patterns(values: Iterable[str], *, in_any_form: bool) -> tuple[list[by
     for value in values:
         octets = value.removesuffix(ANY_END).encode("latin-1")
         (begins if value.endswith(ANY_END) else whole).append(
-            (sender_key(octets) or octets) if in_any_form else octets
+            sender_key(octets) if in_any_form else octets
         )
     return whole, begins
 
