@@ -53,6 +53,10 @@ _SHOWN: Final[tuple[tuple[str, Callable[[float], str]], ...]] = (
 )
 
 
+_OFF: Final = frozenset({"failover_after_s"})
+"""Fields that are None where `false` is written."""
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One key, or one part with a name, that is not as it was."""
@@ -325,7 +329,7 @@ def _key_of(one: "Field[object]") -> str:
 def shown(one: "Field[object]", value: object) -> str:
     """A value as it could be written, where that is short; else how many parts it has."""
     if value is None:
-        return "none"
+        return "false" if one.name in _OFF else "none"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):

@@ -34,6 +34,7 @@ from router.settings.conditions import (
     senders,
 )
 from router.settings.declared import types_of
+from router.settings.mistakes import item_path
 from router.settings.parts import (
     Found,
     Part,
@@ -59,6 +60,7 @@ from router.terms.dialects import READY
 from router.terms.limits import Rate
 from router.terms.names import AccountName, LaneName, OperatorName
 from router.terms.settings import (
+    URGENT_FAILOVER_AFTER_S,
     AccountSettings,
     Address,
     BindSettings,
@@ -204,14 +206,23 @@ _part(
     ControlSettings,
     {"listen": value.loopback_address, "reveal": listing(value.text(256), at_least=0)},
 )
+
+
+def _finish_lane(found: Found) -> None:
+    if found.spot.path == FIRST_LANE and found.lacks("failover_after"):
+        found.values["failover_after_s"] = URGENT_FAILOVER_AFTER_S
+
+
+FIRST_LANE: Final = item_path("lanes", 0)
 _part(
     LaneSettings,
     {
         "name": unique("lane", value.name),
         "validity_s": value.duration("10ms", "30d"),
         "min_share": value.percent,
-        "failover_after_s": value.duration("10ms", "30d"),
+        "failover_after_s": value.duration_or_false("10ms", "30d"),
     },
+    _finish_lane,
 )
 
 

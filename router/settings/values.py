@@ -164,6 +164,19 @@ def duration(lowest: str, highest: str) -> Reader[float]:
     return _between("duration", units.duration, lowest, highest, units.DURATION)
 
 
+def duration_or_false(lowest: str, highest: str) -> Reader[float | None]:
+    """Return a duration within bounds, or `false`, which is None."""
+    number = duration(lowest, highest)
+
+    def read(spot: Spot) -> float | None:
+        is_false = isinstance(spot.node, Scalar) and spot.text().lower() == "false"
+        return None if is_false else number.read(spot)
+
+    word = {**matching("[Ff][Aa][Ll][Ss][Ee]"), "type": ["string"]}
+    schema = {"anyOf": [{"const": False}, word, number.schema]}
+    return Reader("duration", read, f"{number.allowed}, or `false`", schema=schema)
+
+
 def size(lowest: str, highest: str) -> Reader[int]:
     """Return a size within bounds."""
     return _between("size", units.size, lowest, highest, units.SIZE)

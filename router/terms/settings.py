@@ -251,6 +251,12 @@ class ControlSettings:
     each time is in the log (`trace.revealed`). By default nobody."""
 
 
+URGENT_FAILOVER_AFTER_S: Final = 2.0
+"""Of the first lane, where nothing else is written. Someone waits for a one-time password: it is
+worth another operator's price before they ask for the next. It is also twice the second in which a
+slot of any rate comes again, so a burst that its operator takes at once stays there."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneSettings:
     """One priority lane. Lanes are listed with the most urgent first."""
@@ -267,9 +273,10 @@ class LaneSettings:
     after a crash. With `fail` each message is marked in the journal before it is written, which
     costs a commit."""
     failover_after_s: float | None = None
-    """A message that has waited this long for its operator may also go to the next operator of its
-    route, and after the same time again to the one after that, although the first is up. Off by
-    default: then another operator is used only if one is down or refuses the message."""
+    """A message that has waited this long for a slot of its operator may go to any other operator
+    of its route, although the first is up; the nearest may take it up to a tenth of the time
+    sooner. `2s` by default for the first lane, `false` for the others: then another operator is
+    used only if one is down or refuses the message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

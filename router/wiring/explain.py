@@ -105,7 +105,7 @@ class Explanation:
     validity_s: float | None = None
     """How long the message may wait; None is without limit."""
     failover_after_s: float | None = None
-    """The wait after which the next operator may take the message too; None: only if one is
+    """The wait after which any other operator may take the message too; None: only if one is
     down."""
     in_doubt: str | None = None
     """What happens to the message if it is written to an operator and never answered."""
@@ -170,14 +170,15 @@ class Explanation:
             yield "" if number else "operators", share + ", then ".join(plan.operators)
         if self.plans:
             if len(self.plans[0].operators) > 1:
-                yield "", "on to the next: " + self._when()
+                yield "", "on to the next: when one is down or fails, or its status says so"
+                yield "", self._overflow()
             yield "in doubt", f"{self.in_doubt}, where an operator never answers"
 
-    def _when(self) -> str:
-        when = "when one is down or fails, or its status says so"
+    def _overflow(self) -> str:
         if self.failover_after_s is None:
-            return when
-        return f"{when}, or the message has waited {show_duration(self.failover_after_s)} for it"
+            return "no other one takes what waits while the first is up"
+        waited = show_duration(self.failover_after_s)
+        return f"after {waited} without a slot any other one may take it, the nearest first"
 
 
 def explain(settings: Settings, question: Question, now_utc: float) -> Explanation:

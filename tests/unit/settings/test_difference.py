@@ -70,6 +70,19 @@ TABLE: Final = {
         ["lanes.alert.min_share: 20% -> 25%", "lanes.bulk.validity: 48h -> 24h"],
         [],
     ),
+    "how long a lane waits for its operator": (
+        (
+            ("{name: otp, validity: 5m}", "{name: otp, validity: 5m, failover_after: false}"),
+            ("{name: bulk, min_share", "{name: bulk, failover_after: 20s, min_share"),
+        ),
+        ["lanes.otp.failover_after: 2s -> false", "lanes.bulk.failover_after: false -> 20s"],
+        [],
+    ),
+    "what the first lane does by default, written": (
+        (("{name: otp, validity: 5m}", "{name: otp, validity: 5m, failover_after: 2s}"),),
+        [],
+        [],
+    ),
     "a route": (
         (("refuse: ESME_RINVDSTADR", "refuse: ESME_RSUBMITFAIL"),),
         [
