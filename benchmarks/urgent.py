@@ -113,11 +113,11 @@ def _case(stack: ExitStack, count: int, case: Case) -> dict[str, object]:
     seen = stand.totals_of(otp)
     stand.well(otp, seen)
     after, ended_at = _answered(router)
-    waits_s = _waits_s(router.child, "otp", case.otp)
+    waited_s = waits_s(router.child, "otp", case.otp)
     used = (after - before) / (case.binds * RATE) / (ended_at - began_at)
     return {
-        "otp_wait_ms": summary_ms(waits_s),
-        "otp_waits": spread_out(waits_s),
+        "otp_wait_ms": summary_ms(waited_s),
+        "otp_waits": spread_out(waited_s),
         "otp_response_ms": seen["response_ms"],
         "use_percent": round(100 * used, 2),
         "bulk_sent_meanwhile": after - before - case.otp,
@@ -131,18 +131,18 @@ def _answered(router: stand.Router) -> tuple[float, float]:
     return taken, time.monotonic()
 
 
-def _waits_s(router: Child, lane: str, count: int) -> list[float]:
+def waits_s(router: Child, lane: str, count: int) -> list[float]:
     """Return the times from acceptance to the operator, of all messages of a lane."""
 
-    def waits_s() -> list[float] | None:
+    def told() -> list[float] | None:
         lines = [line for line in router.events("message.settled") if line["lane"] == lane]
         return [number(line, "queue_s") for line in lines] if len(lines) >= count else None
 
-    return until(f"{count} lines about {lane}", waits_s)
+    return until(f"{count} lines about {lane}", told)
 
 
-def spread_out(waits_s: Sequence[float]) -> dict[str, int]:
+def spread_out(waited_s: Sequence[float]) -> dict[str, int]:
     """Return how many waits ended within each step of `STEP_MS`, by where the step ends."""
-    counts = Counter(min(int(wait_s * 1000 // STEP_MS), LAST_STEP) for wait_s in waits_s)
+    counts = Counter(min(int(wait_s * 1000 // STEP_MS), LAST_STEP) for wait_s in waited_s)
     names = [*(f"{(step + 1) * STEP_MS} ms" for step in range(LAST_STEP)), "more"]
     return {names[step]: counts[step] for step in range(max(counts) + 1)}

@@ -468,7 +468,6 @@ class Journey:
         turn.dispatch_all(lanes.begin(now_utc))
         self.expiry.end(lanes.expire(now_utc))
         self.suspicions.sweep(self.operators.values(), now_utc)
-        turn.dispatch_all(lanes.tick(now))
         self.backlog.decide_more()
         self.backlog.decide_again(now)
         for name in self.availability.left():

@@ -13,6 +13,8 @@ from router.terms.settings import RefuseSettings, RouteSettings
 
 ANY_END: Final = "*"
 """Ends a pattern, which stands for whatever begins so."""
+_SMALL: Final = bytes(range(256)).decode("latin-1").lower().encode("latin-1")
+"""Each octet as a small letter."""
 HEAD_OCTETS: Final = 3
 """First octets of a sender that tell which patterns may fit it."""
 
@@ -20,10 +22,11 @@ HEAD_OCTETS: Final = 3
 def sender_key(source: bytes) -> bytes:
     """Return a source address as rules that refuse compare it.
 
-    A number is its digits, without `+` or `00`; any other is in small letters.
+    Without spaces around it. A number is its digits, without `+` or `00`; any other is in small
+    letters, those of Latin-1 too.
     """
-    digits = digits_of(source)
-    return source.lower() if digits is None else digits
+    source = source.strip(b" ")
+    return digits_of(source) or source.translate(_SMALL)
 
 
 def split_patterns(values: Iterable[str], *, in_any_form: bool) -> tuple[list[bytes], list[bytes]]:
@@ -36,7 +39,7 @@ def split_patterns(values: Iterable[str], *, in_any_form: bool) -> tuple[list[by
     for value in values:
         octets = value.removesuffix(ANY_END).encode("latin-1")
         (begins if value.endswith(ANY_END) else whole).append(
-            (sender_key(octets) or octets) if in_any_form else octets
+            sender_key(octets) if in_any_form else octets
         )
     return whole, begins
 
@@ -131,6 +134,10 @@ class Conditions:
             and (not self._service_types or sm.service_type in self._service_types)
             and (not self._lanes or lane in self._lanes)
         )
+
+    def name_sender(self, sm: Sm) -> bool:
+        """Return whether one of them is about this sender."""
+        return self._senders is not None and self._senders.have(sm.source_addr)
 
     def why_not(self, account: AccountName, lane: LaneName, sm: Sm, now_utc: float) -> str | None:
         """Return in words which of them does not hold; None if all do."""

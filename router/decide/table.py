@@ -27,14 +27,17 @@ from router.decide.prefixes import (
     longest_prefix,
     prefixes_of,
 )
-from router.decide.words import conditions_in_short, destination_in_short
+from router.decide.rule_index import RuleIndex
+from router.decide.words import rule_in_short
 from router.smpp.pdu import Sm
 from router.terms.names import AccountName, LaneName, OperatorName
-from router.terms.outcome import NO_ROUTE, Refusal
+from router.terms.outcome import NO_ROUTE, REFUSED_BY_ROUTE, Refusal
 from router.terms.plan import Plan, Plans
 from router.terms.settings import RouteSettings
 
 Names = tuple[OperatorName, ...]
+MOST_ASKED: Final = 8
+"""Rules of one prefix that are asked one after the other; of more, an index says which."""
 MORE: Final = " and others"
 """What the words of a rule end with that is that of several prefixes."""
 _APART: Final = ("destination", "groups", "file", "line")
@@ -96,13 +99,6 @@ class _Shares:
         self._credits = [0 if weight else -self._total for weight in self._weights_now]
 
 
-def _words(route: RouteSettings) -> str:
-    """Return for which messages a route is: its prefixes, then its other conditions."""
-    words = [destination_in_short(route) or "every number"]
-    words += [f"{key} {values}" for key, values in conditions_in_short(route)]
-    return ", ".join(words)
-
-
 class _Turns:
     """The turns that messages of one route with weights take."""
 
@@ -148,14 +144,16 @@ class Rule:
         self.settings: Final = settings
         """The first of the routes."""
         self.lane: Final = settings.lane
+        self.words = rule_in_short(settings)
+        """For the records of messages that it decides about."""
         self.refusal: Final = (
-            None if settings.refuse is None else Refusal("refused_by_route", settings.refuse)
+            None
+            if settings.refuse is None
+            else Refusal(REFUSED_BY_ROUTE, settings.refuse, rule=self.words)
         )
         conditions = Conditions(settings)
         self.conditions: Final = conditions if conditions else None
         """Which of the messages to its prefixes the rule is for; None: for all."""
-        self.words = _words(settings)
-        """For the records of messages that it decides about."""
         self._plan = plans.of(settings.to) if settings.to and not settings.weights else None
         self._plans = plans
         self._up = up
@@ -176,6 +174,21 @@ class Rule:
         return self._turns.next_plan()
 
 
+class _Several:
+    """The rules of one prefix, where they are many: few of them are for one message."""
+
+    __slots__ = ("_index", "_rules")
+
+    def __init__(self, rules: tuple[Rule, ...]) -> None:
+        self._rules: Final = rules
+        settings = [rule.settings for rule in rules]
+        self._index: Final = RuleIndex(settings, [()] * len(rules), in_any_form=False)
+
+    def asked(self, number: str, account: AccountName, sm: Sm) -> tuple[Rule, ...]:
+        """Return the rules that are to be asked, in their order."""
+        return tuple([self._rules[one] for one in self._index.found(number, account, sm)])
+
+
 class RouteTable:
     """All rules, by prefix."""
 
@@ -187,7 +200,7 @@ class RouteTable:
         self._groups = groups
         # Most prefixes have one rule without other conditions: the look-up is then the decision,
         # and a large table costs one walk to memory instead of four.
-        self._verdicts: dict[str, Rule | Refusal | tuple[Rule, ...]] = {}
+        self._verdicts: dict[str, Rule | Refusal | tuple[Rule, ...] | _Several] = {}
         some: dict[str, list[Rule]] = {}
         """The rules of the prefixes whose first one has conditions."""
         common: dict[object, Rule] = {}
@@ -208,10 +221,12 @@ class RouteTable:
                         some[prefix] = [rule]
                     else:
                         self._verdicts[prefix] = rule.verdict
-        same: dict[tuple[Rule, ...], tuple[Rule, ...]] = {}
+        same: dict[tuple[Rule, ...], tuple[Rule, ...] | _Several] = {}
         for prefix, rules in some.items():  # Equal ones are one object: a group has many prefixes.
-            found = tuple(rules)
-            self._verdicts[prefix] = same.setdefault(found, found)
+            key = tuple(rules)
+            if key not in same:
+                same[key] = key if len(key) <= MOST_ASKED else _Several(key)
+            self._verdicts[prefix] = same[key]
         self._lengths_under, self._short = lengths_by_head(self._verdicts, HEAD_DIGITS)
 
     def decide(
@@ -223,7 +238,9 @@ class RouteTable:
             found = verdicts.get(number[:length])
             if found is None:
                 continue
-            if not isinstance(found, tuple):
+            if isinstance(found, _Several):
+                found = found.asked(number, account, sm)
+            elif not isinstance(found, tuple):
                 return found
             for rule in found:
                 conditions = rule.conditions

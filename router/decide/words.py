@@ -12,7 +12,7 @@ SHOWN: Final = 5
 
 def in_short(values: Collection[str]) -> str:
     """Return the values of a condition."""
-    shown = list(values)[:SHOWN]
+    shown = [value or '""' for value in list(values)[:SHOWN]]
     more = len(values) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")
 
@@ -22,6 +22,15 @@ def destination_in_short(rule: RouteSettings | RefuseSettings) -> str:
     prefixes = ["any" if not one and len(rule.destination) > 1 else one for one in rule.destination]
     told = [in_short(prefixes)] if any(prefixes) else []
     return ", ".join([*told, *(f"prefixes {name}" for name in rule.groups)])
+
+
+def rule_in_short(rule: RouteSettings | RefuseSettings) -> str:
+    """Return for which messages a rule is: its prefixes, then its other conditions."""
+    destination = destination_in_short(rule)
+    if not destination and isinstance(rule, RouteSettings):
+        destination = "every number"
+    others = [f"{key} {values}" for key, values in conditions_in_short(rule)]
+    return ", ".join([destination, *others] if destination else others) or "every number"
 
 
 def senders_in_short(values: Collection[str], files: Iterable[ListFile]) -> str:
@@ -37,15 +46,17 @@ def hours_in_short(rule: RouteSettings | RefuseSettings) -> str:
 
 
 def _spans(days: Sequence[Day]) -> Iterator[str]:
-    """Yield days, three and more that follow each other as a span."""
-    left = sorted(map(DAYS.index, days))
-    while left:
-        count = next(n for n in range(len(left) + 1) if n == len(left) or left[n] != left[0] + n)
-        some, left = left[:count], left[count:]
-        if count > 2:
-            yield f"{DAYS[some[0]]}-{DAYS[some[-1]]}"
-        else:
-            yield from (DAYS[one] for one in some)
+    """Yield days, in the order of the week; those that follow each other as a span."""
+    week = len(DAYS)
+    numbers = {DAYS.index(day) for day in days}
+    # A span may go over the end of the week: it begins where the day before is none of them.
+    begins = sorted(one for one in numbers if (one - 1) % week not in numbers)
+    for begin in begins:
+        length = next(n for n in range(1, week + 1) if (begin + n) % week not in numbers)
+        end = DAYS[(begin + length - 1) % week]
+        yield DAYS[begin] if length == 1 else f"{DAYS[begin]}-{end}"
+    if numbers and not begins:
+        yield f"{DAYS[0]}-{DAYS[-1]}"
 
 
 def conditions_in_short(rule: RouteSettings | RefuseSettings) -> Iterator[tuple[str, str]]:

@@ -49,9 +49,14 @@ class Delays:
 
     # Delayed.
 
-    def delay(self, message: Message, until: float) -> None:
-        """Keep a message until this moment."""
+    def delay(self, message: Message, until: float, *, counts: bool = False) -> None:
+        """Keep a message until this moment.
+
+        `counts` is whether the message waits for a slot meanwhile; else it begins to at the end.
+        """
         message.enter(DELAY)
+        if not counts:
+            message.waits_since = until
         self._by_id[message.router_id] = message
         heappush(self._delayed, (until, message.router_id, message))
 
@@ -136,6 +141,7 @@ class Delays:
                 continue  # Its client has cancelled it, or has set another time.
             self._by_id.pop(message.router_id, None)
             message.accepted_at += max(0.0, message.not_before_utc - message.accepted_utc)
+            message.waits_since = message.accepted_at
             due.append(message)
         return due
 

@@ -12,7 +12,7 @@ from router.terms.names import AccountName, OperatorName, RouterId
 from router.terms.queue_key import QueueKey
 from router.terms.settings import LaneSettings
 
-_NEVER: Final = float("inf")
+NEVER: Final = float("inf")
 _MOST_CREDIT: Final = 2.0
 """In messages. A lane that could not use its share for a long time gets no burst afterwards."""
 
@@ -29,6 +29,8 @@ class Queue:
         "behind",
         "consumers",
         "earliest_expiry_utc",
+        "helped_after_s",
+        "helped_from_s",
         "is_fetching",
         "key",
         "lane",
@@ -59,7 +61,11 @@ class Queue:
         self.consumers: tuple[OperatorName, ...] = ()
         """The operators that may pull from the queue: its home, and then those that help because
         the home lets messages wait for too long, or has just come back."""
-        self.earliest_expiry_utc = float("inf")
+        self.helped_from_s = -NEVER
+        """How long the first message must have waited for all present helpers to pull it."""
+        self.helped_after_s = NEVER
+        """And how long for one more operator to help."""
+        self.earliest_expiry_utc = NEVER
         """No message in memory expires before this. May be too early: the message that it was the
         time of may have left."""
 
@@ -93,7 +99,7 @@ class Queue:
         if expired:
             self.messages = deque(m for m in self.messages if m.expires_utc > now_utc)
             self.octets -= sum([message.size for message in expired])
-        self.earliest_expiry_utc = min((m.expires_utc for m in self.messages), default=_NEVER)
+        self.earliest_expiry_utc = min((m.expires_utc for m in self.messages), default=NEVER)
         return expired
 
 

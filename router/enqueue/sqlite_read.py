@@ -435,7 +435,7 @@ class Reader:
     def _aged(self, message: Message) -> Message:
         """Set when the message was accepted, on the monotonic clock of this process."""
         age_s = max(0.0, self._clock_utc() - message.accepted_utc)
-        message.accepted_at = time.monotonic() - age_s
+        message.accepted_at = message.waits_since = time.monotonic() - age_s
         return message
 
     def _plan(self, written: str) -> Plan:

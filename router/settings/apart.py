@@ -37,6 +37,7 @@ from typing import IO, Any, Final
 
 import yaml
 
+from router.settings.environment import Environment, Withheld
 from router.settings.load import load_whole, without_collector
 from router.settings.mistakes import Mistake, SettingsError
 from router.terms.settings import (
@@ -122,9 +123,11 @@ class Reader:
         self._one_at_a_time: Final = threading.Lock()
         self._is_closed = False
 
-    def read(self, path: Path, environment: Mapping[str, str]) -> Settings:
+    def read(self, path: Path, environment: Environment) -> Settings:
         """Return the settings in a file or folder. Raises SettingsError, or ReaderError."""
-        asked = pickle.dumps((path, dict(environment)))
+        if not isinstance(environment, Withheld):
+            environment = dict(environment)  # That of a process is no plain mapping.
+        asked = pickle.dumps((path, environment))
         with self._one_at_a_time:
             try:
                 outcome = self._outcome(asked)

@@ -3,7 +3,7 @@
 from typing import Final, NamedTuple, TypeVar, cast
 
 from router.settings import values as value
-from router.settings.lists import prefixes_in, values_in
+from router.settings.lists import prefixes_in, senders_in
 from router.settings.parts import (
     Found,
     Part,
@@ -15,7 +15,7 @@ from router.settings.parts import (
     read_all,
     reference,
 )
-from router.settings.places import Sequence, Table
+from router.settings.places import Scalar, Sequence, Table
 from router.settings.reading import Spot
 from router.terms.names import GroupName
 from router.terms.settings import ListFile, PrefixGroup
@@ -82,7 +82,7 @@ def _or_list(*alternatives: Schema) -> Schema:
 
 # Destinations.
 
-_group: Final = reference(GROUP)
+_group: Final = reference(GROUP, in_list=True)
 _groups: Final = one_or_list(_group, "", empty="the list of groups is empty: no number is in it")
 
 
@@ -116,7 +116,7 @@ _path: Final = matching(".+")
 def _read_sender(spot: Spot) -> str | ListFile:
     if isinstance(spot.node, Table):
         file = _only_key(spot, "file", "a sender")
-        return ListFile(file=file.text(), values=values_in(file, value.parsed_sender))
+        return ListFile(file=file.text(), values=senders_in(file, value.parsed_sender))
     return value.sender.read(spot)
 
 
@@ -168,6 +168,8 @@ def group_reader(part: Part[PrefixGroup]) -> Reader[PrefixGroup]:
     def read(spot: Spot) -> PrefixGroup:
         if isinstance(spot.node, Sequence):
             return PrefixGroup(file="", prefixes=tuple(dict.fromkeys(several.read(spot))))
+        if isinstance(spot.node, Scalar):
+            spot.refuse('a list of prefixes, such as ["372"], or {file: path} is wanted here')
         return part.read(spot)
 
     schema = {"anyOf": [several.schema, part.schema]}

@@ -27,6 +27,7 @@ from router.terms.settings import (
     ListenSettings,
     OperatorSettings,
     Place,
+    PrefixGroup,
     Settings,
 )
 
@@ -50,6 +51,10 @@ _SHOWN: Final[tuple[tuple[str, Callable[[float], str]], ...]] = (
     ("_bytes", lambda octets: show_size(int(octets))),
     ("_share", show_percent),
 )
+
+
+_OFF: Final = frozenset({"failover_after_s"})
+"""Fields that are None where `false` is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +127,26 @@ def difference(old: Settings, new: Settings) -> Difference:
     if [lane.name for lane in old.lanes] != [lane.name for lane in new.lanes]:
         restart.append("lanes")
     return Difference(changes, tuple(restart))
+
+
+def without_lists(found: Difference, old: Settings, new: Settings) -> Difference:
+    """Return a difference that tells only how many prefixes there are in groups that have a file.
+
+    Not everybody who may ask for the difference may read such a file.
+    """
+    groups = {
+        f"prefixes.{name}.prefixes": (group, new.prefixes[name])
+        for name, group in old.prefixes.items()
+        if name in new.prefixes and (group.file or new.prefixes[name].file)
+    }
+
+    def counted(change: Change) -> Change:
+        if change.path not in groups:
+            return change
+        before, after = (f"{len(group.prefixes)} of them" for group in groups[change.path])
+        return replace(change, before=before, after=after)
+
+    return replace(found, changes=tuple(map(counted, found.changes)))
 
 
 def _contents(old: Settings, new: Settings) -> Iterator[Change]:
@@ -222,12 +247,22 @@ def _values(one: "Field[object]", path: str, before: object, after: object) -> I
         yield from _named(one, path, old, new)
         if set(old) == set(new) and list(old) != list(new):
             yield Change(path, "changed", ", ".join(old), ", ".join(new))
+    elif isinstance(before, PrefixGroup) and isinstance(after, PrefixGroup):
+        yield from _parts(f"{path}.", before, replace(after, prefixes=before.prefixes))
+        yield from _prefixes(f"{path}.prefixes", before, after)
     elif is_part(before) and type(before) is type(after):
         yield from _parts(f"{path}.", before, after)
     elif not one.repr:
         yield Change(path, "changed")
     else:
         yield Change(path, "changed", shown(one, before), shown(one, after))
+
+
+def _prefixes(path: str, before: PrefixGroup, after: PrefixGroup) -> Iterator[Change]:
+    old, new = {*before.prefixes}, {*after.prefixes}
+    if old != new:
+        more = f"{len(new)} (+{len(new - old)} -{len(old - new)})"
+        yield Change(path, "changed", f"{len(old)} of them", more)
 
 
 def _listeners(
@@ -294,7 +329,7 @@ def _key_of(one: "Field[object]") -> str:
 def shown(one: "Field[object]", value: object) -> str:
     """A value as it could be written, where that is short; else how many parts it has."""
     if value is None:
-        return "none"
+        return "false" if one.name in _OFF else "none"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):

@@ -34,6 +34,7 @@ from router.settings.conditions import (
     senders,
 )
 from router.settings.declared import types_of
+from router.settings.mistakes import item_path
 from router.settings.parts import (
     Found,
     Part,
@@ -59,6 +60,7 @@ from router.terms.dialects import READY
 from router.terms.limits import Rate
 from router.terms.names import AccountName, LaneName, OperatorName
 from router.terms.settings import (
+    URGENT_FAILOVER_AFTER_S,
     AccountSettings,
     Address,
     BindSettings,
@@ -98,6 +100,8 @@ from router.terms.settings import (
     beside,
 )
 
+MOST_REASONS: Final = 100
+"""Of rules that refuse, each a time series for each account that it meets."""
 MOST_SHARED: Final = 0.5
 """Largest sum of shares: while an urgent lane waits, two lower lanes never go in a row."""
 
@@ -202,14 +206,23 @@ _part(
     ControlSettings,
     {"listen": value.loopback_address, "reveal": listing(value.text(256), at_least=0)},
 )
+
+
+def _finish_lane(found: Found) -> None:
+    if found.spot.path == FIRST_LANE and found.lacks("failover_after"):
+        found.values["failover_after_s"] = URGENT_FAILOVER_AFTER_S
+
+
+FIRST_LANE: Final = item_path("lanes", 0)
 _part(
     LaneSettings,
     {
         "name": unique("lane", value.name),
         "validity_s": value.duration("10ms", "30d"),
         "min_share": value.percent,
-        "failover_after_s": value.duration("10ms", "30d"),
+        "failover_after_s": value.duration_or_false("10ms", "30d"),
     },
+    _finish_lane,
 )
 
 
@@ -487,7 +500,7 @@ class Carriers(NamedTuple):
 
 
 _weight: Final = value.whole(1, 1_000_000)
-_operator: Final = reference("operator")
+_operator: Final = reference("operator", in_list=True)
 
 
 def _read_sender(spot: Spot) -> str:
@@ -540,7 +553,7 @@ def _finish_route(found: Found) -> None:
 
 _CONDITIONS: Final[Mapping[str, Reader[object]]] = {
     "destination": destinations,
-    "account": any_of(reference("account")),
+    "account": any_of(reference("account", in_list=True)),
     "sender": senders,
     "service_type": any_of(_service_type),
     "hours": value.hours,
@@ -582,9 +595,9 @@ REFUSE: Final = _part(
     RefuseSettings,
     {
         **_CONDITIONS,
-        "lane": any_of(reference("lane")),
+        "lane": any_of(reference("lane", in_list=True)),
         "status": value.final_status,
-        "reason": value.name,
+        "reason": value.reason,
     },
     _finish_refuse,
     no_keys=("groups", "sender_files", "line", "file"),
@@ -606,6 +619,7 @@ def _finish_settings(found: Found) -> None:
     keeps_none = isinstance(journal, JournalSettings) and not journal.keep_records_s
     if keeps_none and "records" not in found.entries:
         found.values["records"] = RecordsSettings(keep_s=0.0)
+    _refuse_many_reasons(found)
     _refuse_shared_port(found)
     reading = found.spot.reading
     found.values |= {
@@ -613,6 +627,14 @@ def _finish_settings(found: Found) -> None:
         "files": reading.files,
         "folder": reading.folder,
     }
+
+
+def _refuse_many_reasons(found: Found) -> None:
+    rules = cast(tuple[RefuseSettings, ...], found.values.get("refuse", ()))
+    reasons = {rule.reason for rule in rules}
+    if len(reasons) > MOST_REASONS:
+        what = f"{len(reasons)} different reasons are labels of metrics: {MOST_REASONS} at most"
+        found.note("refuse", what)
 
 
 _ANY_HOST: Final = ("0.0.0.0", "::")

@@ -6,7 +6,9 @@ may be another one than was meant, and not everybody who reads the mistakes may 
 
 import csv
 import io
+import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -24,25 +26,45 @@ MOST_LINES_NAMED: Final = 20
 """Of one file with mistakes; of the others is told how many they are."""
 COMMENT: Final = "#"
 DELIMITERS: Final = ",;\t|"
-_AROUND_DIGITS: Final = re.compile(r"[ \t\xa0().\-]")
+LAST_OF_HEADING: Final = 10
+"""The last line that may belong to a heading of several."""
+_LOOKED_AT: Final = 200
+"""Octets of a file that tell whether every second one is NUL."""
+_SPACES: Final = " \xa0\u202f"
+"""A space, and the two between digits that do not let a line end there."""
+_SPACE: Final = re.compile(f"[{_SPACES}]")
+_LINE_COMMENT: Final = re.compile(rf"\s{COMMENT}")
+_NO_SENDER: Final = re.compile("[\";,\x00-\x1f\x7f-\x9f]|^'.*'$")
+_NAMES_DELIMITER: Final = re.compile(rf'"?sep=([{DELIMITERS}])"?[ \t]*(?=[\r\n]|$)', re.I)
 _QUOTED: Final = re.compile(r'"[^"]*"')
 _LETTER: Final = re.compile(r"[^\W\d_]")
-_DIGIT: Final = re.compile(r"\d")
+_PREFIX: Final = re.compile(rf"(?:\+|00)([0-9{_SPACES}]+)|([0-9]+)")
+_RANGE: Final = re.compile(rf"[0-9][{_SPACES}]*[-\u2010-\u2015\u2212]")
+_DECIMAL: Final = re.compile(r"[0-9]*[.,][0-9]+(?:E[-+]?[0-9]+)?|[0-9]+E[-+]?[0-9]+", re.I)
 
 
-def values_in(spot: Spot, parse: Callable[[str], str]) -> tuple[str, ...]:
-    """Return the values of the file that a spot names, each once; note what is wrong with it.
+def senders_in(spot: Spot, parse: Callable[[str], str]) -> tuple[str, ...]:
+    """Return the senders of the file that a spot names, each once; note what is wrong with it.
 
-    `parse` raises NotUnderstoodError.
+    There may be none. `parse` raises NotUnderstoodError.
     """
 
     def values(text: str) -> Iterator[tuple[int, str]]:
         for number, line in enumerate(io.StringIO(text, newline=None), 1):
-            value = line.partition(f" {COMMENT}")[0].strip()
+            # A control character at the end is no white space: it is a mistake.
+            value = _LINE_COMMENT.split(line, 1)[0].strip(f"\t\n{_SPACES}")
             if value and not value.startswith(COMMENT):
                 yield number, value
 
-    return _once(spot, "", lambda: _parsed(spot, values(_text_of(spot)), parse, "value"))
+    def parsed(_: int, value: str) -> str:
+        if _NO_SENDER.search(value):
+            raise NotUnderstoodError(
+                "there is one sender in each line, and nothing beside it: no quotes, commas, "
+                "semicolons, tabs or other control characters"
+            )
+        return parse(value)
+
+    return _once(spot, "", lambda: _parsed(spot, values(_text_of(spot)), parsed))
 
 
 def prefixes_in(spot: Spot, column: str) -> tuple[str, ...]:
@@ -52,7 +74,11 @@ def prefixes_in(spot: Spot, column: str) -> tuple[str, ...]:
     """
 
     def read() -> tuple[str, ...]:
-        return _parsed(spot, _cells(spot, _text_of(spot), column), _prefix, "prefix")
+        found = _parsed(spot, _cells(spot, _text_of(spot), column), _prefix)
+        if not found:
+            # A rule without prefixes is for every number.
+            spot.refuse("the file holds no prefix")
+        return found
 
     return _once(spot, column, read)
 
@@ -71,17 +97,24 @@ def _once(spot: Spot, column: str, read: Callable[[], tuple[str, ...]]) -> tuple
 
 def _cells(spot: Spot, text: str, column: str) -> Iterator[tuple[int, str]]:
     """Yield the lines and cells of a column of a CSV text, without its heading."""
-    first = _QUOTED.sub("", next(filter(_is_row, io.StringIO(text)), ""))
-    delimiter = max(DELIMITERS, key=first.count)
+    if named := _NAMES_DELIMITER.match(text):
+        delimiter = named[1]
+        text = text[named.end() :]  # The end of the line stays, for the numbers of the others.
+    else:
+        first = _QUOTED.sub("", next(filter(_is_row, io.StringIO(text)), ""))
+        delimiter = max(DELIMITERS, key=first.count)
     # Strict: a quote without its partner would swallow the rest of the file.
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     at = int(column) - 1 if column.isdecimal() else None
     is_first = True
     while True:
+        begin = rows.line_num + 1
         try:
             row = next(rows, None)
         except csv.Error as error:
-            _note(spot, rows.line_num, f"is no CSV: {error}")
+            is_open = rows.line_num > begin or "unexpected end" in str(error)
+            why = "a quote opens here and is not closed" if is_open else error
+            _note(spot, begin, f"is no CSV: {why}")
             raise RefusedError from error
         if row is None:
             return
@@ -92,40 +125,69 @@ def _cells(spot: Spot, text: str, column: str) -> Iterator[tuple[int, str]]:
             folded = [name.casefold() for name in names]
             if column.casefold() not in folded:
                 spot.refuse("the heading of the file has no such column")
+            if folded.count(column.casefold()) > 1:
+                spot.refuse("the heading of the file has this column twice: write its number")
             at = folded.index(column.casefold())
         else:
             cell = names[at] if at < len(names) else ""
-            if not (is_first and _LETTER.search(cell) and not _DIGIT.search(cell)):
-                yield rows.line_num, cell
+            if not (is_first and _is_heading(cell)):
+                yield begin, cell
         is_first = False
+
+
+def _is_heading(cell: str) -> bool:
+    """Whether a cell of the first row is a name, such as `E.164`.
+
+    What begins as a number does is none, though a spreadsheet may have put a letter in: `3.7E+05`.
+    """
+    return bool(_LETTER.search(cell)) and cell[0] not in "+0123456789"
 
 
 def _is_row(line: str) -> bool:
     return bool(line.strip()) and not line.lstrip().startswith(COMMENT)
 
 
-def _prefix(written: str) -> str:
-    """Return a prefix as operators write it: with `+`, `00`, spaces or dashes, or without."""
-    digits = _AROUND_DIGITS.sub("", written).removeprefix("+")
-    if digits.startswith("00"):
-        digits = digits[2:]
-    if not digits:
+def _prefix(line: int, written: str) -> str:
+    """Return a prefix as operators write it: digits, or `+` or `00`, digits and spaces.
+
+    Of anything else the digits would be another prefix than was meant: of a range, or of a price.
+    """
+    if not written:
         raise NotUnderstoodError("there is no prefix in this column")
-    return prefix(digits)
+    found = _PREFIX.fullmatch(written)
+    digits = (found[2] or _SPACE.sub("", found[1])) if found else ""
+    if digits and not digits.startswith("00"):
+        return prefix(digits)
+    raise NotUnderstoodError(_why_no_prefix(line, written))
+
+
+def _why_no_prefix(line: int, written: str) -> str:
+    if _DECIMAL.fullmatch(written):
+        return "this is a decimal number: a price, or a number that a spreadsheet has changed"
+    if _RANGE.search(written):
+        return "this may be a range: write its prefixes one by one, without a dash"
+    if "\n" in written or "\r" in written:
+        return "a quote opens here and is closed in another line"
+    why = (
+        "a prefix is written in digits; + or 00 may stand before them, and only then spaces "
+        "between them"
+    )
+    if line <= LAST_OF_HEADING and _LETTER.search(written):
+        why += f"; if this is a heading, begin its line with {COMMENT}: one row is passed over"
+    return why
 
 
 def _parsed(
     spot: Spot,
     values: Iterable[tuple[int, str]],
-    parse: Callable[[str], str],
-    what: str,
+    parse: Callable[[int, str], str],
 ) -> tuple[str, ...]:
     """Return parsed values, each once, or note the lines that are wrong."""
     found: dict[str, None] = {}
     wrong = 0
     for line, value in values:
         try:
-            found[parse(value)] = None
+            found[parse(line, value)] = None
         except NotUnderstoodError as error:
             wrong += 1
             if wrong <= MOST_LINES_NAMED:
@@ -134,8 +196,6 @@ def _parsed(
         _note(spot, 0, f"{wrong - MOST_LINES_NAMED} more lines are wrong")
     if wrong:
         raise RefusedError
-    if not found:
-        spot.refuse(f"the file holds no {what}")
     return tuple(found)
 
 
@@ -154,13 +214,16 @@ def _text_of(spot: Spot) -> str:
     # Before it is read: a change meanwhile is seen later.
     spot.reading.files[path] = SeenFile(stamp_of(path))
     octets = _octets_of(spot, path)
+    begin = octets[:_LOOKED_AT]
+    if len(begin) > 1 and not (any(begin[::2]) and any(begin[1::2])):
+        spot.refuse("the file is UTF-16 without a mark of its byte order: save it as UTF-8")
     if octets[:2] in (b"\xff\xfe", b"\xfe\xff"):
         encoding = "utf-16"
     else:
         try:
             return octets.decode("utf-8-sig")
         except UnicodeDecodeError:
-            encoding = "latin-1"  # As a spreadsheet may write it. What is wanted here is ASCII.
+            encoding = "latin-1"  # As a spreadsheet may write it.
     return octets.decode(encoding, "replace")
 
 
@@ -170,6 +233,14 @@ def _octets_of(spot: Spot, path: Path) -> bytes:
         if path.exists() and not path.is_file():
             spot.refuse("this is no regular file")
         with path.open("rb") as file:
+            # Which lines are wrong, which columns there are and which rules come first would tell
+            # what stands in it.
+            is_open = os.fstat(file.fileno()).st_mode & stat.S_IROTH
+            if spot.reading.is_for_others and not is_open:
+                spot.refuse(
+                    "not every user of this machine may read this file, but every user may ask the "
+                    "router to read it; compare with --against instead"
+                )
             octets = file.read(LARGEST_BYTES + 1)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "no such file"

@@ -10,7 +10,7 @@ Which keys there are stands in `keys.py`, how values are written in `values.py`.
 
 import gc
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Final
 
 from router.settings.conditions import GROUP
 from router.settings.digest import digest_of
+from router.settings.environment import Environment
 from router.settings.files import changed_since, stamp_of, youngest_s
 from router.settings.keys import ROUTES_ALIKE, SETTINGS
 from router.settings.mistakes import Mistake, SettingsError, mistake_at, written_twice
@@ -48,9 +49,7 @@ WHOLE_AFTER_S: Final = 1.0
 once; one that rests for longer has to write another file, and rename that."""
 
 
-def load(
-    path: Path, environment: Mapping[str, str], *, alike: Alike | None = ROUTES_ALIKE
-) -> Settings:
+def load(path: Path, environment: Environment, *, alike: Alike | None = ROUTES_ALIKE) -> Settings:
     """Return the settings in a file or folder. Raises SettingsError with all mistakes.
 
     Without `alike` every route is read by itself, which is slower and gives the same.
@@ -64,7 +63,7 @@ def load(
 
 
 def load_whole(
-    path: Path, environment: Mapping[str, str], wait: Callable[[float], object] = time.sleep
+    path: Path, environment: Environment, wait: Callable[[float], object] = time.sleep
 ) -> Settings:
     """Return the settings as `load` does, once nobody has written to their files for a moment.
 
@@ -101,12 +100,13 @@ def without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def _load(path: Path, environment: Mapping[str, str], alike: Alike | None) -> Settings:
+def _load(path: Path, environment: Environment, alike: Alike | None) -> Settings:
     mistakes: list[Mistake] = []
     # Stamps come before what they stand for: what changes meanwhile is then seen to have changed.
-    seen = {path.absolute(): SeenFile(stamp_of(path))}
+    seen = {path.absolute(): SeenFile(stamp_of(path), is_configuration=True)}
     folder, files = _files(path, mistakes)
-    seen |= {file.absolute(): SeenFile(stamp_of(file)) for file in files}
+    for file in files:
+        seen[file.absolute()] = SeenFile(stamp_of(file), is_configuration=True)
     tables = [read_table(file, mistakes, alike=alike) for file in files]
     root = _joined([table for table in tables if table], _root_place(path, files), mistakes)
     names = _names(root)

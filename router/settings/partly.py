@@ -11,11 +11,13 @@ from typing import TypeVar
 
 from router.settings.digest import digest_of
 from router.settings.keys import MOST_SHARED
-from router.settings.mistakes import Mistake, SettingsError, key_path, mistake_at
+from router.settings.mistakes import Mistake, SettingsError, item_path, key_path, mistake_at
 from router.settings.units import show_percent
 from router.terms.names import AccountName, LaneName
 from router.terms.settings import (
+    URGENT_FAILOVER_AFTER_S,
     AccountSettings,
+    LaneSettings,
     ListenSettings,
     OperatorSettings,
     Place,
@@ -33,7 +35,6 @@ def without_restart(old: Settings, new: Settings, late: Collection[AccountName] 
     are new accounts that can have what their former names have only later. Raises SettingsError
     where the two do not go together.
     """
-    values = {lane.name: lane for lane in new.lanes}
     had_records, has_records = bool(old.records.keep_s), bool(new.records.keep_s)
     partly = replace(
         new,
@@ -44,13 +45,35 @@ def without_restart(old: Settings, new: Settings, late: Collection[AccountName] 
         journal=old.journal,
         telemetry=replace(new.telemetry, listen=old.telemetry.listen),
         control=replace(new.control, listen=old.control.listen),
-        lanes=tuple(values.get(lane.name, lane) for lane in old.lanes),
+        lanes=tuple(_lanes(old, new)),
         node=old.node,
     )
     mistakes = list(_mistakes(partly))
     if mistakes:
         raise SettingsError(mistakes)
     return replace(partly, digest=digest_of(partly))
+
+
+def _lanes(old: Settings, new: Settings) -> Iterator[LaneSettings]:
+    """Yield the old lanes, in their old order, each with its new values if it has any.
+
+    The default of the first lane belongs to the place: it goes to another lane after the restart.
+    """
+    places = {lane.name: place for place, lane in enumerate(new.lanes)}
+    for place, before in enumerate(old.lanes):
+        then = places.get(before.name)
+        if then is None:
+            yield before
+            continue
+        lane = new.lanes[then]
+        is_written = key_path(item_path("lanes", then), "failover_after") in new.places
+        if lane.failover_after_s == _failover_after_s(then) and not is_written:
+            lane = replace(lane, failover_after_s=_failover_after_s(place))
+        yield lane
+
+
+def _failover_after_s(place: int) -> float | None:
+    return None if place else URGENT_FAILOVER_AFTER_S
 
 
 def _not_renamed(

@@ -374,15 +374,19 @@ def take(spot: Spot, what: str, name: str) -> None:
         spot.refuse(f"another {what} has this already: {path} at {place}")
 
 
-def reference(what: str) -> Reader[str]:
-    """Return a reader of the name of an existing lane, account or operator."""
+def reference(what: str, *, in_list: bool = False) -> Reader[str]:
+    """Return a reader of the name of an existing lane, account or operator.
+
+    `in_list` says that a list of names may stand for one name.
+    """
+    instead = ": write a list" if in_list else ""
 
     def read(spot: Spot) -> str:
         name = spot.text()
         names = spot.reading.names.get(what)
         if names is not None and name not in names:
             if "*" in name:
-                spot.refuse(f"the name of one {what} is wanted here, no pattern: write a list")
+                spot.refuse(f"the name of one {what} is wanted here, no pattern{instead}")
             spot.refuse(f"unknown {what}", nearest(name, names), listed(f"{what}s", names))
         return name
 

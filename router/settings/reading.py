@@ -5,11 +5,11 @@ A reader (`parts.py`) turns one node of the YAML into a value, or notes why not 
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NoReturn
 
+from router.settings.environment import Environment, Withheld
 from router.settings.mistakes import Mistake, item_path, key_path, mistake_at
 from router.settings.places import Broken, Entry, Node, Scalar, Sequence, Table, Twin
 from router.terms.settings import Place, SeenFile
@@ -29,7 +29,7 @@ class Reading:
 
     folder: Path
     """The folder at which relative paths start."""
-    environment: Mapping[str, str] = field(repr=False)
+    environment: Environment = field(repr=False)
     mistakes: list[Mistake] = field(default_factory=list)
     names: dict[str, list[str] | None] = field(default_factory=dict)
     """The names of lanes, accounts and operators. None for a broken list: then any reference may be
@@ -45,6 +45,17 @@ class Reading:
     """What was read, or could not be read, so that a change is seen by a look at its stamp."""
     noted: set[tuple[Place, str | None, str, str]] = field(default_factory=set)
     """Each mistake: its place, the key if it is about a key, the message, the possible values."""
+
+    @property
+    def is_for_others(self) -> bool:
+        """Whether somebody is told of the configuration who may not know all that is read."""
+        return isinstance(self.environment, Withheld)
+
+    def variable(self, name: str, *, is_secret: bool) -> str | None:
+        """Return what a variable is replaced by in a value; None if it is not set, or withheld."""
+        if not isinstance(self.environment, Withheld):
+            return self.environment.get(name)
+        return self.environment.stand_ins.get(name) if is_secret else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,23 +96,26 @@ class Spot:
         self.note(message, suggestion, known)
         raise RefusedError
 
-    def text(self) -> str:
-        """Return the text of a value, with variables of the environment replaced."""
+    def text(self, *, is_secret: bool = False) -> str:
+        """Return the text of a value, with variables of the environment replaced.
+
+        Say `is_secret` only of what is never shown, nor what depends on it.
+        """
         if not isinstance(self.node, Scalar):
             self._refuse_kind("one value")
         if self.node.is_nothing:
             self._refuse_kind("one value")
-        text = self._expanded(self.node.text)
+        text = self._expanded(self.node.text, is_secret)
         if _CONTROL.search(text):
             self.refuse("the value holds an end of line or another character that is no text")
         return text
 
     @property
-    def is_all_written_here(self) -> bool:
-        """Whether nothing of the value comes from the environment; defaults are written here."""
+    def is_secret_written_here(self) -> bool:
+        """Whether nothing of a secret comes from the environment; defaults are written here."""
         text = self.node.text if isinstance(self.node, Scalar) else ""
         variables = (_VARIABLE.fullmatch(found[1] or "") for found in _SUBSTITUTION.finditer(text))
-        return not any(one and self.reading.environment.get(one[1]) for one in variables)
+        return not any(one and self.reading.variable(one[1], is_secret=True) for one in variables)
 
     def nodes(self) -> list[Node]:
         """Return the nodes of a list."""
@@ -140,18 +154,19 @@ class Spot:
             case Table():
                 self.refuse(f"{wanted} is wanted here, not a mapping")
 
-    def _expanded(self, text: str) -> str:
+    def _expanded(self, text: str, is_secret: bool) -> str:
         """Replace `${NAME}` and `${NAME:-default}`; `$${` is a dollar and a brace."""
         if "${" not in text:
             return text
         found = list(_SUBSTITUTION.finditer(text))
-        values = [value for one in found if (value := self._substitute(one)) is not None]
+        replaced = (self._substitute(one, is_secret) for one in found)
+        values = [value for value in replaced if value is not None]
         if len(values) < len(found):
             raise RefusedError
         in_turn = iter(values)
         return _SUBSTITUTION.sub(lambda _: next(in_turn), text)
 
-    def _substitute(self, found: re.Match[str]) -> str | None:
+    def _substitute(self, found: re.Match[str], is_secret: bool) -> str | None:
         """Return the value of a variable; None, with a mistake noted, if it has none."""
         if found[0] == "$${":
             return "${"
@@ -163,10 +178,16 @@ class Spot:
             )
             return None
         name, has_default, default = variable.groups()
-        value = self.reading.environment.get(name)
+        value = self.reading.variable(name, is_secret=is_secret)
         if has_default:
             return value or str(default)  # As in a shell, an empty variable counts as missing.
-        if value is None:
+        if value is None and self.reading.is_for_others and not is_secret:
+            # Whether it is set makes no difference, and is not told.
+            self.note(
+                "in files that it does not run, the router takes variables of its environment for "
+                "passwords only; compare with --against instead"
+            )
+        elif value is None:
             self.note(
                 f"the environment variable {name} is not set; set it, or write a default as in "
                 f"${{{name}:-default}}"

@@ -9,6 +9,7 @@ rules of another kind.
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from datetime import UTC
 from itertools import islice
 from typing import Final, Literal, NamedTuple, TypeVar
 
@@ -99,7 +100,7 @@ def _of_rule(rule: RouteSettings | RefuseSettings) -> tuple[Hashable, ...]:
     files = tuple(file.file for file in rule.sender_files)
     return (
         *(rule.destination, rule.groups, rule.account, rule.sender, files, rule.service_type),
-        *(rule.hours, rule.days, str(rule.zone)),
+        *(rule.hours, frozenset(rule.days), str(rule.zone or UTC)),
     )
 
 

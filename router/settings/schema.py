@@ -18,8 +18,10 @@ from router.settings.load import BY_ORDER
 from router.settings.parts import Part, Reader, Schema, key_of, matching
 from router.settings.reference import default, written
 from router.smpp.vocabulary import ESME_ROK, STATUS_BY_NAME
+from router.terms.outcome import TEMPORARY_FOR_CLIENTS
 
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
+_STATUS_NUMBER: Final = "0[xX][0-9A-Fa-f]{1,8}|[0-9]{1,10}"
 
 
 def schema() -> dict[str, object]:
@@ -30,14 +32,29 @@ def schema() -> dict[str, object]:
         "title": "Configuration of smpp-router",
         **_object(SETTINGS, required=[]),
         "description": "One file with all of it, or any file of a folder.",
-        "$defs": {**definitions, "status": _status()},
+        "$defs": {**definitions, "status": _status(), "final_status": _final_status()},
     }
 
 
 def _status() -> Schema:
     names = [name for name, status in STATUS_BY_NAME.items() if status != ESME_ROK]
-    number = matching("0[xX][0-9A-Fa-f]{1,8}|[0-9]{1,10}")
+    number = matching(_STATUS_NUMBER)
     return {"anyOf": [{"enum": names}, {**number, "minimum": 1, "maximum": 0xFFFFFFFF}]}
+
+
+def _final_status() -> Schema:
+    """Return the statuses after which clients do not send a message again."""
+    numbers = sorted(TEMPORARY_FOR_CLIENTS)
+    hexadecimal = "|".join(f"{one:x}" for one in numbers)
+    decimal = "|".join(map(str, numbers))
+    names = [
+        name
+        for name, status in STATUS_BY_NAME.items()
+        if status != ESME_ROK and status not in TEMPORARY_FOR_CLIENTS
+    ]
+    number = matching(f"(?!0[xX]0*(?:{hexadecimal})$|0*(?:{decimal})$)(?:{_STATUS_NUMBER})")
+    bounds = {"minimum": 1, "maximum": 0xFFFFFFFF, "not": {"enum": numbers}}
+    return {"anyOf": [{"enum": names}, {**number, **bounds}]}
 
 
 def page() -> str:

@@ -19,6 +19,7 @@ from router.accept.passwords import check_hash, is_hash
 from router.decide.conditions import ANY_END
 from router.decide.hours import DAY_MIN, DAYS
 from router.settings import units
+from router.settings.environment import STAND_IN
 from router.settings.files import stamp_of
 from router.settings.mistakes import nearest
 from router.settings.parts import Reader, Schema, matching, one_or_list, scalar
@@ -28,7 +29,7 @@ from router.settings.units import NotUnderstoodError
 from router.smpp.receipt import FIELDS
 from router.terms.limits import Rate
 from router.terms.names import NOBODY
-from router.terms.outcome import TEMPORARY_FOR_CLIENTS
+from router.terms.outcome import OWN_REASONS, TEMPORARY_FOR_CLIENTS
 from router.terms.settings import Address, Day, DaySpan, NumberForm, SeenFile, TonNpi
 
 LONGEST_SECRET_BYTES: Final = 4_096
@@ -76,8 +77,10 @@ def parsed_sender(written: str) -> str:
 
     Raises NotUnderstoodError.
     """
-    if not written.isascii():
-        raise NotUnderstoodError("only ASCII is carried here")
+    try:
+        written.encode("latin-1")
+    except UnicodeEncodeError:
+        raise NotUnderstoodError("a sender has characters of Latin-1 only") from None
     bare = written.removesuffix(ANY_END)
     if ANY_END in bare:
         raise NotUnderstoodError(f"{ANY_END} stands at the end only: for all that begin so")
@@ -93,7 +96,7 @@ LONGEST_SENDER: Final = 20
 sender: Final = scalar(
     "text",
     parsed_sender,
-    f"at most {LONGEST_SENDER} characters, `*` at the end for all that begin so",
+    f"at most {LONGEST_SENDER} characters of Latin-1, `*` at the end for all that begin so",
     r"[^*]{0,20}\*?",
 )
 
@@ -159,6 +162,19 @@ def whole_or_auto(lowest: int, highest: int) -> Reader[int | None]:
 def duration(lowest: str, highest: str) -> Reader[float]:
     """Return a duration within bounds."""
     return _between("duration", units.duration, lowest, highest, units.DURATION)
+
+
+def duration_or_false(lowest: str, highest: str) -> Reader[float | None]:
+    """Return a duration within bounds, or `false`, which is None."""
+    number = duration(lowest, highest)
+
+    def read(spot: Spot) -> float | None:
+        is_false = isinstance(spot.node, Scalar) and spot.text().lower() == "false"
+        return None if is_false else number.read(spot)
+
+    word = {**matching("[Ff][Aa][Ll][Ss][Ee]"), "type": ["string"]}
+    schema = {"anyOf": [{"const": False}, word, number.schema]}
+    return Reader("duration", read, f"{number.allowed}, or `false`", schema=schema)
 
 
 def size(lowest: str, highest: str) -> Reader[int]:
@@ -355,8 +371,9 @@ def _days(written: str) -> tuple[Day, ...]:
     return tuple(DAYS[(first + n) % len(DAYS)] for n in range((last - first) % len(DAYS) + 1))
 
 
+_DAY: Final = "|".join("".join(f"[{one.upper()}{one}]" for one in day) for day in DAYS)
 _day_spans: Final = one_or_list(
-    scalar("days", _days, "such as `sat` or `mon-fri`", "[A-Za-z]{3}(?:-[A-Za-z]{3})?"),
+    scalar("days", _days, "such as `sat` or `mon-fri`", f"(?:{_DAY})(?:-(?:{_DAY}))?"),
     "such as `sat` or `mon-fri`, or a list of those",
     empty="the list of days is empty: the rule would never hold",
 )
@@ -428,6 +445,19 @@ def _number(written: str) -> str:
     return written
 
 
+def _reason(written: str) -> str:
+    if not _REASON.fullmatch(written):
+        raise NotUnderstoodError("a reason is one word of small letters, digits and _")
+    if written in OWN_REASONS:
+        raise NotUnderstoodError("the router itself has this word for another reason: choose one")
+    return written
+
+
+_REASON: Final = re.compile("[a-z][a-z0-9_]{0,39}")
+reason: Final = scalar("word", _reason, "small letters, digits, `_`", _REASON.pattern)
+"""The word of a rule for why it refuses."""
+
+
 def _final_status(written: str) -> int:
     found = units.status(written)
     if found in TEMPORARY_FOR_CLIENTS:
@@ -438,16 +468,27 @@ def _final_status(written: str) -> int:
     return found
 
 
-final_status: Final = replace(status, read=scalar("status", _final_status, "", {}).read)
+final_status: Final = scalar(
+    "status", _final_status, status.allowed, {"$ref": "#/$defs/final_status"}
+)
 
 
 def _column(written: str) -> str:
-    if not written.strip() or written == "0":
-        raise NotUnderstoodError("a column is a number from 1, or its name in the first line")
-    return written.strip()
+    column = written.strip()
+    if not re.fullmatch(_COLUMN, column):
+        raise NotUnderstoodError(
+            "a column is a number from 1, or its name in the first line, which is no number"
+        )
+    return column
 
 
-column: Final = scalar("text", _column, "a number from 1, or a name", ".+")
+_COLUMN: Final = r"[1-9][0-9]*|(?![-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$).+"
+column: Final = scalar(
+    "text",
+    _column,
+    "a number from 1, or a name",
+    {**matching(_COLUMN), "minimum": 1, "multipleOf": 1},
+)
 
 number: Final = scalar("digits", _number, "without + or 00", "[0-9]{1,20}")
 
@@ -529,7 +570,7 @@ def _read_secret(spot: Spot) -> str:
     elif isinstance(spot.node, Sequence):
         spot.refuse("one password is wanted here, not a list; quote text that begins with [")
     else:
-        secret = spot.text()
+        secret = spot.text(is_secret=True)
     if not secret.isascii():
         spot.refuse("a password is ASCII: SMPP carries nothing else there")
     if len(secret) > LONGEST_SECRET_BYTES:
@@ -540,6 +581,8 @@ def _read_secret(spot: Spot) -> str:
 def _read_secret_file(spot: Spot) -> str:
     if spot.entries().keys() != {"file"}:
         spot.refuse("a password is text or {file: path}; quote text that begins with {")
+    # A path is shown by what the system says of it, and by whether there is such a file: where the
+    # environment is withheld, it takes nothing from there.
     where = spot.child(spot.entries()["file"])
     octets = _begin_of_file(where, spot.reading.folder / where.text(), LONGEST_SECRET_BYTES + 1)
     try:
@@ -571,7 +614,7 @@ def _read_operator_secret(spot: Spot) -> str:
     secret = _read_secret(spot)
     if secret:
         _remember_clear(spot)
-    return secret
+    return _or_stand_in(spot, secret)
 
 
 def _read_account_secret(spot: Spot) -> str:
@@ -580,11 +623,16 @@ def _read_account_secret(spot: Spot) -> str:
         spot.refuse("the password is empty: anybody could bind")
     if not is_hash(secret):
         _remember_clear(spot)
-        return secret
+        return _or_stand_in(spot, secret)
     wrong = check_hash(secret)
     if wrong:
         spot.refuse(f"the hash {wrong}")
-    return secret
+    return _or_stand_in(spot, secret)
+
+
+def _or_stand_in(spot: Spot, secret: str) -> str:
+    """Return a secret, or what stands for one of a file that whoever asks may not read."""
+    return STAND_IN if spot.reading.is_for_others and isinstance(spot.node, Table) else secret
 
 
 def _remember_clear(spot: Spot) -> None:
@@ -595,7 +643,7 @@ def _remember_clear(spot: Spot) -> None:
     if isinstance(spot.node, Table):
         where = spot.child(spot.entries()["file"])
         path, place = spot.reading.folder / where.text(), where.node.place
-    elif spot.is_all_written_here:
+    elif spot.is_secret_written_here:
         path, place = Path(spot.node.place.file).absolute(), spot.node.place
     else:
         return

@@ -34,6 +34,8 @@ def rule_warnings(settings: Settings) -> Iterator[Mistake]:
     yield from _overridden(settings.routes, settings.prefixes)
     yield from _taken_refusals(settings.refuse, settings.prefixes)
     yield from _unused_groups(settings)
+    yield from _short_among_long(settings)
+    yield from _empty_files(settings)
     kinds: dict[str, Sequence[Rule]] = {"refuse": settings.refuse, "routes": settings.routes}
     for key, rules in kinds.items():
         for number, rule in enumerate(rules):
@@ -270,3 +272,32 @@ def _unused_groups(settings: Settings) -> Iterator[Mistake]:
             places = settings.places
             place = places.get(f"{path}.file", places.get("prefixes", Place("")))
             yield mistake_at(place, path, "no rule names this group")
+
+
+def _short_among_long(settings: Settings) -> Iterator[Mistake]:
+    """Warn of groups with prefixes of one or two digits beside much longer ones."""
+    for name, group in settings.prefixes.items():
+        short = [prefix for prefix in group.prefixes if len(prefix) <= 2]
+        if short and any(len(prefix) >= 4 for prefix in group.prefixes):
+            path = key_path("prefixes", name)
+            places = settings.places
+            place = places.get(f"{path}.file", places.get("prefixes", Place("")))
+            more = f" (and {len(short) - MOST_NAMED} more)" if len(short) > MOST_NAMED else ""
+            what = (
+                f"has {', '.join(short[:MOST_NAMED])}{more} beside prefixes of four digits and"
+                " more: is that a price or a total? It takes every number that begins so"
+            )
+            yield mistake_at(place, path, what)
+
+
+def _empty_files(settings: Settings) -> Iterator[Mistake]:
+    """Warn of files of senders that have become empty."""
+    kinds: dict[str, Sequence[Rule]] = {"refuse": settings.refuse, "routes": settings.routes}
+    for key, rules in kinds.items():
+        for number, rule in enumerate(rules):
+            if all(file.values for file in rule.sender_files):
+                continue
+            what = "a file of its senders holds none"
+            if not rule.sender and not any(file.values for file in rule.sender_files):
+                what += ", and there are no others: this rule holds for nobody"
+            yield _of(key, number, rule, what)

@@ -230,8 +230,8 @@ class Answers:
         match action.do:
             case "pause" if self._throttled_for_long(operator, message, now):
                 self._failover.go_elsewhere(operator, message, status)
-            case "pause" if not rests:
-                lanes.delays.delay(message, now + action.for_s)
+            case "pause" if not rests:  # For want of a slot, which another operator may have.
+                lanes.delays.delay(message, now + action.for_s, counts=True)
             case "pause":
                 operator.rest(bind, now + action.for_s)
                 turn.dispatch_all(lanes.put_back(message))  # First, and in their order.

@@ -152,7 +152,7 @@ class Availability:
         if operator.failed(bind, now):
             self._all_changed(operator)
             if not operator.is_available:
-                self._turn.operators.update(self._lanes.release_delayed(operator.name))
+                self._turn.operators.update(self._lanes.release_delayed(operator.name, now))
 
     def tick(self, now: float) -> None:
         """Do what is due for all operators; call this once a second."""

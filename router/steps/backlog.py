@@ -76,6 +76,7 @@ class Backlog:
 
     __slots__ = (
         "_amendments",
+        "_began_at",
         "_capacity",
         "_clocks",
         "_decided_again",
@@ -124,6 +125,7 @@ class Backlog:
         self._rulebook: Final = rulebook
         self._ids: Final = ids
         self._clocks: Final = clocks
+        self._began_at: Final = clocks.now()
         self._turn: Final = turn
         self._capacity: Final = capacity
         self._former: Final = former
@@ -301,7 +303,7 @@ class Backlog:
             else:
                 message.reroute(plan)
                 left.decided.append(message)
-            self._long_messages.rejoin(message, self._clocks.now())
+            self._rejoin(message, self._clocks.now())
             self.taken_up.messages += 1
             if message.in_doubt:
                 was = before.candidates[0]  # A plan has the names of its time.
@@ -387,7 +389,7 @@ class Backlog:
             messages, cancelled = self._amendments.applied(messages)
         now = self._clocks.now()
         for message in messages:
-            self._long_messages.rejoin(message, now)
+            self._rejoin(message, now)
         elsewhere: set[RouterId] = set()
         for message in reversed(messages):  # What goes elsewhere goes first there.
             if message.in_doubt:
@@ -397,6 +399,15 @@ class Backlog:
         self._turn.dispatch_all(
             self._lanes.fetched(queue, messages, elsewhere, cancelled=cancelled)
         )
+
+    def _rejoin(self, message: Message, now: float) -> None:
+        """Have what the journal has brought go on as a part of its long message, if it is one.
+
+        It has waited for a slot since this process began, at most: before that it may have been
+        delayed, and while no process ran no operator could take it.
+        """
+        message.waits_since = max(message.waits_since, self._began_at)
+        self._long_messages.rejoin(message, now)
 
     def _doubt(self, message: Message, operator: OperatorName) -> None:
         """An earlier process may have written the message to this operator."""

@@ -418,7 +418,7 @@ class Intake:
         else:
             source = sm.source_octets[2:-1].decode("latin-1")
             destination = sm.destination_octets[2:-1].decode("latin-1")
-            came = submitted(client.address, client.bind_type, sm.data_coding, 1, "")
+            came = submitted(client.address, client.bind_type, sm.data_coding, 1, refusal.rule)
         commits.settles.refused.append(
             Refused(
                 account.name, account.settings.lane, source, destination, came, refusal.reason,

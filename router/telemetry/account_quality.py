@@ -25,6 +25,7 @@ from router.terms.outcome import (
     JOURNAL_DOWN,
     QUEUE_FULL,
     THROTTLED,
+    is_as_configured,
 )
 
 LOOK_EVERY_S: Final = 10.0
@@ -45,10 +46,10 @@ LINES_AT_ONCE: Final = 20
 TOLD_ELSEWHERE: Final = frozenset(
     {
         *(THROTTLED.reason, DRAINING.reason, QUEUE_FULL.reason, DISK_NEARLY_FULL.reason),
-        *(JOURNAL_DOWN.reason, CONGESTED.reason, "refused_by_route"),
+        *(JOURNAL_DOWN.reason, CONGESTED.reason),
     }
 )
-"""Reasons of refusals that are no news: as configured, or events of their own."""
+"""Reasons of refusals that are events of their own."""
 
 log = structlog.get_logger()
 
@@ -218,7 +219,7 @@ def _refused(counters: Counters, refusals: Refusals) -> tuple[Counts, Counts]:
     refused: defaultdict[AccountName, int] = defaultdict(int)
     submitted: defaultdict[AccountName, int] = defaultdict(int)
     for (account, reason), count in refusals.counts().items():
-        if reason not in TOLD_ELSEWHERE:
+        if reason not in TOLD_ELSEWHERE and not is_as_configured(reason):
             refused[account] += count
     for (account, _, _), count in counters.submits.items():
         submitted[account] += count

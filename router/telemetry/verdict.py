@@ -21,6 +21,7 @@ from router.telemetry.document import (
     Snapshot,
 )
 from router.telemetry.quality import DELIVERY, not_believed
+from router.terms.outcome import is_as_configured
 
 NEAR: Final = 0.8
 """The share of a limit that calls for attention, as in the alerts."""
@@ -442,7 +443,10 @@ def _of_account(account: AccountStatus, now_utc: float) -> Iterator[ProblemStatu
             what = f"{name} has taken {taken / most:.0%} of its {what}"
             yield _told(what, "account", name, do, LIMIT)
     yield from full.values()
-    if not full and is_flooded(now):
+    lately = [one for one in account["refused"] if now_utc - one["last_utc"] < LATELY_S]
+    # What rules refuse is what they were written for: alone it is no trouble.
+    is_meant = bool(lately) and all(is_as_configured(one["reason"]) for one in lately)
+    if not full and not is_meant and is_flooded(now):
         flood = _flood(now["refused_per_s"], now["in_per_s"])
         last = account["refused"][0]["reason"] if account["refused"] else now["refused_as"]
         do = f"`smpp-router status --account {name}` has the reasons"

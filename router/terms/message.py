@@ -103,6 +103,7 @@ class Message:
         "timeouts",
         "times_in_doubt",
         "tries",
+        "waits_since",
         "writes",
     )
 
@@ -136,6 +137,9 @@ class Message:
         """Which operators may take the message. Changed by `reroute`."""
         self.queue_kind = ORDINARY
         """The kind of queue that it waits in."""
+        self.waits_since = accepted_at
+        """Since when the message, or one that it was put before, has waited for a slot of an
+        operator. A delay that an operator has asked for does not count."""
         self.command_id = command_id
         self.octets = octets
         """The PDU as it came; empty once an operator has taken it."""

@@ -8,7 +8,7 @@ Sources: SMPP v3.4, 5.1.3; what real clients do with a status (Kannel gives up a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
@@ -64,6 +64,8 @@ class Refusal:
     status: int
     why: str = ""
     """What the log says of it; empty: nothing."""
+    rule: str = field(default="", compare=False)
+    """The rule that refuses it, in words, for its record; empty where none does."""
 
 
 WRONG_CREDENTIALS: Final = Refusal("wrong_credentials", 0x0E, "the password is wrong")
@@ -119,6 +121,26 @@ CANCELLED: Final = "cancelled"
 """The reason of an outcome that a client, or whoever runs the router, wanted."""
 NOT_FOR_US: Final = Refusal("unrouted", 0x65)
 """To an operator, for a subscriber's message that is for no account."""
+
+REFUSED_BY_ROUTE: Final = "refused_by_route"
+REFUSED_BY_RULE: Final = "refused_by_rule"
+"""The reason of a rule under `refuse` that says no other."""
+_OF_SUBMITS: Final = (
+    *(DRAINING, THROTTLED, QUEUE_FULL, JOURNAL_BEHIND, CONGESTED, JOURNAL_DOWN, OUTBOX_FULL),
+    *(DISK_NEARLY_FULL, NO_ROUTE, WRONG_DESTINATION, DISTRIBUTION_LIST, UNREADABLE_SCHEDULE),
+    *(UNREADABLE_VALIDITY, WRONG_CREDENTIALS, FOREIGN_ADDRESS, NO_CERTIFICATE, BLOCKED),
+    *(TOO_MANY_CHECKS, TOO_MANY_BINDS, NOT_FOR_US),
+)
+OWN_REASONS: Final = frozenset(
+    {*(one.reason for one in _OF_SUBMITS), "malformed", "several", REFUSED_BY_ROUTE}
+)
+"""The router's own words for why something is refused. Rules under `refuse` have others."""
+
+
+def is_as_configured(reason: str) -> bool:
+    """Whether a refusal for this reason is what a rule was written for, and no trouble."""
+    return reason == REFUSED_BY_ROUTE or reason not in OWN_REASONS
+
 
 TEMPORARY_FOR_CLIENTS: Final = frozenset({0x08, 0x14, 0x58, 0x64})
 """Statuses of a deliver_sm_resp after which the same deliver_sm is tried again."""

@@ -71,6 +71,8 @@ class SeenFile:
     passwords: dict[Place, str] = field(default_factory=dict)
     """The passwords that it holds in clear text: where each is written, or where the file is named,
     and the path there."""
+    is_configuration: bool = False
+    """Whether it is the configuration, or a part of it, and not only named there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +251,12 @@ class ControlSettings:
     each time is in the log (`trace.revealed`). By default nobody."""
 
 
+URGENT_FAILOVER_AFTER_S: Final = 2.0
+"""Of the first lane, where nothing else is written. Someone waits for a one-time password: it is
+worth another operator's price before they ask for the next. It is also twice the second in which a
+slot of any rate comes again, so a burst that its operator takes at once stays there."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneSettings:
     """One priority lane. Lanes are listed with the most urgent first."""
@@ -265,9 +273,10 @@ class LaneSettings:
     after a crash. With `fail` each message is marked in the journal before it is written, which
     costs a commit."""
     failover_after_s: float | None = None
-    """A message that has waited this long for its operator may also go to the next operator of its
-    route, and after the same time again to the one after that, although the first is up. Off by
-    default: then another operator is used only if one is down or refuses the message."""
+    """A message that has waited this long for a slot of its operator may go to any other operator
+    of its route, although the first is up; the nearest may take it up to a tenth of the time
+    sooner. `2s` by default for the first lane, `false` for the others: then another operator is
+    used only if one is down or refuses the message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -701,7 +710,7 @@ class DaySpan(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListFile:
-    """A file with values of a list, one in each line; `#` begins a comment."""
+    """A file of senders, one in each line; `#` begins a comment. It may be empty."""
 
     file: str
     """As the configuration names it."""
@@ -714,9 +723,10 @@ class PrefixGroup:
 
     file: str
     """The CSV file that holds them, as operators send it: separated by `,`, `;`, tabs or `|`. A
-    first line that is a heading is passed over, and so are lines that begin with `#`."""
+    first line that is a heading is passed over, and so are lines that begin with `#`. A prefix is
+    digits; after `+` or `00` spaces may stand among them."""
     column: str = "1"
-    """The column of the prefixes: its number, or its name in the heading."""
+    """The column of the prefixes: its number, or its name in the heading, which is no number."""
     prefixes: tuple[str, ...] = ()
     """The prefixes, each once."""
 
@@ -733,8 +743,9 @@ class RouteSettings:
     account: tuple[AccountName, ...] = ()
     """Only for this account, or for those of a list."""
     sender: tuple[str, ...] = ()
-    """Only for this source address, letter by letter; for all that begin so if it ends with `*`; or
-    for any of a list. A file (`{file: path}`) holds one in each line; `#` begins a comment."""
+    """Only for this source address, letter by letter, in Latin-1; for all that begin so if it ends
+    with `*`; or for any of a list. A file (`{file: path}`) holds one in each line and nothing
+    beside it; `#` begins a comment. With an empty file alone the rule is for nobody."""
     sender_files: tuple[ListFile, ...] = ()
     """The files among them."""
     priority: int | None = None
@@ -782,7 +793,8 @@ class RefuseSettings:
     sender: tuple[str, ...] = ()
     """Only for this source address, in whatever case it is written, with or without `+` or `00`
     before a number; for all that begin so if it ends with `*`; or for any of a list. A file
-    (`{file: path}`) holds one in each line; `#` begins a comment."""
+    (`{file: path}`) holds one in each line and nothing beside it; `#` begins a comment. With an
+    empty file alone the rule is for nobody."""
     sender_files: tuple[ListFile, ...] = ()
     """The files among them."""
     service_type: tuple[str, ...] = ()
@@ -799,7 +811,8 @@ class RefuseSettings:
     status: int = 0x45
     """The command_status of the answer: one after which clients do not send the message again."""
     reason: str = "refused_by_rule"
-    """The word for it in counters, records and the log."""
+    """The word for it in counters, records and the log: small letters, digits and `_`, and none of
+    the router's own, such as `no_route`."""
     line: int = field(default=0, compare=False)
     """The line of the rule in its file."""
     file: str = field(default="", compare=False)

@@ -5,17 +5,18 @@ what runs in memory, and the environment and the rights with which a reload woul
 Both show the same document. No value of a secret is in it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
-from router.settings.difference import Difference, difference
+from router.settings.difference import Difference, difference, without_lists
+from router.settings.environment import Environment, Withheld
 from router.settings.load import Mistake, SettingsError, load, warnings
 from router.terms.settings import Place, Settings
 from router.wiring.file_warnings import file_warnings
 
-Read = Callable[[Path, Mapping[str, str]], Settings]
+Read = Callable[[Path, Environment], Settings]
 """Returns the settings in a file or folder; raises SettingsError."""
 
 
@@ -51,7 +52,7 @@ class Examined(TypedDict):
     and they have very many."""
     warnings: list[dict[str, object]]
     hash: str | None
-    """None for a configuration with mistakes."""
+    """None for a configuration with mistakes, and where `secrets_compared` is false."""
     against: NotRequired[ToldDifference | None]
     """Only where it was asked for; None for a configuration with mistakes."""
     secrets_compared: NotRequired[bool]
@@ -62,7 +63,7 @@ class Examined(TypedDict):
 
 def examine(
     path: Path,
-    environment: Mapping[str, str],
+    environment: Environment,
     against: Settings | None = None,
     *,
     read: Read = load,
@@ -84,7 +85,10 @@ def examine(
         hash=settings.digest,
     )
     if against is not None:
-        found["against"] = _told(difference(against, settings), against.digest)
+        differs = difference(against, settings)
+        if isinstance(environment, Withheld):
+            differs = without_lists(differs, against, settings)
+        found["against"] = _told(differs, against.digest)
     return found
 
 
@@ -109,8 +113,13 @@ def _told(found: Difference, against: str) -> ToldDifference:
 
 
 def without_secrets(found: Examined) -> None:
-    """Do not tell which passwords differ: whoever may ask again and again could guess them."""
+    """Do not tell which passwords differ: whoever may ask again and again could guess them.
+
+    Nor the digest. The content of files is in it, which were read with the rights of the router:
+    whoever names a file with a password as a certificate could try passwords at leisure.
+    """
     found["secrets_compared"] = False
+    found["hash"] = None
     against = found.get("against")
     if against is not None:
         # Nothing but a secret changes without a word of what it was and is; or a file's content.

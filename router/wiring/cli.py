@@ -224,7 +224,7 @@ def _add_question(explain: argparse.ArgumentParser) -> None:
         "--at",
         metavar="TIME",
         type=cli_records.moment,
-        help="for rules with hours: when it is accepted, such as 2026-11-29T23:30; default: now",
+        help="for rules with hours: accepted when, such as 2026-11-29T23:30; default: now",
     )
 
 

@@ -6,12 +6,13 @@ explanation cannot say something else than the router does.
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import Final
 
 from aiosmpplib import GSM7BitCodec
 
 from router.check.submit import Checks
-from router.decide.prefixes import longest_prefix
+from router.decide.prefixes import Groups, longest_prefix, prefixes_of
 from router.decide.refuse import RefusingRules
 from router.decide.table import RouteTable, Rule, Up
 from router.decide.words import destination_in_short
@@ -58,6 +59,10 @@ class ToldRule:
     """The conditions of the rule and what it does."""
     why_not: str | None = None
     """Why the rule lost; None for the winner."""
+    prefix: str | None = None
+    """The longest of its prefixes that the number has; None where it asks for none."""
+    prefixes: int = 0
+    """How many it has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +95,8 @@ class Explanation:
     alphabet: str
     segments: int
     """The number of segments that a client makes of the text."""
+    at_utc: float | None = None
+    """When the message is accepted; None: now."""
     number: str | None = None
     """The routing key: the number in its normal form."""
     lane: str | None = None
@@ -98,7 +105,7 @@ class Explanation:
     validity_s: float | None = None
     """How long the message may wait; None is without limit."""
     failover_after_s: float | None = None
-    """The wait after which the next operator may take the message too; None: only if one is
+    """The wait after which any other operator may take the message too; None: only if one is
     down."""
     in_doubt: str | None = None
     """What happens to the message if it is written to an operator and never answered."""
@@ -124,6 +131,9 @@ class Explanation:
         """Yield the explanation for people: a heading, empty on further lines, and a text."""
         yield "account", self.account
         yield "number", f"{self.number or 'none'} (from {self.to!r})"
+        if self.at_utc is not None:
+            at = datetime.fromtimestamp(self.at_utc, UTC)
+            yield "time", f"{at:%a %Y-%m-%d %H:%M:%S} UTC, for rules with hours"
         if self.characters:
             parts = f"{self.segments} segment{_s(self.segments)}"
             length = f"{self.characters} character{_s(self.characters)}"
@@ -131,6 +141,7 @@ class Explanation:
             yield "text", f"{length}, {self.alphabet}, {parts}{together}"
         if self.lane is not None:
             yield "lane", f"{self.lane} ({self.lane_by})"
+        if self.lane is not None and self.refusal is None:
             forever = self.validity_s is None
             valid = "no end" if forever else f"{show_duration(self.validity_s or 0)} (of the lane)"
             yield "validity", f"{valid}, for a message that brings none of its own"
@@ -159,14 +170,15 @@ class Explanation:
             yield "" if number else "operators", share + ", then ".join(plan.operators)
         if self.plans:
             if len(self.plans[0].operators) > 1:
-                yield "", "on to the next: " + self._when()
+                yield "", "on to the next: when one is down or fails, or its status says so"
+                yield "", self._overflow()
             yield "in doubt", f"{self.in_doubt}, where an operator never answers"
 
-    def _when(self) -> str:
-        when = "when one is down or fails, or its status says so"
+    def _overflow(self) -> str:
         if self.failover_after_s is None:
-            return when
-        return f"{when}, or the message has waited {show_duration(self.failover_after_s)} for it"
+            return "no other one takes what waits while the first is up"
+        waited = show_duration(self.failover_after_s)
+        return f"after {waited} without a slot any other one may take it, the nearest first"
 
 
 def explain(settings: Settings, question: Question, now_utc: float) -> Explanation:
@@ -181,6 +193,7 @@ def explain(settings: Settings, question: Question, now_utc: float) -> Explanati
         characters=len(question.text),
         alphabet=alphabet,
         segments=segments,
+        at_utc=question.at_utc,
     )
     try:
         sm = Sm(Framer(2**32).feed(_submit_sm(question, alphabet))[0])
@@ -194,26 +207,31 @@ def explain(settings: Settings, question: Question, now_utc: float) -> Explanati
         return told
     told.number = checked.number
     number, lane = checked.number, checked.lane
+    groups = settings.prefixes
+
+    def told_rule(rule: RouteSettings | RefuseSettings, why_not: str | None) -> ToldRule:
+        return _rule(rule, why_not, longest_prefix(rule, number, groups), groups)
+
     asked = number, account.name, lane, sm, now_utc
-    refusing = RefusingRules(settings.refuse, settings.prefixes)
+    refusing = RefusingRules(settings.refuse, groups)
     told.not_refusing = len(settings.refuse)
     for rule, why in refusing.explain(*asked):
         told.not_refusing -= 1
         if why is None:
-            told.winner = _rule(rule, None)
+            told.winner = told_rule(rule, None)
             told.refusal = _refusal(Refusal(rule.reason, rule.status))
+            told.lane, told.lane_by = lane, _lane_by(question, account)
             return told
-        told.losers.append(_rule(rule, why))
+        told.losers.append(told_rule(rule, why))
     # Of a hundred thousand routes a table takes a second; of those that can matter it is the same.
-    groups = settings.prefixes
     fitting = [one for one in settings.routes if longest_prefix(one, number, groups) is not None]
     table = RouteTable(fitting, Plans(), Up(), groups)
     verdicts = table.explain(*asked)
-    told.losers += [_rule(route, why) for route, why in verdicts if why is not None]
+    told.losers += [told_rule(route, why) for route, why in verdicts if why is not None]
     told.rules_for_other_numbers = len(settings.routes) - len(verdicts)
     winner = next((route for route, why in verdicts if why is None), None)
     if winner is not None:
-        told.winner = _rule(winner, None)
+        told.winner = told_rule(winner, None)
     decided = table.decide(*asked)
     if isinstance(decided, Refusal):
         told.refusal = _refusal(decided)
@@ -293,13 +311,17 @@ def _address(text: str) -> tuple[int, int, bytes]:
     return *kind, text.encode("latin-1")
 
 
-def _rule(route: RouteSettings | RefuseSettings, why_not: str | None) -> ToldRule:
+def _rule(
+    rule: RouteSettings | RefuseSettings, why_not: str | None, prefix: str | None, groups: Groups
+) -> ToldRule:
     return ToldRule(
-        file=route.file,
-        line=route.line,
-        destination=destination_in_short(route),
-        says=f"{conditions_of(route)}; {does_of(route)}",
+        file=rule.file,
+        line=rule.line,
+        destination=destination_in_short(rule),
+        says=f"{conditions_of(rule)}; {does_of(rule)}",
         why_not=why_not,
+        prefix=prefix,
+        prefixes=len(prefixes_of(rule, groups)),
     )
 
 
@@ -311,7 +333,12 @@ def _refusal(refusal: Refusal) -> ToldRefusal:
 
 def _told(rule: ToldRule) -> str:
     place = f"{rule.file}:{rule.line}: " if rule.file else ""
-    return place + rule.says
+    by = (
+        f" (by {rule.prefix or 'every number'})"
+        if rule.prefixes > 1 and rule.why_not is None
+        else ""
+    )
+    return place + rule.says + by
 
 
 def _s(count: int) -> str:

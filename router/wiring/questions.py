@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from router.settings.apart import Reader, ReaderError
+from router.settings.environment import withheld
 from router.settings.mistakes import listed, nearest
 from router.settings.summary import summary
 from router.telemetry.findings import Question as Search
@@ -103,13 +104,15 @@ class Questions:
         if not path.is_absolute():
             return 400, {"error": f"{path} is no absolute path"}
         running = self._settings
+        own = own_name(path, running)
         secret = not_for_everybody(path, running)
         if secret is not None:
             return 403, {"error": f"{secret}: {_NOT_SHOWN}"}
         with closing(Reader()) as reader:
-            found = gently(lambda: examine(path, os.environ, running, read=reader.read))
+            environment = withheld(os.environ) if own is None else os.environ
+            found = gently(lambda: examine(own or path, environment, running, read=reader.read))
         found["read_by"] = name_of(os.geteuid())
-        if not runs_from(path, running):
+        if own is None:
             without_secrets(found)
         return 200, found
 
@@ -125,7 +128,7 @@ class Questions:
             at_utc=_moment(asked, "at_utc"),
         )
         told = explain(settings, question, time.time())
-        if told.refusal is not None:
+        if told.refusal is not None or told.at_utc is not None:
             return 200, {**told.as_json(), "now": None, "lines": list(lines_of(told, None))}
         status, now = self._ask(lambda: now_of(self._app, told))
         if status != 200:
@@ -185,9 +188,19 @@ _NOT_SHOWN: Final = (
 )
 
 
-def runs_from(path: Path, running: Settings) -> bool:
-    """Whether this file or folder is one that the running configuration was read from."""
-    return path.resolve() in {file.resolve() for file in running.files}
+def own_name(path: Path, running: Settings) -> Path | None:
+    """Return the file or folder that the running configuration was read from, as it names it.
+
+    None if the path leads elsewhere. Read by this name: the one that was asked about may be a link
+    of somebody who lets it lead elsewhere meanwhile. Files that the configuration only names are
+    none of these, because others may write some: a list, for instance.
+    """
+    try:
+        there = path.resolve()
+    except (OSError, RuntimeError, ValueError):
+        return None  # No file has this name; the reading says why.
+    files = (file for file, seen in running.files.items() if seen.is_configuration)
+    return next((file for file in files if file.resolve() == there), None)
 
 
 def not_for_everybody(path: Path, running: Settings) -> Path | None:
@@ -198,7 +211,7 @@ def not_for_everybody(path: Path, running: Settings) -> Path | None:
     try:
         files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
         for file in files:
-            if not (runs_from(file, running) or file.stat().st_mode & stat.S_IROTH):
+            if not (own_name(file, running) or file.stat().st_mode & stat.S_IROTH):
                 return file
     except (OSError, ValueError):
         return None  # The reading says why.

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, TypedDict
 from router.check.number import routing_key
 from router.check.submit import Checks
 from router.decide.conditions import Conditions
-from router.decide.prefixes import prefixes_of
+from router.decide.prefixes import longest_prefix, prefixes_of
 from router.decide.refuse import RefusingRules
 from router.decide.words import destination_in_short
 from router.settings.difference import new_names
@@ -118,15 +118,16 @@ class Table:
         self.refuse: Final = RefusingRules(refuse, groups)
         self._routes: Final[dict[str, list[tuple[RouteSettings, Conditions]]]] = {}
         self._asking: Final[set[str]] = set()
-        self._with_hours: Final[set[str]] = set()
-        """Prefixes of rules that hold at some hours only; `""` where one under `refuse` does."""
+        self._with_hours: Final[list[RouteSettings | RefuseSettings]] = []
+        """Rules that hold at some hours only; few do."""
+        self._groups: Final = groups
         rules: list[RouteSettings | RefuseSettings] = [*settings.routes, *settings.refuse]
         for rule in filter(is_here, rules):
             prefixes = prefixes_of(rule, groups)
             if rule.service_type or (isinstance(rule, RouteSettings) and rule.priority is not None):
                 self._asking.update(prefixes or ("",))
             if rule.hours or rule.days:
-                self._with_hours.update(prefixes or ("",))
+                self._with_hours.append(rule)
             if isinstance(rule, RouteSettings):
                 both = rule, Conditions(rule)
                 for prefix in prefixes:
@@ -147,9 +148,17 @@ class Table:
         """Whether a rule for this number has a condition that records say nothing about."""
         return _has_beginning(number, self._asking)
 
-    def asks_for_hours(self, number: str) -> bool:
-        """Whether a rule for this number holds at some hours only."""
-        return _has_beginning(number, self._with_hours)
+    def asks_for_hours(self, number: str, account: AccountName, lane: LaneName) -> bool:
+        """Whether a rule for such messages holds at some hours only."""
+        return any(
+            (not rule.account or account in rule.account)
+            and (isinstance(rule, RouteSettings) or not rule.lane or lane in rule.lane)
+            and (
+                longest_prefix(rule, number, self._groups) is not None
+                or not (rule.destination or rule.groups)
+            )
+            for rule in self._with_hours
+        )
 
 
 def _has_beginning(number: str, prefixes: Set[str]) -> bool:
@@ -182,9 +191,13 @@ class Replay:
         """Whether a rule for this number has a condition that records say nothing about."""
         return self._at_times.asks_for_more(number)
 
-    def asks_for_hours(self, number: str) -> bool:
-        """Whether a rule for this number holds at some hours only."""
-        return self._at_times.asks_for_hours(number)
+    def asks_for_hours(self, row: Traffic, number: str) -> bool:
+        """Whether a rule for such messages holds at some hours only."""
+        account = self._account(row)
+        own_lane = self._own_lane(account, row)
+        if own_lane is None:
+            return False
+        return self._at_times.asks_for_hours(number, account, LaneName(own_lane))
 
     def verdict(self, row: Traffic, lane: str | None) -> Verdict:
         """Return what becomes of a message in this lane, None for that of its account.
@@ -281,7 +294,7 @@ def plan_of(new: Settings, old: Settings, traffic: Iterable[Traffic]) -> Plan:
         counts[was, becomes] += row.messages
         number = routing_key(row.to.encode("latin-1")) or ""
         if row.accepted_utc is None:
-            if before.asks_for_hours(number) or after.asks_for_hours(number):
+            if before.asks_for_hours(row, number) or after.asks_for_hours(row, number):
                 without_time += row.messages
         else:
             first_utc, last_utc = min(first_utc, row.accepted_utc), max(last_utc, row.accepted_utc)

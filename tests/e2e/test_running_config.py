@@ -12,6 +12,7 @@ from router.settings.load import load
 from router.wiring.cli import main
 from tests.e2e.scene import changed, configuration
 
+SECRET = "Zq7wV9kP"
 COUNT = 20
 """Messages that the journal has a record of."""
 
@@ -84,6 +85,40 @@ def test_router_tells_what_runs_and_what_another_configuration_would_change(
     plan = until("all recorded", planned)
     assert (plan["moved"], plan["refused_before"], plan["refused_after"]) == (COUNT, 0, COUNT)
     assert router.samples().sum("config_stale") == 0
+
+
+def test_router_tells_nothing_of_its_environment_to_who_writes_a_file(
+    stack: ExitStack, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    telia = stand.operator(stack)
+    own = configuration(
+        telia.port,
+        ("bind_timeout: 2s", 'bind_timeout: 2s, system_id: "${NAME}"'),
+        ("password: secret01", 'password: "${BANK_PASSWORD}"'),
+    )
+    environment = {"BANK_PASSWORD": SECRET, "NAME": "here"}
+    router = stand.router(stack, own, tmp_path, environment=environment)
+    new = tmp_path / "new" / "router.yaml"
+    new.parent.mkdir()
+
+    def check(path: Path, text: str) -> tuple[int, str]:
+        path.write_text(text, encoding="utf-8")
+        for one in (tmp_path, new.parent, new):
+            one.chmod(0o755)  # The router reads for others only what everybody may.
+        url = f"http://{router.control}"
+        status = main(["check", str(path), "--against-running", "--url", url])
+        return status, capsys.readouterr().out
+
+    for variable in ("${BANK_PASSWORD}", "${NAME}"):
+        status, said = check(new, changed(own, ("${NAME}", variable)))
+        assert status == 1
+        assert said.startswith(f"{new}:2:")
+        assert "variables of its environment for passwords only" in said
+        assert SECRET not in said
+    status, said = check(new, changed(own, ("${NAME}", "there")))
+    assert (status, "session.system_id: here -> there" in said) == (0, True)
+    status, said = check(tmp_path / "router.yaml", own)
+    assert (status, "session" in said) == (0, False)
 
 
 @pytest.mark.long  # The files are looked at once a minute.

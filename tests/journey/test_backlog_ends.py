@@ -120,7 +120,10 @@ def test_what_is_fetched_before_the_router_hears_that_it_is_kept_is_sent_once(
     router.assert_all_is_over()
 
 
-def test_what_moves_to_another_operator_is_not_fetched_again(world: World, router: Router) -> None:
+def test_what_moves_to_another_operator_is_not_fetched_again(
+    world: World, contract: Settings, capacity: Capacity
+) -> None:
+    router = Router(world, with_lane(contract, "otp", failover_after_s=None), capacity=capacity)
     client = router.client()
     submit(router, client, 100, ESTONIAN)
     telia, elisa = router.operator("telia"), router.operator("elisa")

@@ -11,7 +11,7 @@ from router.smpp.states import State
 from router.terms.names import OperatorName
 from router.terms.outcome import Outcome
 from router.terms.settings import Settings, StatusAction
-from tests.doubles import Router, World, with_action
+from tests.doubles import Router, World, with_action, with_lane
 from tests.journey.scenes import connected, connected_to_both, taken
 from tests.peers import Operator
 
@@ -59,7 +59,8 @@ def test_what_waits_changes_hands_when_its_operator_goes(world: World, router: R
     router.assert_all_is_over()
 
 
-def test_what_waits_returns_to_an_operator_that_is_back(world: World, router: Router) -> None:
+def test_what_waits_returns_to_an_operator_that_is_back(world: World, contract: Settings) -> None:
+    router = Router(world, with_lane(contract, "otp", failover_after_s=None))
     elisa, client = connected(router, "elisa")
     for _ in range(200):
         client.submit(registered_delivery=0)

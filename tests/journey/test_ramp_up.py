@@ -1,4 +1,4 @@
-"""router/enqueue/lanes.py, returns.py: an operator that is too slow, and one that is back."""
+"""router/enqueue/lanes.py, ramp_up.py: an operator that is too slow, and one that is back."""
 
 from router.smpp import vocabulary as v
 from router.terms.outcome import Outcome
@@ -156,7 +156,7 @@ def test_a_backlog_is_worked_off_by_both_in_turn(world: World, router: Router) -
 def test_what_is_throttled_for_twenty_minutes_goes_to_the_next_operator(
     world: World, contract: Settings
 ) -> None:
-    router = Router(world, with_lane(contract, "otp", validity_s=None))
+    router = Router(world, with_lane(contract, "otp", validity_s=None, failover_after_s=None))
     telia, elisa = router.operator("telia"), router.operator("elisa")
     telia.status = lambda _: v.ESME_RTHROTTLED
     router.client().submit(registered_delivery=0)

@@ -25,8 +25,8 @@ T = TypeVar("T", bound=str)
 # Few digits and few values, so that prefixes are nested and conditions hold about as often as not.
 DIGITS: Final = "01"
 ACCOUNTS: Final = tuple(AccountName(name) for name in ("bank", "shop"))
-SENDERS: Final = ("Bank", "Shop", "Shopping", "SHOP", "S")
-PATTERNS: Final = ("Bank", "Shop", "Shop*", "sh*", "S*", "Shoppi*")
+SENDERS: Final = ("Bank", "Shop", "Shopping", "SHOP", "S", "Ärpank", "äRPANK")
+PATTERNS: Final = ("Bank", "Shop", "Shop*", "sh*", "S*", "Shoppi*", "Är*", "äRPANK")
 GROUPS: Final = tuple(GroupName(name) for name in ("near", "far"))
 PRIORITIES: Final = (0, 3)
 SERVICE_TYPES: Final = ("", "OTP")
@@ -60,12 +60,17 @@ def some(values: Collection[T], at_least: int = 0) -> st.SearchStrategy[tuple[T,
     return st.lists(one, min_size=at_least, max_size=2, unique=True).map(tuple)
 
 
+# A rule for the senders of an empty file is for nobody.
+sender_files: Final = st.just(()) | st.tuples(
+    st.builds(ListFile, file=st.just("f"), values=some(PATTERNS))
+)
 routes: Final = st.builds(
     RouteSettings,
     destination=destinations,
     groups=group_names,
     account=some(ACCOUNTS),
     sender=some(PATTERNS),
+    sender_files=sender_files,
     priority=st.none() | st.sampled_from(PRIORITIES),
     service_type=some(SERVICE_TYPES),
     days=some(DAYS),
@@ -85,8 +90,7 @@ refusing: Final = st.builds(
     groups=group_names,
     account=some(ACCOUNTS),
     sender=some(PATTERNS),
-    sender_files=st.just(())
-    | st.tuples(st.builds(ListFile, file=st.just("f"), values=some(PATTERNS, at_least=1))),
+    sender_files=sender_files,
     service_type=some(SERVICE_TYPES),
     lane=some(LANES),
     days=some(DAYS),
@@ -115,7 +119,7 @@ class Sent(NamedTuple):
         octets = p.sm(
             v.SUBMIT_SM,
             1,
-            source=(5, 0, self.sender.encode()),
+            source=(5, 0, self.sender.encode("latin-1")),
             destination=(1, 1, self.number.encode()),
             priority_flag=self.priority,
             service_type=self.service_type.encode(),
@@ -162,13 +166,14 @@ def folded(patterns: Iterable[str]) -> list[str]:
 
 def others_hold(rule: RouteSettings | RefuseSettings, message: Sent) -> bool:
     """Whether the conditions beside the destination hold, as config/README.md tells them."""
+    senders = [*rule.sender, *(one for file in rule.sender_files for one in file.values)]
+    of_any = not rule.sender and not rule.sender_files
     if isinstance(rule, RouteSettings):
         own = rule.priority in (None, message.priority)
-        own &= not rule.sender or has_sender(rule.sender, message.sender)
+        own &= of_any or has_sender(senders, message.sender)
     else:
-        senders = [*rule.sender, *(one for file in rule.sender_files for one in file.values)]
         own = not rule.lane or message.lane in rule.lane
-        own &= not senders or has_sender(folded(senders), message.sender.lower())
+        own &= of_any or has_sender(folded(senders), message.sender.lower())
     return (
         own
         and (not rule.account or message.account in rule.account)

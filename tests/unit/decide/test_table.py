@@ -143,7 +143,7 @@ def test_empty_table_has_no_route() -> None:
             RouteSettings(destination=("46",), service_type=("",), to=(A,)),
             submit_sm(service_type=b""),
             [submit_sm(service_type=b"OTP")],
-            "is for service_type ",
+            'is for service_type ""',
         ),
     ],
 )

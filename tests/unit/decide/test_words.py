@@ -41,8 +41,10 @@ def test_destination_names_its_groups(
     ("days", "says"),
     [
         (("mon", "tue", "wed", "thu", "fri"), "mon-fri UTC"),
-        (("sun", "sat"), "sat, sun UTC"),
-        (("mon", "wed", "thu", "fri", "sun"), "mon, wed-fri, sun UTC"),
+        (("sun", "sat"), "sat-sun UTC"),
+        (("mon", "wed", "thu", "fri", "sun"), "wed-fri, sun-mon UTC"),
+        (("fri", "sat", "sun", "mon"), "fri-mon UTC"),
+        (("mon", "tue", "wed", "thu", "fri", "sat", "sun"), "mon-sun UTC"),
         (("sat",), "sat UTC"),
     ],
 )
@@ -64,7 +66,7 @@ def test_conditions_are_told_in_the_words_of_the_file() -> None:
     assert dict(conditions_in_short(rule)) == {
         "account": "shop, bank",
         "sender": "CASINO*, in bad.txt",
-        "service_type": "",
+        "service_type": '""',
         "lane": "bulk",
         "hours": "22:00-06:00 fri Europe/Tallinn",
     }

@@ -639,10 +639,10 @@ def test_what_waits_to_be_tried_again_leaves_an_operator_that_can_take_nothing()
     elsewhere.operator = ELISA
     lanes.delays.delay(taken_off(elsewhere), 130.0)
     lanes.set_available(TELIA, False, 0.0)
-    assert lanes.release_delayed(TELIA) == {ELISA}
+    assert lanes.release_delayed(TELIA, 100.0) == {ELISA}
     assert pulled(lanes, ELISA) == [100, 200]
     assert lanes.delays.delayed() == 3
-    assert lanes.release_delayed(TELIA) == set()
+    assert lanes.release_delayed(TELIA, 100.0) == set()
 
 
 # Cancelled, where only the journal has it.

@@ -5,13 +5,14 @@ that what it says about lines and columns can be looked up there.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
 import pytest
 
+from router.settings.environment import Environment
 from router.settings.load import Mistake, SettingsError, load
 from router.settings.parts import Part
 from router.terms.settings import Settings
@@ -59,7 +60,7 @@ def changed(text: str, *changes: tuple[str, str]) -> str:
 
 
 def loaded(
-    text: str, environment: Mapping[str, str] | None = None, folder: Path | None = None
+    text: str, environment: Environment | None = None, folder: Path | None = None
 ) -> Settings:
     """The settings of one file with this text, `router.yaml` in the folder or in a new one."""
     with TemporaryDirectory() as new_folder:
@@ -69,7 +70,7 @@ def loaded(
 
 
 def mistakes(
-    text: str, environment: Mapping[str, str] | None = None, folder: Path | None = None
+    text: str, environment: Environment | None = None, folder: Path | None = None
 ) -> list[Mistake]:
     """Everything that is wrong with one file with this text."""
     with pytest.raises(SettingsError) as raised:
@@ -79,7 +80,7 @@ def mistakes(
 
 
 def the_mistake(
-    text: str, environment: Mapping[str, str] | None = None, folder: Path | None = None
+    text: str, environment: Environment | None = None, folder: Path | None = None
 ) -> Mistake:
     """The one thing that is wrong with one file with this text."""
     found = mistakes(text, environment, folder)

@@ -10,9 +10,9 @@ from typing import Final
 import pytest
 
 from router.settings.difference import NEEDS_RESTART, Change, Difference, difference
-from router.terms.names import AccountName, OperatorName
-from router.terms.settings import Settings, TlsSettings
-from tests.unit.settings.configurations import CONTRACT, changed, loaded
+from router.terms.names import AccountName, GroupName, OperatorName
+from router.terms.settings import PrefixGroup, Settings, TlsSettings
+from tests.unit.settings.configurations import CONTRACT, SMALL, changed, loaded
 
 TELIA_3: Final = 'telia-3, address: "127.0.0.1:27751", system_id: agg1, password: pw1,'
 TABLE: Final = {
@@ -68,6 +68,19 @@ TABLE: Final = {
     "a lane's values": (
         (("min_share: 20%", "min_share: 25%"), ("validity: 48h", "validity: 24h")),
         ["lanes.alert.min_share: 20% -> 25%", "lanes.bulk.validity: 48h -> 24h"],
+        [],
+    ),
+    "how long a lane waits for its operator": (
+        (
+            ("{name: otp, validity: 5m}", "{name: otp, validity: 5m, failover_after: false}"),
+            ("{name: bulk, min_share", "{name: bulk, failover_after: 20s, min_share"),
+        ),
+        ["lanes.otp.failover_after: 2s -> false", "lanes.bulk.failover_after: false -> 20s"],
+        [],
+    ),
+    "what the first lane does by default, written": (
+        (("{name: otp, validity: 5m}", "{name: otp, validity: 5m, failover_after: 2s}"),),
+        [],
         [],
     ),
     "a route": (
@@ -292,3 +305,13 @@ def test_no_secret_is_in_any_word(tmp_path: Path) -> None:
 def test_keys_that_need_a_restart_are_keys() -> None:
     names = {one.name for one in fields(Settings)}
     assert {key.partition(".")[0] for key in NEEDS_RESTART} <= names
+
+
+def test_group_of_prefixes_tells_how_many_came_and_went() -> None:
+    def with_group(*prefixes: str) -> Settings:
+        group = PrefixGroup(file="", prefixes=prefixes)
+        return replace(loaded(SMALL), prefixes={GroupName("near"): group})
+
+    (change,) = difference(with_group("1", "2", "3"), with_group("2", "3", "4", "5")).changes
+    assert str(change) == "prefixes.near.prefixes: 3 of them -> 4 (+2 -1)"
+    assert not difference(with_group("1", "2"), with_group("2", "1"))

@@ -100,7 +100,7 @@ EXPECTED = Settings(
         listen=Address(host="127.0.0.1", port=9464), log=LogSettings(format="json", level="info")
     ),
     lanes=(
-        LaneSettings(name=OTP, validity_s=300.0),
+        LaneSettings(name=OTP, validity_s=300.0, failover_after_s=2.0),
         LaneSettings(name=ALERT, min_share=0.2, in_doubt="elsewhere"),
         LaneSettings(name=BULK, min_share=0.05, validity_s=172_800.0),
     ),

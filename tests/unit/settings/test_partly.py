@@ -54,6 +54,31 @@ def test_lanes_keep_names_and_order_and_follow_their_values(old: Settings) -> No
     assert without_restart(old, new).lanes == (otp, alert, old.lanes[2])
 
 
+def test_first_lane_keeps_its_default_until_another_one_is_the_first() -> None:
+    otp = "  - {name: otp, validity: 5m}\n"
+    old = loaded(CONTRACT)
+    vip = loaded(changed(CONTRACT, (otp, "  - {name: vip}\n" + otp)))
+    assert [lane.failover_after_s for lane in vip.lanes] == [2.0, None, None, None]
+    assert without_restart(old, vip).lanes == old.lanes
+    assert without_restart(vip, old).lanes == vip.lanes
+    without = loaded(changed(CONTRACT, (otp, ""), ("lane: otp", "lane: alert")))
+    assert [lane.failover_after_s for lane in without.lanes] == [2.0, None]
+    assert without_restart(old, without).lanes == old.lanes
+
+
+def test_what_is_written_for_a_lane_is_followed_wherever_the_lane_comes_to_stand() -> None:
+    otp = "  - {name: otp, validity: 5m}\n"
+    old = loaded(CONTRACT)
+    written = otp.replace("}", ", failover_after: false}")
+    vip = "  - {name: vip, failover_after: 9s}\n"
+    new = loaded(changed(CONTRACT, (otp, vip + written)))
+    assert [lane.failover_after_s for lane in without_restart(old, new).lanes] == [None] * 3
+    now_first = loaded(changed(CONTRACT, (otp, written.replace("false", "2s") + vip)))
+    before = loaded(changed(CONTRACT, (otp, vip + otp)))
+    partly = without_restart(before, now_first)
+    assert [lane.failover_after_s for lane in partly.lanes] == [9.0, 2.0, None, None]
+
+
 @pytest.mark.parametrize(
     ("change", "path"),
     [

@@ -82,13 +82,18 @@ def test_group_is_a_list_of_prefixes_or_a_file(folder: Path) -> None:
     [
         ("372900\n372901\n", "1"),
         ("Prefix,Name\n372900,x\n372901,y\n", "1"),
-        ("Prefix;Name\r\n+372 900;x\r\n00372-901;y\r\n", "1"),
-        ("\ufeffName\tPrefix\nx\t372900\ny\t(372)901\n", "prefix"),
+        ("Prefix;Name\r\n+372 900;x\r\n00372901;y\r\n", "1"),
+        ("\ufeffName\tPrefix\nx\t372900\ny\t00372 90 1\n", "prefix"),
         ('"Network, name"|"Prefix"\n"a, b"|"372900"\n\n# end\nc|372901\n', "2"),
         ("# sent 2026-11-01\nName,Prefix\nx,372900\ny,372901", "Prefix"),
         ("Name;Prefix\ncaf\xe9;372900\nx;372901\n".encode("latin-1"), "2"),
         ("Prefix,Name\n372900,x\n372901,y\n".encode("utf-16"), "1"),
         (b"372900\r372901\r", "1"),
+        ("+372\xa0900\n+ 372\u202f901\n".encode(), "1"),
+        ("E.164;Name\n372900;x\n372901;y\n", "1"),
+        ("Name;Prefix 1\nx;372900\ny;372901\n", "2"),
+        ("sep=;\r\n372900;1,5\r\n372901;2,5\r\n", "1"),
+        ('"SEP=\t"\nName,Prefix\tPrefix\na,b,c\t372900\nd\t372901\n', "prefix"),
     ],
 )
 def test_csv_is_read_as_operators_send_it(folder: Path, content: str | bytes, column: str) -> None:
@@ -98,11 +103,24 @@ def test_csv_is_read_as_operators_send_it(folder: Path, content: str | bytes, co
 
 
 def test_file_of_senders_has_one_in_each_line(folder: Path) -> None:
-    text = "# who\n\nCASINO* # and all of theirs\nBad Guy\r\n  +3725551\nBad Guy\n"
+    text = "# who\n\nCASINO* # and all of theirs\nBad Guy\r\n  +3725551\t# tab\nBad Guy\n#1\nA#1\n"
     (rule,) = read(folder, BAD, {"bad.txt": text}).refuse
     assert rule.sender_files == (
-        ListFile(file="bad.txt", values=("CASINO*", "Bad Guy", "+3725551")),
+        ListFile(file="bad.txt", values=("CASINO*", "Bad Guy", "+3725551", "A#1")),
     )
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "utf-16"])
+def test_senders_have_characters_of_latin_1(folder: Path, encoding: str) -> None:
+    rules = BAD.replace("{file: bad.txt}", "[{file: bad.txt}, 'Ärä,*']")
+    (rule,) = read(folder, rules, {"bad.txt": "Äasino\nÿ*\n".encode(encoding)}).refuse
+    assert (rule.sender_files[0].values, rule.sender) == (("Äasino", "ÿ*"), ("Ärä,*",))
+
+
+@pytest.mark.parametrize("text", ["", "# nobody is left\n\n"])
+def test_file_of_senders_may_hold_none(folder: Path, text: str) -> None:
+    (rule,) = read(folder, BAD, {"bad.txt": text}).refuse
+    assert rule.sender_files == (ListFile(file="bad.txt", values=()),)
 
 
 def test_files_are_among_those_that_are_watched(folder: Path) -> None:
@@ -147,7 +165,10 @@ def test_rules_and_groups_may_stand_in_several_files(folder: Path) -> None:
         (route('destination: "", sender: "*"'), "routes[0].sender", "leave the key out", None),
         (route('destination: "", sender: "C*O*"'), "routes[0].sender", "at the end", None),
         (route(f'destination: "", sender: {"x" * 21}'), "routes[0].sender", "20 characters", None),
-        (route('destination: "", account: ban*'), "routes[0].account", "no pattern", None),
+        (route('destination: "", sender: "Łasino"'), "routes[0].sender", "Latin-1", None),
+        (route('destination: "", sender: "Casin\\x85"'), "routes[0].sender", "no text", None),
+        (route('destination: "", account: ban*'), "routes[0].account", "pattern: write a list",
+         None),
         (route('destination: "", account: [bank, bnak]'), "routes[0].account[1]", "unknown",
          "bank"),
         (route('destination: "", service_type: "O*"'), "routes[0].service_type", "senders only",
@@ -169,12 +190,21 @@ def test_rules_and_groups_may_stand_in_several_files(folder: Path) -> None:
          "for ever", "ESME_RSUBMITFAIL"),
         (f"refuse: [{{sender: A, status: 0x14}}]\n{ROUTES}", "refuse[0].status", "for ever",
          "ESME_RSUBMITFAIL"),
-        (f"refuse: [{{sender: A, reason: 'two words'}}]\n{ROUTES}", "refuse[0].reason", "letters",
+        (f"refuse: [{{sender: A, reason: 'two words'}}]\n{ROUTES}", "refuse[0].reason", "one word",
+         None),
+        (f"refuse: [{{sender: A, reason: no_route}}]\n{ROUTES}", "refuse[0].reason", "itself",
          None),
         (f"refuse: [{{sender: A, lane: [slow, slwo]}}]\n{ROUTES}", "refuse[0].lane[1]", "unknown",
          "slow"),
         (f'prefixes: {{a: ["372", ""]}}\n{ROUTES}', "prefixes.a[1]", "every number", None),
         (f"prefixes: {{a: []}}\n{ROUTES}", "prefixes.a", "empty", None),
+        (f'prefixes: {{a: "372"}}\n{ROUTES}', "prefixes.a", "a list of prefixes", None),
+        (f"prefixes: {{a: }}\n{ROUTES}", "prefixes.a", "a list of prefixes", None),
+        *[
+            (f"prefixes: {{a: {{file: a.csv, column: {column}}}}}\n{ROUTES}",
+             "prefixes.a.column", "is no number", None)
+            for column in ("0", "-1", "1.5", "007", "1e3", "'0'", "' '")
+        ],
         (f"prefixes: {{a: {{column: 1}}}}\n{ROUTES}", "prefixes.a.file", "missing", None),
         (f"prefixes: {{a: {{file: no.csv}}}}\n{ROUTES}", "prefixes.a.file", "No such file", None),
         (f"prefixes: {{a: {{file: ., column: 1}}}}\n{ROUTES}", "prefixes.a.file", "no regular",
@@ -190,13 +220,28 @@ def test_rule_that_is_not_well_written_is_refused(
     assert [(says in one.message, one.suggestion) for one in found] == [(True, meant)], found
 
 
+def test_reasons_are_bounded_because_they_label_metrics(folder: Path) -> None:
+    rules = "".join(f"\n  - {{sender: A{n}, reason: r{n}}}" for n in range(101))
+    (mistake,) = wrong(folder, f"refuse:{rules}\n{ROUTES}")
+    assert (mistake.path, "100 at most" in mistake.message) == ("refuse", True)
+
+
+def test_lane_of_a_route_takes_no_list_and_none_is_suggested(folder: Path) -> None:
+    found = wrong(folder, 'routes: [{destination: "", to: [telia], lane: "sl*"}]')
+    assert [(one.path, one.message) for one in found] == [
+        ("routes[0].lane", "the name of one lane is wanted here, no pattern")
+    ]
+    (found_in_list,) = wrong(folder, f'refuse: [{{lane: "sl*"}}]\n{ROUTES}')
+    assert found_in_list.message.endswith("write a list")
+
+
 def test_rule_for_every_message_may_say_so(folder: Path) -> None:
     (rule,) = read(folder, f'refuse: [{{destination: ""}}]\n{ROUTES}').refuse
     assert rule.destination == ("",)
 
 
 def test_every_bad_line_is_named_up_to_a_bound(folder: Path) -> None:
-    lines = ["Good", "*bad", "x" * 21, "G\u00f6od", *["a*b"] * 100]
+    lines = ["Good", "*bad", "x" * 21, "G\u0142od", *["a*b"] * 100]
     found = wrong(folder, BAD, {"bad.txt": "\n".join(lines)})
     file = str(folder / "bad.txt")
     named = [one for one in found if one.line]
@@ -217,16 +262,69 @@ def test_every_bad_line_is_named_up_to_a_bound(folder: Path) -> None:
         ("372900\nabc\n", "digits", 2),
         ("372900\n\n# x\n37290012345678901234567\n", "20 digits", 4),
         ("372900,x\n,y\n", "no prefix in this column", 2),
-        ("372900\n3.72E+05\n", "digits", 2),
-        ('372900\n"372901\n372902\n', "no CSV", 3),
-        ('372900\n"372901\n372902"\n', "digits", 3),
-        ('372900\n"372901"x\n', "no CSV", 2),
+        ('372900\n"372901\n372902\n', "no CSV: a quote opens here", 2),
+        ('372900\n"372901\n372902\n"372903"\n', "no CSV: a quote opens here", 2),
+        ('372900\n"372901\n372902"\n', "a quote opens here", 2),
+        ('372900\n"372901', "no CSV: a quote opens here", 2),
+        ('372900\n"372901"x\n', "no CSV: ',' expected", 2),
         ("372900\n\x00\n", "digits", 2),
+        ("sep=;\n372900;1\n372900 1;2\n", "digits", 3),
+        # What would be another prefix without what is no digit.
+        ("372900\n37250-37259\n", "may be a range", 2),
+        ("372900\n44 7700 - 44 7799\n", "may be a range", 2),
+        ("372900\n+37250 \u2013 59\n", "may be a range", 2),
+        ("372900\n00372-901\n", "without a dash", 2),
+        ("372900\n37255.0\n", "decimal number: a price, or", 2),
+        ("372900\n0.05\n", "decimal number", 2),
+        ('372900\n"0,05"\n', "decimal number", 2),
+        ("3.72E+05\n372900\n", "decimal number", 1),
+        ("372900\n3e-05\n", "decimal number", 2),
+        ("372900\n+44(0)7700\n", "only then spaces", 2),
+        ("372900\n372 901\n", "only then spaces", 2),
+        ("372900\n37250/37251\n", "a prefix is written in digits", 2),
+        ("372900\n00\n", "a prefix is written in digits", 2),
+        ("372900\n+00372\n", "a prefix is written in digits", 2),
+        ("372900\n\u0663\n", "a prefix is written in digits", 2),
+        ("Premium 2026\nPrefix\n372900\n", "if this is a heading", 2),
+        ("2026: all of them\n372900\n", "if this is a heading", 1),
     ],
 )
 def test_bad_line_of_a_csv_is_named(folder: Path, content: str, says: str, line: int) -> None:
     (mistake,) = wrong(folder, GROUP, {"premium.csv": content})
     assert (mistake.line, says in mistake.message) == (line, True), mistake
+
+
+def test_only_the_first_lines_may_be_a_heading_and_no_cell_is_a_destination(folder: Path) -> None:
+    rows = "\n".join(["Prefix", *["372900"] * 20, "Prefix 2"])
+    (mistake,) = wrong(folder, GROUP, {"premium.csv": rows})
+    assert (mistake.line, "heading" in mistake.message) == (22, False)
+    assert "destination" not in mistake.message
+
+
+def test_name_of_two_columns_is_told(folder: Path) -> None:
+    rules = GROUP.replace("premium.csv", "premium.csv, column: Prefix")
+    (mistake,) = wrong(folder, rules, {"premium.csv": "Prefix;Name;prefix \n372;x;373\n"})
+    assert "twice: write its number" in mistake.message
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_its_mark_is_told(folder: Path, encoding: str) -> None:
+    (mistake,) = wrong(folder, GROUP, {"premium.csv": "372900\n372901\n".encode(encoding)})
+    assert "UTF-16" in mistake.message
+    (mistake,) = wrong(folder, BAD, {"bad.txt": "CASINO".encode(encoding)})
+    assert "UTF-16" in mistake.message
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "CASINO;blocked", '"Quoted"', "'Quoted'", "A,B", "D\tnote", "Account;Sender", "A\0B",
+        "\x1b[1mA", "A\x1b", "A\x85", '"A # b"',
+    ],
+)  # fmt: skip
+def test_line_with_more_than_a_sender_is_a_mistake(folder: Path, line: str) -> None:
+    (mistake,) = wrong(folder, BAD, {"bad.txt": f"Good\n{line}\nGood too\n"})
+    assert (mistake.line, "one sender in each line" in mistake.message) == (2, True), mistake
 
 
 def test_column_that_is_not_there_is_told(folder: Path) -> None:

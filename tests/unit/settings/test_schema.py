@@ -144,6 +144,14 @@ def test_a_whole_configuration_and_any_part_of_one_is_accepted(text: str, tmp_pa
         ("routes:", "telemetry: {listen: '0.0.0.0:9464'}\nroutes:"),
         ("routes:", "control: {listen: '[::1]:0'}\nroutes:"),
         ("routes:", "inbound: [{to: bank, keyword: STOP, destination: 12302}]\nroutes:"),
+        *[
+            ("routes:", f"refuse: [{{sender: Äasino, status: {status}}}]\nroutes:")
+            for status in ("ESME_RSUBMITFAIL", "0x0A", "'0x580'", "1024", "'888'", "'${S:-69}'")
+        ],
+        *[
+            ("routes:", f"refuse: [{{sender: A, days: {days}}}]\nroutes:")
+            for days in ("MON", "Mon-fri", "[sat, sun]", "'${DAY:-sat}'")
+        ],
     ],
 )  # fmt: skip
 def test_what_the_router_takes_is_never_refused(old: str, new: str, tmp_path: Path) -> None:
@@ -186,12 +194,36 @@ def test_what_the_router_takes_is_never_refused(old: str, new: str, tmp_path: Pa
         ),
         ("keyword: MESSENTE", "keyword: two words", "$.inbound[0].keyword"),
         ("\n  telia:\n", "\n  none:\n", "$.operators"),
+        *[
+            ("routes:", f"refuse: [{{sender: A, status: {status}}}]\nroutes:", "$.refuse[0].status")
+            for status in (
+                *("ESME_RTHROTTLED", "ESME_RMSGQFUL", "ESME_RSYSERR", "ESME_RX_T_APPN", "ESME_ROK"),
+                *("0x58", "20", "8", "'0x58'", "'0X0064'", "'088'"),
+            )
+        ],
+        *[
+            ("routes:", f"refuse: [{{sender: A, days: {days}}}]\nroutes:", "$.refuse[0].days")
+            for days in ("foo", "mon-fry", "[foo]")
+        ],
+        *[
+            ("routes:", f"prefixes: {{a: {{file: f, column: {column}}}}}\nroutes:", "$.prefixes.a")
+            for column in ("0", "-1", "1.5", "'0'", "'1.5'")
+        ],
     ],
 )  # fmt: skip
 def test_what_a_schema_can_tell_is_refused_at_its_place(
     old: str, new: str, path: str, tmp_path: Path
 ) -> None:
     assert set(refused(changed(CONTRACT, (old, new)), tmp_path)) == {path}
+
+
+def test_group_in_a_file_is_accepted_with_any_column(tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text("E.164,true,a 1\n3725,3726,3727\n")
+    for column in ("1", "3", "'2'", "E.164", "true", "a 1", "'${COLUMN:-1}'"):
+        rules = f"prefixes: {{a: {{file: f.csv, column: {column}}}}}\nroutes:"
+        text = changed(SMALL, ("routes:", rules))
+        loaded(text, folder=tmp_path)
+        assert refused(text, tmp_path) == [], column
 
 
 def test_nothing_is_required_at_the_top_alone() -> None:
@@ -229,3 +261,6 @@ def test_words_are_listed_for_completion() -> None:
     names = parts["status"]["anyOf"][0]["enum"]
     assert "ESME_RTHROTTLED" in names
     assert "ESME_ROK" not in names
+    names = parts["final_status"]["anyOf"][0]["enum"]
+    assert "ESME_RSUBMITFAIL" in names
+    assert "ESME_RTHROTTLED" not in names

@@ -182,6 +182,38 @@ def test_group_that_no_rule_names_is_a_warning() -> None:
     assert (warning.path, warning.message) == ("prefixes.near", "no rule names this group")
 
 
+def test_prefix_of_two_digits_beside_long_ones_is_a_warning(tmp_path: Path) -> None:
+    near = '["370", "1", "3725", "55", "3", "4", "5"]'
+    whole = '["1", "44", "370"]'
+    (tmp_path / "premium.csv").write_text("Telia;3725\nTotal;1\n")
+    (tmp_path / "long.csv").write_text("3725\n372\n")
+    found = told(
+        "destination: {prefixes: [near, whole, long, premium]}, to: [telia]",
+        before=f"prefixes:\n  near: {near}\n  whole: {whole}\n  long: {{file: long.csv}}\n"
+        "  premium: {file: premium.csv, column: 2}\n",
+        folder=tmp_path,
+    )
+    assert [one.path for one in found] == ["prefixes.near", "prefixes.premium"]
+    assert found[0].message.startswith("has 1, 55, 3 (and 2 more) beside prefixes of four digits")
+    assert "a price or a total" in found[1].message
+
+
+def test_file_without_senders_is_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "none.txt").write_text("# nobody\n")
+    (tmp_path / "some.txt").write_text("A\n")
+    found = told(
+        'destination: "372", sender: [{file: none.txt}, {file: some.txt}], to: [telia]',
+        'destination: "371", sender: [B, {file: none.txt}], to: [telia]',
+        'destination: "370", sender: {file: some.txt}, to: [telia]',
+        before="refuse: [{account: bank, sender: {file: none.txt}}]\n",
+        folder=tmp_path,
+    )
+    assert [(one.path, "for nobody" in one.message) for one in found] == [
+        ("refuse[0]", True), ("routes[0]", False), ("routes[1]", False),
+    ]  # fmt: skip
+    assert "none.txt" not in str(found)
+
+
 # Very many.
 
 

@@ -1,5 +1,8 @@
 """router/telemetry/account_quality.py: an account that fares worse than usual is told, once."""
 
+import re
+from pathlib import Path
+
 from structlog.testing import capture_logs
 
 from router.accept.refusals import Refusals
@@ -10,12 +13,21 @@ from router.telemetry.account_quality import (
     LINES_AT_ONCE,
     LOOK_EVERY_S,
     NOW_EVENTS,
+    TOLD_ELSEWHERE,
     USUAL_S,
     AccountQuality,
 )
 from router.terms.counters import Counters
 from router.terms.names import AccountName, LaneName
-from router.terms.outcome import NO_ROUTE, THROTTLED, Outcome, Refusal
+from router.terms.outcome import (
+    CONGESTED,
+    NO_ROUTE,
+    OWN_REASONS,
+    REFUSED_BY_ROUTE,
+    THROTTLED,
+    Outcome,
+    Refusal,
+)
 
 BANK, SHOP = AccountName("bank"), AccountName("shop")
 OTP = LaneName("otp")
@@ -200,3 +212,23 @@ def test_fall_of_many_accounts_is_told_bit_by_bit() -> None:
             assert len(told) <= LINES_AT_ONCE
     fell = [line["account"] for line in traffic.told if line["event"] == "account.delivery_fell"]
     assert sorted(map(str, fell)) == sorted(accounts)
+
+
+def test_what_rules_refuse_is_no_news() -> None:
+    for reason in ("gambling", "refused_by_rule", "refused_by_route"):
+        traffic = Traffic(BANK)
+        for _ in range(200):
+            traffic.submits(100)
+            traffic.look()
+        for _ in range(20):
+            traffic.submits(50, 50, Refusal(reason, 0x45))
+            assert traffic.look() == [], reason
+
+
+def test_alerts_are_for_the_reasons_of_the_router_and_not_for_those_of_rules() -> None:
+    text = (Path(__file__).parents[3] / "config" / "prometheus" / "alerts.yml").read_text()
+    (reasons,) = set(re.findall(r'refused_total\{reason=~"([^"]*no_route[^"]*)"\}', text))
+    quiet = {*TOLD_ELSEWHERE, REFUSED_BY_ROUTE} - {CONGESTED.reason}
+    of_binds = {*("blocked", "foreign_address", "too_many_binds", "too_many_checks"),
+                *("wrong_certificate", "wrong_credentials", "unrouted")}  # fmt: skip
+    assert set(reasons.split("|")) == OWN_REASONS - quiet - of_binds

@@ -148,11 +148,14 @@ def test_when_the_next_operator_takes_it_is_told() -> None:
     plain = told("372123", SHOP)
     assert (plain.failover_after_s, plain.in_doubt) == (None, "resend")
     assert ": on to the next: when one is down or fails, or its status says so\n" in text_of(plain)
+    assert ": no other one takes what waits while the first is up\n" in text_of(plain)
+    after = ": after 2s without a slot any other one may take it, the nearest first\n"
+    assert after in text_of(told("372123"))  # The first lane, by default.
     lane = "{name: bulk, min_share: 5%, validity: 48h"
     configuration = changed(CONTRACT, (lane, lane + ", failover_after: 20s, in_doubt: elsewhere"))
     slow = told("372123", SHOP, configuration=configuration)
     assert (slow.failover_after_s, slow.in_doubt) == (20.0, "elsewhere")
-    assert "or the message has waited 20s for it\n" in text_of(slow)
+    assert ": after 20s without a slot any other one" in text_of(slow)
     assert "in doubt: elsewhere, where" in text_of(slow)
     assert "on to the next" not in text_of(told("358123", configuration=configuration))
 

@@ -8,17 +8,24 @@ import pytest
 
 from router.settings.load import load
 from router.wiring.checking import Examined, lines_of
-from router.wiring.questions import not_for_everybody
+from router.wiring.questions import not_for_everybody, own_name
 from router.wiring.running_config import RunningConfig
 from tests.unit.settings.configurations import CONTRACT, changed, loaded
 from tests.unit.telemetry.running import TELIA, FakeRouter
 from tests.unit.wiring.test_control import command, control_of
 
+SECRET = "Zq7wV9kP"
 FASTER = ("commit_every: 2ms", "commit_every: 5ms")
 
 
 def asked(router: FakeRouter, where: str, **question: object) -> tuple[int, dict[str, object]]:
     return command(control_of(router), where, json.dumps(question).encode())
+
+
+def written(path: Path, text: str, mode: int = 0o644) -> Path:
+    path.write_text(text, encoding="utf-8")
+    path.chmod(mode)
+    return path
 
 
 @pytest.fixture
@@ -119,6 +126,88 @@ def test_whether_a_password_is_right_is_told_only_of_the_files_that_run(tmp_path
     assert changes(own.parent) == told, "it may hold other files"
     _, found = asked(router, "/v1/compare", path=str(guess))
     assert "passwords were not compared" in "\n".join(lines_of(cast("Examined", found)))
+
+
+def test_values_of_the_environment_are_told_nobody(
+    router: FakeRouter, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELIA_PASSWORD", SECRET)
+    everywhere = (
+        ("system_id: smpp-router ", "system_id: '${TELIA_PASSWORD}' "),
+        ("sqlite:///router.db", "sqlite:///${TELIA_PASSWORD}"),
+        ('name: telia-3, address: "127.0.0.1', 'name: telia-3, address: "${TELIA_PASSWORD}'),
+        ("keyword: MESSENTE", "keyword: '${TELIA_PASSWORD}'"),
+    )
+    config.write_text(changed(CONTRACT, *everywhere), encoding="utf-8")
+    status, found = asked(router, "/v1/compare", path=str(config))
+    assert status == 200
+    assert SECRET not in json.dumps(found)
+    mistakes = cast("list[dict[str, str]]", found["mistakes"])
+    assert len(mistakes) == len(everywhere)
+    assert {one["message"] for one in mistakes} == {
+        "in files that it does not run, the router takes variables of its environment for passwords"
+        " only; compare with --against instead"
+    }
+
+
+def test_files_that_run_are_read_with_the_environment_and_by_the_name_that_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELIA", SECRET)
+    text = changed(CONTRACT, ("system_id: smpp-router", "system_id: '${TELIA}'"))
+    own, link = written(tmp_path / "own.yaml", text), tmp_path / "link.yaml"
+    link.symlink_to(own)
+    settings, router = load(own, {"TELIA": SECRET}), FakeRouter()
+    router.config = RunningConfig(settings, lambda: settings)
+    written(own, changed(text, ("rate: 80/s", "rate: 90/s")))
+    against = asked(router, "/v1/compare", path=str(link))[1]["against"]
+    assert isinstance(against, dict)
+    assert [one["text"] for one in against["changes"]] == ["operators.elisa.rate: 80/s -> 90/s"]
+
+    written(own, "listen: 1\n")
+    _, found = asked(router, "/v1/compare", path=str(link))
+    mistakes = cast("list[dict[str, str]]", found["mistakes"])
+    assert {one["file"] for one in mistakes} == {str(own)}, "the link may lead elsewhere by now"
+
+
+def test_file_that_the_configuration_only_names_is_none_of_its_own(tmp_path: Path) -> None:
+    own, named = tmp_path / "own.yaml", written(tmp_path / "list", "1\n")
+    settings = load(written(own, CONTRACT + "prefixes: {x: {file: list}}\n"), {})
+    assert {own, named} == set(settings.files)
+    assert own_name(own, settings) == own
+    assert own_name(named, settings) is None
+    assert own_name(tmp_path / "no\0name", settings) is None
+
+
+def test_content_of_a_file_that_is_named_is_not_in_the_answer(
+    router: FakeRouter, config: Path
+) -> None:
+    """The digest of the configuration would be enough to try out what may stand in the file."""
+    tls = 'listen:\n  - {address: "127.0.0.1:2775", tls: {certificate: secret, key: secret}}'
+    config.write_text(changed(CONTRACT, ('listen:\n  - {address: "127.0.0.1:2775"}', tls)))
+    answers = []
+    for secret in (SECRET, "another1"):
+        written(config.parent / "secret", secret, 0o600)
+        answers.append(asked(router, "/v1/compare", path=str(config)))
+    assert answers[0] == answers[1]
+    assert (answers[0][1]["ok"], answers[0][1]["hash"]) == (True, None)
+
+
+def test_of_groups_in_files_is_told_only_how_many_prefixes_there_are(tmp_path: Path) -> None:
+    own, other = tmp_path / "own", tmp_path / "other"
+    for folder, prefixes in ((own, "3725\n3726\n"), (other, "3725\n")):
+        folder.mkdir()
+        written(folder / "list", prefixes)
+        groups = f'prefixes: {{x: {{file: list}}, y: ["{len(prefixes)}"]}}\n'
+        written(folder / "router.yaml", CONTRACT + groups)
+    settings, router = load(own / "router.yaml", {}), FakeRouter()
+    router.config = RunningConfig(settings, lambda: settings)
+    against = asked(router, "/v1/compare", path=str(other / "router.yaml"))[1]["against"]
+    assert isinstance(against, dict)
+    assert [one["text"] for one in against["changes"]] == [
+        "prefixes.x.prefixes: 2 of them -> 1 of them",
+        "prefixes.y.prefixes: 10 -> 5",
+    ]
 
 
 def test_relative_path_means_nothing_to_the_router(router: FakeRouter) -> None:

@@ -1,0 +1,184 @@
+"""Finds the few rules that a message may fulfil among very many, in their order.
+
+Each rule is found by one of its conditions: by that whose values the fewest other rules have too.
+So ten thousand senders cost no more per message than one, in one rule or in as many, and so do ten
+thousand numbers that one sender must not write to. A rule without any of these conditions is among
+those that are found for every message.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Generic, TypeVar
+
+from router.decide.conditions import HEAD_OCTETS, sender_key, senders_of, split_patterns
+from router.decide.prefixes import HEAD_DIGITS, lengths_by_head
+from router.smpp.pdu import Sm
+from router.terms.names import AccountName
+from router.terms.settings import RefuseSettings, RouteSettings
+
+MOST_SOURCES: Final = 10_000
+"""Source addresses whose rules are remembered: a client has few. Whoever has a new one for each
+message pays for the look-up, a microsecond."""
+
+Numbers = tuple[int, ...]
+"""The numbers of rules, in their order."""
+Key = TypeVar("Key")
+
+
+class _Table(Generic[Key]):
+    """Numbers of rules by one value of theirs."""
+
+    __slots__ = ("of",)
+
+    def __init__(self) -> None:
+        self.of: dict[Key, list[int]] = {}
+
+    def add(self, keys: Iterable[Key], number: int) -> None:
+        """Have a rule found by each of these values."""
+        for key in keys:
+            numbers = self.of.setdefault(key, [])
+            if not numbers or numbers[-1] != number:
+                numbers.append(number)
+
+    def frozen(self) -> Mapping[Key, Numbers]:
+        """Return the numbers by value; equal ones are one object."""
+        same: dict[Numbers, Numbers] = {}
+        return {key: same.setdefault(of := tuple(ones), of) for key, ones in self.of.items()}
+
+
+class RuleIndex:
+    """Which of some rules are to be asked about a message."""
+
+    __slots__ = (
+        "_always",
+        "_begin_heads",
+        "_by_account",
+        "_by_begin",
+        "_by_prefix",
+        "_by_sender",
+        "_by_service_type",
+        "_finds_by_others",
+        "_in_any_form",
+        "_number_heads",
+        "_of_source",
+        "_reads_sender",
+        "_short_begins",
+        "_short_prefixes",
+    )
+
+    def __init__(
+        self,
+        rules: Sequence[RouteSettings | RefuseSettings],
+        prefixes: Sequence[Iterable[str]],
+        *,
+        in_any_form: bool,
+    ) -> None:
+        """`prefixes` are those of each rule, empty where they say nothing here."""
+        self._in_any_form: Final = in_any_form
+        senders, begins = _Table[bytes](), _Table[bytes]()
+        by_prefix, accounts = _Table[str](), _Table[AccountName]()
+        service_types, always = _Table[bytes](), list[int]()
+        values = [
+            _Values(rule, some, in_any_form=in_any_form)
+            for rule, some in zip(rules, prefixes, strict=True)
+        ]
+        often = Counter(value for one in values for value in one.all())
+        for number, one in enumerate(values):
+            match one.rarest(often):
+                case "sender":
+                    senders.add(one.whole, number)
+                    begins.add(one.begins, number)
+                case "prefix":
+                    by_prefix.add(one.prefixes, number)
+                case "account":
+                    accounts.add(one.accounts, number)
+                case "service_type":
+                    service_types.add(one.service_types, number)
+                case _:
+                    always.append(number)
+        self._by_sender: Final = senders.frozen()
+        self._by_begin: Final = begins.frozen()
+        self._begin_heads, self._short_begins = lengths_by_head(self._by_begin, HEAD_OCTETS)
+        self._by_prefix: Final = by_prefix.frozen()
+        self._number_heads, self._short_prefixes = lengths_by_head(self._by_prefix, HEAD_DIGITS)
+        self._by_account: Final = accounts.frozen()
+        self._by_service_type: Final = service_types.frozen()
+        self._always: Final = tuple(always)
+        self._reads_sender: Final = bool(self._by_sender or self._by_begin)
+        self._finds_by_others: Final = bool(
+            self._by_prefix or self._by_account or self._by_service_type or always
+        )
+        self._of_source: dict[bytes, Numbers] = {}
+
+    def found(self, number: str, account: AccountName, sm: Sm) -> Numbers:
+        """Return the numbers of the rules that are to be asked, in their order."""
+        found: Numbers = ()
+        if self._reads_sender:
+            source = sm.source_addr
+            known = self._of_source.get(source)
+            found = self._look_up(source) if known is None else known
+        if not self._finds_by_others:
+            return found
+        if self._by_prefix:
+            for length in self._number_heads.get(number[:HEAD_DIGITS], self._short_prefixes):
+                some = self._by_prefix.get(number[:length])
+                if some is not None:
+                    found = _in_order(found, some)
+        if self._by_account:
+            found = _in_order(found, self._by_account.get(account, ()))
+        if self._by_service_type:
+            found = _in_order(found, self._by_service_type.get(sm.service_type, ()))
+        return _in_order(found, self._always)
+
+    def _look_up(self, source: bytes) -> Numbers:
+        """Return the rules that are found by a sender, and remember them."""
+        key = sender_key(source) if self._in_any_form else source
+        found = {*self._by_sender.get(key, ())}
+        for length in self._begin_heads.get(key[:HEAD_OCTETS], self._short_begins):
+            found.update(self._by_begin.get(key[:length], ()))
+        numbers = tuple(sorted(found))
+        if len(self._of_source) >= MOST_SOURCES:
+            self._of_source = {}
+        self._of_source[source] = numbers
+        return numbers
+
+
+class _Values:
+    """The values by which one rule can be found."""
+
+    __slots__ = ("accounts", "begins", "prefixes", "service_types", "whole")
+
+    def __init__(
+        self, rule: RouteSettings | RefuseSettings, prefixes: Iterable[str], *, in_any_form: bool
+    ) -> None:
+        self.whole, self.begins = split_patterns(senders_of(rule), in_any_form=in_any_form)
+        self.prefixes: Final = prefixes
+        self.accounts: Final = rule.account
+        self.service_types: Final = [one.encode("latin-1") for one in rule.service_type]
+
+    def all(self) -> Iterable[tuple[str, object]]:
+        """Yield every value with its kind."""
+        for kind, values in self._kinds():
+            for value in values:
+                yield kind, value
+
+    def _kinds(self) -> Iterable[tuple[str, Sequence[object]]]:
+        yield "sender", (*self.whole, *self.begins)
+        yield "prefix", tuple(self.prefixes)
+        yield "account", self.accounts
+        yield "service_type", self.service_types
+
+    def rarest(self, often: Mapping[tuple[str, object], int]) -> str | None:
+        """Return the kind whose values the fewest rules have; None if the rule has none at all."""
+        found = [
+            (max(often[kind, value] for value in values), place, kind)
+            for place, (kind, values) in enumerate(self._kinds())
+            if values
+        ]
+        return min(found)[2] if found else None
+
+
+def _in_order(some: Numbers, others: Numbers) -> Numbers:
+    if not some or not others:  # As nearly always.
+        return some or others
+    return tuple(sorted({*some, *others}))
