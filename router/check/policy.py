@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple, Protocol
 
 from router.smpp.pdu import Sm
+from router.terms.counters import pass_of
 from router.terms.names import AccountName, LaneName
 from router.terms.outcome import Refusal
 from router.terms.place import NOWHERE, Place
@@ -74,7 +75,7 @@ class Check(Protocol):
 class Policy:
     """All checks of one account."""
 
-    __slots__ = ("checks", "key", "number")
+    __slots__ = ("checks", "number", "word")
 
     def __init__(
         self, checks: Sequence[Check], *, account: AccountName, number: Check | None = None
@@ -84,8 +85,8 @@ class Policy:
         self.checks: Final = tuple(checks)
         """The others, in the order of the pass."""
         first = () if number is None else (number.name, RULES)
-        self.key: Final = account, (*first, *(one.name for one in checks))
-        """Account and order of the pass: what is counted under."""
+        self.word: Final = pass_of(account, (*first, *(one.name for one in checks)))
+        """What messages are counted under that come here."""
 
     def read_number(self, one: Candidate, now_utc: float) -> tuple[Check, Refusal] | None:
         """Read the number of a message; return the check that refuses it, and why."""

@@ -12,14 +12,17 @@ from typing import Final, TypeVar
 from router.decide.conditions import (
     HEAD_OCTETS,
     Conditions,
+    asks_place,
     sender_key,
     senders_of,
     split_patterns,
 )
-from router.decide.prefixes import HEAD_DIGITS, Groups, lengths_by_head, prefixes_of
+from router.decide.prefixes import Groups, prefixes_of
 from router.smpp.pdu import Sm
 from router.terms.names import AccountName, LaneName
 from router.terms.outcome import Refusal
+from router.terms.place import NOWHERE, Place
+from router.terms.prefix_lengths import HEAD_DIGITS, lengths_by_head
 from router.terms.settings import RefuseSettings
 
 MOST_SOURCES: Final = 10_000
@@ -73,13 +76,21 @@ class RefusingRules:
         self._number_heads, self._short_prefixes = lengths_by_head(prefixes, HEAD_DIGITS)
         self._by_account: Final = _frozen(accounts)
         self._always: Final = tuple(always)
+        self.asks_place: Final = any(map(asks_place, rules))
+        """Whether one of them asks for the place of the number."""
         self._reads_sender: Final = bool(senders or begins)
         self._by_others: Final = bool(prefixes or accounts or always)
         self._of_source: dict[bytes, Numbers] = {}
         """The rules that name a sender, by source address as it came: a client has few."""
 
     def refusal(
-        self, number: str, account: AccountName, lane: LaneName, sm: Sm, now_utc: float
+        self,
+        number: str,
+        account: AccountName,
+        lane: LaneName,
+        sm: Sm,
+        now_utc: float,
+        place: Place = NOWHERE,
     ) -> Refusal | None:
         """Return the refusal of the first rule that holds; None if none does."""
         of_sender: Numbers = ()
@@ -89,14 +100,20 @@ class RefusingRules:
             of_sender = self._look_up(source) if known is None else known
         if not of_sender and not self._by_others:
             return None
-        for place in self._found(of_sender, number, account):
-            rule = self._rules[place]
-            if _fits(rule, number) and rule.conditions.hold(account, lane, sm, now_utc):
+        for at in self._found(of_sender, number, account):
+            rule = self._rules[at]
+            if _fits(rule, number) and rule.conditions.hold(account, lane, sm, now_utc, place):
                 return rule.refusal
         return None
 
     def explain(
-        self, number: str, account: AccountName, lane: LaneName, sm: Sm, now_utc: float
+        self,
+        number: str,
+        account: AccountName,
+        lane: LaneName,
+        sm: Sm,
+        now_utc: float,
+        place: Place = NOWHERE,
     ) -> list[tuple[RefuseSettings, str | None]]:
         """Return the rules that name the sender, the number or the account, or none of those.
 
@@ -105,9 +122,9 @@ class RefusingRules:
         """
         told: list[tuple[RefuseSettings, str | None]] = []
         of_sender = self._look_up(sm.source_addr)
-        for place in self._found(of_sender, number, account):
-            rule = self._rules[place]
-            why = rule.conditions.why_not(account, lane, sm, now_utc)
+        for at in self._found(of_sender, number, account):
+            rule = self._rules[at]
+            why = rule.conditions.why_not(account, lane, sm, now_utc, place)
             if why is None and not _fits(rule, number):
                 why = "is for other numbers"
             told.append((rule.settings, why))

@@ -52,7 +52,7 @@ def prefixes_in(spot: Spot, column: str) -> tuple[str, ...]:
     """
 
     def read() -> tuple[str, ...]:
-        return _parsed(spot, _cells(spot, _text_of(spot), column), _prefix, "prefix")
+        return _parsed(spot, _cells(spot, _text_of(spot), column), parsed_prefix, "prefix")
 
     return _once(spot, column, read)
 
@@ -69,14 +69,16 @@ def _once(spot: Spot, column: str, read: Callable[[], tuple[str, ...]]) -> tuple
     return found
 
 
-def _cells(spot: Spot, text: str, column: str) -> Iterator[tuple[int, str]]:
-    """Yield the lines and cells of a column of a CSV text, without its heading."""
+def rows_in(spot: Spot) -> Iterator[tuple[int, list[str]]]:
+    """Yield the lines and cells of the CSV file that a spot names, its heading among them."""
+    yield from _rows(spot, _text_of(spot))
+
+
+def _rows(spot: Spot, text: str) -> Iterator[tuple[int, list[str]]]:
     first = _QUOTED.sub("", next(filter(_is_row, io.StringIO(text)), ""))
     delimiter = max(DELIMITERS, key=first.count)
     # Strict: a quote without its partner would swallow the rest of the file.
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    at = int(column) - 1 if column.isdecimal() else None
-    is_first = True
     while True:
         try:
             row = next(rows, None)
@@ -87,16 +89,28 @@ def _cells(spot: Spot, text: str, column: str) -> Iterator[tuple[int, str]]:
             return
         if not any(map(str.strip, row)) or row[0].lstrip().startswith(COMMENT):
             continue
-        names = [cell.strip() for cell in row]
+        yield rows.line_num, [cell.strip() for cell in row]
+
+
+def is_heading(cell: str) -> bool:
+    """Whether a cell of the first line is a heading: it has letters, and no digit."""
+    return bool(_LETTER.search(cell)) and not _DIGIT.search(cell)
+
+
+def _cells(spot: Spot, text: str, column: str) -> Iterator[tuple[int, str]]:
+    """Yield the lines and cells of a column of a CSV text, without its heading."""
+    at = int(column) - 1 if column.isdecimal() else None
+    is_first = True
+    for line, cells in _rows(spot, text):
         if at is None:
-            folded = [name.casefold() for name in names]
+            folded = [cell.casefold() for cell in cells]
             if column.casefold() not in folded:
                 spot.refuse("the heading of the file has no such column")
             at = folded.index(column.casefold())
         else:
-            cell = names[at] if at < len(names) else ""
-            if not (is_first and _LETTER.search(cell) and not _DIGIT.search(cell)):
-                yield rows.line_num, cell
+            cell = cells[at] if at < len(cells) else ""
+            if not (is_first and is_heading(cell)):
+                yield line, cell
         is_first = False
 
 
@@ -104,7 +118,7 @@ def _is_row(line: str) -> bool:
     return bool(line.strip()) and not line.lstrip().startswith(COMMENT)
 
 
-def _prefix(written: str) -> str:
+def parsed_prefix(written: str) -> str:
     """Return a prefix as operators write it: with `+`, `00`, spaces or dashes, or without."""
     digits = _AROUND_DIGITS.sub("", written).removeprefix("+")
     if digits.startswith("00"):
@@ -122,21 +136,37 @@ def _parsed(
 ) -> tuple[str, ...]:
     """Return parsed values, each once, or note the lines that are wrong."""
     found: dict[str, None] = {}
-    wrong = 0
+    wrong = WrongLines(spot)
     for line, value in values:
         try:
             found[parse(value)] = None
         except NotUnderstoodError as error:
-            wrong += 1
-            if wrong <= MOST_LINES_NAMED:
-                _note(spot, line, error.message)
-    if wrong > MOST_LINES_NAMED:
-        _note(spot, 0, f"{wrong - MOST_LINES_NAMED} more lines are wrong")
-    if wrong:
-        raise RefusedError
+            wrong.add(line, error.message)
+    wrong.end()
     if not found:
         spot.refuse(f"the file holds no {what}")
     return tuple(found)
+
+
+class WrongLines:
+    """The lines of one file that are wrong: each is a mistake, up to a bound."""
+
+    def __init__(self, spot: Spot) -> None:
+        self._spot: Final = spot
+        self._count = 0
+
+    def add(self, line: int, message: str) -> None:
+        """Note what is wrong with a line."""
+        self._count += 1
+        if self._count <= MOST_LINES_NAMED:
+            _note(self._spot, line, message)
+
+    def end(self) -> None:
+        """Raise RefusedError if any line was wrong."""
+        if self._count > MOST_LINES_NAMED:
+            _note(self._spot, 0, f"{self._count - MOST_LINES_NAMED} more lines are wrong")
+        if self._count:
+            raise RefusedError
 
 
 def _note(spot: Spot, line: int, message: str) -> None:

@@ -1,5 +1,7 @@
 """router/wiring/explain.py: what would become of a message, and why."""
 
+from pathlib import Path
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +13,7 @@ from router.smpp.vocabulary import SUBMIT_SM
 from router.terms.names import AccountName
 from router.terms.outcome import Refusal
 from router.terms.plan import Plans
-from router.wiring.explain import Explanation, Question, explain
+from router.wiring.explain import Explanation, Question, ToldRefusal, explain
 from tests.unit.settings.configurations import CONTRACT, changed, loaded
 from tests.unit.telemetry.running import BANK, SHOP
 
@@ -281,3 +283,66 @@ def test_hours_are_those_of_the_time_that_is_asked_about() -> None:
         assert found.plans[0].operators[0] == operator, hour
     day = explain(settings, question, NOW // 86_400 * 86_400 + 43_200)
     assert day.losers[0].why_not == "holds 20:00-08:00 Europe/Tallinn"
+
+
+# Places and policies.
+
+POLICY = changed(
+    CONTRACT,
+    (
+        "    lane: otp\n",
+        "    lane: otp\n    numbers: {country: EE, refuse: [invalid]}\n    countries: [EE, US]\n",
+    ),
+    ("routes:\n", 'routes:\n  - {destination: "372", country: FI, to: [elisa]}\n'),
+)
+
+
+def test_place_of_the_number_is_told() -> None:
+    found = told("37255512345")
+    assert found.place is not None
+    assert (found.place.country, found.place.kind, found.place.zone) == (
+        "EE",
+        "mobile",
+        "Europe/Tallinn",
+    )
+    assert "place: EE, mobile, Europe/Tallinn" in text_of(found)
+    assert "place: US, fixed or mobile, America/New_York" in text_of(told("12125551234"))
+    assert "place: no valid number (of EE, by its first digits)" in text_of(told("37219912345"))
+    assert "place: no valid number\n" in text_of(told("12302"))
+    assert found.as_json()["place"] == {
+        **{"country": "EE", "network": "", "network_name": "", "kind": "mobile"},
+        **{"is_valid": True, "zone": "Europe/Tallinn"},
+    }
+
+
+def test_network_is_told_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("3725,24801,Telia\n")
+    (tmp_path / "b.csv").write_text("37255,24802\n")
+    settings = loaded(f"networks: [a.csv, b.csv]\n{CONTRACT}", folder=tmp_path)
+    for number, place in (("37251234567", "network 24801 Telia"), ("37255512345", "network 24802")):
+        found = explain(settings, Question(account=BANK, to=number), NOW)
+        assert f"place: EE, {place}, mobile, Europe/Tallinn" in text_of(found)
+
+
+def test_each_check_of_the_account_is_told() -> None:
+    found = told("55512345", configuration=POLICY)
+    assert (found.number, found.refusal) == ("37255512345", None)
+    assert "number: 37255512345 (from '55512345')" in text_of(found)
+    assert "policy: number changed: read as a national number of EE" in text_of(found)
+    assert "is for country FI" in [rule.why_not for rule in found.losers]
+    found = told("37255512345", configuration=POLICY)
+    assert "policy: number passed\n" in text_of(found)
+    assert told("37255512345", SHOP, configuration=POLICY).policy == []
+
+
+def test_check_that_refuses_is_told_with_what_the_client_hears() -> None:
+    found = told("447400123456", configuration=POLICY)
+    assert found.refusal is not None
+    assert (found.refusal.reason, found.refusal.status) == ("country_not_allowed", 0x0B)
+    text = text_of(found)
+    assert "policy: number refused: the account does not send to this country" in text
+    assert "refused: country_not_allowed; the client hears ESME_RINVDSTADR" in text
+    assert found.plans == []
+    assert told("12302", configuration=POLICY).refusal == ToldRefusal(
+        reason="invalid_number", status=0x0B, status_name="ESME_RINVDSTADR"
+    )

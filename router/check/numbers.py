@@ -1,0 +1,151 @@
+"""The first check: reads the number of a message, finds its place, and refuses by both.
+
+An account with `numbers.country` may write numbers as they are dialled inside that country. Such a
+number is read as one of the country only if it is no valid international one: else its first digits
+would be taken for another country's code, and the message sent there. What is valid both ways
+stays international, and is counted. What begins with `+` or `00` is international, whatever it is.
+
+What is so read is the routing key. The message keeps what the client wrote.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from router.check.numbering import PLAN, SHORTEST_DIGITS, inside_country
+from router.check.places import Places
+from router.check.policy import Candidate, Note
+from router.terms.latest import Latest
+from router.terms.outcome import (
+    COUNTRY_NOT_ALLOWED,
+    FIXED_LINE,
+    NO_SUCH_NUMBER,
+    PREMIUM_NUMBER,
+    UNKNOWN_LINE,
+    Refusal,
+)
+from router.terms.place import LineKind, Place
+from router.terms.settings import AccountSettings, UnwantedNumber
+
+NUMBER: Final = "number"
+"""The name of the check."""
+FIRST_DIGITS: Final = 4
+"""Digits that are looked up first: fewer than of a place, because the country code is missing."""
+MOST_HEADS: Final = 50_000
+"""Of one account that writes such numbers; at most twice as many."""
+_ABROAD: Final = (b"+", b"00")
+"""What an international number begins with."""
+_BETWEEN: Final = b" -()."
+_REFUSALS: Final[Mapping[LineKind, tuple[UnwantedNumber, Refusal]]] = {
+    "fixed": ("fixed", FIXED_LINE),
+    "premium": ("premium", PREMIUM_NUMBER),
+    "fixed_or_mobile": ("unknown_kind", UNKNOWN_LINE),
+    "unknown": ("unknown_kind", UNKNOWN_LINE),
+}
+
+
+class InlandNumbers:
+    """Numbers as they are dialled inside one country. It keeps what it has learnt."""
+
+    __slots__ = ("_country", "_heads", "code")
+
+    def __init__(self, country: str) -> None:
+        self._country: Final = country
+        self.code: Final = PLAN.code_of_country(country)
+        self._heads: Final[Latest[tuple[str, int], str | int]] = Latest(MOST_HEADS)
+        """By first digits and length: what they are with the country code, empty if the number is
+        none inside the country; or how many digits decide."""
+
+    def international(self, number: str) -> str:
+        """Return the number with its country code; empty if it is none inside the country."""
+        length = len(number)
+        depth = FIRST_DIGITS
+        found = self._heads.get((number[:depth], length))
+        if isinstance(found, int):
+            depth = found
+            found = self._heads.get((number[:depth], length))
+        if found == "":
+            return ""
+        if isinstance(found, str):
+            return f"{found}{number[depth:]}"
+        return self._missed(number)
+
+    def _missed(self, number: str) -> str:
+        """Return what a number with a new head is, and keep it."""
+        length = len(number)
+        if length < SHORTEST_DIGITS:
+            return ""
+        depth = self.code.depth_inside(number[:FIRST_DIGITS], length, self._country)
+        if depth > FIRST_DIGITS:
+            self._heads.put((number[:FIRST_DIGITS], length), depth)
+        else:
+            depth = FIRST_DIGITS
+        found, rest = inside_country(number, self._country), number[depth:]
+        if found.endswith(rest) or not found:  # Else nothing is known of others; never seen.
+            self._heads.put((number[:depth], length), found[: len(found) - len(rest)])
+        return found
+
+
+class NumberCheck:
+    """The numbers that one account writes to."""
+
+    __slots__ = ("_changed", "_counted", "_countries", "_inland", "_places", "_refused", "name")
+
+    def __init__(self, account: AccountSettings, places: Places) -> None:
+        self.name: Final = NUMBER
+        country = account.numbers.country
+        self._places: Final = places
+        self._inland: Final = InlandNumbers(country) if country else None
+        self._changed: Final = Note(NUMBER, "changed", f"read as a national number of {country}")
+        self._counted: Final = Note(
+            NUMBER, "counted", f"would be a national number of {country}, too"
+        )
+        self._countries: Final = frozenset(account.countries)
+        unwanted = account.numbers.refuse
+        refused: dict[LineKind, Refusal] = {
+            kind: refusal for kind, (word, refusal) in _REFUSALS.items() if word in unwanted
+        }
+        if "invalid" in unwanted:
+            refused["unknown"] = NO_SUCH_NUMBER
+        self._refused: Final = refused
+
+    def judge(self, one: Candidate, now_utc: float) -> Refusal | None:
+        """Read the number of a message and find its place; return why it is refused, if it is."""
+        address = one.sm.destination_addr if self._inland is not None else b""
+        one.number, one.place, refusal, note = self.find(one.number, address)
+        if note is not None:
+            one.notes.append(note)
+        return refusal
+
+    def find(self, number: str, address: bytes) -> tuple[str, Place, Refusal | None, Note | None]:
+        """Return how a number is read, its place, why it is refused, and what is to be told.
+
+        `address` is how the client wrote it.
+        """
+        place, note = self._places.of(number), None
+        if self._inland is not None:
+            inland = self._inland_of(number, address, place)
+            if inland and place.is_valid:
+                note = self._counted
+            elif inland:
+                number, place, note = inland, self._places.of(inland), self._changed
+        refusal = self._refused.get(place.kind)
+        if refusal is None and self._countries and place.country not in self._countries:
+            refusal = COUNTRY_NOT_ALLOWED
+        return number, place, refusal, note
+
+    def read(self, number: str, address: bytes) -> str:
+        """Return the routing key of an address as it is read for this account."""
+        place = self._places.of(number)
+        inland = self._inland_of(number, address, place)
+        return inland if inland and not place.is_valid else number
+
+    def _inland_of(self, number: str, address: bytes, place: Place) -> str:
+        """Return another number that an address is, too, inside the country; else nothing."""
+        inland = self._inland
+        # With its code it is a number of the country both ways.
+        if inland is None or (place.is_valid and number.startswith(inland.code.digits)):
+            return ""
+        found = inland.international(number)
+        if not found or found == number or address.translate(None, _BETWEEN).startswith(_ABROAD):
+            return ""
+        return found
