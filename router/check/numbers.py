@@ -11,10 +11,8 @@ What is so read is the routing key. The message keeps what the client wrote.
 from collections.abc import Mapping
 from typing import Final
 
-from router.check.numbering import PLAN, SHORTEST_DIGITS, inside_country
 from router.check.places import Places
 from router.check.policy import Candidate, Note
-from router.terms.latest import Latest
 from router.terms.outcome import (
     COUNTRY_NOT_ALLOWED,
     FIXED_LINE,
@@ -28,10 +26,6 @@ from router.terms.settings import AccountSettings, UnwantedNumber
 
 NUMBER: Final = "number"
 """The name of the check."""
-FIRST_DIGITS: Final = 4
-"""Digits that are looked up first: fewer than of a place, because the country code is missing."""
-MOST_HEADS: Final = 50_000
-"""Of one account that writes such numbers; at most twice as many."""
 _ABROAD: Final = (b"+", b"00")
 """What an international number begins with."""
 _BETWEEN: Final = b" -()."
@@ -43,48 +37,6 @@ _REFUSALS: Final[Mapping[LineKind, tuple[UnwantedNumber, Refusal]]] = {
 }
 
 
-class InlandNumbers:
-    """Numbers as they are dialled inside one country. It keeps what it has learnt."""
-
-    __slots__ = ("_country", "_heads", "code")
-
-    def __init__(self, country: str) -> None:
-        self._country: Final = country
-        self.code: Final = PLAN.code_of_country(country)
-        self._heads: Final[Latest[tuple[str, int], str | int]] = Latest(MOST_HEADS)
-        """By first digits and length: what they are with the country code, empty if the number is
-        none inside the country; or how many digits decide."""
-
-    def international(self, number: str) -> str:
-        """Return the number with its country code; empty if it is none inside the country."""
-        length = len(number)
-        depth = FIRST_DIGITS
-        found = self._heads.get((number[:depth], length))
-        if isinstance(found, int):
-            depth = found
-            found = self._heads.get((number[:depth], length))
-        if found == "":
-            return ""
-        if isinstance(found, str):
-            return f"{found}{number[depth:]}"
-        return self._missed(number)
-
-    def _missed(self, number: str) -> str:
-        """Return what a number with a new head is, and keep it."""
-        length = len(number)
-        if length < SHORTEST_DIGITS:
-            return ""
-        depth = self.code.depth_inside(number[:FIRST_DIGITS], length, self._country)
-        if depth > FIRST_DIGITS:
-            self._heads.put((number[:FIRST_DIGITS], length), depth)
-        else:
-            depth = FIRST_DIGITS
-        found, rest = inside_country(number, self._country), number[depth:]
-        if found.endswith(rest) or not found:  # Else nothing is known of others; never seen.
-            self._heads.put((number[:depth], length), found[: len(found) - len(rest)])
-        return found
-
-
 class NumberCheck:
     """The numbers that one account writes to."""
 
@@ -94,7 +46,7 @@ class NumberCheck:
         self.name: Final = NUMBER
         country = account.numbers.country
         self._places: Final = places
-        self._inland: Final = InlandNumbers(country) if country else None
+        self._inland: Final = places.inland(country) if country else None
         self._changed: Final = Note(NUMBER, "changed", f"read as a national number of {country}")
         self._counted: Final = Note(
             NUMBER, "counted", f"would be a national number of {country}, too"

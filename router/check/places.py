@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from router.check.inland import InlandNumbers
 from router.check.numbering import PLAN, SHORTEST_DIGITS, Code, place_by_library
 from router.terms.place import NOWHERE, Place
 from router.terms.prefix_lengths import Lengths, lengths_by_head
@@ -56,9 +57,17 @@ class Places:
     """Places by routing key. It keeps what it has learnt; threads may share it."""
 
     __slots__ = (
-        "_before", "_count", "_lengths_under", "_now", "_same", "_short", "_splits", "networks",
+        "_before",
+        "_count",
+        "_inland",
+        "_lengths_under",
+        "_now",
+        "_same",
+        "_short",
+        "_splits",
+        "networks",
         "zones",
-    )  # fmt: skip
+    )
 
     def __init__(self, networks: Mapping[str, str] = NONE, zones: Mapping[str, str] = NONE) -> None:
         """`networks` are MCCMNC by prefix; `zones` are time zones by country, over the plan's."""
@@ -68,10 +77,15 @@ class Places:
         self._same: Final[dict[Place, Place]] = {}
         """Each place once: there are few, and many heads have the same."""
         self._splits: Final[dict[tuple[Place, Lengths], Split]] = {}
+        self._inland: Final[dict[str, InlandNumbers]] = {}
         # By length, then by head: a key of both would cost as much as the look-up.
         self._now = _no_heads()
         self._before = _no_heads()
         self._count = 0
+
+    def inland(self, country: str) -> InlandNumbers:
+        """Return the numbers inside a country, for all accounts that write such numbers."""
+        return self._inland.setdefault(country, InlandNumbers(country))
 
     @property
     def heads(self) -> int:

@@ -5,7 +5,7 @@ than ten. In a large table each of those steps is a walk to memory of its own.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import AnyStr, Final
+from typing import AnyStr, Final, cast
 
 HEAD_DIGITS: Final = 5
 """Digits of the country and the first ones of the network; few prefixes are shorter."""
@@ -27,7 +27,8 @@ def lengths_by_head(
     """The lengths under each head, as bits."""
     for prefix in prefixes:
         if len(prefix) >= head:
-            begin = prefix[:head]
+            # Where it compiles, mypy does not see that a part of a word is of its type.
+            begin = cast(AnyStr, prefix[:head])  # type: ignore[redundant-cast, unused-ignore]
             sets[begin] = sets.get(begin, short_bits) | 1 << len(prefix)
     return _lengths_of(sets, lengths), short
 

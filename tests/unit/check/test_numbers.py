@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 from phonenumbers import PhoneMetadata
 
-from router.check import numbers
+from router.check import inland
+from router.check.inland import InlandNumbers
 from router.check.number import routing_key
 from router.check.numbering import COUNTRIES, PLAN, inside_country
-from router.check.numbers import InlandNumbers, NumberCheck
+from router.check.numbers import NumberCheck
 from router.check.places import Places
 from router.check.policy import Candidate, Note
 from router.smpp import pdu as p
@@ -202,10 +203,16 @@ def test_library_is_asked_once_for_a_national_head(monkeypatch: pytest.MonkeyPat
         asked.append(number)
         return inside_country(number, country)
 
-    monkeypatch.setattr(numbers, "inside_country", asks)
+    monkeypatch.setattr(inland, "inside_country", asks)
     kept = InlandNumbers("EE")
     assert kept.international("55512345") == "37255512345"
     assert {kept.international(f"5551{n:04}") for n in range(1_000)} == {
         f"3725551{n:04}" for n in range(1_000)
     }
     assert len(asked) <= 2
+
+
+def test_accounts_of_a_country_share_what_is_known_of_its_numbers() -> None:
+    places = Places()
+    assert places.inland("EE") is places.inland("EE")
+    assert places.inland("EE") is not places.inland("FI")
