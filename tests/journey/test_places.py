@@ -10,6 +10,7 @@ from router.smpp import vocabulary as v
 from router.smpp.pdu import Sm
 from router.steps.rules import Rules
 from router.telemetry.metrics import policy_results
+from router.terms.limits import Rate
 from router.terms.names import AccountName, LaneName, OperatorName
 from router.terms.outcome import Outcome
 from router.terms.settings import (
@@ -253,6 +254,21 @@ def test_receipt_with_the_number_that_the_operator_knows_is_that_of_the_message(
     telia.deliver(receipt_text(b"1", b"DELIVRD"), source=(1, 1, b"37255512345"), esm_class=4)
     world.run(3.0)
     assert [Sm(one).source[2] for one in client.receipts] == [b"55512345"]
+
+
+def test_number_has_one_rate_however_it_is_written(world: World, contract: Settings) -> None:
+    numbers = NumberSettings(normalise="e164")
+    settings = with_operator(
+        national(contract), "telia", numbers=numbers, destination_rate=Rate(1, 10.0)
+    )
+    router = Router(world, settings)
+    telia, client = router.operator("telia"), router.client()
+    client.submit(b"55512345")
+    client.submit(b"+37255512345")
+    world.run(5.0)
+    assert len(telia.submits) == 1
+    world.run(10.0)
+    assert [number for _, _, number in destinations(telia)] == [b"37255512345"] * 2
 
 
 def test_ambiguous_number_stays_international_and_is_counted(

@@ -103,7 +103,8 @@ def test_national_number_is_read_as_one_of_the_country(
         ("EE", "(00) 55512345"),
         ("EE", "12302"),
         ("EE", "99999999"),
-        ("DE", "123456"),  # Too short for a number, though a German one may be.
+        ("DE", "1684"),  # A short code, though a German number may be as short.
+        ("SE", "201741"),
         ("US", "01137255512345"),  # As it is dialled abroad, and so no national one.
         ("", "55512345"),
     ],
