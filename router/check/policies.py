@@ -45,9 +45,10 @@ def places_of(settings: Settings, before: Places | None = None) -> Places:
 
     Those know many heads already, which would have to be asked for again.
     """
-    networks = {
-        prefix: network for file in settings.networks for prefix, network in file.networks.items()
-    }
+    files = settings.networks
+    networks: Mapping[str, str] = files[0].networks if files else {}
+    if len(files) > 1:
+        networks = {prefix: one for file in files for prefix, one in file.networks.items()}
     zones = {
         country: str(one.zone)
         for country, one in settings.countries.items()

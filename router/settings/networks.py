@@ -16,6 +16,8 @@ def _read_file(spot: Spot) -> NetworkFile:
     networks: dict[str, str] = {}
     names: dict[str, str] = {}
     lines: dict[str, int] = {}
+    same: dict[str, str] = {}
+    """Each network once: a million prefixes are of a few."""
     wrong = WrongLines(spot)
     columns, is_first = [0, 1, 2], True
     for line, cells in rows_in(spot):
@@ -28,6 +30,7 @@ def _read_file(spot: Spot) -> NetworkFile:
         try:
             prefix = parsed_prefix(prefix_cell)
             network = parsed_network(network_cell)
+            network = same.setdefault(network, network)
         except NotUnderstoodError as error:
             wrong.add(line, error.message)
             continue

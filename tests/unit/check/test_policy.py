@@ -12,7 +12,7 @@ from router.terms.counters import parts_of
 from router.terms.names import AccountName, LaneName
 from router.terms.outcome import Refusal
 from router.terms.place import NOWHERE
-from router.terms.settings import AccountNumberSettings, AccountSettings, Settings
+from router.terms.settings import AccountNumberSettings, AccountSettings, NetworkFile, Settings
 from tests.unit.settings.configurations import SMALL, loaded
 
 BANK = AccountName("bank")
@@ -86,3 +86,13 @@ def test_places_are_kept_while_the_files_say_the_same() -> None:
     assert places_of(with_bank(countries=("EE",)), first) is first
     other = Places({"372": "24801"})
     assert places_of(SETTINGS, other) is not other
+
+
+def test_later_file_of_networks_wins() -> None:
+    files = (
+        NetworkFile(file="a", networks={"372": "24801", "3725": "24801"}, names={}),
+        NetworkFile(file="b", networks={"3725": "24802"}, names={}),
+    )
+    assert places_of(replace(SETTINGS, networks=files[:1])).of("37255512345").network == "24801"
+    assert places_of(replace(SETTINGS, networks=files)).of("37255512345").network == "24802"
+    assert places_of(replace(SETTINGS, networks=files)).of("3726123456").network == "24801"
