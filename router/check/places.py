@@ -18,7 +18,7 @@ from router.terms.prefix_lengths import Lengths, lengths_by_head
 FIRST_DIGITS: Final = 6
 """Digits that are looked up first."""
 MOST_HEADS: Final = 100_000
-"""Heads that are kept of those that came last, and as many of those before: some 20 MB each."""
+"""Some 20 MB of heads; twice that with those before."""
 LONGEST_NUMBER: Final = 20
 """As long as a routing key can be."""
 NONE: Final[Mapping[str, str]] = MappingProxyType({})
@@ -61,6 +61,7 @@ class Places:
         "_count",
         "_inland",
         "_lengths_under",
+        "_most",
         "_now",
         "_same",
         "_short",
@@ -69,8 +70,17 @@ class Places:
         "zones",
     )
 
-    def __init__(self, networks: Mapping[str, str] = NONE, zones: Mapping[str, str] = NONE) -> None:
-        """`networks` are MCCMNC by prefix; `zones` are time zones by country, over the plan's."""
+    def __init__(
+        self,
+        networks: Mapping[str, str] = NONE,
+        zones: Mapping[str, str] = NONE,
+        most: int = MOST_HEADS,
+    ) -> None:
+        """`networks` are MCCMNC by prefix; `zones` are time zones by country, over the plan's.
+
+        `most` heads are kept of those that came last, and as many of those before.
+        """
+        self._most: Final = most
         self.networks: Final = networks
         self.zones: Final = zones
         self._lengths_under, self._short = lengths_by_head(networks, FIRST_DIGITS)
@@ -158,7 +168,7 @@ class Places:
     def _keep(self, length: int, head: str, found: Found) -> None:
         self._now[length][head] = found
         self._count += 1
-        if self._count > MOST_HEADS:
+        if self._count > self._most:
             self._before, self._now, self._count = self._now, _no_heads(), 0
 
 

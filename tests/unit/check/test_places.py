@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from phonenumbers import (
     COUNTRY_CODE_TO_REGION_CODE,
     NumberParseException,
+    PhoneMetadata,
+    PhoneNumberDesc,
     PhoneNumberType,
     is_valid_number,
     number_type,
@@ -16,9 +18,8 @@ from phonenumbers import (
 )
 from phonenumbers.timezone import time_zones_for_number
 
-from router.check import numbering, places
+from router.check import numbering
 from router.check.numbering import COUNTRIES, PLAN, SHORTEST_DIGITS, place_by_library
-from router.check.pattern import Named, PatternError
 from router.check.places import FIRST_DIGITS, Places
 from router.check.zones import ZONES
 from router.terms.names import NO_COUNTRY
@@ -110,14 +111,20 @@ def test_number_of_wrong_length_is_of_the_country_of_its_code() -> None:
     assert kept.of("1000000000").country == "US"
 
 
-def test_library_is_asked_once_for_a_head(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The numbers that the library is asked about."""
+    numbers: list[str] = []
 
-    def asks(number: str, code: numbering.Code) -> Place:
-        asked.append(number)
-        return place_by_library(number, code)
+    def asks(number: str) -> object:
+        numbers.append(number)
+        return parse(number)
 
-    monkeypatch.setattr(places, "place_by_library", asks)
+    monkeypatch.setattr(numbering, "parse", asks)
+    return numbers
+
+
+def test_library_is_asked_once_for_a_head(asked: list[str]) -> None:
     kept = Places()
     assert {kept.of(f"3725551{n:04}") for n in range(1_000)} == {EE}
     assert len(asked) == 1
@@ -164,23 +171,13 @@ def test_zone_of_a_country_goes_before_that_of_the_plan() -> None:
 # Bounds.
 
 
-def test_so_many_heads_are_kept_and_those_that_are_used_stay(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(places, "MOST_HEADS", 50)
-    asked: list[str] = []
-
-    def asks(number: str, code: numbering.Code) -> Place:
-        asked.append(number)
-        return place_by_library(number, code)
-
-    monkeypatch.setattr(places, "place_by_library", asks)
-    kept = Places()
+def test_so_many_heads_are_kept_and_those_that_are_used_stay(asked: list[str]) -> None:
+    kept = Places(most=50)
     for n in range(1_000):
         kept.of(f"4915{n:03}12345")
         kept.of("37255512345")
         assert kept.heads <= 2 * 51
-    assert asked.count("37255512345") == 1
+    assert asked.count("+37255512345") == 1
     assert len(asked) == 1 + 100  # Six digits decide.
 
 
@@ -195,9 +192,15 @@ def test_every_country_has_a_code_and_most_mobiles_need_one_look() -> None:
 def test_plan_with_a_pattern_that_is_not_known_needs_whole_numbers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def unknown(pattern: str) -> list[Named]:
-        raise PatternError(pattern)
+    class Plans:
+        """Of a later version of the library."""
 
-    monkeypatch.setattr(numbering, "rows_of", unknown)
+        @staticmethod
+        def metadata_for_region_or_calling_code(code: int, country: str) -> PhoneMetadata:
+            return PhoneMetadata(
+                country, country_code=code, general_desc=PhoneNumberDesc("(?=5)5.+"), register=False
+            )
+
+    monkeypatch.setattr(numbering, "PhoneMetadata", Plans)
     assert numbering.Code(372).depth("555", 8) == 8
     assert numbering.Code(372).depth_inside("5551", 8, "EE") == 8
