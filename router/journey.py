@@ -144,7 +144,10 @@ class Journey:
         keeps_room = len(settings.lanes) > 1
 
         def operator_of(settings: OperatorSettings, now: float) -> Operator:
-            return Operator(settings, now, keeps_room=keeps_room, capacity=capacity)
+            return Operator(
+                settings, now, keeps_room=keeps_room, capacity=capacity,
+                inland=self.rulebook.inland,
+            )  # fmt: skip
 
         self.operators: Final = {
             name: operator_of(one, now) for name, one in settings.operators.items()

@@ -53,7 +53,7 @@ SHELLS: Final = {
 SPEAKS_AIOSMPPLIB: Final = frozenset({"router/smpp/vocabulary.py", "router/smpp/text.py"})
 """Its enumerations and its text codecs, wrapped once; the rest of the core knows ours."""
 
-SPEAKS_PHONENUMBERS: Final = frozenset({"router/check/country.py"})
+SPEAKS_PHONENUMBERS: Final = frozenset({"router/check/country.py", "router/check/numbering.py"})
 """A numbering plan is a table: the library reads no clock, no network, and no file but its own."""
 
 IMPURE: Final = frozenset(

@@ -1,20 +1,35 @@
-"""What an account may send, to whom and when: checks in their order, the first that refuses ends it.
+"""What an account may send, to whom and when: the first check that refuses a message ends the pass.
 
-    number -> place -> opt-out -> sender -> text -> parts -> screens -> limits -> quiet hours
+    number and place -> rules under `refuse` -> opt-out -> sender -> text -> parts -> screens
+    -> limits -> quiet hours -> routes
 
-An account without any of them has no policy, and its messages cost nothing. A check knows what it is
-made of (settings, lists, counts) and nothing of the others; what it finds out of a message or
+An account without any of them has no policy, and its messages cost nothing. A check knows what it
+is made of (settings, lists, counts) and nothing of the others; what it finds out of a message or
 changes in it, it writes into the candidate.
 """
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from router.smpp.pdu import Sm
-from router.terms.names import LaneName
+from router.terms.counters import pass_of
+from router.terms.names import AccountName, LaneName
 from router.terms.outcome import Refusal
 from router.terms.place import NOWHERE, Place
 from router.terms.settings import AccountSettings
+
+RULES: Final = "refuse"
+"""The rules under `refuse` in the order of the pass: between the number and the other checks."""
+
+
+class Note(NamedTuple):
+    """What a check has done with a message that it lets pass."""
+
+    check: str
+    result: Literal["counted", "changed"]
+    """The label in metrics."""
+    words: str
+    """For who asks why; no text and no number of the message."""
 
 
 class Candidate:
@@ -40,8 +55,8 @@ class Candidate:
         self.lane: Final = lane
         self.not_before_utc = 0.0
         """When it may be sent at the earliest; 0: at once."""
-        self.notes: list[tuple[str, str]] = []
-        """What checks have counted or changed: the check and what it did, in words."""
+        self.notes: list[Note] = []
+        """What checks have counted or changed."""
         self.is_trial: Final = is_trial
         """Whether nobody sends it: it is explained, and counts for no limit."""
 
@@ -49,8 +64,9 @@ class Candidate:
 class Check(Protocol):
     """One check of one account."""
 
-    name: str
-    """The label in metrics: `sender`, `screen`, `limit` ..."""
+    @property
+    def name(self) -> str:
+        """The label in metrics: `sender`, `screen`, `limit` ..."""
 
     def judge(self, one: Candidate, now_utc: float) -> Refusal | None:
         """Return why a message is refused; None if this check lets it pass, perhaps changed."""
@@ -59,14 +75,29 @@ class Check(Protocol):
 class Policy:
     """All checks of one account."""
 
-    __slots__ = ("checks",)
+    __slots__ = ("checks", "number", "word")
 
-    def __init__(self, checks: Sequence[Check]) -> None:
+    def __init__(
+        self, checks: Sequence[Check], *, account: AccountName, number: Check | None = None
+    ) -> None:
+        """`number` reads the number and finds its place, before anything asks for either."""
+        self.number: Final = number
         self.checks: Final = tuple(checks)
-        """In the order of the pass."""
+        """The others, in the order of the pass."""
+        first = () if number is None else (number.name, RULES)
+        self.word: Final = pass_of(account, (*first, *(one.name for one in checks)))
+        """What messages are counted under that come here."""
+
+    def read_number(self, one: Candidate, now_utc: float) -> tuple[Check, Refusal] | None:
+        """Read the number of a message; return the check that refuses it, and why."""
+        number = self.number
+        if number is None:
+            return None
+        refusal = number.judge(one, now_utc)
+        return None if refusal is None else (number, refusal)
 
     def judge(self, one: Candidate, now_utc: float) -> tuple[Check, Refusal] | None:
-        """Return the check that refuses a message, and why; None if all let it pass."""
+        """Return which of the other checks refuses a message, and why; None if all let it pass."""
         for check in self.checks:
             refusal = check.judge(one, now_utc)
             if refusal is not None:

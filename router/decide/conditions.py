@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from typing import Final
 
 from router.decide.hours import Hours
-from router.decide.prefixes import lengths_by_head
 from router.decide.words import hours_in_short, in_short, senders_in_short
 from router.smpp.numbers import digits_of
 from router.smpp.pdu import Sm
 from router.terms.names import AccountName, LaneName
+from router.terms.place import Place
+from router.terms.prefix_lengths import lengths_by_head
 from router.terms.settings import RefuseSettings, RouteSettings
 
 ANY_END: Final = "*"
@@ -51,6 +52,16 @@ def senders_of(rule: RouteSettings | RefuseSettings) -> Iterable[str]:
         yield from file.values
 
 
+def lanes_of(rule: RouteSettings | RefuseSettings) -> tuple[LaneName, ...]:
+    """Return the lanes of messages that a rule is for; none: all."""
+    return rule.in_lane if isinstance(rule, RouteSettings) else rule.lane
+
+
+def asks_place(rule: RouteSettings | RefuseSettings) -> bool:
+    """Return whether a rule asks for the place of the number."""
+    return bool(rule.country or rule.network)
+
+
 class Senders:
     """Source addresses and beginnings of them; 10,000 cost no more to ask than one."""
 
@@ -81,10 +92,12 @@ class Conditions:
 
     __slots__ = (
         "_accounts",
+        "_countries",
         "_hours",
         "_lanes",
+        "_looks_closer",
+        "_networks",
         "_priority",
-        "_reads_pdu",
         "_rule",
         "_senders",
         "_service_types",
@@ -101,24 +114,33 @@ class Conditions:
         )
         self._priority: Final = rule.priority if isinstance(rule, RouteSettings) else None
         self._service_types: Final = frozenset(one.encode("latin-1") for one in rule.service_type)
-        self._lanes: Final[frozenset[LaneName]] = (
-            frozenset(rule.lane) if isinstance(rule, RefuseSettings) else frozenset()
-        )
+        self._lanes: Final = lanes_of(rule)
+        self._countries: Final = frozenset(rule.country)
+        self._networks: Final = frozenset(rule.network)
         has_hours = rule.hours or rule.days
         self._hours: Final = Hours(rule.hours, rule.days, rule.zone) if has_hours else None
-        self._reads_pdu: Final = bool(
-            self._senders or self._service_types or self._lanes or self._priority is not None
+        self._looks_closer: Final = bool(
+            self._senders
+            or self._service_types
+            or self._lanes
+            or self._priority is not None
+            or asks_place(rule)
         )
 
     def __bool__(self) -> bool:
         """Whether there are any, so that the rule holds for some messages only."""
-        return self._reads_pdu or bool(self._accounts or self._hours)
+        return self._looks_closer or bool(self._accounts or self._hours)
 
-    def hold(self, account: AccountName, lane: LaneName, sm: Sm, now_utc: float) -> bool:
-        """Return whether all of them hold for a message that is accepted now."""
+    def hold(
+        self, account: AccountName, lane: LaneName, sm: Sm, now_utc: float, place: Place
+    ) -> bool:
+        """Return whether all of them hold for a message that is accepted now.
+
+        `lane` is that of the message before any route, and `place` that of its number.
+        """
         if self._accounts and account not in self._accounts:
             return False
-        if self._reads_pdu and not self._hold_of(sm, lane):
+        if self._looks_closer and not self._hold_of(sm, lane, place):
             return False
         hours = self._hours
         if hours is None:
@@ -126,20 +148,24 @@ class Conditions:
         since, until, holds = hours.known  # Here, because a call would cost more than the answer.
         return holds if since <= now_utc < until else hours.hold(now_utc)
 
-    def _hold_of(self, sm: Sm, lane: LaneName) -> bool:
+    def _hold_of(self, sm: Sm, lane: LaneName, place: Place) -> bool:
         """Return whether the conditions hold that few rules have."""
         return (
             (self._senders is None or self._senders.have(sm.source_addr))
             and (self._priority is None or self._priority == sm.priority_flag)
             and (not self._service_types or sm.service_type in self._service_types)
             and (not self._lanes or lane in self._lanes)
+            and (not self._countries or place.country in self._countries)
+            and (not self._networks or place.network in self._networks)
         )
 
     def name_sender(self, sm: Sm) -> bool:
         """Return whether one of them is about this sender."""
         return self._senders is not None and self._senders.have(sm.source_addr)
 
-    def why_not(self, account: AccountName, lane: LaneName, sm: Sm, now_utc: float) -> str | None:
+    def why_not(
+        self, account: AccountName, lane: LaneName, sm: Sm, now_utc: float, place: Place
+    ) -> str | None:
         """Return in words which of them does not hold; None if all do."""
         rule = self._rule
         if self._accounts and account not in self._accounts:
@@ -150,8 +176,12 @@ class Conditions:
             return f"is for priority_flag {self._priority}"
         if self._service_types and sm.service_type not in self._service_types:
             return f"is for service_type {in_short(rule.service_type)}"
+        if self._countries and place.country not in self._countries:
+            return f"is for country {in_short(rule.country)}"
+        if self._networks and place.network not in self._networks:
+            return f"is for network {in_short(rule.network)}"
         if self._lanes and lane not in self._lanes:
-            return f"is for lane {in_short(sorted(self._lanes))}"
+            return f"is for lane {in_short(lanes_of(rule))}"
         if self._hours is not None and not self._hours.hold(now_utc):
             return f"holds {hours_in_short(rule)}"
         return None

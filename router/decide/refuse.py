@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Final
 
-from router.decide.conditions import Conditions
+from router.decide.conditions import Conditions, asks_place
 from router.decide.prefixes import Groups, prefixes_of
 from router.decide.rule_index import RuleIndex
 from router.decide.words import rule_in_short
 from router.smpp.pdu import Sm
 from router.terms.names import AccountName, LaneName
 from router.terms.outcome import Refusal
+from router.terms.place import NOWHERE, Place
 from router.terms.settings import RefuseSettings
 
 MOST_TOLD: Final = 20
@@ -45,19 +46,33 @@ class RefusingRules:
         ]
         prefixes = [rule.prefixes for rule in self._rules]
         self._index: Final = RuleIndex(rules, prefixes, in_any_form=True)
+        self.asks_place: Final = any(map(asks_place, rules))
+        """Whether one of them asks for the place of the number."""
 
     def refusal(
-        self, number: str, account: AccountName, lane: LaneName, sm: Sm, now_utc: float
+        self,
+        number: str,
+        account: AccountName,
+        lane: LaneName,
+        sm: Sm,
+        now_utc: float,
+        place: Place = NOWHERE,
     ) -> Refusal | None:
         """Return the refusal of the first rule that holds; None if none does."""
-        for place in self._index.found(number, account, sm):
-            rule = self._rules[place]
-            if _fits(rule, number) and rule.conditions.hold(account, lane, sm, now_utc):
+        for at in self._index.found(number, account, sm):
+            rule = self._rules[at]
+            if _fits(rule, number) and rule.conditions.hold(account, lane, sm, now_utc, place):
                 return rule.refusal
         return None
 
     def explain(
-        self, number: str, account: AccountName, lane: LaneName, sm: Sm, now_utc: float
+        self,
+        number: str,
+        account: AccountName,
+        lane: LaneName,
+        sm: Sm,
+        now_utc: float,
+        place: Place = NOWHERE,
     ) -> list[tuple[RefuseSettings, str | None]]:
         """Return the rules that name the sender or the number, each with why it does not hold.
 
@@ -65,7 +80,7 @@ class RefusingRules:
         """
         told: list[tuple[RefuseSettings, str | None]] = []
         for rule in self._rules:
-            why = rule.conditions.why_not(account, lane, sm, now_utc)
+            why = rule.conditions.why_not(account, lane, sm, now_utc, place)
             if why is None and not _fits(rule, number):
                 why = "is for other numbers"
             if why is None:

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Generic, TypeVar
 
 from router.decide.conditions import HEAD_OCTETS, sender_key, senders_of, split_patterns
-from router.decide.prefixes import HEAD_DIGITS, lengths_by_head
 from router.smpp.pdu import Sm
 from router.terms.names import AccountName
+from router.terms.prefix_lengths import HEAD_DIGITS, lengths_by_head
 from router.terms.settings import RefuseSettings, RouteSettings
 
 MOST_SOURCES: Final = 10_000

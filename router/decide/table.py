@@ -18,12 +18,10 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Final
 
-from router.decide.conditions import Conditions
+from router.decide.conditions import Conditions, asks_place
 from router.decide.prefixes import (
     EMPTY,
-    HEAD_DIGITS,
     Groups,
-    lengths_by_head,
     longest_prefix,
     prefixes_of,
 )
@@ -32,7 +30,9 @@ from router.decide.words import rule_in_short
 from router.smpp.pdu import Sm
 from router.terms.names import AccountName, LaneName, OperatorName
 from router.terms.outcome import NO_ROUTE, REFUSED_BY_ROUTE, Refusal
+from router.terms.place import NOWHERE, Place
 from router.terms.plan import Plan, Plans
+from router.terms.prefix_lengths import HEAD_DIGITS, lengths_by_head
 from router.terms.settings import RouteSettings
 
 Names = tuple[OperatorName, ...]
@@ -229,10 +229,24 @@ class RouteTable:
             self._verdicts[prefix] = same[key]
         self._lengths_under, self._short = lengths_by_head(self._verdicts, HEAD_DIGITS)
 
+    @property
+    def asks_place(self) -> bool:
+        """Whether a rule asks for the place of the number."""
+        return any(asks_place(route) for route in self._routes)
+
     def decide(
-        self, number: str, account: AccountName, lane: LaneName, sm: Sm, now_utc: float
+        self,
+        number: str,
+        account: AccountName,
+        lane: LaneName,
+        sm: Sm,
+        now_utc: float,
+        place: Place = NOWHERE,
     ) -> Rule | Refusal:
-        """Return the rule that wins, or its refusal, or `NO_ROUTE`."""
+        """Return the rule that wins, or its refusal, or `NO_ROUTE`.
+
+        `lane` is that of the message before any route; `place` is needed where a rule asks for it.
+        """
         verdicts = self._verdicts
         for length in self._lengths_under.get(number[:HEAD_DIGITS], self._short):
             found = verdicts.get(number[:length])
@@ -244,12 +258,18 @@ class RouteTable:
                 return found
             for rule in found:
                 conditions = rule.conditions
-                if conditions is None or conditions.hold(account, lane, sm, now_utc):
+                if conditions is None or conditions.hold(account, lane, sm, now_utc, place):
                     return rule.verdict
         return NO_ROUTE
 
     def explain(
-        self, number: str, account: AccountName, lane: LaneName, sm: Sm, now_utc: float
+        self,
+        number: str,
+        account: AccountName,
+        lane: LaneName,
+        sm: Sm,
+        now_utc: float,
+        place: Place = NOWHERE,
     ) -> list[tuple[RouteSettings, str | None]]:
         """Return every route that has a prefix of the number, and why it lost; None: it won.
 
@@ -263,7 +283,7 @@ class RouteTable:
             if prefix is not None:
                 fitting.append((len(prefix), route))
         for length, route in sorted(fitting, key=lambda one: -one[0]):
-            why = Conditions(route).why_not(account, lane, sm, now_utc)
+            why = Conditions(route).why_not(account, lane, sm, now_utc, place)
             if why is None and won_by is None:
                 won_by = length
             elif why is None:

@@ -69,7 +69,13 @@ def conditions_in_short(rule: RouteSettings | RefuseSettings) -> Iterator[tuple[
         yield "priority", str(rule.priority)
     if rule.service_type:
         yield "service_type", in_short(rule.service_type)
+    if rule.country:
+        yield "country", in_short(rule.country)
+    if rule.network:
+        yield "network", in_short(rule.network)
     if isinstance(rule, RefuseSettings) and rule.lane:
         yield "lane", in_short(rule.lane)
+    if isinstance(rule, RouteSettings) and rule.in_lane:
+        yield "in_lane", in_short(rule.in_lane)
     if hours := hours_in_short(rule):
         yield "hours", hours

@@ -30,7 +30,7 @@ from router.forward.suspects import (
 )
 from router.forward.troubles import Troubles
 from router.forward.window import LEAST, kept, passed_s, sized
-from router.smpp.numbers import WireNumbers
+from router.smpp.numbers import Inland, WireNumbers, no_inland
 from router.smpp.session import Note, Writable
 from router.terms.capacity import Capacity
 from router.terms.message import Message
@@ -386,11 +386,14 @@ class Operator:
         *,
         keeps_room: bool = False,
         capacity: Capacity = Capacity(),
+        inland: Inland = no_inland,
     ) -> None:
         """Make an operator whose binds are down.
 
-        `keeps_room`: a part of each window is kept for the most urgent of several lanes.
+        `keeps_room`: a part of each window is kept for the most urgent of several lanes. `inland`
+        tells which numbers are national ones of their account.
         """
+        self._inland: Final = inland
         self.settings = settings
         self.keeps_room: Final = keeps_room
         self.name = settings.name
@@ -406,7 +409,7 @@ class Operator:
         """Whether the configuration no longer names the operator: it sends nothing more."""
         rate = settings.destination_rate
         self.destinations = None if rate is None else Destinations(rate, capacity=capacity)
-        self.numbers = None if settings.numbers is None else WireNumbers(settings.numbers)
+        self.numbers = None if settings.numbers is None else WireNumbers(settings.numbers, inland)
         """How addresses are written; None: as they came."""
         self.queue_full: Final = QueueFullDetector()
         self.in_flight = 0
@@ -444,7 +447,8 @@ class Operator:
         assert settings.name == self.name
         self.is_leaving = False
         if settings.numbers != self.settings.numbers:
-            self.numbers = None if settings.numbers is None else WireNumbers(settings.numbers)
+            numbers = settings.numbers
+            self.numbers = None if numbers is None else WireNumbers(numbers, self._inland)
         self.settings = settings
         known = {bind.settings.name: bind for bind in self.binds}
         sending = [bind for bind in self.binds if bind.pace is not None]
@@ -503,8 +507,8 @@ class Operator:
 
     def number_of(self, message: Message) -> bytes:
         """Return the destination of a message (TON, NPI, number, NUL) as it is written here."""
-        numbers, number = self.numbers, message.destination_octets
-        return number if numbers is None else numbers.written(number)
+        numbers = self.numbers
+        return message.destination_octets if numbers is None else numbers.destination(message)
 
     def leave(self) -> BindChanges:
         """Send nothing more; every bind stays bound until nothing is owed on it."""

@@ -165,9 +165,18 @@ class Quality:
         """Of days that are over, until they are taken."""
 
     def count(
-        self, message: Message, outcome: Outcome, evidence: Evidence, at_utc: float, now: float
+        self,
+        message: Message,
+        outcome: Outcome,
+        evidence: Evidence,
+        at_utc: float,
+        now: float,
+        destination: bytes = b"",
     ) -> None:
-        """Count an outcome for which there is evidence."""
+        """Count an outcome for which there is evidence.
+
+        `destination` is that of the message, where its client has not written the country code.
+        """
         if message.operator is None or message.registered_delivery & FINAL_BITS != 1:
             return
         if outcome is DELIVERED:
@@ -181,7 +190,8 @@ class Quality:
             kind = _SILENT if evidence is _SILENCE else _FAILED
         if at_utc >= self._day_ends_utc:
             self._begin_day(at_utc)
-        key = message.operator, self._country_of(message.destination_octets), message.lane
+        destination = destination or message.destination_octets
+        key = message.operator, self._country_of(destination), message.lane
         cell = self._cells.get(key)
         if cell is None:
             cell = self._new_cell(key)

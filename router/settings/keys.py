@@ -23,6 +23,7 @@ from typing import (
     get_origin,
 )
 
+from router.settings import networks
 from router.settings import values as value
 from router.settings.conditions import (
     any_of,
@@ -61,12 +62,14 @@ from router.terms.limits import Rate
 from router.terms.names import AccountName, LaneName, OperatorName
 from router.terms.settings import (
     URGENT_FAILOVER_AFTER_S,
+    AccountNumberSettings,
     AccountSettings,
     Address,
     BindSettings,
     BreakerSettings,
     ClientIdForm,
     ControlSettings,
+    CountrySettings,
     Dialect,
     DialectName,
     FailedBindsSettings,
@@ -307,9 +310,11 @@ def _finish_account(found: Found) -> None:
             found.note("message_id", "the dialect has a message_id too: one of them says nothing")
 
 
+_part(AccountNumberSettings, {"country": value.country})
 ACCOUNT: Final = _part(
     AccountSettings,
     {
+        "countries": listing(value.country),
         "passwords": value.passwords,
         "certificates": value.certificate_names,
         "max_binds": value.whole(1, 10_000),
@@ -556,13 +561,21 @@ _CONDITIONS: Final[Mapping[str, Reader[object]]] = {
     "account": any_of(reference("account", in_list=True)),
     "sender": senders,
     "service_type": any_of(_service_type),
+    "country": any_of(value.country),
+    "network": any_of(value.mccmnc),
     "hours": value.hours,
     "days": value.days,
     "zone": value.time_zone,
 }
 ROUTE: Final = _part(
     RouteSettings,
-    {**_CONDITIONS, "priority": value.whole(0, 255), "to": CARRIERS, "refuse": value.status},
+    {
+        **_CONDITIONS,
+        "priority": value.whole(0, 255),
+        "in_lane": any_of(reference("lane")),
+        "to": CARRIERS,
+        "refuse": value.status,
+    },
     _finish_route,
     no_keys=("groups", "sender_files", "weights", "line", "file"),
 )
@@ -657,9 +670,12 @@ def _refuse_shared_port(found: Found) -> None:
             found.note("control", what)
 
 
+COUNTRY: Final = _part(CountrySettings, {"zone": value.time_zone})
 SETTINGS: Final = _part(
     Settings,
     {
+        "networks": networks.files,
+        "countries": mapping(value.country, COUNTRY.reader),
         "accounts": named(ACCOUNT, value.text(64)),
         "operators": named(OPERATOR, value.operator_name),
         "prefixes": mapping(value.name, group_reader(PREFIXES)),

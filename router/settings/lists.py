@@ -74,7 +74,7 @@ def prefixes_in(spot: Spot, column: str) -> tuple[str, ...]:
     """
 
     def read() -> tuple[str, ...]:
-        found = _parsed(spot, _cells(spot, _text_of(spot), column), _prefix)
+        found = _parsed(spot, _cells(spot, _text_of(spot), column), parsed_prefix)
         if not found:
             # A rule without prefixes is for every number.
             spot.refuse("the file holds no prefix")
@@ -95,8 +95,12 @@ def _once(spot: Spot, column: str, read: Callable[[], tuple[str, ...]]) -> tuple
     return found
 
 
-def _cells(spot: Spot, text: str, column: str) -> Iterator[tuple[int, str]]:
-    """Yield the lines and cells of a column of a CSV text, without its heading."""
+def rows_in(spot: Spot) -> Iterator[tuple[int, list[str]]]:
+    """Yield the lines and cells of the CSV file that a spot names, its heading among them."""
+    yield from _rows(spot, _text_of(spot))
+
+
+def _rows(spot: Spot, text: str) -> Iterator[tuple[int, list[str]]]:
     if named := _NAMES_DELIMITER.match(text):
         delimiter = named[1]
         text = text[named.end() :]  # The end of the line stays, for the numbers of the others.
@@ -105,8 +109,6 @@ def _cells(spot: Spot, text: str, column: str) -> Iterator[tuple[int, str]]:
         delimiter = max(DELIMITERS, key=first.count)
     # Strict: a quote without its partner would swallow the rest of the file.
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    at = int(column) - 1 if column.isdecimal() else None
-    is_first = True
     while True:
         begin = rows.line_num + 1
         try:
@@ -120,22 +122,29 @@ def _cells(spot: Spot, text: str, column: str) -> Iterator[tuple[int, str]]:
             return
         if not any(map(str.strip, row)) or row[0].lstrip().startswith(COMMENT):
             continue
-        names = [cell.strip() for cell in row]
+        yield begin, [cell.strip() for cell in row]
+
+
+def _cells(spot: Spot, text: str, column: str) -> Iterator[tuple[int, str]]:
+    """Yield the lines and cells of a column of a CSV text, without its heading."""
+    at = int(column) - 1 if column.isdecimal() else None
+    is_first = True
+    for line, cells in _rows(spot, text):
         if at is None:
-            folded = [name.casefold() for name in names]
+            folded = [cell.casefold() for cell in cells]
             if column.casefold() not in folded:
                 spot.refuse("the heading of the file has no such column")
             if folded.count(column.casefold()) > 1:
                 spot.refuse("the heading of the file has this column twice: write its number")
             at = folded.index(column.casefold())
         else:
-            cell = names[at] if at < len(names) else ""
-            if not (is_first and _is_heading(cell)):
-                yield begin, cell
+            cell = cells[at] if at < len(cells) else ""
+            if not (is_first and is_heading(cell)):
+                yield line, cell
         is_first = False
 
 
-def _is_heading(cell: str) -> bool:
+def is_heading(cell: str) -> bool:
     """Whether a cell of the first row is a name, such as `E.164`.
 
     What begins as a number does is none, though a spreadsheet may have put a letter in: `3.7E+05`.
@@ -147,7 +156,7 @@ def _is_row(line: str) -> bool:
     return bool(line.strip()) and not line.lstrip().startswith(COMMENT)
 
 
-def _prefix(line: int, written: str) -> str:
+def parsed_prefix(line: int, written: str) -> str:
     """Return a prefix as operators write it: digits, or `+` or `00`, digits and spaces.
 
     Of anything else the digits would be another prefix than was meant: of a range, or of a price.
@@ -184,19 +193,35 @@ def _parsed(
 ) -> tuple[str, ...]:
     """Return parsed values, each once, or note the lines that are wrong."""
     found: dict[str, None] = {}
-    wrong = 0
+    wrong = WrongLines(spot)
     for line, value in values:
         try:
             found[parse(line, value)] = None
         except NotUnderstoodError as error:
-            wrong += 1
-            if wrong <= MOST_LINES_NAMED:
-                _note(spot, line, error.message)
-    if wrong > MOST_LINES_NAMED:
-        _note(spot, 0, f"{wrong - MOST_LINES_NAMED} more lines are wrong")
-    if wrong:
-        raise RefusedError
+            wrong.add(line, error.message)
+    wrong.end()
     return tuple(found)
+
+
+class WrongLines:
+    """The lines of one file that are wrong: each is a mistake, up to a bound."""
+
+    def __init__(self, spot: Spot) -> None:
+        self._spot: Final = spot
+        self._count = 0
+
+    def add(self, line: int, message: str) -> None:
+        """Note what is wrong with a line."""
+        self._count += 1
+        if self._count <= MOST_LINES_NAMED:
+            _note(self._spot, line, message)
+
+    def end(self) -> None:
+        """Raise RefusedError if any line was wrong."""
+        if self._count > MOST_LINES_NAMED:
+            _note(self._spot, 0, f"{self._count - MOST_LINES_NAMED} more lines are wrong")
+        if self._count:
+            raise RefusedError
 
 
 def _note(spot: Spot, line: int, message: str) -> None:

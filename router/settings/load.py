@@ -1,9 +1,9 @@
 """Reads settings from YAML: one file, or a folder whose `*.yaml` files are read as one.
 
 All mistakes are found at once, each with its file, line, column and path. In a folder, `accounts`,
-`operators` and `prefixes` may be spread over files, because their keys are names; so may `listen`,
-`refuse`, `routes` and `inbound`, which are then taken in the order of the file names. Every other
-key stands in one file: in which order would the lanes be urgent?
+`countries`, `operators` and `prefixes` may be spread over files, because their keys are names; so
+may `listen`, `networks`, `refuse`, `routes` and `inbound`, which are then taken in the order of the
+file names. Every other key stands in one file: in which order would the lanes be urgent?
 
 Which keys there are stands in `keys.py`, how values are written in `values.py`.
 """
@@ -39,9 +39,9 @@ from router.terms.settings import Place, SeenFile, Settings
 
 __all__ = ["Mistake", "SettingsError", "load", "load_whole", "warnings", "without_collector"]
 
-BY_NAME: Final = ("accounts", "operators", "prefixes")
+BY_NAME: Final = ("accounts", "countries", "operators", "prefixes")
 """Keys of several files are joined name by name."""
-BY_ORDER: Final = ("inbound", "listen", "refuse", "routes")
+BY_ORDER: Final = ("inbound", "listen", "networks", "refuse", "routes")
 """Keys of several files are joined in the order of the files."""
 
 WHOLE_AFTER_S: Final = 1.0

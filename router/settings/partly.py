@@ -120,9 +120,12 @@ def _mistakes(settings: Settings) -> Iterator[Mistake]:
                 if lane not in lanes:
                     yield mistake_at(place, path, _not_there(lane))
     for number, route in enumerate(settings.routes):
-        if route.lane is not None and route.lane not in lanes:
-            place = Place(route.file, route.line)
-            yield mistake_at(place, f"routes[{number}].lane", _not_there(route.lane))
+        of_route = {"lane": () if route.lane is None else (route.lane,), "in_lane": route.in_lane}
+        for key, names in of_route.items():
+            for lane in names:
+                if lane not in lanes:
+                    place = Place(route.file, route.line)
+                    yield mistake_at(place, f"routes[{number}].{key}", _not_there(lane))
     shares = sum(lane.min_share for lane in settings.lanes)
     if shares > MOST_SHARED + 1e-9:
         yield mistake_at(

@@ -63,7 +63,7 @@ def route_changes(
     )
 
     def group_of(rule: RouteSettings) -> tuple[Hashable, Hashable]:
-        return competes_at(rule, listed), (rule.priority, *_of_rule(rule))
+        return competes_at(rule, listed), (rule.priority, rule.in_lane, *_of_rule(rule))
 
     return _told("routes", _keyed(old, group_of), _keyed(new, group_of), place_of)
 
@@ -100,6 +100,7 @@ def _of_rule(rule: RouteSettings | RefuseSettings) -> tuple[Hashable, ...]:
     files = tuple(file.file for file in rule.sender_files)
     return (
         *(rule.destination, rule.groups, rule.account, rule.sender, files, rule.service_type),
+        *(rule.country, rule.network),
         *(rule.hours, frozenset(rule.days), str(rule.zone or UTC)),
     )
 

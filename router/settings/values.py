@@ -16,6 +16,7 @@ from typing import Final, TypeVar, cast, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from router.accept.passwords import check_hash, is_hash
+from router.check.numbering import COUNTRIES
 from router.decide.conditions import ANY_END
 from router.decide.hours import DAY_MIN, DAYS
 from router.settings import units
@@ -490,6 +491,37 @@ column: Final = scalar(
     {**matching(_COLUMN), "minimum": 1, "multipleOf": 1},
 )
 
+
+def _country(written: str) -> str:
+    if written not in COUNTRIES:
+        wanted = "a country is written by its code of two capital letters (ISO 3166), such as EE"
+        meant = _OTHER_CODES.get(written.upper(), written.upper())
+        raise NotUnderstoodError(wanted, meant if meant in COUNTRIES else None)
+    return written
+
+
+_OTHER_CODES: Final = {"UK": "GB", "EL": "GR", "EST": "EE", "USA": "US"}
+country: Final = scalar("country", _country, "two letters (ISO 3166), such as `EE`", "[A-Z]{2}")
+"""A country whose numbers the numbering plans know."""
+
+
+def parsed_network(written: str) -> str:
+    """Return an MCCMNC, as it is or with something between its two parts.
+
+    Raises NotUnderstoodError.
+    """
+    digits = written.translate(_BETWEEN_DIGITS)
+    if not _NETWORK.fullmatch(digits):
+        raise NotUnderstoodError("a network is five or six digits, MCC and MNC, such as 24801")
+    return digits
+
+
+_BETWEEN_DIGITS: Final = str.maketrans("", "", " -/.")
+_NETWORK: Final = re.compile("[2-9][0-9]{4,5}")
+mccmnc: Final = scalar(
+    "network", parsed_network, "MCCMNC, such as `24801`", "[2-9][0-9]{2}[ /.-]?[0-9]{2,3}"
+)
+"""A mobile network."""
 number: Final = scalar("digits", _number, "without + or 00", "[0-9]{1,20}")
 
 

@@ -13,6 +13,7 @@ from router.report.inbound import keyword_of
 from router.settings.mistakes import Mistake, item_path, key_path, mistake_at, warning_at
 from router.settings.warn_binds import bind_warnings
 from router.settings.warn_inbound import inbound_warnings
+from router.settings.warn_places import place_warnings
 from router.settings.warn_routes import route_warnings
 from router.settings.warn_rules import rule_warnings
 from router.terms.names import OperatorName
@@ -44,6 +45,7 @@ def warnings(settings: Settings) -> list[Mistake]:
         *bind_warnings(settings.operators.values(), settings.places),
         *rule_warnings(settings),
         *route_warnings(settings),
+        *place_warnings(settings),
         *_inbound(settings.inbound, settings.operators, settings.places),
         *inbound_warnings(settings.inbound, settings.places),
     ]

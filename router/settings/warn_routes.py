@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Final
 
+from router.decide.words import in_short
 from router.settings.mistakes import Mistake, item_path, key_path, mistake_at, warning_at
 from router.settings.units import show_duration
 from router.terms.names import AccountName, LaneName, OperatorName
@@ -32,6 +33,7 @@ _EQUAL: Final = 1 + 1e-9
 def route_warnings(settings: Settings) -> Iterator[Mistake]:
     """Yield the warnings of accounts, operators and lanes that follow from the routes."""
     yield from _unused_operators(settings)
+    yield from _never_in_lane(settings)
     yield from _rates(settings)
     yield from _lanes(settings)
 
@@ -136,6 +138,31 @@ def _lanes(settings: Settings) -> Iterator[Mistake]:
             yield warning_at(settings.places, path, what)
 
 
+def _never_in_lane(settings: Settings) -> Iterator[Mistake]:
+    """Find routes for a lane that none of their messages has before a route is chosen."""
+    every = tuple(settings.accounts)
+
+    @cache
+    def lanes_by(
+        names: tuple[AccountName, ...], priority: int | None, service_types: tuple[str, ...]
+    ) -> frozenset[LaneName]:
+        accounts = (settings.accounts[name] for name in names)
+        return frozenset(
+            one for account in accounts for one in _lanes_by(account, priority, service_types)
+        )
+
+    for index, route in enumerate(settings.routes):
+        if not route.in_lane:
+            continue
+        found = lanes_by(route.account or every, route.priority, route.service_type)
+        if found.isdisjoint(route.in_lane):
+            what = (
+                "this rule can never match: none of its messages is in lane "
+                f"{in_short(route.in_lane)} before a route is chosen"
+            )
+            yield mistake_at(Place(route.file, route.line), item_path("routes", index), what)
+
+
 def _routes_of(lane: LaneSettings, settings: Settings) -> Sequence[tuple[int, RouteSettings]]:
     """Return the routes that messages of the lane may take; one that refuses is none."""
     every = tuple(settings.accounts)
@@ -153,7 +180,8 @@ def _routes_of(lane: LaneSettings, settings: Settings) -> Sequence[tuple[int, Ro
     def lanes_of(route: RouteSettings) -> frozenset[LaneName]:
         if route.lane is not None:
             return frozenset({route.lane})
-        return lanes_by(route.account or every, route.priority, route.service_type)
+        lanes = lanes_by(route.account or every, route.priority, route.service_type)
+        return lanes.intersection(route.in_lane) if route.in_lane else lanes
 
     return [
         (index, route)

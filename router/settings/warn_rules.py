@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Final
 
-from router.decide.conditions import ANY_END, senders_of
+from router.decide.conditions import ANY_END, lanes_of, senders_of
 from router.decide.hours import minutes_of
 from router.decide.prefixes import Groups, prefixes_of
 from router.settings.mistakes import Mistake, item_path, key_path, mistake_at
@@ -62,15 +62,15 @@ def _several(key: str, numbers: Sequence[int], rules: Sequence[Rule]) -> str:
 def _wanted(rule: Rule) -> Wanted:
     """Return the conditions of a rule but its destination and hours."""
     priority: list[str] = []
-    lanes: tuple[str, ...] = ()
     senders = frozenset(senders_of(rule))
     if isinstance(rule, RefuseSettings):
-        senders, lanes = frozenset(map(str.casefold, senders)), rule.lane
+        senders = frozenset(map(str.casefold, senders))
     elif rule.priority is not None:
         priority = [str(rule.priority)]
     return (
         senders,
-        *map(frozenset, (rule.account, priority, rule.service_type, lanes)),
+        *map(frozenset, (rule.account, priority, rule.service_type, lanes_of(rule))),
+        *map(frozenset, (rule.country, rule.network)),
     )
 
 

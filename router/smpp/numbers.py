@@ -6,11 +6,13 @@ same address is always written alike, so that the parts of a long message stay t
 a receipt with the address that the operator knows finds its message.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from router.smpp.pdu import HEADER_OCTETS, LONGEST_ADDRESS, Pdu, Sm, address, build, relay_with
 from router.terms.latest import Latest
 from router.terms.message import Message
+from router.terms.names import AccountName
 from router.terms.settings import NumberForm, NumberKind, NumberSettings, TonNpi
 
 TON_NATIONAL: Final = 2
@@ -39,12 +41,23 @@ def digits_of(number: bytes) -> bytes | None:
     return digits[2:] if digits.startswith(b"00") else digits
 
 
+Inland = Callable[[AccountName, bytes], bytes]
+"""Returns the digits, with the country code, of a destination (TON, NPI, number, NUL) that the
+router reads as a national number of its account; empty of all others."""
+
+
+def no_inland(account: AccountName, destination: bytes) -> bytes:
+    """Read no number as a national one."""
+    return b""
+
+
 class WireNumbers:
     """The forms of numbers with one operator."""
 
-    __slots__ = ("_country", "_form", "_prefix", "_ton_npi", "_written")
+    __slots__ = ("_country", "_form", "_inland", "_prefix", "_ton_npi", "_written")
 
-    def __init__(self, settings: NumberSettings) -> None:
+    def __init__(self, settings: NumberSettings, inland: Inland = no_inland) -> None:
+        self._inland: Final = inland
         self._form: Final[NumberForm] = settings.normalise
         self._country: Final = settings.country_code.encode()
         self._prefix: Final = settings.national_prefix.encode()
@@ -62,6 +75,22 @@ class WireNumbers:
             written = self._write(octets)
             self._written.put(octets, written)
         return written
+
+    def destination(self, message: Message) -> bytes:
+        """Return the destination of a message as this operator wants it.
+
+        A national number of its account would be taken for one of another country here, or of the
+        operator's own: it is written as the number that it was routed by. Where the operator wants
+        numbers as they came, it keeps its digits, and is national.
+        """
+        octets = message.destination_octets
+        inland = self._inland(message.account, octets)
+        if not inland:
+            return self.written(octets)
+        if self._form != "as_it_came":
+            return self.written(address(*_NUMBERS["international"], inland))
+        ton_npi = self._ton_npi.get("national")
+        return octets if ton_npi is None else address(*ton_npi, octets[2:-1])
 
     def _write(self, octets: bytes) -> bytes:
         number = octets[2:-1]
@@ -127,7 +156,7 @@ class WireNumbers:
     def outgoing(self, message: Message, octets: bytes) -> bytes:
         """Return the PDU of a message with its addresses as this operator wants them."""
         source, destination = message.source_octets, message.destination_octets
-        new = self.written(source) + self.written(destination)
+        new = self.written(source) + self.destination(message)
         old = source + destination
         if new == old:
             return octets

@@ -23,6 +23,7 @@ from router.terms.capacity import Capacity
 from router.terms.message import Message
 from router.terms.names import AccountName, OperatorName, RouterId
 from router.terms.outcome import JournalError, Refusal
+from router.terms.place import NOWHERE
 from router.terms.plan import Plan
 from router.terms.queue_key import ORDINARY, REQUEUED, QueueKey
 from router.terms.states import ACCEPTING, WAITS
@@ -357,7 +358,9 @@ class Backlog:
             return None
         # By the time at which it was accepted: hours that have begun or ended since change nothing.
         at_utc = message.accepted_utc
-        rule = rules.routes.decide(checked.number, account.name, checked.lane, sm, at_utc)
+        number = self._rulebook.number_of(message, checked.number)
+        place = rules.places.of(number) if rules.ask_place else NOWHERE
+        rule = rules.routes.decide(number, account.name, checked.lane, sm, at_utc, place)
         return None if isinstance(rule, Refusal) else rule.next_plan()
 
     # Fetched.

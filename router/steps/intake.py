@@ -15,6 +15,7 @@ from router.accept.admission import LONGEST_HOLD_S
 from router.accept.congestion import Congestion
 from router.accept.refusals import Refusals
 from router.accept.rooms import Rooms
+from router.check.policy import Candidate
 from router.check.submit import to_keep
 from router.enqueue.ids import Ids, client_id_of
 from router.smpp import vocabulary as v
@@ -40,6 +41,7 @@ from router.steps.data_sm import DataSm
 from router.steps.deliveries import Deliveries
 from router.steps.long_messages import LongMessages
 from router.steps.peers import Client
+from router.steps.policing import Policing
 from router.steps.rules import Rulebook
 from router.steps.turn import Turn
 from router.terms.counters import Counters
@@ -55,6 +57,7 @@ from router.terms.outcome import (
     QUEUE_FULL,
     Refusal,
 )
+from router.terms.place import NOWHERE
 from router.terms.record import Refused, submitted
 
 _SENDS_TOO_MUCH: Final = frozenset({v.ESME_RTHROTTLED, v.ESME_RMSGQFUL})
@@ -74,6 +77,7 @@ class Intake:
         "_deliveries",
         "_ids",
         "_long_messages",
+        "_policing",
         "_rulebook",
         "_turn",
         "_urgent",
@@ -109,6 +113,7 @@ class Intake:
         self._deliveries: Final = deliveries
         self._data_sm: Final = data_sm
         self.counters: Final = counters
+        self._policing: Final = Policing(counters)
         self._clocks: Final = clocks
         self._turn: Final = turn
         self._urgent: Final = urgent
@@ -203,12 +208,26 @@ class Intake:
                 client.tell(Note("pdu.refused", pdu.command_id, checked.status, why=why))
             self._not_taken(client, pdu, checked, now)
             return
-        if rules.refuse is not None:
-            refusal = rules.refuse.refusal(checked.number, account.name, checked.lane, sm, now_utc)
-            if refusal is not None:
-                self._not_taken(client, pdu, refusal, now)
-                return
-        rule = rules.routes.decide(checked.number, account.name, checked.lane, sm, now_utc)
+        number, place, not_before_utc = checked.number, NOWHERE, checked.not_before_utc
+        policy = rules.policies.get(account.name) if rules.policies else None
+        if policy is not None:
+            one = Candidate(settings, sm, number, checked.lane)
+            one.not_before_utc = not_before_utc
+            refusal = self._policing.judge(policy, rules, one, now_utc)
+            number, place, not_before_utc = one.number, one.place, one.not_before_utc
+            sm = one.sm
+        else:
+            if rules.ask_place:
+                place = rules.places.of(number)
+            refusal = None
+            if rules.refuse is not None:
+                refusal = rules.refuse.refusal(
+                    number, account.name, checked.lane, sm, now_utc, place
+                )
+        if refusal is not None:
+            self._not_taken(client, pdu, refusal, now)
+            return
+        rule = rules.routes.decide(number, account.name, checked.lane, sm, now_utc, place)
         if isinstance(rule, Refusal):
             self._not_taken(client, pdu, rule, now)
             return
@@ -247,7 +266,7 @@ class Intake:
             accepted_at=arrived_at,
             accepted_utc=now_utc,
             expires_utc=rules.checks.expires_utc(checked, lane, now_utc),
-            not_before_utc=checked.not_before_utc,
+            not_before_utc=not_before_utc,
             origin=origin,
             hold_receipt=client.session.state is not State.BOUND_TRX,  # It may be unbinding.
             group=group,

@@ -33,7 +33,7 @@ class OperatorRequests:
         source, destination = message.source_octets, message.destination_octets
         numbers = operator.numbers
         if numbers is not None:  # As its submit_sm had them.
-            source, destination = numbers.written(source), numbers.written(destination)
+            source, destination = numbers.written(source), numbers.destination(message)
         operator_id = last_id(message.row.tries_before) or pending.operator_id
         octets = cancel_sm(b"", operator_id, source, destination)
 

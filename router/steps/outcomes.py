@@ -11,6 +11,7 @@ from router.accept.rooms import Rooms
 from router.enqueue.journal import Settlement
 from router.report import receipts
 from router.report.quality import Quality
+from router.smpp.pdu import address
 from router.smpp.receipt import Receipt
 from router.steps.clocks import Clocks
 from router.steps.commits import Commits
@@ -132,7 +133,11 @@ class Outcomes:
             counters.delivery_s[message.operator, message.lane].add(now - message.accepted_at)
         evidence = settlement.evidence
         if evidence is not NO_EVIDENCE:
-            self._quality.count(message, settlement.outcome, evidence, settlement.at_utc, now)
+            at_utc, to = settlement.at_utc, b""
+            if self._rulebook.rules.inland:
+                inland = self._rulebook.inland(message.account, message.destination_octets)
+                to = inland and address(1, 1, inland)
+            self._quality.count(message, settlement.outcome, evidence, at_utc, now, to)
             if evidence is UNREACHABLE:
                 counters.unreachable[message.account] += 1
         self._told(settlement)

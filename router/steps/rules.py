@@ -8,6 +8,12 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Self
 
+from router.check.number import routing_key
+from router.check.numbering import PLAN
+from router.check.numbers import NumberCheck
+from router.check.places import Places
+from router.check.policies import number_checks_of, places_of, policies_of
+from router.check.policy import Policy
 from router.check.submit import Checks
 from router.decide.refuse import RefusingRules
 from router.decide.table import RouteTable, Up
@@ -31,6 +37,13 @@ class Rules:
     """How receipts are written for accounts that want them otherwise than usual."""
     checks: Checks
     """What an account may submit, and in which normal form."""
+    places: Places
+    policies: Mapping[AccountName, Policy]
+    """Of the accounts that have one."""
+    inland: Mapping[AccountName, NumberCheck]
+    """How numbers are read of accounts that may write them as they are dialled in their country."""
+    ask_place: bool
+    """Whether a rule, of those that refuse or of the routes, asks for the place of a number."""
     refuse: RefusingRules | None
     """What is refused before any route is looked at; None: nothing."""
     routes: RouteTable
@@ -46,13 +59,21 @@ class Rules:
     """What accounts and operators are called now that the configuration names as renamed."""
 
     @classmethod
-    def of(cls, settings: Settings, plans: Plans, up: Up) -> Self:
+    def of(cls, settings: Settings, plans: Plans, up: Up, before: Places | None = None) -> Self:
         """Build the rules of a configuration. May run in another thread than the loop's.
 
         `plans` and `up` belong to the router and not to the rules: they stay when the rules are
         replaced. The turns of operators with weights begin anew, in rules that have not changed
-        too; shares are exact again after as many messages as the weights are together.
+        too; shares are exact again after as many messages as the weights are together. `before` are
+        the places of the rules before, which are kept where they say the same.
         """
+        places = places_of(settings, before)
+        numbers = number_checks_of(settings, places)
+        refuse = RefusingRules(settings.refuse, settings.prefixes) if settings.refuse else None
+        routes = RouteTable(settings.routes, plans, up, settings.prefixes)
+        ask_place = routes.asks_place or (refuse is not None and refuse.asks_place)
+        if ask_place or numbers:
+            PLAN.read_all()  # Not when a message waits.
         return cls(
             accounts=settings.accounts,
             dialects={
@@ -61,8 +82,16 @@ class Rules:
                 if (dialect := _unusual_dialect(one)) is not None
             },
             checks=Checks(settings.lanes),
-            refuse=RefusingRules(settings.refuse, settings.prefixes) if settings.refuse else None,
-            routes=RouteTable(settings.routes, plans, up, settings.prefixes),
+            places=places,
+            policies=policies_of(settings, numbers),
+            inland={
+                name: check
+                for name, check in numbers.items()
+                if settings.accounts[name].numbers.country
+            },
+            ask_place=ask_place,
+            refuse=refuse,
+            routes=routes,
             inbound=InboundRules(
                 settings.inbound,
                 latin_1={
@@ -100,6 +129,22 @@ class Rulebook:
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
+
+    def inland(self, account: AccountName, destination: bytes) -> bytes:
+        """Return the digits of a number that its account wrote without its country code.
+
+        `destination` is TON, NPI, number, NUL. Empty of all other numbers.
+        """
+        check = self.rules.inland.get(account)
+        key = None if check is None else routing_key(destination[2:-1])
+        if check is None or key is None:
+            return b""
+        read = check.read(key, destination[2:-1])
+        return b"" if read == key else read.encode()
+
+    def number_of(self, message: Message, key: str) -> str:
+        """Return the routing key of a message as its account's policy reads it."""
+        return self.inland(message.account, message.destination_octets).decode() or key
 
     def told(self, message: Message) -> Told | None:
         """Return how the receipts of a message are written; None: as usual."""

@@ -23,13 +23,14 @@ from prometheus_client.samples import Sample
 from prometheus_client.utils import floatToGoString
 
 from router.accept.server import BIND_TYPES
+from router.check.policy import RULES
 from router.enqueue.row_writer import TABLES
 from router.report.quality import ENOUGH
 from router.smpp.vocabulary import command_name, status_name
 from router.telemetry.running import Running
 from router.telemetry.status import is_up, version, waiting_by_operator
 from router.telemetry.traffic import answer_name
-from router.terms.counters import Histogram
+from router.terms.counters import Counters, Histogram, parts_of
 from router.terms.settings import OperatorSettings
 
 PREFIX: Final = "smpp_router_"
@@ -68,6 +69,28 @@ def items(counted: Mapping[Key, Value]) -> list[tuple[Key, Value]]:
             return list(counted.items())
         except RuntimeError:  # The dictionary grew meanwhile. Labels are bounded, so this ends.
             continue
+
+
+def policy_results(counters: Counters) -> Mapping[tuple[str, str, str], int]:
+    """Return what checks did, by account, check and result.
+
+    Only what is refused or noted is counted when it happens. What a check let pass is worked out
+    here: all that came into the pass, without what it or a check before it has refused.
+    """
+    found: defaultdict[tuple[str, str, str], int] = defaultdict(int)
+    # Refusals first: of a message that comes meanwhile none may be seen to be refused only.
+    refusals = dict(items(counters.policy_refusals))
+    for one, left in items(counters.judged):
+        account, names = parts_of(one)
+        for name in names:
+            refused = refusals.get((one, name), 0)
+            left -= refused
+            if name != RULES:  # They are no check, and counted by their reasons.
+                found[account, name, "passed"] += left
+                found[account, name, "refused"] += refused
+    for (account, name, result), count in items(counters.policy_notes):
+        found[account, name, result] += count
+    return found
 
 
 class Exporter(Collector):
@@ -158,6 +181,13 @@ class Exporter(Collector):
             "Submits that were refused, by number, and by the reason that `refused_pdus` has, too.",
             ("account", "reason"),
             journey.intake.refusals.counts().items(),
+        )
+        yield _counter(
+            "policy",
+            "Messages by what a check of their account's policy did: passed, refused; and of those"
+            " that passed, counted or changed.",
+            ("account", "check", "result"),
+            policy_results(counters).items(),
         )
         yield _counter(
             "retries_recognised",

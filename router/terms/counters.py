@@ -7,7 +7,8 @@ scrape time under the names of `contract/metrics.md`.
 
 from bisect import bisect_left
 from collections import defaultdict
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NewType
 
 from router.terms.names import AccountName, BindName, LaneName, OperatorName
 from router.terms.outcome import Outcome
@@ -23,6 +24,20 @@ MESSAGES: Final[tuple[float, ...]] = (
 )  # fmt: skip
 
 _place: Final = bisect_left
+
+Pass = NewType("Pass", str)
+"""An account and the checks of its policy in their order, as one word: so it is hashed once."""
+
+
+def pass_of(account: AccountName, checks: Sequence[str]) -> Pass:
+    """Return the word for these checks of an account."""
+    return Pass("\0".join((account, *checks)))
+
+
+def parts_of(word: Pass) -> tuple[str, Sequence[str]]:
+    """Return the account and its checks."""
+    account, *checks = word.split("\0")
+    return account, checks
 
 
 class Histogram:
@@ -52,6 +67,13 @@ class Counters:
         self.submit_response_s: defaultdict[AccountName, Histogram] = defaultdict(
             lambda: Histogram(SHORT_SECONDS)
         )
+        self.judged: defaultdict[Pass, int] = defaultdict(int)
+        """Messages that have gone through the policy of their account, or into it."""
+        self.policy_refusals: defaultdict[tuple[Pass, str], int] = defaultdict(int)
+        """Those that were refused there, by the check that did it."""
+        self.policy_notes: defaultdict[tuple[AccountName, str, str], int] = defaultdict(int)
+        """What checks have done with messages that they let pass, by account, check and result:
+        counted, changed."""
         self.retries_recognised: defaultdict[AccountName, int] = defaultdict(int)
         """Submits that repeated one whose answer the client cannot have seen."""
         self.retries_forgotten: defaultdict[AccountName, int] = defaultdict(int)

@@ -104,6 +104,14 @@ OUTBOX_FULL: Final = Refusal("outbox_full", 0x14)
 DISK_NEARLY_FULL: Final = Refusal("disk_nearly_full", 0x14)
 NO_ROUTE: Final = Refusal("no_route", 0x0B)
 WRONG_DESTINATION: Final = Refusal("wrong_destination", 0x0B)
+NO_SUCH_NUMBER: Final = Refusal("invalid_number", 0x0B, "no numbering plan has the number")
+FIXED_LINE: Final = Refusal("invalid_number", 0x0B, "the number is a fixed line")
+PREMIUM_NUMBER: Final = Refusal("invalid_number", 0x0B, "the number is a premium one")
+UNKNOWN_LINE: Final = Refusal("invalid_number", 0x0B, "the plan does not tell the kind of line")
+"""One word for what `numbers.refuse` of an account refuses: the number is what is wrong."""
+COUNTRY_NOT_ALLOWED: Final = Refusal(
+    "country_not_allowed", 0x0B, "the account does not send to this country"
+)
 DISTRIBUTION_LIST: Final = Refusal("distribution_list", 0x34)
 """To a submit_multi that names a list of numbers: the router has none, so no name is valid."""
 UNREADABLE_SCHEDULE: Final = Refusal("wrong_schedule", 0x61, "no time that can be read")

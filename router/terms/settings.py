@@ -26,6 +26,7 @@ Validity = Literal["as_it_came", "remaining"]
 Alphabet = Literal["gsm", "latin-1"]
 NumberForm = Literal["as_it_came", "e164", "plus", "00", "national"]
 NumberKind = Literal["international", "national", "short", "alphanumeric"]
+UnwantedNumber = Literal["invalid", "fixed", "premium", "unknown_kind"]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 ReceiptPer = Literal["part", "message"]
 ReceiptWord = Literal[
@@ -365,6 +366,24 @@ class RetrySettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccountNumberSettings:
+    """How the numbers are read that an account sends to, and which of them are refused."""
+
+    country: str = ""
+    """The country (ISO 3166, such as `EE`) whose numbers the client may write as they are dialled
+    there. A number is read so if it is valid in that country and no valid international one; what
+    is both stays international, and is counted. A number that begins with `+` or `00`, or has less
+    than seven digits, is never read so. Routes, rules and limits go by the number with its country
+    code; the operator gets what the client wrote, unless `numbers.normalise` of the operator says
+    otherwise."""
+    refuse: tuple[UnwantedNumber, ...] = ()
+    """What is refused, with ESME_RINVDSTADR: `invalid` (no numbering plan has the number; short
+    codes too), `fixed` (certain to be a fixed line: in some countries, such as the US, a number
+    does not tell), `premium`, `unknown_kind` (the plan does not tell a mobile from a fixed
+    line)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountSettings:
     """One client system. Its key in the file is the system_id that the client binds with."""
 
@@ -426,6 +445,11 @@ class AccountSettings:
     """Whether a submit that comes again because the client cannot have seen the answer to the first
     is answered with the id of the first, instead of being another message. Off by default;
     docs/retries.md says for which clients to switch it on."""
+    numbers: AccountNumberSettings = field(default=AccountNumberSettings())
+    """How numbers are read, and which are refused."""
+    countries: tuple[str, ...] = ()
+    """The countries (ISO 3166) that the account may send to; what goes elsewhere is refused with
+    ESME_RINVDSTADR. All without this key."""
     privacy: Privacy = field(default=Privacy())
     """What is kept of the people whom the account writes to."""
     formerly: AccountName | None = None
@@ -732,6 +756,28 @@ class PrefixGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkFile:
+    """A CSV file that says of which network the numbers with a prefix are."""
+
+    file: str
+    """As the configuration names it."""
+    networks: Mapping[str, str]
+    """MCCMNC by prefix."""
+    names: Mapping[str, str]
+    """The names of networks that the file tells, by MCCMNC."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountrySettings:
+    """What holds for the numbers of one country, whoever sends to them."""
+
+    zone: tzinfo | None = None
+    """The time zone of its numbers. By default that of the country, if it has one, and else what
+    the numbering plan tells of a number: a prefix may be that of a region. Where that is not known
+    either, the number has none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RouteSettings:
     """One rule: the operators that carry messages to some prefixes."""
 
@@ -752,6 +798,15 @@ class RouteSettings:
     """Only for this priority_flag."""
     service_type: tuple[str, ...] = ()
     """Only for this service_type, or for those of a list."""
+    country: tuple[str, ...] = ()
+    """Only to numbers of this country (ISO 3166, such as `EE`), or of those of a list: by the
+    numbering plan."""
+    network: tuple[str, ...] = ()
+    """Only to numbers of this network (MCCMNC, such as `24801`), or of those of a list: by the
+    files under `networks`."""
+    in_lane: tuple[LaneName, ...] = ()
+    """Only for messages of this lane, or of those of a list: the lane by account, priority_flag or
+    service_type. `lane` is another matter: what the rule makes of it."""
     hours: tuple[DaySpan, ...] = ()
     """Only at this time of the day, such as `08:00-20:00`, or at those of a list. `22:00-06:00`
     goes over midnight and belongs to the day on which it begins. What counts is when the message
@@ -799,6 +854,12 @@ class RefuseSettings:
     """The files among them."""
     service_type: tuple[str, ...] = ()
     """Only for this service_type, or for those of a list."""
+    country: tuple[str, ...] = ()
+    """Only to numbers of this country (ISO 3166, such as `EE`), or of those of a list: by the
+    numbering plan."""
+    network: tuple[str, ...] = ()
+    """Only to numbers of this network (MCCMNC, such as `24801`), or of those of a list: by the
+    files under `networks`."""
     lane: tuple[LaneName, ...] = ()
     """Only for messages of this lane, or of those of a list: the lane by account, priority_flag or
     service_type, before any route."""
@@ -857,6 +918,13 @@ class Settings:
     """Operators, by name."""
     prefixes: Mapping[GroupName, PrefixGroup] = field(default_factory=dict)
     """Groups of prefixes, which `destination` of a rule may name."""
+    networks: tuple[NetworkFile, ...] = ()
+    """A list of CSV files that say which numbers are of which network, for the condition `network`.
+    Columns are `prefix`, `network` (MCCMNC, such as `24801`) and, if need be, `name`, in this order
+    or as the first line names them, separated by `,`, `;`, tabs or `|`. The longest prefix wins.
+    Where two files have the same prefix, the later file wins, and `check` says so."""
+    countries: Mapping[str, CountrySettings] = field(default_factory=dict)
+    """What holds for the numbers of a country, by its code (ISO 3166, such as `EE`)."""
     refuse: tuple[RefuseSettings, ...] = ()
     """Which messages are refused, before any route is looked at: the first rule that holds
     decides."""

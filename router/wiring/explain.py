@@ -5,12 +5,15 @@ explanation cannot say something else than the router does.
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
 from aiosmpplib import GSM7BitCodec
 
+from router.check.places import Places
+from router.check.policies import number_checks_of, places_of, policies_of
+from router.check.policy import Candidate, Check, Policy
 from router.check.submit import Checks
 from router.decide.prefixes import Groups, longest_prefix, prefixes_of
 from router.decide.refuse import RefusingRules
@@ -22,8 +25,10 @@ from router.smpp import pdu
 from router.smpp.pdu import BodyError, Framer, Sm
 from router.smpp.text import segments_of
 from router.smpp.vocabulary import MESSAGE_PAYLOAD, SUBMIT_SM, status_name
-from router.terms.names import AccountName
+from router.steps.rules import Rules
+from router.terms.names import NO_COUNTRY, AccountName
 from router.terms.outcome import Refusal
+from router.terms.place import Place
 from router.terms.plan import Plans
 from router.terms.settings import AccountSettings, RefuseSettings, RouteSettings, Settings
 
@@ -85,6 +90,41 @@ class ToldRefusal:
     status_name: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldPlace:
+    """What the number says of where it is; empty where it does not."""
+
+    country: str
+    network: str
+    """MCCMNC."""
+    network_name: str
+    kind: str
+    is_valid: bool
+    zone: str
+
+    def __str__(self) -> str:
+        if not self.is_valid:
+            of = f" (of {self.country}, by its first digits)" if self.country != NO_COUNTRY else ""
+            return f"no valid number{of}"
+        network = f"network {self.network} {self.network_name}".rstrip() if self.network else ""
+        kind = self.kind.replace("_", " ")
+        return ", ".join(filter(None, (self.country, network, kind, self.zone)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldCheck:
+    """What one check of the account's policy did."""
+
+    check: str
+    result: str
+    """`passed`, `refused`, `counted` or `changed`."""
+    words: str
+    """What of the message it was."""
+
+    def __str__(self) -> str:
+        return ": ".join(filter(None, (f"{self.check} {self.result}", self.words)))
+
+
 @dataclass(slots=True, kw_only=True)
 class Explanation:
     """What would happen to the message. Fields that a refusal leaves open are None or empty."""
@@ -99,6 +139,9 @@ class Explanation:
     """When the message is accepted; None: now."""
     number: str | None = None
     """The routing key: the number in its normal form."""
+    place: ToldPlace | None = None
+    policy: list[ToldCheck] = field(default_factory=list)
+    """What the checks of the account did, in their order, up to the one that refuses."""
     lane: str | None = None
     lane_by: str = ""
     """Which setting or field chose the lane."""
@@ -134,6 +177,10 @@ class Explanation:
         if self.at_utc is not None:
             at = datetime.fromtimestamp(self.at_utc, UTC)
             yield "time", f"{at:%a %Y-%m-%d %H:%M:%S} UTC, for rules with hours"
+        if self.place is not None:
+            yield "place", str(self.place)
+        for number, check in enumerate(self.policy):
+            yield "" if number else "policy", str(check)
         if self.characters:
             parts = f"{self.segments} segment{_s(self.segments)}"
             length = f"{self.characters} character{_s(self.characters)}"
@@ -181,8 +228,13 @@ class Explanation:
         return f"after {waited} without a slot any other one may take it, the nearest first"
 
 
-def explain(settings: Settings, question: Question, now_utc: float) -> Explanation:
-    """Explain a message by the checks and the route table. Its account must be in the settings."""
+def explain(
+    settings: Settings, question: Question, now_utc: float, rules: Rules | None = None
+) -> Explanation:
+    """Explain a message by the checks and the route table. Its account must be in the settings.
+
+    `rules` are those that run with these settings, whose policies know what was sent lately.
+    """
     account = settings.accounts[question.account]
     if question.at_utc is not None:
         now_utc = question.at_utc
@@ -205,14 +257,30 @@ def explain(settings: Settings, question: Question, now_utc: float) -> Explanati
     if isinstance(checked, Refusal):
         told.refusal = _refusal(checked)
         return told
-    told.number = checked.number
-    number, lane = checked.number, checked.lane
-    groups = settings.prefixes
+    lane = checked.lane
+    one = Candidate(account, sm, checked.number, lane, is_trial=True)
+    one.not_before_utc = checked.not_before_utc
+    places = places_of(settings) if rules is None else rules.places
+    one.place = places.of(one.number)
+    if rules is None:
+        policy = _policy(settings, account, places)
+    else:
+        policy = rules.policies.get(account.name)
+    if policy is not None and policy.number is not None:
+        refusal = _judged(told, policy.number, one, now_utc)
+    else:
+        refusal = None
+    told.number, told.place = one.number, _place(one.place, settings)
+    if refusal is not None:
+        told.refusal = _refusal(refusal)
+        told.lane, told.lane_by = lane, _lane_by(question, account)
+        return told
+    number, groups = one.number, settings.prefixes
 
     def told_rule(rule: RouteSettings | RefuseSettings, why_not: str | None) -> ToldRule:
         return _rule(rule, why_not, longest_prefix(rule, number, groups), groups)
 
-    asked = number, account.name, lane, sm, now_utc
+    asked = number, account.name, lane, sm, now_utc, one.place
     refusing = RefusingRules(settings.refuse, groups)
     told.not_refusing = len(settings.refuse)
     for rule, why in refusing.explain(*asked):
@@ -223,6 +291,13 @@ def explain(settings: Settings, question: Question, now_utc: float) -> Explanati
             told.lane, told.lane_by = lane, _lane_by(question, account)
             return told
         told.losers.append(told_rule(rule, why))
+    for check in () if policy is None else policy.checks:
+        refusal = _judged(told, check, one, now_utc)
+        if refusal is not None:
+            told.refusal = _refusal(refusal)
+            told.lane, told.lane_by = lane, _lane_by(question, account)
+            return told
+    asked = number, account.name, lane, one.sm, now_utc, one.place
     # Of a hundred thousand routes a table takes a second; of those that can matter it is the same.
     fitting = [one for one in settings.routes if longest_prefix(one, number, groups) is not None]
     table = RouteTable(fitting, Plans(), Up(), groups)
@@ -253,6 +328,39 @@ def explain(settings: Settings, question: Question, now_utc: float) -> Explanati
         if settings.operators[name].validity_period == "remaining"
     ]
     return told
+
+
+def _policy(settings: Settings, account: AccountSettings, places: Places) -> Policy | None:
+    """Return the policy of an account as the router would make it, without what it has counted."""
+    alone = replace(settings, accounts={account.name: account})
+    numbers = number_checks_of(alone, places)
+    return policies_of(alone, numbers).get(account.name)
+
+
+def _judged(told: Explanation, check: Check, one: Candidate, now_utc: float) -> Refusal | None:
+    """Ask one check, and tell what it did."""
+    known = len(one.notes)
+    refusal = check.judge(one, now_utc)
+    for note in one.notes[known:]:
+        told.policy.append(ToldCheck(check=note.check, result=note.result, words=note.words))
+    if refusal is not None:
+        words = refusal.why or refusal.reason
+        told.policy.append(ToldCheck(check=check.name, result="refused", words=words))
+    elif len(one.notes) == known:
+        told.policy.append(ToldCheck(check=check.name, result="passed", words=""))
+    return refusal
+
+
+def _place(place: Place, settings: Settings) -> ToldPlace:
+    names = (file.names.get(place.network) for file in reversed(settings.networks))
+    return ToldPlace(
+        country=place.country,
+        network=place.network,
+        network_name=next(filter(None, names), "") if place.network else "",
+        kind=place.kind,
+        is_valid=place.is_valid,
+        zone=place.zone,
+    )
 
 
 def _lane_by(question: Question, account: AccountSettings) -> str:

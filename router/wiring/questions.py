@@ -127,7 +127,7 @@ class Questions:
             service_type=_field(asked, "service_type", ""),
             at_utc=_moment(asked, "at_utc"),
         )
-        told = explain(settings, question, time.time())
+        told = explain(settings, question, time.time(), self._app.journey.rulebook.rules)
         if told.refusal is not None or told.at_utc is not None:
             return 200, {**told.as_json(), "now": None, "lines": list(lines_of(told, None))}
         status, now = self._ask(lambda: now_of(self._app, told))

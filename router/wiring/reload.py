@@ -323,7 +323,9 @@ class Reloader:
         if mistakes:
             raise SettingsError(mistakes)
         if read.settings != old or read.certificates or (words and not needs_restart):
-            read.rules = Rules.of(read.settings, app.journey.plans, app.journey.up)
+            journey = app.journey
+            before = journey.rulebook.rules.places
+            read.rules = Rules.of(read.settings, journey.plans, journey.up, before)
         return read
 
     # Between two turns.

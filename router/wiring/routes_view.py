@@ -30,6 +30,8 @@ class ToldRule(TypedDict):
     sender: list[str]
     sender_files: list[str]
     service_type: list[str]
+    country: list[str]
+    network: list[str]
     hours: str
     """With days and time zone."""
     conditions: str
@@ -53,7 +55,9 @@ class ToldRoute(ToldRule):
     """In the order in which they are tried, or those that share; empty where the rule refuses."""
     weights: list[int]
     refuse: int | None
+    in_lane: list[str]
     lane: str | None
+    """That the rule gives its messages."""
     never: bool
     """Whether other rules for its prefixes always win."""
 
@@ -120,7 +124,10 @@ def _is_for(rule: RouteSettings | RefuseSettings, account: AccountName | None) -
 def takes_all(route: RouteSettings, account: AccountName | None) -> bool:
     """Whether a rule holds for every message to its prefixes, of this account or of all."""
     of_account = not route.account or account in route.account if account else not route.account
-    others = (route.sender, route.sender_files, route.service_type, route.hours, route.days)
+    others = (
+        *(route.sender, route.sender_files, route.service_type, route.hours, route.days),
+        *(route.country, route.network, route.in_lane),
+    )
     return of_account and route.priority is None and not any(others)
 
 
@@ -133,6 +140,8 @@ def _told(rule: RouteSettings | RefuseSettings) -> ToldRule:
         sender=list(rule.sender),
         sender_files=[file.file for file in rule.sender_files],
         service_type=list(rule.service_type),
+        country=list(rule.country),
+        network=list(rule.network),
         hours=hours_in_short(rule),
         conditions=conditions_of(rule),
         does=does_of(rule),
@@ -146,6 +155,7 @@ def _told_route(route: RouteSettings, *, never: bool) -> ToldRoute:
         operators=list(route.to),
         weights=list(route.weights),
         refuse=route.refuse,
+        in_lane=list(route.in_lane),
         lane=route.lane,
         never=never,
     )

@@ -11,8 +11,9 @@ from functools import lru_cache
 from typing import Final, NamedTuple, TypedDict
 
 from router.check.number import routing_key
+from router.check.policies import number_checks_of, places_of
 from router.check.submit import Checks
-from router.decide.conditions import Conditions
+from router.decide.conditions import Conditions, asks_place, lanes_of
 from router.decide.prefixes import longest_prefix, prefixes_of
 from router.decide.refuse import RefusingRules
 from router.decide.words import destination_in_short
@@ -21,6 +22,7 @@ from router.smpp.pdu import Framer, Sm, sm
 from router.smpp.vocabulary import SUBMIT_SM, status_name
 from router.terms.names import AccountName, LaneName, OperatorName
 from router.terms.outcome import NO_ROUTE, WRONG_DESTINATION, Refusal
+from router.terms.place import NOWHERE, Place
 from router.terms.settings import RefuseSettings, RouteSettings, Settings
 from router.wiring.traffic import Traffic
 
@@ -28,6 +30,7 @@ MOST_SHOWN: Final = 30
 """Moves that are shown to people; `--json` has all."""
 UNKNOWN_ACCOUNT: Final = "unknown_account"
 REFUSED: Final = "refused: "
+BY_POLICY: Final = "by the account's policy"
 UNDER_REFUSE: Final = "under refuse"
 """Where a rule stands that refuses before any route is looked at."""
 
@@ -122,6 +125,8 @@ class Table:
         """Rules that hold at some hours only; few do."""
         self._groups: Final = groups
         rules: list[RouteSettings | RefuseSettings] = [*settings.routes, *settings.refuse]
+        self.asks_place: Final = any(map(asks_place, rules))
+        """Whether one asks for the place of a number."""
         for rule in filter(is_here, rules):
             prefixes = prefixes_of(rule, groups)
             if rule.service_type or (isinstance(rule, RouteSettings) and rule.priority is not None):
@@ -135,12 +140,18 @@ class Table:
         self._lengths: Final = sorted({len(prefix) for prefix in self._routes}, reverse=True)
 
     def winner(
-        self, number: str, account: AccountName, lane: LaneName, message: Sm, at_utc: float
+        self,
+        number: str,
+        account: AccountName,
+        lane: LaneName,
+        message: Sm,
+        at_utc: float,
+        place: Place = NOWHERE,
     ) -> RouteSettings | None:
         """Return the route that wins: as `RouteTable.decide`, which does not tell its prefix."""
         for length in self._lengths:
             for route, conditions in self._routes.get(number[:length], ()):
-                if conditions.hold(account, lane, message, at_utc):
+                if conditions.hold(account, lane, message, at_utc, place):
                     return route
         return None
 
@@ -152,7 +163,7 @@ class Table:
         """Whether a rule for such messages holds at some hours only."""
         return any(
             (not rule.account or account in rule.account)
-            and (isinstance(rule, RouteSettings) or not rule.lane or lane in rule.lane)
+            and (not (lanes := lanes_of(rule)) or lane in lanes)
             and (
                 longest_prefix(rule, number, self._groups) is not None
                 or not (rule.destination or rule.groups)
@@ -185,6 +196,13 @@ class Replay:
         self._lanes: Final = {lane.name for lane in settings.lanes}
         self._at_times: Final = Table(settings, with_hours=True)
         self._at_no_time: Final = Table(settings, with_hours=False)
+        self._places: Final = places_of(settings)
+        self._numbers: Final = number_checks_of(settings, self._places)
+        self._lanes_of: Final = {
+            name: {one.lane, *one.lane_by_priority.values(), *one.lane_by_service_type.values()}
+            for name, one in settings.accounts.items()
+        }
+        """The lanes of each account's messages before any route."""
         self._own_lanes: Final[dict[tuple[str, str, int, str], str | None]] = {}
 
     def asks_for_more(self, number: str) -> bool:
@@ -219,7 +237,17 @@ class Replay:
         # Without a time, rules that hold at some hours only are left out.
         at_utc = row.accepted_utc
         table = self._at_no_time if at_utc is None else self._at_times
-        asked = number, account, LaneName(own_lane), message, at_utc or 0.0
+        place, check = NOWHERE, self._numbers.get(account)
+        if check is not None:
+            number, place, refusal, _ = check.find(number, row.to.encode("latin-1"))
+            if refusal is not None:
+                return _refused(BY_POLICY, refusal.reason)
+        elif table.asks_place:
+            place = self._places.of(number)
+        # What came by priority_flag or service_type only the record tells, if no route has changed
+        # it.
+        came_in = lane if lane in self._lanes_of[account] else own_lane
+        asked = number, account, LaneName(came_in), message, at_utc or 0.0, place
         refusal = table.refuse.refusal(*asked)
         if refusal is not None:
             return _refused(UNDER_REFUSE, refusal.reason)

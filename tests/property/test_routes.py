@@ -9,7 +9,7 @@ from hypothesis import event, example, given
 from hypothesis import strategies as st
 
 from router.decide.hours import DAYS
-from router.decide.prefixes import HEAD_DIGITS, Groups
+from router.decide.prefixes import Groups
 from router.decide.refuse import RefusingRules
 from router.decide.table import RouteTable, Rule, Up
 from router.smpp import pdu as p
@@ -17,7 +17,9 @@ from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu, Sm
 from router.terms.names import AccountName, GroupName, LaneName, OperatorName
 from router.terms.outcome import NO_ROUTE, Refusal
+from router.terms.place import Place
 from router.terms.plan import Plans
+from router.terms.prefix_lengths import HEAD_DIGITS
 from router.terms.settings import Day, ListFile, PrefixGroup, RefuseSettings, RouteSettings
 
 T = TypeVar("T", bound=str)
@@ -31,6 +33,8 @@ GROUPS: Final = tuple(GroupName(name) for name in ("near", "far"))
 PRIORITIES: Final = (0, 3)
 SERVICE_TYPES: Final = ("", "OTP")
 LANES: Final = (LaneName("otp"), LaneName("bulk"))
+COUNTRIES: Final = ("EE", "FI")
+NETWORKS: Final = ("24801", "24802")
 STRETCH: Final = 1000
 WITHIN: Final = STRETCH // 100
 
@@ -73,6 +77,9 @@ routes: Final = st.builds(
     sender_files=sender_files,
     priority=st.none() | st.sampled_from(PRIORITIES),
     service_type=some(SERVICE_TYPES),
+    country=some(COUNTRIES),
+    network=some(NETWORKS),
+    in_lane=some(LANES),
     days=some(DAYS),
     lane=st.none() | st.sampled_from(LANES),
     # Many, so that few routes share a rule: then a wrong prefix is seen.
@@ -92,6 +99,8 @@ refusing: Final = st.builds(
     sender=some(PATTERNS),
     sender_files=sender_files,
     service_type=some(SERVICE_TYPES),
+    country=some(COUNTRIES),
+    network=some(NETWORKS),
     lane=some(LANES),
     days=some(DAYS),
 )
@@ -107,6 +116,8 @@ class Sent(NamedTuple):
     service_type: str
     lane: LaneName
     day: Day
+    country: str
+    network: str
 
     @property
     def at_utc(self) -> float:
@@ -127,9 +138,10 @@ class Sent(NamedTuple):
         return Sm(Pdu(v.SUBMIT_SM, 0, 1, octets))
 
     @property
-    def asked(self) -> tuple[str, AccountName, LaneName, Sm, float]:
+    def asked(self) -> tuple[str, AccountName, LaneName, Sm, float, Place]:
         """What tables are asked with."""
-        return self.number, self.account, self.lane, self.sm, self.at_utc
+        place = Place(self.country, self.network, "mobile", is_valid=True, zone="")
+        return self.number, self.account, self.lane, self.sm, self.at_utc, place
 
 
 messages: Final = st.builds(
@@ -141,10 +153,12 @@ messages: Final = st.builds(
     service_type=st.sampled_from(SERVICE_TYPES),
     lane=st.sampled_from(LANES),
     day=st.sampled_from(DAYS),
+    country=st.sampled_from(COUNTRIES),
+    network=st.sampled_from(("", *NETWORKS)),
 )
 
 
-ANYTHING: Final = Sent("46", ACCOUNTS[0], "Bank", 0, "", LANES[0], "mon")
+ANYTHING: Final = Sent("46", ACCOUNTS[0], "Bank", 0, "", LANES[0], "mon", "EE", "")
 
 
 def fitting(rule: RouteSettings | RefuseSettings, named: Groups, number: str) -> list[str]:
@@ -171,6 +185,7 @@ def others_hold(rule: RouteSettings | RefuseSettings, message: Sent) -> bool:
     if isinstance(rule, RouteSettings):
         own = rule.priority in (None, message.priority)
         own &= of_any or has_sender(senders, message.sender)
+        own &= not rule.in_lane or message.lane in rule.in_lane
     else:
         own = not rule.lane or message.lane in rule.lane
         own &= of_any or has_sender(folded(senders), message.sender.lower())
@@ -178,6 +193,8 @@ def others_hold(rule: RouteSettings | RefuseSettings, message: Sent) -> bool:
         own
         and (not rule.account or message.account in rule.account)
         and (not rule.service_type or message.service_type in rule.service_type)
+        and (not rule.country or message.country in rule.country)
+        and (not rule.network or message.network in rule.network)
         and (not rule.days or message.day in rule.days)
     )
 

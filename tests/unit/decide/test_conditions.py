@@ -11,6 +11,7 @@ from router.smpp import pdu as p
 from router.smpp import vocabulary as v
 from router.smpp.pdu import Pdu, Sm
 from router.terms.names import AccountName, LaneName, OperatorName
+from router.terms.place import NOWHERE
 from router.terms.settings import ListFile, RefuseSettings, RouteSettings
 
 TO_REFUSE = ("46701234567", AccountName("bank"), LaneName("bulk"))
@@ -46,7 +47,7 @@ def test_sender_of_latin_1_is_refused_in_any_case_and_routed_only_as_written() -
     )
     for sender in ("Äasino", "äasino", "äASINO"):
         assert rules.refusal(*TO_REFUSE, submit_sm(sender), 0.0) is not None
-        assert route.hold(*TO_REFUSE[1:], submit_sm(sender), 0.0) == (sender == "Äasino")
+        assert route.hold(*TO_REFUSE[1:], submit_sm(sender), 0.0, NOWHERE) == (sender == "Äasino")
     assert rules.refusal(*TO_REFUSE, submit_sm("aasino"), 0.0) is None
 
 
@@ -58,4 +59,4 @@ def test_rule_for_the_senders_of_an_empty_file_is_for_nobody() -> None:
     assert route
     for sender in ("", "Casino", "372555"):
         assert rules.refusal(*TO_REFUSE, submit_sm(sender), 0.0) is None
-        assert not route.hold(*TO_REFUSE[1:], submit_sm(sender), 0.0)
+        assert not route.hold(*TO_REFUSE[1:], submit_sm(sender), 0.0, NOWHERE)

@@ -235,6 +235,7 @@ def test_every_field_of_the_settings_has_its_key() -> None:
         "Address",
         "DaySpan",
         "ListFile",
+        "NetworkFile",
         "Place",
         "SeenFile",
         "TonNpi",

@@ -275,12 +275,12 @@ def test_each_mistake_in_a_small_file_is_shown(old: str, new: str, path: str, sa
 
 
 def test_a_place_is_that_of_the_key_or_of_the_value_that_is_wrong() -> None:
-    text = changed(SMALL, ("lane: urgent", "lane: argent, colour: red"))
-    lane, colour = mistakes(text)
+    text = changed(SMALL, ("lane: urgent", "lane: argent, xyz: red"))
+    lane, other = mistakes(text)
     assert (lane.line, lane.column) == line_and_column(text, "argent")
-    assert (colour.line, colour.column) == line_and_column(text, "colour")
-    assert colour.suggestion is None
-    assert "known keys are password, lane" in colour.known
+    assert (other.line, other.column) == line_and_column(text, "xyz")
+    assert other.suggestion is None
+    assert "known keys are password, lane" in other.known
 
 
 def test_a_receiver_needs_no_rate_and_a_route_needs_a_sender() -> None:

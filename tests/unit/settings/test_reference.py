@@ -65,6 +65,7 @@ def test_every_part_has_its_heading_and_every_key_a_meaning() -> None:
             "accounts.NAME.dialect",
             "accounts.NAME.dialect.message_id",
             "accounts.NAME.retries",
+            "accounts.NAME.numbers",
             "accounts.NAME.privacy",
             "operators.NAME",
             "operators.NAME.binds[]",
@@ -73,8 +74,8 @@ def test_every_part_has_its_heading_and_every_key_a_meaning() -> None:
         *("operators.NAME.message_id", "operators.NAME.numbers", "operators.NAME.reconnect"),
         "operators.NAME.breaker",
         "operators.NAME.receipts",
-        *("operators.NAME.on_status.NAME", "prefixes.NAME", "refuse[]"),
-        *("routes[]", "inbound[]"),
+        *("operators.NAME.on_status.NAME", "prefixes.NAME", "countries.NAME"),
+        *("refuse[]", "routes[]", "inbound[]"),
     ]
     rows = [line for line in page.splitlines() if line.startswith("| `")]
     assert all(not row.endswith("|  |") for row in rows)

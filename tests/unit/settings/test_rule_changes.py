@@ -185,3 +185,19 @@ def test_rules_that_refuse_are_told_with_what_they_say() -> None:
         ("refuse[hours sat UTC]", "added", "", "refuse ESME_RSUBMITFAIL (refused_by_rule)"),
     ]  # fmt: skip
     assert [one.kind for one in refuse_changes([casino, night], [night, casino])] == ["moved"]
+
+
+def test_rules_are_known_by_country_network_and_lane() -> None:
+    rules = [
+        TALLINN,
+        replace(TALLINN, country=("EE",)),
+        replace(TALLINN, network=("24801",)),
+        replace(TALLINN, in_lane=(LaneName("otp"),)),
+    ]
+    for old, new in combinations(rules, 2):
+        assert [kind for kind, _, _ in told([old], [new])] == ["removed", "added"] or [
+            kind for kind, _, _ in told([old], [new])
+        ] == ["added", "removed"]
+    (gone, _) = route_changes([rules[1]], [rules[2]])
+    assert "country EE" in gone.path
+    assert refuse_changes([RefuseSettings(country=("EE",))], [RefuseSettings(country=("FI",))])

@@ -7,8 +7,9 @@ from router.smpp import vocabulary as v
 from router.smpp.numbers import WireNumbers, digits_of
 from router.smpp.pdu import Pdu, Sm
 from router.terms.message import Message
+from router.terms.names import AccountName
 from router.terms.settings import NumberForm, NumberKind, NumberSettings, TonNpi
-from tests.unit.messages import message
+from tests.unit.messages import BANK, SHOP, message
 
 Address = tuple[int, int, bytes]
 
@@ -200,3 +201,46 @@ def test_subscribers_message_keeps_all_but_its_numbers() -> None:
 )
 def test_digits_are_what_is_behind_plus_and_zeros(number: bytes, digits: bytes | None) -> None:
     assert digits_of(number) == digits
+
+
+# National numbers of an account.
+
+
+def inland(account: AccountName, destination: bytes) -> bytes:
+    """As the router reads them where bank's are Estonian."""
+    number = destination[2:-1]
+    return b"372" + number if account == BANK and number == b"55512345" else b""
+
+
+@pytest.mark.parametrize(
+    ("settings", "goes"),
+    [
+        (NumberSettings(normalise="e164"), (1, 1, b"37255512345")),
+        (NumberSettings(normalise="e164", country_code="358"), (1, 1, b"37255512345")),
+        (NumberSettings(normalise="plus"), (1, 1, b"+37255512345")),
+        (NumberSettings(normalise="00"), (1, 1, b"0037255512345")),
+        (NumberSettings(normalise="national", country_code="372"), (2, 1, b"55512345")),
+        (NumberSettings(normalise="national", country_code="358"), (1, 1, b"37255512345")),
+        (
+            NumberSettings(normalise="e164", ton_npi={"international": TonNpi(1, 9)}),
+            (1, 9, b"37255512345"),
+        ),
+        (NumberSettings(ton_npi={"national": TonNpi(2, 9)}), (2, 9, b"55512345")),
+        (NumberSettings(ton_npi={"international": TonNpi(1, 9)}), (0, 8, b"55512345")),
+    ],
+)
+def test_national_number_of_an_account_goes_as_the_number_that_it_is(
+    settings: NumberSettings, goes: Address
+) -> None:
+    came = p.address(0, 8, b"55512345")
+    octets = p.sm(
+        v.SUBMIT_SM, 0, source=(5, 0, b"BANK"), destination=(0, 8, b"55512345"), short_message=b"x"
+    )
+    one = message()
+    one.octets, one.destination_octets = octets, came
+    wire = WireNumbers(settings, inland)
+    assert wire.destination(one) == p.address(*goes)
+    went = Sm(Pdu(v.SUBMIT_SM, 0, 0, wire.outgoing(one, octets)))
+    assert (went.destination, went.short_message) == (goes, b"x")
+    one.account = SHOP
+    assert wire.destination(one) == WireNumbers(settings).written(came)

@@ -28,6 +28,7 @@ from router.telemetry.records import Recorder
 from router.telemetry.running import RunningConfig as ConfigState
 from router.telemetry.trace import Ends, Traces
 from router.telemetry.traffic import Traffic
+from router.terms.counters import pass_of
 from router.terms.message import Message
 from router.terms.names import AccountName, BindName, ClientId, LaneName, OperatorName, RouterId
 from router.terms.outcome import NO_ROUTE, Evidence, Outcome
@@ -280,6 +281,7 @@ def filled() -> FakeRouter:
     c.alerts[ELISA, "passed_on"] = 2
     c.inbound_unrouted[ELISA, "12303", "no_rule_for_number"] = 4
     c.retries_recognised[BANK] = 3
+    c.judged[pass_of(BANK, ("number",))] = 5
     c.retries_forgotten[BANK] = 1
     c.deliveries[BANK, "refused"] = 1
     c.config_reloads["unchanged"] = 1

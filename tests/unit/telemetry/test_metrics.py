@@ -8,10 +8,12 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from router.check.policy import RULES as POLICY_RULES
 from router.forward.pacing import BusiestSecond
 from router.report.learnt_ids import RULES, LearntIds
 from router.report.quality import ENOUGH
-from router.telemetry.metrics import RELOAD_RESULTS, Exporter, items, registry
+from router.telemetry.metrics import RELOAD_RESULTS, Exporter, items, policy_results, registry
+from router.terms.counters import Counters, pass_of
 from router.terms.names import BindName, OperatorId
 from router.terms.outcome import Evidence, Outcome
 from tests.unit.messages import pulled
@@ -396,3 +398,34 @@ def test_copy_is_tried_again_when_the_dictionary_grew_meanwhile() -> None:
     growing = Growing(a=1)
     assert items(growing) == [("a", 1), ("more", 2)]
     assert growing.tries == 2
+
+
+def test_what_a_check_let_pass_is_what_came_to_it_and_was_not_refused() -> None:
+    counters = Counters()
+    first = pass_of(BANK, ("number", POLICY_RULES, "sender", "limit"))
+    then = pass_of(BANK, ("sender",))  # After a reload.
+    counters.judged.update({first: 100, then: 10, pass_of(SHOP, ("number", POLICY_RULES)): 5})
+    counters.policy_refusals.update(
+        {
+            **{(first, "number"): 10, (first, POLICY_RULES): 20, (first, "sender"): 1},
+            **{(then, "sender"): 2},
+        }
+    )
+    counters.policy_notes[BANK, "number", "changed"] = 7
+    found = {key: count for key, count in policy_results(counters).items() if count}
+    assert found == {
+        (BANK, "number", "passed"): 90,
+        (BANK, "number", "refused"): 10,
+        (BANK, "number", "changed"): 7,
+        (BANK, "sender", "passed"): 69 + 8,
+        (BANK, "sender", "refused"): 3,
+        (BANK, "limit", "passed"): 69,
+        (SHOP, "number", "passed"): 5,
+    }
+
+
+def test_policy_is_exported_by_account_check_and_result() -> None:
+    router = FakeRouter()
+    router.journey.counters.judged[pass_of(BANK, ("number", POLICY_RULES))] += 3
+    assert value(router, "policy_total", account=BANK, check="number", result="passed") == 3.0
+    assert value(router, "policy_total", account=BANK, check="refuse", result="passed") is None

@@ -1,17 +1,27 @@
 """router/wiring/explain.py: what would become of a message, and why."""
 
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import get_args
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from router.check.policy import Candidate
 from router.check.submit import Checks
 from router.decide.table import RouteTable, Up
 from router.smpp import pdu
 from router.smpp.pdu import Framer, Sm
 from router.smpp.vocabulary import SUBMIT_SM
+from router.steps.policing import Policing
+from router.steps.rules import Rules
+from router.terms.counters import Counters
 from router.terms.names import AccountName
 from router.terms.outcome import Refusal
 from router.terms.plan import Plans
-from router.wiring.explain import Explanation, Question, explain
+from router.terms.settings import AccountNumberSettings, UnwantedNumber
+from router.wiring.explain import Explanation, Question, ToldRefusal, explain
 from tests.unit.settings.configurations import CONTRACT, changed, loaded
 from tests.unit.telemetry.running import BANK, SHOP
 
@@ -284,3 +294,128 @@ def test_hours_are_those_of_the_time_that_is_asked_about() -> None:
         assert found.plans[0].operators[0] == operator, hour
     day = explain(settings, question, NOW // 86_400 * 86_400 + 43_200)
     assert day.losers[0].why_not == "holds 20:00-08:00 Europe/Tallinn"
+
+
+# Places and policies.
+
+POLICY = changed(
+    CONTRACT,
+    (
+        "    lane: otp\n",
+        "    lane: otp\n    numbers: {country: EE, refuse: [invalid]}\n    countries: [EE, US]\n",
+    ),
+    ("routes:\n", 'routes:\n  - {destination: "372", country: FI, to: [elisa]}\n'),
+)
+
+
+def test_place_of_the_number_is_told() -> None:
+    found = told("37255512345")
+    assert found.place is not None
+    assert (found.place.country, found.place.kind, found.place.zone) == (
+        "EE",
+        "mobile",
+        "Europe/Tallinn",
+    )
+    assert "place: EE, mobile, Europe/Tallinn" in text_of(found)
+    assert "place: US, fixed or mobile, America/New_York" in text_of(told("12125551234"))
+    assert "place: no valid number (of EE, by its first digits)" in text_of(told("37219912345"))
+    assert "place: no valid number\n" in text_of(told("12302"))
+    assert found.as_json()["place"] == {
+        **{"country": "EE", "network": "", "network_name": "", "kind": "mobile"},
+        **{"is_valid": True, "zone": "Europe/Tallinn"},
+    }
+
+
+def test_network_is_told_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("3725,24801,Telia\n")
+    (tmp_path / "b.csv").write_text("37255,24802\n")
+    settings = loaded(f"networks: [a.csv, b.csv]\n{CONTRACT}", folder=tmp_path)
+    for number, place in (("37251234567", "network 24801 Telia"), ("37255512345", "network 24802")):
+        found = explain(settings, Question(account=BANK, to=number), NOW)
+        assert f"place: EE, {place}, mobile, Europe/Tallinn" in text_of(found)
+
+
+def test_each_check_of_the_account_is_told() -> None:
+    found = told("55512345", configuration=POLICY)
+    assert (found.number, found.refusal) == ("37255512345", None)
+    assert "number: 37255512345 (from '55512345')" in text_of(found)
+    assert "policy: number changed: read as a national number of EE" in text_of(found)
+    assert "is for country FI" in [rule.why_not for rule in found.losers]
+    found = told("37255512345", configuration=POLICY)
+    assert "policy: number passed\n" in text_of(found)
+    assert told("37255512345", SHOP, configuration=POLICY).policy == []
+
+
+def test_check_that_refuses_is_told_with_what_the_client_hears() -> None:
+    found = told("447400123456", configuration=POLICY)
+    assert found.refusal is not None
+    assert (found.refusal.reason, found.refusal.status) == ("country_not_allowed", 0x0B)
+    text = text_of(found)
+    assert "policy: number refused: the account does not send to this country" in text
+    assert "refused: country_not_allowed; the client hears ESME_RINVDSTADR" in text
+    assert found.plans == []
+    assert told("12302", configuration=POLICY).refusal == ToldRefusal(
+        reason="invalid_number", status=0x0B, status_name="ESME_RINVDSTADR"
+    )
+
+
+NETWORKS = "3725,24801\n37255,24802\n3728,24802\n1212,31026\n"
+RULES_BY_PLACE = """\
+networks: [networks.csv]
+refuse: [{country: LV}, {network: 24802, account: shop, lane: alert}]
+routes:
+  - {destination: "372", network: 24802, to: [elisa]}
+  - {destination: "", country: [US, GB, LV], in_lane: [otp, alert], to: [telia]}
+  - {destination: "37253", network: 24802, refuse: ESME_RINVDSTADR}
+"""
+
+
+with TemporaryDirectory() as folder:
+    Path(folder, "networks.csv").write_text(NETWORKS)
+    BY_PLACE = loaded(changed(CONTRACT, ("routes:\n", RULES_BY_PLACE)), folder=Path(folder))
+
+
+@given(
+    to=st.from_regex(r"(\+|00)?(372[58]|5|44740|0740|1212555|37129|358)[0-9]{3,8}", fullmatch=True),
+    account=st.sampled_from((BANK, SHOP)),
+    country=st.sampled_from(("", "EE", "GB", "US")),
+    refuse=st.sets(st.sampled_from(get_args(UnwantedNumber))),
+    countries=st.sets(st.sampled_from(("EE", "FI", "US", "GB", "LV"))),
+    priority=st.sampled_from((0, 3)),
+)
+def test_explanation_agrees_with_the_policy_and_the_rules_of_the_router(
+    to: str,
+    account: AccountName,
+    country: str,
+    refuse: set[UnwantedNumber],
+    countries: set[str],
+    priority: int,
+) -> None:
+    numbers = AccountNumberSettings(country=country, refuse=tuple(refuse))
+    one = replace(BY_PLACE.accounts[account], numbers=numbers, countries=tuple(countries))
+    settings = replace(BY_PLACE, accounts={**BY_PLACE.accounts, account: one})
+    rules = Rules.of(settings, Plans(), Up())
+    octets = pdu.sm(SUBMIT_SM, 1, destination=(1, 1, to.encode()), priority_flag=priority)
+    sm = Sm(Framer(1_000).feed(octets)[0])
+    checked = rules.checks.check(sm, one, NOW)
+    assert not isinstance(checked, Refusal)
+    judged = Candidate(one, sm, checked.number, checked.lane)
+    policy = rules.policies.get(account)
+    if policy is not None:
+        refusal = Policing(Counters()).judge(policy, rules, judged, NOW)
+    else:
+        judged.place = rules.places.of(judged.number)
+        assert rules.refuse is not None
+        asked = judged.number, account, judged.lane, sm, NOW, judged.place
+        refusal = rules.refuse.refusal(*asked)
+    decided = refusal or rules.routes.decide(
+        judged.number, account, judged.lane, sm, NOW, judged.place
+    )
+    question = Question(account=account, to=to, priority=priority)
+    for found in (explain(settings, question, NOW), explain(settings, question, NOW, rules)):
+        assert found.number == judged.number
+        if isinstance(decided, Refusal):
+            assert found.refusal is not None
+            assert (found.refusal.reason, found.refusal.status) == (decided.reason, decided.status)
+        else:
+            assert found.plans[0].operators == decided.next_plan().candidates

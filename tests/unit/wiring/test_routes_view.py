@@ -199,3 +199,24 @@ def test_routes_are_those_of_the_file(capsys: pytest.CaptureFixture[str], tmp_pa
     with pytest.raises(SystemExit):
         main(["routes", str(path), "--account", "bnak"])
     assert "did you mean 'bank'?" in capsys.readouterr().err
+
+
+def test_place_and_lane_are_conditions_of_a_rule() -> None:
+    rules = """\
+refuse: [{country: FI}]
+routes:
+  - {destination: "", country: [EE, LV], network: 24801, in_lane: slow, to: [telia], lane: urgent}
+  - {destination: "", to: [telia]}
+"""
+    settings = loaded(changed(SMALL, ('routes: [{destination: "", to: [telia]}]\n', rules)))
+    (refused,) = refusals_of(settings)
+    assert (refused["country"], refused["conditions"]) == (["FI"], "country FI")
+    first, last = routes_of(settings)
+    assert (first["country"], first["network"], first["in_lane"], first["lane"]) == (
+        ["EE", "LV"],
+        ["24801"],
+        ["slow"],
+        "urgent",
+    )
+    assert first["conditions"] == "destination any; country EE, LV; network 24801; in_lane slow"
+    assert not last["never"]  # The first takes some messages only.

@@ -280,3 +280,48 @@ def test_plan_reads_csv_and_prints_what_moves(
     assert main(arguments) == 1
     output = capsys.readouterr()
     assert (output.out, "no column 'to'" in output.err) == ("", True)
+
+
+# Places and policies.
+
+
+def with_keys(bank: str = "", routes: str = "") -> Settings:
+    text = changed(CONTRACT, ("routes:\n", f"routes:\n{routes}"))
+    if bank:
+        text = changed(text, ("    max_binds: 4\n", f"    max_binds: 4\n    {bank}\n"))
+    return loaded(text)
+
+
+def test_what_a_new_policy_would_refuse_is_told() -> None:
+    new = with_keys("countries: [EE]")
+    found = plan(new)
+    assert (found["refused_before"], found["refused_after"]) == (12, 22)
+    (move,) = found["moves"]
+    assert (move["prefix"], move["messages"]) == ("by the account's policy", 10)
+    assert move["after"] == [{"operator": "refused: country_not_allowed", "share": 1.0}]
+
+
+def test_national_number_takes_the_route_of_its_country() -> None:
+    row = Traffic("bank", "55512345", lane="otp", messages=5)
+    found = plan(with_keys("numbers: {country: EE}"), row)
+    assert (found["refused_before"], found["refused_after"]) == (5, 0)
+    assert carried(found)["telia"] == (0, 5)
+
+
+def test_route_by_country_takes_its_numbers() -> None:
+    found = plan(with_keys(routes='  - {destination: "", country: GB, to: [elisa]}\n'), *TRAFFIC,
+                 Traffic("bank", "447400123456", messages=4))  # fmt: skip
+    assert found["moved"] == 4
+    assert carried(found)["elisa"] == (310, 314)
+
+
+def test_lane_that_a_message_came_in_is_that_of_its_record() -> None:
+    route = '  - {destination: "3725", account: shop, in_lane: alert, to: [elisa]}\n'
+    rows = [
+        Traffic("shop", "3725123456", lane="bulk", messages=20),
+        Traffic("shop", "3725123456", lane="alert", messages=3),
+        Traffic("shop", "3725123456", lane="otp", messages=7),  # From a route: it came in `bulk`.
+    ]
+    found = plan(with_keys(routes=route), *rows)
+    before, after = carried(found)["elisa"]
+    assert (before, after) == pytest.approx((9.0, 27 * 0.3 + 3))
