@@ -35,14 +35,27 @@ def values_in(spot: Spot, parse: Callable[[str], str]) -> tuple[str, ...]:
 
     `parse` raises NotUnderstoodError.
     """
+    return _once(spot, "", lambda: _parsed(spot, _lines(_text_of(spot)), parse, "value"))
 
-    def values(text: str) -> Iterator[tuple[int, str]]:
-        for number, line in enumerate(io.StringIO(text, newline=None), 1):
-            value = line.partition(f" {COMMENT}")[0].strip()
-            if value and not value.startswith(COMMENT):
-                yield number, value
 
-    return _once(spot, "", lambda: _parsed(spot, values(_text_of(spot)), parse, "value"))
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the values of a text with one in each line, with their lines."""
+    for number, line in enumerate(io.StringIO(text, newline=None), 1):
+        value = line.partition(f" {COMMENT}")[0].strip()
+        if value and not value.startswith(COMMENT):
+            yield number, value
+
+
+def texts_in(spot: Spot, parse: Callable[[str], str], what: str) -> tuple[str, ...]:
+    """Return the texts of any language in the file that a spot names, as `values_in` does.
+
+    The file is in UTF-8, or in UTF-16 with a mark: what another encoding means cannot be told.
+    """
+    return _once(
+        spot,
+        what,
+        lambda: _parsed(spot, _lines(_text_of(spot, is_text=True)), parse, what),
+    )
 
 
 def prefixes_in(spot: Spot, column: str) -> tuple[str, ...]:
@@ -148,8 +161,8 @@ def _note(spot: Spot, line: int, message: str) -> None:
     spot.reading.mistakes.append(Mistake(shown, line, 0, spot.path, message))
 
 
-def _text_of(spot: Spot) -> str:
-    """Return the text of the file that a spot names."""
+def _text_of(spot: Spot, *, is_text: bool = False) -> str:
+    """Return the text of the file that a spot names; `is_text`: not only ASCII is wanted."""
     path = spot.reading.folder / spot.text()
     # Before it is read: a change meanwhile is seen later.
     spot.reading.files[path] = SeenFile(stamp_of(path))
@@ -159,7 +172,11 @@ def _text_of(spot: Spot) -> str:
     else:
         try:
             return octets.decode("utf-8-sig")
-        except UnicodeDecodeError:
+        except UnicodeDecodeError as error:
+            if is_text:
+                line = octets.count(b"\n", 0, error.start) + 1
+                _note(spot, line, "is not in UTF-8: save the file in that encoding")
+                raise RefusedError from None
             encoding = "latin-1"  # As a spreadsheet may write it. What is wanted here is ASCII.
     return octets.decode(encoding, "replace")
 

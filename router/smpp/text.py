@@ -1,4 +1,4 @@
-"""Alphabets, segments, words and user data headers: how octets become a text that people read.
+"""Alphabets, words and user data headers: how octets become a text that people read.
 
 The router relays octets; it reads text only where a setting asks for it (the keyword of an inbound
 message, `explain`), with aiosmpplib's codecs.
@@ -72,26 +72,3 @@ def first_word(text: str) -> str:
             ):
                 return word.casefold()
     return word.casefold() or "".join(text.split(maxsplit=1)[:1])
-
-
-def segments_of(text: str) -> tuple[str, int]:
-    """Alphabet (`GSM 7-bit` or `UCS-2`) and how many segments a client makes of the text.
-
-    160 or 153 septets, 70 or 67 UCS-2 units: 140 octets, less 6 for the header of a part. No part
-    ends between an escape and what it escapes, nor between the two halves of an emoji.
-    """
-    if GSM7BitCodec.is_gsm_text(text):
-        return "GSM 7-bit", _parts([len(_GSM.encode(letter)[0]) for letter in text], 160, 153)
-    return "UCS-2", _parts([2 if letter > "\uffff" else 1 for letter in text], 70, 67)
-
-
-def _parts(units: list[int], alone: int, joined: int) -> int:
-    """Return how many parts hold the letters, by the room of a single and of a joined part."""
-    if sum(units) <= alone:
-        return 1
-    parts, room = 1, joined
-    for needed in units:
-        if needed > room:
-            parts, room = parts + 1, joined
-        room -= needed
-    return parts

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Final
 
-from aiosmpplib import GSM7BitCodec
-
 from router.check.submit import Checks
 from router.decide.prefixes import longest_prefix
 from router.decide.refuse import RefusingRules
@@ -18,8 +16,9 @@ from router.decide.words import destination_in_short
 from router.settings.rule_words import conditions_of, does_of
 from router.settings.units import show_duration
 from router.smpp import pdu
+from router.smpp.gsm import gsm_of_text
+from router.smpp.length import parts_of
 from router.smpp.pdu import BodyError, Framer, Sm
-from router.smpp.text import segments_of
 from router.smpp.vocabulary import MESSAGE_PAYLOAD, SUBMIT_SM, status_name
 from router.terms.names import AccountName
 from router.terms.outcome import Refusal
@@ -174,7 +173,7 @@ def explain(settings: Settings, question: Question, now_utc: float) -> Explanati
     account = settings.accounts[question.account]
     if question.at_utc is not None:
         now_utc = question.at_utc
-    alphabet, segments = segments_of(question.text)
+    alphabet, segments = parts_of(question.text)
     told = Explanation(
         account=account.name,
         to=question.to,
@@ -269,7 +268,7 @@ def _submit_sm(question: Question, alphabet: str) -> bytes:
     if alphabet == "UCS-2":
         octets, data_coding = question.text.encode("utf-16-be"), UCS2
     else:
-        octets, data_coding = bytes(GSM7BitCodec().encode(question.text)[0]), 0
+        octets, data_coding = gsm_of_text(question.text) or b"", 0
     # Clients send a longer text in message_payload.
     long = len(octets) > pdu.LONGEST_SHORT_MESSAGE_OCTETS
     return pdu.sm(
