@@ -14,10 +14,11 @@ from router.smpp.segments import part_of
 from router.smpp.text import UDHI
 from router.terms.outcome import Refusal
 
-ALONE_OCTETS, JOINED_OCTETS = 140, 134
+ALONE_OCTETS: Final = 140
+JOINED_OCTETS: Final = 134
 """Of data that is no text; the header of a part has six."""
-ALWAYS_ONE: Final = 140
-"""Octets that fit into one part in every alphabet."""
+ALWAYS_ONE: Final = 70
+"""Octets that fit into one part in whatever alphabet they are and may have to be written."""
 
 
 def parts_in(sm: Sm, *, is_latin_1: bool = False) -> int:
@@ -34,11 +35,11 @@ def parts_in(sm: Sm, *, is_latin_1: bool = False) -> int:
         return 1
     kind = KINDS[sm.data_coding]
     if sm.esm_class & UDHI or kind == "data" or kind == "other":
-        return -(-len(octets) // JOINED_OCTETS)
+        return 1 if len(octets) <= ALONE_OCTETS else -(-len(octets) // JOINED_OCTETS)
     if kind == "ucs-2":
         return cut_ucs_2(octets)[0]
     if kind == "latin-1" or (is_latin_1 and not sm.data_coding):
-        return parts_of(octets.decode("latin-1"))[1]
+        return parts_of(octets.decode("latin-1"))[1]  # Telephones have no Latin-1.
     return cut_septets(octets)[0]
 
 

@@ -23,6 +23,8 @@ from router.terms.outcome import Refusal
 
 Where = Literal["start", "end"]
 LONGEST_PAYLOAD_OCTETS: Final = 0xFFFF
+ASCII: Final = 1
+"""The data_coding whose octets are read as Latin-1, and are ASCII."""
 MISSING: Final = Refusal("signature_missing", 0x45, "the country asks for a signature")
 DOES_NOT_FIT: Final = Refusal("signature_missing", 0x45, "the signature does not fit")
 
@@ -112,12 +114,10 @@ class Signature:
     def _octets_of(self, text: str, data_coding: int) -> bytes | None:
         """Return a text in the alphabet of the message; None if that lacks a character."""
         kind = KINDS[data_coding]
-        if not data_coding:
+        if kind == "gsm":
             return self._alphabet.octets_of(text)
         if kind == "ucs-2":
             return text.encode("utf-16-be")
-        if kind == "gsm":
-            return self._alphabet.octets_of(text)
-        if kind == "latin-1" and max(text) <= "\xff":
-            return text.encode("ascii" if data_coding == 1 and text.isascii() else "latin-1")
+        if kind == "latin-1" and max(text) <= ("\x7f" if data_coding == ASCII else "\xff"):
+            return text.encode("latin-1")
         return None

@@ -27,7 +27,8 @@ def text_warnings(settings: Settings) -> Iterator[Mistake]:
         path = key_path("screens", name)
         if name not in named:
             what = "no account names this screen: no text passes through it"
-            yield warning_at(settings.places, path, what)
+            key = "links" if screen.links is not None else "phrases"
+            yield warning_at(settings.places, f"{path}.{key}", what)
         for what in _of_phrases(screen):
             yield warning_at(settings.places, f"{path}.phrases", what)
     yield from _of_signatures(settings)
@@ -87,7 +88,7 @@ def _of_replacing(settings: Settings) -> Iterator[Mistake]:
             continue
         path = f"{key_path('accounts', account.name)}.text.replace"
         what = (
-            "only texts whose octets mean the same in the GSM alphabet and in Latin-1 are replaced: "
+            "only texts whose octets mean the same in GSM 7-bit and in Latin-1 are replaced: "
             "set data_coding_0 of the account and of all operators"
         )
         yield warning_at(settings.places, path, what)

@@ -19,8 +19,10 @@ from router.terms.settings import Replace
 GSM_7_BIT: Final = "GSM 7-bit"
 UCS_2: Final = "UCS-2"
 AlphabetName = Literal["GSM 7-bit", "UCS-2"]
-ALONE_SEPTETS, JOINED_SEPTETS = 160, 153
-ALONE_UNITS, JOINED_UNITS = 70, 67
+ALONE_SEPTETS: Final = 160
+JOINED_SEPTETS: Final = 153
+ALONE_UNITS: Final = 70
+JOINED_UNITS: Final = 67
 MOST_NAMED: Final = 20
 """Different characters that are named, of those that make a text UCS-2."""
 

@@ -1,7 +1,8 @@
 """A message that waits is cancelled: one step, whoever asks, over SMPP or to the control port.
 
 It ends as `rejected` with the reason `cancelled`; a client that asked for a receipt gets one with
-the state DELETED. One of which another part was refused ends so for that reason, as REJECTD. What an operator has, or may have, is not cancelled here.
+the state DELETED. A message of which another part was refused ends for that reason, as REJECTD.
+What an operator has, or may have, is not cancelled here.
 """
 
 from collections.abc import Callable, Iterable

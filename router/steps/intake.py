@@ -15,6 +15,7 @@ from router.accept.admission import LONGEST_HOLD_S
 from router.accept.congestion import Congestion
 from router.accept.refusals import Refusals
 from router.accept.rooms import Rooms
+from router.check.policy import Candidate
 from router.check.submit import to_keep
 from router.enqueue.ids import Ids, client_id_of
 from router.smpp import vocabulary as v
@@ -42,6 +43,7 @@ from router.steps.long_messages import LongMessages
 from router.steps.peers import Client
 from router.steps.rules import Rulebook
 from router.steps.turn import Turn
+from router.steps.withdrawing import Withdrawing
 from router.terms.counters import Counters
 from router.terms.message import FINAL_BITS, Message, Origin
 from router.terms.names import ClientId, LaneName
@@ -77,6 +79,7 @@ class Intake:
         "_rulebook",
         "_turn",
         "_urgent",
+        "_withdrawing",
         "congestion",
         "counters",
         "draining",
@@ -94,6 +97,7 @@ class Intake:
         commits: Commits,
         deliveries: Deliveries,
         data_sm: DataSm,
+        withdrawing: Withdrawing,
         counters: Counters,
         clocks: Clocks,
         turn: Turn,
@@ -108,6 +112,7 @@ class Intake:
         self._commits: Final = commits
         self._deliveries: Final = deliveries
         self._data_sm: Final = data_sm
+        self._withdrawing: Final = withdrawing
         self.counters: Final = counters
         self._clocks: Final = clocks
         self._turn: Final = turn
@@ -203,6 +208,15 @@ class Intake:
                 client.tell(Note("pdu.refused", pdu.command_id, checked.status, why=why))
             self._not_taken(client, pdu, checked, now)
             return
+        policy = rules.policies.get(account.name) if rules.policies else None
+        if policy is not None:
+            one = Candidate(settings, sm, checked.number, checked.lane)
+            refused = policy.judge(one, now_utc)
+            if refused is not None:
+                self._withdrawing.part_refused(account.name, sm, refused[1], now)
+                self._not_taken(client, pdu, refused[1], now)
+                return
+            sm = one.sm
         if rules.refuse is not None:
             refusal = rules.refuse.refusal(checked.number, account.name, checked.lane, sm, now_utc)
             if refusal is not None:
@@ -230,6 +244,8 @@ class Intake:
         group = None
         if sm.esm_class & UDHI or sm.tlvs_at != len(sm.octets):
             group = self._long_messages.join(account.name, sm, rule, now)
+            if group is not None:
+                group.members.append(router_id)
         plan = rule.next_plan() if group is None else group.plan
         if self._data_sm.until and pdu.command_id == v.DATA_SM:
             plan = self._data_sm.plan(plan, now)

@@ -8,7 +8,10 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Self
 
+from router.check.heard import HeardParts
+from router.check.policy import Policy
 from router.check.submit import Checks
+from router.check.texts import TextChecks
 from router.decide.refuse import RefusingRules
 from router.decide.table import RouteTable, Up
 from router.enqueue.ids import in_receipt
@@ -31,6 +34,8 @@ class Rules:
     """How receipts are written for accounts that want them otherwise than usual."""
     checks: Checks
     """What an account may submit, and in which normal form."""
+    policies: Mapping[AccountName, Policy]
+    """What accounts may send, of those that not everything is allowed."""
     refuse: RefusingRules | None
     """What is refused before any route is looked at; None: nothing."""
     routes: RouteTable
@@ -46,13 +51,15 @@ class Rules:
     """What accounts and operators are called now that the configuration names as renamed."""
 
     @classmethod
-    def of(cls, settings: Settings, plans: Plans, up: Up) -> Self:
+    def of(cls, settings: Settings, plans: Plans, up: Up, heard: HeardParts | None = None) -> Self:
         """Build the rules of a configuration. May run in another thread than the loop's.
 
-        `plans` and `up` belong to the router and not to the rules: they stay when the rules are
-        replaced. The turns of operators with weights begin anew, in rules that have not changed
-        too; shares are exact again after as many messages as the weights are together.
+        `plans`, `up` and `heard` belong to the router and not to the rules: they stay when the
+        rules are replaced. The turns of operators with weights begin anew, in rules that have not
+        changed too; shares are exact again after as many messages as the weights are together.
         """
+        texts = TextChecks(settings, heard)
+        checks = {name: texts.of(one) for name, one in settings.accounts.items()}
         return cls(
             accounts=settings.accounts,
             dialects={
@@ -61,6 +68,9 @@ class Rules:
                 if (dialect := _unusual_dialect(one)) is not None
             },
             checks=Checks(settings.lanes),
+            policies={
+                name: Policy(of_account) for name, of_account in checks.items() if of_account
+            },
             refuse=RefusingRules(settings.refuse, settings.prefixes) if settings.refuse else None,
             routes=RouteTable(settings.routes, plans, up, settings.prefixes),
             inbound=InboundRules(

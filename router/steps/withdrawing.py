@@ -1,7 +1,7 @@
 """What waits of a long message is not sent once a part of it was refused.
 
-The parts come one after the other, and the first may be accepted, and be sent, before a later one is
-refused. What an operator has is recorded as it ended. What waits ends as `rejected`, with the
+The parts come one after the other, and the first may be accepted, and be sent, before a later one
+is refused. What an operator has is recorded as it ended. What waits ends as `rejected`, with the
 reason of the refusal: at once where the journal tells where it is, and else when its turn comes. A
 part that a client sends after that begins a new message.
 """

@@ -323,7 +323,9 @@ class Reloader:
         if mistakes:
             raise SettingsError(mistakes)
         if read.settings != old or read.certificates or (words and not needs_restart):
-            read.rules = Rules.of(read.settings, app.journey.plans, app.journey.up)
+            read.rules = Rules.of(
+                read.settings, app.journey.plans, app.journey.up, app.journey.heard
+            )
         return read
 
     # Between two turns.

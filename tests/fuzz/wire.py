@@ -15,10 +15,10 @@ from router.report.receipts import failure_octets, failure_of
 from router.smpp import pdu as p
 from router.smpp import receipt as r
 from router.smpp import text as t
-from router.smpp.length import parts_of
 from router.smpp import times
 from router.smpp import vocabulary as v
 from router.smpp.downgrade import without_tlvs
+from router.smpp.length import parts_of
 from router.smpp.pdu import BodyError, Framer, Pdu, Sm
 from router.smpp.segments import SAR_MSG_REF_NUM, SAR_SEGMENT_SEQNUM, SAR_TOTAL_SEGMENTS, part_of
 from router.telemetry.pdu_fields import elements, fields, masked

@@ -1,11 +1,8 @@
-"""router/smpp/text.py: octets to text, whatever they are, and how many segments a text makes."""
+"""router/smpp/text.py: octets to text, whatever they are."""
 
 import pytest
 
 from router.smpp import text
-
-EURO_PARTS = "a" * 152 + "€" + "a" * 151
-"""305 septets. The escape of the euro sign would end the first part, so it opens the second."""
 
 
 @pytest.mark.parametrize(
@@ -53,35 +50,6 @@ def test_no_octets_cannot_be_shown(data_coding: int) -> None:
     every = bytes(range(256))
     for octets in (every, every[::-1], every[1:], b"\x1b" * 3, b"\xd8\x00" * 3):
         text.decode(octets, data_coding).encode()
-
-
-@pytest.mark.parametrize(
-    ("message", "alphabet", "segments"),
-    [
-        ("", "GSM 7-bit", 1),
-        ("a" * 160, "GSM 7-bit", 1),
-        ("a" * 161, "GSM 7-bit", 2),
-        ("a" * 306, "GSM 7-bit", 2),
-        ("a" * 307, "GSM 7-bit", 3),
-        ("€" * 80, "GSM 7-bit", 1),
-        ("€" * 81, "GSM 7-bit", 2),
-        (EURO_PARTS, "GSM 7-bit", 2),
-        (EURO_PARTS + "a", "GSM 7-bit", 3),
-        ("€" * 77 * 2, "GSM 7-bit", 3),
-        ("õ" * 70, "UCS-2", 1),
-        ("õ" * 71, "UCS-2", 2),
-        ("õ" * 134, "UCS-2", 2),
-        ("õ" * 135, "UCS-2", 3),
-        ("😀" * 35, "UCS-2", 1),
-        ("😀" * 36, "UCS-2", 2),
-        ("😀" * 66, "UCS-2", 2),
-        ("😀" * 67, "UCS-2", 3),
-        ("a\udcff", "UCS-2", 1),
-    ],
-    ids=lambda value: f"{value[:2]!a}x{len(value)}" if isinstance(value, str) else str(value),
-)
-def test_segments_are_what_a_client_makes_of_it(message: str, alphabet: str, segments: int) -> None:
-    assert text.segments_of(message) == (alphabet, segments)
 
 
 @pytest.mark.parametrize(
