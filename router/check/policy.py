@@ -1,14 +1,14 @@
-"""What an account may send, to whom and when: checks in their order, the first that refuses ends it.
+"""What an account may send, to whom and when: the first check that refuses a message ends the pass.
 
     number -> place -> opt-out -> sender -> text -> parts -> screens -> limits -> quiet hours
 
-An account without any of them has no policy, and its messages cost nothing. A check knows what it is
-made of (settings, lists, counts) and nothing of the others; what it finds out of a message or
+An account without any of them has no policy, and its messages cost nothing. A check knows what it
+is made of (settings, lists, counts) and nothing of the others; what it finds out of a message or
 changes in it, it writes into the candidate.
 """
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from router.smpp.pdu import Sm
 from router.terms.names import LaneName
@@ -17,10 +17,38 @@ from router.terms.place import NOWHERE, Place
 from router.terms.settings import AccountSettings
 
 
+class Note(NamedTuple):
+    """What a check has done with a message that it lets pass."""
+
+    check: str
+    result: Literal["counted", "changed"]
+    """The label in metrics."""
+    words: str
+    """For who asks why; no text and no number of the message."""
+
+
+class Counting(Protocol):
+    """A check that counts messages, which are accepted as a rule if it lets them pass."""
+
+    def take_back(self, one: "Candidate") -> None:
+        """Count a message no more that this has counted last."""
+
+
 class Candidate:
     """A message that is judged: what is known of it, and how it will be kept."""
 
-    __slots__ = ("account", "is_trial", "lane", "not_before_utc", "notes", "number", "place", "sm")
+    __slots__ = (
+        "account",
+        "counted_by",
+        "is_trial",
+        "lane",
+        "not_before_utc",
+        "not_counted",
+        "notes",
+        "number",
+        "place",
+        "sm",
+    )
 
     def __init__(
         self,
@@ -40,17 +68,34 @@ class Candidate:
         self.lane: Final = lane
         self.not_before_utc = 0.0
         """When it may be sent at the earliest; 0: at once."""
-        self.notes: list[tuple[str, str]] = []
-        """What checks have counted or changed: the check and what it did, in words."""
+        self.notes: list[Note] = []
+        """What checks have counted or changed."""
+        self.counted_by: Counting | None = None
+        """What has counted it, as accepted."""
+        self.not_counted = 0
+        """Limits of that which it has exceeded, and which let it pass: their places, as bits."""
         self.is_trial: Final = is_trial
         """Whether nobody sends it: it is explained, and counts for no limit."""
+
+    def refused(self) -> None:
+        """Have it counted no more: a later check has refused it, or what comes after the policy.
+
+        To be called in the turn in which it was judged, before another one is.
+
+        What is refused counts for no limit: a client that a full queue sent away comes again with
+        the same message, and would else be refused for good.
+        """
+        if self.counted_by is not None:
+            self.counted_by.take_back(self)
+            self.counted_by = None
 
 
 class Check(Protocol):
     """One check of one account."""
 
-    name: str
-    """The label in metrics: `sender`, `screen`, `limit` ..."""
+    @property
+    def name(self) -> str:
+        """The label in metrics: `sender`, `screen`, `limit` ..."""
 
     def judge(self, one: Candidate, now_utc: float) -> Refusal | None:
         """Return why a message is refused; None if this check lets it pass, perhaps changed."""
@@ -70,5 +115,6 @@ class Policy:
         for check in self.checks:
             refusal = check.judge(one, now_utc)
             if refusal is not None:
+                one.refused()
                 return check, refusal
         return None

@@ -13,7 +13,7 @@ the GSM alphabet and in Latin-1; a text with others stays UCS-2. No text reads o
 from collections.abc import Iterable
 from typing import Final
 
-from router.check.policy import Candidate
+from router.check.policy import Candidate, Note
 from router.smpp.gsm import SAME_IN_LATIN_1, gsm_of_text
 from router.smpp.length import ALONE_UNITS, cut_ucs_2, parts_of
 from router.smpp.pdu import Pdu, Sm
@@ -97,5 +97,6 @@ class ReplaceText:
         if written is None:
             return None
         one.sm = rewritten(sm, written, DEFAULT)
-        one.notes.append((self.name, f"replaced ({self._replace}): {before} parts become {after}"))
+        words = f"replaced ({self._replace}): {before} parts become {after}"
+        one.notes.append(Note(self.name, "changed", words))
         return None

@@ -11,7 +11,7 @@ from router.check.folding import GSM_FORMS, LATIN_1_FORMS, fold, folded_octets
 from router.check.heard import HeardParts
 from router.check.links import LinkRules
 from router.check.phrases import Phrases, words_of
-from router.check.policy import Candidate
+from router.check.policy import Candidate, Note
 from router.smpp.readable import KINDS, read, text_in
 from router.smpp.segments import Part, part_of
 from router.smpp.text import UDHI
@@ -59,9 +59,9 @@ class Screen:
         return f"a link to {found}" if found else "a link to a host that cannot be read"
 
 
-def refusal_of(name: ScreenName) -> Refusal:
-    """Return the refusal that names a screen."""
-    return Refusal(REASON, STATUS, f"screen {name}")
+def refusal_of(name: ScreenName, what: str = "") -> Refusal:
+    """Return the refusal that names a screen, and perhaps what it has found."""
+    return Refusal(REASON, STATUS, f"screen {name}{what}")
 
 
 class _Window(NamedTuple):
@@ -136,10 +136,11 @@ class Screens:
 
     def _caught(self, one: Candidate, screen: Screen, found: int | str) -> Refusal | None:
         # What was found is part of the text: it is told to who tries, and kept nowhere.
-        does = "refuses" if screen.refusal is not None else "counted"
         what = f": {screen.told(found)}" if one.is_trial else ""
-        one.notes.append((self.name, f"{screen.name} {does}{what}"))
-        return screen.refusal
+        if screen.refusal is None:
+            one.notes.append(Note(self.name, "counted", f"screen {screen.name}{what}"))
+            return None
+        return refusal_of(screen.name, what) if what else screen.refusal
 
     # Parts.
 

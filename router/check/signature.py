@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Final, Literal
 
 from router.check.parts import parts_in
-from router.check.policy import Candidate
+from router.check.policy import Candidate, Note
 from router.check.replace import DefaultAlphabet, is_one_text, rewritten
 from router.smpp.pdu import LONGEST_SHORT_MESSAGE_OCTETS, Sm
 from router.smpp.readable import KINDS, text_in
@@ -78,7 +78,7 @@ class Signature:
         if signed is None:
             return DOES_NOT_FIT
         one.sm = signed
-        one.notes.append((self.name, f"added at the {where}"))
+        one.notes.append(Note(self.name, "changed", f"added at the {where}"))
         return None
 
     def _stands_in(self, text: str, where: Where, *, is_piece: bool) -> bool:

@@ -33,6 +33,7 @@ class ForAccount:
     """What its checks changed or counted."""
     refused: str = ""
     """The reason of a refusal; empty if the text may be sent."""
+    why: str = ""
     status: int = 0
 
 
@@ -65,7 +66,7 @@ def _of_account(told: ForAccount) -> Iterator[tuple[str, str]]:
         yield "", note
     if told.refused:
         status = f"{status_name(told.status)} (0x{told.status:08X})"
-        yield "refused", f"{told.refused}; the client hears {status}"
+        yield "refused", f"{told.refused} ({told.why}); the client hears {status}"
         return
     yield "goes as", told.goes_as
     yield "", f"{told.length.alphabet}, {_counted(told.length.parts, 'part')}"
@@ -109,8 +110,9 @@ def for_account(text: str, account: AccountSettings, settings: Settings) -> ForA
         account=account.name,
         goes_as=goes_as,
         length=length_of(goes_as),
-        notes=tuple(f"{name}: {what}" for name, what in one.notes),
+        notes=tuple(f"{note.check}: {note.words}" for note in one.notes),
         refused="" if verdict is None else verdict[1].reason,
+        why="" if verdict is None else verdict[1].why,
         status=0 if verdict is None else verdict[1].status,
     )
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from router.check.policy import Note
 from router.check.replace import DefaultAlphabet, ReplaceText
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
@@ -28,7 +29,7 @@ def test_text_that_has_fewer_parts_then_goes_in_the_gsm_alphabet() -> None:
     came = one.sm
     assert replace().judge(one, NOW_UTC) is None
     assert (one.sm.short_message, one.sm.data_coding) == (PLAIN.encode(), 0)
-    assert one.notes == [("text", "replaced (full): 2 parts become 1")]
+    assert one.notes == [Note("text", "changed", "replaced (full): 2 parts become 1")]
     for name in ("source", "destination", "registered_delivery", "esm_class"):
         assert getattr(one.sm, name) == getattr(came, name)
     assert one.sm.octets[8:16] == came.octets[8:16]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from router.check.policy import Note
 from router.check.replace import DefaultAlphabet
 from router.check.signature import DOES_NOT_FIT, MISSING, Signature, Where
 from router.smpp import pdu as p
@@ -36,7 +37,9 @@ def test_signature_is_added_where_it_is_missing(where: Where, came: str, goes: s
     before = one.sm
     assert signature(where).judge(one, NOW_UTC) is None
     assert (one.sm.short_message, one.sm.data_coding) == octets_of(goes)
-    assert one.notes == ([] if came == goes else [("signature", f"added at the {where}")])
+    assert one.notes == (
+        [] if came == goes else [Note("signature", "changed", f"added at the {where}")]
+    )
     assert (one.sm is before) is (came == goes)
 
 

@@ -259,7 +259,10 @@ def test_length_for_an_account_shows_what_its_text_becomes(capsys: Capture, tmp_
     assert told["notes"] == ["text: replaced (full): 2 parts become 1"]
     status, out, _ = said(capsys, "length", "Tere" * 100, *of_bank)
     assert status == 1
-    assert "refused    too_long; the client hears ESME_RINVMSGLEN (0x00000001)" in out
+    assert (
+        "refused    too_long (more than 2 parts); the client hears ESME_RINVMSGLEN (0x00000001)"
+        in out
+    )
     assert said(capsys, "length", "x", "--account", "bnak", "--config", path)[0] == 2
 
 
