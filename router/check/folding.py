@@ -98,14 +98,8 @@ def _form(character: str) -> str:
     """Return what a character is folded to, by itself."""
     if INVISIBLE.match(character):
         return ""
-    form = character
-    for _ in range(5):
-        before = form
-        form = normalize("NFKC", form).casefold()
-        form = "".join(_LATIN_LOOK.get(one, one) for one in form)
-        if form == before:
-            break
-    return "".join(_kept(one) for one in form)
+    form = normalize("NFKC", character).casefold()
+    return "".join(_kept(_LATIN_LOOK.get(one, one)) for one in form)
 
 
 def _kept(character: str) -> str:

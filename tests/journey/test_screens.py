@@ -99,11 +99,41 @@ def test_what_waits_of_a_message_is_rejected_once_a_later_part_is_refused(
             world.run(1.0)
     world.run(2.0)
     assert [client.status_of(one) for one in sent] == [v.ESME_ROK, v.ESME_ROK, SCREENED]
-    if not together:  # Those that the journal did not have yet end when they would be sent.
-        assert router.outcomes == [Outcome.REJECTED, Outcome.REJECTED]
+    assert_two_are_rejected(router, client)  # Though there is no operator.
     telia = router.operator("telia")
     world.run(2.0)
     assert telia.texts() == []
+
+
+def test_what_the_journal_does_not_tell_of_is_rejected_when_its_turn_comes(
+    world: World, screening: Settings
+) -> None:
+    router = Router(world, screening)
+    client = router.client()
+    vars(router.journal)["look_up"] = lambda *_, **__: None
+    submit_parts(client, b"hello, get fr", b"ee mon", b"ey now")
+    world.run(2.0)
+    assert router.outcomes == []
+    telia = router.operator("telia")
+    world.run(2.0)
+    assert telia.texts() == []
+    assert_two_are_rejected(router, client)
+
+
+def test_what_is_about_to_be_kept_is_rejected_before_an_operator_gets_it(
+    world: World, screening: Settings
+) -> None:
+    router = Router(world, screening)
+    client = router.client()
+    telia = router.operator("telia")
+    submit_parts(client, b"hello, get fr", b"ee mon", b"ey now")
+    world.run(2.0)
+    assert telia.texts() == []
+    assert_two_are_rejected(router, client)
+
+
+def assert_two_are_rejected(router: Router, client: Client) -> None:
+    """Two parts were accepted, and are over."""
     assert router.outcomes == [Outcome.REJECTED, Outcome.REJECTED]
     assert [settlement.reason for settlement in router.settled] == ["screened", "screened"]
     assert [b"stat:REJECTD" in Sm(pdu).short_message for pdu in client.receipts] == [True, True]
@@ -141,6 +171,19 @@ def test_message_with_the_same_reference_as_one_that_was_refused_goes(
     assert [client.status_of(one) for one in sent] == [v.ESME_ROK, v.ESME_ROK]
     assert client.status_of(again[1]) == SCREENED
     assert [text[6:] for text in telia.texts()] == [b"your code is ", b"4711"]
+
+
+def test_other_text_in_the_place_of_a_refused_part_is_another_message(
+    world: World, screening: Settings
+) -> None:
+    router = Router(world, screening)
+    telia, client = router.operator("telia"), router.client()
+    submit_parts(client, b"get free ", b"money now")
+    world.run(1.0)
+    sent = client.submit(text=header(2, 2) + b"beer now", esm_class=0x40)
+    world.run(1.0)
+    assert client.status_of(sent) == v.ESME_ROK
+    assert telia.texts() == [header(2, 2) + b"beer now"]
 
 
 def test_parts_are_remembered_over_a_reload(world: World, screening: Settings) -> None:

@@ -53,6 +53,7 @@ def test_text_is_folded_to_what_is_searched(came: str, goes: str) -> None:
 @example("a\u0336\u0308\u030e\u0301")
 @example("\u1100\u0336\u1161")
 @example("\u0132\u0307\u1e9e")
+@example("\u0390")
 def test_folding_twice_is_folding_once(text: str) -> None:
     assert folded(folded(text)) == folded(text)
 

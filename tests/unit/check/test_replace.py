@@ -62,6 +62,7 @@ def test_data_sm_is_written_anew_too() -> None:
     "came",
     [
         sm(*octets_of("šokolaad")),  # One part, which stays one.
+        sm(*octets_of("\u2026" * 100)),  # Two, which stay two.
         sm(*octets_of(LONG + "😀")),
         sm(octets_of(LONG)[0], 0x18),
         sm(octets_of(LONG)[0] + b"\0", 8),
