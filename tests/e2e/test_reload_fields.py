@@ -71,6 +71,7 @@ TEXT: Final = changed(
         "    max_binds: 4\n    retries: true\n    screens: [scam]\n    signature: Bank\n"
         "    text: {most_parts: 9}\n",
     ),
+    ("    lane: bulk\n", "    lane: bulk\n    screens: [scam]\n"),
     (
         "routes:\n",
         "screens: {scam: {phrases: [casino], links: {only: [bank.example]}}}\n"
