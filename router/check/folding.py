@@ -15,12 +15,16 @@ import re
 from codecs import charmap_build, charmap_decode, charmap_encode
 from collections.abc import Iterable
 from typing import Final
-from unicodedata import category, digit, is_normalized, normalize
+from unicodedata import category, digit, normalize
 
 from router.smpp.gsm import ESCAPED, READ
+from router.smpp.text import normalised
 
 MOST_KNOWN: Final = 10_000
 """Characters whose folded form is kept, some 2 MB: those of several languages."""
+
+MOST_NEW: Final = 1_000
+"""Characters that one text may teach: two milliseconds. What has more is not written by people."""
 
 _ALIKE: Final = {
     "a": "\u0430\u03b1\u03ac\u0251\u1d00\u13aa\ua4ee",
@@ -92,6 +96,11 @@ def _alike() -> dict[str, str]:
 
 
 _LATIN_LOOK: Final = _alike()
+_LOOKS: Final = {ord(other): latin for other, latin in _LATIN_LOOK.items()}
+_NO_WORD: Final = re.compile(
+    "[^\\w\u0300-\U0010ffff]|[_\u2000-\u2bff\u3000-\u303f\ufe10-\ufe1f\ufe30-\ufe6f\ufff0-\uffff]"
+)
+"""What ends a word, where not every character is looked up: most of what is no letter or mark."""
 
 
 def _form(character: str) -> str:
@@ -121,11 +130,13 @@ class _Forms:
         self.by_code: dict[int, str] = {}
         self.characters: set[str] = set()
 
-    def learn(self, text: str) -> None:
-        """Make sure that each character of a text is known."""
+    def learn(self, text: str) -> bool:
+        """Make sure that each character of a text is known; False if too many are not."""
         new = set(text).difference(self.characters)
         if not new:
-            return
+            return True
+        if len(new) > MOST_NEW:
+            return False
         if len(self.characters) + len(new) > MOST_KNOWN:
             self.by_code.clear()
             self.characters.clear()
@@ -133,6 +144,7 @@ class _Forms:
         for one in new:
             self.by_code[ord(one)] = _form(one)
         self.characters |= new
+        return True
 
 
 _FORMS: Final = _Forms()
@@ -208,14 +220,22 @@ def fold(text: str) -> str:
             if found is not None:
                 return found
     forms = _FORMS
-    forms.learn(text)
+    if not forms.learn(text):
+        return _ALONE.sub(r" \1 ", _folded_in_bulk(text))
     text = text.translate(forms.by_code)
     # Letter and mark may be one letter, and that may have another form.
     for _ in range(4):
-        if is_normalized("NFC", text) and not _MARK.search(text):
+        other = normalised("NFC", text)
+        if other == text and not _MARK.search(text):
             break
-        other = normalize("NFC", text)
-        forms.learn(other)
+        if not forms.learn(other):
+            return _ALONE.sub(r" \1 ", _folded_in_bulk(other))
         other = other.translate(forms.by_code)
         text = _MARK.sub("", text) if other == text else other
     return _ALONE.sub(r" \1 ", text)
+
+
+def _folded_in_bulk(text: str) -> str:
+    """Return a text folded as the tables would, but for digits of other scripts."""
+    text = normalised("NFKC", INVISIBLE.sub("", text)).casefold().translate(_LOOKS)
+    return _NO_WORD.sub(" ", _MARK.sub("", INVISIBLE.sub("", text)))

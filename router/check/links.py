@@ -25,6 +25,9 @@ from router.check.folding import INVISIBLE
 UNREADABLE: Final = ""
 """The host of a link that has none which can be read."""
 LONGEST_HOST: Final = 253
+LONGEST_LABEL: Final = 63
+MOST_LINKS: Final = 100
+"""Of one text; one with more is no text for people, and has a host that is allowed nowhere."""
 
 _SCHEME: Final = "://"
 _COUNTRIES: Final = (
@@ -98,11 +101,15 @@ class LinkRules:
         """
         if not may_have_link(text):
             return set()
-        return {
-            host
-            for host in hosts_in(text, open_begin=open_begin, open_end=open_end)
-            if host not in self._only and not host.endswith(self._below)
-        }
+        found: set[str] = set()
+        hosts = hosts_in(text, open_begin=open_begin, open_end=open_end)
+        for number, host in enumerate(hosts):
+            if number >= MOST_LINKS:
+                found.add(UNREADABLE)
+                break
+            if host not in self._only and not host.endswith(self._below):
+                found.add(host)
+        return found
 
 
 def may_have_link(text: str) -> bool:
@@ -219,6 +226,8 @@ def _ascii_label(label: str) -> str:
     """Return a label in ASCII, with a question mark if it is none."""
     if label.isascii():
         return label.lower()
+    if len(label) > LONGEST_LABEL:
+        return "?"
     plain = normalize("NFKC", INVISIBLE.sub("", label)).lower()
     if not plain or _NO_LABEL.search(plain):
         return "?"

@@ -13,9 +13,9 @@ Source: 3GPP TS 23.038, 6.2.1 (alphabet); the Unicode Character Database (what b
 """
 
 from typing import Final
-from unicodedata import is_normalized, normalize
 
 from router.smpp.gsm import CHARACTERS, septets_of
+from router.smpp.text import normalised
 from router.terms.settings import Replace
 
 MODES: Final[tuple[Replace, ...]] = ("punctuation", "full")
@@ -231,9 +231,8 @@ def table_of(mode: Replace) -> dict[int, str]:
 
 def replaced(text: str, mode: Replace) -> str | None:
     """Return a text that reads the same, all in the GSM alphabet; None if there is none."""
-    if not is_normalized("NFC", text):
-        text = normalize("NFC", text)  # A letter and its mark may have come apart.
-    text = text.translate(_TABLES[mode])
+    # First: a letter and its mark may have come apart.
+    text = normalised("NFC", text).translate(_TABLES[mode])
     return None if septets_of(text) < 0 else text
 
 

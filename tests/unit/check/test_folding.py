@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from router.check import folding
-from router.check.folding import GSM_FORMS, LATIN_1_FORMS, MOST_KNOWN, fold, folded_octets
+from router.check.folding import GSM_FORMS, LATIN_1_FORMS, MOST_KNOWN, MOST_NEW, fold, folded_octets
 from router.smpp.gsm import CHARACTERS, gsm_of_text, read_gsm
 
 
@@ -84,7 +84,19 @@ def test_table_of_a_script_says_what_each_letter_is_alone(letters: str) -> None:
 
 
 def test_texts_of_every_plane_are_folded_in_bounded_memory() -> None:
-    for begin in range(0, 0x110000, 4_096):
-        fold("".join(map(chr, range(begin, begin + 4_096))))
+    for begin in range(0, 0x110000, 512):
+        fold("".join(map(chr, range(begin, begin + 512))))
     known = folding._FORMS
     assert len(known.characters) == len(known.by_code) <= MOST_KNOWN
+
+
+def test_text_of_thousands_of_characters_is_folded_without_learning_them() -> None:
+    every = "".join(map(chr, range(0x1200, 0x1200 + 2 * MOST_NEW)))
+    before = len(folding._FORMS.characters)
+    said = folded(f"{every} FR\u0435\u200bE\u2014\uff2d\u03bfney\u0336! {every}")
+    assert " free money " in said
+    assert len(folding._FORMS.characters) == before
+
+
+def test_marks_by_the_thousand_are_folded_like_one() -> None:
+    assert folded("fr" + "\u0301\u0316" * 20_000 + "ee") == folded("fr\u0301\u0316ee")

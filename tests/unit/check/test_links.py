@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.check.links import LinkRules, ascii_host, hosts_in, may_have_link
+from router.check.links import MOST_LINKS, LinkRules, ascii_host, hosts_in, may_have_link
 
 
 @pytest.mark.parametrize(
@@ -89,3 +89,14 @@ def test_no_text_cannot_be_read(text: str) -> None:
     for host in hosts_in(text + "." + text + "://" + text + "@" + text):
         assert host.isascii()
         assert ascii_host(host) in (host, "")
+
+
+def test_text_of_very_many_links_is_not_read_to_its_end() -> None:
+    rules = LinkRules(("shop.example",))
+    assert rules.others_in("shop.example " * MOST_LINKS) == set()
+    assert rules.others_in("shop.example " * 10_000) == {""}
+
+
+def test_label_that_is_too_long_is_none() -> None:
+    assert ascii_host("é" * 64 + ".com") == ""
+    assert ascii_host("é" * 30_000 + ".com") == ""

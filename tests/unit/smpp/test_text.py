@@ -1,6 +1,10 @@
 """router/smpp/text.py: octets to text, whatever they are."""
 
+from unicodedata import normalize
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from router.smpp import text
 
@@ -50,6 +54,16 @@ def test_no_octets_cannot_be_shown(data_coding: int) -> None:
     every = bytes(range(256))
     for octets in (every, every[::-1], every[1:], b"\x1b" * 3, b"\xd8\x00" * 3):
         text.decode(octets, data_coding).encode()
+
+
+@given(st.text(st.characters(categories=["Lu", "Lo", "Mn", "Mc", "Zs"]), max_size=600))
+def test_pieces_of_a_long_text_are_normal_as_the_whole_is(written: str) -> None:
+    assert text.normalised("NFC", written) == normalize("NFC", written)
+
+
+def test_very_many_marks_are_put_in_order_piece_by_piece() -> None:
+    marks = "a" + "\u0301\u0316" * 1_000
+    assert sorted(text.normalised("NFC", marks)) == sorted(normalize("NFC", marks))
 
 
 @pytest.mark.parametrize(
