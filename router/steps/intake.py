@@ -213,7 +213,7 @@ class Intake:
             one = Candidate(settings, sm, checked.number, checked.lane)
             refused = policy.judge(one, now_utc)
             if refused is not None:
-                self._withdrawing.part_refused(account.name, sm, refused[1], now)
+                self._withdrawing.part_refused(account.name, one.sm, refused[1], now)
                 self._not_taken(client, pdu, refused[1], now)
                 return
             sm = one.sm
