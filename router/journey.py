@@ -27,6 +27,7 @@ from typing import Final
 
 from router.accept.rooms import Rooms
 from router.check.country import Countries
+from router.check.heard import HeardParts
 from router.decide.table import Up
 from router.enqueue.ids import Ids
 from router.enqueue.journal import (
@@ -77,6 +78,7 @@ from router.steps.rules import Rulebook, Rules
 from router.steps.suspicions import Suspicions
 from router.steps.turn import Turn
 from router.steps.whereabouts import Whereabouts
+from router.steps.withdrawing import Withdrawing
 from router.terms.capacity import Capacity
 from router.terms.counters import Counters
 from router.terms.names import AccountName, OperatorName
@@ -130,7 +132,8 @@ class Journey:
         self.counters: Final = Counters()
         self.plans: Final = Plans()
         self.up: Final = Up()
-        self.rulebook: Final = Rulebook(Rules.of(settings, self.plans, self.up))
+        self.heard: Final = HeardParts()
+        self.rulebook: Final = Rulebook(Rules.of(settings, self.plans, self.up, self.heard))
         self.clocks: Final = Clocks(clock, clock_utc, clock_changed, is_synchronised)
         self.turn: Final = Turn(later, self._end_turn)
         self._ids: Final = Ids(journal, settings.node)
@@ -237,7 +240,9 @@ class Journey:
         )
         self.intake: Final = Intake(
             self._ids, rulebook, long_messages, rooms, self.client_retries, self.commits,
-            self.deliveries, self.data_sm, counters, clocks, turn,
+            self.deliveries, self.data_sm,
+            Withdrawing(long_messages, self.whereabouts, self.cancelling),
+            counters, clocks, turn,
             settings.lanes[0].name if len(settings.lanes) > 1 else None,
         )  # fmt: skip
         self.intake.refusals.keeps_records = journal.keeps_records

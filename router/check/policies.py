@@ -1,21 +1,30 @@
 """The policies of a configuration: the checks of each account, in the order of the pass."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
+from router.check.heard import HeardParts
 from router.check.numbers import NumberCheck
 from router.check.places import Places
-from router.check.policy import Check, Policy
+from router.check.policy import Policy
+from router.check.texts import TextChecks
 from router.terms.names import AccountName
 from router.terms.settings import AccountSettings, Settings
 
 
 def policies_of(
-    settings: Settings, numbers: Mapping[AccountName, NumberCheck]
+    settings: Settings,
+    numbers: Mapping[AccountName, NumberCheck],
+    heard: HeardParts | None = None,
 ) -> Mapping[AccountName, Policy]:
-    """Return the policies by account; an account without any check has none."""
+    """Return the policies by account; an account without any check has none.
+
+    `heard` are the parts of long messages that have come, which outlive a configuration.
+    """
     found: dict[AccountName, Policy] = {}
+    texts = TextChecks(settings, heard)
     for name, account in settings.accounts.items():
-        checks, number = list(_checks_of(account)), numbers.get(name)
+        # In the order of the pass.
+        checks, number = texts.of(account), numbers.get(name)
         if checks or number is not None:
             found[name] = Policy(checks, account=name, number=number)
     return found
@@ -23,16 +32,12 @@ def policies_of(
 
 def number_checks_of(settings: Settings, places: Places) -> Mapping[AccountName, NumberCheck]:
     """Return the checks of numbers, of accounts that need one."""
+    countries_ask = any(one.signature is not None for one in settings.countries.values())
     return {
         name: NumberCheck(account, places)
         for name, account in settings.accounts.items()
-        if _asks_number(account)
+        if countries_ask or _asks_number(account)
     }
-
-
-def _checks_of(account: AccountSettings) -> Iterator[Check]:
-    """Yield the checks behind that of the number, in the order of the pass."""
-    yield from ()
 
 
 def _asks_number(account: AccountSettings) -> bool:

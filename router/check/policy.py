@@ -32,10 +32,28 @@ class Note(NamedTuple):
     """For who asks why; no text and no number of the message."""
 
 
+class Counting(Protocol):
+    """A check that counts messages, which are accepted as a rule if it lets them pass."""
+
+    def take_back(self, one: "Candidate") -> None:
+        """Count a message no more that this has counted last."""
+
+
 class Candidate:
     """A message that is judged: what is known of it, and how it will be kept."""
 
-    __slots__ = ("account", "is_trial", "lane", "not_before_utc", "notes", "number", "place", "sm")
+    __slots__ = (
+        "account",
+        "counted_by",
+        "is_trial",
+        "lane",
+        "not_before_utc",
+        "not_counted",
+        "notes",
+        "number",
+        "place",
+        "sm",
+    )
 
     def __init__(
         self,
@@ -57,8 +75,24 @@ class Candidate:
         """When it may be sent at the earliest; 0: at once."""
         self.notes: list[Note] = []
         """What checks have counted or changed."""
+        self.counted_by: Counting | None = None
+        """What has counted it, as accepted."""
+        self.not_counted = 0
+        """Limits of that which it has exceeded, and which let it pass: their places, as bits."""
         self.is_trial: Final = is_trial
         """Whether nobody sends it: it is explained, and counts for no limit."""
+
+    def refused(self) -> None:
+        """Have it counted no more: a later check has refused it, or what comes after the policy.
+
+        To be called in the turn in which it was judged, before another one is.
+
+        What is refused counts for no limit: a client that a full queue sent away comes again with
+        the same message, and would else be refused for good.
+        """
+        if self.counted_by is not None:
+            self.counted_by.take_back(self)
+            self.counted_by = None
 
 
 class Check(Protocol):
@@ -101,5 +135,6 @@ class Policy:
         for check in self.checks:
             refusal = check.judge(one, now_utc)
             if refusal is not None:
+                one.refused()
                 return check, refusal
         return None

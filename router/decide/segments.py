@@ -79,7 +79,7 @@ class Groups:
         digest = crc32(text)  # The same in every process: the journal keeps it.
         latest = self._groups.get(key)
         group = None if latest is None else _sent_again(latest, part.number, digest, now)
-        if group is not None and group.is_complete:
+        if group is not None and (group.is_complete or group.refused):
             group = None
         if group is None and latest is not None and _lacks(latest, part.number, now):
             group = latest
@@ -88,6 +88,14 @@ class Groups:
             latest = _follow(latest, group)
         self._came(key, latest or group, group, part.number, digest, now, now)
         return group
+
+    def missing(
+        self, account: AccountName, source: bytes, destination: bytes, part: Part, now: float
+    ) -> Group | None:
+        """Return the long message that lacks this part; None if there is none."""
+        key = (account, source, destination, part.reference, part.total)
+        latest = self._groups.get(key)
+        return latest if latest is not None and _lacks(latest, part.number, now) else None
 
     def rejoin(self, message: Message, part: Part, text: bytes, now: float) -> Group:
         """Return the long message of a part that was fetched from the journal."""
@@ -162,7 +170,7 @@ def _sent_again(latest: Group, number: int, digest: int, at: float) -> Group | N
 
 def _lacks(group: Group, number: int, at: float) -> bool:
     """Return whether this part of the message has not come, and may."""
-    return number not in group.came and _lives(group, at)
+    return number not in group.came and not group.refused and _lives(group, at)
 
 
 def _lives(group: Group, at: float) -> bool:

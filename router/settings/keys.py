@@ -24,6 +24,7 @@ from typing import (
 )
 
 from router.settings import networks
+from router.settings import screens as screening
 from router.settings import values as value
 from router.settings.conditions import (
     any_of,
@@ -59,7 +60,7 @@ from router.settings.reading import Spot
 from router.settings.units import prefix, show_percent
 from router.terms.dialects import READY
 from router.terms.limits import Rate
-from router.terms.names import AccountName, LaneName, OperatorName
+from router.terms.names import AccountName, LaneName, OperatorName, ScreenName
 from router.terms.settings import (
     URGENT_FAILOVER_AFTER_S,
     AccountNumberSettings,
@@ -76,6 +77,7 @@ from router.terms.settings import (
     InboundSettings,
     JournalSettings,
     LaneSettings,
+    LinkSettings,
     ListenSettings,
     LogSettings,
     MessageIdForms,
@@ -95,10 +97,12 @@ from router.terms.settings import (
     RefuseSettings,
     RetrySettings,
     RouteSettings,
+    ScreenSettings,
     SessionSettings,
     Settings,
     StatusAction,
     TelemetrySettings,
+    TextSettings,
     TlsSettings,
     beside,
 )
@@ -119,6 +123,7 @@ _BY_TYPE: Final[dict[object, Reader[object]]] = {
     LaneName: reference("lane"),
     AccountName: reference("account"),
     OperatorName: reference("operator"),
+    ScreenName: reference("screen"),
 }
 """Readers of fields whose type says how they are written; parts are added when they are made."""
 
@@ -298,6 +303,7 @@ RETRIES: Final = _part(
 )
 
 
+_part(TextSettings, {"most_parts": value.whole(1, 255)})
 _service_type: Final = value.plain_text(5, shortest=0)
 
 
@@ -330,6 +336,8 @@ ACCOUNT: Final = _part(
         "outbox_messages": value.whole(1, 1_000_000_000),
         "outbox_size_bytes": value.size("64KiB", "1000GiB"),
         "retries": part_or_truth(RETRIES, value.truth),
+        "screens": any_of(reference("screen")),
+        "signature": screening.signature,
         "formerly": former("account", value.text(64)),
     },
     _finish_account,
@@ -617,6 +625,16 @@ REFUSE: Final = _part(
 )
 
 
+LINKS: Final = _part(LinkSettings, {"only": screening.hosts}, screening.finish_links)
+_BY_TYPE[LinkSettings] = part_or_word(LINKS, value.one_of("none"), lambda _: LinkSettings())
+SCREEN: Final = _part(
+    ScreenSettings,
+    {"phrases": screening.phrases},
+    screening.finish_screen,
+    no_keys=("name", "phrase_files"),
+)
+
+
 INBOUND: Final = _part(InboundSettings, {"destination": value.number, "keyword": value.keyword})
 
 
@@ -678,6 +696,7 @@ SETTINGS: Final = _part(
         "countries": mapping(value.country, COUNTRY.reader),
         "accounts": named(ACCOUNT, value.text(64)),
         "operators": named(OPERATOR, value.operator_name),
+        "screens": named(SCREEN, value.name),
         "prefixes": mapping(value.name, group_reader(PREFIXES)),
         "refuse": listing(REFUSE.reader, at_least=0),
         "routes": listing_with_twins(ROUTE, _twins_of),

@@ -49,13 +49,6 @@ def senders_in(spot: Spot, parse: Callable[[str], str]) -> tuple[str, ...]:
     There may be none. `parse` raises NotUnderstoodError.
     """
 
-    def values(text: str) -> Iterator[tuple[int, str]]:
-        for number, line in enumerate(io.StringIO(text, newline=None), 1):
-            # A control character at the end is no white space: it is a mistake.
-            value = _LINE_COMMENT.split(line, 1)[0].strip(f"\t\n{_SPACES}")
-            if value and not value.startswith(COMMENT):
-                yield number, value
-
     def parsed(_: int, value: str) -> str:
         if _NO_SENDER.search(value):
             raise NotUnderstoodError(
@@ -64,7 +57,33 @@ def senders_in(spot: Spot, parse: Callable[[str], str]) -> tuple[str, ...]:
             )
         return parse(value)
 
-    return _once(spot, "", lambda: _parsed(spot, values(_text_of(spot)), parsed))
+    return _once(spot, "", lambda: _parsed(spot, _lines(_text_of(spot)), parsed))
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the values of a text with one in each line, with their lines."""
+    for number, line in enumerate(io.StringIO(text, newline=None), 1):
+        # A control character at the end is no white space: it is a mistake.
+        value = _LINE_COMMENT.split(line, 1)[0].strip(f"\t\n{_SPACES}")
+        if value and not value.startswith(COMMENT):
+            yield number, value
+
+
+def texts_in(spot: Spot, parse: Callable[[str], str], what: str) -> tuple[str, ...]:
+    """Return the texts of any language in the file that a spot names, one in each line, each once.
+
+    The file is in UTF-8, or in UTF-16 with a mark: what another encoding means cannot be told.
+    `parse` raises NotUnderstoodError.
+    """
+
+    def read() -> tuple[str, ...]:
+        lines = _lines(_text_of(spot, is_text=True))
+        found = _parsed(spot, lines, lambda _, value: parse(value))
+        if not found:
+            spot.refuse(f"the file holds no {what}")
+        return found
+
+    return _once(spot, f"\0{what}", read)
 
 
 def prefixes_in(spot: Spot, column: str) -> tuple[str, ...]:
@@ -233,8 +252,8 @@ def _note(spot: Spot, line: int, message: str) -> None:
     spot.reading.mistakes.append(Mistake(shown, line, 0, spot.path, message))
 
 
-def _text_of(spot: Spot) -> str:
-    """Return the text of the file that a spot names."""
+def _text_of(spot: Spot, *, is_text: bool = False) -> str:
+    """Return the text of the file that a spot names; `is_text`: not only ASCII is wanted."""
     path = spot.reading.folder / spot.text()
     # Before it is read: a change meanwhile is seen later.
     spot.reading.files[path] = SeenFile(stamp_of(path))
@@ -247,7 +266,11 @@ def _text_of(spot: Spot) -> str:
     else:
         try:
             return octets.decode("utf-8-sig")
-        except UnicodeDecodeError:
+        except UnicodeDecodeError as error:
+            if is_text:
+                line = octets.count(b"\n", 0, error.start) + 1
+                _note(spot, line, "is not in UTF-8: save the file in that encoding")
+                raise RefusedError from None
             encoding = "latin-1"  # As a spreadsheet may write it.
     return octets.decode(encoding, "replace")
 

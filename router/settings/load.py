@@ -39,7 +39,7 @@ from router.terms.settings import Place, SeenFile, Settings
 
 __all__ = ["Mistake", "SettingsError", "load", "load_whole", "warnings", "without_collector"]
 
-BY_NAME: Final = ("accounts", "countries", "operators", "prefixes")
+BY_NAME: Final = ("accounts", "countries", "operators", "prefixes", "screens")
 """Keys of several files are joined name by name."""
 BY_ORDER: Final = ("inbound", "listen", "networks", "refuse", "routes")
 """Keys of several files are joined in the order of the files."""
@@ -205,13 +205,18 @@ def _names(root: Table) -> dict[str, list[str] | None]:
     A lane, account or operator that has a mistake in itself is still there to be named.
     """
     names: dict[str, list[str] | None] = {"lane": _lane_names(root)}
-    kinds = (("accounts", "account"), ("operators", "operator"), ("prefixes", GROUP))
+    kinds = (
+        ("accounts", "account"),
+        ("operators", "operator"),
+        ("prefixes", GROUP),
+        ("screens", "screen"),
+    )
     for key, what in kinds:
         entry = root.entries.get(key)
         value = entry.value if entry else None
         names[what] = list(value.entries) if isinstance(value, Table) else None
-        if entry is None and what == GROUP:
-            names[what] = []  # Nobody has to have groups.
+        if entry is None and what in (GROUP, "screen"):
+            names[what] = []  # Nobody has to have groups or screens.
     return names
 
 

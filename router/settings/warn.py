@@ -16,6 +16,7 @@ from router.settings.warn_inbound import inbound_warnings
 from router.settings.warn_places import place_warnings
 from router.settings.warn_routes import route_warnings
 from router.settings.warn_rules import rule_warnings
+from router.settings.warn_texts import text_warnings
 from router.terms.names import OperatorName
 from router.terms.settings import (
     AccountSettings,
@@ -48,6 +49,7 @@ def warnings(settings: Settings) -> list[Mistake]:
         *place_warnings(settings),
         *_inbound(settings.inbound, settings.operators, settings.places),
         *inbound_warnings(settings.inbound, settings.places),
+        *text_warnings(settings),
     ]
     return sorted(found, key=lambda warning: warning.place)
 

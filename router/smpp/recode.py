@@ -12,9 +12,10 @@ from typing import Final, Literal
 
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
+from router.smpp.gsm import gsm_of_text, text_of_gsm
 from router.smpp.pdu import LONGEST_SHORT_MESSAGE_OCTETS, Pdu, Sm
 from router.smpp.segments import part_of
-from router.smpp.text import ESCAPE, UDHI, gsm_alphabet
+from router.smpp.text import UDHI
 from router.terms.settings import Alphabet
 
 Recoded = Literal["recoded", "latin_1", "ucs_2", "as_it_came"]
@@ -29,33 +30,6 @@ DESTINATION_PORT: Final = 0x020B
 _CONCATENATION: Final = (0x00, 0x08)
 """The elements of a header that say nothing of what stands behind it. With ports it is for a
 program, and with a shift table it is in another alphabet."""
-
-
-_BASIC, _BEHIND = gsm_alphabet()
-_SEPTETS: Final[dict[int, str]] = {
-    **{ord(character): chr(septet) for septet, character in _BASIC.items()},
-    **{ord(character): f"{chr(ESCAPE)}{chr(septet)}" for septet, character in _BEHIND.items()},
-}
-_CHARACTERS: Final = frozenset(map(chr, _SEPTETS))
-
-
-def text_of_gsm(octets: bytes) -> str | None:
-    """Return the text of septets that have an octet each; None if it is none."""
-    if not octets.isascii():
-        return None
-    first, *others = octets.decode("ascii").split(chr(ESCAPE))
-    text = first.translate(_BASIC)
-    for other in others:
-        character = _BEHIND.get(ord(other[0])) if other else None
-        if character is None:
-            return None
-        text += character + other[1:].translate(_BASIC)
-    return text
-
-
-def gsm_of_text(text: str) -> bytes | None:
-    """Return a text as septets with an octet each; None if the alphabet lacks a character."""
-    return text.translate(_SEPTETS).encode("ascii") if _CHARACTERS.issuperset(text) else None
 
 
 def recoded(
@@ -78,15 +52,15 @@ def recoded(
     if goes == "gsm":
         septets = gsm_of_text(text)
         if septets is not None and _fits(len(header), len(told), len(septets)):
-            return _with(sm, command_id, header + septets, DEFAULT), "recoded"
-        return _with(sm, command_id, message, LATIN_1), "latin_1"
+            return with_message(sm, command_id, header + septets, DEFAULT), "recoded"
+        return with_message(sm, command_id, message, LATIN_1), "latin_1"
     if max(text) <= "\xff":
-        return _with(sm, command_id, header + text.encode("latin-1"), DEFAULT), "recoded"
+        return with_message(sm, command_id, header + text.encode("latin-1"), DEFAULT), "recoded"
     units = header + text.encode("utf-16-be")
     is_part = bool(header) or part_of(sm) is not None
     if is_part and len(units) > SEGMENT_OCTETS:
         return octets, "as_it_came"
-    return _with(sm, command_id, units, UCS_2), "ucs_2"
+    return with_message(sm, command_id, units, UCS_2), "ucs_2"
 
 
 def _header_of(sm: Sm, message: bytes) -> bytes | None:
@@ -113,7 +87,7 @@ def _fits(header: int, before: int, septets: int) -> bool:
     return septets <= max(before, room)
 
 
-def _with(sm: Sm, command_id: int, message: bytes, data_coding: int) -> bytes:
+def with_message(sm: Sm, command_id: int, message: bytes, data_coding: int) -> bytes:
     """Return the message with another text, where it was, and another data_coding.
 
     One that is too long for a short_message moves into message_payload.

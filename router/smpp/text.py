@@ -1,4 +1,4 @@
-"""Alphabets, segments, words and user data headers: how octets become a text that people read.
+"""Alphabets, words and user data headers: how octets become a text that people read.
 
 The router relays octets; it reads text only where a setting asks for it (the keyword of an inbound
 message, `explain`), with aiosmpplib's codecs.
@@ -6,13 +6,17 @@ message, `explain`), with aiosmpplib's codecs.
 Source: SMPP v3.4, 5.2.19 (data_coding); 3GPP TS 23.038 (alphabets), 23.040 9.2.3.24 (UDH).
 """
 
-from typing import Final
+from typing import Final, Literal
 from unicodedata import category, combining, normalize
 
 from aiosmpplib import GSM7BitCodec
 
 _GSM: Final = GSM7BitCodec()
 
+PIECE: Final = 100
+"""Characters of a text that are put into a normal form at once."""
+MOST_MARKS: Final = 30
+"""Marks by which a piece may be longer; what people write has three on a letter."""
 UDHI: Final = 0x40
 """esm_class bit: the message begins with a user data header."""
 
@@ -27,6 +31,31 @@ def gsm_alphabet() -> tuple[dict[int, str], dict[int, str]]:
     behind = {septet: str(_GSM.decode(bytes((ESCAPE, septet)))[0]) for septet in septets}
     # The codec has a no-break space for what the extension does not have.
     return basic, {septet: one for septet, one in behind.items() if one != "\u00a0"}
+
+
+def normalised(form: Literal["NFC", "NFKC"], text: str) -> str:
+    """Return a text in a normal form of Unicode, in a time that does not grow with its square.
+
+    Marks are sorted one by one: thirty thousand behind one letter would take seconds. So a long
+    text is taken in pieces, which do not begin with a mark unless there are too many.
+    """
+    if len(text) <= PIECE:
+        return normalize(form, text)
+    pieces: list[str] = []
+    at = 0
+    while at < len(text):
+        end = at + PIECE
+        longest = end + MOST_MARKS
+        while end < min(longest, len(text)) and _joins(text[end]):
+            end += 1
+        pieces.append(normalize(form, text[at:end]))
+        at = end
+    return "".join(pieces)
+
+
+def _joins(character: str) -> bool:
+    """Return whether a character may be one with what stands before it."""
+    return category(character)[0] == "M" or "\u1160" <= character <= "\u11ff"  # Also jamo.
 
 
 def without_udh(message: bytes, esm_class: int) -> bytes:
@@ -72,26 +101,3 @@ def first_word(text: str) -> str:
             ):
                 return word.casefold()
     return word.casefold() or "".join(text.split(maxsplit=1)[:1])
-
-
-def segments_of(text: str) -> tuple[str, int]:
-    """Alphabet (`GSM 7-bit` or `UCS-2`) and how many segments a client makes of the text.
-
-    160 or 153 septets, 70 or 67 UCS-2 units: 140 octets, less 6 for the header of a part. No part
-    ends between an escape and what it escapes, nor between the two halves of an emoji.
-    """
-    if GSM7BitCodec.is_gsm_text(text):
-        return "GSM 7-bit", _parts([len(_GSM.encode(letter)[0]) for letter in text], 160, 153)
-    return "UCS-2", _parts([2 if letter > "\uffff" else 1 for letter in text], 70, 67)
-
-
-def _parts(units: list[int], alone: int, joined: int) -> int:
-    """Return how many parts hold the letters, by the room of a single and of a joined part."""
-    if sum(units) <= alone:
-        return 1
-    parts, room = 1, joined
-    for needed in units:
-        if needed > room:
-            parts, room = parts + 1, joined
-        room -= needed
-    return parts

@@ -1,7 +1,8 @@
 """A message that waits is cancelled: one step, whoever asks, over SMPP or to the control port.
 
 It ends as `rejected` with the reason `cancelled`; a client that asked for a receipt gets one with
-the state DELETED. What an operator has, or may have, is not cancelled here.
+the state DELETED. A message of which another part was refused ends for that reason, as REJECTD.
+What an operator has, or may have, is not cancelled here.
 """
 
 from collections.abc import Callable, Iterable
@@ -35,7 +36,9 @@ class Cancelling:
         self._commits: Final = commits
         self._amendments: Final = amendments
 
-    def cancel(self, found: Iterable[Waiting], kept: Callable[[bool], None]) -> None:
+    def cancel(
+        self, found: Iterable[Waiting], kept: Callable[[bool], None], reason: str = CANCELLED
+    ) -> None:
         """End these messages, in the turn in which they were found.
 
         `kept` is told when that is safe in the journal, or that it could not be kept: then the
@@ -51,5 +54,5 @@ class Cancelling:
                 else:
                     self._backlog.cancel_untouched(message)
                 self._amendments.cancel(message, one.queue)
-            self._outcomes.give_up(message, Outcome.REJECTED, CANCELLED, 0)
+            self._outcomes.give_up(message, Outcome.REJECTED, reason, 0)
         self._commits.settles.promised.append(kept)

@@ -114,6 +114,9 @@ class Failover:
         for message in messages:
             group = message.group
             assert group is not None
+            if group.refused:
+                self._outcomes.give_up(message, Outcome.REJECTED, group.refused, 0)
+                continue
             if message.queue_kind is STAYING:
                 if operator.name == message.plan.candidates[0]:
                     if message.in_doubt:

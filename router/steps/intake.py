@@ -44,6 +44,7 @@ from router.steps.peers import Client
 from router.steps.policing import Policing
 from router.steps.rules import Rulebook
 from router.steps.turn import Turn
+from router.steps.withdrawing import Withdrawing
 from router.terms.counters import Counters
 from router.terms.message import FINAL_BITS, Message, Origin
 from router.terms.names import ClientId, LaneName
@@ -81,6 +82,7 @@ class Intake:
         "_rulebook",
         "_turn",
         "_urgent",
+        "_withdrawing",
         "congestion",
         "counters",
         "draining",
@@ -98,6 +100,7 @@ class Intake:
         commits: Commits,
         deliveries: Deliveries,
         data_sm: DataSm,
+        withdrawing: Withdrawing,
         counters: Counters,
         clocks: Clocks,
         turn: Turn,
@@ -112,6 +115,7 @@ class Intake:
         self._commits: Final = commits
         self._deliveries: Final = deliveries
         self._data_sm: Final = data_sm
+        self._withdrawing: Final = withdrawing
         self.counters: Final = counters
         self._policing: Final = Policing(counters)
         self._clocks: Final = clocks
@@ -225,6 +229,7 @@ class Intake:
                     number, account.name, checked.lane, sm, now_utc, place
                 )
         if refusal is not None:
+            self._withdrawing.part_refused(account.name, sm, refusal, now)
             self._not_taken(client, pdu, refusal, now)
             return
         rule = rules.routes.decide(number, account.name, checked.lane, sm, now_utc, place)
@@ -249,6 +254,8 @@ class Intake:
         group = None
         if sm.esm_class & UDHI or sm.tlvs_at != len(sm.octets):
             group = self._long_messages.join(account.name, sm, rule, now)
+            if group is not None:
+                group.members.append(router_id)
         plan = rule.next_plan() if group is None else group.plan
         if self._data_sm.until and pdu.command_id == v.DATA_SM:
             plan = self._data_sm.plan(plan, now)

@@ -29,6 +29,13 @@ class LongMessages:
         addresses = sm.source_octets, sm.destination_octets
         return self._groups.join(account, *addresses, part, sm.message, rule.next_plan, now)
 
+    def missing(self, account: AccountName, sm: Sm, now: float) -> Group | None:
+        """Return the long message that this is a part of, if it lacks that part."""
+        part = part_of(sm)
+        if part is None:
+            return None
+        return self._groups.missing(account, sm.source_octets, sm.destination_octets, part, now)
+
     def groups(self) -> Iterator[Group]:
         """Yield all of them."""
         return self._groups.every()
@@ -42,6 +49,8 @@ class LongMessages:
         part = None if message.group is None else part_of(_sm_of(message))
         if part is not None and message.group is not None:
             message.group.came.pop(part.number, None)
+            if message.router_id in message.group.members:
+                message.group.members.remove(message.router_id)
 
     def restore(self, started: Started, now: float, now_utc: float) -> None:
         """Go on with one of which an operator took parts in an earlier process."""
@@ -52,7 +61,9 @@ class LongMessages:
         sm = _sm_of(message)
         part = part_of(sm)
         if part is not None:
-            message.group = self._groups.rejoin(message, part, sm.message, now)
+            group = message.group = self._groups.rejoin(message, part, sm.message, now)
+            if message.router_id not in group.members:
+                group.members.append(message.router_id)
 
 
 def _sm_of(message: Message) -> Sm:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Self
 
+from router.check.heard import HeardParts
 from router.check.number import routing_key
 from router.check.numbering import PLAN
 from router.check.numbers import NumberCheck
@@ -59,15 +60,22 @@ class Rules:
     """What accounts and operators are called now that the configuration names as renamed."""
 
     @classmethod
-    def of(cls, settings: Settings, plans: Plans, up: Up, before: Places | None = None) -> Self:
+    def of(
+        cls,
+        settings: Settings,
+        plans: Plans,
+        up: Up,
+        heard: HeardParts | None = None,
+        before: Self | None = None,
+    ) -> Self:
         """Build the rules of a configuration. May run in another thread than the loop's.
 
-        `plans` and `up` belong to the router and not to the rules: they stay when the rules are
-        replaced. The turns of operators with weights begin anew, in rules that have not changed
-        too; shares are exact again after as many messages as the weights are together. `before` are
-        the places of the rules before, which are kept where they say the same.
+        `plans`, `up` and `heard` belong to the router and not to the rules: they stay when the
+        rules are replaced. The turns of operators with weights begin anew, in rules that have not
+        changed too; shares are exact again after as many messages as the weights are together. Of
+        the rules `before` is kept what has been learnt of places, if they say the same.
         """
-        places = places_of(settings, before)
+        places = places_of(settings, None if before is None else before.places)
         numbers = number_checks_of(settings, places)
         refuse = RefusingRules(settings.refuse, settings.prefixes) if settings.refuse else None
         routes = RouteTable(settings.routes, plans, up, settings.prefixes)
@@ -83,7 +91,7 @@ class Rules:
             },
             checks=Checks(settings.lanes),
             places=places,
-            policies=policies_of(settings, numbers),
+            policies=policies_of(settings, numbers, heard),
             inland={
                 name: check
                 for name, check in numbers.items()

@@ -10,11 +10,13 @@ fail over while a part is in doubt at an operator and is sent there again (`held
 have that part.
 
 Rule 3: no part waits for a part that has not come, nor for a part that is refused for good.
+
+Rule 4: once a part was refused before it was accepted (`refused`), no other part is sent.
 """
 
 from typing import TYPE_CHECKING
 
-from router.terms.names import AccountName, OperatorName
+from router.terms.names import AccountName, OperatorName, RouterId
 from router.terms.plan import Plan
 
 if TYPE_CHECKING:
@@ -36,12 +38,14 @@ class Group:
         "kept_as",
         "latest_at",
         "left",
+        "members",
         "number",
         "operator",
         "parked",
         "plan",
         "receipted",
         "reference",
+        "refused",
         "taken",
         "total",
         "touched_at",
@@ -89,6 +93,10 @@ class Group:
         """Parts whose final receipt has come, where each part has one of its own."""
         self.number = 0
         """Where one receipt is that of all parts: the router_id of the one that was taken first."""
+        self.members: list[RouterId] = []
+        """The parts that were accepted or fetched, as far as this process knows."""
+        self.refused = ""
+        """Why a part was refused, so that the others are not sent; empty if none was."""
 
     @property
     def is_complete(self) -> bool:
@@ -97,6 +105,8 @@ class Group:
 
     def may_take(self, operator: OperatorName) -> bool:
         """Return whether a part may be written to this operator now."""
+        if self.refused:
+            return False
         if self.operator is None:
             return operator not in self.left
         return self.operator == operator

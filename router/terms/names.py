@@ -12,6 +12,8 @@ BindName = NewType("BindName", str)
 LaneName = NewType("LaneName", str)
 GroupName = NewType("GroupName", str)
 """A group of prefixes."""
+ScreenName = NewType("ScreenName", str)
+"""What texts are looked through for."""
 NO_COUNTRY: Final = "other"
 """The country, in metrics and status, of numbers that are no country's: short codes, satellites,
 numbers that no plan has."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from router.terms.limits import Rate
-from router.terms.names import AccountName, BindName, GroupName, LaneName, OperatorName
+from router.terms.names import AccountName, BindName, GroupName, LaneName, OperatorName, ScreenName
 
 BindType = Literal["transmitter", "receiver", "transceiver"]
 IdForm = Literal["text", "hex", "decimal"]
@@ -24,6 +24,7 @@ InDoubt = Literal["resend", "elsewhere", "fail"]
 Schedule = Literal["as_it_came", "honour"]
 Validity = Literal["as_it_came", "remaining"]
 Alphabet = Literal["gsm", "latin-1"]
+Replace = Literal["none", "punctuation", "full"]
 NumberForm = Literal["as_it_came", "e164", "plus", "00", "national"]
 NumberKind = Literal["international", "national", "short", "alphanumeric"]
 UnwantedNumber = Literal["invalid", "fixed", "premium", "unknown_kind"]
@@ -384,6 +385,20 @@ class AccountNumberSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TextSettings:
+    """What the router does with an account's texts."""
+
+    replace: Replace = "none"
+    """Whether characters that make a text UCS-2 are replaced by what reads the same in the GSM
+    alphabet: `punctuation` (quotation marks, dashes, spaces, dots), or `full` (letters too: `š` by
+    `s`). Only in a text of one PDU with data_coding 8, only if all of it becomes GSM 7-bit, and
+    only if it has fewer parts then; every other text stays as it came."""
+    most_parts: int | None = None
+    """Parts that one message may have; a longer one is refused with ESME_RINVMSGLEN. Without this
+    key any number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountSettings:
     """One client system. Its key in the file is the system_id that the client binds with."""
 
@@ -452,6 +467,12 @@ class AccountSettings:
     ESME_RINVDSTADR. All without this key."""
     privacy: Privacy = field(default=Privacy())
     """What is kept of the people whom the account writes to."""
+    text: TextSettings = field(default=TextSettings())
+    """What the router does with the account's texts."""
+    screens: tuple[ScreenName, ...] = ()
+    """The screens that its texts pass through. By default none."""
+    signature: str | None = None
+    """What stands at the begin or the end of its texts in countries that ask for a `signature`."""
     formerly: AccountName | None = None
     """The system_id that the account had until it was renamed: what waits under that name, in the
     queue and in the outbox, is handed over, and its clients bind anew. May stay, and may be left
@@ -742,6 +763,34 @@ class ListFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinkSettings:
+    """The links that texts may have: `none`, or a mapping with this key."""
+
+    only: tuple[str, ...] = ()
+    """Hosts, such as `shop.example`, and all below them (`www.shop.example`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScreenSettings:
+    """What texts are looked through for; accounts name the screens that theirs pass through."""
+
+    name: ScreenName
+    """The key in the file."""
+    phrases: tuple[str, ...] = ()
+    """Phrases, found as whole words; case, punctuation, letters that look alike and invisible
+    characters do not matter. A file (`{file: path}`, in UTF-8) holds one in each line; `#` begins a
+    comment."""
+    phrase_files: tuple[ListFile, ...] = ()
+    """The files among them."""
+    links: LinkSettings | None = None
+    """`none` finds every text with a link; `{only: [hosts]}` every text with a link to another
+    host. Without this key links are not looked at."""
+    do: Literal["refuse", "count"] = "refuse"
+    """`refuse` refuses what is found with ESME_RSUBMITFAIL; `count` lets it pass and counts it, to
+    see first what would be refused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PrefixGroup:
     """A group of prefixes that rules name: a list of prefixes, or a mapping with these keys."""
 
@@ -769,12 +818,16 @@ class NetworkFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountrySettings:
-    """What holds for the numbers of one country, whoever sends to them."""
+    """What holds for messages to the numbers of one country, for all accounts."""
 
     zone: tzinfo | None = None
     """The time zone of its numbers. By default that of the country, if it has one, and else what
     the numbering plan tells of a number: a prefix may be that of a region. Where that is not known
     either, the number has none."""
+    signature: Literal["start", "end"] | None = None
+    """Where the account's `signature` must stand in a text. Where it is missing it is added to a
+    message of one PDU without user data header, if it still fits; else the message is refused with
+    ESME_RSUBMITFAIL."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -925,6 +978,8 @@ class Settings:
     Where two files have the same prefix, the later file wins, and `check` says so."""
     countries: Mapping[str, CountrySettings] = field(default_factory=dict)
     """What holds for the numbers of a country, by its code (ISO 3166, such as `EE`)."""
+    screens: Mapping[ScreenName, ScreenSettings] = field(default_factory=dict)
+    """What texts are looked through for, by name."""
     refuse: tuple[RefuseSettings, ...] = ()
     """Which messages are refused, before any route is looked at: the first rule that holds
     decides."""

@@ -131,6 +131,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     routes.add_argument("--account", metavar="A", help="only what holds for this account")
     cli_records.add_commands(add, _url, DEFAULT_URL)
+    length = add("length", "tell how many parts a text has, and why", _length)
+    length.add_argument("text", metavar="TEXT", help="the text; `-`: read it from standard input")
+    length.add_argument("--account", metavar="A", help="show what this account's texts become")
+    length.add_argument(
+        "--config", metavar="CONFIG", type=Path, help="a file, or a folder, that has the account"
+    )
     add("schema", "print the JSON Schema of a configuration, for editors", _schema)
     add("hash-password", "read a password, and print its hash", _hash_password)
     status = add("status", "show the state of a running router, and what is not well", _status)
@@ -158,7 +164,7 @@ def _parser() -> argparse.ArgumentParser:
     rescue = add("rescue", "make a journal of what can be read of a damaged one", _rescue)
     rescue.add_argument("damaged", metavar="FROM", type=Path, help="the damaged one; only read")
     rescue.add_argument("rescued", metavar="TO", type=Path, help="the new one")
-    for one in (check, explain, routes, plan, status, reload, drain, resume, clock, rescue):
+    for one in (check, explain, routes, plan, length, status, reload, drain, resume, clock, rescue):
         one.add_argument(
             "--json", action="store_true", help="print the result as one JSON document"
         )
@@ -403,6 +409,42 @@ def _explain(arguments: argparse.Namespace) -> int:
         for heading, line in lines:
             print(f"{heading:<10} {line}")
     return WELL if document["accepted"] else NOT_WELL
+
+
+def _length(arguments: argparse.Namespace) -> int:
+    from router.smpp.length import length_of
+    from router.wiring import length_view
+
+    if (arguments.account is None) != (arguments.config is None):
+        arguments.parser.error("--account and --config say something only together")
+    written: str = arguments.text
+    if written == "-":
+        if isinstance(sys.stdin, TextIOWrapper):
+            sys.stdin.reconfigure(newline="")  # An end of line within the text counts as it is.
+        try:
+            written = sys.stdin.read(LONGEST_TEXT + 2)
+        except UnicodeDecodeError:
+            arguments.parser.error("argument TEXT: the text is not in the terminal's encoding")
+        written = written.removesuffix("\n").removesuffix("\r")
+    text, told = "", None
+    try:
+        text = _text(written)
+    except argparse.ArgumentTypeError as error:
+        arguments.parser.error(f"argument TEXT: {error}")
+    if arguments.config is not None:
+        settings = _loaded(arguments.config)
+        if settings is None:
+            return NOT_WELL
+        _find_account(arguments, settings)
+        account = settings.accounts[AccountName(arguments.account)]
+        told = length_view.for_account(text, account, settings)
+    length = length_of(text)
+    if arguments.json:
+        print(json.dumps(length_view.as_json(length, told), indent=2))
+    else:
+        for heading, line in length_view.lines(length, told):
+            print(f"{heading:<10} {line}")
+    return NOT_WELL if told is not None and told.refused else WELL
 
 
 def _routes(arguments: argparse.Namespace) -> int:

@@ -9,8 +9,6 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from aiosmpplib import GSM7BitCodec
-
 from router.check.places import Places
 from router.check.policies import number_checks_of, places_of, policies_of
 from router.check.policy import Candidate, Check, Policy
@@ -22,8 +20,9 @@ from router.decide.words import destination_in_short
 from router.settings.rule_words import conditions_of, does_of
 from router.settings.units import show_duration
 from router.smpp import pdu
+from router.smpp.gsm import gsm_of_text
+from router.smpp.length import parts_of
 from router.smpp.pdu import BodyError, Framer, Sm
-from router.smpp.text import segments_of
 from router.smpp.vocabulary import MESSAGE_PAYLOAD, SUBMIT_SM, status_name
 from router.steps.rules import Rules
 from router.terms.names import NO_COUNTRY, AccountName
@@ -238,7 +237,7 @@ def explain(
     account = settings.accounts[question.account]
     if question.at_utc is not None:
         now_utc = question.at_utc
-    alphabet, segments = segments_of(question.text)
+    alphabet, segments = parts_of(question.text)
     told = Explanation(
         account=account.name,
         to=question.to,
@@ -395,7 +394,7 @@ def _submit_sm(question: Question, alphabet: str) -> bytes:
     if alphabet == "UCS-2":
         octets, data_coding = question.text.encode("utf-16-be"), UCS2
     else:
-        octets, data_coding = bytes(GSM7BitCodec().encode(question.text)[0]), 0
+        octets, data_coding = gsm_of_text(question.text) or b"", 0
     # Clients send a longer text in message_payload.
     long = len(octets) > pdu.LONGEST_SHORT_MESSAGE_OCTETS
     return pdu.sm(

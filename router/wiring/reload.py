@@ -324,8 +324,8 @@ class Reloader:
             raise SettingsError(mistakes)
         if read.settings != old or read.certificates or (words and not needs_restart):
             journey = app.journey
-            before = journey.rulebook.rules.places
-            read.rules = Rules.of(read.settings, journey.plans, journey.up, before)
+            before = journey.rulebook.rules
+            read.rules = Rules.of(read.settings, journey.plans, journey.up, journey.heard, before)
         return read
 
     # Between two turns.

@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from router.smpp.text import segments_of
+from router.smpp.length import parts_of
 
 COLUMNS: Final = ("account", "to", "from", "text", "lane", "priority", "service_type", "count")
 """Of a CSV file. The first two must be there, and a header that names what is."""
@@ -105,7 +105,7 @@ def _row(header: list[str], row: list[str], place: str) -> Traffic:
         is_wrong = any(one == "\0" or one > "\xff" for one in value)
         if name in LONGEST and (is_wrong or len(value) > LONGEST[name]):
             raise TrafficError(f"{place}: {name} {value!r} cannot stand in a field of SMPP")
-    parts = segments_of(said["text"])[1] if said.get("text") else 1
+    parts = parts_of(said["text"])[1] if said.get("text") else 1
     return Traffic(
         said["account"],
         said["to"],

@@ -45,7 +45,7 @@ from tests.unit.settings.configurations import CONTRACT, changed, loaded
 NO_KEYS: Final = frozenset(
     {
         *("name", "line", "file", "places", "files", "digest", "folder"),
-        *("groups", "sender_files"),
+        *("groups", "sender_files", "phrase_files"),
     }
 )
 """Fields that are no keys of the file, or under which a part is found again."""
@@ -66,9 +66,16 @@ TEXT: Final = changed(
         "    message_id: {response: text",
         "    numbers: {normalise: e164}\n    message_id: {response: text",
     ),
-    ("    max_binds: 4\n", "    max_binds: 4\n    retries: true\n"),
+    (
+        "    max_binds: 4\n",
+        "    max_binds: 4\n    retries: true\n    screens: [scam]\n    signature: Bank\n"
+        "    text: {most_parts: 9}\n",
+    ),
+    ("    lane: bulk\n", "    lane: bulk\n    screens: [scam]\n"),
     (
         "routes:\n",
+        "screens: {scam: {phrases: [casino], links: {only: [bank.example]}}}\n"
+        "countries: {FR: {signature: end}}\n"
         'prefixes: {near: ["370"]}\nrefuse: [{destination: ["1", "2"], lane: [otp]}]\nroutes:\n',
     ),
     ('telia-1, address: "127.0.0.1:27751",', 'telia-1, address: "127.0.0.1:1", tls: true,'),
@@ -100,6 +107,7 @@ OF_FIELD: Final[Mapping[str, object]] = {
     "service_type": ("VMN",),
     "hours": (DaySpan(480, 1200),),
     "days": ("sat",),
+    "phrases": ("free money",),
 }
 OF_TYPE: Final[Mapping[object, object]] = {
     Rate: Rate(7, 1.0),
@@ -191,6 +199,8 @@ def _another(name: str, hint: object, value: object) -> object:
         return OF_FIELD[name]
     if get_origin(hint) is Literal:
         return next(kind for kind in kinds if kind != value)
+    if kinds and get_origin(kinds[0]) is Literal:  # Or None.
+        return next(kind for kind in get_args(kinds[0]) if kind != value)
     if isinstance(value, tuple):
         return value[1:]
     if isinstance(value, Mapping):

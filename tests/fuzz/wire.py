@@ -18,6 +18,7 @@ from router.smpp import text as t
 from router.smpp import times
 from router.smpp import vocabulary as v
 from router.smpp.downgrade import without_tlvs
+from router.smpp.length import parts_of
 from router.smpp.pdu import BodyError, Framer, Pdu, Sm
 from router.smpp.segments import SAR_MSG_REF_NUM, SAR_SEGMENT_SEQNUM, SAR_TOTAL_SEGMENTS, part_of
 from router.telemetry.pdu_fields import elements, fields, masked
@@ -408,6 +409,6 @@ def text(octets: bytes) -> None:
     said = t.decode(choices.rest()[:FIRST_WORD_OCTETS], data_coding)
     word = t.first_word(said)
     assert not any(one.isspace() for one in word) or not word.strip()
-    alphabet, parts = t.segments_of(said)
+    alphabet, parts = parts_of(said)
     assert alphabet in ("GSM 7-bit", "UCS-2")
     assert 1 <= parts <= 1 + len(said) // 30

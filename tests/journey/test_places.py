@@ -300,9 +300,8 @@ def test_number_is_read_by_the_rules_in_force(world: World, contract: Settings) 
     before = client.submit(b"55512345")
     assert statuses(router, client, before) == [0x0B]
     journey, settings = router.journey, national(contract)
-    places = journey.rulebook.rules.places
-    rules = Rules.of(settings, journey.plans, journey.up, places)
-    assert rules.places is places
+    rules = Rules.of(settings, journey.plans, journey.up, before=journey.rulebook.rules)
+    assert rules.places is journey.rulebook.rules.places
     journey.rulebook.rules = rules
     after = client.submit(b"55512345")
     assert statuses(router, client, after) == [v.ESME_ROK]

@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
+from router.smpp.gsm import gsm_of_text, text_of_gsm
 from router.smpp.pdu import Pdu, Sm
-from router.smpp.recode import gsm_of_text, recoded, text_of_gsm
+from router.smpp.recode import recoded
 from router.terms.settings import Alphabet
 
 ALPHABETS: list[Alphabet] = ["gsm", "latin-1"]

@@ -226,6 +226,7 @@ def test_every_field_of_the_settings_has_its_key() -> None:
         "PrefixGroup": {"prefixes"},
         "RefuseSettings": {"file", "groups", "line", "sender_files"},
         "RouteSettings": {"file", "groups", "line", "sender_files", "weights"},
+        "ScreenSettings": {"name", "phrase_files"},
         "Settings": {"places", "files", "folder", "digest"},
     }
     parts = {part.settings.__name__: part for part in every_part(SETTINGS)}

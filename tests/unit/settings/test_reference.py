@@ -67,6 +67,7 @@ def test_every_part_has_its_heading_and_every_key_a_meaning() -> None:
             "accounts.NAME.retries",
             "accounts.NAME.numbers",
             "accounts.NAME.privacy",
+            "accounts.NAME.text",
             "operators.NAME",
             "operators.NAME.binds[]",
         ),
@@ -74,7 +75,8 @@ def test_every_part_has_its_heading_and_every_key_a_meaning() -> None:
         *("operators.NAME.message_id", "operators.NAME.numbers", "operators.NAME.reconnect"),
         "operators.NAME.breaker",
         "operators.NAME.receipts",
-        *("operators.NAME.on_status.NAME", "prefixes.NAME", "countries.NAME"),
+        "operators.NAME.on_status.NAME",
+        *("prefixes.NAME", "countries.NAME", "screens.NAME", "screens.NAME.links"),
         *("refuse[]", "routes[]", "inbound[]"),
     ]
     rows = [line for line in page.splitlines() if line.startswith("| `")]

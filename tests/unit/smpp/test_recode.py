@@ -4,8 +4,9 @@ import pytest
 
 from router.smpp import pdu as p
 from router.smpp import vocabulary as v
+from router.smpp.gsm import gsm_of_text, text_of_gsm
 from router.smpp.pdu import Pdu, Sm
-from router.smpp.recode import gsm_of_text, recoded, text_of_gsm
+from router.smpp.recode import recoded
 from router.terms.settings import Alphabet
 
 GSM_LETTERS = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà^{}\\[~]|€\f"

@@ -1,11 +1,12 @@
-"""router/smpp/text.py: octets to text, whatever they are, and how many segments a text makes."""
+"""router/smpp/text.py: octets to text, whatever they are."""
+
+from unicodedata import normalize
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from router.smpp import text
-
-EURO_PARTS = "a" * 152 + "€" + "a" * 151
-"""305 septets. The escape of the euro sign would end the first part, so it opens the second."""
 
 
 @pytest.mark.parametrize(
@@ -55,33 +56,14 @@ def test_no_octets_cannot_be_shown(data_coding: int) -> None:
         text.decode(octets, data_coding).encode()
 
 
-@pytest.mark.parametrize(
-    ("message", "alphabet", "segments"),
-    [
-        ("", "GSM 7-bit", 1),
-        ("a" * 160, "GSM 7-bit", 1),
-        ("a" * 161, "GSM 7-bit", 2),
-        ("a" * 306, "GSM 7-bit", 2),
-        ("a" * 307, "GSM 7-bit", 3),
-        ("€" * 80, "GSM 7-bit", 1),
-        ("€" * 81, "GSM 7-bit", 2),
-        (EURO_PARTS, "GSM 7-bit", 2),
-        (EURO_PARTS + "a", "GSM 7-bit", 3),
-        ("€" * 77 * 2, "GSM 7-bit", 3),
-        ("õ" * 70, "UCS-2", 1),
-        ("õ" * 71, "UCS-2", 2),
-        ("õ" * 134, "UCS-2", 2),
-        ("õ" * 135, "UCS-2", 3),
-        ("😀" * 35, "UCS-2", 1),
-        ("😀" * 36, "UCS-2", 2),
-        ("😀" * 66, "UCS-2", 2),
-        ("😀" * 67, "UCS-2", 3),
-        ("a\udcff", "UCS-2", 1),
-    ],
-    ids=lambda value: f"{value[:2]!a}x{len(value)}" if isinstance(value, str) else str(value),
-)
-def test_segments_are_what_a_client_makes_of_it(message: str, alphabet: str, segments: int) -> None:
-    assert text.segments_of(message) == (alphabet, segments)
+@given(st.text(st.characters(categories=["Lu", "Lo", "Mn", "Mc", "Zs"]), max_size=600))
+def test_pieces_of_a_long_text_are_normal_as_the_whole_is(written: str) -> None:
+    assert text.normalised("NFC", written) == normalize("NFC", written)
+
+
+def test_very_many_marks_are_put_in_order_piece_by_piece() -> None:
+    marks = "a" + "\u0301\u0316" * 1_000
+    assert sorted(text.normalised("NFC", marks)) == sorted(normalize("NFC", marks))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from tests.unit.settings.configurations import CONTRACT, SMALL, changed, loaded
 Said = tuple[int, str, str]
 Capture = pytest.CaptureFixture[str]
 COMMANDS = (
-    *("run", "check", "explain", "routes", "plan", "schema", "hash-password"),
+    *("run", "check", "explain", "routes", "plan", "length", "schema", "hash-password"),
     *("status", "reload", "drain", "resume", "clock", "rescue"),
 )
 FAULTY = changed(SMALL, ("rate: 50/s", "rate: 50"), ("lane: urgent", "lane: urgnt"))
@@ -110,6 +110,11 @@ def test_core_that_is_not_the_demanded_one_ends_the_command(
         ("clock",),
         ("clock", "doubt"),
         ("schema", "x.yaml"),
+        ("length",),
+        ("length", "Tere", "--account", "bank"),
+        ("length", "Tere", "--config", "x.yaml"),
+        ("length", "\udcff"),
+        ("length", "x" * 10_001),
         ("explain", "x.yaml"),
         ("explain", "x.yaml", "--account", "bank"),
         ("explain", "--account", "bank", "--to", "372"),
@@ -218,6 +223,51 @@ def test_run_with_a_faulty_configuration_tells_all_mistakes_and_does_not_start(
     assert (status, out) == (1, "")
     assert err.count(f"{faulty}:") == 3
     assert err.endswith(f"{faulty}: 2 mistakes\n")
+
+
+# length
+
+
+def test_length_tells_what_makes_a_text_long(capsys: Capture) -> None:
+    status, out, err = said(capsys, "length", "šokolaad \u2014 " * 8)
+    assert (status, err) == (0, "")
+    lines = [line.split(maxsplit=1)[-1] for line in out.splitlines()]
+    assert "because of š (U+0161) at 1, 8 times" in out
+    assert "2, the last with room for 46 units more" in lines
+    assert "full: 88 septets, 1 part: 1 part fewer" in out
+
+
+def test_length_reads_standard_input_without_its_last_end_of_line(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("a\nb€\n"))
+    status, out, _ = said(capsys, "length", "-", "--json")
+    found = json.loads(out)
+    assert status == 0
+    assert (found["characters"], found["units"], found["parts"]) == (4, 5, 1)
+
+
+def test_length_for_an_account_shows_what_its_text_becomes(capsys: Capture, tmp_path: Path) -> None:
+    path = tmp_path / "router.yaml"
+    keys = "lane: urgent, text: {replace: full, most_parts: 2}}"
+    path.write_text(changed(SMALL, ("lane: urgent}", keys)), encoding="utf-8")
+    of_bank = ("--account", "bank", "--config", path)
+    status, out, _ = said(capsys, "length", "šokolaad " * 9, *of_bank, "--json")
+    told = json.loads(out)["for_account"]
+    assert status == 0
+    assert (told["goes_as"], told["refused"]) == ("sokolaad " * 9, "")
+    assert told["notes"] == ["text: replaced (full): 2 parts become 1"]
+    status, out, _ = said(capsys, "length", "Tere" * 100, *of_bank)
+    assert status == 1
+    assert (
+        "refused    too_long (more than 2 parts); the client hears ESME_RINVMSGLEN (0x00000001)"
+        in out
+    )
+    assert said(capsys, "length", "x", "--account", "bnak", "--config", path)[0] == 2
+
+
+def test_length_with_a_faulty_configuration_exits_with_1(capsys: Capture, faulty: Path) -> None:
+    assert said(capsys, "length", "x", "--account", "bank", "--config", faulty)[0] == 1
 
 
 # explain
