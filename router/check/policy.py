@@ -17,10 +17,27 @@ from router.terms.place import NOWHERE, Place
 from router.terms.settings import AccountSettings
 
 
+class Tally(Protocol):
+    """What counts messages that are accepted."""
+
+    def add(self, key: int, now_utc: float) -> None:
+        """Count one more under this key."""
+
+
 class Candidate:
     """A message that is judged: what is known of it, and how it will be kept."""
 
-    __slots__ = ("account", "is_trial", "lane", "not_before_utc", "notes", "number", "place", "sm")
+    __slots__ = (
+        "account",
+        "is_trial",
+        "lane",
+        "not_before_utc",
+        "notes",
+        "number",
+        "place",
+        "sm",
+        "tallies",
+    )
 
     def __init__(
         self,
@@ -42,8 +59,19 @@ class Candidate:
         """When it may be sent at the earliest; 0: at once."""
         self.notes: list[tuple[str, str]] = []
         """What checks have counted or changed: the check and what it did, in words."""
+        self.tallies: list[tuple[Tally, int]] = []
+        """What counts it, and under which key, once it is accepted."""
         self.is_trial: Final = is_trial
         """Whether nobody sends it: it is explained, and counts for no limit."""
+
+    def accepted(self, now_utc: float) -> None:
+        """Have it counted: nothing has refused it, later checks and the routes neither.
+
+        What is refused counts for no limit: a client that a full queue sent away comes again with
+        the same message, and would else be refused for good.
+        """
+        for tally, key in self.tallies:
+            tally.add(key, now_utc)
 
 
 class Check(Protocol):
