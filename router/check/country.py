@@ -31,6 +31,13 @@ DECIDING_DIGITS: Final = 5
 MOST_HEADS: Final = 50_000
 """Heads that are kept, at most twice as many for a while: some 20 MB. +1 has most, some 40,000."""
 _LONGEST_CODE: Final = 3
+COUNTRIES: Final = frozenset(
+    country
+    for countries in COUNTRY_CODE_TO_REGION_CODE.values()
+    for country in countries
+    if country != REGION_CODE_FOR_NON_GEO_ENTITY
+)
+"""All countries that have a numbering plan, by their code (ISO 3166)."""
 
 
 def _codes() -> tuple[dict[bytes, str], dict[bytes, int]]:

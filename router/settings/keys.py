@@ -44,6 +44,7 @@ from router.settings.parts import (
     listing_with_twins,
     mapping,
     named,
+    part_or_none,
     part_or_truth,
     part_or_word,
     read_all,
@@ -54,29 +55,42 @@ from router.settings.parts import (
 )
 from router.settings.places import Alike, Sequence, Table, Twin
 from router.settings.reading import Spot
+from router.settings.senders import (
+    country,
+    finish_account_senders,
+    finish_country_senders,
+    finish_operator_senders,
+    own_sender,
+    sender_list,
+)
 from router.settings.units import prefix, show_percent
 from router.terms.dialects import READY
 from router.terms.limits import Rate
 from router.terms.names import AccountName, LaneName, OperatorName
 from router.terms.settings import (
+    AccountSenders,
     AccountSettings,
     Address,
     BindSettings,
     BreakerSettings,
     ClientIdForm,
     ControlSettings,
+    CountrySenders,
+    CountrySettings,
     Dialect,
     DialectName,
     FailedBindsSettings,
     InboundSettings,
     JournalSettings,
     LaneSettings,
+    LimitSettings,
     ListenSettings,
     LogSettings,
     MessageIdForms,
     MessageIdSettings,
     NumberKind,
     NumberSettings,
+    OperatorSenders,
     OperatorSettings,
     OperatorTlsSettings,
     OutbindSettings,
@@ -90,6 +104,7 @@ from router.terms.settings import (
     RefuseSettings,
     RetrySettings,
     RouteSettings,
+    SenderReplacement,
     SessionSettings,
     Settings,
     StatusAction,
@@ -283,6 +298,40 @@ RETRIES: Final = _part(
 
 
 _service_type: Final = value.plain_text(5, shortest=0)
+
+# Which senders may be used, and how much may be sent.
+
+_part(
+    AccountSenders,
+    {"only": sender_list, "default": own_sender},
+    finish_account_senders,
+    no_keys=("only_files",),
+)
+_part(
+    CountrySenders,
+    {"only": sender_list},
+    finish_country_senders,
+    no_keys=("only_files",),
+)
+COUNTRY: Final = _part(CountrySettings, {})
+_REPLACEMENT: Final = _part(SenderReplacement, {"replace": own_sender})
+_part(
+    OperatorSenders,
+    {
+        "only": sender_list,
+        "otherwise": part_or_none(_REPLACEMENT, "next"),
+    },
+    finish_operator_senders,
+    no_keys=("only_files",),
+)
+_part(
+    LimitSettings,
+    {
+        "most": value.whole(1, 1_000_000_000),
+        "in_s": value.duration("1s", "31d"),
+        "countries": listing(country),
+    },
+)
 
 
 def _finish_account(found: Found) -> None:
@@ -640,6 +689,7 @@ SETTINGS: Final = _part(
     {
         "accounts": named(ACCOUNT, value.text(64)),
         "operators": named(OPERATOR, value.operator_name),
+        "countries": mapping(country, COUNTRY.reader),
         "prefixes": mapping(value.name, group_reader(PREFIXES)),
         "refuse": listing(REFUSE.reader, at_least=0),
         "routes": listing_with_twins(ROUTE, _twins_of),

@@ -42,7 +42,9 @@ def values_in(spot: Spot, parse: Callable[[str], str]) -> tuple[str, ...]:
             if value and not value.startswith(COMMENT):
                 yield number, value
 
-    return _once(spot, "", lambda: _parsed(spot, values(_text_of(spot)), parse, "value"))
+    # Not by the file alone: lists of two kinds may have one file.
+    kind = f"\0{parse.__name__}"
+    return _once(spot, kind, lambda: _parsed(spot, values(_text_of(spot)), parse, "value"))
 
 
 def prefixes_in(spot: Spot, column: str) -> tuple[str, ...]:

@@ -26,6 +26,8 @@ Validity = Literal["as_it_came", "remaining"]
 Alphabet = Literal["gsm", "latin-1"]
 NumberForm = Literal["as_it_came", "e164", "plus", "00", "national"]
 NumberKind = Literal["international", "national", "short", "alphanumeric"]
+SenderKind = Literal["alphanumeric", "short", "long"]
+LimitPer = Literal["text", "number", "block", "country", "account"]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 ReceiptPer = Literal["part", "message"]
 ReceiptWord = Literal[
@@ -356,6 +358,111 @@ class RetrySettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListFile:
+    """A file with values of a list, one in each line; `#` begins a comment."""
+
+    file: str
+    """As the configuration names it."""
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSenders:
+    """The senders of an account. A message without one is refused, unless there is a `default`."""
+
+    only: tuple[str, ...] = ()
+    """Senders that are verified for the account, such as `[Shop, "12302"]`: letters one by one,
+    numbers with or without `+` or `00`. `Shop until 2027-01-31` holds to the end of that day in
+    UTC. A file (`{file: path}`) holds one such entry in each line; `#` begins a comment. Any
+    without this key."""
+    only_files: tuple[ListFile, ...] = ()
+    """The files among them."""
+    default: str | None = None
+    """The sender of messages that bring none, with TON and NPI as for its kind: 5/0 for letters,
+    3/0 for 3 to 8 digits, 1/1 for 9 to 15. It is the account's sender for receipts and records,
+    too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountrySenders:
+    """The senders that a country allows, for all accounts; by what stands in them, not by TON."""
+
+    kinds: tuple[SenderKind, ...] = ()
+    """The kinds that its networks carry: `short` (3 to 8 digits), `long` (9 to 15, also with `+` or
+    `00`), `alphanumeric` (at most 11 letters of the GSM alphabet, with a letter among them). All
+    without this key. What is of no kind is refused where there is one."""
+    only: tuple[str, ...] = ()
+    """Senders that are registered there, written as in `accounts.NAME.senders.only`; of an account
+    with a list a sender has to be in both. Any without this key."""
+    only_files: tuple[ListFile, ...] = ()
+    """The files among them."""
+    exempt: tuple[SenderKind, ...] = ()
+    """Kinds that need not be registered there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountrySettings:
+    """The rules of one country, for all accounts. A country that is not here has none."""
+
+    senders: CountrySenders | None = None
+    """Which senders may be used there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SenderReplacement:
+    """What becomes of a message whose sender an operator does not let through: `next`, or this."""
+
+    replace: str
+    """The sender under which it goes out instead, with TON and NPI as for its kind. The client's
+    receipts have the sender that it wrote; records have both."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorSenders:
+    """The senders that an operator lets through."""
+
+    kinds: tuple[SenderKind, ...] = ()
+    """The kinds, as in `countries.XX.senders.kinds`; all without this key."""
+    only: tuple[str, ...] = ()
+    """Senders that are registered with the operator, written as in `accounts.NAME.senders.only`;
+    any without this key."""
+    only_files: tuple[ListFile, ...] = ()
+    """The files among them."""
+    otherwise: SenderReplacement | None = None
+    """With `next` (the default) other messages go to the other operators of their route; they are
+    refused if none of those lets them through. `{replace: "12302"}` sends them under that
+    sender."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitSettings:
+    """One limit: how many messages may be accepted in any stretch of time, counted in memory.
+
+    A restart forgets what was counted; a reload does not. A message that is refused, for whatever
+    reason, does not count, and of a long message the parts count as one.
+    """
+
+    per: LimitPer
+    """What is counted together: messages with the same sender, number and text (`text`), to one
+    number (`number`), to numbers that are alike but for the last three digits (`block`), to one
+    country (`country`), or all of the account (`account`)."""
+    most: int
+    """How many may be accepted in that time. Two counters estimate it, as if messages were spread
+    evenly over the time before: steady traffic is held to `most`, and no stretch of that length
+    ever has twice as many."""
+    in_s: float
+    """The time."""
+    lanes: tuple[LaneName, ...] = ()
+    """Only messages of these lanes: those by account, priority_flag or service_type, before any
+    route. Of all without this key."""
+    countries: tuple[str, ...] = ()
+    """Only messages to these countries. To all without this key."""
+    do: Literal["refuse", "count"] = "refuse"
+    """`refuse` answers ESME_RSUBMITFAIL. `count` lets messages pass and counts those that would be
+    refused: watch before you refuse."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountSettings:
     """One client system. Its key in the file is the system_id that the client binds with."""
 
@@ -419,6 +526,11 @@ class AccountSettings:
     docs/retries.md says for which clients to switch it on."""
     privacy: Privacy = field(default=Privacy())
     """What is kept of the people whom the account writes to."""
+    senders: AccountSenders | None = None
+    """Which senders the account may use. Any without this key, none included."""
+    limits: tuple[LimitSettings, ...] = ()
+    """How many messages the account may send, to whom, in which time. All of them are asked, the
+    first that is reached refuses."""
     formerly: AccountName | None = None
     """The system_id that the account had until it was renamed: what waits under that name, in the
     queue and in the outbox, is handed over, and its clients bind anew. May stay, and may be left
@@ -643,6 +755,8 @@ class OperatorSettings:
     `receipt.ids_learnt`). A key without values is text on both ways."""
     numbers: NumberSettings | None = None
     """How addresses are written to the operator. By default as the client wrote them."""
+    senders: OperatorSenders | None = None
+    """Which senders the operator lets through. Any without this key, none included."""
     data_coding_0: Alphabet | None = None
     """What data_coding 0 means to the operator: `gsm` or `latin-1`. Text of and for accounts to
     which it means the other one is written anew; without the key, here or there, nothing is. A
@@ -697,15 +811,6 @@ class DaySpan(NamedTuple):
     def __str__(self) -> str:
         begin, end = (f"{at // 60:02}:{at % 60:02}" for at in self)
         return f"{begin}-{end}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListFile:
-    """A file with values of a list, one in each line; `#` begins a comment."""
-
-    file: str
-    """As the configuration names it."""
-    values: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -842,6 +947,8 @@ class Settings:
     """Clients, by system_id."""
     operators: Mapping[OperatorName, OperatorSettings]
     """Operators, by name."""
+    countries: Mapping[str, CountrySettings] = field(default_factory=dict)
+    """The rules of countries, by their code (ISO 3166), such as `EE`."""
     prefixes: Mapping[GroupName, PrefixGroup] = field(default_factory=dict)
     """Groups of prefixes, which `destination` of a rule may name."""
     refuse: tuple[RefuseSettings, ...] = ()
