@@ -10,10 +10,11 @@ spread evenly over it. So a key costs two counters, however many messages it has
   and the others one by one while that period leaves the window.
 - None is refused before `most` were accepted within twice `in`.
 
-A key is 60 bits of a hash that has another key in every process (Python's SipHash), so nobody can
-make two numbers collide, and of a million keys two do by chance once in a million processes.
+Texts are known by a hash of 64 bits, with a secret of its own in every process (Python's SipHash):
+nobody can make two of them collide, and of a million keys two do by chance once in ten million
+processes.
 
-A window keeps at most `MOST_KEYS`, in two generations, so memory is bounded: some 80 MB a limit.
+A window keeps at most `MOST_KEYS`, in two generations, so memory is bounded: some 105 MB a limit.
 When the newer generation is full, it becomes the older one before its period is over, and the older
 one goes: what that had counted is forgotten, and its keys are counted in `forgotten`. For each
 generation that went within the last `in`, up to `most` more may be accepted. Neither growth nor
@@ -47,191 +48,194 @@ MOST_LONG: Final = 1_000
 LIVES_S: Final = 60.0
 """How long after a part of a long message the next one may come; as in decide/segments.py."""
 BLOCK_DIGITS: Final = 3
-_KEY: Final = (1 << 60) - 1
-"""Numbers up to here take 32 octets, longer ones 48."""
 REPEATED: Final = "repeated"
 LIMITED: Final = "limited"
 _STATUS: Final = 0x45
 
-
-class _Generation:
-    """How often keys were counted from one moment on."""
-
-    __slots__ = ("began_utc", "keys", "mask", "shards")
-
-    def __init__(self, began_utc: float) -> None:
-        self.began_utc = began_utc
-        self.keys = 0
-        self.mask = 0
-        self.shards: list[dict[int, int]] = [{}]
-
-    def get(self, key: int) -> int:
-        """Return how often a key was counted."""
-        return self.shards[key & self.mask].get(key, 0)
-
-    def add(self, key: int) -> None:
-        """Count a key once more."""
-        shard = self.shards[key & self.mask]
-        count = shard.get(key)
-        if count is not None:
-            shard[key] = count + 1
-            return
-        shard[key] = 1
-        self.keys += 1
-        if self.keys == SPLIT_AT:
-            self.mask = SHARDS - 1
-            self.shards = [{} for _ in range(SHARDS)]
-            for one, times in shard.items():
-                self.shards[one & self.mask][one] = times
+Key = int | str
+"""A number, the beginning of one, a country: as text, which costs least; else a hash."""
+Counter = dict[Key, int]
+"""How often each key was counted."""
 
 
 class Window:
-    """How often each key was counted in the last `in_s` seconds."""
+    """How often each key was counted in the last `in_s` seconds.
 
-    __slots__ = ("_before", "_going", "_half", "_in_s", "_now", "forgotten")
+    `LimitCheck.judge` reads the fields itself: three calls for each limit would cost more than all
+    that it does.
+    """
+
+    __slots__ = (
+        "_half",
+        "before",
+        "began_utc",
+        "ends_utc",
+        "forgotten",
+        "going",
+        "in_s",
+        "mask",
+        "most_in_shard",
+        "now",
+        "period_s",
+    )
 
     def __init__(self, in_s: float, most_keys: int = MOST_KEYS) -> None:
-        self._in_s: Final = in_s
+        self.in_s: Final = in_s
         self._half: Final = max(1, most_keys // 2)
-        self._now = _Generation(0.0)
-        self._before = _Generation(-in_s)
-        self._going: list[dict[int, int]] = []
-        """What has been forgotten, and takes a while to be freed."""
+        self.began_utc = 0.0
+        self.ends_utc = 0.0
+        """When this period began, and when it ends."""
+        self.period_s = in_s
+        """How long the last one was; less than `in_s` where it was full."""
+        self.mask = 0
+        """The bits of a key that say in which shard it is."""
+        self.now: list[Counter] = [{}]
+        self.before: list[Counter] = [{}]
+        """The counters of this period and of the last one, by shard."""
+        self.most_in_shard = min(SPLIT_AT, self._half)
+        """With so many keys a counter makes room for no new one."""
+        self.going: list[Counter] = []
+        """Large counters that are over: freed one by one as new keys come, which takes a while."""
         self.forgotten = 0
         """Keys that went before their time, because there were too many."""
 
     @property
     def keys(self) -> int:
         """How many keys it has."""
-        return self._now.keys + self._before.keys
+        return sum(map(len, self.now)) + sum(map(len, self.before))
 
-    def count(self, key: int, now_utc: float) -> float:
-        """Return about how often a key was counted in the last `in_s` seconds."""
-        now = self._now
-        age_s = now_utc - now.began_utc
-        if not 0.0 <= age_s < self._in_s:
-            age_s = self._go_on(now_utc)
-            now = self._now
-        count = now.shards[key & now.mask].get(key, 0)
-        before = self._before
-        counted = before.shards[key & before.mask].get(key)
-        if counted is None:
-            return count
-        # The share of its period that still lies in the window.
-        period_s, inside_s = now.began_utc - before.began_utc, self._in_s - age_s
-        return count + (counted if inside_s >= period_s else counted * inside_s / period_s)
+    def used(self, key: Key, now_utc: float) -> float:
+        """Return about how often a key was counted in the last `in_s` seconds; change nothing."""
+        at = hash(key) & self.mask
+        count, before = self.now[at].get(key, 0), self.before[at].get(key, 0)
+        age_s = now_utc - self.began_utc
+        if -self.in_s < age_s < self.in_s:
+            return count + self.left(before, now_utc)
+        over_s = age_s - self.in_s  # Since its period has ended.
+        return 0.0 if over_s >= self.in_s else count * min(1.0, 1.0 - over_s / self.in_s)
 
-    def add(self, key: int, now_utc: float) -> None:
-        """Count a key once more."""
-        age_s = now_utc - self._now.began_utc
-        if not 0.0 <= age_s < self._in_s:
-            self._go_on(now_utc)
-        if self._now.keys >= self._half and not self._now.get(key):
-            self.forgotten += self._before.keys
-            self._begin(max(now_utc, self._now.began_utc))
-        self._now.add(key)
-        if self._going:
-            self._going.pop()
+    def firsts(self) -> tuple[Counter, Counter]:
+        """Return the counters of this period and of the last one, where there are no shards."""
+        return self.now[0], self.before[0]
 
-    def _go_on(self, now_utc: float) -> float:
-        """Begin the period of now; return its age."""
-        in_s, now = self._in_s, self._now
-        age_s = now_utc - now.began_utc
-        if -in_s < age_s < 0.0:
-            return 0.0
+    def take_back(self, key: Key) -> None:
+        """Count a key that was counted just now once less."""
+        counter = self.now[hash(key) & self.mask]
+        count = counter.get(key, 0) - 1
+        if count > 0:
+            counter[key] = count
+        else:
+            counter.pop(key, None)
+
+    def left(self, counted: int, now_utc: float) -> float:
+        """Return how much of what the last period has counted still lies in the window."""
+        inside_s = self.ends_utc - now_utc  # It is as long as this one is to go on.
+        if inside_s >= self.period_s:
+            return counted
+        return counted * inside_s / self.period_s
+
+    def go_on(self, now_utc: float) -> None:
+        """Begin the period of now, if it is not the present one."""
+        in_s, age_s = self.in_s, now_utc - self.began_utc
+        if -in_s < age_s < in_s:  # A clock that has gone back a little has it last longer.
+            return
         if in_s <= age_s < 2 * in_s:
-            self._begin(now.began_utc + in_s)
-            return age_s - in_s
-        self._begin(now_utc)
-        if age_s >= 2 * in_s:  # All of that is over.
+            self._begin(self.ends_utc)
+        else:
             self._begin(now_utc)
-        self._before.began_utc = now_utc - in_s
-        return 0.0
+            if age_s > 0.0:  # All of that is over.
+                self._begin(now_utc)
+        self.period_s = in_s
+
+    def room_for(self, key: Key, now_utc: float) -> Counter:
+        """Return where a new key is counted whose counter is full."""
+        if not self.mask and self._half > SPLIT_AT:
+            self.mask = SHARDS - 1
+            self.most_in_shard = self._half // SHARDS
+            self.now, self.before = self._split(self.now[0]), self._split(self.before[0])
+        else:
+            self.forgotten += sum(map(len, self.before))
+            period_s = now_utc - self.began_utc
+            self._begin(max(now_utc, self.began_utc))
+            self.period_s = max(0.0, period_s)
+        return self.now[hash(key) & self.mask]
+
+    def _split(self, counter: Counter) -> list[Counter]:
+        shards: list[Counter] = [{} for _ in range(SHARDS)]
+        for key, count in counter.items():
+            shards[hash(key) & self.mask][key] = count
+        return shards
 
     def _begin(self, at_utc: float) -> None:
-        """Begin a generation; the older one goes."""
-        if self._before.mask:
-            self._going += self._before.shards
-        self._before, self._now = self._now, _Generation(at_utc)
+        """Begin a generation; the older one goes, a shard at a time where it is large."""
+        if self.mask:
+            self.going += filter(None, self.before)
+        self.before, self.now = self.now, [{} for _ in self.now]
+        self.began_utc = at_utc
+        self.ends_utc = at_utc + self.in_s
 
 
 class Limit:
     """One limit of an account."""
 
-    __slots__ = ("_countries", "_lanes", "_per", "most", "refusal", "refuses", "settings", "window")
+    __slots__ = ("countries", "lanes", "most", "per", "refusal", "refuses", "settings", "window")
 
     def __init__(self, settings: LimitSettings, window: Window | None = None) -> None:
         """With the `window` of a limit that this one replaces, it goes on from there."""
         self.settings: Final = settings
-        self._per: Final[LimitPer] = settings.per
-        self._lanes: Final = frozenset(settings.lanes)
-        self._countries: Final = frozenset(settings.countries)
+        self.per: Final[LimitPer] = settings.per
+        self.lanes: Final = frozenset(settings.lanes)
+        self.countries: Final = frozenset(settings.countries)
         self.most: Final = settings.most
         self.refuses: Final = settings.do == "refuse"
         reason = REPEATED if settings.per == "text" else LIMITED
         self.refusal: Final = Refusal(reason, _STATUS, words_of(settings))
         self.window: Final = Window(settings.in_s) if window is None else window
 
-    def key_of(self, one: Candidate) -> int:
-        """Return the key under which a message is counted; -1 where the limit is not for it."""
-        if (self._lanes and one.lane not in self._lanes) or (
-            self._countries and one.place.country not in self._countries
-        ):
-            return -1
-        per = self._per
-        if per == "number":
-            return hash(one.number) & _KEY
-        if per == "text":
-            sm = one.sm
-            text = sm.message
-            if sm.esm_class & UDHI:  # In which every long message has another reference.
-                text = without_udh(text, sm.esm_class)
-            return hash((sm.source_addr, one.number, text)) & _KEY
-        if per == "block":
-            return hash(one.number[:-BLOCK_DIGITS]) & _KEY
-        return hash(one.place.country) & _KEY if per == "country" else 0
+    def is_for(self, one: Candidate) -> bool:
+        """Whether a message counts for this limit."""
+        return (not self.lanes or one.lane in self.lanes) and (
+            not self.countries or one.place.country in self.countries
+        )
 
-    def is_full(self, key: int, now_utc: float) -> bool:
-        """Whether one message more would be too many."""
-        return self.window.count(key, now_utc) + 1.0 > self.most
+
+def key_of(per: LimitPer, one: Candidate) -> Key:
+    """Return the key under which a message is counted."""
+    if per == "number":
+        return one.number
+    if per == "block":
+        return one.number[:-BLOCK_DIGITS]
+    if per == "text":
+        sm = one.sm
+        text = sm.octets[sm.short_message_at : sm.tlvs_at] or sm.message
+        if sm.esm_class & UDHI:  # In which every long message has another reference.
+            text = without_udh(text, sm.esm_class)
+        return hash((sm.source_addr, one.number, text))
+    return one.place.country if per == "country" else ""
+
+
+Row = tuple[Limit, LimitPer, bool, int, Window, Counter, Counter]
 
 
 class _LongMessage:
     """A long message of which a part was judged: the others follow."""
 
-    __slots__ = ("_at_utc", "_came", "_known", "refusal")
+    __slots__ = ("_at_utc", "_came", "refusal")
 
-    def __init__(self, known: "Latest[int, _LongMessage]", refusal: Refusal | None) -> None:
-        self._known: Final = known
+    def __init__(self, refusal: Refusal | None, now_utc: float) -> None:
         self._came = 0
         """The numbers of the parts that have come, as bits."""
-        self._at_utc = 0.0
+        self._at_utc = now_utc
         self.refusal: Final = refusal
 
-    def has_part(self, number: int, now_utc: float) -> bool:
+    def takes(self, number: int, now_utc: float) -> bool:
         """Whether a part with this number belongs to it, and to no later message."""
         is_alive = -LIVES_S <= now_utc - self._at_utc <= LIVES_S
-        return is_alive and not self._came >> number & 1
-
-    def came(self, key: int, number: int, now_utc: float) -> None:
-        """Note that a part has come and was accepted, or refused as the first was."""
+        if not is_alive or self._came >> number & 1:
+            return False
         self._came |= 1 << number
         self._at_utc = now_utc
-        self._known.put(key, self)
-
-
-class _Part:
-    """What notes that a part was accepted: under the key of its long message."""
-
-    __slots__ = ("_message", "_number")
-
-    def __init__(self, message: _LongMessage, number: int) -> None:
-        self._message: Final = message
-        self._number: Final = number
-
-    def add(self, key: int, now_utc: float) -> None:
-        """Note it."""
-        self._message.came(key, self._number, now_utc)
+        return True
 
 
 class LimitCheck:
@@ -241,11 +245,16 @@ class LimitCheck:
     none is cut in the middle.
     """
 
-    __slots__ = ("_long", "limits", "name")
+    __slots__ = ("_long", "_rows", "_since_utc", "_until_utc", "limits", "name")
 
     def __init__(self, limits: Iterable[Limit]) -> None:
         self.name = "limit"
         self.limits: Final = tuple(limits)
+        self._rows: tuple[Row, ...] = ()
+        """What a message needs of each limit, in the period of now."""
+        self._since_utc = self._until_utc = 0.0
+        """Between these no window goes on. Not before the first message: until then what these
+        limits replace may count in the same windows."""
         self._long: Final[Latest[int, _LongMessage]] = Latest(MOST_LONG)
 
     def judge(self, one: Candidate, now_utc: float) -> Refusal | None:
@@ -257,46 +266,100 @@ class LimitCheck:
         sm = one.sm
         if sm.esm_class & UDHI or sm.tlvs_at != len(sm.octets):
             part = part_of(sm)
-            if part is not None:
+            if part is not None and not one.is_trial:
                 return self._judge_part(one, sm, part, now_utc)
         return self._judge(one, now_utc)
 
     def _judge(self, one: Candidate, now_utc: float) -> Refusal | None:
-        tallies = one.tallies
-        for limit in self.limits:
-            key = limit.key_of(one)
-            if key < 0:
+        if one.is_trial:
+            return self._try(one, now_utc)
+        if not self._since_utc < now_utc < self._until_utc:
+            self._go_on(now_utc)
+        for limit, per, is_for_some, most, window, counter, counter_before in self._rows:
+            if is_for_some and not limit.is_for(one):
                 continue
-            if limit.is_full(key, now_utc):
+            key = one.number if per == "number" else key_of(per, one)
+            if window.mask:
+                at = hash(key) & window.mask
+                counter, counter_before = window.now[at], window.before[at]
+            used: float
+            used = count = counter.get(key, 0)
+            before = counter_before.get(key)
+            if before is not None:
+                used += window.left(before, now_utc)
+            if used + 1 > most:
                 if limit.refuses:
+                    self._take_back(one, limit)
                     return limit.refusal
-                one.notes.append(("limit", f"counted: {limit.refusal.why}"))
-            elif not one.is_trial:
-                tallies.append((limit.window, key))
+                self._passes(one, limit)
+                continue
+            if not count:
+                if window.going:
+                    window.going.pop()
+                if len(counter) >= window.most_in_shard:
+                    counter = window.room_for(key, now_utc)
+                    self._until_utc = now_utc  # The counters are others.
+            counter[key] = count + 1
+        one.counted_by = self
         return None
 
+    def _try(self, one: Candidate, now_utc: float) -> Refusal | None:
+        """Judge a message that nobody sends: it changes nothing here."""
+        for limit in self.limits:
+            if not limit.is_for(one):
+                continue
+            if limit.window.used(key_of(limit.per, one), now_utc) + 1 > limit.most:
+                if limit.refuses:
+                    return limit.refusal
+                self._passes(one, limit)
+        return None
+
+    def _passes(self, one: Candidate, limit: Limit) -> None:
+        """Let a message pass that has exceeded a limit which only counts."""
+        one.not_counted |= 1 << self.limits.index(limit)
+        one.notes.append(("limit", f"counted: {limit.refusal.why}"))
+
+    def take_back(self, one: Candidate) -> None:
+        """Count a message no more: what comes behind has refused it."""
+        self._take_back(one, None)
+
+    def _take_back(self, one: Candidate, refusing: Limit | None) -> None:
+        """Count a message no more in those limits that stand before the one that refuses it."""
+        for place, limit in enumerate(self.limits):
+            if limit is refusing:
+                break
+            if limit.is_for(one) and not one.not_counted >> place & 1:
+                limit.window.take_back(key_of(limit.per, one))
+
+    def _go_on(self, now_utc: float) -> None:
+        """Have every window in the period of now, and note how long that holds."""
+        windows = [limit.window for limit in self.limits]
+        for window in windows:
+            window.go_on(now_utc)
+        # Of a window that has shards these say nothing.
+        self._rows = tuple(
+            (one, one.per, bool(one.lanes or one.countries), one.most, window, *window.firsts())
+            for one, window in zip(self.limits, windows, strict=True)
+        )
+        self._since_utc = max(window.ends_utc - 2 * window.in_s for window in windows)
+        self._until_utc = min(window.ends_utc for window in windows)
+
     def _judge_part(self, one: Candidate, sm: Sm, part: Part, now_utc: float) -> Refusal | None:
-        known = self._long
-        key = hash((sm.source_addr, one.number, part.reference, part.total)) & _KEY
-        message = known.get(key)
-        if message is None or not message.has_part(part.number, now_utc):
-            message = _LongMessage(known, self._judge(one, now_utc))
-        if not one.is_trial:
-            if message.refusal is None:
-                one.tallies.append((_Part(message, part.number), key))
-            else:
-                message.came(key, part.number, now_utc)
+        key = hash((sm.source_addr, one.number, part.reference, part.total))
+        message = self._long.get(key)
+        if message is None or not message.takes(part.number, now_utc):
+            message = _LongMessage(self._judge(one, now_utc), now_utc)
+            message.takes(part.number, now_utc)
+            self._long.put(key, message)
         return message.refusal
 
     def explain(self, one: Candidate, now_utc: float) -> list[str]:
         """Return in words how far each limit is used that is for a message."""
-        found = []
-        for limit in self.limits:
-            key = limit.key_of(one)
-            if key >= 0:
-                used = limit.window.count(key, now_utc)
-                found.append(f"{limit.refusal.why}: {used:.4g} used")
-        return found
+        return [
+            f"{limit.refusal.why}: {limit.window.used(key_of(limit.per, one), now_utc):.4g} used"
+            for limit in self.limits
+            if limit.is_for(one)
+        ]
 
     @property
     def keys(self) -> int:

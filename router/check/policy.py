@@ -17,11 +17,11 @@ from router.terms.place import NOWHERE, Place
 from router.terms.settings import AccountSettings
 
 
-class Tally(Protocol):
-    """What counts messages that are accepted."""
+class Counting(Protocol):
+    """A check that counts messages, which are accepted as a rule if it lets them pass."""
 
-    def add(self, key: int, now_utc: float) -> None:
-        """Count one more under this key."""
+    def take_back(self, one: "Candidate") -> None:
+        """Count a message no more that this has counted last."""
 
 
 class Candidate:
@@ -29,14 +29,15 @@ class Candidate:
 
     __slots__ = (
         "account",
+        "counted_by",
         "is_trial",
         "lane",
         "not_before_utc",
+        "not_counted",
         "notes",
         "number",
         "place",
         "sm",
-        "tallies",
     )
 
     def __init__(
@@ -59,19 +60,24 @@ class Candidate:
         """When it may be sent at the earliest; 0: at once."""
         self.notes: list[tuple[str, str]] = []
         """What checks have counted or changed: the check and what it did, in words."""
-        self.tallies: list[tuple[Tally, int]] = []
-        """What counts it, and under which key, once it is accepted."""
+        self.counted_by: Counting | None = None
+        """What has counted it, as accepted."""
+        self.not_counted = 0
+        """Limits of that which it has exceeded, and which let it pass: their places, as bits."""
         self.is_trial: Final = is_trial
         """Whether nobody sends it: it is explained, and counts for no limit."""
 
-    def accepted(self, now_utc: float) -> None:
-        """Have it counted: nothing has refused it, later checks and the routes neither.
+    def refused(self) -> None:
+        """Have it counted no more: a later check has refused it, or what comes after the policy.
+
+        To be called in the turn in which it was judged, before another one is.
 
         What is refused counts for no limit: a client that a full queue sent away comes again with
         the same message, and would else be refused for good.
         """
-        for tally, key in self.tallies:
-            tally.add(key, now_utc)
+        if self.counted_by is not None:
+            self.counted_by.take_back(self)
+            self.counted_by = None
 
 
 class Check(Protocol):
@@ -98,5 +104,6 @@ class Policy:
         for check in self.checks:
             refusal = check.judge(one, now_utc)
             if refusal is not None:
+                one.refused()
                 return check, refusal
         return None
