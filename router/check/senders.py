@@ -5,22 +5,16 @@ of a kind that the country's networks carry. Entries may hold until a day: what 
 message is accepted. A message without a sender gets the account's default.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from router.check.policy import Candidate, Check
 from router.smpp.pdu import Pdu, Sm, relay_with
-from router.smpp.senders import FOREVER, SenderRules, source_octets
+from router.smpp.senders import FOREVER, SenderRules, entries_of, source_octets
 from router.smpp.vocabulary import DATA_SM, SUBMIT_SM
 from router.terms.latest import Latest
 from router.terms.outcome import SENDER_NOT_ALLOWED, WRONG_SENDER, Refusal
-from router.terms.settings import (
-    AccountSenders,
-    AccountSettings,
-    CountrySenders,
-    OperatorSenders,
-    Settings,
-)
+from router.terms.settings import AccountSenders, AccountSettings, Settings
 
 MOST_SOURCES: Final = 1_000
 """Senders of an account, by country, whose verdict is remembered, and twice as many for a while:
@@ -38,13 +32,6 @@ OF_ACCOUNT: Final = Refusal(
 OF_COUNTRY: Final = Refusal(
     SENDER_NOT_ALLOWED, WRONG_SENDER, "it is no sender that the country allows"
 )
-
-
-def entries_of(senders: AccountSenders | CountrySenders | OperatorSenders) -> Iterator[str]:
-    """Yield the entries of a list, those in files too."""
-    yield from senders.only
-    for file in senders.only_files:
-        yield from file.values
 
 
 class SenderCheck:

@@ -11,14 +11,23 @@ Letters are compared one by one, and numbers by their digits.
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date
 from typing import Final
 
 from router.smpp.pdu import address
 from router.smpp.text import gsm_alphabet
-from router.terms.settings import SenderKind, TonNpi
+from router.terms.latest import Latest
+from router.terms.settings import (
+    AccountSenders,
+    CountrySenders,
+    OperatorSenders,
+    SenderKind,
+    TonNpi,
+)
 
+REMEMBERED: Final = 10_000
+"""Senders to one operator whose verdict is remembered, and twice as many for a while."""
 MOST_SEPTETS: Final = 11
 """Of an alphanumeric sender."""
 SHORTEST_SHORT: Final = 3
@@ -115,6 +124,13 @@ def ends_of(entries: Iterable[str]) -> dict[bytes, float]:
     return found
 
 
+def entries_of(senders: AccountSenders | CountrySenders | OperatorSenders) -> Iterator[str]:
+    """Yield the entries of a list, those in files too."""
+    yield from senders.only
+    for file in senders.only_files:
+        yield from file.values
+
+
 class SenderRules:
     """Which senders one place lets through: by kind, and by a list."""
 
@@ -150,3 +166,31 @@ class SenderRules:
         if self._kinds and kind not in self._kinds:
             return f"is {kind or 'of no kind'}, not {' or '.join(sorted(self._kinds))}"
         return "is not in the list"
+
+
+class Replacement:
+    """The sender of an operator's messages whose own it does not let through."""
+
+    __slots__ = ("_rules", "_until_utc", "octets", "sender")
+
+    def __init__(self, settings: OperatorSenders, replace: str) -> None:
+        self._rules: Final = SenderRules(settings.kinds, entries_of(settings))
+        self._until_utc: Final[Latest[bytes, float]] = Latest(REMEMBERED)
+        self.sender: Final = replace
+        self.octets: Final = source_octets(replace)
+        """TON, NPI, address and NUL."""
+
+    def is_for(self, source: bytes, now_utc: float) -> bool:
+        """Whether a message with this source (TON, NPI, address, NUL) goes out under another."""
+        until_utc = self._until_utc.get(source)
+        if until_utc is None:
+            until_utc = self._rules.until_utc(source[2:-1])
+            self._until_utc.put(source, until_utc)
+        return now_utc >= until_utc
+
+
+def replacement_of(settings: OperatorSenders | None) -> Replacement | None:
+    """Return what an operator's messages are written with instead; None where nothing is."""
+    if settings is None or settings.otherwise is None:
+        return None
+    return Replacement(settings, settings.otherwise.replace)

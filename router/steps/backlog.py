@@ -356,7 +356,13 @@ class Backlog:
         # By the time at which it was accepted: hours that have begun or ended since change nothing.
         at_utc = message.accepted_utc
         rule = rules.routes.decide(checked.number, account.name, checked.lane, sm, at_utc)
-        return None if isinstance(rule, Refusal) else rule.next_plan()
+        if isinstance(rule, Refusal):
+            return None
+        plan, senders = rule.next_plan(), rules.senders
+        if senders is None:
+            return plan
+        # By the lists of today: another operator is to be found that takes it now.
+        return senders.plan(plan, sm.source_addr, self._clocks.utc())
 
     # Fetched.
 

@@ -51,6 +51,7 @@ from router.terms.outcome import (
     DISTRIBUTION_LIST,
     DRAINING,
     JOURNAL_DOWN,
+    NOT_CARRIED,
     OUTBOX_FULL,
     QUEUE_FULL,
     Refusal,
@@ -212,6 +213,10 @@ class Intake:
         if isinstance(rule, Refusal):
             self._not_taken(client, pdu, rule, now)
             return
+        senders = rules.senders
+        if senders is not None and not senders.any_takes(rule.settings.to, sm.source_addr, now_utc):
+            self._not_taken(client, pdu, NOT_CARRIED, now)
+            return
         if sm.registered_delivery & FINAL_BITS and not self._deliveries.has_room(account.name):
             self._not_taken(client, pdu, OUTBOX_FULL, now)
             return
@@ -231,6 +236,8 @@ class Intake:
         if sm.esm_class & UDHI or sm.tlvs_at != len(sm.octets):
             group = self._long_messages.join(account.name, sm, rule, now)
         plan = rule.next_plan() if group is None else group.plan
+        if senders is not None:  # Of a long message the first part may be of before a reload.
+            plan = senders.plan(plan, sm.source_addr, now_utc) or plan
         if self._data_sm.until and pdu.command_id == v.DATA_SM:
             plan = self._data_sm.plan(plan, now)
         message = Message(

@@ -7,8 +7,9 @@ from router.enqueue.journal import PendingReceipt
 from router.forward.pool import Asked, Operator
 from router.smpp import vocabulary as v
 from router.smpp.requests import cancel_sm
+from router.smpp.senders import source_octets
 from router.terms.names import OperatorName
-from router.terms.record import last_id
+from router.terms.record import last_id, last_sender
 
 
 class OperatorRequests:
@@ -31,7 +32,9 @@ class OperatorRequests:
             return
         message = pending.message
         source, destination = message.source_octets, message.destination_octets
-        numbers = operator.numbers
+        numbers, sender = operator.numbers, last_sender(message.tries, message.row.tries_before)
+        if sender:
+            source = source_octets(sender)
         if numbers is not None:  # As its submit_sm had them.
             source, destination = numbers.written(source), numbers.written(destination)
         operator_id = last_id(message.row.tries_before) or pending.operator_id

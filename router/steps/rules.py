@@ -10,6 +10,7 @@ from typing import Self
 
 from router.check.submit import Checks
 from router.decide.refuse import RefusingRules
+from router.decide.senders import SendersOfOperators, senders_of_operators
 from router.decide.table import RouteTable, Up
 from router.enqueue.ids import in_receipt
 from router.enqueue.journal import Renames
@@ -34,6 +35,8 @@ class Rules:
     refuse: RefusingRules | None
     """What is refused before any route is looked at; None: nothing."""
     routes: RouteTable
+    senders: SendersOfOperators | None
+    """Which operators let a sender through; None: all let every one through."""
     inbound: InboundRules
     """Whose a subscriber's message is."""
     statuses: Mapping[OperatorName, Mapping[int, StatusAction]]
@@ -63,6 +66,7 @@ class Rules:
             checks=Checks(settings.lanes),
             refuse=RefusingRules(settings.refuse, settings.prefixes) if settings.refuse else None,
             routes=RouteTable(settings.routes, plans, up, settings.prefixes),
+            senders=senders_of_operators(settings.operators, plans),
             inbound=InboundRules(
                 settings.inbound,
                 latin_1={
