@@ -30,7 +30,7 @@ restart forgets everything. A reload forgets what belongs to limits that it chan
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from router.check.policy import Candidate, Check
+from router.check.policy import Candidate, Check, Note
 from router.smpp.pdu import Sm
 from router.smpp.segments import Part, part_of
 from router.smpp.text import UDHI, without_udh
@@ -248,7 +248,7 @@ class LimitCheck:
     __slots__ = ("_long", "_rows", "_since_utc", "_until_utc", "limits", "name")
 
     def __init__(self, limits: Iterable[Limit]) -> None:
-        self.name = "limit"
+        self.name: Final = "limit"
         self.limits: Final = tuple(limits)
         self._rows: tuple[Row, ...] = ()
         """What a message needs of each limit, in the period of now."""
@@ -317,7 +317,7 @@ class LimitCheck:
     def _passes(self, one: Candidate, limit: Limit) -> None:
         """Let a message pass that has exceeded a limit which only counts."""
         one.not_counted |= 1 << self.limits.index(limit)
-        one.notes.append(("limit", f"counted: {limit.refusal.why}"))
+        one.notes.append(Note("limit", "counted", limit.refusal.why))
 
     def take_back(self, one: Candidate) -> None:
         """Count a message no more: what comes behind has refused it."""

@@ -1,20 +1,30 @@
-"""What an account may send, to whom and when: checks in their order, the first that refuses ends it.
+"""What an account may send, to whom and when: the first check that refuses a message ends the pass.
 
     number -> place -> opt-out -> sender -> text -> parts -> screens -> limits -> quiet hours
 
-An account without any of them has no policy, and its messages cost nothing. A check knows what it is
-made of (settings, lists, counts) and nothing of the others; what it finds out of a message or
+An account without any of them has no policy, and its messages cost nothing. A check knows what it
+is made of (settings, lists, counts) and nothing of the others; what it finds out of a message or
 changes in it, it writes into the candidate.
 """
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from router.smpp.pdu import Sm
 from router.terms.names import LaneName
 from router.terms.outcome import Refusal
 from router.terms.place import NOWHERE, Place
 from router.terms.settings import AccountSettings
+
+
+class Note(NamedTuple):
+    """What a check has done with a message that it lets pass."""
+
+    check: str
+    result: Literal["counted", "changed"]
+    """The label in metrics."""
+    words: str
+    """For who asks why; no text and no number of the message."""
 
 
 class Counting(Protocol):
@@ -58,8 +68,8 @@ class Candidate:
         self.lane: Final = lane
         self.not_before_utc = 0.0
         """When it may be sent at the earliest; 0: at once."""
-        self.notes: list[tuple[str, str]] = []
-        """What checks have counted or changed: the check and what it did, in words."""
+        self.notes: list[Note] = []
+        """What checks have counted or changed."""
         self.counted_by: Counting | None = None
         """What has counted it, as accepted."""
         self.not_counted = 0
@@ -83,8 +93,9 @@ class Candidate:
 class Check(Protocol):
     """One check of one account."""
 
-    name: str
-    """The label in metrics: `sender`, `screen`, `limit` ..."""
+    @property
+    def name(self) -> str:
+        """The label in metrics: `sender`, `screen`, `limit` ..."""
 
     def judge(self, one: Candidate, now_utc: float) -> Refusal | None:
         """Return why a message is refused; None if this check lets it pass, perhaps changed."""

@@ -8,7 +8,7 @@ message is accepted. A message without a sender gets the account's default.
 from collections.abc import Mapping
 from typing import Final
 
-from router.check.policy import Candidate, Check
+from router.check.policy import Candidate, Check, Note
 from router.smpp.pdu import Pdu, Sm, relay_with
 from router.smpp.senders import FOREVER, SenderRules, entries_of, source_octets
 from router.smpp.vocabulary import DATA_SM, SUBMIT_SM
@@ -40,7 +40,7 @@ class SenderCheck:
     __slots__ = ("_account", "_countries", "_default", "_needs_one", "_until_utc", "name")
 
     def __init__(self, account: AccountSenders | None, countries: Countries) -> None:
-        self.name = "sender"
+        self.name: Final = "sender"
         self._account: Final = (
             None
             if account is None or not (account.only or account.only_files)
@@ -105,7 +105,7 @@ def _write(one: Candidate, octets: bytes) -> None:
     # A view does not know its command, but the octets do.
     command_id = DATA_SM if before.octets[4:8] == DATA_SM.to_bytes(4, "big") else SUBMIT_SM
     one.sm = Sm(Pdu(command_id, 0, 0, relay_with(before, 0, source=source)))
-    one.notes.append(("sender", f"changed: none -> {octets[2:-1].decode('ascii')}"))
+    one.notes.append(Note("sender", "changed", f"none -> {octets[2:-1].decode('ascii')}"))
 
 
 def sender_checks(

@@ -3,8 +3,8 @@
 from typing import Final, Literal, NamedTuple
 
 LineKind = Literal["mobile", "fixed", "fixed_or_mobile", "premium", "other", "unknown"]
-"""`other`: toll-free, voice over IP, pagers and the like. `unknown`: the number is not valid, or its
-plan does not tell."""
+"""`other`: toll-free, voice over IP, pagers and the like. `unknown`: the number is not valid, or
+its plan does not tell."""
 
 
 class Place(NamedTuple):

@@ -66,6 +66,7 @@ def test_every_part_has_its_heading_and_every_key_a_meaning() -> None:
             "accounts.NAME.dialect.message_id",
             "accounts.NAME.retries",
             "accounts.NAME.privacy",
+            *("accounts.NAME.senders", "accounts.NAME.limits[]"),
             "operators.NAME",
             "operators.NAME.binds[]",
         ),
@@ -75,7 +76,8 @@ def test_every_part_has_its_heading_and_every_key_a_meaning() -> None:
         "operators.NAME.reconnect",
         "operators.NAME.breaker",
         "operators.NAME.receipts",
-        *("operators.NAME.on_status.NAME", "prefixes.NAME", "refuse[]"),
+        *("operators.NAME.on_status.NAME", "countries.NAME", "countries.NAME.senders"),
+        *("prefixes.NAME", "refuse[]"),
         *("routes[]", "inbound[]"),
     ]
     rows = [line for line in page.splitlines() if line.startswith("| `")]
