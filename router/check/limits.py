@@ -317,7 +317,7 @@ class LimitCheck:
     def _passes(self, one: Candidate, limit: Limit) -> None:
         """Let a message pass that has exceeded a limit which only counts."""
         one.not_counted |= 1 << self.limits.index(limit)
-        one.notes.append(Note("limit", "counted", limit.refusal.why))
+        one.notes.append(Note(self.name, "counted", limit.refusal.why))
 
     def take_back(self, one: Candidate) -> None:
         """Count a message no more: what comes behind has refused it."""

@@ -61,7 +61,7 @@ class SenderCheck:
             default = self._default
             if default is None:
                 return NO_SENDER
-            _write(one, default)
+            self._write(one, default)
             source = one.sm.source_addr
         country = one.place.country
         if country not in self._countries:
@@ -97,15 +97,15 @@ class SenderCheck:
             return f"{shown} {why} (senders of {country})"
         return f"{shown or 'no sender'} may be used"
 
-
-def _write(one: Candidate, octets: bytes) -> None:
-    """Give a message a sender: TON, NPI, address and NUL."""
-    before = one.sm
-    source = octets[0], octets[1], octets[2:-1]
-    # A view does not know its command, but the octets do.
-    command_id = DATA_SM if before.octets[4:8] == DATA_SM.to_bytes(4, "big") else SUBMIT_SM
-    one.sm = Sm(Pdu(command_id, 0, 0, relay_with(before, 0, source=source)))
-    one.notes.append(Note("sender", "changed", f"none -> {octets[2:-1].decode('ascii')}"))
+    def _write(self, one: Candidate, octets: bytes) -> None:
+        """Give a message a sender: TON, NPI, address and NUL."""
+        before = one.sm
+        source = octets[0], octets[1], octets[2:-1]
+        # A view does not know its command, but the octets do.
+        command_id = DATA_SM if before.octets[4:8] == DATA_SM.to_bytes(4, "big") else SUBMIT_SM
+        one.sm = Sm(Pdu(command_id, 0, 0, relay_with(before, 0, source=source)))
+        words = f"none -> {octets[2:-1].decode('ascii')}"
+        one.notes.append(Note(self.name, "changed", words))
 
 
 def sender_checks(

@@ -11,7 +11,7 @@ Letters are compared one by one, and numbers by their digits.
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date
 from typing import Final
 
@@ -23,6 +23,7 @@ from router.terms.settings import (
     CountrySenders,
     OperatorSenders,
     SenderKind,
+    Settings,
     TonNpi,
 )
 
@@ -38,6 +39,8 @@ NEVER: Final = float("-inf")
 """Of a sender that may not be used, and never might."""
 FOREVER: Final = float("inf")
 _DAY_S: Final = 86_400.0
+MONTH_S: Final = 30 * _DAY_S
+"""How long before the end of an entry, and after it, people are told."""
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _UNTIL: Final = re.compile(r"(.*\S)\s+until\s+([0-9]{4}-[0-9]{2}-[0-9]{2})")
 
@@ -114,6 +117,11 @@ def ends_utc(day: str) -> float:
     return (date.fromisoformat(day).toordinal() - _EPOCH + 1) * _DAY_S
 
 
+def last_day(ends_utc: float) -> str:
+    """Return the day at whose end an entry ends, such as `2027-01-31`."""
+    return str(date.fromordinal(int(ends_utc // _DAY_S) - 1 + _EPOCH))
+
+
 def ends_of(entries: Iterable[str]) -> dict[bytes, float]:
     """Return when the senders of a list end, by their letters; of one that is there twice, last."""
     found: dict[bytes, float] = {}
@@ -161,7 +169,7 @@ class SenderRules:
         if now_utc < until_utc:
             return ""
         if until_utc > NEVER:
-            return f"held until {date.fromordinal(int(until_utc // _DAY_S) - 1 + _EPOCH)}"
+            return f"held until {last_day(until_utc)}"
         kind = kind_of(sender)
         if self._kinds and kind not in self._kinds:
             return f"is {kind or 'of no kind'}, not {' or '.join(sorted(self._kinds))}"
@@ -194,3 +202,29 @@ def replacement_of(settings: OperatorSenders | None) -> Replacement | None:
     if settings is None or settings.otherwise is None:
         return None
     return Replacement(settings, settings.otherwise.replace)
+
+
+def lists_of(settings: Settings) -> Iterator[tuple[str, list[str]]]:
+    """Yield every list of senders, with its path in the configuration."""
+    found: list[tuple[str, AccountSenders | CountrySenders | OperatorSenders | None]] = [
+        *((f"accounts.{name}", account.senders) for name, account in settings.accounts.items()),
+        *((f"countries.{name}", country.senders) for name, country in settings.countries.items()),
+        *((f"operators.{name}", one.senders) for name, one in settings.operators.items()),
+    ]
+    for path, senders in found:
+        if senders is not None:
+            yield f"{path}.senders", list(entries_of(senders))
+
+
+def last_days(entries: Sequence[str]) -> dict[float, int]:
+    """Return how many entries of a list end when; those that do not end are left out.
+
+    Of a sender that is there twice only the last counts.
+    """
+    found: dict[float, int] = {}
+    if not any("until" in one for one in entries):
+        return found
+    for ends in ends_of(entries).values():
+        if ends < FOREVER:
+            found[ends] = found.get(ends, 0) + 1
+    return found
