@@ -373,14 +373,22 @@ class LimitCheck:
 
 
 def words_of(limit: LimitSettings) -> str:
-    """Return a limit in words, such as `at most 10 per number in 600s (lanes otp)`."""
-    words = f"at most {limit.most} per {limit.per} in {limit.in_s:g}s"
+    """Return a limit in words, such as `at most 10 per number in 10m (lane otp)`."""
+    words = f"at most {limit.most} per {limit.per} in {_span(limit.in_s)}"
     of = [
         f"{what} {' or '.join(names)}"
         for what, names in (("lane", limit.lanes), ("country", limit.countries))
         if names
     ]
     return f"{words} ({', '.join(of)})" if of else words
+
+
+def _span(seconds: float) -> str:
+    """Return a time as it is written, in the largest unit that goes into it."""
+    for unit, length_s in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds % length_s == 0.0:
+            return f"{seconds / length_s:g}{unit}"
+    return f"{seconds:g}s"
 
 
 def limit_checks(
