@@ -7,9 +7,8 @@ from router.enqueue.journal import PendingReceipt
 from router.forward.pool import Asked, Operator
 from router.smpp import vocabulary as v
 from router.smpp.requests import cancel_sm
-from router.smpp.senders import source_octets
 from router.terms.names import OperatorName
-from router.terms.record import last_id, last_sender
+from router.terms.record import last_id
 
 
 class OperatorRequests:
@@ -32,9 +31,9 @@ class OperatorRequests:
             return
         message = pending.message
         source, destination = message.source_octets, message.destination_octets
-        numbers, sender = operator.numbers, last_sender(message.tries, message.row.tries_before)
-        if sender:
-            source = source_octets(sender)
+        numbers, replacement = operator.numbers, operator.replacement
+        if replacement is not None and replacement.is_for(source, pending.at_utc):
+            source = replacement.octets
         if numbers is not None:  # As its submit_sm had them.
             source, destination = numbers.written(source), numbers.written(destination)
         operator_id = last_id(message.row.tries_before) or pending.operator_id

@@ -86,20 +86,6 @@ def last_id(tries: str) -> bytes:
     return operator_id.encode("latin-1", "replace") if isinstance(operator_id, str) else b""
 
 
-def last_sender(tries: Sequence[Try], before: str) -> str:
-    """Return the sender under which a message last went out; empty where that was its own.
-
-    `before` is what an earlier process wrote of its tries.
-    """
-    if tries:
-        return tries[-1][7]
-    try:
-        sender = json.loads(f"[{before}]")[-1][7]
-    except (ValueError, LookupError):
-        return ""
-    return sender if isinstance(sender, str) else ""
-
-
 class Recorded(NamedTuple):
     """What a record says of how a message ended."""
 
