@@ -160,14 +160,15 @@ def test_message_goes_out_under_another_sender_and_its_receipt_has_its_own(
 def test_numbers_of_the_operator_say_how_the_other_sender_is_written(
     world: World, contract: Settings
 ) -> None:
-    numbers = NumberSettings(normalise="plus", ton_npi={"short": TonNpi(6, 9)})
-    settings = with_operator(contract, "telia", senders=UNDER_12302, numbers=numbers)
+    numbers = NumberSettings(normalise="plus", ton_npi={"international": TonNpi(6, 9)})
+    senders = OperatorSenders(kinds=("long",), otherwise=SenderReplacement(replace="37250001234"))
+    settings = with_operator(contract, "telia", senders=senders, numbers=numbers)
     router = Router(world, settings)
     telia, client = router.operator("telia"), router.client()
     client.submit(source=(5, 0, b"Bank"), registered_delivery=1)
     world.run(1.0)
     sm = Sm(telia.submits[0][1])
-    assert (sm.source, sm.destination) == ((6, 9, b"12302"), (1, 1, b"+37255512345"))
+    assert (sm.source, sm.destination) == ((6, 9, b"+37250001234"), (6, 9, b"+37255512345"))
     telia.report(b"1", esm_class=0)
     world.run(3.0)
     assert [Sm(pdu).destination for pdu in client.receipts] == [(5, 0, b"Bank")]

@@ -294,6 +294,8 @@ def test_generations_that_go_let_no_more_through_than_is_said(
         before = window.forgotten
         if check.judge(candidate(str(key)), NOW + now) is None:
             by_key[key].append(now)
+        else:
+            assert sum(now - at < 2 * in_s for at in by_key[key]) >= most
         if window.forgotten > before:
             gone.append(now)
         assert window.keys <= most_keys
@@ -334,6 +336,42 @@ def test_what_is_forgotten_is_counted_and_freed_piece_by_piece() -> None:
     assert window.forgotten == 100_000 - window.keys
     assert check.forgotten == window.forgotten
     assert largest <= 40_000 + module.SHARDS
+
+
+def test_generation_that_ends_before_its_time_stays_in_the_window_for_as_long_as_it_was() -> None:
+    window = Window(100.0, 10)
+    check = LimitCheck([Limit(limit(most=2, in_s=100.0).settings, window)])
+    assert passed(check, [candidate("1")] * 3) == [True, True, False]
+    assert all(passed(check, (candidate(str(number)) for number in range(2, 7)), NOW + 2))
+    assert (window.keys, window.period_s) == (6, 2.0)
+    for age_s, is_accepted in ((50, False), (99, False), (101.1, True)):
+        assert passed(check, [candidate("1")], NOW + age_s) == [is_accepted], age_s
+
+
+def test_half_of_the_keys_stay_when_there_are_too_many() -> None:
+    window = Window(IN_S, 10)
+    check = LimitCheck([Limit(limit(most=1).settings, window)])
+    for number in range(100):
+        check.judge(candidate(str(number)), NOW)
+        assert window.keys == number + 1 - window.forgotten
+        assert window.keys >= min(number + 1, 6)
+    assert passed(check, (candidate(str(number)) for number in range(95, 100))) == [False] * 5
+
+
+def test_messages_that_were_held_may_come_in_another_order() -> None:
+    check = LimitCheck([limit(most=2)])
+    assert passed(check, [candidate()] * 2) == [True, True]
+    for back_s in (0.9, 0.0, 0.5, 0.0, 0.7, 0.0):
+        assert passed(check, [candidate()], NOW - back_s) == [False]
+        assert passed(check, [candidate()], NOW + 0.4 - back_s) == [False]
+
+
+def test_clock_that_goes_to_and_fro_forgets_nothing_of_a_longer_window() -> None:
+    check = LimitCheck([limit("country", 10**6, 1.0), limit(most=2)])
+    assert passed(check, [candidate()] * 2) == [True, True]
+    for back_s in range(2, 40, 2):
+        assert passed(check, [candidate()], NOW - back_s) == [False]
+        assert passed(check, [candidate()], NOW + back_s) == [False]
 
 
 @pytest.mark.parametrize("back_s", [0.5, IN_S - 1, IN_S + 1, 10 * IN_S, 1e9])
