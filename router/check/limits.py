@@ -150,21 +150,15 @@ class Window:
     def room_for(self, key: Key, now_utc: float) -> Counter:
         """Return where a new key is counted whose counter is full."""
         if not self.mask and self._half > SPLIT_AT:
-            self.mask = SHARDS - 1
             self.most_in_shard = self._half // SHARDS
-            self.now, self.before = self._split(self.now[0]), self._split(self.before[0])
+            self.now, self.before = _split(self.now[0]), _split(self.before[0])
+            self.mask = SHARDS - 1  # Last: an explanation may look on from another thread.
         else:
             self.forgotten += sum(map(len, self.before))
             period_s = now_utc - self.began_utc
             self._begin(max(now_utc, self.began_utc))
             self.period_s = max(0.0, period_s)
         return self.now[hash(key) & self.mask]
-
-    def _split(self, counter: Counter) -> list[Counter]:
-        shards: list[Counter] = [{} for _ in range(SHARDS)]
-        for key, count in counter.items():
-            shards[hash(key) & self.mask][key] = count
-        return shards
 
     def _begin(self, at_utc: float) -> None:
         """Begin a generation; the older one goes, a shard at a time where it is large."""
@@ -173,6 +167,14 @@ class Window:
         self.before, self.now = self.now, [{} for _ in self.now]
         self.began_utc = at_utc
         self.ends_utc = at_utc + self.in_s
+
+
+def _split(counter: Counter) -> list[Counter]:
+    """Return a counter as shards."""
+    shards: list[Counter] = [{} for _ in range(SHARDS)]
+    for key, count in counter.items():
+        shards[hash(key) & (SHARDS - 1)][key] = count
+    return shards
 
 
 class Limit:
