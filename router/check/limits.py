@@ -14,7 +14,7 @@ Texts are known by a hash of 64 bits, with a secret of its own in every process 
 nobody can make two of them collide, and of a million keys two do by chance once in ten million
 processes.
 
-A window keeps at most `MOST_KEYS`, in two generations, so memory is bounded: some 105 MB a limit.
+A window keeps at most `MOST_KEYS`, in two generations, so memory is bounded: some 95 MB a limit.
 When the newer generation is full, it becomes the older one before its period is over, and the older
 one goes: what that had counted is forgotten, and its keys are counted in `forgotten`. For each
 generation that went within the last `in`, up to `most` more may be accepted. Neither growth nor
@@ -284,12 +284,12 @@ class LimitCheck:
             if window.mask:
                 at = hash(key) & window.mask
                 counter, counter_before = window.now[at], window.before[at]
-            used: float
-            used = count = counter.get(key, 0)
-            before = counter_before.get(key)
-            if before is not None:
-                used += window.left(before, now_utc)
-            if used + 1 > most:
+            count, before = counter.get(key, 0), counter_before.get(key)
+            if before is None:
+                is_full = count >= most
+            else:
+                is_full = count + window.left(before, now_utc) + 1.0 > most
+            if is_full:
                 if limit.refuses:
                     self._take_back(one, limit)
                     return limit.refusal
