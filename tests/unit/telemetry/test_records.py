@@ -313,6 +313,8 @@ def test_tries_are_bounded_and_the_first_and_last_stay() -> None:
     assert [one[2] for one in tries[:4]] == [0.0, 1.0, 2.0, 3.0]
     assert tries[-1][2] == 99.0
     assert tries_text(tries[:1], 0.0) == '["telia","a",0,0,8,null,0]'
+    under = (*tries[0][:7], '1"2')
+    assert tries_text((under,), 0.0) == '["telia","a",0,0,8,null,0,"1\\"2"]'
 
 
 def test_page_has_the_columns_as_they_are() -> None:

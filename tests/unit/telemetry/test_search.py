@@ -236,7 +236,7 @@ def test_story_is_told_in_the_order_of_time(desk: Desk) -> None:
     one.answered_at, one.writes, one.operator = 0.004, 2, TELIA
     one.tries = (
         (TELIA, "telia-1", 1.0, 1.5, 0x58, b"", False, ""),
-        (TELIA, "telia-2", 2.0, 2.25, 0, b"id-1", False, ""),
+        (TELIA, "telia-2", 2.0, 2.25, 0, b"id-1", False, "12302"),
     )
     desk.settle(one)
     (found,) = asked(desk, "37255512345")
@@ -247,7 +247,7 @@ def test_story_is_told_in_the_order_of_time(desk: Desk) -> None:
         (0.004, "answered ESME_ROK after 4 ms"),
         (1.0, "written to telia, on telia-1"),
         (1.5, "telia refused it with ESME_RTHROTTLED"),
-        (2.0, "written to telia, on telia-2"),
+        (2.0, "written to telia, on telia-2, under sender 12302"),
         (2.25, "telia took it as id-1"),
     ]
 
