@@ -204,7 +204,7 @@ class Router:
         """Follow another configuration, as a reload will; connecting is left to the test."""
         journey = self.journey
         self.settings = settings
-        rules = Rules.of(settings, journey.plans, journey.up, journey.heard)
+        rules = Rules.of(settings, journey.plans, journey.up, journey.heard, journey.rulebook.rules)
         adopted = journey.adopt(settings, rules, self.world.now)
         former = [bind for one in adopted.renamed.items() for bind in self.accounts.rename(*one)]
         self.accounts.adopt(settings.accounts, self.world.now)

@@ -31,6 +31,7 @@ from router.forward.suspects import (
 from router.forward.troubles import Troubles
 from router.forward.window import LEAST, kept, passed_s, sized
 from router.smpp.numbers import Inland, WireNumbers, no_inland
+from router.smpp.senders import replacement_of
 from router.smpp.session import Note, Writable
 from router.terms.capacity import Capacity
 from router.terms.message import Message
@@ -123,6 +124,7 @@ class Attempt:
         "message",
         "operator_slot",
         "over",
+        "sender",
         "sent_at",
         "slot",
     )
@@ -135,8 +137,11 @@ class Attempt:
         operator_slot: int,
         sent_at: float,
         batch: Batch,
+        sender: str = "",
     ) -> None:
         self.batch = batch
+        self.sender = sender
+        """The sender under which it was written; empty: its own."""
         self.message = message
         self.bind = bind
         self.slot = slot
@@ -411,6 +416,8 @@ class Operator:
         self.destinations = None if rate is None else Destinations(rate, capacity=capacity)
         self.numbers = None if settings.numbers is None else WireNumbers(settings.numbers, inland)
         """How addresses are written; None: as they came."""
+        self.replacement = replacement_of(settings.senders)
+        """The sender of what goes out under another; None: nothing does."""
         self.queue_full: Final = QueueFullDetector()
         self.in_flight = 0
         """Messages in flight over all binds, those that are no longer named included."""
@@ -449,6 +456,8 @@ class Operator:
         if settings.numbers != self.settings.numbers:
             numbers = settings.numbers
             self.numbers = None if numbers is None else WireNumbers(numbers, self._inland)
+        if settings.senders != self.settings.senders:
+            self.replacement = replacement_of(settings.senders)
         self.settings = settings
         known = {bind.settings.name: bind for bind in self.binds}
         sending = [bind for bind in self.binds if bind.pace is not None]
@@ -699,8 +708,13 @@ class Operator:
             return preferred
         return bind
 
-    def send(self, bind: Bind, message: Message, octets: bytes, now: float) -> None:
-        """Write the message, as these octets, to a bind that `ready_bind` or `prefer` returned."""
+    def send(
+        self, bind: Bind, message: Message, octets: bytes, now: float, sender: str = ""
+    ) -> None:
+        """Write the message, as these octets, to a bind that `ready_bind` or `prefer` returned.
+
+        `sender` is the one under which it goes out instead of its own, for its record.
+        """
         peer, pace = bind.peer, bind.pace
         assert peer is not None
         assert pace is not None
@@ -714,7 +728,7 @@ class Operator:
             place = bind.round_trip.answered + len(bind.unanswered)
             batch = bind.batch = Batch(now, place)
         message.in_flight += 1
-        attempt = Attempt(message, bind, slot, operator_slot, now, batch)
+        attempt = Attempt(message, bind, slot, operator_slot, now, batch, sender)
         if bind.trial is not None:
             self._tried(bind.trial, attempt)
         bind.unanswered[attempt] = None

@@ -101,6 +101,9 @@ class Correlator:
         self.per_message = per_message
         """Whether one receipt is that of all parts of a long message."""
         self.half_receipted: Final = HalfReceipted()
+        self.replacement: bytes | None = None
+        """The source (TON, NPI, address, NUL) of messages that go out under another sender, as it
+        is written."""
         self.written: Callable[[bytes], bytes] | None = None
         """How the operator is written the addresses of messages; None: as they came."""
         self._forms = forms
@@ -382,6 +385,8 @@ class Correlator:
         """Return whether a receipt goes to the source of the message, as it came or was sent."""
         ours, theirs = message.source_octets, addressed.destination_octets[2:]
         if ours[2:] == theirs:
+            return True
+        if self.replacement is not None and self.replacement[2:] == theirs:
             return True
         return self.written is not None and self.written(ours)[2:] == theirs
 

@@ -41,7 +41,7 @@ HANDED_OVER: Final = "its queue and outbox are handed over, its clients bind ane
 
 MOST_SHOWN: Final = 20
 """Values of a list that are shown; of more, how many there are."""
-_KEYS: Final = {"certificates": "certificate", "proxies": "from"}
+_KEYS: Final = {"certificates": "certificate", "only_files": "only", "proxies": "from"}
 Name = TypeVar("Name")
 
 NO_KEYS: Final = frozenset({"name", "file", "line", "places", "files", "folder", "digest"})

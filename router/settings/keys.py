@@ -47,6 +47,7 @@ from router.settings.parts import (
     listing_with_twins,
     mapping,
     named,
+    part_or_none,
     part_or_truth,
     part_or_word,
     read_all,
@@ -57,6 +58,13 @@ from router.settings.parts import (
 )
 from router.settings.places import Alike, Sequence, Table, Twin
 from router.settings.reading import Spot
+from router.settings.senders import (
+    finish_account_senders,
+    finish_country_senders,
+    finish_operator_senders,
+    own_sender,
+    sender_list,
+)
 from router.settings.units import prefix, show_percent
 from router.terms.dialects import READY
 from router.terms.limits import Rate
@@ -64,12 +72,14 @@ from router.terms.names import AccountName, LaneName, OperatorName, ScreenName
 from router.terms.settings import (
     URGENT_FAILOVER_AFTER_S,
     AccountNumberSettings,
+    AccountSenders,
     AccountSettings,
     Address,
     BindSettings,
     BreakerSettings,
     ClientIdForm,
     ControlSettings,
+    CountrySenders,
     CountrySettings,
     Dialect,
     DialectName,
@@ -77,6 +87,7 @@ from router.terms.settings import (
     InboundSettings,
     JournalSettings,
     LaneSettings,
+    LimitSettings,
     LinkSettings,
     ListenSettings,
     LogSettings,
@@ -84,6 +95,7 @@ from router.terms.settings import (
     MessageIdSettings,
     NumberKind,
     NumberSettings,
+    OperatorSenders,
     OperatorSettings,
     OperatorTlsSettings,
     OutbindSettings,
@@ -98,6 +110,7 @@ from router.terms.settings import (
     RetrySettings,
     RouteSettings,
     ScreenSettings,
+    SenderReplacement,
     SessionSettings,
     Settings,
     StatusAction,
@@ -305,6 +318,39 @@ RETRIES: Final = _part(
 
 _part(TextSettings, {"most_parts": value.whole(1, 255)})
 _service_type: Final = value.plain_text(5, shortest=0)
+
+# Which senders may be used, and how much may be sent.
+
+_part(
+    AccountSenders,
+    {"only": sender_list, "default": own_sender},
+    finish_account_senders,
+    no_keys=("only_files",),
+)
+_part(
+    CountrySenders,
+    {"only": sender_list},
+    finish_country_senders,
+    no_keys=("only_files",),
+)
+_REPLACEMENT: Final = _part(SenderReplacement, {"replace": own_sender})
+_part(
+    OperatorSenders,
+    {
+        "only": sender_list,
+        "otherwise": part_or_none(_REPLACEMENT, "next"),
+    },
+    finish_operator_senders,
+    no_keys=("only_files",),
+)
+_part(
+    LimitSettings,
+    {
+        "most": value.whole(1, 1_000_000_000),
+        "in_s": value.duration("1s", "31d"),
+        "countries": listing(value.country),
+    },
+)
 
 
 def _finish_account(found: Found) -> None:

@@ -57,7 +57,9 @@ def senders_in(spot: Spot, parse: Callable[[str], str]) -> tuple[str, ...]:
             )
         return parse(value)
 
-    return _once(spot, "", lambda: _parsed(spot, _lines(_text_of(spot)), parsed))
+    # Not by the file alone: lists of two kinds may have one file.
+    kind = f"\0{parse.__name__}"
+    return _once(spot, kind, lambda: _parsed(spot, _lines(_text_of(spot)), parsed))
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:

@@ -274,6 +274,20 @@ def part_or_word(part: Part[T], word: Reader[str], meant: Callable[[str], T]) ->
     return Reader("word or mapping", read, word.allowed, part, schema)
 
 
+def part_or_none(part: Part[T], word: str) -> Reader[T | None]:
+    """Return a reader of a part, or of the word that stands for its absence, which is None."""
+
+    def read(spot: Spot) -> T | None:
+        if isinstance(spot.node, Table):
+            return part.read(spot)
+        if spot.text() != word:
+            spot.refuse(f"{word} or a mapping is wanted here", word)
+        return None
+
+    schema = {"anyOf": [matching(re.escape(word)), part.schema]}
+    return Reader("word or mapping", read, f"`{word}`", part, schema)
+
+
 def read_all(spots: list[Spot], read: Callable[[Spot], T]) -> list[T]:
     """Return all values, or note all mistakes."""
     values = []

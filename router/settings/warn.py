@@ -13,9 +13,11 @@ from router.report.inbound import keyword_of
 from router.settings.mistakes import Mistake, item_path, key_path, mistake_at, warning_at
 from router.settings.warn_binds import bind_warnings
 from router.settings.warn_inbound import inbound_warnings
+from router.settings.warn_limits import limit_warnings
 from router.settings.warn_places import place_warnings
 from router.settings.warn_routes import route_warnings
 from router.settings.warn_rules import rule_warnings
+from router.settings.warn_senders import sender_warnings
 from router.settings.warn_texts import text_warnings
 from router.terms.names import OperatorName
 from router.terms.settings import (
@@ -45,6 +47,8 @@ def warnings(settings: Settings) -> list[Mistake]:
         *_operators(settings.operators.values(), settings.places),
         *bind_warnings(settings.operators.values(), settings.places),
         *rule_warnings(settings),
+        *sender_warnings(settings),
+        *limit_warnings(settings),
         *route_warnings(settings),
         *place_warnings(settings),
         *_inbound(settings.inbound, settings.operators, settings.places),

@@ -51,6 +51,16 @@ def no_inland(account: AccountName, destination: bytes) -> bytes:
     return b""
 
 
+def readdressed(message: Message, octets: bytes, addresses: bytes) -> bytes:
+    """Return the PDU of a message with another source and destination, as they stand in a PDU."""
+    old = message.source_octets + message.destination_octets
+    if addresses == old:
+        return octets
+    begin = octets.index(0, HEADER_OCTETS) + 1
+    body = octets[HEADER_OCTETS:begin] + addresses + octets[begin + len(old) :]
+    return build(message.command_id, 0, 0, body)
+
+
 class WireNumbers:
     """The forms of numbers with one operator."""
 
@@ -153,16 +163,14 @@ class WireNumbers:
         """Return a national number with its country code."""
         return self._country + digits.removeprefix(self._prefix)
 
-    def outgoing(self, message: Message, octets: bytes) -> bytes:
-        """Return the PDU of a message with its addresses as this operator wants them."""
-        source, destination = message.source_octets, message.destination_octets
+    def outgoing(self, message: Message, octets: bytes, source: bytes | None = None) -> bytes:
+        """Return the PDU of a message with its addresses as this operator wants them.
+
+        `source` is the one under which it goes out, if that is not its own.
+        """
+        source = message.source_octets if source is None else source
         new = self.written(source) + self.destination(message)
-        old = source + destination
-        if new == old:
-            return octets
-        begin = octets.index(0, HEADER_OCTETS) + 1
-        body = octets[HEADER_OCTETS:begin] + new + octets[begin + len(old) :]
-        return build(message.command_id, 0, 0, body)
+        return readdressed(message, octets, new)
 
     def incoming(self, pdu: Pdu, sm: Sm) -> tuple[Pdu, Sm]:
         """Return a subscriber's message with its numbers as digits with a country code."""

@@ -116,7 +116,10 @@ class Answers:
         operator = bind.operator
         name = operator.name
         late = attempt.over
-        one: Try = (name, bind.settings.name, attempt.sent_at, now, status, operator_id, late)
+        one: Try = (
+            name, bind.settings.name, attempt.sent_at, now, status, operator_id, late,
+            attempt.sender,
+        )  # fmt: skip
         tries = message.tries
         message.tries = with_try(tries, one) if tries else (one,)
         if not late:
@@ -297,7 +300,10 @@ class Answers:
                 message.group.attempt_ended()
                 landed.append((message.group, operator))
             self._turn.dispatch(operator.name)  # Its window has room, whatever becomes of this one.
-            one: Try = (operator.name, bind.settings.name, attempt.sent_at, now, why, b"", True)
+            one: Try = (
+                operator.name, bind.settings.name, attempt.sent_at, now, why, b"", True,
+                attempt.sender,
+            )  # fmt: skip
             message.tries = with_try(message.tries, one)
             self._counters.sends[operator.name, bind.settings.name, why] += 1
             if is_timeout:  # It may have been taken; and then a receipt may come first.

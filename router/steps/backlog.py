@@ -361,7 +361,13 @@ class Backlog:
         number = self._rulebook.number_of(message, checked.number)
         place = rules.places.of(number) if rules.ask_place else NOWHERE
         rule = rules.routes.decide(number, account.name, checked.lane, sm, at_utc, place)
-        return None if isinstance(rule, Refusal) else rule.next_plan()
+        if isinstance(rule, Refusal):
+            return None
+        plan, senders = rule.next_plan(), rules.senders
+        if senders is None:
+            return plan
+        # By the lists of today: another operator is to be found that takes it now.
+        return senders.plan(plan, sm.source_addr, self._clocks.utc())
 
     # Fetched.
 

@@ -6,6 +6,7 @@ from typing import Final
 from router.enqueue.lanes import Lanes
 from router.forward.pool import Bind, Operator
 from router.forward.validity import with_what_remains
+from router.smpp.numbers import readdressed
 from router.smpp.recode import recoded
 from router.steps.availability import Availability
 from router.steps.clocks import Clocks
@@ -228,9 +229,14 @@ class Dispatcher:
             octets = with_what_remains(message, now_utc)
         if operator.settings.data_coding_0 is not None:
             octets = self._in_alphabet(operator.settings.data_coding_0, message, octets)
+        source, sender = message.source_octets, ""
+        if operator.replacement is not None and operator.replacement.is_for(source, now_utc):
+            source, sender = operator.replacement.octets, operator.replacement.sender
+            if operator.numbers is None:
+                octets = readdressed(message, octets, source + message.destination_octets)
         if operator.numbers is not None:
-            octets = operator.numbers.outgoing(message, octets)
-        operator.send(bind, message, octets, now)
+            octets = operator.numbers.outgoing(message, octets, source)
+        operator.send(bind, message, octets, now, sender)
         assert bind.peer is not None
         self._turn.write(bind.peer)
 

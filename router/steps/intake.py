@@ -54,6 +54,7 @@ from router.terms.outcome import (
     DISTRIBUTION_LIST,
     DRAINING,
     JOURNAL_DOWN,
+    NOT_CARRIED,
     OUTBOX_FULL,
     QUEUE_FULL,
     Refusal,
@@ -214,6 +215,7 @@ class Intake:
             return
         number, place, not_before_utc = checked.number, NOWHERE, checked.not_before_utc
         policy = rules.policies.get(account.name) if rules.policies else None
+        one: Candidate | None = None
         if policy is not None:
             one = Candidate(settings, sm, number, checked.lane)
             one.not_before_utc = not_before_utc
@@ -234,14 +236,18 @@ class Intake:
             return
         rule = rules.routes.decide(number, account.name, checked.lane, sm, now_utc, place)
         if isinstance(rule, Refusal):
-            self._not_taken(client, pdu, rule, now)
+            self._not_accepted(one, client, pdu, rule, now)
+            return
+        senders = rules.senders
+        if senders is not None and not senders.any_takes(rule.settings.to, sm.source_addr, now_utc):
+            self._not_accepted(one, client, pdu, NOT_CARRIED, now)
             return
         if sm.registered_delivery & FINAL_BITS and not self._deliveries.has_room(account.name):
-            self._not_taken(client, pdu, OUTBOX_FULL, now)
+            self._not_accepted(one, client, pdu, OUTBOX_FULL, now)
             return
         router_id = self._ids.take()
         if router_id is None:
-            self._not_taken(client, pdu, JOURNAL_DOWN, now)
+            self._not_accepted(one, client, pdu, JOURNAL_DOWN, now)
             return
         client_id, whole = client_id_of(router_id, settings.message_ids.response), pdu.request
         origin: Origin
@@ -257,6 +263,8 @@ class Intake:
             if group is not None:
                 group.members.append(router_id)
         plan = rule.next_plan() if group is None else group.plan
+        if senders is not None:  # Of a long message the first part may be of before a reload.
+            plan = senders.plan(plan, sm.source_addr, now_utc) or plan
         if self._data_sm.until and pdu.command_id == v.DATA_SM:
             plan = self._data_sm.plan(plan, now)
         message = Message(
@@ -390,6 +398,14 @@ class Intake:
             why = refusal.why or refusal.reason.replace("_", " ")
             octets += tlv(v.ADDITIONAL_STATUS_INFO_TEXT, why.encode("ascii", "replace") + b"\0")
         return octets
+
+    def _not_accepted(
+        self, one: Candidate | None, client: Client, pdu: Pdu, refusal: Refusal, now: float
+    ) -> None:
+        """Refuse what the policy of its account, if it has one, has let pass."""
+        if one is not None:
+            one.refused()
+        self._not_taken(client, pdu, refusal, now)
 
     def _not_taken(self, client: Client, pdu: Pdu, refusal: Refusal, now: float) -> None:
         """Refuse what had been let in: its room is free again."""

@@ -31,7 +31,9 @@ class OperatorRequests:
             return
         message = pending.message
         source, destination = message.source_octets, message.destination_octets
-        numbers = operator.numbers
+        numbers, replacement = operator.numbers, operator.replacement
+        if replacement is not None and replacement.is_for(source, pending.at_utc):
+            source = replacement.octets
         if numbers is not None:  # As its submit_sm had them.
             source, destination = numbers.written(source), numbers.destination(message)
         operator_id = last_id(message.row.tries_before) or pending.operator_id

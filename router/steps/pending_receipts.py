@@ -5,7 +5,7 @@ The older ones only the journal has: `recall.py` brings them back.
 Rule: a message is one object, however many operators have taken it.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from struct import Struct
 from typing import Final
 
@@ -16,6 +16,7 @@ from router.smpp import receipt as r
 from router.smpp.numbers import WireNumbers
 from router.smpp.pdu import Pdu, Sm
 from router.smpp.receipt import Receipt
+from router.smpp.senders import source_octets
 from router.steps.commits import Commits
 from router.terms.capacity import Capacity
 from router.terms.message import Message
@@ -56,7 +57,7 @@ class PendingReceipts:
             else:
                 per_message = one.receipts.per == "message"
                 correlator.adopt(one.message_id, one.receipt_wait_s, per_message=per_message)
-                correlator.written = _written(one)
+                _know_addresses(correlator, one)
 
     def rename(self, was: OperatorName, now: OperatorName) -> None:
         """Expect what an operator owes under its new name."""
@@ -97,7 +98,7 @@ class PendingReceipts:
         correlator = Correlator(
             settings.message_id, wait_s, per_message=per_message, capacity=self._capacity
         )
-        correlator.written = _written(settings)
+        _know_addresses(correlator, settings)
         return correlator
 
     def may_be_taken_twice(self, message: Message) -> None:
@@ -189,9 +190,14 @@ class PendingReceipts:
             self.correlators[name].leave_to_journal(share, unkept)
 
 
-def _written(settings: OperatorSettings) -> Callable[[bytes], bytes] | None:
-    """Return how an operator writes the addresses of messages; None: as they came."""
-    return None if settings.numbers is None else WireNumbers(settings.numbers).written
+def _know_addresses(correlator: Correlator, settings: OperatorSettings) -> None:
+    """Have a correlator know the addresses of messages as they are written to its operator."""
+    written = None if settings.numbers is None else WireNumbers(settings.numbers).written
+    senders = settings.senders
+    otherwise = None if senders is None else senders.otherwise
+    source = None if otherwise is None else source_octets(otherwise.replace)
+    correlator.written = written
+    correlator.replacement = source if source is None or written is None else written(source)
 
 
 def sm_of(orphan: Orphan) -> Sm:

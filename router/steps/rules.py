@@ -17,6 +17,7 @@ from router.check.policies import number_checks_of, places_of, policies_of
 from router.check.policy import Policy
 from router.check.submit import Checks
 from router.decide.refuse import RefusingRules
+from router.decide.senders import SendersOfOperators, senders_of_operators
 from router.decide.table import RouteTable, Up
 from router.enqueue.ids import in_receipt
 from router.enqueue.journal import Renames
@@ -48,6 +49,8 @@ class Rules:
     refuse: RefusingRules | None
     """What is refused before any route is looked at; None: nothing."""
     routes: RouteTable
+    senders: SendersOfOperators | None
+    """Which operators let a sender through; None: all let every one through."""
     inbound: InboundRules
     """Whose a subscriber's message is."""
     statuses: Mapping[OperatorName, Mapping[int, StatusAction]]
@@ -73,7 +76,8 @@ class Rules:
         `plans`, `up` and `heard` belong to the router and not to the rules: they stay when the
         rules are replaced. The turns of operators with weights begin anew, in rules that have not
         changed too; shares are exact again after as many messages as the weights are together. Of
-        the rules `before` is kept what has been learnt of places, if they say the same.
+        the rules `before` is kept what they have learnt of places, if those say the same, and what
+        their limits have counted.
         """
         places = places_of(settings, None if before is None else before.places)
         numbers = number_checks_of(settings, places)
@@ -91,7 +95,9 @@ class Rules:
             },
             checks=Checks(settings.lanes),
             places=places,
-            policies=policies_of(settings, numbers, heard),
+            policies=policies_of(
+                settings, numbers, heard, {} if before is None else before.policies
+            ),
             inland={
                 name: check
                 for name, check in numbers.items()
@@ -100,6 +106,7 @@ class Rules:
             ask_place=ask_place,
             refuse=refuse,
             routes=routes,
+            senders=senders_of_operators(settings.operators, plans),
             inbound=InboundRules(
                 settings.inbound,
                 latin_1={

@@ -26,12 +26,13 @@ from router.accept.server import BIND_TYPES
 from router.check.policy import RULES
 from router.enqueue.row_writer import TABLES
 from router.report.quality import ENOUGH
+from router.smpp.senders import MONTH_S, last_days, lists_of
 from router.smpp.vocabulary import command_name, status_name
 from router.telemetry.running import Running
 from router.telemetry.status import is_up, version, waiting_by_operator
 from router.telemetry.traffic import answer_name
 from router.terms.counters import Counters, Histogram, parts_of
-from router.terms.settings import OperatorSettings
+from router.terms.settings import OperatorSettings, Settings
 
 PREFIX: Final = "smpp_router_"
 IN_DOUBT_ACTIONS: Final = ("resend", "elsewhere", "fail")
@@ -100,6 +101,9 @@ class Exporter(Collector):
         self._app: Final = app
         self._lines_lost: Final = lines_lost
         self._version: Final = version()
+        self._ends_of: Settings | None = None
+        self._ends: dict[str, list[float]] = {}
+        """When entries of lists of senders end, by list: those of these settings."""
 
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics; a metric without samples yet has its HELP and TYPE."""
@@ -677,6 +681,12 @@ class Exporter(Collector):
             ("use",),
             self._certificates().items(),
         )
+        yield _gauge(
+            "sender_expires_utc",
+            "When the first sender of a list ends that did not end over a month ago, in Unix time.",
+            ("list",),
+            self._senders().items(),
+        )
         yield _counter(
             "log_lines_lost",
             "Log lines that standard error did not take.",
@@ -684,6 +694,19 @@ class Exporter(Collector):
             [((), self._lines_lost())],
         )
         yield _gauge("build_info", "What runs.", ("version",), [((self._version,), 1)])
+
+    def _senders(self) -> dict[Labels, float]:
+        """Return when the next entry of each list ends, or the last one ended."""
+        settings = self._app.settings
+        if settings is not self._ends_of:
+            self._ends = {path: sorted(last_days(entries)) for path, entries in lists_of(settings)}
+            self._ends_of = settings
+        since_utc = time.time() - MONTH_S
+        return {
+            (path,): next(at for at in ends if at >= since_utc)
+            for path, ends in self._ends.items()
+            if ends and ends[-1] >= since_utc
+        }
 
     def _certificates(self) -> dict[Labels, float]:
         """Return when certificates expire: of each listener, and the first of each operator."""

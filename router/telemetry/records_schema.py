@@ -65,7 +65,8 @@ COLUMNS: Final = (
     Column("sends", "INTEGER", "how often it was written to an operator", "sends"),
     Column("tries", "TEXT",
            "each writing, in JSON: `[operator, bind, written, ended, status, id, in doubt]`, the"
-           " times in milliseconds after `accepted_utc`, the status a number, `timeout` or `lost`",
+           " times in milliseconds after `accepted_utc`, the status a number, `timeout` or `lost`;"
+           " behind them the sender, where it went out under another one than its own",
            "'[' || tries || ']'"),
     Column("receipt_state", "TEXT", "the operator's last word: `DELIVRD`, `UNDELIV`, ...",
            _RECEIPT.format(0)),

@@ -114,6 +114,13 @@ COUNTRY_NOT_ALLOWED: Final = Refusal(
 )
 DISTRIBUTION_LIST: Final = Refusal("distribution_list", 0x34)
 """To a submit_multi that names a list of numbers: the router has none, so no name is valid."""
+SENDER_NOT_ALLOWED: Final = "sender_not_allowed"
+"""The reason of refusals because of the sender."""
+WRONG_SENDER: Final = 0x0A
+"""Their status: ESME_RINVSRCADR."""
+NOT_CARRIED: Final = Refusal(
+    SENDER_NOT_ALLOWED, WRONG_SENDER, "no operator of the route lets the sender through"
+)
 UNREADABLE_SCHEDULE: Final = Refusal("wrong_schedule", 0x61, "no time that can be read")
 SCHEDULE_TOO_FAR: Final = Refusal("wrong_schedule", 0x61, "more than a year ahead")
 UNREADABLE_VALIDITY: Final = Refusal("wrong_validity", 0x62, "no time that can be read")

@@ -11,10 +11,11 @@ from typing import Final, NamedTuple
 
 from router.terms.names import AccountName, ClientId, LaneName, OperatorName, RouterId
 
-Try = tuple[OperatorName, str, float, float, int | str, bytes, bool]
+Try = tuple[OperatorName, str, float, float, int | str, bytes, bool, str]
 """One writing to an operator that is over: operator, bind, when it was written and when it ended
-(monotonic), the command_status or why none came (`timeout`, `lost`), the operator's id, and whether
-the message was in doubt by it, perhaps until a late answer."""
+(monotonic), the command_status or why none came (`timeout`, `lost`), the operator's id, whether
+the message was in doubt by it, perhaps until a late answer, and the sender under which it went out,
+empty where that was its own."""
 
 MOST_TRIES: Final = 16
 """Of a message that is tried for days the first and the latest are kept."""
@@ -25,7 +26,7 @@ def with_try(tries: tuple[Try, ...], one: Try) -> tuple[Try, ...]:
     """Return the writings of a message with one more; a late answer ends the one that it is to."""
     for place, before in enumerate(tries):
         if before[:3] == one[:3]:
-            return (*tries[:place], (*one[:6], True), *tries[place + 1 :])
+            return (*tries[:place], (*one[:6], True, one[7]), *tries[place + 1 :])
     if len(tries) < MOST_TRIES:
         return (*tries, one)
     return (*tries[:_FIRST], *tries[_FIRST + 1 :], one)
@@ -49,15 +50,21 @@ def bind_in(submitted: str) -> str:
 def tries_text(tries: Sequence[Try], accepted_at: float) -> str:
     """Return writings as `[operator, bind, written, ended, status, id, in doubt]`.
 
-    The times are whole milliseconds after the message was accepted; a doubt is 1, or else 0.
+    The times are whole milliseconds after the message was accepted; a doubt is 1, or else 0. The
+    sender stands behind it where it was not the message's own.
     """
     return ",".join(
         [
             f'["{operator}","{bind}",{(written - accepted_at) * 1000:.0f},'
-            f"{(ended - accepted_at) * 1000:.0f},{_status(status)},{_id(operator_id)},{in_doubt:d}]"
-            for operator, bind, written, ended, status, operator_id, in_doubt in tries
+            f"{(ended - accepted_at) * 1000:.0f},{_status(status)},{_id(operator_id)},"
+            f"{in_doubt:d}{_sender(sender)}]"
+            for operator, bind, written, ended, status, operator_id, in_doubt, sender in tries
         ]
     )
+
+
+def _sender(sender: str) -> str:
+    return f",{json.dumps(sender)}" if sender else ""
 
 
 def _status(status: int | str) -> str:

@@ -28,6 +28,8 @@ Replace = Literal["none", "punctuation", "full"]
 NumberForm = Literal["as_it_came", "e164", "plus", "00", "national"]
 NumberKind = Literal["international", "national", "short", "alphanumeric"]
 UnwantedNumber = Literal["invalid", "fixed", "premium", "unknown_kind"]
+SenderKind = Literal["alphanumeric", "short", "long"]
+LimitPer = Literal["text", "number", "block", "country", "account"]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 ReceiptPer = Literal["part", "message"]
 ReceiptWord = Literal[
@@ -385,6 +387,75 @@ class AccountNumberSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListFile:
+    """A file with values of a list, one in each line; `#` begins a comment."""
+
+    file: str
+    """As the configuration names it."""
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSenders:
+    """The senders of an account. A message without one is refused, unless there is a `default`."""
+
+    only: tuple[str, ...] = ()
+    """Senders that are verified for the account, such as `[Shop, "12302"]`: letters one by one,
+    numbers with or without `+` or `00`. `Shop until 2027-01-31` holds to the end of that day in
+    UTC. A file (`{file: path}`) holds one such entry in each line; `#` begins a comment. Any
+    without this key."""
+    only_files: tuple[ListFile, ...] = ()
+    """The files among them."""
+    default: str | None = None
+    """The sender of messages that bring none, with TON and NPI as for its kind: 5/0 for letters,
+    3/0 for 3 to 8 digits, 1/1 for 9 to 15. It is the account's sender for receipts and records,
+    too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountrySenders:
+    """The senders that a country allows, for all accounts; by what stands in them, not by TON."""
+
+    kinds: tuple[SenderKind, ...] = ()
+    """The kinds that its networks carry: `short` (3 to 8 digits), `long` (9 to 15, also with `+` or
+    `00`), `alphanumeric` (at most 11 letters of the GSM alphabet, with a letter among them). All
+    without this key. What is of no kind is refused where there is one."""
+    only: tuple[str, ...] = ()
+    """Senders that are registered there, written as in `accounts.NAME.senders.only`; of an account
+    with a list a sender has to be in both. Any without this key."""
+    only_files: tuple[ListFile, ...] = ()
+    """The files among them."""
+    exempt: tuple[SenderKind, ...] = ()
+    """Kinds that need not be registered there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SenderReplacement:
+    """What becomes of a message whose sender an operator does not let through: `next`, or this."""
+
+    replace: str
+    """The sender under which it goes out instead, with TON and NPI as for its kind. The client's
+    receipts have the sender that it wrote; records have both."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorSenders:
+    """The senders that an operator lets through."""
+
+    kinds: tuple[SenderKind, ...] = ()
+    """The kinds, as in `countries.XX.senders.kinds`; all without this key."""
+    only: tuple[str, ...] = ()
+    """Senders that are registered with the operator, written as in `accounts.NAME.senders.only`;
+    any without this key."""
+    only_files: tuple[ListFile, ...] = ()
+    """The files among them."""
+    otherwise: SenderReplacement | None = None
+    """With `next` (the default) other messages go to the other operators of their route; they are
+    refused if none of those lets them through. `{replace: "12302"}` sends them under that
+    sender."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TextSettings:
     """What the router does with an account's texts."""
 
@@ -396,6 +467,34 @@ class TextSettings:
     most_parts: int | None = None
     """Parts that one message may have; a longer one is refused with ESME_RINVMSGLEN. Without this
     key any number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitSettings:
+    """One limit: how many messages may be accepted in any stretch of time, counted in memory.
+
+    A restart forgets what was counted; a reload does not. A message that is refused, for whatever
+    reason, does not count, and of a long message the parts count as one.
+    """
+
+    per: LimitPer
+    """What is counted together: messages with the same sender, number and text (`text`), to one
+    number (`number`), to numbers that are alike but for the last three digits (`block`), to one
+    country (`country`), or all of the account (`account`)."""
+    most: int
+    """How many may be accepted in that time. Two counters estimate it, as if messages were spread
+    evenly over the time before: steady traffic is held to `most`, and no stretch of that length
+    ever has twice as many."""
+    in_s: float
+    """The time."""
+    lanes: tuple[LaneName, ...] = ()
+    """Only messages of these lanes: those by account, priority_flag or service_type, before any
+    route. Of all without this key."""
+    countries: tuple[str, ...] = ()
+    """Only messages to these countries. To all without this key."""
+    do: Literal["refuse", "count"] = "refuse"
+    """`refuse` answers ESME_RSUBMITFAIL. `count` lets messages pass and counts those that would be
+    refused: watch before you refuse."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -467,12 +566,17 @@ class AccountSettings:
     ESME_RINVDSTADR. All without this key."""
     privacy: Privacy = field(default=Privacy())
     """What is kept of the people whom the account writes to."""
+    senders: AccountSenders | None = None
+    """Which senders the account may use. Any without this key, none included."""
     text: TextSettings = field(default=TextSettings())
     """What the router does with the account's texts."""
     screens: tuple[ScreenName, ...] = ()
     """The screens that its texts pass through. By default none."""
     signature: str | None = None
     """What stands at the begin or the end of its texts in countries that ask for a `signature`."""
+    limits: tuple[LimitSettings, ...] = ()
+    """How many messages the account may send, to whom, in which time. All of them are asked, the
+    first that is reached refuses."""
     formerly: AccountName | None = None
     """The system_id that the account had until it was renamed: what waits under that name, in the
     queue and in the outbox, is handed over, and its clients bind anew. May stay, and may be left
@@ -697,6 +801,8 @@ class OperatorSettings:
     `receipt.ids_learnt`). A key without values is text on both ways."""
     numbers: NumberSettings | None = None
     """How addresses are written to the operator. By default as the client wrote them."""
+    senders: OperatorSenders | None = None
+    """Which senders the operator lets through. Any without this key, none included."""
     data_coding_0: Alphabet | None = None
     """What data_coding 0 means to the operator: `gsm` or `latin-1`. Text of and for accounts to
     which it means the other one is written anew; without the key, here or there, nothing is. A
@@ -751,15 +857,6 @@ class DaySpan(NamedTuple):
     def __str__(self) -> str:
         begin, end = (f"{at // 60:02}:{at % 60:02}" for at in self)
         return f"{begin}-{end}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListFile:
-    """A file of senders, one in each line; `#` begins a comment. It may be empty."""
-
-    file: str
-    """As the configuration names it."""
-    values: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -824,6 +921,8 @@ class CountrySettings:
     """The time zone of its numbers. By default that of the country, if it has one, and else what
     the numbering plan tells of a number: a prefix may be that of a region. Where that is not known
     either, the number has none."""
+    senders: CountrySenders | None = None
+    """Which senders may be used there."""
     signature: Literal["start", "end"] | None = None
     """Where the account's `signature` must stand in a text. Where it is missing it is added to a
     message of one PDU without user data header, if it still fits; else the message is refused with

@@ -5,6 +5,7 @@ what runs in memory, and the environment and the rights with which a reload woul
 Both show the same document. No value of a secret is in it.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import NotRequired, TypedDict
 from router.settings.difference import Difference, difference, without_lists
 from router.settings.environment import Environment, Withheld
 from router.settings.load import Mistake, SettingsError, load, warnings
+from router.settings.warn_senders import ending_senders
 from router.terms.settings import Place, Settings
 from router.wiring.file_warnings import file_warnings
 
@@ -93,7 +95,8 @@ def examine(
 
 
 def _warnings(settings: Settings) -> list[Mistake]:
-    found = [*warnings(settings), *file_warnings(settings)]
+    ending = ending_senders(settings, time.time())
+    found = [*warnings(settings), *ending, *file_warnings(settings)]
     return sorted(found, key=lambda warning: warning.place)
 
 

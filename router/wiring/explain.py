@@ -4,7 +4,7 @@ Nothing here decides: `check/` and `decide/` do, with a submit_sm as a client wo
 explanation cannot say something else than the router does.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -15,6 +15,7 @@ from router.check.policy import Candidate, Check, Policy
 from router.check.submit import Checks
 from router.decide.prefixes import Groups, longest_prefix, prefixes_of
 from router.decide.refuse import RefusingRules
+from router.decide.senders import SendersOfOperators, senders_of_operators
 from router.decide.table import RouteTable, Rule, Up
 from router.decide.words import destination_in_short
 from router.settings.rule_words import conditions_of, does_of
@@ -23,10 +24,11 @@ from router.smpp import pdu
 from router.smpp.gsm import gsm_of_text
 from router.smpp.length import parts_of
 from router.smpp.pdu import BodyError, Framer, Sm
+from router.smpp.senders import SenderRules, entries_of
 from router.smpp.vocabulary import MESSAGE_PAYLOAD, SUBMIT_SM, status_name
 from router.steps.rules import Rules
-from router.terms.names import NO_COUNTRY, AccountName
-from router.terms.outcome import Refusal
+from router.terms.names import NO_COUNTRY, AccountName, OperatorName
+from router.terms.outcome import NOT_CARRIED, Refusal
 from router.terms.place import Place
 from router.terms.plan import Plans
 from router.terms.settings import AccountSettings, RefuseSettings, RouteSettings, Settings
@@ -155,6 +157,8 @@ class Explanation:
     """Whether the router honours a schedule_delivery_time, rather than passing it on."""
     told_what_remains: list[str] = field(default_factory=list)
     """Operators that get the rest of a validity_period, rather than the whole."""
+    senders: list[str] = field(default_factory=list)
+    """What operators of the rule do with the sender, where they do not let it through."""
     winner: ToldRule | None = None
     plans: list[ToldPlan] = field(default_factory=list)
     losers: list[ToldRule] = field(default_factory=list)
@@ -197,6 +201,8 @@ class Explanation:
             yield "schedule", honoured if self.waits_for_schedule else "goes out as it came"
         if self.winner is not None:
             yield "rule", _told(self.winner)
+        for number, words in enumerate(self.senders):
+            yield "" if number else "sender", words
         yield from self._ending()
         for number, rule in enumerate(self.losers):
             yield "" if number else "lost", f"{_told(rule)}: {rule.why_not}"
@@ -320,7 +326,15 @@ def explain(
     told.failover_after_s = lane_settings.failover_after_s
     told.in_doubt = lane_settings.in_doubt
     told.waits_for_schedule = account.schedule_delivery_time == "honour"
+    source = one.sm.source_addr
+    senders = senders_of_operators(settings.operators, Plans())
+    told.senders = _senders(settings, decided.settings.to, source, now_utc)
+    if senders is not None and not senders.any_takes(decided.settings.to, source, now_utc):
+        told.refusal = _refusal(NOT_CARRIED)
+        return told
     told.plans = _plans(decided)
+    if senders is not None:
+        told.plans = _carried(told.plans, senders, source, now_utc)
     told.told_what_remains = [
         name
         for name in decided.settings.to
@@ -386,6 +400,44 @@ def _plans(rule: Rule) -> list[ToldPlan]:
         found.setdefault(candidates[0], plan)
         if len(found) == len(weights):
             break
+    return sorted(found.values(), key=lambda plan: -plan.share)
+
+
+def _senders(
+    settings: Settings, operators: Sequence[OperatorName], source: bytes, now_utc: float
+) -> list[str]:
+    """Return what operators do with a sender that they do not let through, in words."""
+    found = []
+    shown = source.decode("ascii", "backslashreplace") or "no sender"
+    for name in operators:
+        senders = settings.operators[name].senders
+        if senders is None:
+            continue
+        why = SenderRules(senders.kinds, entries_of(senders)).why_not(source, now_utc)
+        if why:
+            replacement = senders.otherwise
+            then = "left out" if replacement is None else f"sent under {replacement.replace}"
+            found.append(f"{name}: {shown} {why}: {then}")
+    return found
+
+
+def _carried(
+    plans: Sequence[ToldPlan], senders: SendersOfOperators, source: bytes, now_utc: float
+) -> list[ToldPlan]:
+    """Return plans with those operators only that let a sender through; equal ones are one."""
+    found: dict[tuple[str, ...], ToldPlan] = {}
+    for plan in plans:
+        left = tuple(
+            name
+            for name in plan.operators
+            if senders.any_takes((OperatorName(name),), source, now_utc)
+        )
+        before = found.get(left)
+        weight, share = plan.weight, plan.share
+        if before is not None:
+            weight = None if weight is None else weight + (before.weight or 0)
+            share += before.share
+        found[left] = ToldPlan(operators=left, weight=weight, share=share)
     return sorted(found.values(), key=lambda plan: -plan.share)
 
 

@@ -67,8 +67,10 @@ def _tries(found: Found, accepted: float) -> Iterator[Event]:
             yield _utc(taken), f"{found['operator']} took it{name}"
         return
     try:
-        for operator, bind, written, ended, status, operator_id, in_doubt in json.loads(str(tries)):
-            yield accepted + written / 1000, f"written to {operator}, on {bind}"
+        for operator, bind, written, ended, status, *more in json.loads(str(tries)):
+            operator_id, in_doubt, *sender = more
+            under = f", under sender {sender[0]}" if sender else ""
+            yield accepted + written / 1000, f"written to {operator}, on {bind}{under}"
             at = accepted + ended / 1000
             late = ", late: it was in doubt" if in_doubt else ""
             if status == 0:

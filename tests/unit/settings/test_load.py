@@ -221,7 +221,10 @@ def test_garbage_is_collected_afterwards_as_it_was_before(collects: bool) -> Non
 
 def test_every_field_of_the_settings_has_its_key() -> None:
     no_keys = {
+        "AccountSenders": {"only_files"},
         "AccountSettings": {"name"},
+        "CountrySenders": {"only_files"},
+        "OperatorSenders": {"only_files"},
         "OperatorSettings": {"name"},
         "PrefixGroup": {"prefixes"},
         "RefuseSettings": {"file", "groups", "line", "sender_files"},

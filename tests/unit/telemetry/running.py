@@ -5,6 +5,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -32,7 +33,7 @@ from router.terms.counters import pass_of
 from router.terms.message import Message
 from router.terms.names import AccountName, BindName, ClientId, LaneName, OperatorName, RouterId
 from router.terms.outcome import NO_ROUTE, Evidence, Outcome
-from router.terms.settings import Settings
+from router.terms.settings import AccountSenders, Settings
 from router.wiring.reload import Reloaded
 from router.wiring.running_config import RunningConfig
 from tests.unit.settings.configurations import CONTRACT, loaded
@@ -254,6 +255,9 @@ def filled() -> FakeRouter:
     """A router of which every metric has something to say."""
     otp, bulk, telia_1 = LaneName("otp"), LaneName("bulk"), BindName("telia-1")
     router = FakeRouter()
+    senders = AccountSenders(only=("Shop until 2099-12-31",))
+    shop = replace(router.settings.accounts[SHOP], senders=senders)
+    router.settings = replace(router.settings, accounts={**router.settings.accounts, SHOP: shop})
     c = router.journey.counters
     c.submits[BANK, otp, v.ESME_ROK] = 7
     c.client_requests[BANK, v.QUERY_SM, v.ESME_ROK] = 3

@@ -145,6 +145,23 @@ def test_certificates_are_told_by_the_key_that_names_them() -> None:
     assert expire == {named("listen[1].tls"): 1.81e9, named("operators.telia"): 1.85e9}
 
 
+def test_next_end_of_each_list_of_senders_is_told() -> None:
+    text = changed(
+        SMALL,
+        (
+            "lane: urgent}",
+            "lane: urgent, senders: {only: [A1 until 2020-01-01, B1 until 2099-12-31, C1]}}",
+        ),
+        (
+            "rate: 50/s}]",
+            "rate: 50/s}]\n    senders: {only: [A1 until 2020-01-01]}",
+        ),
+    )
+    router = FakeRouter(text)
+    assert value(router, "sender_expires_utc", list="accounts.bank.senders") == 4102444800.0
+    assert value(router, "sender_expires_utc", list="operators.telia.senders") is None
+
+
 def test_statuses_without_a_name_share_one_sample() -> None:
     router = FakeRouter()
     for status in (0x500, 0xDEADBEEF):

@@ -44,8 +44,8 @@ def test_record_says_all_that_is_known_of_a_message(desk: Desk) -> None:
     one.answered_at = 0.004
     one.operator, one.writes = TELIA, 2
     one.tries = (
-        (TELIA, "telia-1", 1.0, 61.0, "timeout", b"", True),
-        (TELIA, "telia-2", 61.5, 61.75, 0, b'a"b', False),
+        (TELIA, "telia-1", 1.0, 61.0, "timeout", b"", True, ""),
+        (TELIA, "telia-2", 61.5, 61.75, 0, b'a"b', False, ""),
     )
     receipt = Receipt(b'a"b', State.UNDELIVERABLE, b"011", b"2701150801", b"\3\0\x0b")
     desk.settle(one, receipt=receipt)
@@ -171,8 +171,8 @@ def test_all_ids_of_a_message_that_was_taken_twice_are_known(desk: Desk) -> None
     one = message(1)
     one.writes = 2
     one.tries = (
-        (TELIA, "a", 0.0, 1.0, 0, b"first", False),
-        (TELIA, "a", 2.0, 3.0, 0, b"last", False),
+        (TELIA, "a", 0.0, 1.0, 0, b"first", False, ""),
+        (TELIA, "a", 2.0, 3.0, 0, b"last", False, ""),
     )
     desk.settle(one)
     desk.recorder.turn()
@@ -184,7 +184,7 @@ def test_all_ids_of_a_message_that_was_taken_twice_are_known(desk: Desk) -> None
 def test_tries_of_an_earlier_process_are_kept(desk: Desk) -> None:
     one = message(1)
     one.submitted, one.writes = CAME, 1
-    one.tries = ((TELIA, "telia-1", 1.0, 2.0, 0, b"id-1", False),)
+    one.tries = ((TELIA, "telia-1", 1.0, 2.0, 0, b"id-1", False, ""),)
     accepted = changes(accepted=[one], taken=[attempt(one)])
     assert desk.turns.keep(desk.journal, accepted) is None
     desk.close()
@@ -308,11 +308,13 @@ def test_much_is_moved_in_pieces(desk: Desk, monkeypatch: pytest.MonkeyPatch) ->
 def test_tries_are_bounded_and_the_first_and_last_stay() -> None:
     tries: tuple[Try, ...] = ()
     for number in range(100):
-        tries = with_try(tries, (TELIA, "a", float(number), float(number), 8, b"", False))
+        tries = with_try(tries, (TELIA, "a", float(number), float(number), 8, b"", False, ""))
     assert len(tries) == MOST_TRIES
     assert [one[2] for one in tries[:4]] == [0.0, 1.0, 2.0, 3.0]
     assert tries[-1][2] == 99.0
     assert tries_text(tries[:1], 0.0) == '["telia","a",0,0,8,null,0]'
+    under = (*tries[0][:7], '1"2')
+    assert tries_text((under,), 0.0) == '["telia","a",0,0,8,null,0,"1\\"2"]'
 
 
 def test_page_has_the_columns_as_they_are() -> None:
@@ -344,9 +346,9 @@ def test_days_of_quality_are_added_up(desk: Desk) -> None:
 
 
 def test_late_answer_ends_the_try_that_it_is_to() -> None:
-    first: Try = (TELIA, "a", 1.0, 61.0, "timeout", b"", True)
-    other: Try = (TELIA, "b", 62.0, 63.0, 8, b"", False)
-    late: Try = (TELIA, "a", 1.0, 70.0, 0, b"id", True)
+    first: Try = (TELIA, "a", 1.0, 61.0, "timeout", b"", True, "")
+    other: Try = (TELIA, "b", 62.0, 63.0, 8, b"", False, "")
+    late: Try = (TELIA, "a", 1.0, 70.0, 0, b"id", True, "")
     assert with_try((first, other), late) == (late, other)
 
 
@@ -355,7 +357,7 @@ def test_times_of_a_scheduled_message_count_from_its_submit(desk: Desk) -> None:
     one.not_before_utc = ACCEPTED_UTC + 6.0
     one.answered_at = 0.004
     one.accepted_at, one.writes = 6.0, 1  # As `Delays.begin` leaves it.
-    one.tries = ((TELIA, "a", 6.5, 7.0, 0, b"id", False),)
+    one.tries = ((TELIA, "a", 6.5, 7.0, 0, b"id", False, ""),)
     desk.settle(one)
     desk.recorder.turn()
     assert desk.rows("answered_ms, tries") == [(4, '[["telia","a",6500,7000,0,"id",0]]')]
@@ -522,7 +524,10 @@ def test_numbers_of_an_account_that_has_left_stay_private(desk: Desk, restarts: 
 def test_id_of_a_message_that_is_forgotten_is_nobody_elses(desk: Desk) -> None:
     one = message(1)
     one.writes = 2
-    one.tries = ((TELIA, "a", 0.0, 1.0, 0, b"first", False), (TELIA, "a", 2.0, 3.0, 0, b"x", False))
+    one.tries = (
+        (TELIA, "a", 0.0, 1.0, 0, b"first", False, ""),
+        (TELIA, "a", 2.0, 3.0, 0, b"x", False, ""),
+    )
     desk.settle(one)
     desk.recorder.turn()
     desk.turns.now_utc += desk.keep_s + 1.0

@@ -112,8 +112,8 @@ def test_id_is_found_in_any_form(desk: Desk) -> None:
     one.client_id = ClientId(b"0000abcd")
     one.writes = again.writes = 2
     one.tries = (
-        (TELIA, "a", 0.0, 1.0, 0, b"1000", False),
-        (TELIA, "a", 2.0, 3.0, 0, b"255", False),
+        (TELIA, "a", 0.0, 1.0, 0, b"1000", False, ""),
+        (TELIA, "a", 2.0, 3.0, 0, b"255", False, ""),
     )
     for moves in (True, False):
         desk.settle(*((one, other) if moves else (again,)))
@@ -235,8 +235,8 @@ def test_story_is_told_in_the_order_of_time(desk: Desk) -> None:
     one = to(1)
     one.answered_at, one.writes, one.operator = 0.004, 2, TELIA
     one.tries = (
-        (TELIA, "telia-1", 1.0, 1.5, 0x58, b"", False),
-        (TELIA, "telia-2", 2.0, 2.25, 0, b"id-1", False),
+        (TELIA, "telia-1", 1.0, 1.5, 0x58, b"", False, ""),
+        (TELIA, "telia-2", 2.0, 2.25, 0, b"id-1", False, "12302"),
     )
     desk.settle(one)
     (found,) = asked(desk, "37255512345")
@@ -247,7 +247,7 @@ def test_story_is_told_in_the_order_of_time(desk: Desk) -> None:
         (0.004, "answered ESME_ROK after 4 ms"),
         (1.0, "written to telia, on telia-1"),
         (1.5, "telia refused it with ESME_RTHROTTLED"),
-        (2.0, "written to telia, on telia-2"),
+        (2.0, "written to telia, on telia-2, under sender 12302"),
         (2.25, "telia took it as id-1"),
     ]
 
