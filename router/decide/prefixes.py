@@ -6,7 +6,7 @@ walk to memory of its own.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import AnyStr, Final
+from typing import AnyStr, Final, cast
 
 from router.terms.names import GroupName
 from router.terms.settings import PrefixGroup, RefuseSettings, RouteSettings
@@ -50,7 +50,8 @@ def lengths_by_head(
     """The lengths under each head, as bits."""
     for prefix in prefixes:
         if len(prefix) >= head:
-            begin = prefix[:head]
+            # Where it compiles, mypy does not see that a part of a word is of its type.
+            begin = cast(AnyStr, prefix[:head])  # type: ignore[redundant-cast, unused-ignore]
             sets[begin] = sets.get(begin, short_bits) | 1 << len(prefix)
     return _lengths_of(sets, lengths), short
 
