@@ -196,7 +196,7 @@ def _parsed(
         _note(spot, 0, f"{wrong - MOST_LINES_NAMED} more lines are wrong")
     if wrong:
         raise RefusedError
-    return tuple(found)
+    return tuple(sorted(found))  # In which order they stand says nothing.
 
 
 def _note(spot: Spot, line: int, message: str) -> None:
