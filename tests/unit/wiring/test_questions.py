@@ -206,7 +206,7 @@ def test_of_groups_in_files_is_told_only_how_many_prefixes_there_are(tmp_path: P
     assert isinstance(against, dict)
     assert [one["text"] for one in against["changes"]] == [
         "prefixes.x.prefixes: 2 of them -> 1 of them",
-        "prefixes.y.prefixes: 10 -> 5",
+        "prefixes.y.prefixes: 1 of them -> 1 (+1 -1)",
     ]
 
 
