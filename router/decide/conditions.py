@@ -62,6 +62,17 @@ def asks_place(rule: RouteSettings | RefuseSettings) -> bool:
     return bool(rule.country or rule.network)
 
 
+SendersKey = tuple[tuple[str, ...], tuple[int, ...]]
+
+
+def senders_key(rule: RouteSettings | RefuseSettings) -> SendersKey:
+    """Return what is equal for rules with the same senders.
+
+    A file is read once, so that its values are one object for all rules that name it.
+    """
+    return rule.sender, tuple(id(file.values) for file in rule.sender_files)
+
+
 class Senders:
     """Source addresses and beginnings of them; 10,000 cost no more to ask than one."""
 
@@ -103,15 +114,19 @@ class Conditions:
         "_service_types",
     )
 
-    def __init__(self, rule: RouteSettings | RefuseSettings) -> None:
+    def __init__(
+        self, rule: RouteSettings | RefuseSettings, shared: "dict[SendersKey, Senders]"
+    ) -> None:
+        """`shared` has the senders of other rules: many may name one file with 100,000."""
         is_route = isinstance(rule, RouteSettings)
         self._rule: Final = rule
         self._accounts: Final = frozenset(rule.account)
-        self._senders: Final = (
-            Senders(senders_of(rule), in_any_form=not is_route)
-            if rule.sender or rule.sender_files
-            else None
-        )
+        self._senders: Senders | None = None
+        if rule.sender or rule.sender_files:
+            key = senders_key(rule)
+            if key not in shared:
+                shared[key] = Senders(senders_of(rule), in_any_form=not is_route)
+            self._senders = shared[key]
         self._priority: Final = rule.priority if isinstance(rule, RouteSettings) else None
         self._service_types: Final = frozenset(one.encode("latin-1") for one in rule.service_type)
         self._lanes: Final = lanes_of(rule)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from router.decide.conditions import Conditions, asks_place
+from router.decide.conditions import Conditions, Senders, SendersKey, asks_place
 from router.decide.prefixes import Groups, prefixes_of
 from router.decide.rule_index import RuleIndex
 from router.decide.words import rule_in_short
@@ -22,9 +22,14 @@ class RefusingRule:
 
     __slots__ = ("conditions", "prefixes", "refusal", "settings")
 
-    def __init__(self, settings: RefuseSettings, prefixes: frozenset[str]) -> None:
+    def __init__(
+        self,
+        settings: RefuseSettings,
+        prefixes: frozenset[str],
+        shared: dict[SendersKey, Senders],
+    ) -> None:
         self.settings: Final = settings
-        self.conditions: Final = Conditions(settings)
+        self.conditions: Final = Conditions(settings, shared)
         self.prefixes: Final = prefixes
         """Empty: for every number."""
         words = f"refuse: {rule_in_short(settings)}"
@@ -41,8 +46,9 @@ class RefusingRules:
             key = rule.destination, rule.groups
             if key not in same:
                 same[key] = frozenset(prefixes_of(rule, groups))
+        shared: dict[SendersKey, Senders] = {}
         self._rules: Final = [
-            RefusingRule(rule, same[rule.destination, rule.groups]) for rule in rules
+            RefusingRule(rule, same[rule.destination, rule.groups], shared) for rule in rules
         ]
         prefixes = [rule.prefixes for rule in self._rules]
         self._index: Final = RuleIndex(rules, prefixes, in_any_form=True)

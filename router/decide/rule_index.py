@@ -7,10 +7,17 @@ those that are found for every message.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, Generic, TypeVar
 
-from router.decide.conditions import HEAD_OCTETS, sender_key, senders_of, split_patterns
+from router.decide.conditions import (
+    HEAD_OCTETS,
+    SendersKey,
+    sender_key,
+    senders_key,
+    senders_of,
+    split_patterns,
+)
 from router.smpp.pdu import Sm
 from router.terms.names import AccountName
 from router.terms.prefix_lengths import HEAD_DIGITS, lengths_by_head
@@ -69,7 +76,7 @@ class RuleIndex:
     def __init__(
         self,
         rules: Sequence[RouteSettings | RefuseSettings],
-        prefixes: Sequence[Iterable[str]],
+        prefixes: Sequence[Collection[str]],
         *,
         in_any_form: bool,
     ) -> None:
@@ -78,16 +85,17 @@ class RuleIndex:
         senders, begins = _Table[bytes](), _Table[bytes]()
         by_prefix, accounts = _Table[str](), _Table[AccountName]()
         service_types, always = _Table[bytes](), list[int]()
+        of_senders: dict[SendersKey, _Senders] = {}
         values = [
-            _Values(rule, some, in_any_form=in_any_form)
+            _Values(rule, some, of_senders, in_any_form=in_any_form)
             for rule, some in zip(rules, prefixes, strict=True)
         ]
-        often = Counter(value for one in values for value in one.all())
+        often = _Often(values)
         for number, one in enumerate(values):
             match one.rarest(often):
                 case "sender":
-                    senders.add(one.whole, number)
-                    begins.add(one.begins, number)
+                    senders.add(one.senders.whole, number)
+                    begins.add(one.senders.begins, number)
                 case "prefix":
                     by_prefix.add(one.prefixes, number)
                 case "account":
@@ -143,39 +151,94 @@ class RuleIndex:
         return numbers
 
 
+class _Senders:
+    """The senders of rules that have the same."""
+
+    __slots__ = ("begins", "rules", "whole")
+
+    def __init__(self, whole: Sequence[bytes], begins: Sequence[bytes]) -> None:
+        self.whole: Final = whole
+        self.begins: Final = begins
+        self.rules = 0
+        """How many rules have them."""
+
+
 class _Values:
     """The values by which one rule can be found."""
 
-    __slots__ = ("accounts", "begins", "prefixes", "service_types", "whole")
+    __slots__ = ("accounts", "prefixes", "senders", "service_types")
 
     def __init__(
-        self, rule: RouteSettings | RefuseSettings, prefixes: Iterable[str], *, in_any_form: bool
+        self,
+        rule: RouteSettings | RefuseSettings,
+        prefixes: Collection[str],
+        of_senders: dict[SendersKey, _Senders],
+        *,
+        in_any_form: bool,
     ) -> None:
-        self.whole, self.begins = split_patterns(senders_of(rule), in_any_form=in_any_form)
+        key = senders_key(rule)
+        if key not in of_senders:
+            both = split_patterns(senders_of(rule), in_any_form=in_any_form)
+            of_senders[key] = _Senders(*both)
+        self.senders: Final = of_senders[key]
+        self.senders.rules += 1
         self.prefixes: Final = prefixes
         self.accounts: Final = rule.account
         self.service_types: Final = [one.encode("latin-1") for one in rule.service_type]
 
-    def all(self) -> Iterable[tuple[str, object]]:
-        """Yield every value with its kind."""
-        for kind, values in self._kinds():
-            for value in values:
-                yield kind, value
-
-    def _kinds(self) -> Iterable[tuple[str, Sequence[object]]]:
-        yield "sender", (*self.whole, *self.begins)
-        yield "prefix", tuple(self.prefixes)
-        yield "account", self.accounts
-        yield "service_type", self.service_types
-
-    def rarest(self, often: Mapping[tuple[str, object], int]) -> str | None:
+    def rarest(self, often: "_Often") -> str | None:
         """Return the kind whose values the fewest rules have; None if the rule has none at all."""
-        found = [
-            (max(often[kind, value] for value in values), place, kind)
-            for place, (kind, values) in enumerate(self._kinds())
-            if values
-        ]
-        return min(found)[2] if found else None
+        kinds = {
+            "sender": often.senders(self.senders),
+            "prefix": often.most("prefix", self.prefixes),
+            "account": often.most("account", self.accounts),
+            "service_type": often.most("service_type", self.service_types),
+        }
+        found = {kind: count for kind, count in kinds.items() if count}
+        return min(found, key=lambda kind: found[kind]) if found else None
+
+
+class _Often:
+    """How many rules have each value. Lists that rules share are counted once for all of them."""
+
+    __slots__ = ("_counts", "_known", "_senders")
+
+    def __init__(self, values: Sequence[_Values]) -> None:
+        self._counts: Final[Counter[tuple[str, object]]] = Counter()
+        self._senders: Final[Counter[tuple[bool, bytes]]] = Counter()
+        self._known: Final[dict[object, int]] = {}
+        """The highest count among the values of a list, by the list."""
+        shared: Counter[int] = Counter(id(one.prefixes) for one in values)
+        lists = {id(one.prefixes): one.prefixes for one in values}
+        for key, prefixes in lists.items():
+            for prefix in prefixes:
+                self._counts["prefix", prefix] += shared[key]
+        for senders in {id(one.senders): one.senders for one in values}.values():
+            for octets in senders.whole:
+                self._senders[False, octets] += senders.rules
+            for octets in senders.begins:
+                self._senders[True, octets] += senders.rules
+        for one in values:
+            self._counts.update(("account", name) for name in one.accounts)
+            self._counts.update(("service_type", word) for word in one.service_types)
+
+    def most(self, kind: str, values: Collection[object]) -> int:
+        """Return the count of the commonest of some values; 0 where there are none."""
+        key = kind, id(values)
+        if key not in self._known:
+            counts = self._counts
+            self._known[key] = max((counts[kind, value] for value in values), default=0)
+        return self._known[key]
+
+    def senders(self, some: _Senders) -> int:
+        """Return the count of the commonest of some senders; 0 where there are none."""
+        key = "sender", id(some)
+        if key not in self._known:
+            counts = self._senders
+            whole = max((counts[False, one] for one in some.whole), default=0)
+            begins = max((counts[True, one] for one in some.begins), default=0)
+            self._known[key] = max(whole, begins)
+        return self._known[key]
 
 
 def _in_order(some: Numbers, others: Numbers) -> Numbers:

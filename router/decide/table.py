@@ -18,7 +18,7 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Final
 
-from router.decide.conditions import Conditions, asks_place
+from router.decide.conditions import Conditions, Senders, SendersKey, asks_place
 from router.decide.prefixes import (
     EMPTY,
     Groups,
@@ -140,7 +140,9 @@ class Rule:
         "_plan", "_plans", "_turns", "_up", "conditions", "lane", "refusal", "settings", "words",
     )  # fmt: skip
 
-    def __init__(self, settings: RouteSettings, plans: Plans, up: Up) -> None:
+    def __init__(
+        self, settings: RouteSettings, plans: Plans, up: Up, shared: dict[SendersKey, Senders]
+    ) -> None:
         self.settings: Final = settings
         """The first of the routes."""
         self.lane: Final = settings.lane
@@ -151,7 +153,7 @@ class Rule:
             if settings.refuse is None
             else Refusal(REFUSED_BY_ROUTE, settings.refuse, rule=self.words)
         )
-        conditions = Conditions(settings)
+        conditions = Conditions(settings, shared)
         self.conditions: Final = conditions if conditions else None
         """Which of the messages to its prefixes the rule is for; None: for all."""
         self._plan = plans.of(settings.to) if settings.to and not settings.weights else None
@@ -204,11 +206,12 @@ class RouteTable:
         some: dict[str, list[Rule]] = {}
         """The rules of the prefixes whose first one has conditions."""
         common: dict[object, Rule] = {}
+        shared: dict[SendersKey, Senders] = {}
         for route in routes:
             said = _said_by(route)
             rule = common.get(said)
             if rule is None:
-                rule = Rule(route, plans, up)
+                rule = Rule(route, plans, up, shared)
                 if not route.weights:  # Of those each takes its turns alone.
                     common[said] = rule
             elif not rule.words.endswith(MORE):
@@ -283,7 +286,7 @@ class RouteTable:
             if prefix is not None:
                 fitting.append((len(prefix), route))
         for length, route in sorted(fitting, key=lambda one: -one[0]):
-            why = Conditions(route).why_not(account, lane, sm, now_utc, place)
+            why = Conditions(route, {}).why_not(account, lane, sm, now_utc, place)
             if why is None and won_by is None:
                 won_by = length
             elif why is None:

@@ -221,7 +221,7 @@ def _parsed(
         except NotUnderstoodError as error:
             wrong.add(line, error.message)
     wrong.end()
-    return tuple(found)
+    return tuple(sorted(found))  # In which order they stand says nothing.
 
 
 class WrongLines:

@@ -5,13 +5,15 @@ What cannot be told quickly of very many rules is not told: a warning is a help,
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC
 from itertools import product
 from typing import Final
 
-from router.decide.conditions import ANY_END, lanes_of, senders_of
+from router.decide.conditions import lanes_of, senders_of
 from router.decide.hours import minutes_of
 from router.decide.prefixes import Groups, prefixes_of
 from router.settings.mistakes import Mistake, item_path, key_path, mistake_at
+from router.settings.sender_sets import SenderSet, SenderSets
 from router.terms.settings import Place, RefuseSettings, RouteSettings, Settings
 
 MOST_NAMED: Final = 3
@@ -19,13 +21,12 @@ MOST_NAMED: Final = 3
 MOST_LISTS: Final = 100
 """Rules with lists, of those that stand before another, that are compared with that one."""
 MOST_VALUES: Final = 1_000
-"""Values of a list that are compared one by one."""
+"""Prefixes of a rule that are looked at one by one."""
 MOST_LONGER: Final = 200_000
 """Rules for longer prefixes that are looked at for all routes that refuse."""
 
+EVERY_MINUTE: Final = minutes_of((), ())
 Rule = RouteSettings | RefuseSettings
-Wanted = tuple[frozenset[str], ...]
-"""The values of each condition of a rule but its hours; empty: any."""
 
 
 def rule_warnings(settings: Settings) -> Iterator[Mistake]:
@@ -36,10 +37,12 @@ def rule_warnings(settings: Settings) -> Iterator[Mistake]:
     yield from _unused_groups(settings)
     yield from _short_among_long(settings)
     yield from _empty_files(settings)
+    yield from _only_signs(settings.refuse)
     kinds: dict[str, Sequence[Rule]] = {"refuse": settings.refuse, "routes": settings.routes}
     for key, rules in kinds.items():
         for number, rule in enumerate(rules):
-            if (rule.hours or rule.days) and rule.zone is None:
+            has_hours = rule.zone is None and (rule.hours or rule.days)
+            if has_hours and minutes_of(rule.hours, rule.days) != EVERY_MINUTE:
                 what = "its hours and days are counted in UTC: write the zone of the place, or UTC"
                 yield _of(key, number, rule, what)
 
@@ -59,83 +62,106 @@ def _several(key: str, numbers: Sequence[int], rules: Sequence[Rule]) -> str:
     return ", ".join(named) + (f" and {more} more" if more else "")
 
 
-def _wanted(rule: Rule) -> Wanted:
-    """Return the conditions of a rule but its destination and hours."""
-    priority: list[str] = []
-    senders = frozenset(senders_of(rule))
-    if isinstance(rule, RefuseSettings):
-        senders = frozenset(map(str.casefold, senders))
-    elif rule.priority is not None:
-        priority = [str(rule.priority)]
-    return (
-        senders,
-        *map(frozenset, (rule.account, priority, rule.service_type, lanes_of(rule))),
-        *map(frozenset, (rule.country, rule.network)),
-    )
+class Wanted:
+    """What one rule asks for, beside its destination."""
+
+    __slots__ = ("minutes", "others", "senders", "zone")
+
+    def __init__(self, rule: Rule, sets: SenderSets) -> None:
+        priority: list[str] = []
+        if isinstance(rule, RouteSettings) and rule.priority is not None:
+            priority = [str(rule.priority)]
+        self.senders: Final = sets.of(rule)
+        others = (rule.account, priority, rule.service_type, lanes_of(rule))
+        self.others: Final = tuple(map(frozenset, (*others, rule.country, rule.network)))
+        """The values of its other conditions; empty: any."""
+        has_hours = bool(rule.hours or rule.days)
+        self.minutes: Final = minutes_of(rule.hours, rule.days) if has_hours else EVERY_MINUTE
+        """Of a week, as bits."""
+        self.zone: Final = str(rule.zone or UTC)
+
+    @property
+    def is_always(self) -> bool:
+        """Whether the rule holds at every hour."""
+        return self.minutes == EVERY_MINUTE
+
+    @property
+    def has_conditions(self) -> bool:
+        """Whether it asks for anything but hours."""
+        return not self.senders.is_any or any(self.others)
+
+    @property
+    def has_lists(self) -> bool:
+        """Whether a condition has several values."""
+        return not self.senders.is_single or any(len(values) > 1 for values in self.others)
+
+    def covers(self, other: "Wanted") -> bool:
+        """Whether all holds wherever all of the other holds, but for the hours."""
+        return self.senders.has_all_of(other.senders) and all(
+            not wide or (narrow and narrow <= wide)
+            for wide, narrow in zip(self.others, other.others, strict=True)
+        )
+
+    def may_meet(self, other: "Wanted") -> bool:
+        """Whether some message may fulfil both."""
+        same_zone = self.zone == other.zone or self.is_always or other.is_always
+        return (
+            (not same_zone or bool(self.minutes & other.minutes))
+            and self.senders.may_meet(other.senders)
+            and all(
+                not left or not right or not left.isdisjoint(right)
+                for left, right in zip(self.others, other.others, strict=True)
+            )
+        )
 
 
-def _covers(first: Wanted, other: Wanted) -> bool:
-    """Whether the first conditions hold wherever the others do."""
-    return _cover_senders(first[0], other[0]) and all(
-        not wide or (narrow and narrow <= wide)
-        for wide, narrow in zip(first[1:], other[1:], strict=True)
-    )
-
-
-def _cover_senders(wide: frozenset[str], narrow: frozenset[str]) -> bool:
-    if not wide or (narrow and narrow <= wide):
-        return True
-    if not narrow or len(narrow) > MOST_VALUES:
-        return False
-    begins = tuple(one.removesuffix(ANY_END) for one in wide if one.endswith(ANY_END))
-    return all(one in wide or one.startswith(begins) for one in narrow)
-
-
-def _may_meet(one: Wanted, other: Wanted) -> bool:
-    """Whether some message may fulfil both conditions."""
-    senders, others = one[0], other[0]
-    has_patterns = any(sender.endswith(ANY_END) for sender in (*senders, *others))
-    meet = not senders or not others or has_patterns or not senders.isdisjoint(others)
-    return meet and all(
-        not left or not right or not left.isdisjoint(right)
-        for left, right in zip(one[1:], other[1:], strict=True)
-    )
+_Key = tuple[SenderSet | None, tuple[frozenset[str], ...]]
 
 
 class _Before:
     """The rules that stand before another one, and may take its messages."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        self._rules: Final = rules
-        self._single: Final[dict[Wanted, list[int]]] = {}
+    def __init__(self, wanted: Mapping[int, Wanted]) -> None:
+        self._wanted: Final = wanted
+        self._single: Final[dict[_Key, list[int]]] = {}
         """By conditions, those in which each has one value or any."""
-        self._lists: Final[list[tuple[Wanted, int]]] = []
+        self._lists: Final[list[int]] = []
 
-    def add(self, number: int, wanted: Wanted) -> None:
+    def add(self, number: int) -> None:
         """Let a rule stand before all that are asked about later."""
-        has_pattern = any(one.endswith(ANY_END) for one in wanted[0])
-        if has_pattern or any(len(values) > 1 for values in wanted):
-            self._lists.append((wanted, number))
+        wanted = self._wanted[number]
+        if wanted.senders.is_nobody:
+            return
+        if wanted.has_lists:
+            self._lists.append(number)
         else:
-            self._single.setdefault(wanted, []).append(number)
+            senders = None if wanted.senders.is_any else wanted.senders
+            self._single.setdefault((senders, wanted.others), []).append(number)
 
-    def taking_all(self, number: int, wanted: Wanted) -> list[int]:
+    def taking_all(self, number: int) -> list[int]:
         """Return the rules that together take all messages of one that stands behind them."""
-        choices = ((frozenset[str](), values) if values else (values,) for values in wanted)
-        found = [one for key in product(*choices) for one in self._single.get(key, ())]
-        found += [one for other, one in self._lists[:MOST_LISTS] if _covers(other, wanted)]
-        rule, of_hours = self._rules[number], 0
-        takers: list[int] = []
+        wanted = self._wanted[number]
+        if wanted.senders.is_nobody:
+            return []
+        choices = [(frozenset[str](), values) if values else (values,) for values in wanted.others]
+        senders = (None,) if wanted.senders.is_any else (None, wanted.senders)
+        keys = product(senders, product(*choices))
+        found = [one for key in keys for one in self._single.get(key, ())]
+        lists = self._lists[:MOST_LISTS]
+        found += [one for one in lists if self._wanted[one].covers(wanted)]
+        minutes: dict[str, int] = {}
+        takers: dict[str, list[int]] = {}
+        """By zone: minutes of different zones do not add up."""
         for one in sorted(found):
-            other = self._rules[one]
-            if not (other.hours or other.days):
+            other = self._wanted[one]
+            if other.is_always:
                 return [one]
-            if (rule.hours or rule.days) and str(other.zone) != str(rule.zone):
-                continue
-            of_hours |= minutes_of(other.hours, other.days)
-            takers.append(one)
-            if not minutes_of(rule.hours, rule.days) & ~of_hours:
-                return takers
+            if wanted.is_always or other.zone == wanted.zone:
+                zone = other.zone
+                minutes[zone] = minutes.get(zone, 0) | other.minutes
+                takers.setdefault(zone, []).append(one)
+                if not wanted.minutes & ~minutes[zone]:
+                    return takers[zone]
         return []
 
 
@@ -155,14 +181,15 @@ def _taken_routes(routes: Sequence[RouteSettings], groups: Groups) -> Iterator[M
         alike.setdefault(tuple(of_prefix), []).append(prefix)
     taken: dict[int, dict[str, Sequence[int]]] = {}
     """By rule, the prefixes at which it gets nothing, and the rules that take it."""
-    wanted = {number: _wanted(routes[number]) for numbers in alike for number in numbers}
+    sets = SenderSets()
+    wanted = {number: Wanted(routes[number], sets) for numbers in alike for number in numbers}
     for numbers, prefixes in alike.items():
-        earlier = _Before(routes)
+        earlier = _Before(wanted)
         for number in numbers:
-            takers = earlier.taking_all(number, wanted[number])
+            takers = earlier.taking_all(number)
             if takers:
                 taken.setdefault(number, {}).update(dict.fromkeys(prefixes, takers))
-            earlier.add(number, wanted[number])
+            earlier.add(number)
     for number, at in sorted(taken.items()):
         every = len(prefixes_of(routes[number], groups))
         prefix, *_ = at
@@ -184,14 +211,23 @@ def _taken_routes(routes: Sequence[RouteSettings], groups: Groups) -> Iterator[M
 
 def _overridden(routes: Sequence[RouteSettings], groups: Groups) -> Iterator[Mistake]:
     """Warn of routes that refuse, where routes for longer prefixes take the messages."""
+    if all(route.refuse is None for route in routes):
+        return
+    sets = SenderSets()
+    wanted_of: dict[int, Wanted] = {}
+
+    def wanted(number: int) -> Wanted:
+        if number not in wanted_of:
+            wanted_of[number] = Wanted(routes[number], sets)
+        return wanted_of[number]
+
     refusing = [
         (number, route)
         for number, route in enumerate(routes)
         # One for all numbers, without conditions, is for what no other rule takes.
-        if route.refuse is not None and (any(_wanted(route)) or prefixes_of(route, groups) != ("",))
+        if route.refuse is not None
+        and (wanted(number).has_conditions or prefixes_of(route, groups) != ("",))
     ]
-    if not refusing:
-        return
     sending = sorted(
         (prefix, number)
         for number, route in enumerate(routes)
@@ -200,14 +236,13 @@ def _overridden(routes: Sequence[RouteSettings], groups: Groups) -> Iterator[Mis
     )
     left = MOST_LONGER
     for number, route in refusing:
-        wanted = _wanted(route)
         longer: set[int] = set()
         for prefix in prefixes_of(route, groups):
             for other in _longer(sending, prefix):
                 left -= 1
                 if left < 0:
                     return
-                if other not in longer and _may_meet(wanted, _wanted(routes[other])):
+                if other not in longer and wanted(number).may_meet(wanted(other)):
                     longer.add(other)
         if longer:
             rules = "1 longer rule" if len(longer) == 1 else f"{len(longer)} longer rules"
@@ -231,14 +266,15 @@ def _longer(sending: Sequence[tuple[str, int]], prefix: str) -> Iterator[int]:
 
 def _taken_refusals(rules: Sequence[RefuseSettings], groups: Groups) -> Iterator[Mistake]:
     """Warn of rules under `refuse` of which earlier ones take all messages."""
-    before = _Before(rules)
+    sets = SenderSets()
+    wanted = {number: Wanted(rule, sets) for number, rule in enumerate(rules)}
+    before = _Before(wanted)
     at_prefix: dict[str, _Before] = {}
     for number, rule in enumerate(rules):
-        wanted = _wanted(rule)
         prefixes = prefixes_of(rule, groups)
-        takers = before.taking_all(number, wanted)
+        takers = before.taking_all(number)
         if not takers and 0 < len(prefixes) <= MOST_VALUES:
-            of_each = [_takers_at(at_prefix, one, number, wanted) for one in prefixes]
+            of_each = [_takers_at(at_prefix, one, number) for one in prefixes]
             takers = sorted({one for some in of_each for one in some}) if all(of_each) else []
         if takers:
             named = _several("refuse", takers, rules)
@@ -246,21 +282,28 @@ def _taken_refusals(rules: Sequence[RefuseSettings], groups: Groups) -> Iterator
             what = f"this rule can never match: {named} {takes} all of its messages first"
             yield _of("refuse", number, rule, what)
         if "" in prefixes or not prefixes:
-            before.add(number, wanted)
-        for prefix in prefixes:
-            at_prefix.setdefault(prefix, _Before(rules)).add(number, wanted)
+            before.add(number)
+        for prefix in prefixes if len(prefixes) <= MOST_VALUES else ():
+            at_prefix.setdefault(prefix, _Before(wanted)).add(number)
 
 
-def _takers_at(
-    at_prefix: Mapping[str, _Before], prefix: str, number: int, wanted: Wanted
-) -> list[int]:
+def _takers_at(at_prefix: Mapping[str, _Before], prefix: str, number: int) -> list[int]:
     """Return the rules for a prefix, or for a beginning of it, that take all messages of one."""
     for length in range(len(prefix) + 1):
         before = at_prefix.get(prefix[:length])
-        takers = [] if before is None else before.taking_all(number, wanted)
+        takers = [] if before is None else before.taking_all(number)
         if takers:
             return takers
     return []
+
+
+def _only_signs(rules: Sequence[RefuseSettings]) -> Iterator[Mistake]:
+    """Warn of patterns that are nothing but what numbers are compared without."""
+    for number, rule in enumerate(rules):
+        for sender in senders_of(rule):
+            if sender in ("+*", "00*", "+00*"):
+                what = f"{sender} is no sender's: numbers are compared without + and 00"
+                yield _of("refuse", number, rule, what)
 
 
 def _unused_groups(settings: Settings) -> Iterator[Mistake]:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, TypedDict
 from router.check.number import routing_key
 from router.check.policies import number_checks_of, places_of
 from router.check.submit import Checks
-from router.decide.conditions import Conditions, asks_place, lanes_of
+from router.decide.conditions import Conditions, Senders, SendersKey, asks_place, lanes_of
 from router.decide.prefixes import longest_prefix, prefixes_of
 from router.decide.refuse import RefusingRules
 from router.decide.words import destination_in_short
@@ -127,6 +127,7 @@ class Table:
         rules: list[RouteSettings | RefuseSettings] = [*settings.routes, *settings.refuse]
         self.asks_place: Final = any(map(asks_place, rules))
         """Whether one asks for the place of a number."""
+        shared: dict[SendersKey, Senders] = {}
         for rule in filter(is_here, rules):
             prefixes = prefixes_of(rule, groups)
             if rule.service_type or (isinstance(rule, RouteSettings) and rule.priority is not None):
@@ -134,7 +135,7 @@ class Table:
             if rule.hours or rule.days:
                 self._with_hours.append(rule)
             if isinstance(rule, RouteSettings):
-                both = rule, Conditions(rule)
+                both = rule, Conditions(rule, shared)
                 for prefix in prefixes:
                     self._routes.setdefault(prefix, []).append(both)
         self._lengths: Final = sorted({len(prefix) for prefix in self._routes}, reverse=True)

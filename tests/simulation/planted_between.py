@@ -1,10 +1,14 @@
 """Bugs between operators: which of them gets a message, and after which other."""
 
+from router.enqueue.feed import NEVER, Queue
+from router.enqueue.lanes import Lanes
 from router.forward.pool import Operator
 from router.steps.failover import Failover
 from router.steps.long_messages import LongMessages
 from router.terms.group import Group
 from router.terms.message import Message
+from router.terms.names import OperatorName
+from router.terms.queue_key import QueueKind
 from tests.simulation.planting import Patch, bug
 
 # The parts of a long message.
@@ -45,3 +49,40 @@ def parts_that_wait_for_others_are_forgotten() -> list[Patch]:
 def fetched_parts_do_not_know_each_other() -> list[Patch]:
     """The journal does not keep who belongs together."""
     return [(LongMessages, "rejoin", lambda self, message, now: None)]
+
+
+# Overflow.
+
+
+@bug(seed=0)
+def nobody_helps_with_what_waits_too_long() -> list[Patch]:
+    """The lanes do not look when the time has come."""
+    return [(Lanes, "_looks_at", lambda self: NEVER)]
+
+
+@bug(seed=261)
+def a_helper_that_is_done_is_never_called_again() -> list[Patch]:
+    """When the next message will have waited too long is not noted."""
+    may_help = Lanes._may_help
+
+    def forgetful(self: Lanes, queue: Queue, operator: OperatorName) -> bool:
+        before = self._helps_at
+        may = may_help(self, queue, operator)
+        self._helps_at = before
+        return may
+
+    return [(Lanes, "_may_help", forgetful)]
+
+
+@bug(seed=11)
+def a_helper_takes_what_its_operator_may_have() -> list[Patch]:
+    """A message in doubt overflows like any other."""
+    rehome = Lanes._rehome
+
+    def careless(self: Lanes, queue: Queue) -> None:
+        key = queue.key
+        queue.key = key._replace(kind=QueueKind.ORDINARY)
+        rehome(self, queue)
+        queue.key = key
+
+    return [(Lanes, "_rehome", careless)]

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from router.accept.server import ClientLink
 from router.forward.bind import OperatorLink
 from router.forward.breaker import BreakerState
-from router.forward.pool import Bind
+from router.forward.pool import Bind, Operator
 from router.report.receipts import AFTER_RESPONSE_S
 from router.smpp import vocabulary as v
 from router.smpp.link import Link
@@ -21,8 +21,9 @@ from router.smpp.times import time_utc
 from router.steps.cancel_orders import Order, Wanted
 from router.terms.clock import SMALL_S
 from router.terms.limits import Rate
-from router.terms.names import AccountName, BindName, LaneName, OperatorName
+from router.terms.names import AccountName, BindName, LaneName, OperatorName, RouterId
 from router.terms.outcome import CANCELLED, TEMPORARY_FOR_CLIENTS, Outcome, judge
+from router.terms.queue_key import STAYING
 from router.terms.settings import BindSettings, Settings
 from tests.simulation.disk import Disk
 from tests.simulation.ledger import Held, Inbound, Long, Submitted, Taken, Writing, body_of, sm_of
@@ -40,6 +41,8 @@ from tests.simulation.requests import Request
 from tests.simulation.world import Connection, Loop, Process
 
 A_MOMENT_S = 0.001
+IDLE_S = 0.5
+"""How long an operator may have a slot for a message that waits too long: a commit may be slow."""
 UNDER_WAY_S = 1.0
 """How long what was written before a change may be under way."""
 
@@ -70,6 +73,10 @@ class Promises(Records):
         """The largest that this life's configurations had, where an account was another since."""
         self._in_use_before: dict[Bind, int] = {}
         """What was in flight when the window may have become smaller."""
+        self._down_at: dict[OperatorName, float] = {}
+        """When an operator was last seen without a bind."""
+        self._idle_since: dict[tuple[OperatorName, RouterId], float] = {}
+        """Since when an operator could have been sent a message that had waited too long."""
         self._changed_at = -1.0
         """What was accepted before may have been decided anew by another configuration."""
         self._rates: dict[OperatorName | BindName, Rate | None] = {}
@@ -403,7 +410,17 @@ class Promises(Records):
             raise self.broken(f"{name}: sent again while it is in flight")
         if must_not:
             raise self.broken(f"{name}: in doubt, and sent again in a lane that must not")
+        if policies == {"resend"} and operator != last.operator and self._stayed_up(last):
+            raise self.broken(f"{name}: {last.operator} may have it, and it is sent to {operator}")
         self.repeated += 1
+
+    def _stayed_up(self, writing: Writing) -> bool:
+        """Whether the operator of a writing has been bound ever since, as it was configured."""
+        if writing.at <= max(self._down_at.get(writing.operator, -1.0), self._changed_at):
+            return False
+        now = self.process.journey.operators
+        names = both_names(writing.operator)
+        return any(name in now and now[name].is_up for name in names)
 
     @property
     def _timeout_s(self) -> float:
@@ -580,6 +597,8 @@ class Promises(Records):
         process = self.process
         journey = process.journey
         for name, operator in journey.operators.items():
+            if not operator.is_up:
+                self._down_at[first_name(name)] = self.loop.now
             in_flight = 0
             removed = {link.bind for link in self._links if link.bind.operator is operator}
             for bind in removed.union(operator.binds):
@@ -589,10 +608,34 @@ class Promises(Records):
                     raise self.broken(f"{bind.settings.name}: its window is overrun")
             if in_flight != operator.in_flight:
                 raise self.broken(f"{name}: {operator.in_flight} in flight, not {in_flight}")
+        self._nobody_is_idle()
         for account, most in self._most_places.items():
             taken = sum(journey.rooms.taken(name) for name in both_names(account))
             if not 0 <= taken <= most:
                 raise self.broken(f"{account}: {taken} places taken of {most}")
+
+    def _nobody_is_idle(self) -> None:
+        """No operator has a slot and no work, while a message waits too long that it may take."""
+        journey, now = self.process.journey, self.loop.now
+        idle: dict[tuple[OperatorName, RouterId], float] = {}
+        is_free = journey.commits.up and not journey.intake.draining
+        may_send = is_free and not journey.lanes.needs_marks  # A slot may wait for a mark.
+        for queue in journey.lanes.queues() if may_send else ():
+            after_s = journey.lanes.settings[queue.lane].failover_after_s
+            first = queue.messages[0] if queue.messages else None
+            if after_s is None or first is None or first.waits_since + after_s > now:
+                continue
+            if queue.key.kind is STAYING or first.group is not None:
+                continue  # Not every operator of the plan may take it.
+            for name in queue.plan.candidates:
+                if journey.lanes.is_available(name) and _has_slot(journey.operators[name], now):
+                    since = idle[name, first.router_id] = self._idle_since.get(
+                        (name, first.router_id), now
+                    )
+                    if now - since > IDLE_S:
+                        what = f"{self.by_id[first.router_id].name} has waited too long"
+                        raise self.broken(f"{name}: has a slot and no work, and {what}")
+        self._idle_since = idle
 
     @property
     def _links(self) -> list[OperatorLink]:
@@ -656,3 +699,14 @@ def is_cancelled(message: Submitted) -> bool:
 def link_is_of_another(link: Link, given: Settings) -> bool:
     """Whether a client has bound by a name that the configuration has no more."""
     return isinstance(link, ClientLink) and link.account.name not in given.accounts
+
+
+def _has_slot(operator: Operator, now: float) -> bool:
+    """Whether an operator may be sent a message now."""
+    if operator.pacer is not None and operator.pacer.ready_at(now) > now:
+        return False
+    return any(
+        bind.sends and bind.trial is None and bind.pace is not None
+        and bind.in_use < bind.common and bind.pace.ready_at(now) <= now
+        for bind in operator.binds
+    )  # fmt: skip

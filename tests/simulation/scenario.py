@@ -440,7 +440,7 @@ def _lanes(rng: Random) -> tuple[LaneSettings, ...]:
 
 def _impatient(rng: Random, lanes: tuple[LaneSettings, ...]) -> tuple[LaneSettings, ...]:
     """The urgent lane may not want to wait for an operator that is slow."""
-    urgent = replace(lanes[0], failover_after_s=rng.choice((None, None, 1.0, 4.0)))
+    urgent = replace(lanes[0], failover_after_s=rng.choice((None, 0.5, 2.0, 4.0)))
     return (urgent, *lanes[1:])
 
 

@@ -43,7 +43,7 @@ def test_rules_that_refuse_compare_senders_in_any_case_and_form(source: str, key
 def test_sender_of_latin_1_is_refused_in_any_case_and_routed_only_as_written() -> None:
     rules = RefusingRules([RefuseSettings(sender=("ÄAS*",))], {})
     route = Conditions(
-        RouteSettings(destination=("",), sender=("Äasino",), to=(OperatorName("a"),))
+        RouteSettings(destination=("",), sender=("Äasino",), to=(OperatorName("a"),)), {}
     )
     for sender in ("Äasino", "äasino", "äASINO"):
         assert rules.refusal(*TO_REFUSE, submit_sm(sender), 0.0) is not None
@@ -54,7 +54,7 @@ def test_sender_of_latin_1_is_refused_in_any_case_and_routed_only_as_written() -
 def test_rule_for_the_senders_of_an_empty_file_is_for_nobody() -> None:
     rules = RefusingRules([RefuseSettings(sender_files=EMPTY)], {})
     route = Conditions(
-        RouteSettings(destination=("",), sender_files=EMPTY, to=(OperatorName("a"),))
+        RouteSettings(destination=("",), sender_files=EMPTY, to=(OperatorName("a"),)), {}
     )
     assert route
     for sender in ("", "Casino", "372555"):

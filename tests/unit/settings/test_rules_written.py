@@ -106,7 +106,7 @@ def test_file_of_senders_has_one_in_each_line(folder: Path) -> None:
     text = "# who\n\nCASINO* # and all of theirs\nBad Guy\r\n  +3725551\t# tab\nBad Guy\n#1\nA#1\n"
     (rule,) = read(folder, BAD, {"bad.txt": text}).refuse
     assert rule.sender_files == (
-        ListFile(file="bad.txt", values=("CASINO*", "Bad Guy", "+3725551", "A#1")),
+        ListFile(file="bad.txt", values=("+3725551", "A#1", "Bad Guy", "CASINO*")),
     )
 
 

@@ -47,7 +47,7 @@ def test_screen_has_phrases_files_of_them_and_links(tmp_path: Path) -> None:
     )
     screen = settings.screens[SCAM]
     assert screen.phrases == ("täna",)
-    assert screen.phrase_files == (ListFile(file="more.txt", values=("щи и чай", "free money")),)
+    assert screen.phrase_files == (ListFile(file="more.txt", values=("free money", "щи и чай")),)
     assert (screen.links, screen.do) == (LinkSettings(only=("shop.example",)), "count")
     assert settings.accounts[BANK].screens == (SCAM,)
 

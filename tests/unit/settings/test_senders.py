@@ -31,7 +31,7 @@ def test_senders_are_read_from_the_list_and_from_files(tmp_path: Path) -> None:
     senders = loaded(text, folder=tmp_path).accounts["bank"].senders  # type: ignore[index]
     assert senders is not None
     assert senders.only == ("Shop until 2027-01-31",)
-    values = ("Bank until 2027-01-31", "12302")
+    values = ("12302", "Bank until 2027-01-31")
     assert senders.only_files == (ListFile(file="more.txt", values=values),)
     assert senders.default == "Bank"
 
@@ -40,7 +40,7 @@ def test_one_file_may_be_a_list_of_senders_and_a_condition_of_routes(tmp_path: P
     (tmp_path / "a.txt").write_text("Shop\nBank\n")
     text = account("senders: {only: {file: a.txt}}")
     text = changed(text, ('{destination: ""', '{destination: "", sender: {file: a.txt}'))
-    assert loaded(text, folder=tmp_path).routes[0].sender_files[0].values == ("Shop", "Bank")
+    assert loaded(text, folder=tmp_path).routes[0].sender_files[0].values == ("Bank", "Shop")
     (tmp_path / "a.txt").write_text("Shop until 2027-01-31\n")
     (one,) = mistakes(text, folder=tmp_path)
     assert one.path == "routes[0].sender.file"

@@ -1,6 +1,7 @@
 """router/settings/warn_rules.py: rules that never hold, or not where somebody may think they do."""
 
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Final
 
 import pytest
@@ -35,6 +36,12 @@ def told(*rules: str, before: str = "", folder: Path | None = None) -> list[Mist
     lines = "".join(f"\n  - {{{rule}}}" for rule in rules)
     text = changed(SMALL, (ROUTES, f"{before}routes:{lines}"))
     return list(rule_warnings(loaded(text, folder=folder)))
+
+
+def folder_with(name: str, text: str) -> Path:
+    folder = Path(mkdtemp())
+    (folder / name).write_text(text, encoding="utf-8")
+    return folder
 
 
 def settings_with(
@@ -97,6 +104,7 @@ def test_overlapping_groups_for_different_accounts_are_no_warning() -> None:
         ("days: [sat, sun]", "days: sun, hours: 10:00-12:00", True),
         ("days: [sat, sun]", "days: sun, zone: Europe/Tallinn", False),
         ("hours: 08:00-20:00", "priority: 1", False),
+        ("days: sat, zone: UTC", "days: sat", True),
     ],
 )
 def test_rule_is_covered_where_all_of_its_values_are(
@@ -119,6 +127,18 @@ def test_hours_of_several_rules_together_may_be_all_that_another_has() -> None:
     assert "routes[1] (" in found[0].message
     assert "routes[0] (" in found[1].message
     assert "routes[1] (" in found[1].message
+
+
+def test_hours_of_different_zones_do_not_add_up() -> None:
+    assert not told(
+        'destination: "1", hours: 08:00-20:00, zone: Europe/Tallinn, to: [telia]',
+        'destination: "1", hours: 20:00-08:00, zone: America/New_York, to: [telia]',
+        'destination: "1", to: [telia]',
+    )
+
+
+def test_hours_that_are_the_whole_week_need_no_zone() -> None:
+    assert not told('destination: "1", hours: "00:00-24:00", to: [telia]')
 
 
 def test_hours_without_a_zone_are_a_warning() -> None:
@@ -148,6 +168,11 @@ def test_refusal_that_loses_to_longer_prefixes_is_a_warning_with_their_number() 
         ('destination: ""', 'destination: "372"'),  # What no other rule takes.
         ('destination: "37", sender: A', 'destination: "372", sender: B'),
         ('destination: "37", account: bank', 'destination: "38"'),
+        (
+            'destination: "37", hours: 10:00-11:00, zone: UTC',
+            'destination: "372", hours: 12:00-13:00, zone: UTC',
+        ),
+        ('destination: "37", sender: A*', 'destination: "372", sender: [B*, C]'),
         ('destination: "372", account: bank', 'destination: "37"'),
         ('destination: "372", account: bank', 'destination: "372"'),
     ],
@@ -175,6 +200,29 @@ def test_refusing_rule_behind_a_more_general_one_is_a_warning() -> None:
     assert [one.path for one in found] == ["refuse[1]", "refuse[4]"]
     assert "refuse[0] (" in found[0].message
     assert "refuse[3] (" in found[1].message
+
+
+def test_senders_are_compared_as_rules_that_refuse_compare_them() -> None:
+    found = told(
+        'destination: "", to: [telia]',
+        before="""refuse:
+  - {sender: "+372*"}
+  - {sender: "003725551"}
+  - {sender: "3725552*"}
+  - {sender: "00*"}
+  - {sender: "0046*"}
+  - {sender: {file: none.txt}}
+  - {sender: Kasino}
+""",
+        folder=folder_with("none.txt", ""),
+    )
+    said = {(one.path, one.message.partition(":")[0]) for one in found}
+    assert said >= {
+        ("refuse[1]", "this rule can never match"),
+        ("refuse[2]", "this rule can never match"),
+        ("refuse[3]", "00* is no sender's"),
+    }
+    assert not {one for one in said if one[0] in ("refuse[4]", "refuse[6]")}
 
 
 def test_group_that_no_rule_names_is_a_warning() -> None:
