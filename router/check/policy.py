@@ -1,7 +1,7 @@
 """What an account may send, to whom and when: the first check that refuses a message ends the pass.
 
-    number and place -> rules under `refuse` -> opt-out -> sender -> text -> parts -> screens
-    -> limits -> quiet hours -> routes
+    number and place -> rules under `refuse` -> sender -> signature, text, parts, screens -> limits
+    -> routes
 
 An account without any of them has no policy, and its messages cost nothing. A check knows what it
 is made of (settings, lists, counts) and nothing of the others; what it finds out of a message or
