@@ -14,6 +14,7 @@ from router.forward.lifetime import Lifetime
 from router.forward.pacing import Pacer
 from router.forward.pool import Attempt, Bind, Channel, Operator
 from router.journey import Journey
+from router.smpp.numbers import Inland
 from router.smpp.pdu import Pdu, Sm, relay_with
 from router.smpp.times import relative
 from router.steps import dispatcher
@@ -256,8 +257,9 @@ def the_rate_of_all_binds_together_is_forgotten() -> list[Patch]:
         *,
         keeps_room: bool,
         capacity: Capacity,
+        inland: Inland,
     ) -> None:
-        init(self, settings, now, keeps_room=keeps_room, capacity=capacity)
+        init(self, settings, now, keeps_room=keeps_room, capacity=capacity, inland=inland)
         object.__setattr__(self, "pacer", None)
 
     return [(Operator, "__init__", without)]
