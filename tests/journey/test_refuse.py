@@ -112,3 +112,23 @@ def test_hours_are_those_of_acceptance(world: World, tmp_path: Path) -> None:
 def test_empty_list_refuses_nothing(world: World, contract: Settings) -> None:
     router = Router(world, replace(contract, refuse=()))
     assert router.journey.rulebook.rules.refuse is None
+
+
+def test_what_waits_of_a_long_message_ends_when_a_rule_refuses_another_part(
+    world: World, tmp_path: Path
+) -> None:
+    rules = "refuse: [{service_type: SPAM, reason: marked}]\n"
+    router = Router(world, with_rules(tmp_path, rules))
+    client = router.client()
+    sent = [
+        client.submit(
+            text=bytes((5, 0, 3, 7, 2, part)) + b"hello",
+            esm_class=0x40,
+            service_type=b"SPAM" if part == 2 else b"",
+        )
+        for part in (1, 2)
+    ]
+    assert statuses(router, client, *sent) == [v.ESME_ROK, 0x45]
+    world.run(2.0)
+    assert router.outcomes == [Outcome.REJECTED]
+    assert [settlement.reason for settlement in router.settled] == ["marked"]
